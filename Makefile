@@ -1,0 +1,104 @@
+# Every target sets up what it needs in .venv by itself, the first time, and finds it there afterwards.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+PYTHON ?= python3
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv --quiet
+SETUPS := pyproject.toml signing/pyproject.toml offline-sync/pyproject.toml
+
+# Nothing that runs here reports home.
+export DO_NOT_TRACK := true
+export DVC_NO_ANALYTICS := true
+export MLFLOW_DISABLE_TELEMETRY := true
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help demo test test-system lint bench docs requirements clean
+
+help:  ## say what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# ---------------------------------------------------------------- what people run
+
+# The tests' environment holds everything the demo needs.
+demo: $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.demo)  ## play the journey from source to site in demo/ (ARGS=--json for machines)
+	@$(BIN)/python -m sealift_registry.demo $(ARGS)
+
+test: $(VENV)/.dev  ## run the tests that need nothing but Python, git and make
+	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadgroup $(ARGS)
+
+test-system: $(VENV)/.dev system-tools  ## run the tests that need Debian's skopeo and a network namespace
+	@$(BIN)/python -m pytest -m system $(ARGS)
+
+lint: $(VENV)/.dev  ## check style, types and who imports whom
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+bench: $(VENV)/.dev  ## measure the log and the parts that must be fast
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+docs: $(VENV)/.dev  ## build the documentation in docs/_build/html
+	@$(BIN)/sphinx-build -W --keep-going --quiet -b html docs docs/_build/html
+
+# ---------------------------------------------------------------- the environment
+
+$(VENV)/.uv: requirements/uv.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(not (3, 11) <= v < (3, 14))' || { \
+	  echo "Sealift needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is not: say make PYTHON=python3.11." >&2; exit 2; }
+	@echo "Setting up $(VENV) (first time: about a minute) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --quiet --require-hashes -r $<
+	@touch $@
+
+$(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(SETUPS) $(VENV)/.uv
+	@if [ -e $(VENV)/.demo ] || [ -e $(VENV)/.dev ]; then echo "Bringing $(VENV) up to date …"; fi
+	@$(UV) pip install --python $(BIN)/python --require-hashes -r $<
+	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation -e signing -e offline-sync -e .
+	@touch $@
+
+# The system tests' tools: installed where we may, asked for where we may not, never skipped.
+.PHONY: system-tools
+system-tools:
+	@missing() { for tool in skopeo:skopeo ip:iproute2 unshare:util-linux; do \
+	    command -v "$${tool%:*}" >/dev/null || echo "$${tool#*:}"; done; }; \
+	packages=$$(missing); \
+	if [ -n "$$packages" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  echo "Installing" $$packages "for the system tests …"; \
+	  export DEBIAN_FRONTEND=noninteractive; \
+	  said=$$(apt-get -qq update 2>&1 && \
+	    apt-get -qq install --yes --no-install-recommends $$packages 2>&1) || echo "$$said" >&2; \
+	  packages=$$(missing); \
+	fi; \
+	if [ -n "$$packages" ]; then \
+	  echo "The system tests need" $$packages": install with apt-get install" $$packages"," \
+	    "or run make test-system as root on Debian." >&2; exit 1; \
+	fi
+
+# ---------------------------------------------------------------- upkeep
+
+# What all packages have in common is cut out of each line: Linux or macOS, CPython.
+ANYWHERE := (platform_python_implementation == 'CPython' and sys_platform == 'darwin') or (platform_python_implementation == 'CPython' and sys_platform == 'linux')
+
+requirements: $(VENV)/.uv  ## pin requirements/*.txt again (ARGS=--upgrade for newer versions)
+	@for name in uv site demo dev; do \
+	  $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-package sealift-registry \
+	    --no-emit-package sealift-offline-sync --no-emit-package sealift-signing $(ARGS) \
+	    requirements/$$name.in --output-file requirements/$$name.txt; \
+	  sed -i.bak "s/ ; $(ANYWHERE)//" requirements/$$name.txt; \
+	  rm requirements/$$name.txt.bak; \
+	done
+
+clean:  ## remove .venv, the demo, builds and caches
+	@rm -rf $(VENV) demo build dist docs/_build .coverage .coverage.* htmlcov \
+	  .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

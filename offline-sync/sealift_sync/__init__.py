@@ -1,0 +1,1 @@
+"""The medium between hub and site, and the isolated site itself."""

@@ -1,0 +1,1 @@
+"""Sealift's tests, by what they test; journey/ and attacks/ cross all of it."""

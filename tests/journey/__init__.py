@@ -1,0 +1,1 @@
+"""From source to site and back, end to end."""

@@ -1,0 +1,101 @@
+"""The repository keeps its own promises: pins, reasons, and what the tests stand on."""
+
+import re
+import shutil
+import socket
+import subprocess
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pytest_socket import SocketBlockedError, SocketConnectBlockedError
+
+ROOT = Path(__file__).parent.parent
+PINNED = sorted((ROOT / "requirements").glob("*.txt"))
+SITE = {
+    "cffi",
+    "click",
+    "cryptography",
+    "markdown-it-py",
+    "mdurl",
+    "pycparser",
+    "pygments",
+    "rich",
+    "securesystemslib",
+    "tuf",
+    "urllib3",
+}
+
+
+def pins(file: Path) -> dict[str, set[str]]:
+    """The versions that a requirements file pins, by package."""
+    found: dict[str, set[str]] = {}
+    for name, version in re.findall(r"(?m)^([a-z0-9._-]+)==(\S+)", file.read_text()):
+        found.setdefault(name, set()).add(version)
+    return found
+
+
+def settings(name: str) -> dict[str, Any]:
+    return tomllib.loads((ROOT / name).read_text())
+
+
+def test_a_site_installs_eleven_third_party_packages_and_no_more() -> None:
+    assert set(pins(ROOT / "requirements/site.txt")) == SITE
+
+
+@pytest.mark.parametrize("file", PINNED, ids=lambda file: file.name)
+def test_every_pin_has_hashes_and_no_index_is_named(file: Path) -> None:
+    text = file.read_text()
+    requirements = re.split(r"(?m)^(?=[a-z])", text)[1:]
+    assert requirements
+    assert all("--hash=sha256:" in requirement for requirement in requirements)
+    assert "://" not in text
+
+
+def test_the_environments_agree_on_versions() -> None:
+    site, demo, dev = (pins(ROOT / f"requirements/{name}.txt") for name in ("site", "demo", "dev"))
+    assert site.items() <= demo.items() <= dev.items()
+
+
+def test_the_three_distributions_have_one_version() -> None:
+    files = ["pyproject.toml", "signing/pyproject.toml", "offline-sync/pyproject.toml"]
+    projects = [settings(file)["project"] for file in files]
+    versions = {project["version"] for project in projects}
+    assert len(versions) == 1
+    ours = [d for project in projects for d in project["dependencies"] if d.startswith("sealift-")]
+    assert len(ours) == 3
+    assert {dependency.partition("==")[2] for dependency in ours} == versions
+
+
+def test_every_lint_exception_has_its_reason_beside_it() -> None:
+    lint = (ROOT / "pyproject.toml").read_text().partition("[tool.ruff.lint]")[2]
+    exceptions = re.findall(r'(?m)^  "[A-Z]+[0-9]*",(.*)$', lint)
+    assert exceptions
+    assert all(re.fullmatch(r"  # \S.*", rest) for rest in exceptions)
+
+
+def test_without_the_marker_no_test_opens_a_socket() -> None:
+    with pytest.raises(SocketBlockedError):
+        socket.create_connection(("127.0.0.1", 9), timeout=1)
+
+
+@pytest.mark.socket
+def test_with_the_marker_a_test_reaches_loopback_and_nothing_else() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as server,
+        socket.create_connection(server.getsockname(), timeout=1),
+    ):
+        pass
+    with pytest.raises(SocketConnectBlockedError):
+        socket.create_connection(("192.0.2.1", 9), timeout=1)
+
+
+@pytest.mark.system
+def test_a_new_network_namespace_has_only_a_dead_loopback() -> None:
+    unshare, ip = shutil.which("unshare"), shutil.which("ip")
+    assert unshare
+    assert ip
+    command = [unshare, "-rn", ip, "-brief", "link"]
+    links = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
+    assert [link.split()[:2] for link in links] == [["lo", "DOWN"]]
