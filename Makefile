@@ -41,7 +41,7 @@ lint: $(VENV)/.dev  ## check style, types and who imports whom
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache
+	@$(BIN)/lint-imports --no-logo --no-cache
 
 bench: $(VENV)/.dev  ## measure the log and the parts that must be fast
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
