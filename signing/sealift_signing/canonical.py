@@ -1,0 +1,102 @@
+"""RFC 8785 JSON, in the part of it that Sealift uses: one value, exactly one spelling.
+
+Objects, arrays, strings, booleans and integers up to 2^53; no null and no fraction (a quantity that
+is not whole travels as a decimal string, so that no two languages can round it apart).
+A reader refuses every other spelling of the same value: what was signed is what is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import NoReturn
+
+from sealift_signing.errors import MalformedError
+
+Json = bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
+
+LARGEST_INTEGER = 2**53
+DEEPEST = 64
+"""Nesting beyond this is refused: a parser's recursion is not for a stranger to steer."""
+
+
+def encode(value: Json) -> bytes:
+    """The canonical bytes of `value` (RFC 8785 §3.2), UTF-8.
+
+    Raises:
+        MalformedError: the value holds something that has no canonical spelling here.
+    """
+    ordered = _ordered(value, 0)
+    try:
+        text = json.dumps(ordered, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return text.encode("utf-8")
+    except UnicodeEncodeError as bad:
+        raise MalformedError(
+            "json-not-canonical", f"A string is not Unicode: {bad.reason}."
+        ) from bad
+
+
+def decode(data: bytes, *, what: str) -> Json:
+    """The value that canonical `data` spells; `what` names the document in errors.
+
+    Raises:
+        MalformedError: not JSON, a duplicated member, or any spelling but the canonical one.
+    """
+    try:
+        value = json.loads(
+            data.decode("utf-8"),
+            object_pairs_hook=lambda pairs: _no_duplicates(pairs, what),
+            parse_float=lambda text: _no_number(text, what),
+            parse_constant=lambda text: _no_number(text, what),
+        )
+    except (UnicodeDecodeError, ValueError, RecursionError) as bad:
+        raise MalformedError(
+            "json-unreadable", f"{what} is not readable JSON.", subject=what
+        ) from bad
+    if encode(value) != data:
+        raise MalformedError(
+            "json-not-canonical",
+            f"{what} is not spelled canonically (RFC 8785): another spelling of the same content "
+            "is not the document that was signed.",
+            subject=what,
+        )
+    return value  # type: ignore[no-any-return]  # json.loads is Any; encode() has just checked it
+
+
+def _ordered(value: object, depth: int) -> object:
+    if depth > DEEPEST:
+        raise MalformedError("json-too-deep", f"JSON nested deeper than {DEEPEST} is refused.")
+    if isinstance(value, str | bool):
+        return value
+    if isinstance(value, int):
+        if abs(value) > LARGEST_INTEGER:
+            raise MalformedError("json-number", f"{value} is beyond 2^53; write it as a string.")
+        return value
+    if isinstance(value, Mapping):
+        if not all(isinstance(key, str) for key in value):
+            raise MalformedError("json-not-canonical", "A member's name is not a string.")
+        # RFC 8785 §3.2.3 sorts by UTF-16 code units, which differs from code points beyond the BMP.
+        names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+        return {name: _ordered(value[name], depth + 1) for name in names}
+    if isinstance(value, list | tuple):
+        return [_ordered(item, depth + 1) for item in value]
+    raise MalformedError(
+        "json-not-canonical", f"{type(value).__name__} has no canonical JSON spelling here."
+    )
+
+
+def _no_duplicates(pairs: list[tuple[str, object]], what: str) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise MalformedError(
+            "json-duplicate", f"{what} has the member {twice!r} twice.", subject=what
+        )
+    return found
+
+
+def _no_number(text: str, what: str) -> NoReturn:
+    raise MalformedError(
+        "json-number", f"{what} holds the number {text}; only whole numbers are read.", subject=what
+    )

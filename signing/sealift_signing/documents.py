@@ -1,0 +1,307 @@
+"""The documents that TUF signs as targets (DESIGN section 3, "Documents").
+
+Their signature, version and freshness are TUF's business; the types here are what they say.
+Each reader also checks what a shape cannot say, such as that one key stands for one person.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from sealift_signing import shape
+from sealift_signing.errors import MalformedError
+from sealift_signing.public_key import PublicKey
+from sealift_signing.shape import Distinct
+from sealift_signing.vocabulary import (
+    CatalogPath,
+    CatalogPathText,
+    Count,
+    KeyText,
+    ModelName,
+    Moment,
+    Name,
+    Sentence,
+    Sha256,
+    VersionNumber,
+)
+
+POLICY_PATH = "policy.json"
+FLEET_KEYS_PATH = "fleet/keys.json"
+RECALL_PATH = "recall.json"
+
+
+def members_path(team: str) -> str:
+    """The TUF path of a team's members.json."""
+    return f"teams/{team}/members.json"
+
+
+def assignment_path(site: str) -> str:
+    """The TUF path of a site's assignment.json."""
+    return f"sites/{site}/assignment.json"
+
+
+@dataclass(frozen=True)
+class StageRule:
+    """What the policy asks before an artifact counts as promoted to a stage."""
+
+    approvals: Count
+    requester_may_approve: bool
+    evidence: Annotated[tuple[Name, ...], Distinct()]
+    key_classes: Annotated[tuple[Name, ...], Distinct()]
+    meanings: Annotated[tuple[Sentence, ...], Distinct()]
+    longest_validity_days: Count
+
+
+@dataclass(frozen=True)
+class Policy:
+    """policy.json, signed by `targets`: the stages, and how long each role's signature lasts."""
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    organisation_name: Sentence
+    stages: Mapping[Name, StageRule]
+    lifetimes_days: Mapping[Name, Count]
+
+
+KeyClass = Literal["hardware", "file", "browser"]
+Status = Literal["active", "retired", "compromised"]
+
+
+@dataclass(frozen=True)
+class MemberKey:
+    """A person's key: where it is kept, and what it may be used for.
+
+    Purposes are `request` and `approve:<stage>`.
+    """
+
+    key: KeyText
+    key_class: KeyClass
+    purposes: Annotated[tuple[str, ...], Distinct()]
+
+
+@dataclass(frozen=True)
+class Person:
+    """Someone who may request or approve. The id is the same in the whole organisation."""
+
+    id: Name
+    printed_name: Sentence
+    status: Status
+    keys: Annotated[tuple[MemberKey, ...], Distinct(by="key")]
+
+    def key_for(self, keyid: str) -> MemberKey | None:
+        """This person's key with TUF keyid `keyid`, if there is one."""
+        return next((k for k in self.keys if PublicKey.parse(k.key).keyid == keyid), None)
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    """A demotion: one artifact, or all of a model's versions below one, no longer for a stage."""
+
+    id: Name
+    stage: Name
+    sha256: Sha256 | None
+    model: ModelName | None
+    below: VersionNumber | None
+    reason: Sentence
+    made: Moment
+
+    def covers(self, path: CatalogPath, sha256: str, stage: str) -> bool:
+        """Whether this withdrawal speaks of the artifact at `path` with this digest."""
+        if stage != self.stage:
+            return False
+        older = self.below is not None and path.version < self.below
+        return sha256 == self.sha256 or (path.full_model == self.model and older)
+
+
+@dataclass(frozen=True)
+class Members:
+    """members.json, signed by a team's stewards: who may request and approve what."""
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    team: Name
+    people: Annotated[tuple[Person, ...], Distinct(by="id")]
+    withdrawn: Annotated[tuple[Withdrawal, ...], Distinct(by="id")]
+
+    def person(self, name: str) -> Person | None:
+        """The person with this id, if the team has one."""
+        return next((person for person in self.people if person.id == name), None)
+
+    def all_keys(self) -> Iterator[tuple[Person, PublicKey]]:
+        """Every key of every person."""
+        for person in self.people:
+            for key in person.keys:
+                yield person, PublicKey.parse(key.key)
+
+
+MachinePurpose = Literal["log", "scanner", "builder", "site"]
+
+
+@dataclass(frozen=True)
+class MachineKey:
+    """The key of a machine that signs by itself; `name` is the site's id for a site."""
+
+    key: KeyText
+    name: Name
+    purpose: MachinePurpose
+    status: Status
+
+
+@dataclass(frozen=True)
+class FleetKeys:
+    """fleet/keys.json, signed by `fleet`: whose machines are ours, and what for."""
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    keys: Annotated[tuple[MachineKey, ...], Distinct(by="key")]
+
+    def of(self, purpose: str) -> tuple[MachineKey, ...]:
+        """The keys of one purpose, compromised ones left out."""
+        return tuple(
+            key for key in self.keys if key.purpose == purpose and key.status != "compromised"
+        )
+
+
+@dataclass(frozen=True)
+class AssignedArtifact:
+    """One artifact that a host group should have, and the statements that vouch for it."""
+
+    path: CatalogPathText
+    sha256: Sha256
+    request: Sha256
+    approvals: Annotated[tuple[Sha256, ...], Distinct()]
+    evidence: Annotated[tuple[Sha256, ...], Distinct()]
+
+    @property
+    def parsed(self) -> CatalogPath:
+        """The path in its parts."""
+        return CatalogPath.parse(self.path)
+
+
+@dataclass(frozen=True)
+class ModelAssignment:
+    """One model in one host group: what should run, and what to go back to, in order."""
+
+    current: AssignedArtifact
+    fallbacks: tuple[AssignedArtifact, ...]
+
+    @property
+    def artifacts(self) -> tuple[AssignedArtifact, ...]:
+        """The current one, then the fallbacks."""
+        return (self.current, *self.fallbacks)
+
+
+@dataclass(frozen=True)
+class GroupAssignment:
+    """What one host group should run."""
+
+    hardware_target: Name
+    models: Mapping[ModelName, ModelAssignment]
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """assignment.json, signed by the dispatcher for one site."""
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    site: Name
+    enrolment: Sha256
+    groups: Mapping[Name, GroupAssignment]
+
+    def artifacts(self) -> Iterator[tuple[str, str, AssignedArtifact]]:
+        """Every (host group, model, artifact), the same artifact as often as it is assigned."""
+        for group, assigned in self.groups.items():
+            for model, versions in assigned.models.items():
+                for artifact in versions.artifacts:
+                    yield group, model, artifact
+
+
+@dataclass(frozen=True)
+class Recall:
+    """One order to stop using an artifact. It has no end."""
+
+    id: Name
+    sha256: Sha256
+    reason: Sentence
+    made: Moment
+
+
+@dataclass(frozen=True)
+class RecallList:
+    """recall.json, signed by a safety officer."""
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    recalls: Annotated[tuple[Recall, ...], Distinct(by="id")]
+
+
+def read_policy(data: bytes) -> Policy:
+    """The policy that `data` spells."""
+    policy = shape.read(Policy, data, what=POLICY_PATH)
+    if not policy.stages:
+        raise MalformedError("bad-policy", "policy.json has no stage.", subject=POLICY_PATH)
+    return policy
+
+
+def read_members(data: bytes, team: str) -> Members:
+    """The members of `team` that `data` spells.
+
+    Raises:
+        MalformedError: another team's, or one key standing for two people.
+    """
+    what = members_path(team)
+    members = shape.read(Members, data, what=what)
+    if members.team != team:
+        raise MalformedError("wrong-team", f"{what} is that of {members.team!r}.", subject=what)
+    owner: dict[bytes, str] = {}
+    for person, key in members.all_keys():
+        if owner.setdefault(key.raw, person.id) != person.id:
+            raise MalformedError(
+                "key-of-two-people",
+                f"{what} gives one key to both {owner[key.raw]} and {person.id}; one key stands "
+                "for one person.",
+                subject=what,
+            )
+    for one in members.withdrawn:
+        by_model = one.model is not None and one.below is not None and one.sha256 is None
+        by_digest = one.sha256 is not None and one.model is None and one.below is None
+        if not (by_model or by_digest):
+            raise MalformedError("bad-withdrawal", f"{what}: {one.id} is unclear.", subject=what)
+    return members
+
+
+def read_fleet_keys(data: bytes) -> FleetKeys:
+    """The machine keys that `data` spells.
+
+    Raises:
+        MalformedError: one key for two machines or purposes.
+    """
+    return shape.read(FleetKeys, data, what=FLEET_KEYS_PATH)
+
+
+def read_assignment(data: bytes, site: str) -> Assignment:
+    """The assignment of `site` that `data` spells.
+
+    Raises:
+        MalformedError: another site's, or a path that does not fit where it stands.
+    """
+    what = assignment_path(site)
+    found = shape.read(Assignment, data, what=what)
+    if found.site != site:
+        raise MalformedError("wrong-site", f"{what} is that of {found.site!r}.", subject=what)
+    for group, model, artifact in found.artifacts():
+        if artifact.parsed.full_model != model:
+            raise MalformedError(
+                "bad-assignment",
+                f"{what}: {artifact.path} stands under {model} in host group {group}.",
+                subject=artifact.path,
+            )
+    return found
+
+
+def read_recalls(data: bytes) -> RecallList:
+    """The recall list that `data` spells."""
+    return shape.read(RecallList, data, what=RECALL_PATH)

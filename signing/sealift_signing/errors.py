@@ -1,0 +1,77 @@
+"""Every error a user can meet: what happened, to which thing, and what to do next.
+
+One root serves the three distributions, so that a command line prints any of them the same way.
+The five kinds are the five exit codes; the `code` is stable and documented in
+docs/reference/errors.md.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SealiftError(Exception):
+    """What happened (`what`), to which thing (`subject`), and the next step (`next_step`).
+
+    Args:
+        code: stable, lower case, words joined by hyphens: `blob-damaged`.
+        what: one sentence, without the final full stop where it reads better so.
+        subject: the path, role, person or id that the sentence is about; may be empty.
+        next_step: one sentence that tells the reader what to do now; may be empty.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, code: str, what: str, *, subject: str = "", next_step: str = "") -> None:
+        super().__init__(what)
+        self.code = code
+        self.what = what
+        self.subject = subject
+        self.next_step = next_step
+
+    def __str__(self) -> str:
+        """The sentence and the next step, as a person reads them."""
+        return f"{self.what} {self.next_step}".strip()
+
+    def as_json(self) -> dict[str, dict[str, str]]:
+        """The object that goes to standard error under `--json` (DESIGN section 8, choice 5)."""
+        told = {"code": self.code, "what": self.what, "subject": self.subject}
+        return {"error": told | {"next": self.next_step}}
+
+
+class RefusedError(SealiftError):
+    """A rule said no. Exit code 1."""
+
+
+class UsageError(SealiftError):
+    """The command was not understood. Exit code 2."""
+
+    exit_code = 2
+
+
+class NotFoundError(SealiftError):
+    """The thing is not there, or not in the state the command needs. Exit code 3."""
+
+    exit_code = 3
+
+
+class FailedError(SealiftError):
+    """Something could not be read, written or logged. Exit code 4."""
+
+    exit_code = 4
+
+
+class MalformedError(RefusedError):
+    """Bytes that are not the document they claim to be."""
+
+
+class BadSignatureError(RefusedError):
+    """A signature was there and is wrong: somebody changed the bytes, or signed others."""
+
+
+class NotSignedEnoughError(RefusedError):
+    """Every signature that counts is right, and there are too few of them."""
+
+
+class NoKeyError(RefusedError):
+    """There is no trusted key to check with: nothing can be said about the signature."""

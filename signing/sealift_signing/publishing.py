@@ -1,0 +1,158 @@
+"""The next metadata of a role: draft it, sign it, join signatures, check that it is enough.
+
+A draft is a role's canonical bytes; people may sign it in different rooms on different days and
+the signatures are joined. Everything here is bytes in, bytes out.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import TypeVar
+
+from securesystemslib.signer import Key, Signer
+from tuf.api.metadata import (
+    DelegatedRole,
+    Delegations,
+    Metadata,
+    MetaFile,
+    Role,
+    Root,
+    Snapshot,
+    TargetFile,
+    Targets,
+    Timestamp,
+)
+from tuf.api.serialization.json import JSONSerializer
+
+from sealift_signing import roles
+from sealift_signing.public_key import PublicKey
+from sealift_signing.tuf_walk import PERSON_FIELD, check_signed
+
+S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
+
+Holders = Mapping[str, PublicKey]
+"""People (or machines) by id, each with the key they hold a role with."""
+
+
+def to_bytes(metadata: Metadata[S]) -> bytes:
+    """The one spelling of TUF metadata that a site reads: tuf's own, compact."""
+    return JSONSerializer(compact=True).serialize(metadata)
+
+
+def expiry(now: datetime, days: int) -> datetime:
+    """`days` from now, in whole seconds as TUF has them."""
+    return (now + timedelta(days=days)).replace(microsecond=0)
+
+
+def first_root(holders: Mapping[str, tuple[int, Holders]], *, expires: datetime) -> Metadata[Root]:
+    """Root 1, unsigned: for each top-level role its threshold and who holds it."""
+    root = Root(expires=expires, consistent_snapshot=True)
+    for role, (threshold, people) in holders.items():
+        root.roles[role] = Role([], threshold)
+        for person, key in people.items():
+            root.add_key(named_key(key, person), role)
+    return Metadata(root)
+
+
+def first_targets(*, expires: datetime) -> Metadata[Targets]:
+    """Version 1 of `targets` or of any delegated role: nothing listed, nothing delegated."""
+    return Metadata(Targets(expires=expires))
+
+
+def successor(metadata: Metadata[S], *, expires: datetime) -> Metadata[S]:
+    """The next version, a copy to be edited and signed anew."""
+    following = copy.deepcopy(metadata)
+    following.signatures.clear()
+    following.signed.version += 1
+    following.signed.expires = expires
+    return following
+
+
+def delegate(signed: Targets, role: str, threshold: int, holders: Holders) -> None:
+    """Give `role` to `holders`, replacing whoever had it."""
+    if signed.delegations is None:
+        signed.delegations = Delegations({}, {})
+    delegations = signed.delegations
+    if delegations.roles is None:
+        delegations.roles = {}
+    delegations.roles[role] = DelegatedRole(
+        role, [], threshold, terminating=True, paths=roles.paths(role)
+    )
+    for person, key in holders.items():
+        signed.add_key(named_key(key, person), role)
+    used = {keyid for spec in delegations.roles.values() for keyid in spec.keyids}
+    delegations.keys = {keyid: key for keyid, key in delegations.keys.items() if keyid in used}
+
+
+def list_document(signed: Targets, path: str, data: bytes) -> None:
+    """List `data` under `path`, in place of what was listed there."""
+    signed.targets[path] = target_file(path, len(data), sha256(data).hexdigest())
+
+
+def target_file(path: str, length: int, digest: str) -> TargetFile:
+    """A target of `length` bytes with this SHA-256."""
+    return TargetFile(length, {"sha256": digest}, path)
+
+
+def next_snapshot(
+    previous: Metadata[Snapshot] | None, versions: Mapping[str, int], *, expires: datetime
+) -> Metadata[Snapshot]:
+    """The snapshot of all targets roles at `versions`."""
+    following = (
+        successor(previous, expires=expires) if previous else Metadata(Snapshot(expires=expires))
+    )
+    following.signed.meta = {f"{role}.json": MetaFile(n) for role, n in sorted(versions.items())}
+    return following
+
+
+def next_timestamp(
+    previous: Metadata[Timestamp] | None, snapshot: Metadata[Snapshot], *, expires: datetime
+) -> Metadata[Timestamp]:
+    """The timestamp of `snapshot`."""
+    following = (
+        successor(previous, expires=expires) if previous else Metadata(Timestamp(expires=expires))
+    )
+    following.signed.snapshot_meta = MetaFile(snapshot.signed.version)
+    return following
+
+
+def sign(metadata: Metadata[S], signers: Iterable[Signer]) -> None:
+    """Add a signature of each signer, keeping the ones that are there."""
+    for signer in signers:
+        metadata.sign(signer, append=True)
+
+
+def join(draft: bytes, others: Sequence[bytes]) -> bytes:
+    """The draft with the signatures that `others`, signed copies of exactly it, bear.
+
+    A copy of other content is left out: its signature would be of something else.
+    """
+    metadata = Metadata.from_bytes(draft)
+    for data in others:
+        copy_ = Metadata.from_bytes(data)
+        if copy_.signed_bytes == metadata.signed_bytes:
+            metadata.signatures.update(copy_.signatures)
+    return to_bytes(metadata)
+
+
+def check_publishable(metadata: Metadata[S], role: str, delegator: Root | Targets) -> None:
+    """Check what every site will check: enough signatures, and our layout.
+
+    Raises:
+        NotSignedEnoughError, BadSignatureError, NoKeyError, MalformedError: as the walk does.
+    """
+    check_signed(delegator, role, metadata)
+    if isinstance(metadata.signed, Root):
+        check_signed(metadata.signed, role, metadata)
+    if isinstance(metadata.signed, Targets):
+        roles.check_layout(role, metadata.signed)
+
+
+def named_key(key: PublicKey, person: str) -> Key:
+    """The TUF key, with the id of the person or machine that holds it (it leaves the keyid be)."""
+    found = key.tuf_key()
+    found.unrecognized_fields[PERSON_FIELD] = person
+    return found

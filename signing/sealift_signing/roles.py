@@ -1,0 +1,192 @@
+"""The role layout: which roles there are, who delegates them, and what each may list.
+
+TUF lets a delegation's paths be almost anything; ours are fixed here, once, and a site checks them
+again (DESIGN section 3). Role names are for ever: TUF can never forget one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tuf.api.metadata import Root, Targets
+
+from sealift_signing.documents import (
+    FLEET_KEYS_PATH,
+    POLICY_PATH,
+    RECALL_PATH,
+    Policy,
+    assignment_path,
+    members_path,
+)
+from sealift_signing.errors import MalformedError
+from sealift_signing.public_key import PublicKey
+from sealift_signing.tuf_walk import PERSON_FIELD
+from sealift_signing.vocabulary import CATALOG_PATH, SOURCE, CatalogPath
+
+ROOT, TIMESTAMP, SNAPSHOT, TARGETS = "root", "timestamp", "snapshot", "targets"
+FLEET, RECALL = "fleet", "recall"
+TEAM, CATALOG, SITE = "team", "catalog", "site"
+TOP_ROLES = (ROOT, TIMESTAMP, SNAPSHOT, TARGETS)
+
+LIFETIMES_DAYS: Mapping[str, int] = {
+    ROOT: 730,
+    TARGETS: 365,
+    TEAM: 180,
+    CATALOG: 90,
+    FLEET: 365,
+    SITE: 90,
+    RECALL: 90,
+    SNAPSHOT: 30,
+    TIMESTAMP: 30,
+}
+"""How long a signature of each kind of role lasts, in days, unless the policy says otherwise."""
+
+
+def team_role(team: str) -> str:
+    """The role of a team's stewards."""
+    return f"{TEAM}.{team}"
+
+
+def catalog_role(team: str) -> str:
+    """The hub's online role that lists a team's artifacts."""
+    return f"{CATALOG}.{team}"
+
+
+def site_role(site: str) -> str:
+    """The dispatcher's role for one site."""
+    return f"{SITE}.{site}"
+
+
+def kind(role: str) -> str:
+    """`team` for `team.vision`, `root` for `root`: what lifetimes are kept by."""
+    return role.partition(".")[0]
+
+
+def delegator(role: str) -> str:
+    """The role that delegates `role`; trust is keyed by this pair, never by the name alone."""
+    if role in TOP_ROLES:
+        return ROOT
+    return FLEET if kind(role) == SITE else TARGETS
+
+
+def paths(role: str) -> list[str]:
+    """The path patterns that `role`'s delegation carries (TUF specification §4.5)."""
+    name = role.partition(".")[2]
+    return {
+        TEAM: [members_path(name)],
+        CATALOG: [f"catalog/{name}/*/*/*"],
+        FLEET: [FLEET_KEYS_PATH, "sites/*/*"],
+        SITE: [assignment_path(name)],
+        RECALL: [RECALL_PATH],
+    }[kind(role)]
+
+
+def check_layout(role: str, signed: Targets) -> None:
+    """Check that a targets role lists and delegates only what our layout gives it.
+
+    Raises:
+        MalformedError: a path that is not this role's, a digest that is not SHA-256 alone, or a
+            delegation that this role may not make.
+    """
+    for path, target in signed.targets.items():
+        if not _may_list(role, path):
+            raise MalformedError(
+                "path-not-of-role", f"The role {role} may not list {path!r}.", subject=path
+            )
+        if set(target.hashes) != {"sha256"}:
+            raise MalformedError(
+                "digest-not-sha256",
+                f"{role} lists {path} with other digests than SHA-256.",
+                subject=path,
+            )
+    delegated = signed.delegations.roles or {} if signed.delegations else {}
+    if signed.delegations and signed.delegations.succinct_roles:
+        raise MalformedError("bad-delegation", f"{role} delegates to hash bins.", subject=role)
+    for name, spec in delegated.items():
+        if delegator(name) != role or name in TOP_ROLES or spec.paths != paths(name):
+            raise MalformedError(
+                "bad-delegation", f"The role {role} may not delegate {name!r} so.", subject=name
+            )
+
+
+def _may_list(role: str, path: str) -> bool:
+    if role == TARGETS:
+        return path == POLICY_PATH
+    if role == FLEET:
+        return path == FLEET_KEYS_PATH
+    if kind(role) == CATALOG:
+        if not CATALOG_PATH.matches(path):
+            return False
+        parsed = CatalogPath.parse(path)
+        return catalog_role(parsed.team) == role and parsed.form != SOURCE
+    return [path] == paths(role)
+
+
+@dataclass(frozen=True)
+class Keyholders:
+    """The keys and the threshold that a delegator gives a role, duplicates of a key folded."""
+
+    threshold: int
+    keys: tuple[PublicKey, ...]
+    people: tuple[str, ...]
+
+    @property
+    def real_threshold(self) -> int:
+        """How many people must really act: never more than there are keys and people."""
+        return min(self.threshold, len(self.keys), len(self.people))
+
+
+def keyholders(signed: Root | Targets, role: str) -> Keyholders:
+    """Who holds `role` by the word of its delegator `signed`.
+
+    Raises:
+        MalformedError: `signed` delegates no such role.
+    """
+    spec = (
+        signed.roles.get(role)
+        if isinstance(signed, Root)
+        else (signed.delegations.roles or {}).get(role)
+        if signed.delegations
+        else None
+    )
+    if spec is None:
+        raise MalformedError("no-such-role", f"Nothing delegates a role {role!r}.", subject=role)
+    keys = {}
+    people = set()
+    for keyid in spec.keyids:
+        key = signed.get_key(keyid)
+        public = PublicKey.from_tuf(key)
+        keys[public.raw] = public
+        people.add(str(key.unrecognized_fields.get(PERSON_FIELD, public.text)))
+    return Keyholders(spec.threshold, tuple(keys.values()), tuple(sorted(people)))
+
+
+def unprotected(
+    root: Root, targets: Targets, policy: Policy, teams: Iterable[str]
+) -> tuple[str, ...]:
+    """Why one person, or one stolen key, could promote alone; empty where none could.
+
+    Computed from the verified metadata at every use, never read from a flag: a set-up for one
+    person says so on every bundle and receipt until it is really changed.
+    """
+    reasons = [
+        f"one signature suffices for {role}"
+        for role in (ROOT, TARGETS)
+        if keyholders(root, role).real_threshold == 1
+    ]
+    reasons += [
+        f"one steward suffices for team {team}"
+        for team in teams
+        if keyholders(targets, team_role(team)).real_threshold == 1
+    ]
+    reasons += [
+        f"who requests {name} may approve it"
+        for name, rule in sorted(policy.stages.items())
+        if rule.requester_may_approve
+    ]
+    offline = {key.raw for role in (ROOT, TARGETS) for key in keyholders(root, role).keys}
+    online = {key.raw for role in (SNAPSHOT, TIMESTAMP) for key in keyholders(root, role).keys}
+    if offline & online:
+        reasons.append("the hub's online key is also an offline one")
+    return tuple(reasons)

@@ -1,0 +1,323 @@
+"""What a site demands on top of TUF: the floors, and the six conditions of DESIGN section 3.
+
+    (1) `catalog.<team>`, delegated directly by `targets`, lists the manifest with this digest
+    (2) `site.<id>` names that digest for that host group, whose hardware target ends the path
+    (3) one request and enough approvals of it, for the stage to which the site was enrolled
+    (4) the evidence that the policy asks for, named by that request
+    (5) it is not recalled
+    (6) the site's own pins allow it
+
+Pure: verified values in, a verdict out. 1 and 2 are signed by keys that are kept online and are no
+wall; 3 to 6 are. An authentic artifact that fails one is *held*, with the reason; the rest of the
+bundle installs. Forged bytes are another matter: they raise, and the whole transfer is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from tuf.api.metadata import Root, Targets
+
+from sealift_signing import roles, statements
+from sealift_signing.approvals import NotCountedError, Rules, Tally, check_request, tally
+from sealift_signing.documents import (
+    AssignedArtifact,
+    Assignment,
+    FleetKeys,
+    Members,
+    Policy,
+    Recall,
+    StageRule,
+    Withdrawal,
+)
+from sealift_signing.errors import NoKeyError, RefusedError
+from sealift_signing.public_key import PublicKey
+from sealift_signing.statements import EVIDENCE_PURPOSE, Approval, Evidence, Pins, Request, Signed
+from sealift_signing.tuf_walk import WentBackError
+from sealift_signing.vocabulary import CatalogPath
+
+
+class HeldError(RefusedError):
+    """An authentic artifact that this site does not install, and why."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the six conditions look at, each item verified before it stands here.
+
+    Attributes:
+        groups: this site's own host groups, each with its hardware target.
+        catalog: per team, the TUF targets that `catalog.<team>` lists, path to sha256.
+        withdrawn: every withdrawal ever seen, and of which team.
+        recalled: every recall ever seen, by digest.
+        statement: the bytes of a carried statement by sha256, None if it was not carried.
+        machine_keys: raw public keys of roles and machines.
+    """
+
+    organisation: str
+    site: str
+    stage: str
+    groups: Mapping[str, str]
+    pins: Pins
+    now: datetime
+    policy: Policy
+    members: Mapping[str, Members]
+    fleet: FleetKeys
+    assignment: Assignment
+    catalog: Mapping[str, Mapping[str, str]]
+    withdrawn: Iterable[Withdrawal]
+    recalled: Mapping[str, Recall]
+    machine_keys: frozenset[bytes]
+    statement: Callable[[str], bytes | None]
+
+
+def judge(facts: Facts, group: str, artifact: AssignedArtifact) -> Tally:
+    """The six conditions, for one artifact in one host group; returns who approved.
+
+    Raises:
+        HeldError: a condition does not hold; the sentence names it.
+        BadSignatureError, MalformedError: a carried statement was forged or damaged.
+    """
+    path = artifact.parsed
+    _listed(facts, path, artifact.sha256)  # (1)
+    _for_this_group(facts, group, path)  # (2)
+    request, approved = _approved(facts, path, artifact)  # (3)
+    _evidenced(facts, path, artifact, request)  # (4)
+    _not_recalled(facts, path, artifact.sha256)  # (5)
+    _pinned(facts, path, approved)  # (6)
+    return approved
+
+
+def check_floors(floors: Mapping[str, int], versions: Mapping[str, int]) -> None:
+    """Check that no role is below the version that this site has seen.
+
+    Raises:
+        WentBackError: one is, and which.
+    """
+    for role, floor in sorted(floors.items()):
+        if role in versions and versions[role] < floor:
+            raise WentBackError(
+                "below-floor",
+                f"{role} is at version {versions[role]} here; this site has seen version {floor}.",
+                subject=role,
+                next_step="Use a newer bundle; an older one is never taken again.",
+            )
+
+
+def raised_floors(floors: Mapping[str, int], versions: Mapping[str, int]) -> dict[str, int]:
+    """The floors after a visit that accepted `versions`."""
+    return {role: max(floors.get(role, 0), versions.get(role, 0)) for role in {*floors, *versions}}
+
+
+def check_pinned_policy(facts: Facts, root: Root, targets: Targets) -> None:
+    """Check (6) for what concerns a whole bundle: thresholds below the site's pins.
+
+    Raises:
+        RefusedError: a role needs fewer signatures than this site insists on.
+    """
+    for role, least in facts.pins.least_thresholds.items():
+        owner = root if role in roles.TOP_ROLES else targets
+        found = [role] if role in roles.TOP_ROLES else _roles_of_kind(targets, role)
+        for name in found:
+            if roles.keyholders(owner, name).real_threshold < least:
+                raise RefusedError(
+                    "threshold-lowered",
+                    f"{name} needs fewer than the {least} signatures this site insists on.",
+                    subject=name,
+                    next_step="Ask the hub's administrators why the threshold was lowered.",
+                )
+
+
+def raised_pins(pins: Pins, rule: StageRule | None, root: Root, targets: Targets) -> Pins:
+    """The pins after an accepted bundle: they rise by themselves and never fall by themselves."""
+    seen = {role: roles.keyholders(root, role).real_threshold for role in ("root", "targets")}
+    teams = [
+        roles.keyholders(targets, name).real_threshold
+        for name in _roles_of_kind(targets, roles.TEAM)
+    ]
+    if teams:
+        seen[roles.TEAM] = min(teams)
+    thresholds = {
+        role: max(pins.least_thresholds.get(role, 0), seen.get(role, 0))
+        for role in seen | dict(pins.least_thresholds)
+    }
+    approvals = max(pins.least_approvals, rule.approvals if rule else 0)
+    return replace(pins, least_approvals=approvals, least_thresholds=thresholds)
+
+
+def _roles_of_kind(targets: Targets, kind: str) -> list[str]:
+    delegated = (targets.delegations.roles or {}) if targets.delegations else {}
+    return [name for name in delegated if roles.kind(name) == kind]
+
+
+def _listed(facts: Facts, path: CatalogPath, sha256: str) -> None:
+    listed = facts.catalog.get(path.team, {}).get(str(path))
+    if path.is_source:
+        raise HeldError(
+            "source-assigned", f"{path} is a source artifact, not a variant.", subject=str(path)
+        )
+    if listed is None:
+        raise HeldError("not-listed", f"The hub's catalog does not list {path}.", subject=str(path))
+    if listed != sha256:
+        raise HeldError(
+            "listed-differently",
+            f"The catalog lists {path} with another digest than the one assigned.",
+            subject=str(path),
+        )
+
+
+def _for_this_group(facts: Facts, group: str, path: CatalogPath) -> None:
+    assigned = facts.assignment.groups.get(group)
+    pinned = facts.groups.get(group)
+    if pinned is None or assigned is None:
+        raise HeldError("no-such-group", f"This site has no host group {group!r}.", subject=group)
+    if assigned.hardware_target != pinned or path.form != pinned:
+        raise HeldError(
+            "wrong-hardware-target",
+            f"{path} is not for host group {group}, whose hardware target is {pinned}.",
+            subject=str(path),
+            next_step=f"Have the variant for {pinned} assigned.",
+        )
+
+
+def _approved(
+    facts: Facts, path: CatalogPath, artifact: AssignedArtifact
+) -> tuple[Signed[Request], Tally]:
+    """(3), and the withdrawals."""
+    rule = facts.policy.stages.get(facts.stage)
+    members = facts.members.get(path.team)
+    if rule is None or members is None:
+        missing = f"the stage {facts.stage}" if rule is None else f"the members of {path.team}"
+        raise HeldError(
+            "no-rule", f"{path} cannot be judged: {missing} is not known here.", subject=str(path)
+        )
+    # The site's own pin counts where the policy was lowered below it.
+    needed = max(rule.approvals, facts.pins.least_approvals)
+    rules = Rules(
+        facts.organisation,
+        members,
+        facts.stage,
+        replace(rule, approvals=needed),
+        facts.now,
+        facts.machine_keys,
+    )
+    request = _request(facts, path, artifact, rules)
+    approvals = [
+        statements.read(Approval, data, what=f"the approval {digest[:12]}")
+        for digest in artifact.approvals
+        if (data := facts.statement(digest)) is not None
+    ]
+    counted = tally(request, approvals, rules)
+    if not counted.enough:
+        why = " ".join(f"{reason[0].upper()}{reason[1:]}" for reason in counted.set_aside)
+        raise HeldError(
+            "not-approved",
+            f"{path} has {len(counted.counted)} of the {max(needed, 1)} approvals it needs for "
+            f"{facts.stage}. {why}".strip(),
+            subject=str(path),
+        )
+    _not_withdrawn(facts, path, artifact.sha256, request)
+    return request, counted
+
+
+def _request(
+    facts: Facts, path: CatalogPath, artifact: AssignedArtifact, rules: Rules
+) -> Signed[Request]:
+    data = facts.statement(artifact.request)
+    if data is None:
+        raise HeldError(
+            "no-request", f"{path} comes without the request for its promotion.", subject=str(path)
+        )
+    request = statements.read(Request, data, what=f"the request {artifact.request[:12]}")
+    said = request.predicate
+    try:
+        check_request(request, rules)
+    except NotCountedError as reason:
+        raise HeldError("not-requested", f"{path}: {reason.what}", subject=str(path)) from reason
+    same_version = (said.team, said.model, said.version) == (path.team, path.model, path.version)
+    if not same_version or not request.about(str(path), artifact.sha256):
+        raise HeldError(
+            "request-of-another",
+            f"The request and its approvals are not about {path} with this digest.",
+            subject=str(path),
+        )
+    return request
+
+
+def _not_withdrawn(facts: Facts, path: CatalogPath, sha256: str, request: Signed[Request]) -> None:
+    for one in facts.withdrawn:
+        if one.covers(path, sha256, facts.stage) and one.id not in request.predicate.despite:
+            raise HeldError(
+                "withdrawn",
+                f"{path} was withdrawn from {facts.stage}: {one.reason}",
+                subject=str(path),
+                next_step="A new request that names the withdrawal, approved, permits it again.",
+            )
+
+
+def _evidenced(
+    facts: Facts, path: CatalogPath, artifact: AssignedArtifact, request: Signed[Request]
+) -> None:
+    found = set()
+    for digest in artifact.evidence:
+        data = facts.statement(digest)
+        if data is None:
+            continue
+        evidence = statements.read(Evidence, data, what=f"the evidence {digest[:12]}")
+        if digest not in request.predicate.evidence:
+            raise HeldError(
+                "evidence-not-named",
+                f"{path} comes with evidence ({evidence.predicate.kind}) that its request does "
+                "not name: whoever approved did not see it.",
+                subject=digest,
+            )
+        _signed_for_purpose(facts, evidence)
+        passed = evidence.predicate.verdict == "pass"
+        ours = evidence.predicate.organisation == facts.organisation
+        if passed and ours and evidence.about(str(path), artifact.sha256):
+            found.add(evidence.predicate.kind)
+    missing = [k for k in facts.policy.stages[facts.stage].evidence if k not in found]
+    if missing:
+        raise HeldError(
+            "no-evidence",
+            f"{path} comes without the evidence that {facts.stage} asks for: {', '.join(missing)}.",
+            subject=str(path),
+        )
+
+
+def _signed_for_purpose(facts: Facts, evidence: Signed[Evidence]) -> None:
+    kind = evidence.predicate.kind
+    what = f"the evidence {evidence.sha256[:12]} ({kind})"
+    for machine in facts.fleet.of(EVIDENCE_PURPOSE.get(kind, "")):
+        key = PublicKey.parse(machine.key)
+        if key.keyid == evidence.envelope.keyid:
+            statements.verify(evidence, key, what=what)
+            return
+    raise NoKeyError(
+        "no-key",
+        f"{what[0].upper()}{what[1:]} is signed by no machine that may sign evidence of its kind.",
+        subject=evidence.sha256,
+    )
+
+
+def _not_recalled(facts: Facts, path: CatalogPath, sha256: str) -> None:
+    recall = facts.recalled.get(sha256)
+    if recall is not None:
+        raise HeldError("recalled", f"{path} was recalled: {recall.reason}", subject=str(path))
+
+
+def _pinned(facts: Facts, path: CatalogPath, approved: Tally) -> None:
+    pins = facts.pins
+    if pins.teams and path.team not in pins.teams:
+        raise HeldError("team-not-pinned", f"This site takes nothing of team {path.team}.")
+    if pins.models and path.full_model not in pins.models:
+        raise HeldError("model-not-pinned", f"This site does not take {path.full_model}.")
+    if len(approved.people) < pins.least_approvals:
+        raise HeldError(
+            "pinned-approvals",
+            f"{path} is approved by {len(approved.people)}; this site insists on "
+            f"{pins.least_approvals}.",
+            subject=str(path),
+        )

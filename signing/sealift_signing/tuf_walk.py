@@ -1,0 +1,430 @@
+"""The TUF client workflow (specification §5) without I/O: it asks for bytes and is given bytes.
+
+The walk is a generator. It yields `Need` (send the bytes of that role and version, or None if there
+are none) and `Keep` (these bytes are verified). Whoever drives it decides where bytes come from and
+what keeping means: a web server and a folder for the conformance suite, a quarantined copy and one
+database transaction for a medium. It never opens anything and never looks at a clock.
+
+What is stricter than TUF's letter, because a medium is not a server (DESIGN, "The walk"):
+trusted roles are keyed by (delegator, name); thresholds count distinct keys and distinct people;
+a keyid must be the one computed from its key; only one spelling of a file is read.
+Rules about what our roles may say are in `roles` and `site_rules`, a layer above.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, TypeVar, cast
+
+from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
+from tuf.api.exceptions import RepositoryError
+from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
+from tuf.api.serialization.json import JSONSerializer
+
+from sealift_signing.errors import (
+    BadSignatureError,
+    MalformedError,
+    NoKeyError,
+    NotSignedEnoughError,
+    RefusedError,
+)
+from sealift_signing.public_key import PublicKey
+from sealift_signing.vocabulary import moment
+
+S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
+
+LIMITS = {"root": 512_000, "timestamp": 16_384, "snapshot": 2_000_000, "targets": 5_000_000}
+"""Bytes that are read of a role whose length nobody signed; delegated roles have targets' limit."""
+
+MOST_ROOTS = 256
+PERSON_FIELD = "x-sealift-person"
+"""On a key: whose it is. A threshold counts distinct people (DESIGN, "The walk")."""
+
+
+class ExpiredError(RefusedError):
+    """Metadata that was right once and is too old now."""
+
+
+class WentBackError(RefusedError):
+    """Metadata older than what was already seen: a replay, or a restored backup."""
+
+
+class MissingError(RefusedError):
+    """Metadata that must be there is not."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Send the bytes of this role; of this version, or of any if None; at most `limit` of them."""
+
+    role: str
+    version: int | None
+    limit: int
+
+    @property
+    def file_name(self) -> str:
+        """TUF's name of the file (specification §6.2 for the version prefix)."""
+        prefix = "" if self.version is None else f"{self.version}."
+        return f"{prefix}{self.role}.json"
+
+
+@dataclass(frozen=True)
+class Keep:
+    """These bytes of this role are verified."""
+
+    delegator: str
+    role: str
+    version: int
+    data: bytes
+
+
+Steps = Generator[Need | Keep, bytes | None, None]
+RoleKey = tuple[str, str]
+
+
+def drive(
+    steps: Steps, fetch: Callable[[Need], bytes | None], keep: Callable[[Keep], None]
+) -> None:
+    """Run `steps` to their end, answering each need from `fetch` and handing on each keep."""
+    answer: bytes | None = None
+    while True:
+        try:
+            step = steps.send(answer)
+        except StopIteration:
+            return
+        answer = None
+        if isinstance(step, Need):
+            answer = fetch(step)
+        else:
+            keep(step)
+
+
+class Walk:
+    """One visit: from a trusted root, and what was trusted before, to what is current at `now`.
+
+    Args:
+        root: the trusted root's bytes, verified when they were first trusted.
+        before: metadata kept by earlier visits, by (delegator, role); never goes back behind it.
+        now: the trusted time.
+        check_expiry: False only to read recalls, which are honoured even when all has expired.
+    """
+
+    def __init__(
+        self,
+        root: bytes,
+        before: Mapping[RoleKey, bytes],
+        now: datetime,
+        *,
+        check_expiry: bool = True,
+    ) -> None:
+        self.now = now
+        self._check_expiry = check_expiry
+        self._before = dict(before)
+        self._trusted: dict[RoleKey, Metadata[Any]] = {
+            ("root", "root"): read_metadata(root, "root", Root)
+        }
+
+    @property
+    def root(self) -> Root:
+        """The newest verified root."""
+        return cast("Root", self._trusted["root", "root"].signed)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The verified snapshot; only after `top`."""
+        return cast("Snapshot", self._trusted["root", "snapshot"].signed)
+
+    @property
+    def targets(self) -> Targets:
+        """The verified top-level targets role; only after `top`."""
+        return cast("Targets", self._trusted["root", "targets"].signed)
+
+    def role(self, delegator: str, name: str) -> Targets:
+        """The verified role `name` as `delegator` delegates it; only after it was walked."""
+        return cast("Targets", self._trusted[delegator, name].signed)
+
+    def versions(self) -> dict[RoleKey, int]:
+        """The version of every verified role."""
+        return {key: metadata.signed.version for key, metadata in self._trusted.items()}
+
+    def top(self) -> Steps:
+        """Walk root, timestamp, snapshot and targets (TUF specification §5.3 to §5.6)."""
+        yield from self._roots()
+        yield from self._timestamp()
+        yield from self._snapshot()
+        yield from self.delegated("root", "targets")
+
+    def delegated(self, delegator: str, name: str) -> Steps:
+        """Walk one targets role that `delegator`, already walked, delegates (§5.6)."""
+        info = self.snapshot.meta.get(f"{name}.json")
+        if info is None:
+            raise MissingError(
+                "role-missing",
+                f"The snapshot does not list the role {name}.",
+                subject=name,
+                next_step="Have the hub export again.",
+            )
+        limit = info.length or LIMITS["targets"]
+        data = yield Need(name, info.version, limit)
+        data = self._present(data, name, info.version)
+        _check_meta(data, info, name)
+        metadata = read_metadata(data, name, Targets)
+        check_signed(self._delegating(delegator), name, metadata)
+        if metadata.signed.version != info.version:
+            raise _mismatch(name, metadata.signed.version, info.version)
+        self._no_way_back(delegator, name, metadata)
+        self._alive(metadata, name)
+        self._trusted[delegator, name] = metadata
+        yield Keep(delegator, name, metadata.signed.version, data)
+
+    def _roots(self) -> Steps:
+        """§5.3: each root is signed by the keys of the one before it and by its own."""
+        for _ in range(MOST_ROOTS):
+            version = self.root.version + 1
+            data = yield Need("root", version, LIMITS["root"])
+            if data is None:
+                break
+            metadata = read_metadata(data, "root", Root)
+            check_signed(self.root, "root", metadata)
+            check_signed(metadata.signed, "root", metadata)
+            if metadata.signed.version != version:
+                raise _mismatch("root", metadata.signed.version, version)
+            self._trusted["root", "root"] = metadata
+            yield Keep("root", "root", version, data)
+        self._alive(self._trusted["root", "root"], "root")
+
+    def _timestamp(self) -> Steps:
+        """§5.4."""
+        data = self._present(
+            (yield Need("timestamp", None, LIMITS["timestamp"])), "timestamp", None
+        )
+        metadata = read_metadata(data, "timestamp", Timestamp)
+        check_signed(self.root, "timestamp", metadata)
+        earlier = self._earlier("root", "timestamp", Timestamp)
+        self._no_way_back("root", "timestamp", metadata)
+        if earlier is not None:
+            before, after = earlier.signed.snapshot_meta, metadata.signed.snapshot_meta
+            if after.version < before.version:
+                raise _went_back("snapshot", after.version, before.version)
+        self._alive(metadata, "timestamp")
+        self._trusted["root", "timestamp"] = metadata
+        yield Keep("root", "timestamp", metadata.signed.version, data)
+
+    def _snapshot(self) -> Steps:
+        """§5.5."""
+        timestamp = cast("Timestamp", self._trusted["root", "timestamp"].signed)
+        info = timestamp.snapshot_meta
+        data = yield Need("snapshot", info.version, info.length or LIMITS["snapshot"])
+        data = self._present(data, "snapshot", info.version)
+        _check_meta(data, info, "snapshot")
+        metadata = read_metadata(data, "snapshot", Snapshot)
+        check_signed(self.root, "snapshot", metadata)
+        if metadata.signed.version != info.version:
+            raise _mismatch("snapshot", metadata.signed.version, info.version)
+        earlier = self._earlier("root", "snapshot", Snapshot)
+        for name, seen in (earlier.signed.meta if earlier else {}).items():
+            listed = metadata.signed.meta.get(name)
+            if listed is None:
+                raise WentBackError(
+                    "role-vanished",
+                    f"The snapshot no longer lists {name.removesuffix('.json')}; it once did.",
+                    subject=name,
+                )
+            if listed.version < seen.version:
+                raise _went_back(name.removesuffix(".json"), listed.version, seen.version)
+        self._no_way_back("root", "snapshot", metadata)
+        self._alive(metadata, "snapshot")
+        self._trusted["root", "snapshot"] = metadata
+        yield Keep("root", "snapshot", metadata.signed.version, data)
+
+    def _delegating(self, delegator: str) -> Root | Targets:
+        if delegator == "root":
+            return self.root
+        for (_, name), metadata in self._trusted.items():
+            if name == delegator:
+                return cast("Targets", metadata.signed)
+        msg = f"{delegator} was not walked before what it delegates"
+        raise LookupError(msg)
+
+    def _earlier(self, delegator: str, role: str, kind: type[S]) -> Metadata[S] | None:
+        """What an earlier visit kept, if the keys of today still vouch for it (§5.3.11)."""
+        data = self._before.get((delegator, role))
+        if data is None:
+            return None
+        metadata = read_metadata(data, role, kind)
+        try:
+            check_signed(self._delegating(delegator), role, metadata)
+        except RefusedError:
+            return None
+        return metadata
+
+    def _no_way_back(self, delegator: str, role: str, metadata: Metadata[S]) -> None:
+        earlier = self._earlier(delegator, role, type(metadata.signed))
+        if earlier is None:
+            return
+        before, after = earlier.signed.version, metadata.signed.version
+        if after < before:
+            raise _went_back(role, after, before)
+        if after == before and metadata.signed_bytes != earlier.signed_bytes:
+            raise WentBackError(
+                "role-forked",
+                f"There are two different {role} files of version {after}: somebody signed twice.",
+                subject=role,
+                next_step="Keep this medium and tell the hub's administrators.",
+            )
+
+    def _alive(self, metadata: Metadata[S], role: str) -> None:
+        if self._check_expiry and metadata.signed.expires <= self.now:
+            raise ExpiredError(
+                "role-expired",
+                f"The signature of {role} (version {metadata.signed.version}) expired at "
+                f"{moment(metadata.signed.expires)}.",
+                subject=role,
+                next_step="Carry a newer bundle; what is installed keeps running.",
+            )
+
+    @staticmethod
+    def _present(data: bytes | None, role: str, version: int | None) -> bytes:
+        if data is None:
+            numbered = "" if version is None else f" of version {version}"
+            raise MissingError(
+                "metadata-missing",
+                f"The metadata of {role}{numbered} is missing.",
+                subject=role,
+                next_step="Copy the whole bundle again.",
+            )
+        return data
+
+
+def read_metadata(data: bytes, role: str, kind: type[S]) -> Metadata[S]:
+    """The metadata that `data` spells, its signatures not yet verified.
+
+    Raises:
+        MalformedError: not metadata of this kind, or any spelling but tuf's own.
+    """
+    try:
+        metadata = Metadata[S].from_bytes(data)
+        spelled = JSONSerializer(compact=True).serialize(metadata)
+    except (
+        RepositoryError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as bad:
+        raise MalformedError(
+            "metadata-unreadable", f"The metadata of {role} is not readable.", subject=role
+        ) from bad
+    if metadata.signed.type != kind.type:
+        raise MalformedError(
+            "metadata-of-other-kind",
+            f"The metadata of {role} is of type {metadata.signed.type!r}.",
+            subject=role,
+        )
+    if spelled != data:
+        raise MalformedError(
+            "metadata-not-canonical",
+            f"The metadata of {role} is not spelled as TUF's own writer spells it.",
+            subject=role,
+        )
+    version = metadata.signed.version
+    if type(version) is not int or version > 2**53:
+        raise MalformedError(
+            "metadata-version", f"The version of {role} is no plain number.", subject=role
+        )
+    return metadata
+
+
+def check_signed(delegator: Root | Targets, role: str, metadata: Metadata[S]) -> None:
+    """Check that enough distinct keys of distinct people signed `metadata` (§5.3.4 and alike).
+
+    Raises:
+        BadSignatureError: too few, and one that counts is wrong.
+        NotSignedEnoughError: too few, and all that count are right.
+        NoKeyError: signed by nobody whom the delegator names, or no such role.
+    """
+    try:
+        spec = delegator.get_delegated_role(role)
+    except ValueError as bad:
+        raise NoKeyError(
+            "no-key", f"Nothing that is trusted delegates the role {role}.", subject=role
+        ) from bad
+    good, wrong = _count(delegator, spec.keyids, metadata, role)
+    people = {person for _, person in good}
+    count = min(len({raw for raw, _ in good}), len(people))
+    if count >= spec.threshold:
+        return
+    if wrong:
+        raise BadSignatureError(
+            "bad-signature",
+            f"The signature on {role} is wrong: the bytes were changed, or another key made it.",
+            subject=role,
+            next_step="Do not use this medium; have the bundle copied or exported again.",
+        )
+    if not good:
+        raise NoKeyError("no-key", f"No key that is trusted for {role} signed it.", subject=role)
+    raise NotSignedEnoughError(
+        "not-signed-enough",
+        f"{role} is signed by {count} of the {spec.threshold} people it needs.",
+        subject=role,
+    )
+
+
+def _count(
+    delegator: Root | Targets, keyids: list[str], metadata: Metadata[S], role: str
+) -> tuple[set[tuple[bytes, str]], int]:
+    """(raw key, person) of each right signature, and how many were wrong."""
+    good = set()
+    wrong = 0
+    for keyid in keyids:
+        if keyid not in metadata.signatures:
+            continue
+        key = delegator.get_key(keyid)
+        public = PublicKey.from_tuf(key)
+        if public.keyid != keyid:
+            raise MalformedError(
+                "keyid-not-computed",
+                f"A key of {role} bears an id that is not the one computed from it.",
+                subject=keyid,
+            )
+        try:
+            key.verify_signature(metadata.signatures[keyid], metadata.signed_bytes)
+        except (UnverifiedSignatureError, VerificationError):
+            wrong += 1
+            continue
+        person = str(key.unrecognized_fields.get(PERSON_FIELD, public.text))
+        good.add((public.raw, person))
+    return good, wrong
+
+
+def _check_meta(data: bytes, info: MetaFile, role: str) -> None:
+    right = info.length is None or info.length == len(data)
+    if info.hashes is not None:
+        right = right and info.hashes.get("sha256") == sha256(data).hexdigest()
+    if not right:
+        raise BadSignatureError(
+            "metadata-differs",
+            f"The metadata of {role} is not the file that was signed for.",
+            subject=role,
+        )
+
+
+def _mismatch(role: str, found: int, wanted: int) -> RefusedError:
+    return RefusedError(
+        "metadata-version",
+        f"The metadata of {role} says version {found} where version {wanted} belongs.",
+        subject=role,
+    )
+
+
+def _went_back(role: str, found: int, seen: int) -> WentBackError:
+    return WentBackError(
+        "role-went-back",
+        f"{role} is at version {found} here; version {seen} was already seen.",
+        subject=role,
+        next_step="Use a newer bundle; an older one is never taken again.",
+    )
