@@ -1,0 +1,187 @@
+"""An artifact as an OCI manifest with ModelPack media types, and an OCI image layout of several.
+
+Sources: OCI Image Specification 1.1 (manifest, index, image layout); CNCF ModelPack model-spec
+(media types, `org.cncf.model.filepath`). TUF signs the manifest; the manifest names every file.
+A manifest holds no time, so the same content always has the same digest.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sealift_signing.canonical import encode
+from sealift_signing.errors import MalformedError
+from sealift_signing.vocabulary import MEDIUM_PATH, SHA256, CatalogPath
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+MODEL = "application/vnd.cncf.model.manifest.v1+json"
+CONFIG = "application/vnd.cncf.model.config.v1+json"
+WEIGHT = "application/vnd.cncf.model.weight.v1.raw"
+FILE_PATH = "org.cncf.model.filepath"
+REF_NAME = "org.opencontainers.image.ref.name"
+CATALOG_PATH = "sealift.catalog-path"
+
+LARGEST_MANIFEST = 4 * 1024 * 1024
+"""What registries take, and far more than a manifest of the most files needs."""
+
+LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
+
+
+@dataclass(frozen=True, order=True)
+class ArtifactFile:
+    """One file of an artifact: its path as consumers see it, and its blob."""
+
+    path: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What a manifest says.
+
+    Attributes:
+        path: the catalog path that the artifact was made for.
+        files: at least one, in order of path.
+        config: the digest and size of the ModelPack config, a blob too.
+    """
+
+    path: CatalogPath
+    files: tuple[ArtifactFile, ...]
+    config: ArtifactFile
+
+    @property
+    def blobs(self) -> tuple[ArtifactFile, ...]:
+        """Every blob the manifest names: the config, then the files."""
+        return (self.config, *self.files)
+
+
+def config_bytes(path: CatalogPath, model_format: str, files: Iterable[ArtifactFile]) -> bytes:
+    """The ModelPack config of an artifact (model-spec, config.md)."""
+    return encode(
+        {
+            "descriptor": {"name": path.full_model, "version": str(path.version)},
+            "config": {"format": model_format},
+            "modelfs": {
+                "type": "layers",
+                "diffIds": [f"sha256:{file.sha256}" for file in sorted(files)],
+            },
+        }
+    )
+
+
+def manifest_bytes(artifact: Artifact) -> bytes:
+    """The manifest of `artifact`, the same bytes for the same content."""
+    return encode(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": MODEL,
+            "config": _descriptor(CONFIG, artifact.config.sha256, artifact.config.size),
+            "layers": [
+                _descriptor(WEIGHT, file.sha256, file.size)
+                | {"annotations": {FILE_PATH: file.path}}
+                for file in sorted(artifact.files)
+            ],
+            "annotations": {CATALOG_PATH: str(artifact.path)},
+        }
+    )
+
+
+def read_manifest(data: bytes, *, what: str) -> Artifact:
+    """The artifact that manifest `data` describes, with every path and digest checked.
+
+    Raises:
+        MalformedError: not such a manifest, a path that is not a plain relative one, or two files
+            of one path (letter case set aside: a site may be on a file system that does so).
+    """
+    try:
+        value = _object(json.loads(data))
+        path = CatalogPath.parse(str(value["annotations"][CATALOG_PATH]))
+        files = tuple(
+            _file(layer, str(layer["annotations"][FILE_PATH])) for layer in value["layers"]
+        )
+        config = _file(value["config"], "config.json")
+    except (ValueError, KeyError, TypeError, RecursionError) as bad:
+        raise _unreadable(what) from bad
+    artifact = Artifact(path, files, config)
+    folded = {file.path.casefold() for file in files}
+    if not files or len(folded) != len(files) or manifest_bytes(artifact) != data:
+        raise _unreadable(what)
+    return artifact
+
+
+def index_bytes(
+    manifests: Mapping[CatalogPath, bytes], digests: Mapping[CatalogPath, str]
+) -> bytes:
+    """The index.json of an OCI image layout; `ref.name` is `team/model/version/form`."""
+    return encode(
+        {
+            "schemaVersion": 2,
+            "mediaType": INDEX,
+            "manifests": [
+                _descriptor(MANIFEST, digests[path], len(manifests[path]))
+                | {"artifactType": MODEL, "annotations": {REF_NAME: ref_name(path)}}
+                for path in sorted(manifests)
+            ],
+        }
+    )
+
+
+def index_digests(data: bytes) -> tuple[str, ...]:
+    """The digests of the manifests that an index.json lists.
+
+    Raises:
+        MalformedError: it is no such index.
+    """
+    try:
+        entries = _object(json.loads(data))["manifests"]
+        digests = tuple(_digest(str(entry["digest"])) for entry in entries)
+    except (ValueError, KeyError, TypeError, RecursionError) as bad:
+        raise _unreadable("index.json") from bad
+    return digests
+
+
+def ref_name(path: CatalogPath) -> str:
+    """What an OCI tool calls the artifact in a bundle."""
+    return f"{path.team}/{path.model}/{path.version}/{path.form}"
+
+
+def _descriptor(media_type: str, digest: str, size: int) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": f"sha256:{digest}", "size": size}
+
+
+def _file(descriptor: Mapping[str, Any], path: str) -> ArtifactFile:
+    size = descriptor["size"]
+    if type(size) is not int or size < 0 or not MEDIUM_PATH.matches(path):
+        msg = f"{path!r} is no plain relative path, or its size is none"
+        raise ValueError(msg)
+    return ArtifactFile(path, _digest(str(descriptor["digest"])), size)
+
+
+def _digest(text: str) -> str:
+    algorithm, _, digest = text.partition(":")
+    if algorithm != "sha256" or not SHA256.matches(digest):
+        msg = f"{text!r} is no sha256 digest"
+        raise ValueError(msg)
+    return digest
+
+
+def _object(value: object) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        msg = "not an object"
+        raise TypeError(msg)
+    return value
+
+
+def _unreadable(what: str) -> MalformedError:
+    return MalformedError(
+        "bad-manifest",
+        f"{what} is not a manifest as Sealift writes them.",
+        subject=what,
+        next_step="Have the bundle exported again.",
+    )

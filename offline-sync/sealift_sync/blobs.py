@@ -1,0 +1,178 @@
+"""A folder of blobs: bytes addressed by their SHA-256, under `sha256/` as in an OCI image layout.
+
+The hub keeps its artifacts in one, a site its store, and a bundle is one. A blob that is here under
+its final name was hashed while it was written and flushed to the disk.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError
+from sealift_signing.vocabulary import SHA256
+from sealift_sync.durable import (
+    PARTIAL,
+    Progress,
+    copy_hashed,
+    flush_folder,
+    hash_file,
+    unwritable,
+)
+
+
+@dataclass(frozen=True)
+class Blob:
+    """Bytes by their digest; `size` in bytes."""
+
+    sha256: str
+    size: int
+
+
+class BlobFolder:
+    """Blobs in `root`/sha256; temporary files in `root`/incoming."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._final = root / "sha256"
+        self._incoming = root / "incoming"
+
+    def path(self, digest: str) -> Path:
+        """Where the blob with this digest is, or would be."""
+        if not SHA256.matches(digest):
+            raise RefusedError("bad-digest", f"{digest!r} is no SHA-256 digest.", subject=digest)
+        return self._final / digest
+
+    def has(self, digest: str) -> bool:
+        """Whether the blob is here; that it is undamaged, only `check` says."""
+        return self.path(digest).is_file()
+
+    def size(self, digest: str) -> int:
+        """The blob's size in bytes."""
+        try:
+            return self.path(digest).stat().st_size
+        except OSError as bad:
+            raise self._missing(digest) from bad
+
+    def put(
+        self, source: BinaryIO, *, expect: str | None = None, progress: Progress | None = None
+    ) -> Blob:
+        """Take in `source`, hashing while copying.
+
+        Args:
+            source: read to its end.
+            expect: the digest that it must have.
+            progress: told of every chunk.
+
+        Raises:
+            RefusedError: the bytes are not those of `expect`; nothing was kept.
+            FailedError: they could not be read or written.
+        """
+        aside = self._incoming / f"{uuid.uuid4().hex}{PARTIAL}"
+        try:
+            self._final.mkdir(parents=True, exist_ok=True)
+            self._incoming.mkdir(parents=True, exist_ok=True)
+            with aside.open("xb") as file:
+                found, size = copy_hashed(source, file, progress)
+            if expect is not None and found != expect:
+                raise damaged(expect)
+            aside.chmod(0o444)
+            aside.replace(self.path(found))
+            flush_folder(self._final)
+        except OSError as bad:
+            raise unwritable(self._final, bad) from bad
+        finally:
+            aside.unlink(missing_ok=True)
+        return Blob(found, size)
+
+    def put_bytes(self, data: bytes) -> Blob:
+        """Take in `data`; nothing is written where it is here already."""
+        digest = sha256(data).hexdigest()
+        if self.has(digest):
+            return Blob(digest, len(data))
+        return self.put(BytesIO(data), expect=digest)
+
+    def put_file(self, path: Path, progress: Progress | None = None) -> Blob:
+        """Take in a regular file, never through a link."""
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError as bad:
+            raise FailedError(
+                "unreadable", f"{path} could not be read: {bad.strerror}.", subject=str(path)
+            ) from bad
+        with os.fdopen(descriptor, "rb") as file:
+            return self.put(file, progress=progress)
+
+    def open(self, digest: str) -> BinaryIO:
+        """The blob, to be read.
+
+        Raises:
+            NotFoundError: it is not here.
+        """
+        try:
+            return self.path(digest).open("rb")
+        except OSError as bad:
+            raise self._missing(digest) from bad
+
+    def read(self, digest: str) -> bytes:
+        """The bytes of a small blob, hashed again while they are read.
+
+        Raises:
+            RefusedError: the blob was damaged.
+        """
+        with self.open(digest) as file:
+            data = file.read()
+        if sha256(data).hexdigest() != digest:
+            raise damaged(digest)
+        return data
+
+    def check(self, digest: str, progress: Progress | None = None) -> None:
+        """Hash the whole blob again.
+
+        Raises:
+            RefusedError: it was damaged.
+        """
+        with self.open(digest) as file:
+            found, _ = hash_file(file, progress)
+        if found != digest:
+            raise damaged(digest)
+
+    def remove(self, digest: str) -> None:
+        """Forget a blob; it is no error if it is not here."""
+        self.path(digest).unlink(missing_ok=True)
+
+    def digests(self) -> Iterator[str]:
+        """Every blob that is here, in order."""
+        if self._final.is_dir():
+            yield from sorted(name for e in self._final.iterdir() if SHA256.matches(name := e.name))
+
+    def sweep(self) -> int:
+        """Throw away what an interrupted run left in `incoming`; returns how many files."""
+        left = list(self._incoming.glob(f"*{PARTIAL}")) if self._incoming.is_dir() else []
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
+
+    def _missing(self, digest: str) -> NotFoundError:
+        return NotFoundError(
+            "no-blob",
+            f"The blob {digest[:12]} is not in {self.root}.",
+            subject=digest,
+            next_step="Check that the folder was copied whole.",
+        )
+
+
+def damaged(digest: str) -> RefusedError:
+    """The error for bytes that are not those of their digest."""
+    return RefusedError(
+        "blob-damaged",
+        f"The blob {digest[:12]} is damaged: its bytes are not those of its digest.",
+        subject=digest,
+        next_step="Copy the bundle again, or have it exported again.",
+    )

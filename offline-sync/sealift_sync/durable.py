@@ -1,0 +1,89 @@
+"""Files that are there whole, or not there: written aside, flushed, renamed, the folder flushed.
+
+A rename is atomic, and durable only once its folder was flushed too (POSIX `fsync`, rationale).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+from sealift_signing.errors import FailedError
+
+CHUNK = 1024 * 1024
+PARTIAL = ".partial"
+"""The end of every temporary name: what bears it is unfinished and may be thrown away."""
+
+Progress = Callable[[int], None]
+"""Told the number of further bytes that were handled."""
+
+
+def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Put `data` at `path`, in place of what is there, durably and at once.
+
+    Raises:
+        FailedError: it could not be written; what was there is still there.
+    """
+    aside = path.with_name(path.name + PARTIAL)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+        flush_folder(path.parent)
+    except OSError as bad:
+        raise unwritable(path, bad) from bad
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def copy_hashed(
+    source: BinaryIO, into: BinaryIO, progress: Progress | None = None
+) -> tuple[str, int]:
+    """Copy `source` to its end, flush it to the disk, and return (sha256, size) of what was read."""
+    digest = sha256()
+    size = 0
+    while chunk := source.read(CHUNK):
+        digest.update(chunk)
+        into.write(chunk)
+        size += len(chunk)
+        if progress:
+            progress(len(chunk))
+    into.flush()
+    os.fsync(into.fileno())
+    return digest.hexdigest(), size
+
+
+def hash_file(source: BinaryIO, progress: Progress | None = None) -> tuple[str, int]:
+    """(sha256, size) of what `source` still holds."""
+    digest = sha256()
+    size = 0
+    while chunk := source.read(CHUNK):
+        digest.update(chunk)
+        size += len(chunk)
+        if progress:
+            progress(len(chunk))
+    return digest.hexdigest(), size
+
+
+def unwritable(path: Path, reason: OSError) -> FailedError:
+    """The error for a file that could not be written."""
+    return FailedError(
+        "unwritable",
+        f"{path} could not be written: {reason.strerror or reason}.",
+        subject=str(path),
+        next_step="Make room, or mend the permissions, and run the command again.",
+    )
