@@ -1,1 +1,71 @@
-"""The hub's database schema, version by version (Alembic)."""
+"""The hub's database schema, as numbered steps from an empty database.
+
+`upgrade(engine)` brings a database to the newest step, all of it or nothing.
+
+To add a step, write `versions/0002_<what_it_is_for>.py` with `revision = "0002"` and
+`down_revision = "0001"`. Spell the tables out with `op.create_table` and never import them from a
+room: a step must do next year what it did today. Rows that must never change get the triggers of
+`append_only.guard(…)`. There is no way back: a database is older, newer, or restored from a backup.
+`tests/registry/test_migrations.py` compares the result with the rooms' tables; add the room there.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealift_signing.errors import FailedError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+_HERE = Path(__file__).parent
+
+
+def newest() -> str:
+    """The revision that this version of Sealift works with, such as `0001`."""
+    return max(file.name[:4] for file in (_HERE / "versions").glob("[0-9][0-9][0-9][0-9]_*.py"))
+
+
+def current(engine: Engine) -> str:
+    """The revision of the database, or nothing if it is empty."""
+    from sqlalchemy import inspect, text  # noqa: PLC0415 - for those who only ask `newest`
+
+    with engine.connect() as connection:
+        if not inspect(connection).has_table("alembic_version"):
+            return ""
+        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the database to `newest()`. Cheap when it is there already.
+
+    Hold the writers' lock when other processes may have the database open.
+
+    Raises:
+        FailedError: the database was made by a newer Sealift.
+    """
+    found = current(engine)
+    if found == newest():
+        return
+    if found > newest():
+        raise FailedError(
+            "database-newer",
+            f"The database has schema {found}, and this version of Sealift knows only {newest()}.",
+            next_step="Update Sealift on this machine.",
+        )
+    _run(engine)
+
+
+def _run(engine: Engine) -> None:
+    # Alembic takes a while to import, and almost every command finds nothing to upgrade.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
+    with engine.connect() as connection:
+        connection.execution_options(sealift_begin="IMMEDIATE")
+        with connection.begin():
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")

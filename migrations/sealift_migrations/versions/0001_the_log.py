@@ -1,0 +1,76 @@
+"""The log: entries, terms, tiles and checkpoints, which nobody can change or delete."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from sealift_migrations.append_only import guard
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def upgrade() -> None:
+    """Make the four tables and their guards."""
+    _create_tables()
+    if op.get_bind().dialect.name != "sqlite":
+        return
+    keys = {
+        "log_entry": [["seq"], ["id"]],
+        "log_term": [["kind", "value", "seq"]],
+        "log_tile": [["level", "number"]],
+        "log_checkpoint": [["size"]],
+    }
+    for table, unique in keys.items():
+        for statement in guard(table, *unique):
+            op.execute(statement)
+
+
+def _create_tables() -> None:
+    op.create_table(
+        "log_entry",
+        sa.Column("seq", Number, autoincrement=False, nullable=False),
+        sa.Column("leaf", sa.LargeBinary, nullable=False),
+        sa.Column("body", sa.LargeBinary, nullable=False),
+        sa.Column("id", sa.String, nullable=False),
+        sa.Column("type", sa.String, nullable=False),
+        sa.Column("site", sa.String),
+        sa.Column("recorded_at", sa.String, nullable=False),
+        sa.Column("actor", sa.String, nullable=False),
+        sa.PrimaryKeyConstraint("seq", name="pk_log_entry"),
+        sa.UniqueConstraint("id", name="uq_log_entry_id"),
+    )
+    for column in ("type", "site", "recorded_at", "actor"):
+        op.create_index(f"ix_log_entry_{column}", "log_entry", [column])
+    op.create_table(
+        "log_term",
+        sa.Column("kind", sa.String, nullable=False),
+        sa.Column("value", sa.String, nullable=False),
+        sa.Column("seq", Number, autoincrement=False, nullable=False),
+        sa.PrimaryKeyConstraint("kind", "value", "seq", name="pk_log_term"),
+        sa.ForeignKeyConstraint(["seq"], ["log_entry.seq"], name="fk_log_term_seq"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_log_term_seq", "log_term", ["seq"])
+    op.create_table(
+        "log_tile",
+        sa.Column("level", Number, autoincrement=False, nullable=False),
+        sa.Column("number", Number, autoincrement=False, nullable=False),
+        sa.Column("root", sa.LargeBinary, nullable=False),
+        sa.Column("hashes", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("level", "number", name="pk_log_tile"),
+    )
+    op.create_table(
+        "log_checkpoint",
+        sa.Column("size", Number, autoincrement=False, nullable=False),
+        sa.Column("root", sa.LargeBinary, nullable=False),
+        sa.Column("frontier", sa.LargeBinary, nullable=False),
+        sa.Column("leaves", sa.LargeBinary, nullable=False),
+        sa.Column("note", sa.LargeBinary, nullable=False),
+        sa.PrimaryKeyConstraint("size", name="pk_log_checkpoint"),
+    )

@@ -1,0 +1,125 @@
+"""Extending the stored log inside a transaction that somebody else begins and commits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, cast
+
+from securesystemslib.signer import Signer
+from sqlalchemy import Connection, insert, select
+
+from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term, log_tile
+from sealift_signing.errors import FailedError, SealiftError
+from sealift_signing.public_key import PublicKey
+from sealift_signing.transparency import checkpoint
+from sealift_signing.transparency.checkpoint import Checkpoint
+from sealift_signing.transparency.entry import Entry
+from sealift_signing.transparency.frontier import Frontier
+from sealift_signing.transparency.growth import Growth, grow
+from sealift_signing.transparency.tiles import HashReader
+
+
+class Appender:
+    """Numbers and hashes entries, extends the tree and signs its checkpoint, all as rows."""
+
+    def __init__(self, signer: Signer, origin: str) -> None:
+        self._signer = signer
+        self._key = PublicKey.from_tuf(signer.public_key)
+        self._origin = origin
+        self._own = Frontier()
+
+    def append(self, connection: Connection, written: Sequence[tuple[Entry, bytes]]) -> Growth:
+        """Insert these entries, each with its body, at the end of the log.
+
+        Raises:
+            FailedError: the log's newest checkpoint is not one that this log's key signed.
+        """
+        frontier = self._edge(connection)
+        growth = grow(frontier, [body for _, body in written], stored_hashes(connection))
+        size, root = growth.frontier.size, growth.frontier.root
+        note = checkpoint.sign(Checkpoint(self._origin, size, root), self._signer)
+        _insert_entries(connection, growth, [entry for entry, _ in written])
+        connection.execute(
+            insert(log_checkpoint),
+            {
+                "size": size,
+                "root": root,
+                "frontier": growth.frontier.encode(),
+                "leaves": growth.leaves,
+                "note": note,
+            },
+        )
+        self._own = growth.frontier
+        return growth
+
+    def _edge(self, connection: Connection) -> Frontier:
+        """The frontier to continue from: our last one, or else one that our key vouches for.
+
+        Signing whatever the table says would turn a forged history into a signed one.
+        """
+        newest = select(log_checkpoint).order_by(log_checkpoint.c.size.desc()).limit(1)
+        row = connection.execute(newest).one_or_none()
+        if row is None:
+            return Frontier()
+        try:
+            found = Frontier.decode(row.size, row.frontier)
+            if found != self._own:
+                said = checkpoint.verify(row.note, self._key, self._origin)
+                if (said.size, said.root) != (found.size, found.root):
+                    raise _damaged("its size or root is not the one that was signed")
+        except SealiftError as bad:
+            raise _damaged(bad.what) from bad
+        return found
+
+
+def stored_hashes(connection: Connection) -> HashReader:
+    """Reads the tree's hashes: leaves from the entries, above them the roots of full tiles."""
+
+    def read(level: int, first: int, end: int) -> Sequence[bytes]:
+        if level == 0:
+            order = log_entry.c.seq
+            query = select(log_entry.c.leaf)
+        else:
+            order = log_tile.c.number
+            query = select(log_tile.c.root).where(log_tile.c.level == level - 1)
+        query = query.where(order >= first, order < end).order_by(order)
+        found = connection.execute(query).scalars().all()
+        if len(found) != end - first:
+            raise _damaged(f"hashes {first} to {end - 1} of level {level} are not all there")
+        return cast("Sequence[bytes]", found)
+
+    return read
+
+
+def _insert_entries(connection: Connection, growth: Growth, entries: Sequence[Entry]) -> None:
+    columns: list[dict[str, Any]] = []
+    terms: list[dict[str, Any]] = []
+    for row, entry in zip(growth.rows, entries, strict=True):
+        derived = {
+            "id": entry.id,
+            "type": entry.type,
+            "site": entry.site,
+            "recorded_at": entry.at,
+            "actor": entry.actor,
+        }
+        columns.append(row._asdict() | derived)
+        terms += [
+            {"kind": term.kind, "value": term.value, "seq": row.seq} for term in entry.terms
+        ]
+    connection.execute(insert(log_entry), columns)
+    if terms:
+        connection.execute(insert(log_term), terms)
+    if growth.tiles:
+        connection.execute(insert(log_tile), [tile._asdict() for tile in growth.tiles])
+
+
+def _damaged(why: str) -> FailedError:
+    return FailedError(
+        "log-damaged",
+        f"The log in the database is not the one that was signed: {why}.",
+        next_step="Write nothing more; see what was changed with: sealift audit verify",
+    )
+
+
+SignerProvider = Callable[[], Signer]
+"""Gives the log's signer when the first entry is written: reading the log needs no passphrase."""

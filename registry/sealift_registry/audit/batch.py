@@ -1,0 +1,200 @@
+"""One commit: many callers' actions, each in its savepoint, and their entries, in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Connection, Engine, NestedTransaction, event
+
+from sealift_registry.audit.append import Appender
+from sealift_registry.storage.engine import IMMEDIATE
+from sealift_signing.errors import FailedError, SealiftError
+from sealift_signing.transparency.entry import Entry, body_of
+
+T = TypeVar("T")
+Action = Callable[[Connection], tuple[Entry, T]]
+"""Writes rows through the connection and says what happened. It never commits or rolls back."""
+
+
+@dataclass(frozen=True)
+class Committed(Generic[T]):
+    """What is now in the log and on the disk.
+
+    Attributes:
+        result: what the action returned beside its entry.
+        seq: the entry's place in the log, from 0.
+        entry_id: the entry's own id.
+        size: of the checkpoint that was signed with it; the entry is in every proof from there on.
+    """
+
+    result: T
+    seq: int
+    entry_id: str
+    size: int
+
+
+class Request(Generic[T]):
+    """A caller's action, and the answer that the caller waits for."""
+
+    def __init__(self, action: Action[T]) -> None:
+        self.action = action
+        self.answer: Future[Committed[T]] = Future()
+
+
+class CommitError(Exception):
+    """COMMIT itself failed: nobody can say whether it happened."""
+
+
+@dataclass
+class _Done(Generic[T]):
+    """An action that ran: with its entry, or with the error that it raised."""
+
+    request: Request[T]
+    entry: Entry | None = None
+    body: bytes = b""
+    result: T | None = None
+    error: BaseException | None = None
+
+
+class _UnusableError(Exception):
+    """The transaction is not the one that was begun: nothing in it may be committed."""
+
+
+def write(engine: Engine, appender: Appender, requests: Sequence[Request[Any]]) -> None:
+    """Run, log and commit `requests`, and answer every one of them. Needs the writers' lock.
+
+    Raises:
+        CommitError: COMMIT failed. The callers have been told so; write no more before checking.
+    """
+    done: list[_Done[Any]] = []
+    try:
+        with engine.connect() as connection:
+            connection.execution_options(**IMMEDIATE)
+            answers = _run(connection, appender, requests, done)
+    except CommitError as failed:
+        _answer_unknown(done, failed)
+        raise
+    except Exception as failed:  # noqa: BLE001 - whatever it was, nothing was committed
+        answer_unwritten(requests, failed)
+        return
+    for request, answer in answers:
+        if isinstance(answer, BaseException):
+            request.answer.set_exception(answer)
+        else:
+            request.answer.set_result(answer)
+
+
+def _run(
+    connection: Connection,
+    appender: Appender,
+    requests: Sequence[Request[Any]],
+    done: list[_Done[Any]],
+) -> list[tuple[Request[Any], Committed[Any] | BaseException]]:
+    """The transaction itself; the answers are given only after its COMMIT."""
+    with connection.begin() as transaction:
+        for request in requests:
+            if request.answer.set_running_or_notify_cancel():
+                done.append(_act(connection, request))
+        logged = [(item, item.entry) for item in done if item.entry is not None]
+        if not logged:
+            transaction.rollback()
+            return [(item.request, item.error or _UnusableError()) for item in done]
+        growth = appender.append(connection, [(entry, item.body) for item, entry in logged])
+        try:
+            transaction.commit()
+        except Exception as failed:
+            raise CommitError(str(failed)) from failed
+    answers: list[tuple[Request[Any], Committed[Any] | BaseException]] = [
+        (item.request, item.error) for item in done if item.error is not None
+    ]
+    for row, (item, entry) in zip(growth.rows, logged, strict=True):
+        committed = Committed(item.result, row.seq, entry.id, growth.frontier.size)
+        answers.append((item.request, committed))
+    return answers
+
+
+def _act(connection: Connection, request: Request[Any]) -> _Done[Any]:
+    """One action in its savepoint, undone alone when it raises or its entry cannot be written."""
+    savepoint = connection.begin_nested()
+    event.listen(connection, "commit", _refuse_commit)
+    try:
+        entry, result = request.action(connection)
+        done = _Done(request, entry, body_of(entry), result)
+    except BaseException as raised:  # noqa: BLE001 - it belongs to the caller, whatever it is
+        _undo(savepoint)
+        return _Done(request, error=raised)
+    finally:
+        event.remove(connection, "commit", _refuse_commit)
+    if not savepoint.is_active:
+        raise _UnusableError(_ENDED)
+    savepoint.commit()
+    return done
+
+
+_ENDED = "an action ended the transaction that it was given"
+
+
+def _undo(savepoint: NestedTransaction) -> None:
+    # SQLite ends the whole transaction on some errors (a full disk); then there is no savepoint to
+    # return to, and going on would commit each later statement by itself.
+    if not savepoint.is_active:
+        raise _UnusableError(_ENDED)
+    savepoint.rollback()
+
+
+def _refuse_commit(_connection: Connection) -> None:
+    raise FailedError(
+        "log-action-commits",
+        "An action tried to commit by itself: rows would be there without their log entry.",
+    )
+
+
+def answer_unwritten(requests: Sequence[Request[Any]], failed: BaseException) -> None:
+    """Tell every caller that has no answer yet that nothing was done, and why."""
+    told = failed if isinstance(failed, SealiftError) else None
+    for request in requests:
+        if not _is_waiting(request):
+            continue
+        error = FailedError(
+            told.code if told else "log-unwritten",
+            f"The log could not be written, so nothing was done: {_reason(failed)}.",
+            next_step=told.next_step if told else "Remove the cause and try again.",
+        )
+        error.__cause__ = failed
+        request.answer.set_exception(error)
+
+
+def _is_waiting(request: Request[Any]) -> bool:
+    """Whether the caller still wants an answer; from here on it cannot take its request back."""
+    answer = request.answer
+    return answer.running() or (not answer.done() and answer.set_running_or_notify_cancel())
+
+
+def _answer_unknown(done: Sequence[_Done[Any]], failed: CommitError) -> None:
+    for item in done:
+        if item.entry is None:
+            # What it saw may have been written by an action whose own fate is unclear.
+            answer_unwritten([item.request], failed)
+            continue
+        item.request.answer.set_exception(unknown(item.entry, failed))
+
+
+def unknown(entry: Entry, failed: CommitError) -> FailedError:
+    """The answer to a caller whose entry may or may not be in the log."""
+    return FailedError(
+        "log-unknown",
+        f"The database could not confirm that {entry.type} was written ({_reason(failed)}): it may "
+        "or may not have happened.",
+        subject=entry.id,
+        next_step=f"Look it up by its id, and repeat it only if it is not there: "
+        f"sealift audit list --id {entry.id}",
+    )
+
+
+def _reason(failed: BaseException) -> str:
+    """The database's own words, without the statement and the page that SQLAlchemy adds."""
+    cause = getattr(failed, "orig", None) or failed
+    return str(cause).strip().rstrip(".") or type(cause).__name__

@@ -1,0 +1,59 @@
+"""The log's tables. Rows are inserted and read, ever; the database's triggers refuse the rest."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table
+
+from sealift_registry.storage.schema import Number, metadata
+
+log_entry = Table(
+    "log_entry",
+    metadata,
+    Column("seq", Number, primary_key=True, autoincrement=False),
+    Column("leaf", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    # What follows is derived from the body, to be searched; fsck compares it.
+    Column("id", String, nullable=False, unique=True),
+    Column("type", String, nullable=False),
+    Column("site", String),
+    Column("recorded_at", String, nullable=False),
+    Column("actor", String, nullable=False),
+    Index(None, "type"),
+    Index(None, "site"),
+    Index(None, "recorded_at"),
+    Index(None, "actor"),
+)
+"""One row an entry. `seq` counts from 0 and is the leaf's index in the tree."""
+
+log_term = Table(
+    "log_term",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("value", String, primary_key=True),
+    Column("seq", Number, ForeignKey("log_entry.seq"), primary_key=True, autoincrement=False),
+    Index(None, "seq"),
+    sqlite_with_rowid=False,
+)
+"""The words an entry is found by: `person`, `model`, `medium`, `transfer` …"""
+
+log_tile = Table(
+    "log_tile",
+    metadata,
+    Column("level", Number, primary_key=True, autoincrement=False),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    # Before the hashes, so that the next level's hashes are read without reading whole tiles.
+    Column("root", LargeBinary, nullable=False),
+    Column("hashes", LargeBinary, nullable=False),
+)
+"""Full tiles of the tree, 256 hashes each (C2SP tlog-tiles), with the root over them."""
+
+log_checkpoint = Table(
+    "log_checkpoint",
+    metadata,
+    Column("size", Number, primary_key=True, autoincrement=False),
+    Column("root", LargeBinary, nullable=False),
+    Column("frontier", LargeBinary, nullable=False),
+    Column("leaves", LargeBinary, nullable=False),
+    Column("note", LargeBinary, nullable=False),
+)
+"""One row a commit: the tree's edge, the hashes the commit added, and the signed note."""

@@ -1,0 +1,210 @@
+"""The log's one writer: callers queue short actions, one thread commits them in groups.
+
+A commit costs a flush to the disk, whether it holds one action or sixty. While the thread waits for
+the disk the next callers queue up, and the next commit takes them all: nobody waits on purpose.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import queue
+import threading
+from collections.abc import Callable
+from concurrent.futures import wait
+from concurrent.futures import CancelledError
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from sealift_registry.audit import batch
+from sealift_registry.audit.append import Appender, SignerProvider
+from sealift_registry.audit.batch import Action, Committed, Request
+from sealift_registry.storage import file_lock
+from sealift_signing.errors import FailedError
+from sealift_signing.transparency.entry import Entry
+
+T = TypeVar("T")
+
+LARGEST_BATCH = 256
+"""Actions in one commit. More would only make the first caller wait for the last."""
+PATIENCE = 60.0
+"""Seconds until a caller gives up waiting for another process that holds the lock."""
+LAST_WORDS = 10.0
+"""Seconds that closing waits for the commit in progress."""
+
+
+def utc_now() -> datetime:
+    """The time by this machine's clock."""
+    return datetime.now(UTC)
+
+
+class AuditLog:
+    """The hub's log, for writing: `commit` an action, and it has happened once that returns.
+
+    One object a process is enough for any number of threads; several processes share the log
+    through the file lock at `lock_path`. The writer's thread starts with the first commit.
+
+    Args:
+        engine: the hub's database, already migrated.
+        signer: gives the key that signs checkpoints; called once, in the first caller's thread.
+        origin: the log's name, `sealift_signing.transparency.checkpoint.hub_origin(…)`.
+        lock_path: the lock file that every writer of this database uses.
+        clock: what `clock()` of this object answers; actions date their entries by it.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        signer: SignerProvider,
+        origin: str,
+        lock_path: Path,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.clock = clock
+        self._engine = engine
+        self._signer = signer
+        self._origin = origin
+        self._lock_path = lock_path
+        self._queue: queue.SimpleQueue[Request[Any] | None] = queue.SimpleQueue()
+        self._state = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._process = os.getpid()
+        self._closed = False
+        self._failure = ""
+
+    def commit(self, action: Action[T]) -> Committed[T]:
+        """Run `action`, log its entry, commit both, and answer.
+
+        `action` gets the writer's connection, writes its rows and returns `(entry, result)`. It
+        runs in the writer's thread while everybody else waits: slow work (hashing, copying,
+        signing, asking) comes before. If it raises, only its own rows are undone, and what it
+        raised is raised here.
+
+        Raises:
+            FailedError: `log-unknown`, when COMMIT failed: it may have happened, look the entry up
+                by its id. Any other code: it has not happened.
+        """
+        request = Request(action)
+        self._submit(request)
+        try:
+            wait([request.answer], PATIENCE)
+        finally:  # too long, or interrupted: if it has not begun, it shall not
+            given_up = request.answer.cancel()
+        if given_up:
+            raise FailedError(
+                "log-busy",
+                f"Another process has been writing to the log for {PATIENCE:.0f} seconds; nothing "
+                "was done.",
+                subject=str(self._lock_path),
+                next_step="Try again; if it stays so, look for a sealift process that hangs.",
+            )
+        return request.answer.result()
+
+    def commit_entry(self, entry: Entry) -> Committed[None]:
+        """Log something that changes no rows: a refusal, a verification, an outcome."""
+
+        def nothing_else(_connection: Connection) -> tuple[Entry, None]:
+            return entry, None
+
+        return self.commit(nothing_else)
+
+    def close(self) -> None:
+        """Write what is queued, then stop. Further commits are refused; closing twice is fine."""
+        if self._process != os.getpid():
+            return
+        with self._state:
+            self._closed = True
+            thread, self._thread = self._thread, None
+            if thread is None:
+                return
+            self._queue.put(None)
+        atexit.unregister(self.close)
+        thread.join(LAST_WORDS)
+
+    def __enter__(self) -> Self:
+        """The log itself."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def _submit(self, request: Request[Any]) -> None:
+        if self._process != os.getpid():
+            raise FailedError(
+                "log-forked",
+                "This process was forked from one that had the log open, and must open it itself.",
+            )
+        if threading.current_thread() is self._thread:
+            raise FailedError(
+                "log-nested",
+                "An action cannot commit another action: the first one is not finished.",
+                next_step="Put both into one action, with one entry.",
+            )
+        with self._state:
+            self._check_failure()
+            if self._closed:
+                raise FailedError("log-closed", "The log has been closed.")
+            if self._thread is None:
+                self._start()
+            self._queue.put(request)
+
+    def _start(self) -> None:
+        appender = Appender(self._signer(), self._origin)
+        # A daemon, so that a process that forgets to close can still end; atexit closes for it.
+        self._thread = threading.Thread(
+            target=self._work, args=(appender,), name="sealift-log-writer", daemon=True
+        )
+        self._thread.start()
+        atexit.register(self.close)
+
+    def _work(self, appender: Appender) -> None:
+        more = True
+        while more:
+            requests, more = self._take()
+            if requests:
+                self._write(appender, requests)
+
+    def _take(self) -> tuple[list[Request[Any]], bool]:
+        """Wait for a request, and take what has queued up behind it; False once it was the last."""
+        requests: list[Request[Any]] = []
+        request = self._queue.get()
+        while request is not None:
+            requests.append(request)
+            if len(requests) == LARGEST_BATCH:
+                return requests, True
+            try:
+                request = self._queue.get_nowait()
+            except queue.Empty:
+                return requests, True
+        return requests, False
+
+    def _write(self, appender: Appender, requests: list[Request[Any]]) -> None:
+        try:
+            self._check_failure()
+            with file_lock.held(self._lock_path):
+                batch.write(self._engine, appender, requests)
+        except batch.CommitError as failed:
+            # After a failed flush, Linux may report the next one as done: believe nothing here.
+            self._failure = str(failed)
+            self._engine.dispose()
+        except Exception as failed:  # noqa: BLE001 - this thread must outlive any batch
+            batch.answer_unwritten(requests, failed)
+
+    def _check_failure(self) -> None:
+        if self._failure:
+            raise FailedError(
+                "log-stopped",
+                f"The log could not confirm an earlier commit ({self._failure}) and takes no more "
+                "in this process.",
+                next_step="Check the disk and run: sealift audit verify; then start again.",
+            )

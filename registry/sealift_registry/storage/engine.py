@@ -1,0 +1,64 @@
+"""The hub's database. SQLite today; what is peculiar to it is said here and nowhere else.
+
+Everything above speaks SQLAlchemy Core. PostgreSQL will be a second function here that returns an
+engine, with an advisory lock in the place of the file lock.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+WAIT_MS = 10_000
+"""How long a statement waits for another writer. Ours never meet: they queue at the file lock."""
+BEGIN = "sealift_begin"
+"""Execution option of a connection: how its transactions begin."""
+IMMEDIATE = {BEGIN: "IMMEDIATE"}
+"""Begin as a writer, so that a transaction that has read is never told that it may not write."""
+
+_SETTINGS = (
+    f"PRAGMA busy_timeout = {WAIT_MS}",
+    "PRAGMA journal_mode = WAL",
+    # With NORMAL, simulated power cuts lost commits that had been acknowledged; with FULL none.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = ON",
+    # Without it INSERT OR REPLACE deletes a row and no trigger hears of it.
+    "PRAGMA recursive_triggers = ON",
+)
+
+
+def open_sqlite(path: Path) -> Engine:
+    """The engine of the database file at `path`, which is made when it is not there.
+
+    Every connection waits for writers, keeps a write-ahead log, flushes every commit to the disk,
+    and enforces foreign keys and the log's triggers.
+    """
+    engine = create_engine(URL.create("sqlite", database=str(path)))
+    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    # sqlite3 would begin transactions by itself, and not before SELECT or SAVEPOINT: switched off,
+    # as SQLAlchemy's page on pysqlite advises ("Serializable isolation / Savepoints").
+    connection.isolation_level = None  # type: ignore[attr-defined]
+    cursor = connection.cursor()
+    try:
+        for setting in _SETTINGS:
+            cursor.execute(setting)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    finally:
+        cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    how = connection.get_execution_options().get(BEGIN, "DEFERRED")
+    connection.exec_driver_sql(f"BEGIN {how}")
