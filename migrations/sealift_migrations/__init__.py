@@ -29,7 +29,7 @@ def newest() -> str:
 
 def current(engine: Engine) -> str:
     """The revision of the database, or nothing if it is empty."""
-    from sqlalchemy import inspect, text  # noqa: PLC0415 - for those who only ask `newest`
+    from sqlalchemy import inspect, text
 
     with engine.connect() as connection:
         if not inspect(connection).has_table("alembic_version"):
@@ -59,8 +59,8 @@ def upgrade(engine: Engine) -> None:
 
 def _run(engine: Engine) -> None:
     # Alembic takes a while to import, and almost every command finds nothing to upgrade.
-    from alembic import command  # noqa: PLC0415
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic import command
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(_HERE).replace("%", "%%"))

@@ -1,1 +1,1 @@
-"""The hub's append-only log: its one writer, and its readers. It knows no nouns: rooms build entries."""
+"""The hub's append-only log: one writer and its readers. It knows no nouns: rooms build entries."""

@@ -13,6 +13,7 @@ from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
+from sealift_signing.transparency.columns import derive
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.growth import Growth, grow
@@ -95,17 +96,8 @@ def _insert_entries(connection: Connection, growth: Growth, entries: Sequence[En
     columns: list[dict[str, Any]] = []
     terms: list[dict[str, Any]] = []
     for row, entry in zip(growth.rows, entries, strict=True):
-        derived = {
-            "id": entry.id,
-            "type": entry.type,
-            "site": entry.site,
-            "recorded_at": entry.at,
-            "actor": entry.actor,
-        }
-        columns.append(row._asdict() | derived)
-        terms += [
-            {"kind": term.kind, "value": term.value, "seq": row.seq} for term in entry.terms
-        ]
+        columns.append(row._asdict() | derive(entry))
+        terms += [{"kind": term.kind, "value": term.value, "seq": row.seq} for term in entry.terms]
     connection.execute(insert(log_entry), columns)
     if terms:
         connection.execute(insert(log_term), terms)

@@ -1,4 +1,4 @@
-"""One commit: many callers' actions, each in its savepoint, and their entries, in one transaction."""
+"""One commit: many callers' actions, each in a savepoint, and their entries, all together."""
 
 from __future__ import annotations
 
@@ -95,9 +95,8 @@ def _run(
 ) -> list[tuple[Request[Any], Committed[Any] | BaseException]]:
     """The transaction itself; the answers are given only after its COMMIT."""
     with connection.begin() as transaction:
-        for request in requests:
-            if request.answer.set_running_or_notify_cancel():
-                done.append(_act(connection, request))
+        wanted = (item for item in requests if item.answer.set_running_or_notify_cancel())
+        done.extend(_act(connection, request) for request in wanted)
         logged = [(item, item.entry) for item in done if item.entry is not None]
         if not logged:
             transaction.rollback()

@@ -12,7 +12,6 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import wait
-from concurrent.futures import CancelledError
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType

@@ -47,7 +47,7 @@ def open_sqlite(path: Path) -> Engine:
 def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     # sqlite3 would begin transactions by itself, and not before SELECT or SAVEPOINT: switched off,
     # as SQLAlchemy's page on pysqlite advises ("Serializable isolation / Savepoints").
-    connection.isolation_level = None  # type: ignore[attr-defined]
+    connection.isolation_level = None
     cursor = connection.cursor()
     try:
         for setting in _SETTINGS:

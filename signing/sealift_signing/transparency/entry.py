@@ -36,7 +36,7 @@ EntryType = Annotated[str, ENTRY_TYPE]
 
 @dataclass(frozen=True)
 class Term:
-    """A word to find an entry by: `kind` is person, model, medium, transfer …, `value` which one."""
+    """A word to find an entry by: `kind` is person, model, medium …, and `value` which one."""
 
     kind: Name
     value: Sentence
@@ -67,7 +67,7 @@ class Entry:
     data: Opaque
 
 
-def new_entry(  # noqa: PLR0913 - an entry says who, what, when, where and why
+def new_entry(
     type: str,  # noqa: A002 - the word of the glossary
     actor: str,
     at: datetime,
@@ -113,6 +113,7 @@ def read_entry(body: bytes) -> Entry:
 def uuid7(at: datetime) -> str:
     """A UUID of version 7 (RFC 9562 §5.7): milliseconds since 1970 of `at`, then 74 random bits."""
     stamp = int(at.timestamp() * 1000) & (2**48 - 1)
-    number = stamp << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    first, second = secrets.randbits(12), secrets.randbits(62)
+    number = stamp << 80 | 7 << 76 | first << 64 | 0b10 << 62 | second
     text = f"{number:032x}"
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from sealift_signing.transparency import tiles
+from sealift_signing.transparency.entry import Entry, read_entry
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import leaf_hash
 from sealift_signing.transparency.tiles import HashReader, Tile
@@ -21,6 +22,11 @@ class Row(NamedTuple):
     seq: int
     leaf: bytes
     body: bytes
+
+    @property
+    def entry(self) -> Entry:
+        """What the body says; raises as `read_entry` does."""
+        return read_entry(self.body)
 
 
 class Growth(NamedTuple):

@@ -1,9 +1,9 @@
 """Merkle trees as Certificate Transparency defines them (RFC 6962 §2.1, RFC 9162 §2.1).
 
-A tree is read through its *complete subtrees*: a node is `(level, index)`, the root of the `2^level`
-leaves that begin at leaf `index * 2^level`. Complete subtrees never change once they exist, so they
-can be stored, and a proof in a log of a million entries needs some forty of them. The functions
-over a plain list of leaf hashes are the same functions with a reader that computes its nodes.
+A tree is read through its *complete subtrees*: a node is `(level, index)`, the root of the
+`2^level` leaves that begin at leaf `index * 2^level`. Complete subtrees never change once they
+exist, so they can be stored, and a proof in a log of a million entries needs some twenty of them.
+The functions over a plain list of leaf hashes are the same with a reader that computes its nodes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ EMPTY_ROOT = sha256(b"").digest()
 
 
 class ProofError(RefusedError):
-    """A proof does not prove what it was given for, or was asked of a tree that has no such part."""
+    """A proof does not prove what it was given for, or the tree has no such part to prove."""
 
 
 def leaf_hash(data: bytes) -> bytes:

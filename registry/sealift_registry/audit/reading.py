@@ -1,0 +1,156 @@
+"""Reading the hub's log: questions, proofs and checks. It writes nothing and needs no key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, select, text
+from sqlalchemy import Row as SqlRow
+
+from sealift_registry.audit.append import stored_hashes
+from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term
+from sealift_signing.errors import NotFoundError
+from sealift_signing.public_key import PublicKey
+from sealift_signing.transparency import checking, columns, merkle
+from sealift_signing.transparency.checking import StoredLog
+from sealift_signing.transparency.checkpoint import Checkpoint
+from sealift_signing.transparency.columns import DerivedRow, StoredTerm
+from sealift_signing.transparency.growth import Row
+from sealift_signing.transparency.history import StoredCheckpoint
+from sealift_signing.transparency.question import Question
+from sealift_signing.transparency.tiles import Tile, TiledTree
+from sealift_signing.transparency.verdict import Verdict
+
+AT_ONCE = 1_000
+"""Rows fetched from the database at a time."""
+
+
+class LogReader:
+    """The hub's log, for reading, in the database of `engine`."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def page(
+        self,
+        question: Question,
+        *,
+        limit: int = 50,
+        beyond: int | None = None,
+        newest_first: bool = True,
+    ) -> tuple[Row, ...]:
+        """Up to `limit` entries that match, from the newest or the oldest, `beyond` that row."""
+        seq = log_entry.c.seq
+        query = select(seq, log_entry.c.leaf, log_entry.c.body).where(*_conditions(question))
+        if beyond is not None:
+            query = query.where(seq < beyond if newest_first else seq > beyond)
+        query = query.order_by(seq.desc() if newest_first else seq).limit(limit)
+        with self._engine.connect() as connection:
+            return tuple(Row(*row) for row in connection.execute(query))
+
+    def checkpoint(self, size: int | None = None) -> StoredCheckpoint:
+        """The checkpoint of that size, or the newest.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        query = select(log_checkpoint).order_by(log_checkpoint.c.size.desc()).limit(1)
+        if size is not None:
+            query = query.where(log_checkpoint.c.size == size)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).one_or_none()
+        if row is None:
+            which = "no entries yet" if size is None else f"no checkpoint of {size} entries"
+            raise NotFoundError("checkpoint-not-found", f"The log has {which}.")
+        return StoredCheckpoint(*row)
+
+    def inclusion_proof(self, seq: int, size: int) -> tuple[bytes, ...]:
+        """What shows that entry `seq` is in the log of `size` entries (RFC 9162 §2.1.3)."""
+        with self._engine.connect() as connection:
+            tree = TiledTree(stored_hashes(connection), size)
+            return merkle.inclusion_proof_from(tree, seq, size)
+
+    def consistency_proof(self, old_size: int, size: int) -> tuple[bytes, ...]:
+        """What shows that the log of `size` entries continues that of `old_size` (§2.1.4)."""
+        with self._engine.connect() as connection:
+            tree = TiledTree(stored_hashes(connection), size)
+            return merkle.consistency_proof_from(tree, old_size, size)
+
+    def verify(
+        self,
+        key: PublicKey,
+        origin: str,
+        *,
+        seen: Iterable[Checkpoint] = (),
+        every_signature: bool = False,
+    ) -> Verdict:
+        """Whether the log is what was committed and signed; see `checking.verify`."""
+        with self._engine.connect() as connection:  # one read transaction: one moment
+            return checking.verify(
+                _stored(connection), key, origin, seen=seen, every_signature=every_signature
+            )
+
+    def fsck(self, key: PublicKey, origin: str, *, seen: Iterable[Checkpoint] = ()) -> Verdict:
+        """`verify`, every signature, and the columns and terms that are derived from the bytes."""
+        with self._engine.connect() as connection:
+            verdict = checking.verify(
+                _stored(connection), key, origin, seen=seen, every_signature=True
+            )
+            rows = _all(
+                connection,
+                "SELECT seq, body, id, type, site, recorded_at, actor FROM log_entry ORDER BY seq",
+            )
+            terms = _all(connection, "SELECT seq, kind, value FROM log_term ORDER BY seq")
+            found = columns.check(map(DerivedRow._make, rows), map(StoredTerm._make, terms))
+            return verdict.joined(found)
+
+
+def _stored(connection: Connection) -> StoredLog:
+    rows = _all(connection, "SELECT seq, leaf, body FROM log_entry ORDER BY seq")
+    checkpoints = _all(
+        connection, "SELECT size, root, frontier, leaves, note FROM log_checkpoint ORDER BY size"
+    )
+    tiles = _all(
+        connection, "SELECT level, number, root, hashes FROM log_tile ORDER BY level, number"
+    )
+    return StoredLog(
+        map(Row._make, rows), map(StoredCheckpoint._make, checkpoints), map(Tile._make, tiles)
+    )
+
+
+def _all(connection: Connection, query: str) -> Iterator[SqlRow[Any]]:
+    """The rows as the database holds them, a part at a time.
+
+    In SQL, because a column's declared type would convert what it holds, and fail on what somebody
+    else's edit left there, before the check can say that it was edited.
+    """
+    return iter(connection.execution_options(yield_per=AT_ONCE).execute(text(query)))
+
+
+def _conditions(question: Question) -> Iterator[ColumnElement[bool]]:
+    column = log_entry.c
+    exact = {
+        column.id: question.id,
+        column.site: question.site,
+        column.actor: question.actor,
+    }
+    for where, value in exact.items():
+        if value is not None:
+            yield where == value
+    if question.type is not None and question.type.endswith(".*"):
+        # A range rather than LIKE, so that the index is used; "/" follows "." in every encoding.
+        stem = question.type[:-2]
+        yield column.type >= stem + "."
+        yield column.type < stem + "/"
+    elif question.type is not None:
+        yield column.type == question.type
+    if question.since is not None:
+        yield column.recorded_at >= question.since
+    if question.until is not None:
+        yield column.recorded_at < question.until
+    for term in question.terms:
+        named = select(log_term.c.seq).where(
+            log_term.c.kind == term.kind, log_term.c.value == term.value
+        )
+        yield column.seq.in_(named)

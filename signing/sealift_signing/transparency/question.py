@@ -1,0 +1,30 @@
+"""What one can ask the log for: the same words at the hub, at a site and on a command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sealift_signing.transparency.entry import Term
+
+
+@dataclass(frozen=True)
+class Question:
+    """Entries that match all that is given; a question that gives nothing asks for every entry.
+
+    Attributes:
+        id: the entry's own id.
+        type: exactly this type, or, ending in `.*`, every type that begins so (`promotion.*`).
+        site: the site it concerns.
+        actor: who did it.
+        terms: each of these must be among the entry's terms.
+        since: at this moment or later, as `sealift_signing.vocabulary.moment` spells it.
+        until: before this moment.
+    """
+
+    id: str | None = None
+    type: str | None = None
+    site: str | None = None
+    actor: str | None = None
+    terms: tuple[Term, ...] = ()
+    since: str | None = None
+    until: str | None = None

@@ -1,0 +1,49 @@
+"""What a check of the log says: whether it is as it was committed, and what exactly is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import NamedTuple
+
+MOST_FINDINGS = 1_000
+"""More than this tells a reader nothing new, and a verdict must fit into memory."""
+
+
+class Finding(NamedTuple):
+    """One thing that is wrong: a stable code, a sentence, and the row where it begins, if any."""
+
+    code: str
+    sentence: str
+    seq: int | None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of a check.
+
+    Attributes:
+        size: how many rows there are.
+        root: the root over their content, as it is now.
+        findings: what is wrong, at most `MOST_FINDINGS` and a last one that says there are more.
+    """
+
+    size: int
+    root: bytes
+    findings: tuple[Finding, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether everything is as it was committed and signed."""
+        return not self.findings
+
+    def joined(self, findings: Iterable[Finding]) -> Verdict:
+        """This verdict with more findings, which are not drawn further than they are kept."""
+        room = MOST_FINDINGS - len(self.findings)
+        if room < 0:
+            return self
+        more = list(islice(findings, room + 1))
+        if len(more) > room:
+            more[room:] = [Finding("more", "There are more findings than are shown here.", None)]
+        return replace(self, findings=(*self.findings, *more))
