@@ -8,10 +8,11 @@ A reader refuses every other spelling of the same value: what was signed is what
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
-from sealift_signing.errors import MalformedError
+from sealift_signing.errors import MalformedError, shown
 
 Json = bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
 
@@ -20,19 +21,21 @@ DEEPEST = 64
 """Nesting beyond this is refused: a parser's recursion is not for a stranger to steer."""
 
 
-def encode(value: Json) -> bytes:
-    """The canonical bytes of `value` (RFC 8785 §3.2), UTF-8.
+def encode(value: Json, *, what: str = "The document") -> bytes:
+    """The canonical bytes of `value` (RFC 8785 §3.2), UTF-8; `what` names it in errors.
 
     Raises:
         MalformedError: the value holds something that has no canonical spelling here.
     """
-    ordered = _ordered(value, 0)
+    ordered = _ordered(value, 0, what)
     try:
         text = json.dumps(ordered, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
         return text.encode("utf-8")
     except UnicodeEncodeError as bad:
         raise MalformedError(
-            "json-not-canonical", f"A string is not Unicode: {bad.reason}."
+            "json-not-canonical",
+            f"{what} holds half a surrogate pair, which is no Unicode.",
+            subject=what,
         ) from bad
 
 
@@ -53,7 +56,7 @@ def decode(data: bytes, *, what: str) -> Json:
         raise MalformedError(
             "json-unreadable", f"{what} is not readable JSON.", subject=what
         ) from bad
-    if encode(value) != data:
+    if encode(value, what=what) != data:
         raise MalformedError(
             "json-not-canonical",
             f"{what} is not spelled canonically (RFC 8785): another spelling of the same content "
@@ -63,40 +66,54 @@ def decode(data: bytes, *, what: str) -> Json:
     return value  # type: ignore[no-any-return]  # json.loads is Any; encode() has just checked it
 
 
-def _ordered(value: object, depth: int) -> object:
+def _ordered(value: object, depth: int, what: str) -> object:
     if depth > DEEPEST:
-        raise MalformedError("json-too-deep", f"JSON nested deeper than {DEEPEST} is refused.")
+        raise MalformedError(
+            "json-too-deep", f"{what} is nested deeper than {DEEPEST} levels.", subject=what
+        )
     if isinstance(value, str | bool):
         return value
     if isinstance(value, int):
-        if abs(value) > LARGEST_INTEGER:
-            raise MalformedError("json-number", f"{value} is beyond 2^53; write it as a string.")
-        return value
+        return _whole(value, what)
     if isinstance(value, Mapping):
         if not all(isinstance(key, str) for key in value):
-            raise MalformedError("json-not-canonical", "A member's name is not a string.")
+            raise MalformedError(
+                "json-not-canonical", f"{what} has a member whose name is no string.", subject=what
+            )
         # RFC 8785 §3.2.3 sorts by UTF-16 code units, which differs from code points beyond the BMP.
         names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
-        return {name: _ordered(value[name], depth + 1) for name in names}
+        return {name: _ordered(value[name], depth + 1, what) for name in names}
     if isinstance(value, list | tuple):
-        return [_ordered(item, depth + 1) for item in value]
+        return [_ordered(item, depth + 1, what) for item in value]
+    kind = {type(None): "null", float: "a fraction"}.get(type(value), type(value).__name__)
     raise MalformedError(
-        "json-not-canonical", f"{type(value).__name__} has no canonical JSON spelling here."
+        "json-not-canonical", f"{what} holds {kind}, which has no spelling here.", subject=what
     )
+
+
+def _whole(number: int, what: str) -> int:
+    if abs(number) > LARGEST_INTEGER:
+        raise MalformedError(
+            "json-number",
+            f"{what} holds a number beyond 2^53; such a number is written as a string.",
+            subject=what,
+        )
+    return number
 
 
 def _no_duplicates(pairs: list[tuple[str, object]], what: str) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        (twice, _), *_ = Counter(name for name, _ in pairs).most_common(1)
         raise MalformedError(
-            "json-duplicate", f"{what} has the member {twice!r} twice.", subject=what
+            "json-duplicate", f"{what} has the member {shown(twice)} twice.", subject=what
         )
     return found
 
 
 def _no_number(text: str, what: str) -> NoReturn:
     raise MalformedError(
-        "json-number", f"{what} holds the number {text}; only whole numbers are read.", subject=what
+        "json-number",
+        f"{what} holds the number {shown(text)}; only whole numbers are read.",
+        subject=what,
     )

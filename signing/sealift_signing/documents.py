@@ -22,6 +22,8 @@ from sealift_signing.vocabulary import (
     ModelName,
     Moment,
     Name,
+    Purpose,
+    RoleKind,
     Sentence,
     Sha256,
     VersionNumber,
@@ -62,7 +64,7 @@ class Policy:
     requires: tuple[str, ...]
     organisation_name: Sentence
     stages: Mapping[Name, StageRule]
-    lifetimes_days: Mapping[Name, Count]
+    lifetimes_days: Mapping[RoleKind, Count]
 
 
 KeyClass = Literal["hardware", "file", "browser"]
@@ -78,7 +80,7 @@ class MemberKey:
 
     key: KeyText
     key_class: KeyClass
-    purposes: Annotated[tuple[str, ...], Distinct()]
+    purposes: Annotated[tuple[Purpose, ...], Distinct()]
 
 
 @dataclass(frozen=True)
@@ -239,10 +241,23 @@ class RecallList:
 
 
 def read_policy(data: bytes) -> Policy:
-    """The policy that `data` spells."""
+    """The policy that `data` spells.
+
+    Raises:
+        MalformedError: no stage, or one where the requester counts among several approvers.
+    """
     policy = shape.read(Policy, data, what=POLICY_PATH)
     if not policy.stages:
         raise MalformedError("bad-policy", "policy.json has no stage.", subject=POLICY_PATH)
+    for name, rule in policy.stages.items():
+        # Who may approve his own request is alone; with two approvals he would be one of "two".
+        if rule.requester_may_approve and rule.approvals > 1:
+            raise MalformedError(
+                "bad-policy",
+                f"policy.json lets the requester approve for {name} and asks for "
+                f"{rule.approvals} approvals; only where one suffices may they be one person.",
+                subject=POLICY_PATH,
+            )
     return policy
 
 
@@ -250,7 +265,8 @@ def read_members(data: bytes, team: str) -> Members:
     """The members of `team` that `data` spells.
 
     Raises:
-        MalformedError: another team's, or one key standing for two people.
+        MalformedError: another team's, one key standing for two people, or a withdrawal that is
+            unclear or of another team's model.
     """
     what = members_path(team)
     members = shape.read(Members, data, what=what)
@@ -266,20 +282,37 @@ def read_members(data: bytes, team: str) -> Members:
                 subject=what,
             )
     for one in members.withdrawn:
-        by_model = one.model is not None and one.below is not None and one.sha256 is None
-        by_digest = one.sha256 is not None and one.model is None and one.below is None
-        if not (by_model or by_digest):
-            raise MalformedError("bad-withdrawal", f"{what}: {one.id} is unclear.", subject=what)
+        _check_withdrawal(one, team, what)
     return members
+
+
+def _check_withdrawal(one: Withdrawal, team: str, what: str) -> None:
+    by_model = one.model is not None and one.below is not None and one.sha256 is None
+    by_digest = one.sha256 is not None and one.model is None and one.below is None
+    if not (by_model or by_digest):
+        raise MalformedError(
+            "bad-withdrawal",
+            f"{what}: withdrawal {one.id} names neither a digest alone nor a model and a version.",
+            subject=what,
+        )
+    if one.model is not None and one.model.partition("/")[0] != team:
+        raise MalformedError(
+            "bad-withdrawal",
+            f"{what}: withdrawal {one.id} is of {one.model}, which is not this team's.",
+            subject=what,
+        )
 
 
 def read_fleet_keys(data: bytes) -> FleetKeys:
     """The machine keys that `data` spells.
 
     Raises:
-        MalformedError: one key for two machines or purposes.
+        MalformedError: one key for two machines or purposes, or a key that is none.
     """
-    return shape.read(FleetKeys, data, what=FLEET_KEYS_PATH)
+    found = shape.read(FleetKeys, data, what=FLEET_KEYS_PATH)
+    for machine in found.keys:
+        PublicKey.parse(machine.key)
+    return found
 
 
 def read_assignment(data: bytes, site: str) -> Assignment:

@@ -11,30 +11,27 @@ import base64
 import binascii
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Annotated
 
 from securesystemslib.signer import Signer
 
 from sealift_signing import shape
 from sealift_signing.errors import MalformedError, NoKeyError
 from sealift_signing.public_key import PublicKey
-from sealift_signing.vocabulary import Sha256, Spelling
+from sealift_signing.vocabulary import Base64, Sha256
 
 IN_TOTO = "application/vnd.in-toto+json"
 LARGEST_ENVELOPE = 16 * 1024 * 1024
-
-_BASE64 = Spelling(r"[A-Za-z0-9+/]+={0,2}", "standard base64 with its padding")
 
 
 @dataclass(frozen=True)
 class _Signature:
     keyid: Sha256
-    sig: Annotated[str, _BASE64]
+    sig: Base64
 
 
 @dataclass(frozen=True)
 class _Envelope:
-    payload: Annotated[str, _BASE64]
+    payload: Base64
     payloadType: str  # noqa: N815 - DSSE's own member name
     signatures: tuple[_Signature, ...]
 
@@ -85,11 +82,17 @@ def encoding(payload_type: str, payload: bytes) -> bytes:
 
 
 def sign(payload_type: str, payload: bytes, signer: Signer) -> bytes:
-    """The envelope of `payload`, signed once by `signer`."""
+    """The envelope of `payload`, signed once by `signer`.
+
+    Raises:
+        MalformedError: it is larger than a reader takes.
+    """
     signature = signer.sign(encoding(payload_type, payload))
     key = PublicKey.from_tuf(signer.public_key)
     said = _Signature(key.keyid, base64.b64encode(bytes.fromhex(signature.signature)).decode())
-    return shape.write(_Envelope(base64.b64encode(payload).decode(), payload_type, (said,)))
+    data = shape.write(_Envelope(base64.b64encode(payload).decode(), payload_type, (said,)))
+    _check_size(data, "the statement to be signed")
+    return data
 
 
 def read(data: bytes, *, what: str) -> Envelope:
@@ -98,8 +101,7 @@ def read(data: bytes, *, what: str) -> Envelope:
     Raises:
         MalformedError: too large, not canonical, or with any number of signatures but one.
     """
-    if len(data) > LARGEST_ENVELOPE:
-        raise MalformedError("too-large", f"{what} is larger than any signed statement.")
+    _check_size(data, what)
     found = shape.read(_Envelope, data, what=what)
     if len(found.signatures) != 1:
         raise MalformedError(
@@ -115,6 +117,15 @@ def read(data: bytes, *, what: str) -> Envelope:
         keyid=signature.keyid,
         signature=_bytes(signature.sig, what),
     )
+
+
+def _check_size(data: bytes, what: str) -> None:
+    if len(data) > LARGEST_ENVELOPE:
+        raise MalformedError(
+            "too-large",
+            f"{what} is larger than the {LARGEST_ENVELOPE:,} bytes of any signed statement.",
+            subject=what,
+        )
 
 
 def _bytes(text: str, what: str) -> bytes:

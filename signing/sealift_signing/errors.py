@@ -39,6 +39,15 @@ class SealiftError(Exception):
         return {"error": told | {"next": self.next_step}}
 
 
+def shown(value: object, most: int = 60) -> str:
+    """A stranger's value as an error may quote it: printable, and no longer than a line.
+
+    What comes from a medium may be a megabyte long, or hold what rewrites a terminal.
+    """
+    text = repr(value[: most + 1]) if isinstance(value, str | bytes) else repr(value)
+    return text if len(text) <= most else text[: most - 1] + "…"
+
+
 class RefusedError(SealiftError):
     """A rule said no. Exit code 1."""
 

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.exceptions import UnverifiedSignatureError, VerificationError
 from securesystemslib.signer import Key, Signature, SSlibKey
 
-from sealift_signing.errors import BadSignatureError, MalformedError
+from sealift_signing.errors import BadSignatureError, MalformedError, shown
 from sealift_signing.vocabulary import PUBLIC_KEY
 
 SCHEMES = {"ed25519": "ed25519", "ecdsa-sha2-nistp256": "ecdsa-p256"}
@@ -42,7 +42,7 @@ class PublicKey:
         """
         if not PUBLIC_KEY.matches(text):
             raise MalformedError(
-                "bad-public-key", f"{text!r} is not {PUBLIC_KEY.words}.", subject=text
+                "bad-public-key", f"{shown(text)} is not {PUBLIC_KEY.words}.", subject=text
             )
         key = cls(text)
         key.tuf_key()
@@ -80,7 +80,9 @@ class PublicKey:
         """
         if key.scheme not in SCHEMES or not isinstance(key, SSlibKey):
             raise MalformedError(
-                "bad-public-key", f"Signature scheme {key.scheme!r} is not read.", subject=key.keyid
+                "bad-public-key",
+                f"Signature scheme {shown(key.scheme)} is not read.",
+                subject=key.keyid,
             )
         try:
             if key.scheme == "ed25519":

@@ -31,7 +31,7 @@ from typing import (
 
 from sealift_signing import canonical
 from sealift_signing.canonical import Json
-from sealift_signing.errors import MalformedError, RefusedError
+from sealift_signing.errors import MalformedError, RefusedError, shown
 from sealift_signing.vocabulary import Between, Spelling
 
 FEATURES_READ: frozenset[str] = frozenset()
@@ -110,7 +110,11 @@ def _check_skew(value: Mapping[str, Json], what: str) -> None:
         raise MalformedError("bad-shape", f"{what} does not say what it requires.", subject=what)
     unknown = sorted(set(cast("list[str]", required)) - FEATURES_READ)
     if unknown or value.get("format") != 1:
-        needs = f"the feature {unknown[0]!r}" if unknown else f"format {value.get('format')!r}"
+        needs = (
+            f"the feature {shown(unknown[0])}"
+            if unknown
+            else f"format {shown(value.get('format'))}"
+        )
         raise RefusedError(
             "format-unknown",
             f"{what} needs {needs}, which this version of Sealift does not read.",
@@ -125,9 +129,9 @@ def _members(kind: type[Dataclass]) -> dict[str, Any]:
 
 
 def _wrong(where: str, wanted: str, value: object) -> MalformedError:
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "..."  # noqa: PLR2004 - a line's worth
-    return MalformedError("bad-shape", f"{where}: expected {wanted}, found {shown}.", subject=where)
+    return MalformedError(
+        "bad-shape", f"{where}: expected {wanted}, found {shown(value)}.", subject=where
+    )
 
 
 def _read(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - a type hint is Any
@@ -208,7 +212,9 @@ def _check_distinct(rule: Distinct, items: tuple[object, ...], where: str) -> No
     for item in items:
         mark = getattr(item, rule.by) if rule.by else item
         if mark in seen:
-            raise MalformedError("bad-shape", f"{where}: {mark} is there twice.", subject=where)
+            raise MalformedError(
+                "bad-shape", f"{where}: {shown(mark)} is there twice.", subject=where
+            )
         seen.add(mark)
 
 
@@ -220,7 +226,9 @@ def _read_dataclass(kind: type[Dataclass], value: object, where: str) -> object:
     unknown = sorted(set(value) - set(fields))
     if unknown:
         raise MalformedError(
-            "bad-shape", f"{where} has a member {unknown[0]!r} that is not known.", subject=where
+            "bad-shape",
+            f"{where} has a member {shown(unknown[0])} that is not known.",
+            subject=where,
         )
     missing = sorted(
         name
@@ -293,8 +301,7 @@ def _schema_annotated(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - a type hin
     said = _schema(inner)
     for rule in rules:
         if isinstance(rule, Spelling):
-            # \Z and (?s) are Python's; JSON Schema speaks ECMA-262.
-            pattern = rule.pattern.replace(r"\Z", "$").replace("(?s).", r"[\s\S]")
+            pattern = rule.pattern.replace(r"\Z", "$")  # Python's; JSON Schema speaks ECMA-262
             said |= {"pattern": f"^(?:{pattern})$", "description": rule.words}
         if isinstance(rule, Between):
             said |= {"minimum": rule.least, "maximum": rule.most}

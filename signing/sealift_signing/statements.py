@@ -14,10 +14,11 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 from securesystemslib.signer import Signer
 
 from sealift_signing import canonical, dsse, shape
-from sealift_signing.errors import MalformedError
+from sealift_signing.errors import MalformedError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.shape import Distinct, Opaque
 from sealift_signing.vocabulary import (
+    Base64,
     CatalogPathText,
     Count,
     KeyText,
@@ -25,8 +26,11 @@ from sealift_signing.vocabulary import (
     ModelName,
     Moment,
     Name,
+    RoleKind,
+    RoleName,
     Sentence,
     Sha256,
+    TransferId,
     VersionNumber,
 )
 
@@ -203,13 +207,13 @@ class Transfer:
     format: Literal[1]
     requires: tuple[str, ...]
     organisation: Sha256
-    id: Name
+    id: TransferId
     site: Name
     enrolment: Sha256
     made: Moment
-    base: tuple[Name, ...]
+    base: tuple[TransferId, ...]
     """Earlier transfers whose blobs this one leaves out; none for a full bundle."""
-    previous: Name | None
+    previous: TransferId | None
     files: Annotated[tuple[CarriedFile, ...], Distinct(by="path")]
     log: str
     """The hub's log checkpoint, a C2SP signed note."""
@@ -240,13 +244,13 @@ class Receipt:
     organisation: Sha256
     site: Name
     enrolment: Sha256
-    transfer: Name
+    transfer: TransferId
     made: Moment
     artifacts: tuple[ArtifactOutcome, ...]
     inventory: Annotated[tuple[Sha256, ...], Distinct()]
     running: Mapping[Name, Mapping[ModelName, VersionNumber]]
     """Per host group and model, the version that was current before this transfer's activation."""
-    roles: Mapping[Name, VersionNumber]
+    roles: Mapping[RoleName, VersionNumber]
     trusted_time: Moment
     unprotected: tuple[Sentence, ...]
     overrides: tuple[Sentence, ...]
@@ -279,7 +283,7 @@ class Pins:
     """What a site insists on whatever the hub's policy says; empty tuples mean any."""
 
     least_approvals: Count
-    least_thresholds: Mapping[Name, Count]
+    least_thresholds: Mapping[RoleKind, Count]
     teams: tuple[Name, ...]
     models: tuple[ModelName, ...]
 
@@ -296,10 +300,10 @@ class SiteAnswer:
     site: Name
     stage: Name
     request: Sha256
-    roots: tuple[str, ...]
+    roots: tuple[Base64, ...]
     """Every root since 1, each as base64 of its bytes; the first's sha256 is the organisation."""
     pins: Pins
-    floors: Mapping[Name, VersionNumber]
+    floors: Mapping[RoleName, VersionNumber]
     made: Moment
 
 
@@ -329,7 +333,7 @@ def read(kind: type[P], data: bytes, *, what: str) -> Signed[P]:
     if envelope.payload_type != dsse.IN_TOTO:
         raise MalformedError(
             "not-a-statement",
-            f"{what} is {envelope.payload_type!r}, not an in-toto statement.",
+            f"{what} is {shown(envelope.payload_type)}, not an in-toto statement.",
             subject=what,
         )
     value = canonical.decode(envelope.payload, what=what)
@@ -361,7 +365,7 @@ def _parse(kind: type[P], value: Mapping[str, Any], what: str) -> tuple[P, tuple
     if value["_type"] != STATEMENT or value["predicateType"] != kind.PREDICATE_TYPE:
         raise MalformedError(
             "wrong-statement",
-            f"{what} says {value['predicateType']!r} where {kind.PREDICATE_TYPE!r} belongs.",
+            f"{what} says {shown(value['predicateType'])} where {kind.PREDICATE_TYPE!r} belongs.",
             subject=what,
         )
     subjects = _subjects(value["subject"], what)

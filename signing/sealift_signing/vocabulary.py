@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
 
-from sealift_signing.errors import MalformedError
+from sealift_signing.errors import MalformedError, shown
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,19 @@ class Spelling:
 
 
 @dataclass(frozen=True)
+class MomentSpelling(Spelling):
+    """A spelling of a time that is also on the calendar: no 30th of February, no 61st second."""
+
+    def matches(self, text: str) -> bool:
+        """Whether `text` is such a time."""
+        try:
+            # Back and forth: some versions of Python read 24:00 as the next day's midnight.
+            return super().matches(text) and moment(datetime.fromisoformat(text)) == text
+        except (ValueError, OverflowError):
+            return False
+
+
+@dataclass(frozen=True)
 class Between:
     """A rule for an integer: at least `least`, at most `most`."""
 
@@ -34,19 +47,32 @@ class Between:
     most: int = 2**53
 
 
-_NAME = r"(?=.{1,64}\Z)[a-z0-9]+(?:[._-][a-z0-9]+)*"
-_PLAIN_NAME = r"(?=[a-z0-9._-]{1,64}(?:/|\Z))[a-z0-9]+(?:[._-][a-z0-9]+)*"
+_TEXT = r"[a-z0-9]+(?:[._-][a-z0-9]+)*"
+_NAME = rf"(?=.{{1,64}}\Z){_TEXT}"
+_PLAIN_NAME = rf"(?=[a-z0-9._-]{{1,64}}(?:/|\Z)){_TEXT}"
 _VERSION = r"[1-9][0-9]{0,14}"
 
 NAME = Spelling(_NAME, "a name: lower-case letters and digits joined by single . _ or -, up to 64")
 SHA256 = Spelling(r"[0-9a-f]{64}", "a SHA-256 digest: 64 lower-case hexadecimal digits")
-MOMENT = Spelling(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z",
+# Not \d: it matches every script's digits, and a time would have many spellings.
+MOMENT = MomentSpelling(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{6}Z",
     "a time: RFC 3339, UTC with Z, six digits of microseconds",
 )
 CATALOG_PATH = Spelling(
     rf"catalog/{_PLAIN_NAME}/{_PLAIN_NAME}/{_VERSION}/{_PLAIN_NAME}",
     "a catalog path: catalog/<team>/<model>/<version>/<hardware target or source>",
+)
+ROLE = Spelling(
+    rf"root|timestamp|snapshot|targets|fleet|recall|(?:team|catalog|site)\.{_PLAIN_NAME}",
+    "a role of our layout, such as snapshot or team.<team>",
+)
+ROLE_KIND = Spelling(
+    "root|timestamp|snapshot|targets|fleet|recall|team|catalog|site",
+    "a kind of role, such as snapshot or team",
+)
+TRANSFER_ID = Spelling(
+    rf"(?=.{{1,80}}\Z){_TEXT}", "a transfer's id: <site>-000042, spelled as a name, up to 80"
 )
 MODEL = Spelling(rf"{_PLAIN_NAME}/{_PLAIN_NAME}", "a model: <team>/<model>")
 MEDIUM_PATH = Spelling(
@@ -57,7 +83,18 @@ PUBLIC_KEY = Spelling(
     r"ed25519:[0-9a-f]{64}|ecdsa-p256:04[0-9a-f]{128}",
     "a public key: ed25519: and 64 hexadecimal digits, or ecdsa-p256: and an uncompressed point",
 )
-SENTENCE = Spelling(r"(?s).{1,2000}", "text of 1 to 2,000 characters")
+# Sentences are shown to people who decide by them: none may rewrite a terminal (control characters
+# but for tab and newline) or show its letters in another order (Unicode's bidirectional controls).
+_UNSEEN = "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e\\u2066-\\u2069"
+LONGEST_SENTENCE = 2000
+SENTENCE = Spelling(
+    f"[^{_UNSEEN}]{{1,{LONGEST_SENTENCE}}}",
+    "text of 1 to 2,000 characters, without control characters but tab and newline",
+)
+PURPOSE = Spelling(
+    rf"request|approve:{_PLAIN_NAME}", "what a person's key may do: request, or approve:<stage>"
+)
+BASE64 = Spelling(r"[A-Za-z0-9+/]+={0,2}", "standard base64 with its padding")
 DECIMAL = Spelling(
     r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?", "a number written as a decimal string"
 )
@@ -65,11 +102,16 @@ DECIMAL = Spelling(
 Name = Annotated[str, NAME]
 Sha256 = Annotated[str, SHA256]
 Moment = Annotated[str, MOMENT]
+RoleName = Annotated[str, ROLE]
+RoleKind = Annotated[str, ROLE_KIND]
+TransferId = Annotated[str, TRANSFER_ID]
 CatalogPathText = Annotated[str, CATALOG_PATH]
 ModelName = Annotated[str, MODEL]
 MediumPath = Annotated[str, MEDIUM_PATH]
 KeyText = Annotated[str, PUBLIC_KEY]
 Sentence = Annotated[str, SENTENCE]
+Purpose = Annotated[str, PURPOSE]
+Base64 = Annotated[str, BASE64]
 Decimal = Annotated[str, DECIMAL]
 VersionNumber = Annotated[int, Between(1, 10**15 - 1)]
 Count = Annotated[int, Between(0)]
@@ -115,7 +157,7 @@ class CatalogPath:
         """
         if not CATALOG_PATH.matches(text):
             raise MalformedError(
-                "bad-catalog-path", f"{text!r} is not {CATALOG_PATH.words}.", subject=text
+                "bad-catalog-path", f"{shown(text)} is not {CATALOG_PATH.words}.", subject=text
             )
         _, team, model, version, form = text.split("/")
         return cls(team, model, int(version), form)
@@ -130,7 +172,7 @@ def moment(when: datetime) -> str:
     if when.tzinfo is None:
         msg = "a time needs its zone"
         raise ValueError(msg)
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return when.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def instant(text: str) -> datetime:
@@ -139,9 +181,15 @@ def instant(text: str) -> datetime:
     Raises:
         MalformedError: any other spelling, or a day that no calendar has.
     """
-    if MOMENT.matches(text):
-        try:
-            return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-        except ValueError:
-            pass  # 2026-02-30: spelled right and no day; told below
-    raise MalformedError("bad-time", f"{text!r} is not {MOMENT.words}.", subject=text)
+    if not MOMENT.matches(text):
+        raise MalformedError("bad-time", f"{shown(text)} is not {MOMENT.words}.", subject=text)
+    return datetime.fromisoformat(text)
+
+
+def sentence(text: str) -> str:
+    """`text` as a document may hold it: controls become spaces, and it is cut at its longest.
+
+    For words that come from elsewhere, such as another program's message.
+    """
+    plain = re.sub(f"[{_UNSEEN}\ud800-\udfff]", " ", text).strip() or "(nothing said)"
+    return plain if len(plain) <= LONGEST_SENTENCE else plain[: LONGEST_SENTENCE - 1] + "…"
