@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from securesystemslib.signer import Key, Signer
+from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import (
     DelegatedRole,
     Delegations,
@@ -28,8 +29,9 @@ from tuf.api.metadata import (
 from tuf.api.serialization.json import JSONSerializer
 
 from sealift_signing import roles
+from sealift_signing.errors import MalformedError
 from sealift_signing.public_key import PublicKey
-from sealift_signing.tuf_walk import PERSON_FIELD, check_signed
+from sealift_signing.tuf_walk import PERSON_FIELD, check_listed, check_signed
 
 S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
 
@@ -43,14 +45,19 @@ def to_bytes(metadata: Metadata[S]) -> bytes:
 
 
 def expiry(now: datetime, days: int) -> datetime:
-    """`days` from now, in whole seconds as TUF has them."""
-    return (now + timedelta(days=days)).replace(microsecond=0)
+    """`days` from now, in whole seconds of UTC as TUF has them."""
+    return (now.astimezone(UTC) + timedelta(days=days)).replace(microsecond=0)
 
 
 def first_root(holders: Mapping[str, tuple[int, Holders]], *, expires: datetime) -> Metadata[Root]:
-    """Root 1, unsigned: for each top-level role its threshold and who holds it."""
+    """Root 1, unsigned: for each top-level role its threshold and who holds it.
+
+    Raises:
+        MalformedError: a role that its holders could never sign.
+    """
     root = Root(expires=expires, consistent_snapshot=True)
     for role, (threshold, people) in holders.items():
+        _check_holders(role, threshold, people)
         root.roles[role] = Role([], threshold)
         for person, key in people.items():
             root.add_key(named_key(key, person), role)
@@ -72,7 +79,12 @@ def successor(metadata: Metadata[S], *, expires: datetime) -> Metadata[S]:
 
 
 def delegate(signed: Targets, role: str, threshold: int, holders: Holders) -> None:
-    """Give `role` to `holders`, replacing whoever had it."""
+    """Give `role` to `holders`, replacing whoever had it.
+
+    Raises:
+        MalformedError: our layout has no such role, or its holders could never sign it.
+    """
+    _check_holders(role, threshold, holders)
     if signed.delegations is None:
         signed.delegations = Delegations({}, {})
     delegations = signed.delegations
@@ -100,11 +112,17 @@ def target_file(path: str, length: int, digest: str) -> TargetFile:
 def next_snapshot(
     previous: Metadata[Snapshot] | None, versions: Mapping[str, int], *, expires: datetime
 ) -> Metadata[Snapshot]:
-    """The snapshot of all targets roles at `versions`."""
+    """The snapshot of all targets roles at `versions`.
+
+    Raises:
+        WentBackError: a role that `previous` lists is missing or lower: no site would go back.
+    """
     following = (
         successor(previous, expires=expires) if previous else Metadata(Snapshot(expires=expires))
     )
     following.signed.meta = {f"{role}.json": MetaFile(n) for role, n in sorted(versions.items())}
+    if previous is not None:
+        check_listed(following.signed, previous.signed)
     return following
 
 
@@ -129,12 +147,15 @@ def join(draft: bytes, others: Sequence[bytes]) -> bytes:
     """The draft with the signatures that `others`, signed copies of exactly it, bear.
 
     A copy of other content is left out: its signature would be of something else.
+
+    Raises:
+        MalformedError: one of them is not TUF metadata.
     """
-    metadata = Metadata.from_bytes(draft)
+    metadata = _read(draft)
     for data in others:
-        copy_ = Metadata.from_bytes(data)
-        if copy_.signed_bytes == metadata.signed_bytes:
-            metadata.signatures.update(copy_.signatures)
+        signed_copy = _read(data)
+        if signed_copy.signed_bytes == metadata.signed_bytes:
+            metadata.signatures.update(signed_copy.signatures)
     return to_bytes(metadata)
 
 
@@ -149,6 +170,26 @@ def check_publishable(metadata: Metadata[S], role: str, delegator: Root | Target
         check_signed(metadata.signed, role, metadata)
     if isinstance(metadata.signed, Targets):
         roles.check_layout(role, metadata.signed)
+
+
+def _read(data: bytes) -> Metadata[Any]:
+    """Metadata of whichever kind; here the spelling is not yet the one that sites demand."""
+    try:
+        return Metadata.from_bytes(data)
+    except RepositoryError as bad:
+        raise MalformedError("metadata-unreadable", "A signed copy is not readable.") from bad
+
+
+def _check_holders(role: str, threshold: int, holders: Holders) -> None:
+    distinct = len({key.raw for key in holders.values()})
+    if distinct < len(holders) or distinct < threshold:
+        raise MalformedError(
+            "threshold-unreachable",
+            f"{role} needs {threshold} distinct people with distinct keys; "
+            f"{len(holders)} people with {distinct} keys are given.",
+            subject=role,
+            next_step="Give every person a key of their own, and at least as many as must sign.",
+        )
 
 
 def named_key(key: PublicKey, person: str) -> Key:

@@ -19,10 +19,10 @@ from sealift_signing.documents import (
     assignment_path,
     members_path,
 )
-from sealift_signing.errors import MalformedError
+from sealift_signing.errors import MalformedError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import PERSON_FIELD
-from sealift_signing.vocabulary import CATALOG_PATH, SOURCE, CatalogPath
+from sealift_signing.vocabulary import CATALOG_PATH, NAME, SHA256, SOURCE, CatalogPath
 
 ROOT, TIMESTAMP, SNAPSHOT, TARGETS = "root", "timestamp", "snapshot", "targets"
 FLEET, RECALL = "fleet", "recall"
@@ -63,6 +63,14 @@ def kind(role: str) -> str:
     return role.partition(".")[0]
 
 
+def is_known(role: str) -> bool:
+    """Whether our layout has such a role, spelled so: `team.../../x` is none."""
+    if role in {*TOP_ROLES, FLEET, RECALL}:
+        return True
+    family, dot, name = role.partition(".")
+    return family in {TEAM, CATALOG, SITE} and dot == "." and NAME.matches(name)
+
+
 def delegator(role: str) -> str:
     """The role that delegates `role`; trust is keyed by this pair, never by the name alone."""
     if role in TOP_ROLES:
@@ -71,7 +79,15 @@ def delegator(role: str) -> str:
 
 
 def paths(role: str) -> list[str]:
-    """The path patterns that `role`'s delegation carries (TUF specification §4.5)."""
+    """The path patterns that `role`'s delegation carries (TUF specification §4.5).
+
+    Raises:
+        MalformedError: our layout delegates no such role.
+    """
+    if not is_known(role) or role in TOP_ROLES:
+        raise MalformedError(
+            "no-such-role", f"There is no delegated role {shown(role)}.", subject=role
+        )
     name = role.partition(".")[2]
     return {
         TEAM: [members_path(name)],
@@ -92,22 +108,40 @@ def check_layout(role: str, signed: Targets) -> None:
     for path, target in signed.targets.items():
         if not _may_list(role, path):
             raise MalformedError(
-                "path-not-of-role", f"The role {role} may not list {path!r}.", subject=path
+                "path-not-of-role", f"The role {role} may not list {shown(path)}.", subject=path
             )
-        if set(target.hashes) != {"sha256"}:
+        if set(target.hashes) != {"sha256"} or not SHA256.matches(target.hashes["sha256"]):
             raise MalformedError(
                 "digest-not-sha256",
-                f"{role} lists {path} with other digests than SHA-256.",
+                f"{role} lists {path} with another digest than one SHA-256.",
                 subject=path,
             )
-    delegated = signed.delegations.roles or {} if signed.delegations else {}
-    if signed.delegations and signed.delegations.succinct_roles:
+    if signed.delegations is None:
+        return
+    if signed.delegations.succinct_roles:
         raise MalformedError("bad-delegation", f"{role} delegates to hash bins.", subject=role)
-    for name, spec in delegated.items():
-        if delegator(name) != role or name in TOP_ROLES or spec.paths != paths(name):
+    for name, spec in (signed.delegations.roles or {}).items():
+        if not _may_delegate(role, name) or spec.paths != paths(name):
             raise MalformedError(
-                "bad-delegation", f"The role {role} may not delegate {name!r} so.", subject=name
+                "bad-delegation",
+                f"The role {role} may not delegate {shown(name)} so.",
+                subject=name,
             )
+        _check_reachable(name, keyholders(signed, name))
+
+
+def _may_delegate(role: str, name: str) -> bool:
+    return is_known(name) and name not in TOP_ROLES and delegator(name) == role
+
+
+def _check_reachable(role: str, holders: Keyholders) -> None:
+    if holders.real_threshold < holders.threshold:
+        raise MalformedError(
+            "threshold-unreachable",
+            f"{role} needs {holders.threshold} signatures of distinct people, and only "
+            f"{holders.real_threshold} could sign.",
+            subject=role,
+        )
 
 
 def _may_list(role: str, path: str) -> bool:
@@ -151,15 +185,20 @@ def keyholders(signed: Root | Targets, role: str) -> Keyholders:
         else None
     )
     if spec is None:
-        raise MalformedError("no-such-role", f"Nothing delegates a role {role!r}.", subject=role)
-    keys = {}
+        raise MalformedError(
+            "no-such-role", f"Nothing delegates a role {shown(role)}.", subject=role
+        )
+    held = {}
     people = set()
     for keyid in spec.keyids:
-        key = signed.get_key(keyid)
+        try:
+            key = signed.get_key(keyid)
+        except ValueError:
+            continue  # a key that the delegator does not hold is nobody's, and signs nothing
         public = PublicKey.from_tuf(key)
-        keys[public.raw] = public
+        held[public.raw] = public
         people.add(str(key.unrecognized_fields.get(PERSON_FIELD, public.text)))
-    return Keyholders(spec.threshold, tuple(keys.values()), tuple(sorted(people)))
+    return Keyholders(spec.threshold, tuple(held.values()), tuple(sorted(people)))
 
 
 def unprotected(

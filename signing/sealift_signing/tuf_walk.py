@@ -13,7 +13,8 @@ Rules about what our roles may say are in `roles` and `site_rules`, a layer abov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping
+import re
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -39,9 +40,16 @@ S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
 LIMITS = {"root": 512_000, "timestamp": 16_384, "snapshot": 2_000_000, "targets": 5_000_000}
 """Bytes that are read of a role whose length nobody signed; delegated roles have targets' limit."""
 
+LARGEST = 64 * 1024 * 1024
+"""Bytes that are read of any role, whatever length was signed: a stolen online key signs that."""
+
 MOST_ROOTS = 256
+"""New roots that one visit follows (§5.3.9's bound against an endless chain)."""
+
 PERSON_FIELD = "x-sealift-person"
 """On a key: whose it is. A threshold counts distinct people (DESIGN, "The walk")."""
+
+_HEXADECIMAL = re.compile(r"(?:[0-9a-f]{2})*")
 
 
 class ExpiredError(RefusedError):
@@ -167,9 +175,7 @@ class Walk:
                 subject=name,
                 next_step="Have the hub export again.",
             )
-        limit = info.length or LIMITS["targets"]
-        data = yield Need(name, info.version, limit)
-        data = self._present(data, name, info.version)
+        data = yield from _ask(Need(name, info.version, _limit(info, "targets")))
         _check_meta(data, info, name)
         metadata = read_metadata(data, name, Targets)
         check_signed(self._delegating(delegator), name, metadata)
@@ -183,24 +189,30 @@ class Walk:
     def _roots(self) -> Steps:
         """§5.3: each root is signed by the keys of the one before it and by its own."""
         for _ in range(MOST_ROOTS):
-            version = self.root.version + 1
-            data = yield Need("root", version, LIMITS["root"])
+            need = Need("root", self.root.version + 1, LIMITS["root"])
+            data = yield need
             if data is None:
                 break
+            _check_length(data, need)
             metadata = read_metadata(data, "root", Root)
             check_signed(self.root, "root", metadata)
             check_signed(metadata.signed, "root", metadata)
-            if metadata.signed.version != version:
-                raise _mismatch("root", metadata.signed.version, version)
+            if metadata.signed.version != need.version:
+                raise _mismatch("root", metadata.signed.version, self.root.version + 1)
             self._trusted["root", "root"] = metadata
-            yield Keep("root", "root", version, data)
+            yield Keep("root", "root", metadata.signed.version, data)
+        else:
+            raise RefusedError(
+                "too-many-roots",
+                f"There are more than {MOST_ROOTS} roots after the one that is trusted.",
+                subject="root",
+                next_step="Tell the hub's administrators; no organisation has so many.",
+            )
         self._alive(self._trusted["root", "root"], "root")
 
     def _timestamp(self) -> Steps:
         """§5.4."""
-        data = self._present(
-            (yield Need("timestamp", None, LIMITS["timestamp"])), "timestamp", None
-        )
+        data = yield from _ask(Need("timestamp", None, LIMITS["timestamp"]))
         metadata = read_metadata(data, "timestamp", Timestamp)
         check_signed(self.root, "timestamp", metadata)
         earlier = self._earlier("root", "timestamp", Timestamp)
@@ -217,24 +229,15 @@ class Walk:
         """§5.5."""
         timestamp = cast("Timestamp", self._trusted["root", "timestamp"].signed)
         info = timestamp.snapshot_meta
-        data = yield Need("snapshot", info.version, info.length or LIMITS["snapshot"])
-        data = self._present(data, "snapshot", info.version)
+        data = yield from _ask(Need("snapshot", info.version, _limit(info, "snapshot")))
         _check_meta(data, info, "snapshot")
         metadata = read_metadata(data, "snapshot", Snapshot)
         check_signed(self.root, "snapshot", metadata)
         if metadata.signed.version != info.version:
             raise _mismatch("snapshot", metadata.signed.version, info.version)
         earlier = self._earlier("root", "snapshot", Snapshot)
-        for name, seen in (earlier.signed.meta if earlier else {}).items():
-            listed = metadata.signed.meta.get(name)
-            if listed is None:
-                raise WentBackError(
-                    "role-vanished",
-                    f"The snapshot no longer lists {name.removesuffix('.json')}; it once did.",
-                    subject=name,
-                )
-            if listed.version < seen.version:
-                raise _went_back(name.removesuffix(".json"), listed.version, seen.version)
+        if earlier is not None:
+            check_listed(metadata.signed, earlier.signed)
         self._no_way_back("root", "snapshot", metadata)
         self._alive(metadata, "snapshot")
         self._trusted["root", "snapshot"] = metadata
@@ -243,11 +246,12 @@ class Walk:
     def _delegating(self, delegator: str) -> Root | Targets:
         if delegator == "root":
             return self.root
-        for (_, name), metadata in self._trusted.items():
-            if name == delegator:
-                return cast("Targets", metadata.signed)
-        msg = f"{delegator} was not walked before what it delegates"
-        raise LookupError(msg)
+        walked = [signed for (_, name), signed in self._trusted.items() if name == delegator]
+        if len(walked) != 1:
+            # Two roles of one name: which of them delegates cannot be told by the name alone.
+            msg = f"{delegator} was walked {len(walked)} times before what it delegates, not once"
+            raise LookupError(msg)
+        return cast("Targets", walked[0].signed)
 
     def _earlier(self, delegator: str, role: str, kind: type[S]) -> Metadata[S] | None:
         """What an earlier visit kept, if the keys of today still vouch for it (§5.3.11)."""
@@ -286,18 +290,6 @@ class Walk:
                 next_step="Carry a newer bundle; what is installed keeps running.",
             )
 
-    @staticmethod
-    def _present(data: bytes | None, role: str, version: int | None) -> bytes:
-        if data is None:
-            numbered = "" if version is None else f" of version {version}"
-            raise MissingError(
-                "metadata-missing",
-                f"The metadata of {role}{numbered} is missing.",
-                subject=role,
-                next_step="Copy the whole bundle again.",
-            )
-        return data
-
 
 def read_metadata(data: bytes, role: str, kind: type[S]) -> Metadata[S]:
     """The metadata that `data` spells, its signatures not yet verified.
@@ -308,14 +300,9 @@ def read_metadata(data: bytes, role: str, kind: type[S]) -> Metadata[S]:
     try:
         metadata = Metadata[S].from_bytes(data)
         spelled = JSONSerializer(compact=True).serialize(metadata)
-    except (
-        RepositoryError,
-        ValueError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-    ) as bad:
+        # Also what signatures are of must have a spelling: a fraction, for one, has none.
+        _ = metadata.signed_bytes
+    except (RepositoryError, ValueError, KeyError, TypeError, AttributeError) as bad:
         raise MalformedError(
             "metadata-unreadable", f"The metadata of {role} is not readable.", subject=role
         ) from bad
@@ -325,18 +312,44 @@ def read_metadata(data: bytes, role: str, kind: type[S]) -> Metadata[S]:
             f"The metadata of {role} is of type {metadata.signed.type!r}.",
             subject=role,
         )
-    if spelled != data:
+    if spelled != data or not _signatures_plain(metadata):
         raise MalformedError(
             "metadata-not-canonical",
             f"The metadata of {role} is not spelled as TUF's own writer spells it.",
             subject=role,
         )
-    version = metadata.signed.version
-    if type(version) is not int or version > 2**53:
+    if not all(type(number) is int and number <= 2**53 for number in _numbers(metadata.signed)):
+        # To Python `true` is a version, and to a reader in another language 2^53+1 is 2^53.
         raise MalformedError(
-            "metadata-version", f"The version of {role} is no plain number.", subject=role
+            "metadata-number",
+            f"The metadata of {role} has a version, length or threshold that is no plain number.",
+            subject=role,
         )
     return metadata
+
+
+def _signatures_plain(metadata: Metadata[S]) -> bool:
+    """Whether nothing stands beside what is signed but signatures in lower-case hexadecimal."""
+    return not metadata.unrecognized_fields and all(
+        _HEXADECIMAL.fullmatch(str(one.signature)) and not one.unrecognized_fields
+        for one in metadata.signatures.values()
+    )
+
+
+def _numbers(signed: Root | Timestamp | Snapshot | Targets) -> Iterator[object]:
+    """Every number that means something in `signed`."""
+    yield signed.version
+    if isinstance(signed, Timestamp | Snapshot):
+        listed = [signed.snapshot_meta] if isinstance(signed, Timestamp) else signed.meta.values()
+        for info in listed:
+            yield info.version
+            yield 0 if info.length is None else info.length
+    elif isinstance(signed, Root):
+        yield from (spec.threshold for spec in signed.roles.values())
+    else:
+        yield from (target.length for target in signed.targets.values())
+        delegated = signed.delegations.roles if signed.delegations else None
+        yield from (spec.threshold for spec in (delegated or {}).values())
 
 
 def check_signed(delegator: Root | Targets, role: str, metadata: Metadata[S]) -> None:
@@ -383,7 +396,10 @@ def _count(
     for keyid in keyids:
         if keyid not in metadata.signatures:
             continue
-        key = delegator.get_key(keyid)
+        try:
+            key = delegator.get_key(keyid)
+        except ValueError:
+            continue  # the role names a key that its delegator does not hold: nobody's
         public = PublicKey.from_tuf(key)
         if public.keyid != keyid:
             raise MalformedError(
@@ -399,6 +415,54 @@ def _count(
         person = str(key.unrecognized_fields.get(PERSON_FIELD, public.text))
         good.add((public.raw, person))
     return good, wrong
+
+
+def _limit(info: MetaFile, role: str) -> int:
+    return min(info.length or LIMITS[role], LARGEST)
+
+
+def _ask(need: Need) -> Generator[Need | Keep, bytes | None, bytes]:
+    """The bytes that `need` asks for, which must be there and no longer than asked for."""
+    data = yield need
+    if data is None:
+        numbered = "" if need.version is None else f" of version {need.version}"
+        raise MissingError(
+            "metadata-missing",
+            f"The metadata of {need.role}{numbered} is missing.",
+            subject=need.role,
+            next_step="Copy the whole bundle again.",
+        )
+    _check_length(data, need)
+    return data
+
+
+def _check_length(data: bytes, need: Need) -> None:
+    if len(data) > need.limit:
+        raise MalformedError(
+            "too-large",
+            f"The metadata of {need.role} is larger than {need.limit:,} bytes.",
+            subject=need.role,
+        )
+
+
+def check_listed(after: Snapshot, before: Snapshot) -> None:
+    """Check that what the snapshot listed it still lists, at no lower version (§5.5.5).
+
+    Raises:
+        WentBackError: a role vanished or went back.
+    """
+    for name, seen in before.meta.items():
+        role = name.removesuffix(".json")
+        listed = after.meta.get(name)
+        if listed is None:
+            raise WentBackError(
+                "role-vanished",
+                f"The snapshot no longer lists {role}; it once did.",
+                subject=role,
+                next_step="Keep this medium and tell the hub's administrators.",
+            )
+        if listed.version < seen.version:
+            raise _went_back(role, listed.version, seen.version)
 
 
 def _check_meta(data: bytes, info: MetaFile, role: str) -> None:
