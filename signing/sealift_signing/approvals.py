@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sealift_signing.documents import MemberKey, Members, Person, StageRule
-from sealift_signing.errors import RefusedError
+from sealift_signing.errors import RefusedError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Approval, Request, Signed
 from sealift_signing.vocabulary import instant
@@ -87,15 +87,8 @@ def check_request(request: Signed[Request], rules: Rules) -> None:
         BadSignatureError: the signature is wrong.
     """
     said = request.predicate
-    place = (said.organisation, said.team, said.stage)
-    if place != (rules.organisation, rules.members.team, rules.stage):
-        raise NotCountedError(
-            "request-for-another",
-            f"The request {request.sha256[:12]} is for team {said.team}, stage {said.stage}, and "
-            "not for this team, stage and organisation.",
-            subject=request.sha256,
-        )
     what = f"the request {request.sha256[:12]} by {said.person}"
+    _check_place(request, rules, what)
     _check_person(request, said.person, REQUEST, rules, what)
     _check_date(said.made, rules.now, what)
 
@@ -131,6 +124,7 @@ def _check_approval(request: Signed[Request], approval: Signed[Approval], rules:
     """The raw key of an approval that counts by itself."""
     said, asked = approval.predicate, request.predicate
     what = f"the approval {approval.sha256[:12]} by {said.person}"
+    _check_place(approval, rules, what)
     if said.request != request.sha256:
         raise NotCountedError(
             "approval-of-another", f"{what} is of another request.", subject=approval.sha256
@@ -169,7 +163,7 @@ def _check_terms(approval: Signed[Approval], key: MemberKey, rules: Rules, what:
     if said.meaning not in rule.meanings:
         raise NotCountedError(
             "meaning-unknown",
-            f"{what} means {said.meaning!r}, which is none of the policy's meanings.",
+            f"{what} means {shown(said.meaning)}, which is none of the policy's meanings.",
             subject=approval.sha256,
         )
     _check_date(said.made, rules.now, what)
@@ -195,18 +189,26 @@ def _check_not_requester(
     """The requester counts for none: by name, and behind another name with the same key."""
     asker = rules.members.person(request.predicate.person)
     asker_keys = {PublicKey.parse(key.key).raw for key in asker.keys} if asker else set()
-    if approval.predicate.person == request.predicate.person or raw in asker_keys:
+    same_person = approval.predicate.person == request.predicate.person
+    same_key = approval.envelope.keyid == request.envelope.keyid or raw in asker_keys
+    if same_person or same_key:
         raise NotCountedError(
             "requester-approves",
             f"{what} does not count: {request.predicate.person} made the request, and who "
             "requests does not approve.",
             subject=approval.sha256,
         )
-    if raw in rules.machine_keys:
+
+
+def _check_place(statement: Signed[Request] | Signed[Approval], rules: Rules, what: str) -> None:
+    said = statement.predicate
+    place = (said.organisation, said.team, said.stage)
+    if place != (rules.organisation, rules.members.team, rules.stage):
         raise NotCountedError(
-            "machine-key-approves",
-            f"{what} was signed with the key of a role or a machine, which is no person's.",
-            subject=approval.sha256,
+            "for-another-place",
+            f"{what} is for team {said.team}, stage {said.stage}, and not for this organisation's "
+            f"team {rules.members.team}, stage {rules.stage}.",
+            subject=statement.sha256,
         )
 
 
@@ -233,7 +235,16 @@ def _check_person(
             f"{purpose.replace(':', ' for ')}.",
             subject=name,
         )
-    statement.envelope.verify(PublicKey.parse(key.key), what=what)
+    public = PublicKey.parse(key.key)
+    statement.envelope.verify(public, what=what)
+    # Solo excepted, where one person is everything and every bundle says so.
+    if public.raw in rules.machine_keys and not rules.rule.requester_may_approve:
+        raise NotCountedError(
+            "machine-key",
+            f"{what} does not count: it is signed with the key of a role or a machine, which is "
+            "no person's.",
+            subject=statement.sha256,
+        )
     return key
 
 

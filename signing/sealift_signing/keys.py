@@ -28,7 +28,13 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner, Signer
 
-from sealift_signing.errors import FailedError, MalformedError, NotFoundError, UsageError
+from sealift_signing.errors import (
+    FailedError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    UsageError,
+)
 from sealift_signing.public_key import PublicKey
 
 PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey
@@ -56,21 +62,21 @@ class Passphrases:
         """
         if self.file is not None:
             try:
-                lines = self.file.read_text(encoding="utf-8").splitlines()
+                first = self.file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
             except (OSError, UnicodeDecodeError) as bad:
                 raise FailedError(
                     "passphrase-unreadable",
                     f"The passphrase file {self.file} could not be read.",
                     subject=str(self.file),
                 ) from bad
-            if not lines or not lines[0]:
+            if not first:
                 raise UsageError(
                     "no-passphrase",
                     f"The passphrase file {self.file} is empty.",
                     subject=str(self.file),
                     next_step="Write the passphrase on its first line.",
                 )
-            return lines[0].encode()
+            return first.encode()
         name = variable(key)
         if self.environment.get(name):
             return self.environment[name].encode()
@@ -125,14 +131,15 @@ def new_key(path: Path, passphrase: bytes, *, scheme: str = "ed25519") -> Public
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase)
     )
     public = private.public_key()
+    shown_half = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _write_new(path, pem, 0o600)
-        _write_new(
-            path.with_name(path.name + ".pub"),
-            public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
-            0o644,
-        )
+        try:
+            _write_new(path.with_name(path.name + ".pub"), shown_half, 0o644)
+        except OSError:
+            path.unlink()  # a key whose public half nobody was told is no use and a risk
+            raise
     except FileExistsError as bad:
         raise FailedError(
             "key-exists",
@@ -152,6 +159,7 @@ def open_signer(uri: str, passphrases: Passphrases) -> Signer:
 
     Raises:
         NotFoundError: no such file.
+        RefusedError: the key is not encrypted.
         MalformedError: the passphrase is wrong, or the file is no such key.
     """
     path = key_path(uri)
@@ -201,9 +209,15 @@ def read_public(text: str) -> PublicKey:
 
 
 def _private(pem: bytes, path: Path, passphrases: Passphrases) -> PrivateKey:
-    encrypted = b"ENCRYPTED" in pem
+    if b"PRIVATE KEY" in pem and b"ENCRYPTED" not in pem:
+        raise RefusedError(
+            "key-not-encrypted",
+            f"{path} is a private key without a passphrase: whoever copies the file has the key.",
+            subject=str(path),
+            next_step=f"Encrypt it: openssl pkcs8 -topk8 -in {path} -out {path}.encrypted",
+        )
     try:
-        key = load_pem_private_key(pem, passphrases.of(path) if encrypted else None)
+        key = load_pem_private_key(pem, passphrases.of(path))
     except (ValueError, TypeError, UnsupportedAlgorithm) as bad:
         raise MalformedError(
             "key-not-opened",

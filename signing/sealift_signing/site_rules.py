@@ -14,9 +14,11 @@ bundle installs. Forged bytes are another matter: they raise, and the whole tran
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from textwrap import shorten
 
 from tuf.api.metadata import Root, Targets
 
@@ -32,11 +34,19 @@ from sealift_signing.documents import (
     StageRule,
     Withdrawal,
 )
-from sealift_signing.errors import NoKeyError, RefusedError
+from sealift_signing.errors import BadSignatureError, RefusedError
 from sealift_signing.public_key import PublicKey
-from sealift_signing.statements import EVIDENCE_PURPOSE, Approval, Evidence, Pins, Request, Signed
+from sealift_signing.statements import (
+    EVIDENCE_PURPOSE,
+    Approval,
+    Evidence,
+    P,
+    Pins,
+    Request,
+    Signed,
+)
 from sealift_signing.tuf_walk import WentBackError
-from sealift_signing.vocabulary import CatalogPath
+from sealift_signing.vocabulary import CatalogPath, instant
 
 
 class HeldError(RefusedError):
@@ -50,7 +60,8 @@ class Facts:
     Attributes:
         groups: this site's own host groups, each with its hardware target.
         catalog: per team, the TUF targets that `catalog.<team>` lists, path to sha256.
-        withdrawn: every withdrawal ever seen, and of which team.
+        withdrawn: per team, every withdrawal it ever signed. Two that differ are both kept, also
+            where they bear one id: a rewritten list must not take one back.
         recalled: every recall ever seen, by digest.
         statement: the bytes of a carried statement by sha256, None if it was not carried.
         machine_keys: raw public keys of roles and machines.
@@ -67,7 +78,7 @@ class Facts:
     fleet: FleetKeys
     assignment: Assignment
     catalog: Mapping[str, Mapping[str, str]]
-    withdrawn: Iterable[Withdrawal]
+    withdrawn: Mapping[str, Iterable[Withdrawal]]
     recalled: Mapping[str, Recall]
     machine_keys: frozenset[bytes]
     statement: Callable[[str], bytes | None]
@@ -79,10 +90,11 @@ def judge(facts: Facts, group: str, artifact: AssignedArtifact) -> Tally:
     Raises:
         HeldError: a condition does not hold; the sentence names it.
         BadSignatureError, MalformedError: a carried statement was forged or damaged.
+        RefusedError: a carried statement needs a newer version of this software.
     """
     path = artifact.parsed
     _listed(facts, path, artifact.sha256)  # (1)
-    _for_this_group(facts, group, path)  # (2)
+    _assigned(facts, group, path, artifact)  # (2)
     request, approved = _approved(facts, path, artifact)  # (3)
     _evidenced(facts, path, artifact, request)  # (4)
     _not_recalled(facts, path, artifact.sha256)  # (5)
@@ -118,6 +130,13 @@ def check_pinned_policy(facts: Facts, root: Root, targets: Targets) -> None:
         RefusedError: a role needs fewer signatures than this site insists on.
     """
     for role, least in facts.pins.least_thresholds.items():
+        if roles.delegator(f"{role}.x") == roles.FLEET:
+            raise RefusedError(
+                "pin-unknown",
+                f"This site pins a threshold of {role}, which this version cannot check.",
+                subject=role,
+                next_step="Update Sealift here.",
+            )
         owner = root if role in roles.TOP_ROLES else targets
         found = [role] if role in roles.TOP_ROLES else _roles_of_kind(targets, role)
         for name in found:
@@ -168,11 +187,18 @@ def _listed(facts: Facts, path: CatalogPath, sha256: str) -> None:
         )
 
 
-def _for_this_group(facts: Facts, group: str, path: CatalogPath) -> None:
+def _assigned(facts: Facts, group: str, path: CatalogPath, artifact: AssignedArtifact) -> None:
     assigned = facts.assignment.groups.get(group)
     pinned = facts.groups.get(group)
     if pinned is None or assigned is None:
         raise HeldError("no-such-group", f"This site has no host group {group!r}.", subject=group)
+    model = assigned.models.get(path.full_model)
+    if facts.assignment.site != facts.site or not model or artifact not in model.artifacts:
+        raise HeldError(
+            "not-assigned",
+            f"The assignment gives host group {group} of {facts.site} no {path} with this digest.",
+            subject=str(path),
+        )
     if assigned.hardware_target != pinned or path.form != pinned:
         raise HeldError(
             "wrong-hardware-target",
@@ -204,33 +230,55 @@ def _approved(
         facts.machine_keys,
     )
     request = _request(facts, path, artifact, rules)
-    approvals = [
-        statements.read(Approval, data, what=f"the approval {digest[:12]}")
+    carried = {
+        digest: _carried(facts, Approval, digest, f"the approval {digest[:12]}")
         for digest in artifact.approvals
-        if (data := facts.statement(digest)) is not None
-    ]
-    counted = tally(request, approvals, rules)
+    }
+    counted = tally(request, [one for one in carried.values() if one], rules)
     if not counted.enough:
-        why = " ".join(f"{reason[0].upper()}{reason[1:]}" for reason in counted.set_aside)
+        absent = [
+            f"the approval {n[:12]} was not carried." for n, one in carried.items() if not one
+        ]
+        reasons = [f"{said[0].upper()}{said[1:]}" for said in (*absent, *counted.set_aside)]
         raise HeldError(
             "not-approved",
             f"{path} has {len(counted.counted)} of the {max(needed, 1)} approvals it needs for "
-            f"{facts.stage}. {why}".strip(),
+            f"{facts.stage}. {_short(' '.join(reasons))}".strip(),
             subject=str(path),
+            next_step="Have it approved, and carry a newer bundle.",
         )
     _not_withdrawn(facts, path, artifact.sha256, request)
     return request, counted
 
 
+def _carried(facts: Facts, kind: type[P], digest: str, what: str) -> Signed[P] | None:
+    """The statement that `digest` names, None if it was not carried."""
+    data = facts.statement(digest)
+    if data is None:
+        return None
+    if hashlib.sha256(data).hexdigest() != digest:
+        # Names are only as good as the hash behind them, wherever the bytes came from.
+        raise BadSignatureError(
+            "statement-differs",
+            f"The bytes of {what} are not the ones it is named by.",
+            subject=what,
+        )
+    return statements.read(kind, data, what=what)
+
+
+def _short(text: str, most: int = 1200) -> str:
+    """Other people's words, cut so that the sentence around them still fits a receipt."""
+    return shorten(text, most, placeholder=" …")
+
+
 def _request(
     facts: Facts, path: CatalogPath, artifact: AssignedArtifact, rules: Rules
 ) -> Signed[Request]:
-    data = facts.statement(artifact.request)
-    if data is None:
+    request = _carried(facts, Request, artifact.request, f"the request {artifact.request[:12]}")
+    if request is None:
         raise HeldError(
             "no-request", f"{path} comes without the request for its promotion.", subject=str(path)
         )
-    request = statements.read(Request, data, what=f"the request {artifact.request[:12]}")
     said = request.predicate
     try:
         check_request(request, rules)
@@ -247,11 +295,14 @@ def _request(
 
 
 def _not_withdrawn(facts: Facts, path: CatalogPath, sha256: str, request: Signed[Request]) -> None:
-    for one in facts.withdrawn:
-        if one.covers(path, sha256, facts.stage) and one.id not in request.predicate.despite:
+    said = request.predicate
+    for one in facts.withdrawn.get(path.team, ()):
+        # A request that was made first names an id it guessed: only a later one permits again.
+        later = instant(said.made) > instant(one.made)
+        if one.covers(path, sha256, facts.stage) and not (one.id in said.despite and later):
             raise HeldError(
                 "withdrawn",
-                f"{path} was withdrawn from {facts.stage}: {one.reason}",
+                f"{path} was withdrawn from {facts.stage}: {_short(one.reason)}",
                 subject=str(path),
                 next_step="A new request that names the withdrawal, approved, permits it again.",
             )
@@ -260,25 +311,27 @@ def _not_withdrawn(facts: Facts, path: CatalogPath, sha256: str, request: Signed
 def _evidenced(
     facts: Facts, path: CatalogPath, artifact: AssignedArtifact, request: Signed[Request]
 ) -> None:
+    asked = facts.policy.stages[facts.stage].evidence
     found = set()
     for digest in artifact.evidence:
-        data = facts.statement(digest)
-        if data is None:
+        evidence = _carried(facts, Evidence, digest, f"the evidence {digest[:12]}")
+        if evidence is None:
             continue
-        evidence = statements.read(Evidence, data, what=f"the evidence {digest[:12]}")
+        said = evidence.predicate
         if digest not in request.predicate.evidence:
             raise HeldError(
                 "evidence-not-named",
-                f"{path} comes with evidence ({evidence.predicate.kind}) that its request does "
+                f"{path} comes with evidence ({said.kind}) that its request does "
                 "not name: whoever approved did not see it.",
                 subject=digest,
             )
-        _signed_for_purpose(facts, evidence)
-        passed = evidence.predicate.verdict == "pass"
-        ours = evidence.predicate.organisation == facts.organisation
-        if passed and ours and evidence.about(str(path), artifact.sha256):
-            found.add(evidence.predicate.kind)
-    missing = [k for k in facts.policy.stages[facts.stage].evidence if k not in found]
+        if said.kind not in asked:
+            continue  # a kind that this site does not go by, and may not even know
+        _signed_for_purpose(facts, path, evidence)
+        if said.organisation == facts.organisation and evidence.about(str(path), artifact.sha256):
+            _passed(path, evidence)
+            found.add(said.kind)
+    missing = [kind for kind in asked if kind not in found]
     if missing:
         raise HeldError(
             "no-evidence",
@@ -287,7 +340,19 @@ def _evidenced(
         )
 
 
-def _signed_for_purpose(facts: Facts, evidence: Signed[Evidence]) -> None:
+def _passed(path: CatalogPath, evidence: Signed[Evidence]) -> None:
+    """Neither the verdict nor, whatever the verdict says, a single check is a failure."""
+    said = evidence.predicate
+    failed = [check.name for check in said.checks if check.verdict != "pass"]
+    if failed or said.verdict != "pass":
+        raise HeldError(
+            "evidence-failed",
+            f"{path} failed its {said.kind}{': ' if failed else ''}{_short(', '.join(failed))}.",
+            subject=str(path),
+        )
+
+
+def _signed_for_purpose(facts: Facts, path: CatalogPath, evidence: Signed[Evidence]) -> None:
     kind = evidence.predicate.kind
     what = f"the evidence {evidence.sha256[:12]} ({kind})"
     for machine in facts.fleet.of(EVIDENCE_PURPOSE.get(kind, "")):
@@ -295,9 +360,10 @@ def _signed_for_purpose(facts: Facts, evidence: Signed[Evidence]) -> None:
         if key.keyid == evidence.envelope.keyid:
             statements.verify(evidence, key, what=what)
             return
-    raise NoKeyError(
-        "no-key",
-        f"{what[0].upper()}{what[1:]} is signed by no machine that may sign evidence of its kind.",
+    # Held, not refused: a scanner that was compromised must not stop every other delivery.
+    raise HeldError(
+        "evidence-not-entitled",
+        f"{path}: {what} is signed by no machine that may sign evidence of its kind.",
         subject=evidence.sha256,
     )
 
@@ -305,15 +371,21 @@ def _signed_for_purpose(facts: Facts, evidence: Signed[Evidence]) -> None:
 def _not_recalled(facts: Facts, path: CatalogPath, sha256: str) -> None:
     recall = facts.recalled.get(sha256)
     if recall is not None:
-        raise HeldError("recalled", f"{path} was recalled: {recall.reason}", subject=str(path))
+        raise HeldError(
+            "recalled", f"{path} was recalled: {_short(recall.reason)}", subject=str(path)
+        )
 
 
 def _pinned(facts: Facts, path: CatalogPath, approved: Tally) -> None:
     pins = facts.pins
     if pins.teams and path.team not in pins.teams:
-        raise HeldError("team-not-pinned", f"This site takes nothing of team {path.team}.")
+        raise HeldError(
+            "team-not-pinned", f"This site takes nothing of team {path.team}.", subject=str(path)
+        )
     if pins.models and path.full_model not in pins.models:
-        raise HeldError("model-not-pinned", f"This site does not take {path.full_model}.")
+        raise HeldError(
+            "model-not-pinned", f"This site does not take {path.full_model}.", subject=str(path)
+        )
     if len(approved.people) < pins.least_approvals:
         raise HeldError(
             "pinned-approvals",
