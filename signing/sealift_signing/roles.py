@@ -224,8 +224,20 @@ def unprotected(
         for name, rule in sorted(policy.stages.items())
         if rule.requester_may_approve
     ]
-    offline = {key.raw for role in (ROOT, TARGETS) for key in keyholders(root, role).keys}
-    online = {key.raw for role in (SNAPSHOT, TIMESTAMP) for key in keyholders(root, role).keys}
+    online, offline = _split_keys(root, targets)
     if offline & online:
         reasons.append("the hub's online key is also an offline one")
     return tuple(reasons)
+
+
+def _split_keys(root: Root, targets: Targets) -> tuple[set[bytes], set[bytes]]:
+    """The raw keys that the hub signs with by itself, and those that people keep."""
+    online: set[bytes] = set()
+    offline: set[bytes] = set()
+    delegated = (targets.delegations.roles or {}) if targets.delegations else {}
+    for owner, names in ((root, TOP_ROLES), (targets, tuple(delegated))):
+        for name in names:
+            kept_online = name in {SNAPSHOT, TIMESTAMP} or kind(name) == CATALOG
+            keys = {key.raw for key in keyholders(owner, name).keys}
+            (online if kept_online else offline).update(keys)
+    return online, offline

@@ -1,0 +1,64 @@
+"""What an error says, to a person and to a program."""
+
+import pytest
+
+from sealift_signing.errors import (
+    BadSignatureError,
+    FailedError,
+    MalformedError,
+    NoKeyError,
+    NotFoundError,
+    NotSignedEnoughError,
+    RefusedError,
+    SealiftError,
+    UsageError,
+    shown,
+)
+
+
+@pytest.mark.parametrize(
+    "kind,exit_code",
+    [
+        (RefusedError, 1),
+        (MalformedError, 1),
+        (BadSignatureError, 1),
+        (NotSignedEnoughError, 1),
+        (NoKeyError, 1),
+        (UsageError, 2),
+        (NotFoundError, 3),
+        (FailedError, 4),
+    ],
+)
+def test_each_kind_has_its_exit_code(kind: type[SealiftError], exit_code: int) -> None:
+    assert kind("some-code", "It happened.").exit_code == exit_code
+
+
+def test_an_error_says_what_happened_and_what_to_do() -> None:
+    error = RefusedError("blob-damaged", "It is damaged.", subject="b1", next_step="Copy again.")
+    assert str(error) == "It is damaged. Copy again."
+    assert error.as_json() == {
+        "error": {
+            "code": "blob-damaged",
+            "what": "It is damaged.",
+            "subject": "b1",
+            "next": "Copy again.",
+        }
+    }
+
+
+def test_an_error_without_a_next_step_ends_with_what_happened() -> None:
+    assert str(RefusedError("some-code", "It happened.")) == "It happened."
+
+
+@pytest.mark.parametrize("value", ["x" * 1_000_000, b"x" * 1_000_000, list(range(1000))])
+def test_what_a_stranger_wrote_is_quoted_in_one_line(value: object) -> None:
+    assert len(shown(value)) <= 60
+    assert shown(value).endswith("…")
+
+
+def test_what_a_stranger_wrote_cannot_rewrite_a_terminal() -> None:
+    assert shown("\x1b[2J\r\n") == r"'\x1b[2J\r\n'"
+
+
+def test_something_short_is_quoted_whole() -> None:
+    assert shown("x" * 58) == repr("x" * 58)

@@ -1,0 +1,51 @@
+"""Trust is pure: but for keys.py, no module of the core can reach a network or a database."""
+
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import sealift_signing
+
+IMPURE = {
+    "tuf.ngclient",
+    "urllib3",
+    "sqlite3",
+    "socket",
+    "_socket",
+    "ssl",
+    "http.client",
+    "asyncio",
+}
+OPENS = {"sealift_signing.keys"}
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(sealift_signing.__path__, "sealift_signing.")
+    if module.name not in OPENS
+)
+
+
+def loaded_by(statement: str) -> set[str]:
+    """What a fresh interpreter has loaded after `statement`."""
+    code = f"{statement}\nimport sys; print('\\n'.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-I", "-W", "error", "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(done.stdout.split())
+
+
+def test_the_core_is_found() -> None:
+    assert {"sealift_signing.tuf_walk", "sealift_signing.transparency.merkle"} <= set(MODULES)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_of_the_core_loads_nothing_impure(module: str) -> None:
+    assert not loaded_by(f"import {module}") & IMPURE
+
+
+def test_the_check_would_notice() -> None:
+    assert "socket" in loaded_by("import sealift_signing.tuf_walk, socket")
