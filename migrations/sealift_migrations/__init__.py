@@ -6,7 +6,7 @@ To add a step, write `versions/0002_<what_it_is_for>.py` with `revision = "0002"
 `down_revision = "0001"`. Spell the tables out with `op.create_table` and never import them from a
 room: a step must do next year what it did today. Rows that must never change get the triggers of
 `append_only.guard(…)`. There is no way back: a database is older, newer, or restored from a backup.
-`tests/registry/test_migrations.py` compares the result with the rooms' tables; add the room there.
+`tests/registry/test_migrations.py` compares the result with every room's `tables.py`.
 """
 
 from __future__ import annotations

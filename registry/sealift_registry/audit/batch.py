@@ -73,7 +73,11 @@ def write(engine: Engine, appender: Appender, requests: Sequence[Request[Any]]) 
     try:
         with engine.connect() as connection:
             connection.execution_options(**IMMEDIATE)
-            answers = _run(connection, appender, requests, done)
+            try:
+                answers = _run(connection, appender, requests, done)
+            except BaseException:
+                connection.invalidate()  # whatever state it is in, nobody gets it again
+                raise
     except CommitError as failed:
         _answer_unknown(done, failed)
         raise
@@ -123,7 +127,7 @@ def _act(connection: Connection, request: Request[Any]) -> _Done[Any]:
         entry, result = request.action(connection)
         done = _Done(request, entry, body_of(entry), result)
     except BaseException as raised:  # noqa: BLE001 - it belongs to the caller, whatever it is
-        _undo(savepoint)
+        _undo(savepoint, raised)
         return _Done(request, error=raised)
     finally:
         event.remove(connection, "commit", _refuse_commit)
@@ -136,12 +140,15 @@ def _act(connection: Connection, request: Request[Any]) -> _Done[Any]:
 _ENDED = "an action ended the transaction that it was given"
 
 
-def _undo(savepoint: NestedTransaction) -> None:
-    # SQLite ends the whole transaction on some errors (a full disk); then there is no savepoint to
-    # return to, and going on would commit each later statement by itself.
+def _undo(savepoint: NestedTransaction, raised: BaseException) -> None:
     if not savepoint.is_active:
-        raise _UnusableError(_ENDED)
-    savepoint.rollback()
+        raise _UnusableError(_ENDED) from raised
+    try:
+        savepoint.rollback()
+    except Exception as bad:
+        # SQLite ends the whole transaction on some errors (a full disk). There is no savepoint to
+        # return to then, and each later statement would be committed by itself.
+        raise _UnusableError(_reason(raised)) from bad
 
 
 def _refuse_commit(_connection: Connection) -> None:

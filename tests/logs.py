@@ -1,0 +1,166 @@
+"""The two logs behind one face, so that what must hold of both is tested on both."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from securesystemslib.signer import CryptoSigner
+from sqlalchemy import Engine
+
+from sealift_migrations import upgrade
+from sealift_registry.audit.reading import LogReader
+from sealift_registry.audit.writer import AuditLog
+from sealift_registry.storage.engine import open_sqlite
+from sealift_signing.public_key import PublicKey
+from sealift_signing.transparency.checkpoint import Checkpoint
+from sealift_signing.transparency.entry import Entry, Term, new_entry
+from sealift_signing.transparency.growth import Row
+from sealift_signing.transparency.history import StoredCheckpoint
+from sealift_signing.transparency.question import Question
+from sealift_signing.transparency.verdict import Verdict
+from sealift_sync.site.log import SiteLog, create_tables
+from sealift_sync.site.log_reading import SiteLogReader
+
+ORIGIN = "sealift/0123456789abcdef/hub"
+SIGNER = CryptoSigner.generate_ed25519()
+KEY = PublicKey.from_tuf(SIGNER.public_key)
+
+
+def numbered(number: int, moment: datetime | None = None) -> Entry:
+    """An entry that knows its number, with terms that repeat."""
+    return new_entry(
+        "test.even" if number % 2 == 0 else "test.odd",
+        f"person-{number % 3}",
+        moment or datetime.now(UTC),
+        {"number": number},
+        [Term("number", str(number)), Term("model", f"vision/m{number % 4}")],
+        site="north" if number % 5 == 0 else None,
+    )
+
+
+def number_of(row: Row) -> int:
+    number = row.entry.data["number"]
+    assert isinstance(number, int)
+    return number
+
+
+class Reader(Protocol):
+    def page(
+        self,
+        question: Question,
+        *,
+        limit: int = 50,
+        beyond: int | None = None,
+        newest_first: bool = True,
+    ) -> tuple[Row, ...]: ...
+
+    def checkpoint(self, size: int | None = None) -> StoredCheckpoint: ...
+
+    def inclusion_proof(self, seq: int, size: int) -> tuple[bytes, ...]: ...
+
+    def consistency_proof(self, old_size: int, size: int) -> tuple[bytes, ...]: ...
+
+    def verify(
+        self,
+        key: PublicKey,
+        origin: str,
+        *,
+        seen: Sequence[Checkpoint] = (),
+        every_signature: bool = False,
+    ) -> Verdict: ...
+
+    def fsck(self, key: PublicKey, origin: str, *, seen: Sequence[Checkpoint] = ()) -> Verdict: ...
+
+
+class SomeLog(Protocol):
+    """A log that can be written to one commit at a time."""
+
+    path: Path
+
+    @property
+    def reader(self) -> Reader: ...
+
+    def commit(self, entry: Entry) -> tuple[int, int]:
+        """Write `entry`; its place and the checkpoint's size."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class HubSide:
+    """The hub's log, through its writer's thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "hub.db"
+        self.engine: Engine = open_sqlite(self.path)
+        upgrade(self.engine)
+        self.log = AuditLog(self.engine, lambda: SIGNER, ORIGIN, folder / "writer.lock")
+        self.reader = LogReader(self.engine)
+
+    def commit(self, entry: Entry) -> tuple[int, int]:
+        committed = self.log.commit_entry(entry)
+        return committed.seq, committed.size
+
+    def close(self) -> None:
+        self.log.close()
+        self.engine.dispose()
+
+
+class SiteSide:
+    """A site's log, in a transaction that the test begins."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "site.db"
+        self.connection = sqlite3.connect(self.path, isolation_level=None)
+        self.connection.execute("PRAGMA journal_mode = WAL")
+        create_tables(self.connection)
+        self.log = SiteLog(self.connection, SIGNER, ORIGIN)
+        self.reader = SiteLogReader(self.connection)
+
+    def commit(self, entry: Entry) -> tuple[int, int]:
+        self.connection.execute("BEGIN IMMEDIATE")
+        try:
+            appended = self.log.append(entry)
+        except BaseException:
+            self.connection.rollback()
+            raise
+        self.connection.execute("COMMIT")
+        return appended.seq, appended.size
+
+    def close(self) -> None:
+        self.connection.close()
+
+
+SIDES: dict[str, Callable[[Path], SomeLog]] = {"hub": HubSide, "site": SiteSide}
+
+
+@contextmanager
+def opened(side: str, folder: Path) -> Iterator[SomeLog]:
+    log = SIDES[side](folder)
+    try:
+        yield log
+    finally:
+        log.close()
+
+
+def triggers(path: Path) -> list[str]:
+    """The names of the database's triggers."""
+    with closing(sqlite3.connect(path)) as raw:
+        query = "SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
+        return [name for (name,) in raw.execute(query)]
+
+
+def tamper(path: Path, *statements: str) -> None:
+    """What somebody with the database file does: drop the triggers, then change what he likes."""
+    names = triggers(path)
+    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
+        raw.execute("PRAGMA foreign_keys = OFF")
+        for name in names:
+            raw.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            assert raw.execute(statement).rowcount != 0, statement

@@ -1,0 +1,114 @@
+"""Questions, proofs and what goes home: the same answers at the hub and at a site."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sealift_signing.errors import NotFoundError
+from sealift_signing.transparency import checkpoint
+from sealift_signing.transparency.entry import Term
+from sealift_signing.transparency.merkle import ProofError, verify_consistency, verify_inclusion
+from sealift_signing.transparency.question import Question
+from sealift_signing.vocabulary import moment
+from tests.logs import KEY, ORIGIN, SIDES, SomeLog, number_of, numbered, opened
+
+ENTRIES = 300
+START = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+def at(number: int) -> str:
+    return moment(START + timedelta(minutes=number))
+
+
+@pytest.fixture(scope="module", params=list(SIDES))
+def log(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SomeLog]:
+    with opened(request.param, tmp_path_factory.mktemp("log")) as log:
+        for number in range(ENTRIES):
+            placed = log.commit(numbered(number, START + timedelta(minutes=number)))
+            assert placed == (number, number + 1)
+        yield log
+
+
+def asked(log: SomeLog, question: Question, **how: int | bool) -> list[int]:
+    rows = log.reader.page(question, **how)  # type: ignore[arg-type]
+    assert all(row.seq == number_of(row) for row in rows)
+    return [row.seq for row in rows]
+
+
+def test_pages_from_the_newest_and_from_the_oldest(log: SomeLog) -> None:
+    everything = Question()
+    assert asked(log, everything, limit=3) == [299, 298, 297]
+    assert asked(log, everything, limit=3, beyond=297) == [296, 295, 294]
+    assert asked(log, everything, limit=3, newest_first=False) == [0, 1, 2]
+    assert asked(log, everything, limit=3, newest_first=False, beyond=298) == [299]
+    assert asked(log, everything, beyond=0) == []
+
+
+QUESTIONS: dict[str, tuple[Question, Callable[[int], bool]]] = {
+    "type": (Question(type="test.odd"), lambda n: n % 2 == 1),
+    "types": (Question(type="test.*"), lambda _: True),
+    "no such types": (Question(type="tes.*"), lambda _: False),
+    "site": (Question(site="north"), lambda n: n % 5 == 0),
+    "actor": (Question(actor="person-2"), lambda n: n % 3 == 2),
+    "term": (Question(terms=(Term("model", "vision/m3"),)), lambda n: n % 4 == 3),
+    "terms": (
+        Question(terms=(Term("model", "vision/m3"), Term("number", "7"))),
+        lambda n: n == 7,
+    ),
+    "time": (Question(since=at(10), until=at(20)), lambda n: 10 <= n < 20),
+    "all": (
+        Question(type="test.even", site="north", actor="person-0", since=at(31)),
+        lambda n: n % 30 == 0 and n >= 31,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_questions(log: SomeLog, name: str) -> None:
+    question, matches = QUESTIONS[name]
+    expected = [number for number in range(ENTRIES) if matches(number)]
+    assert asked(log, question, limit=1_000, newest_first=False) == expected
+    assert asked(log, question, limit=1_000) == expected[::-1]
+
+
+def test_an_entry_is_found_by_its_id(log: SomeLog) -> None:
+    (row,) = log.reader.page(Question(), limit=1, beyond=43)
+    assert asked(log, Question(id=row.entry.id)) == [42]
+
+
+def test_every_entry_is_proven_under_any_checkpoint(log: SomeLog) -> None:
+    for size in (1, 2, 255, 256, 257, ENTRIES):
+        stored = log.reader.checkpoint(size)
+        signed = checkpoint.verify(stored.note, KEY, ORIGIN)
+        assert (signed.size, signed.root) == (size, stored.root)
+        for seq in {0, size // 2, size - 1}:
+            (row,) = log.reader.page(Question(), limit=1, beyond=seq + 1)
+            proof = log.reader.inclusion_proof(seq, size)
+            verify_inclusion(row.leaf, seq, size, proof, signed.root)
+        for old in {1, max(size // 2, 1), size}:
+            proof = log.reader.consistency_proof(old, size)
+            verify_consistency(old, size, proof, log.reader.checkpoint(old).root, signed.root)
+
+
+def test_what_is_not_there_is_told(log: SomeLog) -> None:
+    with pytest.raises(NotFoundError, match="no checkpoint of 9999"):
+        log.reader.checkpoint(9_999)
+    with pytest.raises(ProofError, match="has no entry 300"):
+        log.reader.inclusion_proof(300, 300)
+    with pytest.raises(ProofError):
+        log.reader.consistency_proof(0, 300)
+
+
+@pytest.mark.parametrize("side", list(SIDES))
+def test_an_empty_log_is_well(side: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    with opened(side, tmp_path_factory.mktemp("empty")) as empty:
+        verdict = empty.reader.fsck(KEY, ORIGIN)
+        assert (verdict.ok, verdict.size) == (True, 0)
+        assert empty.reader.page(Question()) == ()
+        with pytest.raises(NotFoundError, match="no entries yet"):
+            empty.reader.checkpoint()

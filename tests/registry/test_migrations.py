@@ -1,0 +1,120 @@
+"""The migrations make what the rooms' tables say, on a database that keeps its promises."""
+
+from __future__ import annotations
+
+import importlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, text
+
+import sealift_migrations
+import sealift_registry
+from sealift_registry.storage.engine import open_sqlite
+from sealift_registry.storage.schema import metadata
+from sealift_signing.errors import FailedError
+from sealift_sync.site.log import create_tables
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[Engine]:
+    engine = open_sqlite(tmp_path / "hub.db")
+    yield engine
+    engine.dispose()
+
+
+def test_the_migrated_schema_is_the_rooms_tables(engine: Engine) -> None:
+    """A room's tables are found by the name of their module, `tables.py`."""
+    root = Path(sealift_registry.__file__).parent
+    for module in root.glob("*/tables.py"):
+        importlib.import_module(f"sealift_registry.{module.parent.name}.tables")
+    sealift_migrations.upgrade(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, metadata) == []
+
+
+def test_upgrading_twice_changes_nothing(engine: Engine) -> None:
+    assert sealift_migrations.current(engine) == ""
+    sealift_migrations.upgrade(engine)
+    sealift_migrations.upgrade(engine)
+    assert sealift_migrations.current(engine) == sealift_migrations.newest()
+
+
+def test_the_steps_form_one_line_and_the_newest_is_found_by_its_file() -> None:
+    folder = Path(sealift_migrations.__file__).parent
+    script = ScriptDirectory(str(folder))
+    assert script.get_heads() == [sealift_migrations.newest()]
+    for step in script.walk_revisions():
+        assert Path(step.path).name.startswith(f"{step.revision}_")
+
+
+def test_a_newer_database_is_refused(engine: Engine) -> None:
+    sealift_migrations.upgrade(engine)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(FailedError, match="Update Sealift"):
+        sealift_migrations.upgrade(engine)
+
+
+def test_an_upgrade_that_fails_leaves_nothing(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE log_tile (in_the_way)"))
+    with pytest.raises(Exception, match="log_tile already exists"):
+        sealift_migrations.upgrade(engine)
+    assert sealift_migrations.current(engine) == ""
+    with engine.connect() as connection:
+        tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
+        assert tables.scalars().all() == ["log_tile"]
+
+
+def test_connections_are_set_up(engine: Engine) -> None:
+    wanted = {
+        "journal_mode": "wal",
+        "synchronous": 2,  # FULL
+        "foreign_keys": 1,
+        "recursive_triggers": 1,
+        "busy_timeout": 10_000,
+    }
+    with engine.connect() as one, engine.connect() as other:
+        for connection in (one, other):
+            for name, value in wanted.items():
+                assert connection.exec_driver_sql(f"PRAGMA {name}").scalar() == value
+
+
+def shape(path: Path) -> dict[str, object]:
+    """Tables, columns, indexes, foreign keys and triggers, without the spelling of the SQL."""
+    found: dict[str, object] = {}
+    with closing(sqlite3.connect(path)) as raw:
+        tables = [
+            name
+            for (name,) in raw.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            if name.startswith("log_")
+        ]
+        for table in tables:
+            columns = raw.execute(f"PRAGMA table_xinfo({table})").fetchall()
+            found[table] = [(row[1], row[2], row[3], row[5]) for row in columns]
+            found[f"{table} keys"] = raw.execute(f"PRAGMA foreign_key_list({table})").fetchall()
+            listed = raw.execute(f"PRAGMA table_list({table})").fetchone()
+            found[f"{table} without rowid"] = listed[4]
+        for kind, name, sql in raw.execute("SELECT type, name, sql FROM sqlite_master"):
+            if kind in {"index", "trigger"} and name.startswith(("log_", "ix_log_")):
+                found[name] = " ".join(sql.split())
+    return found
+
+
+def test_the_sites_log_has_the_same_tables_and_triggers(engine: Engine, tmp_path: Path) -> None:
+    sealift_migrations.upgrade(engine)
+    site = tmp_path / "site.db"
+    with closing(sqlite3.connect(site)) as connection:
+        create_tables(connection)
+        connection.commit()
+    hub_shape, site_shape = shape(tmp_path / "hub.db"), shape(site)
+    assert len(hub_shape) == 4 * 3 + 5 + 12
+    assert hub_shape == site_shape
