@@ -1,0 +1,1 @@
+"""Subprocesses that touch what strangers made: JSON in, JSON out, limits around them."""
