@@ -133,7 +133,8 @@ def new_key(path: Path, passphrase: bytes, *, scheme: str = "ed25519") -> Public
     public = private.public_key()
     shown_half = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True, mode=0o700)
         _write_new(path, pem, 0o600)
         try:
             _write_new(path.with_name(path.name + ".pub"), shown_half, 0o644)
