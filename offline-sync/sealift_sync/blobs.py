@@ -58,7 +58,7 @@ class BlobFolder:
         try:
             return self.path(digest).stat().st_size
         except OSError as bad:
-            raise self._missing(digest) from bad
+            raise self.missing(digest) from bad
 
     def put(
         self, source: BinaryIO, *, expect: str | None = None, progress: Progress | None = None
@@ -91,6 +91,20 @@ class BlobFolder:
             aside.unlink(missing_ok=True)
         return Blob(found, size)
 
+    def adopt(self, staged: Path, digest: str) -> None:
+        """Take in a file of the same file system, by renaming it; its bytes were just hashed.
+
+        Raises:
+            FailedError: it could not be renamed.
+        """
+        try:
+            self._final.mkdir(parents=True, exist_ok=True)
+            staged.chmod(0o444)
+            staged.replace(self.path(digest))
+            flush_folder(self._final)
+        except OSError as bad:
+            raise unwritable(self._final, bad) from bad
+
     def put_bytes(self, data: bytes) -> Blob:
         """Take in `data`; nothing is written where it is here already."""
         digest = sha256(data).hexdigest()
@@ -118,7 +132,7 @@ class BlobFolder:
         try:
             return self.path(digest).open("rb")
         except OSError as bad:
-            raise self._missing(digest) from bad
+            raise self.missing(digest) from bad
 
     def read(self, digest: str) -> bytes:
         """The bytes of a small blob, hashed again while they are read.
@@ -159,7 +173,8 @@ class BlobFolder:
             path.unlink(missing_ok=True)
         return len(left)
 
-    def _missing(self, digest: str) -> NotFoundError:
+    def missing(self, digest: str) -> NotFoundError:
+        """The error for a blob that is not here."""
         return NotFoundError(
             "no-blob",
             f"The blob {digest[:12]} is not in {self.root}.",

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -53,7 +54,7 @@ def flush_folder(folder: Path) -> None:
 def copy_hashed(
     source: BinaryIO, into: BinaryIO, progress: Progress | None = None
 ) -> tuple[str, int]:
-    """Copy `source` to its end, flush it to the disk, and return (sha256, size) of what was read."""
+    """Copy `source` to its end and flush it to the disk; (sha256, size) of what was read."""
     digest = sha256()
     size = 0
     while chunk := source.read(CHUNK):
@@ -77,6 +78,12 @@ def hash_file(source: BinaryIO, progress: Progress | None = None) -> tuple[str, 
         if progress:
             progress(len(chunk))
     return digest.hexdigest(), size
+
+
+def drop_cache(file: BinaryIO) -> None:
+    """Have the next read of `file` ask the medium, where the system knows how to be asked."""
+    with suppress(AttributeError, OSError):
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def unwritable(path: Path, reason: OSError) -> FailedError:

@@ -16,10 +16,8 @@ INDEX = "index.json"
 OCI_LAYOUT = "oci-layout"
 BLOBS = "blobs/sha256"
 HUB_CHECKPOINT = f"{LOG}/hub.checkpoint"
-RECEIPT = "receipt.json"
-ENTRIES = f"{LOG}/entries.jsonl"
-PROOF = f"{LOG}/proof.json"
-SITE_CHECKPOINT = f"{LOG}/site.checkpoint"
+RECEIPTS = "receipts"
+EXTRACT = f"{LOG}/extract.json"
 
 SMALL_FOLDERS = (METADATA, TARGETS, STATEMENTS, LOG)
 SMALL_FILES = (TRANSFER, INDEX, OCI_LAYOUT, READ_ME)

@@ -51,6 +51,11 @@ class Quarantine:
         """The paths of the files below `folder`, in order."""
         return (path for path in sorted(self._files) if path.startswith(f"{folder}/"))
 
+    @property
+    def paths(self) -> frozenset[str]:
+        """The paths of all files."""
+        return self._files
+
     def has(self, path: str) -> bool:
         """Whether the bundle has this file."""
         return path in self._files

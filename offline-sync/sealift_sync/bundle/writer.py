@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -182,9 +181,7 @@ def _flush(folder: Path) -> None:
 def _read_back(folder: Path, files: tuple[CarriedFile, ...], progress: Progress) -> None:
     for file in files:
         with (folder / file.path).open("rb") as source:
-            # Only where the system knows how; what was flushed can then be dropped from the cache.
-            with suppress(AttributeError, OSError):
-                os.posix_fadvise(source.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            durable.drop_cache(source)
             found = durable.hash_file(source, progress)
         if found != (file.sha256, file.size):
             raise FailedError(

@@ -1,0 +1,164 @@
+"""Steps (3) to (7) of an import: from a quarantined copy to a plan. Nothing here writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+
+from sealift_signing import roles, statements
+from sealift_signing.approvals import LARGEST_LEAD
+from sealift_signing.documents import Recall, assignment_path
+from sealift_signing.errors import MalformedError, NoKeyError, RefusedError
+from sealift_signing.statements import CarriedFile, Signed, Transfer
+from sealift_signing.vocabulary import instant
+from sealift_sync.bundle import layout
+from sealift_sync.bundle.quarantine import Quarantine
+from sealift_sync.site.enrolment import ANSWER_CHECKED, check_answerer
+from sealift_sync.site.hub_log import check_hub_log, check_own_log
+from sealift_sync.site.judging import Judge
+from sealift_sync.site.opened import Site
+from sealift_sync.site.staging import Plan, make_plan
+from sealift_sync.site.walking import Visit, Walker
+
+WHAT = layout.TRANSFER
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """A bundle that was found good: what it says, and what will be done."""
+
+    transfer: Signed[Transfer]
+    visit: Visit
+    plan: Plan
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of transfer.json."""
+        return self.transfer.envelope.data
+
+
+def accept(site: Site, bundle: Quarantine, recalls: tuple[Recall, ...]) -> Accepted:
+    """Judge the quarantined `bundle`; `recalls` are those that this medium itself brought.
+
+    Raises:
+        RefusedError: the transfer is refused; the sentence names what is wrong.
+        NotFoundError: a part of it is missing.
+    """
+    data = bundle.read(layout.TRANSFER)
+    transfer = statements.read(Transfer, data, what=WHAT)
+    listed = {file.path: file for file in transfer.predicate.files}
+    # Not verified yet. To refuse what says itself that it is not for us needs no proof, and the
+    # sentence is the right one; nothing is believed of it before (5).
+    _check_address(site, transfer.predicate)
+    walker = Walker(bundle, site.state, site.trusted_time(), listed.keys())
+    visit = walker.visit(site.enrolment.site)  # (3) the walk and (4) the floors
+    _check_transfer(site, bundle, visit, transfer)  # (5) transfer.json
+    judged = Judge(bundle, site, visit, recalls).all()  # (6) the six conditions
+    plan = make_plan(judged, transfer.predicate, site.home.store)  # (7) the plan
+    return Accepted(transfer, visit, plan)
+
+
+def unlisted(bundle: Quarantine, transfer: Transfer) -> tuple[str, ...]:
+    """Files that nobody signed for; they are named and never read."""
+    listed = {file.path for file in transfer.files} | {layout.TRANSFER}
+    return tuple(sorted({*bundle.ignored, *(bundle.paths - listed)}))
+
+
+def _check_address(site: Site, said: Transfer) -> None:
+    known = site.enrolment
+    if said.organisation != known.organisation:
+        raise _misdirected(
+            "another-organisation",
+            f"This bundle is of another organisation ({said.organisation[:12]}) than the one this "
+            f"site belongs to ({known.organisation[:12]}).",
+            said.organisation,
+        )
+    if said.site != known.site:
+        raise _misdirected(
+            "another-site",
+            f"This bundle is for the site {said.site}, not for {known.site}.",
+            said.site,
+        )
+    if said.enrolment != known.id:
+        raise _misdirected(
+            "another-enrolment",
+            f"This bundle is for another enrolment of {known.site} ({said.enrolment[:12]}) than "
+            f"the present one ({known.id[:12]}).",
+            said.enrolment,
+        )
+
+
+def _misdirected(code: str, what: str, subject: str) -> RefusedError:
+    step = "Bring it where it belongs, and have one exported for this site."
+    return RefusedError(code, what, subject=subject, next_step=step)
+
+
+def _check_transfer(
+    site: Site, bundle: Quarantine, visit: Visit, transfer: Signed[Transfer]
+) -> None:
+    """(5): the dispatcher's signature, the assignment it is about, every file, the two logs."""
+    said = transfer.predicate
+    _check_dispatcher(site, visit, transfer)
+    about = (assignment_path(said.site), sha256(visit.assignment_bytes).hexdigest())
+    if len(transfer.subjects) != 1 or not transfer.about(*about):
+        raise RefusedError(
+            "transfer-of-another",
+            f"{WHAT} is not about the assignment that this bundle carries, and that alone.",
+            subject=about[0],
+            next_step="Have the bundle exported again.",
+        )
+    if visit.assignment.enrolment != site.enrolment.id:
+        raise _misdirected(
+            "another-enrolment",
+            f"The assignment is for another enrolment of {said.site} than the present one.",
+            visit.assignment.enrolment,
+        )
+    _check_date(site, said)
+    for file in said.files:
+        _check_name(file)
+    bundle.check_listed({file.path: file for file in said.files})
+    check_hub_log(site, visit, said.log.encode())
+    check_own_log(site, said.site_log.encode() if said.site_log else None)
+    if site.state.fact(ANSWER_CHECKED) is None:
+        check_answerer(site.enrolment, visit.walk.targets)
+
+
+def _check_dispatcher(site: Site, visit: Visit, transfer: Signed[Transfer]) -> None:
+    fleet = visit.walk.role(roles.TARGETS, roles.FLEET)
+    role = roles.site_role(site.enrolment.site)
+    for key in roles.keyholders(fleet, role).keys:
+        if key.keyid == transfer.envelope.keyid:
+            statements.verify(transfer, key, what=WHAT)
+            return
+    raise NoKeyError(
+        "transfer-not-by-dispatcher",
+        f"{WHAT} is not signed by the dispatcher of {site.enrolment.site}.",
+        subject=role,
+        next_step="Do not use this medium; have the bundle exported again.",
+    )
+
+
+def _check_date(site: Site, said: Transfer) -> None:
+    """A transfer from next year would carry this site's trusted time there."""
+    lead: timedelta = instant(said.made) - site.trusted_time()
+    if lead > LARGEST_LEAD:
+        raise RefusedError(
+            "transfer-dated-ahead",
+            f"This bundle is dated {said.made}, more than a day ahead of this site's time.",
+            subject=said.id,
+            next_step="Check the clock of this machine, and that of the hub.",
+        )
+
+
+def _check_name(file: CarriedFile) -> None:
+    """A blob or statement is used by the digest in its name, so that must be its digest."""
+    folder, _, name = file.path.rpartition("/")
+    by_digest = {layout.BLOBS: name, layout.STATEMENTS: name.removesuffix(".json")}
+    if by_digest.get(folder, file.sha256) != file.sha256:
+        raise MalformedError(
+            "file-misnamed",
+            f"{file.path} is listed with another digest than the one it is named by.",
+            subject=file.path,
+            next_step="Do not use this medium; have the bundle exported again.",
+        )

@@ -1,0 +1,202 @@
+"""Making an installed version current: one link, then the host group's own hook and health check.
+
+The link is switched first, because a server reloads what it finds there; if the hook or the check
+fails, it is switched back and the hook runs again. What was committed is what the log says, and the
+links follow it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO, Literal
+
+from sealift_signing.canonical import Json
+from sealift_signing.errors import SealiftError
+from sealift_signing.transparency.entry import Term
+from sealift_sync.site.models import ModelTree
+from sealift_sync.site.opened import Site
+from sealift_sync.site.standing import Choice, Place, Standing
+from sealift_sync.site.state import Current
+
+LONGEST_QUOTE = 300
+"""Characters of a command's output that an error and the log quote."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """What was done in one place, and how it ended."""
+
+    place: Place
+    before: int | None
+    after: int | None
+    outcome: Literal["activated", "stopped", "switched-back"]
+    words: str
+
+
+class _CommandFailedError(Exception):
+    """A hook or health check that did not succeed; its text says why."""
+
+
+def activate(site: Site, reason: str) -> tuple[Activation, ...]:
+    """Bring what runs in line with what should run; every change is an entry of its own.
+
+    Args:
+        site: the site.
+        reason: why now, for the log: a transfer's id, or the words of who rolled back.
+    """
+    tree = ModelTree(site.home)
+    standing = Standing(site.state, site.enrolment)
+    tree.repair(standing.current.values())
+    done = []
+    for place, choice in standing.wanted():
+        running = standing.current.get(place)
+        before = Choice(running.path, running.sha256) if running else None
+        if choice != before:
+            done.append(switch(site, tree, place, before, choice, reason))
+    return tuple(done)
+
+
+def switch(
+    site: Site,
+    tree: ModelTree,
+    place: Place,
+    before: Choice | None,
+    after: Choice | None,
+    reason: str,
+) -> Activation:
+    """Switch one place from `before` to `after`, or back again if what watches over it objects.
+
+    Raises:
+        FailedError: it could not be linked or logged; the link is as it was.
+    """
+    settings = site.home.settings.group(place.group)
+    failure = ""
+    try:
+        tree.switch(place, after)
+        try:
+            _run(settings.hook, "hook", site, tree, place, after)
+            if after is not None:
+                _run(settings.health_check, "health check", site, tree, place, after)
+        except _CommandFailedError as bad:
+            failure = str(bad)
+        if failure and after is not None:
+            tree.switch(place, before)
+            failure += _hook_again(site, tree, place, before)
+        done = _told(place, before, after, failure)
+        _commit(site, done, after, reason)
+    except SealiftError:
+        tree.switch(place, before)
+        raise
+    return done
+
+
+def _told(place: Place, before: Choice | None, after: Choice | None, failure: str) -> Activation:
+    was = before.path.version if before else None
+    where = f"{place.model} in host group {place.group}"
+    if after is None:
+        words = f"{where} stopped; nothing runs there now.{' ' if failure else ''}{failure}"
+        return Activation(place, was, None, "stopped", words)
+    if failure:
+        back = f"switched back to version {was}" if before else "nothing runs there"
+        words = f"{where}: version {after.path.version} failed, {back}. {failure}"
+        return Activation(place, was, was, "switched-back", words)
+    words = f"{where} runs version {after.path.version}."
+    return Activation(place, was, after.path.version, "activated", words)
+
+
+def _commit(site: Site, done: Activation, after: Choice | None, reason: str) -> None:
+    """State and log entry together; the links already are what this says."""
+    place = done.place
+    kinds = {"activated": "activated", "stopped": "stopped", "switched-back": "activation-failed"}
+    terms = [Term("model", place.model), Term("host-group", place.group)]
+    if after is not None:
+        terms.append(Term("artifact", after.sha256))
+    data: dict[str, Json] = {
+        "before": done.before or 0,
+        "after": done.after or 0,
+        "words": done.words,
+        "reason": reason,
+    }
+    with site.state.transaction():
+        if done.outcome == "switched-back" and after is not None:
+            site.state.add_failure(*place, after.sha256, done.words)
+        elif after is None:
+            site.state.clear_current(*place)
+        else:
+            site.state.set_current(Current(place.group, after.path, after.sha256, site.clock()))
+        site.record(site.entry(f"model.{kinds[done.outcome]}", data, terms))
+
+
+def _hook_again(site: Site, tree: ModelTree, place: Place, before: Choice | None) -> str:
+    """Whatever the hook loaded must be unloaded again, so it runs once more."""
+    try:
+        _run(site.home.settings.group(place.group).hook, "hook", site, tree, place, before)
+    except _CommandFailedError as bad:
+        return f" After switching back, {bad}"
+    return ""
+
+
+def _run(
+    command: tuple[str, ...],
+    what: str,
+    site: Site,
+    tree: ModelTree,
+    place: Place,
+    choice: Choice | None,
+) -> None:
+    if not command:
+        return
+    seconds = site.home.settings.group(place.group).timeout_seconds
+    environment = _environment(tree, place, choice)
+    with tempfile.TemporaryFile() as output:
+        try:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                cwd=site.home.models,
+                start_new_session=True,
+            )
+        except OSError as bad:
+            raise _CommandFailedError(
+                f"The {what} {command[0]} could not be started: {bad.strerror or bad}."
+            ) from bad
+        try:
+            code = process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise _CommandFailedError(
+                f"The {what} {command[0]} took longer than {seconds} seconds."
+            ) from None
+        if code:
+            said = _quote(output)
+            raise _CommandFailedError(f"The {what} {command[0]} ended with {code}{said}.")
+
+
+def _quote(output: IO[bytes]) -> str:
+    """The end of what a command printed, without anything that would rewrite a terminal."""
+    size = output.seek(0, os.SEEK_END)
+    output.seek(max(size - LONGEST_QUOTE, 0))
+    text = output.read().decode("utf-8", "replace")
+    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return f": {plain}" if plain else ""
+
+
+def _environment(tree: ModelTree, place: Place, choice: Choice | None) -> Mapping[str, str]:
+    """What a command finds out about the switch; the site's passphrase is none of its business."""
+    inherited = {k: v for k, v in os.environ.items() if not k.startswith("SEALIFT_")}
+    version = str(choice.path.version) if choice else ""
+    return inherited | {
+        "SEALIFT_GROUP": place.group,
+        "SEALIFT_MODEL": place.model,
+        "SEALIFT_VERSION": version,
+        "SEALIFT_PATH": str(tree.link(place)) if choice else "",
+    }

@@ -1,0 +1,132 @@
+"""Step (9) of an import: all that it changes, in one transaction with its log entry."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from hashlib import sha256
+
+from sealift_signing import shape, statements
+from sealift_signing.canonical import Json
+from sealift_signing.site_rules import raised_floors, raised_pins
+from sealift_signing.statements import Receipt
+from sealift_signing.transparency.entry import Term
+from sealift_signing.vocabulary import instant, moment, sentence
+from sealift_sync.site.accepting import Accepted
+from sealift_sync.site.enrolment import ANSWER_CHECKED
+from sealift_sync.site.hub_log import ACKNOWLEDGED, HUB_CHECKPOINT
+from sealift_sync.site.opened import Site
+from sealift_sync.site.receipts import make_receipt
+from sealift_sync.site.staging import adopt_staged
+from sealift_sync.site.standing import ASSIGNMENT, Standing, digest_of
+from sealift_sync.site.state import Imported, Installed
+
+MOST_TOLD = 50
+"""Held artifacts that an entry names; the receipt names all of them."""
+
+
+def commit(site: Site, accepted: Accepted) -> Receipt:
+    """Make the import happen; returns the receipt.
+
+    The blobs join the store a moment before: until the state names them they are not visible, and
+    a crash in between leaves bytes that the next run hashes and uses.
+
+    Raises:
+        FailedError: it did not happen.
+    """
+    when = site.clock()
+    adopt_staged(accepted.plan, site.home)
+    with site.state.transaction():
+        _trust(site, accepted)
+        _install(site, accepted, when)
+        site.record(site.entry("transfer.imported", _told(accepted), _terms(accepted)))
+        transfer = (accepted.transfer.predicate.id, accepted.data)
+        receipt = make_receipt(site, transfer, accepted.plan.judged, accepted.visit, when)
+        digest = accepted.transfer.sha256
+        site.state.add_imported(Imported(digest, transfer[0], when, receipt))
+    return statements.read(Receipt, receipt, what="the receipt").predicate
+
+
+def _trust(site: Site, accepted: Accepted) -> None:
+    state, visit, said = site.state, accepted.visit, accepted.transfer.predicate
+    for kept in visit.kept:
+        state.keep(kept)
+    state.set_floors(raised_floors(state.floors(), visit.versions))
+    for recall in visit.recalls.recalls:
+        state.add_recall(recall)
+    for team, members in visit.members.items():
+        for withdrawal in members.withdrawn:
+            state.add_withdrawal(team, withdrawal)
+    rule = visit.policy.stages.get(site.enrolment.stage)
+    pins = raised_pins(state.pins(site.enrolment.pins), rule, visit.walk.root, visit.walk.targets)
+    state.set_fact("pins", shape.write(pins))
+    state.set_fact("high-water", moment(_high_water(site, accepted)).encode())
+    state.set_fact(ANSWER_CHECKED, b"1")
+    state.set_fact(HUB_CHECKPOINT, said.log.encode())
+    if said.site_log is not None:
+        state.set_fact(ACKNOWLEDGED, said.site_log.encode())
+
+
+def _high_water(site: Site, accepted: Accepted) -> datetime:
+    """The highest authenticated time, never beyond what the offline roles vouch for.
+
+    Otherwise whoever steals an online key could push the site into the future, where everything
+    has expired and nothing can be installed any more.
+    """
+    walk = accepted.visit.walk
+    seen = site.state.high_water()
+    made = instant(accepted.transfer.predicate.made)
+    capped = min(made, walk.root.expires, walk.targets.expires)
+    return capped if seen is None else max(seen, capped)
+
+
+def _install(site: Site, accepted: Accepted, when: datetime) -> None:
+    before = {(i.group, i.path, i.sha256): i for i in site.state.installed()}
+    name = accepted.transfer.predicate.id
+    for one in accepted.plan.judged:
+        if one.fate == "held":
+            continue
+        known = before.get((one.group, one.path, one.sha256))
+        first = (known.transfer, known.installed_at) if known else (name, when)
+        installed = Installed(one.group, one.path, one.sha256, one.despite, *first)
+        site.state.add_installed(installed)
+    site.state.set_fact(ASSIGNMENT, accepted.visit.assignment_bytes)
+    site.state.clear_failures()
+    _end_rollbacks(site)
+
+
+def _end_rollbacks(site: Site) -> None:
+    """A rollback holds while the hub assigns the same; another order for that model ends it."""
+    assigned = dict(Standing(site.state, site.enrolment).assigned())
+    for place, rolled in site.state.rollbacks().items():
+        now = next((given for p, given in assigned.items() if p == place), None)
+        if now is None or digest_of(now) != rolled.assigned:
+            site.state.clear_rollback(*place)
+
+
+def _told(accepted: Accepted) -> dict[str, Json]:
+    said, judged = accepted.transfer.predicate, accepted.plan.judged
+    held = [one for one in judged if one.fate == "held"]
+    return {
+        "transfer": said.id,
+        "transfer_sha256": accepted.transfer.sha256,
+        "assignment_sha256": sha256(accepted.visit.assignment_bytes).hexdigest(),
+        "counts": dict(Counter(one.fate for one in judged)),
+        "held": [
+            {
+                "group": one.group,
+                "artifact": str(one.path),
+                "sha256": one.sha256,
+                "code": one.code,
+                "words": sentence(one.words)[:200],
+            }
+            for one in held[:MOST_TOLD]
+        ],
+        "hub_log": said.log,
+    }
+
+
+def _terms(accepted: Accepted) -> list[Term]:
+    models = sorted({one.path.full_model for one in accepted.plan.judged})
+    terms = [Term("transfer", accepted.transfer.predicate.id)]
+    return terms + [Term("model", model) for model in models[:200]]

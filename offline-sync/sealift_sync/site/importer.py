@@ -1,0 +1,227 @@
+"""The import of a bundle, in nine steps (DESIGN section 4).
+
+    (1) everything small is copied once into quarantine; from here on only the copy is read
+    (2) recalls first, whatever else is wrong
+    (3) the walk of TUF at trusted time
+    (4) the floors
+    (5) transfer.json: for this site and enrolment, by its dispatcher, every file as listed
+    (6) the six conditions, for every host group and artifact
+    (7) the plan: what is installed, kept, held; room for it
+    (8) each blob hashed while it is copied
+    (9) one commit: store, state, floors, trusted time, log entry, receipt
+
+Nothing is visible before (9). Forged or damaged bytes refuse the transfer, and nothing changes but
+one log entry; a recall that the medium brought is honoured all the same. Then links follow what was
+committed, the hook and the health check run, and their outcome is a second entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from sealift_signing import statements
+from sealift_signing.canonical import Json
+from sealift_signing.documents import Recall
+from sealift_signing.errors import FailedError, RefusedError, SealiftError
+from sealift_signing.statements import Receipt, Transfer
+from sealift_signing.transparency.entry import Term
+from sealift_signing.vocabulary import TRANSFER_ID, sentence
+from sealift_sync.bundle import layout
+from sealift_sync.bundle.medium import Medium
+from sealift_sync.bundle.quarantine import Quarantine, quarantine
+from sealift_sync.site.accepting import Accepted, accept, unlisted
+from sealift_sync.site.activation import Activation, activate
+from sealift_sync.site.committing import commit
+from sealift_sync.site.hub_log import RestoredError
+from sealift_sync.site.opened import Site
+from sealift_sync.site.recalls import new_recalls
+from sealift_sync.site.staging import (
+    Plan,
+    Stage,
+    check_present,
+    check_room,
+    clear_staged,
+    hash_blobs,
+    stage_blobs,
+)
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Whom an import tells what it does.
+
+    Attributes:
+        stage: told of every long stage, and of its progress.
+        plan: told of the plan before any big copy.
+        recalled: told of recalls that the medium brought, and of what stopped.
+    """
+
+    stage: Stage
+    plan: Callable[[Accepted, tuple[str, ...]], None]
+    recalled: Callable[[tuple[Recall, ...], tuple[Activation, ...]], None]
+
+
+@dataclass(frozen=True)
+class Import:
+    """How an import ended.
+
+    Attributes:
+        transfer: the transfer's id.
+        receipt: what the site signed.
+        already: the very same transfer was imported before; nothing was done.
+        activations: what was switched.
+    """
+
+    transfer: str
+    receipt: Receipt
+    already: bool
+    activations: tuple[Activation, ...]
+
+
+def import_bundle(site: Site, folder: Path, watch: Watch) -> Import:
+    """Import the bundle in `folder`.
+
+    Raises:
+        RefusedError: it is refused; nothing changed but one log entry.
+        FailedError: something could not be read or written; the next run goes on from there.
+    """
+    with _told_to_log(site, folder), _quarantined(site, folder) as bundle:  # (1)
+        recalls = new_recalls(bundle, site)  # (2)
+        if recalls:
+            watch.recalled(recalls, _honour(site, recalls))
+        done = _imported_before(site, bundle)
+        if done is None:
+            accepted = accept(site, bundle, recalls)  # (3) to (7)
+            receipt = _install(site, bundle, accepted, Medium(folder), watch)
+            done = Import(accepted.transfer.predicate.id, receipt, already=False, activations=())
+    return Import(done.transfer, done.receipt, done.already, activate(site, done.transfer))
+
+
+def verify_bundle(site: Site, folder: Path, watch: Watch) -> Accepted:
+    """Steps (1) to (7), and every blob hashed where it lies; nothing is kept.
+
+    Raises:
+        RefusedError: an import would refuse it.
+    """
+    with _as_refusal(), _quarantined(site, folder) as bundle:
+        recalls = new_recalls(bundle, site)
+        if recalls:
+            watch.recalled(recalls, ())
+        accepted = accept(site, bundle, recalls)
+        watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
+        medium = Medium(folder)
+        check_present(accepted.plan, medium)
+        hash_blobs(accepted.plan, medium, watch.stage)
+    return accepted
+
+
+def already_imported(site: Site, folder: Path) -> str | None:
+    """The id of the transfer in `folder`, if this very one was imported."""
+    data = Medium(folder).read(layout.TRANSFER, layout.LARGEST_SMALL_FILE)
+    digest = sha256(data).hexdigest()
+    return next((i.id for i in site.state.imported() if i.transfer_sha256 == digest), None)
+
+
+def _install(
+    site: Site, bundle: Quarantine, accepted: Accepted, medium: Medium, watch: Watch
+) -> Receipt:
+    plan: Plan = accepted.plan
+    try:
+        watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
+        check_present(plan, medium)
+        check_room(plan, site.home)
+        stage_blobs(plan, medium, site.home, watch.stage)  # (8)
+    except FailedError:
+        raise  # what is staged stays: the next run hashes it again and goes on
+    except SealiftError:
+        clear_staged(site.home)
+        raise
+    receipt = commit(site, accepted)  # (9)
+    clear_staged(site.home)
+    return receipt
+
+
+def _imported_before(site: Site, bundle: Quarantine) -> Import | None:
+    """The same transfer.json again is no error, even when it has expired since."""
+    digest = sha256(bundle.read(layout.TRANSFER)).hexdigest()
+    for one in site.state.imported():
+        if one.transfer_sha256 == digest:
+            receipt = statements.read(Receipt, one.receipt, what=f"the receipt for {one.id}")
+            return Import(one.id, receipt.predicate, already=True, activations=())
+    return None
+
+
+def _honour(site: Site, recalls: tuple[Recall, ...]) -> tuple[Activation, ...]:
+    """Never forget `recalls`, and stop what they name, at once and for good."""
+    terms = [Term("artifact", recall.sha256) for recall in recalls]
+    told: Json = [
+        {"id": one.id, "sha256": one.sha256, "reason": sentence(one.reason)[:200]}
+        for one in recalls[:100]
+    ]
+    with site.state.transaction():
+        for recall in recalls:
+            site.state.add_recall(recall)
+        data: dict[str, Json] = {"recalls": told, "count": len(recalls)}
+        site.record(site.entry("recall.honoured", data, terms[:500]))
+    return activate(site, f"recall {recalls[0].id}")
+
+
+@contextmanager
+def _quarantined(site: Site, folder: Path) -> Iterator[Quarantine]:
+    try:
+        bundle = quarantine(Medium(folder), site.home.quarantine)
+        yield bundle
+    finally:
+        with suppress(FileNotFoundError):
+            remove_quarantine(site)
+
+
+def remove_quarantine(site: Site) -> None:
+    """Throw away the copy that was judged."""
+    Quarantine(site.home.quarantine, frozenset(), ()).close()
+
+
+@contextmanager
+def _as_refusal() -> Iterator[None]:
+    """A part that is missing refuses the transfer, like one that is wrong."""
+    try:
+        yield
+    except (FailedError, RefusedError):
+        raise
+    except SealiftError as bad:
+        raise RefusedError(
+            bad.code, bad.what, subject=bad.subject, next_step=bad.next_step
+        ) from bad
+
+
+@contextmanager
+def _told_to_log(site: Site, folder: Path) -> Iterator[None]:
+    """A refusal is one entry of the log, and an entry that cannot be written is an error."""
+    try:
+        with _as_refusal():
+            yield
+    except RestoredError:
+        raise  # a second history must not be begun, not even with this
+    except RefusedError as refusal:
+        data: dict[str, Json] = {
+            "code": refusal.code,
+            "what": sentence(refusal.what),
+            "subject": sentence(refusal.subject)[:500],
+        }
+        with site.state.transaction():
+            site.record(site.entry("transfer.refused", data, _claimed_transfer(folder)))
+        raise
+
+
+def _claimed_transfer(folder: Path) -> list[Term]:
+    """What the refused medium called itself, to be found again; nothing of it is believed."""
+    try:
+        data = Medium(folder).read(layout.TRANSFER, layout.LARGEST_SMALL_FILE)
+        name = statements.read(Transfer, data, what=layout.TRANSFER).predicate.id
+    except SealiftError:
+        return [Term("transfer", folder.name)] if TRANSFER_ID.matches(folder.name) else []
+    return [Term("transfer", name)]

@@ -1,0 +1,195 @@
+"""Step (6) of an import: the six conditions, for every host group and artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Literal
+
+from sealift_signing import shape
+from sealift_signing.approvals import Tally
+from sealift_signing.documents import AssignedArtifact, Recall, Withdrawal
+from sealift_signing.errors import RefusedError
+from sealift_signing.site_rules import Facts, HeldError, check_pinned_policy, judge
+from sealift_signing.statements import ArtifactOutcome
+from sealift_signing.vocabulary import CatalogPath
+from sealift_sync.artifact import LARGEST_MANIFEST, Artifact, read_manifest
+from sealift_sync.bundle import layout
+from sealift_sync.bundle.quarantine import Quarantine
+from sealift_sync.site.opened import Site
+from sealift_sync.site.state import Installed
+from sealift_sync.site.walking import Visit
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One artifact in one host group: what becomes of it, and why.
+
+    Attributes:
+        fate: `new` is to be installed; `kept` was and stays; `held` is not installed.
+        artifact: what its manifest says; only for those to be installed.
+    """
+
+    group: str
+    path: CatalogPath
+    sha256: str
+    fate: Literal["new", "kept", "held"]
+    code: str
+    words: str
+    despite: tuple[str, ...] = ()
+    artifact: Artifact | None = None
+
+    @property
+    def outcome(self) -> ArtifactOutcome:
+        """As the receipt tells it."""
+        told: Literal["installed", "held"] = "held" if self.fate == "held" else "installed"
+        return ArtifactOutcome(
+            self.group, str(self.path), self.sha256, told, self.code, self.words[:2000]
+        )
+
+
+class Judge:
+    """Judges the artifacts of one visit, with what this site knows besides."""
+
+    def __init__(
+        self, bundle: Quarantine, site: Site, visit: Visit, recalls: tuple[Recall, ...]
+    ) -> None:
+        self._bundle = bundle
+        self._visit = visit
+        self._withdrawn = withdrawals(site, visit)
+        self._installed = {(i.group, str(i.path), i.sha256): i for i in site.state.installed()}
+        recalled = site.state.recalls() | {recall.sha256: recall for recall in recalls}
+        self._facts = facts(bundle, site, visit, recalled, self._withdrawn)
+
+    def all(self) -> tuple[Judged, ...]:
+        """The fate of everything that the assignment names, in its order.
+
+        Raises:
+            RefusedError: a statement or manifest is forged or damaged, or the policy fell below
+                this site's pins: the whole transfer is refused.
+        """
+        check_pinned_policy(self._facts, self._visit.walk.root, self._visit.walk.targets)
+        seen: dict[tuple[str, str, str], Judged] = {}
+        for group, _, artifact in self._visit.assignment.artifacts():
+            key = (group, artifact.path, artifact.sha256)
+            if key not in seen:
+                seen[key] = self._one(group, artifact)
+        return tuple(seen.values())
+
+    def _one(self, group: str, artifact: AssignedArtifact) -> Judged:
+        path, digest = artifact.parsed, artifact.sha256
+        before = self._installed.get((group, artifact.path, digest))
+        try:
+            approved = judge(self._facts, group, artifact)
+            manifest = None if before else self._manifest(path, digest)
+        except HeldError as reason:
+            if before is None or reason.code == "recalled":
+                return Judged(group, path, digest, "held", reason.code, str(reason))
+            return _stays(before, reason)
+        despite = set_aside(self._withdrawn.get(path.team, ()), path, digest, self._facts.stage)
+        words = _words(approved)
+        if before is not None:
+            return Judged(group, path, digest, "kept", "installed-already", words, despite)
+        return Judged(group, path, digest, "new", "installed", words, despite, manifest)
+
+    def _manifest(self, path: CatalogPath, digest: str) -> Artifact:
+        """What the manifest says that TUF and the approvals signed for.
+
+        Raises:
+            HeldError: it was made for another path: approved under one name, shipped as another.
+            RefusedError: it is not there, or damaged.
+        """
+        data = self._bundle.read(layout.blob_file(digest))
+        if sha256(data).hexdigest() != digest or len(data) > LARGEST_MANIFEST:
+            raise RefusedError(
+                "manifest-damaged",
+                f"The manifest of {path} is damaged: its bytes are not those of its digest.",
+                subject=str(path),
+                next_step="Copy the bundle again, or have it exported again.",
+            )
+        artifact = read_manifest(data, what=f"the manifest of {path}")
+        if artifact.path != path:
+            raise HeldError(
+                "manifest-of-another",
+                f"The manifest assigned as {path} was made for {artifact.path}.",
+                subject=str(path),
+            )
+        return artifact
+
+
+def facts(
+    bundle: Quarantine,
+    site: Site,
+    visit: Visit,
+    recalled: Mapping[str, Recall],
+    withdrawn: Mapping[str, tuple[Withdrawal, ...]],
+) -> Facts:
+    """What the six conditions look at."""
+    known = site.enrolment
+    return Facts(
+        organisation=known.organisation,
+        site=known.site,
+        stage=known.stage,
+        groups=known.groups,
+        pins=site.state.pins(known.pins),
+        now=site.trusted_time(),
+        policy=visit.policy,
+        members=visit.members,
+        fleet=visit.fleet,
+        assignment=visit.assignment,
+        catalog=visit.catalog,
+        withdrawn=withdrawn,
+        recalled=recalled,
+        machine_keys=visit.machine_keys,
+        statement=lambda digest: bundle.get(layout.statement_file(digest)),
+    )
+
+
+def withdrawals(site: Site, visit: Visit) -> dict[str, tuple[Withdrawal, ...]]:
+    """Every withdrawal that this site ever saw, and those of this visit, by team.
+
+    By team, because a team's stewards may demote their own models and nobody else's.
+    """
+    found = site.state.withdrawals()
+    for team, members in visit.members.items():
+        found[team] = tuple(dict.fromkeys((*found.get(team, ()), *members.withdrawn)))
+    return found
+
+
+def set_aside(
+    withdrawn: Iterable[Withdrawal], path: CatalogPath, digest: str, stage: str
+) -> tuple[str, ...]:
+    """The withdrawals that an artifact which passed was approved despite, each by its sha256.
+
+    By digest and not by id: a later list could give the id to another withdrawal.
+    """
+    return tuple(
+        sorted(
+            sha256(shape.write(one)).hexdigest()
+            for one in withdrawn
+            if one.covers(path, digest, stage)
+        )
+    )
+
+
+def _stays(before: Installed, reason: HeldError) -> Judged:
+    """What is installed is never taken away because a date passed or a rule changed."""
+    words = f"Stays installed, and would not be installed now: {reason}"
+    return Judged(
+        before.group, before.path, before.sha256, "kept", reason.code, words, before.despite
+    )
+
+
+def _words(approved: Tally) -> str:
+    until: datetime | None = approved.valid_until
+    ends = f", valid until {until:%Y-%m-%d}" if until else ""
+    return f"Approved by {' and '.join(approved.people)}{ends}."
+
+
+def new_ones(judged: tuple[Judged, ...]) -> Iterator[tuple[Judged, Artifact]]:
+    """Those to be installed, each with what its manifest says."""
+    for one in judged:
+        if one.fate == "new" and one.artifact is not None:
+            yield one, one.artifact

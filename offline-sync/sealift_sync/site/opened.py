@@ -1,0 +1,102 @@
+"""A site that is open for one command: its home, state, log and key, held by this process alone."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+
+from securesystemslib.signer import Signer
+
+from sealift_signing import statements
+from sealift_signing.canonical import Json
+from sealift_signing.keys import open_signer
+from sealift_signing.public_key import PublicKey
+from sealift_signing.statements import SiteRequest
+from sealift_signing.transparency.checkpoint import site_origin
+from sealift_signing.transparency.entry import Entry, Term, new_entry
+from sealift_sync.site.enrolment import REQUEST, Enrolment, enrolment
+from sealift_sync.site.home import Home, find_home, only_one
+from sealift_sync.site.log import SiteLog
+from sealift_sync.site.state import State
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Site:
+    """An enrolled site. `signer` opens the site's key when it is first needed."""
+
+    home: Home
+    state: State
+    signer: Callable[[], Signer]
+    enrolment: Enrolment
+    clock: Clock
+
+    @property
+    def key(self) -> PublicKey:
+        """The site's public key, as it asked to be enrolled with."""
+        request = statements.read(SiteRequest, self.state.fact(REQUEST) or b"", what="the request")
+        return PublicKey.parse(request.predicate.key)
+
+    @property
+    def origin(self) -> str:
+        """The name of this site's log."""
+        return site_origin(self.enrolment.organisation, self.enrolment.site)
+
+    def record(self, entry: Entry) -> None:
+        """Append `entry` to the log, within the transaction of what it tells of.
+
+        Raises:
+            FailedError: it could not be written; then what it tells of did not happen.
+        """
+        SiteLog(self.state.connection, self.signer(), self.origin).append(entry)
+
+    def trusted_time(self) -> datetime:
+        """The later of this machine's clock and the highest authenticated time seen.
+
+        A clock that was set back does not make an expired signature good again.
+        """
+        now, seen = self.clock(), self.state.high_water()
+        return now if seen is None else max(now, seen)
+
+    def entry(
+        self, kind: str, data: Mapping[str, Json], terms: Iterable[Term] = (), *, actor: str = ""
+    ) -> Entry:
+        """An entry of this site's log, not yet appended."""
+        return new_entry(
+            kind, actor or whoami(), self.clock(), data, terms, site=self.enrolment.site
+        )
+
+
+@contextmanager
+def open_site(
+    root: Path, environment: Mapping[str, str], clock: Clock, command: str
+) -> Iterator[Site]:
+    """The enrolled site at `root`, for `command` alone.
+
+    Raises:
+        NotFoundError: no home, or not enrolled.
+        FailedError: another command is working there, or it cannot be read.
+    """
+    home = find_home(root, environment)
+    with only_one(home, command):
+        state = State(home.database)
+        try:
+            known = enrolment(state)
+            signer = cache(lambda: open_signer(str(home.key), home.passphrases(environment)))
+            yield Site(home, state, signer, known, clock)
+        finally:
+            state.close()
+
+
+def whoami() -> str:
+    """Who runs this command, as this machine knows them."""
+    try:
+        return f"{getpass.getuser()} at this site"
+    except (KeyError, OSError):  # a container's user may have no name
+        return "somebody at this site"

@@ -1,0 +1,88 @@
+"""Step (2) of an import: recalls first, because they are honoured whatever else is wrong.
+
+A recall needs no fresh timestamp and no whole bundle: it needs a safety officer's signature under
+the newest authentic delegation. A carrier who spoils the rest of a bundle does not stop a recall,
+and a hub that lets everything expire does not either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+
+from tuf.api.metadata import Metadata, Root, Targets
+
+from sealift_signing import documents, roles
+from sealift_signing.documents import Recall
+from sealift_signing.errors import RefusedError
+from sealift_signing.roles import RECALL, TARGETS
+from sealift_signing.tuf_walk import Need, Walk, check_signed, drive, read_metadata
+from sealift_sync.bundle import layout
+from sealift_sync.bundle.quarantine import Quarantine
+from sealift_sync.site.opened import Site
+from sealift_sync.site.walking import check_document
+
+
+def new_recalls(bundle: Quarantine, site: Site) -> tuple[Recall, ...]:
+    """The recalls in `bundle` that this site had not seen, each authentic."""
+    known = set(site.state.recalls().values())
+    found: dict[Recall, None] = {}
+    delegating = _newest_targets(bundle, site)
+    if delegating is not None:
+        for metadata in _signed_by(bundle, RECALL, delegating):
+            found |= dict.fromkeys(_recalls(bundle, metadata.signed))
+    return tuple(recall for recall in found if recall not in known)
+
+
+def _newest_targets(bundle: Quarantine, site: Site) -> Targets | None:
+    """The newest top-level targets role that the newest reachable root vouches for."""
+    root = _newest_root(bundle, site)
+    found = [metadata.signed for metadata in _signed_by(bundle, TARGETS, root)]
+    kept = site.state.trusted().get((roles.ROOT, TARGETS))
+    if kept is not None:
+        found.append(read_metadata(kept, TARGETS, Targets).signed)
+    return max(found, key=lambda signed: signed.version, default=None)
+
+
+def _newest_root(bundle: Quarantine, site: Site) -> Root:
+    known = site.state.roots()
+    walk = Walk(known[max(known)], {}, site.trusted_time(), check_expiry=False)
+
+    def roots_only(need: Need) -> bytes | None:
+        if need.role != roles.ROOT:
+            return None
+        return bundle.get(layout.metadata_file(need.role, need.version))
+
+    # It always ends in a refusal, for want of a timestamp; the roots before that are verified.
+    with suppress(RefusedError):
+        drive(walk.top(), roots_only, lambda _: None)
+    return walk.root
+
+
+def _signed_by(
+    bundle: Quarantine, role: str, delegator: Root | Targets
+) -> Iterator[Metadata[Targets]]:
+    """Every authentic version of `role` in the bundle, old ones too: a recall has no floor."""
+    for path in bundle.below(layout.METADATA):
+        version, _, name = path.removeprefix(f"{layout.METADATA}/").partition(".")
+        if name != f"{role}.json" or not version.isdigit():
+            continue
+        try:
+            metadata = read_metadata(bundle.read(path), role, Targets)
+            check_signed(delegator, role, metadata)
+            roles.check_layout(role, metadata.signed)
+        except RefusedError:
+            continue
+        yield metadata
+
+
+def _recalls(bundle: Quarantine, signed: Targets) -> tuple[Recall, ...]:
+    listed = signed.targets.get(documents.RECALL_PATH)
+    data = bundle.get(layout.target_file(documents.RECALL_PATH))
+    if listed is None or data is None:
+        return ()
+    try:
+        check_document(documents.RECALL_PATH, data, listed.length, listed.hashes.get("sha256", ""))
+        return documents.read_recalls(data).recalls
+    except RefusedError:
+        return ()

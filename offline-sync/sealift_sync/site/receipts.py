@@ -1,0 +1,64 @@
+"""The receipt of an import: the site's signed answer, made within the commit and never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from hashlib import sha256
+
+from sealift_signing import roles, statements
+from sealift_signing.statements import Receipt, subject
+from sealift_signing.vocabulary import moment
+from sealift_sync.site.judging import Judged
+from sealift_sync.site.log_reading import SiteLogReader
+from sealift_sync.site.opened import Site
+from sealift_sync.site.walking import Visit
+from sealift_sync.software import READS, SOFTWARE
+
+
+def make_receipt(
+    site: Site,
+    transfer: tuple[str, bytes],
+    judged: tuple[Judged, ...],
+    visit: Visit,
+    when: datetime,
+) -> bytes:
+    """The envelope of the receipt for `transfer` (its id and its bytes).
+
+    Within the commit: the log's entry of this import is already appended.
+    """
+    name, data = transfer
+    said = Receipt(
+        format=1,
+        requires=(),
+        organisation=site.enrolment.organisation,
+        site=site.enrolment.site,
+        enrolment=site.enrolment.id,
+        transfer=name,
+        made=moment(when),
+        artifacts=tuple(one.outcome for one in judged),
+        inventory=tuple(sorted({one.sha256 for one in site.state.installed()})),
+        running=_running(site),
+        roles=visit.versions,
+        trusted_time=moment(site.trusted_time()),
+        unprotected=unprotected(visit),
+        overrides=(),
+        software=SOFTWARE,
+        reads=READS,
+        log=SiteLogReader(site.state.connection).checkpoint().note.decode(),
+    )
+    about = subject(f"transfers/{name}", sha256(data).hexdigest())
+    return statements.sign(said, [about], site.signer())
+
+
+def unprotected(visit: Visit) -> tuple[str, ...]:
+    """Why one person, or one stolen key, could promote alone; computed from what was verified."""
+    walk = visit.walk
+    return roles.unprotected(walk.root, walk.targets, visit.policy, sorted(visit.members))
+
+
+def _running(site: Site) -> Mapping[str, Mapping[str, int]]:
+    found: dict[str, dict[str, int]] = {}
+    for (group, model), one in site.state.current().items():
+        found.setdefault(group, {})[model] = one.path.version
+    return found

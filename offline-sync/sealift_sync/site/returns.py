@@ -1,0 +1,54 @@
+"""What goes home: the receipts and the log entries that the hub has not acknowledged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sealift_signing import statements
+from sealift_signing.statements import Receipt
+from sealift_signing.transparency.checkpoint import claimed
+from sealift_sync.bundle.returned import Returned, write_return
+from sealift_sync.site.hub_log import ACKNOWLEDGED
+from sealift_sync.site.log_reading import SiteLogReader
+from sealift_sync.site.opened import Site
+
+
+def write_home(site: Site, medium: Path, *, everything: bool) -> tuple[Path, Returned]:
+    """Write the return to `medium`; returns its folder and what it holds.
+
+    Args:
+        site: the site.
+        medium: the medium's top folder.
+        everything: all receipts and the log from its first entry, acknowledged or not.
+
+    Raises:
+        FailedError: it could not be written.
+    """
+    first = 0 if everything else acknowledged(site)
+    extract = SiteLogReader(site.state.connection).extract(first)
+    returned = Returned(site.enrolment.site, _receipts(site, everything=everything), extract)
+    return write_return(returned, medium), returned
+
+
+def acknowledged(site: Site) -> int:
+    """How many entries of this site's log the hub had accepted, as the last bundle says."""
+    note = site.state.fact(ACKNOWLEDGED)
+    return claimed(note).size if note else 0  # verified when the bundle was imported
+
+
+def _receipts(site: Site, *, everything: bool) -> dict[str, bytes]:
+    """The receipts of imports that the hub's last word does not cover, and the last in any case.
+
+    A receipt holds the log's checkpoint of its own import, so the sizes tell.
+    """
+    done = site.state.imported()
+    if everything:
+        return {one.id: one.receipt for one in done}
+    known = acknowledged(site)
+    fresh = [one for one in done if _size(one.receipt) > known]
+    return {one.id: one.receipt for one in (fresh or done[-1:])}
+
+
+def _size(receipt: bytes) -> int:
+    said = statements.read(Receipt, receipt, what="a receipt").predicate
+    return claimed(said.log.encode()).size

@@ -1,0 +1,117 @@
+"""The two halves of `sealift-site init`: ask to be enrolled, then take in the answer."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from sealift_signing.canonical import Json
+from sealift_signing.errors import RefusedError
+from sealift_signing.keys import new_key, open_signer, variable
+from sealift_signing.transparency.checkpoint import site_origin
+from sealift_signing.transparency.entry import new_entry
+from sealift_signing.tuf_walk import Keep
+from sealift_sync import durable
+from sealift_sync.site.enrolment import (
+    ANSWER,
+    Enrolment,
+    check_answer,
+    enrolment,
+    make_request,
+)
+from sealift_sync.site.home import Home, find_home, make_home, only_one
+from sealift_sync.site.log import SiteLog, create_tables
+from sealift_sync.site.opened import Clock, whoami
+from sealift_sync.site.state import State
+
+
+def begin(
+    root: Path, environment: Mapping[str, str], site: str, groups: Mapping[str, str], clock: Clock
+) -> bytes:
+    """Make the home at `root` and the site's key, if they are not there; returns the request.
+
+    Raises:
+        RefusedError: the home is enrolled already.
+        FailedError: it could not be made.
+    """
+    home = make_home(root, environment)
+    with only_one(home, "init"):
+        state = State(home.database)
+        try:
+            state.create()
+            _make_key(home, environment)
+            signer = open_signer(str(home.key), home.passphrases(environment))
+            return make_request(state, signer, site, groups, clock())
+        finally:
+            state.close()
+
+
+def finish(
+    root: Path,
+    environment: Mapping[str, str],
+    answer: bytes,
+    clock: Clock,
+    confirm: Callable[[Enrolment], bool],
+) -> Enrolment:
+    """Take in the hub's answer, once `confirm` has said that the eight words agree.
+
+    Raises:
+        RefusedError: not an answer to this site's request, or the words do not agree.
+    """
+    home = find_home(root, environment)
+    with only_one(home, "init"):
+        state = State(home.database)
+        try:
+            known = check_answer(state, answer)
+            if state.fact(ANSWER) == answer:
+                return enrolment(state)
+            if state.fact(ANSWER) is not None:
+                raise RefusedError(
+                    "already-enrolled",
+                    "This site is enrolled already, by another answer.",
+                    subject=known.site,
+                    next_step="Enrol anew in a new home: sealift-site --home DIR init …",
+                )
+            if not confirm(known):
+                raise RefusedError(
+                    "words-differ",
+                    "Nothing was enrolled: the eight words were not confirmed.",
+                    subject=known.site,
+                    next_step="If they differ, the answer was changed on its way: get it anew.",
+                )
+            _enrol(state, home, environment, known, clock)
+            return known
+        finally:
+            state.close()
+
+
+def _enrol(
+    state: State, home: Home, environment: Mapping[str, str], known: Enrolment, clock: Clock
+) -> None:
+    """All of it and the log's first entry in one transaction."""
+    signer = open_signer(str(home.key), home.passphrases(environment))
+    log = SiteLog(state.connection, signer, site_origin(known.organisation, known.site))
+    with state.transaction():
+        create_tables(state.connection)
+        state.set_fact(ANSWER, known.answer.envelope.data)
+        state.set_floors(known.floors)
+        for version, data in enumerate(known.roots, start=1):
+            state.keep(Keep("root", "root", version, data))
+        told: dict[str, Json] = {
+            "organisation": known.organisation,
+            "stage": known.stage,
+            "enrolment": known.id,
+            "groups": dict(known.groups),
+        }
+        log.append(new_entry("site.enrolled", whoami(), clock(), told, (), site=known.site))
+
+
+def _make_key(home: Home, environment: Mapping[str, str]) -> None:
+    """The site's key; its passphrase is a random one in a file, unless the environment has it."""
+    if home.key.exists():
+        return
+    said = environment.get(variable(home.key))
+    if not said and not home.passphrase.exists():
+        durable.write(home.passphrase, secrets.token_urlsafe(32).encode() + b"\n", mode=0o600)
+    new_key(home.key, home.passphrases(environment).of(home.key))

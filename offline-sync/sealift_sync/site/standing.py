@@ -1,0 +1,130 @@
+"""What may run and what should, derived from committed state alone.
+
+what is assigned runs, once it is installed and neither recalled nor withdrawn;
+where people here rolled back, what they went back to runs until the assignment changes;
+what runs already goes on running, unless it is recalled or no longer assigned;
+what is recalled stops, and the next fallback that may run takes its place, or nothing does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import NamedTuple
+
+from sealift_signing import documents, shape
+from sealift_signing.documents import AssignedArtifact, Assignment, ModelAssignment
+from sealift_signing.vocabulary import CatalogPath
+from sealift_sync.site.enrolment import Enrolment
+from sealift_sync.site.judging import set_aside
+from sealift_sync.site.state import Current, State
+
+ASSIGNMENT = "assignment"
+
+
+class Place(NamedTuple):
+    """One model in one host group."""
+
+    group: str
+    model: str
+
+
+class Choice(NamedTuple):
+    """The artifact that should run somewhere."""
+
+    path: CatalogPath
+    sha256: str
+
+
+class Standing:
+    """The site's standing when this was made."""
+
+    def __init__(self, state: State, known: Enrolment) -> None:
+        data = state.fact(ASSIGNMENT)
+        self.assignment: Assignment | None = (
+            documents.read_assignment(data, known.site) if data else None
+        )
+        self.current: dict[Place, Current] = {
+            Place(*key): one for key, one in state.current().items()
+        }
+        self._groups = known.groups
+        self._stage = known.stage
+        self._installed = {(i.group, str(i.path), i.sha256): i for i in state.installed()}
+        self._recalled = set(state.recalls())
+        self._withdrawn = state.withdrawals()
+        self._failed = set(state.failures())
+        self._rollbacks = state.rollbacks()
+
+    def wanted(self) -> Iterator[tuple[Place, Choice | None]]:
+        """What should run in each place that runs something, or should; None if nothing."""
+        assigned = {place for place, _ in self.assigned()}
+        for place in sorted(assigned | set(self.current)):
+            yield place, self._wanted(place)
+
+    def assigned(self) -> Iterator[tuple[Place, ModelAssignment]]:
+        """What the last accepted assignment gives this site's own host groups."""
+        for group, given in self.assignment.groups.items() if self.assignment else ():
+            if group in self._groups:
+                for model, versions in given.models.items():
+                    yield Place(group, model), versions
+
+    def of(self, place: Place) -> ModelAssignment | None:
+        """What is assigned to `place`."""
+        return dict(self.assigned()).get(place)
+
+    def held_back(self, place: Place) -> bool:
+        """Whether a rollback by people here holds in `place`."""
+        rolled = self._rollbacks.get(place)
+        assigned = self.of(place)
+        return bool(rolled and assigned and rolled.assigned == digest_of(assigned))
+
+    def fallback(self, place: Place) -> Choice | None:
+        """The next assigned version after the one that runs in `place`, of those that may run."""
+        assigned = self.of(place)
+        if assigned is None:
+            return None
+        ordered = [_choice(one) for one in assigned.artifacts]
+        running = self.current.get(place)
+        here = Choice(running.path, running.sha256) if running else ordered[0]
+        after = ordered[ordered.index(here) + 1 :] if here in ordered else ordered[1:]
+        return next((one for one in after if one != here and self.may_run(place, one)), None)
+
+    def may_run(self, place: Place, one: Choice) -> bool:
+        """Whether `one` is installed there, has not failed, and is not recalled or withdrawn."""
+        installed = self._installed.get((place.group, str(one.path), one.sha256))
+        failed = (place.group, place.model, one.sha256) in self._failed
+        if installed is None or failed or self.recalled(one):
+            return False
+        against = set_aside(
+            self._withdrawn.get(one.path.team, ()), one.path, one.sha256, self._stage
+        )
+        return set(against) <= set(installed.despite)
+
+    def recalled(self, one: Choice) -> bool:
+        """Whether `one` must stop."""
+        return one.sha256 in self._recalled
+
+    def _wanted(self, place: Place) -> Choice | None:
+        assigned = self.of(place)
+        if assigned is None:
+            return None
+        running = self.current.get(place)
+        here = Choice(running.path, running.sha256) if running else None
+        stays = here if here and not self.recalled(here) else None
+        if self.held_back(place):
+            return stays or self.fallback(place)
+        foremost = _choice(assigned.current)
+        if foremost == stays or self.may_run(place, foremost):
+            return foremost
+        if stays:
+            return stays
+        return self.fallback(place) if here else None
+
+
+def digest_of(assigned: ModelAssignment) -> str:
+    """The sha256 of what is assigned of one model: a rollback holds while it is the same."""
+    return sha256(shape.write(assigned)).hexdigest()
+
+
+def _choice(one: AssignedArtifact) -> Choice:
+    return Choice(one.parsed, one.sha256)

@@ -1,0 +1,311 @@
+"""What a site knows, in its one database; only `State.transaction` writes, and all of it at once.
+
+SQLite in WAL mode with synchronous=FULL: NORMAL loses acknowledged commits in a power cut.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sealift_signing import shape
+from sealift_signing.documents import Recall, Withdrawal
+from sealift_signing.errors import FailedError
+from sealift_signing.statements import Pins
+from sealift_signing.tuf_walk import Keep, RoleKey
+from sealift_signing.vocabulary import CatalogPath, instant, moment
+
+TABLES = """
+CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS root (version INTEGER PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS trusted (
+  delegator TEXT, role TEXT, version INTEGER NOT NULL, data BLOB NOT NULL,
+  PRIMARY KEY (delegator, role));
+CREATE TABLE IF NOT EXISTS floor (role TEXT PRIMARY KEY, version INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS recall (body BLOB PRIMARY KEY);
+CREATE TABLE IF NOT EXISTS withdrawal (team TEXT, body BLOB, PRIMARY KEY (team, body));
+CREATE TABLE IF NOT EXISTS installed (
+  host_group TEXT, path TEXT, sha256 TEXT, despite TEXT NOT NULL, transfer TEXT NOT NULL,
+  installed_at TEXT NOT NULL, PRIMARY KEY (host_group, path, sha256));
+CREATE TABLE IF NOT EXISTS current (
+  host_group TEXT, model TEXT, path TEXT NOT NULL, sha256 TEXT NOT NULL, since TEXT NOT NULL,
+  PRIMARY KEY (host_group, model));
+CREATE TABLE IF NOT EXISTS failure (
+  host_group TEXT, model TEXT, sha256 TEXT, words TEXT NOT NULL,
+  PRIMARY KEY (host_group, model, sha256));
+CREATE TABLE IF NOT EXISTS rolled_back (
+  host_group TEXT, model TEXT, assigned TEXT NOT NULL, away_from TEXT NOT NULL,
+  reason TEXT NOT NULL, made TEXT NOT NULL, PRIMARY KEY (host_group, model));
+CREATE TABLE IF NOT EXISTS imported (
+  number INTEGER PRIMARY KEY, transfer_sha256 TEXT NOT NULL UNIQUE, id TEXT NOT NULL,
+  made TEXT NOT NULL, receipt BLOB NOT NULL);
+"""
+
+
+@dataclass(frozen=True, order=True)
+class Installed:
+    """An artifact that a host group has; `despite` are the withdrawals that its request names."""
+
+    group: str
+    path: CatalogPath
+    sha256: str
+    despite: tuple[str, ...]
+    transfer: str
+    installed_at: datetime
+
+
+@dataclass(frozen=True)
+class Current:
+    """What a host group runs of one model."""
+
+    group: str
+    path: CatalogPath
+    sha256: str
+    since: datetime
+
+
+@dataclass(frozen=True)
+class RolledBack:
+    """That people here went back, and from which assignment of the model (its digest)."""
+
+    assigned: str
+    away_from: str
+    reason: str
+    made: datetime
+
+
+@dataclass(frozen=True)
+class Imported:
+    """A transfer that was imported, and the receipt for it."""
+
+    transfer_sha256: str
+    id: str
+    made: datetime
+    receipt: bytes
+
+
+class State:
+    """The site's database; `connection` is shared with the site's log."""
+
+    def __init__(self, file: Path) -> None:
+        try:
+            self.connection = sqlite3.connect(file, isolation_level=None, timeout=10)
+            self.connection.execute("PRAGMA journal_mode=WAL")
+            self.connection.execute("PRAGMA synchronous=FULL")
+            self.connection.execute("PRAGMA recursive_triggers=ON")
+        except sqlite3.Error as bad:
+            raise _unusable(file, bad) from bad
+        self._file = file
+
+    def create(self) -> None:
+        """Make the tables that are not there yet."""
+        self.connection.executescript(TABLES)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self.connection.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written within is committed together, or not at all.
+
+        Raises:
+            FailedError: the database did not take it; nothing changed.
+        """
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as bad:
+            raise _unusable(self._file, bad) from bad
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException as bad:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK")
+            if isinstance(bad, sqlite3.Error):
+                raise _unusable(self._file, bad) from bad
+            raise
+
+    # -- single facts
+
+    def fact(self, name: str) -> bytes | None:
+        """The fact called `name`, if it is known."""
+        rows = self._all("SELECT value FROM fact WHERE name = ?", name)
+        return bytes(rows[0][0]) if rows else None
+
+    def set_fact(self, name: str, value: bytes) -> None:
+        """Remember `value` as `name`."""
+        self.connection.execute("REPLACE INTO fact VALUES (?, ?)", (name, value))
+
+    def pins(self, first: Pins) -> Pins:
+        """The pins in force; `first` until they have risen."""
+        data = self.fact("pins")
+        return first if data is None else shape.read(Pins, data, what="this site's pins")
+
+    def high_water(self) -> datetime | None:
+        """The highest authenticated time that was seen."""
+        data = self.fact("high-water")
+        return None if data is None else instant(data.decode())
+
+    # -- trust
+
+    def roots(self) -> dict[int, bytes]:
+        """Every root that was ever trusted, by version."""
+        return {row[0]: bytes(row[1]) for row in self._all("SELECT version, data FROM root")}
+
+    def trusted(self) -> dict[RoleKey, bytes]:
+        """The metadata kept of each role, root aside."""
+        rows = self._all("SELECT delegator, role, data FROM trusted")
+        return {(row[0], row[1]): bytes(row[2]) for row in rows}
+
+    def keep(self, kept: Keep) -> None:
+        """Trust verified metadata from now on."""
+        if kept.role == "root":
+            self.connection.execute(
+                "INSERT OR IGNORE INTO root VALUES (?, ?)", (kept.version, kept.data)
+            )
+            return
+        row = (kept.delegator, kept.role, kept.version, kept.data)
+        self.connection.execute("REPLACE INTO trusted VALUES (?, ?, ?, ?)", row)
+
+    def floors(self) -> dict[str, int]:
+        """The version below which each role never goes back."""
+        return dict(self._all("SELECT role, version FROM floor"))
+
+    def set_floors(self, floors: Mapping[str, int]) -> None:
+        """Replace the floors."""
+        self.connection.executemany("REPLACE INTO floor VALUES (?, ?)", floors.items())
+
+    def recalls(self) -> dict[str, Recall]:
+        """Every recall ever seen, by the artifact's digest."""
+        bodies = (bytes(row[0]) for row in self._all("SELECT body FROM recall ORDER BY body"))
+        found = (shape.read(Recall, body, what="a recall") for body in bodies)
+        return {recall.sha256: recall for recall in found}
+
+    def add_recall(self, recall: Recall) -> None:
+        """Never forget this recall."""
+        self.connection.execute("INSERT OR IGNORE INTO recall VALUES (?)", (shape.write(recall),))
+
+    def withdrawals(self) -> dict[str, tuple[Withdrawal, ...]]:
+        """Every withdrawal ever seen, by team."""
+        found: dict[str, tuple[Withdrawal, ...]] = {}
+        for team, body in self._all("SELECT team, body FROM withdrawal ORDER BY team, body"):
+            one = shape.read(Withdrawal, bytes(body), what="a withdrawal")
+            found[team] = (*found.get(team, ()), one)
+        return found
+
+    def add_withdrawal(self, team: str, withdrawal: Withdrawal) -> None:
+        """Never forget this withdrawal."""
+        row = (team, shape.write(withdrawal))
+        self.connection.execute("INSERT OR IGNORE INTO withdrawal VALUES (?, ?)", row)
+
+    # -- artifacts
+
+    def installed(self) -> tuple[Installed, ...]:
+        """Everything that is installed, in order."""
+        rows = self._all("SELECT * FROM installed")
+        return tuple(sorted(_installed(row) for row in rows))
+
+    def add_installed(self, one: Installed) -> None:
+        """`one` is installed; if it was already, the newer request's withdrawals count."""
+        row = (
+            one.group,
+            str(one.path),
+            one.sha256,
+            json.dumps(one.despite),
+            one.transfer,
+            moment(one.installed_at),
+        )
+        self.connection.execute("REPLACE INTO installed VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def current(self) -> dict[tuple[str, str], Current]:
+        """What runs, by (host group, model)."""
+        rows = self._all("SELECT host_group, model, path, sha256, since FROM current")
+        return {
+            (row[0], row[1]): Current(row[0], CatalogPath.parse(row[2]), row[3], instant(row[4]))
+            for row in rows
+        }
+
+    def set_current(self, one: Current) -> None:
+        """`one` runs now."""
+        row = (one.group, one.path.full_model, str(one.path), one.sha256, moment(one.since))
+        self.connection.execute("REPLACE INTO current VALUES (?, ?, ?, ?, ?)", row)
+
+    def clear_current(self, group: str, model: str) -> None:
+        """Nothing of `model` runs in `group` now."""
+        self.connection.execute(
+            "DELETE FROM current WHERE host_group = ? AND model = ?", (group, model)
+        )
+
+    def failures(self) -> dict[tuple[str, str, str], str]:
+        """What was switched back, and why, by (host group, model, digest)."""
+        return {(row[0], row[1], row[2]): row[3] for row in self._all("SELECT * FROM failure")}
+
+    def add_failure(self, group: str, model: str, sha256: str, words: str) -> None:
+        """Do not try this again by itself."""
+        self.connection.execute(
+            "REPLACE INTO failure VALUES (?, ?, ?, ?)", (group, model, sha256, words)
+        )
+
+    def clear_failures(self) -> None:
+        """A new transfer was imported: everything may be tried once more."""
+        self.connection.execute("DELETE FROM failure")
+
+    def rollbacks(self) -> dict[tuple[str, str], RolledBack]:
+        """Which models people here took back, by (host group, model)."""
+        rows = self._all("SELECT * FROM rolled_back")
+        return {
+            (row[0], row[1]): RolledBack(row[2], row[3], row[4], instant(row[5])) for row in rows
+        }
+
+    def set_rollback(self, group: str, model: str, one: RolledBack) -> None:
+        """People here took `model` back."""
+        row = (group, model, one.assigned, one.away_from, one.reason, moment(one.made))
+        self.connection.execute("REPLACE INTO rolled_back VALUES (?, ?, ?, ?, ?, ?)", row)
+
+    def clear_rollback(self, group: str, model: str) -> None:
+        """The hub assigned something else: the rollback is over."""
+        self.connection.execute(
+            "DELETE FROM rolled_back WHERE host_group = ? AND model = ?", (group, model)
+        )
+
+    # -- transfers
+
+    def imported(self) -> tuple[Imported, ...]:
+        """Every imported transfer, the oldest first."""
+        rows = self._all("SELECT transfer_sha256, id, made, receipt FROM imported ORDER BY number")
+        return tuple(Imported(row[0], row[1], instant(row[2]), bytes(row[3])) for row in rows)
+
+    def add_imported(self, one: Imported) -> None:
+        """This transfer is imported."""
+        self.connection.execute(
+            "INSERT INTO imported (transfer_sha256, id, made, receipt) VALUES (?, ?, ?, ?)",
+            (one.transfer_sha256, one.id, moment(one.made), one.receipt),
+        )
+
+    def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        try:
+            return self.connection.execute(query, values).fetchall()
+        except sqlite3.Error as bad:
+            raise _unusable(self._file, bad) from bad
+
+
+def _installed(row: tuple[Any, ...]) -> Installed:
+    group, path, digest, despite, transfer, at = row
+    named = tuple(json.loads(despite))
+    return Installed(group, CatalogPath.parse(path), digest, named, transfer, instant(at))
+
+
+def _unusable(file: Path, reason: sqlite3.Error) -> FailedError:
+    return FailedError(
+        "state-unusable",
+        f"The site's database {file} could not be used: {reason}.",
+        subject=str(file),
+        next_step="Nothing was changed. Check the disk, and run the command again.",
+    )

@@ -1,0 +1,129 @@
+"""What `sealift-site status` tells: who this site is, what runs, what is about to lapse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from tuf.api.metadata import Metadata
+
+from sealift_signing import statements
+from sealift_signing.errors import SealiftError
+from sealift_signing.statements import Receipt
+from sealift_sync.artifact import read_manifest
+from sealift_sync.site.opened import Site
+from sealift_sync.site.standing import Choice, Place, Standing
+
+
+@dataclass(frozen=True)
+class Runs:
+    """One model in one host group.
+
+    Attributes:
+        version: what runs; None if nothing.
+        assigned: what the hub assigned.
+        fallback: what a rollback would go to.
+        note: why what runs is not what was assigned, in words; empty if it is.
+    """
+
+    place: Place
+    version: int | None
+    sha256: str
+    assigned: int | None
+    fallback: int | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The state of a site.
+
+    Attributes:
+        roles: each trusted role's version and end.
+        unprotected: why one person alone could promote, as the last receipt says.
+        held: what the last transfer brought and was not installed: path and sentence.
+        unused: blobs in the store that nothing installed names, and their bytes.
+    """
+
+    runs: tuple[Runs, ...]
+    roles: tuple[tuple[str, int, datetime], ...]
+    last: Receipt | None
+    recalls: int
+    unprotected: tuple[str, ...]
+    held: tuple[tuple[str, str, str], ...]
+    unused: tuple[int, int]
+
+
+def survey(site: Site) -> Survey:
+    """Look at everything; nothing is changed."""
+    standing = Standing(site.state, site.enrolment)
+    done = site.state.imported()
+    last = statements.read(Receipt, done[-1].receipt, what="a receipt").predicate if done else None
+    held = [one for one in last.artifacts if one.outcome == "held"] if last else []
+    return Survey(
+        runs=tuple(_runs(site, standing)),
+        roles=tuple(sorted(_roles(site))),
+        last=last,
+        recalls=len(site.state.recalls()),
+        unprotected=last.unprotected if last else (),
+        held=tuple((one.group, one.artifact, one.words) for one in held),
+        unused=_unused(site),
+    )
+
+
+def _runs(site: Site, standing: Standing) -> Iterator[Runs]:
+    failures = site.state.failures()
+    for place, wanted in standing.wanted():
+        running, assigned = standing.current.get(place), standing.of(place)
+        fallback = standing.fallback(place) if running else None
+        yield Runs(
+            place=place,
+            version=running.path.version if running else None,
+            sha256=running.sha256 if running else "",
+            assigned=assigned.current.parsed.version if assigned else None,
+            fallback=fallback.path.version if fallback else None,
+            note=_note(site, standing, place, wanted, failures),
+        )
+
+
+def _note(
+    site: Site,
+    standing: Standing,
+    place: Place,
+    wanted: Choice | None,
+    failures: dict[tuple[str, str, str], str],
+) -> str:
+    running, assigned = standing.current.get(place), standing.of(place)
+    here = Choice(running.path, running.sha256) if running else None
+    if here != wanted:
+        return "a switch is pending: run the import again"
+    if assigned is None or (here and here.sha256 == assigned.current.sha256):
+        return ""
+    if standing.held_back(place):
+        return f"rolled back: {site.state.rollbacks()[place].reason}"
+    failed = failures.get((*place, assigned.current.sha256))
+    return failed or f"version {assigned.current.parsed.version} is not installed or may not run"
+
+
+def _roles(site: Site) -> Iterator[tuple[str, int, datetime]]:
+    kept = {role: data for (_, role), data in site.state.trusted().items()}
+    roots = site.state.roots()
+    for role, data in (kept | {"root": roots[max(roots)]}).items():
+        signed = Metadata.from_bytes(data).signed
+        yield role, signed.version, signed.expires
+
+
+def _unused(site: Site) -> tuple[int, int]:
+    """Blobs that nothing installed names: they are kept, and here is what that costs."""
+    store = site.home.store
+    used: set[str] = set()
+    for one in site.state.installed():
+        used.add(one.sha256)
+        try:
+            manifest = read_manifest(store.read(one.sha256), what=f"the manifest of {one.path}")
+        except SealiftError:
+            continue  # damaged or gone: `audit fsck` and the next activation say so
+        used |= {file.sha256 for file in manifest.blobs}
+    left = [digest for digest in store.digests() if digest not in used]
+    return len(left), sum(store.size(digest) for digest in left)

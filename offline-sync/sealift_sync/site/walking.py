@@ -1,0 +1,239 @@
+"""Steps (3) and (4) of an import: what TUF says is current, read from the quarantined copy.
+
+All of it is verified before any of it is kept; `Visit.kept` is written by the commit, or never.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+from tuf.api.metadata import Root, Targets
+
+from sealift_signing import documents, roles
+from sealift_signing.documents import Assignment, FleetKeys, Members, Policy, RecallList
+from sealift_signing.errors import RefusedError
+from sealift_signing.public_key import PublicKey
+from sealift_signing.roles import FLEET, RECALL, TARGETS
+from sealift_signing.site_rules import check_floors
+from sealift_signing.tuf_walk import (
+    Keep,
+    MissingError,
+    Need,
+    Steps,
+    Walk,
+    WentBackError,
+    check_signed,
+    drive,
+    read_metadata,
+)
+from sealift_sync.bundle import layout
+from sealift_sync.bundle.quarantine import Quarantine
+from sealift_sync.site.state import State
+
+_ROOT_FILE = re.compile(rf"{layout.METADATA}/([1-9][0-9]{{0,8}})\.root\.json")
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What a verified bundle says.
+
+    Attributes:
+        kept: the metadata to keep once the import is committed.
+        catalog: per team, what `catalog.<team>` lists: path to sha256.
+    """
+
+    walk: Walk
+    kept: tuple[Keep, ...]
+    policy: Policy
+    fleet: FleetKeys
+    recalls: RecallList
+    assignment: Assignment
+    assignment_bytes: bytes
+    members: Mapping[str, Members]
+    catalog: Mapping[str, Mapping[str, str]]
+    versions: Mapping[str, int]
+
+    @property
+    def machine_keys(self) -> frozenset[bytes]:
+        """The raw public keys of every role and machine that the bundle names."""
+        found = {PublicKey.parse(key.key).raw for key in self.fleet.keys}
+        for signed in (self.walk.root, self.walk.targets, self.walk.role(TARGETS, FLEET)):
+            for name in _delegated(signed):
+                found |= {key.raw for key in roles.keyholders(signed, name).keys}
+        return frozenset(found)
+
+
+class Walker:
+    """Walks a quarantined bundle for one site."""
+
+    def __init__(
+        self, bundle: Quarantine, state: State, now: datetime, listed: Collection[str]
+    ) -> None:
+        self._bundle = bundle
+        self._roots = state.roots()
+        self._floors = state.floors()
+        self._listed = listed
+        self._kept: list[Keep] = []
+        self.walk = Walk(self._roots[max(self._roots)], state.trusted(), now)
+
+    def visit(self, site: str) -> Visit:
+        """Walk every role that concerns `site`.
+
+        Raises:
+            RefusedError: something is not signed, expired, went back, missing or not of our layout.
+        """
+        check_root_chain(self._bundle, self._roots)
+        self._go(self.walk.top())
+        self._check_reached()
+        targets = self.walk.targets
+        roles.check_layout(TARGETS, targets)
+        fleet = self._delegated(TARGETS, FLEET)
+        recall = self._delegated(TARGETS, RECALL)
+        own = self._delegated(FLEET, roles.site_role(site))
+        data = self.document(own, documents.assignment_path(site))
+        assignment = documents.read_assignment(data, site)
+        teams = sorted({found.parsed.team for _, _, found in assignment.artifacts()})
+        members = {team: self._members(team) for team in teams}
+        catalog = {team: self._catalog(team) for team in teams}
+        versions = {role: number for (_, role), number in self.walk.versions().items()}
+        check_floors(self._floors, versions)  # (4) the site's floors
+        return Visit(
+            walk=self.walk,
+            kept=tuple(self._kept),
+            policy=documents.read_policy(self.document(targets, documents.POLICY_PATH)),
+            fleet=documents.read_fleet_keys(self.document(fleet, documents.FLEET_KEYS_PATH)),
+            recalls=documents.read_recalls(self.document(recall, documents.RECALL_PATH)),
+            assignment=assignment,
+            assignment_bytes=data,
+            members=members,
+            catalog=catalog,
+            versions=versions,
+        )
+
+    def document(self, role: Targets, path: str) -> bytes:
+        """The document that a verified role lists under `path`.
+
+        Raises:
+            RefusedError: not listed, not carried, or not the bytes that were signed for.
+        """
+        listed = role.targets.get(path)
+        data = self._bundle.get(layout.target_file(path))
+        if listed is None or data is None:
+            raise MissingError(
+                "document-missing",
+                f"{path} is missing: {'no role lists it' if listed is None else 'not carried'}.",
+                subject=path,
+                next_step="Copy the whole bundle again, or have it exported again.",
+            )
+        check_document(path, data, listed.length, listed.hashes.get("sha256", ""))
+        return data
+
+    def _members(self, team: str) -> Members:
+        role = self._delegated(TARGETS, roles.team_role(team))
+        return documents.read_members(self.document(role, documents.members_path(team)), team)
+
+    def _catalog(self, team: str) -> dict[str, str]:
+        role = self._delegated(TARGETS, roles.catalog_role(team))
+        return {path: target.hashes["sha256"] for path, target in role.targets.items()}
+
+    def _delegated(self, delegator: str, name: str) -> Targets:
+        self._go(self.walk.delegated(delegator, name))
+        signed = self.walk.role(delegator, name)
+        roles.check_layout(name, signed)
+        return signed
+
+    def _go(self, steps: Steps) -> None:
+        drive(steps, self._fetch, self._kept.append)
+
+    def _fetch(self, need: Need) -> bytes | None:
+        path = layout.metadata_file(need.role, need.version)
+        if path not in self._listed:
+            return None  # a file that nobody signed for is never read
+        return self._bundle.get(path)
+
+    def _check_reached(self) -> None:
+        """A bundle that holds a later root than was reached would pass on the older one."""
+        newest = max(_root_numbers(self._bundle), default=0)
+        if newest > self.walk.root.version:
+            raise _no_link(newest, self.walk.root.version + 1)
+
+
+def check_document(path: str, data: bytes, length: int, digest: str) -> None:
+    """Check a document against what TUF signed for it.
+
+    Raises:
+        RefusedError: other bytes.
+    """
+    if (len(data), sha256(data).hexdigest()) != (length, digest):
+        raise RefusedError(
+            "document-changed",
+            f"{path} is not the document that was signed for: it was damaged or changed.",
+            subject=path,
+            next_step="Copy the bundle again, or have it exported again.",
+        )
+
+
+def check_root_chain(bundle: Quarantine, known: Mapping[int, bytes]) -> None:
+    """Check the roots that the bundle holds against those this site trusts already.
+
+    Raises:
+        WentBackError: a properly signed root of a known number that is another one: a fork.
+        RefusedError: a root of a known number that nobody signed, or a gap in the chain.
+    """
+    newest = max(known)
+    numbers = sorted(_root_numbers(bundle))
+    for number in numbers:
+        data = bundle.read(layout.metadata_file("root", number))
+        if number in known and known[number] != data:
+            raise _forked(number, data, known)
+    later = [number for number in numbers if number > newest]
+    for wanted, number in enumerate(later, start=newest + 1):
+        if number != wanted:
+            raise _no_link(later[-1], wanted)
+
+
+def _root_numbers(bundle: Quarantine) -> set[int]:
+    matches = (_ROOT_FILE.fullmatch(path) for path in bundle.below(layout.METADATA))
+    return {int(match[1]) for match in matches if match}
+
+
+def _no_link(newest: int, missing: int) -> RefusedError:
+    return MissingError(
+        "root-link-missing",
+        f"The bundle holds root {newest}, and root {missing}, which leads to it, is missing.",
+        subject=f"{missing}.root.json",
+        next_step="Copy the whole bundle again, or have it exported again.",
+    )
+
+
+def _forked(number: int, data: bytes, known: Mapping[int, bytes]) -> RefusedError:
+    """Damage, or the worst that can happen: the root's keyholders signed two of one number."""
+    digest = sha256(data).hexdigest()
+    signer = read_metadata(known[max(number - 1, 1)], "root", Root).signed
+    try:
+        check_signed(signer, "root", read_metadata(data, "root", Root))
+    except RefusedError:
+        return RefusedError(
+            "root-differs",
+            f"Root {number} on the medium is not the one this site trusts, and nobody who may "
+            "signed it.",
+            subject=f"{number}.root.json",
+            next_step="Do not use this medium; have the bundle copied or exported again.",
+        )
+    return WentBackError(
+        "root-forked",
+        f"Root {number} on the medium (sha256 {digest}) is signed, and is another than the root "
+        f"{number} this site trusts: the root's keyholders signed two.",
+        subject=f"{number}.root.json",
+        next_step="Keep this medium as evidence, and call the root's keyholders.",
+    )
+
+
+def _delegated(signed: Root | Targets) -> list[str]:
+    if isinstance(signed, Root):
+        return list(signed.roles)
+    return list((signed.delegations.roles or {}) if signed.delegations else {})
