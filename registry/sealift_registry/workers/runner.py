@@ -27,6 +27,7 @@ from typing import IO, Any, NoReturn, cast
 from sealift_registry.workers.channel import KINDS, OUT_OF_MEMORY, Document, Progress
 from sealift_registry.workers.environment import scrubbed
 from sealift_signing.errors import FailedError, SealiftError
+from sealift_signing.vocabulary import sentence
 
 GIB = 1024**3
 _CHUNK = 65_536
@@ -236,11 +237,11 @@ class _Conversation:
         """Raise here what the worker raised there."""
         if code == OUT_OF_MEMORY:
             self._fail(code, "needed more memory than it may use")
-        what, subject, next_step = (str(told.get(x, "")) for x in ("what", "subject", "next_step"))
-        raise kind(code, what, subject=subject, next_step=next_step)
+        what, subject, next_step = (_shown(told.get(x)) for x in ("what", "subject", "next_step"))
+        raise kind(_shown(code), what, subject=subject, next_step=next_step)
 
     def _rubbish(self, line: bytes, cause: Exception | None = None) -> NoReturn:
-        shown = line[:60].decode("utf-8", "replace")
+        shown = _shown(line[:60].decode("utf-8", "replace"))
         self._fail("worker-rubbish", f"did not answer in our words ({shown!r})", cause)
 
     def _no_answer(self) -> NoReturn:
@@ -268,7 +269,7 @@ class _Conversation:
 
     def _fail(self, code: str, how: str, cause: Exception | None = None) -> NoReturn:
         words = self._last_words.decode("utf-8", "replace").strip().splitlines()
-        last = f" Its last words were: {words[-1].strip()[:300]}" if words else ""
+        last = f" Its last words were: {_shown(words[-1].strip()[:300])}" if words else ""
         raise FailedError(
             code,
             f"{_begin(self._worker.name)} {how}.{last}",
@@ -284,6 +285,11 @@ def _signal_words(number: int) -> str:
     if number == signal.SIGXFSZ:
         return "wrote a longer file than it may"
     return f"was killed by signal {number}"
+
+
+def _shown(said: object) -> str:
+    """What a worker said, which quotes strangers' files, fit for somebody's terminal."""
+    return sentence(str(said)) if said else ""
 
 
 def _begin(name: str) -> str:

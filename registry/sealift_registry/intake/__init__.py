@@ -1,0 +1,1 @@
+"""Sources become scanned, recorded versions: fetch, recognise, scan, keep the goldens."""

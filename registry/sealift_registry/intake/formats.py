@@ -1,0 +1,209 @@
+"""What a file is, told by its content and never by its name.
+
+Only headers are read here: nothing is parsed in depth, imported or unpickled, so this may run
+in the server's own process. What is recognised here is looked at closely by the scanner.
+"""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import os
+import pickletools
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from enum import StrEnum
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+_HEAD = 4096
+_OPCODES = 6
+_OLD_PICKLE = rb"\([dlt]p\d+\n|c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n"
+_XGBOOST_JSON = rb'\s*\{\s*("version"\s*:\s*\[[\d,\s]*\]\s*,\s*)?"learner"\s*:'
+
+
+class ModelFormat(StrEnum):
+    """The formats that are let in; and pickles, which are recognised so as to be refused."""
+
+    ONNX = "onnx"
+    SKOPS = "skops"
+    XGBOOST_UBJ = "xgboost-ubj"
+    XGBOOST_JSON = "xgboost-json"
+    LIGHTGBM = "lightgbm"
+    SAFETENSORS = "safetensors"
+    PICKLE = "pickle"
+    UNKNOWN = "unknown"
+
+    @property
+    def allowed(self) -> bool:
+        """Whether a model of this format is let in."""
+        return self not in {ModelFormat.PICKLE, ModelFormat.UNKNOWN}
+
+
+def recognise(path: Path) -> ModelFormat:
+    """The format of the regular file at `path`.
+
+    Raises:
+        OSError: it could not be read.
+    """
+    with path.open("rb") as data:
+        head = data.read(_HEAD)
+        for is_it, found in _TESTS:
+            data.seek(0)
+            if is_it(head, data):
+                return found
+    return ModelFormat.UNKNOWN
+
+
+# -------------------------------------------------------------------- pickles
+
+
+def _is_pickle(head: bytes, _data: BinaryIO) -> bool:
+    """A pickle, or one that joblib or gzip compressed."""
+    return _begins_pickle(head) or any(_begins_pickle(begin) for begin in _decompressed(head))
+
+
+def _begins_pickle(head: bytes) -> bool:
+    """PROTO and its number (protocols 2 to 5) before further opcodes, or how older ones begin.
+
+    A tensor's raw bytes may begin like PROTO by chance, and then do not go on like a pickle.
+    `pickletools` takes a pickle apart without doing what it says.
+    """
+    if head[:1] != b"\x80" or not 2 <= int.from_bytes(head[1:2]) <= 5:  # noqa: PLR2004 - protocols
+        return re.match(_OLD_PICKLE, head) is not None
+    try:
+        return len(list(islice(pickletools.genops(head), _OPCODES))) > 1
+    except ValueError:
+        return False  # not an opcode, or cut off within one of the first
+
+
+def _decompressed(head: bytes) -> list[bytes]:
+    """The first bytes of what `head` begins to compress, in each of the ways that joblib knows."""
+    begins = []
+    for decompress in (
+        zlib.decompressobj(zlib.MAX_WBITS | 32).decompress,  # zlib and gzip
+        bz2.BZ2Decompressor().decompress,
+        lzma.LZMADecompressor().decompress,
+    ):
+        try:
+            begins.append(decompress(head, _HEAD))
+        except (zlib.error, OSError, EOFError, lzma.LZMAError):
+            continue
+    return begins
+
+
+# -------------------------------------------------------------------- archives
+
+
+def _is_pickle_archive(head: bytes, data: BinaryIO) -> bool:
+    """A torch checkpoint, or any other archive that has a pickle in it."""
+    names = _archived(head, data)
+    return any(name.endswith((".pkl", ".pickle", ".joblib")) for name in names)
+
+
+def _is_skops(head: bytes, data: BinaryIO) -> bool:
+    return "schema.json" in _archived(head, data)
+
+
+def _archived(head: bytes, data: BinaryIO) -> list[str]:
+    """The names in a zip archive; nothing where `data` does not begin as one.
+
+    That an archive's list stands at the end lets anything hide in front of it: it must also begin
+    as an archive.
+    """
+    if not head.startswith(b"PK\x03\x04"):
+        return []
+    try:
+        with zipfile.ZipFile(data) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
+        return []
+
+
+# -------------------------------------------------------------------- plain headers
+
+
+def _is_xgboost_ubj(head: bytes, _data: BinaryIO) -> bool:
+    """An object in Universal Binary JSON whose first member is `learner` or `version`."""
+    members = (b"learner", b"version")
+    return any(head.startswith(b"{L" + struct.pack(">q", len(one)) + one) for one in members)
+
+
+def _is_xgboost_json(head: bytes, _data: BinaryIO) -> bool:
+    return re.match(_XGBOOST_JSON, head) is not None
+
+
+def _is_lightgbm(head: bytes, _data: BinaryIO) -> bool:
+    return re.match(rb"tree\r?\nversion=v\d+\r?\n", head) is not None
+
+
+def _is_safetensors(head: bytes, data: BinaryIO) -> bool:
+    """A length in eight bytes, and so many bytes of JSON at once after it."""
+    if head[8:9] != b"{":
+        return False
+    length = int.from_bytes(head[:8], "little")
+    return len("{}") <= length <= data.seek(0, os.SEEK_END) - 8
+
+
+# -------------------------------------------------------------------- ONNX
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_IR_VERSION, _GRAPH, _OPSET_IMPORT = 1, 7, 8
+_MODEL_FIELDS = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
+"""The fields of onnx.proto's ModelProto, and how each is written."""
+
+_MOST_FIELDS = 100_000
+"""More are no model, only a way to keep us busy."""
+
+
+def _is_onnx(_head: bytes, data: BinaryIO) -> bool:
+    """A protobuf message, to its last byte, with the fields of a ModelProto and no others."""
+    seen = set()
+    end = data.seek(0, os.SEEK_END)
+    data.seek(0)
+    try:
+        for _ in range(_MOST_FIELDS):
+            if data.tell() >= end:
+                break
+            key = _varint(data)
+            field, wire = key >> 3, key & 7
+            if _MODEL_FIELDS.get(field) != wire:
+                return False
+            seen.add(field)
+            length = _varint(data)
+            if wire == _BYTES:
+                data.seek(length, os.SEEK_CUR)
+        return data.tell() == end and {_IR_VERSION, _GRAPH, _OPSET_IMPORT} <= seen
+    except ValueError:
+        return False
+
+
+def _varint(data: BinaryIO) -> int:
+    """A number in protobuf's variable-length spelling (at most ten bytes)."""
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = data.read(1)
+        if not byte:
+            break
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:  # noqa: PLR2004 - the high bit says that more follows
+            return value
+    msg = "not a varint"
+    raise ValueError(msg)
+
+
+_TESTS: tuple[tuple[Callable[[bytes, BinaryIO], bool], ModelFormat], ...] = (
+    (_is_pickle, ModelFormat.PICKLE),
+    (_is_pickle_archive, ModelFormat.PICKLE),
+    (_is_skops, ModelFormat.SKOPS),
+    (_is_xgboost_ubj, ModelFormat.XGBOOST_UBJ),
+    (_is_xgboost_json, ModelFormat.XGBOOST_JSON),
+    (_is_lightgbm, ModelFormat.LIGHTGBM),
+    (_is_safetensors, ModelFormat.SAFETENSORS),
+    (_is_onnx, ModelFormat.ONNX),
+)
+"""Pickles first: a file that is both must count as the dangerous one."""

@@ -1,0 +1,93 @@
+"""Goldens: the inputs, and labels where known, on which a variant is compared with its source.
+
+They are kept as one `.npz` file of a known layout: an array called `inputs`, or one array for each
+of an ONNX model's inputs by its name, and `labels` where there are any. The first axis of every
+array counts the rows. The same goldens make the same bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from sealift_registry.workers.channel import Document
+from sealift_registry.workers.runner import GIB, Limits, Worker, ask
+from sealift_signing import shape
+from sealift_signing.shape import Distinct
+from sealift_signing.vocabulary import Count, Sentence, Sha256
+
+LEAST_ROWS = 5
+LABELS = "labels"
+INPUTS = "inputs"
+
+WORKER = Worker(
+    module="sealift_registry.intake.goldens_worker",
+    name="the goldens' reader",
+    limits=Limits(seconds=300, file_bytes=2 * GIB),
+)
+
+
+@dataclass(frozen=True)
+class GoldenArray:
+    """One array: its name, its NumPy type, and its lengths along each axis."""
+
+    name: Sentence
+    dtype: Sentence
+    shape: tuple[Count, ...]
+
+
+@dataclass(frozen=True)
+class GoldensRecord:
+    """A document: what goldens there are for one version.
+
+    Attributes:
+        format: of this document.
+        requires: features that a reader must know.
+        origin: the model's own input example, or a file that somebody gave.
+        rows: how many; at least five.
+        arrays: by name, `labels` among them where there are any.
+        sha256: of the `.npz` file.
+        size: of that file, in bytes.
+    """
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    origin: Literal["input example", "file"]
+    rows: Count
+    arrays: Annotated[tuple[GoldenArray, ...], Distinct(by="name")]
+    sha256: Sha256
+    size: Count
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether the right answers are known, so that accuracy can be told."""
+        return any(array.name == LABELS for array in self.arrays)
+
+
+def from_file(given: Path, target: Path) -> GoldensRecord:
+    """Read goldens from the `.npz` file `given`, and keep them as `target`.
+
+    Raises:
+        NotFoundError: there is no such file.
+        RefusedError: it is no such file, has too few rows, or holds something besides numbers.
+    """
+    return _ask("from_file", {"file": str(given.absolute())}, target)
+
+
+def from_input_example(model_folder: Path, target: Path) -> GoldensRecord:
+    """Take the input example that MLflow keeps with the model in `model_folder` as goldens.
+
+    Raises:
+        NotFoundError: there is none, or it has too few rows, or is not only numbers: the version
+            has no goldens yet.
+    """
+    return _ask("from_input_example", {"folder": str(model_folder.absolute())}, target)
+
+
+def _ask(verb: str, request: Document, target: Path) -> GoldensRecord:
+    answer = ask(WORKER, verb, request | {"target": str(target.absolute())})
+    content = target.read_bytes()
+    answer |= {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    return shape.from_json(GoldensRecord, answer, what="the goldens' record")

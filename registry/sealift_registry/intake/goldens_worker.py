@@ -1,0 +1,142 @@
+"""Reads goldens in a process of its own: an array file can unpack to any size."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sealift_registry.intake.goldens import INPUTS, LABELS, LEAST_ROWS
+from sealift_registry.workers.channel import Document, Progress, serve
+from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
+
+Array = np.ndarray[Any, Any]
+
+MOST_ROWS = 100_000
+MOST_BYTES = 1024**3
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""Zip's first day: the time of writing must not change the bytes."""
+
+_ADVICE = (
+    f"Give at least {LEAST_ROWS} rows as a file: sealift ingest … --goldens FILE.npz, with an "
+    "array `inputs` and, if known, `labels`."
+)
+
+
+def from_file(request: Document, _progress: Progress) -> Document:
+    """Read the `.npz` file that the request names, and keep it in our layout."""
+    path = Path(request["file"])
+    arrays = _unpacked(path)
+    rows = _rows(arrays, path.name, RefusedError)
+    return _kept(arrays, rows, "file", Path(request["target"]))
+
+
+def from_input_example(request: Document, _progress: Progress) -> Document:
+    """Read MLflow's input example beside the model, and keep it in our layout."""
+    path = Path(request["folder"]) / "input_example.json"
+    try:
+        said = json.loads(path.read_bytes())
+    except FileNotFoundError as bad:
+        raise _fault(NotFoundError, "missing", "The model has no input example.") from bad
+    except (ValueError, RecursionError) as bad:
+        raise _fault(NotFoundError, "unreadable", "The input example is not JSON.") from bad
+    arrays = _arrays(said)
+    rows = _rows(arrays, "the input example", NotFoundError)
+    return _kept(arrays, rows, "input example", Path(request["target"]))
+
+
+def _unpacked(path: Path) -> dict[str, Array]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > MOST_BYTES:
+            raise _fault(RefusedError, "too-big", f"{path.name} unpacks to {size:,} bytes.")
+        with np.load(path, allow_pickle=False) as found:
+            return {name: found[name] for name in found.files}
+    except FileNotFoundError as bad:
+        raise _fault(NotFoundError, "not-found", f"There is no file {path}.") from bad
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError) as bad:
+        raise _fault(
+            RefusedError, "unreadable", f"{path.name} is not an .npz file of plain numbers."
+        ) from bad
+
+
+def _arrays(said: Any) -> dict[str, Array]:  # noqa: ANN401 - a stranger's JSON
+    """The input example's arrays: MLflow writes tensors under `inputs`, tables under `data`."""
+    if isinstance(said, Mapping):
+        said = said.get("inputs", said.get("data", said.get("dataframe_split", {}).get("data")))
+    try:
+        if isinstance(said, Mapping):
+            return {str(name): _numbers(column) for name, column in said.items()}
+        return {INPUTS: _numbers(said)}
+    except (ValueError, TypeError) as bad:
+        raise _fault(
+            NotFoundError, "not-numbers", "The input example holds more than numbers."
+        ) from bad
+
+
+def _numbers(column: Any) -> Array:  # noqa: ANN401 - a stranger's JSON
+    """JSON's numbers as float64, or int64 where all are whole; null is a missing value."""
+    found = np.array(column)
+    if found.dtype.kind not in "iub":
+        found = np.array(column, dtype=np.float64)
+    return found
+
+
+def _rows(arrays: Mapping[str, Array], name: str, kind: type[SealiftError]) -> int:
+    """How many rows all `arrays` have.
+
+    Raises:
+        SealiftError: of the given kind, where they are no goldens.
+    """
+    inputs = [array for at, array in arrays.items() if at != LABELS]
+    if not inputs:
+        raise _fault(kind, "no-inputs", f"There is no array `{INPUTS}` in {name}.")
+    for at, array in arrays.items():
+        if array.dtype.kind not in ("fiubU" if at == LABELS else "fiub"):
+            raise _fault(kind, "not-numbers", f"The array `{at}` in {name} holds no numbers.")
+    lengths = {array.shape[0] if array.ndim else 0 for array in arrays.values()}
+    if len(lengths) > 1:
+        raise _fault(kind, "uneven", f"The arrays in {name} have different numbers of rows.")
+    rows = lengths.pop()
+    if not LEAST_ROWS <= rows <= MOST_ROWS:
+        raise _fault(
+            kind, "rows", f"There are {rows} rows in {name}; {LEAST_ROWS} to {MOST_ROWS:,} serve."
+        )
+    if LABELS in arrays and arrays[LABELS].ndim != 1:
+        raise _fault(kind, "labels", f"The labels in {name} are not one for each row.")
+    return rows
+
+
+def _kept(arrays: Mapping[str, Array], rows: int, origin: str, target: Path) -> Document:
+    """Write `arrays` to `target` in our layout, and say what they are."""
+    names = sorted(arrays)
+    with zipfile.ZipFile(target, "x", zipfile.ZIP_STORED) as archive:
+        for name in names:
+            member = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
+            with archive.open(member, "w", force_zip64=True) as data:
+                np.lib.format.write_array(
+                    data, np.ascontiguousarray(arrays[name]), version=(1, 0), allow_pickle=False
+                )
+    return {
+        "format": 1,
+        "requires": [],
+        "origin": origin,
+        "rows": rows,
+        "arrays": [
+            {"name": name, "dtype": str(arrays[name].dtype), "shape": list(arrays[name].shape)}
+            for name in names
+        ],
+    }
+
+
+def _fault(kind: type[SealiftError], code: str, words: str) -> SealiftError:
+    return kind(f"goldens-{code}", words, next_step=_ADVICE)
+
+
+if __name__ == "__main__":
+    serve({"from_file": from_file, "from_input_example": from_input_example})

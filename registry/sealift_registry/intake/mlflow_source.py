@@ -1,0 +1,124 @@
+"""A model version of an MLflow 3 registry, by number or by alias."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+from sealift_registry.intake.source import SourceRecord, checked
+from sealift_registry.intake.staging import copy_tree, open_staging, take_stock
+from sealift_registry.workers.channel import Document, Progress
+from sealift_registry.workers.environment import NETWORK
+from sealift_registry.workers.runner import Limits, Worker, ask
+from sealift_signing.errors import NotFoundError, UsageError
+
+_BY_VERSION = re.compile(r"models:/(?P<name>[^/@:]+)/(?P<version>[1-9][0-9]*)")
+_BY_ALIAS = re.compile(r"models:/(?P<name>[^/@:]+)@(?P<alias>[^/@:]+)")
+_SQLITE_MAGIC = b"SQLite format 3\x00"
+
+WORKER = Worker(
+    module="sealift_registry.intake.mlflow_worker",
+    name="the MLflow reader",
+    limits=Limits(seconds=3600),
+    carry=(
+        *NETWORK,
+        "MLFLOW_TRACKING_USERNAME",
+        "MLFLOW_TRACKING_PASSWORD",
+        "MLFLOW_TRACKING_TOKEN",
+        "MLFLOW_TRACKING_INSECURE_TLS",
+        "MLFLOW_TRACKING_SERVER_CERT_PATH",
+    ),
+    given={
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+        "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
+    },
+)
+
+
+@dataclass(frozen=True)
+class MlflowSource:
+    """One version in an MLflow registry.
+
+    Attributes:
+        tracking_uri: of the server (`http://…`) or of its sqlite store (`sqlite:///…`).
+        model_uri: `models:/NAME/VERSION` or `models:/NAME@ALIAS`.
+    """
+
+    tracking_uri: str
+    model_uri: str
+
+    def fetch(self, into: Path, progress: Progress) -> SourceRecord:
+        """Copy or download the model into `into`; see `Source.fetch`.
+
+        Raises:
+            UsageError: one of the two addresses is not spelled as above.
+        """
+        asked = _parse(self.model_uri)
+        uri, shown = _checked_uri(self.tracking_uri)
+        open_staging(into)
+        request: Document = {"tracking_uri": uri, "shown_uri": shown, "into": str(into.absolute())}
+        answer = ask(WORKER, "fetch", request | asked, progress)
+        if "folder" in answer:
+            files = copy_tree(Path(answer["folder"]), into, progress)
+        else:
+            files = take_stock(into, progress)
+        record = SourceRecord(
+            format=1,
+            requires=(),
+            kind="mlflow",
+            locator=f"models:/{asked['name']}/{answer['version']}",
+            source_version=f"MLflow v{answer['version']}",
+            aliases=(asked["alias"],) if "alias" in asked else (),
+            details={"tracking_uri": shown} | answer["details"],
+            files=tuple(files),
+        )
+        return checked(record)
+
+
+def _parse(model_uri: str) -> dict[str, str]:
+    found = _BY_VERSION.fullmatch(model_uri) or _BY_ALIAS.fullmatch(model_uri)
+    if found is None:
+        raise UsageError(
+            "mlflow-model-uri",
+            f"{model_uri!r} is not the address of a model version in MLflow.",
+            subject=model_uri,
+            next_step="Write models:/NAME/VERSION or models:/NAME@ALIAS.",
+        )
+    return found.groupdict()
+
+
+def _checked_uri(tracking_uri: str) -> tuple[str, str]:
+    """The address to use, and the address to show and record, which holds no password.
+
+    Raises:
+        NotFoundError: a sqlite store that is not there; MLflow would make an empty one.
+    """
+    parts = urlsplit(tracking_uri)
+    if parts.scheme in {"http", "https"} and parts.hostname:
+        place = parts.hostname + (f":{parts.port}" if parts.port else "")
+        return tracking_uri, urlunsplit((parts.scheme, place, parts.path, "", ""))
+    if not tracking_uri.startswith("sqlite:///"):
+        raise UsageError(
+            "mlflow-tracking-uri",
+            f"{tracking_uri!r} is not an MLflow tracking address that Sealift reads.",
+            subject=tracking_uri,
+            next_step="Give the server as http://HOST:PORT, or its store as sqlite:///PATH.",
+        )
+    store = Path(tracking_uri.removeprefix("sqlite:///")).absolute()
+    try:
+        with store.open("rb") as data:
+            is_store = data.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC
+    except OSError:
+        is_store = False
+    if not is_store:
+        raise NotFoundError(
+            "mlflow-store-not-found",
+            f"There is no SQLite database at {store}.",
+            subject=str(store),
+            next_step="Check the path: sqlite:/// is followed by a path, so an absolute one "
+            "has four slashes.",
+        )
+    return f"sqlite:///{store}", f"sqlite:///{store}"

@@ -1,0 +1,131 @@
+"""The scan: what a model is, and whether there is anything in it that must not travel.
+
+The looking itself is done by `scan_worker` in a subprocess with limits. Whatever goes wrong there
+(a crash, silence, rubbish) is an error and never a pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from sealift_registry.intake.formats import ModelFormat
+from sealift_registry.intake.source import SourceFile
+from sealift_registry.workers.channel import Progress
+from sealift_registry.workers.runner import Limits, Worker, ask
+from sealift_signing import shape
+from sealift_signing.errors import FailedError, MalformedError, RefusedError
+from sealift_signing.shape import Distinct
+from sealift_signing.vocabulary import MediumPath, Name, Sentence
+
+Verdict = Literal["pass", "fail"]
+
+WORKER = Worker(
+    module="sealift_registry.intake.scan_worker",
+    name="the scanner",
+    limits=Limits(seconds=1800, file_bytes=0),
+)
+
+
+@dataclass(frozen=True)
+class ScanCheck:
+    """One thing that was looked at.
+
+    Attributes:
+        name: stable: `operator-domains`.
+        verdict: of this check.
+        words: what was found, for whoever approves.
+        subject: the file, operator or type that is at fault; only in a failed check.
+        next_step: what to do about it; only in a failed check.
+    """
+
+    name: Name
+    verdict: Verdict
+    words: Sentence
+    subject: Sentence | None = None
+    next_step: Sentence | None = None
+
+
+@dataclass(frozen=True)
+class ScanReport:
+    """A document: what the scanner found in one artifact.
+
+    Attributes:
+        format: of this document.
+        requires: features that a reader must know.
+        verdict: `pass` only where every check passed.
+        model_format: what the model is, by its content; `unknown` where nothing was recognised.
+        model_files: the model itself; the first is the one to open.
+        data_files: an ONNX model's external data.
+        checks: in the order in which they were made; the first failure ends them.
+        tools: what looked, and in which version.
+        files: all that was looked at, as the scanner itself hashed it.
+    """
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    verdict: Verdict
+    model_format: Name
+    model_files: tuple[MediumPath, ...]
+    data_files: tuple[MediumPath, ...]
+    checks: Annotated[tuple[ScanCheck, ...], Distinct(by="name")]
+    tools: Mapping[str, str]
+    files: Annotated[tuple[SourceFile, ...], Distinct(by="path")]
+
+    def refusal(self) -> RefusedError | None:
+        """The error to raise for the check that failed; None where all passed."""
+        failed = next((check for check in self.checks if check.verdict == "fail"), None)
+        if failed is None:
+            return None
+        return RefusedError(
+            f"scan-{failed.name}",
+            failed.words,
+            subject=failed.subject or "",
+            next_step=failed.next_step or "",
+        )
+
+
+def scan(
+    folder: Path,
+    files: tuple[SourceFile, ...],
+    progress: Progress = lambda _path, _done, _total: None,
+    worker: Worker = WORKER,
+) -> ScanReport:
+    """Look at the model in `folder`, whose files are `files`.
+
+    Raises:
+        FailedError: the scanner failed, or looked at other bytes than `files`. Nothing may be let
+            in after that.
+    """
+    answer = ask(worker, "scan", {"folder": str(folder.absolute())}, progress)
+    try:
+        report = shape.from_json(ScanReport, answer, what="the scanner's answer")
+        ModelFormat(report.model_format)
+    except (MalformedError, RefusedError, ValueError) as bad:
+        raise _rubbish() from bad
+    passed = bool(report.checks) and all(check.verdict == "pass" for check in report.checks)
+    if (report.verdict == "pass") != passed or (passed and not report.model_files):
+        raise _rubbish()
+    if sorted(report.files, key=_by_path) != sorted(files, key=_by_path):
+        raise FailedError(
+            "scan-other-bytes",
+            "The files changed between being fetched and being scanned.",
+            subject=str(folder),
+            next_step="Ingest again, and let nothing else write to Sealift's home.",
+        )
+    return report
+
+
+def _by_path(file: SourceFile) -> str:
+    return file.path
+
+
+def _rubbish() -> FailedError:
+    return FailedError(
+        "worker-rubbish",
+        "The scanner gave an answer that makes no sense, and so no answer.",
+        subject=WORKER.module,
+        next_step="Nothing was accepted. Try again.",
+    )

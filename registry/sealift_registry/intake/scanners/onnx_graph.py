@@ -1,0 +1,158 @@
+"""ONNX: its external data, the operators it may use, and the checker of the ONNX project."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from sealift_registry.intake.formats import ModelFormat, recognise
+from sealift_registry.intake.survey import Survey
+from sealift_signing.errors import RefusedError
+
+OPERATOR_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+"""The operators that every ONNX runtime has. Another domain means code that is not in the model."""
+
+EXTERNAL = 1
+"""onnx.TensorProto.EXTERNAL."""
+
+
+def external_data(folder: Path, survey: Survey) -> str:
+    """Every tensor kept outside lies in a file of this folder; every other file is such a one.
+
+    Raises:
+        RefusedError: a path that leads elsewhere, a missing or too short file, a file too many.
+    """
+    model = _load(folder / survey.model)
+    base = PurePosixPath(survey.model).parent
+    found = set()
+    for tensor in _messages(model, "TensorProto"):
+        if tensor.data_location == EXTERNAL:
+            place = {entry.key: entry.value for entry in tensor.external_data}
+            location = base / _contained(tensor.name, place.get("location", ""))
+            _check_span(folder / location, tensor.name, place)
+            found.add(location.as_posix())
+    for path in survey.data_files:
+        if path not in found:
+            raise _unreferenced(folder, path)
+    if not found:
+        return "All tensors are in the model itself."
+    return f"All external tensors lie in the model's folder: {', '.join(sorted(found))}."
+
+
+def operators(folder: Path, survey: Survey) -> str:
+    """Every operator is of a domain that every runtime has, or a function of the model itself.
+
+    Raises:
+        RefusedError: an operator of another domain, by its name.
+    """
+    model = _load(folder / survey.model)
+    own = {(function.domain, function.name) for function in model.functions}
+    used = set()
+    for node in _messages(model, "NodeProto"):
+        if node.domain not in OPERATOR_DOMAINS and (node.domain, node.op_type) not in own:
+            raise RefusedError(
+                "operator-domains",
+                f"The model uses the operator {node.op_type} of the domain {node.domain!r}, which "
+                "is not part of ONNX: its code would have to come from somewhere else.",
+                subject=f"{node.domain}.{node.op_type}",
+                next_step="Export the model with standard operators only (domains ai.onnx and "
+                "ai.onnx.ml).",
+            )
+        used.add(node.domain or "ai.onnx")
+    return f"Its operators are of the domains {', '.join(sorted(used))}."
+
+
+def checker(folder: Path, survey: Survey) -> str:
+    """The ONNX checker, by path, so that more than 2 GB and external data are understood.
+
+    Raises:
+        RefusedError: the checker found a fault.
+    """
+    import onnx
+
+    path = folder / survey.model
+    try:
+        onnx.checker.check_model(str(path))
+    except (onnx.checker.ValidationError, ValueError, RuntimeError) as bad:
+        raise RefusedError(
+            "onnx-checker",
+            f"{survey.model} is not valid ONNX: {_first_line(bad)}.",
+            subject=survey.model,
+            next_step="Export the model again; onnx.checker.check_model shows all that is wrong.",
+        ) from bad
+    return "The ONNX checker found no fault."
+
+
+def _load(path: Path) -> Any:  # noqa: ANN401 - onnx is Any to us
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+
+    try:
+        return onnx.load(str(path), load_external_data=False)
+    except (DecodeError, ValueError) as bad:
+        raise RefusedError(
+            "onnx-checker",
+            f"{path.name} cannot be read as ONNX: {_first_line(bad)}.",
+            subject=path.name,
+            next_step="Export the model again.",
+        ) from bad
+
+
+def _messages(message: Any, kind: str) -> Iterator[Any]:  # noqa: ANN401 - protobuf is Any to us
+    """Every message of the type called `kind` in `message`, however deep.
+
+    It follows every field there is, not a list of the places where tensors and nodes are known to
+    stand: such a list forgets one (a subgraph, a function, a sparse tensor, training).
+    """
+    waiting = [message]
+    while waiting:
+        one = waiting.pop()
+        if one.DESCRIPTOR.name == kind:
+            yield one
+        for field, value in one.ListFields():
+            if field.message_type is not None:
+                waiting.extend(value if field.is_repeated else (value,))
+
+
+def _contained(tensor: str, location: str) -> PurePosixPath:
+    path = PurePosixPath(location)
+    if not location or path.is_absolute() or ".." in path.parts or "\\" in location:
+        raise RefusedError(
+            "external-data",
+            f"The tensor {tensor!r} wants its data from {location!r}, outside the model's folder.",
+            subject=location,
+            next_step="Save the model with its external data beside it "
+            "(onnx.save_model(..., save_as_external_data=True)).",
+        )
+    return path
+
+
+def _check_span(file: Path, tensor: str, place: dict[str, str]) -> None:
+    """The file is there and holds all that the tensor wants of it."""
+    size = file.stat().st_size if file.is_file() and not file.is_symlink() else -1
+    spelled = (place.get("offset", "0"), place.get("length", "0"))
+    if not all(number.isascii() and number.isdigit() for number in spelled):
+        size = -1
+    if size < 0 or sum(map(int, spelled)) > size:
+        raise RefusedError(
+            "external-data",
+            f"The tensor {tensor!r} wants data from {file.name}, which is not there or too short.",
+            subject=file.name,
+            next_step="Ingest the folder that holds the model and all of its data.",
+        )
+
+
+def _unreferenced(folder: Path, path: str) -> RefusedError:
+    pickle = recognise(folder / path) is ModelFormat.PICKLE
+    what = "is a pickle" if pickle else "is not known to lie beside a model"
+    return RefusedError(
+        "side-files",
+        f"{path} {what}, and the ONNX model does not use it.",
+        subject=path,
+        next_step="Remove it from the model's folder, and ingest again.",
+    )
+
+
+def _first_line(bad: Exception) -> str:
+    return (str(bad).strip().splitlines() or [type(bad).__name__])[0].rstrip(".")[:300]
