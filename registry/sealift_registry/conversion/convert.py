@@ -1,0 +1,122 @@
+"""Conversion: from a scanned source to a variant for one hardware target."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from sealift_registry.conversion.hardware import HardwareTarget
+from sealift_registry.conversion.models import SourceModel, VariantModel, model_file
+from sealift_registry.conversion.recipe import CONVERTERS, Recipe, recipe_for
+from sealift_registry.conversion.toolchains import Toolchain, current
+from sealift_registry.workers.channel import Progress
+from sealift_registry.workers.runner import Limits, Worker, ask
+from sealift_signing import shape
+from sealift_signing.errors import FailedError, RefusedError
+
+MODEL = "model.onnx"
+"""What a converted model's file is called."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A variant, and the recipe that it was built by."""
+
+    recipe: Recipe
+    variant: VariantModel
+
+
+def convert(
+    source: SourceModel,
+    target: HardwareTarget,
+    into: Path,
+    progress: Progress = lambda _path, _done, _total: None,
+) -> Conversion:
+    """Build the variant of `source` for the hardware target `target` in the empty folder `into`.
+
+    Raises:
+        RefusedError: no converter knows this format, model or operator, which is named; or the
+            variant is larger than the machine can hold.
+        FailedError: the converter failed, or is not installed.
+    """
+    converter = _converter(source, target)
+    toolchain = current(converter)
+    recipe = recipe_for(source.format, converter, toolchain.pins)
+    try:
+        into.mkdir(parents=True, exist_ok=True)
+        if converter == "none":
+            paths = _take_as_it_is(source, into, progress)
+        else:
+            _run(source, recipe, toolchain, into, progress)
+            paths = (MODEL,)
+        files = tuple(model_file(into, path) for path in paths)
+    except OSError as bad:
+        raise FailedError(
+            "variant-unwritable",
+            f"The variant could not be written to {into}: {bad.strerror}.",
+            subject=str(into),
+            next_step="Check the free space and the permissions of Sealift's home.",
+        ) from bad
+    variant = VariantModel(into, paths[0], files)
+    _check_size(variant, target)
+    return Conversion(recipe, variant)
+
+
+def _converter(source: SourceModel, target: HardwareTarget) -> str:
+    if target.artifact_policy != "portable":
+        raise RefusedError(
+            "policy-unbuildable",
+            f"The hardware target {target.id} takes artifacts {target.artifact_policy!r}, which "
+            "this version of Sealift does not build.",
+            subject=target.id,
+            next_step="Choose a hardware target with the artifact policy 'portable'.",
+        )
+    found = CONVERTERS.get(source.format)
+    if found is None:
+        raise RefusedError(
+            "converter-unknown",
+            f"There is no converter yet for {source.format}.",
+            subject=source.format,
+            next_step=f"Formats that can be converted: {', '.join(sorted(CONVERTERS))}.",
+        )
+    return found
+
+
+def _take_as_it_is(source: SourceModel, into: Path, progress: Progress) -> tuple[str, ...]:
+    """Copy an ONNX source byte for byte, under its own names: its data is found by them."""
+    paths = (*source.model_files, *source.data_files)
+    for path in paths:
+        (into / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source.folder / path, into / path, follow_symlinks=False)
+        progress(path, 0, 0)
+    return paths
+
+
+def _run(
+    source: SourceModel, recipe: Recipe, toolchain: Toolchain, into: Path, progress: Progress
+) -> None:
+    worker = Worker(
+        module="sealift_registry.conversion.convert_worker",
+        name="the converter",
+        limits=Limits(seconds=1800),
+        interpreter=toolchain.interpreter,
+    )
+    request = {
+        "source": str((source.folder / source.model).absolute()),
+        "target": str((into / MODEL).absolute()),
+        "recipe": shape.to_json(recipe),
+    }
+    ask(worker, "convert", request, progress)
+
+
+def _check_size(variant: VariantModel, target: HardwareTarget) -> None:
+    size = sum(file.size for file in variant.files)
+    if size > target.limits.model_bytes:
+        raise RefusedError(
+            "variant-too-big",
+            f"The variant has {size:,} bytes; the hardware target {target.id} takes at most "
+            f"{target.limits.model_bytes:,}.",
+            subject=target.id,
+            next_step="Choose a hardware target that holds it.",
+        )

@@ -1,0 +1,92 @@
+"""The converter's process: load one model, convert it, write one ONNX file."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from sealift_registry.conversion.frameworks import lightgbm_trees, scikit_learn, xgboost_trees
+from sealift_registry.conversion.frameworks.protocol import Convertible, first_line, no_converter
+from sealift_registry.conversion.recipe import Recipe
+from sealift_registry.conversion.steady import steadied
+from sealift_registry.workers.channel import Document, Progress, serve
+from sealift_signing import shape
+from sealift_signing.errors import FailedError
+
+
+def convert(request: Document, progress: Progress) -> Document:
+    """Convert the file `source` by `recipe` into the file `target`.
+
+    Returns:
+        Nothing but that it was done; the caller hashes the file.
+    """
+    recipe = shape.from_json(Recipe, request["recipe"], what="the recipe")
+    _check_toolchain(recipe.toolchain)
+    source, target = Path(request["source"]), Path(request["target"])
+    progress(source.name, 0, 0)
+    content = _written(_load(recipe.converter, source), recipe, source.name)
+    _check(content)
+    target.write_bytes(content)
+    progress(source.name, len(content), len(content))
+    return {}
+
+
+def _load(converter: str, source: Path) -> Convertible:
+    match converter:
+        case "sklearn":
+            return scikit_learn.load(source)
+        case "xgboost":
+            return xgboost_trees.load(source)
+        case "lightgbm":
+            return lightgbm_trees.load(source)
+        case _:
+            raise no_converter(converter)
+
+
+def _written(model: Convertible, recipe: Recipe, name: str) -> bytes:
+    try:
+        return steadied(model.to_onnx(recipe))
+    except ValueError as bad:
+        raise no_converter(name, first_line(bad)) from bad
+
+
+def _check(content: bytes) -> None:
+    """A converter's fault is found here, and not at a site."""
+    import onnx
+
+    try:
+        onnx.checker.check_model(content)
+    except onnx.checker.ValidationError as bad:
+        raise FailedError(
+            "converter-broken",
+            f"The converter made a file that is not valid ONNX: {first_line(bad)}.",
+            next_step="Export the model to ONNX yourself, and ingest the ONNX file.",
+        ) from bad
+
+
+def _check_toolchain(pins: Mapping[str, str]) -> None:
+    """What runs here is what the recipe says."""
+    for package, wanted in pins.items():
+        found = _version(package)
+        if found != wanted:
+            raise FailedError(
+                "toolchain-differs",
+                f"The recipe asks for {package} {wanted}; this toolchain has {found}.",
+                subject=package,
+                next_step="Install the pinned toolchain (requirements/demo.txt), or convert anew.",
+            )
+
+
+def _version(package: str) -> str:
+    if package == "python":
+        return ".".join(platform.python_version_tuple()[:2])
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "none"
+
+
+if __name__ == "__main__":
+    serve({"convert": convert})

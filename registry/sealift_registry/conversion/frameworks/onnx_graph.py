@@ -1,0 +1,128 @@
+"""ONNX, run in two ways: by the ONNX project's reference evaluator, and by ONNX Runtime."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sealift_registry.conversion.frameworks.protocol import Array, first_line
+from sealift_registry.conversion.recipe import INPUT
+from sealift_signing.errors import RefusedError
+
+TYPES: Mapping[str, str] = {
+    "tensor(bool)": "bool",
+    "tensor(double)": "float64",
+    "tensor(float)": "float32",
+    "tensor(float16)": "float16",
+    "tensor(int16)": "int16",
+    "tensor(int32)": "int32",
+    "tensor(int64)": "int64",
+    "tensor(int8)": "int8",
+    "tensor(uint8)": "uint8",
+}
+"""ONNX Runtime's names of types → NumPy's."""
+
+
+def load(path: Path) -> ReferenceModel:
+    """The model at `path` for the reference evaluator; see `protocol.Load`."""
+    return ReferenceModel(path)
+
+
+class ReferenceModel:
+    """A model as the ONNX specification says it must answer; slow, and in plain NumPy."""
+
+    def __init__(self, path: Path) -> None:
+        # The types of the inputs are read by ONNX Runtime, which also checks that it can run.
+        self._inputs = RuntimeModel(path).inputs
+        self._path = path
+
+    def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """See `protocol.Model`."""
+        import onnx.reference
+
+        fed = fitted(inputs, self._inputs)
+        try:
+            evaluator = onnx.reference.ReferenceEvaluator(str(self._path))
+            found = evaluator.run(None, fed)
+        except (RuntimeError, NotImplementedError, ValueError, TypeError, KeyError) as bad:
+            raise RefusedError(
+                "reference-evaluator",
+                f"onnx's reference evaluator cannot run {self._path.name}: {first_line(bad)}.",
+                subject=self._path.name,
+                next_step="Export the model with operators that the evaluator knows, or with "
+                "goldens that fit its inputs.",
+            ) from bad
+        return dict(zip(evaluator.output_names, map(plain, found), strict=True))
+
+
+class RuntimeModel:
+    """A model in ONNX Runtime, on this machine's processor."""
+
+    def __init__(self, path: Path) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # its warnings are for whoever made the model
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as bad:
+            # ONNX Runtime's own errors have no common class but Exception.
+            raise RefusedError(
+                "runtime-refuses",
+                f"ONNX Runtime cannot load {path.name}: {first_line(bad)}.",
+                subject=path.name,
+                next_step="Export the model for an ONNX version that the runtime knows.",
+            ) from bad
+
+    @property
+    def inputs(self) -> dict[str, str]:
+        """Input name → type, in ONNX Runtime's words."""
+        return {one.name: one.type for one in self._session.get_inputs()}
+
+    def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """See `protocol.Model`."""
+        names = [one.name for one in self._session.get_outputs()]
+        try:
+            found = self._session.run(None, fitted(inputs, self.inputs))
+        except RefusedError:
+            raise
+        except Exception as bad:
+            raise RefusedError(
+                "goldens-unfit",
+                f"ONNX Runtime cannot run the model on the goldens: {first_line(bad)}.",
+                subject=", ".join(self.inputs),
+                next_step="Give goldens of the shape that the model takes.",
+            ) from bad
+        return dict(zip(names, map(plain, found), strict=True))
+
+
+def fitted(inputs: Mapping[str, Array], wanted: Mapping[str, str]) -> dict[str, Array]:
+    """`inputs` by the names and in the types that the model wants.
+
+    Raises:
+        RefusedError: other inputs, or a type that the goldens cannot have.
+    """
+    if set(inputs) == {INPUT} and len(wanted) == 1:
+        inputs = {next(iter(wanted)): inputs[INPUT]}
+    unknown = [name for name, kind in wanted.items() if kind not in TYPES]
+    if set(inputs) != set(wanted) or unknown:
+        shown = ", ".join(f"{name}: {kind}" for name, kind in wanted.items())
+        raise RefusedError(
+            "goldens-inputs",
+            f"The goldens hold {', '.join(sorted(inputs))}; the model takes {shown}.",
+            subject=", ".join(wanted),
+            next_step="Give goldens with one array for each of the model's inputs, by its name.",
+        )
+    return {name: inputs[name].astype(TYPES[kind]) for name, kind in wanted.items()}
+
+
+def plain(output: Any) -> Array:  # noqa: ANN401 - an array, or what ZipMap makes of one
+    """`output` as one array: a list of one dictionary a row becomes a table."""
+    if isinstance(output, Sequence) and output and isinstance(output[0], Mapping):
+        return np.array([[row[name] for name in sorted(row)] for row in output])
+    return np.asarray(output)

@@ -1,0 +1,63 @@
+"""Toolchains: the Python environment that a converter runs in, and what is pinned in it.
+
+The default is the environment that Sealift itself runs in. Only package metadata is read here;
+no converter is imported.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from sealift_signing.errors import FailedError
+
+PACKAGES: Mapping[str, tuple[str, ...]] = {
+    "none": (),
+    "sklearn": ("skl2onnx", "onnx", "scikit-learn", "skops", "numpy"),
+    "xgboost": ("onnxmltools", "onnx", "xgboost|xgboost-cpu", "numpy"),
+    "lightgbm": ("onnxmltools", "onnx", "lightgbm", "numpy"),
+}
+"""Converter → what has a say in the bytes; `a|b` where one package comes under two names."""
+
+
+@dataclass(frozen=True)
+class Toolchain:
+    """An environment for one converter.
+
+    Attributes:
+        interpreter: its Python.
+        pins: package → version, `python` among them.
+    """
+
+    interpreter: str
+    pins: Mapping[str, str]
+
+
+def current(converter: str) -> Toolchain:
+    """The environment that Sealift runs in, as a toolchain for `converter`.
+
+    Raises:
+        FailedError: a package that the converter needs is not installed here.
+    """
+    pins = dict(_pin(names) for names in PACKAGES[converter])
+    if pins:  # what is taken as it is, is made by no Python
+        pins["python"] = ".".join(platform.python_version_tuple()[:2])
+    return Toolchain(sys.executable, pins)
+
+
+def _pin(names: str) -> tuple[str, str]:
+    for name in names.split("|"):
+        try:
+            return name, version(name)
+        except PackageNotFoundError:
+            continue
+    wanted = names.partition("|")[0]
+    raise FailedError(
+        "converter-missing",
+        f"Converting needs the package {wanted}, which is not installed here.",
+        subject=wanted,
+        next_step="Install it: pip install 'sealift-registry[convert]'.",
+    )
