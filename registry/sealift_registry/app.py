@@ -1,0 +1,93 @@
+"""The one place that wires: an open hub and its use cases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sealift_registry.conversion import hardware
+from sealift_registry.trust.founding import open_hub
+from sealift_registry.trust.hub import Hub
+
+if TYPE_CHECKING:
+    from sealift_registry.conversion.building import Builder
+    from sealift_registry.delivery.assignments import Assignments
+    from sealift_registry.delivery.exports import Exports
+    from sealift_registry.delivery.returns import Returns
+    from sealift_registry.delivery.sites import Enrolment
+    from sealift_registry.intake.ingest import Intake
+    from sealift_registry.promotion.promotions import Promotions
+
+
+@dataclass(frozen=True)
+class App:
+    """The use cases of one open hub, each made when it is first asked for."""
+
+    hub: Hub
+
+    @cached_property
+    def intake(self) -> Intake:
+        """Taking models in."""
+        from sealift_registry.intake.ingest import Intake
+
+        return Intake(self.hub)
+
+    @cached_property
+    def conversion(self) -> Builder:
+        """Building variants."""
+        from sealift_registry.conversion.building import Builder
+
+        return Builder(self.hub, self.intake.scan_folder, self.hardware_targets)
+
+    @cached_property
+    def promotions(self) -> Promotions:
+        """Requests and approvals."""
+        from sealift_registry.promotion.promotions import Promotions
+
+        return Promotions(self.hub)
+
+    @cached_property
+    def enrolment(self) -> Enrolment:
+        """Answering sites that ask to be enrolled."""
+        from sealift_registry.delivery.sites import Enrolment
+
+        return Enrolment(self.hub, set(self.hardware_targets))
+
+    @cached_property
+    def assignments(self) -> Assignments:
+        """What sites should run."""
+        from sealift_registry.delivery.assignments import Assignments
+
+        return Assignments(self.hub)
+
+    @cached_property
+    def exports(self) -> Exports:
+        """Bundles."""
+        from sealift_registry.delivery.exports import Exports
+
+        return Exports(self.hub)
+
+    @cached_property
+    def returns(self) -> Returns:
+        """What comes home."""
+        from sealift_registry.delivery.returns import Returns
+
+        return Returns(self.hub)
+
+    @cached_property
+    def hardware_targets(self) -> dict[str, hardware.HardwareTarget]:
+        """Sealift's own hardware targets, and those in the home's `hardware-targets/`."""
+        return hardware.load_all(self.hub.home.root / "hardware-targets")
+
+    def close(self) -> None:
+        """Write what is queued, and let go of the database."""
+        self.hub.log.close()
+        self.hub.engine.dispose()
+
+
+def open_app(root: Path, environment: Mapping[str, str]) -> App:
+    """The hub at `root`, wired."""
+    return App(open_hub(root, environment))

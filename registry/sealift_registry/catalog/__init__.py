@@ -1,0 +1,1 @@
+"""Models, versions, artifacts and what was said of them: where the rooms of the journey meet."""

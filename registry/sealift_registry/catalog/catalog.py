@@ -1,0 +1,276 @@
+"""Reading the catalog: rows into values, through one connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy import Connection, Row, func, select
+
+from sealift_registry.catalog import tables
+from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
+from sealift_signing import statements
+from sealift_signing.errors import NotFoundError
+from sealift_signing.statements import Approval, Evidence, Predicate, Request, Signed
+from sealift_signing.vocabulary import SOURCE, CatalogPath
+
+P = TypeVar("P", bound=Predicate)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a model.
+
+    Attributes:
+        source: the canonical bytes of its source record.
+        source_version: how its source calls it, for people: `MLflow v17`.
+        format: what kind of model file it is: `onnx`, `skops` …
+    """
+
+    ref: VersionRef
+    source: bytes
+    source_sha256: str
+    source_version: str
+    format: str
+    made: str
+
+
+@dataclass(frozen=True)
+class ArtifactRow:
+    """One form of a version; `sha256` is its manifest's digest."""
+
+    path: CatalogPath
+    sha256: str
+    recipe: bytes | None
+    made: str
+
+
+@dataclass(frozen=True)
+class Promotion:
+    """A request under its number."""
+
+    number: int
+    ref: VersionRef
+    stage: str
+    person: str
+    made: str
+    request: Signed[Request]
+
+    @property
+    def id(self) -> str:
+        """`P-000001`."""
+        return promotion_id(self.number)
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An artifact that the hub listed for a stage."""
+
+    path: CatalogPath
+    stage: str
+    promotion: int
+
+
+class Catalog:
+    """What the hub knows of models, read through one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def models(self) -> list[ModelRef]:
+        """Every model that has a version."""
+        t = tables.model_version
+        query = select(t.c.team, t.c.model).distinct().order_by(t.c.team, t.c.model)
+        return [ModelRef(team, model) for team, model in self._connection.execute(query)]
+
+    def versions(self, model: ModelRef | None = None) -> list[Version]:
+        """Every version, newest last; of one model if it is given."""
+        t = tables.model_version
+        query = select(t).order_by(t.c.team, t.c.model, t.c.number)
+        if model is not None:
+            query = query.where(t.c.team == model.team, t.c.model == model.model)
+        return [_version(row) for row in self._connection.execute(query)]
+
+    def version(self, ref: VersionRef) -> Version:
+        """One version.
+
+        Raises:
+            NotFoundError: there is no such version.
+        """
+        t = tables.model_version
+        query = select(t).where(
+            t.c.team == ref.team, t.c.model == ref.model, t.c.number == ref.number
+        )
+        row = self._connection.execute(query).first()
+        if row is None:
+            raise NotFoundError(
+                "no-version",
+                f"There is no version {ref}.",
+                subject=str(ref),
+                next_step="See what there is with: sealift list",
+            )
+        return _version(row)
+
+    def same(self, model: ModelRef, identity: str) -> Version | None:
+        """The version of `model` with this identity, if it was ingested before."""
+        t = tables.model_version
+        query = select(t).where(
+            t.c.team == model.team, t.c.model == model.model, t.c.identity == identity
+        )
+        row = self._connection.execute(query).first()
+        return None if row is None else _version(row)
+
+    def next_number(self, model: ModelRef) -> int:
+        """The number that the next version of `model` gets."""
+        t = tables.model_version
+        query = select(func.max(t.c.number)).where(t.c.team == model.team, t.c.model == model.model)
+        return (self._connection.execute(query).scalar() or 0) + 1
+
+    def aliases(self, ref: VersionRef) -> list[str]:
+        """Under which names of its source the version was asked for."""
+        t = tables.version_alias
+        query = (
+            select(t.c.alias)
+            .where(t.c.team == ref.team, t.c.model == ref.model, t.c.number == ref.number)
+            .order_by(t.c.made, t.c.alias)
+        )
+        return list(self._connection.execute(query).scalars())
+
+    def goldens(self, ref: VersionRef) -> str | None:
+        """The digest of the version's goldens, None if it has none."""
+        t = tables.goldens
+        query = (
+            select(t.c.sha256)
+            .where(t.c.team == ref.team, t.c.model == ref.model, t.c.number == ref.number)
+            .order_by(t.c.made.desc())
+            .limit(1)
+        )
+        return self._connection.execute(query).scalar_one_or_none()
+
+    def artifacts(self, ref: VersionRef) -> list[ArtifactRow]:
+        """Every form of a version, the source artifact first."""
+        t = tables.artifact
+        query = select(t).where(
+            t.c.team == ref.team, t.c.model == ref.model, t.c.number == ref.number
+        )
+        found = [_artifact(row) for row in self._connection.execute(query)]
+        return sorted(found, key=lambda one: (one.path.form != SOURCE, one.path.form))
+
+    def artifact(self, path: CatalogPath) -> ArtifactRow | None:
+        """One form of a version, None if it was not made."""
+        query = select(tables.artifact).where(tables.artifact.c.path == str(path))
+        row = self._connection.execute(query).first()
+        return None if row is None else _artifact(row)
+
+    def evidence(self, path: CatalogPath) -> list[Signed[Evidence]]:
+        """The evidence about an artifact, newest last."""
+        t = tables.evidence
+        query = select(t.c.sha256).where(t.c.path == str(path)).order_by(t.c.made, t.c.kind)
+        digests = self._connection.execute(query).scalars()
+        return [self.statement(Evidence, digest) for digest in digests]
+
+    def statement(self, kind: type[P], sha256: str) -> Signed[P]:
+        """A statement of one kind.
+
+        Raises:
+            NotFoundError: the hub has none with this digest.
+        """
+        return statements.read(kind, self.statement_body(sha256), what=f"statement {sha256[:12]}")
+
+    def statement_body(self, sha256: str) -> bytes:
+        """A statement in the bytes that were signed."""
+        t = tables.statement
+        body = self._connection.execute(
+            select(t.c.body).where(t.c.sha256 == sha256)
+        ).scalar_one_or_none()
+        if body is None:
+            raise NotFoundError(
+                "no-statement", f"The hub has no statement {sha256[:12]}.", subject=sha256
+            )
+        return bytes(body)
+
+    def promotion(self, number: int) -> Promotion:
+        """A promotion by its number.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        t = tables.promotion
+        row = self._connection.execute(select(t).where(t.c.number == number)).first()
+        if row is None:
+            raise NotFoundError(
+                "no-promotion",
+                f"There is no promotion {promotion_id(number)}.",
+                subject=promotion_id(number),
+                next_step="See what is asked for with: sealift list promotions",
+            )
+        return self._promotion(row)
+
+    def promotions(self, ref: VersionRef | None = None) -> list[Promotion]:
+        """Every promotion, oldest first; of one version if it is given."""
+        t = tables.promotion
+        query = select(t).order_by(t.c.number)
+        if ref is not None:
+            query = query.where(
+                t.c.team == ref.team, t.c.model == ref.model, t.c.version == ref.number
+            )
+        return [self._promotion(row) for row in self._connection.execute(query).all()]
+
+    def next_promotion(self) -> int:
+        """The number that the next promotion gets."""
+        query = select(func.max(tables.promotion.c.number))
+        return (self._connection.execute(query).scalar() or 0) + 1
+
+    def approvals(self, promotion: int) -> list[Signed[Approval]]:
+        """The approvals of a promotion, oldest first, counted or not."""
+        t = tables.approval
+        query = select(t.c.sha256).where(t.c.promotion == promotion).order_by(t.c.made)
+        digests = self._connection.execute(query).scalars().all()
+        return [self.statement(Approval, digest) for digest in digests]
+
+    def listed(self, ref: VersionRef) -> list[Listed]:
+        """What of a version is listed, for which stage."""
+        t = tables.listing
+        paths = [str(one.path) for one in self.artifacts(ref)]
+        query = select(t).where(t.c.path.in_(paths)).order_by(t.c.stage, t.c.path, t.c.promotion)
+        return [
+            Listed(CatalogPath.parse(row.path), row.stage, row.promotion)
+            for row in self._connection.execute(query)
+        ]
+
+    def listing(self, path: CatalogPath, stage: str) -> list[Promotion]:
+        """The promotions because of which an artifact is listed for a stage, newest first."""
+        t = tables.listing
+        query = (
+            select(t.c.promotion)
+            .where(t.c.path == str(path), t.c.stage == stage)
+            .order_by(t.c.promotion.desc())
+        )
+        return [self.promotion(n) for n in self._connection.execute(query).scalars().all()]
+
+    def _promotion(self, row: Row[tuple[object, ...]]) -> Promotion:
+        ref = VersionRef(row.team, row.model, row.version)
+        request = self.statement(Request, row.request)
+        return Promotion(row.number, ref, row.stage, row.person, row.made, request)
+
+
+def latest(found: Iterable[Signed[Evidence]]) -> dict[str, Signed[Evidence]]:
+    """The newest evidence of each kind."""
+    return {one.predicate.kind: one for one in found}
+
+
+def _version(row: Row[tuple[object, ...]]) -> Version:
+    return Version(
+        VersionRef(row.team, row.model, row.number),
+        bytes(row.source),
+        row.source_sha256,
+        row.source_version,
+        row.format,
+        row.made,
+    )
+
+
+def _artifact(row: Row[tuple[object, ...]]) -> ArtifactRow:
+    recipe = None if row.recipe is None else bytes(row.recipe)
+    return ArtifactRow(CatalogPath.parse(row.path), row.sha256, recipe, row.made)

@@ -1,0 +1,139 @@
+"""The catalog's tables. What people and machines signed is kept in the bytes they signed."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    Table,
+    UniqueConstraint,
+)
+
+from sealift_registry.storage.schema import Number, metadata
+
+model_version = Table(
+    "model_version",
+    metadata,
+    Column("team", String, primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    # What makes it the same version when it is ingested again (DESIGN section 8, choice 3).
+    Column("identity", String, nullable=False),
+    Column("source", LargeBinary, nullable=False),
+    Column("source_sha256", String, nullable=False),
+    Column("source_version", String, nullable=False),
+    Column("format", String, nullable=False),
+    Column("made", String, nullable=False),
+    UniqueConstraint("team", "model", "identity"),
+)
+"""One row a version. `source` is the source record, the canonical bytes of a SourceRecord."""
+
+version_alias = Table(
+    "version_alias",
+    metadata,
+    Column("team", String, primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("alias", String, primary_key=True),
+    Column("made", String, nullable=False),
+    ForeignKeyConstraint(
+        ["team", "model", "number"],
+        ["model_version.team", "model_version.model", "model_version.number"],
+    ),
+)
+"""Under which names of its source a version was asked for."""
+
+goldens = Table(
+    "goldens",
+    metadata,
+    Column("team", String, primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("sha256", String, primary_key=True),
+    Column("made", String, nullable=False),
+    ForeignKeyConstraint(
+        ["team", "model", "number"],
+        ["model_version.team", "model_version.model", "model_version.number"],
+    ),
+)
+"""The inputs on which a version's variants are compared with it; the newest row counts."""
+
+artifact = Table(
+    "artifact",
+    metadata,
+    Column("path", String, primary_key=True),
+    Column("sha256", String, nullable=False),
+    Column("team", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("number", Number, nullable=False),
+    Column("form", String, nullable=False),
+    Column("recipe", LargeBinary),
+    Column("made", String, nullable=False),
+    ForeignKeyConstraint(
+        ["team", "model", "number"],
+        ["model_version.team", "model_version.model", "model_version.number"],
+    ),
+    Index(None, "team", "model", "number"),
+)
+"""One form of a version by its catalog path; `sha256` is its manifest's digest, in the blobs."""
+
+statement = Table(
+    "statement",
+    metadata,
+    Column("sha256", String, primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+"""Every request, approval and piece of evidence, as it was signed."""
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("sha256", String, ForeignKey("statement.sha256"), primary_key=True),
+    Column("kind", String, nullable=False),
+    Column("verdict", String, nullable=False),
+    Column("path", String, ForeignKey("artifact.path"), nullable=False),
+    Column("made", String, nullable=False),
+    Index(None, "path"),
+)
+"""Which evidence is about which artifact."""
+
+promotion = Table(
+    "promotion",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("request", String, ForeignKey("statement.sha256"), nullable=False, unique=True),
+    Column("team", String, nullable=False),
+    Column("model", String, nullable=False),
+    Column("version", Number, nullable=False),
+    Column("stage", String, nullable=False),
+    Column("person", String, nullable=False),
+    Column("made", String, nullable=False),
+    Index(None, "team", "model", "version"),
+)
+"""A signed request, under the number that people call it by: P-000001."""
+
+approval = Table(
+    "approval",
+    metadata,
+    Column("sha256", String, ForeignKey("statement.sha256"), primary_key=True),
+    Column("promotion", Number, ForeignKey("promotion.number"), nullable=False),
+    Column("person", String, nullable=False),
+    Column("made", String, nullable=False),
+    Index(None, "promotion"),
+)
+"""Which approvals a promotion has."""
+
+listing = Table(
+    "listing",
+    metadata,
+    Column("path", String, ForeignKey("artifact.path"), primary_key=True),
+    Column("stage", String, primary_key=True),
+    Column("promotion", Number, ForeignKey("promotion.number"), primary_key=True),
+    Column("made", String, nullable=False),
+)
+"""What the hub listed in the catalog role, for which stage, because of which promotion."""

@@ -1,0 +1,116 @@
+"""`sealift audit`: the hub's log, to be read and to be checked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sealift_registry.cli.main import sealift
+from sealift_registry.cli.session import Session, command, split
+from sealift_registry.cli.terminal import table
+
+if TYPE_CHECKING:
+    from sealift_registry.audit.reading import LogReader
+    from sealift_signing.transparency.verdict import Verdict
+
+
+@sealift.group()
+def audit() -> None:
+    """Read the append-only log, and check that nobody changed it."""
+
+
+@command(audit, "list", example="sealift audit list --term model=vision/digits --limit 20")
+@click.option("--type", "kind", help="Only entries of this type, such as promotion.approved.")
+@click.option("--site", "site_id", help="Only entries about this site.")
+@click.option("--actor", help="Only entries by this actor.")
+@click.option("--term", "terms", multiple=True, metavar="KIND=VALUE", help="Only with this word.")
+@click.option("--since", help="Not before this time (RFC 3339, UTC).")
+@click.option("--until", help="Before this time (RFC 3339, UTC).")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--oldest-first", is_flag=True, help="Begin with the oldest.")
+def audit_list(
+    session: Session,
+    *,
+    kind: str | None,
+    site_id: str | None,
+    actor: str | None,
+    terms: tuple[str, ...],
+    since: str | None,
+    until: str | None,
+    limit: int,
+    oldest_first: bool,
+) -> None:
+    """List entries of the log, newest first."""
+    from sealift_signing.transparency.entry import Term, read_entry
+    from sealift_signing.transparency.question import Question
+
+    words = tuple(Term(name, value) for name, value in split(terms, "KIND=VALUE"))
+    question = Question(type=kind, site=site_id, actor=actor, terms=words, since=since, until=until)
+    rows = _reader(session).page(question, limit=limit, newest_first=not oldest_first)
+    entries = [(row.seq, read_entry(row.body)) for row in rows]
+    shown = [
+        (str(seq), e.at, e.type, e.actor[:40], ", ".join(f"{t.kind}={t.value}" for t in e.terms))
+        for seq, e in entries
+    ]
+    text = table(("no.", "at", "what", "by", "about"), shown) if shown else "No entry matches."
+    data = [{"seq": seq, **_entry(entry)} for seq, entry in entries]
+    session.terminal.answer("audit-list", {"entries": data}, text)
+
+
+@command(audit, "verify", example="sealift audit verify")
+def audit_verify(session: Session) -> None:
+    """Hash every entry again, and check the tree, its checkpoints and the newest signature."""
+    key, origin = _log(session)
+    _tell(session, "audit-verify", _reader(session).verify(key, origin))
+
+
+@command(audit, "fsck", example="sealift audit fsck")
+def audit_fsck(session: Session) -> None:
+    """As verify, and every signature, column and term, derived again from the entries' bytes."""
+    key, origin = _log(session)
+    _tell(session, "audit-fsck", _reader(session).fsck(key, origin))
+
+
+def _reader(session: Session) -> LogReader:
+    from sealift_registry.audit.reading import LogReader
+
+    return LogReader(session.app.hub.engine)
+
+
+def _log(session: Session) -> tuple[Any, str]:
+    from sealift_registry.trust.repository import Repository
+    from sealift_signing.transparency.checkpoint import hub_origin
+
+    hub = session.app.hub
+    with hub.reading() as connection:
+        origin = hub_origin(Repository(connection).organisation())
+    return hub.online.public("log"), origin
+
+
+def _tell(session: Session, name: str, verdict: Verdict) -> None:
+    findings = [
+        {"code": one.code, "what": one.sentence, "seq": one.seq} for one in verdict.findings
+    ]
+    root = verdict.root.hex()
+    data = {"ok": verdict.ok, "size": verdict.size, "root": root, "findings": findings}
+    if verdict.ok:
+        text = f"The log is whole: {verdict.size} entries, root {root}."
+    else:
+        lines = [f"  {one.sentence}" for one in verdict.findings]
+        text = "\n".join(["The log is NOT what was committed and signed:", *lines])
+    session.terminal.answer(name, data, text)
+    if not verdict.ok:
+        from sealift_signing.errors import RefusedError
+
+        raise RefusedError(
+            "log-not-whole",
+            f"The check found {len(findings)} thing(s) wrong with the log.",
+            next_step="Keep the database as it is, and compare it with a backup.",
+        )
+
+
+def _entry(entry: Any) -> dict[str, Any]:  # noqa: ANN401 - an Entry; its type is not loaded here
+    from sealift_signing import shape
+
+    return dict(shape.to_json(entry))

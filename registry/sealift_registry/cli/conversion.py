@@ -1,0 +1,47 @@
+"""`sealift convert`: build a variant for a hardware target, and prove that it is faithful."""
+
+from __future__ import annotations
+
+import getpass
+
+import click
+
+from sealift_registry.cli.main import sealift
+from sealift_registry.cli.session import Session, command
+from sealift_registry.cli.terminal import short
+
+
+@command(sealift, "convert", example="sealift convert vision/digits/3 --for cpu-x86_64")
+@click.argument("version", metavar="TEAM/MODEL/VERSION")
+@click.option(
+    "--for",
+    "hardware_targets",
+    multiple=True,
+    required=True,
+    metavar="HARDWARE-TARGET",
+    help="For which class of machine; may be given more than once.",
+)
+def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]) -> None:
+    """Build a version's variant for a hardware target; scanned, and compared with its source."""
+    from sealift_registry.catalog.reference import VersionRef
+
+    ref = VersionRef.parse(version)
+    lines, made = [], []
+    for target in hardware_targets:
+        with session.terminal.steps(f"Converting for {target}") as progress:
+            done = session.app.conversion.convert(ref, target, getpass.getuser(), progress)
+        state = "built" if done.new else "was there already"
+        lines.append(f"{done.artifact.path} {state}  {short(done.artifact.sha256)}")
+        for evidence in done.evidence:
+            said = evidence.predicate
+            lines.append(f"  {said.kind}: {said.verdict}, on {said.machine}")
+            lines += [f"    {c.verdict:4}  {c.words}" for c in said.checks]
+        made.append(
+            {
+                "path": str(done.artifact.path),
+                "sha256": done.artifact.sha256,
+                "new": done.new,
+                "evidence": {e.predicate.kind: e.predicate.verdict for e in done.evidence},
+            }
+        )
+    session.terminal.answer("convert", {"artifacts": made}, "\n".join(lines))

@@ -1,0 +1,200 @@
+"""`sealift site enroll`, `assign`, `export`, `receive`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from sealift_registry.cli.main import sealift
+from sealift_registry.cli.session import Session, command, holders, key_option, split
+from sealift_registry.cli.terminal import short
+
+
+@sealift.group()
+def site() -> None:
+    """Enrol sites."""
+
+
+@command(
+    site,
+    "enroll",
+    example="sealift site enroll plant-7.request --stage production --key fleet-1.pem "
+    "--answer plant-7.answer",
+)
+@click.argument("file", metavar="REQUEST")
+@click.option("--stage", required=True, help="Take only what is promoted to this stage.")
+@click.option("--answer", required=True, metavar="FILE", help="Write the answer here.")
+@click.option(
+    "--dispatcher",
+    "dispatchers",
+    multiple=True,
+    metavar="PERSON=PUBLIC-KEY",
+    help="Who may assign to the site and export for it. [default: the hub's dispatcher]",
+)
+@key_option("A fleet administrator's key.")
+def site_enroll(
+    session: Session,
+    *,
+    file: str,
+    stage: str,
+    answer: str,
+    dispatchers: Sequence[str],
+    key: str | None,
+) -> None:
+    """Answer a site that asks to be enrolled.
+
+    Read the eight words aloud to whoever installs the site: both ends print the same ones.
+    """
+    from sealift_signing.errors import FailedError, UsageError
+    from sealift_sync import durable
+
+    hub = session.app.hub
+    default = hub.home.settings.delivery.dispatcher
+    people = holders(dispatchers or ([f"dispatcher={default}"] if default else []))
+    try:
+        request = Path(file).read_bytes()
+    except OSError as bad:
+        raise FailedError(
+            "unreadable",
+            f"{file} could not be read: {bad.strerror}.",
+            subject=file,
+            next_step="Give the file that `sealift-site init --request` wrote.",
+        ) from bad
+    target = Path(answer)
+    if target.exists():
+        raise UsageError("answer-exists", f"{answer} exists already.", subject=answer)
+    enrolled = session.app.enrolment.enroll(request, stage, people, session.signer(key))
+    durable.write(target, enrolled.answer)
+    lines = [
+        f"Site {enrolled.id} is enrolled for {stage}; the answer is in {answer}.",
+        *(f"  {group}: {hw}" for group, hw in sorted(enrolled.groups.items())),
+        "",
+        "Carry it to the site, and read these eight words aloud; the site must print the same:",
+        f"  {enrolled.words}",
+    ]
+    data = {
+        "site": enrolled.id,
+        "stage": stage,
+        "enrolment": enrolled.enrolment,
+        "groups": enrolled.groups,
+        "words": enrolled.words,
+        "answer": answer,
+    }
+    session.terminal.answer("site-enroll", data, "\n".join(lines))
+
+
+@command(
+    sealift,
+    "assign",
+    example="sealift assign plant-7 vision/digits/3 --for line-1=cpu-x86_64 --fallback 2 "
+    "--key dispatcher-1.pem",
+)
+@click.argument("site_id", metavar="SITE")
+@click.argument("version", metavar="TEAM/MODEL/VERSION")
+@click.option(
+    "--for",
+    "groups",
+    multiple=True,
+    required=True,
+    metavar="GROUP=HARDWARE-TARGET",
+    help="Which host group, and its hardware target.",
+)
+@click.option(
+    "--fallback",
+    "fallbacks",
+    type=int,
+    multiple=True,
+    metavar="VERSION",
+    help="A version to go back to, in order. [default: what was current before]",
+)
+@click.option("--no-fallback", is_flag=True, help="Nothing to go back to.")
+@key_option("The dispatcher's key.")
+def assign(
+    session: Session,
+    *,
+    site_id: str,
+    version: str,
+    groups: Sequence[str],
+    fallbacks: Sequence[int],
+    no_fallback: bool,
+    key: str | None,
+) -> None:
+    """Say what a site's host groups should run; only what is listed for the site's stage."""
+    from sealift_registry.catalog.reference import VersionRef
+
+    ref = VersionRef.parse(version)
+    wanted = dict(split(groups, "GROUP=HARDWARE-TARGET"))
+    given = None if not fallbacks and not no_fallback else list(fallbacks)
+    assignment = session.app.assignments.assign(site_id, ref, wanted, given, session.signer(key))
+    rows = []
+    for group in sorted(wanted):
+        versions = assignment.groups[group].models[str(ref.of)]
+        behind = [str(one.parsed.version) for one in versions.fallbacks]
+        rows.append({"group": group, "current": str(ref), "fallbacks": behind})
+    text = "\n".join(
+        f"{site_id} {row['group']}: {row['current']}, falling back to "
+        f"{', '.join(row['fallbacks']) or 'nothing'}."
+        for row in rows
+    )
+    session.terminal.answer("assign", {"site": site_id, "groups": rows}, text)
+
+
+@command(
+    sealift, "export", example="sealift export plant-7 --to /media/disk --key dispatcher-1.pem"
+)
+@click.argument("site_id", metavar="SITE")
+@click.option("--to", "medium", required=True, metavar="DIR", help="The medium's top folder.")
+@key_option("The dispatcher's key.")
+def export(session: Session, *, site_id: str, medium: str, key: str | None) -> None:
+    """Write a signed bundle for a site to a medium, and read all of it back."""
+    with session.terminal.stages() as stage:
+        made = session.app.exports.export(site_id, Path(medium), session.signer(key), stage)
+    lines = [
+        f"{made.transfer} is written to {made.folder} and was read back:",
+        f"  {made.files} files, {made.size:,} bytes",
+        *(f"  {path}" for path in made.artifacts),
+    ]
+    if made.unprotected:
+        lines += ["", "UNPROTECTED: " + "; ".join(made.unprotected) + "."]
+    lines += ["", f"At the site:  sealift-site import {made.folder}"]
+    data = {
+        "transfer": made.transfer,
+        "folder": str(made.folder),
+        "files": made.files,
+        "bytes": made.size,
+        "artifacts": [str(path) for path in made.artifacts],
+        "unprotected": list(made.unprotected),
+    }
+    session.terminal.answer("export", data, "\n".join(lines))
+
+
+@command(sealift, "receive", example="sealift receive /media/disk")
+@click.argument("medium", metavar="DIR")
+def receive(session: Session, *, medium: str) -> None:
+    """Take in what sites sent home: their receipts and their logs, verified."""
+    accepted = session.app.returns.receive(Path(medium))
+    lines, found = [], []
+    for one in accepted:
+        lines.append(
+            f"{one.site}: {len(one.receipts)} new receipt(s), {one.entries} new log entries "
+            f"({one.size} in all)."
+        )
+        for receipt in one.receipts:
+            said = receipt.predicate
+            lines.append(f"  {said.transfer}, imported {said.made}")
+            lines += [
+                f"    {a.outcome:9} {a.group}: {a.artifact}  {short(a.sha256)}"
+                + (f"  {a.words}" if a.outcome == "held" else "")
+                for a in said.artifacts
+            ]
+        found.append(
+            {
+                "site": one.site,
+                "receipts": [r.predicate.transfer for r in one.receipts],
+                "entries": one.entries,
+                "size": one.size,
+            }
+        )
+    session.terminal.answer("receive", {"returns": found}, "\n".join(lines))

@@ -1,0 +1,125 @@
+"""`sealift ingest`: from MLflow, from DVC, from a plain ONNX model."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sealift_registry.cli.main import sealift
+from sealift_registry.cli.session import F, Session, command
+from sealift_registry.cli.terminal import short
+
+if TYPE_CHECKING:
+    from sealift_registry.intake.ingest import Ingested
+    from sealift_registry.intake.source import Source
+
+
+def _target(help_text: str) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        function = click.option(
+            "--goldens",
+            metavar="FILE.npz",
+            help="Inputs (and labels) on which variants are compared with the source.",
+        )(function)
+        return click.option("--as", "model", required=True, metavar="TEAM/MODEL", help=help_text)(
+            function
+        )
+
+    return decorate
+
+
+@sealift.group()
+def ingest() -> None:
+    """Take a model in: fetched, scanned, recorded and numbered. Again adds nothing."""
+
+
+@command(
+    ingest,
+    "mlflow",
+    example="sealift ingest mlflow models:/digits@champion --tracking http://localhost:5000 "
+    "--as vision/digits",
+)
+@click.argument("uri", metavar="models:/NAME/VERSION|models:/NAME@ALIAS")
+@click.option(
+    "--tracking",
+    required=True,
+    envvar="MLFLOW_TRACKING_URI",
+    metavar="URI",
+    help="The MLflow server (http://…) or its sqlite store (sqlite:///FILE).",
+)
+@_target("What it becomes a version of.")
+def mlflow(session: Session, *, uri: str, tracking: str, model: str, goldens: str | None) -> None:
+    """Ingest a model version from an MLflow registry."""
+    from sealift_registry.intake.mlflow_source import MlflowSource
+
+    _ingest(session, MlflowSource(tracking, uri), model, goldens)
+
+
+@command(
+    ingest,
+    "dvc",
+    example="sealift ingest dvc /srv/models --path fraud.ubj --rev v2.0 --as risk/fraud",
+)
+@click.argument("repository", metavar="REPOSITORY")
+@click.option("--path", required=True, help="The model's path in the repository.")
+@click.option("--rev", default="HEAD", show_default=True, help="A tag, branch or commit.")
+@_target("What it becomes a version of.")
+def dvc(
+    session: Session, *, repository: str, path: str, rev: str, model: str, goldens: str | None
+) -> None:
+    """Ingest a model that DVC tracks in a Git repository, at a revision."""
+    from sealift_registry.intake.dvc_source import DvcSource
+
+    _ingest(session, DvcSource(repository, path, rev), model, goldens)
+
+
+@command(
+    ingest,
+    "onnx",
+    example="sealift ingest onnx model.onnx --as vision/plates --goldens plates.npz",
+)
+@click.argument("path", metavar="FILE|FOLDER")
+@_target("What it becomes a version of.")
+def onnx(session: Session, *, path: str, model: str, goldens: str | None) -> None:
+    """Ingest an ONNX file, or a folder with one and its external data."""
+    from sealift_registry.intake.onnx_source import OnnxSource
+
+    _ingest(session, OnnxSource(Path(path)), model, goldens)
+
+
+def _ingest(session: Session, source: Source, model: str, goldens: str | None) -> None:
+    from sealift_registry.catalog.reference import ModelRef
+
+    ref = ModelRef.parse(model)
+    given = Path(goldens) if goldens else None
+    with session.terminal.steps("Fetching") as progress:
+        done = session.app.intake.ingest(source, ref, getpass.getuser(), given, progress)
+    _tell(session, done)
+
+
+def _tell(session: Session, done: Ingested) -> None:
+    version = done.version
+    state = "is new" if done.new else "was here already; nothing was added"
+    if not done.new and done.aliases:
+        state = f"was here already; now also known as {', '.join(done.aliases)}"
+    lines = [
+        f"{version.ref} {state} ({version.source_version}, {version.format}).",
+        f"  source record  {short(version.source_sha256)}",
+        f"  goldens        {short(done.goldens) if done.goldens else 'none yet'}",
+    ]
+    if not done.goldens:
+        lines.append("  Next: ingest it again with --goldens FILE.npz, which converting needs.")
+    data = {
+        "version": str(version.ref),
+        "new": done.new,
+        "source": version.source_version,
+        "format": version.format,
+        "source_record": version.source_sha256,
+        "aliases": list(done.aliases),
+        "goldens": done.goldens,
+    }
+    session.terminal.answer("ingest", data, "\n".join(lines))

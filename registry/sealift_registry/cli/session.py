@@ -1,0 +1,165 @@
+"""What every command needs: the hub, the keys that were named on the command line, the terminal."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import click
+
+from sealift_registry.cli.terminal import Terminal
+from sealift_registry.storage import home as homes
+from sealift_signing.errors import UsageError
+
+if TYPE_CHECKING:
+    from securesystemslib.signer import Signer
+
+    from sealift_registry.app import App
+    from sealift_signing.keys import Passphrases
+    from sealift_signing.public_key import PublicKey
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+COMMON = (
+    click.option("--home", metavar="DIR", help="The hub's home. [default: ./sealift-hub]"),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines."),
+    click.option(
+        "--passphrase-file",
+        metavar="FILE",
+        help="Read the passphrase of every named key from FILE's first line.",
+    ),
+)
+
+
+class Session:
+    """One run of `sealift`."""
+
+    def __init__(self, home: str | None, *, as_json: bool, passphrase_file: str | None) -> None:
+        self.environment = homes.environment()
+        self.root = homes.locate(home, self.environment)
+        self.terminal = Terminal(as_json=as_json)
+        self._passphrase_file = passphrase_file
+
+    @cached_property
+    def app(self) -> App:
+        """The open hub and its use cases; opened when first asked for."""
+        from sealift_registry.app import open_app
+
+        app = open_app(self.root, self.environment)
+        click.get_current_context().find_root().call_on_close(app.close)
+        return app
+
+    def passphrases(self, *, new: bool = False) -> Passphrases:
+        """Where passphrases come from; `new` asks twice, and once for all keys of the command."""
+        from sealift_signing.keys import Passphrases
+
+        given = Path(self._passphrase_file) if self._passphrase_file else None
+        ask = _asker(new=new) if self.terminal.interactive else None
+        return Passphrases(given, self.environment, ask)
+
+    def signers(self, given: Sequence[str]) -> list[Signer]:
+        """The signers that `--key` names; where it names none, the home's default key.
+
+        Raises:
+            UsageError: none was given and the home has no default.
+        """
+        from sealift_signing.keys import key_path, open_signer
+
+        hub = self.app.hub
+        if given:
+            passphrases = self.passphrases()
+            return [open_signer(uri, passphrases) for uri in given]
+        default = hub.home.settings.keys.default
+        if not default:
+            raise UsageError(
+                "no-key",
+                "This command needs somebody's signature.",
+                next_step="Name the key with --key FILE.",
+            )
+        path = hub.home.root / key_path(default)
+        own = path.parent == hub.home.keys
+        passphrases = hub.online.passphrases() if own else self.passphrases()
+        return [open_signer(str(path), passphrases)]
+
+    def signer(self, given: str | None) -> Signer:
+        """The one signer that `--key` names, or the home's default."""
+        (signer,) = self.signers([given] if given else [])
+        return signer
+
+
+def command(
+    group: click.Group, name: str, *, example: str
+) -> Callable[[Callable[..., None]], click.Command]:
+    """Make a function a command of `group`: with a session, the common options, an example."""
+
+    def decorate(function: Callable[..., None]) -> click.Command:
+        @functools.wraps(function)
+        def run(**given: object) -> None:
+            home, file = (cast("str | None", given.pop(n)) for n in ("home", "passphrase_file"))
+            session = Session(home, as_json=bool(given.pop("as_json")), passphrase_file=file)
+            function(session, **given)
+
+        wrapped: Callable[..., None] = run
+        for option in reversed(COMMON):
+            wrapped = option(wrapped)
+        return group.command(name, epilog=f"\b\nExample:\n  {example}")(wrapped)
+
+    return decorate
+
+
+def holders(pairs: Sequence[str]) -> dict[str, PublicKey]:
+    """`PERSON=PUBLIC-KEY` pairs, the key as text or as the name of a file.
+
+    Raises:
+        UsageError: not such a pair, or one person twice.
+    """
+    from sealift_signing.keys import read_public
+
+    found: dict[str, PublicKey] = {}
+    for person, key in split(pairs, "PERSON=PUBLIC-KEY"):
+        if person in found:
+            raise UsageError("twice", f"{person} is given twice.", subject=person)
+        found[person] = read_public(key)
+    return found
+
+
+def split(pairs: Sequence[str], form: str) -> list[tuple[str, str]]:
+    """Pairs joined by `=`, as `form` says.
+
+    Raises:
+        UsageError: one is spelled otherwise.
+    """
+    found = []
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            raise UsageError("bad-pair", f"{pair!r} is not {form}.", subject=pair)
+        found.append((name, value))
+    return found
+
+
+def key_option(help_text: str) -> Callable[[F], F]:
+    """`--key` for one signature."""
+    return click.option("--key", metavar="FILE", help=help_text)
+
+
+def keys_option(help_text: str) -> Callable[[F], F]:
+    """`--key`, once for each signature."""
+    return click.option("--key", "keys", metavar="FILE", multiple=True, help=help_text)
+
+
+def _asker(*, new: bool) -> Callable[[str], str]:
+    answers: list[str] = []
+
+    def ask(question: str) -> str:
+        if new and answers:
+            return answers[0]
+        text = "Passphrase for the new keys (one for all of them)" if new else question
+        answer: str = click.prompt(text, hide_input=True, confirmation_prompt=new, err=True)
+        answers.append(answer)
+        return answer
+
+    return ask

@@ -1,0 +1,194 @@
+"""What a site's host groups should run: signed by the dispatcher, and only what is listed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from securesystemslib.signer import Signer
+from sqlalchemy import Connection
+
+from sealift_registry.catalog.catalog import Catalog, Promotion
+from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Change, Repository
+from sealift_signing import documents, publishing, roles, shape
+from sealift_signing.approvals import Tally, tally
+from sealift_signing.canonical import Json
+from sealift_signing.documents import (
+    AssignedArtifact,
+    Assignment,
+    GroupAssignment,
+    ModelAssignment,
+)
+from sealift_signing.errors import NotFoundError, RefusedError, UsageError
+from sealift_signing.public_key import PublicKey
+from sealift_signing.vocabulary import CatalogPath
+
+
+class Assignments:
+    """The use case."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def assign(
+        self,
+        site: str,
+        ref: VersionRef,
+        groups: Mapping[str, str],
+        fallbacks: Sequence[int] | None,
+        signer: Signer,
+    ) -> Assignment:
+        """Have host groups of `site` run `ref`.
+
+        Args:
+            site: its id.
+            ref: the version that becomes current.
+            groups: host groups, each with its hardware target.
+            fallbacks: earlier versions to go back to, in order; None keeps what was current, and
+                the fallbacks it had, behind the new one.
+            signer: the dispatcher's key.
+
+        Raises:
+            NotFoundError: no such site, host group, version or variant.
+            RefusedError: something is not listed for the site's stage.
+        """
+        with self._hub.reading() as connection:
+            repository = Repository(connection)
+            enrolled = Sites(connection).get(site)
+            assignment = current(repository, enrolled)
+            for group, hardware_target in groups.items():
+                _check_group(enrolled, group, hardware_target)
+                numbers = _fallbacks(assignment, group, ref, fallbacks)
+                versions = [replace(ref, number=n) for n in (ref.number, *numbers)]
+                found = [
+                    self._artifact(connection, enrolled, one.path(hardware_target))
+                    for one in versions
+                ]
+                assignment = _with(assignment, group, hardware_target, ref, found)
+            change = self._draft(repository, assignment, signer)
+        terms = {"site": site, "model": str(ref.of)}
+        data: dict[str, Json] = {
+            "version": str(ref),
+            "groups": dict(groups),
+            "stage": enrolled.stage,
+        }
+        actor = PublicKey.from_tuf(signer.public_key).text
+        self._hub.commit_change(change, self._hub.entry("site.assigned", actor, data, terms, site))
+        return assignment
+
+    def _artifact(self, connection: Connection, site: Site, path: CatalogPath) -> AssignedArtifact:
+        """The artifact at `path`, with the newest promotion that still vouches for it."""
+        catalog = Catalog(connection)
+        catalog.version(VersionRef(path.team, path.model, path.version))
+        row = catalog.artifact(path)
+        if row is None:
+            raise NotFoundError(
+                "no-variant",
+                f"{path.full_version} has no variant for {path.form}.",
+                subject=str(path),
+                next_step=f"Make it with: sealift convert {path.full_version} --for {path.form}",
+            )
+        for promotion in catalog.listing(path, site.stage):
+            counted = self._tally(connection, promotion)
+            if counted.enough:
+                return AssignedArtifact(
+                    path=str(path),
+                    sha256=row.sha256,
+                    request=promotion.request.sha256,
+                    approvals=tuple(one.sha256 for one in counted.counted),
+                    evidence=_named(catalog, path, promotion),
+                )
+        raise RefusedError(
+            "not-listed",
+            f"{path.full_version} for {path.form} is not promoted to {site.stage}, the stage of "
+            f"site {site.id}.",
+            subject=str(path),
+            next_step=f"Ask for it: sealift promote {path.full_version} --to {site.stage}",
+        )
+
+    def _tally(self, connection: Connection, promotion: Promotion) -> Tally:
+        rules = Repository(connection).rules(promotion.ref.team, promotion.stage, self._hub.now())
+        return tally(promotion.request, Catalog(connection).approvals(promotion.number), rules)
+
+    def _draft(self, repository: Repository, assignment: Assignment, signer: Signer) -> Change:
+        role = roles.site_role(assignment.site)
+        before = repository.metadata(role)
+        expires = publishing.expiry(self._hub.now(), repository.lifetime(role))
+        metadata = (
+            publishing.successor(before, expires=expires)
+            if before
+            else publishing.first_targets(expires=expires)
+        )
+        path, data = documents.assignment_path(assignment.site), shape.write(assignment)
+        documents.read_assignment(data, assignment.site)
+        publishing.list_document(metadata.signed, path, data)
+        publishing.sign(metadata, [signer])
+        publishing.check_publishable(metadata, role, repository.targets(roles.FLEET).signed)
+        return Change({role: metadata}, {path: data})
+
+
+def current(repository: Repository, site: Site) -> Assignment:
+    """What the site is assigned now; nothing, where that was for an earlier enrolment."""
+    data = repository.document(roles.site_role(site.id), documents.assignment_path(site.id))
+    empty = Assignment(1, (), site.id, site.enrolment, {})
+    if data is None:
+        return empty
+    found = documents.read_assignment(data, site.id)
+    return found if found.enrolment == site.enrolment else empty
+
+
+def _check_group(site: Site, group: str, hardware_target: str) -> None:
+    pinned = site.groups.get(group)
+    if pinned is None:
+        raise NotFoundError(
+            "no-group",
+            f"Site {site.id} has no host group {group}.",
+            subject=group,
+            next_step=f"Its host groups are: {', '.join(sorted(site.groups))}.",
+        )
+    if pinned != hardware_target:
+        raise UsageError(
+            "wrong-hardware-target",
+            f"Host group {group} of {site.id} is for {pinned}, not for {hardware_target}.",
+            subject=group,
+            next_step=f"Write: --for {group}={pinned}",
+        )
+
+
+def _fallbacks(
+    assignment: Assignment, group: str, ref: VersionRef, given: Sequence[int] | None
+) -> list[int]:
+    if given is not None:
+        if ref.number in given or len(set(given)) != len(given):
+            raise UsageError(
+                "bad-fallback", "A fallback is another version than the current one, named once."
+            )
+        return list(given)
+    assigned = assignment.groups.get(group)
+    before = assigned.models.get(str(ref.of)) if assigned else None
+    if before is None:
+        return []
+    numbers = [one.parsed.version for one in before.artifacts]
+    return [number for number in numbers if number != ref.number]
+
+
+def _with(
+    assignment: Assignment,
+    group: str,
+    hardware_target: str,
+    ref: VersionRef,
+    found: Sequence[AssignedArtifact],
+) -> Assignment:
+    before = assignment.groups.get(group)
+    models = dict(before.models) if before else {}
+    models[str(ref.of)] = ModelAssignment(found[0], tuple(found[1:]))
+    groups = {**assignment.groups, group: GroupAssignment(hardware_target, models)}
+    return replace(assignment, groups=groups)
+
+
+def _named(catalog: Catalog, path: CatalogPath, promotion: Promotion) -> tuple[str, ...]:
+    named = promotion.request.predicate.evidence
+    return tuple(one.sha256 for one in catalog.evidence(path) if one.sha256 in named)

@@ -1,0 +1,232 @@
+"""Enrolment: a site asks, a fleet administrator answers, both read the same eight words aloud."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Collection
+from dataclasses import dataclass
+from hashlib import sha256
+
+from securesystemslib.signer import Signer
+from sqlalchemy import Connection, Row, insert, select
+
+from sealift_registry.delivery import tables
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Change, Repository
+from sealift_registry.trust.teams import check_name
+from sealift_signing import documents, publishing, roles, shape, statements
+from sealift_signing.canonical import Json
+from sealift_signing.documents import FleetKeys, MachineKey
+from sealift_signing.errors import NotFoundError, RefusedError, UsageError
+from sealift_signing.public_key import PublicKey
+from sealift_signing.publishing import Holders
+from sealift_signing.site_rules import raised_pins
+from sealift_signing.statements import Pins, Signed, SiteAnswer, SiteRequest, subject
+from sealift_signing.transparency.entry import Entry
+from sealift_signing.vocabulary import moment
+from sealift_sync.words import eight_words
+
+
+@dataclass(frozen=True)
+class Site:
+    """A site as it was last enrolled."""
+
+    id: str
+    enrolment: str
+    stage: str
+    request: Signed[SiteRequest]
+    answer: bytes
+    made: str
+
+    @property
+    def groups(self) -> dict[str, str]:
+        """Its host groups, each with its hardware target."""
+        return dict(self.request.predicate.groups)
+
+    @property
+    def key(self) -> PublicKey:
+        """The key that signs its receipts and its log."""
+        return PublicKey.parse(self.request.predicate.key)
+
+    @property
+    def words(self) -> str:
+        """The eight words of its enrolment."""
+        return eight_words(self.answer)
+
+
+class Sites:
+    """The sites of this hub, read through one connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def all(self) -> list[Site]:
+        """Every site, by id."""
+        query = select(tables.site).order_by(tables.site.c.id, tables.site.c.made)
+        newest = {row.id: row for row in self._connection.execute(query)}
+        return [_site(row) for row in newest.values()]
+
+    def get(self, name: str) -> Site:
+        """One site.
+
+        Raises:
+            NotFoundError: no such site is enrolled.
+        """
+        found = next((site for site in self.all() if site.id == name), None)
+        if found is None:
+            raise NotFoundError(
+                "no-site",
+                f"No site {name} is enrolled.",
+                subject=name,
+                next_step="Enrol it with: sealift site enroll FILE --stage STAGE",
+            )
+        return found
+
+
+class Enrolment:
+    """The use case."""
+
+    def __init__(self, hub: Hub, hardware_targets: Collection[str]) -> None:
+        self._hub = hub
+        self._hardware_targets = hardware_targets
+
+    def enroll(self, data: bytes, stage: str, dispatchers: Holders, signer: Signer) -> Site:
+        """Answer the site request `data`: the site may take what is promoted to `stage`.
+
+        Args:
+            data: the request's envelope, as the site wrote it.
+            stage: one of the policy's.
+            dispatchers: who may assign to it and export for it.
+            signer: a fleet administrator's key.
+
+        Raises:
+            RefusedError: the request is damaged, or for a hardware target nobody knows.
+            NotFoundError: no such stage.
+        """
+        request = self._checked(data)
+        with self._hub.reading() as connection:
+            repository = Repository(connection)
+            if stage not in repository.policy().stages:
+                raise NotFoundError(
+                    "no-stage",
+                    f"The policy has no stage {stage}.",
+                    subject=stage,
+                    next_step=f"Its stages are: {', '.join(sorted(repository.policy().stages))}.",
+                )
+            change = self._draft_fleet(repository, request, dispatchers, signer)
+            answer = self._answer(repository, request, stage, signer)
+
+        def action(connection: Connection) -> tuple[Entry, Site]:
+            self._hub.publish(connection, change)
+            row = {
+                "id": request.predicate.site,
+                "enrolment": sha256(answer).hexdigest(),
+                "stage": stage,
+                "request": data,
+                "answer": answer,
+                "made": moment(self._hub.now()),
+            }
+            connection.execute(insert(tables.site).values(**row))
+            site = Sites(connection).get(request.predicate.site)
+            return self._entry(site, signer), site
+
+        site = self._hub.log.commit(action).result
+        self._hub.copy_metadata()
+        return site
+
+    def _checked(self, data: bytes) -> Signed[SiteRequest]:
+        request = statements.read(SiteRequest, data, what="the site request")
+        said = request.predicate
+        check_name(said.site, "site")
+        key = PublicKey.parse(said.key)
+        statements.verify(request, key, what="the site request")
+        if not request.about(f"sites/{said.site}/key", sha256(key.raw).hexdigest()):
+            raise RefusedError(
+                "request-of-another",
+                "The site request is not about the site's own key.",
+                subject=said.site,
+            )
+        for group, hardware_target in said.groups.items():
+            if hardware_target not in self._hardware_targets:
+                raise NotFoundError(
+                    "no-hardware-target",
+                    f"Host group {group} asks for the hardware target {hardware_target}, which "
+                    "this hub does not know.",
+                    subject=hardware_target,
+                    next_step=f"Known are: {', '.join(sorted(self._hardware_targets))}.",
+                )
+        return request
+
+    def _draft_fleet(
+        self,
+        repository: Repository,
+        request: Signed[SiteRequest],
+        dispatchers: Holders,
+        signer: Signer,
+    ) -> Change:
+        """`fleet` with the site's role and key; an earlier enrolment's key is retired."""
+        said = request.predicate
+        if not dispatchers:
+            raise UsageError(
+                "no-dispatcher",
+                "It is not known who dispatches to this site.",
+                next_step="Give --dispatcher PERSON=PUBLIC-KEY.",
+            )
+        fleet = publishing.successor(
+            repository.targets(roles.FLEET),
+            expires=publishing.expiry(self._hub.now(), repository.lifetime(roles.FLEET)),
+        )
+        publishing.delegate(fleet.signed, roles.site_role(said.site), 1, dispatchers)
+        data = shape.write(_with_site(repository.fleet_keys(), said.site, said.key))
+        publishing.list_document(fleet.signed, documents.FLEET_KEYS_PATH, data)
+        publishing.sign(fleet, [signer])
+        publishing.check_publishable(fleet, roles.FLEET, repository.targets().signed)
+        return Change({roles.FLEET: fleet}, {documents.FLEET_KEYS_PATH: data})
+
+    def _answer(
+        self, repository: Repository, request: Signed[SiteRequest], stage: str, signer: Signer
+    ) -> bytes:
+        said = request.predicate
+        rule = repository.policy().stages[stage]
+        root, targets = repository.root().signed, repository.targets().signed
+        answer = SiteAnswer(
+            format=1,
+            requires=(),
+            organisation=repository.organisation(),
+            site=said.site,
+            stage=stage,
+            request=request.sha256,
+            roots=tuple(base64.b64encode(body).decode() for body in repository.roots()),
+            pins=raised_pins(Pins(0, {}, (), ()), rule, root, targets),
+            floors=repository.versions(),
+            made=moment(self._hub.now()),
+        )
+        about = subject(f"sites/{said.site}/request", request.sha256)
+        return statements.sign(answer, [about], signer)
+
+    def _entry(self, site: Site, signer: Signer) -> Entry:
+        data: dict[str, Json] = {
+            "site": site.id,
+            "stage": site.stage,
+            "enrolment": site.enrolment,
+            "request": site.request.sha256,
+            "groups": site.groups,
+        }
+        actor = PublicKey.from_tuf(signer.public_key).text
+        return self._hub.entry("site.enrolled", actor, data, {"site": site.id}, site.id)
+
+
+def _with_site(fleet: FleetKeys, site: str, key: str) -> FleetKeys:
+    kept = tuple(
+        MachineKey(k.key, k.name, k.purpose, "retired")
+        if (k.purpose, k.name, k.status) == ("site", site, "active")
+        else k
+        for k in fleet.keys
+        if k.key != key
+    )
+    return FleetKeys(1, (), (*kept, MachineKey(key, site, "site", "active")))
+
+
+def _site(row: Row[tuple[object, ...]]) -> Site:
+    request = statements.read(SiteRequest, bytes(row.request), what=f"the request of {row.id}")
+    return Site(row.id, row.enrolment, row.stage, request, bytes(row.answer), row.made)

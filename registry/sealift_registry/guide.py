@@ -1,0 +1,189 @@
+"""What is missing before the next step of the journey: one sentence and one command each.
+
+The order is the journey's, and only what can be done now is named: a version cannot be promoted
+before it has a variant, so nobody is told to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from sealift_registry.app import App, open_app
+from sealift_registry.catalog.catalog import Catalog, Version
+from sealift_registry.delivery import assignments, tables
+from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.promotion.promotions import Standing
+from sealift_registry.trust.repository import Repository
+from sealift_signing import roles
+from sealift_signing.approvals import REQUEST
+from sealift_signing.documents import Members
+from sealift_signing.errors import NotFoundError
+from sealift_signing.vocabulary import moment
+
+SOON = timedelta(days=14)
+ONLINE = {roles.SNAPSHOT, roles.TIMESTAMP}
+"""Signed anew at every export, so their running out is no concern of people."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is missing, and the command that sees to it."""
+
+    sentence: str
+    command: str
+
+
+def missing(root: Path, environment: Mapping[str, str]) -> list[Step]:
+    """What is missing at the hub at `root`, in the order of the journey."""
+    try:
+        app = open_app(root, environment)
+    except NotFoundError:
+        return [
+            Step(
+                f"There is no hub at {root} yet.",
+                "sealift init --offline-keys DIR     (or, for one person alone: --solo)",
+            )
+        ]
+    try:
+        with app.hub.reading() as connection:
+            return list(_steps(app, connection))
+    finally:
+        app.close()
+
+
+def _steps(app: App, connection: Connection) -> Iterator[Step]:
+    repository, catalog = Repository(connection), Catalog(connection)
+    yield from _expiring(app, repository)
+    teams = sorted(repository.teams())
+    if not teams:
+        command = "sealift team add NAME --steward PERSON=PUBLIC-KEY --steward PERSON=PUBLIC-KEY"
+        yield Step("There is no team yet; a team owns models.", command)
+        return
+    for team in teams:
+        yield from _people(repository, team)
+    versions = {version.ref.of: version for version in catalog.versions()}
+    if not versions:
+        command = f"sealift ingest onnx FILE --as {teams[0]}/MODEL --goldens FILE.npz"
+        yield Step("No model has been taken in yet.", command)
+    for version in versions.values():
+        yield from _version(app, connection, version)
+    yield from _sites(connection)
+
+
+def _expiring(app: App, repository: Repository) -> Iterator[Step]:
+    now = app.hub.now()
+    for role in sorted(repository.versions()):
+        metadata = repository.metadata(role)
+        if metadata is None or role in ONLINE or roles.kind(role) == roles.CATALOG:
+            continue
+        expires = metadata.signed.expires
+        if expires - now < SOON:
+            yield Step(
+                f"The signature of {role} "
+                f"{'expired' if expires <= now else 'expires'} at {moment(expires)}.",
+                f"sealift renew {role} --key FILE",
+            )
+
+
+def _people(repository: Repository, team: str) -> Iterator[Step]:
+    members = repository.members(team) or Members(1, (), team, (), ())
+    active = [person for person in members.people if person.status == "active"]
+    purposes = [{use for key in person.keys for use in key.purposes} for person in active]
+    keys = "PERSON=PUBLIC-KEY --key STEWARD --key STEWARD"
+    if not any(REQUEST in uses for uses in purposes):
+        yield Step(
+            f"Nobody in team {team} may request promotions.",
+            f"sealift team requester {team} {keys}",
+        )
+    for stage, rule in sorted(repository.policy().stages.items()):
+        count = sum(f"approve:{stage}" in uses for uses in purposes)
+        if count < rule.approvals:
+            yield Step(
+                f"Team {team} has {count} of the {rule.approvals} people whose approval "
+                f"{stage} needs.",
+                f"sealift team approver {team} {keys} --stage {stage}",
+            )
+
+
+def _version(app: App, connection: Connection, version: Version) -> Iterator[Step]:
+    """The newest version of a model: goldens, then a variant, then a promotion, then approvals."""
+    catalog, ref = Catalog(connection), version.ref
+    promotions = catalog.promotions(ref)
+    if catalog.goldens(ref) is None:
+        yield Step(
+            f"{ref} has no goldens, which converting needs.",
+            f"sealift ingest …  (as before)  --as {ref.of} --goldens FILE.npz",
+        )
+    elif all(one.path.is_source for one in catalog.artifacts(ref)):
+        yield Step(
+            f"{ref} has no variant for any hardware target yet.",
+            f"sealift convert {ref} --for {min(app.hardware_targets, key=_x86_first)}",
+        )
+    elif not promotions:
+        yield Step(
+            f"{ref} has not been promoted to any stage.",
+            f"sealift promote {ref} --to STAGE --reason '…' --key REQUESTER",
+        )
+    for promotion in promotions:
+        yield from _promotion(app.promotions.standing(connection, promotion.number))
+
+
+def _promotion(standing: Standing) -> Iterator[Step]:
+    promotion, have = standing.promotion, len(standing.tally.counted)
+    if not standing.listed and not standing.tally.enough:
+        yield Step(
+            f"{promotion.id} ({promotion.ref} to {promotion.stage}) has {have} of "
+            f"{standing.tally.needed} approvals.",
+            f"sealift approve {promotion.id} --key FILE --meaning validated --reason '…'",
+        )
+
+
+def _sites(connection: Connection) -> Iterator[Step]:
+    sites = Sites(connection).all()
+    if not sites:
+        yield Step(
+            "No site is enrolled yet. At the site: sealift-site init --id ID "
+            "--group NAME=HARDWARE-TARGET --request FILE; then here:",
+            "sealift site enroll FILE --stage STAGE --key FLEET --answer FILE",
+        )
+    for site in sites:
+        yield from _site(connection, site)
+
+
+def _site(connection: Connection, site: Site) -> Iterator[Step]:
+    assigned = assignments.current(Repository(connection), site)
+    b, t, r = tables.bundle, tables.transfer, tables.receipt
+    query = (
+        select(b.c.transfer)
+        .join(t, t.c.id == b.c.transfer)
+        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
+        .order_by(t.c.number.desc())
+    )
+    last = connection.execute(query).scalars().first()
+    if not assigned.groups:
+        group, hardware_target = min(site.groups.items())
+        yield Step(
+            f"Nothing is assigned to site {site.id}.",
+            f"sealift assign {site.id} TEAM/MODEL/VERSION --for {group}={hardware_target} "
+            "--key DISPATCHER",
+        )
+    elif last is None:
+        yield Step(
+            f"Nothing has been exported for site {site.id} yet.",
+            f"sealift export {site.id} --to DIR --key DISPATCHER",
+        )
+    elif connection.execute(select(r.c.sha256).where(r.c.transfer == last)).first() is None:
+        yield Step(
+            f"Site {site.id} has not answered {last} yet. At the site: sealift-site import DIR, "
+            "then sealift-site return --to DIR; then here:",
+            "sealift receive DIR",
+        )
+
+
+def _x86_first(name: str) -> tuple[bool, str]:
+    return "x86" not in name, name

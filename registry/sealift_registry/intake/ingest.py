@@ -1,0 +1,243 @@
+"""The use case of intake: from a source to a scanned, recorded, numbered version."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from sealift_registry.catalog import findings, recording
+from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version
+from sealift_registry.catalog.findings import Finding
+from sealift_registry.catalog.reference import ModelRef, VersionRef
+from sealift_registry.catalog.storing import store_files, store_manifest
+from sealift_registry.intake import goldens as golden_files
+from sealift_registry.intake.scan import ScanReport, scan
+from sealift_registry.intake.source import Source, SourceFile, SourceRecord
+from sealift_registry.intake.staging import take_stock
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Repository
+from sealift_registry.workers.channel import Progress
+from sealift_signing import shape
+from sealift_signing.canonical import Json
+from sealift_signing.errors import NotFoundError
+from sealift_signing.statements import Check
+from sealift_signing.transparency.entry import Entry
+from sealift_signing.vocabulary import SOURCE, moment
+from sealift_sync import durable
+from sealift_sync.artifact import ArtifactFile
+
+
+@dataclass(frozen=True)
+class Ingested:
+    """What became of an ingestion.
+
+    Attributes:
+        new: False where this very version was ingested before.
+        aliases: names of the source under which it had not been asked for before.
+        goldens: the digest of the version's goldens, None while it has none.
+    """
+
+    version: Version
+    new: bool
+    aliases: tuple[str, ...]
+    goldens: str | None
+
+
+class Intake:
+    """Ingesting models."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def ingest(
+        self, source: Source, model: ModelRef, actor: str, given: Path | None, progress: Progress
+    ) -> Ingested:
+        """Take the model at `source` in as a version of `model`; the same one again adds nothing.
+
+        Args:
+            source: where it is.
+            model: what it becomes a version of; its team must exist.
+            actor: who does this.
+            given: a file of goldens, `.npz`; None takes the source's input example if it has one.
+            progress: told of what is being fetched.
+
+        Raises:
+            NotFoundError: no such team, or nothing at the source.
+            RefusedError: the scan failed; it is in the log, and nothing was kept.
+        """
+        with self._hub.reading() as connection:
+            _check_team(connection, model)
+        with self._work() as work:
+            record = source.fetch(work / "model", progress)
+            report = self._scanned(work / "model", record, model, actor)
+            goldens = self._goldens(work, record, given)
+            with self._hub.reading() as connection:
+                known = Catalog(connection).same(model, record.identity())
+            if known is not None:
+                return self._again(known, record, goldens, actor)
+            expected = {file.path: file.sha256 for file in record.files}
+            files = store_files(self._hub.home.blobs, work / "model", expected, lambda _: None)
+        return self._record(model, record, report, files, goldens, actor)
+
+    def scan_folder(self, folder: Path) -> Finding:
+        """Scan any folder, as evidence: what conversion asks for its variants."""
+        files = tuple(take_stock(folder, lambda _path, _done, _total: None))
+        return as_finding(scan(folder, files))
+
+    def _scanned(
+        self, folder: Path, record: SourceRecord, model: ModelRef, actor: str
+    ) -> ScanReport:
+        report = scan(folder, record.files)
+        refusal = report.refusal()
+        if refusal is None:
+            return report
+        data: dict[str, Json] = {
+            "model": str(model),
+            "locator": record.locator,
+            "code": refusal.code,
+            "what": refusal.what,
+        }
+        terms = {"model": str(model)}
+        self._hub.log.commit_entry(self._hub.entry("intake.refused", actor, data, terms))
+        raise refusal
+
+    def _goldens(self, work: Path, record: SourceRecord, given: Path | None) -> str | None:
+        """The digest of the goldens, in the blobs; None where there are none."""
+        target = work / "goldens.npz"
+        if given is not None:
+            golden_files.from_file(given, target)
+        elif record.kind == "mlflow":
+            try:
+                golden_files.from_input_example(work / "model", target)
+            except NotFoundError:
+                return None
+        else:
+            return None
+        return self._hub.home.blobs.put_file(target).sha256
+
+    def _again(
+        self, known: Version, record: SourceRecord, goldens: str | None, actor: str
+    ) -> Ingested:
+        """The version is here: note a new alias or new goldens, and nothing else."""
+        with self._hub.reading() as connection:
+            catalog = Catalog(connection)
+            new = [a for a in record.aliases if a not in catalog.aliases(known.ref)]
+            before = catalog.goldens(known.ref)
+        fresh = goldens is not None and goldens != before
+        if not new and not fresh:
+            return Ingested(known, new=False, aliases=(), goldens=before)
+
+        def action(connection: Connection) -> tuple[Entry, tuple[str, ...]]:
+            made = moment(self._hub.now())
+            added = recording.add_aliases(connection, known.ref, record.aliases, made)
+            if goldens is not None:
+                recording.add_goldens(connection, known.ref, goldens, made)
+            data: dict[str, Json] = {"version": str(known.ref), "aliases": added}
+            if goldens is not None:
+                data["goldens"] = goldens
+            terms = {"model": str(known.ref.of)}
+            return self._hub.entry("version.seen-again", actor, data, terms), tuple(added)
+
+        added = self._hub.log.commit(action).result
+        return Ingested(known, new=False, aliases=added, goldens=goldens or before)
+
+    def _record(
+        self,
+        model: ModelRef,
+        record: SourceRecord,
+        report: ScanReport,
+        files: tuple[ArtifactFile, ...],
+        goldens: str | None,
+        actor: str,
+    ) -> Ingested:
+        body = shape.write(record)
+        digest = self._hub.home.blobs.put_bytes(body).sha256
+
+        def action(connection: Connection) -> tuple[Entry, Version]:
+            made = moment(self._hub.now())
+            ref = VersionRef(model.team, model.model, Catalog(connection).next_number(model))
+            version = Version(ref, body, digest, record.source_version, report.model_format, made)
+            recording.add_version(connection, version, record.identity())
+            recording.add_aliases(connection, ref, record.aliases, made)
+            if goldens is not None:
+                recording.add_goldens(connection, ref, goldens, made)
+            return self._add_source(connection, version, files, report, actor), version
+
+        version = self._hub.log.commit(action).result
+        return Ingested(version, new=True, aliases=record.aliases, goldens=goldens)
+
+    def _add_source(
+        self,
+        connection: Connection,
+        version: Version,
+        files: tuple[ArtifactFile, ...],
+        report: ScanReport,
+        actor: str,
+    ) -> Entry:
+        """The source artifact, its scan as evidence, and the entry of it all."""
+        hub, path = self._hub, version.ref.path(SOURCE)
+        manifest = store_manifest(hub.home.blobs, path, version.format, files)
+        row = ArtifactRow(path, manifest.sha256, None, version.made)
+        recording.add_artifact(connection, row)
+        organisation = Repository(connection).organisation()
+        signer = hub.online.signer("scanner")
+        body = findings.sign(
+            as_finding(report), organisation, path, manifest.sha256, signer, version.made
+        )
+        scanned = recording.add_evidence(connection, body, path)
+        data: dict[str, Json] = {
+            "version": str(version.ref),
+            "source": version.source_version,
+            "source_record": version.source_sha256,
+            "format": version.format,
+            "artifact": manifest.sha256,
+            "scan": scanned.sha256,
+        }
+        return hub.entry("version.ingested", actor, data, {"model": str(version.ref.of)})
+
+    @contextmanager
+    def _work(self) -> Iterator[Path]:
+        """A folder of this ingestion's own, gone afterwards."""
+        folder = self._hub.home.work / uuid.uuid4().hex
+        try:
+            folder.mkdir(parents=True)
+        except OSError as bad:
+            raise durable.unwritable(folder, bad) from bad
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def as_finding(report: ScanReport) -> Finding:
+    """A scan's report as evidence says it."""
+    checks = tuple(Check(c.name, c.verdict, c.words) for c in report.checks)
+    machine = f"{platform.machine()}, {platform.system()} {platform.release()}"
+    details = {
+        "format": report.model_format,
+        "model_files": list(report.model_files),
+        "data_files": list(report.data_files),
+        "files": [_file(f) for f in report.files],
+    }
+    return Finding("scan", report.verdict, checks, report.tools, machine, details)
+
+
+def _file(file: SourceFile) -> dict[str, Json]:
+    return {"path": file.path, "size": file.size, "sha256": file.sha256}
+
+
+def _check_team(connection: Connection, model: ModelRef) -> None:
+    if model.team not in Repository(connection).teams():
+        raise NotFoundError(
+            "no-team",
+            f"There is no team {model.team}.",
+            subject=model.team,
+            next_step=f"Add it with: sealift team add {model.team} --steward PERSON=PUBLIC-KEY …",
+        )

@@ -1,0 +1,1 @@
+"""Gates, signed requests, signed approvals, and listing what was approved."""

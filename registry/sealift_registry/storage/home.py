@@ -1,0 +1,230 @@
+"""The hub's home: one folder with everything the hub keeps (DESIGN section 8, choice 1).
+
+`settings.toml`, `sealift.db`, `blobs/`, `metadata/` (a copy of what the database holds), `keys/`
+(what the hub signs with by itself). Offline keys live elsewhere.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TypeVar
+
+from sealift_signing.errors import FailedError, NotFoundError, UsageError
+from sealift_sync import durable
+from sealift_sync.blobs import BlobFolder
+
+S = TypeVar("S", "OrganisationSettings", "KeySettings", "DeliverySettings")
+
+SETTINGS = "settings.toml"
+ENVIRONMENT = "SEALIFT_"
+
+
+@dataclass(frozen=True)
+class OrganisationSettings:
+    """`[organisation]`: the name people read on bundles."""
+
+    name: str = "an organisation without a name"
+    contact: str = ""
+
+
+@dataclass(frozen=True)
+class KeySettings:
+    """`[keys]`: the key that `--key` means where it is not given. Empty: it must be given."""
+
+    default: str = ""
+    person: str = ""
+
+
+@dataclass(frozen=True)
+class DeliverySettings:
+    """`[delivery]`: days that a bundle may travel before it is too old; the dispatcher's key."""
+
+    freshness_days: int = 30
+    dispatcher: str = ""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of settings.toml."""
+
+    organisation: OrganisationSettings = OrganisationSettings()
+    keys: KeySettings = KeySettings()
+    delivery: DeliverySettings = DeliverySettings()
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders of one hub."""
+
+    root: Path
+    settings: Settings
+
+    @property
+    def database(self) -> Path:
+        """The SQLite file."""
+        return self.root / "sealift.db"
+
+    @property
+    def blobs(self) -> BlobFolder:
+        """The hub's blobs."""
+        return BlobFolder(self.root / "blobs")
+
+    @property
+    def metadata(self) -> Path:
+        """Copies of the TUF files, for people and tools; the database is what counts."""
+        return self.root / "metadata"
+
+    @property
+    def keys(self) -> Path:
+        """Keys the hub signs with by itself."""
+        return self.root / "keys"
+
+    @property
+    def lock(self) -> Path:
+        """The lock of whoever writes to the log."""
+        return self.root / "sealift.lock"
+
+    @property
+    def work(self) -> Path:
+        """Where long work keeps its files while it runs."""
+        return self.root / "work"
+
+
+def locate(given: str | None, environment: Mapping[str, str]) -> Path:
+    """Where the home is: `--home`, else SEALIFT_HOME, else ./sealift-hub."""
+    return Path(given or environment.get("SEALIFT_HOME") or "sealift-hub")
+
+
+def open_home(root: Path, environment: Mapping[str, str]) -> Home:
+    """The hub at `root`.
+
+    Raises:
+        NotFoundError: there is none.
+        UsageError: a setting that is not known, or of the wrong type.
+    """
+    path = root / SETTINGS
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as bad:
+        raise NotFoundError(
+            "no-hub",
+            f"There is no Sealift hub at {root}.",
+            subject=str(root),
+            next_step="Make one with: sealift init --offline-keys DIR, or name it with --home.",
+        ) from bad
+    except (OSError, UnicodeDecodeError) as bad:
+        raise FailedError(
+            "settings-unreadable", f"{path} could not be read.", subject=str(path)
+        ) from bad
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as bad:
+        raise UsageError("bad-settings", f"{path} is not TOML: {bad}.", subject=str(path)) from bad
+    return Home(root, _settings(given, environment, path))
+
+
+def create_home(root: Path, settings: Settings) -> Home:
+    """A new home at `root`, with nothing in it but its settings and empty folders.
+
+    Raises:
+        UsageError: there is something at `root` already.
+    """
+    if root.exists() and any(root.iterdir()):
+        raise UsageError(
+            "home-not-new",
+            f"{root} is not empty, and a hub is set up in a new folder only.",
+            subject=str(root),
+            next_step="Choose another one with --home.",
+        )
+    home = Home(root, settings)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        home.keys.mkdir(mode=0o700)
+        home.metadata.mkdir()
+    except OSError as bad:
+        raise durable.unwritable(root, bad) from bad
+    return home
+
+
+def write_settings(home: Home) -> None:
+    """Write settings.toml: the last step of setting up, since it makes the folder a hub."""
+    text = "\n".join(_section(name, values) for name, values in vars(home.settings).items())
+    durable.write(home.root / SETTINGS, text.encode())
+
+
+def _section(name: str, values: object) -> str:
+    lines = [f"{setting} = {_toml(value)}\n" for setting, value in vars(values).items()]
+    return f"[{name}]\n{''.join(lines)}"
+
+
+def _toml(value: str | int) -> str:
+    if isinstance(value, int):
+        return str(value)
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _settings(given: Mapping[str, object], environment: Mapping[str, str], path: Path) -> Settings:
+    unknown = set(given) - {section.name for section in fields(Settings)}
+    if unknown:
+        raise _unknown(f"[{min(unknown)}]", path)
+    return Settings(
+        _section_of(OrganisationSettings, "organisation", given, environment, path),
+        _section_of(KeySettings, "keys", given, environment, path),
+        _section_of(DeliverySettings, "delivery", given, environment, path),
+    )
+
+
+def _section_of(
+    kind: type[S],
+    name: str,
+    given: Mapping[str, object],
+    environment: Mapping[str, str],
+    path: Path,
+) -> S:
+    section = given.get(name, {})
+    if not isinstance(section, dict):
+        raise _unknown(f"[{name}]", path)
+    values = dict(section)
+    types = {setting.name: type(setting.default) for setting in fields(kind)}
+    for setting, wanted in types.items():
+        variable = f"{ENVIRONMENT}{name}__{setting}".upper()
+        if variable in environment:
+            values[setting] = _parsed(environment[variable], wanted, variable)
+    for setting, value in values.items():
+        if setting not in types:
+            raise _unknown(f"{name}.{setting}", path)
+        if type(value) is not types[setting]:
+            raise UsageError(
+                "bad-setting",
+                f"{name}.{setting} in {path} must be a {types[setting].__name__}.",
+                subject=f"{name}.{setting}",
+            )
+    return kind(**values)
+
+
+def _parsed(text: str, kind: type, variable: str) -> object:
+    try:
+        return kind(text)
+    except ValueError as bad:
+        raise UsageError(
+            "bad-setting", f"{variable} must be a {kind.__name__}.", subject=variable
+        ) from bad
+
+
+def _unknown(name: str, path: Path) -> UsageError:
+    return UsageError(
+        "unknown-setting",
+        f"{path} has a setting {name} that is not known.",
+        subject=name,
+        next_step="Check its spelling in docs/reference/settings.md, or remove it.",
+    )
+
+
+def environment() -> dict[str, str]:
+    """This process's environment: the one place where it is read."""
+    return dict(os.environ)

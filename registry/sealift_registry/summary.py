@@ -1,0 +1,258 @@
+"""All about one thing, for people and for machines: what `sealift show` prints."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from sealift_registry.app import App
+from sealift_registry.catalog.catalog import Catalog
+from sealift_registry.catalog.reference import VersionRef, parse_promotion
+from sealift_registry.delivery import assignments, tables
+from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.promotion.promotions import Standing
+from sealift_registry.trust.repository import Repository
+from sealift_signing import statements
+from sealift_signing.documents import Assignment
+from sealift_signing.errors import NotFoundError
+from sealift_signing.statements import Receipt, Signed, Transfer
+
+Summary = tuple[str, dict[str, Any], list[str]]
+
+
+def of(app: App, connection: Connection, what: str) -> Summary:
+    """(kind, data, lines) about the version, promotion, site or transfer that `what` names.
+
+    Raises:
+        NotFoundError: it names nothing that there is.
+    """
+    if "/" in what:
+        return _version(app, connection, VersionRef.parse(what))
+    if re.fullmatch(r"[Pp]-[0-9]+", what):
+        standing = app.promotions.standing(connection, parse_promotion(what))
+        return "promotion", standing_data(standing), standing_lines(standing)
+    transfer = _transfer(connection, what)
+    if transfer is not None:
+        return transfer
+    try:
+        return _site(connection, Sites(connection).get(what))
+    except NotFoundError as bad:
+        raise NotFoundError(
+            "nothing-of-that-name",
+            f"Nothing here is called {what}.",
+            subject=what,
+            next_step="Write TEAM/MODEL/VERSION, P-000001, a site's id or a transfer's id.",
+        ) from bad
+
+
+def standing_lines(standing: Standing) -> list[str]:
+    """A promotion in words: what it is about, the evidence, who approved."""
+    promotion = standing.promotion
+    said = promotion.request.predicate
+    have, need = len(standing.tally.counted), standing.tally.needed
+    lines = [
+        f"{promotion.id}: {promotion.ref} to {promotion.stage}",
+        f"  asked for by   {said.person}, {said.made}",
+        f"  reason         {said.reason}",
+        f"  request        {promotion.request.sha256[:12]}, at entry {said.log.size} of the log",
+        f"  approvals      {have} of {need}; {'listed' if standing.listed else 'not listed'}",
+    ]
+    for one in standing.tally.counted:
+        a = one.predicate
+        lines += [f"    {a.person}: {a.meaning}, until {a.valid_until}: {a.reason}"]
+    lines += [f"    not counted: {reason}" for reason in standing.tally.set_aside]
+    return lines + evidence_lines(standing)
+
+
+def evidence_lines(standing: Standing) -> list[str]:
+    """Every artifact and every piece of evidence that a request names, in words."""
+    lines = []
+    for one in standing.vouched:
+        lines += ["", f"  {one.artifact.path}  {one.artifact.sha256[:12]}"]
+        for evidence in one.evidence:
+            said = evidence.predicate
+            lines.append(f"    {said.kind}: {said.verdict}, on {said.machine}")
+            lines += [f"      {check.verdict:4}  {check.words}" for check in said.checks]
+    return lines
+
+
+def standing_data(standing: Standing) -> dict[str, Any]:
+    """A promotion for machines."""
+    promotion, counted = standing.promotion, standing.tally
+    members = ("person", "meaning", "reason", "made", "valid_until")
+    return {
+        "promotion": promotion.id,
+        "version": str(promotion.ref),
+        "stage": promotion.stage,
+        "requester": promotion.person,
+        "reason": promotion.request.predicate.reason,
+        "request": promotion.request.sha256,
+        "made": promotion.made,
+        "approvals": [
+            {name: getattr(one.predicate, name) for name in members} | {"sha256": one.sha256}
+            for one in counted.counted
+        ],
+        "set_aside": list(counted.set_aside),
+        "have": len(counted.counted),
+        "need": counted.needed,
+        "listed": standing.listed,
+        "artifacts": [
+            {
+                "path": str(one.artifact.path),
+                "sha256": one.artifact.sha256,
+                "evidence": {e.predicate.kind: e.predicate.verdict for e in one.evidence},
+            }
+            for one in standing.vouched
+        ],
+    }
+
+
+def _version(app: App, connection: Connection, ref: VersionRef) -> Summary:
+    catalog = Catalog(connection)
+    version = catalog.version(ref)
+    source = json.loads(version.source)
+    aliases, goldens = catalog.aliases(ref), catalog.goldens(ref)
+    artifacts = catalog.artifacts(ref)
+    running = _running(connection, ref)
+    standings = [app.promotions.standing(connection, p.number) for p in catalog.promotions(ref)]
+    lines = [
+        f"{ref} ({version.source_version}, {version.format}), taken in {version.made}",
+        f"  source         {source['locator']}",
+        f"  asked for as   {', '.join(aliases) or source['locator']}",
+        f"  source record  {version.source_sha256[:12]}",
+        f"  goldens        {goldens[:12] if goldens else 'none yet'}",
+    ]
+    for one in artifacts:
+        lines += ["", f"  {one.path}  {one.sha256[:12]}"]
+        for evidence in catalog.evidence(one.path):
+            said = evidence.predicate
+            lines.append(f"    {said.kind}: {said.verdict}, {said.made}, {said.machine}")
+    lines += [""] if standings else []
+    for standing in standings:
+        have, need = len(standing.tally.counted), standing.tally.needed
+        state = "listed" if standing.listed else "not listed"
+        lines.append(
+            f"  {standing.promotion.id} to {standing.promotion.stage}: {have} of {need}, {state}"
+        )
+    lines += [f"  runs at {where}" for where in running] or ["  runs nowhere, by the last receipts"]
+    data = {
+        "version": str(ref),
+        "source": source,
+        "source_record": version.source_sha256,
+        "format": version.format,
+        "aliases": aliases,
+        "goldens": goldens,
+        "artifacts": [{"path": str(a.path), "sha256": a.sha256} for a in artifacts],
+        "promotions": [standing_data(standing) for standing in standings],
+        "running": running,
+    }
+    return "version", data, lines
+
+
+def _running(connection: Connection, ref: VersionRef) -> list[str]:
+    """Where a version runs, by each site's last receipt."""
+    found = []
+    for site in Sites(connection).all():
+        receipt = last_receipt(connection, site)
+        if receipt is None:
+            continue
+        for group, models in sorted(receipt.predicate.running.items()):
+            if models.get(str(ref.of)) == ref.number:
+                found.append(f"{site.id}/{group}, as of {receipt.predicate.made}")
+    return found
+
+
+def last_receipt(connection: Connection, site: Site) -> Signed[Receipt] | None:
+    """The newest receipt of a site, by the site's own time."""
+    t = tables.receipt
+    bodies = connection.execute(select(t.c.body).where(t.c.site == site.id)).scalars()
+    found = [statements.read(Receipt, bytes(body), what="a receipt") for body in bodies]
+    return max(found, key=lambda one: one.predicate.made, default=None)
+
+
+def _site(connection: Connection, site: Site) -> Summary:
+    assignment = assignments.current(Repository(connection), site)
+    receipt = last_receipt(connection, site)
+    rows = _assigned(assignment)
+    lines = [
+        f"Site {site.id}, stage {site.stage}, enrolled {site.made}",
+        f"  enrolment      {site.enrolment[:12]}",
+        f"  eight words    {site.words}",
+        *(f"  host group     {group}: {hw}" for group, hw in sorted(site.groups.items())),
+        "",
+        *(
+            f"  assigned       {g}: {m} {c}, falling back to {f or 'nothing'}"
+            for g, m, c, f in rows
+        ),
+    ]
+    if receipt is None:
+        lines += ["  It has sent no receipt yet."]
+    else:
+        said = receipt.predicate
+        lines += [f"  last receipt   {said.transfer}, {said.made}, {said.software}"]
+        lines += [f"    {a.outcome} {a.group}: {a.artifact}" for a in said.artifacts]
+        if said.unprotected:
+            lines += ["  UNPROTECTED: " + "; ".join(said.unprotected)]
+    data = {
+        "site": site.id,
+        "stage": site.stage,
+        "enrolment": site.enrolment,
+        "words": site.words,
+        "groups": site.groups,
+        "assigned": [
+            {"group": g, "model": m, "current": c, "fallbacks": f.split(", ") if f else []}
+            for g, m, c, f in rows
+        ],
+        "last_receipt": receipt.predicate.transfer if receipt else None,
+    }
+    return "site", data, lines
+
+
+def _assigned(assignment: Assignment) -> list[tuple[str, str, str, str]]:
+    rows = []
+    for group, assigned in sorted(assignment.groups.items()):
+        for model, versions in sorted(assigned.models.items()):
+            behind = ", ".join(str(one.parsed.version) for one in versions.fallbacks)
+            rows.append((group, model, str(versions.current.parsed.version), behind))
+    return rows
+
+
+def _transfer(connection: Connection, what: str) -> Summary | None:
+    t = tables.bundle
+    row = connection.execute(select(t).where(t.c.transfer == what)).first()
+    if row is None:
+        return None
+    said = statements.read(Transfer, bytes(row.body), what="transfer.json").predicate
+    r = tables.receipt
+    body = connection.execute(select(r.c.body).where(r.c.transfer == what)).scalars().first()
+    receipt = statements.read(Receipt, bytes(body), what="a receipt") if body else None
+    size = sum(file.size for file in said.files)
+    lines = [
+        f"Transfer {what} to {said.site}, made {said.made}",
+        f"  transfer.json  {row.sha256[:12]}",
+        f"  carries        {len(said.files)} files, {size:,} bytes",
+        f"  written to     {row.medium}",
+        f"  previous       {said.previous or 'none'}",
+    ]
+    if receipt is None:
+        lines.append("  The site has not answered yet.")
+    else:
+        lines.append(f"  imported       {receipt.predicate.made}")
+        lines += [
+            f"    {a.outcome} {a.group}: {a.artifact}"
+            + (f": {a.words}" if a.outcome == "held" else "")
+            for a in receipt.predicate.artifacts
+        ]
+    data = {
+        "transfer": what,
+        "site": said.site,
+        "sha256": row.sha256,
+        "made": said.made,
+        "files": len(said.files),
+        "bytes": size,
+        "receipt": receipt.sha256 if receipt else None,
+    }
+    return "transfer", data, lines

@@ -1,0 +1,133 @@
+"""Setting up trust: who holds which role, the first metadata, and the policy (DESIGN section 3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from securesystemslib.signer import Signer
+
+from sealift_registry.trust.online_keys import OnlineKeys
+from sealift_registry.trust.repository import Change
+from sealift_signing import documents, keys, publishing, roles, shape
+from sealift_signing.documents import FleetKeys, MachineKey, Policy, RecallList, StageRule
+from sealift_signing.keys import Passphrases
+from sealift_signing.publishing import Holders
+
+OFFLINE_HOLDERS: Mapping[str, tuple[int, int]] = {
+    roles.ROOT: (2, 3),
+    roles.TARGETS: (2, 3),
+    roles.FLEET: (1, 2),
+    roles.RECALL: (1, 2),
+    "dispatcher": (1, 1),
+}
+"""Per role kept outside the home: how many must sign, and how many keys are made."""
+
+MEANINGS = ("validated", "accepts the risk")
+DISPATCHER = "dispatcher"
+
+
+def policy_of(name: str, *, solo: bool) -> Policy:
+    """The policy that a new organisation starts with; `solo` is for one person alone."""
+    stages = {
+        stage: StageRule(
+            approvals=1 if solo else approvals,
+            requester_may_approve=solo,
+            evidence=("scan", "parity"),
+            key_classes=("file", "hardware"),
+            meanings=MEANINGS,
+            longest_validity_days=365,
+        )
+        for stage, approvals in (("staging", 1), ("production", 2))
+    }
+    return Policy(1, (), name, stages, dict(roles.LIFETIMES_DAYS))
+
+
+@dataclass(frozen=True)
+class Offices:
+    """Who holds each offline role, and the signers that are at hand for setting up."""
+
+    holders: Mapping[str, tuple[int, Holders]]
+    signers: Mapping[str, list[Signer]]
+
+    @property
+    def dispatcher(self) -> Holders:
+        """The dispatchers."""
+        return self.holders[DISPATCHER][1]
+
+
+def make_offline_keys(folder: Path, passphrases: Passphrases) -> Offices:
+    """Make every offline key in `folder`, one file each, to be carried to their holders."""
+    holders, signers = {}, {}
+    for role, (threshold, count) in OFFLINE_HOLDERS.items():
+        names = [f"{role}-{n}" for n in range(1, count + 1)]
+        paths = {name: folder / f"{name}.pem" for name in names}
+        public = {name: keys.new_key(path, passphrases.of(path)) for name, path in paths.items()}
+        holders[role] = (threshold, public)
+        at_hand = list(paths.values())[:threshold]
+        signers[role] = [keys.open_signer(str(path), passphrases) for path in at_hand]
+    return Offices(holders, signers)
+
+
+def one_person(person: str, online: OnlineKeys) -> Offices:
+    """Every offline role held by one key, kept in the home: `sealift init --solo`."""
+    public = {person: online.create_one("solo")}
+    signer = [online.signer("solo")]
+    return Offices(
+        dict.fromkeys(OFFLINE_HOLDERS, (1, public)), dict.fromkeys(OFFLINE_HOLDERS, signer)
+    )
+
+
+def first_metadata(offices: Offices, online: OnlineKeys, policy: Policy, now: datetime) -> Change:
+    """Version 1 of root, targets, fleet and recall, signed, with their documents."""
+    root = publishing.first_root(
+        {role: offices.holders[role] for role in (roles.ROOT, roles.TARGETS)}
+        | {role: (1, {"hub": online.public(role)}) for role in (roles.SNAPSHOT, roles.TIMESTAMP)},
+        expires=_until(now, policy, roles.ROOT),
+    )
+    publishing.sign(root, offices.signers[roles.ROOT])
+    change = Change({roles.ROOT: root})
+    targets = publishing.first_targets(expires=_until(now, policy, roles.TARGETS))
+    for role in (roles.FLEET, roles.RECALL):
+        publishing.delegate(targets.signed, role, *offices.holders[role])
+    listed = {
+        roles.TARGETS: (targets, documents.POLICY_PATH, shape.write(policy)),
+        roles.FLEET: (
+            publishing.first_targets(expires=_until(now, policy, roles.FLEET)),
+            documents.FLEET_KEYS_PATH,
+            shape.write(machine_keys(online)),
+        ),
+        roles.RECALL: (
+            publishing.first_targets(expires=_until(now, policy, roles.RECALL)),
+            documents.RECALL_PATH,
+            shape.write(RecallList(1, (), ())),
+        ),
+    }
+    for role, (metadata, path, data) in listed.items():
+        publishing.list_document(metadata.signed, path, data)
+        publishing.sign(metadata, offices.signers[role])
+        change.metadata[role] = metadata
+        change.documents[path] = data
+    return change
+
+
+def machine_keys(online: OnlineKeys) -> FleetKeys:
+    """keys.json of a new organisation: the hub's own log, scanner and builder."""
+    made = (
+        MachineKey(online.public("log").text, "hub", "log", "active"),
+        MachineKey(online.public("scanner").text, "hub-scanner", "scanner", "active"),
+        MachineKey(online.public("builder").text, "hub-builder", "builder", "active"),
+    )
+    return FleetKeys(1, (), made)
+
+
+def person_id(text: str) -> str:
+    """A person's id made of a login name: whatever no id may hold is left out."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:64] or "me"
+
+
+def _until(now: datetime, policy: Policy, role: str) -> datetime:
+    return publishing.expiry(now, policy.lifetimes_days[role])

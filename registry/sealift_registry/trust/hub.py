@@ -1,0 +1,86 @@
+"""What every use case of the hub stands on: its home, its database, its log and its online keys."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, select
+
+from sealift_registry.audit.batch import Committed
+from sealift_registry.audit.tables import log_checkpoint
+from sealift_registry.audit.writer import AuditLog
+from sealift_registry.storage.home import Home
+from sealift_registry.trust.online_keys import OnlineKeys
+from sealift_registry.trust.repository import Change, publish, write_copies
+from sealift_signing.canonical import Json
+from sealift_signing.statements import CheckpointSeen
+from sealift_signing.transparency.checkpoint import claimed
+from sealift_signing.transparency.entry import Entry, Term, new_entry
+
+
+@dataclass(frozen=True)
+class Hub:
+    """An open hub. Use cases read through `reading`, and change through the log's writer."""
+
+    home: Home
+    engine: Engine
+    log: AuditLog
+    online: OnlineKeys
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A connection that sees one state of the database, and changes nothing."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    def now(self) -> datetime:
+        """The time by the hub's clock."""
+        return self.log.clock()
+
+    def publish(self, connection: Connection, change: Change, freshness: int | None = None) -> None:
+        """Publish `change` within an action; `freshness` in days, else the settings'."""
+        days = freshness or self.home.settings.delivery.freshness_days
+        publish(connection, change, self.online, self.now(), days)
+
+    def commit_change(self, change: Change, entry: Entry) -> Committed[None]:
+        """Publish `change` with `entry`, where no other rows belong to it."""
+
+        def action(connection: Connection) -> tuple[Entry, None]:
+            self.publish(connection, change)
+            return entry, None
+
+        committed = self.log.commit(action)
+        self.copy_metadata()
+        return committed
+
+    def entry(
+        self,
+        kind: str,
+        actor: str,
+        data: Mapping[str, Json],
+        terms: Mapping[str, str] | None = None,
+        site: str | None = None,
+    ) -> Entry:
+        """An entry made now. `terms` are the words to find it by, such as a model or a person."""
+        words = [Term(name, value) for name, value in (terms or {}).items()]
+        return new_entry(kind, actor, self.now(), data, words, site)
+
+    def copy_metadata(self) -> None:
+        """Bring the copies in `metadata/` up to the rows."""
+        with self.reading() as connection:
+            write_copies(connection, self.home.metadata)
+
+
+def newest_note(connection: Connection) -> bytes:
+    """The log's newest checkpoint, as the signed note."""
+    query = select(log_checkpoint.c.note).order_by(log_checkpoint.c.size.desc()).limit(1)
+    return bytes(connection.execute(query).scalar_one())
+
+
+def checkpoint_seen(connection: Connection) -> CheckpointSeen:
+    """The log's newest checkpoint, as a request names it."""
+    seen = claimed(newest_note(connection))
+    return CheckpointSeen(seen.origin, seen.size, seen.root.hex())

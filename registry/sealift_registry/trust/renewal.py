@@ -1,0 +1,45 @@
+"""Signing a role again as it stands, because a signature lasts only so long."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from securesystemslib.signer import Signer
+from sqlalchemy import Connection
+from tuf.api.metadata import Metadata, Targets
+
+from sealift_registry.trust.repository import Change, Repository
+from sealift_signing import publishing, roles
+from sealift_signing.errors import NotFoundError
+
+
+def draft_renewal(
+    connection: Connection, role: str, signers: Sequence[Signer], now: datetime
+) -> Change:
+    """The next version of `role`, unchanged but for its version and expiry, signed.
+
+    Raises:
+        NotFoundError: nothing was published for that role, or the hub renews it by itself.
+        RefusedError: not signed by enough of its keys.
+    """
+    repository = Repository(connection)
+    before = repository.metadata(role)
+    by_itself = role in {roles.SNAPSHOT, roles.TIMESTAMP} or roles.kind(role) == roles.CATALOG
+    if before is None or by_itself:
+        raise NotFoundError(
+            "no-such-role",
+            f"There is no role {role} that people renew.",
+            subject=role,
+            next_step="`sealift next` names the roles whose signature runs out.",
+        )
+    expires = publishing.expiry(now, repository.lifetime(role))
+    renewed = publishing.successor(before, expires=expires)
+    publishing.sign(renewed, signers)
+    owner = repository.root() if role in roles.TOP_ROLES else _owner(repository, role)
+    publishing.check_publishable(renewed, role, owner.signed)
+    return Change({role: renewed})
+
+
+def _owner(repository: Repository, role: str) -> Metadata[Targets]:
+    return repository.targets(roles.delegator(role))
