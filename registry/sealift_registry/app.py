@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sealift_registry.delivery.exports import Exports
     from sealift_registry.delivery.returns import Returns
     from sealift_registry.delivery.sites import Enrolment
+    from sealift_registry.guide import Step
     from sealift_registry.intake.ingest import Intake
     from sealift_registry.promotion.promotions import Promotions
 
@@ -81,6 +82,12 @@ class App:
     def hardware_targets(self) -> dict[str, hardware.HardwareTarget]:
         """Sealift's own hardware targets, and those in the home's `hardware-targets/`."""
         return hardware.load_all(self.hub.home.root / "hardware-targets")
+
+    def missing(self) -> list[Step]:
+        """What is missing before the next step of the journey."""
+        from sealift_registry import guide
+
+        return guide.missing(self.hub, self.promotions, self.hardware_targets)
 
     def close(self) -> None:
         """Write what is queued, and let go of the database."""

@@ -6,23 +6,22 @@ before it has a variant, so nobody is told to.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from sealift_registry.app import App, open_app
 from sealift_registry.catalog.catalog import Catalog, Version
 from sealift_registry.delivery import assignments, tables
 from sealift_registry.delivery.sites import Site, Sites
-from sealift_registry.promotion.promotions import Standing
+from sealift_registry.promotion.promotions import Promotions, Standing
+from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing import roles
 from sealift_signing.approvals import REQUEST
 from sealift_signing.documents import Members
-from sealift_signing.errors import NotFoundError
 from sealift_signing.vocabulary import moment
 
 SOON = timedelta(days=14)
@@ -38,27 +37,23 @@ class Step:
     command: str
 
 
-def missing(root: Path, environment: Mapping[str, str]) -> list[Step]:
-    """What is missing at the hub at `root`, in the order of the journey."""
-    try:
-        app = open_app(root, environment)
-    except NotFoundError:
-        return [
-            Step(
-                f"There is no hub at {root} yet.",
-                "sealift init --offline-keys DIR     (or, for one person alone: --solo)",
-            )
-        ]
-    try:
-        with app.hub.reading() as connection:
-            return list(_steps(app, connection))
-    finally:
-        app.close()
+def no_hub(root: Path) -> Step:
+    """The step where there is no hub at `root`."""
+    command = "sealift init --offline-keys DIR     (or, for one person alone: sealift init --solo)"
+    return Step(f"There is no hub at {root} yet.", command)
 
 
-def _steps(app: App, connection: Connection) -> Iterator[Step]:
+def missing(hub: Hub, promotions: Promotions, hardware_targets: Collection[str]) -> list[Step]:
+    """What is missing at the hub, in the order of the journey."""
+    with hub.reading() as connection:
+        return list(_steps(hub, promotions, hardware_targets, connection))
+
+
+def _steps(
+    hub: Hub, promotions: Promotions, hardware_targets: Collection[str], connection: Connection
+) -> Iterator[Step]:
     repository, catalog = Repository(connection), Catalog(connection)
-    yield from _expiring(app, repository)
+    yield from _expiring(repository, hub.now())
     teams = sorted(repository.teams())
     if not teams:
         command = "sealift team add NAME --steward PERSON=PUBLIC-KEY --steward PERSON=PUBLIC-KEY"
@@ -71,12 +66,13 @@ def _steps(app: App, connection: Connection) -> Iterator[Step]:
         command = f"sealift ingest onnx FILE --as {teams[0]}/MODEL --goldens FILE.npz"
         yield Step("No model has been taken in yet.", command)
     for version in versions.values():
-        yield from _version(app, connection, version)
+        yield from _version(catalog, version, hardware_targets)
+    for promotion in catalog.promotions():
+        yield from _promotion(promotions.standing(connection, promotion.number))
     yield from _sites(connection)
 
 
-def _expiring(app: App, repository: Repository) -> Iterator[Step]:
-    now = app.hub.now()
+def _expiring(repository: Repository, now: datetime) -> Iterator[Step]:
     for role in sorted(repository.versions()):
         metadata = repository.metadata(role)
         if metadata is None or role in ONLINE or roles.kind(role) == roles.CATALOG:
@@ -110,10 +106,11 @@ def _people(repository: Repository, team: str) -> Iterator[Step]:
             )
 
 
-def _version(app: App, connection: Connection, version: Version) -> Iterator[Step]:
-    """The newest version of a model: goldens, then a variant, then a promotion, then approvals."""
-    catalog, ref = Catalog(connection), version.ref
-    promotions = catalog.promotions(ref)
+def _version(
+    catalog: Catalog, version: Version, hardware_targets: Collection[str]
+) -> Iterator[Step]:
+    """The newest version of a model: goldens, then a variant, then a promotion."""
+    ref = version.ref
     if catalog.goldens(ref) is None:
         yield Step(
             f"{ref} has no goldens, which converting needs.",
@@ -122,15 +119,13 @@ def _version(app: App, connection: Connection, version: Version) -> Iterator[Ste
     elif all(one.path.is_source for one in catalog.artifacts(ref)):
         yield Step(
             f"{ref} has no variant for any hardware target yet.",
-            f"sealift convert {ref} --for {min(app.hardware_targets, key=_x86_first)}",
+            f"sealift convert {ref} --for {min(hardware_targets, key=_x86_first)}",
         )
-    elif not promotions:
+    elif not catalog.promotions(ref):
         yield Step(
             f"{ref} has not been promoted to any stage.",
             f"sealift promote {ref} --to STAGE --reason '…' --key REQUESTER",
         )
-    for promotion in promotions:
-        yield from _promotion(app.promotions.standing(connection, promotion.number))
 
 
 def _promotion(standing: Standing) -> Iterator[Step]:

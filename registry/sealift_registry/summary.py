@@ -8,12 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from sealift_registry.app import App
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
 from sealift_registry.delivery import assignments, tables
 from sealift_registry.delivery.sites import Site, Sites
-from sealift_registry.promotion.promotions import Standing
+from sealift_registry.promotion.promotions import Promotions, Standing
 from sealift_registry.trust.repository import Repository
 from sealift_signing import statements
 from sealift_signing.documents import Assignment
@@ -23,16 +22,16 @@ from sealift_signing.statements import Receipt, Signed, Transfer
 Summary = tuple[str, dict[str, Any], list[str]]
 
 
-def of(app: App, connection: Connection, what: str) -> Summary:
+def of(promotions: Promotions, connection: Connection, what: str) -> Summary:
     """(kind, data, lines) about the version, promotion, site or transfer that `what` names.
 
     Raises:
         NotFoundError: it names nothing that there is.
     """
     if "/" in what:
-        return _version(app, connection, VersionRef.parse(what))
+        return _version(promotions, connection, VersionRef.parse(what))
     if re.fullmatch(r"[Pp]-[0-9]+", what):
-        standing = app.promotions.standing(connection, parse_promotion(what))
+        standing = promotions.standing(connection, parse_promotion(what))
         return "promotion", standing_data(standing), standing_lines(standing)
     transfer = _transfer(connection, what)
     if transfer is not None:
@@ -110,14 +109,14 @@ def standing_data(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _version(app: App, connection: Connection, ref: VersionRef) -> Summary:
+def _version(promotions: Promotions, connection: Connection, ref: VersionRef) -> Summary:
     catalog = Catalog(connection)
     version = catalog.version(ref)
     source = json.loads(version.source)
     aliases, goldens = catalog.aliases(ref), catalog.goldens(ref)
     artifacts = catalog.artifacts(ref)
     running = _running(connection, ref)
-    standings = [app.promotions.standing(connection, p.number) for p in catalog.promotions(ref)]
+    standings = [promotions.standing(connection, p.number) for p in catalog.promotions(ref)]
     lines = [
         f"{ref} ({version.source_version}, {version.format}), taken in {version.made}",
         f"  source         {source['locator']}",

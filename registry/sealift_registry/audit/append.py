@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 from securesystemslib.signer import Signer
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term, log_tile
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.public_key import PublicKey
-from sealift_signing.transparency import checkpoint
+from sealift_signing.transparency import checkpoint, tiles
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.columns import derive
 from sealift_signing.transparency.entry import Entry
@@ -73,21 +73,39 @@ class Appender:
         return found
 
 
+_LEAVES = (
+    select(log_entry.c.leaf)
+    .where(log_entry.c.seq >= bindparam("first"), log_entry.c.seq < bindparam("end"))
+    .order_by(log_entry.c.seq)
+)
+_ROOTS = (
+    select(log_tile.c.root)
+    .where(
+        log_tile.c.level == bindparam("level") - 1,
+        log_tile.c.number >= bindparam("first"),
+        log_tile.c.number < bindparam("end"),
+    )
+    .order_by(log_tile.c.number)
+)
+_TILE = select(log_tile.c.hashes).where(
+    log_tile.c.level == bindparam("level"), log_tile.c.number == bindparam("number")
+)
+
+
 def stored_hashes(connection: Connection) -> HashReader:
-    """Reads the tree's hashes: leaves from the entries, above them the roots of full tiles."""
+    """Reads the tree's hashes: full tiles, or else the leaves of entries and the roots of tiles."""
 
     def read(level: int, first: int, end: int) -> Sequence[bytes]:
-        if level == 0:
-            order = log_entry.c.seq
-            query = select(log_entry.c.leaf)
+        if end - first == tiles.WIDTH and first % tiles.WIDTH == 0:
+            place = {"level": level, "number": first // tiles.WIDTH}
+            found = tiles.cut(connection.execute(_TILE, place).scalar() or b"")
         else:
-            order = log_tile.c.number
-            query = select(log_tile.c.root).where(log_tile.c.level == level - 1)
-        query = query.where(order >= first, order < end).order_by(order)
-        found = connection.execute(query).scalars().all()
+            span = {"first": first, "end": end}
+            query = connection.execute(_ROOTS if level else _LEAVES, span | {"level": level})
+            found = list(query.scalars())
         if len(found) != end - first:
             raise _damaged(f"hashes {first} to {end - 1} of level {level} are not all there")
-        return cast("Sequence[bytes]", found)
+        return found
 
     return read
 

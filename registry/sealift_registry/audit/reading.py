@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, select, text
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, select, text
 from sqlalchemy import Row as SqlRow
 
 from sealift_registry.audit.append import stored_hashes
@@ -16,6 +16,7 @@ from sealift_signing.transparency import checking, columns, merkle
 from sealift_signing.transparency.checking import StoredLog
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.columns import DerivedRow, StoredTerm
+from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.growth import Row
 from sealift_signing.transparency.history import StoredCheckpoint
 from sealift_signing.transparency.question import Question
@@ -24,6 +25,8 @@ from sealift_signing.transparency.verdict import Verdict
 
 AT_ONCE = 1_000
 """Rows fetched from the database at a time."""
+
+_EDGE = select(log_checkpoint.c.frontier).where(log_checkpoint.c.size == bindparam("size"))
 
 
 class LogReader:
@@ -68,14 +71,12 @@ class LogReader:
     def inclusion_proof(self, seq: int, size: int) -> tuple[bytes, ...]:
         """What shows that entry `seq` is in the log of `size` entries (RFC 9162 §2.1.3)."""
         with self._engine.connect() as connection:
-            tree = TiledTree(stored_hashes(connection), size)
-            return merkle.inclusion_proof_from(tree, seq, size)
+            return merkle.inclusion_proof_from(_tree(connection, size), seq, size)
 
     def consistency_proof(self, old_size: int, size: int) -> tuple[bytes, ...]:
         """What shows that the log of `size` entries continues that of `old_size` (§2.1.4)."""
         with self._engine.connect() as connection:
-            tree = TiledTree(stored_hashes(connection), size)
-            return merkle.consistency_proof_from(tree, old_size, size)
+            return merkle.consistency_proof_from(_tree(connection, size), old_size, size)
 
     def verify(
         self,
@@ -104,6 +105,12 @@ class LogReader:
             terms = _all(connection, "SELECT seq, kind, value FROM log_term ORDER BY seq")
             found = columns.check(map(DerivedRow._make, rows), map(StoredTerm._make, terms))
             return verdict.joined(found)
+
+
+def _tree(connection: Connection, size: int) -> TiledTree:
+    edge = connection.execute(_EDGE, {"size": size}).scalar()
+    frontier = Frontier.decode(size, edge) if edge is not None else None
+    return TiledTree(stored_hashes(connection), size, frontier)
 
 
 def _stored(connection: Connection) -> StoredLog:

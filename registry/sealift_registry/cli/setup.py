@@ -14,6 +14,7 @@ from sealift_registry.cli.session import Session, command, holders, keys_option
 from sealift_registry.cli.terminal import table
 
 if TYPE_CHECKING:
+    from sealift_registry.guide import Step
     from sealift_signing.canonical import Json
     from sealift_signing.documents import KeyClass
 
@@ -268,12 +269,22 @@ def renew(session: Session, *, role: str, keys: Sequence[str]) -> None:
 @command(sealift, "next", example="sealift next")
 def next_step(session: Session) -> None:
     """Say what is missing on the way to a model that runs at a site: a sentence, a command each."""
-    from sealift_registry.guide import missing
-
-    steps = missing(session.root, session.environment)
+    steps = _missing(session)
     text = "\n\n".join(f"{step.sentence}\n  {step.command}" for step in steps)
     data = {"missing": [{"sentence": s.sentence, "command": s.command} for s in steps]}
     session.terminal.answer("next", data, text or "Nothing is missing.")
+
+
+def _missing(session: Session) -> Sequence[Step]:
+    from sealift_registry import guide
+    from sealift_signing.errors import NotFoundError
+
+    try:
+        return session.app.missing()
+    except NotFoundError as bad:
+        if bad.code != "no-hub":
+            raise
+        return [guide.no_hub(session.root)]
 
 
 def _stages(session: Session) -> tuple[str, ...]:
