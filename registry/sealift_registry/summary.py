@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
 from sealift_registry.delivery import assignments, tables
+from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
 from sealift_registry.trust.repository import Repository
@@ -115,7 +116,7 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
     source = json.loads(version.source)
     aliases, goldens = catalog.aliases(ref), catalog.goldens(ref)
     artifacts = catalog.artifacts(ref)
-    running = _running(connection, ref)
+    runs = _running(connection, ref)
     standings = [promotions.standing(connection, p.number) for p in catalog.promotions(ref)]
     lines = [
         f"{ref} ({version.source_version}, {version.format}), taken in {version.made}",
@@ -136,7 +137,7 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
         lines.append(
             f"  {standing.promotion.id} to {standing.promotion.stage}: {have} of {need}, {state}"
         )
-    lines += [f"  runs at {where}" for where in running] or ["  runs nowhere, by the last receipts"]
+    lines += [f"  runs at {where}" for where in runs] or ["  runs nowhere that has reported"]
     data = {
         "version": str(ref),
         "source": source,
@@ -146,22 +147,20 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
         "goldens": goldens,
         "artifacts": [{"path": str(a.path), "sha256": a.sha256} for a in artifacts],
         "promotions": [standing_data(standing) for standing in standings],
-        "running": running,
+        "running": runs,
     }
     return "version", data, lines
 
 
 def _running(connection: Connection, ref: VersionRef) -> list[str]:
-    """Where a version runs, by each site's last receipt."""
-    found = []
-    for site in Sites(connection).all():
-        receipt = last_receipt(connection, site)
-        if receipt is None:
-            continue
-        for group, models in sorted(receipt.predicate.running.items()):
-            if models.get(str(ref.of)) == ref.number:
-                found.append(f"{site.id}/{group}, as of {receipt.predicate.made}")
-    return found
+    """Where a version runs, as each site's own log says it."""
+    return [
+        f"{site.id}/{one.group} since {one.since}, by the site's log as of "
+        f"{last_heard(connection, site)}"
+        for site in Sites(connection).all()
+        for one in running(connection, site)
+        if (one.model, one.version) == (str(ref.of), ref.number)
+    ]
 
 
 def last_receipt(connection: Connection, site: Site) -> Signed[Receipt] | None:
@@ -193,6 +192,10 @@ def _site(connection: Connection, site: Site) -> Summary:
         said = receipt.predicate
         lines += [f"  last receipt   {said.transfer}, {said.made}, {said.software}"]
         lines += [f"    {a.outcome} {a.group}: {a.artifact}" for a in said.artifacts]
+        lines += [
+            f"  runs           {one.group}: {one.model}/{one.version}, since {one.since}"
+            for one in running(connection, site)
+        ]
         if said.unprotected:
             lines += ["  UNPROTECTED: " + "; ".join(said.unprotected)]
     data = {
@@ -205,6 +208,11 @@ def _site(connection: Connection, site: Site) -> Summary:
             {"group": g, "model": m, "current": c, "fallbacks": f.split(", ") if f else []}
             for g, m, c, f in rows
         ],
+        "running": [
+            {"group": r.group, "model": r.model, "version": r.version, "since": r.since}
+            for r in running(connection, site)
+        ],
+        "heard": last_heard(connection, site),
         "last_receipt": receipt.predicate.transfer if receipt else None,
     }
     return "site", data, lines

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from sealift_registry.cli.main import sealift
+from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, holders, key_option, split
 from sealift_registry.cli.terminal import short
 

@@ -1,4 +1,4 @@
-"""The command `sealift`: its groups, and what becomes of an error."""
+"""The command `sealift`: running it, and what becomes of an error."""
 
 from __future__ import annotations
 
@@ -10,19 +10,22 @@ from pathlib import Path
 
 import click
 
+from sealift_registry.cli import (
+    audit,
+    conversion,
+    delivery,
+    intake,
+    promotion,
+    setup,
+    show,
+)
+from sealift_registry.cli.group import sealift
 from sealift_signing.errors import SealiftError
 
+COMMANDS = (setup, intake, conversion, promotion, delivery, show, audit)
+"""The modules whose commands `sealift` has; importing them adds the commands to the group."""
 UNEXPECTED = 4
 INTERRUPTED = 130
-
-
-@click.group(
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Start with `sealift init`; `sealift next` always says what is missing.",
-)
-@click.version_option(package_name="sealift-registry", prog_name="sealift")
-def sealift() -> None:
-    """The hub: ingest models, have people approve them, sign them, carry them to isolated sites."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -33,7 +36,6 @@ def main(arguments: list[str] | None = None) -> None:
 
 def run(given: list[str]) -> int:
     """Run the command `given`; its exit code."""
-    _load()
     as_json = "--json" in given
     try:
         result = sealift.main(given, prog_name="sealift", standalone_mode=False)
@@ -52,19 +54,6 @@ def run(given: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last place: a sentence, never a stack trace
         return _unexpected(error, as_json=as_json)
     return result if isinstance(result, int) else 0
-
-
-def _load() -> None:
-    """Import the modules that add their commands to the group."""
-    from sealift_registry.cli import (  # noqa: F401 - they import this module
-        audit,
-        conversion,
-        delivery,
-        intake,
-        promotion,
-        setup,
-        show,
-    )
 
 
 def _tell(error: SealiftError, *, as_json: bool) -> int:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealift_registry.cli.main import sealift
+from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_registry.cli.terminal import table
 
