@@ -14,7 +14,7 @@ from securesystemslib.signer import Signer
 
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.public_key import PublicKey
-from sealift_signing.transparency import checkpoint
+from sealift_signing.transparency import checkpoint, tiles
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.columns import NAMES, derive
 from sealift_signing.transparency.entry import Entry, body_of
@@ -22,6 +22,10 @@ from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.growth import Growth, grow
 from sealift_signing.transparency.tiles import HashReader
 from sealift_sync.site.log_tables import create_tables
+
+_TILE = "SELECT hashes FROM log_tile WHERE level = ? AND number = ?"
+_ROOTS = "SELECT root FROM log_tile WHERE level = ? AND number >= ? AND number < ? ORDER BY number"
+_LEAVES = "SELECT leaf FROM log_entry WHERE seq >= ? AND seq < ? ORDER BY seq"
 
 __all__ = ["Appended", "SiteLog", "create_tables", "stored_hashes"]
 
@@ -108,21 +112,19 @@ class SiteLog:
 
 
 def stored_hashes(connection: sqlite3.Connection) -> HashReader:
-    """Reads the tree's hashes: leaves from the entries, above them the roots of full tiles."""
+    """Reads the tree's hashes: full tiles, or else the leaves of entries and the roots of tiles."""
 
     def read(level: int, first: int, end: int) -> Sequence[bytes]:
-        if level == 0:
-            query = "SELECT leaf FROM log_entry WHERE seq >= ? AND seq < ? ORDER BY seq"
-            found = connection.execute(query, (first, end)).fetchall()
+        if end - first == tiles.WIDTH and first % tiles.WIDTH == 0:
+            row = connection.execute(_TILE, (level, first // tiles.WIDTH)).fetchone()
+            found = tiles.cut(row[0]) if row else []
+        elif level:
+            found = [row[0] for row in connection.execute(_ROOTS, (level - 1, first, end))]
         else:
-            query = (
-                "SELECT root FROM log_tile WHERE level = ? AND number >= ? AND number < ? "
-                "ORDER BY number"
-            )
-            found = connection.execute(query, (level - 1, first, end)).fetchall()
+            found = [row[0] for row in connection.execute(_LEAVES, (first, end))]
         if len(found) != end - first:
             raise _damaged(f"hashes {first} to {end - 1} of level {level} are not all there")
-        return [row[0] for row in found]
+        return found
 
     return read
 

@@ -13,6 +13,7 @@ from sealift_signing.transparency.checking import StoredLog
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.columns import DerivedRow, StoredTerm
 from sealift_signing.transparency.extract import Extract
+from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.growth import Row
 from sealift_signing.transparency.history import StoredCheckpoint
 from sealift_signing.transparency.question import Question
@@ -114,7 +115,10 @@ class SiteLogReader:
             return verdict.joined(found)
 
     def _tree(self, size: int) -> TiledTree:
-        return TiledTree(stored_hashes(self._connection), size)
+        query = "SELECT frontier FROM log_checkpoint WHERE size = ?"
+        row = self._connection.execute(query, (size,)).fetchone()
+        edge = Frontier.decode(size, row[0]) if row else None
+        return TiledTree(stored_hashes(self._connection), size, edge)
 
     def _stored(self) -> StoredLog:
         rows = self._connection.execute("SELECT seq, leaf, body FROM log_entry ORDER BY seq")

@@ -59,6 +59,9 @@ class _Done(Generic[T]):
     error: BaseException | None = None
 
 
+_Answer = tuple[Request[Any], Committed[Any] | BaseException]
+
+
 class _UnusableError(Exception):
     """The transaction is not the one that was begun: nothing in it may be committed."""
 
@@ -78,17 +81,13 @@ def write(engine: Engine, appender: Appender, requests: Sequence[Request[Any]]) 
             except BaseException:
                 connection.invalidate()  # whatever state it is in, nobody gets it again
                 raise
+            # Before the connection is let go: that could fail, and this has happened.
+            _give(answers)
     except CommitError as failed:
         _answer_unknown(done, failed)
         raise
     except Exception as failed:  # noqa: BLE001 - whatever it was, nothing was committed
         answer_unwritten(requests, failed)
-        return
-    for request, answer in answers:
-        if isinstance(answer, BaseException):
-            request.answer.set_exception(answer)
-        else:
-            request.answer.set_result(answer)
 
 
 def _run(
@@ -96,41 +95,46 @@ def _run(
     appender: Appender,
     requests: Sequence[Request[Any]],
     done: list[_Done[Any]],
-) -> list[tuple[Request[Any], Committed[Any] | BaseException]]:
-    """The transaction itself; the answers are given only after its COMMIT."""
-    with connection.begin() as transaction:
-        wanted = (item for item in requests if item.answer.set_running_or_notify_cancel())
-        done.extend(_act(connection, request) for request in wanted)
-        logged = [(item, item.entry) for item in done if item.entry is not None]
-        if not logged:
-            transaction.rollback()
-            return [(item.request, item.error or _UnusableError()) for item in done]
-        growth = appender.append(connection, [(entry, item.body) for item, entry in logged])
-        try:
-            transaction.commit()
-        except Exception as failed:
-            raise CommitError(str(failed)) from failed
-    answers: list[tuple[Request[Any], Committed[Any] | BaseException]] = [
-        (item.request, item.error) for item in done if item.error is not None
-    ]
+) -> list[_Answer]:
+    """The transaction itself; the answers may be given, for it is committed."""
+    transaction = connection.begin()
+    event.listen(connection, "commit", _refuse_commit)
+    wanted = (item for item in requests if item.answer.set_running_or_notify_cancel())
+    done.extend(_act(connection, request) for request in wanted)
+    event.remove(connection, "commit", _refuse_commit)
+    answers: list[_Answer] = [(item.request, item.error) for item in done if item.error]
+    logged = [(item, item.entry) for item in done if item.entry]
+    if not logged:
+        transaction.rollback()
+        return answers
+    growth = appender.append(connection, [(entry, item.body) for item, entry in logged])
     for row, (item, entry) in zip(growth.rows, logged, strict=True):
         committed = Committed(item.result, row.seq, entry.id, growth.frontier.size)
         answers.append((item.request, committed))
+    try:
+        transaction.commit()
+    except Exception as failed:
+        raise CommitError(str(failed)) from failed
     return answers
+
+
+def _give(answers: Sequence[_Answer]) -> None:
+    for request, answer in answers:
+        if isinstance(answer, BaseException):
+            request.answer.set_exception(answer)
+        else:
+            request.answer.set_result(answer)
 
 
 def _act(connection: Connection, request: Request[Any]) -> _Done[Any]:
     """One action in its savepoint, undone alone when it raises or its entry cannot be written."""
     savepoint = connection.begin_nested()
-    event.listen(connection, "commit", _refuse_commit)
     try:
         entry, result = request.action(connection)
         done = _Done(request, entry, body_of(entry), result)
     except BaseException as raised:  # noqa: BLE001 - it belongs to the caller, whatever it is
         _undo(savepoint, raised)
         return _Done(request, error=raised)
-    finally:
-        event.remove(connection, "commit", _refuse_commit)
     if not savepoint.is_active:
         raise _UnusableError(_ENDED)
     savepoint.commit()

@@ -96,8 +96,8 @@ class AuditLog:
         if given_up:
             raise FailedError(
                 "log-busy",
-                f"Another process has been writing to the log for {PATIENCE:.0f} seconds; nothing "
-                "was done.",
+                f"The log has been busy for {PATIENCE:.0f} seconds, probably with another process; "
+                "nothing was done.",
                 subject=str(self._lock_path),
                 next_step="Try again; if it stays so, look for a sealift process that hangs.",
             )

@@ -55,6 +55,12 @@ class Frontier:
             found = node_hash(left, found)
         return found
 
+    def nodes(self) -> dict[tuple[int, int], bytes]:
+        """The same hashes, each under the `(level, index)` of its subtree in the tree."""
+        levels = [level for level in range(self.size.bit_length()) if self.size >> level & 1]
+        places = [(level, (self.size >> level) - 1) for level in reversed(levels)]
+        return dict(zip(places, self.hashes, strict=True))
+
     def encode(self) -> bytes:
         """The bytes that are stored; the size is stored beside them."""
         return b"".join(self.hashes)

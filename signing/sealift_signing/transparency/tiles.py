@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import HASH_BYTES, node_hash
 
 WIDTH = 256
@@ -67,16 +68,20 @@ def path(level: int, number: int, width: int = WIDTH) -> str:
 class TiledTree:
     """Reads nodes of a log of `size` entries from tile hashes: the `NodeReader` of a stored log.
 
-    A tile is read and hashed once, however many of its nodes a proof asks for.
+    A tile is read and hashed once, however many of its nodes a proof asks for. With the log's
+    `edge`, if it is known, the unfinished tiles are mostly not read at all.
     """
 
-    def __init__(self, hashes: HashReader, size: int) -> None:
+    def __init__(self, hashes: HashReader, size: int, edge: Frontier | None = None) -> None:
         self._hashes = hashes
         self._size = size
+        self._edge = edge.nodes() if edge else {}
         self._read: dict[tuple[int, int], list[list[bytes]]] = {}
 
     def __call__(self, level: int, index: int) -> bytes:
         """The hash of the complete subtree at `(level, index)`."""
+        if (level, index) in self._edge:
+            return self._edge[level, index]
         tile_level, height = divmod(level, HEIGHT)
         number, place = divmod(index << height, WIDTH)
         return self._tile(tile_level, number)[height][place >> height]
