@@ -98,7 +98,7 @@ def judge(facts: Facts, group: str, artifact: AssignedArtifact) -> Tally:
     request, approved = _approved(facts, path, artifact)  # (3)
     _evidenced(facts, path, artifact, request)  # (4)
     _not_recalled(facts, path, artifact.sha256)  # (5)
-    _pinned(facts, path, approved)  # (6)
+    _pinned(facts, path)  # (6)
     return approved
 
 
@@ -219,13 +219,15 @@ def _approved(
         raise HeldError(
             "no-rule", f"{path} cannot be judged: {missing} is not known here.", subject=str(path)
         )
-    # The site's own pin counts where the policy was lowered below it.
+    # (6) The site's own pin counts where the policy was lowered below it; and where more than one
+    # must approve, a policy that was made "solo" does not let the requester be one of them.
     needed = max(rule.approvals, facts.pins.least_approvals)
+    alone = rule.requester_may_approve and needed <= 1
     rules = Rules(
         facts.organisation,
         members,
         facts.stage,
-        replace(rule, approvals=needed),
+        replace(rule, approvals=needed, requester_may_approve=alone),
         facts.now,
         facts.machine_keys,
     )
@@ -376,7 +378,8 @@ def _not_recalled(facts: Facts, path: CatalogPath, sha256: str) -> None:
         )
 
 
-def _pinned(facts: Facts, path: CatalogPath, approved: Tally) -> None:
+def _pinned(facts: Facts, path: CatalogPath) -> None:
+    """(6), but for the least approvals, which (3) counts by."""
     pins = facts.pins
     if pins.teams and path.team not in pins.teams:
         raise HeldError(
@@ -385,11 +388,4 @@ def _pinned(facts: Facts, path: CatalogPath, approved: Tally) -> None:
     if pins.models and path.full_model not in pins.models:
         raise HeldError(
             "model-not-pinned", f"This site does not take {path.full_model}.", subject=str(path)
-        )
-    if len(approved.people) < pins.least_approvals:
-        raise HeldError(
-            "pinned-approvals",
-            f"{path} is approved by {len(approved.people)}; this site insists on "
-            f"{pins.least_approvals}.",
-            subject=str(path),
         )
