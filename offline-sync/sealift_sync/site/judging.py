@@ -15,7 +15,7 @@ from sealift_signing.errors import RefusedError
 from sealift_signing.site_rules import Facts, HeldError, check_pinned_policy, judge
 from sealift_signing.statements import ArtifactOutcome
 from sealift_signing.vocabulary import CatalogPath
-from sealift_sync.artifact import LARGEST_MANIFEST, Artifact, read_manifest
+from sealift_sync.artifact import Artifact, index_digests, read_manifest
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.site.opened import Site
@@ -76,7 +76,19 @@ class Judge:
             key = (group, artifact.path, artifact.sha256)
             if key not in seen:
                 seen[key] = self._one(group, artifact)
-        return tuple(seen.values())
+        return (*seen.values(), *self._unassigned())
+
+    def _unassigned(self) -> Iterator[Judged]:
+        """What the bundle carries and nobody assigned: not installed, and not passed over."""
+        assigned = {artifact.sha256 for _, _, artifact in self._visit.assignment.artifacts()}
+        for digest in index_digests(self._bundle.read(layout.INDEX)):
+            if digest in assigned:
+                continue
+            path = self._read(digest, f"the manifest {digest[:12]}").path
+            fitting = [name for name, form in self._facts.groups.items() if form == path.form]
+            carried = AssignedArtifact(str(path), digest, digest, (), ())
+            for group in fitting or sorted(self._facts.groups)[:1]:
+                yield self._one(group, carried)
 
     def _one(self, group: str, artifact: AssignedArtifact) -> Judged:
         path, digest = artifact.parsed, artifact.sha256
@@ -101,15 +113,7 @@ class Judge:
             HeldError: it was made for another path: approved under one name, shipped as another.
             RefusedError: it is not there, or damaged.
         """
-        data = self._bundle.read(layout.blob_file(digest))
-        if sha256(data).hexdigest() != digest or len(data) > LARGEST_MANIFEST:
-            raise RefusedError(
-                "manifest-damaged",
-                f"The manifest of {path} is damaged: its bytes are not those of its digest.",
-                subject=str(path),
-                next_step="Copy the bundle again, or have it exported again.",
-            )
-        artifact = read_manifest(data, what=f"the manifest of {path}")
+        artifact = self._read(digest, f"the manifest of {path}")
         if artifact.path != path:
             raise HeldError(
                 "manifest-of-another",
@@ -117,6 +121,17 @@ class Judge:
                 subject=str(path),
             )
         return artifact
+
+    def _read(self, digest: str, what: str) -> Artifact:
+        data = self._bundle.read(layout.blob_file(digest))
+        if sha256(data).hexdigest() != digest:
+            raise RefusedError(
+                "manifest-damaged",
+                f"{what[0].upper()}{what[1:]} is damaged: its bytes are not those of its digest.",
+                subject=digest,
+                next_step="Copy the bundle again, or have it exported again.",
+            )
+        return read_manifest(data, what=what)
 
 
 def facts(
