@@ -6,8 +6,9 @@ before it has a variant, so nobody is told to.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from sealift_signing.documents import Members
 from sealift_signing.vocabulary import moment
 
 SOON = timedelta(days=14)
+_KEYS = re.compile(r" --key [A-Z]+")
 ONLINE = {roles.SNAPSHOT, roles.TIMESTAMP}
 """Signed anew at every export, so their running out is no concern of people."""
 
@@ -46,7 +48,11 @@ def no_hub(root: Path) -> Step:
 def missing(hub: Hub, promotions: Promotions, hardware_targets: Collection[str]) -> list[Step]:
     """What is missing at the hub, in the order of the journey."""
     with hub.reading() as connection:
-        return list(_steps(hub, promotions, hardware_targets, connection))
+        steps = list(_steps(hub, promotions, hardware_targets, connection))
+    if not hub.home.settings.keys.default:
+        return steps
+    # A hub for one person has a key that every command takes where none is named.
+    return [replace(step, command=_KEYS.sub("", step.command)) for step in steps]
 
 
 def _steps(
@@ -56,7 +62,9 @@ def _steps(
     yield from _expiring(repository, hub.now())
     teams = sorted(repository.teams())
     if not teams:
-        command = "sealift team add NAME --steward PERSON=PUBLIC-KEY --steward PERSON=PUBLIC-KEY"
+        # In a hub for one person, that person is the steward.
+        stewards = "" if hub.home.settings.keys.person else " --steward PERSON=PUBLIC-KEY" * 2
+        command = f"sealift team add NAME{stewards} --key TARGETS --key TARGETS"
         yield Step("There is no team yet; a team owns models.", command)
         return
     for team in teams:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @sealift.group()
 def audit() -> None:
-    """Read the append-only log, and check that nobody changed it."""
+    """Read the append-only log, and check it."""
 
 
 @command(audit, "list", example="sealift audit list --term model=vision/digits --limit 20")
@@ -60,14 +60,20 @@ def audit_list(
 
 @command(audit, "verify", example="sealift audit verify")
 def audit_verify(session: Session) -> None:
-    """Hash every entry again, and check the tree, its checkpoints and the newest signature."""
+    """Check that nobody changed the log.
+
+    Hashes every entry again, and checks the tree, its checkpoints and the newest signature.
+    """
     key, origin = _log(session)
     _tell(session, "audit-verify", _reader(session).verify(key, origin))
 
 
 @command(audit, "fsck", example="sealift audit fsck")
 def audit_fsck(session: Session) -> None:
-    """As verify, and every signature, column and term, derived again from the entries' bytes."""
+    """As verify, and every signature, column and term.
+
+    Columns and terms are derived again from the entries' bytes.
+    """
     key, origin = _log(session)
     _tell(session, "audit-fsck", _reader(session).fsck(key, origin))
 

@@ -22,7 +22,10 @@ from sealift_registry.cli.terminal import short
     help="For which class of machine; may be given more than once.",
 )
 def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]) -> None:
-    """Build a version's variant for a hardware target; scanned, and compared with its source."""
+    """Build a version's variant for a hardware target.
+
+    The variant is scanned, and compared with its source on the goldens; both are kept as evidence.
+    """
     from sealift_registry.catalog.reference import VersionRef
 
     ref = VersionRef.parse(version)

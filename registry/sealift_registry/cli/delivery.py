@@ -24,7 +24,9 @@ def site() -> None:
     "--answer plant-7.answer",
 )
 @click.argument("file", metavar="REQUEST")
-@click.option("--stage", required=True, help="Take only what is promoted to this stage.")
+@click.option(
+    "--stage", metavar="STAGE", required=True, help="Take only what is promoted to this stage."
+)
 @click.option("--answer", required=True, metavar="FILE", help="Write the answer here.")
 @click.option(
     "--dispatcher",
@@ -121,7 +123,10 @@ def assign(
     no_fallback: bool,
     key: str | None,
 ) -> None:
-    """Say what a site's host groups should run; only what is listed for the site's stage."""
+    """Say what a site's host groups should run.
+
+    Only what is listed for the site's stage can be assigned.
+    """
     from sealift_registry.catalog.reference import VersionRef
 
     ref = VersionRef.parse(version)
@@ -148,7 +153,10 @@ def assign(
 @click.option("--to", "medium", required=True, metavar="DIR", help="The medium's top folder.")
 @key_option("The dispatcher's key.")
 def export(session: Session, *, site_id: str, medium: str, key: str | None) -> None:
-    """Write a signed bundle for a site to a medium, and read all of it back."""
+    """Write a signed bundle for a site to a medium.
+
+    All of it is read back from the medium before it counts as written.
+    """
     with session.terminal.stages() as stage:
         made = session.app.exports.export(site_id, Path(medium), session.signer(key), stage)
     lines = [
@@ -173,7 +181,10 @@ def export(session: Session, *, site_id: str, medium: str, key: str | None) -> N
 @command(sealift, "receive", example="sealift receive /media/disk")
 @click.argument("medium", metavar="DIR")
 def receive(session: Session, *, medium: str) -> None:
-    """Take in what sites sent home: their receipts and their logs, verified."""
+    """Take in what sites sent home: receipts and logs.
+
+    Both are verified; a log that does not continue the one known so far is refused.
+    """
     accepted = session.app.returns.receive(Path(medium))
     lines, found = [], []
     for one in accepted:

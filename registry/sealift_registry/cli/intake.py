@@ -34,7 +34,10 @@ def _target(help_text: str) -> Callable[[F], F]:
 
 @sealift.group()
 def ingest() -> None:
-    """Take a model in: fetched, scanned, recorded and numbered. Again adds nothing."""
+    """Take a model in: fetched, scanned, recorded, numbered.
+
+    The same version again adds nothing.
+    """
 
 
 @command(
@@ -71,7 +74,7 @@ def mlflow(session: Session, *, uri: str, tracking: str, model: str, goldens: st
 def dvc(
     session: Session, *, repository: str, path: str, rev: str, model: str, goldens: str | None
 ) -> None:
-    """Ingest a model that DVC tracks in a Git repository, at a revision."""
+    """Ingest a model that DVC tracks in a Git repository."""
     from sealift_registry.intake.dvc_source import DvcSource
 
     _ingest(session, DvcSource(repository, path, rev), model, goldens)
@@ -85,7 +88,7 @@ def dvc(
 @click.argument("path", metavar="FILE|FOLDER")
 @_target("What it becomes a version of.")
 def onnx(session: Session, *, path: str, model: str, goldens: str | None) -> None:
-    """Ingest an ONNX file, or a folder with one and its external data."""
+    """Ingest an ONNX file, or a folder with its external data."""
     from sealift_registry.intake.onnx_source import OnnxSource
 
     _ingest(session, OnnxSource(Path(path)), model, goldens)

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     "--key dora.pem",
 )
 @click.argument("version", metavar="TEAM/MODEL/VERSION")
-@click.option("--to", "stage", required=True, help="The stage, such as staging or production.")
-@click.option("--reason", required=True, help="Why, for whoever approves and whoever audits.")
+@click.option("--to", "stage", metavar="STAGE", required=True, help="Such as production.")
+@click.option(
+    "--reason", metavar="WORDS", required=True, help="Why, for whoever approves or audits."
+)
 @click.option("--despite", multiple=True, metavar="ID", help="A withdrawal that this sets aside.")
 @key_option("The requester's key.")
 def promote(
@@ -33,7 +35,11 @@ def promote(
     despite: tuple[str, ...],
     key: str | None,
 ) -> None:
-    """Ask for a version, with all its variants, to be promoted to a stage: a signed request."""
+    """Ask for a version to be promoted to a stage.
+
+    The request is signed, names every variant that the version has and all their evidence, and
+    never changes; a variant built later needs a request of its own.
+    """
     from sealift_registry.catalog.reference import VersionRef
     from sealift_registry.summary import evidence_lines, standing_data
 
@@ -58,9 +64,16 @@ def promote(
     example="sealift approve P-000001 --key carla.pem --meaning validated --reason 'tested'",
 )
 @click.argument("promotion", metavar="P-NUMBER")
-@click.option("--meaning", required=True, help="What your signature means; the policy lists them.")
-@click.option("--reason", required=True, help="Why, in your words.")
-@click.option("--days", type=int, help="How long it is valid. [default: the policy's longest]")
+@click.option(
+    "--meaning",
+    metavar="WORDS",
+    required=True,
+    help="What your signature means, as the policy words it: 'validated', 'accepts the risk'.",
+)
+@click.option("--reason", metavar="WORDS", required=True, help="Why, in your words.")
+@click.option(
+    "--days", type=int, metavar="N", help="How long it is valid. [default: the policy's longest]"
+)
 @click.option("--yes", is_flag=True, help="Do not ask again.")
 @key_option("Your own key.")
 def approve(
@@ -73,7 +86,7 @@ def approve(
     yes: bool,
     key: str | None,
 ) -> None:
-    """Sign your approval of exactly one request, after reading what it is about."""
+    """Sign your approval of one request, after reading it."""
     from sealift_registry.catalog.reference import parse_promotion
     from sealift_registry.summary import standing_data
     from sealift_signing.errors import UsageError

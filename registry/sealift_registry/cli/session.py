@@ -23,15 +23,16 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-COMMON = (
-    click.option("--home", metavar="DIR", help="The hub's home. [default: ./sealift-hub]"),
-    click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines."),
-    click.option(
-        "--passphrase-file",
-        metavar="FILE",
-        help="Read the passphrase of every named key from FILE's first line.",
-    ),
-)
+
+def _common() -> list[click.Parameter]:
+    """The options of every command; help shows them after its own."""
+    one_line = "Read the passphrase of every named key from FILE's first line."
+    machines = "Print one JSON object, for machines."
+    return [
+        click.Option(["--passphrase-file"], metavar="FILE", help=one_line),
+        click.Option(["--home"], metavar="DIR", help="The hub's home. [default: ./sealift-hub]"),
+        click.Option(["--json", "as_json"], is_flag=True, help=machines),
+    ]
 
 
 class Session:
@@ -102,10 +103,9 @@ def command(
             session = Session(home, as_json=bool(given.pop("as_json")), passphrase_file=file)
             function(session, **given)
 
-        wrapped: Callable[..., None] = run
-        for option in reversed(COMMON):
-            wrapped = option(wrapped)
-        return group.command(name, epilog=f"\b\nExample:\n  {example}")(wrapped)
+        made = group.command(name, epilog=f"\b\nExample:\n  {example}")(run)
+        made.params += _common()
+        return made
 
     return decorate
 

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     "--offline-keys", metavar="DIR", help="Make the offline keys in DIR, to be handed out."
 )
 @click.option("--solo", is_flag=True, help="For one person alone; everything says UNPROTECTED.")
-@click.option("--name", default="", help="The organisation's name, as people read it.")
-@click.option("--person", default="", help="With --solo: your id. [default: your login name]")
+@click.option(
+    "--name", metavar="WORDS", default="", help="The organisation's name, as people read it."
+)
+@click.option(
+    "--person", metavar="ID", default="", help="With --solo: your id. [default: your login name]"
+)
 def init(session: Session, *, offline_keys: str | None, solo: bool, name: str, person: str) -> None:
     """Set up a hub in a new home.
 
@@ -67,6 +71,7 @@ def _tell_init(session: Session, offline_keys: str | None) -> None:
     if offline_keys:
         lines += [
             f"  offline keys  {offline_keys}",
+            *(f"    {needed:12}  {role}: {what}" for role, needed, what in _offices()),
             "",
             "Hand each key to its holder, on a medium of its own, and keep none here.",
         ]
@@ -80,6 +85,23 @@ def _tell_init(session: Session, offline_keys: str | None) -> None:
         "unprotected": list(reasons),
     }
     session.terminal.answer("init", data, "\n".join(lines))
+
+
+def _offices() -> list[tuple[str, str, str]]:
+    """Each role that is kept offline, how many of its keys must sign, and what it signs."""
+    from sealift_registry.trust.ceremony import OFFLINE_HOLDERS
+
+    uses = {
+        "root": "the keys of the top roles",
+        "targets": "teams and the policy",
+        "fleet": "sites",
+        "recall": "what must stop",
+        "dispatcher": "assignments and bundles",
+    }
+    return [
+        (role, f"{needed} of {count} sign", uses[role])
+        for role, (needed, count) in OFFLINE_HOLDERS.items()
+    ]
 
 
 @sealift.group()
@@ -97,7 +119,10 @@ def key() -> None:
     help="The signature scheme.",
 )
 def key_new(session: Session, *, file: str, scheme: str) -> None:
-    """Make a key in the new file FILE, encrypted with a passphrase, and FILE.pub beside it."""
+    """Make a key in a new file, encrypted with a passphrase.
+
+    FILE.pub beside it holds the public key, which is all that anybody else needs.
+    """
     from sealift_signing import keys
 
     path = keys.key_path(file)
@@ -115,7 +140,10 @@ def key_new(session: Session, *, file: str, scheme: str) -> None:
 @command(key, "show", example="sealift key show anna.pem.pub")
 @click.argument("file")
 def key_show(session: Session, *, file: str) -> None:
-    """Show the public key in FILE: a .pub file, a key file, or the key's text."""
+    """Show a public key.
+
+    FILE is a .pub file, a key file with its .pub beside it, or the key's text.
+    """
     from sealift_signing import keys
 
     path = Path(f"{file}.pub")
@@ -141,10 +169,10 @@ def team() -> None:
 )
 @keys_option("A key of the targets role; once for each signature.")
 def team_add(session: Session, *, name: str, stewards: Sequence[str], keys: Sequence[str]) -> None:
-    """Add the team NAME, whose stewards say who may request and approve.
+    """Add a team, and name its stewards.
 
-    At least two stewards; two of them must sign each list of members. In a hub for one person,
-    that person is steward, requester and approver.
+    The stewards of NAME say who may request and approve: at least two, and two of them must sign
+    each list of members. In a hub for one person, that person is steward, requester and approver.
     """
     from sealift_registry.trust import teams
     from sealift_registry.trust.repository import Repository
@@ -181,7 +209,9 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], keys: Sequ
 )
 @click.argument("name")
 @click.argument("person", metavar="PERSON=PUBLIC-KEY")
-@click.option("--stage", "stages", multiple=True, help="Only for this stage. [default: all]")
+@click.option(
+    "--stage", "stages", metavar="STAGE", multiple=True, help="Only for this stage. [default: all]"
+)
 @click.option(
     "--class",
     "key_class",
@@ -200,7 +230,7 @@ def team_approver(
     key_class: str,
     keys: Sequence[str],
 ) -> None:
-    """Let a person of team NAME approve with a key; signed by its stewards."""
+    """Let a person approve; signed by the team's stewards."""
     wanted = stages or _stages(session)
     _change_member(session, name, person, keys, stages=wanted, hardware=key_class == "hardware")
     words = f"{person.partition('=')[0]} may now approve for {', '.join(wanted)} in team {name}."
@@ -216,7 +246,7 @@ def team_approver(
 @click.argument("person", metavar="PERSON=PUBLIC-KEY")
 @keys_option("A steward's key; once for each signature.")
 def team_requester(session: Session, *, name: str, person: str, keys: Sequence[str]) -> None:
-    """Let a person of team NAME request promotions with a key; signed by its stewards."""
+    """Let a person request promotions; signed by the stewards."""
     _change_member(session, name, person, keys, requests=True)
     words = f"{person.partition('=')[0]} may now request promotions in team {name}."
     session.terminal.answer("team-requester", {"team": name}, words)
@@ -249,7 +279,7 @@ def team_list(session: Session) -> None:
 @click.argument("role")
 @keys_option("A key of the role; once for each signature.")
 def renew(session: Session, *, role: str, keys: Sequence[str]) -> None:
-    """Sign a role again as it stands, before its signature expires.
+    """Sign a role again before its signature expires.
 
     ROLE is root, targets, fleet, recall, team.NAME or site.ID. The hub renews its own roles itself.
     """
@@ -268,7 +298,7 @@ def renew(session: Session, *, role: str, keys: Sequence[str]) -> None:
 
 @command(sealift, "next", example="sealift next")
 def next_step(session: Session) -> None:
-    """Say what is missing on the way to a model that runs at a site: a sentence, a command each."""
+    """Say what is missing next: a sentence and a command each."""
     steps = _missing(session)
     text = "\n\n".join(f"{step.sentence}\n  {step.command}" for step in steps)
     data = {"missing": [{"sentence": s.sentence, "command": s.command} for s in steps]}

@@ -35,7 +35,7 @@ def list_(session: Session, *, kind: str) -> None:
 @command(sealift, "show", example="sealift show vision/digits/3")
 @click.argument("what", metavar="VERSION|P-NUMBER|SITE|TRANSFER")
 def show(session: Session, *, what: str) -> None:
-    """Show all about a version, a promotion, a site or a transfer."""
+    """Show all about a version, promotion, site or transfer."""
     from sealift_registry import summary
 
     with session.app.hub.reading() as connection:
