@@ -61,8 +61,10 @@ def clocked(took: list[float]) -> Iterator[None]:
 def show(figures: Sequence[Figure]) -> None:
     """Print `figures` as a table."""
     table = Table("what", "count", "per second", "p50 ms", "p99 ms", "worst ms")
-    for column in table.columns[1:]:
+    for column in table.columns:
+        column.no_wrap = True
         column.justify = "right"
+    table.columns[0].justify = "left"
     for line in figures:
         table.add_row(
             line.name,
@@ -70,7 +72,7 @@ def show(figures: Sequence[Figure]) -> None:
             f"{line.per_second:,.1f}",
             *(f"{value:,.3f}" for value in (line.p50_ms, line.p99_ms, line.worst_ms)),
         )
-    Console(soft_wrap=True).print(table)
+    Console(width=max(Console().width, 100)).print(table)
 
 
 def as_json(figures: Sequence[Figure]) -> list[dict[str, object]]:

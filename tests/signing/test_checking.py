@@ -214,6 +214,18 @@ def test_a_note_signed_by_a_stranger_is_named(log: MemoryLog) -> None:
     assert told(log.verify()) == [("checkpoint-unsigned", at.size)]
 
 
+def test_an_older_note_by_a_stranger_is_named_when_every_signature_is_asked_for(
+    log: MemoryLog,
+) -> None:
+    """The newest signature vouches for every entry; it does not for what somebody was handed."""
+    stranger = CryptoSigner.generate_ed25519()
+    at = log.checkpoints[3]
+    note = checkpoint.sign(Checkpoint(ORIGIN, at.size, at.root), stranger)
+    log.checkpoints[3] = at._replace(note=note)
+    assert log.verify().ok
+    assert told(log.verify(every=True)) == [("checkpoint-unsigned", at.size)]
+
+
 def test_a_rewritten_end_is_not_signed(log: MemoryLog) -> None:
     """Whoever rewrites rows, hashes, frontiers and roots still has no signature for them."""
     forged = MemoryLog(log.rows[:515], log.checkpoints[:6], log.tiles)
