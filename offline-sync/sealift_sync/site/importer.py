@@ -49,6 +49,8 @@ from sealift_sync.site.staging import (
     stage_blobs,
 )
 
+NEXT_STEP = "Nothing of it was taken. Have the bundle copied or exported again."
+
 
 @dataclass(frozen=True)
 class Watch:
@@ -119,13 +121,6 @@ def verify_bundle(site: Site, folder: Path, watch: Watch) -> Accepted:
     return accepted
 
 
-def already_imported(site: Site, folder: Path) -> str | None:
-    """The id of the transfer in `folder`, if this very one was imported."""
-    data = Medium(folder).read(layout.TRANSFER, layout.LARGEST_SMALL_FILE)
-    digest = sha256(data).hexdigest()
-    return next((i.id for i in site.state.imported() if i.transfer_sha256 == digest), None)
-
-
 def _install(
     site: Site, bundle: Quarantine, accepted: Accepted, medium: Medium, watch: Watch
 ) -> Receipt:
@@ -190,9 +185,12 @@ def _as_refusal() -> Iterator[None]:
     """A part that is missing refuses the transfer, like one that is wrong."""
     try:
         yield
-    except (FailedError, RefusedError):
+    except FailedError:
         raise
     except SealiftError as bad:
+        bad.next_step = bad.next_step or NEXT_STEP
+        if isinstance(bad, RefusedError):
+            raise
         raise RefusedError(
             bad.code, bad.what, subject=bad.subject, next_step=bad.next_step
         ) from bad

@@ -1,0 +1,23 @@
+"""`sealift-site`: the commands of an isolated site.
+
+`main` refuses the network before anything else is imported (DESIGN section 8, choice 8): no
+library, and no mistake of ours, can reach out from a site, or wait for an answer from one.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run `sealift-site`; the entry point that the distribution installs."""
+    sys.addaudithook(_refuse_network)
+    from sealift_sync.cli.run import run
+
+    sys.exit(run(sys.argv[1:]))
+
+
+def _refuse_network(event: str, _arguments: tuple[object, ...]) -> None:
+    if event.startswith("socket."):
+        msg = f"sealift-site uses no network, and something asked for {event}"
+        raise RuntimeError(msg)

@@ -1,0 +1,33 @@
+"""How a command was called: which site, in which environment, by which clock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sealift_sync.cli import telling
+from sealift_sync.site.models import ModelTree
+from sealift_sync.site.opened import Site, open_site
+from sealift_sync.site.standing import Standing
+
+
+@dataclass(frozen=True)
+class Call:
+    """What every command knows: where the site is, and how it was called."""
+
+    home: Path
+    environment: Mapping[str, str]
+    clock: Callable[[], datetime]
+
+    @contextmanager
+    def site(self, command: str, *, mend: bool = True) -> Iterator[Site]:
+        """The site, held for `command`; links that a crash left wrong are put right first."""
+        with open_site(self.home, self.environment, self.clock, command) as found:
+            if mend:
+                standing = Standing(found.state, found.enrolment)
+                for place in ModelTree(found.home).repair(standing.current.values()):
+                    telling.warn_aside(f"Put right what {place.model} shows in {place.group}.")
+            yield found

@@ -1,0 +1,293 @@
+"""The commands of `sealift-site`: each reads its arguments and calls one use case."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from sealift_signing import statements
+from sealift_signing.errors import FailedError, NotFoundError, UsageError
+from sealift_signing.statements import SiteRequest
+from sealift_signing.vocabulary import NAME, SENTENCE
+from sealift_sync import durable
+from sealift_sync.cli import showing, telling
+from sealift_sync.cli.audit import audit
+from sealift_sync.cli.calling import Call
+from sealift_sync.site.enrolment import Enrolment
+from sealift_sync.site.home import choose_home
+from sealift_sync.site.importer import import_bundle, verify_bundle
+from sealift_sync.site.returns import write_home
+from sealift_sync.site.rollback import roll_back
+from sealift_sync.site.setting_up import begin, finish
+from sealift_sync.site.survey import survey
+from sealift_sync.site.transfers import find_transfer
+from sealift_sync.software import SOFTWARE
+from sealift_sync.words import eight_words
+
+LARGEST_ANSWER = 16 * 1024 * 1024
+FOLDER = click.Path(file_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+def example(text: str) -> str:
+    """The end of a command's help."""
+    return f"Example: {text}"
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: sealift-site import /media/stick",
+)
+@click.option(
+    "--home", type=FOLDER, help="The site's folder; else SEALIFT_SITE_HOME, else ./sealift-site."
+)
+@click.version_option(message=SOFTWARE)
+@click.pass_context
+def site(context: click.Context, home: Path | None) -> None:
+    """An isolated site: verify a bundle, install it, go back, report. It never uses a network."""
+    environment = dict(os.environ)
+    context.obj = Call(choose_home(home, environment), environment, lambda: datetime.now(UTC))
+
+
+@site.command(
+    epilog=example(
+        "sealift-site init --id plant-7 --group cpu=cpu-x86_64 --request plant-7.request"
+    )
+)
+@click.option("--id", "name", metavar="ID", help="The site's name in its organisation.")
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="NAME=HARDWARE-TARGET",
+    help="A host group and its hardware target; repeat it.",
+)
+@click.option(
+    "--request",
+    "request",
+    type=FILE,
+    metavar="FILE",
+    help="Write the request to be enrolled to FILE.",
+)
+@click.option("--answer", type=FILE, metavar="FILE", help="Take in the hub's answer from FILE.")
+@click.option("--yes", is_flag=True, help="The eight words were compared already; do not ask.")
+@as_json
+@click.pass_obj
+def init(
+    call: Call,
+    name: str | None,
+    groups: tuple[str, ...],
+    request: Path | None,
+    answer: Path | None,
+    *,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Ask to be enrolled, then take in the answer.
+
+    The answer is believed because two people read its eight words to each other: one here, one at
+    the hub.
+    """
+    if answer is not None and request is None and not name and not groups:
+        _take_answer(call, answer, yes=yes, as_json=as_json)
+    elif request is not None and name and groups and answer is None:
+        _write_request(call, name, groups, request, as_json=as_json)
+    else:
+        raise UsageError(
+            "usage",
+            "Give either --id, --group and --request, or --answer alone.",
+            next_step="See: sealift-site init --help",
+        )
+
+
+@site.command(epilog=example("sealift-site verify /media/stick"))
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@as_json
+@click.pass_obj
+def verify(call: Call, folder: Path, *, as_json: bool) -> None:
+    """Check a bundle completely; write nothing.
+
+    DIR is the medium's top, or the folder of one transfer.
+    """
+    with call.site("verify", mend=False) as found, telling.progress(quiet=as_json) as stage:
+        bundle = find_transfer(folder, found.enrolment.site)
+        watch = showing.watch(stage, quiet=as_json)
+        accepted = verify_bundle(found, bundle, watch)
+    if as_json:
+        telling.print_json("verify", showing.accepted_json(accepted))
+    else:
+        showing.accepted(accepted)
+
+
+@site.command("import", epilog=example("sealift-site import /media/stick"))
+@click.argument("folder", metavar="DIR", type=FOLDER)
+@as_json
+@click.pass_obj
+def import_(call: Call, folder: Path, *, as_json: bool) -> int:
+    """Verify a bundle and install what is approved.
+
+    Then switch to what is assigned, run the host group's hook and health check, and switch back if
+    either fails.
+
+    DIR is the medium's top, or the folder of one transfer. Nothing is written to it.
+    """
+    with call.site("import") as found, telling.progress(quiet=as_json) as stage:
+        bundle = find_transfer(folder, found.enrolment.site)
+        done = import_bundle(found, bundle, showing.watch(stage, quiet=as_json))
+    if as_json:
+        telling.print_json("import", showing.import_json(done))
+    else:
+        showing.imported(done)
+    return 1 if any(one.outcome == "switched-back" for one in done.activations) else 0
+
+
+@site.command(epilog=example("sealift-site status"))
+@as_json
+@click.pass_obj
+def status(call: Call, *, as_json: bool) -> None:
+    """Say what runs, was held, and expires when."""
+    with call.site("status") as found:
+        state = survey(found)
+        if as_json:
+            telling.print_json("status", showing.status_json(found, state))
+        else:
+            showing.status(found, state)
+
+
+@site.command(epilog=example('sealift-site rollback vision/digits --reason "wrong on dim images"'))
+@click.argument("model", metavar="MODEL")
+@click.option("--group", metavar="NAME", help="The host group, where the model runs in several.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is logged and goes home.")
+@as_json
+@click.pass_obj
+def rollback(call: Call, model: str, group: str | None, reason: str, *, as_json: bool) -> int:
+    """Go back to the next fallback of MODEL.
+
+    MODEL is team/model. It takes a moment, needs no medium, and works when all has expired.
+
+    It holds until the hub assigns something else for this model.
+    """
+    if not SENTENCE.matches(reason):
+        raise UsageError("usage", f"The reason must be {SENTENCE.words}.")
+    with call.site("rollback") as found:
+        done = roll_back(found, model, group, reason)
+    if as_json:
+        telling.print_json("rollback", {"activation": showing.activation_json(done)})
+    else:
+        showing.activation(done)
+    return 0 if done.outcome == "activated" else 1
+
+
+@site.command("return", epilog=example("sealift-site return --to /media/stick"))
+@click.option("--to", "medium", required=True, type=FOLDER, metavar="DIR", help="The medium's top.")
+@click.option("--all", "everything", is_flag=True, help="Also what the hub has acknowledged.")
+@as_json
+@click.pass_obj
+def return_(call: Call, medium: Path, *, everything: bool, as_json: bool) -> None:
+    """Write receipts and log for the hub."""
+    with call.site("return") as found:
+        folder, returned = write_home(found, medium, everything=everything)
+    told = {
+        "folder": str(folder),
+        "receipts": sorted(returned.receipts),
+        "first": returned.log.first,
+        "size": returned.size,
+    }
+    if as_json:
+        telling.print_json("return", told)
+        return
+    telling.good(
+        f"Wrote {showing.counted(len(returned.receipts), 'receipt')} and "
+        f"{showing.counted(len(returned.log.entries), 'log entry', 'log entries')} to {folder}"
+    )
+    telling.say("Carry the medium to the hub, and there: sealift receive DIR")
+
+
+site.add_command(audit)
+
+
+def _write_request(
+    call: Call, name: str, groups: tuple[str, ...], file: Path, *, as_json: bool
+) -> None:
+    if not NAME.matches(name):
+        raise UsageError("usage", f"{name!r} is not {NAME.words}.", subject=name)
+    envelope = begin(call.home, call.environment, name, _groups(groups), call.clock)
+    durable.write(file.absolute(), envelope)
+    said = statements.read(SiteRequest, envelope, what="the request")
+    if as_json:
+        told = {"site": name, "request": said.sha256, "key": said.predicate.key, "file": str(file)}
+        telling.print_json("init", told)
+        return
+    telling.good(f"This site is called {name}; its folder is {call.home}")
+    telling.say(f"Carry {file} to the hub, and there: sealift site enroll {file.name} …")
+    telling.say("Then take in the answer here: sealift-site init --answer FILE")
+
+
+def _take_answer(call: Call, file: Path, *, yes: bool, as_json: bool) -> None:
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(LARGEST_ANSWER)
+    except FileNotFoundError as bad:
+        raise NotFoundError(
+            "no-file", f"There is no file {file}.", subject=str(file), next_step="Name the answer."
+        ) from bad
+    except OSError as bad:
+        raise FailedError(
+            "unreadable", f"{file} could not be read: {bad.strerror}.", subject=str(file)
+        ) from bad
+    words = eight_words(data)
+
+    def confirm(known: Enrolment) -> bool:
+        if yes:
+            return True
+        telling.say_aside(f"The eight words of this answer for {known.site}: {words}")
+        if not sys.stdin.isatty():
+            raise UsageError(
+                "not-confirmed",
+                "The eight words must be compared, and nobody can be asked here.",
+                next_step="Run this on a terminal, or add --yes once they were compared.",
+            )
+        return click.confirm("Did the hub's side read the same eight words?", err=True)
+
+    known = finish(call.home, call.environment, data, call.clock, confirm)
+    told = {
+        "site": known.site,
+        "organisation": known.organisation,
+        "stage": known.stage,
+        "enrolment": known.id,
+        "words": words,
+    }
+    if as_json:
+        telling.print_json("init", told)
+        return
+    telling.good(f"{known.site} is enrolled for {known.stage}.")
+    telling.say(f"Eight words    {words}")
+    telling.say(f"Organisation   {known.organisation}")
+    telling.say("Next: sealift-site import DIR")
+
+
+def _groups(given: tuple[str, ...]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for text in given:
+        match = re.fullmatch(r"([^=]+)=([^=]+)", text)
+        if not match or not all(NAME.matches(part) for part in match.groups()):
+            raise UsageError(
+                "usage",
+                f"{text!r} is not of the form NAME=HARDWARE-TARGET.",
+                subject=text,
+                next_step="For example: --group cpu=cpu-x86_64",
+            )
+        if match[1] in found:
+            raise UsageError(
+                "usage", f"The host group {match[1]} is given twice.", subject=match[1]
+            )
+        found[match[1]] = match[2]
+    return found

@@ -1,0 +1,60 @@
+"""Running a command: errors become one sentence and an exit code, never a stack trace."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+
+import click
+
+from sealift_signing.errors import FailedError, SealiftError, UsageError
+from sealift_sync.cli.commands import site
+from sealift_sync.cli.telling import error
+
+ABORTED = 130
+"""What shells say of a command that Ctrl-C ended."""
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run `sealift-site` with `arguments`; returns the exit code of DESIGN section 8, choice 5."""
+    as_json = "--json" in arguments
+    try:
+        found = site.main(list(arguments), prog_name="sealift-site", standalone_mode=False)
+    except SealiftError as bad:
+        return error(bad, as_json=as_json)
+    except click.ClickException as bad:
+        return error(_usage(bad), as_json=as_json)
+    except (click.Abort, KeyboardInterrupt):
+        sys.stderr.write("Stopped. What was under way was not done; run the command again.\n")
+        return ABORTED
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; flushing it at exit would complain again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as bad:  # noqa: BLE001 - the last resort: a user gets a sentence, not a trace
+        return error(_unexpected(bad), as_json=as_json)
+    return found if isinstance(found, int) else 0
+
+
+def _usage(bad: click.ClickException) -> UsageError:
+    context = getattr(bad, "ctx", None)
+    command = context.command_path if context else "sealift-site"
+    what = bad.format_message()
+    what = what if what.endswith((".", "?")) else f"{what}."
+    return UsageError("usage", what, subject=command, next_step=f"See: {command} --help")
+
+
+def _unexpected(bad: Exception) -> FailedError:
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="sealift-site-", suffix=".trace", delete=False, encoding="utf-8"
+    ) as file:
+        traceback.print_exception(bad, file=file)
+    return FailedError(
+        "unexpected",
+        f"Something went wrong that Sealift did not expect ({type(bad).__name__}).",
+        subject=file.name,
+        next_step=f"Please report it with the trace in {file.name}.",
+    )

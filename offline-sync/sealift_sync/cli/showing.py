@@ -1,0 +1,216 @@
+"""How a person reads what the use cases return, and how a machine does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sealift_signing import shape
+from sealift_signing.documents import Recall
+from sealift_signing.statements import ArtifactOutcome
+from sealift_signing.vocabulary import CatalogPath, moment
+from sealift_sync.cli import telling
+from sealift_sync.site.accepting import Accepted, unlisted_warning
+from sealift_sync.site.activation import Activation
+from sealift_sync.site.importer import Import, Watch
+from sealift_sync.site.opened import Site
+from sealift_sync.site.receipts import unprotected
+from sealift_sync.site.staging import Stage
+from sealift_sync.site.survey import Runs, Survey
+
+DAYS_TO_WARN = 14
+
+
+def watch(stage: Stage, *, quiet: bool) -> Watch:
+    """What an import tells while it works; under `--json` it tells nothing."""
+
+    def plan(accepted: Accepted, ignored: tuple[str, ...]) -> None:
+        if quiet:
+            return
+        for path in ignored[:10]:
+            telling.warn_aside(unlisted_warning(path))
+        if accepted.plan.copies:
+            count, size = len(accepted.plan.copies), accepted.plan.size
+            telling.say_aside(f"{counted(count, 'file')} to copy, {readable(size)}.")
+
+    def recalled(recalls: tuple[Recall, ...], stopped: tuple[Activation, ...]) -> None:
+        if quiet:
+            return
+        for one in recalls:
+            telling.warn_aside(f"Recalled: {one.sha256[:12]}: {one.reason}")
+        for switched in stopped:
+            telling.warn_aside(switched.words)
+
+    return Watch(stage, plan, recalled)
+
+
+def accepted(found: Accepted) -> None:
+    """What `verify` says."""
+    telling.good(f"{found.transfer.predicate.id} is whole and authentic; nothing was written.")
+    _outcomes([one.outcome for one in found.plan.judged], future=True)
+    _unprotected(unprotected(found.visit))
+
+
+def accepted_json(found: Accepted) -> dict[str, Any]:
+    """As `accepted`, for machines."""
+    return {
+        "transfer": found.transfer.predicate.id,
+        "artifacts": [shape.to_json(one.outcome) for one in found.plan.judged],
+        "copies": {"blobs": len(found.plan.copies), "bytes": found.plan.size},
+        "unprotected": list(unprotected(found.visit)),
+    }
+
+
+def imported(done: Import) -> None:
+    """What `import` says."""
+    if done.already:
+        telling.good(f"{done.transfer} was already imported; nothing changed.")
+    else:
+        telling.good(f"{done.transfer} is imported.")
+        _outcomes(list(done.receipt.artifacts), future=False)
+        _unprotected(done.receipt.unprotected)
+    for one in done.activations:
+        activation(one)
+
+
+def import_json(done: Import) -> dict[str, Any]:
+    """As `imported`, for machines."""
+    return {
+        "transfer": done.transfer,
+        "already_imported": done.already,
+        "receipt": shape.to_json(done.receipt),
+        "activations": [activation_json(one) for one in done.activations],
+    }
+
+
+def activation(one: Activation) -> None:
+    """One switched model."""
+    if one.outcome == "activated":
+        telling.good(one.words)
+    else:
+        telling.bad(one.words)
+
+
+def activation_json(one: Activation) -> dict[str, Any]:
+    """As `activation`, for machines."""
+    return {
+        "group": one.place.group,
+        "model": one.place.model,
+        "outcome": one.outcome,
+        "before": one.before,
+        "after": one.after,
+        "words": one.words,
+    }
+
+
+def status(site: Site, found: Survey) -> None:
+    """What `status` says."""
+    known = site.enrolment
+    telling.say(f"{known.site}, enrolled for {known.stage}", "bold")
+    telling.say(f"Organisation   {known.organisation}")
+    if found.last:
+        telling.say(f"Last transfer  {found.last.transfer}, imported {_when(found.last.made)}")
+    else:
+        telling.say("Nothing was imported yet. Next: sealift-site import DIR")
+    if found.runs:
+        telling.say()
+        columns = ("Host group", "Model", "Runs", "Assigned", "Fallback", "")
+        telling.table(columns, [_run(one) for one in found.runs])
+    for group, _, words in found.held:
+        telling.warn(f"Held in {group}: {words}")
+    _unprotected(found.unprotected)
+    for role, version, expires in found.roles:
+        left = (expires - site.trusted_time()).days
+        if left < DAYS_TO_WARN:
+            ends = "expired" if left < 0 else "expires"
+            telling.warn(
+                f"{role} (version {version}) {ends} {expires:%Y-%m-%d}: carry a newer bundle; "
+                "what is installed keeps running."
+            )
+    count, size = found.unused
+    if count:
+        telling.say(f"Kept and no longer used: {counted(count, 'blob')}, {readable(size)}.")
+
+
+def status_json(site: Site, found: Survey) -> dict[str, Any]:
+    """As `status`, for machines."""
+    known = site.enrolment
+    return {
+        "site": known.site,
+        "stage": known.stage,
+        "organisation": known.organisation,
+        "enrolment": known.id,
+        "trusted_time": moment(site.trusted_time()),
+        "last_transfer": found.last.transfer if found.last else None,
+        "runs": [
+            {
+                "group": one.place.group,
+                "model": one.place.model,
+                "version": one.version,
+                "sha256": one.sha256 or None,
+                "assigned": one.assigned,
+                "fallback": one.fallback,
+                "note": one.note,
+            }
+            for one in found.runs
+        ],
+        "held": [dict(zip(("group", "artifact", "words"), one, strict=True)) for one in found.held],
+        "recalls": found.recalls,
+        "unprotected": list(found.unprotected),
+        "roles": {
+            role: {"version": version, "expires": moment(expires)}
+            for role, version, expires in found.roles
+        },
+        "unused": dict(zip(("blobs", "bytes"), found.unused, strict=True)),
+    }
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 file`, `2 files`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def readable(size: int) -> str:
+    """Bytes as people say them."""
+    amount = float(size)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if amount < 1024 or unit == "GiB":  # noqa: PLR2004 - that is what these units are
+            return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"
+        amount /= 1024
+    return f"{size:,} bytes"
+
+
+def _outcomes(outcomes: list[ArtifactOutcome], *, future: bool) -> None:
+    for one in outcomes:
+        name = f"{CatalogPath.parse(one.artifact).full_version} in {one.group}"
+        if one.outcome == "held":
+            telling.bad(f"held       {name}: {one.words}")
+        elif one.code == "installed":
+            telling.good(f"{'to install' if future else 'installed '} {name}: {one.words}")
+        elif one.code == "installed-already":
+            telling.good(f"there      {name}: {one.words}")
+        else:
+            telling.warn(f"kept       {name}: {one.words}")
+
+
+def _unprotected(reasons: tuple[str, ...]) -> None:
+    if reasons:
+        telling.warn(f"UNPROTECTED: {'; '.join(reasons)}.")
+
+
+def _run(one: Runs) -> tuple[str, ...]:
+    return (
+        one.place.group,
+        one.place.model,
+        str(one.version or "nothing"),
+        str(one.assigned or "-"),
+        str(one.fallback or "-"),
+        one.note,
+    )
+
+
+def _when(text: str) -> str:
+    when = datetime.fromisoformat(text)
+    days = (datetime.now(UTC) - when).days
+    age = "today" if days < 1 else "yesterday" if days == 1 else f"{days} days ago"
+    return f"{when:%Y-%m-%d %H:%M} UTC ({age})"

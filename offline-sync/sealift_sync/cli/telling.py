@@ -1,0 +1,136 @@
+"""What a person sees: colour on a terminal, plain lines when piped, JSON on request."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+from rich.table import Table
+
+from sealift_signing.errors import SealiftError
+from sealift_sync.durable import Progress as Told
+from sealift_sync.site.staging import Stage
+
+SMALL = 32 * 1024 * 1024
+"""Bytes; less than this is over before a progress bar could be read."""
+
+
+def out() -> Console:
+    """Where results go. Made anew each time, because tests exchange sys.stdout."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def say(text: str = "", style: str = "") -> None:
+    """One line, coloured on a terminal."""
+    out().print(escape(text), style=style or None)
+
+
+def say_aside(text: str) -> None:
+    """A line on standard error: told while something works, and no part of its result."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(text))
+
+
+def warn_aside(text: str) -> None:
+    """As `warn`, on standard error."""
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"[yellow]![/] {escape(text)}" if console.is_terminal else escape(text))
+
+
+def good(text: str) -> None:
+    """A line about something that is as it should be."""
+    _marked("✓", "green", text)
+
+
+def bad(text: str) -> None:
+    """A line about something that is not."""
+    _marked("✗", "red", text)
+
+
+def warn(text: str) -> None:
+    """A line that wants to be read."""
+    _marked("!", "yellow", text)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Rows under headings; tab-separated when piped, so that `cut` can take them."""
+    console = out()
+    if not console.is_terminal:
+        for row in (columns, *rows):
+            sys.stdout.write("\t".join(row) + "\n")
+        return
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        shown.add_row(*(escape(cell) for cell in row))
+    console.print(shown)
+
+
+def print_json(command: str, members: Mapping[str, Any]) -> None:
+    """The one object that `--json` prints (DESIGN section 8, choice 5)."""
+    said = {"schema": f"sealift/{command}/1", **members}
+    sys.stdout.write(json.dumps(said, ensure_ascii=False, indent=2) + "\n")
+
+
+def error(problem: SealiftError, *, as_json: bool) -> int:
+    """Tell of `problem` on standard error; returns its exit code."""
+    if as_json:
+        sys.stderr.write(json.dumps(problem.as_json(), ensure_ascii=False) + "\n")
+        return problem.exit_code
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(escape(problem.what), style="bold red" if console.is_terminal else None)
+    if problem.next_step:
+        console.print(escape(problem.next_step))
+    return problem.exit_code
+
+
+@contextmanager
+def progress(*, quiet: bool) -> Iterator[Stage]:
+    """What long stages are told to: a bar on a terminal, one line each when piped."""
+    console = Console(stderr=True, highlight=False)
+    if quiet or not console.is_terminal:
+        yield lambda name, size: _line(name, size, quiet=quiet)
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(binary_units=True),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bars:
+
+        def stage(name: str, size: int) -> Told:
+            if size < SMALL:
+                return lambda _: None
+            task = bars.add_task(name, total=size)
+            return lambda done: bars.advance(task, done)
+
+        yield stage
+
+
+def _line(name: str, size: int, *, quiet: bool) -> Told:
+    if not quiet and size >= SMALL:
+        sys.stderr.write(f"{name}: {size:,} bytes\n")
+    return lambda _: None
+
+
+def _marked(mark: str, style: str, text: str) -> None:
+    console = out()
+    if console.is_terminal:
+        console.print(f"[{style}]{mark}[/] {escape(text)}")
+    else:
+        sys.stdout.write(f"{text}\n")
