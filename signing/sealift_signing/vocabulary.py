@@ -65,11 +65,11 @@ CATALOG_PATH = Spelling(
 )
 ROLE = Spelling(
     rf"root|timestamp|snapshot|targets|fleet|recall|(?:team|catalog|site)\.{_PLAIN_NAME}",
-    "a role of our layout, such as snapshot or team.<team>",
+    "a role: one of our layout, such as snapshot or team.<team>",
 )
 ROLE_KIND = Spelling(
     "root|timestamp|snapshot|targets|fleet|recall|team|catalog|site",
-    "a kind of role, such as snapshot or team",
+    "a kind of role: a role without its name, such as snapshot or team",
 )
 TRANSFER_ID = Spelling(
     rf"(?=.{{1,80}}\Z){_TEXT}", "a transfer's id: <site>-000042, spelled as a name, up to 80"
@@ -89,14 +89,16 @@ _UNSEEN = "\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u061c\\u200e\\u200f\\u2028-\\u202e
 LONGEST_SENTENCE = 2000
 SENTENCE = Spelling(
     f"[^{_UNSEEN}]{{1,{LONGEST_SENTENCE}}}",
-    "text of 1 to 2,000 characters, without control characters but tab and newline",
+    "text: 1 to 2,000 characters, none of them a control character but tab and newline",
 )
 PURPOSE = Spelling(
-    rf"request|approve:{_PLAIN_NAME}", "what a person's key may do: request, or approve:<stage>"
+    rf"request|approve:{_PLAIN_NAME}",
+    "a purpose: what a person's key may do, request or approve:<stage>",
 )
-BASE64 = Spelling(r"[A-Za-z0-9+/]+={0,2}", "standard base64 with its padding")
+BASE64 = Spelling(r"[A-Za-z0-9+/]+={0,2}", "base64: the standard alphabet, with its padding")
 DECIMAL = Spelling(
-    r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?", "a number written as a decimal string"
+    r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?",
+    "a decimal: a number written as a string, such as 0.5 or 8e-7",
 )
 
 Name = Annotated[str, NAME]

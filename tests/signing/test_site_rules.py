@@ -1,12 +1,14 @@
 """The six conditions: each holds an artifact by itself; only forged bytes refuse the bundle."""
 
+import base64
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from typing import Any
 
 import pytest
 
-from sealift_signing import statements
+from sealift_signing import canonical, statements
 from sealift_signing.approvals import Tally
 from sealift_signing.documents import (
     AssignedArtifact,
@@ -129,6 +131,12 @@ def test_2_the_assignment_cannot_change_a_group_s_hardware_target(promotion: Pro
     assert held(promotion, artifact, assignment=assignment).code == "wrong-hardware-target"
 
 
+def test_2_an_artifact_for_other_hardware_is_held_in_the_right_group(promotion: Promotion) -> None:
+    path = "catalog/vision/digits/3/cpu-aarch64"
+    artifact = replace(promotion.assigned(), path=path)
+    assert held(promotion, artifact).code == "wrong-hardware-target"
+
+
 def test_2_a_group_that_the_assignment_does_not_know_is_held(promotion: Promotion) -> None:
     artifact = promotion.assigned()
     facts = promotion.facts(artifact, groups={GROUP: TARGET, "sorting": TARGET})
@@ -152,6 +160,18 @@ def test_3_why_an_approval_does_not_count_is_said(promotion: Promotion) -> None:
     own = promotion.approve(artifact.request, "anna")
     error = held(promotion, replace(artifact, approvals=(artifact.approvals[0], own)))
     assert "who requests does not approve" in error.what
+
+
+def test_3_where_one_approval_suffices_it_is_not_the_requester_s(promotion: Promotion) -> None:
+    artifact = promotion.assigned()
+    own = replace(artifact, approvals=(promotion.approve(artifact.request, "anna"),))
+    for alone in (False, True):
+        one = rule(approvals=1, requester_may_approve=alone)
+        policy = Policy(1, (), "Example", {STAGE: one}, {})
+        if alone:
+            assert judged(promotion, own, policy=policy).people == ("anna",)
+        else:
+            assert held(promotion, own, policy=policy).code == "not-approved"
 
 
 def test_3_an_approval_that_was_not_carried_is_named(promotion: Promotion) -> None:
@@ -345,6 +365,25 @@ def test_4_evidence_that_the_request_does_not_name_is_held(promotion: Promotion)
 def test_4_evidence_by_a_key_of_another_purpose_is_held(promotion: Promotion, by: str) -> None:
     scan, parity = promotion.evidence("scan", by), promotion.evidence("parity", "builder-1")
     assert held(promotion, with_evidence(promotion, scan, parity)).code == "evidence-not-entitled"
+
+
+def test_4_evidence_with_a_wrong_signature_refuses_the_bundle(promotion: Promotion) -> None:
+    scan = forged(promotion, promotion.evidence("scan", "scanner-1"))
+    parity = promotion.evidence("parity", "builder-1")
+    with pytest.raises(BadSignatureError) as error:
+        judged(promotion, with_evidence(promotion, scan, parity))
+    assert error.value.code == "bad-signature"
+
+
+def forged(promotion: Promotion, digest: str) -> str:
+    """The statement with other words, as if the machine had signed those; carried, and named."""
+    value = canonical.decode(promotion.carried[digest], what="it")
+    assert isinstance(value, dict)
+    payload = base64.b64decode(str(value["payload"])).replace(b"Looked at.", b"Never read")
+    data = canonical.encode(value | {"payload": base64.b64encode(payload).decode()})
+    name = sha256(data).hexdigest()
+    promotion.carried[name] = data
+    return name
 
 
 @pytest.mark.parametrize("changes", [{"verdict": "fail"}, {"check": "fail"}])

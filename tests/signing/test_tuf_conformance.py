@@ -279,11 +279,12 @@ def test_another_hash_than_sha256_is_no_hash(repository: Repository, client: Cli
     refused(client, BadSignatureError, "metadata-differs")
 
 
-def lie_in_snapshot(repository: Repository, versions: dict[str, int]) -> None:
+def lie_in_snapshot(repository: Repository, versions: dict[str, int], **files: MetaFile) -> None:
     """A next snapshot of just these versions, and its timestamp: what online keys could sign."""
     expires = repository.expiry("snapshot")
     metadata = publishing.successor(repository.current["snapshot"], expires=expires)
-    metadata.signed.meta = {f"{role}.json": MetaFile(n) for role, n in versions.items()}
+    listed = {role: MetaFile(n) for role, n in versions.items()} | files
+    metadata.signed.meta = {f"{role}.json": file for role, file in listed.items()}
     repository.publish("snapshot", metadata)
     stamp = publishing.next_timestamp(repository.current["timestamp"], metadata, expires=expires)
     repository.publish("timestamp", stamp)
@@ -334,6 +335,24 @@ def test_targets_that_are_not_there(repository: Repository, client: Client) -> N
     del repository.files["1.targets.json"]
     refused(client, MissingError, "metadata-missing")
     assert client.versions() == {"root": 1, "timestamp": 1, "snapshot": 1}
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_role_s_hash_and_length_are_checked_where_they_are_given(
+    repository: Repository, client: Client, right: bool
+) -> None:
+    data = repository.files["1.targets.json"]
+    names = [name.removesuffix(".json") for name in repository.current["snapshot"].signed.meta]
+    lie_in_snapshot(
+        repository,
+        dict.fromkeys(names, 1),
+        targets=MetaFile.from_data(1, data if right else data + b" ", ["sha256"]),
+    )
+    if right:
+        client.refresh()
+        return
+    refused(client, BadSignatureError, "metadata-differs")
+    assert "targets" not in client.versions()
 
 
 def test_expired_targets_are_not_kept(repository: Repository, client: Client) -> None:

@@ -1,0 +1,464 @@
+"""Writes formats.md, schemas/ and examples/ from the types in sealift_signing.
+
+Run it after changing a document:  .venv/bin/python docs/reference/make_formats.py
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import json
+import sys
+import textwrap
+import types
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from format_examples import Example, examples
+
+from sealift_signing import documents, dsse, shape, statements, vocabulary
+from sealift_signing.transparency import entry
+from sealift_signing.vocabulary import Between, Spelling
+
+HERE = Path(__file__).parent
+WIDEST_STRING = 88
+BAR = r"\|"
+Hint = Any
+"""A type hint, which Python's own types cannot describe."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """One document: its type, where it lies, who signs it, and what a reader does besides."""
+
+    title: str
+    kind: type[Any]
+    example: str
+    lies: str
+    signed_by: str
+    words: str
+    checks: tuple[str, ...] = ()
+
+    @property
+    def is_statement(self) -> bool:
+        """Whether this is the predicate of a signed statement."""
+        return hasattr(self.kind, "PREDICATE_TYPE")
+
+    @property
+    def slug(self) -> str:
+        """The name of its schema's file."""
+        return self.title.removesuffix(".json").lower().replace(" ", "-")
+
+
+FORMATS = (
+    Format(
+        "policy.json",
+        documents.Policy,
+        "policy.json",
+        "`targets/policy.json`",
+        "`targets` (offline, two of three), through TUF",
+        "What each stage asks before an artifact counts as promoted to it, and how long signatures "
+        "last. A site keeps its own lower bounds besides (its pins), which a lowered policy does "
+        "not lower.",
+        (
+            "There is at least one stage.",
+            "`requester_may_approve` is true only where one approval suffices: one person alone.",
+        ),
+    ),
+    Format(
+        "members.json",
+        documents.Members,
+        "members.json",
+        "`targets/teams/<team>/members.json`",
+        "`team.<team>` (two stewards), through TUF",
+        "Who may request and approve what in one team, with which keys; and what the team has "
+        "withdrawn. A site keeps the union of all withdrawals it ever saw.",
+        (
+            "`team` is the team whose path it lies under.",
+            "One key stands for one person.",
+            "A withdrawal names a digest, or a model of this team and a version: all below it.",
+        ),
+    ),
+    Format(
+        "keys.json",
+        documents.FleetKeys,
+        "keys.json",
+        "`targets/fleet/keys.json`",
+        "`fleet`, through TUF",
+        "The keys of machines that sign by themselves: the hub's log, scanners, builders, sites. "
+        "A retired machine's evidence still counts where a request names it; a compromised one's "
+        "never does.",
+        ("Every key is one, and listed once.",),
+    ),
+    Format(
+        "assignment.json",
+        documents.Assignment,
+        "assignment.json",
+        "`targets/sites/<site>/assignment.json`",
+        "`site.<site>` (its dispatcher), through TUF",
+        "What the host groups of one site should run, and which statements vouch for it.",
+        (
+            "`site` is the site whose path it lies under.",
+            "Every artifact stands under its own model.",
+        ),
+    ),
+    Format(
+        "recall.json",
+        documents.RecallList,
+        "recall.json",
+        "`targets/recall.json`",
+        "`recall` (a safety officer), through TUF",
+        "What must stop, wherever it runs. It is read before everything else and honoured even "
+        "where all metadata has expired; a site keeps the union of all recalls it ever saw.",
+    ),
+    Format(
+        "Request",
+        statements.Request,
+        "request.json",
+        "`statements/<sha256>.json`",
+        "the person who requests",
+        "Please bring exactly these artifacts to a stage. It never changes: an artifact or "
+        "evidence that comes later needs a request of its own. The subjects are all artifacts, "
+        "the source artifact among them.",
+        (
+            "`person` is active in the team, and signed with a key whose purpose is `request`.",
+            "It is not dated more than a day ahead.",
+            "A withdrawal that it names under `despite` is set aside only if it is older.",
+        ),
+    ),
+    Format(
+        "Approval",
+        statements.Approval,
+        "approval.json",
+        "`statements/<sha256>.json`",
+        "the person who approves",
+        "One person's signature on one request. Only approvals of one request count together, "
+        "and its requester counts for none of them.",
+        (
+            "Organisation, team, model, version, stage and *all* subjects are the request's.",
+            "`person` is active, and signed with a key whose purpose is `approve:<stage>`.",
+            "The policy counts keys of that class, and knows that meaning.",
+            "Distinct people with distinct keys are counted; no key is a role's or a machine's.",
+            "`valid_until` lies ahead, at most the policy's longest validity after `made`.",
+        ),
+    ),
+    Format(
+        "Evidence",
+        statements.Evidence,
+        "scan.json",
+        "`statements/<sha256>.json`",
+        "a machine whose purpose in keys.json fits the kind: `scan` a scanner, `parity` and "
+        "`provenance` a builder",
+        "What a machine found out about the artifacts that are its subjects.",
+        (
+            "The counted request names it by its sha256.",
+            "The verdict is `pass`, and so is every check.",
+        ),
+    ),
+    Format(
+        "Site request",
+        statements.SiteRequest,
+        "site-request.json",
+        "a file of its own, carried to the hub",
+        "the site's new key, which it holds",
+        "A site asks to be enrolled. The subject is the site's public key.",
+    ),
+    Format(
+        "Site answer",
+        statements.SiteAnswer,
+        "site-answer.json",
+        "a file of its own, carried to the site",
+        "a fleet administrator",
+        "What the site trusts from now on. Both ends print eight words that cover every byte of "
+        "it, and its sha256 is the enrolment's id. The subject is the site's request.",
+        ("The organisation is the sha256 of the first root, and every root leads to the next.",),
+    ),
+    Format(
+        "transfer.json",
+        statements.Transfer,
+        "transfer.json",
+        "`transfer.json`",
+        "the site's dispatcher, whom `site.<site>` names",
+        "What one medium carries to one site: every other file with its size and digest. Files "
+        "that it does not list are never read. The subject is the assignment.",
+        ("It is for this site, this enrolment and this organisation.",),
+    ),
+    Format(
+        "Receipt",
+        statements.Receipt,
+        "receipt.json",
+        "`returns/<site>/…`",
+        "the site",
+        "What became of a transfer, what the site holds, and how far it has seen each role. The "
+        "subject is the transfer's transfer.json.",
+    ),
+    Format(
+        "Log entry",
+        entry.Entry,
+        "entry.json",
+        "the log's rows, at the hub and at each site",
+        "nobody by itself: the log's checkpoint covers it",
+        "One record of the append-only log. These bytes are what the log stores and hashes; the "
+        "columns beside them are derived from them again by `fsck`.",
+        (f"It has at most {entry.LARGEST_BODY:,} bytes.",),
+    ),
+)
+
+TOP = """\
+# Documents
+
+```{{note}}
+This page, its schemas and its examples are written by `docs/reference/make_formats.py` from the
+types in `sealift_signing`, and a test compares them. Edit those, not this.
+```
+
+Sealift's own documents are the ones below. Next to them a medium carries TUF metadata, which is as
+the [TUF specification](https://theupdateframework.github.io/specification/latest/) says, in the
+compact spelling of python-tuf's writer, with two additions: a key says under `x-sealift-person`
+whose it is, and a threshold counts people.
+
+## What holds for every document
+
+- A document is UTF-8 JSON in the one spelling of
+  [RFC 8785](https://www.rfc-editor.org/rfc/rfc8785): members sorted, no spaces. There is no null
+  and no fraction; a quantity that is not whole is a decimal string, and whole numbers reach to
+  2^53. **A reader refuses any other spelling**, a member twice, and a member it does not know.
+- `format` and `requires` are looked at first: a reader that does not know the format, or a feature
+  under `requires`, says so in one sentence and looks at nothing else.
+- What is shown below is indented, and long strings are cut at "…", for people to read; each example
+  leads to its exact bytes. The examples tell one story, are really signed, and are the same bytes
+  wherever they are made. Their keys are made from published sentences: trust them in nothing.
+- A JSON Schema says what a document looks like; what a reader checks besides is listed with each.
+
+{spellings}
+
+## Signed statements
+
+What people and machines say is an
+[in-toto Statement v1](https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md) in a
+[DSSE](https://github.com/secure-systems-lab/dsse/blob/master/protocol.md) envelope. The envelope
+is canonical too: exactly one signature, base64 without spare bits, `keyid` as TUF computes it. So
+it has one sha256, and that is its name. A subject is matched by name *and* digest, and no two
+subjects of a statement share either.
+
+{envelope}
+[Schema](schemas/envelope.json)
+"""
+
+BOTTOM = """\
+## Checkpoint
+
+How large a log is and what its root is: a [signed note](https://c2sp.org/signed-note) with a
+[checkpoint](https://c2sp.org/tlog-checkpoint), by the log's own Ed25519 key. A transfer carries the
+hub's, a receipt the site's. It is text and not JSON, and has one spelling as well: one signature
+line, and base64 without spare bits.
+
+```text
+{checkpoint}```
+
+[Example](examples/checkpoint.txt), signed by `hub-log`
+"""
+
+
+def page() -> str:
+    """formats.md."""
+    told = examples()
+    envelope = _shown(json.loads(told["request.json"].data))
+    top = TOP.format(spellings=_spellings(), envelope=_fenced(envelope))
+    parts = [top, *(_section(one, told[one.example]) for one in FORMATS)]
+    note = told["checkpoint.txt"].data.decode()
+    return "\n".join([*parts, BOTTOM.format(checkpoint=note)])
+
+
+def schemas() -> dict[str, dict[str, Any]]:
+    """Every JSON Schema, by file name."""
+    found = {f"{one.slug}.json": _schema_of(one) for one in FORMATS}
+    return found | {"envelope.json": shape.schema(dsse._Envelope, title="envelope")}  # noqa: SLF001 - the page documents what only dsse itself reads
+
+
+def files() -> dict[str, bytes]:
+    """Everything this program writes, by its path below docs/reference."""
+    made = {"formats.md": page().encode()}
+    for name, schema in schemas().items():
+        made[f"schemas/{name}"] = (json.dumps(schema, indent=2) + "\n").encode()
+    return made | {f"examples/{name}": one.data for name, one in examples().items()}
+
+
+def _schema_of(one: Format) -> dict[str, Any]:
+    schema = shape.schema(one.kind, title=one.title)
+    if not one.is_statement:
+        return schema
+    dialect = {name: schema.pop(name) for name in ("$schema", "title")}
+    subject = shape.schema(statements.Subject, title="subject")
+    inner = {name: value for name, value in subject.items() if name not in dialect}
+    members = {
+        "_type": {"const": statements.STATEMENT},
+        "predicateType": {"const": one.kind.PREDICATE_TYPE},
+        "subject": {"type": "array", "minItems": 1, "items": inner},
+        "predicate": schema,
+    }
+    return dialect | {
+        "type": "object",
+        "properties": members,
+        "required": list(members),
+        "additionalProperties": False,
+    }
+
+
+def _section(one: Format, example: Example) -> str:
+    links = f"[Schema](schemas/{one.slug}.json) · [example](examples/{one.example})"
+    if example.signer:
+        links += (
+            f", signed by `{example.signer}`, sha256 `{sha256(example.data).hexdigest()[:12]}…`"
+        )
+    statement = one.is_statement
+    value = json.loads(dsse.read(example.data, what="it").payload if statement else example.data)
+    lines = [
+        f"## {one.title}\n",
+        f"{one.words}\n",
+        f"**Signed by** {one.signed_by}.  \n**Lies** in {one.lies}."
+        + (f"  \n**Predicate type** `{one.kind.PREDICATE_TYPE}`." if statement else "")
+        + "\n",
+        *_tables(one.kind),
+        *(
+            ["A reader also checks:\n", *(f"- {check}" for check in one.checks), ""]
+            if one.checks
+            else []
+        ),
+        _fenced(_shown(value)),
+        f"{links}\n",
+    ]
+    return "\n".join(lines)
+
+
+def _tables(kind: type[Any]) -> Iterator[str]:
+    """The members of a type, and then of each type within it."""
+    for found in _within(kind, []):
+        if found is not kind:
+            yield f"*{found.__name__}*: {_first_sentence(found)}\n"
+        yield "| member | is |\n|---|---|"
+        hints = get_type_hints(found, include_extras=True)
+        meanings = _meanings(found)
+        for field in dataclasses.fields(found):
+            words = _words(hints[field.name])
+            meaning = f". {meanings[field.name]}" if field.name in meanings else ""
+            yield f"| `{field.name}` | {words}{meaning} |"
+        yield ""
+
+
+def _within(hint: Hint, seen: list[type[Any]]) -> list[type[Any]]:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type) and hint not in seen:
+        seen.append(hint)
+        for inner in get_type_hints(hint, include_extras=True).values():
+            _within(inner, seen)
+    for inner in get_args(hint) if get_origin(hint) is not Literal else ():
+        _within(inner, seen)
+    return seen
+
+
+def _first_sentence(kind: type[Any]) -> str:
+    text = inspect.getdoc(kind) or ""
+    return text.split("\n\n")[0].replace("\n", " ")
+
+
+def _meanings(kind: type[Any]) -> dict[str, str]:
+    """What the strings below a dataclass's fields say of them."""
+    (body,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(body, ast.ClassDef)  # noqa: S101 - a class's source is a class
+    found = {}
+    for field, after in zip(body.body, body.body[1:], strict=False):
+        said = after.value if isinstance(after, ast.Expr) else None
+        if isinstance(field, ast.AnnAssign) and isinstance(said, ast.Constant):
+            assert isinstance(field.target, ast.Name)  # noqa: S101 - a dataclass's field is a name
+            found[field.target.id] = inspect.cleandoc(str(said.value)).replace("\n", " ")
+    return found
+
+
+def _words(hint: Hint) -> str:
+    """A type, said in words."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return _annotated(arguments[0], arguments[1:])
+    if origin in {Union, types.UnionType}:
+        (inner,) = (arm for arm in arguments if arm is not type(None))
+        return f"{_words(inner)}; may be absent"
+    if origin is Literal:
+        return " or ".join(f"`{json.dumps(arm)}`" for arm in arguments)
+    if origin is None:
+        plain = {str: "text", int: "a whole number", bool: "`true` or `false`"}
+        return plain.get(hint) or f"*{hint.__name__}*, below"
+    if issubclass(origin, Mapping):
+        return f"an object, from {_words(arguments[0])} to {_words(arguments[1])}"
+    return f"a list, each item {_words(arguments[0])}"
+
+
+def _annotated(inner: Hint, rules: tuple[object, ...]) -> str:
+    for rule in rules:
+        if isinstance(rule, Spelling):
+            return _cell(rule.words.partition(":")[0])
+        if isinstance(rule, Between):
+            return f"a whole number, at least {rule.least}"
+        if isinstance(rule, shape.Distinct):
+            twice = f"no `{rule.by}` twice" if rule.by else "none twice"
+            return f"{_words(inner)}, {twice}"
+    return "any JSON, carried and not interpreted"
+
+
+def _spellings() -> str:
+    """The texts with a rule, each with its name, its words and its pattern."""
+    found = {(one.words, one.pattern) for one in vars(vocabulary).values() if _is_rule(one)}
+    rows = []
+    for words, pattern in sorted(found):
+        name, _, said = words.partition(": ")
+        rows.append(f"| {_cell(name)} | {_cell(said)} | `{pattern.replace('|', BAR)}` |")
+    head = "| what | in words | the whole of it matches |\n|---|---|---|\n"
+    return "Texts with a rule are spelled so everywhere:\n\n" + head + "\n".join(rows)
+
+
+def _is_rule(value: object) -> bool:
+    return isinstance(value, Spelling)
+
+
+def _cell(text: str) -> str:
+    """Text in a table, where a bar ends the cell and an angle would begin a tag."""
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def _shown(value: object) -> str:
+    """JSON for people: indented, and with long strings cut."""
+    return json.dumps(_cut(value), indent=2, ensure_ascii=False)
+
+
+def _cut(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _cut(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_cut(item) for item in value]
+    if isinstance(value, str) and len(value) > WIDEST_STRING:
+        return value[: WIDEST_STRING - 1] + "…"
+    return value
+
+
+def _fenced(text: str) -> str:
+    return f"```json\n{text}\n```\n"
+
+
+def main() -> None:
+    """Write every file, and take away examples and schemas that are no more."""
+    made = files()
+    for folder in ("schemas", "examples"):
+        (HERE / folder).mkdir(exist_ok=True)
+        for old in (HERE / folder).iterdir():
+            if f"{folder}/{old.name}" not in made:
+                old.unlink()
+    for path, data in made.items():
+        (HERE / path).write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()
