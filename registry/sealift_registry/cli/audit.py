@@ -25,9 +25,11 @@ def audit() -> None:
 @click.option("--site", "site_id", help="Only entries about this site.")
 @click.option("--actor", help="Only entries by this actor.")
 @click.option("--term", "terms", multiple=True, metavar="KIND=VALUE", help="Only with this word.")
-@click.option("--since", help="Not before this time (RFC 3339, UTC).")
-@click.option("--until", help="Before this time (RFC 3339, UTC).")
+@click.option("--id", "entry_id", metavar="UUID", help="Only the entry with this id.")
+@click.option("--since", metavar="DAY|TIME", help="Not before this day or time (UTC).")
+@click.option("--until", metavar="DAY|TIME", help="Before this day or time (UTC).")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--beyond", type=click.IntRange(0), metavar="NO", help="Go on after entry NO.")
 @click.option("--oldest-first", is_flag=True, help="Begin with the oldest.")
 def audit_list(
     session: Session,
@@ -36,9 +38,11 @@ def audit_list(
     site_id: str | None,
     actor: str | None,
     terms: tuple[str, ...],
+    entry_id: str | None,
     since: str | None,
     until: str | None,
     limit: int,
+    beyond: int | None,
     oldest_first: bool,
 ) -> None:
     """List entries of the log, newest first."""
@@ -46,14 +50,26 @@ def audit_list(
     from sealift_signing.transparency.question import Question
 
     words = tuple(Term(name, value) for name, value in split(terms, "KIND=VALUE"))
-    question = Question(type=kind, site=site_id, actor=actor, terms=words, since=since, until=until)
-    rows = _reader(session).page(question, limit=limit, newest_first=not oldest_first)
+    question = Question(
+        id=entry_id,
+        type=kind,
+        site=site_id,
+        actor=actor,
+        terms=words,
+        since=_time(since),
+        until=_time(until),
+    )
+    rows = _reader(session).page(
+        question, limit=limit, beyond=beyond, newest_first=not oldest_first
+    )
     entries = [(row.seq, read_entry(row.body)) for row in rows]
     shown = [
         (str(seq), e.at, e.type, e.actor[:40], ", ".join(f"{t.kind}={t.value}" for t in e.terms))
         for seq, e in entries
     ]
     text = table(("no.", "at", "what", "by", "about"), shown) if shown else "No entry matches."
+    if len(rows) == limit:
+        text += f"\n\nThere may be more: add --beyond {rows[-1].seq}"
     data = [{"seq": seq, **_entry(entry)} for seq, entry in entries]
     session.terminal.answer("audit-list", {"entries": data}, text)
 
@@ -76,6 +92,31 @@ def audit_fsck(session: Session) -> None:
     """
     key, origin = _log(session)
     _tell(session, "audit-fsck", _reader(session).fsck(key, origin))
+
+
+def _time(text: str | None) -> str | None:
+    """A day or a time as entries spell it.
+
+    Raises:
+        UsageError: neither.
+    """
+    from datetime import UTC, datetime
+
+    from sealift_signing.errors import UsageError
+    from sealift_signing.vocabulary import moment
+
+    if text is None:
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as bad:
+        raise UsageError(
+            "bad-time",
+            f"{text!r} is no day or time.",
+            subject=text,
+            next_step="Write 2026-11-20, or 2026-11-20T12:30:00Z.",
+        ) from bad
+    return moment(when if when.tzinfo else when.replace(tzinfo=UTC))
 
 
 def _reader(session: Session) -> LogReader:
