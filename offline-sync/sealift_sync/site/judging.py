@@ -200,7 +200,7 @@ def _stays(before: Installed, reason: HeldError) -> Judged:
 def _words(approved: Tally) -> str:
     until: datetime | None = approved.valid_until
     ends = f", valid until {until:%Y-%m-%d}" if until else ""
-    return f"Approved by {' and '.join(approved.people)}{ends}."
+    return f"Approved by {' and '.join(sorted(approved.people))}{ends}."
 
 
 def new_ones(judged: tuple[Judged, ...]) -> Iterator[tuple[Judged, Artifact]]:

@@ -1,0 +1,140 @@
+"""A site's request, the hub's answer, and the eight words over all of it."""
+
+import base64
+import stat
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from sealift_signing import statements
+from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
+from sealift_signing.public_key import PublicKey
+from sealift_signing.statements import SiteRequest
+from sealift_sync.site.setting_up import begin, finish
+from sealift_sync.words import eight_words
+from tests.hub_on_paper import GROUPS, SITE, HubOnPaper
+from tests.site_on_paper import SiteOnPaper
+
+
+@pytest.fixture
+def blank(tmp_path: Path, hub: HubOnPaper) -> SiteOnPaper:
+    return SiteOnPaper(tmp_path / "blank", hub.now)
+
+
+def ask(site: SiteOnPaper) -> bytes:
+    return begin(site.root, site.environment, SITE, GROUPS, site.clock)
+
+
+def take(site: SiteOnPaper, answer: bytes, *, confirmed: bool = True) -> None:
+    finish(site.root, site.environment, answer, site.clock, lambda _: confirmed)
+
+
+def test_the_request_is_signed_by_the_key_it_is_about(blank: SiteOnPaper) -> None:
+    request = statements.read(SiteRequest, ask(blank), what="the request")
+    key = PublicKey.parse(request.predicate.key)
+    statements.verify(request, key, what="the request")
+    assert request.about("sites/plant-7/key", sha256(key.raw).hexdigest())
+    assert request.predicate.groups == GROUPS
+
+
+def test_the_key_and_its_passphrase_are_their_owners_alone(blank: SiteOnPaper) -> None:
+    ask(blank)
+    keys = blank.root / "keys"
+    assert stat.S_IMODE(keys.stat().st_mode) == 0o700
+    for name in ("site.pem", "passphrase"):
+        assert stat.S_IMODE((keys / name).stat().st_mode) == 0o600
+    assert b"ENCRYPTED" in (keys / "site.pem").read_bytes()
+
+
+def test_a_passphrase_in_the_environment_is_not_written_down(tmp_path: Path) -> None:
+    environment = {"SEALIFT_PASSPHRASE_SITE": "by heart"}
+    from tests.trust import NOW
+
+    site = SiteOnPaper(tmp_path / "site", NOW, environment)
+    ask(site)
+    assert not (site.root / "keys/passphrase").exists()
+
+
+def test_asking_again_before_the_answer_replaces_the_request(
+    hub: HubOnPaper, blank: SiteOnPaper
+) -> None:
+    first = hub.answer(ask(blank))
+    take_second = hub.answer(ask(blank))
+    with pytest.raises(RefusedError, match="not for this site's last one"):
+        take(blank, first)
+    take(blank, take_second)
+
+
+def test_the_answer_belongs_to_the_request(
+    hub: HubOnPaper, blank: SiteOnPaper, tmp_path: Path
+) -> None:
+    ask(blank)
+    other = SiteOnPaper(tmp_path / "other", hub.now)
+    with pytest.raises(RefusedError, match="not for this site's last one"):
+        take(blank, hub.answer(ask(other)))
+
+
+def test_words_that_differ_enrol_nothing(hub: HubOnPaper, blank: SiteOnPaper) -> None:
+    answer = hub.answer(ask(blank))
+    with pytest.raises(RefusedError, match="eight words were not confirmed"):
+        take(blank, answer, confirmed=False)
+    with pytest.raises(NotFoundError, match="not enrolled yet"), blank.opened():
+        pass
+
+
+def test_the_same_answer_twice_is_no_error_and_another_is(
+    hub: HubOnPaper, blank: SiteOnPaper
+) -> None:
+    request = ask(blank)
+    answer = hub.answer(request)
+    take(blank, answer)
+    take(blank, answer)
+    assert [entry.type for entry in blank.entries()] == ["site.enrolled"]
+    with pytest.raises(RefusedError, match="enrolled already"):
+        take(blank, hub.answer(request, stage="staging"))
+    with pytest.raises(RefusedError, match="enrolled already"):
+        ask(blank)
+
+
+def test_every_root_is_carried_and_checked(hub: HubOnPaper, blank: SiteOnPaper) -> None:
+    hub.repository.rotate("timestamp", 1, "t-2")
+    request = ask(blank)
+    roots = [base64.b64encode(data).decode() for data in hub.roots()]
+    for wrong in (roots[1:], roots[:1] + roots[:1], [*roots, roots[1]], []):
+        with pytest.raises(SealiftError):
+            take(blank, hub.answer(request, roots=tuple(wrong)))
+    forged = base64.b64encode(hub.fork_root().replace(b"2028", b"2029")).decode()
+    with pytest.raises(SealiftError):
+        take(blank, hub.answer(request, roots=(roots[0], forged)))
+    take(blank, hub.answer(request))
+    with blank.opened() as site:
+        assert sorted(site.state.roots()) == [1, 2]
+
+
+def test_the_organisation_is_the_first_root(hub: HubOnPaper, blank: SiteOnPaper) -> None:
+    request = ask(blank)
+    with pytest.raises(RefusedError, match="not the one that its organisation is named by"):
+        take(blank, hub.answer(request, organisation="a" * 64))
+
+
+def test_the_first_floors_are_kept(hub: HubOnPaper, blank: SiteOnPaper, tmp_path: Path) -> None:
+    take(blank, hub.answer(ask(blank), floors={"timestamp": 1_000}))
+    hub.assign(hub.promote(1))
+    assert blank.refuses(hub.export(tmp_path / "medium")).code == "below-floor"
+
+
+def test_an_answer_without_a_request_is_refused(
+    hub: HubOnPaper, blank: SiteOnPaper, tmp_path: Path
+) -> None:
+    answer = hub.answer(ask(blank))
+    elsewhere = SiteOnPaper(tmp_path / "elsewhere", hub.now)
+    with pytest.raises(NotFoundError, match="no Sealift site"):
+        take(elsewhere, answer)
+
+
+def test_eight_words_agree_only_if_all_of_it_does() -> None:
+    words = eight_words(b"the answer").split()
+    assert len(words) == 8
+    assert all(len(word) == 5 and word.isalpha() for word in words)
+    assert eight_words(b"the answer.") != " ".join(words)
