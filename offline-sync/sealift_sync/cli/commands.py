@@ -49,7 +49,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 @click.option(
     "--home", type=FOLDER, help="The site's folder; else SEALIFT_SITE_HOME, else ./sealift-site."
 )
-@click.version_option(message=SOFTWARE)
+@click.version_option(SOFTWARE, message="%(version)s")
 @click.pass_context
 def site(context: click.Context, home: Path | None) -> None:
     """An isolated site: verify a bundle, install it, go back, report. It never uses a network."""

@@ -1,0 +1,290 @@
+"""`sealift-site` as people and machines meet it: words, JSON, exit codes, and no network at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from sealift_sync.cli import commands
+from sealift_sync.cli.run import run
+from sealift_sync.words import eight_words
+from tests.hub_on_paper import HubOnPaper
+from tests.site_on_paper import SiteOnPaper
+
+
+@dataclass
+class Said:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - whatever was printed
+        return json.loads(self.out)
+
+    @property
+    def error(self) -> dict[str, str]:
+        found: dict[str, str] = json.loads(self.err)["error"]
+        return found
+
+
+class Shell:
+    """Runs commands in this process, as `main` does, against one home."""
+
+    def __init__(self, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        self.home = home
+        self._capsys = capsys
+
+    def __call__(self, *arguments: str | Path) -> Said:
+        self._capsys.readouterr()
+        code = run(["--home", str(self.home), *map(str, arguments)])
+        captured = self._capsys.readouterr()
+        return Said(code, captured.out, captured.err)
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> HubOnPaper:
+    return HubOnPaper(tmp_path, now=datetime.now(UTC))
+
+
+@pytest.fixture
+def shell(tmp_path: Path, hub: HubOnPaper, capsys: pytest.CaptureFixture[str]) -> Shell:
+    """A site that is enrolled for production."""
+    found = Shell(tmp_path / "site", capsys)
+    SiteOnPaper(found.home, hub.now).enrol(hub)
+    return found
+
+
+@pytest.fixture
+def medium(tmp_path: Path, hub: HubOnPaper) -> Path:
+    """Carries version 2 with 1 as its fallback."""
+    folder = tmp_path / "medium"
+    first = hub.promote(1)
+    hub.assign(hub.promote(2), first)
+    hub.export(folder)
+    return folder
+
+
+def test_from_request_to_status(
+    hub: HubOnPaper, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shell = Shell(tmp_path / "site", capsys)
+    request, answer = tmp_path / "plant-7.request", tmp_path / "plant-7.answer"
+    asked = shell("init", "--id", "plant-7", "--group", "cpu=cpu-x86_64", "--request", request)
+    assert asked.code == 0
+    answer.write_bytes(hub.answer(request.read_bytes()))
+    words = eight_words(answer.read_bytes())
+    unasked = shell("init", "--answer", answer)
+    assert unasked.code == 2
+    assert words in unasked.err
+    enrolled = shell("init", "--answer", answer, "--yes")
+    assert enrolled.code == 0
+    assert words in enrolled.out
+    assert "Nothing was imported yet" in shell("status").out
+
+
+def test_every_command_prints_its_json(shell: Shell, medium: Path) -> None:
+    for arguments, schema in (
+        (("verify", medium), "sealift/verify/1"),
+        (("import", medium), "sealift/import/1"),
+        (("status",), "sealift/status/1"),
+        (("rollback", "vision/digits", "--reason", "Wrong."), "sealift/rollback/1"),
+        (("return", "--to", medium), "sealift/return/1"),
+        (("audit", "list"), "sealift/audit-list/1"),
+        (("audit", "verify"), "sealift/audit-verify/1"),
+        (("audit", "fsck"), "sealift/audit-fsck/1"),
+    ):
+        said = shell(*arguments, "--json")
+        assert (said.code, said.err) == (0, ""), arguments
+        assert said.json["schema"] == schema
+
+
+def test_status_in_words_and_in_json(shell: Shell, medium: Path) -> None:
+    shell("import", medium)
+    shell("rollback", "vision/digits", "--reason", "Wrong on dim images.")
+    said = shell("status")
+    assert "cpu\tvision/digits\t1\t2\t-\trolled back: Wrong on dim images." in said.out
+    (runs,) = shell("status", "--json").json["runs"]
+    assert (runs["version"], runs["assigned"], runs["fallback"]) == (1, 2, None)
+
+
+def test_the_newest_transfer_for_this_site_is_found_on_a_medium(
+    hub: HubOnPaper, shell: Shell, medium: Path
+) -> None:
+    hub.add_site("ship-2")
+    hub.assign(hub.promote(5), site="ship-2")
+    hub.export(medium, "ship-2")
+    hub.export(medium)
+    (medium / "sealift" / ".plant-7-000009.partial").mkdir()
+    assert shell("import", medium, "--json").json["transfer"] == "plant-7-000002"
+
+
+def test_a_medium_with_nothing_for_this_site_says_what_it_carries(
+    hub: HubOnPaper, shell: Shell, tmp_path: Path
+) -> None:
+    hub.add_site("ship-2")
+    hub.assign(hub.promote(5), site="ship-2")
+    hub.export(tmp_path / "other", "ship-2")
+    said = shell("import", tmp_path / "other")
+    assert said.code == 3
+    assert "carries nothing for plant-7; it carries ship-2-000001" in said.err
+
+
+def test_a_refusal_is_a_sentence_a_next_step_and_exit_code_1(shell: Shell, medium: Path) -> None:
+    file = medium / "sealift/plant-7-000001/metadata/timestamp.json"
+    file.write_bytes(file.read_bytes().replace(b'"version":', b'"version" :'))
+    said = shell("import", medium)
+    assert (said.code, said.out) == (1, "")
+    assert len(said.err.splitlines()) in {1, 2, 3}
+    told = shell("import", medium, "--json").error
+    assert set(told) == {"code", "what", "subject", "next"}
+    assert told["next"]
+    refused = shell("audit", "list", "--type", "transfer.refused", "--json").json["entries"]
+    assert [one["data"]["code"] for one in refused] == [told["code"]] * 2
+
+
+@pytest.mark.parametrize(
+    "arguments, code, words",
+    [
+        (["frobnicate"], 2, "No such command"),
+        (["import"], 2, "Missing argument"),
+        (["rollback", "vision/digits"], 2, "--reason"),
+        (["rollback", "vision/digits", "--reason", "x"], 3, "does not run here"),
+        (["rollback", "vision/digits", "--reason", "\x1b[2J"], 2, "The reason must be"),
+        (["import", "/no/such/medium"], 3, "There is no bundle in"),
+        (["init", "--answer", "/no/such/answer"], 3, "There is no file"),
+        (["init"], 2, "Give either"),
+        (["init", "--id", "UP", "--group", "a=b", "--request", "x.request"], 2, "is not a name"),
+        (
+            ["init", "--id", "p", "--group", "a", "--request", "x.request"],
+            2,
+            "NAME=HARDWARE-TARGET",
+        ),
+        (["return", "--to", "/no/such/medium"], 4, "There is no medium"),
+    ],
+)
+def test_errors_and_their_exit_codes(
+    shell: Shell, arguments: list[str], code: int, words: str
+) -> None:
+    said = shell(*arguments)
+    assert said.code == code
+    assert words in said.err
+    assert "Traceback" not in said.err
+    assert 1 <= len(said.err.splitlines()) <= 3
+    told = shell(*arguments, "--json")
+    if "--json" not in arguments[:1] and told.err.startswith("{"):
+        assert words in told.error["what"] + told.error["next"]
+
+
+def test_no_home_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = Shell(tmp_path / "nowhere", capsys)("status")
+    assert said.code == 3
+    assert "sealift-site init --help" in said.err
+
+
+def test_what_nobody_expected_is_a_sentence_and_a_trace_in_a_file(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(commands, "survey", fail)
+    said = shell("status", "--json")
+    assert said.code == 4
+    trace = Path(said.error["subject"])
+    assert "ZeroDivisionError" in trace.read_text()
+    trace.unlink()
+
+
+def test_a_failed_health_check_is_exit_code_1(shell: Shell, medium: Path) -> None:
+    (shell.home / "settings.toml").write_text('[groups.cpu]\nhealth_check = ["/bin/false"]')
+    said = shell("import", medium)
+    assert said.code == 1
+    assert "nothing runs there" in said.out
+
+
+def test_audit_names_what_was_changed(shell: Shell, medium: Path) -> None:
+    import sqlite3
+
+    shell("import", medium)
+    connection = sqlite3.connect(shell.home / "sealift.db")
+    connection.execute("DROP TRIGGER log_entry_no_update")
+    connection.execute(
+        "UPDATE log_entry SET body = replace(body, 'plant-7', 'plant-8') WHERE seq=1"
+    )
+    connection.commit()
+    connection.close()
+    said = shell("audit", "verify")
+    assert said.code == 1
+    assert "1" in said.out
+    assert "not the one that was signed" in said.err
+
+
+def test_every_command_has_help_with_an_example() -> None:
+    def walk(command: click.Command) -> list[click.Command]:
+        inner = command.commands.values() if isinstance(command, click.Group) else ()
+        return [command, *(found for one in inner for found in walk(one))]
+
+    for command in walk(commands.site):
+        assert command.help, command.name
+        assert command.epilog, command.name
+        assert command.epilog.startswith("Example: sealift-site"), command.name
+
+
+def sealift_site(home: Path, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    script = "from sealift_sync.cli import main; main()"
+    return subprocess.run(
+        [sys.executable, "-c", script, "--home", str(home), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | {"COLUMNS": "100"},
+    )
+
+
+def test_as_a_process_it_is_plain_when_piped(shell: Shell, medium: Path) -> None:
+    done = sealift_site(shell.home, "import", medium)
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "vision/digits in host group cpu runs version 2." in done.stdout
+    assert sealift_site(shell.home, "import", medium).stdout.endswith("nothing changed.\n")
+
+
+def test_the_network_is_refused_before_the_first_other_import() -> None:
+    script = """
+import sys
+sys.argv = ["sealift-site", "--version"]
+from sealift_sync.cli import main
+before = set(sys.modules)
+assert not any(name.startswith(("click", "rich", "tuf", "securesystemslib")) for name in before)
+try:
+    main()
+except SystemExit as end:
+    assert end.code == 0, end.code
+import socket
+for attempt in (
+    lambda: socket.socket(),
+    lambda: socket.getaddrinfo("example.org", 80),
+    lambda: socket.gethostbyname("localhost"),
+):
+    try:
+        attempt()
+    except RuntimeError as refused:
+        assert "uses no network" in str(refused)
+    else:
+        raise AssertionError("the network was reached")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("sealift-offline-sync")
