@@ -244,14 +244,12 @@ class Walk:
         yield Keep("root", "snapshot", metadata.signed.version, data)
 
     def _delegating(self, delegator: str) -> Root | Targets:
-        if delegator == "root":
-            return self.root
-        walked = [signed for (_, name), signed in self._trusted.items() if name == delegator]
+        walked = [metadata for (_, name), metadata in self._trusted.items() if name == delegator]
         if len(walked) != 1:
             # Two roles of one name: which of them delegates cannot be told by the name alone.
             msg = f"{delegator} was walked {len(walked)} times before what it delegates, not once"
             raise LookupError(msg)
-        return cast("Targets", walked[0].signed)
+        return cast("Root | Targets", walked[0].signed)
 
     def _earlier(self, delegator: str, role: str, kind: type[S]) -> Metadata[S] | None:
         """What an earlier visit kept, if the keys of today still vouch for it (§5.3.11)."""

@@ -306,6 +306,33 @@ def test_a_snapshot_takes_no_role_back(repository: Repository, client: Client) -
     assert client.versions() == {"root": 1, "timestamp": 3, "snapshot": 2, "targets": 2}
 
 
+def test_two_snapshots_of_one_version_are_a_fork(repository: Repository, client: Client) -> None:
+    client.refresh()
+    metadata = repository.current["snapshot"]
+    metadata.signed.unrecognized_fields["x-other"] = "content"
+    metadata.signatures.clear()
+    repository.publish("snapshot", metadata)
+    stamp = publishing.next_timestamp(
+        repository.current["timestamp"], metadata, expires=repository.expiry("timestamp")
+    )
+    repository.publish("timestamp", stamp)
+    refused(client, WentBackError, "role-forked")
+    assert client.versions() == TOP | {"timestamp": 2}
+
+
+def test_a_snapshot_does_not_go_back_under_a_new_timestamp_key(
+    repository: Repository, client: Client
+) -> None:
+    first = repository.current["snapshot"]
+    repository.refresh()
+    client.refresh()
+    repository.rotate("timestamp", 1, "hub-timestamp-2")
+    stamp = publishing.next_timestamp(None, first, expires=repository.expiry("timestamp"))
+    repository.publish("timestamp", stamp)
+    refused(client, WentBackError, "role-went-back")
+    assert client.versions()["snapshot"] == 2
+
+
 def test_an_expired_snapshot_is_not_kept(repository: Repository, client: Client) -> None:
     metadata = publishing.successor(
         repository.current["snapshot"], expires=NOW - timedelta(seconds=1)
