@@ -165,8 +165,8 @@ def compare(
         report = shape.from_json(ParityReport, answer | known, what="the parity check's answer")
     except (MalformedError, RefusedError) as bad:
         raise _rubbish() from bad
-    passed = bool(report.outputs) and all(one.verdict == "pass" for one in report.outputs)
-    if (report.verdict == "pass") != passed:
+    passed = all(one.verdict == "pass" for one in report.outputs)
+    if not report.outputs or (report.verdict == "pass") != passed:
         raise _rubbish()
     return report
 

@@ -42,7 +42,8 @@ def fetch(request: Document, progress: Progress) -> Document:
     from dvc.scm import RevError
 
     try:
-        files = DVCFileSystem(url=request["repository"], rev=request["revision"])
+        url = request["repository"]
+        files = DVCFileSystem(url=url, rev=request["revision"], config=_remotes(url))
         _check_remote(files.repo)
         found = _find(files, request)
         _check_lists(files, found)
@@ -76,6 +77,25 @@ def _check_installed() -> None:
             next_step="Install it: pip install 'sealift-registry[dvc]'.",
         ) from bad
     del dvc
+
+
+def _remotes(url: str) -> Document:
+    """The remotes that a repository on this machine has now, as settings for opening it.
+
+    At a revision DVC reads the settings of then, in which a remote given relative to the
+    repository no longer says relative to what; DVC itself mends only the default one of today.
+    """
+    from dvc.exceptions import NotDvcRepoError
+    from dvc.repo import Repo
+
+    if not Path(url).is_dir():
+        return {}
+    try:
+        with Repo(url, uninitialized=True) as repo:
+            remotes = dict(repo.config["remote"])
+    except NotDvcRepoError:
+        return {}
+    return {"remote": remotes} if remotes else {}
 
 
 def _check_remote(repo: Any) -> None:  # noqa: ANN401 - DVC is Any to us

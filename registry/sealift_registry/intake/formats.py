@@ -16,12 +16,11 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from enum import StrEnum
-from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 _HEAD = 4096
-_OPCODES = 6
+_OPCODES = frozenset(opcode.code for opcode in pickletools.opcodes)
 _OLD_PICKLE = rb"\([dlt]p\d+\n|c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n"
 _XGBOOST_JSON = rb'\s*\{\s*("version"\s*:\s*\[[\d,\s]*\]\s*,\s*)?"learner"\s*:'
 
@@ -68,17 +67,14 @@ def _is_pickle(head: bytes, _data: BinaryIO) -> bool:
 
 
 def _begins_pickle(head: bytes) -> bool:
-    """PROTO and its number (protocols 2 to 5) before further opcodes, or how older ones begin.
+    """PROTO, its number (protocols 2 to 5) and an opcode; or how older pickles begin.
 
-    A tensor's raw bytes may begin like PROTO by chance, and then do not go on like a pickle.
-    `pickletools` takes a pickle apart without doing what it says.
+    A safetensors file may begin with the same two bytes, which are then the length of its header.
     """
-    if head[:1] != b"\x80" or not 2 <= int.from_bytes(head[1:2]) <= 5:  # noqa: PLR2004 - protocols
-        return re.match(_OLD_PICKLE, head) is not None
-    try:
-        return len(list(islice(pickletools.genops(head), _OPCODES))) > 1
-    except ValueError:
-        return False  # not an opcode, or cut off within one of the first
+    protocol, opcode = head[1:2], head[2:3].decode("latin-1")
+    if head[:1] == b"\x80" and b"\x02" <= protocol <= b"\x05":
+        return opcode in _OPCODES
+    return re.match(_OLD_PICKLE, head) is not None
 
 
 def _decompressed(head: bytes) -> list[bytes]:

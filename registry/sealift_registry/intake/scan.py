@@ -76,9 +76,9 @@ class ScanReport:
 
     def refusal(self) -> RefusedError | None:
         """The error to raise for the check that failed; None where all passed."""
-        failed = next((check for check in self.checks if check.verdict == "fail"), None)
-        if failed is None:
+        if self.verdict == "pass":
             return None
+        failed = next(check for check in self.checks if check.verdict == "fail")
         return RefusedError(
             f"scan-{failed.name}",
             failed.words,
@@ -105,8 +105,10 @@ def scan(
         ModelFormat(report.model_format)
     except (MalformedError, RefusedError, ValueError) as bad:
         raise _rubbish() from bad
-    passed = bool(report.checks) and all(check.verdict == "pass" for check in report.checks)
-    if (report.verdict == "pass") != passed or (passed and not report.model_files):
+    passed = all(check.verdict == "pass" for check in report.checks)
+    if not report.checks or (report.verdict == "pass") != passed:
+        raise _rubbish()
+    if passed and not report.model_files:
         raise _rubbish()
     if sorted(report.files, key=_by_path) != sorted(files, key=_by_path):
         raise FailedError(

@@ -1,0 +1,133 @@
+"""A worker that misbehaves on request; run by test_workers.py as a subprocess."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from sealift_registry.workers.channel import Document, Progress, Work, serve
+from sealift_signing.errors import NotFoundError, RefusedError
+
+OUT = os.dup(1)
+"""The real standard output, which `serve` takes away from everybody else."""
+
+
+def echo(request: Document, progress: Progress) -> Document:
+    progress("half", 1, 2)
+    return {"said": request}
+
+
+def chatty(_request: Document, _progress: Progress) -> Document:
+    print('{"answer": {"done": false}}')  # noqa: T201 - as a library would
+    os.system("echo from a child")  # noqa: S605 - likewise
+    return {"done": True}
+
+
+def refuse(_request: Document, _progress: Progress) -> NoReturn:
+    raise RefusedError("so", "It is so.", subject="it", next_step="Do this.")
+
+
+def miss(_request: Document, _progress: Progress) -> NoReturn:
+    raise NotFoundError("so", "It is so.", next_step="Do this.")
+
+
+def escape(_request: Document, _progress: Progress) -> NoReturn:
+    raise RefusedError("so", "It is \x1b[2Jso.")
+
+
+def crash(_request: Document, _progress: Progress) -> NoReturn:
+    msg = "all is lost"
+    raise ValueError(msg)
+
+
+def incomplete(_request: Document, _progress: Progress) -> Document:
+    import no_such_package  # type: ignore[import-not-found]
+
+    return {"found": str(no_such_package)}
+
+
+def segfault(_request: Document, _progress: Progress) -> Document:
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return {}
+
+
+def says(line: bytes) -> Work:
+    def work(_request: Document, _progress: Progress) -> NoReturn:
+        os.write(OUT, line)
+        os._exit(0)
+
+    return work
+
+
+def endless(_request: Document, progress: Progress) -> Document:
+    while True:
+        progress("x" * 1000, 0, 0)
+
+
+def hang(request: Document, progress: Progress) -> Document:
+    child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    Path(request["mark"]).write_text(str(child.pid))
+    progress("hanging", 0, 0)
+    time.sleep(600)
+    return {}
+
+
+def linger(_request: Document, _progress: Progress) -> Document:
+    subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], stdout=OUT)
+    return {"done": True}
+
+
+def hungry(_request: Document, _progress: Progress) -> Document:
+    return {"length": len(bytearray(1024**3))}
+
+
+def spin(_request: Document, _progress: Progress) -> Document:
+    while True:
+        ctypes.c_int(1)
+
+
+def write(_request: Document, _progress: Progress) -> Document:
+    Path("long").write_bytes(bytes(2 * 1024**2))
+    return {}
+
+
+def environment(_request: Document, _progress: Progress) -> Document:
+    return {"names": sorted(os.environ)}
+
+
+def where(_request: Document, _progress: Progress) -> Document:
+    return {"folder": str(Path.cwd())}
+
+
+if __name__ == "__main__":
+    serve(
+        {
+            "echo": echo,
+            "chatty": chatty,
+            "refuse": refuse,
+            "miss": miss,
+            "escape": escape,
+            "crash": crash,
+            "incomplete": incomplete,
+            "segfault": segfault,
+            "rubbish": says(b"all is well\n"),
+            "half": says(b'{"answer": {}}'),
+            "wrong": says(b'{"verdict": "pass"}\n'),
+            "list": says(b'{"answer": []}\n'),
+            "nothing": says(b""),
+            "endless": endless,
+            "hang": hang,
+            "linger": linger,
+            "hungry": hungry,
+            "spin": spin,
+            "write": write,
+            "environment": environment,
+            "where": where,
+        }
+    )

@@ -1,0 +1,391 @@
+"""From real sources to variants that answer alike, and what is refused on the way."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sealift_registry.conversion import hardware
+from sealift_registry.conversion.convert import Conversion, convert
+from sealift_registry.conversion.models import SourceModel, VariantModel, model_file
+from sealift_registry.conversion.parity import ParityReport, compare
+from sealift_registry.conversion.recipe import Recipe
+from sealift_registry.intake.goldens import from_file
+from sealift_signing import shape
+from sealift_signing.errors import FailedError, RefusedError
+
+X86, ARM = hardware.get("cpu-x86_64"), hardware.get("cpu-aarch64")
+FORMATS = {
+    "logreg.skops": "skops",
+    "unconvertible.skops": "skops",
+    "untrusted.skops": "skops",
+    "xgboost.ubj": "xgboost-ubj",
+    "xgboost.json": "xgboost-json",
+    "lightgbm.txt": "lightgbm",
+    "tiny.onnx": "onnx",
+}
+Trained = Callable[[str], Path]
+
+
+def source(trained: Trained, name: str) -> SourceModel:
+    path = trained(name)
+    return SourceModel(path.parent, FORMATS[name], (path.name,))
+
+
+@pytest.fixture
+def goldens(trained: Trained, tmp_path: Path) -> Path:
+    from_file(trained("digits.npz"), tmp_path / "goldens.npz")
+    return tmp_path / "goldens.npz"
+
+
+@pytest.fixture
+def tiny_goldens(trained: Trained, tmp_path: Path) -> Path:
+    from_file(trained("tiny.npz"), tmp_path / "tiny-goldens.npz")
+    return tmp_path / "tiny-goldens.npz"
+
+
+def refused(model: SourceModel, into: Path) -> RefusedError:
+    with pytest.raises(RefusedError) as caught:
+        convert(model, X86, into)
+    return caught.value
+
+
+# -------------------------------------------------------------------- what can be converted
+
+
+@pytest.mark.parametrize(
+    "name, converter, reference",
+    [
+        ("logreg.skops", "sklearn", "scikit-learn"),
+        ("xgboost.ubj", "xgboost", "XGBoost"),
+        ("xgboost.json", "xgboost", "XGBoost"),
+        ("lightgbm.txt", "lightgbm", "LightGBM"),
+    ],
+)
+def test_a_trained_model(
+    trained: Trained, goldens: Path, tmp_path: Path, name: str, converter: str, reference: str
+) -> None:
+    model = source(trained, name)
+    made = convert(model, X86, tmp_path / "variant")
+    assert made.recipe.converter == converter
+    assert made.recipe.opsets == {"ai.onnx": 15, "ai.onnx.ml": 3}
+    assert made.recipe.toolchain["onnx"]
+    assert made.variant.model == "model.onnx"
+    report = compare(model, made.variant, X86, goldens)
+    assert report.refusal() is None
+    assert (report.rows, report.labels_equal, report.labels_compared) == (20, 20, 20)
+    assert report.largest_difference is not None
+    assert float(report.largest_difference) < 1e-4
+    assert report.source_accuracy == report.variant_accuracy
+    assert float(report.source_accuracy or 0) > 0.5
+    assert report.reference == reference
+    assert {one.name: one.kind for one in report.outputs} == {
+        "label": "labels",
+        "probabilities": "numbers",
+    }
+    assert shape.read(ParityReport, shape.write(report), what="it") == report
+    _check_interface(tmp_path / "variant" / "model.onnx")
+
+
+def _check_interface(path: Path) -> None:
+    """One table in; a label and a row of numbers out, for any number of rows."""
+    import onnx
+
+    model = onnx.load(path)
+    assert [one.name for one in model.graph.input] == ["inputs"]
+    assert [one.name for one in model.graph.output] == ["label", "probabilities"]
+    for value in (*model.graph.input, *model.graph.output):
+        assert value.type.tensor_type.shape.dim[0].dim_param == "rows"
+    domains = [opset.domain for opset in model.opset_import]
+    assert domains == sorted(set(domains))
+
+
+@pytest.mark.parametrize("name", ["logreg.skops", "xgboost.ubj", "lightgbm.txt"])
+def test_the_same_source_makes_the_same_bytes(trained: Trained, tmp_path: Path, name: str) -> None:
+    model = source(trained, name)
+    one, two = (convert(model, target, tmp_path / target.id) for target in (X86, ARM))
+    assert one.variant.files == two.variant.files
+    assert one.recipe.digest() == two.recipe.digest()
+
+
+def test_onnx_is_taken_as_it_is(trained: Trained, tiny_goldens: Path, tmp_path: Path) -> None:
+    model = source(trained, "tiny.onnx")
+    made = convert(model, ARM, tmp_path / "variant")
+    content = trained("tiny.onnx").read_bytes()
+    assert (tmp_path / "variant" / "tiny.onnx").read_bytes() == content
+    assert made.recipe.converter == "none"
+    assert made.recipe.toolchain == {}
+    report = compare(model, made.variant, ARM, tiny_goldens)
+    assert report.verdict == "pass"
+    assert report.reference == "onnx's reference evaluator"
+    assert (report.source_accuracy, report.variant_accuracy) == (None, None)
+    assert shape.read(Recipe, shape.write(made.recipe), what="it") == made.recipe
+
+
+def test_onnx_with_external_data(trained: Trained, tiny_goldens: Path, tmp_path: Path) -> None:
+    import onnx
+    from onnx import numpy_helper
+
+    folder = tmp_path / "model"
+    (folder / "data").mkdir(parents=True)
+    loaded = onnx.load(trained("tiny.onnx"))
+    for tensor in loaded.graph.initializer:
+        content = numpy_helper.to_array(tensor).tobytes()
+        tensor.ClearField("float_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=f"data/{tensor.name}")
+        (folder / "data" / tensor.name).write_bytes(content)
+    (folder / "tiny.onnx").write_bytes(loaded.SerializeToString())
+    model = SourceModel(folder, "onnx", ("tiny.onnx",), ("data/W", "data/b"))
+    made = convert(model, X86, tmp_path / "variant")
+    assert [file.path for file in made.variant.files] == ["tiny.onnx", "data/W", "data/b"]
+    assert compare(model, made.variant, X86, tiny_goldens).verdict == "pass"
+
+
+def test_regression(tmp_path: Path) -> None:
+    import xgboost
+
+    draw = np.random.default_rng(1)
+    rows = draw.normal(size=(200, 3)).astype(np.float32)
+    model = xgboost.XGBRegressor(n_estimators=5, max_depth=3, n_jobs=1)
+    model.fit(rows, 1e6 * rows[:, 0])
+    (tmp_path / "model").mkdir()
+    model.save_model(tmp_path / "model" / "model.ubj")
+    np.savez(tmp_path / "given.npz", inputs=rows[:9])
+    from_file(tmp_path / "given.npz", tmp_path / "goldens.npz")
+    found = SourceModel(tmp_path / "model", "xgboost-ubj", ("model.ubj",))
+    made = convert(found, X86, tmp_path / "variant")
+    report = compare(found, made.variant, X86, tmp_path / "goldens.npz")
+    assert report.verdict == "pass"
+    assert report.labels_compared == 0
+    assert "labels" not in report.words
+
+
+# -------------------------------------------------------------------- what cannot
+
+
+def test_a_class_without_a_converter_is_named(trained: Trained, tmp_path: Path) -> None:
+    error = refused(source(trained, "unconvertible.skops"), tmp_path / "variant")
+    assert error.code == "converter-unknown"
+    assert error.what == "There is no converter for LabelPropagation."
+    assert "ONNX" in error.next_step
+
+
+def test_an_untrusted_type_is_not_loaded(trained: Trained, tmp_path: Path) -> None:
+    error = refused(source(trained, "untrusted.skops"), tmp_path / "variant")
+    assert error.code == "skops-untrusted"
+    assert error.subject.endswith("TreePredictor")
+
+
+def test_a_function_in_a_skops_file_is_not_called(trained: Trained, tmp_path: Path) -> None:
+    mark = tmp_path / "called"
+    (tmp_path / "model").mkdir()
+    hostile = tmp_path / "model" / "model.skops"
+    with zipfile.ZipFile(trained("logreg.skops")) as theirs, zipfile.ZipFile(hostile, "w") as ours:
+        schema = json.loads(theirs.read("schema.json"))
+        schema |= {"__class__": "touch", "__module__": "pathlib", "__loader__": "FunctionNode"}
+        schema["content"] = {"module_path": "os", "function": "system", "mark": str(mark)}
+        ours.writestr("schema.json", json.dumps(schema))
+    model = SourceModel(tmp_path / "model", "skops", ("model.skops",))
+    with pytest.raises((RefusedError, FailedError)):
+        convert(model, X86, tmp_path / "variant")
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize("unknown", ["safetensors", "tflite"])
+def test_formats_without_a_converter(tmp_path: Path, unknown: str) -> None:
+    error = refused(SourceModel(tmp_path, unknown, ("model",)), tmp_path / "variant")
+    assert error.what == f"There is no converter yet for {unknown}."
+
+
+def test_an_objective_without_a_converter_is_named(tmp_path: Path) -> None:
+    import xgboost
+
+    rows = np.random.default_rng(1).normal(size=(50, 3))
+    model = xgboost.train(
+        {"objective": "rank:pairwise", "nthread": 1}, xgboost.DMatrix(rows, rows[:, 0] > 0), 2
+    )
+    (tmp_path / "model").mkdir()
+    model.save_model(tmp_path / "model" / "model.ubj")
+    found = SourceModel(tmp_path / "model", "xgboost-ubj", ("model.ubj",))
+    assert "rank:pairwise" in refused(found, tmp_path / "variant").what
+
+
+def test_a_hardware_target_that_is_not_built_for(trained: Trained, tmp_path: Path) -> None:
+    engine = replace(X86, artifact_policy="prebuilt")
+    with pytest.raises(RefusedError) as caught:
+        convert(source(trained, "tiny.onnx"), engine, tmp_path / "variant")
+    assert caught.value.code == "policy-unbuildable"
+
+
+def test_a_variant_that_does_not_fit(trained: Trained, tmp_path: Path) -> None:
+    small = replace(X86, limits=hardware.HardwareLimits(model_bytes=100))
+    with pytest.raises(RefusedError) as caught:
+        convert(source(trained, "tiny.onnx"), small, tmp_path / "variant")
+    assert caught.value.code == "variant-too-big"
+
+
+def test_a_toolchain_that_differs(
+    trained: Trained, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sealift_registry.conversion import toolchains
+
+    monkeypatch.setattr(toolchains, "version", lambda _package: "0.0.1")
+    with pytest.raises(FailedError) as caught:
+        convert(source(trained, "lightgbm.txt"), X86, tmp_path / "variant")
+    assert caught.value.code == "toolchain-differs"
+
+
+# -------------------------------------------------------------------- parity that fails
+
+
+@pytest.fixture
+def tiny(trained: Trained, tmp_path: Path) -> tuple[SourceModel, Conversion]:
+    model = source(trained, "tiny.onnx")
+    return model, convert(model, X86, tmp_path / "variant")
+
+
+def altered(made: Conversion, change: Callable[[Any], None]) -> VariantModel:
+    """The variant with its graph changed in place."""
+    import onnx
+
+    path = made.variant.folder / made.variant.model
+    model = onnx.load(path)
+    change(model.graph)
+    path.write_bytes(model.SerializeToString())
+    file = model_file(made.variant.folder, made.variant.model)
+    return replace(made.variant, files=(file,))
+
+
+def _bias(by: float) -> Callable[[Any], None]:
+    def change(graph: Any) -> None:  # noqa: ANN401 - onnx is Any to us
+        graph.initializer[1].float_data[0] += by
+
+    return change
+
+
+def test_other_numbers(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path) -> None:
+    model, made = tiny
+    report = compare(model, altered(made, _bias(0.01)), X86, tiny_goldens)
+    failed = {one.name for one in report.outputs if one.verdict == "fail"}
+    assert failed == {"probabilities"}
+    assert float(report.largest_difference or 0) > 1e-4
+    refusal = report.refusal()
+    assert refusal is not None
+    assert "probabilities differs too much" in refusal.what
+
+
+def test_other_labels(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path) -> None:
+    model, made = tiny
+    report = compare(model, altered(made, _bias(100)), X86, tiny_goldens)
+    assert report.verdict == "fail"
+    assert report.labels_equal < report.labels_compared
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_no_finite_number(
+    tiny: tuple[SourceModel, Conversion], tiny_goldens: Path, value: float
+) -> None:
+    model, made = tiny
+    report = compare(model, altered(made, _bias(value)), X86, tiny_goldens)
+    assert report.verdict == "fail"
+    assert report.largest_difference is None
+
+
+def test_not_a_number_in_both_is_no_parity(
+    tiny: tuple[SourceModel, Conversion], tiny_goldens: Path
+) -> None:
+    _, made = tiny
+    variant = altered(made, _bias(float("nan")))
+    same = SourceModel(variant.folder, "onnx", (variant.model,))
+    assert compare(same, variant, X86, tiny_goldens).verdict == "fail"
+
+
+def test_other_outputs(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path) -> None:
+    model, made = tiny
+
+    def rename(graph: Any) -> None:  # noqa: ANN401 - onnx is Any to us
+        graph.node[2].output[0] = graph.output[0].name = "class"
+
+    with pytest.raises(RefusedError) as caught:
+        compare(model, altered(made, rename), X86, tiny_goldens)
+    assert caught.value.code == "parity-outputs"
+
+
+@pytest.mark.parametrize("name", ["tiny.onnx", "logreg.skops", "lightgbm.txt"])
+def test_goldens_that_do_not_fit(trained: Trained, tmp_path: Path, name: str) -> None:
+    np.savez(tmp_path / "given.npz", inputs=np.zeros((5, 7)))
+    from_file(tmp_path / "given.npz", tmp_path / "goldens.npz")
+    model = source(trained, name)
+    made = convert(model, X86, tmp_path / "variant")
+    with pytest.raises(RefusedError) as caught:
+        compare(model, made.variant, X86, tmp_path / "goldens.npz")
+    assert caught.value.code in {"goldens-unfit", "reference-evaluator"}
+
+
+def test_the_machine_is_named(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path) -> None:
+    model, made = tiny
+    elsewhere = replace(ARM, arch="s390x")
+    report = compare(model, made.variant, elsewhere, tiny_goldens)
+    assert not report.measured_on_target
+    assert report.machine.arch in report.words
+    assert "not on the hardware target's s390x" in report.words
+    assert report.machine.software["onnxruntime"]
+
+
+def test_rubbish_is_no_parity(
+    tiny: tuple[SourceModel, Conversion], tiny_goldens: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, made = tiny
+    report = shape.to_json(compare(model, made.variant, X86, tiny_goldens))
+    changes: list[dict[str, Any]]
+    changes = [{"outputs": []}, {"verdict": "fail"}, {"verdict": "yes"}, {"rows": "8"}]
+    for change in changes:
+        answer = report | change
+        monkeypatch.setattr("sealift_registry.conversion.parity.ask", lambda *_, a=answer: a)
+        with pytest.raises(FailedError):
+            compare(model, made.variant, X86, tiny_goldens)
+
+
+# -------------------------------------------------------------------- the server's own process
+
+
+def test_no_model_library_is_imported_here(trained: Trained, goldens: Path, tmp_path: Path) -> None:
+    """Fetch, scan, convert and compare, in a fresh interpreter, and look at what it has loaded."""
+    script = tmp_path / "journey.py"
+    script.write_text(_JOURNEY)
+    shutil.copy(trained("xgboost.ubj"), tmp_path / "model.ubj")
+    command = [sys.executable, "-P", str(script), str(tmp_path / "model.ubj"), str(goldens)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    loaded = set(done.stdout.split())
+    heavy = {"dvc", "lightgbm", "mlflow", "numpy", "onnx", "onnxruntime", "skl2onnx", "sklearn"}
+    assert not (heavy | {"skops", "xgboost", "joblib"}) & loaded
+
+
+_JOURNEY = """
+import sys
+from pathlib import Path
+from sealift_registry.conversion import convert, hardware, models, parity
+from sealift_registry.intake import dvc_source, mlflow_source, onnx_source, scan
+
+model, goldens = map(Path, sys.argv[1:])
+folder = model.parent / "staging"
+record = onnx_source.OnnxSource(model).fetch(folder, lambda *_: None)
+found = scan.scan(folder, record.files)
+source = models.SourceModel(folder, found.model_format, found.model_files)
+target = hardware.get("cpu-x86_64")
+made = convert.convert(source, target, model.parent / "made")
+assert parity.compare(source, made.variant, target, goldens).verdict == "pass"
+print(*sorted(name.partition(".")[0] for name in sys.modules))
+"""

@@ -1,0 +1,214 @@
+"""DVC: a real Git repository with a remote that is a directory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sealift_registry.intake.dvc_source import DvcSource
+from sealift_registry.intake.scan import scan
+from sealift_registry.intake.source import SourceRecord
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
+from tests.sources import DvcRepository
+
+
+def silent(_path: str, _done: int, _total: int) -> None: ...
+
+
+def fetch(repository: DvcRepository, path: str, into: Path, revision: str = "v1") -> SourceRecord:
+    return DvcSource(str(repository.path), path, revision).fetch(into, silent)
+
+
+def test_a_folder_at_a_tag(dvc_repository: DvcRepository, tmp_path: Path) -> None:
+    told: list[str] = []
+    source = DvcSource(str(dvc_repository.path), "models/digits", "v1")
+    record = source.fetch(tmp_path / "staging", lambda path, _done, _total: told.append(path))
+    commit = dvc_repository.commit
+    assert record.locator == f"{dvc_repository.path}@{commit}:models/digits"
+    assert record.source_version == f"DVC v1 ({commit[:12]})"
+    assert record.aliases == ("v1",)
+    assert [file.path for file in record.files] == ["config.json", "model.ubj"]
+    assert set(told) == {"config.json", "model.ubj"}
+    details = record.details
+    assert details["commit"] == commit
+    assert details["remote"] == {"name": "store", "url": str(dvc_repository.remote)}
+    assert details["metrics"] == {"metrics.json": {"accuracy": "0.9"}}
+    assert details["params"] == {"params.yaml": {"depth": 3}}
+    assert [one["kept_by"] for one in details["files"]] == ["dvc", "dvc"]
+    assert dvc_repository.object(details["files"][1]["md5"]).exists()
+    assert scan(tmp_path / "staging", record.files).model_format == "xgboost-ubj"
+
+
+@pytest.mark.parametrize(
+    "path, name",
+    [("models/digits.txt", "digits.txt"), ("models/digits/model.ubj", "model.ubj")],
+)
+def test_one_file(dvc_repository: DvcRepository, tmp_path: Path, path: str, name: str) -> None:
+    record = fetch(dvc_repository, path, tmp_path / "staging")
+    assert [file.path for file in record.files] == [name]
+
+
+def test_every_name_of_a_commit_is_the_same_version(
+    dvc_repository: DvcRepository, tmp_path: Path
+) -> None:
+    names = ("v1", "main", "HEAD", dvc_repository.commit)
+    found = [fetch(dvc_repository, "models/digits.txt", tmp_path / name, name) for name in names]
+    assert len({record.identity() for record in found}) == 1
+    assert found[-1].aliases == ()
+
+
+def test_a_file_url_and_housekeeping(dvc_repository: DvcRepository, tmp_path: Path) -> None:
+    """What only Git keeps for itself and for DVC is no part of a model."""
+    source = DvcSource(f"file://{dvc_repository.path}", "models", "v1")
+    record = source.fetch(tmp_path / "staging", silent)
+    paths = [file.path for file in record.files]
+    assert paths == ["digits.txt", "digits/config.json", "digits/model.ubj"]
+
+
+def test_the_repository_is_left_as_it_was(dvc_repository: DvcRepository, tmp_path: Path) -> None:
+    mine = dvc_repository.copied(tmp_path / "mine")
+    fetch(mine, "models/digits", tmp_path / "staging")
+    status = subprocess.run(
+        ["git", "status", "--porcelain"], cwd=mine.path, capture_output=True, check=True
+    )
+    assert status.stdout == b""
+    assert not (mine.path / ".dvc" / "cache").exists()
+
+
+# -------------------------------------------------------------------- damage
+
+
+def digest_of(repository: DvcRepository, file: str, tmp_path: Path) -> str:
+    details = fetch(repository, "models/digits", tmp_path / "before").details
+    return str(next(one["md5"] for one in details["files"] if one["path"] == file))
+
+
+@pytest.mark.parametrize("in_cache", [False, True])
+def test_a_damaged_object_is_refused_by_name(
+    dvc_repository: DvcRepository, tmp_path: Path, in_cache: bool
+) -> None:
+    mine = dvc_repository.copied(tmp_path / "mine")
+    if in_cache:
+        _dvc(mine, "fetch", "-q")
+    md5 = digest_of(mine, "model.ubj", tmp_path)
+    found = mine.object(md5)
+    if in_cache:
+        found = mine.path / ".dvc" / "cache" / "files" / "md5" / md5[:2] / md5[2:]
+    _overwrite(found, bytes(100))
+    with pytest.raises(RefusedError) as caught:
+        fetch(mine, "models/digits", tmp_path / "staging")
+    assert caught.value.code == "dvc-content-altered"
+    assert caught.value.subject == "model.ubj"
+    assert md5 in caught.value.what
+
+
+def test_a_changed_list_is_refused(dvc_repository: DvcRepository, tmp_path: Path) -> None:
+    """The list of a folder's files is an object in the remote too: a file could be swapped in it
+    for another, each with its right digest.
+    """
+    mine = dvc_repository.copied(tmp_path / "mine")
+    (listing,) = mine.remote.rglob("*.dir")
+    entries = json.loads(listing.read_bytes())
+    entries[0]["md5"], entries[1]["md5"] = entries[1]["md5"], entries[0]["md5"]
+    _overwrite(listing, json.dumps(entries).encode())
+    for path in ("models/digits", "models/digits/model.ubj", "models"):
+        with pytest.raises(RefusedError) as caught:
+            fetch(mine, path, tmp_path / path.replace("/", "-"))
+        assert caught.value.subject == "models/digits/"
+
+
+def test_a_list_that_leads_elsewhere_is_refused(
+    dvc_repository: DvcRepository, tmp_path: Path
+) -> None:
+    mine = dvc_repository.copied(tmp_path / "mine")
+    (listing,) = mine.remote.rglob("*.dir")
+    entries = json.loads(listing.read_bytes())
+    entries[0]["relpath"] = "../../escaped"
+    _overwrite(listing, json.dumps(entries).encode())
+    with pytest.raises((RefusedError, FailedError, NotFoundError)):
+        fetch(mine, "models/digits", tmp_path / "a" / "b" / "staging")
+    assert not list(tmp_path.rglob("escaped"))
+
+
+def test_an_object_that_is_not_there(dvc_repository: DvcRepository, tmp_path: Path) -> None:
+    mine = dvc_repository.copied(tmp_path / "mine")
+    mine.object(digest_of(mine, "model.ubj", tmp_path)).unlink()
+    with pytest.raises(FailedError) as caught:
+        fetch(mine, "models/digits", tmp_path / "staging")
+    assert caught.value.code == "dvc-unreadable"
+    assert "dvc push" in caught.value.next_step
+
+
+# -------------------------------------------------------------------- asking for what is not there
+
+
+def test_no_such_path(dvc_repository: DvcRepository, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        fetch(dvc_repository, "models/absent", tmp_path / "staging")
+    assert caught.value.code == "dvc-path-unknown"
+
+
+def test_no_such_revision(dvc_repository: DvcRepository, tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        fetch(dvc_repository, "models/digits", tmp_path / "staging", "v9")
+    assert caught.value.code == "dvc-revision-unknown"
+
+
+def test_no_repository(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FailedError) as caught:
+        DvcSource(str(tmp_path / "empty"), "model").fetch(tmp_path / "staging", silent)
+    assert caught.value.code == "dvc-failed"
+
+
+@pytest.mark.parametrize("path", ["/etc/passwd", "../other", "a/../../b", ""])
+def test_paths_that_leave_the_repository(
+    dvc_repository: DvcRepository, tmp_path: Path, path: str
+) -> None:
+    with pytest.raises(UsageError):
+        fetch(dvc_repository, path, tmp_path / "staging")
+
+
+def test_a_remote_of_another_kind(dvc_repository: DvcRepository, tmp_path: Path) -> None:
+    mine = dvc_repository.copied(tmp_path / "mine")
+    _dvc(mine, "remote", "add", "-q", "-d", "web", "http://127.0.0.1:9/models")
+    _commit(mine)
+    with pytest.raises(RefusedError) as caught:
+        fetch(mine, "models/digits", tmp_path / "staging", "HEAD")
+    assert caught.value.code == "dvc-remote-kind"
+    # The tag still reads from the remote of then.
+    fetch(mine, "models/digits", tmp_path / "then", "v1")
+
+
+def test_a_repository_without_a_remote_reads_its_cache(
+    dvc_repository: DvcRepository, tmp_path: Path
+) -> None:
+    mine = dvc_repository.copied(tmp_path / "mine")
+    _dvc(mine, "fetch", "-q")
+    _dvc(mine, "remote", "remove", "-q", "store")
+    shutil.rmtree(mine.remote)
+    _commit(mine)
+    record = fetch(mine, "models/digits", tmp_path / "staging", "HEAD")
+    assert len(record.files) == 2
+
+
+def _dvc(repository: DvcRepository, *words: str) -> None:
+    subprocess.run([sys.executable, "-m", "dvc", *words], cwd=repository.path, check=True)
+
+
+def _commit(repository: DvcRepository) -> None:
+    from tests.sources import GIT_WHO
+
+    subprocess.run(
+        ["git", *GIT_WHO, "commit", "-q", "-a", "-m", "Change"], cwd=repository.path, check=True
+    )
+
+
+def _overwrite(path: Path, content: bytes) -> None:
+    path.chmod(0o644)  # DVC keeps its objects read-only
+    path.write_bytes(content)

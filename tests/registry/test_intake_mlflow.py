@@ -1,0 +1,191 @@
+"""MLflow: a real server over HTTP, and a real sqlite store."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sealift_registry.intake import goldens, mlflow_source
+from sealift_registry.intake.mlflow_source import MlflowSource
+from sealift_registry.intake.scan import scan
+from sealift_registry.intake.source import SourceRecord
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
+
+pytestmark = pytest.mark.xdist_group("mlflow")
+
+LOGGED = {"MLmodel", "conda.yaml", "input_example.json", "model.skops", "python_env.yaml"}
+LOGGED |= {"requirements.txt", "serving_input_example.json"}
+
+
+def silent(_path: str, _done: int, _total: int) -> None: ...
+
+
+@pytest.fixture(params=["server", "store"])
+def registry(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue(f"mlflow_{request.param}"))
+
+
+def fetch(registry: str, model: str, into: Path) -> SourceRecord:
+    return MlflowSource(registry, model).fetch(into, silent)
+
+
+@pytest.fixture(scope="module")
+def first(mlflow_store: str, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, SourceRecord]:
+    """The store's digits 1, fetched once, and its folder."""
+    folder = tmp_path_factory.mktemp("first")
+    return folder, fetch(mlflow_store, "models:/digits/1", folder)
+
+
+@pytest.fixture(scope="module")
+def boosted(
+    mlflow_store: str, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, SourceRecord]:
+    """The store's digits-xgb 1, fetched once, and its folder."""
+    folder = tmp_path_factory.mktemp("boosted")
+    return folder, fetch(mlflow_store, "models:/digits-xgb/1", folder)
+
+
+def test_a_version_by_number(registry: str, tmp_path: Path) -> None:
+    record = fetch(registry, "models:/digits/1", tmp_path / "staging")
+    assert record.locator == "models:/digits/1"
+    assert record.source_version == "MLflow v1"
+    assert record.aliases == ()
+    assert {file.path for file in record.files} == LOGGED
+    details = record.details
+    assert details["tracking_uri"] == registry
+    assert details["model_id"].startswith("m-")
+    assert details["source"] == f"models:/{details['model_id']}"
+    assert details["run"]["params"] == {"C": "1.0"}
+    assert float(details["run"]["metrics"]["accuracy"]) > 0.85
+    assert "float32" in details["mlmodel"]["signature"]["inputs"]
+    assert details["mlmodel"]["flavors"]["sklearn"]["serialization_format"] == "skops"
+    assert details["mlmodel"]["saved_input_example_info"]["artifact_path"] == "input_example.json"
+    assert len(details["run_id"]) == 32
+
+
+def test_an_alias_is_resolved_and_is_the_same_version(registry: str, tmp_path: Path) -> None:
+    by_alias = fetch(registry, "models:/digits@champion", tmp_path / "a")
+    by_number = fetch(registry, "models:/digits/2", tmp_path / "b")
+    assert by_alias.locator == "models:/digits/2"
+    assert by_alias.aliases == ("champion",)
+    assert by_alias.identity() == by_number.identity()
+
+
+def test_the_input_example_serves_as_goldens(
+    first: tuple[Path, SourceRecord], tmp_path: Path
+) -> None:
+    record = goldens.from_input_example(first[0], tmp_path / "goldens.npz")
+    assert (record.rows, record.origin, record.has_labels) == (8, "input example", False)
+    assert record.arrays[0].shape == (8, 64)
+
+
+def test_a_short_input_example_does_not(boosted: tuple[Path, SourceRecord], tmp_path: Path) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        goldens.from_input_example(boosted[0], tmp_path / "goldens.npz")
+    assert "3 rows" in caught.value.what
+    assert "--goldens" in caught.value.next_step
+
+
+@pytest.mark.parametrize("which, expected", [("first", "skops"), ("boosted", "xgboost-ubj")])
+def test_every_file_that_mlflow_writes_is_known(
+    request: pytest.FixtureRequest, which: str, expected: str
+) -> None:
+    folder, record = request.getfixturevalue(which)
+    report = scan(folder, record.files)
+    assert report.refusal() is None
+    assert report.model_format == expected
+
+
+def test_a_pickle_from_mlflow_is_refused(mlflow_store: str, tmp_path: Path) -> None:
+    record = fetch(mlflow_store, "models:/digits-pickled/1", tmp_path / "staging")
+    refusal = scan(tmp_path / "staging", record.files).refusal()
+    assert refusal is not None
+    assert refusal.code == "scan-pickle"
+    assert refusal.subject == "model.pkl"
+    assert "serialization_format='skops'" in refusal.next_step
+
+
+@pytest.mark.parametrize(
+    "model, code, known",
+    [
+        ("models:/absent/1", "mlflow-model-unknown", "absent"),
+        ("models:/digits/99", "mlflow-version-unknown", "99"),
+        ("models:/digits@absent", "mlflow-alias-unknown", "champion"),
+    ],
+)
+def test_what_is_not_there(
+    registry: str, tmp_path: Path, model: str, code: str, known: str
+) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        fetch(registry, model, tmp_path / "staging")
+    assert caught.value.code == code
+    assert known in str(caught.value)
+
+
+@pytest.mark.parametrize("model", ["digits", "models:/digits", "models:/a/b/1", "runs:/1/model"])
+def test_addresses_that_are_none(tmp_path: Path, model: str) -> None:
+    with pytest.raises(UsageError):
+        fetch("http://127.0.0.1:9", model, tmp_path / "staging")
+
+
+@pytest.mark.parametrize("uri", ["file:///tmp/mlruns", "databricks", "mlruns", "http://"])
+def test_tracking_addresses_that_are_not_read(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(UsageError):
+        fetch(uri, "models:/digits/1", tmp_path / "staging")
+
+
+def test_a_server_that_does_not_answer(tmp_path: Path) -> None:
+    with pytest.raises(FailedError) as caught:
+        fetch("http://alice:secret@127.0.0.1:9", "models:/digits/1", tmp_path / "staging")
+    assert caught.value.code == "mlflow-unreachable"
+    assert "secret" not in str(caught.value)
+
+
+def test_mlflow_that_is_not_installed(
+    mlflow_store: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absent = tmp_path / "absent" / "mlflow"
+    absent.mkdir(parents=True)
+    (absent / "__init__.py").write_text("raise ModuleNotFoundError('no', name='mlflow')")
+    worker = replace(mlflow_source.WORKER, given={"PYTHONPATH": str(absent.parent)})
+    monkeypatch.setattr(mlflow_source, "WORKER", worker)
+    with pytest.raises(FailedError) as caught:
+        fetch(mlflow_store, "models:/digits/1", tmp_path / "staging")
+    assert caught.value.code == "mlflow-missing"
+    assert "sealift-registry[mlflow]" in caught.value.next_step
+
+
+@pytest.mark.parametrize("content", [None, b"no database"])
+def test_a_store_that_is_none_is_not_made(tmp_path: Path, content: bytes | None) -> None:
+    store = tmp_path / "mlflow.db"
+    if content is not None:
+        store.write_bytes(content)
+    with pytest.raises(NotFoundError):
+        fetch(f"sqlite:///{store}", "models:/digits/1", tmp_path / "staging")
+    assert store.exists() == (content is not None)
+
+
+def test_passwords_are_not_recorded(mlflow_server: str, tmp_path: Path) -> None:
+    address = mlflow_server.replace("http://", "http://alice:secret@")
+    record = fetch(address, "models:/digits/1", tmp_path / "staging")
+    assert record.details["tracking_uri"] == mlflow_server
+
+
+def test_a_server_may_not_name_a_folder_of_this_machine(
+    mlflow_store: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A store whose artifacts lie on disk, served without them: as a hostile server would."""
+    from tests.sources import serving_mlflow
+
+    folder = tmp_path_factory.mktemp("hostile")
+    with (
+        sqlite3.connect(mlflow_store.removeprefix("sqlite:///")) as theirs,
+        sqlite3.connect(folder / "server.db") as copy,
+    ):
+        theirs.backup(copy)
+    with serving_mlflow(folder) as address, pytest.raises(RefusedError) as caught:
+        fetch(address, "models:/digits/1", tmp_path / "staging")
+    assert caught.value.code == "mlflow-local-artifacts"

@@ -1,0 +1,158 @@
+"""Formats are told by content: what a file is called says nothing."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import json
+import lzma
+import pickle
+import random
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sealift_registry.intake.formats import ModelFormat, recognise
+from sealift_registry.intake.side_files import fault, is_side_file
+
+PICKLED = Path("x")
+"""Something whose pickle needs code."""
+
+
+def written(folder: Path, content: bytes, name: str = "model") -> Path:
+    (folder / name).write_bytes(content)
+    return folder / name
+
+
+def safetensors(tensors: dict[str, object], data: bytes) -> bytes:
+    header = json.dumps(tensors).encode()
+    return len(header).to_bytes(8, "little") + header + data
+
+
+def archive(*names: str) -> bytes:
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as zipped:
+        for name in names:
+            zipped.writestr(name, b"{}")
+    return content.getvalue()
+
+
+@pytest.mark.parametrize(
+    "name, expected",
+    [
+        ("tiny.onnx", ModelFormat.ONNX),
+        ("logreg.skops", ModelFormat.SKOPS),
+        ("xgboost.ubj", ModelFormat.XGBOOST_UBJ),
+        ("xgboost.json", ModelFormat.XGBOOST_JSON),
+        ("lightgbm.txt", ModelFormat.LIGHTGBM),
+    ],
+)
+def test_real_models_under_a_misleading_name(
+    trained: Callable[[str], Path], tmp_path: Path, name: str, expected: ModelFormat
+) -> None:
+    assert recognise(written(tmp_path, trained(name).read_bytes(), "model.pkl")) is expected
+
+
+def test_safetensors(tmp_path: Path) -> None:
+    tensor = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+    content = safetensors({"w": tensor}, bytes(8))
+    assert recognise(written(tmp_path, content)) is ModelFormat.SAFETENSORS
+
+
+def test_a_safetensors_header_of_a_length_that_looks_like_a_pickle(tmp_path: Path) -> None:
+    tensor = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    name = "w" * (0x0480 - len(json.dumps({"": tensor})))
+    content = safetensors({name: tensor}, b"")
+    assert content[:2] == b"\x80\x04"
+    assert recognise(written(tmp_path, content)) is ModelFormat.SAFETENSORS
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize(
+    "compress",
+    [bytes, zlib.compress, gzip.compress, bz2.compress, lzma.compress],
+    ids=["plain", "zlib", "gzip", "bz2", "xz"],
+)
+def test_pickles_in_every_protocol_and_wrapping(
+    tmp_path: Path, protocol: int, compress: Callable[[bytes], bytes]
+) -> None:
+    content = compress(pickle.dumps(PICKLED, protocol=protocol))
+    assert recognise(written(tmp_path, content, "model.onnx")) is ModelFormat.PICKLE
+
+
+def test_a_joblib_file(tmp_path: Path) -> None:
+    import joblib  # type: ignore[import-untyped]
+
+    joblib.dump(PICKLED, tmp_path / "model.json", compress=("zlib", 3))
+    assert recognise(tmp_path / "model.json") is ModelFormat.PICKLE
+
+
+def test_a_torch_checkpoint(tmp_path: Path) -> None:
+    content = archive("archive/data.pkl", "archive/data/0", "schema.json")
+    assert recognise(written(tmp_path, content)) is ModelFormat.PICKLE
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"{}",
+        b"tree\n",
+        b"PK\x03\x04",
+        b"\x80\x04",
+        b"\x08\x08",
+        bytes(100),
+        b"\x7fELF" + bytes(60),
+        archive("model.npy"),
+        b"#!/bin/sh\n" + archive("schema.json"),  # an archive with something in front of it
+        b"\x08" * 300_000,
+        safetensors({}, b"")[:9],
+        (2**63).to_bytes(8, "little") + b"{}",
+    ],
+)
+def test_what_is_none_of_them(tmp_path: Path, content: bytes) -> None:
+    assert recognise(written(tmp_path, content, "model.onnx")) is ModelFormat.UNKNOWN
+
+
+def test_onnx_must_fit_to_the_last_byte(trained: Callable[[str], Path], tmp_path: Path) -> None:
+    content = trained("tiny.onnx").read_bytes()
+    for other in (content[:-1], content + b"\x00", content + b"PK\x03\x04", content[1:]):
+        assert recognise(written(tmp_path, other)) is ModelFormat.UNKNOWN
+
+
+def test_noise_is_nothing(tmp_path: Path) -> None:
+    draw = random.Random(7)  # noqa: S311 - noise
+    for begin in (b"", b"{L", b"\x1f\x8b", b"\x78\x9c", b"BZh9", b"PK\x03\x04", b"\x08\x0a"):
+        for _ in range(50):
+            found = recognise(written(tmp_path, begin + draw.randbytes(500)))
+            assert found is ModelFormat.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "name, content, words",
+    [
+        ("config.json", b'{"a": 1}', ""),
+        ("config.json", b"{", "is not JSON"),
+        ("MLmodel", b"flavors: {}\n", ""),
+        ("MLmodel", b"a: !!python/object/apply:os.system [ls]\n", "is not plain YAML"),
+        ("conda.yaml", b"\x00\x01", "is not plain YAML"),
+        ("requirements.txt", "skops==0.16 # größer\n".encode(), ""),
+        ("requirements.txt", b"\x7fELF", "is not plain text"),
+        ("README.md", "größer".encode("latin-1"), "is not plain text"),
+    ],
+)
+def test_side_files_are_what_their_name_says(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    assert is_side_file(f"folder/{name}")
+    assert fault(name, written(tmp_path, content, name)) == words
+
+
+@pytest.mark.parametrize("name", ["model.pkl", "code.py", "MLmodel.bak", "mlmodel", "run.sh"])
+def test_other_names_are_no_side_files(name: str) -> None:
+    assert not is_side_file(name)

@@ -1,0 +1,176 @@
+"""The runner: whatever a worker does, the answer is an answer or an error."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from sealift_registry.workers.runner import Limits, Worker, ask
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError
+
+MIB = 1024**2
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
+    """A worker whose module is tests/registry/a_worker.py, found by its own path."""
+    root = Path(__file__).parents[2]
+    return Worker(
+        module="tests.registry.a_worker",
+        name="the worker",
+        limits=Limits(seconds=20, memory_bytes=512 * MIB, file_bytes=MIB, answer_bytes=MIB),
+        given={"PYTHONPATH": str(root)},
+    )
+
+
+def quick(worker: Worker, **limits: float) -> Worker:
+    return Worker(worker.module, worker.name, Limits(**limits), given=worker.given)  # type: ignore[arg-type]
+
+
+def failure(worker: Worker, verb: str) -> FailedError:
+    with pytest.raises(FailedError) as caught:
+        ask(worker, verb, {})
+    return caught.value
+
+
+def test_an_answer_and_progress(worker: Worker) -> None:
+    told: list[tuple[str, int, int]] = []
+    answer = ask(worker, "echo", {"number": 0.5}, lambda *said: told.append(said))
+    assert answer == {"said": {"number": 0.5}}
+    assert told == [("half", 1, 2)]
+
+
+def test_what_libraries_print_is_no_answer(worker: Worker) -> None:
+    assert ask(worker, "chatty", {}) == {"done": True}
+
+
+@pytest.mark.parametrize("verb, kind", [("refuse", RefusedError), ("miss", NotFoundError)])
+def test_errors_cross_the_pipe(worker: Worker, verb: str, kind: type[Exception]) -> None:
+    with pytest.raises(kind) as caught:
+        ask(worker, verb, {})
+    assert type(caught.value) is kind
+    assert str(caught.value) == "It is so. Do this."
+
+
+def test_a_quoted_file_cannot_rewrite_the_terminal(worker: Worker) -> None:
+    with pytest.raises(RefusedError) as caught:
+        ask(worker, "escape", {})
+    assert "\x1b" not in str(caught.value)
+
+
+def test_a_crash_is_told_with_its_last_words(worker: Worker) -> None:
+    error = failure(worker, "crash")
+    assert error.code == "worker-crashed"
+    assert "ended with status 1" in error.what
+    assert "ValueError: all is lost" in error.what
+
+
+def test_a_missing_package_is_named(worker: Worker) -> None:
+    error = failure(worker, "incomplete")
+    assert error.code == "worker-missing-package"
+    assert "no_such_package" in error.what
+    assert "pip install" in error.next_step
+
+
+def test_a_segmentation_fault_is_told(worker: Worker) -> None:
+    assert "killed by signal 11" in failure(worker, "segfault").what
+
+
+@pytest.mark.parametrize("verb", ["rubbish", "half", "wrong", "list", "nothing"])
+def test_rubbish_is_no_answer(worker: Worker, verb: str) -> None:
+    assert failure(worker, verb).code in {"worker-rubbish", "worker-crashed"}
+
+
+def test_too_long_an_answer_is_no_answer(worker: Worker) -> None:
+    assert failure(worker, "endless").code == "worker-rubbish"
+
+
+def test_time_is_limited_and_the_whole_group_ends(worker: Worker, tmp_path: Path) -> None:
+    mark = tmp_path / "child"
+    started = time.monotonic()
+    with pytest.raises(FailedError) as caught:
+        ask(quick(worker, seconds=2), "hang", {"mark": str(mark)})
+    assert caught.value.code == "worker-timeout"
+    assert time.monotonic() - started < 10
+    assert not _runs(int(mark.read_text()))
+
+
+def _runs(process: int) -> bool:
+    """Whether the process still runs a moment from now."""
+    deadline = time.monotonic() + 5
+    while time.monotonic() < deadline:
+        try:
+            state = Path(f"/proc/{process}/stat").read_text().rpartition(") ")[2][0]
+        except OSError:
+            return False
+        if state == "Z":
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_an_interruption_ends_the_worker_too(worker: Worker, tmp_path: Path) -> None:
+    mark = tmp_path / "child"
+
+    def interrupt(*_said: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ask(worker, "hang", {"mark": str(mark)}, interrupt)
+    assert not _runs(int(mark.read_text()))
+
+
+def test_an_answer_is_enough_even_if_a_child_keeps_the_pipe(worker: Worker) -> None:
+    started = time.monotonic()
+    assert ask(worker, "linger", {}) == {"done": True}
+    assert time.monotonic() - started < 15
+
+
+def test_memory_is_limited(worker: Worker) -> None:
+    assert failure(worker, "hungry").code == "worker-memory"
+
+
+def test_processor_time_is_limited(worker: Worker) -> None:
+    error = failure(quick(worker, cpu_seconds=1, seconds=20), "spin")
+    assert "processor time" in error.what or "killed by signal 9" in error.what
+
+
+def test_files_are_limited(worker: Worker) -> None:
+    assert "File too large" in failure(worker, "write").what
+
+
+def test_no_secret_is_inherited(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SEALIFT_PASSPHRASE_ALICE", "secret")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "secret")
+    seen = ask(worker, "environment", {})["names"]
+    assert not [name for name in seen if "SEALIFT" in name or "AWS" in name or "TOKEN" in name]
+    assert {"MLFLOW_DISABLE_TELEMETRY", "DVC_NO_ANALYTICS", "DO_NOT_TRACK"} <= set(seen)
+    assert {"HF_HUB_OFFLINE", "TMPDIR", "HOME"} <= set(seen)
+
+
+def test_the_work_folder_is_gone_afterwards(worker: Worker) -> None:
+    folder = Path(ask(worker, "where", {})["folder"])
+    assert folder != Path.cwd()
+    assert not folder.exists()
+
+
+def test_an_interpreter_that_is_not_there(worker: Worker) -> None:
+    absent = Worker(worker.module, worker.name, interpreter="/nonexistent/python")
+    with pytest.raises(FailedError) as caught:
+        ask(absent, "echo", {})
+    assert caught.value.code == "worker-not-started"
+
+
+def test_a_long_request_does_not_block(worker: Worker) -> None:
+    text = "x" * 900_000
+    assert ask(worker, "echo", {"text": text})["said"]["text"] == text
+
+
+def test_nothing_is_left_open(worker: Worker) -> None:
+    ours = Path("/dev/fd")  # on Linux a link to /proc/self/fd
+    before = len(list(ours.iterdir()))
+    ask(worker, "echo", {})
+    assert len(list(ours.iterdir())) == before
