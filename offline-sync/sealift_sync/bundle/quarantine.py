@@ -95,19 +95,21 @@ def quarantine(medium: Medium, into: Path) -> Quarantine:
     copied: set[str] = set()
     ignored = []
     total = 0
-    for path in _wanted(medium):
+    for path, limit in _everything(medium, into):
         if not MEDIUM_PATH.matches(path):
             ignored.append(path)
             continue
-        data = medium.read(path, layout.LARGEST_SMALL_FILE)
+        data = medium.read(path, limit)
         total += len(data)
         copied.add(path)
         if total > layout.LARGEST_SMALL_TOTAL or len(copied) > layout.MOST_SMALL_FILES:
             raise RefusedError(
-                "too-much", "The bundle holds more than any bundle does.", subject=path
+                "too-much",
+                "The bundle holds more than any bundle does.",
+                subject=path,
+                next_step="Do not use this medium; have the bundle exported again.",
             )
         _write(into / path, data)
-    copied |= _manifests(medium, into)
     return Quarantine(into, frozenset(copied), tuple(ignored))
 
 
@@ -119,13 +121,12 @@ def _wanted(medium: Medium) -> Iterator[str]:
         yield from medium.files(folder)
 
 
-def _manifests(medium: Medium, into: Path) -> set[str]:
-    paths = set()
+def _everything(medium: Medium, into: Path) -> Iterator[tuple[str, int]]:
+    """Each path with the most bytes it may have; the manifests last, by the copied index."""
+    for path in _wanted(medium):
+        yield path, layout.LARGEST_SMALL_FILE
     for digest in index_digests((into / layout.INDEX).read_bytes()):
-        path = layout.blob_file(digest)
-        _write(into / path, medium.read(path, LARGEST_MANIFEST))
-        paths.add(path)
-    return paths
+        yield layout.blob_file(digest), LARGEST_MANIFEST
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -81,6 +81,7 @@ def write_bundle(
     transfer_id: str,
     sign: Callable[[tuple[CarriedFile, ...]], bytes],
     stage: Stage,
+    record: Callable[[bytes], None] = lambda _transfer: None,
 ) -> Path:
     """Write the bundle `transfer_id` to `medium`; returns its folder.
 
@@ -90,6 +91,8 @@ def write_bundle(
         transfer_id: also the folder's name.
         sign: makes transfer.json, given every other file.
         stage: told of progress.
+        record: given transfer.json once everything came back whole, and before the bundle has
+            its name: if it raises there is no bundle, so none is ever out that was not recorded.
 
     Raises:
         FailedError: no room, not writable, or what came back from the medium was not what was
@@ -114,6 +117,7 @@ def write_bundle(
         own = CarriedFile(layout.TRANSFER, len(transfer), sha256(transfer).hexdigest())
         _flush(aside)
         _read_back(aside, (*files, own), stage("read back", sum(f.size for f in files)))
+        record(transfer)
         aside.rename(final)
         durable.flush_folder(final.parent)
     except OSError as bad:

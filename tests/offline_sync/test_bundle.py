@@ -1,0 +1,186 @@
+"""The medium: written whole or not at all, read as a stranger's, copied once with caps."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import replace
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from sealift_signing import statements
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
+from sealift_signing.statements import Transfer
+from sealift_sync import durable
+from sealift_sync.bundle import layout, writer
+from sealift_sync.bundle.medium import Medium
+from sealift_sync.bundle.quarantine import quarantine
+from sealift_sync.site.transfers import find_transfer
+from tests.hub_on_paper import HubOnPaper
+
+
+@pytest.fixture
+def bundle(hub: HubOnPaper, medium: Path) -> Path:
+    hub.assign(hub.promote(1))
+    return hub.export(medium)
+
+
+def test_every_file_but_transfer_json_is_listed(bundle: Path) -> None:
+    data = (bundle / "transfer.json").read_bytes()
+    said = statements.read(Transfer, data, what="transfer.json").predicate
+    listed = {one.path: (one.size, one.sha256) for one in said.files}
+    found = {
+        str(file.relative_to(bundle)): (len(data), sha256(data).hexdigest())
+        for file in bundle.rglob("*")
+        if file.is_file() and (data := file.read_bytes()) is not None
+    }
+    del found["transfer.json"]
+    assert listed == found
+
+
+def test_a_crash_while_writing_leaves_no_bundle(
+    hub: HubOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.assign(hub.promote(1))
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(writer, "_read_back", crash)
+        with pytest.raises(KeyboardInterrupt):
+            hub.export(medium)
+    with pytest.raises(NotFoundError, match="There is no bundle"):
+        find_transfer(medium, "plant-7")
+    assert list((medium / "sealift").iterdir()) == []
+
+
+def test_a_half_written_bundle_that_a_power_cut_left_is_not_found(
+    bundle: Path, medium: Path
+) -> None:
+    bundle.rename(bundle.with_name(f".{bundle.name}{durable.PARTIAL}"))
+    with pytest.raises(NotFoundError, match="There is no bundle"):
+        find_transfer(medium, "plant-7")
+
+
+def test_a_medium_that_forgets_is_found_out_at_the_hub(
+    hub: HubOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.assign(hub.promote(1))
+    genuine = durable.hash_file
+
+    def forget(*arguments: object) -> tuple[str, int]:
+        return ("0" * 64, genuine(*arguments)[1])  # type: ignore[arg-type]
+
+    monkeypatch.setattr(durable, "hash_file", forget)
+    with pytest.raises(FailedError, match="came back from the medium other than it was written"):
+        hub.export(medium)
+    assert list((medium / "sealift").iterdir()) == []
+
+
+def test_no_room_is_said_before_the_first_byte(
+    hub: HubOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.assign(hub.promote(1))
+    usage = shutil.disk_usage("/")._replace(free=1000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(FailedError, match="1,000 bytes free"):
+        hub.export(medium)
+    assert not (medium / "sealift").exists()
+
+
+def test_a_blob_damaged_in_the_hubs_store_is_not_exported(hub: HubOnPaper, medium: Path) -> None:
+    hub.assign(hub.promote(1))
+    digest = sha256(b"the weights of catalog/vision/digits/1/cpu-x86_64").hexdigest()
+    hub.store.path(digest).chmod(0o644)
+    hub.store.path(digest).write_bytes(b"damaged")
+    with pytest.raises(RefusedError, match="damaged in the hub's own store"):
+        hub.export(medium)
+    assert list((medium / "sealift").iterdir()) == []
+
+
+def test_a_bundle_is_never_overwritten(hub: HubOnPaper, medium: Path, bundle: Path) -> None:
+    hub.numbers["plant-7"] = 0
+    with pytest.raises(FailedError, match="exists already"):
+        hub.export(medium)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../x", "/etc/passwd", "a/../b", "a//b", "", ".", ".hidden", "a/.b", "a\\b/../c", "a\0b"],
+)
+def test_no_path_leads_out_of_a_medium(tmp_path: Path, path: str) -> None:
+    with pytest.raises(SealiftError, match="a path on a medium"), Medium(tmp_path).open(path):
+        pass
+
+
+def test_only_regular_files_are_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "linked").symlink_to("folder")
+    (tmp_path / "folder/file").write_bytes(b"x")
+    os.mkfifo(tmp_path / "pipe")
+    medium = Medium(tmp_path)
+    assert medium.read("file", 1) == b"x"
+    for path in ("link", "folder", "linked/file", "pipe"):
+        with pytest.raises(RefusedError, match="a link, a folder or a device"):
+            medium.read(path, 1)
+    with pytest.raises(RefusedError, match="larger than the 0 bytes"):
+        medium.read("file", 0)
+    with pytest.raises(NotFoundError, match="none is missing"):
+        medium.read("none", 1)
+
+
+def test_the_copy_is_judged_and_not_what_the_medium_says_later(
+    bundle: Path, tmp_path: Path
+) -> None:
+    copy = quarantine(Medium(bundle), tmp_path / "quarantine")
+    before = copy.read("transfer.json")
+    (bundle / "transfer.json").write_bytes(b"another")
+    assert copy.read("transfer.json") == before
+    copy.close()
+    assert not (tmp_path / "quarantine").exists()
+
+
+@pytest.mark.parametrize("cap", ["MOST_SMALL_FILES", "LARGEST_SMALL_TOTAL", "LARGEST_SMALL_FILE"])
+def test_the_copy_has_caps(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap: str
+) -> None:
+    monkeypatch.setattr(layout, cap, 3)
+    with pytest.raises(RefusedError, match=r"more than any bundle|larger than the 3 bytes"):
+        quarantine(Medium(bundle), tmp_path / "quarantine")
+
+
+def test_manifests_count_towards_the_caps(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An index of a million manifests would otherwise fill the disk before anything is verified."""
+    small = sum(1 for f in bundle.rglob("*") if f.is_file() and "blobs" not in f.parts)
+    monkeypatch.setattr(layout, "MOST_SMALL_FILES", small)
+    with pytest.raises(RefusedError, match="more than any bundle"):
+        quarantine(Medium(bundle), tmp_path / "quarantine")
+
+
+def test_large_blobs_are_not_copied_into_quarantine(
+    hub: HubOnPaper, bundle: Path, tmp_path: Path
+) -> None:
+    copy = quarantine(Medium(bundle), tmp_path / "quarantine")
+    blobs = {Path(path).name for path in copy.below(layout.BLOBS)}
+    assert blobs == {sha256(data).hexdigest() for data in hub.manifests.values()}
+
+
+def test_names_that_no_bundle_has_are_ignored(bundle: Path, tmp_path: Path) -> None:
+    (bundle / "statements" / ".DS_Store").write_bytes(b"x")
+    (bundle / "metadata" / "a name with spaces.json").write_bytes(b"x")
+    copy = quarantine(Medium(bundle), tmp_path / "quarantine")
+    assert copy.ignored == ("metadata/a name with spaces.json", "statements/.DS_Store")
+
+
+def test_contents_say_how_much_they_are(hub: HubOnPaper, bundle: Path) -> None:
+    contents = hub.contents()
+    written = sum(file.stat().st_size for file in bundle.rglob("*") if file.is_file())
+    assert contents.size() == written - (bundle / "transfer.json").stat().st_size
+    assert replace(contents, blobs=frozenset()).size() < contents.size()
