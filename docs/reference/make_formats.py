@@ -402,7 +402,8 @@ def _annotated(inner: Hint, rules: tuple[object, ...]) -> str:
         if isinstance(rule, Spelling):
             return _cell(rule.words.partition(":")[0])
         if isinstance(rule, Between):
-            return f"a whole number, at least {rule.least}"
+            most = "" if rule.most >= 10**15 - 1 else f" and at most {rule.most}"
+            return f"a whole number, at least {rule.least}{most}"
         if isinstance(rule, shape.Distinct):
             twice = f"no `{rule.by}` twice" if rule.by else "none twice"
             return f"{_words(inner)}, {twice}"

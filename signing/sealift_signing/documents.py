@@ -18,6 +18,7 @@ from sealift_signing.vocabulary import (
     CatalogPath,
     CatalogPathText,
     Count,
+    Days,
     KeyText,
     ModelName,
     Moment,
@@ -53,7 +54,7 @@ class StageRule:
     evidence: Annotated[tuple[Name, ...], Distinct()]
     key_classes: Annotated[tuple[Name, ...], Distinct()]
     meanings: Annotated[tuple[Sentence, ...], Distinct()]
-    longest_validity_days: Count
+    longest_validity_days: Days
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Policy:
     requires: tuple[str, ...]
     organisation_name: Sentence
     stages: Mapping[Name, StageRule]
-    lifetimes_days: Mapping[RoleKind, Count]
+    lifetimes_days: Mapping[RoleKind, Days]
 
 
 KeyClass = Literal["hardware", "file", "browser"]

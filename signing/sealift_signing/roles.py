@@ -67,8 +67,8 @@ def is_known(role: str) -> bool:
     """Whether our layout has such a role, spelled so: `team.../../x` is none."""
     if role in {*TOP_ROLES, FLEET, RECALL}:
         return True
-    family, dot, name = role.partition(".")
-    return family in {TEAM, CATALOG, SITE} and dot == "." and NAME.matches(name)
+    family, _, name = role.partition(".")
+    return family in {TEAM, CATALOG, SITE} and NAME.matches(name)
 
 
 def delegator(role: str) -> str:
@@ -131,7 +131,7 @@ def check_layout(role: str, signed: Targets) -> None:
 
 
 def _may_delegate(role: str, name: str) -> bool:
-    return is_known(name) and name not in TOP_ROLES and delegator(name) == role
+    return is_known(name) and delegator(name) == role
 
 
 def _check_reachable(role: str, holders: Keyholders) -> None:

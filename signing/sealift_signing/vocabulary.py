@@ -117,6 +117,8 @@ Base64 = Annotated[str, BASE64]
 Decimal = Annotated[str, DECIMAL]
 VersionNumber = Annotated[int, Between(1, 10**15 - 1)]
 Count = Annotated[int, Between(0)]
+Days = Annotated[int, Between(1, 36_500)]
+"""A span that any calendar can add to a time."""
 
 SOURCE = "source"
 """The last part of a source artifact's catalog path; no hardware target may be called so."""

@@ -59,6 +59,12 @@ def test_the_requester_is_never_one_of_several_approvers() -> None:
         documents.read_policy(policy(production=replace(lone, approvals=2)))
 
 
+@pytest.mark.parametrize("days", [0, 36_501, 2**53])
+def test_days_are_days_that_a_calendar_has(days: int) -> None:
+    with pytest.raises(MalformedError, match="a number from 1 to 36500"):
+        documents.read_policy(policy(production=rule(longest_validity_days=days)))
+
+
 def test_members_of_another_team_are_refused() -> None:
     with pytest.raises(MalformedError) as error:
         documents.read_members(shape.write(MEMBERS), "audio")

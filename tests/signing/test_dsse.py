@@ -126,6 +126,8 @@ def test_an_envelope_spelled_otherwise_is_refused() -> None:
 
 
 def test_a_huge_envelope_is_neither_read_nor_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dsse, "LARGEST_ENVELOPE", len(DATA))
+    assert dsse.read(DATA, what="it").data == DATA
     monkeypatch.setattr(dsse, "LARGEST_ENVELOPE", len(DATA) - 1)
     with pytest.raises(MalformedError, match="larger than"):
         dsse.read(DATA, what="it")

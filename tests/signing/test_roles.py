@@ -232,6 +232,13 @@ def test_one_person_alone_is_unprotected_and_every_reason_is_told() -> None:
     )
 
 
+@pytest.mark.parametrize("role", ["snapshot", "timestamp"])
+def test_a_root_s_key_that_the_hub_signs_with_is_unprotected(role: str) -> None:
+    repository = Repository()
+    repository.rotate(role, 1, "ruth")
+    assert unprotected(repository) == ("the hub's online key is also an offline one",)
+
+
 def test_two_stewards_with_one_name_are_one() -> None:
     repository = Repository()
     with repository.next("targets") as signed:

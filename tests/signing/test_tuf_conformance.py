@@ -1,10 +1,11 @@
 """TUF's client workflow (specification §5), case by case, driven as a client with a folder would.
 
-The TUF conformance suite is not to be had as a package; these are the cases of it that decide
-safety, written anew: after each refusal the client must still hold what it held before.
+The TUF conformance suite is not among the packages that our tests pin; these are the cases of it
+that decide safety, written anew: after each refusal the client still holds what it held before.
 """
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -266,6 +267,18 @@ def test_a_snapshot_s_hash_and_length_are_checked_where_they_are_given(
         return
     refused(client, BadSignatureError, "metadata-differs")
     assert client.versions() == {"root": 1, "timestamp": 2}
+
+
+def test_a_right_hash_does_not_excuse_a_wrong_length(
+    repository: Repository, client: Client
+) -> None:
+    data = repository.files["1.snapshot.json"]
+    stamp = publishing.successor(
+        repository.current["timestamp"], expires=repository.expiry("timestamp")
+    )
+    stamp.signed.snapshot_meta = MetaFile(1, len(data) + 1, {"sha256": sha256(data).hexdigest()})
+    repository.publish("timestamp", stamp)
+    refused(client, BadSignatureError, "metadata-differs")
 
 
 def test_another_hash_than_sha256_is_no_hash(repository: Repository, client: Client) -> None:

@@ -444,6 +444,11 @@ def test_a_number_that_is_none_is_refused(
     refused(repository, MalformedError, "metadata-number")
 
 
+def test_the_largest_number_is_read(repository: Repository) -> None:
+    forge(repository, "1.fleet.json", "fleet", lambda signed: signed.update(version=2**53))
+    assert read_metadata(repository.files["1.fleet.json"], "fleet", Targets).signed.version == 2**53
+
+
 def test_a_root_s_threshold_is_a_number_too() -> None:
     repository = Repository(KEYS)
     forge(
