@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import getpass
-
 import click
 
 from sealift_registry.cli.group import sealift
-from sealift_registry.cli.session import Session, command
+from sealift_registry.cli.session import Session, command, user
 from sealift_registry.cli.terminal import short
 
 
@@ -32,7 +30,7 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
     lines, made = [], []
     for target in hardware_targets:
         with session.terminal.steps(f"Converting for {target}") as progress:
-            done = session.app.conversion.convert(ref, target, getpass.getuser(), progress)
+            done = session.app.conversion.convert(ref, target, user(), progress)
         state = "built" if done.new else "was there already"
         lines.append(f"{done.artifact.path} {state}  {short(done.artifact.sha256)}")
         for evidence in done.evidence:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift_registry.cli.group import sealift
-from sealift_registry.cli.session import F, Session, command
+from sealift_registry.cli.session import F, Session, command, user
 from sealift_registry.cli.terminal import short
 
 if TYPE_CHECKING:
@@ -100,7 +99,7 @@ def _ingest(session: Session, source: Source, model: str, goldens: str | None) -
     ref = ModelRef.parse(model)
     given = Path(goldens) if goldens else None
     with session.terminal.steps("Fetching") as progress:
-        done = session.app.intake.ingest(source, ref, getpass.getuser(), given, progress)
+        done = session.app.intake.ingest(source, ref, user(), given, progress)
     _tell(session, done)
 
 

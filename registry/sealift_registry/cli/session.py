@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import getpass
+import os
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -118,27 +120,41 @@ def holders(pairs: Sequence[str]) -> dict[str, PublicKey]:
     """
     from sealift_signing.keys import read_public
 
-    found: dict[str, PublicKey] = {}
-    for person, key in split(pairs, "PERSON=PUBLIC-KEY"):
-        if person in found:
-            raise UsageError("twice", f"{person} is given twice.", subject=person)
-        found[person] = read_public(key)
-    return found
+    return {
+        person: read_public(key) for person, key in split(pairs, "PERSON=PUBLIC-KEY", once=True)
+    }
 
 
-def split(pairs: Sequence[str], form: str) -> list[tuple[str, str]]:
-    """Pairs joined by `=`, as `form` says.
+def split(pairs: Sequence[str], form: str, *, once: bool = False) -> list[tuple[str, str]]:
+    """Pairs joined by `=`, as `form` says; `once` where what stands before it is given once.
 
     Raises:
-        UsageError: one is spelled otherwise.
+        UsageError: one is spelled otherwise, or given twice.
     """
-    found = []
+    found: list[tuple[str, str]] = []
     for pair in pairs:
         name, equals, value = pair.partition("=")
         if not (name and equals and value):
-            raise UsageError("bad-pair", f"{pair!r} is not {form}.", subject=pair)
+            raise UsageError(
+                "bad-pair", f"{pair!r} is not {form}.", subject=pair, next_step=f"Write {form}."
+            )
+        if once and name in dict(found):
+            raise UsageError(
+                "twice",
+                f"{name} is given twice.",
+                subject=name,
+                next_step="Give it once; which one was meant cannot be told.",
+            )
         found.append((name, value))
     return found
+
+
+def user() -> str:
+    """Who runs the command, by their login name; their number, where the system has no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # such as in a container that runs as an arbitrary user
+        return f"uid-{os.getuid()}"
 
 
 def key_option(help_text: str) -> Callable[[F], F]:

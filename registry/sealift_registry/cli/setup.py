@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift_registry.cli.group import sealift
-from sealift_registry.cli.session import Session, command, holders, keys_option
+from sealift_registry.cli.session import Session, command, holders, keys_option, user
 from sealift_registry.cli.terminal import table
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def init(session: Session, *, offline_keys: str | None, solo: bool, name: str, p
             next_step="See: sealift init --help",
         )
     if solo:
-        who = person_id(person or getpass.getuser())
+        who = person_id(person or user())
         hub = founding.found_solo(session.root, name or who, who, session.environment)
     else:
         hub = founding.found(

@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -21,6 +22,8 @@ S = TypeVar("S", "OrganisationSettings", "KeySettings", "DeliverySettings")
 
 SETTINGS = "settings.toml"
 ENVIRONMENT = "SEALIFT_"
+LONGEST_FRESHNESS = 365
+"""Days. Beyond a year a stolen online key would hold a site at something old for too long."""
 
 
 @dataclass(frozen=True)
@@ -118,36 +121,69 @@ def open_home(root: Path, environment: Mapping[str, str]) -> Home:
         ) from bad
     except (OSError, UnicodeDecodeError) as bad:
         raise FailedError(
-            "settings-unreadable", f"{path} could not be read.", subject=str(path)
+            "settings-unreadable",
+            f"{path} could not be read.",
+            subject=str(path),
+            next_step="Check who may read it, and that it is UTF-8.",
         ) from bad
     try:
         given = tomllib.loads(text)
     except tomllib.TOMLDecodeError as bad:
-        raise UsageError("bad-settings", f"{path} is not TOML: {bad}.", subject=str(path)) from bad
+        raise UsageError(
+            "bad-settings",
+            f"{path} is not TOML: {bad}.",
+            subject=str(path),
+            next_step="Mend it; docs/reference/settings.md shows how it is written.",
+        ) from bad
     return Home(root, _settings(given, environment, path))
 
 
 def create_home(root: Path, settings: Settings) -> Home:
-    """A new home at `root`, with nothing in it but its settings and empty folders.
+    """A new home at `root`, with nothing in it but empty folders.
 
     Raises:
         UsageError: there is something at `root` already.
     """
-    if root.exists() and any(root.iterdir()):
-        raise UsageError(
-            "home-not-new",
-            f"{root} is not empty, and a hub is set up in a new folder only.",
-            subject=str(root),
-            next_step="Choose another one with --home.",
-        )
+    check_new(root)
     home = Home(root, settings)
     try:
         root.mkdir(parents=True, exist_ok=True)
-        home.keys.mkdir(mode=0o700)
+        home.keys.mkdir(mode=0o700)  # of two at once, one makes it and the other is refused
         home.metadata.mkdir()
+    except FileExistsError as bad:
+        raise _not_new(root) from bad
     except OSError as bad:
         raise durable.unwritable(root, bad) from bad
     return home
+
+
+def check_new(root: Path) -> None:
+    """Check that a hub can be set up at `root`, without touching it.
+
+    Raises:
+        UsageError: there is something at `root` already.
+    """
+    try:
+        if root.exists() and any(root.iterdir()):
+            raise _not_new(root)
+    except NotADirectoryError as bad:
+        raise _not_new(root) from bad
+    except OSError as bad:
+        raise durable.unwritable(root, bad) from bad
+
+
+def _not_new(root: Path) -> UsageError:
+    begun = (root / "keys").is_dir() and not (root / SETTINGS).exists()
+    return UsageError(
+        "home-not-new",
+        f"{root} holds a set-up that did not finish."
+        if begun
+        else f"{root} is there already, and a hub is set up in a new folder only.",
+        subject=str(root),
+        next_step=f"Remove {root} and the offline keys that were made for it, and begin again."
+        if begun
+        else "Choose another one with --home.",
+    )
 
 
 def write_settings(home: Home) -> None:
@@ -164,19 +200,20 @@ def _section(name: str, values: object) -> str:
 def _toml(value: str | int) -> str:
     if isinstance(value, int):
         return str(value)
-    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return json.dumps(value, ensure_ascii=False)  # a TOML basic string has JSON's escapes
 
 
 def _settings(given: Mapping[str, object], environment: Mapping[str, str], path: Path) -> Settings:
     unknown = set(given) - {section.name for section in fields(Settings)}
     if unknown:
         raise _unknown(f"[{min(unknown)}]", path)
-    return Settings(
+    _check_variables(environment)
+    settings = Settings(
         _section_of(OrganisationSettings, "organisation", given, environment, path),
         _section_of(KeySettings, "keys", given, environment, path),
         _section_of(DeliverySettings, "delivery", given, environment, path),
     )
+    return _checked(settings, path)
 
 
 def _section_of(
@@ -201,10 +238,44 @@ def _section_of(
         if type(value) is not types[setting]:
             raise UsageError(
                 "bad-setting",
-                f"{name}.{setting} in {path} must be a {types[setting].__name__}.",
+                f"{name}.{setting} in {path} must be {_WORDS[types[setting]]}.",
                 subject=f"{name}.{setting}",
+                next_step="Mend it; docs/reference/settings.md says what it may be.",
             )
     return kind(**values)
+
+
+_WORDS = {int: "a whole number", str: "text in quotes"}
+
+
+def _checked(settings: Settings, path: Path) -> Settings:
+    if not 1 <= settings.delivery.freshness_days <= LONGEST_FRESHNESS:
+        raise UsageError(
+            "bad-setting",
+            f"delivery.freshness_days in {path} must be 1 to {LONGEST_FRESHNESS} days.",
+            subject="delivery.freshness_days",
+            next_step="Choose as many days as a medium may be on its way.",
+        )
+    return settings
+
+
+def _check_variables(environment: Mapping[str, str]) -> None:
+    """A misspelt variable is a setting not in force; a site's own variables are none of ours."""
+    sections = vars(Settings())
+    known = {
+        f"{ENVIRONMENT}{name}__{setting}".upper()
+        for name, section in sections.items()
+        for setting in vars(section)
+    }
+    ours = tuple(f"{ENVIRONMENT}{name}__".upper() for name in sections)
+    for variable in sorted(environment):
+        if variable.startswith(ours) and variable not in known:
+            raise UsageError(
+                "unknown-setting",
+                f"The environment sets {variable}, which is no setting.",
+                subject=variable,
+                next_step="Check its spelling in docs/reference/settings.md, or unset it.",
+            )
 
 
 def _parsed(text: str, kind: type, variable: str) -> object:
@@ -212,7 +283,10 @@ def _parsed(text: str, kind: type, variable: str) -> object:
         return kind(text)
     except ValueError as bad:
         raise UsageError(
-            "bad-setting", f"{variable} must be a {kind.__name__}.", subject=variable
+            "bad-setting",
+            f"{variable} must be {_WORDS[kind]}.",
+            subject=variable,
+            next_step="Set it so, or unset it.",
         ) from bad
 
 

@@ -14,6 +14,7 @@ from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change
 from sealift_signing import documents, keys, publishing, roles, shape
 from sealift_signing.documents import FleetKeys, MachineKey, Policy, RecallList, StageRule
+from sealift_signing.errors import FailedError, UsageError
 from sealift_signing.keys import Passphrases
 from sealift_signing.publishing import Holders
 
@@ -59,17 +60,54 @@ class Offices:
         return self.holders[DISPATCHER][1]
 
 
-def make_offline_keys(folder: Path, passphrases: Passphrases) -> Offices:
-    """Make every offline key in `folder`, one file each, to be carried to their holders."""
+def check_offline(root: Path, folder: Path, passphrases: Passphrases) -> None:
+    """Check that offline keys for the hub at `root` can be made in `folder`, making none.
+
+    Raises:
+        UsageError: the folder is in the home, or nobody says the keys' passphrase.
+        FailedError: a key file is there already.
+    """
+    if folder.resolve().is_relative_to(root.resolve()):
+        raise UsageError(
+            "offline-keys-in-home",
+            f"{folder} is in the hub's home: whoever copies the home would have every key.",
+            subject=str(folder),
+            next_step="Choose a folder outside it, best on a medium that can be locked away.",
+        )
+    for role in OFFLINE_HOLDERS:
+        for path in _paths(folder, role).values():
+            if path.exists() or path.with_name(f"{path.name}.pub").exists():
+                raise FailedError(
+                    "key-exists",
+                    f"{path} exists already, and a key is never overwritten.",
+                    subject=str(path),
+                    next_step="Choose another folder with --offline-keys.",
+                )
+            passphrases.of(path)
+
+
+def make_offline_keys(folder: Path, passphrases: Passphrases, made: list[Path]) -> Offices:
+    """Make every offline key in `folder`, one file each, to be carried to their holders.
+
+    Each file is added to `made` once it is there.
+    """
     holders, signers = {}, {}
-    for role, (threshold, count) in OFFLINE_HOLDERS.items():
-        names = [f"{role}-{n}" for n in range(1, count + 1)]
-        paths = {name: folder / f"{name}.pem" for name in names}
-        public = {name: keys.new_key(path, passphrases.of(path)) for name, path in paths.items()}
+    for role, (threshold, _) in OFFLINE_HOLDERS.items():
+        paths = _paths(folder, role)
+        public = {}
+        for name, path in paths.items():
+            public[name] = keys.new_key(path, passphrases.of(path))
+            made.append(path)
         holders[role] = (threshold, public)
         at_hand = list(paths.values())[:threshold]
         signers[role] = [keys.open_signer(str(path), passphrases) for path in at_hand]
     return Offices(holders, signers)
+
+
+def _paths(folder: Path, role: str) -> dict[str, Path]:
+    """The key files of an offline role, by the names of their holders."""
+    _, count = OFFLINE_HOLDERS[role]
+    return {f"{role}-{n}": folder / f"{role}-{n}.pem" for n in range(1, count + 1)}
 
 
 def one_person(person: str, online: OnlineKeys) -> Offices:
@@ -126,7 +164,7 @@ def machine_keys(online: OnlineKeys) -> FleetKeys:
 
 def person_id(text: str) -> str:
     """A person's id made of a login name: whatever no id may hold is left out."""
-    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:64] or "me"
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:64].rstrip("-") or "me"
 
 
 def _until(now: datetime, policy: Policy, role: str) -> datetime:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
-from sealift_migrations import upgrade
+from sealift_migrations import current, newest, upgrade
 from sealift_registry.audit.writer import AuditLog, utc_now
+from sealift_registry.storage import file_lock
 from sealift_registry.storage.engine import open_sqlite
 from sealift_registry.storage.home import (
     DeliverySettings,
@@ -17,16 +20,18 @@ from sealift_registry.storage.home import (
     KeySettings,
     OrganisationSettings,
     Settings,
+    check_new,
     create_home,
     open_home,
     write_settings,
 )
 from sealift_registry.trust import ceremony
 from sealift_registry.trust.ceremony import Offices
-from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.hub import Hub, said_in_words
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import publishing, roles
+from sealift_signing.errors import FailedError
 from sealift_signing.keys import Passphrases
 from sealift_signing.transparency.checkpoint import hub_origin
 from sealift_signing.transparency.entry import Entry
@@ -42,13 +47,33 @@ def open_hub(root: Path, environment: Mapping[str, str]) -> Hub:
         FailedError: its database is newer than this software.
     """
     home = open_home(root, environment)
+    if not home.database.is_file():
+        # SQLite would make an empty one, and the hub would seem to have forgotten everything.
+        raise FailedError(
+            "no-database",
+            f"The hub's database {home.database} is missing.",
+            subject=str(home.database),
+            next_step="Restore it from a backup, together with the rest of the home.",
+        )
     engine = open_sqlite(home.database)
-    upgrade(engine)
-    with engine.connect() as connection:
-        organisation = Repository(connection).organisation()
+    try:
+        with said_in_words(home.database):
+            _upgrade(home, engine)
+            with engine.connect() as connection:
+                organisation = Repository(connection).organisation()
+    except BaseException:
+        engine.dispose()
+        raise
     online = OnlineKeys(home.keys, environment)
     log = AuditLog(engine, lambda: online.signer("log"), hub_origin(organisation), home.lock)
     return Hub(home, engine, log, online)
+
+
+def _upgrade(home: Home, engine: Engine) -> None:
+    """Bring the database up to date, alone: two processes must not migrate it at once."""
+    if current(engine) != newest():
+        with file_lock.held(home.lock):
+            upgrade(engine)
 
 
 def found(
@@ -61,18 +86,24 @@ def found(
     """Set up a hub at `root` whose offline keys are made in the folder `offline`.
 
     Raises:
-        UsageError: `root` is not new.
-        FailedError: a key file exists already, or something could not be written.
+        UsageError: `root` is not new, or `offline` is in it.
+        FailedError: a key file exists already, or something could not be written; nothing that
+            was made is left.
     """
+    check_new(root)
+    ceremony.check_offline(root, offline, passphrases)
     home = create_home(root, Settings(OrganisationSettings(name)))
-    online = OnlineKeys(home.keys, environment)
-    online.create()
-    offices = ceremony.make_offline_keys(offline, passphrases)
-    (dispatcher,) = offices.dispatcher.values()
-    settings = Settings(
-        OrganisationSettings(name), KeySettings(), DeliverySettings(dispatcher=dispatcher.text)
-    )
-    return _publish(Home(root, settings), online, offices, environment, solo=False)
+    made: list[Path] = []
+    with _undone_on_failure(home, made):
+        online = OnlineKeys(home.keys, environment)
+        online.create()
+        offices = ceremony.make_offline_keys(offline, passphrases, made)
+        (dispatcher,) = offices.dispatcher.values()
+        settings = Settings(
+            OrganisationSettings(name), KeySettings(), DeliverySettings(dispatcher=dispatcher.text)
+        )
+        _publish(Home(root, settings), online, offices, solo=False)
+    return open_hub(root, environment)
 
 
 def found_solo(root: Path, name: str, person: str, environment: Mapping[str, str]) -> Hub:
@@ -82,38 +113,49 @@ def found_solo(root: Path, name: str, person: str, environment: Mapping[str, str
         UsageError: `root` is not new.
     """
     home = create_home(root, Settings())
-    online = OnlineKeys(home.keys, environment)
-    online.create()
-    offices = ceremony.one_person(person, online)
-    settings = Settings(
-        OrganisationSettings(name),
-        KeySettings(default=SOLO_KEY, person=person),
-        DeliverySettings(dispatcher=offices.dispatcher[person].text),
-    )
-    return _publish(Home(root, settings), online, offices, environment, solo=True)
+    with _undone_on_failure(home, []):
+        online = OnlineKeys(home.keys, environment)
+        online.create()
+        offices = ceremony.one_person(person, online)
+        settings = Settings(
+            OrganisationSettings(name),
+            KeySettings(default=SOLO_KEY, person=person),
+            DeliverySettings(dispatcher=offices.dispatcher[person].text),
+        )
+        _publish(Home(root, settings), online, offices, solo=True)
+    return open_hub(root, environment)
 
 
-def _publish(
-    home: Home,
-    online: OnlineKeys,
-    offices: Offices,
-    environment: Mapping[str, str],
-    *,
-    solo: bool,
-) -> Hub:
-    engine = open_sqlite(home.database)
-    upgrade(engine)
+@contextmanager
+def _undone_on_failure(home: Home, made: list[Path]) -> Iterator[None]:
+    """Leave nothing of a set-up that failed: neither the new home nor keys that nothing trusts."""
+    try:
+        yield
+    except BaseException:
+        for path in made:
+            path.unlink(missing_ok=True)
+            path.with_name(f"{path.name}.pub").unlink(missing_ok=True)
+        for path in home.root.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        raise
+
+
+def _publish(home: Home, online: OnlineKeys, offices: Offices, *, solo: bool) -> None:
     policy = ceremony.policy_of(home.settings.organisation.name, solo=solo)
     change = ceremony.first_metadata(offices, online, policy, utc_now())
-    root_1 = publishing.to_bytes(change.metadata[roles.ROOT])
-    organisation = sha256(root_1).hexdigest()
-    log = AuditLog(engine, lambda: online.signer("log"), hub_origin(organisation), home.lock)
-    hub = Hub(home, engine, log, online)
-    _log_founding(hub, change, organisation)
+    organisation = sha256(publishing.to_bytes(change.metadata[roles.ROOT])).hexdigest()
+    engine = open_sqlite(home.database)
+    origin = hub_origin(organisation)
+    try:
+        upgrade(engine)
+        with AuditLog(engine, lambda: online.signer("log"), origin, home.lock) as log:
+            _log_founding(Hub(home, engine, log, online), change, organisation)
+    finally:
+        engine.dispose()
     write_settings(home)
-    log.close()
-    engine.dispose()
-    return open_hub(home.root, environment)
 
 
 def _log_founding(hub: Hub, change: Change, organisation: str) -> None:

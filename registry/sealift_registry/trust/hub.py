@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import DBAPIError
 
-from sealift_registry.audit.batch import Committed
+from sealift_registry.audit.batch import Action, Committed
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.audit.writer import AuditLog
+from sealift_registry.storage import file_lock
 from sealift_registry.storage.home import Home
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, publish, write_copies
 from sealift_signing.canonical import Json
+from sealift_signing.errors import FailedError
 from sealift_signing.statements import CheckpointSeen
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.transparency.entry import Entry, Term, new_entry
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -32,8 +39,12 @@ class Hub:
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """A connection that sees one state of the database, and changes nothing."""
-        with self.engine.connect() as connection:
+        """A connection that sees one state of the database, and changes nothing.
+
+        Raises:
+            FailedError: the database could not be read.
+        """
+        with said_in_words(self.home.database), self.engine.connect() as connection:
             yield connection
 
     def now(self) -> datetime:
@@ -45,6 +56,15 @@ class Hub:
         days = freshness or self.home.settings.delivery.freshness_days
         publish(connection, change, self.online, self.now(), days)
 
+    def commit(self, action: Action[T]) -> Committed[T]:
+        """Run `action` in the log's writer (`AuditLog.commit`): rows and entry, or neither.
+
+        Raises:
+            FailedError: as `AuditLog.commit`; or the database refused one of the action's rows.
+        """
+        with said_in_words(self.home.database):
+            return self.log.commit(action)
+
     def commit_change(self, change: Change, entry: Entry) -> Committed[None]:
         """Publish `change` with `entry`, where no other rows belong to it."""
 
@@ -52,7 +72,7 @@ class Hub:
             self.publish(connection, change)
             return entry, None
 
-        committed = self.log.commit(action)
+        committed = self.commit(action)
         self.copy_metadata()
         return committed
 
@@ -61,17 +81,44 @@ class Hub:
         kind: str,
         actor: str,
         data: Mapping[str, Json],
-        terms: Mapping[str, str] | None = None,
+        terms: Mapping[str, str | Sequence[str]] | None = None,
         site: str | None = None,
     ) -> Entry:
         """An entry made now. `terms` are the words to find it by, such as a model or a person."""
-        words = [Term(name, value) for name, value in (terms or {}).items()]
+        words = [
+            Term(name, value)
+            for name, given in (terms or {}).items()
+            for value in ([given] if isinstance(given, str) else given)
+        ]
         return new_entry(kind, actor, self.now(), data, words, site)
 
     def copy_metadata(self) -> None:
-        """Bring the copies in `metadata/` up to the rows."""
-        with self.reading() as connection:
+        """Bring the copies in `metadata/` up to the rows.
+
+        It comes after the commit, and what it copies has happened: a copy that cannot be written
+        is no failure of the command, and the next one writes it.
+        """
+        # Two processes would otherwise write the same file, or an older one last.
+        with (
+            suppress(FailedError, OSError),
+            file_lock.held(self.home.lock),
+            self.reading() as connection,
+        ):
             write_copies(connection, self.home.metadata)
+
+
+@contextmanager
+def said_in_words(database: Path) -> Iterator[None]:
+    """The database's own errors, as people read them: a full disk, a damaged or locked file."""
+    try:
+        yield
+    except DBAPIError as bad:
+        raise FailedError(
+            "database-unreadable",
+            f"The database {database} could not be read or written: {bad.orig}.",
+            subject=str(database),
+            next_step="Check the disk and who may write there; else restore it from a backup.",
+        ) from bad
 
 
 def newest_note(connection: Connection) -> bytes:

@@ -35,7 +35,7 @@ class OnlineKeys:
 
     def create(self) -> dict[str, PublicKey]:
         """Make all of them, in an empty folder; the public keys by name."""
-        if VARIABLE not in self._environment:
+        if not self._environment.get(VARIABLE):
             phrase = secrets.token_urlsafe(32)
             durable.write(self._folder / PASSPHRASE, f"{phrase}\n".encode(), mode=0o600)
         return {name: self.create_one(name) for name in NAMES}

@@ -115,6 +115,15 @@ class Repository:
         """The keys of our machines."""
         return documents.read_fleet_keys(self._document(roles.FLEET, documents.FLEET_KEYS_PATH))
 
+    def machines(self) -> dict[str, str]:
+        """The names of our machines by their keyids, with what became of those not active."""
+        return {
+            PublicKey.parse(one.key).keyid: one.name
+            if one.status == "active"
+            else f"{one.name} ({one.status})"
+            for one in self.fleet_keys().keys
+        }
+
     def rules(self, team: str, stage: str, now: datetime) -> Rules:
         """By what a team's requests and approvals for a stage are counted.
 
@@ -166,13 +175,29 @@ class Repository:
         return self.policy().lifetimes_days.get(kind, roles.LIFETIMES_DAYS[kind])
 
     def machine_keys(self) -> frozenset[bytes]:
-        """The raw keys of roles and machines: none of them may be a person's."""
-        root, targets = self.root().signed, self.targets().signed
-        raw = {key.raw for role in roles.TOP_ROLES for key in roles.keyholders(root, role).keys}
-        for name in (roles.FLEET, roles.RECALL, *self.delegated(roles.CATALOG)):
-            raw |= {key.raw for key in roles.keyholders(targets, name).keys}
-        raw |= {PublicKey.parse(key.key).raw for key in self.fleet_keys().keys}
+        """The raw keys of roles and machines: none of them may be a person's.
+
+        Exactly what a site holds for one, stewards' and dispatchers' keys among them: an approval
+        that the hub counts and no site does would be listed and never installed.
+        """
+        raw = {PublicKey.parse(key.key).raw for key in self.fleet_keys().keys}
+        for signed in (self.root().signed, self.targets().signed, self.targets(roles.FLEET).signed):
+            for name in _delegated(signed):
+                raw |= {key.raw for key in roles.keyholders(signed, name).keys}
         return frozenset(raw)
+
+    def people_keys(self) -> dict[bytes, str]:
+        """The raw keys of every team's people, each with whose it is: `carla of team vision`."""
+        return {
+            key.raw: f"{person.id} of team {team}"
+            for team in self.teams()
+            if (members := self.members(team))
+            for person, key in members.all_keys()
+        }
+
+    def is_solo(self) -> bool:
+        """Whether one person alone may promote, so that one key may be everything."""
+        return any(rule.requester_may_approve for rule in self.policy().stages.values())
 
     def _document(self, role: str, path: str) -> bytes:
         data = self.document(role, path)
@@ -185,6 +210,13 @@ class Repository:
         if found is None:
             raise _missing(role)
         return found
+
+
+def _delegated(signed: Root | Targets) -> list[str]:
+    """The names of the roles that `signed` delegates."""
+    if isinstance(signed, Root):
+        return list(signed.roles)
+    return list(signed.delegations.roles or {}) if signed.delegations else []
 
 
 def publish(

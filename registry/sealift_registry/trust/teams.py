@@ -8,12 +8,12 @@ from datetime import datetime
 
 from securesystemslib.signer import Signer
 
-from sealift_registry.trust.online_keys import OnlineKeys
+from sealift_registry.trust.online_keys import NAMES, OnlineKeys
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import documents, publishing, roles, shape
 from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.documents import KeyClass, MemberKey, Members, Person
-from sealift_signing.errors import NotFoundError, RefusedError
+from sealift_signing.errors import NotFoundError, RefusedError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.publishing import Holders
 from sealift_signing.vocabulary import NAME, SOURCE
@@ -32,7 +32,8 @@ def draft_team(
     """`targets` with one more team, signed by `signers`, and that team's empty catalog.
 
     Raises:
-        RefusedError: the team exists, or has too few stewards for two of them to sign.
+        RefusedError: the team exists, has too few stewards for two of them to sign, or a
+            steward's key is somebody's who requests or approves, or the hub's own.
     """
     check_name(team, "team")
     if team in repository.teams():
@@ -42,7 +43,9 @@ def draft_team(
             subject=team,
             next_step=f"Add its people with: sealift team approver {team} PERSON=PUBLIC-KEY",
         )
-    solo = any(rule.requester_may_approve for rule in repository.policy().stages.values())
+    solo = repository.is_solo()
+    if not solo:
+        _check_stewards(repository, stewards, online)
     if len({key.raw for key in stewards.values()}) < (1 if solo else STEWARDS_NEEDED):
         raise RefusedError(
             "too-few-stewards",
@@ -119,11 +122,19 @@ def with_person(
     """`members` with `person` entitled to `purposes` with `key`, beside what they could do."""
     check_name(person, "person")
     known = members.person(person) or Person(person, person, "active", ())
+    if known.status != "active":
+        # Their earlier keys would count again with the new one.
+        raise RefusedError(
+            "person-not-active",
+            f"{person} is {known.status} in team {members.team}, with the keys that they had.",
+            subject=person,
+            next_step="Enter the person under a new id.",
+        )
     same = next((k for k in known.keys if k.key == key.text), None)
     earlier = same.purposes if same else ()
     entitled = MemberKey(key.text, key_class, tuple(sorted({*earlier, *purposes})))
     others = tuple(k for k in known.keys if k.key != key.text)
-    changed = replace(known, status="active", keys=(*others, entitled))
+    changed = replace(known, keys=(*others, entitled))
     people = tuple(p for p in members.people if p.id != person)
     return replace(members, people=tuple(sorted((*people, changed), key=lambda p: p.id)))
 
@@ -151,17 +162,52 @@ def check_name(text: str, what: str) -> None:
         RefusedError: it is not.
     """
     if not NAME.matches(text) or text == SOURCE:
+        reserved = "it is reserved" if text == SOURCE else f"it must be {NAME.words}"
         raise RefusedError(
             "bad-name",
-            f"{text!r} cannot name a {what}: it must be {NAME.words}.",
+            f"{shown(text)} cannot name a {what}: {reserved}.",
             subject=text,
-            next_step="Choose such a name.",
+            next_step="Choose another name.",
         )
+
+
+def check_no_persons_key(repository: Repository, keys: Holders, deed: str) -> None:
+    """Check that none of `keys`, about to become a role's or a machine's, is a person's.
+
+    Sites would stop counting that person's approvals, those already given among them.
+
+    Raises:
+        RefusedError: one is, and whose.
+    """
+    people = repository.people_keys()
+    for name, key in keys.items():
+        if key.raw in people:
+            raise RefusedError(
+                "key-of-a-person",
+                f"The key given for {name} is that of {people[key.raw]}, who may not {deed} "
+                "with it.",
+                subject=name,
+                next_step="Make a key for this alone: sealift key new FILE",
+            )
+
+
+def _check_stewards(repository: Repository, stewards: Holders, online: OnlineKeys) -> None:
+    check_no_persons_key(repository, stewards, "be a steward")
+    hubs = {online.public(name).raw for name in NAMES}
+    for name, key in stewards.items():
+        if key.raw in hubs:
+            raise RefusedError(
+                "key-of-the-hub",
+                f"The key given for {name} is one that the hub signs with by itself: whoever "
+                "steals the hub would be a steward.",
+                subject=name,
+                next_step="Make a key for the person alone: sealift key new FILE",
+            )
 
 
 def _check_no_machine_key(repository: Repository, members: Members) -> None:
     """No person's key is a role's or a machine's; for one person alone it cannot be otherwise."""
-    if any(rule.requester_may_approve for rule in repository.policy().stages.values()):
+    if repository.is_solo():
         return
     machines = repository.machine_keys()
     for person, key in members.all_keys():
