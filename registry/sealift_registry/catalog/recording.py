@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, delete, insert, select
 
 from sealift_registry.catalog import tables
-from sealift_registry.catalog.catalog import ArtifactRow, Version
+from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version
 from sealift_registry.catalog.reference import VersionRef
 from sealift_signing import statements
 from sealift_signing.statements import Approval, Evidence, Request, Signed
@@ -50,16 +50,19 @@ def add_aliases(
 
 
 def add_goldens(connection: Connection, ref: VersionRef, sha256: str, made: str) -> bool:
-    """Give a version its goldens; False if it has exactly these already."""
-    t = tables.goldens
-    known = select(t.c.sha256).where(
-        t.c.team == ref.team,
-        t.c.model == ref.model,
-        t.c.number == ref.number,
-        t.c.sha256 == sha256,
-    )
-    if connection.execute(known).first() is not None:
+    """Have `sha256` be the goldens that count for a version; False if they do already."""
+    if Catalog(connection).goldens(ref) == sha256:
         return False
+    t = tables.goldens
+    # Goldens that counted earlier count again: the newest row is the one that counts.
+    connection.execute(
+        delete(t).where(
+            t.c.team == ref.team,
+            t.c.model == ref.model,
+            t.c.number == ref.number,
+            t.c.sha256 == sha256,
+        )
+    )
     connection.execute(insert(t).values(**_of(ref), sha256=sha256, made=made))
     return True
 

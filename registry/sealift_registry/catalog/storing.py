@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sealift_signing.errors import FailedError
+from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.vocabulary import CatalogPath
-from sealift_sync import artifact
+from sealift_sync import artifact, durable
 from sealift_sync.artifact import Artifact, ArtifactFile
 from sealift_sync.blobs import Blob, BlobFolder
 
@@ -50,10 +50,37 @@ def store_manifest(
 
 
 def lay_out(blobs: BlobFolder, manifest: bytes, into: Path) -> None:
-    """Copy the files of an artifact to the folder `into`, under their own names."""
+    """Copy the files of an artifact to the folder `into`, under their own names.
+
+    Raises:
+        RefusedError: a blob is damaged.
+        FailedError: a file could not be written.
+    """
     for file in artifact.read_manifest(manifest, what="the manifest").files:
-        target = into / file.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with blobs.open(file.sha256) as source, target.open("xb") as copy:
-            while chunk := source.read(1024 * 1024):
-                copy.write(chunk)
+        copy_out(blobs, file.sha256, into / file.path)
+
+
+def copy_out(blobs: BlobFolder, sha256: str, target: Path) -> None:
+    """Copy a blob to the new file `target`, hashing it on the way.
+
+    A blob that rotted on the hub's disk would otherwise be converted, compared with itself, and
+    vouched for under the digest of what it had been.
+
+    Raises:
+        RefusedError: it is damaged.
+        FailedError: the file could not be written.
+    """
+    with blobs.open(sha256) as source:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with target.open("xb") as copy:
+                found, _ = durable.copy_hashed(source, copy)
+        except OSError as bad:
+            raise durable.unwritable(target, bad) from bad
+    if found != sha256:
+        raise RefusedError(
+            "hub-blob-damaged",
+            f"The blob {sha256[:12]} is damaged in the hub's own store.",
+            subject=sha256,
+            next_step="Restore it from a backup, or ingest that version again.",
+        )

@@ -18,7 +18,7 @@ from sealift_registry.catalog import findings, recording
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.catalog.storing import lay_out, store_files, store_manifest
+from sealift_registry.catalog.storing import copy_out, lay_out, store_files, store_manifest
 from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.models import SourceModel, VariantModel, model_file
@@ -65,6 +65,14 @@ class _Plan:
         return self.parity is not None and self.parity.predicate.details["goldens"] == self.goldens
 
 
+class _BuiltMeanwhileError(Exception):
+    """Somebody else built the same variant while this one was made; theirs was first."""
+
+    def __init__(self, artifact: ArtifactRow) -> None:
+        super().__init__()
+        self.artifact = artifact
+
+
 class Builder:
     """Building variants.
 
@@ -103,15 +111,18 @@ class Builder:
         with self._work() as work:
             source = self._source(plan, work / "source")
             goldens = work / "goldens.npz"
-            with self._hub.home.blobs.open(plan.goldens) as data, goldens.open("xb") as copy:
-                shutil.copyfileobj(data, copy)
+            copy_out(self._hub.home.blobs, plan.goldens, goldens)
+            refusal = None
             try:
-                if plan.existing is not None:
-                    return self._measure_again(plan, plan.existing, source, target, goldens, work)
-                return self._build(plan, source, target, goldens, work, actor, progress)
+                if plan.existing is None:
+                    return self._build(plan, source, target, goldens, work, actor, progress)
+                refusal = self._measure_again(plan, plan.existing, source, target, goldens, work)
             except RefusedError as refused:
                 self._refused(plan.path, refused, actor)
                 raise
+        if refusal is not None:
+            raise refusal
+        return self._built(plan.existing, new=False)
 
     def _build(
         self,
@@ -138,6 +149,9 @@ class Builder:
 
         def action(connection: Connection) -> tuple[Entry, ArtifactRow]:
             now = moment(self._hub.now())
+            meanwhile = Catalog(connection).artifact(plan.path)
+            if meanwhile is not None:
+                raise _BuiltMeanwhileError(meanwhile)
             row = ArtifactRow(plan.path, manifest.sha256, shape.write(made.recipe), now)
             recording.add_artifact(connection, row)
             signed = self._sign(connection, row, found, now)
@@ -150,7 +164,10 @@ class Builder:
             }
             return self._entry("variant.built", actor, plan.path, data), row
 
-        return self._built(self._hub.log.commit(action).result, new=True)
+        try:
+            return self._built(self._hub.commit(action).result, new=True)
+        except _BuiltMeanwhileError as meanwhile:
+            return self._built(meanwhile.artifact, new=False)
 
     def _measure_again(
         self,
@@ -160,8 +177,11 @@ class Builder:
         target: HardwareTarget,
         goldens: Path,
         work: Path,
-    ) -> Built:
-        """The variant is there, and the goldens are others: only its parity is measured."""
+    ) -> RefusedError | None:
+        """The variant is there, and the goldens are others: only its parity is measured.
+
+        Returns what is wrong with it; its evidence, good or bad, is kept and logged by then.
+        """
         folder = work / "variant"
         blobs = self._hub.home.blobs
         manifest = blobs.read(existing.sha256)
@@ -183,10 +203,8 @@ class Builder:
             }
             return self._entry("variant.measured", "hub-builder", existing.path, data), None
 
-        self._hub.log.commit(action)
-        if refusal is not None:
-            raise refusal
-        return self._built(existing, new=False)
+        self._hub.commit(action)
+        return refusal
 
     def _sign(
         self, connection: Connection, row: ArtifactRow, found: Sequence[Finding], now: str

@@ -26,7 +26,7 @@ from sealift_registry.trust.repository import Repository
 from sealift_registry.workers.channel import Progress
 from sealift_signing import shape
 from sealift_signing.canonical import Json
-from sealift_signing.errors import NotFoundError
+from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.statements import Check
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import SOURCE, moment
@@ -48,6 +48,22 @@ class Ingested:
     new: bool
     aliases: tuple[str, ...]
     goldens: str | None
+
+
+class _TakenInMeanwhileError(Exception):
+    """Somebody else took the same version in while this one was looked at."""
+
+    def __init__(self, version: Version) -> None:
+        super().__init__()
+        self.version = version
+
+
+class _NothingNewError(Exception):
+    """There is nothing to write, and so there is nothing to log."""
+
+    def __init__(self, again: Ingested) -> None:
+        super().__init__()
+        self.again = again
 
 
 class Intake:
@@ -81,10 +97,14 @@ class Intake:
             with self._hub.reading() as connection:
                 known = Catalog(connection).same(model, record.identity())
             if known is not None:
+                self._mend(work / "model", record)
                 return self._again(known, record, goldens, actor)
             expected = {file.path: file.sha256 for file in record.files}
             files = store_files(self._hub.home.blobs, work / "model", expected, lambda _: None)
-        return self._record(model, record, report, files, goldens, actor)
+        try:
+            return self._record(model, record, report, files, goldens, actor)
+        except _TakenInMeanwhileError as meanwhile:
+            return self._again(meanwhile.version, record, goldens, actor)
 
     def scan_folder(self, folder: Path) -> Finding:
         """Scan any folder, as evidence: what conversion asks for its variants."""
@@ -122,31 +142,40 @@ class Intake:
             return None
         return self._hub.home.blobs.put_file(target).sha256
 
+    def _mend(self, folder: Path, record: SourceRecord) -> None:
+        """Put back what the hub's disk lost of a version that was taken in before."""
+        blobs = self._hub.home.blobs
+        for file in record.files:
+            try:
+                blobs.check(file.sha256)
+            except (NotFoundError, RefusedError):
+                store_files(blobs, folder, {file.path: file.sha256}, lambda _: None)
+
     def _again(
         self, known: Version, record: SourceRecord, goldens: str | None, actor: str
     ) -> Ingested:
         """The version is here: note a new alias or new goldens, and nothing else."""
-        with self._hub.reading() as connection:
-            catalog = Catalog(connection)
-            new = [a for a in record.aliases if a not in catalog.aliases(known.ref)]
-            before = catalog.goldens(known.ref)
-        fresh = goldens is not None and goldens != before
-        if not new and not fresh:
-            return Ingested(known, new=False, aliases=(), goldens=before)
 
-        def action(connection: Connection) -> tuple[Entry, tuple[str, ...]]:
+        def action(connection: Connection) -> tuple[Entry, Ingested]:
             made = moment(self._hub.now())
             added = recording.add_aliases(connection, known.ref, record.aliases, made)
-            if goldens is not None:
-                recording.add_goldens(connection, known.ref, goldens, made)
+            fresh = goldens is not None and recording.add_goldens(
+                connection, known.ref, goldens, made
+            )
+            counts = Catalog(connection).goldens(known.ref)
+            again = Ingested(known, new=False, aliases=tuple(added), goldens=counts)
+            if not added and not fresh:
+                raise _NothingNewError(again)
             data: dict[str, Json] = {"version": str(known.ref), "aliases": added}
-            if goldens is not None:
-                data["goldens"] = goldens
+            if fresh and counts is not None:
+                data["goldens"] = counts
             terms = {"model": str(known.ref.of)}
-            return self._hub.entry("version.seen-again", actor, data, terms), tuple(added)
+            return self._hub.entry("version.seen-again", actor, data, terms), again
 
-        added = self._hub.log.commit(action).result
-        return Ingested(known, new=False, aliases=added, goldens=goldens or before)
+        try:
+            return self._hub.commit(action).result
+        except _NothingNewError as nothing:
+            return nothing.again
 
     def _record(
         self,
@@ -162,7 +191,11 @@ class Intake:
 
         def action(connection: Connection) -> tuple[Entry, Version]:
             made = moment(self._hub.now())
-            ref = VersionRef(model.team, model.model, Catalog(connection).next_number(model))
+            catalog = Catalog(connection)
+            meanwhile = catalog.same(model, record.identity())
+            if meanwhile is not None:
+                raise _TakenInMeanwhileError(meanwhile)
+            ref = VersionRef(model.team, model.model, catalog.next_number(model))
             version = Version(ref, body, digest, record.source_version, report.model_format, made)
             recording.add_version(connection, version, record.identity())
             recording.add_aliases(connection, ref, record.aliases, made)
@@ -170,7 +203,7 @@ class Intake:
                 recording.add_goldens(connection, ref, goldens, made)
             return self._add_source(connection, version, files, report, actor), version
 
-        version = self._hub.log.commit(action).result
+        version = self._hub.commit(action).result
         return Ingested(version, new=True, aliases=record.aliases, goldens=goldens)
 
     def _add_source(
