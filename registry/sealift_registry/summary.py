@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -18,7 +19,7 @@ from sealift_registry.trust.repository import Repository
 from sealift_signing import statements
 from sealift_signing.documents import Assignment
 from sealift_signing.errors import NotFoundError
-from sealift_signing.statements import Receipt, Signed, Transfer
+from sealift_signing.statements import Evidence, Receipt, Signed, Transfer
 
 Summary = tuple[str, dict[str, Any], list[str]]
 
@@ -31,7 +32,7 @@ def of(promotions: Promotions, connection: Connection, what: str) -> Summary:
     """
     if "/" in what:
         return _version(promotions, connection, VersionRef.parse(what))
-    if re.fullmatch(r"[Pp]-[0-9]+", what):
+    if re.fullmatch(r"P-[0-9]+", what):  # in lower case it may be a site's id
         standing = promotions.standing(connection, parse_promotion(what))
         return "promotion", standing_data(standing), standing_lines(standing)
     transfer = _transfer(connection, what)
@@ -73,8 +74,8 @@ def evidence_lines(standing: Standing) -> list[str]:
     for one in standing.vouched:
         lines += ["", f"  {one.artifact.path}  {one.artifact.sha256[:12]}"]
         for evidence in one.evidence:
-            said = evidence.predicate
-            lines.append(f"    {said.kind}: {said.verdict}, on {said.machine}")
+            said, signer = evidence.predicate, _signer(evidence, standing.machines)
+            lines.append(f"    {said.kind}: {said.verdict}, on {said.machine}, signed by {signer}")
             lines += [f"      {check.verdict:4}  {check.words}" for check in said.checks]
     return lines
 
@@ -104,10 +105,16 @@ def standing_data(standing: Standing) -> dict[str, Any]:
                 "path": str(one.artifact.path),
                 "sha256": one.artifact.sha256,
                 "evidence": {e.predicate.kind: e.predicate.verdict for e in one.evidence},
+                "signers": {e.predicate.kind: _signer(e, standing.machines) for e in one.evidence},
             }
             for one in standing.vouched
         ],
     }
+
+
+def _signer(evidence: Signed[Evidence], machines: Mapping[str, str]) -> str:
+    """The machine that evidence names as its signer; the gates and the sites verify it."""
+    return machines.get(evidence.envelope.keyid, "no machine of ours")
 
 
 def _version(promotions: Promotions, connection: Connection, ref: VersionRef) -> Summary:
@@ -116,7 +123,7 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
     source = json.loads(version.source)
     aliases, goldens = catalog.aliases(ref), catalog.goldens(ref)
     artifacts = catalog.artifacts(ref)
-    runs = _running(connection, ref)
+    runs, machines = _running(connection, ref), Repository(connection).machines()
     standings = [promotions.standing(connection, p.number) for p in catalog.promotions(ref)]
     lines = [
         f"{ref} ({version.source_version}, {version.format}), taken in {version.made}",
@@ -128,8 +135,9 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
     for one in artifacts:
         lines += ["", f"  {one.path}  {one.sha256[:12]}"]
         for evidence in catalog.evidence(one.path):
-            said = evidence.predicate
-            lines.append(f"    {said.kind}: {said.verdict}, {said.made}, {said.machine}")
+            said, signer = evidence.predicate, _signer(evidence, machines)
+            words = f"{said.kind}: {said.verdict}, {said.made}, {said.machine}, signed by {signer}"
+            lines.append(f"    {words}")
     lines += [""] if standings else []
     for standing in standings:
         have, need = len(standing.tally.counted), standing.tally.needed
@@ -164,11 +172,12 @@ def _running(connection: Connection, ref: VersionRef) -> list[str]:
 
 
 def last_receipt(connection: Connection, site: Site) -> Signed[Receipt] | None:
-    """The newest receipt of a site, by the site's own time."""
+    """The newest receipt of a site as it is enrolled, by the site's own time."""
     t = tables.receipt
     bodies = connection.execute(select(t.c.body).where(t.c.site == site.id)).scalars()
     found = [statements.read(Receipt, bytes(body), what="a receipt") for body in bodies]
-    return max(found, key=lambda one: one.predicate.made, default=None)
+    current = [one for one in found if one.predicate.enrolment == site.enrolment]
+    return max(current, key=lambda one: one.predicate.made, default=None)
 
 
 def _site(connection: Connection, site: Site) -> Summary:

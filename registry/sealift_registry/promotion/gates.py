@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest
 from sealift_registry.catalog.reference import VersionRef
-from sealift_signing.documents import Policy
+from sealift_signing import statements
+from sealift_signing.documents import FleetKeys, Policy
 from sealift_signing.errors import NotFoundError, RefusedError
-from sealift_signing.statements import Evidence, Measured, Signed
+from sealift_signing.public_key import PublicKey
+from sealift_signing.statements import EVIDENCE_PURPOSE, Evidence, Measured, Request, Signed
 
 
 @dataclass(frozen=True)
@@ -39,12 +41,54 @@ def vouched(catalog: Catalog, ref: VersionRef) -> list[Vouched]:
     ]
 
 
-def check(policy: Policy, stage: str, ref: VersionRef, found: Sequence[Vouched]) -> None:
+def named(catalog: Catalog, request: Signed[Request]) -> list[Vouched]:
+    """The artifacts that `request` is about, each with the evidence that it names.
+
+    Raises:
+        RefusedError: the hub lacks one of them. Whoever approved would sign what nobody showed.
+    """
+    said = request.predicate
+    ref = VersionRef(said.team, said.model, said.version)
+    evidence = set(said.evidence)
+    found = [
+        Vouched(row, tuple(e for e in catalog.evidence(row.path) if e.sha256 in evidence))
+        for row in catalog.artifacts(ref)
+        if request.about(str(row.path), row.sha256)
+    ]
+    shown = {e.sha256 for one in found for e in one.evidence}
+    if len(found) != len(request.subjects) or shown != evidence:
+        raise RefusedError(
+            "request-unknown-parts",
+            f"The request {request.sha256[:12]} names artifacts or evidence that this hub does "
+            "not have.",
+            subject=request.sha256,
+            next_step="Do not approve it; ask again with: sealift promote",
+        )
+    return found
+
+
+def check(
+    policy: Policy,
+    fleet: FleetKeys,
+    stage: str,
+    ref: VersionRef,
+    found: Sequence[Vouched],
+    goldens: str | None,
+) -> None:
     """Check the gates of `stage`: every variant has the evidence, and all of it passed.
+
+    Args:
+        policy: says which evidence the stage asks for.
+        fleet: whose machines may sign evidence.
+        stage: the stage.
+        ref: the version.
+        found: its artifacts, each with the newest evidence about it.
+        goldens: the digest of the goldens that count for it now.
 
     Raises:
         NotFoundError: the policy has no such stage, or the version has no variant yet.
-        RefusedError: evidence is missing or failed; the sentence names artifact and kind.
+        RefusedError: evidence is missing, failed, is of other goldens or not signed by a machine
+            of ours; the sentence names artifact and kind.
     """
     rule = policy.stages.get(stage)
     if rule is None:
@@ -65,18 +109,56 @@ def check(policy: Policy, stage: str, ref: VersionRef, found: Sequence[Vouched])
     for one in variants:
         for kind in rule.evidence:
             _check_kind(one, kind, stage)
+            _check_signed(one, kind, fleet)
+        _check_goldens(one, goldens)
 
 
 def _check_kind(one: Vouched, kind: str, stage: str) -> None:
     evidence = one.of_kind(kind)
-    if evidence is not None and evidence.predicate.verdict == "pass":
+    failed = [c.words for c in evidence.predicate.checks if c.verdict != "pass"] if evidence else []
+    if evidence is not None and evidence.predicate.verdict == "pass" and not failed:
         return
-    failed = [c.words for c in evidence.predicate.checks if c.verdict == "fail"] if evidence else []
-    why = f"failed: {' '.join(failed)}" if evidence else "is missing"
+    why = f"failed: {' '.join(failed)}" if evidence else "is missing."
+    seen = f"See all of it: sealift show {one.artifact.path.full_version}"
     raise RefusedError(
         "gate",
-        f"{stage} asks for {kind} evidence about {one.artifact.path}, and it {why}.",
+        f"{stage} asks for {kind} evidence about {one.artifact.path}, and it {why}",
         subject=str(one.artifact.path),
-        next_step=f"Run: sealift convert {one.artifact.path.full_version} "
-        f"--for {one.artifact.path.form}",
+        next_step=seen if evidence else _convert(one),
     )
+
+
+def _check_signed(one: Vouched, kind: str, fleet: FleetKeys) -> None:
+    """Evidence that no scanner or builder of ours signed must not mislead whoever approves."""
+    evidence = one.of_kind(kind)
+    entitled = fleet.of(EVIDENCE_PURPOSE.get(kind, ""))
+    keys = {key.keyid: key for key in (PublicKey.parse(machine.key) for machine in entitled)}
+    if evidence is None or evidence.envelope.keyid not in keys:
+        raise RefusedError(
+            "gate",
+            f"The {kind} evidence about {one.artifact.path} is signed by no machine that may sign "
+            "evidence of its kind.",
+            subject=str(one.artifact.path),
+            next_step="See who may in fleet/keys.json, and check the log: sealift audit verify",
+        )
+    key = keys[evidence.envelope.keyid]
+    statements.verify(evidence, key, what=f"the {kind} evidence about {one.artifact.path}")
+
+
+def _check_goldens(one: Vouched, goldens: str | None) -> None:
+    """Goldens that were replaced since say nothing of the ones that count now."""
+    parity = one.of_kind("parity")
+    if parity is None or goldens is None or parity.predicate.details.get("goldens") == goldens:
+        return
+    raise RefusedError(
+        "gate",
+        f"The parity of {one.artifact.path} was measured on other goldens than the version has "
+        "now.",
+        subject=str(one.artifact.path),
+        next_step=_convert(one),
+    )
+
+
+def _convert(one: Vouched) -> str:
+    path = one.artifact.path
+    return f"Run: sealift convert {path.full_version} --for {path.form}"

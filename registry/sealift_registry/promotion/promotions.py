@@ -6,7 +6,7 @@ The hub holds no approver's key. It records what was signed, counts by the same 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -25,21 +25,29 @@ from sealift_signing import publishing, roles, statements
 from sealift_signing.approvals import REQUEST, Rules, Tally, approve, check_request, tally
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Members, Person
-from sealift_signing.errors import RefusedError, UsageError
+from sealift_signing.errors import RefusedError, UsageError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Approval, Request, Signed, Subject, subject
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.vocabulary import moment
+from sealift_signing.vocabulary import instant, moment
+
+RENEWABLE = timedelta(days=60)
+"""An approval can be given again when so much of it is left: sites must not see a gap."""
 
 
 @dataclass(frozen=True)
 class Standing:
-    """How a promotion stands: what it is about, who approved, and whether it is listed."""
+    """How a promotion stands: what it is about, who approved, and whether it is listed.
+
+    Attributes:
+        machines: the names of our scanners and builders, by the keyids that evidence is signed by.
+    """
 
     promotion: Promotion
     vouched: Sequence[Vouched]
     tally: Tally
     listed: bool
+    machines: Mapping[str, str]
 
 
 class Promotions:
@@ -61,13 +69,16 @@ class Promotions:
             request = self._sign_request(connection, ref, stage, reason, signer, tuple(despite))
 
         def action(connection: Connection) -> tuple[Entry, Promotion]:
+            # Again, by the rules that hold now: the team's people may have changed meanwhile.
+            check_request(request, self._rules(connection, request))
             catalog = Catalog(connection)
             number = catalog.next_promotion()
             recording.add_promotion(connection, number, request)
             made = catalog.promotion(number)
-            return self._entry("promotion.requested", made, request.predicate.person, reason), made
+            data: dict[str, Json] = {"reason": reason, "listed": False}
+            return self._entry("promotion.requested", made, made.person, data), made
 
-        return self._hub.log.commit(action).result
+        return self._hub.commit(action).result
 
     def approve(
         self, number: int, signer: Signer, meaning: str, reason: str, days: int | None = None
@@ -89,35 +100,62 @@ class Promotions:
             approval = self._sign_approval(connection, number, signer, meaning, reason, days)
 
         def action(connection: Connection) -> tuple[Entry, Standing]:
-            before = self.standing(connection, number)
+            # Again, by what holds now: people, policy or approvals may have changed meanwhile.
+            before = self._approvable(connection, number)
+            self._check_counts(before, approval, self._rules(connection, before.promotion.request))
             recording.add_approval(connection, number, approval)
             standing = self.standing(connection, number)
             if standing.tally.enough and not before.listed:
                 self._list(connection, standing)
                 standing = self.standing(connection, number)
-            kind = "promotion.approved"
+            data: dict[str, Json] = {
+                "approval": approval.sha256,
+                "meaning": meaning,
+                "reason": reason,
+                "listed": standing.listed,
+            }
             person = approval.predicate.person
-            entry = self._entry(kind, standing.promotion, person, reason, listed=standing.listed)
-            return entry, standing
+            return self._entry("promotion.approved", standing.promotion, person, data), standing
 
-        standing = self._hub.log.commit(action).result
+        standing = self._hub.commit(action).result
         self._hub.copy_metadata()
         return standing
 
     def standing(self, connection: Connection, number: int) -> Standing:
-        """How promotion `number` stands now."""
+        """How promotion `number` stands now.
+
+        Raises:
+            NotFoundError: no such promotion.
+            RefusedError: the hub lacks something that its request names.
+        """
         catalog = Catalog(connection)
         promotion = catalog.promotion(number)
-        rules = Repository(connection).rules(promotion.ref.team, promotion.stage, self._hub.now())
-        named = set(promotion.request.predicate.evidence)
-        found = [
-            Vouched(row, tuple(e for e in catalog.evidence(row.path) if e.sha256 in named))
-            for row in catalog.artifacts(promotion.ref)
-            if promotion.request.about(str(row.path), row.sha256)
-        ]
+        found = gates.named(catalog, promotion.request)
+        rules = self._rules(connection, promotion.request)
         counted = tally(promotion.request, catalog.approvals(number), rules)
         listed = any(one.promotion == number for one in catalog.listed(promotion.ref))
-        return Standing(promotion, found, counted, listed)
+        return Standing(promotion, found, counted, listed, Repository(connection).machines())
+
+    def _approvable(self, connection: Connection, number: int) -> Standing:
+        """A promotion whose request still counts, and whose evidence nothing newer contradicts."""
+        standing = self.standing(connection, number)
+        promotion, catalog = standing.promotion, Catalog(connection)
+        check_request(promotion.request, self._rules(connection, promotion.request))
+        about = {one.artifact.path for one in standing.vouched}
+        newest = [v for v in gates.vouched(catalog, promotion.ref) if v.artifact.path in about]
+        self._check_gates(connection, promotion.ref, promotion.stage, newest)
+        return standing
+
+    def _check_gates(
+        self, connection: Connection, ref: VersionRef, stage: str, found: Sequence[Vouched]
+    ) -> None:
+        repository, goldens = Repository(connection), Catalog(connection).goldens(ref)
+        fleet = repository.fleet_keys()
+        gates.check(repository.policy(), fleet, stage, ref, found, goldens)
+
+    def _rules(self, connection: Connection, request: Signed[Request]) -> Rules:
+        said = request.predicate
+        return Repository(connection).rules(said.team, said.stage, self._hub.now())
 
     def _sign_request(
         self,
@@ -128,10 +166,10 @@ class Promotions:
         signer: Signer,
         despite: tuple[str, ...],
     ) -> Signed[Request]:
-        catalog, repository = Catalog(connection), Repository(connection)
+        catalog = Catalog(connection)
         version = catalog.version(ref)
         found = gates.vouched(catalog, ref)
-        gates.check(repository.policy(), stage, ref, found)
+        self._check_gates(connection, ref, stage, found)
         rules = Repository(connection).rules(ref.team, stage, self._hub.now())
         person = _owner(rules.members, signer, REQUEST, "request promotions")
         evidence = sorted(one.sha256 for v in found for one in v.evidence)
@@ -166,15 +204,19 @@ class Promotions:
         reason: str,
         days: int | None,
     ) -> Signed[Approval]:
-        standing = self.standing(connection, number)
+        standing = self._approvable(connection, number)
         asked = standing.promotion.request
         said = asked.predicate
-        rules = Repository(connection).rules(said.team, said.stage, self._hub.now())
+        rules = self._rules(connection, asked)
+        _check_meaning(meaning, rules)
         person = _owner(rules.members, signer, approve(said.stage), f"approve for {said.stage}")
         longest = rules.rule.longest_validity_days
         if days is not None and not 0 < days <= longest:
             raise UsageError(
-                "bad-validity", f"An approval is valid for 1 to {longest} days.", subject=str(days)
+                "bad-validity",
+                f"An approval is valid for 1 to {longest} days.",
+                subject=str(days),
+                next_step="Choose so many with --days, or leave it out for the longest.",
             )
         approval = Approval(
             format=1,
@@ -200,21 +242,26 @@ class Promotions:
 
     def _check_counts(self, standing: Standing, approval: Signed[Approval], rules: Rules) -> None:
         """Refuse an approval that would not count, with the counting rule's own sentence."""
-        before = standing.tally.counted
-        after = tally(standing.promotion.request, (*before, approval), rules)
-        if approval.predicate.person in standing.tally.people:
+        promotion, person = standing.promotion, approval.predicate.person
+        earlier = next((a for a in standing.tally.counted if a.predicate.person == person), None)
+        if earlier and instant(earlier.predicate.valid_until) - rules.now > RENEWABLE:
             raise RefusedError(
                 "approved-twice",
-                f"{approval.predicate.person} has approved {standing.promotion.id} already.",
-                subject=standing.promotion.id,
+                f"{person} has approved {promotion.id} already.",
+                subject=promotion.id,
+                next_step=f"It is valid until {earlier.predicate.valid_until}, and can be renewed "
+                f"in its last {RENEWABLE.days} days.",
             )
+        alone = tally(promotion.request, (approval,), rules)
+        after = tally(promotion.request, (*standing.tally.counted, approval), rules)
         if approval not in after.counted:
-            why = after.set_aside[-1]
+            why = (alone.set_aside or after.set_aside)[-1]
             raise RefusedError(
                 "approval-not-counted",
                 f"{why[0].upper()}{why[1:]}",
-                subject=standing.promotion.id,
-                next_step=f"See who may approve with: sealift show {standing.promotion.id}",
+                subject=promotion.id,
+                next_step=f"See who may approve with: sealift team list; and what it is about "
+                f"with: sealift show {promotion.id}",
             )
 
     def _list(self, connection: Connection, standing: Standing) -> None:
@@ -237,23 +284,30 @@ class Promotions:
 
     def _add_target(self, catalog: Targets, one: Vouched) -> None:
         path, sha256 = str(one.artifact.path), one.artifact.sha256
-        size = self._hub.home.blobs.size(sha256)
-        catalog.targets[path] = publishing.target_file(path, size, sha256)
+        manifest = self._hub.home.blobs.read(sha256)
+        catalog.targets[path] = publishing.target_file(path, len(manifest), sha256)
 
-    def _entry(
-        self, kind: str, made: Promotion, person: str, reason: str, *, listed: bool = False
-    ) -> Entry:
+    def _entry(self, kind: str, made: Promotion, person: str, more: Mapping[str, Json]) -> Entry:
         data: dict[str, Json] = {
             "promotion": made.id,
             "request": made.request.sha256,
             "stage": made.stage,
             "version": str(made.ref),
-            "reason": reason,
             "artifacts": [_words(one) for one in made.request.subjects],
-            "listed": listed,
+            **more,
         }
         terms = {"person": person, "model": str(made.ref.of), "promotion": made.id}
         return self._hub.entry(kind, person, data, terms)
+
+
+def _check_meaning(meaning: str, rules: Rules) -> None:
+    if meaning not in rules.rule.meanings:
+        raise UsageError(
+            "meaning-unknown",
+            f"{shown(meaning)} is none of the policy's meanings.",
+            subject=meaning,
+            next_step=f"Say one of: {', '.join(map(repr, rules.rule.meanings))}.",
+        )
 
 
 def _words(one: Subject) -> dict[str, str]:
