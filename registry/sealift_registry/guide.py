@@ -10,6 +10,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 
 from sqlalchemy import Connection, select
@@ -20,9 +21,10 @@ from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
-from sealift_signing import roles
+from sealift_signing import documents, roles, shape, statements
 from sealift_signing.approvals import REQUEST
 from sealift_signing.documents import Members
+from sealift_signing.statements import Signed, Transfer
 from sealift_signing.vocabulary import moment
 
 SOON = timedelta(days=14)
@@ -76,7 +78,9 @@ def _steps(
     for version in versions.values():
         yield from _version(catalog, version, hardware_targets)
     for promotion in catalog.promotions():
-        yield from _promotion(promotions.standing(connection, promotion.number))
+        # Another request of the same may have been listed: nobody waits for this one any more.
+        if promotion.stage not in {one.stage for one in catalog.listed(promotion.ref)}:
+            yield from _promotion(promotions.standing(connection, promotion.number))
     yield from _sites(connection)
 
 
@@ -138,7 +142,7 @@ def _version(
 
 def _promotion(standing: Standing) -> Iterator[Step]:
     promotion, have = standing.promotion, len(standing.tally.counted)
-    if not standing.listed and not standing.tally.enough:
+    if not standing.listed:
         yield Step(
             f"{promotion.id} ({promotion.ref} to {promotion.stage}) has {have} of "
             f"{standing.tally.needed} approvals.",
@@ -160,14 +164,9 @@ def _sites(connection: Connection) -> Iterator[Step]:
 
 def _site(connection: Connection, site: Site) -> Iterator[Step]:
     assigned = assignments.current(Repository(connection), site)
-    b, t, r = tables.bundle, tables.transfer, tables.receipt
-    query = (
-        select(b.c.transfer)
-        .join(t, t.c.id == b.c.transfer)
-        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
-        .order_by(t.c.number.desc())
-    )
-    last = connection.execute(query).scalars().first()
+    last = _last_bundle(connection, site)
+    transfer, r = last.predicate.id if last else "", tables.receipt
+    path = documents.assignment_path(site.id)
     if not assigned.groups:
         group, hardware_target = min(site.groups.items())
         yield Step(
@@ -180,12 +179,31 @@ def _site(connection: Connection, site: Site) -> Iterator[Step]:
             f"Nothing has been exported for site {site.id} yet.",
             f"sealift export {site.id} --to DIR --key DISPATCHER",
         )
-    elif connection.execute(select(r.c.sha256).where(r.c.transfer == last)).first() is None:
+    elif not last.about(path, sha256(shape.write(assigned)).hexdigest()):
         yield Step(
-            f"Site {site.id} has not answered {last} yet. At the site: sealift-site import DIR, "
-            "then sealift-site return --to DIR; then here:",
+            f"What site {site.id} is assigned has changed since {last.predicate.id} was exported.",
+            f"sealift export {site.id} --to DIR --key DISPATCHER",
+        )
+    elif connection.execute(select(r.c.sha256).where(r.c.transfer == transfer)).first() is None:
+        yield Step(
+            f"Site {site.id} has not answered {transfer} yet. At the site: sealift-site import "
+            "DIR, then sealift-site return --to DIR; then here:",
             "sealift receive DIR",
         )
+
+
+def _last_bundle(connection: Connection, site: Site) -> Signed[Transfer] | None:
+    """The newest bundle that was written for this enrolment of the site."""
+    b, t = tables.bundle, tables.transfer
+    query = (
+        select(b.c.body)
+        .join(t, t.c.id == b.c.transfer)
+        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
+        .order_by(t.c.number.desc())
+        .limit(1)
+    )
+    body = connection.execute(query).scalar_one_or_none()
+    return None if body is None else statements.read(Transfer, bytes(body), what="transfer.json")
 
 
 def _x86_first(name: str) -> tuple[bool, str]:

@@ -25,6 +25,7 @@ APPEND_ONLY = {
     "tuf_metadata": ["role", "version"],
     "tuf_document": ["path", "sha256"],
     "statement": ["sha256"],
+    "site": ["id", "enrolment"],
     "bundle": ["transfer"],
     "receipt": ["sha256"],
     "site_entry": ["site", "enrolment", "seq"],

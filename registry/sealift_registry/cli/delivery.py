@@ -11,6 +11,8 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, holders, key_option, split
 from sealift_registry.cli.terminal import short
 
+LARGEST_VERSION = 10**15 - 1
+
 
 @sealift.group()
 def site() -> None:
@@ -106,7 +108,7 @@ def site_enroll(
 @click.option(
     "--fallback",
     "fallbacks",
-    type=int,
+    type=click.IntRange(1, LARGEST_VERSION),
     multiple=True,
     metavar="VERSION",
     help="A version to go back to, in order. [default: what was current before]",
@@ -130,7 +132,7 @@ def assign(
     from sealift_registry.catalog.reference import VersionRef
 
     ref = VersionRef.parse(version)
-    wanted = dict(split(groups, "GROUP=HARDWARE-TARGET"))
+    wanted = dict(split(groups, "GROUP=HARDWARE-TARGET", once=True))
     given = None if not fallbacks and not no_fallback else list(fallbacks)
     assignment = session.app.assignments.assign(site_id, ref, wanted, given, session.signer(key))
     rows = []
@@ -185,7 +187,7 @@ def receive(session: Session, *, medium: str) -> None:
 
     Both are verified; a log that does not continue the one known so far is refused.
     """
-    accepted = session.app.returns.receive(Path(medium))
+    accepted, refused = session.app.returns.receive(Path(medium))
     lines, found = [], []
     for one in accepted:
         lines.append(
@@ -208,4 +210,8 @@ def receive(session: Session, *, medium: str) -> None:
                 "size": one.size,
             }
         )
-    session.terminal.answer("receive", {"returns": found}, "\n".join(lines))
+    told = [bad.as_json()["error"] for bad in refused]
+    lines += [f"Not taken in: {bad.what}" for bad in refused[1:]]
+    session.terminal.answer("receive", {"returns": found, "refused": told}, "\n".join(lines))
+    if refused:
+        raise refused[0]

@@ -6,7 +6,6 @@ import json
 import sys
 import tempfile
 import traceback
-from pathlib import Path
 
 import click
 
@@ -20,11 +19,10 @@ from sealift_registry.cli import (
     show,
 )
 from sealift_registry.cli.group import sealift
-from sealift_signing.errors import SealiftError
+from sealift_signing.errors import FailedError, SealiftError, UsageError
 
 COMMANDS = (setup, intake, conversion, promotion, delivery, show, audit)
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
-UNEXPECTED = 4
 INTERRUPTED = 130
 
 
@@ -42,18 +40,33 @@ def run(given: list[str]) -> int:
     except SealiftError as error:
         return _tell(error, as_json=as_json)
     except click.exceptions.Abort:
-        click.echo("Interrupted. What was finished is kept; run the command again.", err=True)
+        what = "Interrupted. What was finished is kept."
+        _tell(UsageError("interrupted", what, next_step="Run the command again."), as_json=as_json)
         return INTERRUPTED
     except click.ClickException as error:
-        if as_json:
-            told = {"code": "usage", "what": error.format_message(), "subject": "", "next": ""}
-            click.echo(json.dumps({"error": told}), err=True)
-        else:
-            error.show()
-        return error.exit_code
+        return _misused(error, as_json=as_json)
+    except OSError as error:
+        return _tell(_unreadable(error), as_json=as_json)
     except Exception as error:  # noqa: BLE001 - the last place: a sentence, never a stack trace
         return _unexpected(error, as_json=as_json)
     return result if isinstance(result, int) else 0
+
+
+def _misused(error: click.ClickException, *, as_json: bool) -> int:
+    if not as_json:
+        error.show()
+        return error.exit_code
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "sealift"
+    told = UsageError("usage", error.format_message(), next_step=f"See: {command} --help")
+    return _tell(told, as_json=True)
+
+
+def _unreadable(error: OSError) -> SealiftError:
+    where = str(error.filename or "")
+    what = f"{where or 'Something'} could not be read or written: {error.strerror or error}."
+    next_step = "Check that it is there, who may read and write it, and that the disk has room."
+    return FailedError("unreadable", what, subject=where, next_step=next_step)
 
 
 def _tell(error: SealiftError, *, as_json: bool) -> int:
@@ -67,12 +80,13 @@ def _tell(error: SealiftError, *, as_json: bool) -> int:
 
 
 def _unexpected(error: Exception, *, as_json: bool) -> int:
-    with tempfile.NamedTemporaryFile("w", prefix="sealift-", suffix=".trace", delete=False) as file:
-        traceback.print_exception(error, file=file)
     what = f"Something unexpected went wrong ({type(error).__name__})."
-    next_step = f"Please report it with the file {Path(file.name)}."
-    return _tell(_UnexpectedError("unexpected", what, next_step=next_step), as_json=as_json)
-
-
-class _UnexpectedError(SealiftError):
-    exit_code = UNEXPECTED
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="sealift-", suffix=".trace", delete=False
+        ) as file:
+            traceback.print_exception(error, file=file)
+        next_step = f"Please report it with the file {file.name}."
+    except OSError:  # no room for the particulars: what happened is said all the same
+        next_step = "Please report it with the command and what it printed."
+    return _tell(FailedError("unexpected", what, next_step=next_step), as_json=as_json)

@@ -14,7 +14,7 @@ from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import documents, publishing, roles, shape
-from sealift_signing.approvals import Tally, tally
+from sealift_signing.approvals import NotCountedError, Tally, check_request, tally
 from sealift_signing.canonical import Json
 from sealift_signing.documents import (
     AssignedArtifact,
@@ -24,6 +24,7 @@ from sealift_signing.documents import (
 )
 from sealift_signing.errors import NotFoundError, RefusedError, UsageError
 from sealift_signing.public_key import PublicKey
+from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import CatalogPath
 
 
@@ -53,31 +54,99 @@ class Assignments:
 
         Raises:
             NotFoundError: no such site, host group, version or variant.
-            RefusedError: something is not listed for the site's stage.
+            RefusedError: something is not listed for the site's stage, or no longer approved.
         """
         with self._hub.reading() as connection:
-            repository = Repository(connection)
             enrolled = Sites(connection).get(site)
-            assignment = current(repository, enrolled)
-            for group, hardware_target in groups.items():
-                _check_group(enrolled, group, hardware_target)
-                numbers = _fallbacks(assignment, group, ref, fallbacks)
-                versions = [replace(ref, number=n) for n in (ref.number, *numbers)]
-                found = [
-                    self._artifact(connection, enrolled, one.path(hardware_target))
-                    for one in versions
-                ]
-                assignment = _with(assignment, group, hardware_target, ref, found)
-            change = self._draft(repository, assignment, signer)
-        terms = {"site": site, "model": str(ref.of)}
+            assignment = self._assigned(connection, enrolled, ref, groups, fallbacks)
+            change = self._draft(Repository(connection), assignment, signer)
+
+        def action(connection: Connection) -> tuple[Entry, None]:
+            if Sites(connection).get(site).enrolment != enrolled.enrolment:
+                raise RefusedError(
+                    "site-moved-on",
+                    f"Site {site} was enrolled again meanwhile.",
+                    subject=site,
+                    next_step="Run the command again.",
+                )
+            self._hub.publish(connection, change)
+            return self._entry(enrolled, ref, groups, assignment, signer), None
+
+        self._hub.commit(action)
+        self._hub.copy_metadata()
+        return assignment
+
+    def _assigned(
+        self,
+        connection: Connection,
+        site: Site,
+        ref: VersionRef,
+        groups: Mapping[str, str],
+        fallbacks: Sequence[int] | None,
+    ) -> Assignment:
+        """What the site is assigned now, with `ref` and its fallbacks in `groups`."""
+        assignment = current(Repository(connection), site)
+        for group, hardware_target in groups.items():
+            _check_group(site, group, hardware_target)
+            first = self._artifact(connection, site, ref.path(hardware_target))
+            if fallbacks is None:
+                behind = self._kept(connection, site, assignment, group, ref)
+            else:
+                _check_fallbacks(ref, fallbacks)
+                versions = [replace(ref, number=n).path(hardware_target) for n in fallbacks]
+                behind = [self._artifact(connection, site, path) for path in versions]
+            assignment = _with(assignment, group, hardware_target, ref, [first, *behind])
+        return assignment
+
+    def _kept(
+        self,
+        connection: Connection,
+        site: Site,
+        assignment: Assignment,
+        group: str,
+        ref: VersionRef,
+    ) -> list[AssignedArtifact]:
+        """What was current before, and the fallbacks it had.
+
+        One whose approvals ran out stays as it was assigned: nothing is newly installed from them,
+        and a site that has it must still be able to go back to it.
+        """
+        assigned = assignment.groups.get(group)
+        before = assigned.models.get(str(ref.of)) if assigned else None
+        kept = []
+        for one in before.artifacts if before else ():
+            if one.parsed.version == ref.number:
+                continue
+            try:
+                kept.append(self._artifact(connection, site, one.parsed))
+            except RefusedError:
+                kept.append(one)
+        return kept
+
+    def _entry(
+        self,
+        site: Site,
+        ref: VersionRef,
+        groups: Mapping[str, str],
+        assignment: Assignment,
+        signer: Signer,
+    ) -> Entry:
+        behind = {
+            group: [
+                a.parsed.version for a in assignment.groups[group].models[str(ref.of)].fallbacks
+            ]
+            for group in groups
+        }
         data: dict[str, Json] = {
             "version": str(ref),
             "groups": dict(groups),
-            "stage": enrolled.stage,
+            "fallbacks": behind,
+            "stage": site.stage,
+            "enrolment": site.enrolment,
         }
         actor = PublicKey.from_tuf(signer.public_key).text
-        self._hub.commit_change(change, self._hub.entry("site.assigned", actor, data, terms, site))
-        return assignment
+        terms = {"site": site.id, "model": str(ref.of)}
+        return self._hub.entry("site.assigned", actor, data, terms, site.id)
 
     def _artifact(self, connection: Connection, site: Site, path: CatalogPath) -> AssignedArtifact:
         """The artifact at `path`, with the newest promotion that still vouches for it."""
@@ -91,9 +160,16 @@ class Assignments:
                 subject=str(path),
                 next_step=f"Make it with: sealift convert {path.full_version} --for {path.form}",
             )
+        why = f"is not promoted to {site.stage}, the stage of site {site.id}."
         for promotion in catalog.listing(path, site.stage):
-            counted = self._tally(connection, promotion)
-            if counted.enough:
+            try:
+                counted = self._tally(connection, promotion)
+            except NotCountedError as bad:  # its requester has left the team, or may no longer ask
+                why = f"is listed, and its promotion counts no more: {bad.what}"
+                continue
+            if not counted.enough:
+                why = f"is listed, and not approved any more: {' '.join(counted.set_aside)}"
+            else:
                 return AssignedArtifact(
                     path=str(path),
                     sha256=row.sha256,
@@ -103,14 +179,14 @@ class Assignments:
                 )
         raise RefusedError(
             "not-listed",
-            f"{path.full_version} for {path.form} is not promoted to {site.stage}, the stage of "
-            f"site {site.id}.",
+            f"{path.full_version} for {path.form} {why}",
             subject=str(path),
             next_step=f"Ask for it: sealift promote {path.full_version} --to {site.stage}",
         )
 
     def _tally(self, connection: Connection, promotion: Promotion) -> Tally:
         rules = Repository(connection).rules(promotion.ref.team, promotion.stage, self._hub.now())
+        check_request(promotion.request, rules)
         return tally(promotion.request, Catalog(connection).approvals(promotion.number), rules)
 
     def _draft(self, repository: Repository, assignment: Assignment, signer: Signer) -> Change:
@@ -158,21 +234,14 @@ def _check_group(site: Site, group: str, hardware_target: str) -> None:
         )
 
 
-def _fallbacks(
-    assignment: Assignment, group: str, ref: VersionRef, given: Sequence[int] | None
-) -> list[int]:
-    if given is not None:
-        if ref.number in given or len(set(given)) != len(given):
-            raise UsageError(
-                "bad-fallback", "A fallback is another version than the current one, named once."
-            )
-        return list(given)
-    assigned = assignment.groups.get(group)
-    before = assigned.models.get(str(ref.of)) if assigned else None
-    if before is None:
-        return []
-    numbers = [one.parsed.version for one in before.artifacts]
-    return [number for number in numbers if number != ref.number]
+def _check_fallbacks(ref: VersionRef, given: Sequence[int]) -> None:
+    if ref.number in given or len(set(given)) != len(given):
+        raise UsageError(
+            "bad-fallback",
+            "A fallback is another version than the current one, and named once.",
+            subject=str(ref),
+            next_step="Name earlier versions, each with its own --fallback.",
+        )
 
 
 def _with(

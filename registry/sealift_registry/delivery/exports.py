@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
@@ -24,6 +24,7 @@ from sealift_signing.statements import CarriedFile, Transfer, subject
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_sync.artifact import read_manifest
+from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.writer import Contents, Stage, write_bundle
 
@@ -65,27 +66,27 @@ class Exports:
                 next_step="Plug the medium in and mount it, or make the folder.",
             )
         with self._hub.reading() as connection:
-            site, assignment = self._ready(connection, name, signer)
+            site, _ = self._ready(connection, name, signer)
         transfer = self._begin(site, signer)
         with self._hub.reading() as connection:
+            # Again, and all of it from one state: it may have been assigned otherwise meanwhile.
+            now, assignment = self._ready(connection, name, signer)
+            _check_same(site, now)
             contents = self._contents(connection, site, assignment, transfer)
-            note = newest_note(connection).decode()
-            draft = self._draft(connection, site, transfer, note)
-        about = subject(
-            documents.assignment_path(name),
-            sha256(contents.targets[documents.assignment_path(name)]).hexdigest(),
-        )
-        signed: list[bytes] = []
-
-        def sign(files: tuple[CarriedFile, ...]) -> bytes:
-            signed.append(statements.sign(_with_files(draft, files), [about], signer))
-            return signed[0]
-
-        folder = write_bundle(contents, medium, transfer, sign, stage)
-        self._finish(site, transfer, signed[0], medium, signer)
-        with self._hub.reading() as connection:
+            draft = self._draft(connection, site, transfer, newest_note(connection).decode())
             unprotected = Repository(connection).unprotected()
-        files = statements.read(Transfer, signed[0], what=layout.TRANSFER).predicate.files
+        document = contents.targets[documents.assignment_path(name)]
+        about = subject(documents.assignment_path(name), sha256(document).hexdigest())
+        files: list[CarriedFile] = []
+
+        def sign(found: tuple[CarriedFile, ...]) -> bytes:
+            files.extend(found)
+            return statements.sign(_with_files(draft, found), [about], signer)
+
+        def record(body: bytes) -> None:
+            self._finish(site, transfer, body, medium, signer)
+
+        folder = write_bundle(contents, medium, transfer, sign, stage, record)
         size = sum(file.size for file in files)
         paths = tuple(sorted(contents.manifests))
         return Exported(transfer, folder, len(files) + 1, size, paths, unprotected)
@@ -112,15 +113,15 @@ class Exports:
                 subject=name,
                 next_step="Give --key with the dispatcher's key file.",
             )
-        for role in _people_roles(assignment):
-            expires = repository.targets(role).signed.expires
+        for role in (roles.ROOT, *_people_roles(assignment)):
+            expires = repository.targets(role).signed.expires  # root's, too
             if expires <= self._hub.now():
                 raise RefusedError(
                     "role-expired",
                     f"The signature of {role} expired at {moment(expires)}; the site would refuse "
                     "the bundle.",
                     subject=role,
-                    next_step="Have it signed again; `sealift next` says how.",
+                    next_step=f"Have it signed again: sealift renew {role} --key FILE",
                 )
         return site, assignment
 
@@ -141,7 +142,7 @@ class Exports:
             self._hub.publish(connection, self._renewed(connection))
             return self._entry("transfer.begun", made, site, signer, {}), made
 
-        transfer = self._hub.log.commit(action).result
+        transfer = self._hub.commit(action).result
         self._hub.copy_metadata()
         return transfer
 
@@ -149,9 +150,10 @@ class Exports:
         """The catalog roles that would expire on the way, signed again."""
         repository = Repository(connection)
         change = Change()
+        journey = timedelta(days=self._hub.home.settings.delivery.freshness_days)
         for role in repository.delegated(roles.CATALOG):
             metadata = repository.targets(role)
-            if metadata.signed.expires - self._hub.now() < RENEW_WITHIN:
+            if metadata.signed.expires - self._hub.now() < max(RENEW_WITHIN, journey):
                 lifetime = repository.lifetime(role)
                 expires = publishing.expiry(self._hub.now(), lifetime)
                 renewed = publishing.successor(metadata, expires=expires)
@@ -164,7 +166,9 @@ class Exports:
     ) -> Contents:
         repository, catalog = Repository(connection), Catalog(connection)
         assigned = {a.path: a for _, _, a in assignment.artifacts()}
-        manifests = {a.parsed: self._hub.home.blobs.read(a.sha256) for a in assigned.values()}
+        store = self._hub.home.blobs
+        _check_blobs(store, (a.sha256 for a in assigned.values()))
+        manifests = {a.parsed: store.read(a.sha256) for a in assigned.values()}
         named = {
             digest for a in assigned.values() for digest in (a.request, *a.approvals, *a.evidence)
         }
@@ -173,6 +177,7 @@ class Exports:
             for path, data in manifests.items()
             for blob in read_manifest(data, what=str(path)).blobs
         }
+        _check_blobs(store, blobs)
         return Contents(
             read_me=_read_me(self._hub, repository, site, transfer),
             metadata=dict(_metadata(repository, assignment)),
@@ -181,7 +186,7 @@ class Exports:
             log={Path(layout.HUB_CHECKPOINT).name: newest_note(connection)},
             manifests=manifests,
             blobs=frozenset(blobs),
-            store=self._hub.home.blobs,
+            store=store,
         )
 
     def _draft(self, connection: Connection, site: Site, transfer: str, note: str) -> Transfer:
@@ -210,7 +215,7 @@ class Exports:
             data = {"sha256": digest, "medium": str(medium)}
             return self._entry("transfer.exported", transfer, site, signer, data), None
 
-        self._hub.log.commit(action)
+        self._hub.commit(action)
 
     def _entry(
         self, kind: str, transfer: str, site: Site, signer: Signer, data: dict[str, str]
@@ -218,6 +223,28 @@ class Exports:
         actor = PublicKey.from_tuf(signer.public_key).text
         said = {"transfer": transfer, "enrolment": site.enrolment, **data}
         return self._hub.entry(kind, actor, said, {"transfer": transfer, "site": site.id}, site.id)
+
+
+def _check_blobs(store: BlobFolder, digests: Iterable[str]) -> None:
+    for digest in digests:
+        if not store.has(digest):
+            raise FailedError(
+                "hub-blob-missing",
+                f"The blob {digest[:12]} is missing from the hub's own store {store.root}.",
+                subject=digest,
+                next_step="Restore it from a backup; a source's own files come back when it is "
+                "ingested again.",
+            )
+
+
+def _check_same(begun: Site, now: Site) -> None:
+    if begun.enrolment != now.enrolment:
+        raise RefusedError(
+            "site-moved-on",
+            f"Site {begun.id} was enrolled again meanwhile.",
+            subject=begun.id,
+            next_step="Run the command again.",
+        )
 
 
 def _with_files(draft: Transfer, files: tuple[CarriedFile, ...]) -> Transfer:

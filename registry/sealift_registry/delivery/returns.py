@@ -13,11 +13,14 @@ from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing import statements
 from sealift_signing.canonical import Json
-from sealift_signing.errors import RefusedError
+from sealift_signing.errors import RefusedError, SealiftError
 from sealift_signing.statements import Receipt, Signed
+from sealift_signing.transparency import checkpoint as note
 from sealift_signing.transparency.checkpoint import Checkpoint, claimed, site_origin
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.transparency.extract import Extract, check
+from sealift_signing.transparency.frontier import Frontier
+from sealift_signing.transparency.merkle import ProofError, leaf_hash
 from sealift_signing.vocabulary import moment
 from sealift_sync.bundle.returned import Returned, find_returns, read_return
 
@@ -38,44 +41,52 @@ class Returns:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
-    def receive(self, medium: Path) -> list[Accepted]:
-        """Take in every site's return on `medium`.
+    def receive(self, medium: Path) -> tuple[list[Accepted], list[SealiftError]]:
+        """Take in every site's return on `medium`: those accepted, and why others were not.
 
-        The same return again is no error and adds nothing.
+        Each stands for itself: one site's damaged return does not keep another's from being
+        believed. The same return again is no error and adds nothing. Of one that is refused,
+        nothing is kept but the entry that says so.
 
         Raises:
-            NotFoundError: there is none, or it is from a site that is not enrolled.
-            RefusedError: a signature, a receipt or the log is not right; nothing of that return
-                was kept but the entry that says so.
+            NotFoundError: there is none.
         """
-        return [self._receive(read_return(folder)) for folder in find_returns(medium)]
+        accepted: list[Accepted] = []
+        refused: list[SealiftError] = []
+        for folder in find_returns(medium):
+            try:
+                accepted.append(self._receive(read_return(folder)))
+            except SealiftError as bad:
+                refused.append(bad)
+        return accepted, refused
 
     def _receive(self, returned: Returned) -> Accepted:
         with self._hub.reading() as connection:
             site = Sites(connection).get(returned.site)
             organisation = Repository(connection).organisation()
-        try:
-            receipts = [
-                _receipt(body, transfer, site, organisation)
-                for transfer, body in sorted(returned.receipts.items())
-            ]
-        except RefusedError as refused:
-            self._refused(site, refused)
-            raise
         origin = site_origin(organisation, site.id)
 
         def action(connection: Connection) -> tuple[Entry, Accepted]:
+            _check_current(connection, site)
             received = moment(self._hub.now())
             new, checkpoint = _keep_log(connection, site, returned.log, origin, received)
             kept = tuple(self._keep_receipt(connection, site, one) for one in receipts)
             fresh = tuple(one for one in kept if one is not None)
             accepted = Accepted(site.id, fresh, new, checkpoint.size)
+            if not new and not fresh:
+                raise _NothingNewError(accepted)
             return self._entry(site, accepted, checkpoint), accepted
 
         try:
-            return self._hub.log.commit(action).result
+            receipts = [
+                _receipt(body, transfer, site, organisation)
+                for transfer, body in sorted(returned.receipts.items())
+            ]
+            return self._hub.commit(action).result
+        except _NothingNewError as nothing:
+            return nothing.accepted
         except RefusedError as refused:
-            self._refused(site, refused)
+            self._refused(site, refused, returned.log, origin)
             raise
 
     def _keep_receipt(
@@ -86,13 +97,19 @@ class Returns:
         if connection.execute(known).first() is not None:
             return None
         transfer = receipt.predicate.transfer
-        query = select(tables.bundle.c.sha256).where(tables.bundle.c.transfer == transfer)
+        b, t = tables.bundle, tables.transfer
+        # Of this site's own: another site's bundle may have lain on the same medium.
+        query = (
+            select(b.c.sha256)
+            .join(t, t.c.id == b.c.transfer)
+            .where(t.c.id == transfer, t.c.site == site.id, t.c.enrolment == site.enrolment)
+        )
         written = connection.execute(query).scalar_one_or_none()
         if written is None or not receipt.about(f"transfers/{transfer}", written):
             raise RefusedError(
                 "receipt-of-another",
                 f"The receipt of {site.id} is for a transfer {transfer} that this hub did not "
-                "write.",
+                "write for it.",
                 subject=transfer,
                 next_step="Keep the medium: somebody may hold this hub's keys.",
             )
@@ -116,30 +133,59 @@ class Returns:
             "size": checkpoint.size,
             "root": checkpoint.root.hex(),
         }
-        terms = {"site": site.id}
-        if accepted.receipts:
-            terms["transfer"] = accepted.receipts[-1].predicate.transfer
+        transfers = [one.predicate.transfer for one in accepted.receipts]
+        terms: dict[str, str | list[str]] = {"site": site.id, "transfer": transfers}
         return self._hub.entry("return.accepted", f"site {site.id}", data, terms, site.id)
 
-    def _refused(self, site: Site, refused: RefusedError) -> None:
-        data = {"code": refused.code, "what": refused.what}
-        self._hub.log.commit_entry(
-            self._hub.entry("return.refused", "hub", data, {"site": site.id}, site.id)
+    def _refused(self, site: Site, refused: RefusedError, extract: Extract, origin: str) -> None:
+        """Say in the log what was refused; a log that forked, with both signed checkpoints."""
+        data: dict[str, Json] = {"code": refused.code, "what": refused.what}
+        if isinstance(refused, ProofError):
+            try:
+                note.verify(extract.checkpoint.encode(), site.key, origin)
+            except RefusedError:
+                pass  # not signed by the site: no proof of anything
+            else:
+                with self._hub.reading() as connection:
+                    known = _note(connection, site) or ""
+                data |= {"known": known, "checkpoint": extract.checkpoint}
+        entry = self._hub.entry("return.refused", "hub", data, {"site": site.id}, site.id)
+        self._hub.log.commit_entry(entry)
+
+
+class _NothingNewError(Exception):
+    """All of it was known: there is nothing to write, and so there is nothing to log."""
+
+    def __init__(self, accepted: Accepted) -> None:
+        super().__init__()
+        self.accepted = accepted
+
+
+def _check_current(connection: Connection, site: Site) -> None:
+    if Sites(connection).get(site.id).enrolment != site.enrolment:
+        raise RefusedError(
+            "site-moved-on",
+            f"Site {site.id} was enrolled again meanwhile.",
+            subject=site.id,
+            next_step="Run the command again.",
         )
 
 
 def _receipt(body: bytes, transfer: str, site: Site, organisation: str) -> Signed[Receipt]:
     what = f"the receipt for {transfer}"
     receipt = statements.read(Receipt, body, what=what)
-    statements.verify(receipt, site.key, what=what)
     said = receipt.predicate
     ours = (organisation, site.id, site.enrolment, transfer)
     if (said.organisation, said.site, said.enrolment, said.transfer) != ours:
+        earlier = (said.organisation, said.site) == (organisation, site.id)
+        of_what = "an earlier enrolment" if earlier else "another site or organisation"
         raise RefusedError(
             "receipt-of-another",
-            f"{what[0].upper()}{what[1:]} is of another site, enrolment or organisation.",
+            f"{what[0].upper()}{what[1:]} is of {of_what}, and not of {site.id} as it is enrolled.",
             subject=transfer,
+            next_step="Have the site write a new return: sealift-site return --to DIR",
         )
+    statements.verify(receipt, site.key, what=what)
     return receipt
 
 
@@ -152,7 +198,8 @@ def _keep_log(
         ProofError: they do not continue it: a gap, an older log, or another history.
     """
     known = _known(connection, site)
-    checkpoint, rows = check(extract, site.key, origin, known)
+    seen = _seen_by(connection, site, known, claimed(extract.checkpoint.encode()).size)
+    checkpoint, rows = check(extract, site.key, origin, seen)
     new = [row for row in rows if known is None or row.seq >= known.size]
     for row in new:
         place = {"site": site.id, "enrolment": site.enrolment, "seq": row.seq}
@@ -173,6 +220,11 @@ def _keep_log(
 
 def _known(connection: Connection, site: Site) -> Checkpoint | None:
     """The newest checkpoint of the site's log that the hub accepted."""
+    found = _note(connection, site)
+    return None if found is None else claimed(found.encode())
+
+
+def _note(connection: Connection, site: Site) -> str | None:
     t = tables.site_checkpoint
     query = (
         select(t.c.note)
@@ -180,5 +232,25 @@ def _known(connection: Connection, site: Site) -> Checkpoint | None:
         .order_by(t.c.size.desc())
         .limit(1)
     )
-    note = connection.execute(query).scalar_one_or_none()
-    return None if note is None else claimed(bytes(note))
+    found = connection.execute(query).scalar_one_or_none()
+    return None if found is None else bytes(found).decode()
+
+
+def _seen_by(
+    connection: Connection, site: Site, known: Checkpoint | None, size: int
+) -> Checkpoint | None:
+    """What the hub knew of the site's log when that had `size` entries.
+
+    A medium that was long on its way brings an older log: that is no rollback, if it is the
+    beginning of the one that is known.
+    """
+    if known is None or size >= known.size:
+        return known
+    t = tables.site_entry
+    query = (
+        select(t.c.body)
+        .where(t.c.site == site.id, t.c.enrolment == site.enrolment, t.c.seq < size)
+        .order_by(t.c.seq)
+    )
+    leaves = (leaf_hash(bytes(body)) for body in connection.execute(query).scalars())
+    return Checkpoint(known.origin, size, Frontier().extended(leaves).root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
@@ -40,9 +41,8 @@ def running(connection: Connection, site: Site) -> list[Running]:
     )
     found: dict[tuple[str, str], Running] = {}
     for body in connection.execute(query).scalars():
-        entry = read_entry(bytes(body))
-        if entry.type in SWITCHES:
-            one = _switched(entry)
+        one = _switched(read_entry(bytes(body)))
+        if one is not None:
             found[one.group, one.model] = one
     return [one for _, one in sorted(found.items()) if one.version]
 
@@ -60,7 +60,16 @@ def last_heard(connection: Connection, site: Site) -> str | None:
     return None if body is None else read_entry(bytes(body)).at
 
 
-def _switched(entry: Entry) -> Running:
+def _switched(entry: Entry) -> Running | None:
+    """What `entry` says was switched; None if it says nothing of the kind.
+
+    The site's key vouches for the entry, and nothing vouches for the site's software: an entry
+    that lacks a member must not keep the hub from showing all the others, for ever.
+    """
+    if entry.type not in SWITCHES or not isinstance(entry.data, Mapping):
+        return None
     terms = {term.kind: term.value for term in entry.terms}
-    version, words = int(entry.data["after"]), str(entry.data["words"])
-    return Running(terms["host-group"], terms["model"], version, entry.at, words)
+    group, model, version = terms.get("host-group"), terms.get("model"), entry.data.get("after")
+    if group is None or model is None or type(version) is not int:
+        return None
+    return Running(group, model, version, entry.at, str(entry.data.get("words", "")))

@@ -5,15 +5,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 
 from securesystemslib.signer import Signer
-from sqlalchemy import Connection, Row, insert, select
+from sqlalchemy import Connection, Row, func, insert, select
 
 from sealift_registry.delivery import tables
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository
-from sealift_registry.trust.teams import check_name
+from sealift_registry.trust.teams import check_name, check_no_persons_key
 from sealift_signing import documents, publishing, roles, shape, statements
 from sealift_signing.canonical import Json
 from sealift_signing.documents import FleetKeys, MachineKey
@@ -23,7 +24,7 @@ from sealift_signing.publishing import Holders
 from sealift_signing.site_rules import raised_pins
 from sealift_signing.statements import Pins, Signed, SiteAnswer, SiteRequest, subject
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.vocabulary import moment
+from sealift_signing.vocabulary import instant, moment
 from sealift_sync.words import eight_words
 
 
@@ -117,6 +118,7 @@ class Enrolment:
             answer = self._answer(repository, request, stage, signer)
 
         def action(connection: Connection) -> tuple[Entry, Site]:
+            check_no_persons_key(Repository(connection), _holders(request, dispatchers), "also act")
             self._hub.publish(connection, change)
             row = {
                 "id": request.predicate.site,
@@ -124,15 +126,22 @@ class Enrolment:
                 "stage": stage,
                 "request": data,
                 "answer": answer,
-                "made": moment(self._hub.now()),
+                "made": self._made(connection, request.predicate.site),
             }
             connection.execute(insert(tables.site).values(**row))
             site = Sites(connection).get(request.predicate.site)
             return self._entry(site, signer), site
 
-        site = self._hub.log.commit(action).result
+        site = self._hub.commit(action).result
         self._hub.copy_metadata()
         return site
+
+    def _made(self, connection: Connection, site: str) -> str:
+        """Now, but always after the site's last enrolment, for the newest of them counts."""
+        query = select(func.max(tables.site.c.made)).where(tables.site.c.id == site)
+        last = connection.execute(query).scalar()
+        now = self._hub.now()
+        return moment(max(now, instant(last) + timedelta(microseconds=1)) if last else now)
 
     def _checked(self, data: bytes) -> Signed[SiteRequest]:
         request = statements.read(SiteRequest, data, what="the site request")
@@ -145,6 +154,14 @@ class Enrolment:
                 "request-of-another",
                 "The site request is not about the site's own key.",
                 subject=said.site,
+                next_step="Have the site make a new one: sealift-site init --request FILE",
+            )
+        if not said.groups:
+            raise RefusedError(
+                "no-groups",
+                f"The request of site {said.site} names no host group, so nothing could run there.",
+                subject=said.site,
+                next_step="At the site: sealift-site init --id ID --group NAME=HARDWARE-TARGET …",
             )
         for group, hardware_target in said.groups.items():
             if hardware_target not in self._hardware_targets:
@@ -216,7 +233,28 @@ class Enrolment:
         return self._hub.entry("site.enrolled", actor, data, {"site": site.id}, site.id)
 
 
+def _holders(request: Signed[SiteRequest], dispatchers: Holders) -> Holders:
+    """The keys that enrolling makes a machine's or a role's, by whose they are said to be."""
+    said = request.predicate
+    return {f"site {said.site}": PublicKey.parse(said.key), **dispatchers}
+
+
 def _with_site(fleet: FleetKeys, site: str, key: str) -> FleetKeys:
+    """`fleet` with the site's key; that of an earlier enrolment is retired.
+
+    Raises:
+        RefusedError: the key is another machine's, which would lose it, or is known to be stolen.
+    """
+    for known in fleet.keys:
+        same_site = (known.purpose, known.name) == ("site", site)
+        if known.key == key and (not same_site or known.status == "compromised"):
+            raise RefusedError(
+                "key-of-another",
+                f"The key of site {site} is that of {known.name} ({known.purpose}, "
+                f"{known.status}).",
+                subject=site,
+                next_step="Have the site begin again in a new home, which makes it a new key.",
+            )
     kept = tuple(
         MachineKey(k.key, k.name, k.purpose, "retired")
         if (k.purpose, k.name, k.status) == ("site", site, "active")
