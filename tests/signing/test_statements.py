@@ -72,6 +72,7 @@ def test_a_changed_statement_is_not_verified() -> None:
         ({"predicate": {}}, "bad-shape"),
         ({"subject": []}, "no-subject"),
         ({"subject": {}}, "no-subject"),
+        ({"subject": 5}, "no-subject"),
         ({"subject": ["x"]}, "no-subject"),
         ({"subject": [{"name": "x"}]}, "bad-shape"),
         ({"subject": [{"name": "../x", "digest": {"sha256": "a" * 64}}]}, "bad-shape"),
@@ -112,9 +113,12 @@ def test_another_payload_type_is_no_statement() -> None:
 
 
 @pytest.mark.parametrize("value", [[], "x", 1, {}, {"predicateType": 1}])
-def test_what_is_no_statement_has_no_predicate_type(value: Any) -> None:  # noqa: ANN401 - any JSON
+def test_what_is_no_statement_is_not_read(value: Any) -> None:  # noqa: ANN401 - any JSON
     with pytest.raises(MalformedError) as error:
         statements.predicate_type(signed(value), what="it")
+    assert error.value.code == "not-a-statement"
+    with pytest.raises(MalformedError) as error:
+        statements.read(Evidence, signed(value), what="it")
     assert error.value.code == "not-a-statement"
 
 
