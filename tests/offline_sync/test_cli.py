@@ -213,6 +213,41 @@ def test_a_failed_health_check_is_exit_code_1(shell: Shell, medium: Path) -> Non
     assert "nothing runs there" in said.out
 
 
+def test_a_damaged_store_is_told_of_and_does_not_keep_anyone_from_going_back(
+    shell: Shell, medium: Path
+) -> None:
+    digest = shell("import", medium, "--json").json["receipt"]["artifacts"][0]["sha256"]
+    manifest = shell.home / "store/sha256" / digest
+    manifest.chmod(0o644)
+    manifest.write_bytes(b"damaged")
+    said = shell("status")
+    assert said.code == 0
+    assert f"cannot be shown: The blob {digest[:12]} is damaged" in said.err
+    back = shell("rollback", "vision/digits", "--reason", "The disk is failing.")
+    assert (back.code, back.out) == (0, "vision/digits in host group cpu runs version 1.\n")
+
+
+def test_what_is_no_longer_needed_is_kept_and_told(
+    hub: HubOnPaper, shell: Shell, medium: Path
+) -> None:
+    shell("import", medium)
+    assert shell("status", "--json").json["unused"] == {"blobs": 0, "bytes": 0}
+    hub.assign(hub.promote(3))
+    hub.export(medium)
+    shell("import", medium)
+    assert shell("status", "--json").json["unused"]["blobs"] == 6
+    assert "Kept and no longer used: 6 blobs" in shell("status").out
+
+
+def test_a_database_that_is_none_is_a_sentence(shell: Shell) -> None:
+    for leftover in shell.home.glob("sealift.db*"):
+        leftover.unlink()
+    (shell.home / "sealift.db").write_bytes(b"this is no database, and long enough to be read" * 9)
+    said = shell("status")
+    assert said.code == 4
+    assert "could not be used: file is not a database" in said.err
+
+
 def test_audit_names_what_was_changed(shell: Shell, medium: Path) -> None:
     import sqlite3
 

@@ -28,6 +28,10 @@ class Call:
         with open_site(self.home, self.environment, self.clock, command) as found:
             if mend:
                 standing = Standing(found.state, found.enrolment)
-                for place in ModelTree(found.home).repair(standing.current.values()):
-                    telling.warn_aside(f"Put right what {place.model} shows in {place.group}.")
+                for place, problem in ModelTree(found.home).repair(standing.current.values()):
+                    telling.warn_aside(
+                        f"{place.model} in host group {place.group} cannot be shown: {problem}"
+                        if problem
+                        else f"Put right what {place.model} shows in {place.group}."
+                    )
             yield found

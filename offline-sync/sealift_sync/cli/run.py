@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 import tempfile
 import traceback
@@ -23,10 +24,6 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
         found = site.main(list(arguments), prog_name="sealift-site", standalone_mode=False)
-    except SealiftError as bad:
-        return error(bad, as_json=as_json)
-    except click.ClickException as bad:
-        return error(_usage(bad), as_json=as_json)
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("Stopped. What was under way was not done; run the command again.\n")
         return ABORTED
@@ -35,8 +32,19 @@ def run(arguments: Sequence[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as bad:  # noqa: BLE001 - the last resort: a user gets a sentence, not a trace
-        return error(_unexpected(bad), as_json=as_json)
+        return error(_told(bad), as_json=as_json)
     return found if isinstance(found, int) else 0
+
+
+def _told(bad: Exception) -> SealiftError:
+    """`bad` as an error with a sentence, a next step and an exit code."""
+    if isinstance(bad, SealiftError):
+        return bad
+    if isinstance(bad, click.ClickException):
+        return _usage(bad)
+    if isinstance(bad, OSError | sqlite3.Error):
+        return _failed(bad)
+    return _unexpected(bad)
 
 
 def _usage(bad: click.ClickException) -> UsageError:
@@ -45,6 +53,18 @@ def _usage(bad: click.ClickException) -> UsageError:
     what = bad.format_message()
     what = what if what.endswith((".", "?")) else f"{what}."
     return UsageError("usage", what, subject=command, next_step=f"See: {command} --help")
+
+
+def _failed(bad: OSError | sqlite3.Error) -> FailedError:
+    """What a disk or a database said, where no use case put it better."""
+    name = str(bad.filename or "") if isinstance(bad, OSError) else ""
+    why = (bad.strerror if isinstance(bad, OSError) else None) or str(bad)
+    return FailedError(
+        "unusable",
+        f"{name or 'The site'} could not be read or written: {why}.",
+        subject=name,
+        next_step="Check the disk and the permissions, and run the command again.",
+    )
 
 
 def _unexpected(bad: Exception) -> FailedError:

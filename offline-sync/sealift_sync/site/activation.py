@@ -12,6 +12,7 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Literal
 
@@ -90,7 +91,8 @@ def switch(
         done = _told(place, before, after, failure)
         _commit(site, done, after, reason)
     except SealiftError:
-        tree.switch(place, before)
+        with suppress(SealiftError):  # what went wrong first is what must be told
+            tree.switch(place, before)
         raise
     return done
 

@@ -12,8 +12,9 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from sealift_signing.errors import FailedError
+from sealift_signing.errors import FailedError, SealiftError
 from sealift_sync import durable
 from sealift_sync.artifact import Artifact, read_manifest
 from sealift_sync.blobs import BlobFolder
@@ -22,6 +23,13 @@ from sealift_sync.site.standing import Choice, Place
 from sealift_sync.site.state import Current
 
 CURRENT = "current"
+
+
+class Mended(NamedTuple):
+    """A place that did not show what it should; `problem` says why it still does not, if so."""
+
+    place: Place
+    problem: str
 
 
 class ModelTree:
@@ -55,21 +63,27 @@ class ModelTree:
         except OSError as bad:
             raise durable.unwritable(link, bad) from bad
 
-    def repair(self, current: Iterable[Current]) -> tuple[Place, ...]:
-        """Make every link what committed state says; returns the places that were wrong."""
+    def repair(self, current: Iterable[Current]) -> tuple[Mended, ...]:
+        """Make every link what committed state says; returns the places that were wrong.
+
+        A place that cannot be mended is told of and left: the others, and a rollback away from it,
+        must go on working.
+        """
         should = {
             Place(one.group, one.path.full_model): Choice(one.path, one.sha256) for one in current
         }
-        wrong = []
-        for place, choice in should.items():
-            if not self._shows(place, choice):
-                self.switch(place, choice)
-                wrong.append(place)
-        for place in self._linked():
-            if place not in should:
-                self.switch(place, None)
-                wrong.append(place)
-        return tuple(wrong)
+        stray: dict[Place, Choice | None] = {
+            place: None for place in self._linked() if place not in should
+        }
+        found = []
+        for place, choice in (should | stray).items():
+            try:
+                if choice is None or not self._shows(place, choice):
+                    self.switch(place, choice)
+                    found.append(Mended(place, ""))
+            except SealiftError as bad:
+                found.append(Mended(place, str(bad)))
+        return tuple(found)
 
     def _shows(self, place: Place, choice: Choice) -> bool:
         link = self.link(place)

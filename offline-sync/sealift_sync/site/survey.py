@@ -12,6 +12,7 @@ from sealift_signing import statements
 from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Receipt
 from sealift_sync.artifact import read_manifest
+from sealift_sync.blobs import BlobFolder
 from sealift_sync.site.opened import Site
 from sealift_sync.site.standing import Choice, Place, Standing
 
@@ -43,7 +44,7 @@ class Survey:
         roles: each trusted role's version and end.
         unprotected: why one person alone could promote, as the last receipt says.
         held: what the last transfer brought and was not installed: path and sentence.
-        unused: blobs in the store that nothing installed names, and their bytes.
+        unused: blobs in the store that nothing assigned or running needs, and their bytes.
     """
 
     runs: tuple[Runs, ...]
@@ -68,7 +69,7 @@ def survey(site: Site) -> Survey:
         recalls=len(site.state.recalls()),
         unprotected=last.unprotected if last else (),
         held=tuple((one.group, one.artifact, one.words) for one in held),
-        unused=_unused(site),
+        unused=_unused(site, standing),
     )
 
 
@@ -114,16 +115,22 @@ def _roles(site: Site) -> Iterator[tuple[str, int, datetime]]:
         yield role, signed.version, signed.expires
 
 
-def _unused(site: Site) -> tuple[int, int]:
-    """Blobs that nothing installed names: they are kept, and here is what that costs."""
+def _unused(site: Site, standing: Standing) -> tuple[int, int]:
+    """Blobs that nothing assigned or running needs: they are kept, and here is what that costs."""
     store = site.home.store
-    used: set[str] = set()
-    for one in site.state.installed():
-        used.add(one.sha256)
-        try:
-            manifest = read_manifest(store.read(one.sha256), what=f"the manifest of {one.path}")
-        except SealiftError:
-            continue  # damaged or gone: `audit fsck` and the next activation say so
-        used |= {file.sha256 for file in manifest.blobs}
+    needed = {one.sha256 for one in standing.current.values()}
+    needed |= {one.sha256 for _, given in standing.assigned() for one in given.artifacts}
+    used = set(needed)
+    for digest in needed:
+        if store.has(digest):
+            used |= _blobs(store, digest)
     left = [digest for digest in store.digests() if digest not in used]
     return len(left), sum(store.size(digest) for digest in left)
+
+
+def _blobs(store: BlobFolder, manifest: str) -> set[str]:
+    try:
+        found = read_manifest(store.read(manifest), what=f"the manifest {manifest[:12]}")
+    except SealiftError:
+        return set()  # damaged: whatever shows it says so
+    return {file.sha256 for file in found.blobs}
