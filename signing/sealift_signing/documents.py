@@ -52,9 +52,13 @@ class StageRule:
     approvals: Count
     requester_may_approve: bool
     evidence: Annotated[tuple[Name, ...], Distinct()]
+    """The kinds of evidence that must be there, about each artifact."""
     key_classes: Annotated[tuple[Name, ...], Distinct()]
+    """Where an approver's key may be kept."""
     meanings: Annotated[tuple[Sentence, ...], Distinct()]
+    """What an approval may mean, in the words that the approver signs."""
     longest_validity_days: Days
+    """How far ahead an approval's end may lie."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,10 @@ class Withdrawal:
     id: Name
     stage: Name
     sha256: Sha256 | None
+    """The manifest's digest, where one artifact is withdrawn."""
     model: ModelName | None
     below: VersionNumber | None
+    """With `model`: all of its versions below this one."""
     reason: Sentence
     made: Moment
 
@@ -173,7 +179,9 @@ class AssignedArtifact:
 
     path: CatalogPathText
     sha256: Sha256
+    """The manifest's digest."""
     request: Sha256
+    """The envelope of the request, by its digest; so are approvals and evidence."""
     approvals: Annotated[tuple[Sha256, ...], Distinct()]
     evidence: Annotated[tuple[Sha256, ...], Distinct()]
 

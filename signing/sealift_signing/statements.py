@@ -115,8 +115,11 @@ class Request:
     version: VersionNumber
     stage: Name
     source_record: Sha256
+    """What is recorded of where the version came from, by its digest."""
     evidence: Annotated[tuple[Sha256, ...], Distinct()]
+    """Every statement about the artifacts that approvers are shown, by its envelope's digest."""
     log: CheckpointSeen
+    """The hub's log, as the requester's side saw it."""
     person: Name
     reason: Sentence
     made: Moment
@@ -146,12 +149,14 @@ class Approval:
     version: VersionNumber
     stage: Name
     request: Sha256
+    """The request's envelope, by its digest."""
     person: Name
     meaning: Sentence
     reason: Sentence
     made: Moment
     valid_until: Moment
     measured: tuple[Measured, ...]
+    """What the approver was told of where parity was measured."""
 
 
 @dataclass(frozen=True)
@@ -176,9 +181,11 @@ class Evidence:
     verdict: Literal["pass", "fail"]
     checks: tuple[Check, ...]
     tools: Mapping[Sentence, Sentence]
+    """What looked, each with its version."""
     machine: Sentence
     made: Moment
     details: Opaque
+    """The whole report."""
 
 
 EVIDENCE_PURPOSE: Mapping[str, str] = {
@@ -230,6 +237,7 @@ class ArtifactOutcome:
     sha256: Sha256
     outcome: Literal["installed", "held"]
     code: Name
+    """The reason, as a stable code (errors.md)."""
     words: Sentence
 
 
@@ -248,14 +256,19 @@ class Receipt:
     made: Moment
     artifacts: tuple[ArtifactOutcome, ...]
     inventory: Annotated[tuple[Sha256, ...], Distinct()]
+    """Every manifest that the site holds: what the next bundle may leave out."""
     running: Mapping[Name, Mapping[ModelName, VersionNumber]]
     """Per host group and model, the version that was current before this transfer's activation."""
     roles: Mapping[RoleName, VersionNumber]
     trusted_time: Moment
+    """What the site took the time to be: its clock, or the latest signed time it has seen."""
     unprotected: tuple[Sentence, ...]
+    """Why one person, or one stolen key, could promote alone; computed, and empty where none."""
     overrides: tuple[Sentence, ...]
+    """What two people at the site allowed against a rule."""
     software: Sentence
     reads: tuple[Sentence, ...]
+    """The documents that the site's software reads, so that exports are written for it."""
     log: str
     """The site's log checkpoint just before this receipt, a C2SP signed note; empty if none."""
 
@@ -272,7 +285,9 @@ class SiteRequest:
     groups: Mapping[Name, Name]
     """Host groups, each with the id of its one hardware target."""
     key: KeyText
+    """The key that the site made for itself, and signs this with."""
     nonce: Sha256
+    """Random, so that no two requests are alike."""
     made: Moment
     software: Sentence
     reads: tuple[Sentence, ...]
@@ -283,7 +298,9 @@ class Pins:
     """What a site insists on whatever the hub's policy says; empty tuples mean any."""
 
     least_approvals: Count
+    """Approvals that an artifact needs here, if the policy asks for fewer."""
     least_thresholds: Mapping[RoleKind, Count]
+    """Signatures that each kind of role must need."""
     teams: tuple[Name, ...]
     models: tuple[ModelName, ...]
 
@@ -299,11 +316,13 @@ class SiteAnswer:
     organisation: Sha256
     site: Name
     stage: Name
+    """What artifacts must be approved for, to be installed there."""
     request: Sha256
     roots: tuple[Base64, ...]
     """Every root since 1, each as base64 of its bytes; the first's sha256 is the organisation."""
     pins: Pins
     floors: Mapping[RoleName, VersionNumber]
+    """Versions that the site never goes below, from its first import on."""
     made: Moment
 
 
