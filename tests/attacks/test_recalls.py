@@ -1,9 +1,11 @@
 """Recalls are read first and honoured even when everything else is wrong."""
 
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
+from sealift_signing.documents import Recall
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.site_on_paper import SiteOnPaper
 
@@ -85,4 +87,26 @@ def test_a1_05_a_recall_is_not_forgotten_when_the_list_is(
     hub.recalls = ()
     hub.publish_recalls()
     assert site.held(hub.export(medium))[str(two[1].path)][0] == "recalled"
+    assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"
+
+
+def test_a1_05_two_recalls_of_one_artifact_are_two_and_new_once(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, two: tuple[Release, Release]
+) -> None:
+    hub.recall(two[1].sha256)
+    hub.recall(two[1].sha256, "And it leaks.")
+    for _ in range(2):
+        site.take(hub.export(medium))
+    assert [e.type for e in site.entries()].count("recall.honoured") == 1
+
+
+def test_a1_05_a_recall_of_very_much_in_very_many_words_still_fits_the_log(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, two: tuple[Release, Release]
+) -> None:
+    hub.recalls = tuple(
+        Recall(f"r-{n}", sha256(b"%d" % n).hexdigest(), "\U0001f525" * 2000, hub.ago(hours=1))
+        for n in range(600)
+    )
+    hub.recall(two[1].sha256)
+    site.take(hub.export(medium))
     assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from sealift_signing.documents import Withdrawal
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_sync.site import committing, importer
 from sealift_sync.site.log_reading import SiteLogReader
@@ -278,4 +279,21 @@ def test_evidence_is_not_asked_for_where_the_policy_asks_none(
     hub.list_artifact(made)
     hub.assign(made)
     site.take(hub.export(medium))
+    assert site.running() == DIGITS_1
+
+
+def test_very_much_that_is_held_in_very_many_words_still_fits_the_log(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path
+) -> None:
+    hub.assign(hub.promote(1))
+    for number in range(30):
+        made = hub.promote(1, model=f"{'m' * 55}{number:02d}")
+        hub.withdrawn += (
+            Withdrawal(
+                f"w{number}", STAGE, made.sha256, None, None, "\U0001f525" * 2000, hub.ago()
+            ),
+        )
+        hub.assign(made)
+    hub.publish_members()
+    assert len(site.held(hub.export(medium))) == 30
     assert site.running() == DIGITS_1

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from datetime import UTC, datetime
 
 import click
 
-from sealift_signing.errors import RefusedError
+from sealift_signing import shape
+from sealift_signing.errors import RefusedError, UsageError, shown
 from sealift_signing.transparency.checkpoint import Checkpoint, claimed
 from sealift_signing.transparency.entry import Entry, Term, read_entry
 from sealift_signing.transparency.question import Question
 from sealift_signing.transparency.verdict import Verdict
-from sealift_signing.vocabulary import sentence
+from sealift_signing.vocabulary import moment, sentence
 from sealift_sync.cli import telling
 from sealift_sync.cli.calling import Call
 from sealift_sync.site.hub_log import ACKNOWLEDGED
@@ -23,38 +24,59 @@ from sealift_sync.site.opened import Site
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
-@click.group(epilog="Example: sealift-site audit list --model vision/digits")
+@click.group(epilog="Example: sealift-site audit list --type transfer.*")
 def audit() -> None:
     """List this site's log, and check that nobody changed it."""
 
 
-@audit.command("list", epilog="Example: sealift-site audit list --type transfer.* --limit 20")
+@audit.command(
+    "list", epilog="Example: sealift-site audit list --term model=vision/digits --limit 20"
+)
 @click.option("--type", "kind", metavar="TYPE", help="Only this type; transfer.* means all such.")
-@click.option("--model", metavar="TEAM/MODEL", help="Only entries about this model.")
-@click.option("--transfer", metavar="ID", help="Only entries about this transfer.")
+@click.option("--term", "terms", multiple=True, metavar="KIND=VALUE", help="Only with this word.")
+@click.option("--id", "entry", metavar="UUID", help="Only the entry with this id.")
+@click.option("--since", metavar="DAY|TIME", help="Not before this day or time (UTC).")
+@click.option("--until", metavar="DAY|TIME", help="Before this day or time (UTC).")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option("--beyond", type=click.IntRange(0), metavar="NO", help="Go on after entry NO.")
+@click.option("--oldest-first", is_flag=True, help="Begin with the oldest.")
 @as_json
 @click.pass_obj
 def list_(
-    call: Any,  # noqa: ANN401 - commands.Call, which imports this module
-    kind: str | None,
-    model: str | None,
-    transfer: str | None,
-    limit: int,
+    call: Call,
     *,
+    kind: str | None,
+    terms: tuple[str, ...],
+    entry: str | None,
+    since: str | None,
+    until: str | None,
+    limit: int,
+    beyond: int | None,
+    oldest_first: bool,
     as_json: bool,
 ) -> None:
-    """List the newest entries first."""
-    terms = [Term(name, said) for name, said in (("model", model), ("transfer", transfer)) if said]
+    """List entries of the log, newest first."""
+    question = Question(
+        id=entry,
+        type=kind,
+        terms=tuple(_term(text) for text in terms),
+        since=_time(since),
+        until=_time(until),
+    )
     with _reading(call, "audit list") as (_, reader):
-        rows = reader.page(Question(type=kind, terms=tuple(terms)), limit=limit)
+        rows = reader.page(question, limit=limit, beyond=beyond, newest_first=not oldest_first)
     entries = [(row.seq, read_entry(row.body)) for row in rows]
     if as_json:
-        told = [_entry_json(seq, entry) for seq, entry in entries]
+        told = [{"seq": seq, **shape.to_json(one)} for seq, one in entries]
         telling.print_json("audit-list", {"entries": told})
         return
+    if not entries:
+        telling.say("No entry matches.")
+        return
     columns = ("No.", "When (UTC)", "What", "Who", "About")
-    telling.table(columns, [_row(seq, entry) for seq, entry in entries])
+    telling.table(columns, [_row(seq, one) for seq, one in entries])
+    if len(rows) == limit:
+        telling.say_aside(f"There may be more: add --beyond {rows[-1].seq}")
 
 
 @audit.command(epilog="Example: sealift-site audit verify")
@@ -91,7 +113,9 @@ def _seen(site: Site) -> list[Checkpoint]:
 
 def _tell(command: str, verdict: Verdict, *, as_json: bool) -> None:
     if as_json:
-        found = [one._asdict() for one in verdict.findings]
+        found = [
+            {"code": one.code, "what": one.sentence, "seq": one.seq} for one in verdict.findings
+        ]
         said = {"ok": verdict.ok, "size": verdict.size, "root": verdict.root.hex()}
         telling.print_json(command, {**said, "findings": found})
     else:
@@ -99,8 +123,8 @@ def _tell(command: str, verdict: Verdict, *, as_json: bool) -> None:
             telling.bad(one.sentence)
     if not verdict.ok:
         raise RefusedError(
-            "log-changed",
-            f"The log is not the one that was signed: {len(verdict.findings)} findings.",
+            "log-not-whole",
+            f"The log is not the one that was signed: {len(verdict.findings)} thing(s) are wrong.",
             next_step="Write nothing more here, keep a copy, and tell the organisation's auditors.",
         )
     if not as_json:
@@ -116,13 +140,29 @@ def _row(seq: int, entry: Entry) -> tuple[str, ...]:
     return (str(seq), entry.at[:19].replace("T", " "), entry.type, entry.actor, told)
 
 
-def _entry_json(seq: int, entry: Entry) -> dict[str, Any]:
-    return {
-        "seq": seq,
-        "id": entry.id,
-        "at": entry.at,
-        "type": entry.type,
-        "actor": entry.actor,
-        "terms": [{"kind": term.kind, "value": term.value} for term in entry.terms],
-        "data": entry.data,
-    }
+def _term(text: str) -> Term:
+    kind, equals, value = text.partition("=")
+    if not (kind and equals and value):
+        raise UsageError(
+            "usage",
+            f"{shown(text)} is not of the form KIND=VALUE.",
+            subject=text,
+            next_step="For example: --term model=vision/digits",
+        )
+    return Term(kind, value)
+
+
+def _time(text: str | None) -> str | None:
+    """A day or a time as entries spell it."""
+    if text is None:
+        return None
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as bad:
+        raise UsageError(
+            "bad-time",
+            f"{shown(text)} is no day or time.",
+            subject=text,
+            next_step="Write 2026-11-20, or 2026-11-20T12:30:00Z.",
+        ) from bad
+    return moment(when if when.tzinfo else when.replace(tzinfo=UTC))

@@ -21,7 +21,7 @@ from sealift_sync.site.staging import adopt_staged
 from sealift_sync.site.standing import ASSIGNMENT, Standing, digest_of
 from sealift_sync.site.state import Imported, Installed
 
-MOST_TOLD = 50
+MOST_TOLD = 20
 """Held artifacts that an entry names; the receipt names all of them."""
 
 

@@ -49,6 +49,8 @@ from sealift_sync.site.staging import (
     stage_blobs,
 )
 
+MOST_TOLD = 30
+"""Recalls that an entry names, which has its largest size; the state holds all of them."""
 NEXT_STEP = "Nothing of it was taken. Have the bundle copied or exported again."
 
 
@@ -155,13 +157,13 @@ def _honour(site: Site, recalls: tuple[Recall, ...]) -> tuple[Activation, ...]:
     terms = [Term("artifact", recall.sha256) for recall in recalls]
     told: Json = [
         {"id": one.id, "sha256": one.sha256, "reason": sentence(one.reason)[:200]}
-        for one in recalls[:100]
+        for one in recalls[:MOST_TOLD]
     ]
     with site.state.transaction():
         for recall in recalls:
             site.state.add_recall(recall)
         data: dict[str, Json] = {"recalls": told, "count": len(recalls)}
-        site.record(site.entry("recall.honoured", data, terms[:500]))
+        site.record(site.entry("recall.honoured", data, terms[:200]))
     return activate(site, f"recall {recalls[0].id}")
 
 

@@ -25,7 +25,7 @@ from sealift_sync.site.walking import check_document
 
 def new_recalls(bundle: Quarantine, site: Site) -> tuple[Recall, ...]:
     """The recalls in `bundle` that this site had not seen, each authentic."""
-    known = set(site.state.recalls().values())
+    known = set(site.state.every_recall())
     found: dict[Recall, None] = {}
     delegating = _newest_targets(bundle, site)
     if delegating is not None:

@@ -182,11 +182,14 @@ class State:
         """Replace the floors."""
         self.connection.executemany("REPLACE INTO floor VALUES (?, ?)", floors.items())
 
-    def recalls(self) -> dict[str, Recall]:
-        """Every recall ever seen, by the artifact's digest."""
+    def every_recall(self) -> tuple[Recall, ...]:
+        """Every recall ever seen; an artifact may have been recalled more than once."""
         bodies = (bytes(row[0]) for row in self._all("SELECT body FROM recall ORDER BY body"))
-        found = (shape.read(Recall, body, what="a recall") for body in bodies)
-        return {recall.sha256: recall for recall in found}
+        return tuple(shape.read(Recall, body, what="a recall") for body in bodies)
+
+    def recalls(self) -> dict[str, Recall]:
+        """A recall of every artifact that was recalled, by its digest."""
+        return {recall.sha256: recall for recall in self.every_recall()}
 
     def add_recall(self, recall: Recall) -> None:
         """Never forget this recall."""
