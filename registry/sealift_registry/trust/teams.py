@@ -174,11 +174,14 @@ def check_name(text: str, what: str) -> None:
 def check_no_persons_key(repository: Repository, keys: Holders, deed: str) -> None:
     """Check that none of `keys`, about to become a role's or a machine's, is a person's.
 
-    Sites would stop counting that person's approvals, those already given among them.
+    Sites would stop counting that person's approvals, those already given among them. For one
+    person alone it cannot be otherwise.
 
     Raises:
         RefusedError: one is, and whose.
     """
+    if repository.is_solo():
+        return
     people = repository.people_keys()
     for name, key in keys.items():
         if key.raw in people:
