@@ -305,6 +305,6 @@ def _schema_annotated(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - a type hin
             said |= {"pattern": f"^(?:{pattern})$", "description": rule.words}
         if isinstance(rule, Between):
             said |= {"minimum": rule.least, "maximum": rule.most}
-        if isinstance(rule, Distinct) and not rule.by:
+        if isinstance(rule, Distinct):  # with `by`, JSON Schema can say only this much of it
             said["uniqueItems"] = True
     return said

@@ -97,6 +97,13 @@ def test_text_that_is_no_pem_is_refused() -> None:
         PublicKey.from_pem(b"-----BEGIN NOTHING-----")
 
 
+@pytest.mark.parametrize("scheme", ["ecdsa-sha2-nistp384", "rsassa-pss-sha256", "unheard-of"])
+def test_a_right_key_under_a_scheme_we_do_not_read_is_refused(scheme: str) -> None:
+    key = tuf_key(SIGNERS[1])
+    with pytest.raises(MalformedError, match="is not read"):
+        PublicKey.from_tuf(SSlibKey(key.keyid, key.keytype, scheme, key.keyval))
+
+
 @pytest.mark.parametrize("value", ["zz", "00" * 31, "\ud800", ""])
 def test_a_tuf_key_whose_value_is_none_is_refused(value: str) -> None:
     with pytest.raises(MalformedError):

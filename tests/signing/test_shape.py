@@ -33,6 +33,7 @@ class Whole:
     parts: Annotated[tuple[Part, ...], Distinct(by="name")]
     names: Annotated[tuple[Name, ...], Distinct()]
     notes: Mapping[Name, Sentence]
+    index: Mapping[Name, Part]
     rest: Opaque
 
 
@@ -47,6 +48,7 @@ WHOLE = Whole(
     parts=(Part("a", 1), Part("b", 2)),
     names=("x", "y"),
     notes={"n": "A note."},
+    index={"a": Part("a", 1)},
     rest={"any": [1, "thing", True]},
 )
 SCHEMA = shape.schema(Whole, title="Whole")
@@ -66,6 +68,7 @@ WHOLES = st.builds(
     ),
     names=st.lists(NAMES, unique=True).map(tuple),
     notes=st.dictionaries(NAMES, TEXT, max_size=3),
+    index=st.dictionaries(NAMES, st.builds(Part, NAMES, st.integers(0, 9)), max_size=3),
     rest=st.recursive(st.booleans() | TEXT, lambda inner: st.lists(inner, max_size=3)),
 )
 
@@ -123,6 +126,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"notes": []}, "it.notes: expected an object"),
     ({"notes": {"N": "x"}}, "it.notes: expected a name"),
     ({"notes": {"n": 1}}, "it.notes.n: expected a string"),
+    ({"index": {"n": {"name": "a"}}}, "it.index.n lacks 'size'"),
     ({"names": ["x", "x"]}, "it.names: 'x' is there twice"),
 ]
 
