@@ -4,7 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -102,6 +102,24 @@ def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MalformedError) as error:
         keys.open_signer(str(file), WORDS)
     assert error.value.code == "bad-key"
+
+
+def test_a_key_on_another_curve_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "anna.pem"
+    locked = BestAvailableEncryption(b"open sesame")
+    private = ec.generate_private_key(ec.SECP384R1())
+    file.write_bytes(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, locked))
+    with pytest.raises(MalformedError) as error:
+        keys.open_signer(str(file), WORDS)
+    assert error.value.code == "bad-public-key"
+
+
+@pytest.mark.parametrize(
+    "uri,path",
+    [("file:a/b.pem", "a/b.pem"), ("a/b.pem", "a/b.pem"), ("file", "file"), ("ssh", "ssh")],
+)
+def test_a_key_is_named_by_its_path_with_or_without_a_scheme(uri: str, path: str) -> None:
+    assert keys.key_path(uri) == Path(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"nonsense", b"-----BEGIN ENCRYPTED PRIVATE KEY-----\n"])
