@@ -1,0 +1,1 @@
+"""`make demo`: the whole journey, played with the real commands on real models."""

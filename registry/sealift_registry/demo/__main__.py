@@ -1,0 +1,128 @@
+"""`python -m sealift_registry.demo`: plays the journey in ./demo and leaves it to explore."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sealift_registry.demo import attacks, journey, setting_up
+from sealift_registry.demo.cast import DIGITS, OTHER_SITE, SITE
+from sealift_registry.demo.commands import Hands
+from sealift_registry.demo.folder import Folder, prepare
+from sealift_registry.demo.story import Story, Voice
+from sealift_registry.demo.training import Training
+from sealift_registry.demo.voices import choose_voice
+from sealift_signing.errors import SealiftError
+
+CHAPTERS = (
+    setting_up.found_hub,
+    setting_up.show_sources,
+    journey.take_in,
+    journey.convert,
+    journey.approve,
+    journey.enrol_site,
+    journey.deliver,
+    journey.ship_second,
+    journey.go_back,
+    journey.go_home,
+    journey.prove,
+    attacks.play,
+)
+INTERRUPTED = 130
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Where it plays; replaced only if an earlier demo made it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, for machines.")
+def main(folder: Path, *, as_json: bool) -> None:
+    """Play the journey of a model from MLflow and DVC to an isolated site, with real commands."""
+    story = Story(choose_voice(as_json=as_json), len(CHAPTERS))
+    began = time.perf_counter()
+    code = _played(folder, story, as_json=as_json)
+    seconds = time.perf_counter() - began
+    if as_json:
+        click.echo(json.dumps(_as_json(story, folder, seconds, code), ensure_ascii=False))
+    elif code == 0:
+        _say_goodbye(str(folder), story.voice, seconds)
+    sys.exit(code)
+
+
+def _played(folder: Path, story: Story, *, as_json: bool) -> int:
+    """The exit code of the whole story, its error told."""
+    try:
+        play(prepare(folder), story)
+    except SealiftError as error:
+        _tell_error(error, as_json=as_json)
+        return error.exit_code
+    except KeyboardInterrupt:
+        click.echo("\nInterrupted; the next run begins anew.", err=True)
+        return INTERRUPTED
+    return 0
+
+
+def play(folder: Folder, story: Story) -> None:
+    """The whole journey, in `folder`.
+
+    Raises:
+        DemoFailedError: it did not go as it must.
+    """
+    with Training(folder) as training:
+        hands = Hands(folder, story, training)
+        for chapter in CHAPTERS:
+            chapter(hands)
+
+
+def _tell_error(error: SealiftError, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(error.as_json(), ensure_ascii=False), err=True)
+        return
+    click.echo(f"\nError: {error.what}", err=True)
+    if error.next_step:
+        click.echo(f"  Next: {error.next_step}", err=True)
+
+
+def _as_json(story: Story, folder: Path, seconds: float, code: int) -> dict[str, Any]:
+    return {
+        "schema": "sealift/demo/1",
+        "folder": str(folder.absolute()),
+        "ok": code == 0,
+        "seconds": round(seconds, 3),
+        "steps": story.steps,
+    }
+
+
+def _say_goodbye(folder: str, voice: Voice, seconds: float) -> None:
+    """What is left behind, and how to look at it."""
+    home, site = f"--home {folder}/hub", f"--home {folder}/site"
+    passphrase = f"--passphrase-file {folder}/people/passphrase"
+    commands = [
+        f"sealift show {DIGITS}/1 {home}",
+        f"sealift show {SITE} {home}",
+        f"sealift list promotions {home}",
+        f"sealift next {home}",
+        f"sealift-site {site} status",
+        f"sealift-site --home {folder}/tampered/{OTHER_SITE} status",
+        f"sealift-site {site} audit list",
+    ]
+    signing = [
+        f"sealift approve P-000004 --key {folder}/people/emil.pem --meaning validated",
+        f"    --reason 'I looked' {home}",
+        f"    {passphrase}",
+    ]
+    voice.tell(f"\nAll of it took {seconds:.1f} s, and is left in {folder}/ to explore:\n")
+    voice.lines([*commands, "", "To sign something, name a key and the passphrase file:", *signing])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,278 @@
+"""The journey: taken in, converted, approved, carried, imported, replaced, rolled back, proved."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sealift_registry.demo.cast import (
+    APPROVERS,
+    BOOSTED,
+    CLERK,
+    DIGITS,
+    DISPATCHER,
+    GROUP,
+    OTHER_SITE,
+    PASSPHRASE,
+    REQUESTER,
+    SCIENTIST,
+    SITE,
+    STAGE,
+    found,
+    hardware_target,
+    key,
+    on_group,
+)
+from sealift_registry.demo.commands import EVERYTHING, UNSHARE, Hands
+from sealift_registry.demo.setting_up import REPOSITORY, TAG
+from sealift_registry.demo.story import DemoFailedError
+from sealift_registry.demo.train import ALIAS, GOLDENS_FILE, HELD_OUT, NAME, STORE
+from sealift_registry.demo.train import BOOSTED as BOOSTED_FILE
+
+TRACKING = ("--tracking", f"sqlite:///sources/{STORE}")
+EIGHT_WORDS = r"\b(?:[a-z]{5} ){7}[a-z]{5}\b"
+CLOSE = 0.01
+"""How far an installed model's accuracy may lie from its original's."""
+
+
+def take_in(hands: Hands) -> None:
+    """Chapter: one model out of MLflow by its alias, another out of DVC by its tag."""
+    hands.story.chapter(
+        "Models come in",
+        "Sealift asks MLflow what the alias stands for, and DVC what the tag holds; it copies the "
+        "files, compares them with DVC's digests, and scans them in processes of their own. No "
+        "model is loaded. Both are taken in at once.",
+    )
+    where = (REPOSITORY, "--path", BOOSTED_FILE, "--rev", TAG)
+    goldens = ("--goldens", f"sources/{GOLDENS_FILE}")
+    with hands.meanwhile(CLERK, ("ingest", "dvc", *where, "--as", BOOSTED, *goldens)):
+        hands.hub(CLERK, *mlflow(f"@{ALIAS}"))
+
+
+def mlflow(which: str) -> tuple[str, ...]:
+    """The command that takes a version in from MLflow."""
+    return ("ingest", "mlflow", f"models:/{NAME}{which}", *TRACKING, "--as", DIGITS)
+
+
+def convert(hands: Hands) -> None:
+    """Chapter: a variant for the site's machines, compared with its source."""
+    hands.story.chapter(
+        "They are converted, and compared with what they were",
+        "Each becomes ONNX for the machines of the site. On the goldens both must answer alike; "
+        "that comparison is signed, and names the machine that it was made on.",
+    )
+    wanted = ("--for", hardware_target())
+    with hands.meanwhile(CLERK, ("convert", f"{BOOSTED}/1", *wanted)):
+        hands.hub(CLERK, "convert", f"{DIGITS}/1", *wanted)
+
+
+def approve(hands: Hands) -> None:
+    """Chapter: a signed request, and two people's signatures on exactly that request."""
+    hands.story.chapter(
+        "One person asks, two others approve",
+        "A promotion is a signed request; an approval is a signature on it, with a meaning and a "
+        "reason. The hub holds nobody's key. Approvers read the evidence before they sign.",
+    )
+    promote(hands, f"{DIGITS}/1", "The first model that reads our meters", whole=True)
+    promote(hands, f"{BOOSTED}/1", "To be compared with the first")
+
+
+def promote(hands: Hands, version: str, reason: str, *, whole: bool = False) -> None:
+    """`version` asked for and approved by both approvers."""
+    asked = hands.hub(
+        REQUESTER,
+        *("promote", version, "--to", STAGE, "--reason", reason),
+        *(*key(REQUESTER), *PASSPHRASE),
+        show=1,
+    )
+    promotion = found(r"P-\d{6}", asked.out)
+    for number, person in enumerate(APPROVERS):
+        options = ("--meaning", "validated", "--reason", "Read the parity report", "--yes")
+        show = EVERYTHING if whole and not number else 3
+        hands.hub(person, "approve", promotion, *options, *key(person), *PASSPHRASE, show=show)
+
+
+def enrol(hands: Hands, site: str = SITE, home: str = "site", medium: str = "medium") -> None:
+    """A site asks, a fleet administrator answers, and two people compare eight words.
+
+    Raises:
+        DemoFailedError: the words differ.
+    """
+    request, answer = f"{medium}/{site}.request", f"{medium}/{site}.answer"
+    group = ("--group", f"{GROUP}={hardware_target()}")
+    hands.site(site, "init", "--id", site, *group, "--request", request, home=home)
+    fleet = ("--key", "people/offline/fleet-1.pem", *PASSPHRASE)
+    stage = ("--stage", STAGE, "--answer", answer)
+    answered = hands.hub(CLERK, "site", "enroll", request, *stage, *fleet)
+    words = found(EIGHT_WORDS, answered.out)
+    enrolled = hands.site(site, "init", "--answer", answer, "--yes", home=home)
+    if not words or words != found(EIGHT_WORDS, enrolled.said):
+        raise DemoFailedError("demo-words", "Hub and site print different words.", subject=site)
+    hands.story.measured(f"{site}.words", [("Both ends read", words)], {"words": words})
+
+
+def enrol_site(hands: Hands) -> None:
+    """Chapter: the site comes to trust this organisation, and nobody else."""
+    hands.story.chapter(
+        "A site is enrolled",
+        "The site's request and the hub's answer are carried by hand. Two people read eight words "
+        f"to each other; after that the site believes nothing but signatures. {how_cut_off(hands)}",
+    )
+    enrol(hands)
+
+
+def how_cut_off(hands: Hands) -> str:
+    """How the site is kept from the network here."""
+    hands.story.measured("network", [], {"cut_off_by": " ".join(hands.away) or "audit hook"})
+    if hands.away == UNSHARE:
+        return (
+            "Its commands run without a network: in a namespace that has no interface "
+            "(unshare -rn), and sealift-site itself refuses every socket."
+        )
+    return (
+        "This machine allows no network namespace of our own (unshare -rn); what keeps the site "
+        "from the network here is sealift-site itself, which refuses every socket."
+    )
+
+
+def deliver(hands: Hands) -> None:
+    """Chapter: both models are assigned, exported, carried and imported, and they answer."""
+    hands.story.chapter(
+        "A bundle is written, carried and imported",
+        "The dispatcher says what the site should run, and signs a bundle: a folder on a medium. "
+        "The site believes none of it before it has checked all of it.",
+    )
+    for model in (DIGITS, BOOSTED):
+        assign(hands, f"{model}/1")
+    folder = export(hands)
+    hands.site(SITE, "verify", folder)
+    hands.site(SITE, "import", folder)
+    hands.site(SITE, "status")
+    hands.story.tell("\nWhat it offers is a folder that any server can read. Here is one:")
+    answer(hands, DIGITS, "v1")
+    answer(hands, BOOSTED, "boosted")
+
+
+def assign(hands: Hands, version: str, site: str = SITE) -> None:
+    """Say that the site should run `version`."""
+    hands.hub("dispatcher", "assign", site, version, *on_group(), *DISPATCHER, *PASSPHRASE)
+
+
+def export(
+    hands: Hands,
+    site: str = SITE,
+    medium: str = "medium",
+    home: str = "hub",
+    who: str = "dispatcher",
+) -> str:
+    """Write a bundle for the site; its folder."""
+    to = ("--to", medium, *DISPATCHER, *PASSPHRASE)
+    made = hands.hub(who, "export", site, *to, home=home)
+    return f"{medium}/sealift/{found(site + r'-[0-9]{6}', made.out)}"
+
+
+def answer(hands: Hands, model: str, original: str) -> None:
+    """Have the installed model answer the held-out rows, and compare it with its original.
+
+    Raises:
+        DemoFailedError: it is not as right as its original.
+    """
+    folder = f"site/models/{GROUP}/{model}/current"
+    program = ("python", "-m", "sealift_registry.demo.answer", folder, f"sources/{HELD_OUT}")
+    ran = hands.run(SITE, (*hands.away, *program))
+    told: dict[str, Any] = json.loads(ran.out)
+    accuracy = told["right"] / told["rows"]
+    before = float(hands.training.wait_for(original)["accuracy"])
+    rows = [
+        ("installed, onnxruntime", f"{accuracy:.4f}  ({told['right']} of {told['rows']} rows)"),
+        ("the original, as trained", f"{before:.4f}"),
+        ("time to answer them all", f"{told['milliseconds']:.2f} ms"),
+    ]
+    values = {**told, "installed": accuracy, "original": before}
+    hands.story.measured(f"accuracy of {model}", rows, values)
+    if abs(accuracy - before) > CLOSE:
+        raise DemoFailedError(
+            "demo-accuracy", f"{model} answers otherwise than its original.", subject=model
+        )
+
+
+def ship_second(hands: Hands) -> None:
+    """Chapter: the alias moves, and the second version goes the same way."""
+    hands.story.chapter(
+        "A better version, the same way",
+        f"The scientist moves the alias {ALIAS}. Nothing changes anywhere until people approve.",
+    )
+    with hands.working(SCIENTIST, f"moves the alias {ALIAS} to v2, in MLflow"):
+        hands.training.move_alias(ALIAS, 2)
+    hands.hub(CLERK, *mlflow(f"@{ALIAS}"))
+    wanted = ("--for", hardware_target())
+    with hands.meanwhile(CLERK, mlflow("/3"), ("convert", f"{DIGITS}/3", *wanted), show=1):
+        hands.hub(CLERK, "convert", f"{DIGITS}/2", *wanted, show=1)
+        promote(hands, f"{DIGITS}/2", "Learned from seven times as many rows")
+        assign(hands, f"{DIGITS}/2")
+        hands.site(SITE, "import", export(hands))
+        answer(hands, DIGITS, "v2")
+        hands.story.tell("\nMeanwhile a third version was taken in, whose labels were spoiled:")
+
+
+def go_back(hands: Hands) -> None:
+    """Chapter: back to the first version, and it stays so."""
+    story = hands.story
+    story.chapter(
+        "Back to the first, in a moment",
+        "Going back needs no network, no medium and no hub, whatever has expired. It holds when "
+        "the same bundle is imported again, and the hub will read of it.",
+    )
+    reason = "The night shift sees odd readings"
+    back = hands.site(SITE, "rollback", DIGITS, "--reason", reason)
+    story.measured(
+        "rollback",
+        [("rollback, with the start of the command", f"{back.seconds:.2f} s")],
+        {"seconds": round(back.seconds, 3)},
+    )
+    answer(hands, DIGITS, "v1")
+    hands.site(SITE, "import", f"medium/sealift/{SITE}-000002")
+    _check_runs(hands, 1)
+
+
+def _check_runs(hands: Hands, version: int) -> None:
+    link = hands.folder.root / "site" / "models" / GROUP / DIGITS / "current"
+    name = link.resolve().name
+    rows = [("models/…/current is still", f"{name[:24]}…")]
+    hands.story.measured("current", rows, {"current": name, "version": version})
+    if not name.startswith(f"{version}-"):
+        raise DemoFailedError(
+            "demo-rollback", f"The rollback did not hold: {name} is current.", subject=DIGITS
+        )
+
+
+def go_home(hands: Hands) -> None:
+    """Chapter: the receipt and the site's log go home."""
+    hands.story.chapter(
+        "The receipt goes home",
+        "The site signs what it installed and held, and sends its log along; the hub checks that "
+        "it continues what it has seen before.",
+    )
+    hands.site(SITE, "return", "--to", "medium")
+    hands.hub(CLERK, "receive", "medium")
+    hands.hub(CLERK, "show", SITE, show=20)
+
+
+def prove(hands: Hands) -> None:
+    """Chapter: what happened, for an auditor, on both ends."""
+    hands.story.chapter(
+        "What happened, for an auditor",
+        "Every promotion, transfer and import is an entry in a log that cannot be changed unseen: "
+        "one at the hub, one at each site, each witnessing the other.",
+    )
+    hands.hub("auditor", "audit", "list", "--limit", "100", "--oldest-first", show=100)
+    hands.hub("auditor", "audit", "verify")
+    hands.site("auditor", "audit", "list", "--limit", "100", show=100)
+    hands.site("auditor", "audit", "verify")
+
+
+def enrol_other_site(hands: Hands) -> str:
+    """A second site with the first version installed; the folder of the bundle that brought it."""
+    enrol(hands, OTHER_SITE, f"tampered/{OTHER_SITE}", "tampered/medium")
+    assign(hands, f"{DIGITS}/1", OTHER_SITE)
+    return export(hands, OTHER_SITE, "tampered/medium")
