@@ -116,7 +116,13 @@ def test_a_key_on_another_curve_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "uri,path",
-    [("file:a/b.pem", "a/b.pem"), ("a/b.pem", "a/b.pem"), ("file", "file"), ("ssh", "ssh")],
+    [
+        ("file:a/b.pem", "a/b.pem"),
+        ("a/b.pem", "a/b.pem"),
+        ("file", "file"),
+        ("ssh", "ssh"),
+        ("a:b", "a:b"),
+    ],
 )
 def test_a_key_is_named_by_its_path_with_or_without_a_scheme(uri: str, path: str) -> None:
     assert keys.key_path(uri) == Path(path)
