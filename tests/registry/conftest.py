@@ -8,9 +8,20 @@ from pathlib import Path
 import pytest
 
 from tests import models
+from tests.registry.hub_fixture import _no_settings, acme, founded, hub, plant, stocked
 from tests.sources import dvc_repository, mlflow_server, mlflow_store
 
-__all__ = ["dvc_repository", "mlflow_server", "mlflow_store"]
+__all__ = [
+    "_no_settings",
+    "acme",
+    "dvc_repository",
+    "founded",
+    "hub",
+    "mlflow_server",
+    "mlflow_store",
+    "plant",
+    "stocked",
+]
 
 MAKERS: dict[str, Callable[[Path], Path]] = {
     "tiny.onnx": models.tiny_onnx,

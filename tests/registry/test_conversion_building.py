@@ -152,6 +152,50 @@ def test_onnx_with_external_data(trained: Trained, tiny_goldens: Path, tmp_path:
     assert compare(model, made.variant, X86, tiny_goldens).verdict == "pass"
 
 
+def test_onnx_under_another_name(trained: Trained, tiny_goldens: Path, tmp_path: Path) -> None:
+    shutil.copy(trained("tiny.onnx"), tmp_path / "model")
+    model = SourceModel(tmp_path, "onnx", ("model",))
+    made = convert(model, X86, tmp_path / "variant")
+    assert [file.path for file in made.variant.files] == ["model.onnx"]
+    assert compare(model, made.variant, X86, tiny_goldens).verdict == "pass"
+
+
+def test_labels_that_are_words(tmp_path: Path) -> None:
+    import skops.io
+    from sklearn.linear_model import LogisticRegression
+
+    rows = np.random.default_rng(1).normal(size=(60, 3)).astype(np.float32)
+    words = np.array(["red", "green", "blue"])[rows.argmax(axis=1)]
+    (tmp_path / "model").mkdir()
+    skops.io.dump(LogisticRegression().fit(rows, words), tmp_path / "model" / "model.skops")
+    np.savez(tmp_path / "given.npz", inputs=rows[:9].astype(np.float64), labels=words[:9])
+    from_file(tmp_path / "given.npz", tmp_path / "goldens.npz")
+    found = SourceModel(tmp_path / "model", "skops", ("model.skops",))
+    made = convert(found, X86, tmp_path / "variant")
+    report = compare(found, made.variant, X86, tmp_path / "goldens.npz")
+    assert (report.verdict, report.labels_equal) == ("pass", 9)
+    assert float(report.variant_accuracy or 0) > 0.5
+
+
+def test_rounds_after_the_best_one_do_not_answer(tmp_path: Path) -> None:
+    """As XGBClassifier answers after stopping early, so does the variant."""
+    import onnxruntime
+    import xgboost
+
+    draw = np.random.default_rng(1)
+    rows, labels = draw.normal(size=(200, 3)).astype(np.float32), draw.integers(0, 2, 200)
+    model = xgboost.XGBClassifier(n_estimators=30, early_stopping_rounds=3, n_jobs=1)
+    model.fit(rows[:100], labels[:100], eval_set=[(rows[100:], labels[100:])], verbose=False)
+    assert model.best_iteration + 1 < model.get_booster().num_boosted_rounds()
+    (tmp_path / "model").mkdir()
+    model.save_model(tmp_path / "model" / "model.ubj")
+    found = SourceModel(tmp_path / "model", "xgboost-ubj", ("model.ubj",))
+    made = convert(found, X86, tmp_path / "variant")
+    session = onnxruntime.InferenceSession(tmp_path / "variant" / made.variant.model)
+    _, probabilities = session.run(None, {"inputs": rows})
+    assert np.abs(probabilities - model.predict_proba(rows)).max() < 1e-5
+
+
 def test_regression(tmp_path: Path) -> None:
     import xgboost
 
@@ -240,7 +284,7 @@ def test_a_toolchain_that_differs(
 ) -> None:
     from sealift_registry.conversion import toolchains
 
-    monkeypatch.setattr(toolchains, "version", lambda _package: "0.0.1")
+    monkeypatch.setattr(toolchains, "installed", lambda names: dict.fromkeys(names, "0.0.1"))
     with pytest.raises(FailedError) as caught:
         convert(source(trained, "lightgbm.txt"), X86, tmp_path / "variant")
     assert caught.value.code == "toolchain-differs"

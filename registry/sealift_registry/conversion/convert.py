@@ -15,7 +15,8 @@ from sealift_registry.workers.runner import Limits, Worker, ask
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
 
-MODEL = "model.onnx"
+ENDING = ".onnx"
+MODEL = f"model{ENDING}"
 """What a converted model's file is called."""
 
 
@@ -84,13 +85,17 @@ def _converter(source: SourceModel, target: HardwareTarget) -> str:
 
 
 def _take_as_it_is(source: SourceModel, into: Path, progress: Progress) -> tuple[str, ...]:
-    """Copy an ONNX source byte for byte, under its own names: its data is found by them."""
-    paths = (*source.model_files, *source.data_files)
-    for path in paths:
-        (into / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.folder / path, into / path, follow_symlinks=False)
+    """Copy an ONNX source byte for byte, under its own names: its data is found by them.
+
+    Only the model's own name is given the ending that runtimes look for, if it lacks it.
+    """
+    model = source.model if source.model.endswith(ENDING) else source.model + ENDING
+    targets = (model, *source.data_files)
+    for path, target in zip((source.model, *source.data_files), targets, strict=True):
+        (into / target).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source.folder / path, into / target, follow_symlinks=False)
         progress(path, 0, 0)
-    return paths
+    return targets
 
 
 def _run(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from sealift_registry.conversion import toolchains
 from sealift_registry.conversion.frameworks import lightgbm_trees, scikit_learn, xgboost_trees
-from sealift_registry.conversion.frameworks.protocol import Convertible, first_line, no_converter
+from sealift_registry.conversion.frameworks.protocol import Convertible, no_converter
 from sealift_registry.conversion.recipe import Recipe
 from sealift_registry.conversion.steady import steadied
 from sealift_registry.workers.channel import Document, Progress, serve
+from sealift_registry.workers.quoting import first_line
+from sealift_registry.workers.software import installed
 from sealift_signing import shape
 from sealift_signing.errors import FailedError
 
@@ -68,8 +69,9 @@ def _check(content: bytes) -> None:
 
 def _check_toolchain(pins: Mapping[str, str]) -> None:
     """What runs here is what the recipe says."""
+    here = installed(pins) | {"python": toolchains.python()}
     for package, wanted in pins.items():
-        found = _version(package)
+        found = here.get(package, "none")
         if found != wanted:
             raise FailedError(
                 "toolchain-differs",
@@ -77,15 +79,6 @@ def _check_toolchain(pins: Mapping[str, str]) -> None:
                 subject=package,
                 next_step="Install the pinned toolchain (requirements/demo.txt), or convert anew.",
             )
-
-
-def _version(package: str) -> str:
-    if package == "python":
-        return ".".join(platform.python_version_tuple()[:2])
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "none"
 
 
 if __name__ == "__main__":

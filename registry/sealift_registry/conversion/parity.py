@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Annotated, Literal
 
 from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.models import ModelFile, SourceModel, VariantModel, model_file
-from sealift_registry.workers.channel import Progress
-from sealift_registry.workers.runner import Limits, Worker, ask
+from sealift_registry.workers.channel import Document, Progress
+from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, MalformedError, RefusedError
 from sealift_signing.shape import Distinct
@@ -151,30 +150,31 @@ def compare(
         "hardware_target": target.id,
         "arch": target.arch,
     }
-    # Hashed by us, before; the worker's word is not taken for which bytes it looked at.
-    paths = (*source.model_files, *source.data_files)
-    with goldens.open("rb") as data:
-        digest = hashlib.file_digest(data, "sha256").hexdigest()
-    known = {
-        "goldens": digest,
-        "source_files": [shape.to_json(model_file(source.folder, path)) for path in paths],
-        "variant_files": [shape.to_json(file) for file in variant.files],
-    }
+    known = _hashed(source, variant, goldens)
     answer = ask(WORKER, "compare", request, progress)
     try:
         report = shape.from_json(ParityReport, answer | known, what="the parity check's answer")
     except (MalformedError, RefusedError) as bad:
-        raise _rubbish() from bad
+        raise nonsense(WORKER) from bad
     passed = all(one.verdict == "pass" for one in report.outputs)
     if not report.outputs or (report.verdict == "pass") != passed:
-        raise _rubbish()
+        raise nonsense(WORKER)
     return report
 
 
-def _rubbish() -> FailedError:
-    return FailedError(
-        "worker-rubbish",
-        "The parity check gave an answer that makes no sense, and so no answer.",
-        subject=WORKER.module,
-        next_step="Nothing was accepted. Try again.",
-    )
+def _hashed(source: SourceModel, variant: VariantModel, goldens: Path) -> Document:
+    """Which bytes are compared: hashed by us, before; the worker's word is not taken for it."""
+    paths = (*source.model_files, *source.data_files)
+    try:
+        return {
+            "goldens": model_file(goldens.parent, goldens.name).sha256,
+            "source_files": [shape.to_json(model_file(source.folder, path)) for path in paths],
+            "variant_files": [shape.to_json(file) for file in variant.files],
+        }
+    except OSError as bad:
+        raise FailedError(
+            "parity-unreadable",
+            f"{bad.filename} could not be read: {bad.strerror}.",
+            subject=str(bad.filename),
+            next_step="Convert again.",
+        ) from bad

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Mapping
 from decimal import Decimal
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from sealift_registry.conversion.frameworks import (
 from sealift_registry.conversion.frameworks.protocol import Array, Load
 from sealift_registry.conversion.parity import ABSOLUTE, RELATIVE
 from sealift_registry.workers.channel import Document, Progress, serve
+from sealift_registry.workers.software import installed
 from sealift_signing.errors import RefusedError
 from sealift_signing.vocabulary import sentence
 
@@ -190,7 +190,7 @@ def _machine() -> Document:
         "arch": platform.machine(),
         "cpu": sentence(_cpu()),
         "os": sentence(f"{platform.system()} {platform.release()}"),
-        "software": {"python": platform.python_version()} | _versions(),
+        "software": {"python": platform.python_version()} | installed(SOFTWARE),
     }
 
 
@@ -201,16 +201,6 @@ def _cpu() -> str:
         lines = []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, "") or platform.processor() or "unknown"
-
-
-def _versions() -> dict[str, str]:
-    found = {}
-    for package in SOFTWARE:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue
-    return found
 
 
 if __name__ == "__main__":

@@ -10,8 +10,8 @@ import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 
+from sealift_registry.workers.software import installed
 from sealift_signing.errors import FailedError
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
@@ -44,16 +44,18 @@ def current(converter: str) -> Toolchain:
     """
     pins = dict(_pin(names) for names in PACKAGES[converter])
     if pins:  # what is taken as it is, is made by no Python
-        pins["python"] = ".".join(platform.python_version_tuple()[:2])
+        pins["python"] = python()
     return Toolchain(sys.executable, pins)
 
 
+def python() -> str:
+    """The Python that runs this: `3.11`. Its last number has no say in a model's bytes."""
+    return ".".join(platform.python_version_tuple()[:2])
+
+
 def _pin(names: str) -> tuple[str, str]:
-    for name in names.split("|"):
-        try:
-            return name, version(name)
-        except PackageNotFoundError:
-            continue
+    for found in installed(names.split("|")).items():
+        return found
     wanted = names.partition("|")[0]
     raise FailedError(
         "converter-missing",

@@ -17,6 +17,7 @@ from typing import Any
 from sealift_registry.intake.source import spelled
 from sealift_registry.intake.staging import CHUNK, check_name
 from sealift_registry.workers.channel import Document, Progress, serve
+from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 
 DIRECTORY = ".dir"
@@ -59,7 +60,7 @@ def fetch(request: Document, progress: Progress) -> Document:
     except DvcException as bad:
         raise FailedError(
             "dvc-failed",
-            f"DVC could not read {request['shown']}: {_first_line(bad)}.",
+            f"DVC could not read {request['shown']}: {first_line(bad)}.",
             subject=request["shown"],
             next_step="Check that it is a Git repository with DVC in it, and that "
             "`dvc pull` works there.",
@@ -261,14 +262,10 @@ def _altered(name: str, wanted: str) -> RefusedError:
 def _unreadable(name: str, bad: Exception) -> FailedError:
     return FailedError(
         "dvc-unreadable",
-        f"{name} could not be read from the DVC remote: {_first_line(bad)}.",
+        f"{name} could not be read from the DVC remote: {first_line(bad)}.",
         subject=name,
         next_step="Check that the remote is there and that the version was pushed (`dvc push`).",
     )
-
-
-def _first_line(bad: Exception) -> str:
-    return (str(bad).strip().splitlines() or [type(bad).__name__])[0].rstrip(".")[:300]
 
 
 if __name__ == "__main__":

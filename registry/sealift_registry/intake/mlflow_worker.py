@@ -7,13 +7,15 @@ of a model's folder only `MLmodel` is read, as plain YAML.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from sealift_registry.intake.source import spelled
-from sealift_registry.intake.staging import LEFT_OUT, check_name
+from sealift_registry.intake.staging import CAPS, LEFT_OUT, check_name
 from sealift_registry.workers.channel import Document, Progress, serve
+from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 
 LARGEST_MLMODEL = 4 * 1024**2
@@ -43,7 +45,7 @@ def fetch(request: Document, progress: Progress) -> Document:
     except MlflowException as bad:
         raise FailedError(
             "mlflow-failed",
-            f"MLflow at {request['shown_uri']} answered: {_first_line(bad)}.",
+            f"MLflow at {request['shown_uri']} answered: {first_line(bad)}.",
             subject=request["shown_uri"],
             next_step="Check the tracking server and, where it asks for them, "
             "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN.",
@@ -185,7 +187,14 @@ def _download(location: str, uri: str, into: Path, progress: Progress) -> None:
     from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
     repository = get_artifact_repository(location, tracking_uri=uri, registry_uri=uri)
-    found = list(_listed(repository, None))
+    found = list(islice(_listed(repository, None), CAPS.files + 1))
+    if len(found) > CAPS.files:
+        raise RefusedError(
+            "source-too-big",
+            f"The model has more than {CAPS.files:,} files.",
+            subject=location,
+            next_step="Register a folder that holds only the model.",
+        )
     for path, _ in found:
         check_name(path)  # it becomes a path on our disk
     for path, size in found:
@@ -265,10 +274,6 @@ def _no_mlmodel(folder: Path) -> RefusedError:
         subject=str(folder),
         next_step="Log it with MLflow's log_model, and register that.",
     )
-
-
-def _first_line(bad: Exception) -> str:
-    return (str(bad).strip().splitlines() or [type(bad).__name__])[0].rstrip(".")[:300]
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from sealift_registry.intake.formats import ModelFormat
 from sealift_registry.intake.source import SourceFile
 from sealift_registry.workers.channel import Progress
-from sealift_registry.workers.runner import Limits, Worker, ask
+from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, MalformedError, RefusedError
 from sealift_signing.shape import Distinct
@@ -104,12 +104,12 @@ def scan(
         report = shape.from_json(ScanReport, answer, what="the scanner's answer")
         ModelFormat(report.model_format)
     except (MalformedError, RefusedError, ValueError) as bad:
-        raise _rubbish() from bad
+        raise nonsense(WORKER) from bad
     passed = all(check.verdict == "pass" for check in report.checks)
     if not report.checks or (report.verdict == "pass") != passed:
-        raise _rubbish()
+        raise nonsense(WORKER)
     if passed and not report.model_files:
-        raise _rubbish()
+        raise nonsense(WORKER)
     if sorted(report.files, key=_by_path) != sorted(files, key=_by_path):
         raise FailedError(
             "scan-other-bytes",
@@ -122,12 +122,3 @@ def scan(
 
 def _by_path(file: SourceFile) -> str:
     return file.path
-
-
-def _rubbish() -> FailedError:
-    return FailedError(
-        "worker-rubbish",
-        "The scanner gave an answer that makes no sense, and so no answer.",
-        subject=WORKER.module,
-        next_step="Nothing was accepted. Try again.",
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from sealift_registry.intake import side_files
@@ -13,6 +12,7 @@ from sealift_registry.intake.scanners import onnx_graph, skops_types, tensors, t
 from sealift_registry.intake.staging import take_stock
 from sealift_registry.intake.survey import Survey, survey
 from sealift_registry.workers.channel import Document, Progress, serve
+from sealift_registry.workers.software import installed
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.vocabulary import sentence
@@ -63,7 +63,7 @@ def scan(request: Document, progress: Progress) -> Document:
         model_files=found.model_files if found else (),
         data_files=found.data_files if found else (),
         checks=tuple(checks),
-        tools=_versions(("sealift-registry", *TOOLS.get(model_format, ()))),
+        tools=installed(("sealift-registry", *TOOLS.get(model_format, ()))),
         files=files,
     )
     return shape.to_json(report)
@@ -114,16 +114,6 @@ def _failed(name: str, bad: RefusedError) -> ScanCheck:
     """The check that `bad` ended; what it quotes of the model is made fit for a document."""
     said = (sentence(words) for words in (bad.what, bad.subject, bad.next_step))
     return ScanCheck(name, "fail", *said)
-
-
-def _versions(packages: tuple[str, ...]) -> dict[str, str]:
-    found = {}
-    for package in packages:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            continue  # xgboost comes under one of two names
-    return found
 
 
 if __name__ == "__main__":

@@ -52,6 +52,11 @@ def scrubbed(work: Path, carry: Iterable[str], given: Mapping[str, str]) -> dict
         carry: further variables to copy from this process, where they are set.
         given: variables and values that this worker needs.
     """
-    own = {"HOME": str(work), "TMPDIR": str(work)}
+    own = {
+        "HOME": str(work),
+        "TMPDIR": str(work),
+        # Else DVC keeps an index under /var/tmp, which anybody on this machine can write to.
+        "DVC_SITE_CACHE_DIR": str(work / "dvc"),
+    }
     carried = {name: os.environ[name] for name in (*CARRIED, *carry) if name in os.environ}
     return own | carried | SILENT | STEADY | dict(given)

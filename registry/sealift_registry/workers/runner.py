@@ -99,6 +99,16 @@ def ask(worker: Worker, verb: str, request: Document, progress: Progress = _sile
         return answer
 
 
+def nonsense(worker: Worker) -> FailedError:
+    """The error for an answer of `worker` that is an object, and not one that it may give."""
+    return FailedError(
+        "worker-rubbish",
+        f"{_begin(worker.name)} gave an answer that makes no sense, and so no answer.",
+        subject=worker.module,
+        next_step="Nothing was accepted. Try again.",
+    )
+
+
 def _start(worker: Worker, work: Path) -> subprocess.Popen[bytes]:
     # -P and -s: neither the current folder nor the user's own packages can slip a module in.
     command = [worker.interpreter, "-P", "-s", "-m", worker.module]

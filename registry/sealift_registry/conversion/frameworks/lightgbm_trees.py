@@ -13,11 +13,11 @@ from sealift_registry.conversion.frameworks.protocol import (
     PROBABILITIES,
     VARIABLE,
     Array,
-    first_line,
     no_converter,
     only_input,
 )
 from sealift_registry.conversion.recipe import INPUT, Recipe
+from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
 BINARY = frozenset({"binary"})

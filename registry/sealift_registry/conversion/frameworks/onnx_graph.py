@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sealift_registry.conversion.frameworks.protocol import Array, first_line
+from sealift_registry.conversion.frameworks.protocol import Array
 from sealift_registry.conversion.recipe import INPUT
+from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
 TYPES: Mapping[str, str] = {

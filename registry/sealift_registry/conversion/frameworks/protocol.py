@@ -76,8 +76,3 @@ def no_converter(kind: str, why: str = "") -> RefusedError:
         next_step="Train a model that can be converted, or export this one to ONNX yourself and "
         "ingest the ONNX file.",
     )
-
-
-def first_line(bad: BaseException) -> str:
-    """The first line of what an exception says."""
-    return (str(bad).strip().splitlines() or [type(bad).__name__])[0].strip().rstrip(".:")[:200]

@@ -7,16 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from sealift_registry.conversion.frameworks.protocol import (
     LABEL,
     PROBABILITIES,
     VARIABLE,
     Array,
-    first_line,
     no_converter,
     only_input,
 )
 from sealift_registry.conversion.recipe import INPUT, Recipe
+from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
 
@@ -50,10 +52,12 @@ class SklearnModel:
         try:
             if is_classifier(estimator):
                 score = getattr(estimator, "predict_proba", None) or estimator.decision_function
-                return {LABEL: estimator.predict(features), PROBABILITIES: score(features)}
-            if hasattr(estimator, "predict"):
-                return {VARIABLE: estimator.predict(features)}
-            return {VARIABLE: estimator.transform(features)}
+                answers = {LABEL: estimator.predict(features), PROBABILITIES: score(features)}
+            elif hasattr(estimator, "predict"):
+                answers = {VARIABLE: estimator.predict(features)}
+            else:
+                answers = {VARIABLE: estimator.transform(features)}
+            return {name: np.asarray(found) for name, found in answers.items()}
         except (ValueError, AttributeError) as bad:
             raise RefusedError(
                 "goldens-unfit",

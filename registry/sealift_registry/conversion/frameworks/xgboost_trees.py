@@ -14,11 +14,11 @@ from sealift_registry.conversion.frameworks.protocol import (
     PROBABILITIES,
     VARIABLE,
     Array,
-    first_line,
     no_converter,
     only_input,
 )
 from sealift_registry.conversion.recipe import INPUT, Recipe
+from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
 BINARY, MULTICLASS = "binary:logistic", "multi:softprob"
@@ -44,7 +44,19 @@ def load(path: Path) -> XgboostModel:
             subject=path.name,
             next_step="Save the model again, and ingest that.",
         ) from bad
-    return XgboostModel(booster)
+    return XgboostModel(_best(booster))
+
+
+def _best(booster: Any) -> Any:  # noqa: ANN401 - XGBoost is Any to us
+    """The rounds that XGBoost's scikit-learn classes answer by.
+
+    After stopping early they leave out the rounds that came after the best one, which are in the
+    file nevertheless; the plain Booster answers by all of them.
+    """
+    best = booster.attr("best_iteration")
+    if best is None or booster.attr("scikit_learn") is None:
+        return booster
+    return booster[: int(best) + 1]
 
 
 class XgboostModel:

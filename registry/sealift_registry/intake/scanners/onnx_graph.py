@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from sealift_registry.intake.formats import ModelFormat, recognise
 from sealift_registry.intake.survey import Survey
+from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
 OPERATOR_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
@@ -77,13 +79,14 @@ def checker(folder: Path, survey: Survey) -> str:
     except (onnx.checker.ValidationError, ValueError, RuntimeError) as bad:
         raise RefusedError(
             "onnx-checker",
-            f"{survey.model} is not valid ONNX: {_first_line(bad)}.",
+            f"{survey.model} is not valid ONNX: {first_line(bad)}.",
             subject=survey.model,
             next_step="Export the model again; onnx.checker.check_model shows all that is wrong.",
         ) from bad
     return "The ONNX checker found no fault."
 
 
+@cache
 def _load(path: Path) -> Any:  # noqa: ANN401 - onnx is Any to us
     import onnx
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
@@ -93,7 +96,7 @@ def _load(path: Path) -> Any:  # noqa: ANN401 - onnx is Any to us
     except (DecodeError, ValueError) as bad:
         raise RefusedError(
             "onnx-checker",
-            f"{path.name} cannot be read as ONNX: {_first_line(bad)}.",
+            f"{path.name} cannot be read as ONNX: {first_line(bad)}.",
             subject=path.name,
             next_step="Export the model again.",
         ) from bad
@@ -152,7 +155,3 @@ def _unreferenced(folder: Path, path: str) -> RefusedError:
         subject=path,
         next_step="Remove it from the model's folder, and ingest again.",
     )
-
-
-def _first_line(bad: Exception) -> str:
-    return (str(bad).strip().splitlines() or [type(bad).__name__])[0].rstrip(".")[:300]

@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 from sealift_registry.intake.survey import Survey
+from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
 LARGEST_UNPACKED = 16 * 1024**3
@@ -49,8 +50,8 @@ def types(folder: Path, survey: Survey) -> str:
     except MemoryError:
         raise
     except Exception as bad:
-        words = (str(bad).strip().splitlines() or [type(bad).__name__])[0][:300]
-        raise _refused(survey, f"{survey.model} cannot be read as skops: {words}.") from bad
+        words = f"{survey.model} cannot be read as skops: {first_line(bad)}."
+        raise _refused(survey, words) from bad
     if untrusted:
         raise RefusedError(
             "skops-types",

@@ -10,6 +10,7 @@ import json
 from pathlib import Path
 
 from sealift_registry.intake.survey import Survey
+from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
 BOOSTERS = frozenset({"dart", "gblinear", "gbtree"})
@@ -61,10 +62,9 @@ def lightgbm_model(folder: Path, survey: Survey) -> str:
 
 
 def _refused(code: str, path: str, reader: str, bad: Exception) -> RefusedError:
-    words = (str(bad).strip().splitlines() or [type(bad).__name__])[0].rstrip(".")[:300]
     return RefusedError(
         code,
-        f"{reader} cannot read {path}: {words}.",
+        f"{reader} cannot read {path}: {first_line(bad)}.",
         subject=path,
         next_step="Save the model again, and ingest that.",
     )
