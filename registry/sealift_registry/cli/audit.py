@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,6 +13,7 @@ from sealift_registry.cli.terminal import table
 
 if TYPE_CHECKING:
     from sealift_registry.audit.reading import LogReader
+    from sealift_signing.transparency.entry import Term
     from sealift_signing.transparency.verdict import Verdict
 
 
@@ -63,11 +65,10 @@ def audit_list(
         question, limit=limit, beyond=beyond, newest_first=not oldest_first
     )
     entries = [(row.seq, read_entry(row.body)) for row in rows]
-    shown = [
-        (str(seq), e.at, e.type, e.actor[:40], ", ".join(f"{t.kind}={t.value}" for t in e.terms))
-        for seq, e in entries
-    ]
-    text = table(("no.", "at", "what", "by", "about"), shown) if shown else "No entry matches."
+    shown = [(str(seq), _when(e.at), e.type, e.actor[:20], _words(e.terms)) for seq, e in entries]
+    text = (
+        table(("no.", "when (UTC)", "what", "by", "about"), shown) if shown else "No entry matches."
+    )
     if len(rows) == limit:
         text += f"\n\nThere may be more: add --beyond {rows[-1].seq}"
     data = [{"seq": seq, **_entry(entry)} for seq, entry in entries]
@@ -117,6 +118,15 @@ def _time(text: str | None) -> str | None:
             next_step="Write 2026-11-20, or 2026-11-20T12:30:00Z.",
         ) from bad
     return moment(when if when.tzinfo else when.replace(tzinfo=UTC))
+
+
+def _when(at: str) -> str:
+    """A time to the second: its digits after that are for machines, which ask for --json."""
+    return at[:19].replace("T", " ")
+
+
+def _words(terms: Iterable[Term]) -> str:
+    return ", ".join(f"{term.kind}={term.value}" for term in terms)
 
 
 def _reader(session: Session) -> LogReader:
