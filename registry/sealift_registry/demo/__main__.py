@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -11,12 +13,12 @@ from typing import Any
 import click
 
 from sealift_registry.demo import attacks, journey, setting_up
-from sealift_registry.demo.cast import DIGITS, OTHER_SITE, SITE
+from sealift_registry.demo.cast import APPROVERS, DIGITS, OTHER_SITE, SITE
 from sealift_registry.demo.commands import Hands
 from sealift_registry.demo.folder import Folder, prepare
 from sealift_registry.demo.story import Story, Voice
 from sealift_registry.demo.training import Training
-from sealift_registry.demo.voices import choose_voice
+from sealift_registry.demo.voices import choose_voice, typed
 from sealift_signing.errors import SealiftError
 
 CHAPTERS = (
@@ -34,6 +36,7 @@ CHAPTERS = (
     attacks.play,
 )
 INTERRUPTED = 130
+GOODBYE_WIDTH = 96
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -104,24 +107,34 @@ def _as_json(story: Story, folder: Path, seconds: float, code: int) -> dict[str,
 
 def _say_goodbye(folder: str, voice: Voice, seconds: float) -> None:
     """What is left behind, and how to look at it."""
-    home, site = f"--home {folder}/hub", f"--home {folder}/site"
-    passphrase = f"--passphrase-file {folder}/people/passphrase"
+    home, site = ("--home", f"{folder}/hub"), f"--home {folder}/site"
+    hub = shlex.join(home)
     commands = [
-        f"sealift show {DIGITS}/1 {home}",
-        f"sealift show {SITE} {home}",
-        f"sealift list promotions {home}",
-        f"sealift next {home}",
+        f"sealift show {DIGITS}/1 {hub}",
+        f"sealift show {SITE} {hub}",
+        f"sealift list promotions {hub}",
+        f"sealift next {hub}",
         f"sealift-site {site} status",
-        f"sealift-site --home {folder}/tampered/{OTHER_SITE} status",
         f"sealift-site {site} audit list",
+        f"sealift-site --home {folder}/tampered/{OTHER_SITE} status",
     ]
-    signing = [
-        f"sealift approve P-000004 --key {folder}/people/emil.pem --meaning validated",
-        f"    --reason 'I looked' {home}",
-        f"    {passphrase}",
-    ]
+    signed = ("--key", f"{folder}/people/{APPROVERS[1]}.pem", "--meaning", "validated")
+    phrase = ("--passphrase-file", f"{folder}/people/passphrase")
+    approval = ("sealift", "approve", "P-000004", *signed, "--reason", "I looked", *home, *phrase)
     voice.tell(f"\nAll of it took {seconds:.1f} s, and is left in {folder}/ to explore:\n")
-    voice.lines([*commands, "", "To sign something, name a key and the passphrase file:", *signing])
+    voice.lines([*_on_path(), *commands])
+    voice.tell(
+        "\nTo sign something, name a key and the passphrase file. This one is yours to judge:"
+    )
+    voice.lines(typed(approval, GOODBYE_WIDTH))
+
+
+def _on_path() -> list[str]:
+    """How to have the commands on PATH, where they are not."""
+    folder = Path(sys.executable).parent
+    if shutil.which("sealift") == str(folder / "sealift"):
+        return []
+    return [f"PATH={shlex.quote(str(folder))}:$PATH"]
 
 
 if __name__ == "__main__":

@@ -124,7 +124,8 @@ class OnTerminal:
         if self._status is not None:
             self._status.stop()
         for line in lines:
-            self._indented(f"[dim]{_safe(line)}[/]", 4)
+            for part in _wrapped(line, self._console.width - len(MARGIN)):
+                self._console.print(f"{MARGIN}[dim]{_safe(part)}[/]", soft_wrap=True)
         self._indented(f"[blue]{_rest(seconds, more)}[/]", 4)
 
     def tell(self, text: str) -> None:
@@ -183,6 +184,12 @@ def _parts(command: Sequence[str]) -> list[str]:
         else:
             parts.append(quoted)
     return parts
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """A line of a command's output in lines that fit, the later ones further in."""
+    inner = " " * (len(line) - len(line.lstrip()) + 2)
+    return textwrap.wrap(line, max(width, 40), subsequent_indent=inner) or [""]
 
 
 def _rest(seconds: float, more: int) -> str:

@@ -1,0 +1,131 @@
+"""`make demo`: it plays to its end, replaces only what is its own, and fails where it must."""
+
+import json
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sealift_registry.demo.commands import Hands
+from sealift_registry.demo.folder import MARKER, Folder, prepare
+from sealift_registry.demo.story import DemoFailedError, Story
+from sealift_registry.demo.training import Training
+from sealift_registry.demo.voices import Silent, typed
+from sealift_signing.errors import UsageError
+
+ATTACKS = {
+    "another-site": "refused",
+    "tampered-blob": "refused",
+    "unapproved-at-the-hub": "refused",
+    "unapproved": "held",
+    "own-request-at-the-hub": "refused",
+    "own-request": "held",
+}
+
+
+def play(folder: Path, *before: str) -> subprocess.CompletedProcess[str]:
+    command = [*before, sys.executable, "-m", "sealift_registry.demo", "--folder", str(folder)]
+    return subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+
+
+def check(done: subprocess.CompletedProcess[str], folder: Path) -> list[dict[str, Any]]:
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    steps: list[dict[str, Any]] = told["steps"]
+    assert told["schema"] == "sealift/demo/1"
+    assert told["ok"]
+    assert {s["name"]: s["how"] for s in steps if s["kind"] == "refusal"} == ATTACKS
+    assert (folder / MARKER).is_file()
+    return steps
+
+
+@pytest.mark.timeout(900)
+def test_a1_01_the_demo_plays_to_its_end_and_is_left_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    steps = check(play(folder), folder)
+    figures = {s["name"]: s["values"] for s in steps if s["kind"] == "measured"}
+    assert figures["rollback"]["seconds"] < 60
+    for model in ("digits", "digits-boosted"):
+        told = figures[f"accuracy of vision/{model}"]
+        assert told["rows"] == 377
+        assert told["installed"] == pytest.approx(told["original"], abs=0.01)
+    refused = {s["name"]: s["sentence"] for s in steps if s["kind"] == "refusal"}
+    assert "0 of the 2 approvals" in refused["unapproved"]
+    assert "who requests does not approve" in refused["own-request"]
+    assert {path.name for path in folder.iterdir()} >= {
+        *("hub", "people", "medium", "site", "tampered", "sources"),
+    }
+
+
+@pytest.mark.system
+@pytest.mark.timeout(900)
+def test_a1_01_the_demo_plays_with_no_network_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "demo"
+    check(play(folder, "unshare", "-rn"), folder)
+
+
+def test_a1_01_a_folder_that_is_not_the_demos_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "chapter-1.txt").write_text("Ten years of work.")
+    done = play(folder)
+    assert done.returncode == 2
+    assert "was not made by the demo" in json.loads(done.stderr)["error"]["what"]
+    assert [path.name for path in folder.iterdir()] == ["chapter-1.txt"]
+
+
+def test_an_earlier_demo_is_replaced_whole(tmp_path: Path) -> None:
+    root = prepare(tmp_path / "demo").root
+    installed = root / "site" / "models" / "read-only"
+    installed.mkdir(parents=True)
+    (installed / "model.onnx").write_bytes(b"")
+    installed.chmod(0o555)
+    (root / "link").symlink_to(tmp_path)
+    prepare(root)
+    made = {MARKER, "people", "medium", "tampered", "sources"}
+    assert {path.name for path in root.iterdir()} == made
+    assert tmp_path.is_dir()
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "folder whose marker is a link"])
+def test_what_only_looks_like_a_demo_is_left_alone(tmp_path: Path, kind: str) -> None:
+    prepare(tmp_path / "real")
+    given = tmp_path / "demo"
+    if kind == "file":
+        given.write_text("Mine.")
+    elif kind == "link":
+        given.symlink_to(tmp_path / "real")
+    else:
+        given.mkdir()
+        (given / MARKER).symlink_to(tmp_path / "real" / MARKER)
+    with pytest.raises(UsageError, match="was not made by the demo"):
+        prepare(given)
+    assert os.path.lexists(given)
+
+
+def hands(tmp_path: Path) -> Hands:
+    folder: Folder = prepare(tmp_path / "demo")
+    return Hands(folder, Story(Silent(), 1), Training(folder))
+
+
+def test_an_attack_that_is_not_refused_fails_the_demo(tmp_path: Path) -> None:
+    with pytest.raises(DemoFailedError, match="succeeded, and it must be refused") as failed:
+        hands(tmp_path).run("mallory", ("true",), expect=1)
+    assert failed.value.exit_code == 1
+
+
+def test_a_command_that_fails_fails_the_demo(tmp_path: Path) -> None:
+    with pytest.raises(DemoFailedError, match="ended with exit code 1; it must be 0"):
+        hands(tmp_path).run("hub", ("false",))
+
+
+def test_commands_are_shown_as_a_shell_would_take_them() -> None:
+    command = ("sealift", "promote", "vision/digits/1", "--reason", "it's better", "--yes")
+    for width in (20, 40, 200):
+        lines = typed(command, width)
+        assert shlex.split("\n".join(lines).replace("\\\n", "")) == list(command)
+    assert len(typed(command, 200)) == 1
