@@ -1,4 +1,4 @@
-"""What holds for every test: nothing reports home, loopback on request, one worker a file."""
+"""What holds for every test: nothing reports home, and loopback only on request."""
 
 import os
 
@@ -10,15 +10,8 @@ LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 os.environ.update(DO_NOT_TRACK="true", DVC_NO_ANALYTICS="true", MLFLOW_DISABLE_TELEMETRY="true")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give `socket` its meaning, and keep a file's tests on one worker.
-
-    A file's dear fixtures are then made once. Files that share something dearer still, such as a
-    running server, name one `xdist_group` for all of them.
-    """
+    """Give the mark `socket` its meaning."""
     for item in items:
         if item.get_closest_marker("socket"):
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
-        if item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
