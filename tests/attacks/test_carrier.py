@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -190,3 +191,19 @@ def test_a1_05_a_clock_set_back_does_not_revive_what_expired(
     with site.opened() as opened:
         assert opened.trusted_time() == hub.now
     assert site.refuses(stale).code in {"role-expired", "role-went-back"}
+
+
+def test_a1_05_a_missing_file_of_what_is_held_anyway(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path
+) -> None:
+    """Half a bundle is none, even where the missing half would not have been installed."""
+    hub.assign(hub.promote(1, model="letters"))
+    held = hub.vouch(hub.build(1))
+    hub.list_artifact(held)
+    hub.assign(held)
+    folder = hub.export(medium)
+    digest = sha256(f"the weights of {held.path}".encode()).hexdigest()
+    (folder / "blobs/sha256" / digest).unlink()
+    refusal = site.refuses(folder)
+    assert refusal.code == "file-missing"
+    assert digest in refusal.what
