@@ -91,8 +91,7 @@ class App:
 
     def close(self) -> None:
         """Write what is queued, and let go of the database."""
-        self.hub.log.close()
-        self.hub.engine.dispose()
+        self.hub.close()
 
 
 def open_app(root: Path, environment: Mapping[str, str]) -> App:

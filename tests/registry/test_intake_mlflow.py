@@ -14,7 +14,6 @@ from sealift_registry.intake.scan import scan
 from sealift_registry.intake.source import SourceRecord
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
 
-
 LOGGED = {"MLmodel", "conda.yaml", "input_example.json", "model.skops", "python_env.yaml"}
 LOGGED |= {"requirements.txt", "serving_input_example.json"}
 

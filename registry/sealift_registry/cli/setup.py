@@ -56,8 +56,8 @@ def init(session: Session, *, offline_keys: str | None, solo: bool, name: str, p
             session.passphrases(new=True),
             session.environment,
         )
+    hub.close()
     _tell_init(session, None if solo else offline_keys)
-    hub.log.close()
 
 
 def _tell_init(session: Session, offline_keys: str | None) -> None:

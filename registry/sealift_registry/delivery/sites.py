@@ -195,6 +195,7 @@ class Enrolment:
         )
         publishing.delegate(fleet.signed, roles.site_role(said.site), 1, dispatchers)
         data = shape.write(_with_site(repository.fleet_keys(), said.site, said.key))
+        documents.read_fleet_keys(data)
         publishing.list_document(fleet.signed, documents.FLEET_KEYS_PATH, data)
         publishing.sign(fleet, [signer])
         publishing.check_publishable(fleet, roles.FLEET, repository.targets().signed)

@@ -32,7 +32,11 @@ DISPATCHER = "dispatcher"
 
 
 def policy_of(name: str, *, solo: bool) -> Policy:
-    """The policy that a new organisation starts with; `solo` is for one person alone."""
+    """The policy that a new organisation starts with; `solo` is for one person alone.
+
+    Raises:
+        MalformedError: no document may hold this name.
+    """
     stages = {
         stage: StageRule(
             approvals=1 if solo else approvals,
@@ -44,7 +48,8 @@ def policy_of(name: str, *, solo: bool) -> Policy:
         )
         for stage, approvals in (("staging", 1), ("production", 2))
     }
-    return Policy(1, (), name, stages, dict(roles.LIFETIMES_DAYS))
+    policy = Policy(1, (), name, stages, dict(roles.LIFETIMES_DAYS))
+    return documents.read_policy(shape.write(policy))
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from sealift_registry.trust.hub import Hub, said_in_words
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import publishing, roles
+from sealift_signing.documents import Policy
 from sealift_signing.errors import FailedError
 from sealift_signing.keys import Passphrases
 from sealift_signing.transparency.checkpoint import hub_origin
@@ -91,6 +92,7 @@ def found(
             was made is left.
     """
     check_new(root)
+    policy = ceremony.policy_of(name, solo=False)
     ceremony.check_offline(root, offline, passphrases)
     home = create_home(root, Settings(OrganisationSettings(name)))
     made: list[Path] = []
@@ -102,7 +104,7 @@ def found(
         settings = Settings(
             OrganisationSettings(name), KeySettings(), DeliverySettings(dispatcher=dispatcher.text)
         )
-        _publish(Home(root, settings), online, offices, solo=False)
+        _publish(Home(root, settings), online, offices, policy)
     return open_hub(root, environment)
 
 
@@ -112,6 +114,8 @@ def found_solo(root: Path, name: str, person: str, environment: Mapping[str, str
     Raises:
         UsageError: `root` is not new.
     """
+    check_new(root)
+    policy = ceremony.policy_of(name, solo=True)
     home = create_home(root, Settings())
     with _undone_on_failure(home, []):
         online = OnlineKeys(home.keys, environment)
@@ -122,7 +126,7 @@ def found_solo(root: Path, name: str, person: str, environment: Mapping[str, str
             KeySettings(default=SOLO_KEY, person=person),
             DeliverySettings(dispatcher=offices.dispatcher[person].text),
         )
-        _publish(Home(root, settings), online, offices, solo=True)
+        _publish(Home(root, settings), online, offices, policy)
     return open_hub(root, environment)
 
 
@@ -143,8 +147,7 @@ def _undone_on_failure(home: Home, made: list[Path]) -> Iterator[None]:
         raise
 
 
-def _publish(home: Home, online: OnlineKeys, offices: Offices, *, solo: bool) -> None:
-    policy = ceremony.policy_of(home.settings.organisation.name, solo=solo)
+def _publish(home: Home, online: OnlineKeys, offices: Offices, policy: Policy) -> None:
     change = ceremony.first_metadata(offices, online, policy, utc_now())
     organisation = sha256(publishing.to_bytes(change.metadata[roles.ROOT])).hexdigest()
     engine = open_sqlite(home.database)

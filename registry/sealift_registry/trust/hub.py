@@ -47,6 +47,11 @@ class Hub:
         with said_in_words(self.home.database), self.engine.connect() as connection:
             yield connection
 
+    def close(self) -> None:
+        """Write what is queued, and let go of the database."""
+        self.log.close()
+        self.engine.dispose()
+
     def now(self) -> datetime:
         """The time by the hub's clock."""
         return self.log.clock()

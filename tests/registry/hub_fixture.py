@@ -1,0 +1,291 @@
+"""A real hub in a temporary folder: an organisation with a team, people, and versions to promote.
+
+What is slow (migrating, scanning, converting) is done once a session, in template homes that each
+test gets a copy of. Keys, database and files are real.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import pytest
+from securesystemslib.signer import Signer
+from sqlalchemy import text
+
+from sealift_registry.app import App, open_app
+from sealift_registry.catalog.reference import ModelRef, VersionRef
+from sealift_registry.conversion.building import Built
+from sealift_registry.delivery.exports import Exported
+from sealift_registry.delivery.sites import Site
+from sealift_registry.intake.ingest import Ingested
+from sealift_registry.intake.onnx_source import OnnxSource
+from sealift_registry.promotion.promotions import Standing
+from sealift_registry.trust import founding, teams
+from sealift_registry.trust.repository import Repository
+from sealift_signing import keys
+from sealift_signing.approvals import REQUEST, approve
+from sealift_signing.documents import Assignment, Members
+from sealift_signing.keys import Passphrases
+from sealift_signing.public_key import PublicKey
+from sealift_sync.site.returns import write_home
+from sealift_sync.site.setting_up import begin, finish
+from tests import models
+from tests.site_on_paper import SiteOnPaper
+
+TEAM, MODEL, TARGET, SITE, GROUP = "vision", "vision/tiny", "cpu-x86_64", "plant-7", "line-1"
+STEWARDS, APPROVERS, REQUESTER = ("anna", "ben"), ("carla", "emil"), "dora"
+STAGE = "production"
+PASSPHRASE = "correct horse"
+Loose = Any
+"""Whatever a test hands over; a wrong thing, more often than not."""
+
+
+def quiet(_subject: str, _done: int, _total: int) -> None:
+    """A progress that tells nobody."""
+
+
+def stage(_name: str, _size: int) -> Callable[[int], None]:
+    return lambda _count: None
+
+
+def secrets() -> Passphrases:
+    return Passphrases(None, {}, lambda _question: PASSPHRASE)
+
+
+@dataclass
+class Acme:
+    """The organisation in `folder`: `hub/`, `offline/`, `people/`, `medium/`."""
+
+    folder: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def root(self) -> Path:
+        return self.folder / "hub"
+
+    @cached_property
+    def app(self) -> App:
+        return open_app(self.root, self.environment)
+
+    @property
+    def medium(self) -> Path:
+        made = self.folder / "medium"
+        made.mkdir(exist_ok=True)
+        return made
+
+    def close(self) -> None:
+        if "app" in self.__dict__:
+            self.app.close()
+            del self.__dict__["app"]
+
+    @contextmanager
+    def another(self) -> Iterator[Acme]:
+        """A second process on the same home, as far as the hub can tell."""
+        other = Acme(self.folder, self.environment)
+        try:
+            yield other
+        finally:
+            other.close()
+
+    def key(self, name: str) -> Path:
+        """The key file of a person, or of an offline role such as `fleet-1`."""
+        offline = self.folder / "offline" / f"{name}.pem"
+        return offline if offline.exists() else self.folder / "people" / f"{name}.pem"
+
+    def new_key(self, name: str) -> PublicKey:
+        return keys.new_key(self.folder / "people" / f"{name}.pem", PASSPHRASE.encode())
+
+    def signer(self, name: str) -> Signer:
+        return keys.open_signer(str(self.key(name)), secrets())
+
+    def public(self, name: str) -> PublicKey:
+        return keys.read_public(f"{self.key(name)}.pub")
+
+    # ------------------------------------------------------------------ use cases
+
+    def add_team(self, name: str, stewards: Mapping[str, PublicKey]) -> None:
+        hub = self.app.hub
+        signers = [self.signer("targets-1"), self.signer("targets-2")]
+        with hub.reading() as connection:
+            repository = Repository(connection)
+            change = teams.draft_team(repository, name, stewards, signers, hub.online, hub.now())
+        hub.commit_change(change, hub.entry("team.added", "targets", {"team": name}))
+
+    def entitle(self, person: str, *purposes: str, key: PublicKey | None = None) -> None:
+        """Have the stewards entitle a person of the team."""
+        hub = self.app.hub
+        with hub.reading() as connection:
+            repository = Repository(connection)
+            members = teams.members_of(repository, TEAM)
+            public = key or self.public(person)
+            changed = teams.with_person(members, person, public, purposes)
+            change = teams.draft_members(repository, changed, self.stewards, hub.now())
+        hub.commit_change(change, hub.entry("team.members-changed", "stewards", {"who": person}))
+
+    def change_members(self, edit: Callable[[Members], Members]) -> None:
+        """Have the stewards sign whatever `edit` makes of members.json."""
+        hub = self.app.hub
+        with hub.reading() as connection:
+            repository = Repository(connection)
+            changed = edit(teams.members_of(repository, TEAM))
+            change = teams.draft_members(repository, changed, self.stewards, hub.now())
+        hub.commit_change(change, hub.entry("team.members-changed", "stewards", {}))
+
+    @property
+    def stewards(self) -> list[Signer]:
+        return [self.signer(name) for name in STEWARDS]
+
+    def ingest(self, seed: int = 1, goldens: Path | None = None, model: str = MODEL) -> Ingested:
+        path = models.tiny_onnx(self.folder / f"tiny-{seed}.onnx", seed)
+        source, ref = OnnxSource(path), ModelRef.parse(model)
+        return self.app.intake.ingest(source, ref, "tester", goldens, quiet)
+
+    def goldens(self, seed: int = 1) -> Path:
+        return models.tiny_goldens(self.folder / f"goldens-{seed}.npz", seed)
+
+    def convert(self, number: int = 1, target: str = TARGET) -> Built:
+        return self.app.conversion.convert(version(number), target, "tester", quiet)
+
+    def request(self, number: int = 1, stage: str = STAGE, by: str = REQUESTER) -> int:
+        return self.app.promotions.request(
+            version(number), stage, "It is better.", self.signer(by)
+        ).number
+
+    def approve(self, promotion: int, by: str, days: int | None = None) -> Standing:
+        return self.app.promotions.approve(
+            promotion, self.signer(by), "validated", "It was tested.", days
+        )
+
+    def promoted(self, number: int = 1, stage: str = STAGE) -> int:
+        """A promotion of a version that two people approved, so that it is listed."""
+        promotion = self.request(number, stage)
+        for person in APPROVERS:
+            self.approve(promotion, person)
+        return promotion
+
+    def enrol(self, plant: SiteOnPaper, name: str = SITE, stage: str = STAGE) -> Site:
+        asked = begin(plant.root, {}, name, {GROUP: TARGET}, plant.clock)
+        site = self.enrolled(asked, stage)
+        finish(plant.root, {}, site.answer, plant.clock, lambda _: True)
+        return site
+
+    def enrolled(self, request: bytes, stage: str = STAGE) -> Site:
+        dispatcher = {"dispatcher": self.public("dispatcher-1")}
+        return self.app.enrolment.enroll(request, stage, dispatcher, self.signer("fleet-1"))
+
+    def assign(
+        self, number: int = 1, fallbacks: Sequence[int] | None = None, site: str = SITE
+    ) -> Assignment:
+        return self.app.assignments.assign(
+            site, version(number), {GROUP: TARGET}, fallbacks, self.signer("dispatcher-1")
+        )
+
+    def export(self, site: str = SITE) -> Exported:
+        return self.app.exports.export(site, self.medium, self.signer("dispatcher-1"), stage)
+
+    def returned(self, plant: SiteOnPaper, to: Path | None = None) -> Path:
+        """What the site writes to a medium on its way home; the medium."""
+        medium = to or self.medium
+        with plant.opened("return") as site:
+            write_home(site, medium, everything=False)
+        return medium
+
+    # ------------------------------------------------------------------ looking
+
+    def later(self, **span: float) -> None:
+        """Set the hub's clock forward."""
+        moved = datetime.now(UTC) + timedelta(**span)
+        self.app.hub.log.clock = lambda: moved
+
+    def rows(self) -> dict[str, list[Any]]:
+        """Every row of every table."""
+        with self.app.hub.engine.connect() as connection:
+            listed = "SELECT name FROM sqlite_master WHERE type = 'table'"
+            names = connection.execute(text(listed)).scalars().all()
+            found = {}
+            for name in names:
+                rows = connection.execute(text(f"SELECT * FROM {name}"))  # noqa: S608 - our names
+                found[name] = sorted(map(tuple, rows), key=repr)
+            return found
+
+    def types(self) -> list[str]:
+        """The types of the log's entries, oldest first."""
+        with self.app.hub.engine.connect() as connection:
+            query = text("SELECT type FROM log_entry ORDER BY seq")
+            return list(connection.execute(query).scalars())
+
+    def sql(self, statement: str) -> None:
+        """What an attacker, or a test, does to the database behind the hub's back."""
+        with self.app.hub.engine.begin() as connection:
+            connection.execute(text(statement))
+
+
+def version(number: int) -> VersionRef:
+    return VersionRef.parse(f"{MODEL}/{number}")
+
+
+def copied(template: Path, folder: Path) -> Acme:
+    shutil.copytree(template, folder, dirs_exist_ok=True)
+    return Acme(folder)
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An organisation with a team, its people, and nothing else."""
+    acme = Acme(tmp_path_factory.mktemp("founded"))
+    founding.found(acme.root, "Acme", acme.folder / "offline", secrets(), {}).close()
+    for person in (*STEWARDS, *APPROVERS, REQUESTER):
+        acme.new_key(person)
+    acme.add_team(TEAM, {name: acme.public(name) for name in STEWARDS})
+    acme.entitle(REQUESTER, REQUEST)
+    for person in APPROVERS:
+        acme.entitle(person, approve("staging"), approve("production"))
+    acme.close()
+    return acme.folder
+
+
+@pytest.fixture(scope="session")
+def stocked(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with two versions of a model, each with a variant."""
+    acme = copied(founded, tmp_path_factory.mktemp("stocked"))
+    for number in (1, 2):
+        acme.ingest(number, acme.goldens())
+        acme.convert(number)
+    acme.close()
+    return acme.folder
+
+
+@pytest.fixture
+def acme(founded: Path, tmp_path: Path) -> Iterator[Acme]:
+    """A hub with a team, and no model yet."""
+    made = copied(founded, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def hub(stocked: Path, tmp_path: Path) -> Iterator[Acme]:
+    """A hub with two versions of a model that could be promoted."""
+    made = copied(stocked, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def plant(tmp_path: Path) -> SiteOnPaper:
+    """A site's empty folder."""
+    return SiteOnPaper(tmp_path / "site", datetime.now(UTC))
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith("SEALIFT_")]:
+        monkeypatch.delenv(name)

@@ -1,0 +1,249 @@
+"""Every change is one entry in the log; where the entry cannot be written, nothing happened."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from sealift_registry.trust.renewal import draft_renewal
+from sealift_signing.errors import SealiftError
+from sealift_sync.site.setting_up import begin
+from tests.registry.hub_fixture import APPROVERS, GROUP, SITE, TARGET, Acme
+from tests.site_on_paper import SiteOnPaper
+
+Act = Callable[[], object]
+FULL = (
+    "CREATE TRIGGER full BEFORE INSERT ON log_entry "
+    "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+)
+
+
+def adding_a_team(hub: Acme, _: SiteOnPaper) -> Act:
+    stewards = {name: hub.new_key(name) for name in ("hans", "ines")}
+    return lambda: hub.add_team("fraud", stewards)
+
+
+def entitling(hub: Acme, _: SiteOnPaper) -> Act:
+    hub.new_key("gina")
+    return lambda: hub.entitle("gina", "request")
+
+
+def renewing(hub: Acme, _: SiteOnPaper) -> Act:
+    def act() -> None:
+        one = hub.app.hub
+        with one.reading() as connection:
+            change = draft_renewal(connection, "recall", [hub.signer("recall-1")], one.now())
+        one.commit_change(change, one.entry("role.renewed", "recall", {}))
+
+    return act
+
+
+def ingesting(hub: Acme, _: SiteOnPaper) -> Act:
+    goldens = hub.goldens()
+    return lambda: hub.ingest(3, goldens)
+
+
+def ingesting_again(hub: Acme, _: SiteOnPaper) -> Act:
+    goldens = hub.goldens(9)
+    return lambda: hub.ingest(1, goldens)
+
+
+def converting(hub: Acme, _: SiteOnPaper) -> Act:
+    return lambda: hub.convert(1, "cpu-aarch64")
+
+
+def measuring_again(hub: Acme, _: SiteOnPaper) -> Act:
+    hub.ingest(1, hub.goldens(9))
+    return hub.convert
+
+
+def requesting(hub: Acme, _: SiteOnPaper) -> Act:
+    return hub.request
+
+
+def approving(hub: Acme, _: SiteOnPaper) -> Act:
+    number = hub.request()
+    return lambda: hub.approve(number, APPROVERS[0])
+
+
+def listing(hub: Acme, _: SiteOnPaper) -> Act:
+    number = hub.request()
+    hub.approve(number, APPROVERS[0])
+    return lambda: hub.approve(number, APPROVERS[1])
+
+
+def enrolling(hub: Acme, plant: SiteOnPaper) -> Act:
+    request = begin(plant.root, {}, SITE, {GROUP: TARGET}, plant.clock)
+    return lambda: hub.enrolled(request)
+
+
+def enrolling_again(hub: Acme, plant: SiteOnPaper) -> Act:
+    hub.enrol(plant)
+    return enrolling(hub, SiteOnPaper(plant.root.with_name("again"), plant.now))
+
+
+def assigning(hub: Acme, plant: SiteOnPaper) -> Act:
+    hub.promoted()
+    hub.enrol(plant)
+    return hub.assign
+
+
+def exporting(hub: Acme, plant: SiteOnPaper) -> Act:
+    assigning(hub, plant)()
+    return hub.export
+
+
+def receiving(hub: Acme, plant: SiteOnPaper) -> Act:
+    exporting(hub, plant)
+    plant.take(hub.export().folder)
+    hub.returned(plant)
+
+    def act() -> None:
+        _, refused = hub.app.returns.receive(hub.medium)
+        if refused:
+            raise refused[0]
+
+    return act
+
+
+USE_CASES: Mapping[Callable[[Acme, SiteOnPaper], Act], list[str]] = {
+    adding_a_team: ["team.added"],
+    entitling: ["team.members-changed"],
+    renewing: ["role.renewed"],
+    ingesting: ["version.ingested"],
+    ingesting_again: ["version.seen-again"],
+    converting: ["variant.built"],
+    measuring_again: ["variant.measured"],
+    requesting: ["promotion.requested"],
+    approving: ["promotion.approved"],
+    listing: ["promotion.approved"],
+    enrolling: ["site.enrolled"],
+    enrolling_again: ["site.enrolled"],
+    assigning: ["site.assigned"],
+    exporting: ["transfer.begun", "transfer.exported"],
+    receiving: ["return.accepted"],
+}
+SLOW = {ingesting, ingesting_again, converting, measuring_again}
+"""These run subprocesses; one way of failing is enough for them."""
+
+
+@pytest.mark.parametrize("use_case", USE_CASES, ids=lambda one: one.__name__)
+def test_one_change_one_entry_or_nothing(
+    hub: Acme, plant: SiteOnPaper, use_case: Callable[[Acme, SiteOnPaper], Act]
+) -> None:
+    act = use_case(hub, plant)
+    before, entries = hub.rows(), len(hub.types())
+
+    hub.sql(FULL)
+    failed(act, "database or disk is full")
+    hub.sql("DROP TRIGGER full")
+    assert hub.rows() == before
+
+    if use_case not in SLOW:
+        with_the_lock_out_of_reach(hub, act)
+        assert hub.rows() == before
+
+    act()
+    assert hub.types()[entries:] == USE_CASES[use_case]
+    changed = {name for name, rows in hub.rows().items() if rows != before[name]}
+    assert changed - {"log_entry", "log_term", "log_checkpoint"}
+    assert not list((hub.root / "work").glob("*")), "work is cleared away"
+
+
+def failed(act: Act, why: str) -> None:
+    with pytest.raises(SealiftError) as caught:
+        act()
+    assert why in caught.value.what
+    assert caught.value.exit_code == 4
+    assert caught.value.next_step
+
+
+def with_the_lock_out_of_reach(hub: Acme, act: Act) -> None:
+    """Nobody can become the one writer, so nobody writes."""
+    lock, aside = hub.root / "sealift.lock", hub.root / "aside"
+    lock.rename(aside)
+    lock.mkdir()
+    failed(act, "so nothing was done")
+    lock.rmdir()
+    aside.rename(lock)
+
+
+def test_a_row_that_cannot_be_written_takes_its_entry_with_it(hub: Acme) -> None:
+    number = hub.request()
+    hub.sql(FULL.replace("log_entry", "approval"))
+    before = hub.rows()
+    failed(lambda: hub.approve(number, "carla"), "database or disk is full")
+    assert hub.rows() == before
+
+
+def test_nothing_new_is_no_entry(hub: Acme) -> None:
+    before = hub.rows()
+    again = hub.ingest(1, hub.goldens())
+    assert (again.new, again.version.ref.number) == (False, 1)
+    assert not hub.convert().new
+    assert hub.rows() == before
+
+
+def test_goldens_that_were_given_before_count_again(hub: Acme) -> None:
+    first, second = hub.goldens(), hub.goldens(9)
+    old = hub.ingest(1, first).goldens
+    new = hub.ingest(1, second).goldens
+    assert hub.ingest(1).goldens == new != old
+    assert hub.ingest(1, first).goldens == old == hub.ingest(1).goldens
+
+
+def test_what_is_refused_leaves_its_entry_and_nothing_else(acme: Acme) -> None:
+    path = acme.folder / "m.onnx"
+    path.write_bytes(b"\x80\x04K\x01.")
+    from sealift_registry.catalog.reference import ModelRef
+    from sealift_registry.intake.onnx_source import OnnxSource
+
+    before = acme.rows()
+    with pytest.raises(SealiftError) as caught:
+        acme.app.intake.ingest(
+            OnnxSource(path), ModelRef("vision", "m"), "t", None, lambda _a, _b, _c: None
+        )
+    assert caught.value.exit_code == 1
+    assert acme.types()[-1] == "intake.refused"
+    after = acme.rows()
+    assert {n for n in after if after[n] != before[n]} == {
+        "log_entry",
+        "log_term",
+        "log_checkpoint",
+    }
+    assert not list((acme.root / "work").glob("*"))
+
+
+def test_the_same_twice_at_once(acme: Acme, tmp_path: Path) -> None:
+    """Neither found it there before; one takes it in, and the other is told of that."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    goldens = acme.goldens()
+    acme.ingest(1).version  # noqa: B018 - writes the file that both read
+    with acme.another() as other, ThreadPoolExecutor(2) as threads:
+        other.app  # noqa: B018
+        made = list(threads.map(lambda one: one.ingest(1, goldens, "vision/other"), (acme, other)))
+        assert sorted(one.new for one in made) == [False, True]
+        assert {one.version.ref.number for one in made} == {1}
+        acme.ingest(1, goldens)
+        built = list(threads.map(lambda one: one.convert(), (acme, other)))
+    assert sorted(one.new for one in built) == [False, True]
+    assert len({one.artifact.sha256 for one in built}) == 1
+    assert acme.types().count("variant.built") == 1
+
+
+def test_a_source_that_rotted_on_the_hubs_disk_is_not_converted(acme: Acme) -> None:
+    """It would be compared with itself, and vouched for under the digest of what it had been."""
+    acme.ingest(1, acme.goldens())
+    content = (acme.folder / "tiny-1.onnx").read_bytes()
+    blobs = acme.app.hub.home.blobs
+    blob = next(blobs.path(d) for d in blobs.digests() if blobs.read(d) == content)
+    blob.chmod(0o644)
+    blob.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    with pytest.raises(SealiftError) as caught:
+        acme.convert()
+    assert caught.value.code == "hub-blob-damaged"
+    acme.ingest(1)
+    assert acme.convert().new

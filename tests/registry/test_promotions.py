@@ -1,0 +1,323 @@
+"""Requests, approvals and listings: what counts, and what changed between reading and writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, Literal
+
+import pytest
+
+from sealift_registry.catalog import recording
+from sealift_registry.catalog.catalog import Catalog
+from sealift_registry.promotion.promotions import Standing
+from sealift_registry.trust.repository import Repository
+from sealift_signing import roles, statements
+from sealift_signing.approvals import REQUEST, approve
+from sealift_signing.documents import Members, Status
+from sealift_signing.errors import NotFoundError, RefusedError, SealiftError, UsageError
+from sealift_signing.statements import Check, Request, Signed
+from tests.registry.hub_fixture import MODEL, STAGE, TARGET, Acme, Loose, version
+
+PATH = f"catalog/{MODEL}/1/{TARGET}"
+
+
+def refused(
+    action: Callable[[], object], code: str, kind: type[SealiftError] = RefusedError
+) -> str:
+    """The sentence with which `action` is refused."""
+    with pytest.raises(kind) as caught:
+        action()
+    assert caught.value.code == code, caught.value
+    return caught.value.what
+
+
+def standing(hub: Acme, number: int) -> Standing:
+    with hub.app.hub.reading() as connection:
+        return hub.app.promotions.standing(connection, number)
+
+
+def listed(hub: Acme) -> dict[str, Any]:
+    """What the team's catalog role lists."""
+    with hub.app.hub.reading() as connection:
+        return dict(Repository(connection).targets(roles.catalog_role("vision")).signed.targets)
+
+
+def test_two_approvals_list_every_variant_and_never_the_source(hub: Acme) -> None:
+    number = hub.request()
+    assert not hub.approve(number, "carla").listed
+    assert not listed(hub)
+    done = hub.approve(number, "emil")
+    assert done.listed
+    assert done.tally.people == ("emil", "carla")
+    assert list(listed(hub)) == [PATH]
+    assert hub.types()[-3:] == ["promotion.requested", "promotion.approved", "promotion.approved"]
+
+
+def test_a_third_approval_is_kept_and_lists_nothing_again(hub: Acme) -> None:
+    hub.new_key("gina")
+    hub.entitle("gina", approve(STAGE))
+    number = hub.promoted()
+    before = hub.rows()["tuf_metadata"]
+    assert len(hub.approve(number, "gina").tally.counted) == 3
+    assert hub.rows()["tuf_metadata"] == before
+    assert len(hub.rows()["listing"]) == 1
+
+
+def test_approvals_that_race_to_the_threshold_list_exactly_once(hub: Acme) -> None:
+    for person in ("gina", "hugo"):
+        hub.new_key(person)
+        hub.entitle(person, approve(STAGE))
+    number, people = hub.request(), ("carla", "emil", "gina", "hugo")
+    with hub.another() as other, ThreadPoolExecutor(4) as threads:
+        processes = (hub, other, hub, other)
+        for one in processes:
+            one.app  # noqa: B018 - opened here, where nobody races
+        list(threads.map(lambda one, who: one.approve(number, who), processes, people))
+    assert len(hub.rows()["listing"]) == 1
+    assert len(hub.rows()["approval"]) == 4
+    assert len(standing(hub, number).tally.counted) == 4
+
+
+def test_requests_that_race_get_numbers_of_their_own(hub: Acme) -> None:
+    with hub.another() as other, ThreadPoolExecutor(4) as threads:
+        processes = (hub, other, hub, other)
+        for one in processes:
+            one.app  # noqa: B018
+        numbers = list(threads.map(lambda one: one.request(), processes))
+    assert sorted(numbers) == [1, 2, 3, 4]
+
+
+def test_nobody_approves_twice_but_an_approval_is_renewed_before_it_ends(hub: Acme) -> None:
+    number = hub.promoted()
+    what = refused(lambda: hub.approve(number, "carla"), "approved-twice")
+    assert what == "carla has approved P-000001 already."
+    hub.later(days=330)
+    renewed = hub.approve(number, "carla")
+    assert len(renewed.tally.counted) == 2
+    ends = {a.predicate.person: a.predicate.valid_until for a in renewed.tally.counted}
+    assert ends["carla"] > ends["emil"]
+
+
+def test_the_same_person_twice_at_once_counts_once(hub: Acme) -> None:
+    """Both read before either wrote: the second is refused within the transaction."""
+    number = hub.request()
+    with hub.another() as other, ThreadPoolExecutor(2) as threads:
+        other.app, hub.app  # noqa: B018
+        told = list(
+            threads.map(lambda one: outcome(lambda: one.approve(number, "carla")), (hub, other))
+        )
+    assert sorted(told) == ["", "approved-twice"]
+    assert len(hub.rows()["approval"]) == 1
+
+
+def outcome(action: Callable[[], object]) -> str:
+    try:
+        action()
+    except SealiftError as bad:
+        return bad.code
+    return ""
+
+
+def test_the_requester_approves_neither_by_name_nor_behind_another(hub: Acme) -> None:
+    hub.entitle("dora", REQUEST, approve(STAGE))
+    number = hub.request()
+    assert "who requests does not approve" in refused(
+        lambda: hub.approve(number, "dora"), "approval-not-counted"
+    )
+    with pytest.raises(RefusedError, match="gives one key to both"):
+        hub.entitle("carla", approve(STAGE), key=hub.public("dora"))
+
+
+def test_a_key_of_nobody_and_a_person_without_the_right(hub: Acme) -> None:
+    number = hub.request()
+    hub.new_key("stranger")
+    refused(lambda: hub.approve(number, "stranger"), "key-unknown")
+    refused(lambda: hub.request(by="stranger"), "key-unknown")
+    refused(lambda: hub.request(by="carla"), "not-entitled")
+    refused(lambda: hub.approve(number, "dora"), "not-entitled")
+
+
+def test_an_approver_who_left_between_reading_and_writing(hub: Acme) -> None:
+    """The approval was signed while she was one of them; what holds when it is written counts."""
+    number = hub.request()
+    left_meanwhile(hub, "carla", lambda: hub.approve(number, "carla"))
+    assert hub.rows()["approval"] == []
+
+
+def test_a_requester_who_left_between_reading_and_writing(hub: Acme) -> None:
+    left_meanwhile(hub, "dora", hub.request)
+    assert hub.rows()["promotion"] == []
+
+
+def left_meanwhile(hub: Acme, person: str, action: Callable[[], object]) -> None:
+    before_writing(hub, lambda: hub.change_members(lambda members: without(members, person)))
+    with pytest.raises(RefusedError, match=f"knows no {person}"):
+        action()
+
+
+def before_writing(hub: Acme, meanwhile: Callable[[], object]) -> None:
+    """Have `meanwhile` happen between an action's reading and its writing."""
+    log = hub.app.hub.log
+    commit = log.commit
+
+    def first(given: Loose) -> Loose:
+        setattr(log, "commit", commit)  # noqa: B010 - types would not let a method be replaced
+        meanwhile()
+        return commit(given)
+
+    setattr(log, "commit", first)  # noqa: B010 - likewise
+
+
+def without(members: Members, person: str) -> Members:
+    return replace(members, people=tuple(p for p in members.people if p.id != person))
+
+
+def test_approvals_of_somebody_who_left_count_no_more(hub: Acme) -> None:
+    number = hub.request()
+    hub.approve(number, "carla")
+    hub.change_members(lambda members: without(members, "carla"))
+    done = hub.approve(number, "emil")
+    assert (len(done.tally.counted), done.listed) == (1, False)
+    assert "team vision knows no carla" in done.tally.set_aside[0]
+
+
+def test_a_request_by_somebody_who_left_is_approved_by_nobody(hub: Acme) -> None:
+    number = hub.request()
+    hub.change_members(lambda members: without(members, "dora"))
+    with pytest.raises(RefusedError, match="knows no dora"):
+        hub.approve(number, "carla")
+
+
+@pytest.mark.parametrize("status", ["retired", "compromised"])
+def test_a_new_key_does_not_bring_somebody_back(hub: Acme, status: Status) -> None:
+    """Their earlier, perhaps stolen, key would be active again with the new one."""
+
+    def retire(members: Members) -> Members:
+        people = [replace(p, status=status) if p.id == "carla" else p for p in members.people]
+        return replace(members, people=tuple(people))
+
+    hub.change_members(retire)
+    key = hub.new_key("carla-2")
+    refused(lambda: hub.entitle("carla", approve(STAGE), key=key), "person-not-active")
+
+
+def test_goldens_that_were_replaced_after_the_request(hub: Acme) -> None:
+    number = hub.request()
+    hub.ingest(1, hub.goldens(7))
+    assert "on other goldens" in refused(lambda: hub.approve(number, "carla"), "gate")
+    assert "on other goldens" in refused(hub.request, "gate")
+    again = hub.convert()
+    assert (again.new, hub.types()[-1]) == (False, "variant.measured")
+    hub.approve(number, "carla")
+
+
+def test_newer_evidence_that_failed_stops_an_approval(hub: Acme) -> None:
+    """The request names the evidence of its day; nobody approves against a newer failure."""
+    number = hub.request()
+    failed(hub, "parity", "builder")
+    what = refused(lambda: hub.approve(number, "carla"), "gate")
+    assert what.startswith(f"production asks for parity evidence about {PATH}, and it failed:")
+
+
+def test_evidence_that_no_machine_of_ours_signed_misleads_nobody(hub: Acme) -> None:
+    """Whoever writes to the database and has no scanner's key cannot make a gate pass."""
+    failed(hub, "scan", "catalog", verdict="pass")
+    assert "signed by no machine" in refused(hub.request, "gate")
+
+
+def failed(hub: Acme, kind: str, signer: str, verdict: Literal["pass", "fail"] = "fail") -> None:
+    """Add evidence about version 1's variant."""
+    with hub.app.hub.engine.begin() as connection:
+        catalog = Catalog(connection)
+        old = next(e for e in catalog.evidence(version(1).path(TARGET)) if e.predicate.kind == kind)
+        checks = (Check("told", verdict, "as the test says"),)
+        made = old.predicate.made[:-4] + "999Z"
+        said = replace(old.predicate, verdict=verdict, checks=checks, made=made)
+        body = statements.sign(said, old.subjects, hub.app.hub.online.signer(signer))
+        recording.add_evidence(connection, body, version(1).path(TARGET))
+
+
+def test_a_request_for_what_this_hub_cannot_show_is_signed_by_nobody(hub: Acme) -> None:
+    """A requester with tools of his own has approvers sign an artifact that no screen shows."""
+    with hub.app.hub.engine.begin() as connection:
+        catalog = Catalog(connection)
+        hub_request = catalog.promotion(hub.request()).request
+        hidden = statements.subject(f"catalog/{MODEL}/1/cpu-aarch64", "ab" * 32)
+        body = statements.sign(
+            hub_request.predicate, (*hub_request.subjects, hidden), hub.signer("dora")
+        )
+        forged: Signed[Request] = statements.read(Request, body, what="it")
+        recording.add_promotion(connection, 9, forged)
+    refused(lambda: hub.approve(9, "carla"), "request-unknown-parts")
+
+
+def test_gates_and_names(acme: Acme) -> None:
+    refused(acme.request, "no-version", NotFoundError)
+    acme.ingest()
+    refused(acme.request, "no-variant", NotFoundError)
+    refused(lambda: acme.request(stage="moon"), "no-stage", NotFoundError)
+
+
+def test_meanings_and_days(hub: Acme) -> None:
+    number = hub.request()
+
+    def say(meaning: str, days: int | None) -> Standing:
+        return hub.app.promotions.approve(number, hub.signer("carla"), meaning, "why", days)
+
+    refused(lambda: say("like it", None), "meaning-unknown", UsageError)
+    for days in (0, -1, 366):
+        refused(lambda days=days: say("validated", days), "bad-validity", UsageError)  # type: ignore[misc]
+    assert say("validated", 1).tally.people == ("carla",)
+    refused(lambda: hub.approve(7, "carla"), "no-promotion", NotFoundError)
+
+
+def test_approvals_run_out(hub: Acme) -> None:
+    number = hub.request()
+    hub.approve(number, "carla", days=1)
+    hub.later(days=2)
+    done = hub.approve(number, "emil")
+    assert not done.listed
+    assert "was valid until" in done.tally.set_aside[0]
+    assert hub.approve(number, "carla").listed
+
+
+def test_a_damaged_manifest_is_not_listed(hub: Acme) -> None:
+    number = hub.request()
+    hub.approve(number, "carla")
+    row = standing(hub, number).vouched[-1].artifact
+    blob = hub.app.hub.home.blobs.path(row.sha256)
+    blob.chmod(0o644)
+    blob.write_bytes(b"{}")
+    before = hub.rows()
+    refused(lambda: hub.approve(number, "emil"), "blob-damaged")
+    assert hub.rows() == before
+
+
+@pytest.mark.parametrize("key", ["anna", "dispatcher-1", "root-1", "targets-1", "recall-1"])
+def test_no_persons_key_is_a_roles(acme: Acme, key: str) -> None:
+    """A site counts no approval by such a key, so the hub must not either."""
+    what = refused(lambda: enrolled_then(acme, key), "key-of-a-role")
+    assert what == "The key given for gina is that of a role or a machine."
+
+
+def enrolled_then(acme: Acme, key: str) -> None:
+    from tests.site_on_paper import SiteOnPaper
+
+    plant = SiteOnPaper(acme.folder / "site", acme.app.hub.now())
+    acme.enrol(plant)
+    acme.entitle("gina", approve(STAGE), key=acme.public(key))
+
+
+def test_no_persons_key_becomes_a_stewards_or_the_hubs(acme: Acme) -> None:
+    stewards = {"hans": acme.public("carla"), "ines": acme.new_key("ines")}
+    what = refused(lambda: acme.add_team("fraud", stewards), "key-of-a-person")
+    assert "carla of team vision" in what
+    stewards["hans"] = acme.app.hub.online.public("catalog")
+    refused(lambda: acme.add_team("fraud", stewards), "key-of-the-hub")
+    stewards["hans"] = stewards["ines"]
+    refused(lambda: acme.add_team("fraud", stewards), "too-few-stewards")
+    refused(lambda: acme.add_team("source", stewards), "bad-name")
+    refused(lambda: acme.add_team("../x", stewards), "bad-name")
+    refused(lambda: acme.add_team("vision", stewards), "team-exists")
