@@ -144,12 +144,15 @@ class Acme:
         return [self.signer(name) for name in STEWARDS]
 
     def ingest(self, seed: int = 1, goldens: Path | None = None, model: str = MODEL) -> Ingested:
-        path = models.tiny_onnx(self.folder / f"tiny-{seed}.onnx", seed)
+        path = self.folder / f"tiny-{seed}.onnx"
+        if not path.exists():
+            models.tiny_onnx(path, seed)
         source, ref = OnnxSource(path), ModelRef.parse(model)
         return self.app.intake.ingest(source, ref, "tester", goldens, quiet)
 
     def goldens(self, seed: int = 1) -> Path:
-        return models.tiny_goldens(self.folder / f"goldens-{seed}.npz", seed)
+        path = self.folder / f"goldens-{seed}.npz"
+        return path if path.exists() else models.tiny_goldens(path, seed)
 
     def convert(self, number: int = 1, target: str = TARGET) -> Built:
         return self.app.conversion.convert(version(number), target, "tester", quiet)
