@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import re
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -10,7 +12,8 @@ from types import ModuleType
 import click
 import pytest
 
-REFERENCE = Path(__file__).parents[1] / "docs/reference"
+DOCS = Path(__file__).parents[1] / "docs"
+REFERENCE = DOCS / "reference"
 
 
 def _make_commands() -> ModuleType:
@@ -54,18 +57,48 @@ def test_a1_09_every_command_answers_machines(words: str) -> None:
 
 @pytest.mark.parametrize("words", COMMANDS)
 def test_a1_09_the_example_is_a_command_line_that_the_command_takes(words: str) -> None:
-    import shlex
+    _take(COMMANDS[words].example)
 
-    one = COMMANDS[words]
-    arguments = shlex.split(one.example)[len(words.split()) :]
-    context = click.Context(one.command, info_name=words)
-    left = one.command.parse_args(context, list(arguments))
-    assert not left
+
+PAGES = sorted(path for path in DOCS.rglob("*.md") if "_build" not in path.parts)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: str(path.relative_to(DOCS)))
+def test_every_command_line_in_the_documentation_is_one_that_the_command_takes(page: Path) -> None:
+    blocks = re.findall(r"^```bash\n(.*?)^```$", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+    for line in "\n".join(blocks).replace("\\\n", " ").splitlines():
+        command = line.strip().rpartition("bin/sealift")[2] if "bin/sealift" in line else line
+        if command.strip().startswith("sealift"):
+            _take(command)
+
+
+def test_the_guide_to_refusals_names_no_code_that_there_is_not() -> None:
+    guide = (DOCS / "how-to/refused-or-held.md").read_text()
+    first_cells = "".join(re.findall(r"^\| (`.*?) \|", guide, flags=re.MULTILINE))
+    named = set(re.findall(r"`([a-z0-9-]+)`", first_cells)) - {"assign", "receive"}
+    known = set(
+        re.findall(r"^`([a-z0-9-]+)`$", (REFERENCE / "errors.md").read_text(), re.MULTILINE)
+    )
+    assert named
+    assert named <= known
+
+
+def _take(line: str) -> None:
+    """Parse a command line, as the command would before it does anything."""
+    program, *arguments = shlex.split(line)
+    command: click.Command = _make_commands().PROGRAMS[program]
+    context = command.make_context(program, arguments)
+    while isinstance(command, click.Group):
+        left = [*context._protected_args, *context.args]
+        name, inner, left = command.resolve_command(context, left)
+        assert inner is not None, line
+        command, context = inner, inner.make_context(name, left, parent=context)
 
 
 @pytest.mark.parametrize("name", ["sealift", "sealift-site"])
 def test_a_list_of_commands_fits_eighty_columns_and_cuts_nothing_off(name: str) -> None:
-    group = _make_commands().PROGRAMS[name]
-    context = click.Context(group, info_name=name, terminal_width=80)
-    cut_off = [line for line in group.get_help(context).splitlines() if line.endswith("...")]
-    assert [line for line in cut_off if not line.startswith("Usage:")] == []
+    top = _make_commands().PROGRAMS[name]
+    for group in [top, *(one for one in top.commands.values() if isinstance(one, click.Group))]:
+        told = group.get_help(click.Context(group, info_name=name, terminal_width=80))
+        cut_off = [line for line in told.splitlines() if line.endswith("...")]
+        assert [line for line in cut_off if not line.startswith("Usage:")] == []

@@ -17,6 +17,7 @@ from sealift_signing.transparency.verdict import Verdict
 from sealift_signing.vocabulary import moment, sentence
 from sealift_sync.cli import telling
 from sealift_sync.cli.calling import Call
+from sealift_sync.cli.group import InOrder
 from sealift_sync.site.hub_log import ACKNOWLEDGED
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.opened import Site
@@ -24,7 +25,7 @@ from sealift_sync.site.opened import Site
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
-@click.group(epilog="Example: sealift-site audit list --type transfer.*")
+@click.group(cls=InOrder, epilog="Example: sealift-site audit list --type transfer.*")
 def audit() -> None:
     """List this site's log, and check that nobody changed it."""
 
@@ -37,7 +38,14 @@ def audit() -> None:
 @click.option("--id", "entry", metavar="UUID", help="Only the entry with this id.")
 @click.option("--since", metavar="DAY|TIME", help="Not before this day or time (UTC).")
 @click.option("--until", metavar="DAY|TIME", help="Before this day or time (UTC).")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000))
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="At most N.",
+)
 @click.option("--beyond", type=click.IntRange(0), metavar="NO", help="Go on after entry NO.")
 @click.option("--oldest-first", is_flag=True, help="Begin with the oldest.")
 @as_json
@@ -83,7 +91,10 @@ def list_(
 @as_json
 @click.pass_obj
 def verify(call: Call, *, as_json: bool) -> None:
-    """Check that every entry is the one that was committed, and the signature over all of them."""
+    """Check that nobody changed the log.
+
+    Every entry must be the one that was committed, under the signature over all of them.
+    """
     with _reading(call, "audit verify") as (site, reader):
         verdict = reader.verify(site.key, site.origin, seen=_seen(site))
     _tell("audit-verify", verdict, as_json=as_json)
@@ -93,7 +104,10 @@ def verify(call: Call, *, as_json: bool) -> None:
 @as_json
 @click.pass_obj
 def fsck(call: Call, *, as_json: bool) -> None:
-    """As verify, every signature, and the columns that are derived from the entries."""
+    """As verify, and every signature and column.
+
+    Columns and terms are derived again from the entries' bytes.
+    """
     with _reading(call, "audit fsck") as (site, reader):
         verdict = reader.fsck(site.key, site.origin, seen=_seen(site))
     _tell("audit-fsck", verdict, as_json=as_json)

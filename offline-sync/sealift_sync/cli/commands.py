@@ -18,6 +18,7 @@ from sealift_sync import durable
 from sealift_sync.cli import showing, telling
 from sealift_sync.cli.audit import audit
 from sealift_sync.cli.calling import Call
+from sealift_sync.cli.group import InOrder
 from sealift_sync.site.enrolment import Enrolment
 from sealift_sync.site.home import choose_home
 from sealift_sync.site.importer import import_bundle, verify_bundle
@@ -43,11 +44,15 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 
 
 @click.group(
+    cls=InOrder,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Example: sealift-site import /media/stick",
 )
 @click.option(
-    "--home", type=FOLDER, help="The site's folder; else SEALIFT_SITE_HOME, else ./sealift-site."
+    "--home",
+    type=FOLDER,
+    metavar="DIR",
+    help="The site's folder; else SEALIFT_SITE_HOME, else ./sealift-site.",
 )
 @click.version_option(SOFTWARE, message="%(version)s")
 @click.pass_context

@@ -23,14 +23,21 @@ def audit() -> None:
 
 
 @command(audit, "list", example="sealift audit list --term model=vision/digits --limit 20")
-@click.option("--type", "kind", help="Only entries of this type, such as promotion.approved.")
-@click.option("--site", "site_id", help="Only entries about this site.")
-@click.option("--actor", help="Only entries by this actor.")
+@click.option("--type", "kind", metavar="TYPE", help="Only this type; promotion.* means all such.")
+@click.option("--site", "site_id", metavar="ID", help="Only entries about this site.")
+@click.option("--actor", metavar="WHO", help="Only entries by this person or key.")
 @click.option("--term", "terms", multiple=True, metavar="KIND=VALUE", help="Only with this word.")
 @click.option("--id", "entry_id", metavar="UUID", help="Only the entry with this id.")
 @click.option("--since", metavar="DAY|TIME", help="Not before this day or time (UTC).")
 @click.option("--until", metavar="DAY|TIME", help="Before this day or time (UTC).")
-@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option(
+    "--limit",
+    metavar="N",
+    type=click.IntRange(1, 10_000),
+    default=50,
+    show_default=True,
+    help="At most N.",
+)
 @click.option("--beyond", type=click.IntRange(0), metavar="NO", help="Go on after entry NO.")
 @click.option("--oldest-first", is_flag=True, help="Begin with the oldest.")
 def audit_list(
