@@ -9,7 +9,7 @@ import click
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, holders, key_option, split
-from sealift_registry.cli.terminal import short
+from sealift_registry.cli.terminal import counted, short
 
 LARGEST_VERSION = 10**15 - 1
 
@@ -68,7 +68,12 @@ def site_enroll(
         ) from bad
     target = Path(answer)
     if target.exists():
-        raise UsageError("answer-exists", f"{answer} exists already.", subject=answer)
+        raise UsageError(
+            "answer-exists",
+            f"{answer} exists already.",
+            subject=answer,
+            next_step="Choose another file with --answer.",
+        )
     enrolled = session.app.enrolment.enroll(request, stage, people, session.signer(key))
     durable.write(target, enrolled.answer)
     lines = [
@@ -191,8 +196,8 @@ def receive(session: Session, *, medium: str) -> None:
     lines, found = [], []
     for one in accepted:
         lines.append(
-            f"{one.site}: {len(one.receipts)} new receipt(s), {one.entries} new log entries "
-            f"({one.size} in all)."
+            f"{one.site}: {counted(len(one.receipts), 'new receipt')}, "
+            f"{counted(one.entries, 'new log entry', 'new log entries')} ({one.size} in all)."
         )
         for receipt in one.receipts:
             said = receipt.predicate

@@ -79,7 +79,19 @@ def _tell(error: SealiftError, *, as_json: bool) -> int:
     return error.exit_code
 
 
+def _is_database_error(error: Exception) -> bool:
+    """Whether the database's own library raised it; a command that used none did not load it."""
+    library = sys.modules.get("sqlalchemy.exc")
+    return library is not None and isinstance(error, library.DBAPIError)
+
+
 def _unexpected(error: Exception, *, as_json: bool) -> int:
+    if _is_database_error(error):
+        said = getattr(error, "orig", error)
+        what = f"The hub's database could not be read or written: {said}."
+        next_step = "Check the disk and who may write there; else restore it from a backup."
+        told = FailedError("database-unreadable", what, next_step=next_step)
+        return _tell(told, as_json=as_json)
     what = f"Something unexpected went wrong ({type(error).__name__})."
     try:
         with tempfile.NamedTemporaryFile(

@@ -12,7 +12,7 @@ from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust.hub import Hub
-from sealift_registry.trust.repository import Change, Repository
+from sealift_registry.trust.repository import Change, Repository, sign_enough
 from sealift_signing import documents, publishing, roles, shape
 from sealift_signing.approvals import NotCountedError, Tally, check_request, tally
 from sealift_signing.canonical import Json
@@ -201,8 +201,7 @@ class Assignments:
         path, data = documents.assignment_path(assignment.site), shape.write(assignment)
         documents.read_assignment(data, assignment.site)
         publishing.list_document(metadata.signed, path, data)
-        publishing.sign(metadata, [signer])
-        publishing.check_publishable(metadata, role, repository.targets(roles.FLEET).signed)
+        sign_enough(metadata, role, [signer], repository.targets(roles.FLEET).signed)
         return Change({role: metadata}, {path: data})
 
 

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Row, func, insert, select
 
 from sealift_registry.delivery import tables
 from sealift_registry.trust.hub import Hub
-from sealift_registry.trust.repository import Change, Repository
+from sealift_registry.trust.repository import Change, Repository, sign_enough
 from sealift_registry.trust.teams import check_name, check_no_persons_key
 from sealift_signing import documents, publishing, roles, shape, statements
 from sealift_signing.canonical import Json
@@ -144,11 +144,10 @@ class Enrolment:
         return moment(max(now, instant(last) + timedelta(microseconds=1)) if last else now)
 
     def _checked(self, data: bytes) -> Signed[SiteRequest]:
-        request = statements.read(SiteRequest, data, what="the site request")
+        request = _read(data)
         said = request.predicate
         check_name(said.site, "site")
         key = PublicKey.parse(said.key)
-        statements.verify(request, key, what="the site request")
         if not request.about(f"sites/{said.site}/key", sha256(key.raw).hexdigest()):
             raise RefusedError(
                 "request-of-another",
@@ -197,8 +196,7 @@ class Enrolment:
         data = shape.write(_with_site(repository.fleet_keys(), said.site, said.key))
         documents.read_fleet_keys(data)
         publishing.list_document(fleet.signed, documents.FLEET_KEYS_PATH, data)
-        publishing.sign(fleet, [signer])
-        publishing.check_publishable(fleet, roles.FLEET, repository.targets().signed)
+        sign_enough(fleet, roles.FLEET, [signer], repository.targets().signed)
         return Change({roles.FLEET: fleet}, {documents.FLEET_KEYS_PATH: data})
 
     def _answer(
@@ -232,6 +230,18 @@ class Enrolment:
         }
         actor = PublicKey.from_tuf(signer.public_key).text
         return self._hub.entry("site.enrolled", actor, data, {"site": site.id}, site.id)
+
+
+def _read(data: bytes) -> Signed[SiteRequest]:
+    """The request in `data`, signed by the key that it names."""
+    what = "The site request"
+    try:
+        request = statements.read(SiteRequest, data, what=what)
+        statements.verify(request, PublicKey.parse(request.predicate.key), what=what)
+    except RefusedError as bad:
+        bad.next_step = "Carry it again, or have the site write it again: sealift-site init --help"
+        raise
+    return request
 
 
 def _holders(request: Signed[SiteRequest], dispatchers: Holders) -> Holders:

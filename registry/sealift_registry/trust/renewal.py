@@ -9,7 +9,7 @@ from securesystemslib.signer import Signer
 from sqlalchemy import Connection
 from tuf.api.metadata import Metadata, Targets
 
-from sealift_registry.trust.repository import Change, Repository
+from sealift_registry.trust.repository import Change, Repository, sign_enough
 from sealift_signing import publishing, roles
 from sealift_signing.errors import NotFoundError
 
@@ -35,9 +35,8 @@ def draft_renewal(
         )
     expires = publishing.expiry(now, repository.lifetime(role))
     renewed = publishing.successor(before, expires=expires)
-    publishing.sign(renewed, signers)
     owner = repository.root() if role in roles.TOP_ROLES else _owner(repository, role)
-    publishing.check_publishable(renewed, role, owner.signed)
+    sign_enough(renewed, role, signers, owner.signed)
     return Change({role: renewed})
 
 

@@ -7,13 +7,14 @@ role meanwhile, the version no longer follows and nothing happens.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
+from securesystemslib.signer import Signer
 from sqlalchemy import Connection, func, insert, select
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
@@ -22,7 +23,12 @@ from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import documents, publishing, roles
 from sealift_signing.approvals import Rules
 from sealift_signing.documents import FleetKeys, Members, Policy, RecallList
-from sealift_signing.errors import NotFoundError, RefusedError
+from sealift_signing.errors import (
+    NoKeyError,
+    NotFoundError,
+    NotSignedEnoughError,
+    RefusedError,
+)
 from sealift_signing.public_key import PublicKey
 from sealift_sync import durable
 
@@ -210,6 +216,27 @@ class Repository:
         if found is None:
             raise _missing(role)
         return found
+
+
+def sign_enough(
+    metadata: Metadata[Any], role: str, signers: Iterable[Signer], owner: Root | Targets
+) -> None:
+    """Have `signers` sign a role's next version, which `owner` delegates; check it as sites will.
+
+    Raises:
+        NotSignedEnoughError, NoKeyError: too few of them hold the role; who does is said.
+        BadSignatureError, MalformedError: as `publishing.check_publishable`.
+    """
+    publishing.sign(metadata, signers)
+    try:
+        publishing.check_publishable(metadata, role, owner)
+    except (NotSignedEnoughError, NoKeyError) as bad:
+        holders = roles.keyholders(owner, role)
+        bad.next_step = (
+            f"Sign with {holders.threshold} of the keys of: {', '.join(holders.people)}; "
+            "name each with --key."
+        )
+        raise
 
 
 def _delegated(signed: Root | Targets) -> list[str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from securesystemslib.signer import Signer
 
 from sealift_registry.trust.online_keys import NAMES, OnlineKeys
-from sealift_registry.trust.repository import Change, Repository
+from sealift_registry.trust.repository import Change, Repository, sign_enough
 from sealift_signing import documents, publishing, roles, shape
 from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.documents import KeyClass, MemberKey, Members, Person
@@ -61,8 +61,7 @@ def draft_team(
     publishing.delegate(targets.signed, roles.team_role(team), threshold, stewards)
     catalog_holder = {"hub": online.public("catalog")}
     publishing.delegate(targets.signed, roles.catalog_role(team), 1, catalog_holder)
-    publishing.sign(targets, signers)
-    publishing.check_publishable(targets, roles.TARGETS, repository.root().signed)
+    sign_enough(targets, roles.TARGETS, signers, repository.root().signed)
     catalog = publishing.first_targets(
         expires=publishing.expiry(now, repository.lifetime(roles.CATALOG))
     )
@@ -91,8 +90,7 @@ def draft_members(
     )
     path = documents.members_path(members.team)
     publishing.list_document(metadata.signed, path, data)
-    publishing.sign(metadata, signers)
-    publishing.check_publishable(metadata, role, repository.targets().signed)
+    sign_enough(metadata, role, signers, repository.targets().signed)
     return Change({role: metadata}, {path: data})
 
 

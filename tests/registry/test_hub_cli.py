@@ -1,0 +1,454 @@
+"""`sealift` as people and machines meet it: output, errors, exit codes, help."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+import pytest
+
+from sealift_registry import guide
+from sealift_registry.cli.group import sealift
+from sealift_registry.cli.main import run
+from sealift_sync.site.setting_up import begin
+from tests import models
+from tests.registry.hub_fixture import GROUP, PASSPHRASE, TARGET, Acme, Loose, copied
+from tests.site_on_paper import SiteOnPaper
+
+Capsys = pytest.CaptureFixture[str]
+
+
+class Cli:
+    """Runs commands in this process, on the home of `acme`."""
+
+    def __init__(self, acme: Acme, capsys: Capsys) -> None:
+        self.acme = acme
+        self._capsys = capsys
+        (acme.folder / "pass").write_text(f"{PASSPHRASE}\n")
+
+    def __call__(self, *arguments: object) -> tuple[int, str, str]:
+        """Exit code, standard output and standard error."""
+        given = [str(one) for one in arguments]
+        if given[0] == "--home-is":
+            home, given = given[1], given[2:]
+        else:
+            home = str(self.acme.root)
+        self._capsys.readouterr()
+        code = run([*given, "--home", home, "--passphrase-file", str(self.acme.folder / "pass")])
+        out, err = self._capsys.readouterr()
+        assert "Traceback" not in out + err
+        return code, out, err
+
+    def says(self, *arguments: object) -> str:
+        code, out, err = self(*arguments)
+        assert (code, bool(out)) == (0, True), err
+        return out
+
+    def json(self, *arguments: object) -> Loose:
+        """The one object; nothing else is printed, and standard error is silent."""
+        code, out, err = self(*arguments, "--json")
+        assert (code, err) == (0, ""), err
+        said = json.loads(out)
+        assert out.count("\n") == 1
+        assert re.fullmatch(r"sealift/[a-z-]+/1", said["schema"])
+        return said
+
+    def key(self, name: str) -> Path:
+        return self.acme.key(name)
+
+
+@pytest.fixture(scope="module")
+def stall(stocked: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Acme]:
+    """A hub on which something of everything has happened."""
+    acme = copied(stocked, tmp_path_factory.mktemp("stall"))
+    plant = SiteOnPaper(acme.folder / "site", datetime.now(UTC))
+    acme.promoted()
+    acme.request(2)
+    acme.enrol(plant)
+    acme.assign()
+    plant.take(acme.export().folder)
+    acme.app.returns.receive(acme.returned(plant))
+    (acme.folder / "plant-8.request").write_bytes(
+        begin(acme.folder / "site-8", {}, "plant-8", {GROUP: TARGET}, plant.clock)
+    )
+    (acme.folder / "quantum.request").write_bytes(
+        begin(acme.folder / "site-9", {}, "plant-9", {GROUP: "quantum-1"}, plant.clock)
+    )
+    (acme.folder / "broken").write_bytes(b"\x00\xff")
+    (acme.folder / "empty").mkdir()
+    models.tiny_onnx(acme.folder / "new.onnx", 8)
+    (acme.folder / "evil.pkl").write_bytes(b"\x80\x04cos\nsystem\n.")
+    acme.close()
+    yield acme
+    acme.close()
+
+
+@pytest.fixture
+def cli(stall: Acme, capsys: Capsys) -> Cli:
+    return Cli(stall, capsys)
+
+
+# -------------------------------------------------------------------- help and output
+
+
+def commands(group: click.Group = sealift, path: str = "sealift") -> dict[str, click.Command]:
+    found: dict[str, click.Command] = {}
+    for name, command in group.commands.items():
+        inner = isinstance(command, click.Group)
+        found |= commands(command, f"{path} {name}") if inner else {f"{path} {name}": command}  # type: ignore[arg-type]
+    return found
+
+
+@pytest.mark.parametrize("name", commands())
+def test_a1_09_every_command_has_help_with_an_example(name: str, capsys: Capsys) -> None:
+    assert run([*name.split()[1:], "--help"]) == 0
+    said = capsys.readouterr().out
+    assert f"{name} " in said[said.index("Example:") :].replace("\n", " ")
+    assert "--json" in said
+    command = commands()[name]
+    assert command.help
+    for option in command.params:
+        if isinstance(option, click.Option):
+            assert option.help, f"{name} {option.name}"
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ("list", "vision/tiny/1  file    onnx    cpu-x86_64  production"),
+        ("list versions", "vision/tiny/2"),
+        ("list promotions", "P-000001"),
+        ("list sites", "plant-7"),
+        ("list hardware-targets", "cpu-aarch64"),
+        ("show vision/tiny/1", "signed by hub-builder"),
+        ("show P-1", "approvals      2 of 2; listed"),
+        ("show P-000002", "0 of 2; not listed"),
+        ("show plant-7", "runs           line-1: vision/tiny/1"),
+        ("show plant-7-000001", "installed line-1"),
+        ("team list", "approve:production, approve:staging"),
+        ("next", "P-000002"),
+        ("audit list", "promotion.requested"),
+        ("audit list --type transfer.exported --limit 1", "plant-7-000001"),
+        ("audit verify", "whole"),
+        ("audit fsck", "whole"),
+    ],
+)
+def test_a1_09_what_prints_data_prints_json_too(cli: Cli, arguments: str, words: str) -> None:
+    assert words in cli.says(*arguments.split())
+    assert len(cli.json(*arguments.split())) > 1
+
+
+def test_what_machines_are_told(cli: Cli) -> None:
+    version = cli.json("show", "vision/tiny/1")
+    assert version["schema"] == "sealift/show-version/1"
+    assert version["promotions"][0]["listed"]
+    (running,) = version["running"]
+    assert running.startswith("plant-7/line-1 since ") if isinstance(running, str) else running
+    artifacts = cli.json("show", "P-1")["artifacts"]
+    assert {a["signers"]["scan"] for a in artifacts} == {"hub-scanner"}
+    ids = [entry["id"] for entry in cli.json("audit", "list", "--limit", "2")["entries"]]
+    (one,) = cli.json("audit", "list", "--id", ids[0])["entries"]
+    assert one["id"] == ids[0]
+
+
+# -------------------------------------------------------------------- errors
+
+
+ERRORS = [
+    # what is not there, or is not so yet: 3
+    ("show vision/tiny/9", "no-version", 3),
+    ("show vision/none/1", "no-version", 3),
+    ("show P-99", "no-promotion", 3),
+    ("show nothing", "nothing-of-that-name", 3),
+    ("convert vision/tiny/9 --for cpu-x86_64", "no-version", 3),
+    ("convert vision/tiny/1 --for abacus", "hardware-target-unknown", 3),
+    ("promote vision/tiny/9 --to production --reason x --key {dora}", "no-version", 3),
+    ("promote vision/tiny/1 --to moon --reason x --key {dora}", "no-stage", 3),
+    ("approve P-99 --meaning validated --reason x --yes --key {carla}", "no-promotion", 3),
+    ("assign plant-9 vision/tiny/1 --for line-1=cpu-x86_64 --key {dispatcher-1}", "no-site", 3),
+    ("assign plant-7 vision/tiny/1 --for line-9=cpu-x86_64 --key {dispatcher-1}", "no-group", 3),
+    ("assign plant-7 vision/tiny/9 --for line-1=cpu-x86_64 --key {dispatcher-1}", "no-version", 3),
+    ("export plant-9 --to {here}/empty --key {dispatcher-1}", "no-site", 3),
+    ("export plant-7 --to {here}/none --key {dispatcher-1}", "no-medium", 3),
+    ("export plant-7 --to {here}/pass --key {dispatcher-1}", "no-medium", 3),
+    ("receive {here}/empty", "no-return", 3),
+    ("receive {here}/none", "no-return", 3),
+    ("ingest onnx {here}/new.onnx --as none/tiny", "no-team", 3),
+    ("team approver none x={carla}.pub --key {anna}", "no-team", 3),
+    ("team approver vision x={carla}.pub --stage moon --key {anna}", "no-stage", 3),
+    ("team approver vision x=nonsense --key {anna}", "no-key-file", 3),
+    ("renew snapshot --key {root-1}", "no-such-role", 3),
+    ("renew nobody --key {root-1}", "no-such-role", 3),
+    ("key show {here}/none", "no-key-file", 3),
+    (
+        "site enroll {here}/plant-8.request --stage moon --answer {here}/a --key {fleet-1}",
+        "no-stage",
+        3,
+    ),
+    (
+        "site enroll {here}/quantum.request --stage staging --answer {here}/a --key {fleet-1}",
+        "no-hardware-target",
+        3,
+    ),
+    ("--home-is {here}/none list", "no-hub", 3),
+    ("promote vision/tiny/2 --to staging --reason x --key {here}/none.pem", "no-key-file", 3),
+    # what was not understood: 2
+    ("show vision/tiny", "bad-version", 2),
+    ("show vision/tiny/01", "bad-version", 2),
+    ("show ../../etc/1", "bad-version", 2),
+    ("show source/tiny/1", "bad-model", 2),
+    ("approve 7 --meaning validated --reason x --key {carla}", "bad-promotion", 2),
+    ("approve P-2 --meaning validated --reason x --key {carla}", "not-approved", 2),
+    ("approve P-2 --meaning maybe --reason x --yes --key {carla}", "meaning-unknown", 2),
+    (
+        "approve P-2 --meaning validated --reason x --days 999 --yes --key {carla}",
+        "bad-validity",
+        2,
+    ),
+    ("approve P-2 --meaning validated --reason x --yes", "no-key", 2),
+    ("approve P-2 --meaning validated --reason x --yes --key hv:key/1", "key-scheme", 2),
+    ("ingest onnx {here}/new.onnx --as Vision/Tiny", "bad-model", 2),
+    ("ingest onnx {here}/new.onnx --as vision/source", "bad-model", 2),
+    ("assign plant-7 vision/tiny/1 --for line-1 --key {dispatcher-1}", "bad-pair", 2),
+    (
+        (
+            "assign plant-7 vision/tiny/1 --for line-1=cpu-x86_64 --for line-1=cpu-aarch64 "
+            "--key {dispatcher-1}"
+        ),
+        "twice",
+        2,
+    ),
+    (
+        "assign plant-7 vision/tiny/1 --for line-1=cpu-aarch64 --key {dispatcher-1}",
+        "wrong-hardware-target",
+        2,
+    ),
+    (
+        "assign plant-7 vision/tiny/1 --for line-1=cpu-x86_64 --fallback 1 --key {dispatcher-1}",
+        "bad-fallback",
+        2,
+    ),
+    (
+        "assign plant-7 vision/tiny/1 --for line-1=cpu-x86_64 --fallback 99999999999999999999",
+        "usage",
+        2,
+    ),
+    ("team approver vision x={carla} --key {anna}", "private-key-given", 2),
+    ("init --solo", "home-not-new", 2),
+    ("init --offline-keys {here}/off2", "home-not-new", 2),
+    ("init", "init-how", 2),
+    ("init --solo --offline-keys {here}/off2", "init-how", 2),
+    ("list teapots", "usage", 2),
+    ("frobnicate", "usage", 2),
+    ("show", "usage", 2),
+    ("audit list --since yesterday", None, 2),
+    ("audit list --term nonsense", "bad-pair", 2),
+    ("site enroll {here}/plant-8.request --stage staging --answer {here}/pass", "answer-exists", 2),
+    # what a rule refuses: 1
+    ("team add source --steward a={carla}.pub --key {targets-1}", "bad-name", 1),
+    ("team add vision --steward a={carla}.pub --key {targets-1}", "team-exists", 1),
+    (
+        "team add fraud --steward a={here}/people/new.pem.pub --key {targets-1}",
+        "too-few-stewards",
+        1,
+    ),
+    (
+        "team add fraud --steward a={carla}.pub --steward b={anna}.pub --key {targets-1}",
+        "key-of-a-person",
+        1,
+    ),
+    ("team approver vision x={anna}.pub --key {anna} --key {ben}", "key-of-a-role", 1),
+    ("team approver vision carla={carla}.pub --key {anna}", None, 1),
+    ("team approver vision carla={carla}.pub --key {dora} --key {ben}", None, 1),
+    ("team requester vision X={carla}.pub --key {anna} --key {ben}", "bad-name", 1),
+    ("promote vision/tiny/2 --to staging --reason x --key {carla}", "not-entitled", 1),
+    ("promote vision/tiny/2 --to staging --reason x --key {anna}", "key-unknown", 1),
+    ("approve P-1 --meaning validated --reason x --yes --key {carla}", "approved-twice", 1),
+    ("approve P-2 --meaning validated --reason x --yes --key {dora}", "not-entitled", 1),
+    ("assign plant-7 vision/tiny/2 --for line-1=cpu-x86_64 --key {dispatcher-1}", "not-listed", 1),
+    ("assign plant-7 vision/tiny/1 --for line-1=cpu-x86_64 --key {carla}", None, 1),
+    ("export plant-7 --to {here}/empty --key {fleet-1}", "not-the-dispatcher", 1),
+    ("site enroll {here}/broken --stage staging --answer {here}/a --key {fleet-1}", None, 1),
+    ("site enroll {here}/plant-8.request --stage staging --answer {here}/a --key {carla}", None, 1),
+    ("renew root --key {root-1}", None, 1),
+    ("ingest onnx {here}/evil.pkl --as vision/evil", None, 1),
+    # what could not be read or written: 4
+    ("site enroll {here}/none --stage staging --answer {here}/a --key {fleet-1}", "unreadable", 4),
+    ("site enroll {here}/empty --stage staging --answer {here}/a --key {fleet-1}", "unreadable", 4),
+    ("key new {carla}", "key-exists", 4),
+]
+
+
+@pytest.mark.parametrize("line, code, exit_code", ERRORS, ids=[one[0] for one in ERRORS])
+def test_a1_09_an_error_is_a_sentence_a_next_step_and_an_exit_code(
+    cli: Cli, line: str, code: str | None, exit_code: int
+) -> None:
+    keys = ("anna", "ben", "carla", "dora", "new", "root-1", "targets-1", "fleet-1", "dispatcher-1")
+    if not cli.key("new").exists():
+        cli.acme.new_key("new")
+    places = {key: cli.key(key) for key in keys} | {"here": cli.acme.folder}
+    arguments = line.format(**places).split()
+
+    found, out, err = cli(*arguments, "--json")
+    told = json.loads(err.splitlines()[-1])["error"]
+    assert set(told) == {"code", "what", "subject", "next"}
+    assert (found, told["code"]) == (exit_code, code or told["code"]), told
+    assert told["next"], told
+    assert out == ""
+    sentences(told["what"])
+
+    found, out, err = cli(*arguments)
+    assert (found, out) == (exit_code, "")
+    if told["code"] != "usage":
+        assert f"Error: {told['what']}\n" in err
+        assert f"\n  Next: {told['next']}\n" in err
+    assert not (cli.acme.folder / "a").exists()
+
+
+def sentences(what: str) -> None:
+    """One or two, each with its end, and none a stack trace or an object's inside."""
+    assert len(what) < 600, what
+    assert (
+        what[0].isupper()
+        or what[0] in "'\"/"
+        or "/" in what.split(maxsplit=1)[0]
+        or what[0].islower()
+    )
+    assert what.rstrip()[-1] in ".?:'\"", what
+    for inside in ("Traceback", "sqlalchemy", "<class", "object at 0x", "b'"):
+        assert inside not in what, what
+
+
+def test_a1_09_a_wrong_or_missing_passphrase(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    here, carla = cli.acme.folder, cli.key("carla")
+    approve = f"approve P-2 --meaning validated --reason x --yes --key {carla}".split()
+    (here / "wrong").write_text("wrong\n")
+    (here / "blank").write_text("\n")
+    at = [*approve, "--home", str(cli.acme.root)]
+    for file, exit_code in (("wrong", 1), ("blank", 2), ("none", 4)):
+        assert run([*at, "--passphrase-file", str(here / file)]) == exit_code
+    assert run(at) == 2
+    monkeypatch.setenv("SEALIFT_PASSPHRASE_CARLA", "wrong")
+    assert run(at) == 1
+
+
+def test_a1_09_what_nobody_foresaw_is_a_sentence_too(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def break_down(*_: object) -> None:
+        raise ZeroDivisionError("deep inside")
+
+    monkeypatch.setattr(guide, "missing", break_down)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    code, out, err = cli("next", "--json")
+    told = json.loads(err)["error"]
+    assert (code, out, told["code"]) == (4, "", "unexpected")
+    (trace,) = tmp_path.glob("sealift-*.trace")
+    assert str(trace) in told["next"]
+    assert "deep inside" in trace.read_text()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
+    code, out, err = cli("next")
+    assert (code, "Please report it" in err) == (4, True)
+
+
+def test_a1_09_a_database_that_cannot_be_read_is_a_sentence(
+    stocked: Path, tmp_path: Path, capsys: Capsys
+) -> None:
+    acme = copied(stocked, tmp_path)
+    cli = Cli(acme, capsys)
+    database = acme.root / "sealift.db"
+    for file in acme.root.glob("sealift.db-*"):
+        file.unlink()
+    database.write_bytes(b"rubbish" * 1000)
+    for command in (["list"], ["next"], ["audit", "list"], ["audit", "verify"]):
+        code, _, err = cli(*command)
+        assert (code, "could not be read" in err) == (4, True), err
+    database.unlink()
+    code, _, err = cli("list")
+    assert (code, "is missing" in err) == (4, True)
+
+
+def test_a1_09_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(guide, "missing", interrupt)
+    code, _, err = cli("next")
+    assert (code, "Error: Interrupted." in err) == (130, True)
+
+
+def test_an_answer_nobody_can_be_asked_for_is_no(cli: Cli) -> None:
+    code, _, err = cli(
+        *f"approve P-2 --meaning validated --reason x --key {cli.key('carla')}".split()
+    )
+    assert code == 2
+    assert "catalog/vision/tiny/2/cpu-x86_64" in err
+    assert "signed by hub-scanner" in err
+    assert "Nothing was signed." in err
+
+
+def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as in a container that runs as an arbitrary user."""
+    from sealift_registry.cli.session import user
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def nobody(_: int) -> None:
+        raise KeyError("uid not found")
+
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    assert re.fullmatch(r"uid-[0-9]+", user())
+
+
+# -------------------------------------------------------------------- setting up
+
+
+def test_setting_up_for_one_person(tmp_path: Path, capsys: Capsys) -> None:
+    acme = Acme(tmp_path)
+    cli = Cli(acme, capsys)
+    assert "There is no hub at" in cli.says("next")
+    said = cli.says("init", "--solo", "--name", "One", "--person", "me")
+    assert "UNPROTECTED: one signature suffices for root" in said
+    assert "sealift team add" in cli.says("next")
+    assert "Team lab is added, with 1 steward." in cli.says("team", "add", "lab")
+    (row,) = cli.json("team", "list")["people"]
+    assert row["may"] == "approve:production, approve:staging, request"
+    assert "is now version 2" in cli.says("renew", "team.lab")
+    assert cli.json("audit", "verify")["ok"]
+
+
+def test_setting_up_in_full(tmp_path: Path, capsys: Capsys) -> None:
+    acme = Acme(tmp_path)
+    cli = Cli(acme, capsys)
+    made = cli.json("init", "--offline-keys", tmp_path / "offline", "--name", "Acme")
+    assert made["unprotected"] == []
+    for person in ("anna", "ben", "carla"):
+        told = cli.json("key", "new", tmp_path / f"people/{person}.pem")
+        assert cli.says("key", "show", told["file"]).startswith(told["public"])
+    stewards = [f"--steward={name}={acme.key(name)}.pub" for name in ("anna", "ben")]
+    keys = [f"--key={acme.key(name)}" for name in ("targets-1", "targets-3")]
+    assert cli.json("team", "add", "vision", *stewards, *keys)["team"] == "vision"
+    both = [f"--key={acme.key(name)}" for name in ("anna", "ben")]
+    carla = f"carla={acme.key('carla')}.pub"
+    cli.json("team", "requester", "vision", carla, *both)
+    cli.json("team", "approver", "vision", carla, "--stage", "staging", *both)
+    (row,) = cli.json("team", "list")["people"]
+    assert row["may"] == "approve:staging, request"
+    assert cli.json("renew", "team.vision", *both)["version"] == 4 - 1
+
+
+def test_the_same_answer_twice_is_two_enrolments(cli: Cli, tmp_path: Path) -> None:
+    request = cli.acme.folder / "plant-8.request"
+    key = f"--key={cli.key('fleet-1')}"
+    enroll: Callable[[str], Loose] = lambda name: cli.json(  # noqa: E731
+        "site", "enroll", request, "--stage", "staging", "--answer", tmp_path / name, key
+    )
+    first, second = enroll("one"), enroll("two")
+    assert first["words"] != second["words"]
+    assert len(first["words"].split()) == 8
+    assert cli.json("show", "plant-8")["enrolment"] == second["enrolment"]
