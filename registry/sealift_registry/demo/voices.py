@@ -131,7 +131,10 @@ class OnTerminal:
     def tell(self, text: str) -> None:
         """A paragraph."""
         for part in text.splitlines():
-            self._indented(_safe(part), 2)
+            if part:
+                self._indented(_safe(part), 2)
+            else:
+                self._console.print()
 
     def lines(self, lines: Sequence[str]) -> None:
         """Lines as they are, too long or not, so that they can be copied."""
