@@ -8,6 +8,7 @@ import click
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, key_option
+from sealift_registry.cli.terminal import counted
 
 if TYPE_CHECKING:
     from sealift_registry.promotion.promotions import Standing
@@ -48,12 +49,14 @@ def promote(
     made = session.app.promotions.request(ref, stage, reason, signer, despite)
     with session.app.hub.reading() as connection:
         standing = session.app.promotions.standing(connection, made.number)
+    # A hub for one person has a key that is meant where none is named.
+    own = "" if session.app.hub.home.settings.keys.default else " --key FILE"
     lines = [
         f"{made.id}: {ref} to {stage}, asked for by {made.person}.",
         *evidence_lines(standing),
         "",
-        f"It needs {standing.tally.needed} approval(s). Each approver runs:",
-        f"  sealift approve {made.id} --key FILE --meaning validated --reason '…'",
+        f"It needs {counted(standing.tally.needed, 'approval')}. Whoever approves runs:",
+        f"  sealift approve {made.id}{own} --meaning validated --reason '…'",
     ]
     session.terminal.answer("promote", standing_data(standing), "\n".join(lines))
 

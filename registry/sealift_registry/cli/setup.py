@@ -14,6 +14,7 @@ from sealift_registry.cli.terminal import table
 
 if TYPE_CHECKING:
     from sealift_registry.guide import Step
+    from sealift_registry.trust.repository import Repository
     from sealift_signing.canonical import Json
     from sealift_signing.documents import KeyClass
 
@@ -258,20 +259,26 @@ def team_list(session: Session) -> None:
 
     with session.app.hub.reading() as connection:
         repository = Repository(connection)
-        found = [(name, repository.members(name)) for name in sorted(repository.teams())]
+        found = [
+            (name, _stewards(repository, name), repository.members(name))
+            for name in sorted(repository.teams())
+        ]
     headings = ("team", "person", "status", "keys", "may")
     rows: list[tuple[str, ...]] = []
-    for name, members in found:
+    shown: list[tuple[str, ...]] = []
+    for name, stewards, members in found:
+        shown += [(name, who, "active", "", "steward") for who in stewards]
         for one in members.people if members else ():
             classes = ", ".join(sorted({k.key_class for k in one.keys}))
             uses = ", ".join(sorted({use for k in one.keys for use in k.purposes}))
             rows.append((name, one.id, one.status, classes, uses))
-        if not members:
-            rows.append((name, "(nobody yet)", "", "", ""))
     add = "Add one with: sealift team add NAME --steward PERSON=PUBLIC-KEY …"
-    text = table(headings, rows) if rows else f"There is no team yet. {add}"
-    people = [dict(zip(headings, row, strict=True)) for row in rows]
-    session.terminal.answer("team-list", {"people": people}, text)
+    text = table(headings, sorted(shown + rows)) if shown else f"There is no team yet. {add}"
+    data = {
+        "stewards": {name: list(stewards) for name, stewards, _ in found},
+        "people": [dict(zip(headings, row, strict=True)) for row in rows],
+    }
+    session.terminal.answer("team-list", data, text)
 
 
 @command(sealift, "renew", example="sealift renew team.vision --key anna.pem --key ben.pem")
@@ -314,6 +321,12 @@ def _missing(session: Session) -> Sequence[Step]:
         if bad.code != "no-hub":
             raise
         return [guide.no_hub(session.root)]
+
+
+def _stewards(repository: Repository, name: str) -> Sequence[str]:
+    from sealift_signing import roles
+
+    return roles.keyholders(repository.targets().signed, roles.team_role(name)).people
 
 
 def _stages(session: Session) -> tuple[str, ...]:

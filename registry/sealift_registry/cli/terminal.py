@@ -97,6 +97,11 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number and its noun: `1 receipt`, `2 receipts`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
 def short(digest: str) -> str:
     """The first twelve digits of a digest: enough to recognise it by."""
     return digest[:12]
