@@ -118,3 +118,51 @@ def test_the_sites_log_has_the_same_tables_and_triggers(engine: Engine, tmp_path
     hub_shape, site_shape = shape(tmp_path / "hub.db"), shape(site)
     assert len(hub_shape) == 4 * 3 + 5 + 12
     assert hub_shape == site_shape
+
+
+SIGNED = {
+    "tuf_metadata": "'role', 1, x'00'",
+    "tuf_document": "'path', 'sha256', x'00'",
+    "statement": "'sha256', 'request', x'00'",
+    "site": "'id', 'enrolment', 'staging', x'00', x'00', 'made'",
+    "bundle": "'transfer', 'sha256', x'00', 'medium', 'made'",
+    "receipt": "'sha256', 'transfer', 'site', x'00', 'received'",
+    "site_entry": "'site', 'enrolment', 0, x'00'",
+    "site_checkpoint": "'site', 'enrolment', 1, x'00', x'00', 'received'",
+}
+
+
+@pytest.mark.parametrize("table", SIGNED)
+def test_what_was_signed_or_published_is_never_changed(
+    engine: Engine, tmp_path: Path, table: str
+) -> None:
+    """Not even over a stranger's connection, which has SQLite's defaults and not our settings."""
+    sealift_migrations.upgrade(engine)
+    row, everything = SIGNED[table], f"SELECT * FROM {table}"  # noqa: S608 - our names
+    with closing(sqlite3.connect(tmp_path / "hub.db")) as raw:
+        raw.execute(f"INSERT INTO {table} VALUES ({row})")  # noqa: S608
+        raw.commit()
+        before = raw.execute(everything).fetchall()
+        name = raw.execute(f"PRAGMA table_info({table})").fetchone()[1]
+        for change in (
+            f"UPDATE {table} SET {name} = 'other'",  # noqa: S608
+            f"DELETE FROM {table}",  # noqa: S608
+            f"INSERT OR REPLACE INTO {table} VALUES ({row})",  # noqa: S608
+            f"INSERT OR IGNORE INTO {table} VALUES ({row})",  # noqa: S608
+            f"INSERT OR REPLACE INTO {table} (rowid) VALUES (1)",  # noqa: S608
+        ):
+            with pytest.raises(sqlite3.Error):
+                raw.execute(change)
+            raw.rollback()
+        assert raw.execute(everything).fetchall() == before
+
+
+def test_a_bundle_is_not_replaced_by_another_of_the_same_digest(
+    engine: Engine, tmp_path: Path
+) -> None:
+    sealift_migrations.upgrade(engine)
+    with closing(sqlite3.connect(tmp_path / "hub.db")) as raw:
+        raw.execute(f"INSERT INTO bundle VALUES ({SIGNED['bundle']})")  # noqa: S608
+        other = SIGNED["bundle"].replace("'transfer'", "'other'")
+        with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+            raw.execute(f"INSERT OR REPLACE INTO bundle VALUES ({other})")  # noqa: S608

@@ -22,15 +22,16 @@ depends_on = None
 Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 VERSION = ("team", "model", "number")
 APPEND_ONLY = {
-    "tuf_metadata": ["role", "version"],
-    "tuf_document": ["path", "sha256"],
-    "statement": ["sha256"],
-    "site": ["id", "enrolment"],
-    "bundle": ["transfer"],
-    "receipt": ["sha256"],
-    "site_entry": ["site", "enrolment", "seq"],
-    "site_checkpoint": ["site", "enrolment", "size"],
+    "tuf_metadata": [["role", "version"]],
+    "tuf_document": [["path", "sha256"]],
+    "statement": [["sha256"]],
+    "site": [["id", "enrolment"]],
+    "bundle": [["transfer"], ["sha256"]],
+    "receipt": [["sha256"]],
+    "site_entry": [["site", "enrolment", "seq"]],
+    "site_checkpoint": [["site", "enrolment", "size"]],
 }
+"""Each with all its unique sets of columns."""
 
 
 def upgrade() -> None:
@@ -41,8 +42,8 @@ def upgrade() -> None:
     _promotions()
     _delivery()
     if op.get_bind().dialect.name == "sqlite":
-        for table, key in APPEND_ONLY.items():
-            for statement in guard(table, key):
+        for table, unique in APPEND_ONLY.items():
+            for statement in guard(table, *unique):
                 op.execute(statement)
 
 
@@ -128,9 +129,13 @@ def _delivery() -> None:
 def _table(
     name: str, columns: Sequence[sa.Column[Any]], keys: int, *constraints: sa.Constraint
 ) -> None:
-    """A table whose first `keys` columns are its primary key."""
+    """A table whose first `keys` columns are its primary key.
+
+    An append-only one has no hidden row number besides: INSERT OR REPLACE at a number that is
+    taken would throw that row out, and no guard looks for it.
+    """
     key = sa.PrimaryKeyConstraint(*(one.name for one in columns[:keys]), name=f"pk_{name}")
-    op.create_table(name, *columns, key, *constraints)
+    op.create_table(name, *columns, key, *constraints, sqlite_with_rowid=name not in APPEND_ONLY)
 
 
 def _text(name: str) -> sa.Column[Any]:
