@@ -452,3 +452,23 @@ def test_the_same_answer_twice_is_two_enrolments(cli: Cli, tmp_path: Path) -> No
     assert first["words"] != second["words"]
     assert len(first["words"].split()) == 8
     assert cli.json("show", "plant-8")["enrolment"] == second["enrolment"]
+
+
+def test_a_good_return_beside_a_damaged_one(stall: Acme, tmp_path: Path, capsys: Capsys) -> None:
+    cli = Cli(copied(stall.folder, tmp_path), capsys)
+    medium = tmp_path / "medium"
+    (newest,) = (medium / "sealift/returns/plant-7").iterdir()
+    damaged = medium / "sealift/returns/plant-6/1/log"
+    damaged.mkdir(parents=True)
+    (damaged / "extract.json").write_bytes(b"{}")
+    code, out, err = cli("receive", medium, "--json")
+    said, told = json.loads(out), json.loads(err)["error"]
+    assert code == 1
+    assert [one["site"] for one in said["returns"]] == ["plant-7"]
+    assert said["refused"] == [told]
+    code, out, err = cli("receive", medium)
+    assert (code, out) == (
+        1,
+        f"plant-7: 0 new receipts, 0 new log entries ({newest.name} in all).\n",
+    )
+    assert f"Error: {told['what']}" in err

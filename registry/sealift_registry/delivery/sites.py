@@ -118,7 +118,8 @@ class Enrolment:
             answer = self._answer(repository, request, stage, signer)
 
         def action(connection: Connection) -> tuple[Entry, Site]:
-            check_no_persons_key(Repository(connection), _holders(request, dispatchers), "also act")
+            holders = _holders(request, dispatchers)
+            check_no_persons_key(Repository(connection), holders, "dispatch or sign for a site")
             self._hub.publish(connection, change)
             row = {
                 "id": request.predicate.site,
