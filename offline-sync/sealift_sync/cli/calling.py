@@ -28,7 +28,7 @@ class Call:
         with open_site(self.home, self.environment, self.clock, command) as found:
             if mend:
                 standing = Standing(found.state, found.enrolment)
-                for place, problem in ModelTree(found.home).repair(standing.current.values()):
+                for place, problem in ModelTree(found.home).repair(standing.showing()):
                     telling.warn_aside(
                         f"{place.model} in host group {place.group} cannot be shown: {problem}"
                         if problem

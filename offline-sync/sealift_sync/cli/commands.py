@@ -18,7 +18,7 @@ from sealift_sync import durable
 from sealift_sync.cli import showing, telling
 from sealift_sync.cli.audit import audit
 from sealift_sync.cli.calling import Call
-from sealift_sync.cli.group import InOrder
+from sealift_sync.cli.group import FOLDER, InOrder
 from sealift_sync.site.enrolment import Enrolment
 from sealift_sync.site.home import choose_home
 from sealift_sync.site.importer import import_bundle, verify_bundle
@@ -31,7 +31,6 @@ from sealift_sync.software import SOFTWARE
 from sealift_sync.words import eight_words
 
 LARGEST_ANSWER = 16 * 1024 * 1024
-FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 

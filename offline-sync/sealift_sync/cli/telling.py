@@ -91,9 +91,9 @@ def error(problem: SealiftError, *, as_json: bool) -> int:
         sys.stderr.write(json.dumps(problem.as_json(), ensure_ascii=False) + "\n")
         return problem.exit_code
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(escape(problem.what), style="bold red" if console.is_terminal else None)
+    console.print(f"[bold red]Error:[/] {escape(problem.what)}")
     if problem.next_step:
-        console.print(escape(problem.next_step))
+        console.print(f"  Next: {escape(problem.next_step)}")
     return problem.exit_code
 
 

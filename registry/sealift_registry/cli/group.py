@@ -30,6 +30,9 @@ Journey.group_class = Journey
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with `sealift init`; `sealift next` always says what is missing.",
 )
+@click.option("--home", metavar="DIR", help="The hub's home. [default: ./sealift-hub]")
 @click.version_option(package_name="sealift-registry", prog_name="sealift")
-def sealift() -> None:
+@click.pass_context
+def sealift(context: click.Context, home: str | None) -> None:
     """The hub: ingest models, have people approve them, sign them, carry them to isolated sites."""
+    context.obj = home  # before the command or after it: both are meant

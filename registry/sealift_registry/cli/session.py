@@ -102,7 +102,10 @@ def command(
         @functools.wraps(function)
         def run(**given: object) -> None:
             home, file = (cast("str | None", given.pop(n)) for n in ("home", "passphrase_file"))
-            session = Session(home, as_json=bool(given.pop("as_json")), passphrase_file=file)
+            first = cast("str | None", click.get_current_context().obj)
+            session = Session(
+                home or first, as_json=bool(given.pop("as_json")), passphrase_file=file
+            )
             function(session, **given)
 
         made = group.command(name, epilog=f"\b\nExample:\n  {example}")(run)
