@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from sealift_signing.documents import Recall
+from sealift_signing.errors import SealiftError
+from sealift_sync.cli.calling import Call
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.site_on_paper import SiteOnPaper
 
@@ -108,5 +110,75 @@ def test_a1_05_a_recall_of_very_much_in_very_many_words_still_fits_the_log(
         for n in range(600)
     )
     hub.recall(two[1].sha256)
+    site.take(hub.export(medium))
+    assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"
+
+
+def lose(hub: HubOnPaper, site: SiteOnPaper, release: Release) -> None:
+    """The disk of the site lost an artifact's weights, and the folder that showed them."""
+    weights = sha256(f"the weights of {release.path}".encode()).hexdigest()
+    (site.root / "store/sha256" / weights).unlink()
+    for shown in (site.root / "models").glob(f"*/*/*/{release.path.version}-{release.sha256}"):
+        shown.chmod(0o755)
+        (shown / "model.onnx").unlink()
+
+
+def check_refuses(site: SiteOnPaper, version: int) -> None:
+    """The health check of the host group finds fault with this version."""
+    check = site.root / "check.sh"
+    check.write_text(f'#!/bin/sh\ntest "$SEALIFT_VERSION" != {version}\n')
+    check.chmod(0o755)
+    (site.root / "settings.toml").write_text(f'[groups.cpu]\nhealth_check = ["{check}"]')
+
+
+def test_nothing_is_switched_back_to_what_was_recalled(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, two: tuple[Release, Release]
+) -> None:
+    """The fallback is not healthy: then nothing runs, rather than what must stop."""
+    check_refuses(site, 1)
+    hub.recall(two[1].sha256)
+    site.take(hub.export(medium))
+    assert site.running() is None
+    failed = [entry for entry in site.entries() if entry.type == "model.activation-failed"]
+    assert "nothing runs there" in str(failed[0].data["words"])
+    site.take(hub.export(medium))
+    assert site.running() is None
+
+
+def test_a_fallback_that_is_damaged_does_not_keep_the_recalled_one_running(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, two: tuple[Release, Release]
+) -> None:
+    lose(hub, site, two[0])
+    hub.recall(two[1].sha256)
+    site.take(hub.export(medium))
+    assert site.running() is None
+
+
+def test_a_model_that_cannot_be_shown_does_not_keep_another_recalled_one_running(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, two: tuple[Release, Release]
+) -> None:
+    """`anchors` comes before `digits` in every order, and its folder takes no new version."""
+    blocked = site.root / "models/cpu/vision/anchors"
+    blocked.parent.mkdir(parents=True, exist_ok=True)
+    blocked.write_text("in the way")
+    hub.assign(hub.promote(1, model="anchors"))
+    with pytest.raises(SealiftError):
+        site.take(hub.export(medium))
+    hub.recall(two[1].sha256)
+    with pytest.raises(SealiftError):
+        site.take(hub.export(medium))
+    assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"
+
+
+def test_a_link_to_what_was_recalled_is_never_put_right_again(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, two: tuple[Release, Release]
+) -> None:
+    """A crash between the recall and the switch: the next command shows nothing of it."""
+    with site.opened() as opened, opened.state.transaction():
+        opened.state.add_recall(Recall("r-1", two[1].sha256, "It hallucinates.", hub.ago(hours=1)))
+    call = Call(site.root, site.environment, site.clock)
+    with call.site("status"):
+        pass
+    assert site.running() is None
     site.take(hub.export(medium))
     assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"

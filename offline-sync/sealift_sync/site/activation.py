@@ -1,8 +1,9 @@
 """Making an installed version current: one link, then the host group's own hook and health check.
 
 The link is switched first, because a server reloads what it finds there; if the hook or the check
-fails, it is switched back and the hook runs again. What was committed is what the log says, and the
-links follow it.
+fails, it is switched back and the hook runs again. What was recalled is never switched back to:
+where nothing else can take its place, nothing runs. What was committed is what the log says, and
+the links follow it.
 """
 
 from __future__ import annotations
@@ -49,16 +50,26 @@ def activate(site: Site, reason: str) -> tuple[Activation, ...]:
     Args:
         site: the site.
         reason: why now, for the log: a transfer's id, or the words of who rolled back.
+
+    Raises:
+        FailedError: a place could not be switched; all others were.
     """
     tree = ModelTree(site.home)
     standing = Standing(site.state, site.enrolment)
     tree.repair(standing.current.values())
     done = []
+    failed: SealiftError | None = None
     for place, choice in standing.wanted():
         running = standing.current.get(place)
         before = Choice(running.path, running.sha256) if running else None
-        if choice != before:
+        if choice == before:
+            continue
+        try:
             done.append(switch(site, tree, place, before, choice, reason))
+        except SealiftError as bad:  # one place that fails must not keep a recall from another
+            failed = failed or bad
+    if failed:
+        raise failed
     return tuple(done)
 
 
@@ -76,37 +87,46 @@ def switch(
         FailedError: it could not be linked or logged; the link is as it was.
     """
     settings = site.home.settings.group(place.group)
+    recalled = before is not None and before.sha256 in site.state.recalls()
+    back = None if recalled else before
     failure = ""
     try:
-        tree.switch(place, after)
         try:
+            tree.switch(place, after)
             _run(settings.hook, "hook", site, tree, place, after)
             if after is not None:
                 _run(settings.health_check, "health check", site, tree, place, after)
         except _CommandFailedError as bad:
             failure = str(bad)
+        except SealiftError as bad:
+            if after is None or not recalled:
+                raise
+            failure = bad.what  # a fallback that cannot be shown does not keep a recalled one
         if failure and after is not None:
-            tree.switch(place, before)
-            failure += _hook_again(site, tree, place, before)
-        done = _told(place, before, after, failure)
+            tree.switch(place, back)
+            failure += _hook_again(site, tree, place, back)
+        done = _told(place, before, after, back, failure)
         _commit(site, done, after, reason)
     except SealiftError:
         with suppress(SealiftError):  # what went wrong first is what must be told
-            tree.switch(place, before)
+            tree.switch(place, back)
         raise
     return done
 
 
-def _told(place: Place, before: Choice | None, after: Choice | None, failure: str) -> Activation:
+def _told(
+    place: Place, before: Choice | None, after: Choice | None, back: Choice | None, failure: str
+) -> Activation:
     was = before.path.version if before else None
     where = f"{place.model} in host group {place.group}"
     if after is None:
         words = f"{where} stopped; nothing runs there now.{' ' if failure else ''}{failure}"
         return Activation(place, was, None, "stopped", words)
     if failure:
-        back = f"switched back to version {was}" if before else "nothing runs there"
-        words = f"{where}: version {after.path.version} failed, {back}. {failure}"
-        return Activation(place, was, was, "switched-back", words)
+        stays = back.path.version if back else None
+        told = f"switched back to version {stays}" if back else "nothing runs there"
+        words = f"{where}: version {after.path.version} failed, {told}. {failure}"
+        return Activation(place, was, stays, "switched-back", words)
     words = f"{where} runs version {after.path.version}."
     return Activation(place, was, after.path.version, "activated", words)
 
@@ -127,6 +147,8 @@ def _commit(site: Site, done: Activation, after: Choice | None, reason: str) -> 
     with site.state.transaction():
         if done.outcome == "switched-back" and after is not None:
             site.state.add_failure(*place, after.sha256, done.words)
+            if done.after is None:
+                site.state.clear_current(*place)
         elif after is None:
             site.state.clear_current(*place)
         else:

@@ -25,7 +25,7 @@ def roll_back(site: Site, model: str, group: str | None, reason: str) -> Activat
         RefusedError: there is nothing to go back to.
     """
     tree, standing = ModelTree(site.home), Standing(site.state, site.enrolment)
-    tree.repair(standing.current.values())
+    tree.repair(standing.showing())
     place = _place(standing, model, group)
     running = standing.current[place]
     here = Choice(running.path, running.sha256)

@@ -100,6 +100,10 @@ class Standing:
         )
         return set(against) <= set(installed.despite)
 
+    def showing(self) -> Iterator[Current]:
+        """What consumers may see: what runs, unless it was recalled and is only not stopped yet."""
+        return (one for one in self.current.values() if one.sha256 not in self._recalled)
+
     def recalled(self, one: Choice) -> bool:
         """Whether `one` must stop."""
         return one.sha256 in self._recalled
