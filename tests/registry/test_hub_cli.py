@@ -248,6 +248,14 @@ ERRORS = [
     ("audit list --since yesterday", None, 2),
     ("audit list --term nonsense", "bad-pair", 2),
     ("site enroll {here}/plant-8.request --stage staging --answer {here}/pass", "answer-exists", 2),
+    ("show \udcff", "not-utf-8", 2),
+    ("promote vision/tiny/2 --to staging --reason= --key {dora}", "bad-reason", 2),
+    ("approve P-2 --meaning validated --reason=\x07 --yes --key {carla}", "bad-reason", 2),
+    (
+        "promote vision/tiny/2 --to staging --reason x --despite w-1 --key {dora}",
+        "no-withdrawal",
+        3,
+    ),
     # what a rule refuses: 1
     ("team add source --steward a={carla}.pub --key {targets-1}", "bad-name", 1),
     ("team add vision --steward a={carla}.pub --key {targets-1}", "team-exists", 1),
@@ -283,7 +291,7 @@ ERRORS = [
 ]
 
 
-@pytest.mark.parametrize("line, code, exit_code", ERRORS, ids=[one[0] for one in ERRORS])
+@pytest.mark.parametrize("line, code, exit_code", ERRORS, ids=[ascii(one[0]) for one in ERRORS])
 def test_a1_09_an_error_is_a_sentence_a_next_step_and_an_exit_code(
     cli: Cli, line: str, code: str | None, exit_code: int
 ) -> None:

@@ -135,7 +135,7 @@ def test_every_name_can_be_read_again(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("name", ["bell\x07", "\u202eright to left", "x" * 2001])
 def test_a_name_that_no_document_may_hold(tmp_path: Path, name: str) -> None:
-    with pytest.raises(RefusedError):
+    with pytest.raises(UsageError, match="name must be text"):
         founding.found_solo(tmp_path / "hub", name, "me", {})
     assert everything(tmp_path) == {}
 

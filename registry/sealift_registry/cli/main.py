@@ -19,7 +19,7 @@ from sealift_registry.cli import (
     show,
 )
 from sealift_registry.cli.group import sealift
-from sealift_signing.errors import FailedError, SealiftError, UsageError
+from sealift_signing.errors import FailedError, SealiftError, UsageError, shown
 
 COMMANDS = (setup, intake, conversion, promotion, delivery, show, audit)
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
@@ -36,6 +36,7 @@ def run(given: list[str]) -> int:
     """Run the command `given`; its exit code."""
     as_json = "--json" in given
     try:
+        _check_text(given)
         result = sealift.main(given, prog_name="sealift", standalone_mode=False)
     except SealiftError as error:
         return _tell(error, as_json=as_json)
@@ -50,6 +51,20 @@ def run(given: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last place: a sentence, never a stack trace
         return _unexpected(error, as_json=as_json)
     return result if isinstance(result, int) else 0
+
+
+def _check_text(given: list[str]) -> None:
+    """What is no UTF-8 can stand in no document, in no database and in no answer."""
+    for text in given:
+        try:
+            text.encode()
+        except UnicodeEncodeError as bad:
+            raise UsageError(
+                "not-utf-8",
+                f"{shown(text)} is not UTF-8.",
+                subject=repr(text),
+                next_step="Spell it in UTF-8; a file of such a name must be renamed first.",
+            ) from bad
 
 
 def _misused(error: click.ClickException, *, as_json: bool) -> int:

@@ -25,11 +25,11 @@ from sealift_signing import publishing, roles, statements
 from sealift_signing.approvals import REQUEST, Rules, Tally, approve, check_request, tally
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Members, Person
-from sealift_signing.errors import RefusedError, UsageError, shown
+from sealift_signing.errors import NotFoundError, RefusedError, UsageError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Approval, Request, Signed, Subject, subject
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.vocabulary import instant, moment
+from sealift_signing.vocabulary import SENTENCE, instant, moment
 
 RENEWABLE = timedelta(days=60)
 """An approval can be given again when so much of it is left: sites must not see a gap."""
@@ -65,8 +65,11 @@ class Promotions:
             NotFoundError: no such version, variant, stage or team.
             RefusedError: a gate, or the key's owner may not request.
         """
+        _check_reason(reason)
         with self._hub.reading() as connection:
-            request = self._sign_request(connection, ref, stage, reason, signer, tuple(despite))
+            request = self._sign_request(
+                connection, ref, stage, reason, signer, tuple(dict.fromkeys(despite))
+            )
 
         def action(connection: Connection) -> tuple[Entry, Promotion]:
             # Again, by the rules that hold now: the team's people may have changed meanwhile.
@@ -96,6 +99,7 @@ class Promotions:
             NotFoundError: no such promotion.
             RefusedError: this approval would not count, and why.
         """
+        _check_reason(reason)
         with self._hub.reading() as connection:
             approval = self._sign_approval(connection, number, signer, meaning, reason, days)
 
@@ -172,6 +176,7 @@ class Promotions:
         self._check_gates(connection, ref, stage, found)
         rules = Repository(connection).rules(ref.team, stage, self._hub.now())
         person = _owner(rules.members, signer, REQUEST, "request promotions")
+        _check_despite(despite, rules.members)
         evidence = sorted(one.sha256 for v in found for one in v.evidence)
         request = Request(
             format=1,
@@ -298,6 +303,29 @@ class Promotions:
         }
         terms = {"person": person, "model": str(made.ref.of), "promotion": made.id}
         return self._hub.entry(kind, person, data, terms)
+
+
+def _check_reason(reason: str) -> None:
+    if not SENTENCE.matches(reason):
+        raise UsageError(
+            "bad-reason",
+            f"A reason is {SENTENCE.words}.",
+            subject="reason",
+            next_step="Say why, in your own words, with --reason.",
+        )
+
+
+def _check_despite(despite: Sequence[str], members: Members) -> None:
+    """A withdrawal that is misspelt would be signed for and set aside nothing."""
+    known = [one.id for one in members.withdrawn]
+    for name in despite:
+        if name not in known:
+            raise NotFoundError(
+                "no-withdrawal",
+                f"Team {members.team} has withdrawn nothing under the id {shown(name)}.",
+                subject=name,
+                next_step=f"Its withdrawals are: {', '.join(known) or 'none'}.",
+            )
 
 
 def _check_meaning(meaning: str, rules: Rules) -> None:

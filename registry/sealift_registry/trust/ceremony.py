@@ -17,6 +17,7 @@ from sealift_signing.documents import FleetKeys, MachineKey, Policy, RecallList,
 from sealift_signing.errors import FailedError, UsageError
 from sealift_signing.keys import Passphrases
 from sealift_signing.publishing import Holders
+from sealift_signing.vocabulary import SENTENCE
 
 OFFLINE_HOLDERS: Mapping[str, tuple[int, int]] = {
     roles.ROOT: (2, 3),
@@ -35,8 +36,15 @@ def policy_of(name: str, *, solo: bool) -> Policy:
     """The policy that a new organisation starts with; `solo` is for one person alone.
 
     Raises:
-        MalformedError: no document may hold this name.
+        UsageError: no document may hold this name.
     """
+    if not SENTENCE.matches(name):
+        raise UsageError(
+            "bad-organisation-name",
+            f"The organisation's name must be {SENTENCE.words}.",
+            subject="name",
+            next_step="Give such a name with --name.",
+        )
     stages = {
         stage: StageRule(
             approvals=1 if solo else approvals,
@@ -48,8 +56,7 @@ def policy_of(name: str, *, solo: bool) -> Policy:
         )
         for stage, approvals in (("staging", 1), ("production", 2))
     }
-    policy = Policy(1, (), name, stages, dict(roles.LIFETIMES_DAYS))
-    return documents.read_policy(shape.write(policy))
+    return Policy(1, (), name, stages, dict(roles.LIFETIMES_DAYS))
 
 
 @dataclass(frozen=True)

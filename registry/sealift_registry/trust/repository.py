@@ -30,6 +30,7 @@ from sealift_signing.errors import (
     RefusedError,
 )
 from sealift_signing.public_key import PublicKey
+from sealift_signing.tuf_walk import PERSON_FIELD
 from sealift_sync import durable
 
 
@@ -204,6 +205,17 @@ class Repository:
     def is_solo(self) -> bool:
         """Whether one person alone may promote, so that one key may be everything."""
         return any(rule.requester_may_approve for rule in self.policy().stages.values())
+
+    def who(self, role: str, signers: Iterable[Signer]) -> str:
+        """Who `signers` are, by the names under which they hold `role`; else by their keys."""
+        owner = self._present(roles.delegator(role)).signed
+        names = {}
+        for keyid in owner.get_delegated_role(role).keyids:
+            key = owner.get_key(keyid)
+            public = PublicKey.from_tuf(key)
+            names[public.raw] = str(key.unrecognized_fields.get(PERSON_FIELD, public.text))
+        keys = [PublicKey.from_tuf(signer.public_key) for signer in signers]
+        return ", ".join(sorted({names.get(key.raw, key.text) for key in keys}))
 
     def _document(self, role: str, path: str) -> bytes:
         data = self.document(role, path)
