@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sealift_signing.vocabulary import NAME
+from sealift_signing.vocabulary import TRANSFER_ID
 
 SEALIFT = "sealift"
 RETURNS = "returns"
@@ -54,4 +54,4 @@ def transfer_id(site: str, number: int) -> str:
 
 def is_transfer_id(text: str) -> bool:
     """Whether `text` is spelled as a transfer's id."""
-    return NAME.matches(text) and text.rpartition("-")[2].isdigit()
+    return TRANSFER_ID.matches(text) and text.rpartition("-")[2].isdigit()

@@ -176,6 +176,7 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], keys: Sequ
     """
     from sealift_registry.trust import teams
     from sealift_registry.trust.repository import Repository
+    from sealift_signing import roles
 
     hub = session.app.hub
     signers = session.signers(keys)
@@ -189,11 +190,12 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], keys: Sequ
         change = teams.draft_team(
             Repository(connection), name, people, signers, hub.online, hub.now()
         )
+        actor = Repository(connection).who(roles.TARGETS, signers)
     data: dict[str, Json] = {
         "team": name,
         "stewards": {who: one.text for who, one in people.items()},
     }
-    hub.commit_change(change, hub.entry("team.added", "targets", data, {"team": name}))
+    hub.commit_change(change, hub.entry("team.added", actor, data, {"team": name}))
     if person and not stewards:
         stages = _stages(session)
         own = f"{person}={people[person].text}"
@@ -290,14 +292,17 @@ def renew(session: Session, *, role: str, keys: Sequence[str]) -> None:
     ROLE is root, targets, fleet, recall, team.NAME or site.ID. The hub renews its own roles itself.
     """
     from sealift_registry.trust.renewal import draft_renewal
+    from sealift_registry.trust.repository import Repository
     from sealift_signing.vocabulary import moment
 
     hub = session.app.hub
     with hub.reading() as connection:
-        change = draft_renewal(connection, role, session.signers(keys), hub.now())
+        signers = session.signers(keys)
+        change = draft_renewal(connection, role, signers, hub.now())
+        actor = Repository(connection).who(role, signers)
     signed = change.metadata[role].signed
     data = {"role": role, "version": signed.version, "expires": moment(signed.expires)}
-    hub.commit_change(change, hub.entry("role.renewed", role, data))
+    hub.commit_change(change, hub.entry("role.renewed", actor, data))
     text = f"{role} is now version {signed.version}, valid until {moment(signed.expires)}."
     session.terminal.answer("renew", data, text)
 
@@ -349,6 +354,7 @@ def _change_member(
     """Publish the team's members with `person` (PERSON=PUBLIC-KEY) entitled to more."""
     from sealift_registry.trust import teams
     from sealift_registry.trust.repository import Repository
+    from sealift_signing import roles
 
     hub = session.app.hub
     ((who, public),) = holders([person]).items()
@@ -358,7 +364,9 @@ def _change_member(
         wanted = teams.purposes(repository, requests=requests, stages=stages)
         kind: KeyClass = "hardware" if hardware else "file"
         changed = teams.with_person(members, who, public, wanted, kind)
-        change = teams.draft_members(repository, changed, session.signers(keys), hub.now())
+        signers = session.signers(keys)
+        change = teams.draft_members(repository, changed, signers, hub.now())
+        actor = repository.who(roles.team_role(name), signers)
     data = {"team": name, "person": who, "key": public.text, "purposes": wanted}
-    entry = hub.entry("team.members-changed", "stewards", data, {"team": name, "person": who})
+    entry = hub.entry("team.members-changed", actor, data, {"team": name, "person": who})
     hub.commit_change(change, entry)

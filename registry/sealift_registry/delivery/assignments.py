@@ -23,7 +23,6 @@ from sealift_signing.documents import (
     ModelAssignment,
 )
 from sealift_signing.errors import NotFoundError, RefusedError, UsageError
-from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import CatalogPath
 
@@ -70,7 +69,7 @@ class Assignments:
                     next_step="Run the command again.",
                 )
             self._hub.publish(connection, change)
-            return self._entry(enrolled, ref, groups, assignment, signer), None
+            return self._entry(connection, enrolled, ref, groups, assignment, signer), None
 
         self._hub.commit(action)
         self._hub.copy_metadata()
@@ -125,6 +124,7 @@ class Assignments:
 
     def _entry(
         self,
+        connection: Connection,
         site: Site,
         ref: VersionRef,
         groups: Mapping[str, str],
@@ -144,7 +144,7 @@ class Assignments:
             "stage": site.stage,
             "enrolment": site.enrolment,
         }
-        actor = PublicKey.from_tuf(signer.public_key).text
+        actor = Repository(connection).who(roles.site_role(site.id), [signer])
         terms = {"site": site.id, "model": str(ref.of)}
         return self._hub.entry("site.assigned", actor, data, terms, site.id)
 

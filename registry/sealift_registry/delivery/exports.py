@@ -140,7 +140,7 @@ class Exports:
                 )
             )
             self._hub.publish(connection, self._renewed(connection))
-            return self._entry("transfer.begun", made, site, signer, {}), made
+            return self._entry(connection, "transfer.begun", made, site, signer, {}), made
 
         transfer = self._hub.commit(action).result
         self._hub.copy_metadata()
@@ -213,14 +213,20 @@ class Exports:
             made = moment(self._hub.now())
             connection.execute(insert(tables.bundle).values(**row, made=made))
             data = {"sha256": digest, "medium": str(medium)}
-            return self._entry("transfer.exported", transfer, site, signer, data), None
+            return self._entry(connection, "transfer.exported", transfer, site, signer, data), None
 
         self._hub.commit(action)
 
     def _entry(
-        self, kind: str, transfer: str, site: Site, signer: Signer, data: dict[str, str]
+        self,
+        connection: Connection,
+        kind: str,
+        transfer: str,
+        site: Site,
+        signer: Signer,
+        data: dict[str, str],
     ) -> Entry:
-        actor = PublicKey.from_tuf(signer.public_key).text
+        actor = Repository(connection).who(roles.site_role(site.id), [signer])
         said = {"transfer": transfer, "enrolment": site.enrolment, **data}
         return self._hub.entry(kind, actor, said, {"transfer": transfer, "site": site.id}, site.id)
 

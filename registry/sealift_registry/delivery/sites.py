@@ -131,7 +131,7 @@ class Enrolment:
             }
             connection.execute(insert(tables.site).values(**row))
             site = Sites(connection).get(request.predicate.site)
-            return self._entry(site, signer), site
+            return self._entry(connection, site, signer), site
 
         site = self._hub.commit(action).result
         self._hub.copy_metadata()
@@ -221,7 +221,7 @@ class Enrolment:
         about = subject(f"sites/{said.site}/request", request.sha256)
         return statements.sign(answer, [about], signer)
 
-    def _entry(self, site: Site, signer: Signer) -> Entry:
+    def _entry(self, connection: Connection, site: Site, signer: Signer) -> Entry:
         data: dict[str, Json] = {
             "site": site.id,
             "stage": site.stage,
@@ -229,7 +229,7 @@ class Enrolment:
             "request": site.request.sha256,
             "groups": site.groups,
         }
-        actor = PublicKey.from_tuf(signer.public_key).text
+        actor = Repository(connection).who(roles.FLEET, [signer])
         return self._hub.entry("site.enrolled", actor, data, {"site": site.id}, site.id)
 
 
