@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -18,7 +21,15 @@ from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.documents import Members, Status
 from sealift_signing.errors import NotFoundError, RefusedError, SealiftError, UsageError
 from sealift_signing.statements import Check, Request, Signed
-from tests.registry.hub_fixture import MODEL, STAGE, TARGET, Acme, Loose, version
+from tests.registry.hub_fixture import (
+    MODEL,
+    PASSPHRASE,
+    STAGE,
+    TARGET,
+    Acme,
+    Loose,
+    version,
+)
 
 PATH = f"catalog/{MODEL}/1/{TARGET}"
 
@@ -87,6 +98,21 @@ def test_requests_that_race_get_numbers_of_their_own(hub: Acme) -> None:
             one.app  # noqa: B018
         numbers = list(threads.map(lambda one: one.request(), processes))
     assert sorted(numbers) == [1, 2, 3, 4]
+
+
+def test_real_processes_take_their_turns(hub: Acme) -> None:
+    """Four commands on one home at once: each has its own number, and none meets a lock."""
+    hub.close()
+    (hub.folder / "pass").write_text(PASSPHRASE)
+    command = [sys.executable, "-c", "from sealift_registry.cli import main; main()"]
+    line = f"promote {MODEL}/1 --to staging --reason x --json --home {hub.root}"
+    keys = f"--key {hub.key('dora')} --passphrase-file {hub.folder / 'pass'}"
+    given = [*command, *line.split(), *keys.split()]
+    started = [subprocess.Popen(given, stdout=subprocess.PIPE) for _ in range(4)]
+    said = [json.loads(one.communicate(timeout=120)[0]) for one in started]
+    assert [one.returncode for one in started] == [0] * 4
+    assert sorted(one["promotion"] for one in said) == [f"P-00000{n}" for n in (1, 2, 3, 4)]
+    assert hub.types().count("promotion.requested") == 4
 
 
 def test_nobody_approves_twice_but_an_approval_is_renewed_before_it_ends(hub: Acme) -> None:
