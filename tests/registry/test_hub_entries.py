@@ -10,6 +10,7 @@ import pytest
 from sealift_registry.trust.renewal import draft_renewal
 from sealift_signing.errors import SealiftError
 from sealift_sync.site.setting_up import begin
+from tests import models
 from tests.registry.hub_fixture import APPROVERS, GROUP, SITE, TARGET, Acme
 from tests.site_on_paper import SiteOnPaper
 
@@ -194,9 +195,21 @@ def test_goldens_that_were_given_before_count_again(hub: Acme) -> None:
     assert hub.ingest(1, first).goldens == old == hub.ingest(1).goldens
 
 
-def test_what_is_refused_leaves_its_entry_and_nothing_else(acme: Acme) -> None:
-    path = acme.folder / "m.onnx"
+def a_pickle(path: Path) -> None:
     path.write_bytes(b"\x80\x04K\x01.")
+
+
+def a_lightgbm_text(path: Path) -> None:
+    """Readable elsewhere, but as a plain file it would have no record of its origin."""
+    models.lightgbm_digits(path)
+
+
+@pytest.mark.parametrize("make, code", [(a_pickle, "scan-pickle"), (a_lightgbm_text, "not-onnx")])
+def test_what_is_refused_leaves_its_entry_and_nothing_else(
+    acme: Acme, make: Callable[[Path], None], code: str
+) -> None:
+    path = acme.folder / "m.onnx"
+    make(path)
     from sealift_registry.catalog.reference import ModelRef
     from sealift_registry.intake.onnx_source import OnnxSource
 
@@ -205,7 +218,7 @@ def test_what_is_refused_leaves_its_entry_and_nothing_else(acme: Acme) -> None:
         acme.app.intake.ingest(
             OnnxSource(path), ModelRef("vision", "m"), "t", None, lambda _a, _b, _c: None
         )
-    assert caught.value.exit_code == 1
+    assert (caught.value.exit_code, caught.value.code) == (1, code)
     assert acme.types()[-1] == "intake.refused"
     after = acme.rows()
     assert {n for n in after if after[n] != before[n]} == {

@@ -115,7 +115,7 @@ class Intake:
         self, folder: Path, record: SourceRecord, model: ModelRef, actor: str
     ) -> ScanReport:
         report = scan(folder, record.files)
-        refusal = report.refusal()
+        refusal = report.refusal() or _not_onnx(record, report)
         if refusal is None:
             return report
         data: dict[str, Json] = {
@@ -260,6 +260,19 @@ def as_finding(report: ScanReport) -> Finding:
         "files": [_file(f) for f in report.files],
     }
     return Finding("scan", report.verdict, checks, report.tools, machine, details)
+
+
+def _not_onnx(record: SourceRecord, report: ScanReport) -> RefusedError | None:
+    """A plain file has no other record of its origin, so only the exchange format is taken so."""
+    if record.kind != "onnx" or report.model_format == "onnx":
+        return None
+    return RefusedError(
+        "not-onnx",
+        f"{record.locator} is {report.model_format}, and only ONNX is taken in as a plain file.",
+        subject=record.locator,
+        next_step="Log it to MLflow or track it with DVC, and ingest it from there: then its "
+        "origin is on record.",
+    )
 
 
 def _file(file: SourceFile) -> dict[str, Json]:
