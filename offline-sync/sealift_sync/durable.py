@@ -6,7 +6,7 @@ A rename is atomic, and durable only once its folder was flushed too (POSIX `fsy
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
@@ -52,12 +52,15 @@ def flush_folder(folder: Path) -> None:
 
 
 def copy_hashed(
-    source: BinaryIO, into: BinaryIO, progress: Progress | None = None
+    source: BinaryIO, into: BinaryIO, progress: Progress | None = None, *, most: int | None = None
 ) -> tuple[str, int]:
-    """Copy `source` to its end and flush it to the disk; (sha256, size) of what was read."""
+    """Copy `source` to its end and flush it to the disk; (sha256, size) of what was read.
+
+    It stops soon after `most` bytes: a file may grow while it is read.
+    """
     digest = sha256()
     size = 0
-    while chunk := source.read(CHUNK):
+    for chunk in _chunks(source, most):
         digest.update(chunk)
         into.write(chunk)
         size += len(chunk)
@@ -68,16 +71,25 @@ def copy_hashed(
     return digest.hexdigest(), size
 
 
-def hash_file(source: BinaryIO, progress: Progress | None = None) -> tuple[str, int]:
-    """(sha256, size) of what `source` still holds."""
+def hash_file(
+    source: BinaryIO, progress: Progress | None = None, *, most: int | None = None
+) -> tuple[str, int]:
+    """(sha256, size) of what `source` still holds, or of its first part if that is above `most`."""
     digest = sha256()
     size = 0
-    while chunk := source.read(CHUNK):
+    for chunk in _chunks(source, most):
         digest.update(chunk)
         size += len(chunk)
         if progress:
             progress(len(chunk))
     return digest.hexdigest(), size
+
+
+def _chunks(source: BinaryIO, most: int | None) -> Iterator[bytes]:
+    size = 0
+    while (most is None or size <= most) and (chunk := source.read(CHUNK)):
+        size += len(chunk)
+        yield chunk
 
 
 def drop_cache(file: BinaryIO) -> None:

@@ -7,6 +7,7 @@ a document is read, and writes it into the document's JSON Schema.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated
@@ -195,5 +196,10 @@ def sentence(text: str) -> str:
 
     For words that come from elsewhere, such as another program's message.
     """
-    plain = re.sub(f"[{_UNSEEN}\ud800-\udfff]", " ", text).strip() or "(nothing said)"
+    plain = visible(text).strip() or "(nothing said)"
     return plain if len(plain) <= LONGEST_SENTENCE else plain[: LONGEST_SENTENCE - 1] + "…"
+
+
+def visible(text: str, instead: Callable[[str], str] = lambda _: " ") -> str:
+    """`text` with a space, or what `instead` says, for all that could rewrite a terminal."""
+    return re.sub(f"[{_UNSEEN}\ud800-\udfff]", lambda found: instead(found[0]), text)

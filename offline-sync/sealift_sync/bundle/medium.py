@@ -12,11 +12,13 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from sealift_signing.errors import FailedError, MalformedError, NotFoundError, RefusedError
 from sealift_signing.vocabulary import MEDIUM_PATH
+from sealift_sync import durable
 
 DEEPEST = 16
 MOST_ENTRIES = 200_000
@@ -87,24 +89,45 @@ class Medium:
         yield from self._files(folder, 0, left)
 
     def _files(self, folder: str, depth: int, left: list[int]) -> Iterator[str]:
-        try:
-            with os.scandir(self.root / folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
-        except FileNotFoundError:
-            return
-        except OSError as bad:
-            raise self._unreadable(folder or str(self.root), bad) from bad
+        entries = self._entries(folder, left[0] + 1)
         left[0] -= len(entries)
         if left[0] < 0 or depth > DEEPEST:
             raise RefusedError(
                 "too-many-files", f"{self.root} holds more than any bundle does.", subject=folder
             )
-        for entry in entries:
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if entry.is_dir(follow_symlinks=False):
+        for name, is_folder in entries:
+            path = f"{folder}/{name}" if folder else name
+            if is_folder:
                 yield from self._files(path, depth + 1, left)
             else:
                 yield path
+
+    def _entries(self, folder: str, most: int) -> list[tuple[str, bool]]:
+        """Up to `most` names in `folder` in order, each with whether it is a folder itself."""
+        descriptor = -1
+        try:
+            descriptor = self._folder(folder.split("/") if folder else [])
+            with os.scandir(descriptor) as listing:
+                found = islice(listing, most)
+                return sorted((one.name, one.is_dir(follow_symlinks=False)) for one in found)
+        except FileNotFoundError:
+            return []
+        except OSError as bad:
+            raise self._refused(folder or str(self.root), bad) from bad
+        finally:
+            if descriptor != -1:
+                os.close(descriptor)
+
+    def _folder(self, parts: list[str]) -> int:
+        """A descriptor of the folder below the root, none of whose parts is a link."""
+        here = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        for part in parts:
+            try:
+                inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+            finally:
+                os.close(here)
+            here = inner
+        return here
 
     def _descriptor(self, path: str) -> int:
         if not MEDIUM_PATH.matches(path):
@@ -117,11 +140,7 @@ class Medium:
         *folders, name = path.split("/")
         here = -1
         try:
-            here = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
-            for folder in folders:
-                inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
-                os.close(here)
-                here = inner
+            here = self._folder(folders)
             # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
             return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=here)
         except FileNotFoundError as bad:
@@ -132,17 +151,20 @@ class Medium:
                 next_step="Copy the whole bundle again.",
             ) from bad
         except OSError as bad:
-            if bad.errno in {errno.ELOOP, errno.ENOTDIR, errno.ENXIO}:
-                raise self._not_regular(path) from bad
-            raise self._unreadable(path, bad) from bad
+            raise self._refused(path, bad) from bad
         finally:
             if here != -1:
                 os.close(here)
 
+    def _refused(self, path: str, reason: OSError) -> RefusedError | FailedError:
+        if reason.errno in {errno.ELOOP, errno.ENOTDIR, errno.ENXIO}:
+            return self._not_regular(path)
+        return self._unreadable(path, reason)
+
     def _not_regular(self, path: str) -> RefusedError:
         return RefusedError(
             "not-a-file",
-            f"{path} on the medium is a link, a folder or a device, where a file belongs.",
+            f"{path} on the medium is a link, a folder or a device, where something else belongs.",
             subject=path,
             next_step="Do not use this medium; have the bundle exported again.",
         )
@@ -154,3 +176,31 @@ class Medium:
             subject=path,
             next_step="Check that the medium is in place, and run the command again.",
         )
+
+
+def make_folder(top: Path, path: str) -> Path:
+    """The folder at `path` below `top`, made where it is not there; no link is followed.
+
+    Whoever prepared the medium must not choose where on this machine something is written.
+
+    Raises:
+        RefusedError: a part of it is a link or a file.
+        FailedError: it could not be made.
+    """
+    here = top
+    for part in path.split("/"):
+        here /= part
+        try:
+            here.mkdir(exist_ok=True)
+        except FileExistsError:
+            pass  # a file or a dangling link, which is told of below
+        except OSError as bad:
+            raise durable.unwritable(here, bad) from bad
+        if here.is_symlink() or not here.is_dir():
+            raise RefusedError(
+                "not-a-folder",
+                f"{here} is a link or a file, where a folder of the medium belongs.",
+                subject=str(here),
+                next_step="Use another medium; nothing was written.",
+            )
+    return here

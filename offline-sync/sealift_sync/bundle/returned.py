@@ -20,10 +20,10 @@ from sealift_signing import shape
 from sealift_signing.errors import FailedError, MalformedError, NotFoundError, RefusedError
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.transparency.extract import Extract
-from sealift_signing.vocabulary import NAME
+from sealift_signing.vocabulary import NAME, TRANSFER_ID
 from sealift_sync import durable
 from sealift_sync.bundle import layout
-from sealift_sync.bundle.medium import Medium
+from sealift_sync.bundle.medium import Medium, make_folder
 
 LARGEST_EXTRACT = 1024 * 1024 * 1024
 """Bytes: a million entries of the usual size."""
@@ -103,6 +103,7 @@ def write_return(returned: Returned, medium: Path) -> Path:
     The same return written again takes the place of the first.
 
     Raises:
+        RefusedError: the medium has a link where a folder belongs.
         FailedError: it could not be written, or came back from the medium other than written.
     """
     final = medium / layout.SEALIFT / layout.RETURNS / returned.site / str(returned.size)
@@ -115,8 +116,10 @@ def write_return(returned: Returned, medium: Path) -> Path:
             next_step="Plug it in and mount it, then run the command again.",
         )
     files = _files(returned)
+    make_folder(medium, f"{layout.SEALIFT}/{layout.RETURNS}/{returned.site}")
     try:
         shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
         for path, data in files.items():
             durable.write(aside / path, data)
         for parent, _, _ in os.walk(aside):
@@ -155,7 +158,7 @@ def _receipts(medium: Medium) -> dict[str, bytes]:
     found = {}
     for path in medium.files(layout.RECEIPTS):
         name, dot, kind = path.removeprefix(f"{layout.RECEIPTS}/").rpartition(".")
-        if not dot or kind != "json" or not NAME.matches(name):
+        if not dot or kind != "json" or not TRANSFER_ID.matches(name):
             continue
         found[name] = medium.read(path, LARGEST_RECEIPT)
         if len(found) > MOST_RECEIPTS:

@@ -22,6 +22,7 @@ from sealift_sync import durable
 from sealift_sync.artifact import LAYOUT, index_bytes
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import layout
+from sealift_sync.bundle.medium import make_folder
 from sealift_sync.durable import Progress
 
 SPARE = 4 * 1024 * 1024
@@ -95,12 +96,14 @@ def write_bundle(
             its name: if it raises there is no bundle, so none is ever out that was not recorded.
 
     Raises:
+        RefusedError: the medium has a link where a folder belongs.
         FailedError: no room, not writable, or what came back from the medium was not what was
             written; in each case there is no bundle of that name.
     """
     final = medium / layout.SEALIFT / transfer_id
     aside = final.with_name(f".{transfer_id}{durable.PARTIAL}")
     _check_room(contents, medium)
+    make_folder(medium, layout.SEALIFT)
     if final.exists():
         raise FailedError(
             "bundle-exists",
@@ -110,7 +113,7 @@ def write_bundle(
         )
     try:
         shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir(parents=True)
+        aside.mkdir()
         files = _copy(contents, aside, stage("copy", contents.size()))
         transfer = sign(files)
         _put(aside / layout.TRANSFER, BytesIO(transfer), lambda _: None)

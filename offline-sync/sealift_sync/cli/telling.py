@@ -1,4 +1,7 @@
-"""What a person sees: colour on a terminal, plain lines when piped, JSON on request."""
+"""What a person sees: colour on a terminal, plain lines when piped, JSON on request.
+
+Whatever a stranger's name or sentence holds, nothing that is printed here rewrites the terminal.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ from rich.progress import (
 from rich.table import Table
 
 from sealift_signing.errors import SealiftError
+from sealift_signing.vocabulary import visible
 from sealift_sync.durable import Progress as Told
 from sealift_sync.site.staging import Stage
 
@@ -35,18 +39,20 @@ def out() -> Console:
 
 def say(text: str = "", style: str = "") -> None:
     """One line, coloured on a terminal."""
-    out().print(escape(text), style=style or None)
+    out().print(escape(visible(text)), style=style or None)
 
 
 def say_aside(text: str) -> None:
     """A line on standard error: told while something works, and no part of its result."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(text))
+    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(visible(text)))
 
 
 def warn_aside(text: str) -> None:
     """As `warn`, on standard error."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[yellow]![/] {escape(text)}" if console.is_terminal else escape(text))
+    console.print(
+        f"[yellow]![/] {escape(visible(text))}" if console.is_terminal else escape(visible(text))
+    )
 
 
 def good(text: str) -> None:
@@ -69,31 +75,31 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     console = out()
     if not console.is_terminal:
         for row in (columns, *rows):
-            sys.stdout.write("\t".join(row) + "\n")
+            sys.stdout.write(visible("\t".join(row)) + "\n")
         return
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:
-        shown.add_row(*(escape(cell) for cell in row))
+        shown.add_row(*(escape(visible(cell)) for cell in row))
     console.print(shown)
 
 
 def print_json(command: str, members: Mapping[str, Any]) -> None:
     """The one object that `--json` prints (DESIGN section 8, choice 5)."""
     said = {"schema": f"sealift/{command}/1", **members}
-    sys.stdout.write(json.dumps(said, ensure_ascii=False, indent=2) + "\n")
+    sys.stdout.write(_json(said, indent=2))
 
 
 def error(problem: SealiftError, *, as_json: bool) -> int:
     """Tell of `problem` on standard error; returns its exit code."""
     if as_json:
-        sys.stderr.write(json.dumps(problem.as_json(), ensure_ascii=False) + "\n")
+        sys.stderr.write(_json(problem.as_json()))
         return problem.exit_code
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[bold red]Error:[/] {escape(problem.what)}")
+    console.print(f"[bold red]Error:[/] {escape(visible(problem.what))}")
     if problem.next_step:
-        console.print(f"  Next: {escape(problem.next_step)}")
+        console.print(f"  Next: {escape(visible(problem.next_step))}")
     return problem.exit_code
 
 
@@ -122,6 +128,12 @@ def progress(*, quiet: bool) -> Iterator[Stage]:
         yield stage
 
 
+def _json(said: Mapping[str, Any], indent: int | None = None) -> str:
+    """JSON leaves some characters be that a terminal obeys; they are spelled by their numbers."""
+    text = json.dumps(said, ensure_ascii=False, indent=indent)
+    return visible(text, lambda one: f"\\u{ord(one):04x}") + "\n"
+
+
 def _line(name: str, size: int, *, quiet: bool) -> Told:
     if not quiet and size >= SMALL:
         sys.stderr.write(f"{name}: {size:,} bytes\n")
@@ -131,6 +143,6 @@ def _line(name: str, size: int, *, quiet: bool) -> Told:
 def _marked(mark: str, style: str, text: str) -> None:
     console = out()
     if console.is_terminal:
-        console.print(f"[{style}]{mark}[/] {escape(text)}")
+        console.print(f"[{style}]{mark}[/] {escape(visible(text))}")
     else:
-        sys.stdout.write(f"{text}\n")
+        sys.stdout.write(f"{visible(text)}\n")

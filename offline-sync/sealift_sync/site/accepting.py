@@ -158,9 +158,10 @@ def _check_date(site: Site, said: Transfer) -> None:
 
 def _check_name(file: CarriedFile) -> None:
     """A blob or statement is used by the digest in its name, so that must be its digest."""
-    folder, _, name = file.path.rpartition("/")
-    by_digest = {layout.BLOBS: name, layout.STATEMENTS: name.removesuffix(".json")}
-    if by_digest.get(folder, file.sha256) != file.sha256:
+    named = {layout.BLOBS: layout.blob_file, layout.STATEMENTS: layout.statement_file}
+    for folder, path in named.items():
+        if not file.path.startswith(f"{folder}/") or file.path == path(file.sha256):
+            continue
         raise MalformedError(
             "file-misnamed",
             f"{file.path} is listed with another digest than the one it is named by.",

@@ -126,7 +126,7 @@ def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
     progress = stage("hash", sum(plan.carried.values()))
     for digest, size in plan.carried.items():
         with medium.open(layout.blob_file(digest)) as file:
-            if durable.hash_file(file, progress) != (digest, size):
+            if durable.hash_file(file, progress, most=size) != (digest, size):
                 raise damaged(digest)
 
 
@@ -174,7 +174,7 @@ def _stage(digest: str, size: int, medium: Medium, staged: Path, progress: Progr
         staged.parent.mkdir(parents=True, exist_ok=True)
         aside.unlink(missing_ok=True)
         with medium.open(layout.blob_file(digest)) as source, aside.open("xb") as into:
-            found = durable.copy_hashed(source, into, progress)
+            found = durable.copy_hashed(source, into, progress, most=size)
         if found != (digest, size):
             raise damaged(digest)
         aside.replace(staged)

@@ -1,0 +1,207 @@
+"""A hostile medium: what it makes a reader or a writer do before any signature is looked at."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import pytest
+
+from sealift_signing import statements
+from sealift_signing.errors import MalformedError, RefusedError, SealiftError
+from sealift_signing.statements import Transfer
+from sealift_sync import durable
+from sealift_sync.bundle import medium as reading
+from sealift_sync.bundle.medium import Medium
+from sealift_sync.bundle.returned import read_return
+from sealift_sync.cli import telling
+from sealift_sync.site.returns import write_home
+from sealift_sync.site.transfers import find_transfer
+from tests.hub_on_paper import SITE, HubOnPaper, resign
+from tests.site_on_paper import SiteOnPaper
+
+
+@pytest.fixture
+def bundle(hub: HubOnPaper, medium: Path) -> Path:
+    hub.assign(hub.promote(1))
+    return hub.export(medium)
+
+
+def contents(folder: Path) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+@pytest.mark.parametrize(
+    "part", ["sealift", "sealift/returns", f"sealift/returns/{SITE}", "{size}", ".{size}.partial"]
+)
+def test_a_return_is_never_written_through_a_link(
+    site: SiteOnPaper, bundle: Path, tmp_path: Path, part: str
+) -> None:
+    site.take(bundle)
+    size = len(site.entries())
+    stick, outside = tmp_path / "stick", tmp_path / "outside"
+    place = part.format(size=size)
+    link = stick / (place if place.startswith("sealift") else f"sealift/returns/{SITE}/{place}")
+    for name in ("", str(size), f"{SITE}/{size}", f"returns/{SITE}/{size}"):
+        (outside / name).mkdir(parents=True, exist_ok=True)
+        (outside / name / "mine").write_text("not yours")
+    before = contents(outside)
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    with site.opened() as opened, pytest.raises(SealiftError) as caught:
+        write_home(opened, stick, everything=True)
+    assert caught.value.code in {"not-a-folder", "unwritable"}
+    assert contents(outside) == before
+
+
+@pytest.mark.parametrize("part", ["sealift", ".{name}.partial"])
+def test_a_bundle_is_never_written_through_a_link(
+    hub: HubOnPaper, tmp_path: Path, part: str
+) -> None:
+    stick, outside = tmp_path / "stick", tmp_path / "outside"
+    outside.mkdir()
+    place = part.format(name=f"{SITE}-000001")
+    link = stick / (place if place == "sealift" else f"sealift/{place}")
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    hub.assign(hub.promote(1))
+    with pytest.raises(SealiftError) as caught:
+        hub.export(stick)
+    assert caught.value.code in {"not-a-folder", "unwritable"}
+    assert contents(outside) == []
+
+
+def test_a_folder_is_not_listed_through_a_link(tmp_path: Path) -> None:
+    outside, stick = tmp_path / "outside", tmp_path / "stick"
+    (outside / "private").mkdir(parents=True)
+    (outside / ".secret").write_text("")
+    stick.mkdir()
+    (stick / "metadata").symlink_to(outside)
+    with pytest.raises(RefusedError) as caught:
+        list(Medium(stick).files("metadata"))
+    assert caught.value.code == "not-a-file"
+
+
+def test_a_folder_of_very_many_names_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(50):
+        (tmp_path / str(number)).write_text("")
+    seen = 0
+    real = os.scandir
+
+    class Counting:
+        def __init__(self, where: int) -> None:
+            self.listing = real(where)
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.listing.close()
+
+        def __iter__(self) -> Self:
+            return self
+
+        def __next__(self) -> os.DirEntry[str]:
+            nonlocal seen
+            seen += 1
+            return next(self.listing)
+
+    monkeypatch.setattr(reading, "MOST_ENTRIES", 10)
+    monkeypatch.setattr(os, "scandir", Counting)
+    with pytest.raises(RefusedError) as caught:
+        list(Medium(tmp_path).files())
+    assert caught.value.code == "too-many-files"
+    assert seen <= 12
+
+
+class Endless:
+    """A file that has grown since its size was looked at, and goes on growing."""
+
+    def __init__(self, most: int) -> None:
+        self.given = 0
+        self.most = most
+
+    def read(self, size: int = -1) -> bytes:
+        assert self.given < self.most, "it is still being read"
+        self.given += size
+        return b"0" * size
+
+
+@pytest.mark.parametrize("work", ["import", "verify"])
+def test_a_blob_that_grows_while_it_is_read_does_not_fill_the_disk(
+    site: SiteOnPaper, bundle: Path, monkeypatch: pytest.MonkeyPatch, work: str
+) -> None:
+    def grow(real: Callable[..., tuple[str, int]]) -> Callable[..., tuple[str, int]]:
+        def read(_source: BinaryIO, *rest: Any, **named: Any) -> tuple[str, int]:  # noqa: ANN401
+            return real(Endless(4 * durable.CHUNK), *rest, **named)
+
+        return read
+
+    for name in ("copy_hashed", "hash_file"):
+        monkeypatch.setattr(durable, name, grow(getattr(durable, name)))
+    with pytest.raises(SealiftError) as caught:
+        site.take(bundle) if work == "import" else site.verify(bundle)
+    assert caught.value.code == "blob-damaged"
+
+
+def test_a_name_on_the_medium_does_not_rewrite_the_terminal(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    problem = RefusedError("x", "\x1b[2Jfine\x9b31m\u202e.", subject="a\x1bb\udcff\x9b")
+    for as_json in (False, True):
+        telling.error(problem, as_json=as_json)
+    telling.good("\x1b[2J")
+    telling.say_aside("\x1b[2J")
+    telling.warn_aside("\x9b2J")
+    telling.table(("a",), [("\x1b[2J",)])
+    said = "".join(capsys.readouterr())
+    assert "fine" in said
+    assert not {"\x1b", "\x9b", "\u202e"} & set(said)
+
+
+def test_a_role_of_a_strange_name_does_not_rewrite_the_terminal(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The snapshot is signed by an online key: a stolen one may list any name, and drop it."""
+    hub.assign(hub.promote(1))
+    strange = "\x1b]0;all is well\x07"
+    hub.repository.current[strange] = hub.repository.current["fleet"]
+    site.take(hub.export(medium))
+    del hub.repository.current[strange]
+    del hub.repository.current["snapshot"].signed.meta[f"{strange}.json"]
+    refusal = site.refuses(hub.export(medium))
+    telling.error(refusal, as_json=False)
+    assert "\x1b" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("folder", ["blobs/sha256", "statements"])
+def test_a_path_that_only_looks_like_a_blobs_is_refused(
+    hub: HubOnPaper, site: SiteOnPaper, bundle: Path, folder: str
+) -> None:
+    """It is on no medium, and `verify` would say that all is whole."""
+    said = statements.read(Transfer, (bundle / "transfer.json").read_bytes(), what="it").predicate
+    one = next(file for file in said.files if file.path.startswith(folder))
+    nested = replace(one, path=f"{folder}/deeper/{one.sha256}")
+    resign(bundle, hub, files=tuple(sorted((*said.files, nested), key=lambda one: one.path)))
+    with pytest.raises(MalformedError) as caught:
+        site.verify(bundle)
+    assert caught.value.code == "file-misnamed"
+    assert site.refuses(bundle).code == "file-misnamed"
+
+
+def test_a_site_of_a_long_name_is_found_and_heard(tmp_path: Path, hub: HubOnPaper) -> None:
+    """A transfer's id is longer than a name may be, on the way there and back."""
+    name, stick = "plant-" + "7" * 57, tmp_path / "stick"
+    hub.add_site(name)
+    site = SiteOnPaper(tmp_path / "site-2", hub.now)
+    site.enrol(hub, name)
+    hub.assign(hub.promote(1), site=name)
+    folder = hub.export(stick, name)
+    assert find_transfer(stick, name) == folder
+    site.take(folder)
+    with site.opened() as opened:
+        home, _ = write_home(opened, stick, everything=True)
+    assert list(read_return(home).receipts) == [folder.name]
