@@ -207,3 +207,15 @@ def test_a1_07_a_new_row_cannot_replace_one_with_the_same_id(log: SomeLog) -> No
             )
         raw.rollback()
     assert log.reader.fsck(KEY, ORIGIN).ok
+
+
+def test_a1_07_a_tile_cannot_be_replaced_by_its_hidden_number(log: SomeLog) -> None:
+    """A table without a number of its own has a hidden one, which the guard could not see."""
+    with closing(sqlite3.connect(log.path)) as raw:
+        with pytest.raises(sqlite3.Error):
+            raw.execute(
+                "INSERT OR REPLACE INTO log_tile (rowid, level, number, root, hashes) "
+                "SELECT 1, 7, 7, root, hashes FROM log_tile LIMIT 1"
+            )
+        raw.rollback()
+    assert log.reader.fsck(KEY, ORIGIN).ok

@@ -64,6 +64,7 @@ def _create_tables() -> None:
         sa.Column("root", sa.LargeBinary, nullable=False),
         sa.Column("hashes", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("level", "number", name="pk_log_tile"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "log_checkpoint",

@@ -35,7 +35,7 @@ CREATE TABLE IF NOT EXISTS log_tile (
     root BLOB NOT NULL,
     hashes BLOB NOT NULL,
     CONSTRAINT pk_log_tile PRIMARY KEY (level, number)
-);
+) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log_checkpoint (
     size INTEGER NOT NULL,
     root BLOB NOT NULL,

@@ -44,6 +44,7 @@ log_tile = Table(
     # Before the hashes, so that the next level's hashes are read without reading whole tiles.
     Column("root", LargeBinary, nullable=False),
     Column("hashes", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 """Full tiles of the tree, 256 hashes each (C2SP tlog-tiles), with the root over them."""
 
