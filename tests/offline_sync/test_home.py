@@ -49,7 +49,9 @@ def test_what_is_not_a_setting_is_an_error(tmp_path: Path, text: str, why: str) 
 
 def test_the_environment_overrides_and_is_as_strict(tmp_path: Path) -> None:
     found = settings(
-        tmp_path, "", {"SEALIFT_LIMITS__LEAST_FREE_MIB": "7", "SEALIFT_SITE_HOME": "x"}
+        tmp_path,
+        "",
+        {"SEALIFT_LIMITS__LEAST_FREE_MIB": "7", "SEALIFT_DELIVERY__DISPATCHER": "a hub's"},
     )
     assert found.limits.least_free_mib == 7
     with pytest.raises(UsageError, match="SEALIFT_LIMITS__LEAST_FREE"):

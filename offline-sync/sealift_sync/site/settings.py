@@ -107,8 +107,8 @@ def _override(
     found = {name: _number(value, f"limits.{name}", file) for name, value in limits.items()}
     known = {f"{PREFIX}LIMITS__{one.name.upper()}": one.name for one in fields(Limits)}
     for variable, value in environment.items():
-        if not variable.startswith(PREFIX) or "__" not in variable:
-            continue
+        if not variable.startswith(f"{PREFIX}LIMITS__"):
+            continue  # a hub on the same machine has sections of its own
         if variable not in known:
             raise _wrong(file, f"the environment sets {variable}, which is no setting")
         found[known[variable]] = _number(_digits(value), variable, file)
