@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
     Encoding,
+    NoEncryption,
     PrivateFormat,
     PublicFormat,
     load_pem_private_key,
@@ -35,6 +35,7 @@ from sealift_signing.errors import (
     RefusedError,
     UsageError,
 )
+from sealift_signing.pkcs8 import ROUNDS, encrypted_pem
 from sealift_signing.public_key import PublicKey
 
 PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey
@@ -114,8 +115,16 @@ def key_path(uri: str) -> Path:
     return Path(uri)
 
 
-def new_key(path: Path, passphrase: bytes, *, scheme: str = "ed25519") -> PublicKey:
+def new_key(
+    path: Path, passphrase: bytes, *, scheme: str = "ed25519", rounds: int = ROUNDS
+) -> PublicKey:
     """Make a key in a new file that only its owner can read, and `path`.pub beside it.
+
+    Args:
+        path: the new file.
+        passphrase: not empty.
+        scheme: `ed25519` or `ecdsa-p256`.
+        rounds: of the key derivation; `ROUNDS_RANDOM` where nobody could guess the passphrase.
 
     Raises:
         FailedError: the file exists already (a key is never overwritten), or cannot be written.
@@ -127,9 +136,8 @@ def new_key(path: Path, passphrase: bytes, *, scheme: str = "ed25519") -> Public
     private = (
         Ed25519PrivateKey.generate() if scheme == "ed25519" else generate_private_key(SECP256R1())
     )
-    pem = private.private_bytes(
-        Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase)
-    )
+    plain = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    pem = encrypted_pem(plain, passphrase, rounds)
     public = private.public_key()
     shown_half = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     try:

@@ -34,6 +34,7 @@ from sealift_signing import keys
 from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.documents import Assignment, Members
 from sealift_signing.keys import Passphrases
+from sealift_signing.pkcs8 import ROUNDS_RANDOM
 from sealift_signing.public_key import PublicKey
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.setting_up import begin, finish
@@ -101,7 +102,8 @@ class Acme:
         return offline if offline.exists() else self.folder / "people" / f"{name}.pem"
 
     def new_key(self, name: str) -> PublicKey:
-        return keys.new_key(self.folder / "people" / f"{name}.pem", PASSPHRASE.encode())
+        path = self.folder / "people" / f"{name}.pem"
+        return keys.new_key(path, PASSPHRASE.encode(), rounds=ROUNDS_RANDOM)
 
     def signer(self, name: str) -> Signer:
         return keys.open_signer(str(self.key(name)), secrets())

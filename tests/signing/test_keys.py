@@ -1,6 +1,9 @@
 """Key files: made once, encrypted, opened with the right words only."""
 
+import base64
+import shutil
 import stat
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,23 @@ def test_a_new_key_signs_and_its_public_half_verifies(tmp_path: Path, scheme: st
     assert made.text.startswith(scheme)
     made.verify(bytes.fromhex(signer.sign(b"data").signature), b"data", what="it")
     assert keys.read_public(f"{file}.pub") == made
+
+
+@pytest.mark.parametrize("scheme", ["ed25519", "ecdsa-p256"])
+def test_a_passphrase_is_dear_to_guess(tmp_path: Path, scheme: str) -> None:
+    """600,000 rounds of PBKDF2, as the standard spells them and every tool reads them."""
+    file = tmp_path / "anna.pem"
+    keys.new_key(file, b"open sesame", scheme=scheme)
+    body = b"".join(file.read_bytes().splitlines()[1:-1])
+    assert b"\x02\x03" + (600_000).to_bytes(3, "big") in base64.b64decode(body)
+    tool = shutil.which("openssl")
+    if tool is not None:  # git needs it nearly everywhere; our own reader is tested above
+        said = subprocess.run(
+            [tool, "pkey", "-in", file, "-passin", "pass:open sesame", "-pubout"],
+            check=True,
+            capture_output=True,
+        )
+        assert said.stdout == Path(f"{file}.pub").read_bytes()
 
 
 def test_only_its_owner_reads_a_private_key(tmp_path: Path) -> None:

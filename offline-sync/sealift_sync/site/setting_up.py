@@ -9,6 +9,7 @@ from pathlib import Path
 from sealift_signing.canonical import Json
 from sealift_signing.errors import RefusedError
 from sealift_signing.keys import new_key, open_signer, variable
+from sealift_signing.pkcs8 import ROUNDS, ROUNDS_RANDOM
 from sealift_signing.transparency.checkpoint import site_origin
 from sealift_signing.transparency.entry import new_entry
 from sealift_signing.tuf_walk import Keep
@@ -114,4 +115,5 @@ def _make_key(home: Home, environment: Mapping[str, str]) -> None:
     said = environment.get(variable(home.key))
     if not said and not home.passphrase.exists():
         durable.write(home.passphrase, secrets.token_urlsafe(32).encode() + b"\n", mode=0o600)
-    new_key(home.key, home.passphrases(environment).of(home.key))
+    rounds = ROUNDS if said else ROUNDS_RANDOM
+    new_key(home.key, home.passphrases(environment).of(home.key), rounds=rounds)

@@ -13,6 +13,7 @@ from securesystemslib.signer import Signer
 
 from sealift_signing import keys
 from sealift_signing.keys import Passphrases
+from sealift_signing.pkcs8 import ROUNDS, ROUNDS_RANDOM
 from sealift_signing.public_key import PublicKey
 from sealift_sync import durable
 
@@ -43,7 +44,8 @@ class OnlineKeys:
     def create_one(self, name: str) -> PublicKey:
         """Make one more key that the hub keeps."""
         path = self.path(name)
-        return keys.new_key(path, self.passphrases().of(path))
+        rounds = ROUNDS if self._environment.get(VARIABLE) else ROUNDS_RANDOM
+        return keys.new_key(path, self.passphrases().of(path), rounds=rounds)
 
     def signer(self, name: str) -> Signer:
         """The signer called `name`, opened once."""
