@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 from sealift_signing.canonical import encode
@@ -97,7 +98,8 @@ def read_manifest(data: bytes, *, what: str) -> Artifact:
 
     Raises:
         MalformedError: not such a manifest, a path that is not a plain relative one, or two files
-            of one path (letter case set aside: a site may be on a file system that does so).
+            of one path, or one in the other's place of a folder (letter case set aside: a site may
+            be on a file system that does so).
     """
     try:
         value = _object(json.loads(data))
@@ -110,7 +112,8 @@ def read_manifest(data: bytes, *, what: str) -> Artifact:
         raise _unreadable(what) from bad
     artifact = Artifact(path, files, config)
     folded = {file.path.casefold() for file in files}
-    if not files or len(folded) != len(files) or manifest_bytes(artifact) != data:
+    inside = any(str(above) in folded for path in folded for above in PurePosixPath(path).parents)
+    if not files or len(folded) != len(files) or inside or manifest_bytes(artifact) != data:
         raise _unreadable(what)
     return artifact
 

@@ -1,8 +1,10 @@
 """A hostile medium: what it makes a reader or a writer do before any signature is looked at."""
 
+import io
 import os
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -12,10 +14,12 @@ from sealift_signing import statements
 from sealift_signing.errors import MalformedError, RefusedError, SealiftError
 from sealift_signing.statements import Transfer
 from sealift_sync import durable
+from sealift_sync.artifact import manifest_bytes, read_manifest
 from sealift_sync.bundle import medium as reading
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.returned import read_return
 from sealift_sync.cli import telling
+from sealift_sync.cli.run import READER_GONE, run
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.transfers import find_transfer
 from tests.hub_on_paper import SITE, HubOnPaper, resign
@@ -205,3 +209,63 @@ def test_a_site_of_a_long_name_is_found_and_heard(tmp_path: Path, hub: HubOnPape
     with site.opened() as opened:
         home, _ = write_home(opened, stick, everything=True)
     assert list(read_return(home).receipts) == [folder.name]
+
+
+class Gone(io.StringIO):
+    """Output whose reader has gone: `sealift-site verify … 2>&1 | head -1`."""
+
+    def fileno(self) -> int:
+        return os.open(os.devnull, os.O_WRONLY)
+
+    def write(self, _text: str) -> int:
+        raise BrokenPipeError
+
+
+@pytest.mark.parametrize("command", ["verify", "import"])
+def test_a_reader_who_went_away_makes_nothing_verified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """The carrier adds a file, so that a warning is written before a byte of a blob was hashed."""
+    hub = HubOnPaper(tmp_path, datetime.now(UTC))
+    site = SiteOnPaper(tmp_path / "site", hub.now)
+    site.enrol(hub)
+    hub.assign(hub.promote(1))
+    bundle = hub.export(tmp_path / "medium")
+    (bundle / "statements/extra.json").write_bytes(b"{")
+    for blob in (bundle / "blobs/sha256").iterdir():
+        data = blob.read_bytes()
+        if b"weights" in data and not data.startswith(b"{"):
+            blob.write_bytes(b"X" + data[1:])
+    monkeypatch.setattr(telling, "SMALL", 0)
+    monkeypatch.setattr("sys.stderr", Gone())
+    assert run(["--home", str(site.root), command, str(bundle)]) == 1
+    if command == "import":
+        assert site.entries()[-1].data["code"] == "blob-damaged"
+
+
+def test_output_that_nobody_took_is_not_told_as_done(
+    site: SiteOnPaper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout", Gone())
+    assert run(["--home", str(site.root), "status", "--json"]) == READER_GONE
+
+
+def test_two_transfers_of_one_id_are_not_both_taken(
+    hub: HubOnPaper, site: SiteOnPaper, bundle: Path, medium: Path
+) -> None:
+    """The receipt for the second would take the place of the first's on its way home."""
+    site.take(bundle)
+    again = hub.export(medium, id=bundle.name)
+    refusal = site.refuses(again)
+    assert refusal.code == "transfer-id-again"
+    assert site.take(bundle).already
+
+
+def test_a_file_that_is_another_files_folder_is_in_no_manifest(hub: HubOnPaper) -> None:
+    """It could be installed and never shown."""
+    made = hub.build(1)
+    good = read_manifest(hub.manifests[made.path], what="it")
+    (file,) = good.files
+    both = (replace(file, path="a"), replace(file, path="a/b"))
+    with pytest.raises(MalformedError):
+        read_manifest(manifest_bytes(replace(good, files=both)), what="it")

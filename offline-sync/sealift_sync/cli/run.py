@@ -17,6 +17,8 @@ from sealift_sync.cli.telling import error
 
 ABORTED = 130
 """What shells say of a command that Ctrl-C ended."""
+READER_GONE = 141
+"""What shells say of a command that wrote to a pipe which nobody reads."""
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -30,7 +32,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # Whoever read our output has seen enough; flushing it at exit would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return READER_GONE  # not 0: how it ended was not told, and may have been a refusal
     except Exception as bad:  # noqa: BLE001 - the last resort: a user gets a sentence, not a trace
         return error(_told(bad), as_json=as_json)
     return found if isinstance(found, int) else 0

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from rich.console import Console
@@ -32,9 +32,20 @@ SMALL = 32 * 1024 * 1024
 """Bytes; less than this is over before a progress bar could be read."""
 
 
+class _Lines(Console):
+    """Where lines go; made anew each time, because tests exchange sys.stdout and sys.stderr."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, soft_wrap=True)
+
+    def on_broken_pipe(self) -> None:
+        """What a reader who went away means is for the caller to say, not for rich."""
+        raise BrokenPipeError
+
+
 def out() -> Console:
-    """Where results go. Made anew each time, because tests exchange sys.stdout."""
-    return Console(highlight=False, soft_wrap=True)
+    """Where results go."""
+    return _Lines()
 
 
 def say(text: str = "", style: str = "") -> None:
@@ -44,15 +55,13 @@ def say(text: str = "", style: str = "") -> None:
 
 def say_aside(text: str) -> None:
     """A line on standard error: told while something works, and no part of its result."""
-    Console(stderr=True, highlight=False, soft_wrap=True).print(escape(visible(text)))
+    _aside(_Lines(stderr=True), escape(visible(text)))
 
 
 def warn_aside(text: str) -> None:
     """As `warn`, on standard error."""
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(
-        f"[yellow]![/] {escape(visible(text))}" if console.is_terminal else escape(visible(text))
-    )
+    console = _Lines(stderr=True)
+    _aside(console, f"{'[yellow]![/] ' if console.is_terminal else ''}{escape(visible(text))}")
 
 
 def good(text: str) -> None:
@@ -94,12 +103,13 @@ def print_json(command: str, members: Mapping[str, Any]) -> None:
 def error(problem: SealiftError, *, as_json: bool) -> int:
     """Tell of `problem` on standard error; returns its exit code."""
     if as_json:
-        sys.stderr.write(_json(problem.as_json()))
+        with suppress(BrokenPipeError):
+            sys.stderr.write(_json(problem.as_json()))
         return problem.exit_code
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[bold red]Error:[/] {escape(visible(problem.what))}")
+    console = _Lines(stderr=True)
+    _aside(console, f"[bold red]Error:[/] {escape(visible(problem.what))}")
     if problem.next_step:
-        console.print(f"  Next: {escape(visible(problem.next_step))}")
+        _aside(console, f"  Next: {escape(visible(problem.next_step))}")
     return problem.exit_code
 
 
@@ -128,6 +138,12 @@ def progress(*, quiet: bool) -> Iterator[Stage]:
         yield stage
 
 
+def _aside(console: Console, markup: str) -> None:
+    """What is told on the side must not stop the work because nobody reads it any more."""
+    with suppress(BrokenPipeError):
+        console.print(markup)
+
+
 def _json(said: Mapping[str, Any], indent: int | None = None) -> str:
     """JSON leaves some characters be that a terminal obeys; they are spelled by their numbers."""
     text = json.dumps(said, ensure_ascii=False, indent=indent)
@@ -136,7 +152,8 @@ def _json(said: Mapping[str, Any], indent: int | None = None) -> str:
 
 def _line(name: str, size: int, *, quiet: bool) -> Told:
     if not quiet and size >= SMALL:
-        sys.stderr.write(f"{name}: {size:,} bytes\n")
+        with suppress(BrokenPipeError):
+            sys.stderr.write(f"{name}: {size:,} bytes\n")
     return lambda _: None
 
 

@@ -120,6 +120,7 @@ def _check_transfer(
             visit.assignment.enrolment,
         )
     _check_date(site, said)
+    _check_id(site, said)
     for file in said.files:
         _check_name(file)
     bundle.check_listed({file.path: file for file in said.files})
@@ -153,6 +154,17 @@ def _check_date(site: Site, said: Transfer) -> None:
             f"This bundle is dated {said.made}, more than a day ahead of this site's time.",
             subject=said.id,
             next_step="Check the clock of this machine, and that of the hub.",
+        )
+
+
+def _check_id(site: Site, said: Transfer) -> None:
+    """Of two receipts for one id, the second would take the place of the first on its way home."""
+    if any(one.id == said.id for one in site.state.imported()):
+        raise RefusedError(
+            "transfer-id-again",
+            f"Another transfer called {said.id} was imported before.",
+            subject=said.id,
+            next_step="Keep this medium, and have a bundle exported again; each has its own id.",
         )
 
 
