@@ -182,3 +182,28 @@ def test_a_link_to_what_was_recalled_is_never_put_right_again(
     assert site.running() is None
     site.take(hub.export(medium))
     assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"
+
+
+def test_a_rollback_that_could_not_be_done_holds_nothing_back(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, two: tuple[Release, Release]
+) -> None:
+    lose(hub, site, two[0])
+    with pytest.raises(SealiftError):
+        site.roll_back()
+    assert site.running() == b"the weights of catalog/vision/digits/2/cpu-x86_64"
+    with site.opened() as opened:
+        assert opened.state.rollbacks() == {}
+
+
+def test_a_second_rollback_that_fails_does_not_end_the_first(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, two: tuple[Release, Release]
+) -> None:
+    """Else the next import would go forward again to what people here went away from."""
+    third = hub.promote(3)
+    hub.assign(third, two[1], two[0])
+    site.take(hub.export(medium))
+    assert site.roll_back().after == 2
+    check_refuses(site, 1)
+    assert site.roll_back().outcome == "switched-back"
+    site.take(hub.export(medium))
+    assert site.running() == b"the weights of catalog/vision/digits/2/cpu-x86_64"

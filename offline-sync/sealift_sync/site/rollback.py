@@ -6,7 +6,7 @@ No metadata is looked at, so nothing can have expired; no network, no medium and
 from __future__ import annotations
 
 from sealift_signing.canonical import Json
-from sealift_signing.errors import NotFoundError, RefusedError, UsageError
+from sealift_signing.errors import NotFoundError, RefusedError, SealiftError, UsageError
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import sentence
 from sealift_sync.site.activation import Activation, switch
@@ -38,6 +38,7 @@ def roll_back(site: Site, model: str, group: str | None, reason: str) -> Activat
             subject=model,
             next_step="Have a fallback assigned, and carry a bundle.",
         )
+    earlier = site.state.rollbacks().get(place)
     with site.state.transaction():
         rolled = RolledBack(digest_of(assigned), here.sha256, reason, site.clock())
         site.state.set_rollback(*place, rolled)
@@ -52,12 +53,22 @@ def roll_back(site: Site, model: str, group: str | None, reason: str) -> Activat
             "reason": sentence(reason),
         }
         site.record(site.entry("model.rolled-back", told, terms))
-    done = switch(site, tree, place, here, fallback, f"rollback: {sentence(reason)[:500]}")
+    try:
+        done = switch(site, tree, place, here, fallback, f"rollback: {sentence(reason)[:500]}")
+    except SealiftError:
+        _undo(site, place, earlier)
+        raise
     if done.outcome != "activated":
-        # The fallback failed its own check: nothing was gone back to, so nothing is held back.
-        with site.state.transaction():
-            site.state.clear_rollback(*place)
+        _undo(site, place, earlier)
     return done
+
+
+def _undo(site: Site, place: Place, earlier: RolledBack | None) -> None:
+    """Nothing was gone back to: only what was held back before is."""
+    with site.state.transaction():
+        site.state.clear_rollback(*place)
+        if earlier is not None:
+            site.state.set_rollback(*place, earlier)
 
 
 def _place(standing: Standing, model: str, group: str | None) -> Place:
