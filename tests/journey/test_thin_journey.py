@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -204,3 +206,16 @@ def test_the_same_alone(journey: Journey) -> None:
     journey.site("return --to {at}/medium")
     journey.hub("receive {at}/medium")
     assert journey.hub("next")["missing"] == []
+
+
+@pytest.mark.parametrize("program", ["sealift", "sealift-site"])
+def test_a_reader_that_is_gone_is_neither_success_nor_a_refusal(program: str) -> None:
+    """As `sealift list | true` in a script: how it ended was not told, so it says neither."""
+    command = str(Path(sys.executable).parent / program)
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as nobody:
+        done = subprocess.run(
+            [command, "--version"], check=False, stdout=nobody, stderr=subprocess.PIPE
+        )
+    assert (done.returncode, done.stderr) == (141, b"")

@@ -57,7 +57,7 @@ def test_a_signature_is_checked(signer: CryptoSigner) -> None:
         "ed25519:" + "AA" * 32,
         "ecdsa-p256:04" + "00" * 64,
         "rsa:" + "00" * 32,
-        SIGNERS[1].public_key.keyid,
+        pytest.param(SIGNERS[1].public_key.keyid, id="keyid"),
     ],
 )
 def test_what_is_no_key_is_refused(text: str) -> None:

@@ -29,8 +29,9 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("Stopped. What was under way was not done; run the command again.\n")
         return ABORTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; flushing it at exit would complain again.
+    except (BrokenPipeError, SystemExit):
+        # Whoever read our output has seen enough; flushing it at exit would complain again. (click
+        # turns the broken pipe into an exit of its own, which would look like a refusal.)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return READER_GONE  # not 0: how it ended was not told, and may have been a refusal
     except Exception as bad:  # noqa: BLE001 - the last resort: a user gets a sentence, not a trace

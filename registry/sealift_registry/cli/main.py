@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 import traceback
@@ -24,6 +25,8 @@ from sealift_signing.errors import FailedError, SealiftError, UsageError, shown
 COMMANDS = (setup, intake, conversion, promotion, delivery, show, audit)
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
 INTERRUPTED = 130
+READER_GONE = 141
+"""What shells say of a command that wrote to a pipe which nobody reads."""
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -46,8 +49,11 @@ def run(given: list[str]) -> int:
         return INTERRUPTED
     except click.ClickException as error:
         return _misused(error, as_json=as_json)
-    except OSError as error:
-        return _tell(_unreadable(error), as_json=as_json)
+    except (BrokenPipeError, SystemExit):
+        # Whoever read our output has seen enough; flushing it at exit would complain again. (click
+        # turns the broken pipe into an exit of its own, which would look like a refusal.)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
     except Exception as error:  # noqa: BLE001 - the last place: a sentence, never a stack trace
         return _unexpected(error, as_json=as_json)
     return result if isinstance(result, int) else 0
@@ -101,6 +107,8 @@ def _is_database_error(error: Exception) -> bool:
 
 
 def _unexpected(error: Exception, *, as_json: bool) -> int:
+    if isinstance(error, OSError):
+        return _tell(_unreadable(error), as_json=as_json)
     if _is_database_error(error):
         said = getattr(error, "orig", error)
         what = f"The hub's database could not be read or written: {said}."
