@@ -55,24 +55,8 @@ def test_exit_codes_are_those_of_the_classes(maker: ModuleType) -> None:
     assert (told["no-passphrase"], told["no-key-file"], told["key-exists"]) == (2, 3, 4)
 
 
-# Two rooms chose one word for two things before this was looked at; none may be added.
-AMBIGUOUS = {
-    "bad-path",
-    "bad-time",
-    "meaning-unknown",
-    "no-key",
-    "no-medium",
-    "no-request",
-    "no-such-role",
-    "not-approved",
-    "not-published",
-    "unexpected",
-    "wrong-hardware-target",
-}
-
-
 def test_one_code_means_one_exit_code(maker: ModuleType) -> None:
     exits: dict[str, set[int]] = {}
     for one in maker.collect():
         exits.setdefault(one.code, set()).add(one.exit_code)
-    assert {code for code, found in exits.items() if len(found) > 1} <= AMBIGUOUS
+    assert {code for code, found in exits.items() if len(found) > 1} == set()

@@ -197,7 +197,7 @@ def test_what_cannot_be_assigned(hub: Acme, plant: SiteOnPaper) -> None:
         hub.app.assignments.assign(SITE, version(1), groups, fallbacks, key)
 
     refused(lambda: say({"line-9": TARGET}), "no-group", NotFoundError)
-    refused(lambda: say({GROUP: "cpu-aarch64"}), "wrong-hardware-target", UsageError)
+    refused(lambda: say({GROUP: "cpu-aarch64"}), "other-hardware-target", UsageError)
     refused(lambda: say({GROUP: TARGET}, [1]), "bad-fallback", UsageError)
     refused(lambda: say({GROUP: TARGET}, [2, 2]), "bad-fallback", UsageError)
     refused(lambda: say({GROUP: TARGET}, [2]), "not-listed")
@@ -320,7 +320,7 @@ def test_what_keeps_a_bundle_from_being_written(ready: Acme, plant: SiteOnPaper)
         return lambda: ready.app.exports.export(SITE, to, signer, stage)
 
     refused(with_key("fleet-1"), "not-the-dispatcher")
-    refused(with_key("dispatcher-1", ready.folder / "no"), "no-medium", NotFoundError)
+    refused(with_key("dispatcher-1", ready.folder / "no"), "medium-missing", NotFoundError)
     refused(lambda: ready.export("plant-8"), "no-site", NotFoundError)
     assert "transfer.begun" not in ready.types()
 

@@ -338,7 +338,7 @@ def test_renewing(acme: Acme, renewing: Callable[..., object]) -> None:
     renewing("team.vision", "anna", "ben")
     renewing("recall", "recall-2")
     for role in ("snapshot", "catalog.vision", "team.nobody", "x", "site.plant-7"):
-        refused(lambda role=role: renewing(role, "root-1"), "no-such-role", NotFoundError)  # type: ignore[misc]
+        refused(lambda role=role: renewing(role, "root-1"), "not-renewable", NotFoundError)  # type: ignore[misc]
     before = acme.rows()
     for signers in (("root-1",), ("root-1", "root-1"), ("targets-1", "targets-2")):
         with pytest.raises(RefusedError):

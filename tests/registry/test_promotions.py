@@ -292,7 +292,7 @@ def test_meanings_and_days(hub: Acme) -> None:
     def say(meaning: str, days: int | None) -> Standing:
         return hub.app.promotions.approve(number, hub.signer("carla"), meaning, "why", days)
 
-    refused(lambda: say("like it", None), "meaning-unknown", UsageError)
+    refused(lambda: say("like it", None), "bad-meaning", UsageError)
     for days in (0, -1, 366):
         refused(lambda days=days: say("validated", days), "bad-validity", UsageError)  # type: ignore[misc]
     assert say("validated", 1).tally.people == ("carla",)

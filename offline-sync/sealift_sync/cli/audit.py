@@ -174,7 +174,7 @@ def _time(text: str | None) -> str | None:
         when = datetime.fromisoformat(text)
     except ValueError as bad:
         raise UsageError(
-            "bad-time",
+            "bad-day",
             f"{shown(text)} is no day or time.",
             subject=text,
             next_step="Write 2026-11-20, or 2026-11-20T12:30:00Z.",

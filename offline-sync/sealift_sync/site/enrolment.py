@@ -92,7 +92,7 @@ def check_answer(state: State, data: bytes) -> Enrolment:
     asked = state.fact(REQUEST)
     if asked is None:
         raise NotFoundError(
-            "no-request",
+            "not-asked",
             "This home has made no request that could be answered.",
             next_step="Begin with: sealift-site init --id ID --group NAME=TARGET --request FILE",
         )

@@ -159,4 +159,4 @@ def _remove(folder: Path) -> None:
 
 
 def _strange(path: str) -> FailedError:
-    return FailedError("bad-path", f"{path} would lie outside of its folder.", subject=path)
+    return FailedError("path-outside", f"{path} would lie outside of its folder.", subject=path)

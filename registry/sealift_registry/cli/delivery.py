@@ -116,7 +116,7 @@ def site_enroll(
     type=click.IntRange(1, LARGEST_VERSION),
     multiple=True,
     metavar="VERSION",
-    help="A version to go back to, in order. [default: what was current before]",
+    help="A version to go back to, in order. [default: the last three]",
 )
 @click.option("--no-fallback", is_flag=True, help="Nothing to go back to.")
 @key_option("The dispatcher's key.")

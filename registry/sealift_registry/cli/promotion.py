@@ -101,7 +101,7 @@ def approve(
     terminal.note("\n".join(_question(before)))
     if not yes and not terminal.ask(f"Approve {before.promotion.id} ({meaning})?"):
         raise UsageError(
-            "not-approved",
+            "nothing-signed",
             "Nothing was signed.",
             subject=before.promotion.id,
             next_step="Answer yes, or give --yes where nobody can be asked.",

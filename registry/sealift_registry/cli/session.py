@@ -78,7 +78,7 @@ class Session:
         default = hub.home.settings.keys.default
         if not default:
             raise UsageError(
-                "no-key",
+                "key-needed",
                 "This command needs somebody's signature.",
                 next_step="Name the key with --key FILE.",
             )

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import platform
-import shutil
-import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version as package_version
 from pathlib import Path
@@ -23,6 +20,7 @@ from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.models import SourceModel, VariantModel, model_file
 from sealift_registry.conversion.parity import ParityReport, compare
+from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.workers.channel import Progress
@@ -32,7 +30,6 @@ from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.statements import Check, Evidence, Signed
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import SOURCE, CatalogPath, moment
-from sealift_sync import durable
 from sealift_sync.artifact import read_manifest
 
 SIGNED_BY = {"scan": "scanner", "parity": "builder", "provenance": "builder"}
@@ -108,7 +105,7 @@ class Builder:
             plan = _plan(connection, self._hub, ref, target)
         if plan.existing is not None and plan.measured:
             return self._built(plan.existing, new=False)
-        with self._work() as work:
+        with workspace(self._hub.home.work) as work:
             source = self._source(plan, work / "source")
             goldens = work / "goldens.npz"
             copy_out(self._hub.home.blobs, plan.goldens, goldens)
@@ -250,19 +247,6 @@ class Builder:
                 next_step=f"Known are: {', '.join(sorted(self._hardware_targets))}.",
             )
         return found
-
-    @contextmanager
-    def _work(self) -> Iterator[Path]:
-        """A folder of this conversion's own, gone afterwards."""
-        folder = self._hub.home.work / uuid.uuid4().hex
-        try:
-            folder.mkdir(parents=True)
-        except OSError as bad:
-            raise durable.unwritable(folder, bad) from bad
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _plan(connection: Connection, hub: Hub, ref: VersionRef, target: HardwareTarget) -> _Plan:

@@ -26,6 +26,9 @@ from sealift_signing.errors import NotFoundError, RefusedError, UsageError
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import CatalogPath
 
+MOST_KEPT = 3
+"""Fallbacks that an assignment keeps by itself: each is carried to the site in every bundle."""
+
 
 class Assignments:
     """The use case."""
@@ -105,7 +108,7 @@ class Assignments:
         group: str,
         ref: VersionRef,
     ) -> list[AssignedArtifact]:
-        """What was current before, and the fallbacks it had.
+        """What was current before, and the fallbacks it had, up to `MOST_KEPT`.
 
         One whose approvals ran out stays as it was assigned: nothing is newly installed from them,
         and a site that has it must still be able to go back to it.
@@ -120,7 +123,7 @@ class Assignments:
                 kept.append(self._artifact(connection, site, one.parsed))
             except RefusedError:
                 kept.append(one)
-        return kept
+        return kept[:MOST_KEPT]
 
     def _entry(
         self,
@@ -226,7 +229,7 @@ def _check_group(site: Site, group: str, hardware_target: str) -> None:
         )
     if pinned != hardware_target:
         raise UsageError(
-            "wrong-hardware-target",
+            "other-hardware-target",
             f"Host group {group} of {site.id} is for {pinned}, not for {hardware_target}.",
             subject=group,
             next_step=f"Write: --for {group}={pinned}",

@@ -60,7 +60,7 @@ class Exports:
         """
         if not medium.is_dir():
             raise NotFoundError(
-                "no-medium",
+                "medium-missing",
                 f"There is no folder {medium}.",
                 subject=str(medium),
                 next_step="Plug the medium in and mount it, or make the folder.",
@@ -281,7 +281,9 @@ def _metadata(repository: Repository, assignment: Assignment) -> Iterator[tuple[
 def _body(repository: Repository, role: str) -> bytes:
     body = repository.body(role)
     if body is None:
-        raise FailedError("not-published", f"Nothing has been published for {role}.", subject=role)
+        raise NotFoundError(
+            "not-published", f"Nothing has been published for {role}.", subject=role
+        )
     return body
 
 
@@ -297,7 +299,7 @@ def _documents(repository: Repository, assignment: Assignment) -> Iterator[tuple
     for role, path in wanted:
         data = repository.document(role, path)
         if data is None:
-            raise FailedError(
+            raise NotFoundError(
                 "not-published", f"Nothing has been published at {path}.", subject=path
             )
         yield path, data

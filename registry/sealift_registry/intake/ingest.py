@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import platform
-import shutil
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +17,7 @@ from sealift_registry.intake import goldens as golden_files
 from sealift_registry.intake.scan import ScanReport, scan
 from sealift_registry.intake.source import Source, SourceFile, SourceRecord
 from sealift_registry.intake.staging import take_stock
+from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.workers.channel import Progress
@@ -30,7 +27,6 @@ from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.statements import Check
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import SOURCE, moment
-from sealift_sync import durable
 from sealift_sync.artifact import ArtifactFile
 
 
@@ -90,7 +86,7 @@ class Intake:
         """
         with self._hub.reading() as connection:
             _check_team(connection, model)
-        with self._work() as work:
+        with workspace(self._hub.home.work) as work:
             record = source.fetch(work / "model", progress)
             report = self._scanned(work / "model", record, model, actor)
             goldens = self._goldens(work, record, given)
@@ -234,19 +230,6 @@ class Intake:
             "scan": scanned.sha256,
         }
         return hub.entry("version.ingested", actor, data, {"model": str(version.ref.of)})
-
-    @contextmanager
-    def _work(self) -> Iterator[Path]:
-        """A folder of this ingestion's own, gone afterwards."""
-        folder = self._hub.home.work / uuid.uuid4().hex
-        try:
-            folder.mkdir(parents=True)
-        except OSError as bad:
-            raise durable.unwritable(folder, bad) from bad
-        try:
-            yield folder
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
 
 
 def as_finding(report: ScanReport) -> Finding:

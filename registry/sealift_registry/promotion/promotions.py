@@ -331,7 +331,7 @@ def _check_despite(despite: Sequence[str], members: Members) -> None:
 def _check_meaning(meaning: str, rules: Rules) -> None:
     if meaning not in rules.rule.meanings:
         raise UsageError(
-            "meaning-unknown",
+            "bad-meaning",
             f"{shown(meaning)} is none of the policy's meanings.",
             subject=meaning,
             next_step=f"Say one of: {', '.join(map(repr, rules.rule.meanings))}.",

@@ -28,7 +28,7 @@ def draft_renewal(
     by_itself = role in {roles.SNAPSHOT, roles.TIMESTAMP} or roles.kind(role) == roles.CATALOG
     if before is None or by_itself:
         raise NotFoundError(
-            "no-such-role",
+            "not-renewable",
             f"There is no role {role} that people renew.",
             subject=role,
             next_step="`sealift next` names the roles whose signature runs out.",
