@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from securesystemslib.signer import Signer
 
+from sealift_registry.delivery import assignments as assigning
 from sealift_registry.delivery import exports as exporting
 from sealift_registry.delivery.assignments import current
 from sealift_registry.delivery.returns import Accepted
@@ -244,6 +245,14 @@ def test_fallbacks(ready: Acme) -> None:
     assert versions(ready.assign(1)) == [1, 2]
     assert versions(ready.assign(2, [])) == [2]
     assert versions(ready.assign(2, [1])) == [2, 1]
+
+
+def test_fallbacks_kept_by_themselves_are_few(ready: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each travels in every bundle; without a limit they grow by one with every version."""
+    monkeypatch.setattr(assigning, "MOST_KEPT", 0)
+    ready.promoted(2)
+    assert versions(ready.assign(2)) == [2]
+    assert versions(ready.assign(2, [1])) == [2, 1], "what is asked for is not cut"
 
 
 def test_a_fallback_outlives_its_approvals(ready: Acme) -> None:
