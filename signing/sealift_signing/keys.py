@@ -223,7 +223,8 @@ def _private(pem: bytes, path: Path, passphrases: Passphrases) -> PrivateKey:
             "key-not-encrypted",
             f"{path} is a private key without a passphrase: whoever copies the file has the key.",
             subject=str(path),
-            next_step=f"Encrypt it: openssl pkcs8 -topk8 -iter 600000 -in {path} -out {path}.encrypted",
+            next_step="Encrypt it: "
+            f"openssl pkcs8 -topk8 -iter 600000 -in {path} -out {path}.encrypted",
         )
     try:
         key = load_pem_private_key(pem, passphrases.of(path))
