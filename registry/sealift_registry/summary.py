@@ -145,7 +145,11 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
         lines.append(
             f"  {standing.promotion.id} to {standing.promotion.stage}: {have} of {need}, {state}"
         )
-    lines += [f"  runs at {where}" for where in runs] or ["  runs nowhere that has reported"]
+    lines += [
+        f"  runs at {one['site']}/{one['group']} since {one['since']}, by the site's log as of "
+        f"{one['as_of']}"
+        for one in runs
+    ] or ["  runs nowhere that has reported"]
     data = {
         "version": str(ref),
         "source": source,
@@ -160,11 +164,15 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
     return "version", data, lines
 
 
-def _running(connection: Connection, ref: VersionRef) -> list[str]:
-    """Where a version runs, as each site's own log says it."""
+def _running(connection: Connection, ref: VersionRef) -> list[dict[str, str | None]]:
+    """Where a version runs, as each site's own log says it, and as of when."""
     return [
-        f"{site.id}/{one.group} since {one.since}, by the site's log as of "
-        f"{last_heard(connection, site)}"
+        {
+            "site": site.id,
+            "group": one.group,
+            "since": one.since,
+            "as_of": last_heard(connection, site),
+        }
         for site in Sites(connection).all()
         for one in running(connection, site)
         if (one.model, one.version) == (str(ref.of), ref.number)

@@ -147,7 +147,7 @@ def test_what_machines_are_told(cli: Cli) -> None:
     assert version["schema"] == "sealift/show-version/1"
     assert version["promotions"][0]["listed"]
     (running,) = version["running"]
-    assert running.startswith("plant-7/line-1 since ") if isinstance(running, str) else running
+    assert (running["site"], running["group"]) == ("plant-7", "line-1")
     artifacts = cli.json("show", "P-1")["artifacts"]
     assert {a["signers"]["scan"] for a in artifacts} == {"hub-scanner"}
     ids = [entry["id"] for entry in cli.json("audit", "list", "--limit", "2")["entries"]]
