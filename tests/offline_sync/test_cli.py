@@ -182,8 +182,8 @@ def test_errors_and_their_exit_codes(
     assert "Traceback" not in said.err
     assert 1 <= len(said.err.splitlines()) <= 3
     told = shell(*arguments, "--json")
-    if "--json" not in arguments[:1] and told.err.startswith("{"):
-        assert words in told.error["what"] + told.error["next"]
+    assert told.code == code
+    assert words in told.error["what"] + " " + told.error["next"]
 
 
 def test_no_home_says_how_to_make_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -81,6 +81,7 @@ def test_a_process_that_died_holds_nothing(tmp_path: Path) -> None:
         "from sealift_sync.site.home import make_home, only_one\n"
         "with only_one(make_home(Path(sys.argv[1]), {}), 'import'): os._exit(9)"
     )
-    subprocess.run([sys.executable, "-c", script, home.root], check=False)
+    died = subprocess.run([sys.executable, "-c", script, home.root], check=False)
+    assert died.returncode == 9, "it died while it held the site, and not before"
     with only_one(home, "status"):
         pass

@@ -205,7 +205,8 @@ def test_a_wrong_signature_beside_enough_right_ones_does_no_harm(repository: Rep
         value["signatures"][0]["sig"] = "00"
 
     respell(repository, "2.team.vision.json", spoil)
-    repository.walk()
+    walk, _ = repository.walk()
+    assert walk.role("targets", "team.vision").version == 2
 
 
 def test_one_person_with_two_keys_counts_once(repository: Repository) -> None:
@@ -503,7 +504,8 @@ def test_other_signatures_on_the_same_version_are_no_fork(repository: Repository
     metadata.signatures.clear()
     publishing.sign(metadata, [KEYS["stefan"], KEYS["sven"]])
     repository.files["1.team.vision.json"] = publishing.to_bytes(metadata)
-    repository.walk(kept)
+    walk, _ = repository.walk(kept)
+    assert walk.role("targets", "team.vision").version == 1
 
 
 def test_expiry_is_not_looked_at_when_recalls_are_read(repository: Repository) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 
 import click
 
@@ -12,9 +11,9 @@ from sealift_signing import shape
 from sealift_signing.errors import RefusedError, UsageError, shown
 from sealift_signing.transparency.checkpoint import Checkpoint, claimed
 from sealift_signing.transparency.entry import Entry, Term, read_entry
-from sealift_signing.transparency.question import Question
+from sealift_signing.transparency.question import Question, day_or_time
 from sealift_signing.transparency.verdict import Verdict
-from sealift_signing.vocabulary import moment, sentence
+from sealift_signing.vocabulary import sentence
 from sealift_sync.cli import telling
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.group import InOrder
@@ -68,8 +67,8 @@ def list_(
         id=entry,
         type=kind,
         terms=tuple(_term(text) for text in terms),
-        since=_time(since),
-        until=_time(until),
+        since=None if since is None else day_or_time(since),
+        until=None if until is None else day_or_time(until),
     )
     with _reading(call, "audit list") as (_, reader):
         rows = reader.page(question, limit=limit, beyond=beyond, newest_first=not oldest_first)
@@ -164,19 +163,3 @@ def _term(text: str) -> Term:
             next_step="For example: --term model=vision/digits",
         )
     return Term(kind, value)
-
-
-def _time(text: str | None) -> str | None:
-    """A day or a time as entries spell it."""
-    if text is None:
-        return None
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError as bad:
-        raise UsageError(
-            "bad-day",
-            f"{shown(text)} is no day or time.",
-            subject=text,
-            next_step="Write 2026-11-20, or 2026-11-20T12:30:00Z.",
-        ) from bad
-    return moment(when if when.tzinfo else when.replace(tzinfo=UTC))

@@ -56,7 +56,7 @@ def audit_list(
 ) -> None:
     """List entries of the log, newest first."""
     from sealift_signing.transparency.entry import Term, read_entry
-    from sealift_signing.transparency.question import Question
+    from sealift_signing.transparency.question import Question, day_or_time
 
     words = tuple(Term(name, value) for name, value in split(terms, "KIND=VALUE"))
     question = Question(
@@ -65,8 +65,8 @@ def audit_list(
         site=site_id,
         actor=actor,
         terms=words,
-        since=_time(since),
-        until=_time(until),
+        since=None if since is None else day_or_time(since),
+        until=None if until is None else day_or_time(until),
     )
     rows = _reader(session).page(
         question, limit=limit, beyond=beyond, newest_first=not oldest_first
@@ -100,31 +100,6 @@ def audit_fsck(session: Session) -> None:
     """
     key, origin = _log(session)
     _tell(session, "audit-fsck", _reader(session).fsck(key, origin))
-
-
-def _time(text: str | None) -> str | None:
-    """A day or a time as entries spell it.
-
-    Raises:
-        UsageError: neither.
-    """
-    from datetime import UTC, datetime
-
-    from sealift_signing.errors import UsageError
-    from sealift_signing.vocabulary import moment
-
-    if text is None:
-        return None
-    try:
-        when = datetime.fromisoformat(text)
-    except ValueError as bad:
-        raise UsageError(
-            "bad-day",
-            f"{text!r} is no day or time.",
-            subject=text,
-            next_step="Write 2026-11-20, or 2026-11-20T12:30:00Z.",
-        ) from bad
-    return moment(when if when.tzinfo else when.replace(tzinfo=UTC))
 
 
 def _when(at: str) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
+from sealift_signing.errors import UsageError, shown
 from sealift_signing.transparency.entry import Term
+from sealift_signing.vocabulary import moment
 
 
 @dataclass(frozen=True)
@@ -28,3 +31,21 @@ class Question:
     terms: tuple[Term, ...] = ()
     since: str | None = None
     until: str | None = None
+
+
+def day_or_time(text: str) -> str:
+    """What a person asks for, a day or a time, as entries spell it; without a zone it is UTC.
+
+    Raises:
+        UsageError: neither.
+    """
+    try:
+        when = datetime.fromisoformat(text)
+        return moment(when if when.tzinfo else when.replace(tzinfo=UTC))
+    except (ValueError, OverflowError) as bad:
+        raise UsageError(
+            "bad-day",
+            f"{shown(text)} is no day or time.",
+            subject=text,
+            next_step="Write 2026-11-20, or 2026-11-20T12:30:00Z.",
+        ) from bad
