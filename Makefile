@@ -20,7 +20,7 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-system lint bench docs requirements clean
+.PHONY: help demo test test-system test-long lint bench docs requirements clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -34,8 +34,11 @@ demo: $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.demo)  ## play the jou
 test: $(VENV)/.dev  ## run the tests that need nothing but Python, git and make
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile $(ARGS)
 
-test-system: $(VENV)/.dev system-tools  ## run the tests that need Debian's skopeo and a network namespace
+test-system: $(VENV)/.dev system-tools  ## run the tests that need Debian's tools (skopeo, strace) and a network namespace
 	@$(BIN)/python -m pytest -m system $(ARGS)
+
+test-long: $(VENV)/.dev system-tools  ## run the whole sweeps: every attack, kill, power cut and full disk (an hour)
+	@$(BIN)/python -m pytest -m long -n logical --maxprocesses 8 --dist worksteal --timeout 0 $(ARGS)
 
 lint: $(VENV)/.dev  ## check style, types and who imports whom
 	@$(BIN)/ruff check --quiet .
@@ -68,7 +71,7 @@ $(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(SETUPS) $(VENV)/.uv
 # The system tests' tools: installed where we may, asked for where we may not, never skipped.
 .PHONY: system-tools
 system-tools:
-	@missing() { for tool in skopeo:skopeo ip:iproute2 unshare:util-linux; do \
+	@missing() { for tool in skopeo:skopeo ip:iproute2 unshare:util-linux strace:strace; do \
 	    command -v "$${tool%:*}" >/dev/null || echo "$${tool#*:}"; done; }; \
 	packages=$$(missing); \
 	if [ -n "$$packages" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

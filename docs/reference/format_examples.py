@@ -345,6 +345,7 @@ def _journey(organisation: str, told: Mapping[str, Example]) -> dict[str, Exampl
             ),
         ),
         inventory=(digest(VARIANT),),
+        lost=(),
         running={GROUP: {f"{TEAM}/{MODEL}": 2}},
         roles={"root": 1, "targets": 2, "fleet": 4, f"site.{SITE}": 42},
         trusted_time=moment(NOW),

@@ -257,6 +257,8 @@ class Receipt:
     artifacts: tuple[ArtifactOutcome, ...]
     inventory: Annotated[tuple[Sha256, ...], Distinct()]
     """Every manifest that the site holds: what the next bundle may leave out."""
+    lost: Annotated[tuple[Sha256, ...], Distinct()]
+    """Blobs of that inventory which the site no longer has whole: the next bundle brings them."""
     running: Mapping[Name, Mapping[ModelName, VersionNumber]]
     """Per host group and model, the version that was current before this transfer's activation."""
     roles: Mapping[RoleName, VersionNumber]

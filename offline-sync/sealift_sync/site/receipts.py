@@ -38,6 +38,7 @@ def make_receipt(
         made=moment(when),
         artifacts=tuple(one.outcome for one in judged),
         inventory=tuple(sorted({one.sha256 for one in site.state.installed()})),
+        lost=(),
         running=_running(site),
         roles=visit.versions,
         trusted_time=moment(site.trusted_time()),
