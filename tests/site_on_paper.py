@@ -19,6 +19,7 @@ from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Receipt
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.transparency.question import Question
+from sealift_sync.bundle.medium import Medium
 from sealift_sync.site.accepting import Accepted
 from sealift_sync.site.activation import Activation
 from sealift_sync.site.importer import Import, Watch, import_bundle, verify_bundle
@@ -80,11 +81,11 @@ class SiteOnPaper:
 
     def take(self, folder: Path) -> Import:
         with self.opened("import") as site:
-            return import_bundle(site, folder, self.watch)
+            return import_bundle(site, Medium(folder), self.watch)
 
     def verify(self, folder: Path) -> Accepted:
         with self.opened("verify") as site:
-            return verify_bundle(site, folder, self.watch)
+            return verify_bundle(site, Medium(folder), self.watch)
 
     def roll_back(self, model: str = f"{TEAM}/{MODEL}", reason: str = "It is wrong.") -> Activation:
         with self.opened("rollback") as site:

@@ -157,7 +157,7 @@ def test_a1_05_a_file_that_nobody_listed_is_named_and_never_read(
     (bundle / "statements" / "extra.json").write_bytes(b"{")
     (bundle / "autorun.exe").write_bytes(b"MZ")
     site.take(bundle)
-    assert site.told == ["ignored statements/extra.json"]
+    assert site.told == ["ignored autorun.exe", "ignored statements/extra.json"]
 
 
 def test_a1_05_the_identical_bundle_again(hub: HubOnPaper, site: SiteOnPaper, bundle: Path) -> None:

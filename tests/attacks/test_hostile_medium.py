@@ -83,8 +83,9 @@ def test_a_folder_is_not_listed_through_a_link(tmp_path: Path) -> None:
     stick.mkdir()
     (stick / "metadata").symlink_to(outside)
     with pytest.raises(RefusedError) as caught:
-        list(Medium(stick).files("metadata"))
+        Medium(stick).folders("metadata")
     assert caught.value.code == "not-a-file"
+    assert list(Medium(stick).names({"metadata"})) == ["metadata"]
 
 
 def test_a_folder_of_very_many_names_is_not_read_to_its_end(
@@ -116,7 +117,7 @@ def test_a_folder_of_very_many_names_is_not_read_to_its_end(
     monkeypatch.setattr(reading, "MOST_ENTRIES", 10)
     monkeypatch.setattr(os, "scandir", Counting)
     with pytest.raises(RefusedError) as caught:
-        list(Medium(tmp_path).files())
+        list(Medium(tmp_path).names(()))
     assert caught.value.code == "too-many-files"
     assert seen <= 12
 
@@ -204,11 +205,11 @@ def test_a_site_of_a_long_name_is_found_and_heard(tmp_path: Path, hub: HubOnPape
     site.enrol(hub, name)
     hub.assign(hub.promote(1), site=name)
     folder = hub.export(stick, name)
-    assert find_transfer(stick, name) == folder
+    assert find_transfer(stick, name).folder == folder
     site.take(folder)
     with site.opened() as opened:
         home, _ = write_home(opened, stick, everything=True)
-    assert list(read_return(home).receipts) == [folder.name]
+    assert list(read_return(Medium(home)).receipts) == [folder.name]
 
 
 class Gone(io.StringIO):

@@ -150,8 +150,9 @@ def test_the_copy_has_caps(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap: str
 ) -> None:
     monkeypatch.setattr(layout, cap, 3)
+    copy = quarantine(Medium(bundle), tmp_path / "quarantine")
     with pytest.raises(RefusedError, match=r"more than any bundle|larger than the 3 bytes"):
-        quarantine(Medium(bundle), tmp_path / "quarantine")
+        copy.read(layout.TRANSFER)
 
 
 def test_manifests_count_towards_the_caps(
@@ -160,8 +161,9 @@ def test_manifests_count_towards_the_caps(
     """An index of a million manifests would otherwise fill the disk before anything is verified."""
     small = sum(1 for f in bundle.rglob("*") if f.is_file() and "blobs" not in f.parts)
     monkeypatch.setattr(layout, "MOST_SMALL_FILES", small)
+    copy = quarantine(Medium(bundle), tmp_path / "quarantine")
     with pytest.raises(RefusedError, match="more than any bundle"):
-        quarantine(Medium(bundle), tmp_path / "quarantine")
+        copy.read(layout.TRANSFER)
 
 
 def test_large_blobs_are_not_copied_into_quarantine(
@@ -175,8 +177,10 @@ def test_large_blobs_are_not_copied_into_quarantine(
 def test_names_that_no_bundle_has_are_ignored(bundle: Path, tmp_path: Path) -> None:
     (bundle / "statements" / ".DS_Store").write_bytes(b"x")
     (bundle / "metadata" / "a name with spaces.json").write_bytes(b"x")
+    listed = {str(path.relative_to(bundle)) for path in bundle.rglob("*") if path.is_file()}
     copy = quarantine(Medium(bundle), tmp_path / "quarantine")
-    assert copy.ignored == ("metadata/a name with spaces.json", "statements/.DS_Store")
+    assert set(copy.names) == listed
+    assert not copy.paths & {"metadata/a name with spaces.json", "statements/.DS_Store"}
 
 
 def test_contents_say_how_much_they_are(hub: HubOnPaper, bundle: Path) -> None:

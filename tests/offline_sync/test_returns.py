@@ -26,8 +26,9 @@ def travelled(hub: HubOnPaper, site: SiteOnPaper, medium: Path) -> SiteOnPaper:
 def go_home(site: SiteOnPaper, medium: Path, *, everything: bool = False) -> Returned:
     with site.opened() as opened:
         folder, _ = write_home(opened, medium, everything=everything)
-    assert find_returns(medium) == (folder,)
-    return read_return(folder)
+    (found,) = find_returns(medium)
+    assert found.folder == folder
+    return read_return(found)
 
 
 def test_the_hub_can_check_what_a_site_sends(travelled: SiteOnPaper, medium: Path) -> None:
@@ -107,19 +108,21 @@ def test_a_return_with_links_in_it_is_refused(
     travelled: SiteOnPaper, medium: Path, tmp_path: Path, part: str
 ) -> None:
     go_home(travelled, medium)
-    (folder,) = find_returns(medium)
+    (found,) = find_returns(medium)
+    folder = found.folder
     os.replace(folder / part, tmp_path / "outside")  # noqa: PTH105 - a plain move
     (folder / part).symlink_to(tmp_path / "outside")
     with pytest.raises(RefusedError, match="is a link"):
-        read_return(folder)
+        read_return(found)
 
 
 def test_an_extract_that_is_none_is_refused(travelled: SiteOnPaper, medium: Path) -> None:
     go_home(travelled, medium)
-    (folder,) = find_returns(medium)
+    (found,) = find_returns(medium)
+    folder = found.folder
     file = folder / "log/extract.json"
     said = json.loads(file.read_bytes())
     for name in said:
         file.write_text(json.dumps({key: said[key] for key in said if key != name}))
         with pytest.raises(SealiftError):
-            read_return(folder)
+            read_return(found)

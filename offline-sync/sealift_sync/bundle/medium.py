@@ -8,27 +8,67 @@ are capped while reading, because a file's length is what it turns out to be.
 from __future__ import annotations
 
 import errno
+import io
 import os
 import stat
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from sealift_signing.errors import FailedError, MalformedError, NotFoundError, RefusedError
+from sealift_signing.errors import (
+    FailedError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    SealiftError,
+    shown,
+)
 from sealift_signing.vocabulary import MEDIUM_PATH
 from sealift_sync import durable
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 DEEPEST = 16
 MOST_ENTRIES = 200_000
 
+_NEXT = "Do not use this medium; have the bundle exported again."
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY
+# O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+_NOTHING_THERE = {errno.ENOENT, errno.ENAMETOOLONG}
+_NO_FILE_THERE = {errno.ELOOP, errno.ENOTDIR, errno.ENXIO, errno.EISDIR}
+
 
 class Medium:
-    """The folder `root`, read only."""
+    """A folder on a medium, read only.
 
-    def __init__(self, root: Path) -> None:
+    It is held open from the first look on. Whatever is mounted or linked in its place afterwards is
+    not read, and a medium that is pulled answers with errors rather than with an empty folder,
+    which would look like a bundle with everything missing.
+
+    Args:
+        root: the folder as somebody named it, through links of their own if they like.
+        inside: the path below it, on the medium: no part of it may be a link.
+    """
+
+    def __init__(self, root: Path, inside: str = "") -> None:
         self.root = root
+        self.inside = inside
+        self._held: int | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where it is, to be told to people."""
+        return self.root / self.inside
+
+    @property
+    def name(self) -> str:
+        """The folder's own name."""
+        return self.folder.name
 
     @contextmanager
     def open(self, path: str) -> Iterator[BinaryIO]:
@@ -37,22 +77,17 @@ class Medium:
         Raises:
             NotFoundError: there is none.
             RefusedError: a link, a device, a pipe or a folder; or a path that is not a plain one.
-            FailedError: it could not be read.
+            FailedError: it could not be read, now or later.
         """
-        descriptor = self._descriptor(path)
-        try:
-            found = os.fstat(descriptor).st_mode
-        except OSError:
-            os.close(descriptor)
-            raise
-        if not stat.S_ISREG(found):
-            os.close(descriptor)
-            raise self._not_regular(path)
-        with os.fdopen(descriptor, "rb") as file:
-            try:
-                yield file
-            except OSError as bad:
-                raise self._unreadable(path, bad) from bad
+        if not MEDIUM_PATH.matches(path):
+            raise MalformedError(
+                "bad-path",
+                f"{shown(path)} is not {MEDIUM_PATH.words}.",
+                subject=path,
+                next_step=_NEXT,
+            )
+        with self._opened(path) as file:
+            yield file
 
     def read(self, path: str, limit: int) -> bytes:
         """The bytes of `path`.
@@ -61,121 +96,223 @@ class Medium:
             RefusedError: there are more than `limit`; and as `open`.
         """
         with self.open(path) as file:
-            data = file.read(limit + 1)
-        if len(data) > limit:
-            raise RefusedError(
-                "too-large",
-                f"{path} is larger than the {limit} bytes it may have.",
-                subject=path,
-                next_step="Do not use this medium; have the bundle exported again.",
-            )
-        return data
+            return _all(file, path, limit)
 
     def has(self, path: str) -> bool:
-        """Whether there is a regular file at `path`."""
+        """Whether something is called `path`, whatever it is; nothing is opened."""
         try:
-            with self.open(path):
-                return True
-        except NotFoundError:
-            return False
+            with self._folder_of(path) as (folder, name):
+                os.stat(name, dir_fd=folder, follow_symlinks=False)
+        except OSError as bad:
+            if bad.errno in _NOTHING_THERE | _NO_FILE_THERE:
+                return False
+            raise self._refused(path, bad) from bad
+        return True
 
-    def files(self, folder: str = "") -> Iterator[str]:
-        """The path of everything below `folder` that is not a folder, in order, links included.
+    def folders(self, folder: str = "") -> list[str]:
+        """The names of the folders in `folder`, in order; none if it is not there.
+
+        Raises:
+            RefusedError: it is a link or a file, or holds more than any medium does.
+            FailedError: it could not be listed.
+        """
+        return [name for name, is_folder in self._entries(folder, [MOST_ENTRIES]) if is_folder]
+
+    def names(self, entered: Collection[str]) -> Iterator[str]:
+        """What lies at the top and in the folders `entered`, in order; other folders as `path/`.
+
+        A folder that nobody asked for is not entered: it may be unreadable, or hold anything.
 
         Raises:
             RefusedError: more entries, or deeper folders, than any bundle has.
+            FailedError: the medium could not be read.
         """
-        left = [MOST_ENTRIES]
-        yield from self._files(folder, 0, left)
+        yield from self._walk("", entered, [MOST_ENTRIES])
 
-    def _files(self, folder: str, depth: int, left: list[int]) -> Iterator[str]:
-        entries = self._entries(folder, left[0] + 1)
-        left[0] -= len(entries)
-        if left[0] < 0 or depth > DEEPEST:
-            raise RefusedError(
-                "too-many-files", f"{self.root} holds more than any bundle does.", subject=folder
-            )
-        for name, is_folder in entries:
+    def _walk(self, folder: str, entered: Collection[str], left: list[int]) -> Iterator[str]:
+        if folder.count("/") >= DEEPEST:
+            raise self._too_many(folder)
+        for name, is_folder in self._entries(folder, left):
             path = f"{folder}/{name}" if folder else name
-            if is_folder:
-                yield from self._files(path, depth + 1, left)
-            else:
+            if not is_folder:
                 yield path
+            elif path in entered:
+                yield from self._walk(path, entered, left)
+            else:
+                yield f"{path}/"
 
-    def _entries(self, folder: str, most: int) -> list[tuple[str, bool]]:
-        """Up to `most` names in `folder` in order, each with whether it is a folder itself."""
-        descriptor = -1
+    def _entries(self, folder: str, left: list[int]) -> list[tuple[str, bool]]:
+        """The names in `folder` in order, each with whether it is a folder; at most left[0]."""
         try:
-            descriptor = self._folder(folder.split("/") if folder else [])
-            with os.scandir(descriptor) as listing:
-                found = islice(listing, most)
-                return sorted((one.name, one.is_dir(follow_symlinks=False)) for one in found)
+            with self._at(folder.split("/") if folder else []) as here, os.scandir(here) as listing:
+                some = islice(listing, left[0] + 1)
+                found = sorted((one.name, one.is_dir(follow_symlinks=False)) for one in some)
         except FileNotFoundError:
             return []
         except OSError as bad:
-            raise self._refused(folder or str(self.root), bad) from bad
-        finally:
-            if descriptor != -1:
-                os.close(descriptor)
+            raise self._refused(folder or str(self.folder), bad) from bad
+        left[0] -= len(found)
+        if left[0] < 0:
+            raise self._too_many(folder)
+        return found
 
-    def _folder(self, parts: list[str]) -> int:
-        """A descriptor of the folder below the root, none of whose parts is a link."""
-        here = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
-        for part in parts:
-            try:
-                inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
-            finally:
-                os.close(here)
-            here = inner
-        return here
-
-    def _descriptor(self, path: str) -> int:
-        if not MEDIUM_PATH.matches(path):
-            raise MalformedError(
-                "bad-path",
-                f"{path!r} is not {MEDIUM_PATH.words}.",
-                subject=path,
-                next_step="Do not use this medium; have the bundle exported again.",
-            )
-        *folders, name = path.split("/")
-        here = -1
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[BinaryIO]:
         try:
-            here = self._folder(folders)
-            # O_NONBLOCK: opening a pipe that nobody writes to would wait for ever.
-            return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=here)
-        except FileNotFoundError as bad:
+            with self._folder_of(path) as (folder, name):
+                descriptor = _open_regular(name, folder)
+        except OSError as bad:
+            if bad.errno not in _NOTHING_THERE:
+                raise self._refused(path, bad) from bad
             raise NotFoundError(
                 "file-missing",
-                f"{path} is missing from {self.root}.",
+                f"{path} is missing from {self.folder}.",
                 subject=path,
                 next_step="Copy the whole bundle again.",
             ) from bad
-        except OSError as bad:
-            raise self._refused(path, bad) from bad
-        finally:
-            if here != -1:
+        with io.BufferedReader(_File(descriptor, lambda bad: self._refused(path, bad))) as file:
+            yield file
+
+    @contextmanager
+    def _folder_of(self, path: str) -> Iterator[tuple[int, str]]:
+        """A descriptor of the folder that holds `path`, and the name it has there."""
+        *folders, name = path.split("/")
+        with self._at(folders) as here:
+            yield here, name
+
+    @contextmanager
+    def _at(self, parts: list[str]) -> Iterator[int]:
+        """A descriptor of the folder below this one, none of whose parts is a link."""
+        here = os.open(".", _FOLDER, dir_fd=self._hold())
+        try:
+            for part in parts:
+                inner = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
                 os.close(here)
+                here = inner
+            yield here
+        finally:
+            os.close(here)
+
+    def _hold(self) -> int:
+        if self._held is None:
+            try:
+                here = os.open(self.root, _FOLDER)
+            except NotADirectoryError as bad:
+                raise FileNotFoundError(errno.ENOENT, "not a folder", str(self.root)) from bad
+            for part in filter(None, self.inside.split("/")):
+                try:
+                    inner = os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=here)
+                finally:
+                    os.close(here)
+                here = inner
+            self._held = here
+            weakref.finalize(self, os.close, here)
+        return self._held
 
     def _refused(self, path: str, reason: OSError) -> RefusedError | FailedError:
-        if reason.errno in {errno.ELOOP, errno.ENOTDIR, errno.ENXIO}:
-            return self._not_regular(path)
-        return self._unreadable(path, reason)
-
-    def _not_regular(self, path: str) -> RefusedError:
-        return RefusedError(
-            "not-a-file",
-            f"{path} on the medium is a link, a folder or a device, where something else belongs.",
-            subject=path,
-            next_step="Do not use this medium; have the bundle exported again.",
-        )
-
-    def _unreadable(self, path: str, reason: OSError) -> FailedError:
+        if reason.errno in _NO_FILE_THERE:
+            return RefusedError(
+                "not-a-file",
+                f"{path} on the medium is a link, a folder or a device, where something else "
+                "belongs.",
+                subject=path,
+                next_step=_NEXT,
+            )
         return FailedError(
             "medium-unreadable",
-            f"{path} could not be read from {self.root}: {reason.strerror or reason}.",
+            f"{path} could not be read from {self.folder}: {reason.strerror or reason}.",
             subject=path,
             next_step="Check that the medium is in place, and run the command again.",
         )
+
+    def _too_many(self, folder: str) -> RefusedError:
+        return RefusedError(
+            "too-many-files",
+            f"{self.folder} holds more files, or deeper folders, than any medium of ours does.",
+            subject=folder,
+            next_step="Take away what is not Sealift's, or have the bundle exported again.",
+        )
+
+
+class _File(io.FileIO):
+    """A file of the medium, which says of what fails while it is read that it was the medium.
+
+    And of nothing else: the disk that a copy goes to has its own sentences.
+    """
+
+    def __init__(self, descriptor: int, told: Callable[[OSError], SealiftError]) -> None:
+        super().__init__(descriptor, "rb")
+        self._told = told
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        try:
+            return super().readinto(buffer) or 0
+        except OSError as bad:
+            raise self._told(bad) from bad
+
+
+def read_named(file: Path, limit: int, *, next_step: str) -> bytes:
+    """The bytes of a file that somebody named and that a medium may have brought.
+
+    Args:
+        file: it may be called anything, and lie behind links; it must not be one itself.
+        limit: the most bytes it may have.
+        next_step: what an error tells its reader to do.
+
+    Raises:
+        NotFoundError: there is none.
+        RefusedError: it is a link, a device, a pipe or a folder, or larger than `limit`.
+        FailedError: it could not be read.
+    """
+    try:
+        with Medium(file.parent)._opened(file.name) as opened:  # noqa: SLF001 - any name will do
+            return _all(opened, str(file), limit)
+    except NotFoundError as bad:
+        words = f"There is no file {file}."
+        raise NotFoundError("no-file", words, subject=str(file), next_step=next_step) from bad
+    except SealiftError as bad:
+        bad.next_step = next_step
+        raise
+
+
+def _open_regular(name: str, folder: int) -> int:
+    """A descriptor of the regular file `name` in `folder`.
+
+    Its kind is asked for before it is opened, because to open some devices is to use them, and
+    again afterwards, because a medium may answer otherwise each time.
+
+    Raises:
+        OSError: it could not be opened; ELOOP where it is no regular file.
+    """
+    _check_regular(os.stat(name, dir_fd=folder, follow_symlinks=False), name)
+    descriptor = os.open(name, _FILE, dir_fd=folder)
+    try:
+        _check_regular(os.fstat(descriptor), name)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_regular(found: os.stat_result, name: str) -> None:
+    if not stat.S_ISREG(found.st_mode):
+        raise OSError(errno.ELOOP, "not a regular file", name)
+
+
+def _all(file: BinaryIO, path: str, limit: int) -> bytes:
+    """What `file` holds. Its size is asked first, so that an endless one is not begun."""
+    said = os.fstat(file.fileno()).st_size
+    data = b"" if said > limit else file.read(said + 1)
+    if len(data) > said:  # it grew since
+        data += file.read(limit + 1 - len(data))
+    if max(said, len(data)) > limit:
+        raise RefusedError(
+            "too-large",
+            f"{path} is larger than the {limit} bytes it may have.",
+            subject=path,
+            next_step=_NEXT,
+        )
+    return data
 
 
 def make_folder(top: Path, path: str) -> Path:

@@ -2,40 +2,63 @@
 
 A medium can answer differently each time it is asked. So metadata, documents, statements, the index
 and the manifests are copied here first, capped, and from then on only the copy is read.
+
+What transfer.json lists is copied, and nothing else is read, with one exception: roots, and what a
+recall stands on, are read wherever the medium has them, because a recall is honoured even if the
+list of the bundle is spoiled, and a second root of one number is evidence.
 """
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from sealift_signing.errors import NotFoundError, RefusedError
-from sealift_signing.statements import CarriedFile
-from sealift_signing.vocabulary import MEDIUM_PATH
+from sealift_signing import roles, statements
+from sealift_signing.documents import RECALL_PATH
+from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
+from sealift_signing.statements import CarriedFile, Transfer
 from sealift_sync import durable
 from sealift_sync.artifact import LARGEST_MANIFEST, index_digests
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 
+_FOR_RECALLS = re.compile(rf"[0-9]{{1,15}}\.(?:{roles.ROOT}|{roles.TARGETS}|{roles.RECALL})\.json")
+
 
 class Quarantine:
-    """The small files of a bundle, by their path in it. `ignored` are those nobody may read."""
+    """The small files of a bundle, by their path in it.
 
-    def __init__(self, folder: Path, files: frozenset[str], ignored: tuple[str, ...]) -> None:
+    Args:
+        folder: where they lie now.
+        files: their paths.
+        names: everything that lies on the medium, each unread folder as `path/`.
+        problem: why not all of it could be copied; whoever asks for what is not here is told it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        files: frozenset[str],
+        names: tuple[str, ...] = (),
+        problem: SealiftError | None = None,
+    ) -> None:
         self._folder = folder
         self._files = files
-        self.ignored = ignored
+        self.names = names
+        self._problem = problem
 
     def read(self, path: str) -> bytes:
         """The bytes of a file.
 
         Raises:
             NotFoundError: the bundle has no such file.
+            SealiftError: what went wrong while the bundle was copied.
         """
         if path not in self._files:
-            raise NotFoundError(
+            raise self._problem or NotFoundError(
                 "file-missing",
                 f"{path} is missing from the bundle.",
                 subject=path,
@@ -87,51 +110,88 @@ class Quarantine:
 def quarantine(medium: Medium, into: Path) -> Quarantine:
     """Copy what decides trust from `medium` into the new folder `into`.
 
-    Raises:
-        RefusedError: something is no regular file, or larger or more than any bundle has.
-        NotFoundError: transfer.json or index.json is missing.
+    Of a medium that is spoiled or fails, what its recalls stand on is there if it could be copied;
+    transfer.json is not, and to read it raises what went wrong.
     """
     shutil.rmtree(into, ignore_errors=True)
-    copied: set[str] = set()
-    ignored = []
-    total = 0
-    for path, limit in _everything(medium, into):
-        if not MEDIUM_PATH.matches(path):
-            ignored.append(path)
-            continue
-        data = medium.read(path, limit)
-        total += len(data)
-        copied.add(path)
-        if total > layout.LARGEST_SMALL_TOTAL or len(copied) > layout.MOST_SMALL_FILES:
+    copy = _Copy(medium, into)
+    problem = None
+    try:
+        copy.for_recalls()
+        copy.listed()
+    except SealiftError as bad:
+        problem = bad
+    return Quarantine(into, frozenset(copy.taken), copy.names, problem)
+
+
+class _Copy:
+    """The work of `quarantine`: `taken` are the paths that were copied so far."""
+
+    def __init__(self, medium: Medium, into: Path) -> None:
+        self._medium = medium
+        self._into = into
+        self._total = 0
+        self.taken: set[str] = set()
+        self.names: tuple[str, ...] = ()
+
+    def for_recalls(self) -> None:
+        """Roots, and what recalls are signed by, old ones too and listed or not."""
+        for path in self._medium.names({layout.METADATA}):
+            if _FOR_RECALLS.fullmatch(path.removeprefix(f"{layout.METADATA}/")):
+                self._take(path, layout.LARGEST_SMALL_FILE)
+        self._take(layout.target_file(RECALL_PATH), layout.LARGEST_SMALL_FILE)
+
+    def listed(self) -> None:
+        """What transfer.json lists but for the large blobs; itself last, when all went well."""
+        transfer = self._medium.read(layout.TRANSFER, layout.LARGEST_SMALL_FILE)
+        listed = _files_listed(transfer)
+        blobs = {path for path in listed if path.startswith(f"{layout.BLOBS}/")}
+        for path in sorted(listed.keys() - blobs):
+            self._take(path, layout.LARGEST_SMALL_FILE)
+        for path in self._manifests():
+            if path in blobs:
+                self._take(path, LARGEST_MANIFEST)
+        entered = {str(folder) for path in listed for folder in PurePosixPath(path).parents}
+        self.names = tuple(self._medium.names(entered))
+        self._keep(layout.TRANSFER, transfer)
+
+    def _manifests(self) -> Iterator[str]:
+        if layout.INDEX in self.taken:
+            index = (self._into / layout.INDEX).read_bytes()
+            yield from (layout.blob_file(digest) for digest in dict.fromkeys(index_digests(index)))
+
+    def _take(self, path: str, limit: int) -> None:
+        """Copy `path` if it is there: who needs it says best what it means that it is missing."""
+        if path in self.taken:
+            return
+        try:
+            data = self._medium.read(path, limit)
+        except NotFoundError:
+            return
+        self._keep(path, data)
+
+    def _keep(self, path: str, data: bytes) -> None:
+        self._total += len(data)
+        if self._total > layout.LARGEST_SMALL_TOTAL or len(self.taken) >= layout.MOST_SMALL_FILES:
             raise RefusedError(
                 "too-much",
                 "The bundle holds more than any bundle does.",
                 subject=path,
                 next_step="Do not use this medium; have the bundle exported again.",
             )
-        _write(into / path, data)
-    return Quarantine(into, frozenset(copied), tuple(ignored))
+        target = self._into / path
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+        except OSError as bad:
+            raise durable.unwritable(target, bad) from bad
+        self.taken.add(path)
 
 
-def _wanted(medium: Medium) -> Iterator[str]:
-    for name in layout.SMALL_FILES:
-        if name in {layout.TRANSFER, layout.INDEX} or medium.has(name):
-            yield name
-    for folder in layout.SMALL_FOLDERS:
-        yield from medium.files(folder)
-
-
-def _everything(medium: Medium, into: Path) -> Iterator[tuple[str, int]]:
-    """Each path with the most bytes it may have; the manifests last, by the copied index."""
-    for path in _wanted(medium):
-        yield path, layout.LARGEST_SMALL_FILE
-    for digest in index_digests((into / layout.INDEX).read_bytes()):
-        yield layout.blob_file(digest), LARGEST_MANIFEST
-
-
-def _write(path: Path, data: bytes) -> None:
+def _files_listed(transfer: bytes) -> Mapping[str, CarriedFile]:
+    """Every file that transfer.json lists by its path. Nothing is believed of it yet."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data)
-    except OSError as bad:
-        raise durable.unwritable(path, bad) from bad
+        said = statements.read(Transfer, transfer, what=layout.TRANSFER).predicate
+    except RefusedError:
+        return {}  # whoever judges it says what is wrong with it
+    return {file.path: file for file in said.files}

@@ -11,13 +11,20 @@ the log with `sealift_signing.transparency.extract.check`.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sealift_signing import shape
-from sealift_signing.errors import FailedError, MalformedError, NotFoundError, RefusedError
+from sealift_signing.errors import (
+    FailedError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    SealiftError,
+)
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.transparency.extract import Extract
 from sealift_signing.vocabulary import NAME, TRANSFER_ID
@@ -28,7 +35,11 @@ from sealift_sync.bundle.medium import Medium, make_folder
 LARGEST_EXTRACT = 1024 * 1024 * 1024
 """Bytes: a million entries of the usual size."""
 LARGEST_RECEIPT = 16 * 1024 * 1024
+LARGEST_RECEIPTS = 256 * 1024 * 1024
 MOST_RECEIPTS = 10_000
+
+_SIZE = re.compile("[0-9]{1,15}")
+_RECEIPT = re.compile(rf"{layout.RECEIPTS}/(.+)\.json")
 
 
 @dataclass(frozen=True)
@@ -51,40 +62,52 @@ class Returned:
         return self.log.first + len(self.log.entries)
 
 
-def find_returns(medium: Path) -> tuple[Path, ...]:
-    """The newest return of each site on `medium`: its top, or the folder of one return itself.
+def find_returns(folder: Path) -> tuple[Medium, ...]:
+    """The newest return of each site below the medium's top `folder`, or the one `folder` is.
+
+    By names alone, which nobody signed.
 
     Raises:
         NotFoundError: there is none.
+        RefusedError: the medium is prepared to lead elsewhere, or holds more than any does.
+        FailedError: the medium could not be read.
     """
-    if (medium / layout.EXTRACT).is_file():
+    medium = Medium(folder)
+    if medium.has(layout.EXTRACT):
         return (medium,)
-    top = medium / layout.SEALIFT / layout.RETURNS
+    top = f"{layout.SEALIFT}/{layout.RETURNS}"
     found = []
-    for site in _folders(top):
-        sizes = [one for one in _folders(site) if one.name.isascii() and one.name.isdigit()]
-        if NAME.matches(site.name) and sizes:
-            found.append(max(sizes, key=lambda folder: int(folder.name)))
+    for site in filter(NAME.matches, medium.folders(top)):
+        sizes = [name for name in medium.folders(f"{top}/{site}") if _SIZE.fullmatch(name)]
+        if sizes:
+            found.append(Medium(folder, f"{top}/{site}/{max(sizes, key=int)}"))
     if not found:
         raise NotFoundError(
             "no-return",
-            f"There is no site's return on {medium}.",
-            subject=str(medium),
+            f"There is no site's return on {folder}.",
+            subject=str(folder),
             next_step="Have the site write one: sealift-site return --to DIR",
         )
     return tuple(found)
 
 
-def read_return(folder: Path) -> Returned:
-    """The return in `folder` (as `find_returns` names it): capped, no link followed.
+def read_return(medium: Medium) -> Returned:
+    """The return that is the folder `medium` (as `find_returns` names it): capped.
 
     Raises:
         NotFoundError: a part of it is missing.
         MalformedError: a part is not what belongs there.
-        RefusedError: a part is larger than any return's.
+        RefusedError: a part is no regular file, or larger than any return's.
+        FailedError: the medium could not be read.
     """
-    medium = Medium(folder)
-    data = medium.read(layout.EXTRACT, LARGEST_EXTRACT)
+    try:
+        data = medium.read(layout.EXTRACT, LARGEST_EXTRACT)
+        receipts = _receipts(medium)
+    except FailedError:
+        raise  # the medium could not be read, which another return would not mend
+    except SealiftError as bad:
+        bad.next_step = "Have the site write it again: sealift-site return --to DIR"
+        raise
     extract = shape.read(Extract, data, what=layout.EXTRACT)
     origin = claimed(extract.checkpoint.encode()).origin
     site = origin.rpartition("/site/")[2]
@@ -94,7 +117,7 @@ def read_return(folder: Path) -> Returned:
             f"{layout.EXTRACT} is of the log {origin}, which is no site's.",
             subject=layout.EXTRACT,
         )
-    return Returned(site, _receipts(medium), extract)
+    return Returned(site, receipts, extract)
 
 
 def write_return(returned: Returned, medium: Path) -> Path:
@@ -155,21 +178,24 @@ def _read_back(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _receipts(medium: Medium) -> dict[str, bytes]:
-    found = {}
-    for path in medium.files(layout.RECEIPTS):
-        name, dot, kind = path.removeprefix(f"{layout.RECEIPTS}/").rpartition(".")
-        if not dot or kind != "json" or not TRANSFER_ID.matches(name):
+    found: dict[str, bytes] = {}
+    left = LARGEST_RECEIPTS
+    for path in medium.names({layout.RECEIPTS}):
+        match = _RECEIPT.fullmatch(path)
+        if not match or not TRANSFER_ID.matches(match[1]):
             continue
-        found[name] = medium.read(path, LARGEST_RECEIPT)
-        if len(found) > MOST_RECEIPTS:
-            raise RefusedError("too-many-files", "A return holds too many receipts.", subject=path)
+        if len(found) == MOST_RECEIPTS:
+            raise _too_much(path)
+        found[match[1]] = medium.read(path, LARGEST_RECEIPT)
+        left -= len(found[match[1]])
+        if left < 0:
+            raise _too_much(path)
     return found
 
 
-def _folders(parent: Path) -> list[Path]:
-    try:
-        with os.scandir(parent) as entries:
-            names = sorted(e.name for e in entries if e.is_dir(follow_symlinks=False))
-    except OSError:
-        return []
-    return [parent / name for name in names]
+def _too_much(path: str) -> RefusedError:
+    return RefusedError(
+        "too-much",
+        "The return holds more receipts than any site's does.",
+        subject=path,
+    )

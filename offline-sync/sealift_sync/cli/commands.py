@@ -11,10 +11,11 @@ from pathlib import Path
 import click
 
 from sealift_signing import statements
-from sealift_signing.errors import FailedError, NotFoundError, UsageError
+from sealift_signing.errors import UsageError
 from sealift_signing.statements import SiteRequest
 from sealift_signing.vocabulary import NAME, SENTENCE
 from sealift_sync import durable
+from sealift_sync.bundle.medium import read_named
 from sealift_sync.cli import showing, telling
 from sealift_sync.cli.audit import audit
 from sealift_sync.cli.calling import Call
@@ -236,17 +237,8 @@ def _write_request(
 
 
 def _take_answer(call: Call, file: Path, *, yes: bool, as_json: bool) -> None:
-    try:
-        with file.open("rb") as opened:
-            data = opened.read(LARGEST_ANSWER)
-    except FileNotFoundError as bad:
-        raise NotFoundError(
-            "no-file", f"There is no file {file}.", subject=str(file), next_step="Name the answer."
-        ) from bad
-    except OSError as bad:
-        raise FailedError(
-            "unreadable", f"{file} could not be read: {bad.strerror}.", subject=str(file)
-        ) from bad
+    step = "Give the file that `sealift site enroll` wrote for this site."
+    data = read_named(file, LARGEST_ANSWER, next_step=step)
     words = eight_words(data)
 
     def confirm(known: Enrolment) -> bool:

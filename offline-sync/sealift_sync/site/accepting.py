@@ -60,14 +60,14 @@ def accept(site: Site, bundle: Quarantine, recalls: tuple[Recall, ...]) -> Accep
 
 
 def unlisted(bundle: Quarantine, transfer: Transfer) -> tuple[str, ...]:
-    """Files that nobody signed for; they are named and never read."""
+    """What lies there and nobody signed for: each file, and each folder with a slash at its end."""
     listed = {file.path for file in transfer.files} | {layout.TRANSFER}
-    return tuple(sorted({*bundle.ignored, *(bundle.paths - listed)}))
+    return tuple(sorted(name for name in bundle.names if name not in listed))
 
 
 def unlisted_warning(path: str) -> str:
     """What is said of a file that nobody signed for."""
-    return f"{shown(path)} is on the medium and in no signed list; it was not read."
+    return f"{shown(path)} is on the medium and in no signed list; it was ignored."
 
 
 def _check_address(site: Site, said: Transfer) -> None:

@@ -21,7 +21,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 
 from sealift_signing import statements
 from sealift_signing.canonical import Json
@@ -86,38 +85,37 @@ class Import:
     activations: tuple[Activation, ...]
 
 
-def import_bundle(site: Site, folder: Path, watch: Watch) -> Import:
-    """Import the bundle in `folder`.
+def import_bundle(site: Site, medium: Medium, watch: Watch) -> Import:
+    """Import the bundle that is the folder `medium`.
 
     Raises:
         RefusedError: it is refused; nothing changed but one log entry.
         FailedError: something could not be read or written; the next run goes on from there.
     """
-    with _told_to_log(site, folder), _quarantined(site, folder) as bundle:  # (1)
+    with _told_to_log(site, medium), _quarantined(site, medium) as bundle:  # (1)
         recalls = new_recalls(bundle, site)  # (2)
         if recalls:
             watch.recalled(recalls, _honour(site, recalls))
         done = _imported_before(site, bundle)
         if done is None:
             accepted = accept(site, bundle, recalls)  # (3) to (7)
-            receipt = _install(site, bundle, accepted, Medium(folder), watch)
+            receipt = _install(site, bundle, accepted, medium, watch)
             done = Import(accepted.transfer.predicate.id, receipt, already=False, activations=())
     return Import(done.transfer, done.receipt, done.already, activate(site, done.transfer))
 
 
-def verify_bundle(site: Site, folder: Path, watch: Watch) -> Accepted:
+def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
     """Steps (1) to (7), and every blob hashed where it lies; nothing is kept.
 
     Raises:
         RefusedError: an import would refuse it.
     """
-    with _as_refusal(), _quarantined(site, folder) as bundle:
+    with _as_refusal(), _quarantined(site, medium) as bundle:
         recalls = new_recalls(bundle, site)
         if recalls:
             watch.recalled(recalls, ())
         accepted = accept(site, bundle, recalls)
         watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
-        medium = Medium(folder)
         check_present(accepted.plan, medium)
         hash_blobs(accepted.plan, medium, watch.stage)
     return accepted
@@ -168,9 +166,9 @@ def _honour(site: Site, recalls: tuple[Recall, ...]) -> tuple[Activation, ...]:
 
 
 @contextmanager
-def _quarantined(site: Site, folder: Path) -> Iterator[Quarantine]:
+def _quarantined(site: Site, medium: Medium) -> Iterator[Quarantine]:
     try:
-        bundle = quarantine(Medium(folder), site.home.quarantine)
+        bundle = quarantine(medium, site.home.quarantine)
         yield bundle
     finally:
         with suppress(FileNotFoundError):
@@ -179,7 +177,7 @@ def _quarantined(site: Site, folder: Path) -> Iterator[Quarantine]:
 
 def remove_quarantine(site: Site) -> None:
     """Throw away the copy that was judged."""
-    Quarantine(site.home.quarantine, frozenset(), ()).close()
+    Quarantine(site.home.quarantine, frozenset()).close()
 
 
 @contextmanager
@@ -199,7 +197,7 @@ def _as_refusal() -> Iterator[None]:
 
 
 @contextmanager
-def _told_to_log(site: Site, folder: Path) -> Iterator[None]:
+def _told_to_log(site: Site, medium: Medium) -> Iterator[None]:
     """A refusal is one entry of the log, and an entry that cannot be written is an error."""
     try:
         with _as_refusal():
@@ -213,15 +211,15 @@ def _told_to_log(site: Site, folder: Path) -> Iterator[None]:
             "subject": sentence(refusal.subject)[:500],
         }
         with site.state.transaction():
-            site.record(site.entry("transfer.refused", data, _claimed_transfer(folder)))
+            site.record(site.entry("transfer.refused", data, _claimed_transfer(medium)))
         raise
 
 
-def _claimed_transfer(folder: Path) -> list[Term]:
+def _claimed_transfer(medium: Medium) -> list[Term]:
     """What the refused medium called itself, to be found again; nothing of it is believed."""
     try:
-        data = Medium(folder).read(layout.TRANSFER, layout.LARGEST_SMALL_FILE)
+        data = medium.read(layout.TRANSFER, layout.LARGEST_SMALL_FILE)
         name = statements.read(Transfer, data, what=layout.TRANSFER).predicate.id
     except SealiftError:
-        return [Term("transfer", folder.name)] if TRANSFER_ID.matches(folder.name) else []
+        return [Term("transfer", medium.name)] if TRANSFER_ID.matches(medium.name) else []
     return [Term("transfer", name)]

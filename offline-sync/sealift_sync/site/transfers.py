@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from sealift_signing.errors import NotFoundError
 from sealift_sync.bundle import layout
+from sealift_sync.bundle.medium import Medium
 
 
-def find_transfer(folder: Path, site: str) -> Path:
+def find_transfer(folder: Path, site: str) -> Medium:
     """The folder of a transfer: `folder` itself, or the newest for `site` below the medium's top.
 
     By names alone, which nobody signed: what is in it decides what becomes of it.
 
     Raises:
         NotFoundError: there is none; if there are others, they are named.
+        RefusedError: the medium is prepared to lead elsewhere, or holds more than any does.
+        FailedError: the medium could not be read.
     """
-    if (folder / layout.TRANSFER).is_file() or (folder / layout.METADATA).is_dir():
-        return folder
-    found = _transfers(folder / layout.SEALIFT)
+    medium = Medium(folder)
+    if medium.has(layout.TRANSFER) or medium.has(layout.METADATA):
+        return medium
+    found = [name for name in medium.folders(layout.SEALIFT) if layout.is_transfer_id(name)]
     ours = [name for name in found if name.rpartition("-")[0] == site]
     if ours:
-        return folder / layout.SEALIFT / max(ours, key=lambda name: int(name.rpartition("-")[2]))
+        newest = max(ours, key=lambda name: int(name.rpartition("-")[2]))
+        return Medium(folder, f"{layout.SEALIFT}/{newest}")
     if found:
         raise NotFoundError(
             "no-transfer",
@@ -36,12 +40,3 @@ def find_transfer(folder: Path, site: str) -> Path:
         subject=str(folder),
         next_step="Give the medium's top folder, or the folder that holds transfer.json.",
     )
-
-
-def _transfers(folder: Path) -> list[str]:
-    try:
-        with os.scandir(folder) as entries:
-            names = [one.name for one in entries if one.is_dir(follow_symlinks=False)]
-    except OSError:
-        return []
-    return sorted(name for name in names if layout.is_transfer_id(name))

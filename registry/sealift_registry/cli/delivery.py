@@ -12,6 +12,8 @@ from sealift_registry.cli.session import Session, command, holders, key_option, 
 from sealift_registry.cli.terminal import counted, short
 
 LARGEST_VERSION = 10**15 - 1
+LARGEST_REQUEST = 1024 * 1024
+"""Bytes: a site's request to be enrolled, with very many host groups."""
 
 
 @sealift.group()
@@ -51,21 +53,18 @@ def site_enroll(
 
     Read the eight words aloud to whoever installs the site: both ends print the same ones.
     """
-    from sealift_signing.errors import FailedError, UsageError
+    from sealift_signing.errors import UsageError
     from sealift_sync import durable
+    from sealift_sync.bundle.medium import read_named
 
     hub = session.app.hub
     default = hub.home.settings.delivery.dispatcher
     people = holders(dispatchers or ([f"dispatcher={default}"] if default else []))
-    try:
-        request = Path(file).read_bytes()
-    except OSError as bad:
-        raise FailedError(
-            "unreadable",
-            f"{file} could not be read: {bad.strerror}.",
-            subject=file,
-            next_step="Give the file that `sealift-site init --request` wrote.",
-        ) from bad
+    request = read_named(
+        Path(file),
+        LARGEST_REQUEST,
+        next_step="Give the file that `sealift-site init --request` wrote.",
+    )
     target = Path(answer)
     if target.exists():
         raise UsageError(
