@@ -26,7 +26,8 @@ class SealiftError(Exception):
         super().__init__(what)
         self.code = code
         self.what = what
-        self.subject = subject
+        # Half of a surrogate pair, as in a file name that is no UTF-8, has no place in JSON.
+        self.subject = subject.encode("utf-8", "backslashreplace").decode()
         self.next_step = next_step
 
     def __str__(self) -> str:

@@ -33,7 +33,7 @@ from sealift_signing.errors import (
     RefusedError,
 )
 from sealift_signing.public_key import PublicKey
-from sealift_signing.vocabulary import moment
+from sealift_signing.vocabulary import moment, visible
 
 S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
 
@@ -48,6 +48,9 @@ MOST_ROOTS = 256
 
 PERSON_FIELD = "x-sealift-person"
 """On a key: whose it is. A threshold counts distinct people (DESIGN, "The walk")."""
+
+LONGEST_NAME = 80
+"""Characters of a role's name that an error shows; our own are shorter."""
 
 _HEXADECIMAL = re.compile(r"(?:[0-9a-f]{2})*")
 
@@ -300,6 +303,7 @@ def read_metadata(data: bytes, role: str, kind: type[S]) -> Metadata[S]:
         spelled = JSONSerializer(compact=True).serialize(metadata)
         # Also what signatures are of must have a spelling: a fraction, for one, has none.
         _ = metadata.signed_bytes
+        _check_names(metadata.signed)
     except (RepositoryError, ValueError, KeyError, TypeError, AttributeError) as bad:
         raise MalformedError(
             "metadata-unreadable", f"The metadata of {role} is not readable.", subject=role
@@ -332,6 +336,19 @@ def _signatures_plain(metadata: Metadata[S]) -> bool:
         _HEXADECIMAL.fullmatch(str(one.signature)) and not one.unrecognized_fields
         for one in metadata.signatures.values()
     )
+
+
+def _check_names(signed: Root | Timestamp | Snapshot | Targets) -> None:
+    """Check that what a targets role delegates bears a name, which the library does not ask.
+
+    Raises:
+        TypeError: a number, say, where everybody after us expects a string.
+    """
+    delegations = signed.delegations if isinstance(signed, Targets) else None
+    delegated = (delegations.roles or {}) if delegations else {}
+    if not all(isinstance(name, str) for name in delegated):
+        msg = "a delegated role whose name is no string"
+        raise TypeError(msg)
 
 
 def _numbers(signed: Root | Timestamp | Snapshot | Targets) -> Iterator[object]:
@@ -450,7 +467,7 @@ def check_listed(after: Snapshot, before: Snapshot) -> None:
         WentBackError: a role vanished or went back.
     """
     for name, seen in before.meta.items():
-        role = name.removesuffix(".json")
+        role = visible(name.removesuffix(".json"))[:LONGEST_NAME]  # any text, to TUF
         listed = after.meta.get(name)
         if listed is None:
             raise WentBackError(

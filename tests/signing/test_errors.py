@@ -1,5 +1,7 @@
 """What an error says, to a person and to a program."""
 
+import json
+
 import pytest
 
 from sealift_signing.errors import (
@@ -62,3 +64,9 @@ def test_what_a_stranger_wrote_cannot_rewrite_a_terminal() -> None:
 
 def test_something_short_is_quoted_whole() -> None:
     assert shown("x" * 58) == repr("x" * 58)
+
+
+def test_a_subject_that_is_no_unicode_can_still_be_told() -> None:
+    told = RefusedError("some-code", "It happened.", subject="caf\udce9/x").as_json()
+    assert json.dumps(told, ensure_ascii=False).encode()
+    assert told["error"]["subject"] == r"caf\udce9/x"

@@ -1,5 +1,6 @@
 """The walk, where it is stricter than TUF's letter. TUF's own cases are in test_tuf_conformance."""
 
+import copy
 import json
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from securesystemslib.formats import encode_canonical
-from tuf.api.metadata import Key, Metadata, Targets
+from tuf.api.metadata import Key, Metadata, MetaFile, Targets
 
 from sealift_signing import publishing, tuf_walk
 from sealift_signing.errors import (
@@ -28,6 +29,7 @@ from sealift_signing.tuf_walk import (
     Need,
     Walk,
     WentBackError,
+    check_listed,
     drive,
     read_metadata,
 )
@@ -532,3 +534,29 @@ def test_a_driver_answers_needs_and_hands_on_keeps(repository: Repository) -> No
     assert second == Need("timestamp", None, LIMITS["timestamp"])
     third = steps.send(repository.files["timestamp.json"])
     assert third == Keep("root", "timestamp", 1, repository.files["timestamp.json"])
+
+
+def test_a_delegated_role_has_a_name(repository: Repository) -> None:
+    """Found by fuzzing: the library takes a number for a name, and what came after it did not."""
+
+    def unname(signed: dict[str, Any]) -> None:
+        signed["delegations"]["roles"][0]["name"] = 2
+
+    file = f"{repository.current['targets'].signed.version}.targets.json"
+    forge(repository, file, "targets", unname)
+    refused(repository, MalformedError, "metadata-unreadable")
+
+
+@pytest.mark.parametrize("version", [1, 9])
+def test_a_name_in_a_snapshot_cannot_rewrite_a_terminal(
+    repository: Repository, version: int
+) -> None:
+    after = repository.current["snapshot"].signed
+    before = copy.deepcopy(after)
+    before.meta["\x1b[2J" + "x" * 1000 + ".json"] = MetaFile(version)
+    if version > 1:
+        after.meta.update(dict.fromkeys(before.meta, MetaFile(1)))
+    with pytest.raises(WentBackError) as error:
+        check_listed(after, before)
+    assert "\x1b" not in str(error.value)
+    assert len(str(error.value)) < 300
