@@ -193,8 +193,9 @@ class Acme:
             site, version(number), {GROUP: TARGET}, fallbacks, self.signer("dispatcher-1")
         )
 
-    def export(self, site: str = SITE) -> Exported:
-        return self.app.exports.export(site, self.medium, self.signer("dispatcher-1"), stage)
+    def export(self, site: str = SITE, to: Path | None = None, *, full: bool = False) -> Exported:
+        signer, medium = self.signer("dispatcher-1"), to or self.medium
+        return self.app.exports.export(site, medium, signer, stage, full=full)
 
     def returned(self, plant: SiteOnPaper, to: Path | None = None) -> Path:
         """What the site writes to a medium on its way home; the medium."""

@@ -1,32 +1,33 @@
 """Writing a bundle: under a temporary name, flushed, read back from the medium, then renamed.
 
 A half-written bundle bears a temporary name and cannot be imported. The read-back asks the medium,
-not the page cache: a stick that says "written" and is not is found here and not at the site.
+not the page cache: a stick that says "written" and is not is found here and not at the site. What a
+run that was cut short has written stays for the next one, which hashes it before it counts.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from sealift_signing.errors import FailedError, RefusedError
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.statements import CarriedFile
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync import durable
 from sealift_sync.artifact import LAYOUT, index_bytes
 from sealift_sync.blobs import BlobFolder
-from sealift_sync.bundle import layout
-from sealift_sync.bundle.medium import make_folder
+from sealift_sync.bundle import fitting, layout, partial
+from sealift_sync.bundle.medium import Medium, make_folder
 from sealift_sync.durable import Progress
 
-SPARE = 4 * 1024 * 1024
-"""Bytes kept free beyond what is written: folders and rounding take some."""
+GONE_WRONG = {"read-back-differs", "file-missing", "not-a-file", "hub-blob-damaged"}
+"""Errors after which nothing on the medium is worth going on from: it lies, or the hub would."""
 
 Stage = Callable[[str, int], Progress]
 """Told that a stage of so many bytes begins (`copy`, `read back`); returns its progress."""
@@ -43,7 +44,7 @@ class Contents:
         statements: envelopes by their sha256.
         log: checkpoints and proofs by their name below log/.
         manifests: each artifact's manifest.
-        blobs: the digest of every blob but the manifests; all of them lie in `store`.
+        blobs: the digest of every blob that is carried but the manifests; they lie in `store`.
     """
 
     read_me: str
@@ -70,10 +71,14 @@ class Contents:
         files |= {layout.blob_file(digests[path]): data for path, data in self.manifests.items()}
         return files
 
+    def sizes(self) -> dict[str, int]:
+        """The size of every file by its path in the bundle, transfer.json aside."""
+        small = {path: len(data) for path, data in self.small_files().items()}
+        return small | {layout.blob_file(one): self.store.size(one) for one in self.blobs}
+
     def size(self) -> int:
         """The bytes that will be written, transfer.json aside."""
-        small = sum(len(data) for data in self.small_files().values())
-        return small + sum(self.store.size(digest) for digest in self.blobs)
+        return sum(self.sizes().values())
 
 
 def write_bundle(
@@ -86,96 +91,170 @@ def write_bundle(
 ) -> Path:
     """Write the bundle `transfer_id` to `medium`; returns its folder.
 
+    Files of it that an earlier run left there whole are kept.
+
     Args:
         contents: what it carries.
         medium: the medium's top folder; must exist.
         transfer_id: also the folder's name.
-        sign: makes transfer.json, given every other file.
+        sign: makes transfer.json, given every other file; they have been read back by then.
         stage: told of progress.
         record: given transfer.json once everything came back whole, and before the bundle has
             its name: if it raises there is no bundle, so none is ever out that was not recorded.
 
     Raises:
         RefusedError: the medium has a link where a folder belongs.
-        FailedError: no room, not writable, or what came back from the medium was not what was
-            written; in each case there is no bundle of that name.
+        FailedError: it does not fit, could not be written, or what came back from the medium was
+            not what was written; in each case there is no bundle of that name. What the fault of a
+            medium that does not lie has interrupted stays, for the next run to go on from.
     """
     final = medium / layout.SEALIFT / transfer_id
-    aside = final.with_name(f".{transfer_id}{durable.PARTIAL}")
-    _check_room(contents, medium)
-    make_folder(medium, layout.SEALIFT)
-    if final.exists():
+    space = fitting.survey(medium, transfer_id.rpartition("-")[0])
+    fitting.check(contents.sizes(), space, medium)
+    try:
+        make_folder(medium, layout.SEALIFT)
+        durable.flush_folder(medium)
+        _check_new(final)
+        transfer = _write_aside(contents, partial.folder(medium, transfer_id), sign, stage)
+        fitting.check_same(medium, space)
+        record(transfer)
+        _give_name(partial.folder(medium, transfer_id), final)
+    except OSError as bad:
+        raise cut_short(final, bad) from bad
+    return final
+
+
+def finish_bundle(
+    medium: Path, transfer_id: str, transfer: bytes, files: tuple[CarriedFile, ...], stage: Stage
+) -> Path | None:
+    """Give the bundle its name that an earlier run recorded, as `transfer` with these `files`.
+
+    Returns its folder, named already or now; None where nothing of it is on the medium.
+
+    Raises:
+        FailedError: it could not be read, or does not come back as it was written.
+        RefusedError: something in it is no regular file.
+    """
+    final, aside = medium / layout.SEALIFT / transfer_id, partial.folder(medium, transfer_id)
+    own = CarriedFile(layout.TRANSFER, len(transfer), sha256(transfer).hexdigest())
+    every = (*files, own)
+    try:
+        named = not final.is_symlink() and final.is_dir()
+        if not named and not os.path.lexists(aside):
+            return None
+        if not named:
+            partial.keep_only(aside, {one.path: one.size for one in every})
+        _read_back(final if named else aside, every, stage("read back", _sum(every)))
+        if not named:
+            _give_name(aside, final)
+        durable.flush_folder(final.parent)
+    except OSError as bad:
+        raise cut_short(final, bad) from bad
+    except NotFoundError as bad:
+        raise _differs(bad.subject) from bad
+    return final
+
+
+def cut_short(final: Path, reason: OSError) -> FailedError:
+    """The error for a bundle whose writing was interrupted; what is written stays."""
+    bad = durable.unwritable(final, reason)
+    bad.next_step = (
+        "Make room, or put the medium back, and run the command again: "
+        "it goes on from what is written."
+    )
+    return bad
+
+
+def _check_new(final: Path) -> None:
+    if os.path.lexists(final):
         raise FailedError(
             "bundle-exists",
             f"{final} exists already, and a bundle is never overwritten.",
             subject=str(final),
             next_step="Export again; a new transfer has a new name.",
         )
+
+
+def _write_aside(
+    contents: Contents,
+    aside: Path,
+    sign: Callable[[tuple[CarriedFile, ...]], bytes],
+    stage: Stage,
+) -> bytes:
+    """Write everything to `aside` and read it back; returns transfer.json.
+
+    It is signed last: nothing that bears a signature lies beside files that may not be whole.
+    """
     try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
         files = _copy(contents, aside, stage("copy", contents.size()))
+        _flush(aside)
+        _read_back(aside, files, stage("read back", _sum(files)))
         transfer = sign(files)
         _put(aside / layout.TRANSFER, BytesIO(transfer), lambda _: None)
         own = CarriedFile(layout.TRANSFER, len(transfer), sha256(transfer).hexdigest())
-        _flush(aside)
-        _read_back(aside, (*files, own), stage("read back", sum(f.size for f in files)))
-        record(transfer)
-        aside.rename(final)
-        durable.flush_folder(final.parent)
-    except OSError as bad:
-        raise durable.unwritable(final, bad) from bad
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return final
+        durable.flush_folder(aside)
+        _read_back(aside, (own,), lambda _: None)
+    except SealiftError as bad:
+        if bad.code in GONE_WRONG:
+            with suppress(SealiftError):
+                partial.remove(aside)
+        raise
+    return transfer
 
 
-def _check_room(contents: Contents, medium: Path) -> None:
-    try:
-        free = shutil.disk_usage(medium).free
-    except OSError as bad:
-        raise FailedError(
-            "no-medium",
-            f"There is no medium at {medium}: {bad.strerror}.",
-            subject=str(medium),
-            next_step="Plug it in and mount it, then run the command again.",
-        ) from bad
-    needed = contents.size() + SPARE
-    if free < needed:
-        raise FailedError(
-            "no-room",
-            f"{medium} has {free:,} bytes free and the bundle needs {needed:,}.",
-            subject=str(medium),
-            next_step="Make room, or use a larger medium.",
+def _copy(contents: Contents, aside: Path, progress: Progress) -> tuple[CarriedFile, ...]:
+    sizes = contents.sizes()
+    kept = partial.keep_only(aside, sizes)
+    for folder in sorted(partial.folders(sizes)):
+        # Below `aside` only: if the medium is gone by now, its path is not made again elsewhere.
+        (aside / folder).mkdir(exist_ok=True)
+    return tuple(sorted(_copied(contents, aside, kept, progress), key=lambda one: one.path))
+
+
+def _copied(
+    contents: Contents, aside: Path, kept: frozenset[str], progress: Progress
+) -> Iterator[CarriedFile]:
+    for path, data in contents.small_files().items():
+        file = CarriedFile(path, len(data), sha256(data).hexdigest())
+        if not (path in kept and _still_whole(aside, file, progress)):
+            _put(aside / path, BytesIO(data), progress)
+        yield file
+    for digest in sorted(contents.blobs):
+        file = CarriedFile(layout.blob_file(digest), contents.store.size(digest), digest)
+        if not (file.path in kept and _still_whole(aside, file, progress)):
+            _put_blob(contents.store, file, aside, progress)
+        yield file
+
+
+def _still_whole(aside: Path, file: CarriedFile, progress: Progress) -> bool:
+    """Whether an earlier run wrote this file whole; if not, it is taken away.
+
+    Asked of the medium: after a kill the file may be in the page cache and nowhere else.
+    """
+    with Medium(aside).open(file.path) as source:
+        os.fsync(source.fileno())
+        durable.drop_cache(source)
+        whole = durable.hash_file(source, most=file.size) == (file.sha256, file.size)
+    if whole:
+        progress(file.size)
+    else:
+        (aside / file.path).unlink()
+    return whole
+
+
+def _put_blob(store: BlobFolder, file: CarriedFile, aside: Path, progress: Progress) -> None:
+    with store.open(file.sha256) as source:
+        found = _put(aside / file.path, source, progress)
+    if found != (file.sha256, file.size):
+        raise RefusedError(
+            "hub-blob-damaged",
+            f"The blob {file.sha256[:12]} is damaged in the hub's own store; nothing was exported.",
+            subject=file.sha256,
+            next_step="Restore it from a backup, or ingest that version again.",
         )
 
 
-def _copy(contents: Contents, into: Path, progress: Progress) -> tuple[CarriedFile, ...]:
-    return tuple(
-        CarriedFile(path, size, digest)
-        for path, digest, size in sorted(_copied(contents, into, progress))
-    )
-
-
-def _copied(contents: Contents, into: Path, progress: Progress) -> Iterator[tuple[str, str, int]]:
-    for path, data in contents.small_files().items():
-        yield path, *_put(into / path, BytesIO(data), progress)
-    for digest in sorted(contents.blobs):
-        path = layout.blob_file(digest)
-        with contents.store.open(digest) as source:
-            found, size = _put(into / path, source, progress)
-        if found != digest:
-            raise RefusedError(
-                "hub-blob-damaged",
-                f"The blob {digest[:12]} is damaged in the hub's own store; nothing was exported.",
-                subject=digest,
-                next_step="Restore it from a backup, or ingest that version again.",
-            )
-        yield path, found, size
-
-
 def _put(path: Path, source: BinaryIO, progress: Progress) -> tuple[str, int]:
-    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("xb") as file:
         return durable.copy_hashed(source, file, progress)
 
@@ -185,15 +264,29 @@ def _flush(folder: Path) -> None:
         durable.flush_folder(Path(parent))
 
 
+def _give_name(aside: Path, final: Path) -> None:
+    aside.rename(final)
+    durable.flush_folder(final.parent)
+
+
+def _sum(files: tuple[CarriedFile, ...]) -> int:
+    return sum(file.size for file in files)
+
+
 def _read_back(folder: Path, files: tuple[CarriedFile, ...], progress: Progress) -> None:
+    medium = Medium(folder)
     for file in files:
-        with (folder / file.path).open("rb") as source:
+        with medium.open(file.path) as source:
             durable.drop_cache(source)
-            found = durable.hash_file(source, progress)
+            found = durable.hash_file(source, progress, most=file.size)
         if found != (file.sha256, file.size):
-            raise FailedError(
-                "read-back-differs",
-                f"{file.path} came back from the medium other than it was written.",
-                subject=file.path,
-                next_step="The medium is failing: use another one.",
-            )
+            raise _differs(file.path)
+
+
+def _differs(path: str) -> FailedError:
+    return FailedError(
+        "read-back-differs",
+        f"{path} came back from the medium other than it was written.",
+        subject=path,
+        next_step="The medium is failing: use another one.",
+    )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from sealift_registry.cli import exporting
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, holders, key_option, split
 from sealift_registry.cli.terminal import counted, short
@@ -157,31 +158,30 @@ def assign(
 )
 @click.argument("site_id", metavar="SITE")
 @click.option("--to", "medium", required=True, metavar="DIR", help="The medium's top folder.")
+@click.option("--full", is_flag=True, help="Leave out nothing, whatever the site has.")
+@click.option(
+    "--plan", "planned", is_flag=True, help="Say what would be written, and write nothing."
+)
 @key_option("The dispatcher's key.")
-def export(session: Session, *, site_id: str, medium: str, key: str | None) -> None:
+def export(
+    session: Session, *, site_id: str, medium: str, full: bool, planned: bool, key: str | None
+) -> None:
     """Write a signed bundle for a site to a medium.
 
-    All of it is read back from the medium before it counts as written.
+    It leaves out what the site has by its last receipt. All of it is read back from the medium
+    before it counts as written. An export that was interrupted is gone on with by the same command.
     """
+    exports = session.app.exports
+    if planned:
+        plan = exports.plan(site_id, Path(medium), full=full)
+        data, text = exporting.of_plan(plan, medium)
+        session.terminal.answer("export-plan", data, text)
+        if plan.misfits:
+            raise plan.misfits[0]
+        return
     with session.terminal.stages() as stage:
-        made = session.app.exports.export(site_id, Path(medium), session.signer(key), stage)
-    lines = [
-        f"{made.transfer} is written to {made.folder} and was read back:",
-        f"  {made.files} files, {made.size:,} bytes",
-        *(f"  {path}" for path in made.artifacts),
-    ]
-    if made.unprotected:
-        lines += ["", "UNPROTECTED: " + "; ".join(made.unprotected) + "."]
-    lines += ["", f"At the site:  sealift-site import {made.folder}"]
-    data = {
-        "transfer": made.transfer,
-        "folder": str(made.folder),
-        "files": made.files,
-        "bytes": made.size,
-        "artifacts": [str(path) for path in made.artifacts],
-        "unprotected": list(made.unprotected),
-    }
-    session.terminal.answer("export", data, "\n".join(lines))
+        made = exports.export(site_id, Path(medium), session.signer(key), stage, full=full)
+    session.terminal.answer("export", *exporting.of_export(made))
 
 
 @command(sealift, "receive", example="sealift receive /media/disk")

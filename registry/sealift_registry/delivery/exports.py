@@ -1,119 +1,234 @@
-"""Writing a bundle for a site: everything it needs, from the assignment down to the bytes."""
+"""Writing a bundle for a site: everything it needs and does not have already.
+
+An export may be cut at any moment. Its transfer is begun with an entry of intent, and recorded with
+one of completion, after everything was read back and before the bundle has its name. The same
+command again goes on from wherever the first one was: it takes up what was begun, or gives what was
+recorded its name, or finds the bundle there.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
 from securesystemslib.signer import Signer
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert
 
-from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.delivery import assignments, tables
+from sealift_registry.delivery import assignments, locks, tables, transfers
+from sealift_registry.delivery.lapsed import lapsed
+from sealift_registry.delivery.loads import Load, gather, people_roles
 from sealift_registry.delivery.sites import Site, Sites
-from sealift_registry.trust.hub import Hub, newest_note
+from sealift_registry.delivery.transfers import Begun
+from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import documents, publishing, roles, statements
+from sealift_signing.canonical import Json
 from sealift_signing.documents import Assignment
-from sealift_signing.errors import FailedError, NotFoundError, RefusedError
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import CarriedFile, Transfer, subject
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import CatalogPath, moment
-from sealift_sync.artifact import read_manifest
-from sealift_sync.blobs import BlobFolder
-from sealift_sync.bundle import layout
-from sealift_sync.bundle.writer import Contents, Stage, write_bundle
+from sealift_sync.bundle import fitting, layout, partial, speed
+from sealift_sync.bundle.fitting import Space
+from sealift_sync.bundle.speed import Speed
+from sealift_sync.bundle.writer import GONE_WRONG, Stage, finish_bundle, write_bundle
 
 RENEW_WITHIN = timedelta(days=45)
 """The hub renews its own catalog roles when less than this is left, so no bundle outlives them."""
 
 
 @dataclass(frozen=True)
+class Order:
+    """What is to be exported: for which site, to which medium, `full` or without what it has."""
+
+    site: str
+    medium: Path
+    signer: Signer | None
+    full: bool
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A site, its assignment and the load for it, all of one state of the hub.
+
+    Attributes:
+        newest: the site's newest transfer.
+        same: an earlier run's transfer, of the same state, for this run to go on with.
+        lapsed: sentences about what the site would not install.
+        unprotected: why one person alone could have made the bundle.
+    """
+
+    site: Site
+    assignment: Assignment
+    load: Load
+    newest: Begun | None
+    same: Begun | None
+    lapsed: tuple[str, ...]
+    unprotected: tuple[str, ...]
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """The blobs that stay at home, digest to bytes."""
+        return self.load.left_out
+
+
+@dataclass(frozen=True)
 class Exported:
-    """A bundle that was written whole and read back."""
+    """A bundle that was written whole and read back.
+
+    Attributes:
+        files: how many, transfer.json among them.
+        size: their bytes, without it.
+        ready: what it rests on.
+        again: an earlier run was gone on with.
+        warnings: what somebody should know.
+    """
 
     transfer: str
     folder: Path
     files: int
     size: int
-    artifacts: tuple[CatalogPath, ...]
-    unprotected: tuple[str, ...]
+    ready: Ready
+    again: bool
+    warnings: tuple[str, ...]
+
+    @property
+    def artifacts(self) -> tuple[CatalogPath, ...]:
+        """What it carries, or the site has."""
+        return self.ready.load.artifacts
+
+    @property
+    def unprotected(self) -> tuple[str, ...]:
+        """Why one person alone could have made it."""
+        return self.ready.unprotected
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an export would do now.
+
+    Attributes:
+        files: how many, transfer.json among them.
+        size: their bytes, without it.
+        space: what the medium takes.
+        needed: the bytes of the medium that are taken up.
+        misfits: why it cannot be written; empty where it can.
+        speed: of the medium, measured; None where nothing could be written there.
+        seconds: how long writing and reading back takes at that speed.
+    """
+
+    files: int
+    size: int
+    ready: Ready
+    space: Space
+    needed: int
+    misfits: tuple[FailedError, ...]
+    speed: Speed | None
+    seconds: float | None
 
 
 class Exports:
-    """The use case."""
+    """The use cases."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
-    def export(self, name: str, medium: Path, signer: Signer, stage: Stage) -> Exported:
+    def plan(self, name: str, medium: Path, *, full: bool = False) -> Plan:
+        """What exporting for site `name` to `medium` would do; nothing is written.
+
+        Raises:
+            NotFoundError, RefusedError: as `export`.
+        """
+        order = Order(name, medium, None, full)
+        space = _survey(order)
+        ready = self._ready(order)
+        sizes = ready.load.contents.sizes()
+        misfits = fitting.misfits(sizes, space, medium)
+        measured = speed.measure(medium)
+        size, files = sum(sizes.values()), len(sizes) + 1
+        seconds = measured.seconds(size, files) if measured else None
+        needed = space.takes(sizes)
+        return Plan(files, size, ready, space, needed, misfits, measured, seconds)
+
+    def export(
+        self, name: str, medium: Path, signer: Signer, stage: Stage, *, full: bool = False
+    ) -> Exported:
         """Write a bundle for site `name` to `medium`, signed by `signer`, its dispatcher.
+
+        It leaves out the blobs that the site has by its newest receipt; `full` leaves out none.
 
         Raises:
             NotFoundError: no such site, or nothing assigned to it.
             RefusedError: a role has expired, or the key is not the dispatcher's.
-            FailedError: the medium has no room, or did not keep what was written.
+            FailedError: another export writes there, the bundle does not fit, or the medium did
+                not keep what was written.
         """
-        if not medium.is_dir():
-            raise NotFoundError(
-                "medium-missing",
-                f"There is no folder {medium}.",
-                subject=str(medium),
-                next_step="Plug the medium in and mount it, or make the folder.",
+        order = Order(name, medium, signer, full)
+        space = _survey(order)
+        with locks.medium(self._locks, space.identity, medium, f"for site {name}"):
+            return self._export(order, signer, _survey(order), stage)
+
+    def _export(self, order: Order, signer: Signer, space: Space, stage: Stage) -> Exported:
+        ready = self._ready(order)
+        told: list[str] = []
+        done = self._finished(order, ready, stage, told)
+        if done is not None:
+            return done
+        fitting.check(ready.load.contents.sizes(), space, order.medium)
+        with self._transfer(ready, signer, order.medium) as (transfer, again):
+            now = self._ready(order, transfer)  # it may have been assigned otherwise meanwhile
+            _check_same(ready.site, now.site)
+            fitting.check_same(order.medium, space)
+            self._sweep(order, keep=transfer)
+            folder, files = self._write(order, now, transfer, signer, stage)
+            warnings = (*told, *now.lapsed)
+            return _exported(transfer, folder, files, now, again=again, warnings=warnings)
+
+    # ------------------------------------------------------------------ what would be written
+
+    def _ready(self, order: Order, transfer: str | None = None) -> Ready:
+        """What a bundle made now would be, if the site would take it; from one state of the hub."""
+        hub = self._hub
+        with hub.reading() as connection:
+            site = Sites(connection).get(order.site)
+            repository = Repository(connection)
+            assignment = assignments.current(repository, site)
+            _check_assigned(site, assignment)
+            if order.signer is not None:
+                _check_dispatcher(repository, site, order.signer)
+            self._check_roles(repository, assignment)
+            newest = transfers.newest(connection, site)
+            same = newest if newest and self._goes_on(connection, site, newest) else None
+            name = transfer or _next_id(site, newest, same)
+            load = gather(hub, connection, site, assignment, full=order.full, transfer=name)
+            return Ready(
+                site,
+                assignment,
+                load,
+                newest,
+                same,
+                lapsed(hub, connection, site, assignment, load.held.manifests),
+                repository.unprotected(),
             )
-        with self._hub.reading() as connection:
-            site, _ = self._ready(connection, name, signer)
-        transfer = self._begin(site, signer)
-        with self._hub.reading() as connection:
-            # Again, and all of it from one state: it may have been assigned otherwise meanwhile.
-            now, assignment = self._ready(connection, name, signer)
-            _check_same(site, now)
-            contents = self._contents(connection, site, assignment, transfer)
-            draft = self._draft(connection, site, transfer, newest_note(connection).decode())
-            unprotected = Repository(connection).unprotected()
-        document = contents.targets[documents.assignment_path(name)]
-        about = subject(documents.assignment_path(name), sha256(document).hexdigest())
-        files: list[CarriedFile] = []
 
-        def sign(found: tuple[CarriedFile, ...]) -> bytes:
-            files.extend(found)
-            return statements.sign(_with_files(draft, found), [about], signer)
+    def _goes_on(self, connection: Connection, site: Site, newest: Begun) -> bool:
+        """Whether a run today may go on with `newest`: nothing would be signed anew for it."""
+        days = timedelta(days=self._hub.home.settings.delivery.freshness_days)
+        timestamp = Repository(connection).targets(roles.TIMESTAMP).signed  # has expires, too
+        left = timestamp.expires - self._hub.now()
+        return (
+            newest.is_fresh(site, self._hub.now())
+            and days - transfers.FRESH < left <= days
+            and not self._renewed(connection).metadata
+        )
 
-        def record(body: bytes) -> None:
-            self._finish(site, transfer, body, medium, signer)
-
-        folder = write_bundle(contents, medium, transfer, sign, stage, record)
-        size = sum(file.size for file in files)
-        paths = tuple(sorted(contents.manifests))
-        return Exported(transfer, folder, len(files) + 1, size, paths, unprotected)
-
-    def _ready(self, connection: Connection, name: str, signer: Signer) -> tuple[Site, Assignment]:
-        """The site and its assignment, if a bundle made now would be taken."""
-        site = Sites(connection).get(name)
-        repository = Repository(connection)
-        assignment = assignments.current(repository, site)
-        if not assignment.groups:
-            raise NotFoundError(
-                "nothing-assigned",
-                f"Nothing is assigned to site {name}.",
-                subject=name,
-                next_step=f"Assign a version: sealift assign {name} TEAM/MODEL/VERSION "
-                "--for GROUP=HARDWARE-TARGET",
-            )
-        holders = roles.keyholders(repository.targets(roles.FLEET).signed, roles.site_role(name))
-        key = PublicKey.from_tuf(signer.public_key)
-        if key.raw not in {one.raw for one in holders.keys}:
-            raise RefusedError(
-                "not-the-dispatcher",
-                f"This key is not that of the dispatcher of site {name}.",
-                subject=name,
-                next_step="Give --key with the dispatcher's key file.",
-            )
-        for role in (roles.ROOT, *_people_roles(assignment)):
+    def _check_roles(self, repository: Repository, assignment: Assignment) -> None:
+        for role in (roles.ROOT, *people_roles(assignment)):
             expires = repository.targets(role).signed.expires  # root's, too
             if expires <= self._hub.now():
                 raise RefusedError(
@@ -123,28 +238,108 @@ class Exports:
                     subject=role,
                     next_step=f"Have it signed again: sealift renew {role} --key FILE",
                 )
-        return site, assignment
 
-    def _begin(self, site: Site, signer: Signer) -> str:
+    # ------------------------------------------------------------------ going on
+
+    @property
+    def _locks(self) -> Path:
+        return self._hub.home.work / "exports"
+
+    def _finished(
+        self, order: Order, ready: Ready, stage: Stage, told: list[str]
+    ) -> Exported | None:
+        """The bundle that an earlier run recorded and was cut before it could say so."""
+        same = ready.same
+        said = same.said if same else None
+        if (
+            same is None
+            or same.body is None
+            or said is None
+            or not self._says_the_same(ready, said)
+        ):
+            return None
+        try:
+            folder = finish_bundle(order.medium, same.id, same.body, said.files, stage)
+        except SealiftError as bad:
+            if bad.code not in GONE_WRONG:
+                raise
+            told.append(
+                f"{same.id} was recorded, and what is on the medium of it is not whole: "
+                f"{bad.what} It is written anew, as another transfer."
+            )
+            return None
+        if folder is None:
+            return None
+        warnings = (*told, *ready.lapsed)
+        return _exported(same.id, folder, said.files, ready, again=True, warnings=warnings)
+
+    def _says_the_same(self, ready: Ready, said: Transfer) -> bool:
+        with self._hub.reading() as connection:
+            known = transfers.accepted(connection, ready.site)
+        return ready.load.same_as(said) and said.site_log == known
+
+    @contextmanager
+    def _transfer(self, ready: Ready, signer: Signer, medium: Path) -> Iterator[tuple[str, bool]]:
+        """The transfer to write, an unfinished one or a new one, and no other process's meanwhile.
+
+        Whatever cuts it short, who waits is told that it can be gone on with.
+        """
+        with ExitStack() as stack:
+            begun = self._taken_up(ready, stack)
+            transfer = begun or self._begin(ready.site, signer, stack)
+            self._hub.copy_metadata()
+            try:
+                yield transfer, begun is not None
+            except KeyboardInterrupt as cut:
+                cut.add_note(
+                    f"{transfer} is begun, and what is written of it on {medium} is kept: the same "
+                    "command goes on from there."
+                )
+                raise
+
+    def _taken_up(self, ready: Ready, stack: ExitStack) -> str | None:
+        """The unfinished transfer of a run that was cut short; None if there is none."""
+        same = ready.same
+        if same is None or same.body is not None or not self._lock(same.id, stack):
+            return None
+        with self._hub.reading() as connection:
+            now = transfers.newest(connection, ready.site)
+        return same.id if now == same else None
+
+    def _lock(self, transfer: str, stack: ExitStack) -> bool:
+        path = locks.transfer(self._locks, transfer)
+        file = locks.take(path, f"for {transfer}")
+        if file is not None:
+            stack.callback(locks.let_go, path, file)
+        return file is not None
+
+    def _sweep(self, order: Order, keep: str) -> None:
+        """Take away what earlier exports to this site left half-written on the medium."""
+        for one in partial.unfinished(order.medium, order.site):
+            if one != keep:
+                partial.remove(partial.folder(order.medium, one))
+
+    # ------------------------------------------------------------------ writing
+
+    def _begin(self, site: Site, signer: Signer, stack: ExitStack) -> str:
         """Give the transfer its number, and sign freshness that lasts for its journey."""
 
         def action(connection: Connection) -> tuple[Entry, str]:
-            t = tables.transfer
-            query = select(func.max(t.c.number)).where(t.c.site == site.id)
-            number = (connection.execute(query).scalar() or 0) + 1
+            newest = transfers.newest(connection, site)
+            number = newest.number + 1 if newest else 1
             made = layout.transfer_id(site.id, number)
+            # Before anybody can see it: an unfinished transfer without a lock is taken up.
+            self._lock(made, stack)
             begun = moment(self._hub.now())
             connection.execute(
-                insert(t).values(
+                insert(tables.transfer).values(
                     site=site.id, number=number, id=made, enrolment=site.enrolment, begun=begun
                 )
             )
             self._hub.publish(connection, self._renewed(connection))
             return self._entry(connection, "transfer.begun", made, site, signer, {}), made
 
-        transfer = self._hub.commit(action).result
-        self._hub.copy_metadata()
-        return transfer
+        return self._hub.commit(action).result
 
     def _renewed(self, connection: Connection) -> Change:
         """The catalog roles that would expire on the way, signed again."""
@@ -161,58 +356,58 @@ class Exports:
                 change.metadata[role] = renewed
         return change
 
-    def _contents(
-        self, connection: Connection, site: Site, assignment: Assignment, transfer: str
-    ) -> Contents:
-        repository, catalog = Repository(connection), Catalog(connection)
-        assigned = {a.path: a for _, _, a in assignment.artifacts()}
-        store = self._hub.home.blobs
-        _check_blobs(store, (a.sha256 for a in assigned.values()))
-        manifests = {a.parsed: store.read(a.sha256) for a in assigned.values()}
-        named = {
-            digest for a in assigned.values() for digest in (a.request, *a.approvals, *a.evidence)
-        }
-        blobs = {
-            blob.sha256
-            for path, data in manifests.items()
-            for blob in read_manifest(data, what=str(path)).blobs
-        }
-        _check_blobs(store, blobs)
-        return Contents(
-            read_me=_read_me(self._hub, repository, site, transfer),
-            metadata=dict(_metadata(repository, assignment)),
-            targets=dict(_documents(repository, assignment)),
-            statements={digest: catalog.statement_body(digest) for digest in named},
-            log={Path(layout.HUB_CHECKPOINT).name: newest_note(connection)},
-            manifests=manifests,
-            blobs=frozenset(blobs),
-            store=store,
-        )
+    def _write(
+        self, order: Order, ready: Ready, transfer: str, signer: Signer, stage: Stage
+    ) -> tuple[Path, tuple[CarriedFile, ...]]:
+        contents, path = ready.load.contents, documents.assignment_path(order.site)
+        about = subject(path, sha256(contents.targets[path]).hexdigest())
+        note = contents.log[Path(layout.HUB_CHECKPOINT).name].decode()
+        files: list[CarriedFile] = []
 
-    def _draft(self, connection: Connection, site: Site, transfer: str, note: str) -> Transfer:
-        return Transfer(
-            format=1,
-            requires=(),
-            organisation=Repository(connection).organisation(),
-            id=transfer,
-            site=site.id,
-            enrolment=site.enrolment,
-            made=moment(self._hub.now()),
-            base=(),
-            previous=_previous(connection, site),
-            files=(),
-            log=note,
-            site_log=_accepted(connection, site),
-        )
+        def sign(found: tuple[CarriedFile, ...]) -> bytes:
+            files.extend(found)
+            return statements.sign(self._said(ready, transfer, found, note), [about], signer)
 
-    def _finish(self, site: Site, transfer: str, body: bytes, medium: Path, signer: Signer) -> None:
+        def record(body: bytes) -> None:
+            self._finish(ready, transfer, body, order.medium, signer)
+
+        folder = write_bundle(contents, order.medium, transfer, sign, stage, record)
+        return folder, tuple(files)
+
+    def _said(
+        self, ready: Ready, transfer: str, files: tuple[CarriedFile, ...], note: str
+    ) -> Transfer:
+        with self._hub.reading() as connection:
+            return Transfer(
+                format=1,
+                requires=(),
+                organisation=Repository(connection).organisation(),
+                id=transfer,
+                site=ready.site.id,
+                enrolment=ready.site.enrolment,
+                made=moment(self._hub.now()),
+                base=ready.load.base,
+                previous=transfers.previous(connection, ready.site, transfer),
+                files=files,
+                log=note,
+                site_log=transfers.accepted(connection, ready.site),
+            )
+
+    def _finish(
+        self, ready: Ready, transfer: str, body: bytes, medium: Path, signer: Signer
+    ) -> None:
         digest = sha256(body).hexdigest()
 
         def action(connection: Connection) -> tuple[Entry, None]:
             row = {"transfer": transfer, "sha256": digest, "body": body, "medium": str(medium)}
             made = moment(self._hub.now())
             connection.execute(insert(tables.bundle).values(**row, made=made))
-            data = {"sha256": digest, "medium": str(medium)}
+            data: dict[str, Json] = {
+                "sha256": digest,
+                "medium": str(medium),
+                "base": list(ready.load.base),
+            }
+            site = ready.site
             return self._entry(connection, "transfer.exported", transfer, site, signer, data), None
 
         self._hub.commit(action)
@@ -224,23 +419,64 @@ class Exports:
         transfer: str,
         site: Site,
         signer: Signer,
-        data: dict[str, str],
+        data: Mapping[str, Json],
     ) -> Entry:
         actor = Repository(connection).who(roles.site_role(site.id), [signer])
         said = {"transfer": transfer, "enrolment": site.enrolment, **data}
         return self._hub.entry(kind, actor, said, {"transfer": transfer, "site": site.id}, site.id)
 
 
-def _check_blobs(store: BlobFolder, digests: Iterable[str]) -> None:
-    for digest in digests:
-        if not store.has(digest):
-            raise FailedError(
-                "hub-blob-missing",
-                f"The blob {digest[:12]} is missing from the hub's own store {store.root}.",
-                subject=digest,
-                next_step="Restore it from a backup; a source's own files come back when it is "
-                "ingested again.",
-            )
+def _survey(order: Order) -> Space:
+    if not order.medium.is_dir():
+        raise NotFoundError(
+            "medium-missing",
+            f"There is no folder {order.medium}.",
+            subject=str(order.medium),
+            next_step="Plug the medium in and mount it, or make the folder.",
+        )
+    return fitting.survey(order.medium, order.site)
+
+
+def _next_id(site: Site, newest: Begun | None, same: Begun | None) -> str:
+    if same is not None and same.body is None:
+        return same.id
+    return layout.transfer_id(site.id, newest.number + 1 if newest else 1)
+
+
+def _exported(
+    transfer: str,
+    folder: Path,
+    files: tuple[CarriedFile, ...],
+    ready: Ready,
+    *,
+    again: bool,
+    warnings: tuple[str, ...],
+) -> Exported:
+    size = sum(file.size for file in files)
+    return Exported(transfer, folder, len(files) + 1, size, ready, again, warnings)
+
+
+def _check_assigned(site: Site, assignment: Assignment) -> None:
+    if not assignment.groups:
+        raise NotFoundError(
+            "nothing-assigned",
+            f"Nothing is assigned to site {site.id}.",
+            subject=site.id,
+            next_step=f"Assign a version: sealift assign {site.id} TEAM/MODEL/VERSION "
+            "--for GROUP=HARDWARE-TARGET",
+        )
+
+
+def _check_dispatcher(repository: Repository, site: Site, signer: Signer) -> None:
+    holders = roles.keyholders(repository.targets(roles.FLEET).signed, roles.site_role(site.id))
+    key = PublicKey.from_tuf(signer.public_key)
+    if key.raw not in {one.raw for one in holders.keys}:
+        raise RefusedError(
+            "not-the-dispatcher",
+            f"This key is not that of the dispatcher of site {site.id}.",
+            subject=site.id,
+            next_step="Give --key with the dispatcher's key file.",
+        )
 
 
 def _check_same(begun: Site, now: Site) -> None:
@@ -251,103 +487,3 @@ def _check_same(begun: Site, now: Site) -> None:
             subject=begun.id,
             next_step="Run the command again.",
         )
-
-
-def _with_files(draft: Transfer, files: tuple[CarriedFile, ...]) -> Transfer:
-    return Transfer(**{**vars(draft), "files": files})
-
-
-def _teams(assignment: Assignment) -> list[str]:
-    return sorted({artifact.parsed.team for _, _, artifact in assignment.artifacts()})
-
-
-def _people_roles(assignment: Assignment) -> list[str]:
-    """The roles on a bundle that only people can sign again."""
-    teams = [roles.team_role(team) for team in _teams(assignment)]
-    return [roles.TARGETS, roles.FLEET, roles.RECALL, roles.site_role(assignment.site), *teams]
-
-
-def _metadata(repository: Repository, assignment: Assignment) -> Iterator[tuple[str, bytes]]:
-    """The TUF files that the site needs, and every root since 1."""
-    for number, body in enumerate(repository.roots(), start=1):
-        yield f"{number}.{roles.ROOT}.json", body
-    catalogs = [roles.catalog_role(team) for team in _teams(assignment)]
-    versions = repository.versions()
-    for role in (roles.SNAPSHOT, *_people_roles(assignment), *catalogs):
-        yield f"{versions[role]}.{role}.json", _body(repository, role)
-    yield f"{roles.TIMESTAMP}.json", _body(repository, roles.TIMESTAMP)
-
-
-def _body(repository: Repository, role: str) -> bytes:
-    body = repository.body(role)
-    if body is None:
-        raise NotFoundError(
-            "not-published", f"Nothing has been published for {role}.", subject=role
-        )
-    return body
-
-
-def _documents(repository: Repository, assignment: Assignment) -> Iterator[tuple[str, bytes]]:
-    site = assignment.site
-    wanted = [
-        (roles.TARGETS, documents.POLICY_PATH),
-        (roles.FLEET, documents.FLEET_KEYS_PATH),
-        (roles.RECALL, documents.RECALL_PATH),
-        (roles.site_role(site), documents.assignment_path(site)),
-        *((roles.team_role(team), documents.members_path(team)) for team in _teams(assignment)),
-    ]
-    for role, path in wanted:
-        data = repository.document(role, path)
-        if data is None:
-            raise NotFoundError(
-                "not-published", f"Nothing has been published at {path}.", subject=path
-            )
-        yield path, data
-
-
-def _previous(connection: Connection, site: Site) -> str | None:
-    """The last transfer that was written for this enrolment of the site."""
-    t, b = tables.transfer, tables.bundle
-    query = (
-        select(t.c.id)
-        .join(b, b.c.transfer == t.c.id)
-        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
-        .order_by(t.c.number.desc())
-        .limit(1)
-    )
-    return connection.execute(query).scalar_one_or_none()
-
-
-def _accepted(connection: Connection, site: Site) -> str | None:
-    """The last checkpoint of the site's log that the hub accepted."""
-    t = tables.site_checkpoint
-    query = (
-        select(t.c.note)
-        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
-        .order_by(t.c.size.desc())
-        .limit(1)
-    )
-    note = connection.execute(query).scalar_one_or_none()
-    return None if note is None else bytes(note).decode()
-
-
-def _read_me(hub: Hub, repository: Repository, site: Site, transfer: str) -> str:
-    """For whoever finds the medium; it says how well the bundle is protected, too."""
-    organisation = hub.home.settings.organisation
-    reasons = repository.unprotected()
-    lines = [
-        f"This medium carries models from {organisation.name} to its site {site.id}.",
-        f"Transfer {transfer}, exported {moment(hub.now())}.",
-        "",
-        "If you found it: it is of no use elsewhere. Please return it"
-        + (f" to {organisation.contact}." if organisation.contact else " to its owner."),
-        "",
-        "At the site, check it with:   sealift-site verify THIS-FOLDER",
-        "and install it with:          sealift-site import THIS-FOLDER",
-        "",
-    ]
-    if reasons:
-        lines += ["UNPROTECTED: one person alone could have made this bundle, because", ""]
-        lines += [f"  - {reason}" for reason in reasons]
-        lines += [""]
-    return "\n".join(lines)

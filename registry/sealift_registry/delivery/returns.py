@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
-from sealift_registry.delivery import tables
+from sealift_registry.delivery import tables, transfers
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
@@ -147,7 +147,7 @@ class Returns:
                 pass  # not signed by the site: no proof of anything
             else:
                 with self._hub.reading() as connection:
-                    known = _note(connection, site) or ""
+                    known = transfers.accepted(connection, site) or ""
                 data |= {"known": known, "checkpoint": extract.checkpoint}
         entry = self._hub.entry("return.refused", "hub", data, {"site": site.id}, site.id)
         self._hub.log.commit_entry(entry)
@@ -186,6 +186,9 @@ def _receipt(body: bytes, transfer: str, site: Site, organisation: str) -> Signe
             next_step="Have the site write a new return: sealift-site return --to DIR",
         )
     statements.verify(receipt, site.key, what=what)
+    if said.log:
+        # By its size the newest receipt is told, and so what the next bundle may leave out.
+        note.verify(said.log.encode(), site.key, site_origin(organisation, site.id))
     return receipt
 
 
@@ -220,20 +223,8 @@ def _keep_log(
 
 def _known(connection: Connection, site: Site) -> Checkpoint | None:
     """The newest checkpoint of the site's log that the hub accepted."""
-    found = _note(connection, site)
+    found = transfers.accepted(connection, site)
     return None if found is None else claimed(found.encode())
-
-
-def _note(connection: Connection, site: Site) -> str | None:
-    t = tables.site_checkpoint
-    query = (
-        select(t.c.note)
-        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
-        .order_by(t.c.size.desc())
-        .limit(1)
-    )
-    found = connection.execute(query).scalar_one_or_none()
-    return None if found is None else bytes(found).decode()
 
 
 def _seen_by(

@@ -1,0 +1,117 @@
+"""What `export` and `export --plan` say: for people, and for machines."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from sealift_registry.cli.terminal import counted
+
+if TYPE_CHECKING:
+    from sealift_registry.delivery.exports import Exported, Plan, Ready
+
+MINUTE = 60
+HOUR = 60 * MINUTE
+MEGA = 1e6
+
+
+def of_export(made: Exported) -> tuple[dict[str, Any], str]:
+    """What was written."""
+    lines = [
+        f"{made.transfer} is written to {made.folder} and was read back:",
+        f"  {made.files} files, {made.size:,} bytes",
+        *(f"  {path}" for path in made.artifacts),
+        *_left_out(made.ready),
+    ]
+    if made.again:
+        lines += ["  An earlier run that was interrupted was gone on with."]
+    lines += _warned(made.warnings)
+    if made.unprotected:
+        lines += ["", "UNPROTECTED: " + "; ".join(made.unprotected) + "."]
+    lines += ["", f"At the site:  sealift-site import {made.folder}"]
+    data = {
+        "transfer": made.transfer,
+        "folder": str(made.folder),
+        "files": made.files,
+        "bytes": made.size,
+        "again": made.again,
+        "unprotected": list(made.unprotected),
+        "warnings": list(made.warnings),
+    }
+    return data | _carried(made.ready), "\n".join(lines)
+
+
+def of_plan(plan: Plan, medium: str) -> tuple[dict[str, Any], str]:
+    """What would be written, and whether it fits."""
+    ready, space = plan.ready, plan.space
+    size, kind = f"{plan.files} files, {plan.size:,} bytes", space.kind or "file system unknown"
+    lines = [
+        f"For {ready.site.id}, to {medium}: {size}. Nothing was written.",
+        *(f"  {path}" for path in ready.load.artifacts),
+        *_left_out(ready),
+        "",
+        f"The medium ({kind}): {plan.needed:,} bytes are needed, {space.free:,} are free.",
+        f"  {_speed(plan)}",
+        *(f"  It does not fit: {bad.what} {bad.next_step}" for bad in plan.misfits),
+        *_warned(ready.lapsed),
+    ]
+    speed = plan.speed
+    measured = speed and {"write": int(speed.write), "read": int(speed.read)}
+    data = {
+        "site": ready.site.id,
+        "files": plan.files,
+        "bytes": plan.size,
+        "needed": plan.needed,
+        "free": space.free,
+        "file_system": space.kind,
+        "bytes_per_second": measured,
+        "seconds": None if plan.seconds is None else round(plan.seconds),
+        "misfits": [bad.as_json()["error"] for bad in plan.misfits],
+        "warnings": list(ready.lapsed),
+    }
+    return data | _carried(ready), "\n".join(lines)
+
+
+def _carried(ready: Ready) -> dict[str, Any]:
+    load = ready.load
+    return {
+        "artifacts": [str(path) for path in load.artifacts],
+        "left_out": {
+            "blobs": len(load.left_out),
+            "bytes": sum(load.left_out.values()),
+            "base": list(load.base),
+        },
+    }
+
+
+def _left_out(ready: Ready) -> list[str]:
+    """What stays at home and why; or why nothing does."""
+    load, site = ready.load, ready.site.id
+    if load.left_out:
+        what = f"{counted(len(load.left_out), 'blob')}, {sum(load.left_out.values()):,} bytes"
+        return [
+            f"  Left out: {what}, which {site} has by its receipt for {load.held.transfer}.",
+            f"    Should it have lost one:  sealift export {site} --full --to DIR",
+        ]
+    return ["  Nothing is left out: the bundle is full."]
+
+
+def _speed(plan: Plan) -> str:
+    if plan.speed is None or plan.seconds is None:
+        return "Its speed could not be measured: nothing can be written there."
+    write, read = plan.speed.write / MEGA, plan.speed.read / MEGA
+    return (
+        f"Measured just now: it writes {write:,.0f} MB/s and reads {read:,.0f} MB/s; writing and "
+        f"reading back takes about {_time(plan.seconds)}."
+    )
+
+
+def _time(seconds: float) -> str:
+    if seconds < 2 * MINUTE:
+        return counted(max(round(seconds), 1), "second")
+    if seconds < 2 * HOUR:
+        return counted(round(seconds / MINUTE), "minute")
+    return f"{seconds / HOUR:.1f} hours"
+
+
+def _warned(warnings: tuple[str, ...]) -> list[str]:
+    return [f"Warning: {one}" for one in warnings]

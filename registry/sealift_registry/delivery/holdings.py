@@ -1,0 +1,108 @@
+"""What a site holds, as its newest receipt says: what the next bundle may leave out.
+
+Only what came home counts, never what was sent: a bundle may not have arrived.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, select
+
+from sealift_registry.delivery import tables
+from sealift_registry.delivery.sites import Site
+from sealift_signing import statements
+from sealift_signing.errors import SealiftError
+from sealift_signing.statements import Receipt
+from sealift_signing.transparency.checkpoint import claimed
+from sealift_signing.transparency.entry import read_entry
+from sealift_signing.vocabulary import SHA256
+from sealift_sync.artifact import LARGEST_MANIFEST, read_manifest
+from sealift_sync.blobs import BlobFolder
+
+DAMAGED = "store.damaged"
+"""The entry of a site's log that names blobs which it has no more."""
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What a site holds.
+
+    Attributes:
+        manifests: the digests of its inventory.
+        blobs: what those name, less what the site has lost since.
+        transfer: whose receipt says so; empty if none does.
+        made: when that was made.
+    """
+
+    manifests: frozenset[str] = frozenset()
+    blobs: frozenset[str] = frozenset()
+    transfer: str = ""
+    made: str = ""
+
+
+NOTHING = Holdings()
+
+
+def holdings(connection: Connection, site: Site, store: BlobFolder) -> Holdings:
+    """What `site` holds, by the newest receipt of its present enrolment and its log since then.
+
+    What cannot be told, it does not hold: a manifest that the hub has no more, a log entry that
+    makes no sense.
+    """
+    receipts = _receipts(connection, site)
+    # By the site's own log and not by the order of arrival: sticks overtake each other.
+    newest = max(receipts, key=lambda one: (_size(one), one.made), default=None)
+    if newest is None:
+        return NOTHING
+    lost = _lost_since(connection, site, _size(newest))
+    if lost is None:
+        return NOTHING
+    there = {digest for one in newest.inventory for digest in _blobs(store, one)}
+    manifests = frozenset(newest.inventory)
+    blobs = frozenset(there - set(newest.lost) - lost)
+    return Holdings(manifests, blobs, newest.transfer, newest.made)
+
+
+def _receipts(connection: Connection, site: Site) -> list[Receipt]:
+    """The receipts of this enrolment; each was verified when it came home."""
+    query = select(tables.receipt.c.body).where(tables.receipt.c.site == site.id)
+    bodies = connection.execute(query).scalars()
+    found = (statements.read(Receipt, bytes(b), what="a receipt").predicate for b in bodies)
+    return [one for one in found if one.enrolment == site.enrolment]
+
+
+def _size(receipt: Receipt) -> int:
+    """How many entries the site's log had when it made the receipt."""
+    return claimed(receipt.log.encode()).size if receipt.log else 0
+
+
+def _lost_since(connection: Connection, site: Site, size: int) -> set[str] | None:
+    """What the site's log says was lost after its first `size` entries; None if unclear."""
+    t = tables.site_entry
+    query = select(t.c.body).where(
+        t.c.site == site.id, t.c.enrolment == site.enrolment, t.c.seq >= size
+    )
+    lost: set[str] = set()
+    for body in connection.execute(query).scalars():
+        entry = read_entry(bytes(body))
+        if entry.type == DAMAGED:
+            named = entry.data.get("lost") if isinstance(entry.data, Mapping) else None
+            if not isinstance(named, list | tuple):
+                return None
+            lost.update(str(one) for one in named)
+            if not all(SHA256.matches(str(one)) for one in named):
+                return None
+    return lost
+
+
+def _blobs(store: BlobFolder, manifest: str) -> Iterator[str]:
+    """What a manifest names; nothing, if the hub has no such manifest."""
+    try:
+        if store.size(manifest) > LARGEST_MANIFEST:
+            return  # a site may name anything, and a model is never held in memory
+        found = read_manifest(store.read(manifest), what=manifest).blobs
+    except SealiftError:
+        return
+    yield from (one.sha256 for one in found)

@@ -1,0 +1,227 @@
+"""What a bundle for a site carries, from the assignment down to the bytes, and what not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from sealift_registry.catalog.catalog import Catalog
+from sealift_registry.delivery.holdings import NOTHING, Holdings, holdings
+from sealift_registry.delivery.sites import Site
+from sealift_registry.trust.hub import Hub, newest_note
+from sealift_registry.trust.repository import Repository
+from sealift_signing import documents, roles
+from sealift_signing.documents import AssignedArtifact, Assignment
+from sealift_signing.errors import FailedError, NotFoundError
+from sealift_signing.statements import Transfer
+from sealift_signing.vocabulary import CatalogPath, moment
+from sealift_sync.artifact import read_manifest
+from sealift_sync.blobs import BlobFolder
+from sealift_sync.bundle import layout
+from sealift_sync.bundle.writer import Contents
+
+PASSING = (
+    layout.READ_ME,
+    layout.HUB_CHECKPOINT,
+    layout.metadata_file(roles.TIMESTAMP, None),
+)
+"""Files that differ from bundle to bundle although nothing else does."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """A bundle's contents, and beside them what they rest on.
+
+    Attributes:
+        left_out: the blobs that the site holds, digest to bytes.
+        held: by which receipt.
+    """
+
+    contents: Contents
+    left_out: Mapping[str, int]
+    held: Holdings
+
+    @property
+    def base(self) -> tuple[str, ...]:
+        """The transfer whose receipt allows to leave blobs out; none where none is left out."""
+        return (self.held.transfer,) if self.left_out else ()
+
+    @property
+    def artifacts(self) -> tuple[CatalogPath, ...]:
+        """What the bundle is about."""
+        return tuple(sorted(self.contents.manifests))
+
+    def same_as(self, said: Transfer) -> bool:
+        """Whether a bundle that is made now would say what that transfer says, but for times."""
+        small = {
+            path: sha256(data).hexdigest() for path, data in self.contents.small_files().items()
+        }
+        blobs = {layout.blob_file(one): one for one in self.contents.blobs}
+        there = {file.path: file.sha256 for file in said.files}
+        return _lasting(small | blobs) == _lasting(there) and self.base == said.base
+
+
+def gather(
+    hub: Hub,
+    connection: Connection,
+    site: Site,
+    assignment: Assignment,
+    *,
+    full: bool,
+    transfer: str,
+) -> Load:
+    """All that a bundle called `transfer` carries; all of it from one state of the database.
+
+    Raises:
+        FailedError: the hub itself misses a blob.
+        NotFoundError: something that belongs in it was never published.
+    """
+    store, repository = hub.home.blobs, Repository(connection)
+    assigned = [artifact for _, _, artifact in assignment.artifacts()]
+    _check_blobs(store, (one.sha256 for one in assigned))
+    manifests = {one.parsed: store.read(one.sha256) for one in assigned}
+    needed = {
+        blob.sha256
+        for path, data in manifests.items()
+        for blob in read_manifest(data, what=str(path)).blobs
+    }
+    held = NOTHING if full else holdings(connection, site, store)
+    carried = frozenset(needed - held.blobs)
+    _check_blobs(store, carried)
+    left_out = _sizes(manifests, needed & held.blobs)
+    contents = Contents(
+        read_me=_read_me(hub, repository, site, transfer, left_out, held),
+        metadata=dict(_metadata(repository, assignment)),
+        targets=dict(_documents(repository, assignment)),
+        statements=_statements(Catalog(connection), assigned),
+        log={Path(layout.HUB_CHECKPOINT).name: newest_note(connection)},
+        manifests=manifests,
+        blobs=carried,
+        store=store,
+    )
+    return Load(contents, left_out, held)
+
+
+def people_roles(assignment: Assignment) -> list[str]:
+    """The roles on a bundle that only people can sign again."""
+    teams = [roles.team_role(team) for team in _teams(assignment)]
+    return [roles.TARGETS, roles.FLEET, roles.RECALL, roles.site_role(assignment.site), *teams]
+
+
+def _lasting(files: Mapping[str, str]) -> dict[str, str]:
+    snapshot = f".{roles.SNAPSHOT}.json"
+    return {
+        path: digest
+        for path, digest in files.items()
+        if path not in PASSING and not path.endswith(snapshot)
+    }
+
+
+def _statements(catalog: Catalog, assigned: Iterable[AssignedArtifact]) -> dict[str, bytes]:
+    named = {digest for a in assigned for digest in (a.request, *a.approvals, *a.evidence)}
+    return {digest: catalog.statement_body(digest) for digest in sorted(named)}
+
+
+def _sizes(manifests: Mapping[CatalogPath, bytes], wanted: Iterable[str]) -> dict[str, int]:
+    """By what the manifests say: a blob that is left out need not be at the hub any more."""
+    sizes = {
+        blob.sha256: blob.size
+        for path, data in manifests.items()
+        for blob in read_manifest(data, what=str(path)).blobs
+    }
+    return {digest: sizes[digest] for digest in sorted(wanted)}
+
+
+def _check_blobs(store: BlobFolder, digests: Iterable[str]) -> None:
+    for digest in digests:
+        if not store.has(digest):
+            raise FailedError(
+                "hub-blob-missing",
+                f"The blob {digest[:12]} is missing from the hub's own store {store.root}.",
+                subject=digest,
+                next_step="Restore it from a backup; a source's own files come back when it is "
+                "ingested again.",
+            )
+
+
+def _teams(assignment: Assignment) -> list[str]:
+    return sorted({artifact.parsed.team for _, _, artifact in assignment.artifacts()})
+
+
+def _metadata(repository: Repository, assignment: Assignment) -> Iterator[tuple[str, bytes]]:
+    """The TUF files that the site needs, and every root since 1."""
+    for number, body in enumerate(repository.roots(), start=1):
+        yield f"{number}.{roles.ROOT}.json", body
+    catalogs = [roles.catalog_role(team) for team in _teams(assignment)]
+    versions = repository.versions()
+    for role in (roles.SNAPSHOT, *people_roles(assignment), *catalogs):
+        yield f"{versions[role]}.{role}.json", _body(repository, role)
+    yield f"{roles.TIMESTAMP}.json", _body(repository, roles.TIMESTAMP)
+
+
+def _body(repository: Repository, role: str) -> bytes:
+    body = repository.body(role)
+    if body is None:
+        raise NotFoundError(
+            "not-published", f"Nothing has been published for {role}.", subject=role
+        )
+    return body
+
+
+def _documents(repository: Repository, assignment: Assignment) -> Iterator[tuple[str, bytes]]:
+    site = assignment.site
+    wanted = [
+        (roles.TARGETS, documents.POLICY_PATH),
+        (roles.FLEET, documents.FLEET_KEYS_PATH),
+        (roles.RECALL, documents.RECALL_PATH),
+        (roles.site_role(site), documents.assignment_path(site)),
+        *((roles.team_role(team), documents.members_path(team)) for team in _teams(assignment)),
+    ]
+    for role, path in wanted:
+        data = repository.document(role, path)
+        if data is None:
+            raise NotFoundError(
+                "not-published", f"Nothing has been published at {path}.", subject=path
+            )
+        yield path, data
+
+
+def _read_me(
+    hub: Hub,
+    repository: Repository,
+    site: Site,
+    transfer: str,
+    left_out: Mapping[str, int],
+    held: Holdings,
+) -> str:
+    """For whoever finds the medium; it says how well the bundle is protected, too."""
+    organisation = hub.home.settings.organisation
+    reasons = repository.unprotected()
+    lines = [
+        f"This medium carries models from {organisation.name} to its site {site.id}.",
+        f"Transfer {transfer}, exported {moment(hub.now())}.",
+        "",
+        "If you found it: it is of no use elsewhere. Please return it"
+        + (f" to {organisation.contact}." if organisation.contact else " to its owner."),
+        "",
+        "At the site, check it with:   sealift-site verify THIS-FOLDER",
+        "and install it with:          sealift-site import THIS-FOLDER",
+        "",
+    ]
+    if left_out:
+        count, size = len(left_out), sum(left_out.values())
+        lines += [
+            f"It leaves out {count:,} files of models ({size:,} bytes) that {site.id} has,",
+            f"by its receipt for {held.transfer}. Should the site have lost one, then at the hub:",
+            f"sealift export {site.id} --full --to DIR",
+            "",
+        ]
+    if reasons:
+        lines += ["UNPROTECTED: one person alone could have made this bundle, because", ""]
+        lines += [f"  - {reason}" for reason in reasons]
+        lines += [""]
+    return "\n".join(lines)

@@ -1,0 +1,105 @@
+"""Who is exporting what: one export a medium, one process a transfer.
+
+A lock is a file below the hub's work folder that its process holds locked, and in it stand the
+process and what it does. The system lets go of it when the process ends, however it ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from sealift_signing.errors import FailedError
+from sealift_signing.vocabulary import visible
+from sealift_sync import durable
+
+PATIENCE = 10.0
+"""Seconds that an export waits for another one that writes to the same medium."""
+PAUSE = 0.1
+LONGEST = 500
+"""Characters of what a lock says of its holder."""
+
+
+def take(path: Path, words: str) -> BinaryIO | None:
+    """The lock at `path`, to be given to `let_go`; None if another holds it.
+
+    Raises:
+        FailedError: the lock could not be made.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                return None
+            if _is_at(path, file):
+                _write(file, words)
+                return file
+            file.close()  # its holder removed it just now, and a lock without a name locks nothing
+    except OSError as bad:
+        raise durable.unwritable(path, bad) from bad
+
+
+def let_go(path: Path, file: BinaryIO) -> None:
+    """Let go of a lock, and take its file away first, while nobody else can hold it."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+    file.close()
+
+
+@contextmanager
+def medium(folder: Path, identity: tuple[int, int], where: Path, words: str) -> Iterator[None]:
+    """Be the only export that writes to the medium of this identity; wait for another a little.
+
+    Raises:
+        FailedError: another one still writes to it; which, is said.
+    """
+    path = folder / f"medium-{identity[0]:x}-{identity[1]:x}.lock"
+    patient_until = time.monotonic() + PATIENCE
+    while (held := take(path, words)) is None:
+        if time.monotonic() >= patient_until:
+            raise FailedError(
+                "medium-busy",
+                f"Another export is writing to {where}: {_holder(path)}.",
+                subject=str(where),
+                next_step="Wait until it is done, and run the command again.",
+            )
+        time.sleep(PAUSE)
+    try:
+        yield
+    finally:
+        let_go(path, held)
+
+
+def transfer(folder: Path, transfer_id: str) -> Path:
+    """Where the lock of a transfer is."""
+    return folder / f"{transfer_id}.lock"
+
+
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _write(file: BinaryIO, words: str) -> None:
+    file.truncate()
+    file.write(f"process {os.getpid()}, {words}"[:LONGEST].encode())
+    file.flush()
+
+
+def _holder(path: Path) -> str:
+    try:
+        said = path.read_bytes()[: 4 * LONGEST].decode(errors="replace")
+    except OSError:
+        said = ""
+    return visible(said).strip() or "a process that has just begun"

@@ -1,0 +1,84 @@
+"""What the hub's rows say of a site's transfers: begun, recorded, and what came home of its log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection, select
+
+from sealift_registry.delivery import tables
+from sealift_registry.delivery.sites import Site
+from sealift_signing import statements
+from sealift_signing.statements import Transfer
+from sealift_signing.vocabulary import instant
+
+FRESH = timedelta(days=1)
+"""For so long an export that was cut short is gone on with; after that, a new one is begun."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A transfer that was begun; `body` is its transfer.json, once that was recorded."""
+
+    id: str
+    number: int
+    enrolment: str
+    begun: str
+    body: bytes | None
+
+    def is_fresh(self, site: Site, now: datetime) -> bool:
+        """Whether it is of the site's present enrolment, and was begun within a day."""
+        age = now - instant(self.begun)
+        return self.enrolment == site.enrolment and timedelta(0) <= age < FRESH
+
+    @property
+    def said(self) -> Transfer | None:
+        """What its transfer.json says; None where none was recorded."""
+        if self.body is None:
+            return None
+        return statements.read(Transfer, self.body, what=f"the transfer {self.id}").predicate
+
+
+def newest(connection: Connection, site: Site) -> Begun | None:
+    """The site's newest transfer, of whichever enrolment."""
+    t, b = tables.transfer, tables.bundle
+    query = (
+        select(t.c.id, t.c.number, t.c.enrolment, t.c.begun, b.c.body)
+        .join(b, b.c.transfer == t.c.id, isouter=True)
+        .where(t.c.site == site.id)
+        .order_by(t.c.number.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    body = None if row.body is None else bytes(row.body)
+    return Begun(row.id, row.number, row.enrolment, row.begun, body)
+
+
+def previous(connection: Connection, site: Site, transfer: str) -> str | None:
+    """The last transfer before `transfer` that was written for this enrolment of the site."""
+    t, b = tables.transfer, tables.bundle
+    number = select(t.c.number).where(t.c.id == transfer).scalar_subquery()
+    query = (
+        select(t.c.id)
+        .join(b, b.c.transfer == t.c.id)
+        .where(t.c.site == site.id, t.c.enrolment == site.enrolment, t.c.number < number)
+        .order_by(t.c.number.desc())
+        .limit(1)
+    )
+    return connection.execute(query).scalar_one_or_none()
+
+
+def accepted(connection: Connection, site: Site) -> str | None:
+    """The last checkpoint of the site's log that the hub accepted, a signed note."""
+    t = tables.site_checkpoint
+    query = (
+        select(t.c.note)
+        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
+        .order_by(t.c.size.desc())
+        .limit(1)
+    )
+    note = connection.execute(query).scalar_one_or_none()
+    return None if note is None else bytes(note).decode()
