@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -17,6 +18,7 @@ from typing import BinaryIO
 
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 from sealift_signing.vocabulary import SHA256
+from sealift_sync import claims
 from sealift_sync.durable import (
     PARTIAL,
     Progress,
@@ -78,12 +80,12 @@ class BlobFolder:
         try:
             self._final.mkdir(parents=True, exist_ok=True)
             self._incoming.mkdir(parents=True, exist_ok=True)
-            with aside.open("xb") as file:
+            with claims.claim(aside) as file:  # held until it has its name, or else it is swept
                 found, size = copy_hashed(source, file, progress)
-            if expect is not None and found != expect:
-                raise damaged(expect)
-            aside.chmod(0o444)
-            aside.replace(self.path(found))
+                if expect is not None and found != expect:
+                    raise damaged(expect)
+                aside.chmod(0o444)
+                aside.replace(self.path(found))
             flush_folder(self._final)
         except OSError as bad:
             raise unwritable(self._final, bad) from bad
@@ -167,11 +169,18 @@ class BlobFolder:
             yield from sorted(name for e in self._final.iterdir() if SHA256.matches(name := e.name))
 
     def sweep(self) -> int:
-        """Throw away what an interrupted run left in `incoming`; returns how many files."""
-        left = list(self._incoming.glob(f"*{PARTIAL}")) if self._incoming.is_dir() else []
-        for path in left:
-            path.unlink(missing_ok=True)
-        return len(left)
+        """Throw away what processes that have ended left unfinished; returns how many files.
+
+        Another process may be writing at this moment: what it writes stays. A file that cannot be
+        removed is left to the next one.
+        """
+        swept = 0
+        for path in self._incoming.glob(f"*{PARTIAL}") if self._incoming.is_dir() else ():
+            with suppress(OSError), claims.abandoned(path) as free:
+                if free:
+                    path.unlink()
+                    swept += 1
+        return swept
 
     def missing(self, digest: str) -> NotFoundError:
         """The error for a blob that is not here."""

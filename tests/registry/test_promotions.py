@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -42,6 +43,12 @@ def refused(
         action()
     assert caught.value.code == code, caught.value
     return caught.value.what
+
+
+def asked(hub: Acme, why: str, number: int = 1, stage: str = STAGE, by: str = "dora") -> int:
+    """Ask for a promotion in other words than the fixture's."""
+    signer = hub.signer(by)
+    return hub.app.promotions.request(version(number), stage, why, signer).number
 
 
 def standing(hub: Acme, number: int) -> Standing:
@@ -96,8 +103,39 @@ def test_requests_that_race_get_numbers_of_their_own(hub: Acme) -> None:
         processes = (hub, other, hub, other)
         for one in processes:
             one.app  # noqa: B018
-        numbers = list(threads.map(lambda one: one.request(), processes))
+        numbers = list(threads.map(asked, processes, "abcd"))
     assert sorted(numbers) == [1, 2, 3, 4]
+
+
+def test_the_same_request_that_races_is_made_once(hub: Acme) -> None:
+    """A command is run again by somebody who does not know that the first run still goes on."""
+    with hub.another() as other, ThreadPoolExecutor(4) as threads:
+        processes = (hub, other, hub, other)
+        for one in processes:
+            one.app  # noqa: B018
+        numbers = list(threads.map(lambda one: one.request(), processes))
+    assert numbers == [1, 1, 1, 1]
+    assert hub.types().count("promotion.requested") == 1
+
+
+def test_a_request_is_the_same_only_while_everything_is(hub: Acme) -> None:
+    assert hub.request() == hub.request() == 1
+    assert hub.request(stage="staging") == 2
+    assert asked(hub, "It is faster.") == 3
+    assert hub.request(2) == 4
+    assert hub.request() == 1
+    hub.change_members(lambda members: without(members, "dora"))
+    hub.new_key("dora-2")
+    hub.entitle("dora", REQUEST, key=hub.public("dora-2"))
+    assert hub.request(by="dora-2") == 5, "the key of the first counts no more"
+    assert hub.request(by="dora-2") == 5
+
+
+def test_after_new_evidence_it_is_another_request(hub: Acme) -> None:
+    assert hub.request() == 1
+    hub.ingest(1, hub.goldens(7))
+    hub.convert(1)
+    assert hub.request() == 2
 
 
 def test_real_processes_take_their_turns(hub: Acme) -> None:
@@ -105,10 +143,12 @@ def test_real_processes_take_their_turns(hub: Acme) -> None:
     hub.close()
     (hub.folder / "pass").write_text(PASSPHRASE)
     command = [sys.executable, "-c", "from sealift_registry.cli import main; main()"]
-    line = f"promote {MODEL}/1 --to staging --reason x --json --home {hub.root}"
+    line = f"promote {MODEL}/1 --to staging --json --home {hub.root}"
     keys = f"--key {hub.key('dora')} --passphrase-file {hub.folder / 'pass'}"
     given = [*command, *line.split(), *keys.split()]
-    started = [subprocess.Popen(given, stdout=subprocess.PIPE) for _ in range(4)]
+    started = [
+        subprocess.Popen([*given, "--reason", why], stdout=subprocess.PIPE) for why in "abcd"
+    ]
     said = [json.loads(one.communicate(timeout=120)[0]) for one in started]
     assert [one.returncode for one in started] == [0] * 4
     assert sorted(one["promotion"] for one in said) == [f"P-00000{n}" for n in (1, 2, 3, 4)]
@@ -117,8 +157,8 @@ def test_real_processes_take_their_turns(hub: Acme) -> None:
 
 def test_nobody_approves_twice_but_an_approval_is_renewed_before_it_ends(hub: Acme) -> None:
     number = hub.promoted()
-    what = refused(lambda: hub.approve(number, "carla"), "approved-twice")
-    assert what == "carla has approved P-000001 already."
+    what = refused(lambda: hub.approve(number, "carla", days=30), "approved-twice")
+    assert what == "carla has approved P-000001 already, in other words or for another time."
     hub.later(days=330)
     renewed = hub.approve(number, "carla")
     assert len(renewed.tally.counted) == 2
@@ -127,15 +167,25 @@ def test_nobody_approves_twice_but_an_approval_is_renewed_before_it_ends(hub: Ac
 
 
 def test_the_same_person_twice_at_once_counts_once(hub: Acme) -> None:
-    """Both read before either wrote: the second is refused within the transaction."""
+    """Both read before either wrote: the second finds the first within the transaction."""
     number = hub.request()
     with hub.another() as other, ThreadPoolExecutor(2) as threads:
         other.app, hub.app  # noqa: B018
         told = list(
             threads.map(lambda one: outcome(lambda: one.approve(number, "carla")), (hub, other))
         )
-    assert sorted(told) == ["", "approved-twice"]
+    assert told == ["", ""]
     assert len(hub.rows()["approval"]) == 1
+
+
+def test_the_same_approval_again_adds_nothing_and_mends_the_copies(hub: Acme) -> None:
+    """Its process may have been killed after it was logged, and before it had said so."""
+    number = hub.promoted()
+    before = hub.rows()
+    shutil.rmtree(hub.app.hub.home.metadata)
+    assert hub.approve(number, "carla") == standing(hub, number)
+    assert hub.rows() == before
+    assert (hub.app.hub.home.metadata / "2.catalog.vision.json").exists()
 
 
 def outcome(action: Callable[[], object]) -> str:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from sealift_registry.workers.runner import Limits, Worker, ask
+from sealift_registry.workers import runner
+from sealift_registry.workers.channel import Document, Progress
+from sealift_registry.workers.runner import Limits, Worker
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 
 MIB = 1024**2
@@ -23,6 +27,22 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
         limits=Limits(seconds=20, memory_bytes=512 * MIB, file_bytes=MIB, answer_bytes=MIB),
         given={"PYTHONPATH": str(root)},
     )
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path)
+
+
+def ask(
+    worker: Worker,
+    verb: str,
+    request: Document,
+    progress: Progress = lambda _subject, _done, _total: None,
+) -> Document:
+    """A home may be given relative to the current folder, and so may what lies in it."""
+    return runner.ask(worker, verb, request, progress, work=Path("work"))
 
 
 def quick(worker: Worker, **limits: float) -> Worker:
@@ -153,8 +173,29 @@ def test_no_secret_is_inherited(worker: Worker, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_work_folder_is_gone_afterwards(worker: Worker) -> None:
     folder = Path(ask(worker, "where", {})["folder"])
-    assert folder != Path.cwd()
+    assert folder.parent == Path("work").absolute()
     assert not folder.exists()
+
+
+ASKER = """
+import sys
+from pathlib import Path
+from sealift_registry.workers.runner import Worker, ask
+worker = Worker("tests.registry.a_worker", "the worker", given={"PYTHONPATH": sys.argv[1]})
+ask(worker, "hang", {"mark": sys.argv[2]}, lambda *_: print("begun", flush=True), work=Path("work"))
+"""
+
+
+def test_a_worker_ends_with_the_process_that_asked(tmp_path: Path) -> None:
+    """Killed, it cannot end its worker itself, which would go on in a folder that is swept."""
+    mark = tmp_path / "child"
+    root = str(Path(__file__).parents[2])
+    command = [sys.executable, "-c", ASKER, root, str(mark)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"begun\n"
+        process.kill()
+    assert not _runs(int(mark.read_text()))
 
 
 def test_an_interpreter_that_is_not_there(worker: Worker) -> None:

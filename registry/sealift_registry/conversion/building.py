@@ -100,6 +100,7 @@ class Builder:
             NotFoundError: no such version or hardware target, or no goldens yet.
             RefusedError: it cannot be converted, or the variant is not faithful; logged.
         """
+        self._hub.home.sweep()
         target = self._hardware_target(hardware_target)
         with self._hub.reading() as connection:
             plan = _plan(connection, self._hub, ref, target)

@@ -112,7 +112,7 @@ def _run(
         "target": str((into / MODEL).absolute()),
         "recipe": shape.to_json(recipe),
     }
-    ask(worker, "convert", request, progress)
+    ask(worker, "convert", request, progress, work=into.parent)
 
 
 def _check_size(variant: VariantModel, target: HardwareTarget) -> None:

@@ -151,7 +151,7 @@ def compare(
         "arch": target.arch,
     }
     known = _hashed(source, variant, goldens)
-    answer = ask(WORKER, "compare", request, progress)
+    answer = ask(WORKER, "compare", request, progress, work=goldens.parent)
     try:
         report = shape.from_json(ParityReport, answer | known, what="the parity check's answer")
     except (MalformedError, RefusedError) as bad:

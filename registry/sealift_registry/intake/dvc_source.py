@@ -53,7 +53,7 @@ class DvcSource:
             "path": path,
             "into": str(into.absolute()),
         }
-        answer = ask(WORKER, "fetch", request, progress)
+        answer = ask(WORKER, "fetch", request, progress, work=into.parent)
         commit = answer["commit"]
         resolved = commit == self.revision
         name = commit[:_SHORT] if resolved else f"{self.revision} ({commit[:_SHORT]})"

@@ -87,7 +87,8 @@ def from_input_example(model_folder: Path, target: Path) -> GoldensRecord:
 
 
 def _ask(verb: str, request: Document, target: Path) -> GoldensRecord:
-    answer = ask(WORKER, verb, request | {"target": str(target.absolute())})
+    request = request | {"target": str(target.absolute())}
+    answer = ask(WORKER, verb, request, work=target.parent)
     content = target.read_bytes()
     answer |= {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
     return shape.from_json(GoldensRecord, answer, what="the goldens' record")

@@ -84,6 +84,7 @@ class Intake:
             NotFoundError: no such team, or nothing at the source.
             RefusedError: the scan failed; it is in the log, and nothing was kept.
         """
+        self._hub.home.sweep()
         with self._hub.reading() as connection:
             _check_team(connection, model)
         with workspace(self._hub.home.work) as work:

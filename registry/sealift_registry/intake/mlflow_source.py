@@ -60,7 +60,7 @@ class MlflowSource:
         uri, shown = _checked_uri(self.tracking_uri)
         open_staging(into)
         request: Document = {"tracking_uri": uri, "shown_uri": shown, "into": str(into.absolute())}
-        answer = ask(WORKER, "fetch", request | asked, progress)
+        answer = ask(WORKER, "fetch", request | asked, progress, work=into.parent)
         if "folder" in answer:
             files = copy_tree(Path(answer["folder"]), into, progress)
         else:

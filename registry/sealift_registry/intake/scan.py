@@ -99,7 +99,8 @@ def scan(
         FailedError: the scanner failed, or looked at other bytes than `files`. Nothing may be let
             in after that.
     """
-    answer = ask(worker, "scan", {"folder": str(folder.absolute())}, progress)
+    request = {"folder": str(folder.absolute())}
+    answer = ask(worker, "scan", request, progress, work=folder.parent)
     try:
         report = shape.from_json(ScanReport, answer, what="the scanner's answer")
         ModelFormat(report.model_format)

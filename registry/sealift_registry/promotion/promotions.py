@@ -7,6 +7,7 @@ The hub holds no approver's key. It records what was signed, counts by the same 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,19 +18,17 @@ from tuf.api.metadata import Targets
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.promotion import gates
+from sealift_registry.promotion import again, gates, signable
 from sealift_registry.promotion.gates import Vouched
 from sealift_registry.trust.hub import Hub, checkpoint_seen
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import publishing, roles, statements
 from sealift_signing.approvals import REQUEST, Rules, Tally, approve, check_request, tally
 from sealift_signing.canonical import Json
-from sealift_signing.documents import Members, Person
-from sealift_signing.errors import NotFoundError, RefusedError, UsageError, shown
-from sealift_signing.public_key import PublicKey
+from sealift_signing.errors import RefusedError, UsageError
 from sealift_signing.statements import Approval, Request, Signed, Subject, subject
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.vocabulary import SENTENCE, instant, moment
+from sealift_signing.vocabulary import instant, moment
 
 RENEWABLE = timedelta(days=60)
 """An approval can be given again when so much of it is left: sites must not see a gap."""
@@ -50,6 +49,22 @@ class Standing:
     machines: Mapping[str, str]
 
 
+class _AskedBeforeError(Exception):
+    """The very same was asked for before: there is nothing to write, and so nothing to log."""
+
+    def __init__(self, promotion: Promotion) -> None:
+        super().__init__()
+        self.promotion = promotion
+
+
+class _ApprovedBeforeError(Exception):
+    """The same person approved the same before, in the same words."""
+
+    def __init__(self, standing: Standing) -> None:
+        super().__init__()
+        self.standing = standing
+
+
 class Promotions:
     """The use cases of promotion."""
 
@@ -61,11 +76,13 @@ class Promotions:
     ) -> Promotion:
         """Ask for `ref` to be promoted to `stage`; signed by `signer`, a requester of its team.
 
+        The same request by the same person again adds nothing: it is the one that is there.
+
         Raises:
             NotFoundError: no such version, variant, stage or team.
             RefusedError: a gate, or the key's owner may not request.
         """
-        _check_reason(reason)
+        signable.check_reason(reason)
         with self._hub.reading() as connection:
             request = self._sign_request(
                 connection, ref, stage, reason, signer, tuple(dict.fromkeys(despite))
@@ -75,18 +92,24 @@ class Promotions:
             # Again, by the rules that hold now: the team's people may have changed meanwhile.
             check_request(request, self._rules(connection, request))
             catalog = Catalog(connection)
+            self._check_new(connection, ref, request)
             number = catalog.next_promotion()
             recording.add_promotion(connection, number, request)
             made = catalog.promotion(number)
             data: dict[str, Json] = {"reason": reason, "listed": False}
             return self._entry("promotion.requested", made, made.person, data), made
 
-        return self._hub.commit(action).result
+        try:
+            return self._hub.commit(action).result
+        except _AskedBeforeError as before:
+            return before.promotion
 
     def approve(
         self, number: int, signer: Signer, meaning: str, reason: str, days: int | None = None
     ) -> Standing:
         """Approve promotion `number`; at the threshold its artifacts are listed.
+
+        The same approval by the same person again adds nothing.
 
         Args:
             number: of the promotion.
@@ -99,9 +122,18 @@ class Promotions:
             NotFoundError: no such promotion.
             RefusedError: this approval would not count, and why.
         """
-        _check_reason(reason)
-        with self._hub.reading() as connection:
-            approval = self._sign_approval(connection, number, signer, meaning, reason, days)
+        signable.check_reason(reason)
+        try:
+            with self._hub.reading() as connection:
+                approval = self._sign_approval(connection, number, signer, meaning, reason, days)
+            standing = self._record_approval(number, approval)
+        except _ApprovedBeforeError as before:
+            standing = before.standing
+        self._hub.copy_metadata()
+        return standing
+
+    def _record_approval(self, number: int, approval: Signed[Approval]) -> Standing:
+        said = approval.predicate
 
         def action(connection: Connection) -> tuple[Entry, Standing]:
             # Again, by what holds now: people, policy or approvals may have changed meanwhile.
@@ -114,16 +146,14 @@ class Promotions:
                 standing = self.standing(connection, number)
             data: dict[str, Json] = {
                 "approval": approval.sha256,
-                "meaning": meaning,
-                "reason": reason,
+                "meaning": said.meaning,
+                "reason": said.reason,
                 "listed": standing.listed,
             }
-            person = approval.predicate.person
-            return self._entry("promotion.approved", standing.promotion, person, data), standing
+            entry = self._entry("promotion.approved", standing.promotion, said.person, data)
+            return entry, standing
 
-        standing = self._hub.commit(action).result
-        self._hub.copy_metadata()
-        return standing
+        return self._hub.commit(action).result
 
     def standing(self, connection: Connection, number: int) -> Standing:
         """How promotion `number` stands now.
@@ -157,6 +187,15 @@ class Promotions:
         fleet = repository.fleet_keys()
         gates.check(repository.policy(), fleet, stage, ref, found, goldens)
 
+    def _check_new(self, connection: Connection, ref: VersionRef, request: Signed[Request]) -> None:
+        """Check that nobody asked for this before by a request that still counts."""
+        rules = self._rules(connection, request)
+        for earlier in Catalog(connection).promotions(ref):
+            if again.same_request(earlier.request, request):
+                with suppress(RefusedError):  # such as by a key that was replaced since
+                    check_request(earlier.request, rules)
+                    raise _AskedBeforeError(earlier)
+
     def _rules(self, connection: Connection, request: Signed[Request]) -> Rules:
         said = request.predicate
         return Repository(connection).rules(said.team, said.stage, self._hub.now())
@@ -175,8 +214,8 @@ class Promotions:
         found = gates.vouched(catalog, ref)
         self._check_gates(connection, ref, stage, found)
         rules = Repository(connection).rules(ref.team, stage, self._hub.now())
-        person = _owner(rules.members, signer, REQUEST, "request promotions")
-        _check_despite(despite, rules.members)
+        person = signable.owner(rules.members, signer, REQUEST, "request promotions")
+        signable.check_despite(despite, rules.members)
         evidence = sorted(one.sha256 for v in found for one in v.evidence)
         request = Request(
             format=1,
@@ -213,8 +252,10 @@ class Promotions:
         asked = standing.promotion.request
         said = asked.predicate
         rules = self._rules(connection, asked)
-        _check_meaning(meaning, rules)
-        person = _owner(rules.members, signer, approve(said.stage), f"approve for {said.stage}")
+        signable.check_meaning(meaning, rules)
+        person = signable.owner(
+            rules.members, signer, approve(said.stage), f"approve for {said.stage}"
+        )
         longest = rules.rule.longest_validity_days
         if days is not None and not 0 < days <= longest:
             raise UsageError(
@@ -250,9 +291,12 @@ class Promotions:
         promotion, person = standing.promotion, approval.predicate.person
         earlier = next((a for a in standing.tally.counted if a.predicate.person == person), None)
         if earlier and instant(earlier.predicate.valid_until) - rules.now > RENEWABLE:
+            if again.same_approval(earlier, approval):
+                raise _ApprovedBeforeError(standing)
             raise RefusedError(
                 "approved-twice",
-                f"{person} has approved {promotion.id} already.",
+                f"{person} has approved {promotion.id} already, in other words or for another "
+                "time.",
                 subject=promotion.id,
                 next_step=f"It is valid until {earlier.predicate.valid_until}, and can be renewed "
                 f"in its last {RENEWABLE.days} days.",
@@ -305,64 +349,5 @@ class Promotions:
         return self._hub.entry(kind, person, data, terms)
 
 
-def _check_reason(reason: str) -> None:
-    if not SENTENCE.matches(reason):
-        raise UsageError(
-            "bad-reason",
-            f"A reason is {SENTENCE.words}.",
-            subject="reason",
-            next_step="Say why, in your own words, with --reason.",
-        )
-
-
-def _check_despite(despite: Sequence[str], members: Members) -> None:
-    """A withdrawal that is misspelt would be signed for and set aside nothing."""
-    known = [one.id for one in members.withdrawn]
-    for name in despite:
-        if name not in known:
-            raise NotFoundError(
-                "no-withdrawal",
-                f"Team {members.team} has withdrawn nothing under the id {shown(name)}.",
-                subject=name,
-                next_step=f"Its withdrawals are: {', '.join(known) or 'none'}.",
-            )
-
-
-def _check_meaning(meaning: str, rules: Rules) -> None:
-    if meaning not in rules.rule.meanings:
-        raise UsageError(
-            "bad-meaning",
-            f"{shown(meaning)} is none of the policy's meanings.",
-            subject=meaning,
-            next_step=f"Say one of: {', '.join(map(repr, rules.rule.meanings))}.",
-        )
-
-
 def _words(one: Subject) -> dict[str, str]:
     return {"path": one.name, "sha256": one.sha256}
-
-
-def _owner(members: Members, signer: Signer, purpose: str, deed: str) -> Person:
-    """The person whose key `signer` is.
-
-    Raises:
-        RefusedError: nobody's of this team, or not entitled to `purpose`.
-    """
-    key = PublicKey.from_tuf(signer.public_key)
-    for person, known in members.all_keys():
-        if known.raw == key.raw:
-            owned = person.key_for(key.keyid)
-            if owned is not None and purpose in owned.purposes:
-                return person
-            raise RefusedError(
-                "not-entitled",
-                f"{person.id} of team {members.team} may not {deed} with this key.",
-                subject=person.id,
-                next_step="Have the team's stewards entitle the key (sealift team --help).",
-            )
-    raise RefusedError(
-        "key-unknown",
-        f"This key belongs to nobody of team {members.team}.",
-        subject=key.text,
-        next_step=f"Have the team's stewards add {key.text} (sealift team --help).",
-    )

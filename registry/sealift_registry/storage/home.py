@@ -14,6 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
+from sealift_registry.storage import workspace
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
 from sealift_sync import durable
 from sealift_sync.blobs import BlobFolder
@@ -95,6 +96,14 @@ class Home:
     def work(self) -> Path:
         """Where long work keeps its files while it runs."""
         return self.root / "work"
+
+    def sweep(self) -> None:
+        """Throw away what killed processes left unfinished: folders of work, and blobs.
+
+        Nothing refers to either, and what another process is working on stays.
+        """
+        workspace.sweep(self.work)
+        self.blobs.sweep()
 
 
 def locate(given: str | None, environment: Mapping[str, str]) -> Path:

@@ -1,22 +1,24 @@
 """A folder for one piece of long work, gone when it ends; what a killed process left is swept.
 
-Beside each folder lies a file that its process holds a lock on. The system lets go of the lock when
-the process ends, however it ends, so whoever gets it knows that nobody works there any more.
+Beside each folder lies a file that its process holds a lock on, made before the folder and removed
+after it.
 """
 
 from __future__ import annotations
 
-import fcntl
+import re
 import shutil
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from sealift_sync import durable
+from sealift_sync import claims, durable
 
 LOCK = ".lock"
+_OURS = re.compile(r"[0-9a-f]{32}(\.lock)?")
+"""The names that are given here; whatever else lies there is not touched."""
 
 
 @contextmanager
@@ -27,37 +29,51 @@ def workspace(parent: Path) -> Iterator[Path]:
         FailedError: it could not be made.
     """
     folder = parent / uuid.uuid4().hex
-    lock = folder.with_suffix(LOCK)
-    with _begin(folder, lock):
+    with _begin(folder):
         try:
             yield folder
         finally:
-            _remove(lock)
+            _remove(folder)
 
 
-def _begin(folder: Path, lock: Path) -> BinaryIO:
+def sweep(parent: Path) -> None:
+    """Remove what processes that have ended left below `parent`; where one works, it stays.
+
+    What cannot be removed is left to the next one: it is in nobody's way.
+    """
+    names = {one.name for one in parent.iterdir()} if parent.is_dir() else set()
+    for name in {name.removesuffix(LOCK) for name in names if _OURS.fullmatch(name)}:
+        with suppress(OSError):
+            _sweep_one(parent / name)
+
+
+def _begin(folder: Path) -> BinaryIO:
     """Make the folder, after its lock; whoever holds the lock works there."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(folder.parent)
-        held = lock.open("xb")
-        fcntl.flock(held, fcntl.LOCK_EX)
+        sweep(folder.parent)
+        held = claims.claim(_lock(folder))
         folder.mkdir()
     except OSError as bad:
         raise durable.unwritable(folder, bad) from bad
     return held
 
 
-def _sweep(parent: Path) -> None:
-    for lock in parent.glob(f"*{LOCK}"):
-        try:
-            with lock.open("rb") as held:
-                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                _remove(lock)
-        except OSError:
-            continue  # somebody works there, or has just finished
+def _sweep_one(folder: Path) -> None:
+    if not _lock(folder).exists():  # a folder is never older than its lock, so it has no owner
+        _remove(folder)
+        return
+    with claims.abandoned(_lock(folder)) as free:
+        if free:
+            _remove(folder)
 
 
-def _remove(lock: Path) -> None:
-    shutil.rmtree(lock.with_suffix(""), ignore_errors=True)
-    lock.unlink(missing_ok=True)
+def _remove(folder: Path) -> None:
+    """Remove a folder and then its lock; the lock stays while anything of the folder does."""
+    shutil.rmtree(folder, ignore_errors=True)
+    if not folder.exists():
+        _lock(folder).unlink(missing_ok=True)
+
+
+def _lock(folder: Path) -> Path:
+    return folder.with_name(folder.name + LOCK)

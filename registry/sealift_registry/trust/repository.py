@@ -314,7 +314,12 @@ def _freshness(
 
 
 def write_copies(connection: Connection, folder: Path) -> None:
-    """Write the newest metadata to `folder`, for people to read; the rows are what counts."""
+    """Write the newest metadata to `folder`, for people to read; the rows are what counts.
+
+    Only one process at a time may do it: what is unfinished there is taken for left behind.
+    """
+    for left in folder.glob(f"*{durable.PARTIAL}"):
+        left.unlink()
     repository = Repository(connection)
     for role, version in repository.versions().items():
         name = f"{role}.json" if role == roles.TIMESTAMP else f"{version}.{role}.json"

@@ -3,6 +3,9 @@
 A worker module says `serve({"verb": function})` under its `__main__`. Each line it writes is one
 object with one member: `progress`, `answer` or `error`. Whatever a library prints goes to standard
 error, so that it can never be taken for an answer.
+
+Standard input stays open for as long as whoever asked is there to listen. When it ends, so does the
+worker with all that it started: it would go on writing into a folder that was swept.
 """
 
 from __future__ import annotations
@@ -10,9 +13,11 @@ from __future__ import annotations
 import json
 import os
 import resource
+import signal
 import sys
+import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol, TextIO
+from typing import Any, BinaryIO, Protocol, TextIO
 
 from sealift_signing.errors import (
     FailedError,
@@ -45,8 +50,9 @@ class Work(Protocol):
 
 def serve(verbs: Mapping[str, Work]) -> None:
     """Answer the one request on standard input, and end the process."""
-    out = _claim_stdout()
-    envelope = json.load(sys.stdin)
+    asker, out = _claim_stdin(), _claim_stdout()
+    envelope = json.loads(asker.readline())
+    threading.Thread(target=_end_with, args=(asker,), daemon=True).start()
     _limit(envelope["limits"])
     try:
         answer = verbs[envelope["verb"]](envelope["request"], _reporter(out))
@@ -60,6 +66,24 @@ def serve(verbs: Mapping[str, Work]) -> None:
     # they could still do is wanted.
     sys.stderr.flush()
     os._exit(0)
+
+
+def _claim_stdin() -> BinaryIO:
+    """The real standard input for us alone; everybody else's is empty."""
+    kept = os.dup(0)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    return os.fdopen(kept, "rb")
+
+
+def _end_with(asker: BinaryIO) -> None:
+    """Wait until nobody holds the other end of the pipe, and end, with what was started here."""
+    while asker.read(1):
+        pass
+    if os.getpgrp() == os.getpid():  # as the runner starts us
+        os.killpg(0, signal.SIGKILL)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _claim_stdout() -> TextIO:

@@ -79,16 +79,25 @@ def _silent(_subject: str, _done: int, _total: int) -> None:
     """Progress that nobody watches."""
 
 
-def ask(worker: Worker, verb: str, request: Document, progress: Progress = _silent) -> Document:
+def ask(
+    worker: Worker, verb: str, request: Document, progress: Progress = _silent, *, work: Path
+) -> Document:
     """The answer of a fresh `worker` to `request`.
+
+    Args:
+        worker: how to start it.
+        verb: which of its functions is asked.
+        request: what it is asked.
+        progress: told of what it is doing.
+        work: where it gets a folder of its own, for as long as it runs. What lies there is swept
+            when this process is killed, unlike what lies in the system's temporary folder.
 
     Raises:
         SealiftError: what the worker itself refused, as it said it.
         FailedError: it could not be started, took too long, crashed or answered rubbish.
     """
-    with tempfile.TemporaryDirectory(prefix="sealift-worker-") as folder:
-        work = Path(folder)
-        process = _start(worker, work)
+    with tempfile.TemporaryDirectory(prefix="worker-", dir=work.absolute()) as folder:
+        process = _start(worker, Path(folder))
         try:
             answer = _Conversation(worker, process, progress).hold(
                 {"verb": verb, "request": request, "limits": asdict(worker.limits)}
@@ -164,7 +173,7 @@ class _Conversation:
 
     def hold(self, envelope: Document) -> Document:
         """Send `envelope`, listen to the end, and return the answer."""
-        self._listen(json.dumps(envelope).encode())
+        self._listen(json.dumps(envelope).encode() + b"\n")
         if self._answer is None:
             self._no_answer()
         return self._answer
@@ -183,10 +192,9 @@ class _Conversation:
                 for key, _ in ready.select(self._time_left()):
                     if key.fileobj is stdin:
                         unsent = self._send(key.fd, unsent)
-                        more = bool(unsent)
-                    else:
-                        more = self._receive(key.fd, is_answer=key.fileobj is stdout)
-                    if not more:
+                        if not unsent:  # not closed: by that the worker knows that we have ended
+                            ready.unregister(stdin)
+                    elif not self._receive(key.fd, is_answer=key.fileobj is stdout):
                         ready.unregister(key.fileobj)
                         cast("IO[bytes]", key.fileobj).close()
 
