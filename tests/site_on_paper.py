@@ -87,9 +87,14 @@ class SiteOnPaper:
         with self.opened("verify") as site:
             return verify_bundle(site, Medium(folder), self.watch)
 
-    def roll_back(self, model: str = f"{TEAM}/{MODEL}", reason: str = "It is wrong.") -> Activation:
+    def roll_back(
+        self,
+        model: str = f"{TEAM}/{MODEL}",
+        reason: str = "It is wrong.",
+        away_from: int | None = None,
+    ) -> Activation:
         with self.opened("rollback") as site:
-            return roll_back(site, model, None, reason)
+            return roll_back(site, model, None, reason, away_from)
 
     def refuses(self, folder: Path) -> SealiftError:
         """Import, expect a refusal, and hold it to its promise: one log entry and nothing else."""

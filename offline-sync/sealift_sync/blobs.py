@@ -7,6 +7,7 @@ its final name was hashed while it was written and flushed to the disk.
 from __future__ import annotations
 
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 from sealift_signing.vocabulary import SHA256
@@ -27,6 +28,9 @@ from sealift_sync.durable import (
     hash_file,
     unwritable,
 )
+
+Fault = Literal["", "missing", "damaged", "unreadable"]
+"""What is wrong with a blob; empty if it was hashed and is whole."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,14 @@ class BlobFolder:
     def has(self, digest: str) -> bool:
         """Whether the blob is here; that it is undamaged, only `check` says."""
         return self.path(digest).is_file()
+
+    def holds(self, digest: str, size: int) -> bool:
+        """Whether a regular file of this size lies where the blob belongs; nothing is hashed."""
+        try:
+            found = self.path(digest).lstat()
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size == size
 
     def size(self, digest: str) -> int:
         """The blob's size in bytes."""
@@ -158,6 +170,23 @@ class BlobFolder:
             found, _ = hash_file(file, progress)
         if found != digest:
             raise damaged(digest)
+
+    def fault(self, digest: str, progress: Progress | None = None) -> Fault:
+        """What is wrong with the blob, found by hashing it.
+
+        A disk that fails is a finding like any other here, and no end of the work.
+        """
+        try:
+            descriptor = os.open(self.path(digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    return "damaged"
+                found, _ = hash_file(file, progress)
+        except FileNotFoundError:
+            return "missing"
+        except OSError:
+            return "unreadable"
+        return "" if found == digest else "damaged"
 
     def remove(self, digest: str) -> None:
         """Forget a blob; it is no error if it is not here."""

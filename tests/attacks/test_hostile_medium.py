@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ from sealift_sync import durable
 from sealift_sync.artifact import manifest_bytes, read_manifest
 from sealift_sync.bundle import medium as reading
 from sealift_sync.bundle.medium import Medium
-from sealift_sync.bundle.returned import read_return
+from sealift_sync.bundle.returned import find_returns, read_return
 from sealift_sync.cli import telling
 from sealift_sync.cli.run import READER_GONE, run
 from sealift_sync.site.returns import write_home
@@ -37,7 +38,7 @@ def contents(folder: Path) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    "part", ["sealift", "sealift/returns", f"sealift/returns/{SITE}", "{size}", ".{size}.partial"]
+    "part", ["sealift", "sealift/returns", f"sealift/returns/{SITE}", "{size}"]
 )
 def test_a_return_is_never_written_through_a_link(
     site: SiteOnPaper, bundle: Path, tmp_path: Path, part: str
@@ -57,6 +58,25 @@ def test_a_return_is_never_written_through_a_link(
         write_home(opened, stick, everything=True)
     assert caught.value.code in {"not-a-folder", "unwritable"}
     assert contents(outside) == before
+
+
+@pytest.mark.parametrize("part", [".{size}.partial", "{size}/log", "{size}/receipts", "{size}/x"])
+def test_a_return_is_not_led_astray_by_what_lies_where_it_is_written(
+    site: SiteOnPaper, bundle: Path, tmp_path: Path, part: str
+) -> None:
+    """A link in the place of an unfinished return, or in a whole one, is not followed."""
+    site.take(bundle)
+    stick, outside = tmp_path / "stick", tmp_path / "outside"
+    outside.mkdir()
+    (outside / "mine").write_text("not yours")
+    link = stick / f"sealift/returns/{SITE}" / part.format(size=len(site.entries()))
+    link.parent.mkdir(parents=True)
+    link.symlink_to(outside)
+    with site.opened() as opened, suppress(SealiftError):
+        write_home(opened, stick, everything=True)
+        assert read_return(find_returns(stick)[0]).size == len(site.entries())
+        assert not link.is_symlink()
+    assert contents(outside) == ["mine"]
 
 
 @pytest.mark.parametrize("part", ["sealift", ".{name}.partial"])

@@ -1,5 +1,6 @@
 """Recalls are read first and honoured even when everything else is wrong."""
 
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from sealift_signing.documents import Recall
 from sealift_signing.errors import SealiftError
 from sealift_sync.cli.calling import Call
+from sealift_sync.site import importer
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.site_on_paper import SiteOnPaper
 
@@ -150,8 +152,58 @@ def test_a_fallback_that_is_damaged_does_not_keep_the_recalled_one_running(
 ) -> None:
     lose(hub, site, two[0])
     hub.recall(two[1].sha256)
-    site.take(hub.export(medium))
+    site.take(hub.export(medium, edit=lambda full: replace(full, blobs=frozenset())))
     assert site.running() is None
+
+
+def test_a_fallback_that_the_same_medium_mends_takes_the_place_of_the_recalled_one(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, two: tuple[Release, Release]
+) -> None:
+    lose(hub, site, two[0])
+    hub.recall(two[1].sha256)
+    site.take(hub.export(medium))
+    assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"
+
+
+def test_where_the_first_fallback_is_not_healthy_the_second_takes_its_place(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, two: tuple[Release, Release]
+) -> None:
+    third = hub.promote(3)
+    hub.assign(third, two[1], two[0])
+    site.take(hub.export(medium))
+    check_refuses(site, 2)
+    hub.recall(third.sha256)
+    done = site.take(hub.export(medium))
+    assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"
+    assert done.activations == ()  # all of it was done while the recall was honoured
+    kinds = [entry.type for entry in site.entries()][-4:]
+    assert kinds[:3] == ["recall.honoured", "model.activation-failed", "model.activated"]
+
+
+def test_a_recall_that_was_cut_before_anything_stopped_stops_with_the_same_bundle_again(
+    hub: HubOnPaper,
+    site: SiteOnPaper,
+    medium: Path,
+    two: tuple[Release, Release],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also where the bundle is refused for another reason, and brings nothing new."""
+    hub.recall(two[1].sha256)
+    folder = hub.export(medium)
+    site.later(days=4000)
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(importer, "activate", cut)
+        with pytest.raises(KeyboardInterrupt):
+            site.take(folder)
+    with pytest.raises(SealiftError, match="expired"):
+        site.take(folder)
+    assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"
+    kinds = [entry.type for entry in site.entries()][-3:]
+    assert kinds == ["recall.honoured", "model.activated", "transfer.refused"]
 
 
 def test_a_model_that_cannot_be_shown_does_not_keep_another_recalled_one_running(
@@ -188,8 +240,9 @@ def test_a_rollback_that_could_not_be_done_holds_nothing_back(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, two: tuple[Release, Release]
 ) -> None:
     lose(hub, site, two[0])
-    with pytest.raises(SealiftError):
-        site.roll_back()
+    done = site.roll_back()
+    assert done.outcome == "switched-back"
+    assert "is not in" in done.words
     assert site.running() == b"the weights of catalog/vision/digits/2/cpu-x86_64"
     with site.opened() as opened:
         assert opened.state.rollbacks() == {}
@@ -204,6 +257,6 @@ def test_a_second_rollback_that_fails_does_not_end_the_first(
     site.take(hub.export(medium))
     assert site.roll_back().after == 2
     check_refuses(site, 1)
-    assert site.roll_back().outcome == "switched-back"
+    assert site.roll_back(away_from=2).outcome == "switched-back"
     site.take(hub.export(medium))
     assert site.running() == b"the weights of catalog/vision/digits/2/cpu-x86_64"

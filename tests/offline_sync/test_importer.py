@@ -169,20 +169,6 @@ def replace_free(usage: object, free: int) -> object:
     return usage._replace(free=free)  # type: ignore[attr-defined]
 
 
-def test_a_damaged_blob_in_the_store_is_not_used_again(
-    hub: HubOnPaper, site: SiteOnPaper, medium: Path
-) -> None:
-    """The same weights come as another artifact: the store's copy is hashed before it counts."""
-    hub.assign(hub.promote(1, content=b"shared weights"))
-    site.take(hub.export(medium))
-    stored = site.root / "store/sha256" / sha256(b"shared weights").hexdigest()
-    stored.chmod(0o644)
-    stored.write_bytes(b"SHARED WEIGHTS")
-    hub.assign(hub.promote(1, model="letters", content=b"shared weights"))
-    with pytest.raises(SealiftError, match="damaged"):
-        site.take(hub.export(medium))
-
-
 def test_pins_rise_with_what_was_seen(hub: HubOnPaper, site: SiteOnPaper, medium: Path) -> None:
     hub.publish_policy(**{STAGE: rule(approvals=3)})
     made = hub.vouch(hub.build(1))

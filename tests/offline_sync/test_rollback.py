@@ -79,14 +79,114 @@ def test_a1_06_it_is_logged_with_its_reason(site: SiteOnPaper, bundle: Path) -> 
     assert activated.type == "model.activated"
 
 
-def test_a_second_rollback_goes_further_back_and_a_third_has_nowhere_to_go(
+def test_a1_06_it_holds_when_only_the_fallbacks_change(
+    hub: HubOnPaper, site: SiteOnPaper, bundle: Path, medium: Path, releases: list[Release]
+) -> None:
+    """Other fallbacks say nothing of the version that people here went away from."""
+    site.roll_back()
+    hub.assign(releases[2], releases[0])
+    site.take(hub.export(medium))
+    assert site.running() == DIGITS_2
+
+
+def test_said_again_it_is_the_same_rollback(site: SiteOnPaper, bundle: Path) -> None:
+    """Whoever runs it once more after a power cut must not end up one version further back."""
+    site.roll_back()
+    entries = len(site.entries())
+    for away_from in (None, 3):
+        again = site.roll_back(away_from=away_from)
+        assert (again.outcome, again.before, again.after) == ("already", 3, 2)
+        assert "To go further back, add: --from 2" in again.words
+    assert site.running() == DIGITS_2
+    assert len(site.entries()) == entries
+
+
+def test_to_go_further_back_one_says_from_where_and_a_third_has_nowhere_to_go(
     site: SiteOnPaper, bundle: Path
 ) -> None:
     site.roll_back()
-    site.roll_back()
+    site.roll_back(away_from=2)
     assert site.running() == DIGITS_1
+    again = site.roll_back(away_from=2)
+    assert (again.outcome, again.after) == ("already", 1)
     with pytest.raises(RefusedError, match="no fallback after version 1"):
-        site.roll_back()
+        site.roll_back(away_from=1)
+
+
+def test_going_back_from_what_does_not_run_is_refused(site: SiteOnPaper, bundle: Path) -> None:
+    with pytest.raises(NotFoundError, match="runs version 3 in host group cpu, not version 2"):
+        site.roll_back(away_from=2)
+    assert site.running() == DIGITS_3
+
+
+@pytest.mark.parametrize("again", ["rollback", "import"])
+@pytest.mark.parametrize("point", ["switch", "link", "commit"])
+def test_a_rollback_that_was_cut_is_finished_and_not_doubled(
+    site: SiteOnPaper, bundle: Path, monkeypatch: pytest.MonkeyPatch, point: str, again: str
+) -> None:
+    """Between its entry and the switch, and between the link and what commits it."""
+    before = len(site.entries())
+    with monkeypatch.context() as patched:
+        cut_at(patched, point)
+        with pytest.raises(PowerCutError):
+            site.roll_back()
+    if again == "rollback":
+        assert site.roll_back().after == 2
+    else:
+        site.take(bundle)
+    assert site.running() == DIGITS_2
+    kinds = [entry.type for entry in site.entries()[before:]]
+    assert kinds == ["model.rolled-back", "model.activated"]
+    assert site.roll_back().outcome == "already"
+
+
+class PowerCutError(BaseException):
+    """Nothing in the product may catch this: it stands for a process that is gone."""
+
+
+def cut_at(patched: pytest.MonkeyPatch, point: str) -> None:
+    """Let the process end at one point of a switch."""
+
+    def cut(*_: object) -> None:
+        raise PowerCutError
+
+    where = {
+        "switch": "sealift_sync.site.rollback.switch",
+        "link": "sealift_sync.site.activation._run",
+        "commit": "sealift_sync.site.activation._commit",
+    }
+    patched.setattr(where[point], cut)
+
+
+def test_a_second_rollback_that_was_cut_and_then_fails_leaves_the_first_in_force(
+    hub: HubOnPaper,
+    site: SiteOnPaper,
+    bundle: Path,
+    medium: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    site.roll_back()
+    with monkeypatch.context() as patched:
+        cut_at(patched, "switch")
+        with pytest.raises(PowerCutError):
+            site.roll_back(away_from=2)
+    (site.root / "settings.toml").write_text('[groups.cpu]\nhealth_check = ["/bin/false"]')
+    assert site.roll_back(away_from=2).outcome == "switched-back"
+    (site.root / "settings.toml").write_text("")
+    site.take(hub.export(medium))
+    assert site.running() == DIGITS_2
+
+
+def test_after_a_recall_of_all_that_was_gone_back_to_nothing_goes_forward(
+    hub: HubOnPaper, site: SiteOnPaper, bundle: Path, medium: Path, releases: list[Release]
+) -> None:
+    """People went away from 3 and from 2; now 1 is recalled: neither of them comes back."""
+    site.roll_back()
+    site.roll_back(away_from=2)
+    hub.recall(releases[0].sha256)
+    for _ in range(2):
+        site.take(hub.export(medium))
+        assert site.running() is None
 
 
 def test_a_recalled_fallback_is_passed_over(

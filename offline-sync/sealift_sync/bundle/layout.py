@@ -18,6 +18,7 @@ BLOBS = "blobs/sha256"
 HUB_CHECKPOINT = f"{LOG}/hub.checkpoint"
 RECEIPTS = "receipts"
 EXTRACT = f"{LOG}/extract.json"
+SITE_CHECKPOINT = f"{LOG}/site.checkpoint"
 
 SMALL_FOLDERS = (METADATA, TARGETS, STATEMENTS, LOG)
 SMALL_FILES = (TRANSFER, INDEX, OCI_LAYOUT, READ_ME)

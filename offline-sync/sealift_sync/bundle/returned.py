@@ -1,8 +1,9 @@
-"""The homebound half of a medium: what a site reports, written whole, read as a stranger's.
+"""The homebound half of a medium: what a site reports, read as a stranger's.
 
     <medium>/sealift/returns/<site>/<size of the site's log>/
       receipts/<transfer-id>.json   every receipt that the hub has not acknowledged, as signed
       log/extract.json              the log's entries since then, and what proves them
+      log/site.checkpoint           the same checkpoint as in there, for the site itself to see
 
 Nothing here is verified by reading it: a receipt's signature is checked with the site's key, and
 the log with `sealift_signing.transparency.extract.check`.
@@ -10,9 +11,7 @@ the log with `sealift_signing.transparency.extract.check`.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,9 +27,8 @@ from sealift_signing.errors import (
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.transparency.extract import Extract
 from sealift_signing.vocabulary import NAME, TRANSFER_ID
-from sealift_sync import durable
 from sealift_sync.bundle import layout
-from sealift_sync.bundle.medium import Medium, make_folder
+from sealift_sync.bundle.medium import Medium
 
 LARGEST_EXTRACT = 1024 * 1024 * 1024
 """Bytes: a million entries of the usual size."""
@@ -118,63 +116,6 @@ def read_return(medium: Medium) -> Returned:
             subject=layout.EXTRACT,
         )
     return Returned(site, receipts, extract)
-
-
-def write_return(returned: Returned, medium: Path) -> Path:
-    """Write `returned` below `medium`'s top folder, whole or not at all; returns its folder.
-
-    The same return written again takes the place of the first.
-
-    Raises:
-        RefusedError: the medium has a link where a folder belongs.
-        FailedError: it could not be written, or came back from the medium other than written.
-    """
-    final = medium / layout.SEALIFT / layout.RETURNS / returned.site / str(returned.size)
-    aside = final.with_name(f".{returned.size}{durable.PARTIAL}")
-    if not medium.is_dir():
-        raise FailedError(
-            "no-medium",
-            f"There is no medium at {medium}.",
-            subject=str(medium),
-            next_step="Plug it in and mount it, then run the command again.",
-        )
-    files = _files(returned)
-    make_folder(medium, f"{layout.SEALIFT}/{layout.RETURNS}/{returned.site}")
-    try:
-        shutil.rmtree(aside, ignore_errors=True)
-        aside.mkdir()
-        for path, data in files.items():
-            durable.write(aside / path, data)
-        for parent, _, _ in os.walk(aside):
-            durable.flush_folder(Path(parent))
-        _read_back(aside, files)
-        if final.exists():
-            shutil.rmtree(final)
-        aside.rename(final)
-        durable.flush_folder(final.parent)
-    except OSError as bad:
-        raise durable.unwritable(final, bad) from bad
-    finally:
-        shutil.rmtree(aside, ignore_errors=True)
-    return final
-
-
-def _files(returned: Returned) -> dict[str, bytes]:
-    receipts = {f"{layout.RECEIPTS}/{one}.json": data for one, data in returned.receipts.items()}
-    return {layout.EXTRACT: shape.write(returned.log)} | receipts
-
-
-def _read_back(folder: Path, files: Mapping[str, bytes]) -> None:
-    for path, data in files.items():
-        with (folder / path).open("rb") as file:
-            durable.drop_cache(file)
-            if file.read() != data:
-                raise FailedError(
-                    "read-back-differs",
-                    f"{path} came back from the medium other than it was written.",
-                    subject=path,
-                    next_step="The medium is failing: use another one.",
-                )
 
 
 def _receipts(medium: Medium) -> dict[str, bytes]:

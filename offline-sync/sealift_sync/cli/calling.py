@@ -34,4 +34,17 @@ class Call:
                         if problem
                         else f"Put right what {place.model} shows in {place.group}."
                     )
-            yield found
+            with _logged_when_stopped(found):
+                yield found
+
+
+@contextmanager
+def _logged_when_stopped(site: Site) -> Iterator[None]:
+    """Ctrl-C after something was done, of which no use case has spoken."""
+    before = site.log_size()
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if site.log_size() != before and not getattr(stop, "__notes__", ()):
+            stop.add_note("Part of it was done: see sealift-site audit list.")
+        raise

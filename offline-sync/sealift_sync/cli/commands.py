@@ -170,25 +170,40 @@ def status(call: Call, *, as_json: bool) -> None:
 @site.command(epilog=example('sealift-site rollback vision/digits --reason "wrong on dim images"'))
 @click.argument("model", metavar="MODEL")
 @click.option("--group", metavar="NAME", help="The host group, where the model runs in several.")
+@click.option(
+    "--from",
+    "away_from",
+    type=click.IntRange(1),
+    metavar="VERSION",
+    help="From which version; needed only to go back further.",
+)
 @click.option("--reason", required=True, metavar="TEXT", help="Why; it is logged and goes home.")
 @as_json
 @click.pass_obj
-def rollback(call: Call, model: str, group: str | None, reason: str, *, as_json: bool) -> int:
+def rollback(
+    call: Call,
+    model: str,
+    group: str | None,
+    away_from: int | None,
+    reason: str,
+    *,
+    as_json: bool,
+) -> int:
     """Go back to the next fallback of MODEL.
 
     MODEL is team/model. It takes a moment, needs no medium, and works when all has expired.
 
-    It holds until the hub assigns something else for this model.
+    It holds until the hub assigns another version of this model. Run again, it changes nothing.
     """
     if not SENTENCE.matches(reason):
         raise UsageError("usage", f"The reason must be {SENTENCE.words}.")
     with call.site("rollback") as found:
-        done = roll_back(found, model, group, reason)
+        done = roll_back(found, model, group, reason, away_from)
     if as_json:
         telling.print_json("rollback", {"activation": showing.activation_json(done)})
     else:
         showing.activation(done)
-    return 0 if done.outcome == "activated" else 1
+    return 0 if done.outcome in {"activated", "already"} else 1
 
 
 @site.command("return", epilog=example("sealift-site return --to /media/stick"))

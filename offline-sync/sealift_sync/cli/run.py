@@ -26,8 +26,8 @@ def run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     try:
         found = site.main(list(arguments), prog_name="sealift-site", standalone_mode=False)
-    except (click.Abort, KeyboardInterrupt):
-        sys.stderr.write("Stopped. What was under way was not done; run the command again.\n")
+    except (click.Abort, KeyboardInterrupt) as stop:
+        sys.stderr.write(f"Stopped. {_kept(stop)} Run the command again.\n")
         return ABORTED
     except (BrokenPipeError, SystemExit):
         # Whoever read our output has seen enough; flushing it at exit would complain again. (click
@@ -37,6 +37,14 @@ def run(arguments: Sequence[str]) -> int:
     except Exception as bad:  # noqa: BLE001 - the last resort: a user gets a sentence, not a trace
         return error(_told(bad), as_json=as_json)
     return found if isinstance(found, int) else 0
+
+
+def _kept(stop: BaseException) -> str:
+    """What the use case that was stopped says it kept; click wraps what Ctrl-C raised."""
+    notes = [
+        note for one in (stop, stop.__cause__) if one for note in getattr(one, "__notes__", ())
+    ]
+    return " ".join(notes) or "Nothing was changed."
 
 
 def _told(bad: Exception) -> SealiftError:

@@ -87,6 +87,8 @@ def activation(one: Activation) -> None:
     """One switched model."""
     if one.outcome == "activated":
         telling.good(one.words)
+    elif one.outcome == "already":
+        telling.warn(one.words)
     else:
         telling.bad(one.words)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 
@@ -16,9 +16,9 @@ from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.site.enrolment import ANSWER_CHECKED, check_answerer
 from sealift_sync.site.hub_log import check_hub_log, check_own_log
-from sealift_sync.site.judging import Judge
+from sealift_sync.site.judging import Judge, Judged
 from sealift_sync.site.opened import Site
-from sealift_sync.site.staging import Plan, make_plan
+from sealift_sync.site.staging import Plan, Stage, hash_reused, make_plan
 from sealift_sync.site.walking import Visit, Walker
 
 WHAT = layout.TRANSFER
@@ -26,10 +26,11 @@ WHAT = layout.TRANSFER
 
 @dataclass(frozen=True)
 class Accepted:
-    """A bundle that was found good: what it says, and what will be done."""
+    """A bundle that was found good: what it says, how it was judged, and what will be done."""
 
     transfer: Signed[Transfer]
     visit: Visit
+    judged: tuple[Judged, ...]
     plan: Plan
 
     @property
@@ -56,7 +57,20 @@ def accept(site: Site, bundle: Quarantine, recalls: tuple[Recall, ...]) -> Accep
     _check_transfer(site, bundle, visit, transfer)  # (5) transfer.json
     judged = Judge(bundle, site, visit, recalls).all()  # (6) the six conditions
     plan = make_plan(judged, transfer.predicate, site.home.store)  # (7) the plan
-    return Accepted(transfer, visit, plan)
+    return Accepted(transfer, visit, judged, plan)
+
+
+def settle(site: Site, accepted: Accepted, stage: Stage) -> Accepted:
+    """`accepted` with every blob hashed that it takes from the store, and planned anew if need be.
+
+    What turns out damaged is copied from the medium, if it is there; else what needs it is held.
+    """
+    damaged = hash_reused(accepted.plan, site.home.store, stage)
+    if not damaged:
+        return accepted
+    said = accepted.transfer.predicate
+    plan = make_plan(accepted.judged, said, site.home.store, damaged)
+    return replace(accepted, plan=plan)
 
 
 def unlisted(bundle: Quarantine, transfer: Transfer) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Literal
@@ -28,15 +28,18 @@ from sealift_sync.site.state import Current
 LONGEST_QUOTE = 300
 """Characters of a command's output that an error and the log quote."""
 
+LACKING = {"no-blob", "blob-damaged"}
+"""The store has lost what should be shown: to try again changes nothing, and another may do."""
+
 
 @dataclass(frozen=True)
 class Activation:
-    """What was done in one place, and how it ended."""
+    """What was done in one place, and how it ended; `already` means nothing was to be done."""
 
     place: Place
     before: int | None
     after: int | None
-    outcome: Literal["activated", "stopped", "switched-back"]
+    outcome: Literal["activated", "already", "stopped", "switched-back"]
     words: str
 
 
@@ -57,20 +60,33 @@ def activate(site: Site, reason: str) -> tuple[Activation, ...]:
     tree = ModelTree(site.home)
     standing = Standing(site.state, site.enrolment)
     tree.repair(standing.current.values())
-    done = []
+    done: list[Activation] = []
     failed: SealiftError | None = None
-    for place, choice in standing.wanted():
-        running = standing.current.get(place)
-        before = Choice(running.path, running.sha256) if running else None
-        if choice == before:
-            continue
+    for place, _ in standing.wanted():
         try:
-            done.append(switch(site, tree, place, before, choice, reason))
+            done += _settle(site, tree, place, reason)
         except SealiftError as bad:  # one place that fails must not keep a recall from another
             failed = failed or bad
     if failed:
         raise failed
     return tuple(done)
+
+
+def _settle(site: Site, tree: ModelTree, place: Place, reason: str) -> Iterator[Activation]:
+    """Switch `place` to what should run there; where that fails after a recall, to what is next.
+
+    It ends, because what failed is not wanted again.
+    """
+    while True:
+        standing = Standing(site.state, site.enrolment)
+        choice, running = standing.wants(place), standing.current.get(place)
+        before = Choice(running.path, running.sha256) if running else None
+        if choice == before:
+            return
+        done = switch(site, tree, place, before, choice, reason)
+        yield done
+        if done.outcome != "switched-back" or done.after is not None:
+            return
 
 
 def switch(
@@ -80,8 +96,18 @@ def switch(
     before: Choice | None,
     after: Choice | None,
     reason: str,
+    otherwise: Callable[[], None] = lambda: None,
 ) -> Activation:
     """Switch one place from `before` to `after`, or back again if what watches over it objects.
+
+    Args:
+        site: the site.
+        tree: its models.
+        place: where.
+        before: what runs there.
+        after: what shall run there, or None for nothing.
+        reason: why, for the log.
+        otherwise: what else is written, in the same transaction, where it was not activated.
 
     Raises:
         FailedError: it could not be linked or logged; the link is as it was.
@@ -99,15 +125,15 @@ def switch(
         except _CommandFailedError as bad:
             failure = str(bad)
         except SealiftError as bad:
-            if after is None or not recalled:
+            if after is None or not (recalled or bad.code in LACKING):
                 raise
             failure = bad.what  # a fallback that cannot be shown does not keep a recalled one
         if failure and after is not None:
             tree.switch(place, back)
             failure += _hook_again(site, tree, place, back)
         done = _told(place, before, after, back, failure)
-        _commit(site, done, after, reason)
-    except SealiftError:
+        _commit(site, done, after, reason, otherwise)
+    except (SealiftError, KeyboardInterrupt):
         with suppress(SealiftError):  # what went wrong first is what must be told
             tree.switch(place, back)
         raise
@@ -131,7 +157,13 @@ def _told(
     return Activation(place, was, after.path.version, "activated", words)
 
 
-def _commit(site: Site, done: Activation, after: Choice | None, reason: str) -> None:
+def _commit(
+    site: Site,
+    done: Activation,
+    after: Choice | None,
+    reason: str,
+    otherwise: Callable[[], None],
+) -> None:
     """State and log entry together; the links already are what this says."""
     place = done.place
     kinds = {"activated": "activated", "stopped": "stopped", "switched-back": "activation-failed"}
@@ -153,6 +185,8 @@ def _commit(site: Site, done: Activation, after: Choice | None, reason: str) -> 
             site.state.clear_current(*place)
         else:
             site.state.set_current(Current(place.group, after.path, after.sha256, site.clock()))
+        if done.outcome != "activated":
+            otherwise()
         site.record(site.entry(f"model.{kinds[done.outcome]}", data, terms))
 
 
@@ -195,14 +229,21 @@ def _run(
         try:
             code = process.wait(seconds)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            _end(process)
             raise _CommandFailedError(
                 f"The {what} {command[0]} took longer than {seconds} seconds."
             ) from None
+        except KeyboardInterrupt:
+            _end(process)  # it is in a session of its own, where Ctrl-C does not reach it
+            raise
         if code:
             said = _quote(output)
             raise _CommandFailedError(f"The {what} {command[0]} ended with {code}{said}.")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
 
 
 def _quote(output: IO[bytes]) -> str:

@@ -14,11 +14,12 @@ from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import instant, moment, sentence
 from sealift_sync.site.accepting import Accepted
 from sealift_sync.site.enrolment import ANSWER_CHECKED
+from sealift_sync.site.holdings import parts, remember
 from sealift_sync.site.hub_log import ACKNOWLEDGED, HUB_CHECKPOINT
 from sealift_sync.site.opened import Site
 from sealift_sync.site.receipts import make_receipt
-from sealift_sync.site.staging import adopt_staged
-from sealift_sync.site.standing import ASSIGNMENT, Standing, digest_of
+from sealift_sync.site.staging import Plan, adopt_staged
+from sealift_sync.site.standing import ASSIGNMENT, Place, Standing
 from sealift_sync.site.state import Imported, Installed
 
 MOST_TOLD = 20
@@ -35,15 +36,15 @@ def commit(site: Site, accepted: Accepted) -> Receipt:
         FailedError: it did not happen.
     """
     when = site.clock()
-    adopt_staged(accepted.plan, site.home)
+    adopt_staged(accepted.plan.copies, site.home)
     with site.state.transaction():
         _trust(site, accepted)
         _install(site, accepted, when)
+        _remember(site, accepted.plan)
         site.record(site.entry("transfer.imported", _told(accepted), _terms(accepted)))
-        transfer = (accepted.transfer.predicate.id, accepted.data)
-        receipt = make_receipt(site, transfer, accepted.plan.judged, accepted.visit, when)
-        digest = accepted.transfer.sha256
-        site.state.add_imported(Imported(digest, transfer[0], when, receipt))
+        receipt = make_receipt(site, accepted, when)
+        name, digest = accepted.transfer.predicate.id, accepted.transfer.sha256
+        site.state.add_imported(Imported(digest, name, when, receipt))
     return statements.read(Receipt, receipt, what="the receipt").predicate
 
 
@@ -95,13 +96,21 @@ def _install(site: Site, accepted: Accepted, when: datetime) -> None:
     _end_rollbacks(site)
 
 
+def _remember(site: Site, plan: Plan) -> None:
+    """What the store was found to have lost of what is installed, and what it has whole again."""
+    lost = plan.lost & set(parts(site)) if plan.lost else frozenset()
+    remember(site, lost, site.state.lost() & {*plan.copies, *plan.reused})
+
+
 def _end_rollbacks(site: Site) -> None:
-    """A rollback holds while the hub assigns the same; another order for that model ends it."""
-    assigned = dict(Standing(site.state, site.enrolment).assigned())
-    for place, rolled in site.state.rollbacks().items():
-        now = next((given for p, given in assigned.items() if p == place), None)
-        if now is None or digest_of(now) != rolled.assigned:
-            site.state.clear_rollback(*place)
+    """A rollback holds while the hub assigns the same version; another one for that model ends it.
+
+    Other fallbacks do not: they say nothing of the version that people here went away from.
+    """
+    standing = Standing(site.state, site.enrolment)
+    for group, model in site.state.rollbacks():
+        if not standing.held_back(Place(group, model)):
+            site.state.clear_rollbacks(group, model)
 
 
 def _told(accepted: Accepted) -> dict[str, Json]:

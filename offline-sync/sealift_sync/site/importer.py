@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from sealift_signing import statements
@@ -32,19 +32,20 @@ from sealift_signing.vocabulary import TRANSFER_ID, sentence
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine, quarantine
-from sealift_sync.site.accepting import Accepted, accept, unlisted
+from sealift_sync.site.accepting import Accepted, accept, settle, unlisted
 from sealift_sync.site.activation import Activation, activate
 from sealift_sync.site.committing import commit
+from sealift_sync.site.healing import heal
 from sealift_sync.site.hub_log import RestoredError
 from sealift_sync.site.opened import Site
 from sealift_sync.site.recalls import new_recalls
 from sealift_sync.site.staging import (
-    Plan,
     Stage,
     check_present,
     check_room,
     clear_staged,
     hash_blobs,
+    kept_for_later,
     stage_blobs,
 )
 
@@ -92,16 +93,25 @@ def import_bundle(site: Site, medium: Medium, watch: Watch) -> Import:
         RefusedError: it is refused; nothing changed but one log entry.
         FailedError: something could not be read or written; the next run goes on from there.
     """
+    with _told_when_stopped(site):
+        done = _take(site, medium, watch)
+        return replace(done, activations=activate(site, done.transfer))
+
+
+def _take(site: Site, medium: Medium, watch: Watch) -> Import:
+    """Steps (1) to (9)."""
     with _told_to_log(site, medium), _quarantined(site, medium) as bundle:  # (1)
         recalls = new_recalls(bundle, site)  # (2)
-        if recalls:
-            watch.recalled(recalls, _honour(site, recalls))
+        _honour(site, recalls, watch)
         done = _imported_before(site, bundle)
         if done is None:
             accepted = accept(site, bundle, recalls)  # (3) to (7)
             receipt = _install(site, bundle, accepted, medium, watch)
             done = Import(accepted.transfer.predicate.id, receipt, already=False, activations=())
-    return Import(done.transfer, done.receipt, done.already, activate(site, done.transfer))
+        else:
+            heal(site, bundle, medium, watch.stage)
+        clear_staged(site.home)
+    return done
 
 
 def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
@@ -118,26 +128,25 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
         watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
         check_present(accepted.plan, medium)
         hash_blobs(accepted.plan, medium, watch.stage)
-    return accepted
+        return settle(site, accepted, watch.stage)
 
 
 def _install(
     site: Site, bundle: Quarantine, accepted: Accepted, medium: Medium, watch: Watch
 ) -> Receipt:
-    plan: Plan = accepted.plan
     try:
         watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
-        check_present(plan, medium)
-        check_room(plan, site.home)
-        stage_blobs(plan, medium, site.home, watch.stage)  # (8)
+        check_present(accepted.plan, medium)
+        check_room(accepted.plan.size, site.home)
+        accepted = settle(site, accepted, watch.stage)  # (8)
+        check_room(accepted.plan.size, site.home)
+        stage_blobs(accepted.plan.copies, medium, site.home, watch.stage)
     except FailedError:
         raise  # what is staged stays: the next run hashes it again and goes on
     except SealiftError:
         clear_staged(site.home)
         raise
-    receipt = commit(site, accepted)  # (9)
-    clear_staged(site.home)
-    return receipt
+    return commit(site, accepted)  # (9)
 
 
 def _imported_before(site: Site, bundle: Quarantine) -> Import | None:
@@ -150,8 +159,21 @@ def _imported_before(site: Site, bundle: Quarantine) -> Import | None:
     return None
 
 
-def _honour(site: Site, recalls: tuple[Recall, ...]) -> tuple[Activation, ...]:
-    """Never forget `recalls`, and stop what they name, at once and for good."""
+def _honour(site: Site, recalls: tuple[Recall, ...], watch: Watch) -> None:
+    """Never forget `recalls`, and stop what they name, at once and for good.
+
+    So does what was recalled by a medium before, if a power cut kept it from being stopped.
+    """
+    if recalls:
+        _remember(site, recalls)
+    known = site.state.recalls()
+    due = [known[one.sha256] for one in site.state.current().values() if one.sha256 in known]
+    reasons = [*recalls, *due]
+    if reasons:
+        watch.recalled(recalls, activate(site, f"recall {reasons[0].id}"))
+
+
+def _remember(site: Site, recalls: tuple[Recall, ...]) -> None:
     terms = [Term("artifact", recall.sha256) for recall in recalls]
     told: Json = [
         {"id": one.id, "sha256": one.sha256, "reason": sentence(one.reason)[:200]}
@@ -162,7 +184,23 @@ def _honour(site: Site, recalls: tuple[Recall, ...]) -> tuple[Activation, ...]:
             site.state.add_recall(recall)
         data: dict[str, Json] = {"recalls": told, "count": len(recalls)}
         site.record(site.entry("recall.honoured", data, terms[:200]))
-    return activate(site, f"recall {recalls[0].id}")
+
+
+@contextmanager
+def _told_when_stopped(site: Site) -> Iterator[None]:
+    """Whoever presses Ctrl-C learns what was done by then, as the state has it."""
+    recalls, imported = len(site.state.every_recall()), len(site.state.imported())
+    try:
+        yield
+    except KeyboardInterrupt as stop:
+        if len(site.state.every_recall()) > recalls:
+            stop.add_note("The recalls on the medium are remembered.")
+        done = site.state.imported()
+        if len(done) > imported:
+            stop.add_note(f"{done[-1].id} is imported; not all of it may run yet.")
+        elif kept := kept_for_later(site.home):
+            stop.add_note(kept)
+        raise
 
 
 @contextmanager

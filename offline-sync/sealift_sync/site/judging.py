@@ -29,7 +29,7 @@ class Judged:
 
     Attributes:
         fate: `new` is to be installed; `kept` was and stays; `held` is not installed.
-        artifact: what its manifest says; only for those to be installed.
+        artifact: what its manifest says; None of what is held, or is kept and not carried.
     """
 
     group: str
@@ -95,16 +95,16 @@ class Judge:
         before = self._installed.get((group, artifact.path, digest))
         try:
             approved = judge(self._facts, group, artifact)
-            manifest = None if before else self._manifest(path, digest)
+            manifest = self._kept(digest) if before else self._manifest(path, digest)
         except HeldError as reason:
             if before is None or reason.code == "recalled":
                 return Judged(group, path, digest, "held", reason.code, str(reason))
-            return _stays(before, reason)
+            return _stays(before, reason, self._kept(digest))
         despite = set_aside(self._withdrawn.get(path.team, ()), path, digest, self._facts.stage)
-        words = _words(approved)
+        fate: tuple[Literal["new", "kept"], str] = ("new", "installed")
         if before is not None:
-            return Judged(group, path, digest, "kept", "installed-already", words, despite)
-        return Judged(group, path, digest, "new", "installed", words, despite, manifest)
+            fate = ("kept", "installed-already")
+        return Judged(group, path, digest, *fate, _words(approved), despite, manifest)
 
     def _manifest(self, path: CatalogPath, digest: str) -> Artifact:
         """What the manifest says that TUF and the approvals signed for.
@@ -121,6 +121,11 @@ class Judge:
                 subject=str(path),
             )
         return artifact
+
+    def _kept(self, digest: str) -> Artifact | None:
+        """What is installed already consists of: the medium may carry a part that it has lost."""
+        carried = self._bundle.has(layout.blob_file(digest))
+        return self._read(digest, f"the manifest {digest[:12]}") if carried else None
 
     def _read(self, digest: str, what: str) -> Artifact:
         data = self._bundle.read(layout.blob_file(digest))
@@ -189,22 +194,14 @@ def set_aside(
     )
 
 
-def _stays(before: Installed, reason: HeldError) -> Judged:
+def _stays(before: Installed, reason: HeldError, artifact: Artifact | None) -> Judged:
     """What is installed is never taken away because a date passed or a rule changed."""
     words = f"Stays installed, and would not be installed now: {reason}"
-    return Judged(
-        before.group, before.path, before.sha256, "kept", reason.code, words, before.despite
-    )
+    place = (before.group, before.path, before.sha256)
+    return Judged(*place, "kept", reason.code, words, before.despite, artifact)
 
 
 def _words(approved: Tally) -> str:
     until: datetime | None = approved.valid_until
     ends = f", valid until {until:%Y-%m-%d}" if until else ""
     return f"Approved by {' and '.join(sorted(approved.people))}{ends}."
-
-
-def new_ones(judged: tuple[Judged, ...]) -> Iterator[tuple[Judged, Artifact]]:
-    """Those to be installed, each with what its manifest says."""
-    for one in judged:
-        if one.fate == "new" and one.artifact is not None:
-            yield one, one.artifact

@@ -4,25 +4,31 @@ The folder holds the artifact's files under their original names, hard-linked fr
 consumer that opened a file keeps it; one that opens `current` anew gets all of one version or all
 of another, because a rename replaces the link at once. Links follow committed state, so whatever a
 crash left behind is put right by the next command.
+
+A file that no longer is the store's own, because the store got a whole copy in place of a damaged
+one, is replaced where it lies: one rename a file, and a consumer never finds nothing.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_sync import durable
-from sealift_sync.artifact import Artifact, read_manifest
+from sealift_sync.artifact import Artifact, ArtifactFile, read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.site.home import Home
 from sealift_sync.site.standing import Choice, Place
 from sealift_sync.site.state import Current
 
 CURRENT = "current"
+LOCKED = 0o555
+"""The mode of a version's folders: nothing in them changes."""
 
 
 class Mended(NamedTuple):
@@ -53,6 +59,8 @@ class ModelTree:
         try:
             if choice is None:
                 link.unlink(missing_ok=True)
+                if link.parent.is_dir():
+                    durable.flush_folder(link.parent)
                 return
             self._put(place, choice)
             aside = link.with_name(CURRENT + durable.PARTIAL)
@@ -76,6 +84,7 @@ class ModelTree:
             place: None for place in self._linked() if place not in should
         }
         found = []
+        self._sweep()
         for place, choice in (should | stray).items():
             try:
                 if choice is None or not self._shows(place, choice):
@@ -99,33 +108,78 @@ class ModelTree:
         artifact = self._artifact(choice)
         if self._whole(folder, artifact):
             return
+        if folder.is_dir() and not folder.is_symlink():
+            self._mend(folder, artifact)
+            return
         aside = folder.with_name(folder.name + durable.PARTIAL)
         _remove(aside)
         aside.mkdir(parents=True)
         for file in artifact.files:
-            target = aside / file.path
-            if not target.is_relative_to(aside):  # the manifest's reader has seen to it; see twice
-                raise _strange(file.path)
+            target = _inside(aside, file.path)
             target.parent.mkdir(parents=True, exist_ok=True)
             _link_or_copy(self._store, file.sha256, target)
         for parent, _, _ in os.walk(aside, topdown=False):
             durable.flush_folder(Path(parent))
-            Path(parent).chmod(0o555)
+            Path(parent).chmod(LOCKED)
         _remove(folder)
         aside.rename(folder)
         durable.flush_folder(folder.parent)
+
+    def _mend(self, folder: Path, artifact: Artifact) -> None:
+        """Replace what is wrong in a folder that a consumer may be looking at, file by file."""
+        aside = folder.with_name(folder.name + durable.PARTIAL)
+        for file in artifact.files:
+            target = _inside(folder, file.path)
+            if self._right(folder, file):
+                continue
+            _remove(aside)
+            _link_or_copy(self._store, file.sha256, aside)
+            _open_folders(folder, target.parent)
+            if target.is_dir() and not target.is_symlink():
+                _remove(target)
+            aside.replace(target)
+        for parent, _, _ in os.walk(folder, topdown=False):
+            durable.flush_folder(Path(parent))
+            Path(parent).chmod(LOCKED)
 
     def _artifact(self, choice: Choice) -> Artifact:
         data = self._store.read(choice.sha256)
         return read_manifest(data, what=f"the manifest of {choice.path}")
 
-    @staticmethod
-    def _whole(folder: Path, artifact: Artifact) -> bool:
-        for file in artifact.files:
-            target = folder / file.path
-            if target.is_symlink() or not target.is_file() or target.stat().st_size != file.size:
-                return False
-        return not folder.is_symlink()
+    def _whole(self, folder: Path, artifact: Artifact) -> bool:
+        there = folder.is_dir() and not folder.is_symlink()
+        return there and all(self._right(folder, file) for file in artifact.files)
+
+    def _right(self, folder: Path, file: ArtifactFile) -> bool:
+        """Whether the file is the store's own, or a copy where none can be linked."""
+        try:
+            found = (folder / file.path).lstat()
+        except OSError:
+            return False
+        if not stat.S_ISREG(found.st_mode) or found.st_size != file.size:
+            return False
+        try:
+            stored = self._store.path(file.sha256).stat()
+        except OSError:
+            return True  # the store has lost it: what consumers have is all that there is
+        if found.st_dev != stored.st_dev or found.st_ino == stored.st_ino:
+            return True
+        return not self._links(file.sha256, folder.with_name(f"link{durable.PARTIAL}"))
+
+    def _links(self, digest: str, probe: Path) -> bool:
+        """Whether the store's file can be linked here: where it can, another file is an old one."""
+        try:
+            probe.unlink(missing_ok=True)
+            os.link(self._store.path(digest), probe)
+            probe.unlink()
+        except OSError:
+            return False
+        return True
+
+    def _sweep(self) -> None:
+        """Throw away what a command that was cut had not finished."""
+        for path in self._root.glob(f"*/*/*/*{durable.PARTIAL}"):
+            _remove(path)
 
     def _linked(self) -> Iterator[Place]:
         for link in sorted(self._root.glob(f"*/*/*/{CURRENT}")):
@@ -150,12 +204,33 @@ def _link_or_copy(store: BlobFolder, digest: str, target: Path) -> None:
         target.chmod(0o444)
 
 
-def _remove(folder: Path) -> None:
-    if not folder.is_dir():
+def _inside(folder: Path, path: str) -> Path:
+    """`path` below `folder`: the manifest's reader has seen to it; see twice."""
+    target = folder / path
+    if not target.is_relative_to(folder):
+        raise _strange(path)
+    return target
+
+
+def _open_folders(folder: Path, inner: Path) -> None:
+    """Let files be replaced in `inner`, and make it if somebody took it away."""
+    for part in reversed([inner, *inner.parents]):
+        if part == folder or folder in part.parents:
+            if part.is_symlink() or part.is_file():
+                part.unlink()
+            part.mkdir(exist_ok=True)
+            part.chmod(0o755)
+
+
+def _remove(path: Path) -> None:
+    if path.is_symlink() or path.is_file():
+        path.unlink()
         return
-    for parent, _, _ in os.walk(folder):
+    if not path.is_dir():
+        return
+    for parent, _, _ in os.walk(path):
         Path(parent).chmod(0o755)
-    shutil.rmtree(folder)
+    shutil.rmtree(path)
 
 
 def _strange(path: str) -> FailedError:

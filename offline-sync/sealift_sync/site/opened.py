@@ -56,6 +56,12 @@ class Site:
         """
         SiteLog(self.state.connection, self.signer(), self.origin).append(entry)
 
+    def log_size(self) -> int:
+        """How many entries this site's log has."""
+        newest = "SELECT COALESCE(MAX(size), 0) FROM log_checkpoint"
+        (size,) = self.state.connection.execute(newest).fetchone()
+        return int(size)
+
     def trusted_time(self) -> datetime:
         """The later of this machine's clock and the highest authenticated time seen.
 
@@ -87,6 +93,7 @@ def open_site(
     with only_one(home, command):
         state = State(home.database)
         try:
+            state.create()  # a home that an earlier release made has fewer tables
             known = enrolment(state)
             signer = cache(lambda: open_signer(str(home.key), home.passphrases(environment)))
             yield Site(home, state, signer, known, clock)

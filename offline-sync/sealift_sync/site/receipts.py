@@ -9,25 +9,20 @@ from hashlib import sha256
 from sealift_signing import roles, statements
 from sealift_signing.statements import Receipt, subject
 from sealift_signing.vocabulary import moment
-from sealift_sync.site.judging import Judged
+from sealift_sync.site.accepting import Accepted
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.opened import Site
 from sealift_sync.site.walking import Visit
 from sealift_sync.software import READS, SOFTWARE
 
 
-def make_receipt(
-    site: Site,
-    transfer: tuple[str, bytes],
-    judged: tuple[Judged, ...],
-    visit: Visit,
-    when: datetime,
-) -> bytes:
-    """The envelope of the receipt for `transfer` (its id and its bytes).
+def make_receipt(site: Site, accepted: Accepted, when: datetime) -> bytes:
+    """The envelope of the receipt for the transfer that was accepted.
 
-    Within the commit: the log's entry of this import is already appended.
+    Within the commit: the log's entry of this import is already appended, and what the store has
+    lost is remembered.
     """
-    name, data = transfer
+    plan, visit, name = accepted.plan, accepted.visit, accepted.transfer.predicate.id
     said = Receipt(
         format=1,
         requires=(),
@@ -36,9 +31,9 @@ def make_receipt(
         enrolment=site.enrolment.id,
         transfer=name,
         made=moment(when),
-        artifacts=tuple(one.outcome for one in judged),
+        artifacts=tuple(one.outcome for one in plan.judged),
         inventory=tuple(sorted({one.sha256 for one in site.state.installed()})),
-        lost=(),
+        lost=tuple(sorted(site.state.lost() | plan.lost)),
         running=_running(site),
         roles=visit.versions,
         trusted_time=moment(site.trusted_time()),
@@ -48,7 +43,7 @@ def make_receipt(
         reads=READS,
         log=SiteLogReader(site.state.connection).checkpoint().note.decode(),
     )
-    about = subject(f"transfers/{name}", sha256(data).hexdigest())
+    about = subject(f"transfers/{name}", sha256(accepted.data).hexdigest())
     return statements.sign(said, [about], site.signer())
 
 

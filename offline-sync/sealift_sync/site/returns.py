@@ -7,7 +7,8 @@ from pathlib import Path
 from sealift_signing import statements
 from sealift_signing.statements import Receipt
 from sealift_signing.transparency.checkpoint import claimed
-from sealift_sync.bundle.returned import Returned, write_return
+from sealift_sync.bundle.returned import Returned
+from sealift_sync.bundle.returning import write_return
 from sealift_sync.site.hub_log import ACKNOWLEDGED
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.opened import Site

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -110,10 +111,17 @@ def _enrol(
 
 def _make_key(home: Home, environment: Mapping[str, str]) -> None:
     """The site's key; its passphrase is a random one in a file, unless the environment has it."""
+    aside = home.key.with_name(f"new{durable.PARTIAL}")
+    shutil.rmtree(aside, ignore_errors=True)
     if home.key.exists():
         return
     said = environment.get(variable(home.key))
     if not said and not home.passphrase.exists():
         durable.write(home.passphrase, secrets.token_urlsafe(32).encode() + b"\n", mode=0o600)
     rounds = ROUNDS if said else ROUNDS_RANDOM
-    new_key(home.key, home.passphrases(environment).of(home.key), rounds=rounds)
+    # Made aside: a key that is there is whole, wherever this was cut.
+    new_key(aside / home.key.name, home.passphrases(environment).of(home.key), rounds=rounds)
+    for half in (f"{home.key.name}.pub", home.key.name):
+        (aside / half).replace(home.key.with_name(half))
+    durable.flush_folder(home.key.parent)
+    aside.rmdir()

@@ -1,26 +1,30 @@
 """Steps (7) and (8) of an import: what it takes, and each blob hashed while it is copied.
 
 Blobs are staged beside the store and join it only with the commit. A staged file that a crash left
-behind is hashed again before it counts; a refusal takes all of them away.
+behind is hashed again before it counts; a refusal takes all of them away. A blob that the medium
+leaves out must be whole in the store; where it is not, what needs it is held.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
-from sealift_signing.errors import FailedError, RefusedError
-from sealift_signing.statements import CarriedFile, Transfer
+from sealift_signing.errors import FailedError
+from sealift_signing.site_rules import HeldError
+from sealift_signing.statements import Transfer
+from sealift_signing.vocabulary import SHA256
 from sealift_sync import durable
-from sealift_sync.artifact import Artifact
+from sealift_sync.artifact import Artifact, manifest_bytes
 from sealift_sync.blobs import BlobFolder, damaged
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.durable import Progress
 from sealift_sync.site.home import Home
-from sealift_sync.site.judging import Judged, new_ones
+from sealift_sync.site.judging import Judged
 
 MIB = 1024 * 1024
 Stage = Callable[[str, int], Progress]
@@ -36,12 +40,14 @@ class Plan:
         copies: the blobs to copy from the medium, digest to bytes.
         reused: the blobs that the store has already; they are hashed again before they are used.
         carried: every blob that the bundle lists, digest to bytes.
+        lost: the blobs that an artifact needs and neither the medium nor the store has whole.
     """
 
     judged: tuple[Judged, ...]
     copies: Mapping[str, int]
     reused: frozenset[str]
     carried: Mapping[str, int]
+    lost: frozenset[str]
 
     @property
     def size(self) -> int:
@@ -49,25 +55,77 @@ class Plan:
         return sum(self.copies.values())
 
 
-def make_plan(judged: tuple[Judged, ...], transfer: Transfer, store: BlobFolder) -> Plan:
+def make_plan(
+    judged: tuple[Judged, ...],
+    transfer: Transfer,
+    store: BlobFolder,
+    damaged: frozenset[str] = frozenset(),
+) -> Plan:
     """The plan for what was judged.
 
-    Raises:
-        RefusedError: a blob that is needed is neither on the medium nor in the store, or a file of
-            the bundle bears a digest for a name that is not its own.
+    An artifact that needs a blob which is nowhere is held, and the rest goes on: half of a
+    site's models must not wait because its disk lost a file of the other half. What is installed
+    already and has lost a blob that the medium carries gets it back.
+
+    Args:
+        judged: what becomes of every assigned artifact, by the six conditions.
+        transfer: what the bundle lists.
+        store: the site's blobs.
+        damaged: blobs of the store that were hashed, and are not whole.
     """
-    carried = {file.sha256: file.size for file in transfer.files if _is_blob(file)}
+    sources = _Sources(transfer, store, damaged)
+    planned = []
     copies: dict[str, int] = {}
-    reused = set()
-    for one, artifact in new_ones(judged):
-        for digest, size in _blobs(one, artifact, carried).items():
-            if store.has(digest):
-                reused.add(digest)
-            elif carried.get(digest) == size:
-                copies[digest] = size
+    reused: set[str] = set()
+    lost: set[str] = set()
+    for one in judged:
+        found = sources.of(one)
+        lost |= found.nowhere
+        if found.nowhere and one.fate == "new":
+            planned.append(_without_base(one, found.nowhere, transfer))
+            continue
+        planned.append(one)
+        copies |= found.medium
+        reused |= found.store
+    return Plan(tuple(planned), copies, frozenset(reused), sources.carried, frozenset(lost))
+
+
+def carried_blobs(transfer: Transfer) -> dict[str, int]:
+    """Every blob that a transfer lists, digest to bytes."""
+    blobs = (file for file in transfer.files if file.path.startswith(f"{layout.BLOBS}/"))
+    return {file.sha256: file.size for file in blobs}
+
+
+class _Found(NamedTuple):
+    """Where the blobs of one artifact are to come from."""
+
+    medium: dict[str, int]
+    store: set[str]
+    nowhere: set[str]
+
+
+class _Sources:
+    """The medium and the store, as places where a blob can be had."""
+
+    def __init__(self, transfer: Transfer, store: BlobFolder, damaged: frozenset[str]) -> None:
+        self.carried = carried_blobs(transfer)
+        self._store = store
+        self._damaged = damaged
+
+    def of(self, one: Judged) -> _Found:
+        found = _Found({}, set(), set())
+        if one.fate == "held" or one.artifact is None:
+            return found
+        for digest, size in _blobs(one, one.artifact).items():
+            carried = self.carried.get(digest) == size
+            if digest not in self._damaged and self._store.holds(digest, size):
+                # Of what is installed, only what the medium could mend is worth the hashing.
+                found.store.update([digest] if carried or one.fate == "new" else [])
+            elif carried:
+                found.medium[digest] = size
             else:
-                raise _not_carried(digest, one, transfer)
-    return Plan(judged, copies, frozenset(reused), carried)
+                found.nowhere.add(digest)
+        return found
 
 
 def check_present(plan: Plan, medium: Medium) -> None:
@@ -84,13 +142,13 @@ def check_present(plan: Plan, medium: Medium) -> None:
                 raise damaged(digest)
 
 
-def check_room(plan: Plan, home: Home) -> None:
-    """Check that the disk takes the copies and keeps what the settings want free.
+def check_room(size: int, home: Home) -> None:
+    """Check that the disk takes `size` bytes and keeps what the settings want free.
 
     Raises:
         FailedError: it does not.
     """
-    needed = plan.size + home.settings.limits.least_free_mib * MIB
+    needed = size + home.settings.limits.least_free_mib * MIB
     free = shutil.disk_usage(home.root).free
     if free < needed:
         raise FailedError(
@@ -101,20 +159,23 @@ def check_room(plan: Plan, home: Home) -> None:
         )
 
 
-def stage_blobs(plan: Plan, medium: Medium, home: Home, stage: Stage) -> None:
-    """Copy every blob that is needed, hashed while it is copied, and hash those reused.
+def hash_reused(plan: Plan, store: BlobFolder, stage: Stage) -> frozenset[str]:
+    """Hash every blob that the plan takes from the store; returns those that are not whole."""
+    progress = stage("hash", sum(store.size(digest) for digest in plan.reused))
+    return frozenset(digest for digest in sorted(plan.reused) if store.fault(digest, progress))
+
+
+def stage_blobs(copies: Mapping[str, int], medium: Medium, home: Home, stage: Stage) -> None:
+    """Copy the blobs `copies` (digest to bytes) beside the store, hashed while they are copied.
 
     Raises:
         RefusedError: one is damaged; nothing of it is kept.
         FailedError: one could not be read or written; what is whole stays for the next run.
     """
-    progress = stage("copy", plan.size)
-    for digest, size in plan.copies.items():
+    progress = stage("copy", sum(copies.values()))
+    for digest, size in copies.items():
         if not _still_whole(home.staged / digest, digest, size, progress):
             _stage(digest, size, medium, home.staged / digest, progress)
-    progress = stage("hash", sum(home.store.size(digest) for digest in plan.reused))
-    for digest in sorted(plan.reused):
-        home.store.check(digest, progress)
 
 
 def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
@@ -130,31 +191,35 @@ def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
                 raise damaged(digest)
 
 
-def adopt_staged(plan: Plan, home: Home) -> None:
+def adopt_staged(copies: Iterable[str], home: Home) -> None:
     """Move what was staged into the store."""
-    for digest in plan.copies:
+    for digest in copies:
         home.store.adopt(home.staged / digest, digest)
 
 
-def clear_staged(home: Home, digests: Iterable[str] | None = None) -> None:
-    """Throw away what was staged; all of it, or only `digests`."""
-    names = digests if digests is not None else _names(home.staged)
-    for name in names:
-        (home.staged / name).unlink(missing_ok=True)
+def clear_staged(home: Home) -> None:
+    """Throw away what was staged."""
+    for path in _staged(home):
+        path.unlink(missing_ok=True)
 
 
-def _names(folder: Path) -> list[str]:
-    return [one.name for one in folder.iterdir()] if folder.is_dir() else []
+def kept_for_later(home: Home) -> str:
+    """What an import that was stopped leaves for the next one, as a sentence; empty if nothing."""
+    sizes = [path.lstat().st_size for path in _staged(home) if SHA256.matches(path.name)]
+    if not sizes:
+        return ""
+    files = "1 file" if len(sizes) == 1 else f"{len(sizes)} files"
+    return f"{files} of {sum(sizes):,} bytes that were copied are kept for the next import."
 
 
-def _is_blob(file: CarriedFile) -> bool:
-    return file.path.startswith(f"{layout.BLOBS}/")
+def _staged(home: Home) -> list[Path]:
+    return list(home.staged.iterdir()) if home.staged.is_dir() else []
 
 
-def _blobs(one: Judged, artifact: Artifact, carried: Mapping[str, int]) -> dict[str, int]:
+def _blobs(one: Judged, artifact: Artifact) -> dict[str, int]:
     """Every blob of an artifact by digest: its manifest, its config, its files."""
     found = {file.sha256: file.size for file in artifact.blobs}
-    return {one.sha256: carried.get(one.sha256, -1)} | found
+    return {one.sha256: len(manifest_bytes(artifact))} | found
 
 
 def _still_whole(staged: Path, digest: str, size: int, progress: Progress) -> bool:
@@ -184,11 +249,16 @@ def _stage(digest: str, size: int, medium: Medium, staged: Path, progress: Progr
         aside.unlink(missing_ok=True)
 
 
-def _not_carried(digest: str, one: Judged, transfer: Transfer) -> RefusedError:
-    base = f" (it builds on {', '.join(transfer.base)})" if transfer.base else ""
-    return RefusedError(
-        "blob-missing",
-        f"{one.path} needs the blob {digest[:12]}, which the bundle does not carry{base}.",
-        subject=digest,
-        next_step="Have the bundle exported in full: sealift export SITE --full --to DIR",
+def _without_base(one: Judged, missing: set[str], transfer: Transfer) -> Judged:
+    """`one`, held: with what is nowhere named, and where it travelled before."""
+    first = min(missing)
+    parts = f"the blob {first[:12]}" if len(missing) == 1 else f"{len(missing)} blobs"
+    earlier = f", because {' and '.join(transfer.base)} carried them" if transfer.base else ""
+    reason = HeldError(
+        "base-missing",
+        f"{one.path} needs {parts} that this bundle leaves out{earlier}, and that this site does "
+        "not have whole.",
+        subject=first,
+        next_step=f"Have all of it carried: sealift export {transfer.site} --full --to DIR",
     )
+    return replace(one, fate="held", code=reason.code, words=str(reason), artifact=None)

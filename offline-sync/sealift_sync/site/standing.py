@@ -1,7 +1,7 @@
 """What may run and what should, derived from committed state alone.
 
 what is assigned runs, once it is installed and neither recalled nor withdrawn;
-where people here rolled back, what they went back to runs until the assignment changes;
+where people here rolled back, what they went back to runs until another version is assigned;
 what runs already goes on running, unless it is recalled or no longer assigned;
 what is recalled stops, and the next fallback that may run takes its place, or nothing does.
 """
@@ -9,10 +9,9 @@ what is recalled stops, and the next fallback that may run takes its place, or n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import sha256
 from typing import NamedTuple
 
-from sealift_signing import documents, shape
+from sealift_signing import documents
 from sealift_signing.documents import AssignedArtifact, Assignment, ModelAssignment
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync.site.enrolment import Enrolment
@@ -59,7 +58,7 @@ class Standing:
         """What should run in each place that runs something, or should; None if nothing."""
         assigned = {place for place, _ in self.assigned()}
         for place in sorted(assigned | set(self.current)):
-            yield place, self._wanted(place)
+            yield place, self.wants(place)
 
     def assigned(self) -> Iterator[tuple[Place, ModelAssignment]]:
         """What the last accepted assignment gives this site's own host groups."""
@@ -76,18 +75,27 @@ class Standing:
         """Whether a rollback by people here holds in `place`."""
         rolled = self._rollbacks.get(place)
         assigned = self.of(place)
-        return bool(rolled and assigned and rolled.assigned == digest_of(assigned))
+        return bool(rolled and assigned and rolled.assigned == assigned.current.sha256)
+
+    def unfinished(self, place: Place) -> bool:
+        """Whether a rollback in `place` was recorded, and what it goes away from still runs."""
+        running = self.current.get(place)
+        return self.held_back(place) and running is not None and running.sha256 == self._left(place)
 
     def fallback(self, place: Place) -> Choice | None:
-        """The next assigned version after the one that runs in `place`, of those that may run."""
+        """The next assigned version after the one that runs in `place`, of those that may run.
+
+        Where nothing runs, after the one that people here went away from: never forward to it.
+        """
         assigned = self.of(place)
         if assigned is None:
             return None
         ordered = [_choice(one) for one in assigned.artifacts]
         running = self.current.get(place)
-        here = Choice(running.path, running.sha256) if running else ordered[0]
-        after = ordered[ordered.index(here) + 1 :] if here in ordered else ordered[1:]
-        return next((one for one in after if one != here and self.may_run(place, one)), None)
+        here = running.sha256 if running else self._left(place)
+        digests = [one.sha256 for one in ordered]
+        after = ordered[digests.index(here) + 1 :] if here in digests else ordered[1:]
+        return next((one for one in after if self.may_run(place, one)), None)
 
     def may_run(self, place: Place, one: Choice) -> bool:
         """Whether `one` is installed there, has not failed, and is not recalled or withdrawn."""
@@ -108,13 +116,16 @@ class Standing:
         """Whether `one` must stop."""
         return one.sha256 in self._recalled
 
-    def _wanted(self, place: Place) -> Choice | None:
+    def wants(self, place: Place) -> Choice | None:
+        """What should run in `place`; None if nothing."""
         assigned = self.of(place)
         if assigned is None:
             return None
         running = self.current.get(place)
         here = Choice(running.path, running.sha256) if running else None
         stays = here if here and not self.recalled(here) else None
+        if self.unfinished(place):
+            return self.fallback(place) or stays
         if self.held_back(place):
             return stays or self.fallback(place)
         foremost = _choice(assigned.current)
@@ -122,12 +133,13 @@ class Standing:
             return foremost
         if stays:
             return stays
-        return self.fallback(place) if here else None
+        # Something ran here, or would if it were not recalled: what comes after it may. A first
+        # version that failed its health check is no reason to run an older one unasked.
+        return self.fallback(place) if here or self.recalled(foremost) else None
 
-
-def digest_of(assigned: ModelAssignment) -> str:
-    """The sha256 of what is assigned of one model: a rollback holds while it is the same."""
-    return sha256(shape.write(assigned)).hexdigest()
+    def _left(self, place: Place) -> str:
+        """The digest that people here went away from, while that holds; else empty."""
+        return self._rollbacks[place].away_from if self.held_back(place) else ""
 
 
 def _choice(one: AssignedArtifact) -> Choice:

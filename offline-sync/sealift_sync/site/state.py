@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -40,8 +40,9 @@ CREATE TABLE IF NOT EXISTS failure (
   host_group TEXT, model TEXT, sha256 TEXT, words TEXT NOT NULL,
   PRIMARY KEY (host_group, model, sha256));
 CREATE TABLE IF NOT EXISTS rolled_back (
-  host_group TEXT, model TEXT, assigned TEXT NOT NULL, away_from TEXT NOT NULL,
-  reason TEXT NOT NULL, made TEXT NOT NULL, PRIMARY KEY (host_group, model));
+  number INTEGER PRIMARY KEY, host_group TEXT NOT NULL, model TEXT NOT NULL,
+  assigned TEXT NOT NULL, away_from TEXT NOT NULL, reason TEXT NOT NULL, made TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS lost (sha256 TEXT PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS imported (
   number INTEGER PRIMARY KEY, transfer_sha256 TEXT NOT NULL UNIQUE, id TEXT NOT NULL,
   made TEXT NOT NULL, receipt BLOB NOT NULL);
@@ -72,7 +73,12 @@ class Current:
 
 @dataclass(frozen=True)
 class RolledBack:
-    """That people here went back, and from which assignment of the model (its digest)."""
+    """That people here went back.
+
+    Attributes:
+        assigned: the digest of what was assigned then; the rollback holds while it is.
+        away_from: the digest of what ran.
+    """
 
     assigned: str
     away_from: str
@@ -261,22 +267,51 @@ class State:
         self.connection.execute("DELETE FROM failure")
 
     def rollbacks(self) -> dict[tuple[str, str], RolledBack]:
-        """Which models people here took back, by (host group, model)."""
-        rows = self._all("SELECT * FROM rolled_back")
-        return {
-            (row[0], row[1]): RolledBack(row[2], row[3], row[4], instant(row[5])) for row in rows
-        }
+        """Which models people here took back, by (host group, model): the last time each."""
+        query = "SELECT host_group, model, assigned, away_from, reason, made FROM rolled_back"
+        rows = self._all(f"{query} ORDER BY number")
+        return {(row[0], row[1]): _rolled_back(row[2:]) for row in rows}
 
-    def set_rollback(self, group: str, model: str, one: RolledBack) -> None:
-        """People here took `model` back."""
+    def every_rollback(self, group: str, model: str) -> tuple[RolledBack, ...]:
+        """Each time that people here took `model` back, and that still holds; the oldest first."""
+        query = "SELECT assigned, away_from, reason, made FROM rolled_back"
+        where = "WHERE host_group = ? AND model = ? ORDER BY number"
+        return tuple(_rolled_back(row) for row in self._all(f"{query} {where}", group, model))
+
+    def add_rollback(self, group: str, model: str, one: RolledBack) -> None:
+        """People here take `model` back, once more if they did before."""
         row = (group, model, one.assigned, one.away_from, one.reason, moment(one.made))
-        self.connection.execute("REPLACE INTO rolled_back VALUES (?, ?, ?, ?, ?, ?)", row)
+        self.connection.execute(
+            "INSERT INTO rolled_back (host_group, model, assigned, away_from, reason, made) "
+            "VALUES (?, ?, ?, ?, ?, ?)",
+            row,
+        )
 
-    def clear_rollback(self, group: str, model: str) -> None:
+    def take_rollback_back(self, group: str, model: str) -> None:
+        """The last rollback of `model` went nowhere; those before it hold."""
+        self.connection.execute(
+            "DELETE FROM rolled_back WHERE number = "
+            "(SELECT MAX(number) FROM rolled_back WHERE host_group = ? AND model = ?)",
+            (group, model),
+        )
+
+    def clear_rollbacks(self, group: str, model: str) -> None:
         """The hub assigned something else: the rollback is over."""
         self.connection.execute(
             "DELETE FROM rolled_back WHERE host_group = ? AND model = ?", (group, model)
         )
+
+    # -- the store
+
+    def lost(self) -> frozenset[str]:
+        """The blobs of what is installed that are known not to be whole in the store."""
+        return frozenset(row[0] for row in self._all("SELECT sha256 FROM lost"))
+
+    def set_lost(self, digests: Iterable[str]) -> None:
+        """These and no others are not whole."""
+        self.connection.execute("DELETE FROM lost")
+        rows = ((digest,) for digest in sorted(digests))
+        self.connection.executemany("INSERT INTO lost VALUES (?)", rows)
 
     # -- transfers
 
@@ -303,6 +338,11 @@ def _installed(row: tuple[Any, ...]) -> Installed:
     group, path, digest, despite, transfer, at = row
     named = tuple(json.loads(despite))
     return Installed(group, CatalogPath.parse(path), digest, named, transfer, instant(at))
+
+
+def _rolled_back(row: tuple[Any, ...]) -> RolledBack:
+    assigned, away_from, reason, made = row
+    return RolledBack(assigned, away_from, reason, instant(made))
 
 
 def _unusable(file: Path, reason: sqlite3.Error) -> FailedError:

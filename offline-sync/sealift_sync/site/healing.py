@@ -1,0 +1,52 @@
+"""A bundle that was imported before still mends what the store has lost since.
+
+Its transfer.json is byte for byte the one that was verified then, so its list can be believed,
+whatever has expired; every blob is hashed while it is copied, as in any import.
+"""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+from sealift_signing import statements
+from sealift_signing.statements import Transfer
+from sealift_sync.bundle import layout
+from sealift_sync.bundle.medium import Medium
+from sealift_sync.bundle.quarantine import Quarantine
+from sealift_sync.site.holdings import parts, remember
+from sealift_sync.site.opened import Site
+from sealift_sync.site.staging import Stage, adopt_staged, carried_blobs, check_room, stage_blobs
+
+
+def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> None:
+    """Copy what the bundle carries and the store is known to lack; nothing else changes.
+
+    Raises:
+        RefusedError: what the medium has instead is damaged as well; nothing was changed.
+        FailedError: something could not be read or written.
+    """
+    copies = _wanted(site, bundle)
+    if not copies:
+        return
+    check_room(sum(copies.values()), site.home)
+    stage_blobs(copies, medium, site.home, stage)
+    adopt_staged(copies, site.home)
+    with site.state.transaction():
+        remember(site, (), copies)
+        site.state.clear_failures()  # what could not be shown for want of them may be tried again
+
+
+def _wanted(site: Site, bundle: Quarantine) -> dict[str, int]:
+    said = statements.read(Transfer, bundle.read(layout.TRANSFER), what=layout.TRANSFER).predicate
+    carried, lost = carried_blobs(said), site.state.lost()
+
+    def manifest(digest: str) -> bytes | None:
+        data = bundle.get(layout.blob_file(digest))
+        return data if data is not None and sha256(data).hexdigest() == digest else None
+
+    return {
+        digest: carried[digest]
+        for digest, part in parts(site, manifest).items()
+        if carried.get(digest) == part.size
+        and (digest in lost or not site.home.store.holds(digest, part.size))
+    }

@@ -1,0 +1,97 @@
+"""What the installed artifacts consist of, and which part of it the store no longer has whole.
+
+A site that has lost a blob says so in its log and in its next receipt, and the next bundle brings
+it again (DESIGN section 4): what a bundle may leave out is what its site really holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from sealift_signing.canonical import Json
+from sealift_signing.errors import SealiftError
+from sealift_signing.transparency.entry import Term
+from sealift_sync.artifact import Artifact, read_manifest
+from sealift_sync.site.opened import Site
+from sealift_sync.site.state import Installed
+
+MOST_IN_ENTRY = 200
+"""Digests that one entry names; of more there are several entries."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One blob of what is installed.
+
+    Attributes:
+        size: in bytes; -1 of a manifest that cannot be read.
+        used_by: every installed artifact that consists of it, and as which file.
+    """
+
+    sha256: str
+    size: int
+    used_by: tuple[tuple[Installed, str], ...]
+
+
+def parts(
+    site: Site, elsewhere: Callable[[str], bytes | None] = lambda _: None
+) -> Mapping[str, Part]:
+    """Every blob of what is installed, by digest.
+
+    Args:
+        site: the site.
+        elsewhere: where a manifest may be read that the store has lost, by its digest.
+    """
+    found: dict[str, Part] = {}
+    for one in site.state.installed():
+        data = manifest_of(site, one.sha256, elsewhere)
+        size = -1 if data is None else len(data)
+        _add(found, one, "manifest", one.sha256, size)
+        for file in artifact_of(one, data).blobs if data is not None else ():
+            _add(found, one, file.path, file.sha256, file.size)
+    return found
+
+
+def manifest_of(
+    site: Site, digest: str, elsewhere: Callable[[str], bytes | None] = lambda _: None
+) -> bytes | None:
+    """The manifest with this digest, from the store or else from `elsewhere`; hashed."""
+    try:
+        return site.home.store.read(digest)
+    except (SealiftError, OSError):
+        return elsewhere(digest)
+
+
+def artifact_of(one: Installed, manifest: bytes) -> Artifact:
+    """What the manifest of an installed artifact says."""
+    return read_manifest(manifest, what=f"the manifest of {one.path}")
+
+
+def remember(site: Site, lost: Collection[str], mended: Collection[str]) -> None:
+    """Note, within a transaction, which blobs are lost now and which are whole again.
+
+    An entry tells of what was not known before, and of nothing else.
+    """
+    known = site.state.lost()
+    fresh = sorted(set(lost) - known)
+    whole = sorted(set(mended))
+    if not fresh and not whole:
+        return
+    site.state.set_lost((known | set(fresh)) - set(whole))
+    for kind, member, digests in (("damaged", "lost", fresh), ("mended", "whole", whole)):
+        for first in range(0, len(digests), MOST_IN_ENTRY):
+            some: list[Json] = list(digests[first : first + MOST_IN_ENTRY])
+            site.record(site.entry(f"store.{kind}", {member: some}, _terms(site, some)))
+
+
+def _terms(site: Site, digests: Collection[Json]) -> list[Term]:
+    """The models that these blobs are part of, to be found again."""
+    wanted = {part for digest, part in parts(site).items() if digest in digests}
+    models = {one.path.full_model for part in wanted for one, _ in part.used_by}
+    return [Term("model", model) for model in sorted(models)[:MOST_IN_ENTRY]]
+
+
+def _add(found: dict[str, Part], one: Installed, file: str, digest: str, size: int) -> None:
+    before = found[digest].used_by if digest in found else ()
+    found[digest] = Part(digest, size, (*before, (one, file)))
