@@ -90,7 +90,7 @@ class BlobFolder:
         """
         aside = self._incoming / f"{uuid.uuid4().hex}{PARTIAL}"
         try:
-            self._final.mkdir(parents=True, exist_ok=True)
+            self._make()
             self._incoming.mkdir(parents=True, exist_ok=True)
             with claims.claim(aside) as file:  # held until it has its name, or else it is swept
                 found, size = copy_hashed(source, file, progress)
@@ -112,12 +112,19 @@ class BlobFolder:
             FailedError: it could not be renamed.
         """
         try:
-            self._final.mkdir(parents=True, exist_ok=True)
+            self._make()
             staged.chmod(0o444)
             staged.replace(self.path(digest))
             flush_folder(self._final)
         except OSError as bad:
             raise unwritable(self._final, bad) from bad
+
+    def _make(self) -> None:
+        """The folder itself must be as durable as what is flushed into it."""
+        if not self._final.is_dir():
+            self._final.mkdir(parents=True, exist_ok=True)
+            flush_folder(self.root)
+            flush_folder(self.root.parent)
 
     def put_bytes(self, data: bytes) -> Blob:
         """Take in `data`; nothing is written where it is here already."""

@@ -9,9 +9,8 @@ from datetime import datetime
 from pathlib import Path
 
 from sealift_sync.cli import telling
-from sealift_sync.site.models import ModelTree
+from sealift_sync.site import mending
 from sealift_sync.site.opened import Site, open_site
-from sealift_sync.site.standing import Standing
 
 
 @dataclass(frozen=True)
@@ -27,8 +26,7 @@ class Call:
         """The site, held for `command`; links that a crash left wrong are put right first."""
         with open_site(self.home, self.environment, self.clock, command) as found:
             if mend:
-                standing = Standing(found.state, found.enrolment)
-                for place, problem in ModelTree(found.home).repair(standing.showing()):
+                for place, problem in mending.mend(found):
                     telling.warn_aside(
                         f"{place.model} in host group {place.group} cannot be shown: {problem}"
                         if problem

@@ -209,7 +209,7 @@ def kept_for_later(home: Home) -> str:
     if not sizes:
         return ""
     files = "1 file" if len(sizes) == 1 else f"{len(sizes)} files"
-    return f"{files} of {sum(sizes):,} bytes that were copied are kept for the next import."
+    return f"Kept for the next import: {files}, {sum(sizes):,} bytes."
 
 
 def _staged(home: Home) -> list[Path]:
