@@ -11,6 +11,7 @@ import click
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import F, Session, command, user
 from sealift_registry.cli.terminal import short
+from sealift_signing.errors import UsageError
 
 if TYPE_CHECKING:
     from sealift_registry.intake.ingest import Ingested
@@ -67,16 +68,41 @@ def mlflow(session: Session, *, uri: str, tracking: str, model: str, goldens: st
     example="sealift ingest dvc /srv/models --path fraud.ubj --rev v2.0 --as risk/fraud",
 )
 @click.argument("repository", metavar="REPOSITORY")
-@click.option("--path", required=True, help="The model's path in the repository.")
-@click.option("--rev", default="HEAD", show_default=True, help="A tag, branch or commit.")
+@click.option("--path", help="The model's path in the repository.")
+@click.option("--rev", help="With --path: a tag, branch or commit.  [default: HEAD]")
+@click.option(
+    "--artifact",
+    metavar="NAME@VERSION|NAME#STAGE",
+    help="Instead of --path: its name in GTO's registry, also NAME@latest.",
+)
 @_target("What it becomes a version of.")
 def dvc(
-    session: Session, *, repository: str, path: str, rev: str, model: str, goldens: str | None
+    session: Session,
+    *,
+    repository: str,
+    path: str | None,
+    rev: str | None,
+    artifact: str | None,
+    model: str,
+    goldens: str | None,
 ) -> None:
     """Ingest a model that DVC tracks in a Git repository."""
     from sealift_registry.intake.dvc_source import DvcSource
 
-    _ingest(session, DvcSource(repository, path, rev), model, goldens)
+    _check_one_way(path, rev, artifact)
+    source = DvcSource(repository, path or "", rev or "HEAD", artifact or "")
+    _ingest(session, source, model, goldens)
+
+
+def _check_one_way(path: str | None, rev: str | None, artifact: str | None) -> None:
+    if bool(path) == bool(artifact) or (rev and artifact):
+        raise UsageError(
+            "dvc-which",
+            "Say which model either by its path, or by its name in GTO's registry.",
+            subject=artifact or path or "",
+            next_step="Give --path and, if it is not at HEAD, --rev; or --artifact alone, which "
+            "names the commit too.",
+        )
 
 
 @command(

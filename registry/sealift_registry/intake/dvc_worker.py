@@ -10,15 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from sealift_registry.intake import dvc_artifact, dvc_repository, s3_faults
+from sealift_registry.intake.dvc_repository import digest
 from sealift_registry.intake.source import spelled
-from sealift_registry.intake.staging import CHUNK, check_name
+from sealift_registry.intake.staging import CAPS, CHUNK, check_name, receive
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.quoting import first_line
-from sealift_signing.errors import FailedError, NotFoundError, RefusedError
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 
 DIRECTORY = ".dir"
 """How the digest of a directory's list ends."""
@@ -27,29 +29,23 @@ HOUSEKEEPING = frozenset({"dvc.lock", "dvc.yaml"})
 
 
 def fetch(request: Document, progress: Progress) -> Document:
-    """Copy what DVC holds at a path and revision into a folder.
+    """Copy what DVC holds at a path and revision, or under an artifact's name, into a folder.
 
     Args:
-        request: `repository` (a path or URL), `shown`, `revision`, `path` in the repository, and
-            `into`.
+        request: `repository` (a path or URL), `shown`, `into`, and either `revision` and `path` in
+            the repository, or `artifact` with `version` or `stage` (see `dvc_artifact.find`).
         progress: told of each file's bytes.
 
     Returns:
-        `commit`, `details`, and what the remote is.
+        `commit`, `path`, and `details`.
     """
     _check_installed()
-    from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
+    from dvc.fs import RemoteMissingDepsError
     from dvc.scm import RevError
 
     try:
-        url = request["repository"]
-        files = DVCFileSystem(url=url, rev=request["revision"], config=_remotes(url))
-        _check_remote(files.repo)
-        found = _find(files, request)
-        _check_lists(files, found)
-        copied = [_copy(files, found[name], name, request, progress) for name in sorted(found)]
-        return _answer(files.repo, request, copied)
+        return _fetch(request, progress)
     except RevError as bad:
         raise NotFoundError(
             "dvc-revision-unknown",
@@ -57,6 +53,8 @@ def fetch(request: Document, progress: Progress) -> Document:
             subject=request["revision"],
             next_step="Give a tag, a branch or a commit.",
         ) from bad
+    except RemoteMissingDepsError as bad:
+        raise s3_faults.missing("dvc-s3") from bad
     except DvcException as bad:
         raise FailedError(
             "dvc-failed",
@@ -80,50 +78,26 @@ def _check_installed() -> None:
     del dvc
 
 
-def _remotes(url: str) -> Document:
-    """The remotes that a repository on this machine has now, as settings for opening it.
-
-    At a revision DVC reads the settings of then, in which a remote given relative to the
-    repository no longer says relative to what; DVC itself mends only the default one of today.
-    """
-    from dvc.exceptions import NotDvcRepoError
-    from dvc.repo import Repo
-
-    if not Path(url).is_dir():
-        return {}
-    try:
-        with Repo(url, uninitialized=True) as repo:
-            remotes = dict(repo.config["remote"])
-    except NotDvcRepoError:
-        return {}
-    return {"remote": remotes} if remotes else {}
-
-
-def _check_remote(repo: Any) -> None:  # noqa: ANN401 - DVC is Any to us
-    remote = _remote(repo)
-    if remote and remote.fs.protocol != "local":
-        raise RefusedError(
-            "dvc-remote-kind",
-            f"The DVC remote {remote.name!r} is of the kind {remote.fs.protocol!r}; this version "
-            "of Sealift reads remotes that are a directory.",
-            subject=str(remote.name),
-            next_step="Copy the remote's objects to a directory, and make it the default remote.",
-        )
+def _fetch(request: Document, progress: Progress) -> Document:
+    url = request["repository"]
+    named = dvc_artifact.find(url, request) if request.get("artifact") else None
+    files = dvc_repository.open_at(url, named.commit if named else request["revision"])
+    path = dvc_artifact.path_of(files.repo, named) if named else request["path"]
+    dvc_repository.check_origins(files.repo, path)
+    found = _find(files, path, request)
+    _check_lists(files, found)
+    copied, left = [], CAPS.size
+    for name in sorted(found):
+        told = _copy(files, found[name], name, Path(request["into"]), left, progress)
+        left -= told.pop("size")
+        copied.append(told)
+    details = _details(files.repo, copied) | {"path": path}
+    details |= named.described(files.repo) if named else {"revision": request["revision"]}
+    return {"commit": files.repo.get_rev(), "path": path, "details": spelled(details)}
 
 
-def _remote(repo: Any) -> Any:  # noqa: ANN401 - DVC is Any to us
-    """The remote that DVC reads from; None where there is only the repository's own cache."""
-    from dvc.config import NoRemoteError
-
-    try:
-        return repo.cloud.get_remote()
-    except NoRemoteError:
-        return None
-
-
-def _find(files: Any, request: Document) -> dict[str, Document]:  # noqa: ANN401 - DVC is Any
-    """What lies at the path: relative name → what DVC says of the file."""
-    path = request["path"]
+def _find(files: Any, path: str, request: Document) -> dict[str, Document]:  # noqa: ANN401
+    """What lies at `path`: relative name → what DVC says of the file."""
     try:
         top = files.info(path)
         if top["type"] != "directory":
@@ -140,10 +114,11 @@ def _find(files: Any, request: Document) -> dict[str, Document]:  # noqa: ANN401
             "root.",
         ) from bad
     except Exception as bad:
-        raise _unreadable(path, bad) from bad
+        raise _unreadable(files.repo, path, bad) from bad
     found = {name: one for name, one in found.items() if not _is_housekeeping(name, one)}
-    for name in found:
+    for name, entry in found.items():
         check_name(name)  # it becomes a path on our disk
+        dvc_repository.check_entry(name, entry)
     return found
 
 
@@ -151,7 +126,7 @@ def _is_housekeeping(name: str, entry: Document) -> bool:
     """Whether only Git keeps it, for Git's own use or DVC's."""
     last = PurePosixPath(name).name
     ours = last.startswith((".git", ".dvc")) or last.endswith(".dvc") or last in HOUSEKEEPING
-    return ours and _digest(entry) is None
+    return ours and not entry.get("dvc_info")
 
 
 def _check_lists(files: Any, found: Mapping[str, Document]) -> None:  # noqa: ANN401 - DVC is Any
@@ -162,11 +137,11 @@ def _check_lists(files: Any, found: Mapping[str, Document]) -> None:  # noqa: AN
     """
     above = {parent for one in found.values() for parent in PurePosixPath(one["name"]).parents}
     for folder in sorted(map(str, above - {PurePosixPath()})):
-        wanted = _digest(files.info(folder))
+        wanted = digest(files.info(folder))
         if wanted is None or not wanted.endswith(DIRECTORY):
             continue
         entries = [
-            {"md5": _digest(one), "relpath": PurePosixPath(at).relative_to(folder).as_posix()}
+            {"md5": digest(one), "relpath": PurePosixPath(at).relative_to(folder).as_posix()}
             for at, one in files.find(folder, detail=True).items()
         ]
         entries.sort(key=lambda entry: str(entry["relpath"]))
@@ -175,43 +150,46 @@ def _check_lists(files: Any, found: Mapping[str, Document]) -> None:  # noqa: AN
             raise _altered(folder + "/", wanted)
 
 
-def _digest(entry: Document) -> str | None:
-    """DVC's digest of a file or directory; None for what only Git tracks."""
-    found = (entry.get("dvc_info") or {}).get("entry")
-    return found.hash_info.value if found is not None and found.hash_info else None
-
-
 def _copy(
     files: Any,  # noqa: ANN401 - DVC is Any to us
     entry: Document,
     name: str,
-    request: Document,
+    into: Path,
+    most: int,
     progress: Progress,
 ) -> Document:
     """(1) Copy one file and compare it with its digest.
 
     Raises:
-        RefusedError: its bytes are not the ones that were added to DVC.
-        FailedError: the object is in neither the remote nor the cache.
+        RefusedError: its bytes are not the ones that were added to DVC, or too many.
+        FailedError: the object is in neither the remote nor the cache, or cannot be written here.
     """
-    wanted = _digest(entry)
-    target = Path(request["into"]) / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    digest, done = hashlib.md5(usedforsecurity=False), 0
-    try:
-        with files.open(entry["name"], "rb") as data, target.open("xb") as written:
-            while piece := data.read(CHUNK):
-                written.write(piece)
-                digest.update(piece)
-                done += len(piece)
-                progress(name, done, entry["size"] or 0)
-    except OSError as bad:
-        raise _unreadable(name, bad) from bad
+    wanted, md5 = digest(entry), hashlib.md5(usedforsecurity=False)
+
+    def pieces() -> Iterator[bytes]:
+        done = 0
+        for piece in _read(files, entry["name"], name):
+            md5.update(piece)
+            done += len(piece)
+            progress(name, done, entry["size"] or 0)
+            yield piece
+
+    size = receive(pieces(), into, name, most)
     if wanted is None:
-        return {"path": name, "kept_by": "git"}
-    if digest.hexdigest() != wanted and _old_digest(entry, target) != wanted:
+        return {"path": name, "kept_by": "git", "size": size}
+    if md5.hexdigest() != wanted and _old_digest(entry, into / name) != wanted:
         raise _altered(name, wanted)
-    return {"path": name, "kept_by": "dvc", "md5": wanted}
+    return {"path": name, "kept_by": "dvc", "md5": wanted, "size": size}
+
+
+def _read(files: Any, at: str, name: str) -> Iterator[bytes]:  # noqa: ANN401 - DVC is Any to us
+    """The bytes of a file, wherever DVC keeps it; whatever goes wrong there, told as ours."""
+    try:
+        with files.open(at, "rb") as data:
+            while piece := data.read(CHUNK):
+                yield piece
+    except Exception as bad:
+        raise _unreadable(files.repo, name, bad) from bad
 
 
 def _old_digest(entry: Document, path: Path) -> str | None:
@@ -223,21 +201,20 @@ def _old_digest(entry: Document, path: Path) -> str | None:
     return str(file_md5(str(path), localfs, name=kind)) if kind == "md5-dos2unix" else None
 
 
-def _answer(repo: Any, request: Document, copied: list[Document]) -> Document:  # noqa: ANN401
-    remote = _remote(repo)
-    details: Document = {
-        "path": request["path"],
-        "revision": request["revision"],
-        "remote": {"name": remote.name, "url": remote.path} if remote else None,
+def _details(repo: Any, copied: list[Document]) -> Document:  # noqa: ANN401 - DVC is Any to us
+    return {
+        "remote": dvc_repository.remote(repo),
         "files": copied,
-        "metrics": _shown(repo.metrics),
-        "params": _shown(repo.params),
+        "metrics": _shown(repo, repo.metrics),
+        "params": _shown(repo, repo.params),
     }
-    return {"commit": repo.get_rev(), "details": spelled(details)}
 
 
-def _shown(kind: Any) -> Document | None:  # noqa: ANN401 - DVC is Any to us
-    """The repository's metrics or params by file; None where it has none that can be read."""
+def _shown(repo: Any, kind: Any) -> Document | None:  # noqa: ANN401 - DVC is Any to us
+    """The metrics or params that Git keeps, by file; None where there are none to be read.
+
+    Of what DVC keeps or imports, nobody has compared the digest.
+    """
     from dvc.exceptions import DvcException
 
     try:
@@ -245,7 +222,8 @@ def _shown(kind: Any) -> Document | None:  # noqa: ANN401 - DVC is Any to us
     except (DvcException, OSError, ValueError):
         return None  # they describe the model and do not make it: no reason to refuse it
     by_file: Document = next(iter(by_revision.values()), {"data": {}}).get("data", {})
-    shown = {path: one["data"] for path, one in by_file.items() if "data" in one}
+    kept = [path for path in by_file if repo.fs.exists(repo.fs.join(repo.root_dir, path))]
+    shown = {path: by_file[path]["data"] for path in kept if "data" in by_file[path]}
     return shown or None
 
 
@@ -259,8 +237,8 @@ def _altered(name: str, wanted: str) -> RefusedError:
     )
 
 
-def _unreadable(name: str, bad: Exception) -> FailedError:
-    return FailedError(
+def _unreadable(repo: Any, name: str, bad: Exception) -> SealiftError:  # noqa: ANN401 - as above
+    return dvc_repository.s3_fault(repo, bad) or FailedError(
         "dvc-unreadable",
         f"{name} could not be read from the DVC remote: {first_line(bad)}.",
         subject=name,

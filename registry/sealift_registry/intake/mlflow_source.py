@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
-from sealift_registry.intake.source import SourceRecord, checked
+from sealift_registry.intake.source import FETCHING, SourceRecord, checked
 from sealift_registry.intake.staging import copy_tree, open_staging, take_stock
 from sealift_registry.workers.channel import Document, Progress
-from sealift_registry.workers.environment import NETWORK
-from sealift_registry.workers.runner import Limits, Worker, ask
+from sealift_registry.workers.environment import NETWORK, S3
+from sealift_registry.workers.quoting import redacted
+from sealift_registry.workers.runner import Worker, ask
 from sealift_signing.errors import NotFoundError, UsageError
 
 _BY_VERSION = re.compile(r"models:/(?P<name>[^/@:]+)/(?P<version>[1-9][0-9]*)")
@@ -21,14 +22,19 @@ _SQLITE_MAGIC = b"SQLite format 3\x00"
 WORKER = Worker(
     module="sealift_registry.intake.mlflow_worker",
     name="the MLflow reader",
-    limits=Limits(seconds=3600),
+    limits=FETCHING,
     carry=(
         *NETWORK,
+        *S3,
         "MLFLOW_TRACKING_USERNAME",
         "MLFLOW_TRACKING_PASSWORD",
         "MLFLOW_TRACKING_TOKEN",
         "MLFLOW_TRACKING_INSECURE_TLS",
         "MLFLOW_TRACKING_SERVER_CERT_PATH",
+        "MLFLOW_TRACKING_CLIENT_CERT_PATH",
+        "MLFLOW_S3_ENDPOINT_URL",
+        "MLFLOW_S3_IGNORE_TLS",
+        "MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE",
     ),
     given={
         "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
@@ -57,10 +63,11 @@ class MlflowSource:
             UsageError: one of the two addresses is not spelled as above.
         """
         asked = _parse(self.model_uri)
-        uri, shown = _checked_uri(self.tracking_uri)
+        uri = _checked_uri(self.tracking_uri)
         open_staging(into)
-        request: Document = {"tracking_uri": uri, "shown_uri": shown, "into": str(into.absolute())}
-        answer = ask(WORKER, "fetch", request | asked, progress, work=into.parent)
+        request: Document = {"tracking_uri": uri, "into": str(into.absolute())}
+        worker = replace(WORKER, given={**WORKER.given, **_password(self.tracking_uri)})
+        answer = ask(worker, "fetch", request | asked, progress, work=into.parent)
         if "folder" in answer:
             files = copy_tree(Path(answer["folder"]), into, progress)
         else:
@@ -72,7 +79,7 @@ class MlflowSource:
             locator=f"models:/{asked['name']}/{answer['version']}",
             source_version=f"MLflow v{answer['version']}",
             aliases=(asked["alias"],) if "alias" in asked else (),
-            details={"tracking_uri": shown} | answer["details"],
+            details={"tracking_uri": uri} | answer["details"],
             files=tuple(files),
         )
         return checked(record)
@@ -90,21 +97,33 @@ def _parse(model_uri: str) -> dict[str, str]:
     return found.groupdict()
 
 
-def _checked_uri(tracking_uri: str) -> tuple[str, str]:
-    """The address to use, and the address to show and record, which holds no password.
+def _password(tracking_uri: str) -> dict[str, str]:
+    """User and password of the address, as variables: within it they would be quoted in errors."""
+    parts = urlsplit(tracking_uri)
+    if not parts.username or not parts.password:
+        return {}
+    return {
+        "MLFLOW_TRACKING_USERNAME": unquote(parts.username),
+        "MLFLOW_TRACKING_PASSWORD": unquote(parts.password),
+    }
+
+
+def _checked_uri(tracking_uri: str) -> str:
+    """The address to use, show and record, which holds no password.
 
     Raises:
+        UsageError: it is none that is read.
         NotFoundError: a sqlite store that is not there; MLflow would make an empty one.
     """
     parts = urlsplit(tracking_uri)
     if parts.scheme in {"http", "https"} and parts.hostname:
-        place = parts.hostname + (f":{parts.port}" if parts.port else "")
-        return tracking_uri, urlunsplit((parts.scheme, place, parts.path, "", ""))
+        host = parts.netloc.rpartition("@")[2]
+        return urlunsplit((parts.scheme, host, parts.path.rstrip("/"), "", ""))
     if not tracking_uri.startswith("sqlite:///"):
         raise UsageError(
             "mlflow-tracking-uri",
-            f"{tracking_uri!r} is not an MLflow tracking address that Sealift reads.",
-            subject=tracking_uri,
+            f"{redacted(tracking_uri)!r} is not an MLflow tracking address that Sealift reads.",
+            subject=redacted(tracking_uri),
             next_step="Give the server as http://HOST:PORT, or its store as sqlite:///PATH.",
         )
     store = Path(tracking_uri.removeprefix("sqlite:///")).absolute()
@@ -121,4 +140,4 @@ def _checked_uri(tracking_uri: str) -> tuple[str, str]:
             next_step="Check the path: sqlite:/// is followed by a path, so an absolute one "
             "has four slashes.",
         )
-    return f"sqlite:///{store}", f"sqlite:///{store}"
+    return f"sqlite:///{store}"

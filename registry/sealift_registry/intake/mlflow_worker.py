@@ -6,14 +6,12 @@ of a model's folder only `MLmodel` is read, as plain YAML.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from sealift_registry.intake import mlflow_artifacts
 from sealift_registry.intake.source import spelled
-from sealift_registry.intake.staging import CAPS, LEFT_OUT, check_name
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
@@ -43,12 +41,14 @@ def fetch(request: Document, progress: Progress) -> Document:
     try:
         return _fetch(request, progress)
     except MlflowException as bad:
+        if (status := bad.get_http_status_code()) in {401, 403}:
+            raise mlflow_artifacts.denied(request["tracking_uri"], status) from bad
         raise FailedError(
             "mlflow-failed",
-            f"MLflow at {request['shown_uri']} answered: {first_line(bad)}.",
-            subject=request["shown_uri"],
-            next_step="Check the tracking server and, where it asks for them, "
-            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD or MLFLOW_TRACKING_TOKEN.",
+            f"MLflow at {request['tracking_uri']} answered: {first_line(bad)}.",
+            subject=request["tracking_uri"],
+            next_step="Check the tracking server, and that the address is its own: MLflow's page "
+            "opens there in a browser.",
         ) from bad
 
 
@@ -70,7 +70,7 @@ def _fetch(request: Document, progress: Progress) -> Document:
     from mlflow import MlflowClient, set_registry_uri, set_tracking_uri
 
     uri = request["tracking_uri"]
-    _check_reachable(uri, request["shown_uri"])
+    _check_reachable(uri)
     set_tracking_uri(uri)  # the artifact repositories ask the global, not the client
     set_registry_uri(uri)
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
@@ -79,27 +79,32 @@ def _fetch(request: Document, progress: Progress) -> Document:
     location = logged.artifact_location if logged else _download_location(client, version)
     folder = _local_folder(location, uri)
     if folder is None:
-        _download(location, uri, Path(request["into"]), progress)
+        mlflow_artifacts.download(location, uri, Path(request["into"]), progress)
     details = _details(client, version, logged)
     details["mlmodel"] = _mlmodel(folder or Path(request["into"]))
     answer = {"version": str(version.version), "details": spelled(details)}
     return answer if folder is None else answer | {"folder": str(folder)}
 
 
-def _check_reachable(uri: str, shown: str) -> None:
+def _check_reachable(uri: str) -> None:
     """Ask once and briefly, where MLflow itself would retry for minutes."""
     if not uri.startswith(("http://", "https://")):
         return
-    import requests
+    from mlflow.exceptions import MlflowException
+    from mlflow.utils.credentials import get_default_host_creds
+    from mlflow.utils.rest_utils import http_request
 
     try:
-        requests.get(uri.rstrip("/") + "/health", timeout=ANSWERS_WITHIN, stream=True).close()
-    except requests.RequestException as bad:
+        ask_once = {"max_retries": 0, "timeout": ANSWERS_WITHIN, "raise_on_status": False}
+        http_request(get_default_host_creds(uri), "/health", "GET", stream=True, **ask_once).close()
+    except MlflowException as bad:
+        cause = type(bad.__cause__ or bad.__context__ or bad).__name__
         raise FailedError(
             "mlflow-unreachable",
-            f"No MLflow tracking server answers at {shown} ({type(bad).__name__}).",
-            subject=shown,
-            next_step="Check the address, and that the server runs.",
+            f"No MLflow tracking server answers at {uri} ({cause}).",
+            subject=uri,
+            next_step="Check the address, and that the server runs; where its certificate is your "
+            "own, set MLFLOW_TRACKING_SERVER_CERT_PATH.",
         ) from bad
 
 
@@ -109,7 +114,7 @@ def _find_version(client: Any, request: Document) -> Any:  # noqa: ANN401 - MLfl
     if model is None:
         raise NotFoundError(
             "mlflow-model-unknown",
-            f"MLflow at {request['shown_uri']} has no registered model {name!r}.",
+            f"MLflow at {request['tracking_uri']} has no registered model {name!r}.",
             subject=name,
             next_step="Look up the name in MLflow: it distinguishes capitals.",
         )
@@ -162,7 +167,7 @@ def _download_location(client: Any, version: Any) -> str:  # noqa: ANN401 - MLfl
 def _local_folder(location: str, tracking_uri: str) -> Path | None:
     """The folder on this machine that `location` means; None where it must be downloaded."""
     parts = urlsplit(location)
-    if parts.scheme == "mlflow-artifacts" and not tracking_uri.startswith("http"):
+    if parts.scheme == mlflow_artifacts.PROXIED and not tracking_uri.startswith("http"):
         raise RefusedError(
             "mlflow-proxied-artifacts",
             "This registry's models were stored through a tracking server, and are read from it.",
@@ -181,38 +186,6 @@ def _local_folder(location: str, tracking_uri: str) -> Path | None:
             "mlflow-artifacts:/ destination, and register the model again.",
         )
     return Path(unquote(parts.path))
-
-
-def _download(location: str, uri: str, into: Path, progress: Progress) -> None:
-    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
-
-    repository = get_artifact_repository(location, tracking_uri=uri, registry_uri=uri)
-    found = list(islice(_listed(repository, None), CAPS.files + 1))
-    if len(found) > CAPS.files:
-        raise RefusedError(
-            "source-too-big",
-            f"The model has more than {CAPS.files:,} files.",
-            subject=location,
-            next_step="Register a folder that holds only the model.",
-        )
-    for path, _ in found:
-        check_name(path)  # it becomes a path on our disk
-    for path, size in found:
-        progress(path, 0, size)
-        repository.download_artifacts(path, dst_path=str(into))
-        progress(path, size, size)
-
-
-def _listed(
-    repository: Any,  # noqa: ANN401 - MLflow is Any to us
-    folder: str | None,
-) -> Iterator[tuple[str, int]]:
-    for found in repository.list_artifacts(folder):
-        if found.is_dir:
-            check_name(found.path)
-            yield from _listed(repository, found.path)
-        elif found.path not in LEFT_OUT:
-            yield found.path, int(found.file_size or 0)
 
 
 def _details(client: Any, version: Any, logged: Any) -> Document:  # noqa: ANN401 - as above

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol
 
 from sealift_registry.workers.channel import Progress
+from sealift_registry.workers.quoting import redacted
+from sealift_registry.workers.runner import Limits
 from sealift_signing import canonical, shape
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.shape import Distinct, Opaque
 from sealift_signing.vocabulary import Count, MediumPath, Sentence, Sha256
 
 SourceKind = Literal["mlflow", "dvc", "onnx"]
+
+FETCHING = Limits(seconds=86_400, cpu_seconds=86_400, file_bytes=1024**4)
+"""Of a reader: a day for the largest model that is let in. A server that falls silent ends it in a
+minute, since every client here has a time limit of its own."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +79,14 @@ class SourceRecord:
 
 
 def checked(record: SourceRecord) -> SourceRecord:
-    """`record`, if it can be written as a document and read again.
+    """`record`, if it can be written as a document and read again; its details without passwords.
+
+    People leave them in addresses: MLflow's tag for a run's Git repository often holds a token.
 
     Raises:
         RefusedError: a name or an address in it has no place in a document.
     """
+    record = replace(record, details=_without_passwords(record.details))
     try:
         return shape.read(SourceRecord, shape.write(record), what="the source's record")
     except MalformedError as bad:
@@ -117,3 +126,11 @@ def spelled(value: Any) -> Any:  # noqa: ANN401 - a stranger's JSON in, canonica
     if isinstance(value, list | tuple):
         return [spelled(item) for item in value if item is not None]
     return str(value)
+
+
+def _without_passwords(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
+    if isinstance(value, dict):
+        return {redacted(name): _without_passwords(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_without_passwords(item) for item in value]
+    return redacted(value) if isinstance(value, str) else value

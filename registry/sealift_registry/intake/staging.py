@@ -11,7 +11,7 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,6 +133,33 @@ def copy_file(origin: Path, into: Path, path: str, progress: Progress) -> Source
     except OSError as bad:
         raise _unwritable(target, bad) from bad
     return SourceFile(path, size, digest.hexdigest())
+
+
+def receive(pieces: Iterable[bytes], into: Path, path: str, most: int) -> int:
+    """Write what a remote source sends to `into`/`path`; the number of bytes.
+
+    Args:
+        pieces: of the file, in order; where reading fails, they raise errors of ours.
+        into: the staging folder.
+        path: below it, already found to be one that is let in.
+        most: bytes; a server that sends more would fill the disk.
+
+    Raises:
+        RefusedError: it is longer.
+        FailedError: it could not be written.
+    """
+    target, size = into / path, 0
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("xb") as written:
+            for piece in pieces:
+                size += len(piece)
+                if size > most:
+                    raise _too_big(Path(path), f"more than {most:,} bytes")
+                written.write(piece)
+    except OSError as bad:
+        raise _unwritable(target, bad) from bad
+    return size
 
 
 def check_name(path: str, caps: Caps = CAPS) -> None:

@@ -27,6 +27,24 @@ NETWORK = (
 )
 """Carried into a worker that fetches, by asking for it."""
 
+S3 = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY",
+    "AWS_SESSION_TOKEN",
+    "AWS_PROFILE",
+    "AWS_CONFIG_FILE",
+    "AWS_SHARED_CREDENTIALS_FILE",
+    "AWS_ROLE_ARN",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+    "AWS_REGION",
+    "AWS_DEFAULT_REGION",
+    "AWS_ENDPOINT_URL",
+    "AWS_ENDPOINT_URL_S3",
+    "AWS_CA_BUNDLE",
+    "AWS_EC2_METADATA_DISABLED",
+)
+"""Carried into a worker that reads from S3: who asks, whom, and whose certificates count."""
+
 SILENT = {
     "DO_NOT_TRACK": "true",
     "DVC_NO_ANALYTICS": "true",
@@ -42,6 +60,18 @@ STEADY = {
     "PYTHONWARNINGS": "ignore",
     "GIT_TERMINAL_PROMPT": "0",
 }
+
+
+_SECRET = ("ACCESS_KEY", "PASSWORD", "TOKEN")
+_SHORTEST_SECRET = 6
+"""Characters; a shorter value would be struck out of words that merely contain it."""
+
+
+def secrets(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The values in `environment` that nobody may read in an error, longest first."""
+    names = [name for name in environment if any(word in name for word in _SECRET)]
+    found = {environment[name] for name in names if not name.endswith("_FILE")}
+    return tuple(sorted((one for one in found if len(one) >= _SHORTEST_SECRET), key=len)[::-1])
 
 
 def scrubbed(work: Path, carry: Iterable[str], given: Mapping[str, str]) -> dict[str, str]:

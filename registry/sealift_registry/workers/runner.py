@@ -25,7 +25,8 @@ from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
 from sealift_registry.workers.channel import KINDS, OUT_OF_MEMORY, Document, Progress
-from sealift_registry.workers.environment import scrubbed
+from sealift_registry.workers.environment import scrubbed, secrets
+from sealift_registry.workers.quoting import redacted
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.vocabulary import sentence
 
@@ -97,9 +98,10 @@ def ask(
         FailedError: it could not be started, took too long, crashed or answered rubbish.
     """
     with tempfile.TemporaryDirectory(prefix="worker-", dir=work.absolute()) as folder:
-        process = _start(worker, Path(folder))
+        environment = scrubbed(Path(folder), worker.carry, worker.given)
+        process = _start(worker, Path(folder), environment)
         try:
-            answer = _Conversation(worker, process, progress).hold(
+            answer = _Conversation(worker, process, progress, secrets(environment)).hold(
                 {"verb": verb, "request": request, "limits": asdict(worker.limits)}
             )
         finally:
@@ -118,10 +120,9 @@ def nonsense(worker: Worker) -> FailedError:
     )
 
 
-def _start(worker: Worker, work: Path) -> subprocess.Popen[bytes]:
+def _start(worker: Worker, work: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     # -P and -s: neither the current folder nor the user's own packages can slip a module in.
     command = [worker.interpreter, "-P", "-s", "-m", worker.module]
-    environment = scrubbed(work, worker.carry, worker.given)
     try:
         return subprocess.Popen(
             command,
@@ -160,11 +161,16 @@ class _Conversation:
     """Everything said between us and one worker, with a deadline."""
 
     def __init__(
-        self, worker: Worker, process: subprocess.Popen[bytes], progress: Progress
+        self,
+        worker: Worker,
+        process: subprocess.Popen[bytes],
+        progress: Progress,
+        hidden: tuple[str, ...],
     ) -> None:
         self._worker = worker
         self._process = process
         self._progress = progress
+        self._hidden = hidden
         self._deadline = time.monotonic() + worker.limits.seconds
         self._said = 0
         self._line = bytearray()
@@ -255,11 +261,12 @@ class _Conversation:
         """Raise here what the worker raised there."""
         if code == OUT_OF_MEMORY:
             self._fail(code, "needed more memory than it may use")
-        what, subject, next_step = (_shown(told.get(x)) for x in ("what", "subject", "next_step"))
-        raise kind(_shown(code), what, subject=subject, next_step=next_step)
+        names = ("what", "subject", "next_step")
+        what, subject, next_step = (self._shown(told.get(name)) for name in names)
+        raise kind(self._shown(code), what, subject=subject, next_step=next_step)
 
     def _rubbish(self, line: bytes, cause: Exception | None = None) -> NoReturn:
-        shown = _shown(line[:60].decode("utf-8", "replace"))
+        shown = self._shown(line[:4096].decode("utf-8", "replace"))[:60]
         self._fail("worker-rubbish", f"did not answer in our words ({shown!r})", cause)
 
     def _no_answer(self) -> NoReturn:
@@ -287,7 +294,7 @@ class _Conversation:
 
     def _fail(self, code: str, how: str, cause: Exception | None = None) -> NoReturn:
         words = self._last_words.decode("utf-8", "replace").strip().splitlines()
-        last = f" Its last words were: {_shown(words[-1].strip()[:300])}" if words else ""
+        last = f" Its last words were: {self._shown(words[-1].strip())[:300]}" if words else ""
         raise FailedError(
             code,
             f"{_begin(self._worker.name)} {how}.{last}",
@@ -296,6 +303,10 @@ class _Conversation:
             "or the limits are too low.",
         ) from cause
 
+    def _shown(self, said: object) -> str:
+        """What a worker said, which quotes strangers, fit for a terminal, the log and a ticket."""
+        return sentence(redacted(str(said), self._hidden)) if said else ""
+
 
 def _signal_words(number: int) -> str:
     if number == signal.SIGXCPU:
@@ -303,11 +314,6 @@ def _signal_words(number: int) -> str:
     if number == signal.SIGXFSZ:
         return "wrote a longer file than it may"
     return f"was killed by signal {number}"
-
-
-def _shown(said: object) -> str:
-    """What a worker said, which quotes strangers' files, fit for somebody's terminal."""
-    return sentence(str(said)) if said else ""
 
 
 def _begin(name: str) -> str:
