@@ -8,18 +8,29 @@ from pathlib import Path
 import pytest
 
 from tests import models
-from tests.registry.hub_fixture import _no_settings, acme, founded, hub, plant, stocked
+from tests.registry.hub_fixture import (
+    _no_settings,
+    acme,
+    assigned,
+    founded,
+    hub,
+    plant,
+    ready,
+    stocked,
+)
 from tests.sources import dvc_repository, mlflow_server, mlflow_store
 
 __all__ = [
     "_no_settings",
     "acme",
+    "assigned",
     "dvc_repository",
     "founded",
     "hub",
     "mlflow_server",
     "mlflow_store",
     "plant",
+    "ready",
     "stocked",
 ]
 

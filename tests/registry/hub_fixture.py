@@ -239,7 +239,7 @@ def version(number: int) -> VersionRef:
 
 
 def copied(template: Path, folder: Path) -> Acme:
-    shutil.copytree(template, folder, dirs_exist_ok=True)
+    shutil.copytree(template, folder, symlinks=True, dirs_exist_ok=True)
     return Acme(folder)
 
 
@@ -269,6 +269,17 @@ def stocked(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return acme.folder
 
 
+@pytest.fixture(scope="session")
+def assigned(stocked: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, and a site in `site/` that is to run version 1."""
+    acme = copied(stocked, tmp_path_factory.mktemp("assigned"))
+    acme.promoted()
+    acme.enrol(SiteOnPaper(acme.folder / "site", datetime.now(UTC)))
+    acme.assign()
+    acme.close()
+    return acme.folder
+
+
 @pytest.fixture
 def acme(founded: Path, tmp_path: Path) -> Iterator[Acme]:
     """A hub with a team, and no model yet."""
@@ -286,8 +297,16 @@ def hub(stocked: Path, tmp_path: Path) -> Iterator[Acme]:
 
 
 @pytest.fixture
+def ready(assigned: Path, tmp_path: Path) -> Iterator[Acme]:
+    """A hub whose site, `plant`, runs version 1 as soon as a bundle arrives."""
+    made = copied(assigned, tmp_path)
+    yield made
+    made.close()
+
+
+@pytest.fixture
 def plant(tmp_path: Path) -> SiteOnPaper:
-    """A site's empty folder."""
+    """A site's folder: empty, but where the hub is `ready`."""
     return SiteOnPaper(tmp_path / "site", datetime.now(UTC))
 
 

@@ -66,15 +66,6 @@ def another(plant: SiteOnPaper, name: str = "again") -> SiteOnPaper:
     return SiteOnPaper(plant.root.with_name(name), plant.now)
 
 
-@pytest.fixture
-def ready(hub: Acme, plant: SiteOnPaper) -> Acme:
-    """A site is enrolled, and runs version 1 as soon as a bundle arrives."""
-    hub.promoted()
-    hub.enrol(plant)
-    hub.assign()
-    return hub
-
-
 def carried(hub: Acme, plant: SiteOnPaper) -> Path:
     """Export, and import at the site; the bundle."""
     folder = hub.export().folder

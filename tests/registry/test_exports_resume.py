@@ -24,11 +24,9 @@ from sealift_sync import durable
 from sealift_sync.bundle import layout, partial, writer
 from tests.media import with_free
 from tests.registry.hub_fixture import SITE, Acme, Loose, stage
-from tests.registry.test_delivery import another, made, ready
+from tests.registry.test_delivery import another, made
 from tests.registry.test_promotions import refused
 from tests.site_on_paper import SiteOnPaper
-
-__all__ = ["ready"]
 
 FIRST, SECOND = "plant-7-000001", "plant-7-000002"
 
