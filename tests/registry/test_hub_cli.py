@@ -386,7 +386,7 @@ def test_a1_09_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(guide, "missing", interrupt)
     code, _, err = cli("next")
-    assert (code, "Error: Interrupted." in err) == (130, True)
+    assert (code, "Error: Stopped. Nothing was changed." in err) == (130, True)
 
 
 def test_an_answer_nobody_can_be_asked_for_is_no(cli: Cli) -> None:

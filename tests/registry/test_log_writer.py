@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 import threading
 import time
@@ -253,6 +254,27 @@ def test_a_locked_log_is_told_and_the_action_never_runs(
     monkeypatch.setattr(writer, "PATIENCE", 30)
     hub.log.commit(adding(2))
     assert things(hub.engine) == [2]
+
+
+def test_whoever_is_interrupted_learns_what_had_begun_and_nothing_else_begins(
+    hub: HubSide,
+) -> None:
+    """Ctrl-C comes while the writer is at work: what it has in hand is finished and is told."""
+
+    def interrupted(connection: Connection) -> tuple[Entry, int]:
+        os.kill(os.getpid(), signal.SIGINT)  # the main thread gets it, which waits
+        return adding(2)(connection)
+
+    hub.log.commit(adding(1))
+    with pytest.raises(KeyboardInterrupt):
+        hub.log.commit(interrupted)
+    assert [one.seq for one in hub.log.kept] == [0, 1]
+    assert hub.log.kept[1].type == logged_types(hub)[1]
+    assert things(hub.engine) == [1, 2]
+
+
+def logged_types(hub: HubSide) -> list[str]:
+    return [row.entry.type for row in hub.reader.page(Question(), newest_first=False)]
 
 
 def test_a_lock_that_cannot_be_had_is_told(tmp_path: Path, hub: HubSide) -> None:

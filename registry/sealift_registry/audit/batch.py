@@ -27,12 +27,14 @@ class Committed(Generic[T]):
         result: what the action returned beside its entry.
         seq: the entry's place in the log, from 0.
         entry_id: the entry's own id.
+        type: the entry's.
         size: of the checkpoint that was signed with it; the entry is in every proof from there on.
     """
 
     result: T
     seq: int
     entry_id: str
+    type: str
     size: int
 
 
@@ -109,7 +111,7 @@ def _run(
         return answers
     growth = appender.append(connection, [(entry, item.body) for item, entry in logged])
     for row, (item, entry) in zip(growth.rows, logged, strict=True):
-        committed = Committed(item.result, row.seq, entry.id, growth.frontier.size)
+        committed = Committed(item.result, row.seq, entry.id, entry.type, growth.frontier.size)
         answers.append((item.request, committed))
     try:
         transaction.commit()

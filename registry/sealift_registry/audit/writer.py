@@ -10,8 +10,9 @@ import atexit
 import os
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
-from concurrent.futures import wait
+from concurrent.futures import Future, wait
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -74,6 +75,7 @@ class AuditLog:
         self._process = os.getpid()
         self._closed = False
         self._failure = ""
+        self._answers: deque[Future[Committed[Any]]] = deque(maxlen=LARGEST_BATCH)
 
     def commit(self, action: Action[T]) -> Committed[T]:
         """Run `action`, log its entry, commit both, and answer.
@@ -88,12 +90,14 @@ class AuditLog:
                 by its id. Any other code: it has not happened.
         """
         request = Request(action)
+        self._answers.append(request.answer)
         self._submit(request)
         try:
             wait([request.answer], PATIENCE)
         finally:  # too long, or interrupted: if it has not begun, it shall not
-            given_up = request.answer.cancel()
-        if given_up:
+            if not request.answer.cancel():
+                wait([request.answer], LAST_WORDS)  # else nobody could say what was done
+        if request.answer.cancelled():
             raise FailedError(
                 "log-busy",
                 f"The log has been busy for {PATIENCE:.0f} seconds, probably with another process; "
@@ -102,6 +106,12 @@ class AuditLog:
                 next_step="Try again; if it stays so, look for a sealift process that hangs.",
             )
         return request.answer.result()
+
+    @property
+    def kept(self) -> tuple[Committed[Any], ...]:
+        """What was committed through this object, the oldest first; of very many, the last ones."""
+        done = [one for one in self._answers if one.done() and not one.cancelled()]
+        return tuple(one.result() for one in done if one.exception() is None)
 
     def commit_entry(self, entry: Entry) -> Committed[None]:
         """Log something that changes no rows: a refusal, a verification, an outcome."""

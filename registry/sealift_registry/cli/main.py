@@ -43,8 +43,8 @@ def run(given: list[str]) -> int:
         result = sealift.main(given, prog_name="sealift", standalone_mode=False)
     except SealiftError as error:
         return _tell(error, as_json=as_json)
-    except click.exceptions.Abort:
-        what = "Interrupted. What was finished is kept."
+    except (click.exceptions.Abort, KeyboardInterrupt) as stop:
+        what = f"Stopped. {_kept(stop)}"
         _tell(UsageError("interrupted", what, next_step="Run the command again."), as_json=as_json)
         return INTERRUPTED
     except click.ClickException as error:
@@ -57,6 +57,14 @@ def run(given: list[str]) -> int:
     except Exception as error:  # noqa: BLE001 - the last place: a sentence, never a stack trace
         return _unexpected(error, as_json=as_json)
     return result if isinstance(result, int) else 0
+
+
+def _kept(stop: BaseException) -> str:
+    """What the use case that was stopped says it kept; click wraps what Ctrl-C raised."""
+    notes = [
+        note for one in (stop, stop.__cause__) if one for note in getattr(one, "__notes__", ())
+    ]
+    return " ".join(notes) or "Nothing was changed."
 
 
 def _check_text(given: list[str]) -> None:

@@ -55,6 +55,14 @@ class Session:
         click.get_current_context().find_root().call_on_close(app.close)
         return app
 
+    def say_what_was_kept(self, stop: BaseException) -> None:
+        """Have `stop` say what had been done by then, unless the use case itself has said it."""
+        opened = "app" in vars(self)  # not by asking for it, which would open it now
+        if not opened or getattr(stop, "__notes__", None):
+            return
+        for one in self.app.hub.log.kept:
+            stop.add_note(f"{one.type} was done: it is entry {one.seq} of the log.")
+
     def passphrases(self, *, new: bool = False) -> Passphrases:
         """Where passphrases come from; `new` asks twice, and once for all keys of the command."""
         from sealift_signing.keys import Passphrases
@@ -106,7 +114,11 @@ def command(
             session = Session(
                 home or first, as_json=bool(given.pop("as_json")), passphrase_file=file
             )
-            function(session, **given)
+            try:
+                function(session, **given)
+            except (KeyboardInterrupt, click.Abort) as stop:
+                session.say_what_was_kept(stop)
+                raise
 
         made = group.command(name, epilog=f"\b\nExample:\n  {example}")(run)
         made.params += _common()

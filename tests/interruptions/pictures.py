@@ -1,0 +1,93 @@
+"""What is kept below a folder, without what differs between two runs of the same commands.
+
+Times, ids and the digests of what holds them are masked; everything else is compared: every name,
+the bytes of every blob against its name, every row of every table, every link.
+"""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from hashlib import sha256
+from pathlib import Path
+
+DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+MASKED = (
+    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "(time)"),
+    (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "(id)"),
+)
+LASTING = frozenset(
+    {"model_version", "artifact", "goldens", "version_alias", "installed", "current"}
+)
+"""The tables whose digests are those of bytes that are the same in every run."""
+LASTING_FOLDERS = ("hub/blobs/", "site/store/", "site/models/")
+SQLITES = ("sealift.db-wal", "sealift.db-shm")
+"""SQLite's own, beside the database for as long as somebody reads it, we among them."""
+
+
+def picture(folder: Path) -> dict[str, list[str]]:
+    """All that is kept below `folder`, by what it is: `names`, and each table of each database."""
+    found = {"names": sorted(_names(folder))}
+    for name in ("hub", "site"):
+        database = folder / name / "sealift.db"
+        if database.exists():
+            found |= {f"{name}.{table}": rows for table, rows in _tables(database).items()}
+    return found
+
+
+def differences(expected: dict[str, list[str]], found: dict[str, list[str]]) -> list[str]:
+    """In words, what `found` lacks and what it has beyond `expected`."""
+    told: list[str] = []
+    for key in sorted(expected.keys() | found.keys()):
+        told += _between(key, expected.get(key, []), found.get(key, []))
+    return told
+
+
+def _between(key: str, expected: list[str], found: list[str]) -> Iterator[str]:
+    left = list(found)
+    for one in expected:
+        if one in left:
+            left.remove(one)
+        else:
+            yield f"{key} lacks {one}"
+    for one in left:
+        yield f"{key} has {one}"
+
+
+def _names(folder: Path) -> Iterator[str]:
+    for path in folder.rglob("*"):
+        if path.name in SQLITES:
+            continue
+        name = str(path.relative_to(folder))
+        lasts = name.startswith(LASTING_FOLDERS)
+        shown = name if lasts else _masked(name)
+        if path.is_symlink():
+            yield f"{shown} -> {path.readlink()}"
+        elif path.is_dir():
+            yield f"{shown}/"
+        elif lasts and DIGEST.fullmatch(path.name):
+            whole = sha256(path.read_bytes()).hexdigest() == path.name
+            yield f"{name} {'whole' if whole else 'damaged'}"
+        else:
+            yield shown
+
+
+def _tables(database: Path) -> dict[str, list[str]]:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        listed = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        names = [row[0] for row in connection.execute(listed)]
+        return {name: sorted(_rows(connection, name)) for name in names}
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> Iterator[str]:
+    for row in connection.execute(f"SELECT * FROM {table}"):  # noqa: S608 - our own names
+        shown = " ".join("(bytes)" if isinstance(one, bytes) else str(one) for one in row)
+        yield _masked(shown, digests=table not in LASTING)
+
+
+def _masked(text: str, *, digests: bool = True) -> str:
+    for pattern, word in MASKED:
+        text = pattern.sub(word, text)
+    return DIGEST.sub("(digest)", text) if digests else text

@@ -1,0 +1,157 @@
+"""A hub, a site and a medium on which each command is about to be run, and how each ends uncut."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests import models
+from tests.interruptions.launcher import Cut, Ended, Launcher
+from tests.interruptions.pictures import differences, picture
+from tests.registry.hub_fixture import GROUP, MODEL, PASSPHRASE, SITE, TARGET, copied
+from tests.site_on_paper import SiteOnPaper
+
+
+@dataclass(frozen=True)
+class Step:
+    """A command of the story; `swept` if it is one of those that are cut at every point."""
+
+    name: str
+    words: Sequence[str]
+    swept: bool = True
+
+
+@dataclass
+class Told:
+    """A step run uncut: what it did at its points, and what there is afterwards."""
+
+    step: Step
+    points: tuple[str, ...] = ()
+    after: dict[str, list[str]] = field(default_factory=dict)
+
+
+SWEPT = (
+    *("ingest", "convert", "promote", "approve"),
+    *("export", "import", "rollback", "return", "receive"),
+)
+"""The commands that are cut at every point."""
+
+
+def steps(at: Path) -> list[Step]:
+    """The story: version 3 goes all the way, and the site goes back from it to version 1."""
+    hub = ["sealift", "--home", str(at / "hub"), "--passphrase-file", str(at / "pass")]
+    site = ["sealift-site", "--home", str(at / "site")]
+
+    def by_hub(words: str, key: str = "") -> list[str]:
+        signed = ["--key", str(at / key)] if key else []
+        command, *more = words.format(at=at, model=MODEL, site=SITE).split()
+        return ["sealift", *command.split("/"), *more, *hub[1:], *signed]
+
+    def by_site(words: str) -> list[str]:
+        return [*site, *words.format(at=at, model=MODEL).split()]
+
+    saying = "--meaning validated --reason tested --yes"
+    dispatcher = "offline/dispatcher-1.pem"
+    return [
+        Step(
+            "ingest",
+            by_hub("ingest/onnx {at}/tiny-3.onnx --as {model} --goldens {at}/goldens-1.npz"),
+        ),
+        Step("convert", by_hub(f"convert {{model}}/3 --for {TARGET}")),
+        Step("promote", by_hub("promote {model}/3 --to production --reason b", "people/dora.pem")),
+        Step("approve first", by_hub(f"approve P-2 {saying}", "people/carla.pem"), swept=False),
+        Step("approve", by_hub(f"approve P-2 {saying}", "people/emil.pem")),
+        Step(
+            "assign",
+            by_hub(f"assign {{site}} {{model}}/3 --for {GROUP}={TARGET}", dispatcher),
+            swept=False,
+        ),
+        Step("export", by_hub("export {site} --to {at}/medium", dispatcher)),
+        Step("import", by_site("import {at}/medium")),
+        Step("rollback", by_site("rollback {model} --reason wrong")),
+        Step("return", by_site("return --to {at}/medium")),
+        Step("receive", by_hub("receive {at}/medium")),
+    ]
+
+
+class Story:
+    """The story below `folder`: what there is before each step is kept, to begin there again.
+
+    Everything happens in `folder`/case, because paths are remembered.
+    """
+
+    def __init__(self, folder: Path, launcher: Launcher) -> None:
+        self.case = folder / "case"
+        self.launcher = launcher
+        self._kept = folder / "kept"
+        self.told: dict[str, Told] = {}
+
+    def tell(self, stocked: Path) -> None:
+        """Play it once, uncut."""
+        self._begin(stocked)
+        self._kept.mkdir()
+        for step in steps(self.case):
+            self._copy(self.case, self._kept / step.name)
+            ended = self.launcher.run(step.words)
+            assert ended.code == 0, (step.name, ended.err)
+            self.told[step.name] = Told(step, ended.points, picture(self.case))
+
+    def reset(self, name: str) -> None:
+        """What there was before a step."""
+        self._copy(self._kept / name, self.case)
+
+    def cut(self, name: str, cut: Cut) -> tuple[Ended, list[str]]:
+        """Cut a step, and run it again; how it was cut, and what is wrong afterwards, in words."""
+        step = self.told[name].step
+        self.reset(name)
+        first = self.launcher.run(step.words, cut)
+        return first, self.problems(name, self.launcher.run(step.words))
+
+    def problems(self, name: str, again: Ended) -> list[str]:
+        """What differs from the step run uncut, in words; `again` is how its last run ended."""
+        if again.code != 0:
+            return [f"exit code {again.code}: {again.out} {again.err}"]
+        found = differences(self.told[name].after, picture(self.case))
+        for words in self.checks(name):
+            said = self.launcher.run(words)
+            if said.code != 0:
+                found.append(f"{' '.join(words[:1])} audit fsck: {said.out} {said.err}")
+        return found
+
+    def checks(self, name: str) -> list[list[str]]:
+        """The commands that verify what the step wrote."""
+        if name in {"import", "rollback", "return"}:
+            return [["sealift-site", "--home", str(self.case / "site"), "audit", "fsck"]]
+        checks = [["sealift", "audit", "fsck", "--home", str(self.case / "hub")]]
+        if name == "export":
+            medium = str(self.case / "medium")
+            checks.append(["sealift-site", "--home", str(self.case / "site"), "verify", medium])
+        return checks
+
+    def _begin(self, stocked: Path) -> None:
+        """A site that runs version 1, whose receipt has come home; version 2 is there, too."""
+        acme = copied(stocked, self.case)
+        (self.case / "tmp").mkdir()
+        (self.case / "pass").write_text(f"{PASSPHRASE}\n")
+        models.tiny_onnx(self.case / "tiny-3.onnx", 3)
+        plant = SiteOnPaper(self.case / "site", datetime.now(UTC))
+        acme.promoted(1)
+        acme.enrol(plant)
+        acme.assign(1)
+        plant.now = datetime.now(UTC)
+        plant.take(acme.export().folder)
+        acme.app.returns.receive(acme.returned(plant))
+        acme.close()
+        shutil.rmtree(self.case / "medium")
+        (self.case / "medium").mkdir()
+
+    @staticmethod
+    def _copy(source: Path, target: Path) -> None:
+        # Unlike shutil.copytree, it keeps hard links, of which the site's models are made.
+        if target.exists():
+            subprocess.run(["rm", "-rf", str(target)], check=True)
+        subprocess.run(["cp", "-a", str(source), str(target)], check=True)

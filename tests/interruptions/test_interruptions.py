@@ -1,0 +1,162 @@
+"""A command that is killed, stopped, or run twice at once ends as if it had run once, undisturbed.
+
+`make test` disturbs each command at a point that depends on SEED; `make test-long` at every point.
+To see one again: AT=17:before .venv/bin/python -m pytest tests/interruptions -k 'once and ingest'
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Iterable, Iterator
+from typing import cast
+
+import pytest
+
+from tests.interruptions.launcher import Cut
+from tests.interruptions.pictures import picture
+from tests.interruptions.points import When
+from tests.interruptions.story import SWEPT, Story
+
+SEED = os.environ.get("SEED", "1")
+AT = os.environ.get("AT", "")
+WHENS: tuple[When, ...] = ("before", "after")
+TWICE = ("ingest", "convert", "promote", "approve", "import", "receive")
+"""The commands of which a second run adds nothing, so that two at once must not either."""
+SAMPLED = ("ingest", "promote", "export", "import")
+"""The commands that `make test` stops and runs at once; all are killed."""
+
+Trial = Callable[[Story, str, Cut], list[str]]
+"""Disturbs a command at a point, runs it again, and says in words what is wrong afterwards."""
+
+
+# -------------------------------------------------------------------- killed
+
+
+def killed(story: Story, command: str, cut: Cut) -> list[str]:
+    first, problems = story.cut(command, cut)
+    if not first.cut:
+        problems = [f"it was not killed, and ended with {first.code}: {first.err}", *problems]
+    return problems
+
+
+@pytest.mark.parametrize("command", SWEPT)
+def test_killed_once_and_run_again(story: Story, command: str) -> None:
+    assert wrong(story, command, killed, drawn(story, command)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize("command", SWEPT)
+def test_killed_at_every_point_and_run_again(story: Story, command: str, when: When) -> None:
+    assert wrong(story, command, killed, every(story, command, when)) == []
+
+
+def test_the_picture_sees_what_a_rerun_must_not_leave(story: Story) -> None:
+    """That is: a file of a temporary name, a lost one, a damaged blob, a row too many."""
+    story.reset("promote")
+    (story.case / "hub/work").mkdir(exist_ok=True)
+    (story.case / "hub/work/left").write_bytes(b"")
+    blob = next((story.case / "hub/blobs/sha256").iterdir())
+    blob.chmod(0o644)
+    blob.write_bytes(b"rotten")
+    next((story.case / "hub/metadata").glob("*.snapshot.json")).unlink()
+    words = story.told["promote"].step.words
+    assert story.launcher.run([*words, "--reason", "another"]).code == 0
+    found = "\n".join(story.problems("promote", story.launcher.run(words)))
+    assert "names has hub/work/left" in found
+    assert f"names lacks hub/blobs/sha256/{blob.name} whole" in found
+    assert ".snapshot.json" in found
+    assert "hub.promotion has 3" in found
+    assert "hub.log_entry has" in found
+
+
+# -------------------------------------------------------------------- stopped by Ctrl-C
+
+NOTHING = "Stopped. Nothing was changed."
+UNSEEN = ("hub/blobs/", "hub/metadata/", "hub/work/", "site/store/", "site/lock")
+"""Where something may lie that nothing refers to yet, and what is made once, empty."""
+
+
+def stopped(story: Story, command: str, cut: Cut) -> list[str]:
+    words = story.told[command].step.words
+    story.reset(command)
+    before = picture(story.case)
+    first = story.launcher.run(words, Cut(cut.point, cut.when, "stop"))
+    after = picture(story.case)
+    problems = []
+    if first.code not in {0, 130} or "Traceback" in first.err:  # 0: all had been done by then
+        problems.append(f"ended with {first.code}: {first.err}")
+    if first.code == 130 and (NOTHING in first.err) != (seen(before) == seen(after)):
+        problems.append(f"says {first.err}")
+    return problems + story.problems(command, story.launcher.run(words))
+
+
+def seen(found: dict[str, list[str]]) -> dict[str, list[str]]:
+    """The rows of every table, and the names that anybody looks at."""
+    return found | {"names": [name for name in found["names"] if not name.startswith(UNSEEN)]}
+
+
+@pytest.mark.parametrize("command", SAMPLED)
+def test_stopped_once_and_run_again(story: Story, command: str) -> None:
+    assert wrong(story, command, stopped, drawn(story, command)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize("command", SWEPT)
+def test_stopped_at_every_point_and_run_again(story: Story, command: str, when: When) -> None:
+    assert wrong(story, command, stopped, every(story, command, when)) == []
+
+
+# -------------------------------------------------------------------- twice at once
+
+
+def twice(story: Story, command: str, cut: Cut) -> list[str]:
+    """One is held still at a point while the other runs, and then goes on."""
+    words = story.told[command].step.words
+    story.reset(command)
+    first, second = story.launcher.run_during(words, Cut(cut.point, cut.when, "pause"), words)
+    problems = [] if first.paused else ["it was not held still"]
+    if first.code != 0:
+        problems.append(f"the first ended with {first.code}: {first.err}")
+    return problems + story.problems(command, second)
+
+
+@pytest.mark.parametrize("command", sorted(set(TWICE) & set(SAMPLED)))
+def test_twice_at_once(story: Story, command: str) -> None:
+    assert wrong(story, command, twice, drawn(story, command)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize("command", TWICE)
+def test_twice_at_once_at_every_point(story: Story, command: str, when: When) -> None:
+    assert wrong(story, command, twice, every(story, command, when)) == []
+
+
+# -------------------------------------------------------------------- points
+
+
+def drawn(story: Story, command: str) -> Iterator[Cut]:
+    """One of a command's points; or the one that AT names."""
+    if AT:
+        point, _, when = AT.partition(":")
+        yield Cut(int(point), cast("When", when))
+        return
+    draw = random.Random(f"{SEED} {command}")  # noqa: S311 - points, not secrets
+    yield Cut(draw.randint(1, len(story.told[command].points)), draw.choice(WHENS))
+
+
+def every(story: Story, command: str, when: When) -> list[Cut]:
+    return [Cut(number, when) for number in range(1, len(story.told[command].points) + 1)]
+
+
+def wrong(story: Story, command: str, trial: Trial, cuts: Iterable[Cut]) -> list[str]:
+    """What is wrong after any of `cuts`, with how to see it again."""
+    told = []
+    points = story.told[command].points
+    for cut in cuts:
+        where = f"{command} AT={cut.point}:{cut.when} ({points[cut.point - 1]})"
+        told += [f"{where}: {problem}" for problem in trial(story, command, cut)]
+    return told
