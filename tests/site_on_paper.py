@@ -22,6 +22,7 @@ from sealift_signing.transparency.question import Question
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.site.accepting import Accepted
 from sealift_sync.site.activation import Activation
+from sealift_sync.site.fsck import Examined, examine
 from sealift_sync.site.importer import Import, Watch, import_bundle, verify_bundle
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.opened import Site, open_site
@@ -95,6 +96,10 @@ class SiteOnPaper:
     ) -> Activation:
         with self.opened("rollback") as site:
             return roll_back(site, model, None, reason, away_from)
+
+    def examined(self) -> Examined:
+        """What `fsck` finds."""
+        return examine(lambda: self.opened("fsck"), lambda _name, _size: lambda _done: None)
 
     def refuses(self, folder: Path) -> SealiftError:
         """Import, expect a refusal, and hold it to its promise: one log entry and nothing else."""

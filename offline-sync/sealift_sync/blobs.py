@@ -183,11 +183,11 @@ class BlobFolder:
 
         A disk that fails is a finding like any other here, and no end of the work.
         """
+        path = self.path(digest)
         try:
-            descriptor = os.open(self.path(digest), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-            with os.fdopen(descriptor, "rb") as file:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    return "damaged"
+            if not stat.S_ISREG(path.lstat().st_mode):
+                return "damaged"
+            with path.open("rb") as file:
                 found, _ = hash_file(file, progress)
         except FileNotFoundError:
             return "missing"

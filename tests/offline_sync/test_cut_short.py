@@ -11,7 +11,7 @@ from sealift_sync import durable
 from sealift_sync.bundle.returned import Returned, find_returns, read_return
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.run import ABORTED, run
-from sealift_sync.site import importer, setting_up, staging
+from sealift_sync.site import importer, setting_up
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.setting_up import begin
 from tests.hub_on_paper import GROUPS, SITE, HubOnPaper
@@ -212,7 +212,10 @@ def test_ctrl_c_says_what_was_kept(
     with monkeypatch.context() as patched:
         patched.setattr(importer, "activate", stop)
         said = interrupted(capsys, site, "import", folder)
-    assert said == f"Stopped. plant-7-000001 is imported; not all of it may run yet. {again}"
+    assert (
+        said.splitlines()[-1]
+        == f"Stopped. plant-7-000001 is imported; not all of it may run yet. {again}"
+    )
     assert run(["--home", str(site.root), "import", str(folder)]) == 0
     assert site.running()
 
@@ -223,7 +226,7 @@ def test_ctrl_c_in_a_copy_leaves_no_temporary_name(
     hub.assign(hub.promote(1))
     folder = hub.export(medium)
     with monkeypatch.context() as patched:
-        patched.setattr(staging.durable, "copy_hashed", stop)
+        patched.setattr(durable, "copy_hashed", stop)
         with pytest.raises(KeyboardInterrupt):
             site.take(folder)
     assert hidden(site.root) == []

@@ -19,6 +19,7 @@ from sealift_sync.bundle.medium import read_named
 from sealift_sync.cli import showing, telling
 from sealift_sync.cli.audit import audit
 from sealift_sync.cli.calling import Call
+from sealift_sync.cli.fsck import fsck
 from sealift_sync.cli.group import FOLDER, InOrder
 from sealift_sync.site.enrolment import Enrolment
 from sealift_sync.site.home import choose_home
@@ -231,6 +232,7 @@ def return_(call: Call, medium: Path, *, everything: bool, as_json: bool) -> Non
     telling.say("Carry the medium to the hub, and there: sealift receive DIR")
 
 
+site.add_command(fsck)
 site.add_command(audit)
 
 

@@ -120,6 +120,12 @@ def status(site: Site, found: Survey) -> None:
         telling.table(columns, [_run(one) for one in found.runs])
     for group, _, words in found.held:
         telling.warn(f"Held in {group}: {words}")
+    if found.lost:
+        telling.bad(
+            f"{counted(len(found.lost), 'blob')} of what is installed lost or damaged: see "
+            f"sealift-site fsck, and have it carried again: sealift export {known.site} --full "
+            "--to DIR"
+        )
     _unprotected(found.unprotected)
     for role, version, expires in found.roles:
         left = (expires - site.trusted_time()).days
@@ -157,6 +163,7 @@ def status_json(site: Site, found: Survey) -> dict[str, Any]:
             for one in found.runs
         ],
         "held": [dict(zip(("group", "artifact", "words"), one, strict=True)) for one in found.held],
+        "lost": sorted(found.lost),
         "recalls": found.recalls,
         "unprotected": list(found.unprotected),
         "roles": {

@@ -39,10 +39,16 @@ class Mended(NamedTuple):
 
 
 class ModelTree:
-    """The folder `models` of a site."""
+    """The folder `models` of a site.
 
-    def __init__(self, home: Home) -> None:
+    Args:
+        home: the site's folder.
+        hashing: whether files that are no links to the store are hashed before they count as right.
+    """
+
+    def __init__(self, home: Home, *, hashing: bool = False) -> None:
         self._root = home.models
+        self._hashing = hashing
         self._store = home.store
 
     def link(self, place: Place) -> Path:
@@ -162,9 +168,12 @@ class ModelTree:
             stored = self._store.path(file.sha256).stat()
         except OSError:
             return True  # the store has lost it: what consumers have is all that there is
-        if found.st_dev != stored.st_dev or found.st_ino == stored.st_ino:
+        one_disk = found.st_dev == stored.st_dev
+        if one_disk and found.st_ino == stored.st_ino:
             return True
-        return not self._links(file.sha256, folder.with_name(f"link{durable.PARTIAL}"))
+        if one_disk and self._links(file.sha256, folder.with_name(f"link{durable.PARTIAL}")):
+            return False
+        return not self._hashing or _hashes_to(folder / file.path, file.sha256)
 
     def _links(self, digest: str, probe: Path) -> bool:
         """Whether the store's file can be linked here: where it can, another file is an old one."""
@@ -202,6 +211,14 @@ def _link_or_copy(store: BlobFolder, digest: str, target: Path) -> None:
         with source.open("rb") as file, target.open("xb") as copy:
             durable.copy_hashed(file, copy)
         target.chmod(0o444)
+
+
+def _hashes_to(path: Path, digest: str) -> bool:
+    try:
+        with path.open("rb") as file:
+            return durable.hash_file(file)[0] == digest
+    except OSError:
+        return False
 
 
 def _inside(folder: Path, path: str) -> Path:

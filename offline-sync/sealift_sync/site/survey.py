@@ -45,6 +45,7 @@ class Survey:
         unprotected: why one person alone could promote, as the last receipt says.
         held: what the last transfer brought and was not installed: path and sentence.
         unused: blobs in the store that nothing assigned or running needs, and their bytes.
+        lost: blobs of what is installed that are known not to be whole.
     """
 
     runs: tuple[Runs, ...]
@@ -54,6 +55,7 @@ class Survey:
     unprotected: tuple[str, ...]
     held: tuple[tuple[str, str, str], ...]
     unused: tuple[int, int]
+    lost: frozenset[str]
 
 
 def survey(site: Site) -> Survey:
@@ -70,6 +72,7 @@ def survey(site: Site) -> Survey:
         unprotected=last.unprotected if last else (),
         held=tuple((one.group, one.artifact, one.words) for one in held),
         unused=_unused(site, standing),
+        lost=site.state.lost(),
     )
 
 
