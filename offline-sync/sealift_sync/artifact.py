@@ -7,13 +7,12 @@ A manifest holds no time, so the same content always has the same digest.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from itertools import pairwise
 from typing import Any
 
-from sealift_signing.canonical import encode
+from sealift_signing.canonical import decode, encode
 from sealift_signing.errors import MalformedError
 from sealift_signing.vocabulary import MEDIUM_PATH, SHA256, CatalogPath
 
@@ -102,20 +101,28 @@ def read_manifest(data: bytes, *, what: str) -> Artifact:
             be on a file system that does so).
     """
     try:
-        value = _object(json.loads(data))
+        value = _object(decode(data, what=what))
         path = CatalogPath.parse(str(value["annotations"][CATALOG_PATH]))
         files = tuple(
             _file(layer, str(layer["annotations"][FILE_PATH])) for layer in value["layers"]
         )
         config = _file(value["config"], "config.json")
-    except (ValueError, KeyError, TypeError, RecursionError) as bad:
+    except (MalformedError, ValueError, KeyError, TypeError) as bad:
         raise _unreadable(what) from bad
     artifact = Artifact(path, files, config)
-    folded = {file.path.casefold() for file in files}
-    inside = any(str(above) in folded for path in folded for above in PurePosixPath(path).parents)
-    if not files or len(folded) != len(files) or inside or manifest_bytes(artifact) != data:
+    if not files or _in_each_others_place(files) or manifest_bytes(artifact) != data:
         raise _unreadable(what)
     return artifact
+
+
+def _in_each_others_place(files: Iterable[ArtifactFile]) -> bool:
+    """Whether a file has the path of another, or of a folder that another lies in.
+
+    In order, what lies in a folder comes right after it: one look at each neighbour, where a look
+    at each folder of each path would be a million looks at a manifest made of deep ones.
+    """
+    parts = sorted(file.path.casefold().split("/") for file in files)
+    return any(after[: len(before)] == before for before, after in pairwise(parts))
 
 
 def index_bytes(
@@ -136,17 +143,17 @@ def index_bytes(
 
 
 def index_digests(data: bytes) -> tuple[str, ...]:
-    """The digests of the manifests that an index.json lists.
+    """The digests of the manifests that an index.json lists, each once.
 
     Raises:
         MalformedError: it is no such index.
     """
     try:
-        entries = _object(json.loads(data))["manifests"]
-        digests = tuple(_digest(str(entry["digest"])) for entry in entries)
-    except (ValueError, KeyError, TypeError, RecursionError) as bad:
+        entries = _object(decode(data, what="index.json"))["manifests"]
+        digests = dict.fromkeys(_digest(str(entry["digest"])) for entry in entries)
+    except (MalformedError, ValueError, KeyError, TypeError) as bad:
         raise _unreadable("index.json") from bad
-    return digests
+    return tuple(digests)
 
 
 def ref_name(path: CatalogPath) -> str:

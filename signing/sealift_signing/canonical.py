@@ -19,32 +19,40 @@ Json = bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
 LARGEST_INTEGER = 2**53
 DEEPEST = 64
 """Nesting beyond this is refused: a parser's recursion is not for a stranger to steer."""
+MOST_VALUES = 500_000
+"""Values in one document. Each takes some hundred bytes once it is parsed, and two in its spelling:
+16 MB of `[],[],…` would be a gigabyte, and half a minute of work."""
 
 
 def encode(value: Json, *, what: str = "The document") -> bytes:
     """The canonical bytes of `value` (RFC 8785 §3.2), UTF-8; `what` names it in errors.
 
     Raises:
-        MalformedError: the value holds something that has no canonical spelling here.
+        MalformedError: the value holds something that has no canonical spelling here, or more
+            values than a reader takes.
     """
     ordered = _ordered(value, 0, what)
     try:
         text = json.dumps(ordered, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-        return text.encode("utf-8")
+        data = text.encode("utf-8")
     except UnicodeEncodeError as bad:
         raise MalformedError(
             "json-not-canonical",
             f"{what} holds half a surrogate pair, which is no Unicode.",
             subject=what,
         ) from bad
+    check_values(data, what=what)
+    return data
 
 
 def decode(data: bytes, *, what: str) -> Json:
     """The value that canonical `data` spells; `what` names the document in errors.
 
     Raises:
-        MalformedError: not JSON, a duplicated member, or any spelling but the canonical one.
+        MalformedError: not JSON, a duplicated member, more values than any document has, or any
+            spelling but the canonical one.
     """
+    check_values(data, what=what)
     try:
         value = json.loads(
             data.decode("utf-8"),
@@ -64,6 +72,28 @@ def decode(data: bytes, *, what: str) -> Json:
             subject=what,
         )
     return value  # type: ignore[no-any-return]  # json.loads is Any; encode() has just checked it
+
+
+def check_values(data: bytes, *, what: str) -> None:
+    """Check, before the JSON in `data` is parsed, that it does not hold too many values.
+
+    A value follows a comma or the beginning of an array or object; those within strings do not
+    count. It is counted by replacing and splitting alone: an expression could be made to go back.
+
+    Raises:
+        MalformedError: more than `MOST_VALUES`.
+    """
+    if len(data) <= MOST_VALUES:
+        return
+    plain = data.replace(b"\\\\", b"").replace(b'\\"', b"")
+    # At most a name and a string each, and two quotes around them; so that the parts are few too.
+    if plain.count(b'"') <= 4 * MOST_VALUES:
+        outside = b"".join(plain.split(b'"')[::2])
+        if sum(map(outside.count, (b",", b"[", b"{"))) <= MOST_VALUES:
+            return
+    raise MalformedError(
+        "json-too-large", f"{what} holds more values than any document has.", subject=what
+    )
 
 
 def _ordered(value: object, depth: int, what: str) -> object:

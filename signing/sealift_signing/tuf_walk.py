@@ -25,6 +25,7 @@ from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
+from sealift_signing.canonical import check_values
 from sealift_signing.errors import (
     BadSignatureError,
     MalformedError,
@@ -196,7 +197,7 @@ class Walk:
             data = yield need
             if data is None:
                 break
-            _check_length(data, need)
+            _check_length(data, need.role, need.limit)
             metadata = read_metadata(data, "root", Root)
             check_signed(self.root, "root", metadata)
             check_signed(metadata.signed, "root", metadata)
@@ -296,8 +297,11 @@ def read_metadata(data: bytes, role: str, kind: type[S]) -> Metadata[S]:
     """The metadata that `data` spells, its signatures not yet verified.
 
     Raises:
-        MalformedError: not metadata of this kind, or any spelling but tuf's own.
+        MalformedError: not metadata of this kind, larger than any, or any spelling but tuf's own.
     """
+    # Not every file comes by way of a `Need`: roots in an answer, recalls beside a bundle.
+    _check_length(data, role, LIMITS[role] if role in {"root", "timestamp"} else LARGEST)
+    check_values(data, what=f"The metadata of {role}")
     try:
         metadata = Metadata[S].from_bytes(data)
         spelled = JSONSerializer(compact=True).serialize(metadata)
@@ -408,6 +412,7 @@ def _count(
     """(raw key, person) of each right signature, and how many were wrong."""
     good = set()
     wrong = 0
+    payload = metadata.signed_bytes  # spelled out once: a file may bear thousands of signatures
     for keyid in keyids:
         if keyid not in metadata.signatures:
             continue
@@ -423,7 +428,7 @@ def _count(
                 subject=keyid,
             )
         try:
-            key.verify_signature(metadata.signatures[keyid], metadata.signed_bytes)
+            key.verify_signature(metadata.signatures[keyid], payload)
         except (UnverifiedSignatureError, VerificationError):
             wrong += 1
             continue
@@ -447,16 +452,14 @@ def _ask(need: Need) -> Generator[Need | Keep, bytes | None, bytes]:
             subject=need.role,
             next_step="Copy the whole bundle again.",
         )
-    _check_length(data, need)
+    _check_length(data, need.role, need.limit)
     return data
 
 
-def _check_length(data: bytes, need: Need) -> None:
-    if len(data) > need.limit:
+def _check_length(data: bytes, role: str, limit: int) -> None:
+    if len(data) > limit:
         raise MalformedError(
-            "too-large",
-            f"The metadata of {need.role} is larger than {need.limit:,} bytes.",
-            subject=need.role,
+            "too-large", f"The metadata of {role} is larger than {limit:,} bytes.", subject=role
         )
 
 

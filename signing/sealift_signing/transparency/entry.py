@@ -90,13 +90,7 @@ def body_of(entry: Entry) -> bytes:
     members = shape.to_json(entry)
     shape.from_json(Entry, members, what="a log entry")  # a dataclass checks nothing by itself
     body = canonical.encode(members)
-    if len(body) > LARGEST_BODY:
-        raise RefusedError(
-            "entry-too-large",
-            f"The log entry {entry.type} has {len(body):,} bytes; the most is {LARGEST_BODY:,}.",
-            subject=entry.id,
-            next_step="Do it in smaller parts.",
-        )
+    _check_size(body, f"The log entry {entry.type}", entry.id)
     return body
 
 
@@ -105,9 +99,20 @@ def read_entry(body: bytes) -> Entry:
 
     Raises:
         MalformedError: it is not the canonical bytes of an entry.
-        RefusedError: it needs a newer version of this software.
+        RefusedError: it is larger than `LARGEST_BODY`, or needs a newer version of this software.
     """
+    _check_size(body, "A log entry", "")
     return shape.read(Entry, body, what="a log entry")
+
+
+def _check_size(body: bytes, what: str, subject: str) -> None:
+    if len(body) > LARGEST_BODY:
+        raise RefusedError(
+            "entry-too-large",
+            f"{what} has {len(body):,} bytes; the most is {LARGEST_BODY:,}.",
+            subject=subject,
+            next_step="Do it in smaller parts.",
+        )
 
 
 def uuid7(at: datetime) -> str:
