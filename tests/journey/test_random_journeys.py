@@ -1,0 +1,248 @@
+"""Random journeys of a hub and two sites, each step compared with what it must have come to."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import hypothesis
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    get_state_machine_test,
+    invariant,
+    precondition,
+    rule,
+)
+
+from tests.journeys.checks import check_floors, check_hub, check_logs, check_visible
+from tests.journeys.ground import ASKERS, GROUPS, MEDIA, NODDERS, VERSIONS, Start
+from tests.journeys.world import World
+
+SITES = st.sampled_from(sorted(GROUPS))
+NUMBERS = st.sampled_from(VERSIONS)
+MEDIUM = st.integers(0, MEDIA - 1)
+PLACES = st.sampled_from([(site, group) for site, groups in GROUPS.items() for group in groups])
+PEOPLE = st.sampled_from(NODDERS)
+DAYS = st.sampled_from([None, 30])
+"""How long an approval is valid; None is as long as can be."""
+TERMS = st.lists(st.tuples(PEOPLE, DAYS), min_size=1, max_size=3)
+ORDERS = st.permutations(VERSIONS).flatmap(
+    lambda order: st.integers(1, len(order)).map(lambda most: order[:most])
+)
+MUST_HAPPEN = {
+    "delta",
+    "export again",
+    "import: another-enrolment",
+    "import: another-site",
+    "import: judged",
+    "import: log-restored",
+    "import: transfer-dated-ahead",
+    "import: walk",
+    "installed",
+    "not-approved",
+    "not-requested",
+    "recall.honoured",
+    "recalled",
+    "restored",
+    "return: another-enrolment",
+    "return: log-not-continued",
+    "rollback: activated",
+    "rollback: already",
+    "withdrawn",
+}
+"""What a thousand steps must have come to: a sweep that reaches nothing proves nothing."""
+LOGS_EVERY = 8
+"""Steps between two readings of whole logs, which are read at the end in any case."""
+
+
+class Journeys(RuleBasedStateMachine):
+    """What people do, in any order."""
+
+    def __init__(self, start: Start, folder: Path, happened: Counter[str]) -> None:
+        super().__init__()
+        self.world = World(start, folder, happened)
+        self.steps = 0
+        self.homes = 0
+
+    # ------------------------------------------------------------------ at the hub
+
+    @rule(number=NUMBERS, asker=st.sampled_from(ASKERS), despite=st.booleans(), terms=TERMS)
+    def promote(
+        self, number: int, asker: str, despite: bool, terms: list[tuple[str, int | None]]
+    ) -> None:
+        """Ask for a version, and have some people approve, who may and who may not."""
+        self.world.request(number, asker, despite=despite)
+        for person, days in terms:
+            self.world.approve(len(self.world.hub.asks), person, days)
+
+    @rule(number=st.integers(0, 5), person=PEOPLE, days=DAYS)
+    def approve(self, number: int, person: str, days: int | None) -> None:
+        self.world.approve(max(1, len(self.world.hub.asks) - number), person, days)
+
+    @rule(place=PLACES, order=ORDERS, keep=st.booleans())
+    def assign(self, place: tuple[str, str], order: list[int], keep: bool) -> None:
+        self.world.assign(*place, order, keep=keep)
+
+    @rule(person=PEOPLE)
+    def retire_or_take_back(self, person: str) -> None:
+        self.world.change_person(person, active=person not in self.world.hub.active)
+
+    @rule(number=NUMBERS, below=st.booleans())
+    def withdraw(self, number: int, below: bool) -> None:
+        self.world.withdraw(number, below=below)
+
+    @precondition(lambda self: len(self.world.hub.recalled) + 1 < len(VERSIONS))
+    @rule(number=NUMBERS)
+    def recall(self, number: int) -> None:
+        if number not in self.world.hub.recalled:
+            self.world.recall(number)
+
+    @rule(site=SITES, medium=MEDIUM, full=st.booleans())
+    def export(self, site: str, medium: int, full: bool) -> None:
+        self.world.export(site, medium, full=full)
+
+    @rule(medium=MEDIUM)
+    def receive(self, medium: int) -> None:
+        self.world.receive(medium)
+
+    # ------------------------------------------------------------------ on the way
+
+    @rule(days=st.sampled_from([1, 20, 70]), renew=st.booleans())
+    def wait(self, days: int, renew: bool) -> None:
+        """Time passes, and perhaps people sign their roles again."""
+        self.world.wait(days=days)
+        if renew:
+            self.world.renew_all()
+
+    @rule(site=SITES, days=st.sampled_from([0, 0, -400, -2, 2, 400]))
+    def set_a_sites_clock(self, site: str, days: int) -> None:
+        self.world.set_clock(site, days)
+
+    @rule(days=st.sampled_from([0, 0, -20, -2, 2]))
+    def set_the_hubs_clock(self, days: int) -> None:
+        self.world.set_clock(None, days)
+
+    @rule(medium=MEDIUM)
+    def lose(self, medium: int) -> None:
+        self.world.lose(medium)
+
+    @rule(medium=MEDIUM)
+    def keep_a_copy(self, medium: int) -> None:
+        self.world.keep_copy(medium)
+
+    # ------------------------------------------------------------------ at a site
+
+    @rule(site=SITES, medium=MEDIUM)
+    def take(self, site: str, medium: int) -> None:
+        self.world.take_newest(site, medium)
+
+    @precondition(lambda self: self.world.copies)
+    @rule(site=SITES, number=st.integers(0, 9))
+    def take_a_copy(self, site: str, number: int) -> None:
+        copies = self.world.copies
+        self.world.take(site, *copies[number % len(copies)])
+
+    @rule(site=SITES, medium=MEDIUM, home=st.booleans())
+    def journey(self, site: str, medium: int, home: bool) -> None:
+        self.world.journey(site, medium, home=home)
+
+    @rule(place=PLACES, order=ORDERS, keep=st.booleans(), medium=MEDIUM, home=st.booleans())
+    def deliver(
+        self, place: tuple[str, str], order: list[int], keep: bool, medium: int, home: bool
+    ) -> None:
+        self.world.assign(*place, order, keep=keep)
+        self.world.journey(place[0], medium, home=home)
+
+    @rule(place=PLACES, further=st.booleans())
+    def roll_back(self, place: tuple[str, str], further: bool) -> None:
+        self.world.roll_back(*place, further=further)
+
+    @rule(site=SITES, medium=MEDIUM)
+    def write_return(self, site: str, medium: int) -> None:
+        self.world.write_return(site, medium)
+
+    @rule(site=SITES)
+    def back_up(self, site: str) -> None:
+        self.world.back_up(site)
+
+    @precondition(lambda self: self.world.backups)
+    @rule(site=SITES)
+    def restore(self, site: str) -> None:
+        if site in self.world.backups:
+            self.world.restore(site)
+
+    @rule(site=SITES, really=st.integers(0, 3))
+    def enrol_anew(self, site: str, really: int) -> None:
+        if really:
+            return
+        self.homes += 1
+        self.world.enrol(site, f"{site}-{self.homes}")
+
+    # ------------------------------------------------------------------ what always holds
+
+    @invariant()
+    def it_is_as_foretold(self) -> None:
+        self.steps += 1
+        self.world.wait(minutes=1)
+        check_visible(self.world)
+        check_floors(self.world)
+        if self.steps % LOGS_EVERY == 0:
+            check_logs(self.world)
+
+    def teardown(self) -> None:
+        try:
+            check_logs(self.world)
+            check_hub(self.world)
+        finally:
+            self.world.close()
+
+
+def travel(
+    start: Start, folder: Path, *, seed: int, journeys: int, phases: list[Phase]
+) -> Counter[str]:
+    """Go on `journeys` random journeys, the same ones for the same seed; what happened."""
+    number = itertools.count()
+    happened = Counter[str]()
+
+    def begin() -> Journeys:
+        return Journeys(start, folder / str(next(number)), happened)
+
+    run: Callable[[], None] = get_state_machine_test(
+        begin,  # type: ignore[arg-type]  # any callable that makes one
+        settings=settings(
+            max_examples=journeys,
+            stateful_step_count=30,
+            deadline=None,
+            database=None,
+            print_blob=True,
+            suppress_health_check=list(HealthCheck),
+            phases=phases,
+        ),
+    )
+    hypothesis.seed(seed)(run)()
+    return happened
+
+
+@pytest.fixture(autouse=True)
+def _without_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody pulls a plug here: waiting for the disk would be most of the time."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
+def test_some_journeys(start: Start, tmp_path: Path) -> None:
+    travel(start, tmp_path, seed=1, journeys=8, phases=[Phase.generate])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(2, 22))
+def test_many_journeys(start: Start, tmp_path: Path, seed: int) -> None:
+    """Each seed's journeys take about a minute."""
+    phases = [Phase.generate, Phase.shrink]
+    happened = travel(start, tmp_path, seed=seed, journeys=60, phases=phases)
+    assert not MUST_HAPPEN - set(+happened)

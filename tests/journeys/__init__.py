@@ -1,0 +1,1 @@
+"""Support for random journeys: what people do, done and foretold at once."""

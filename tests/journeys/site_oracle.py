@@ -1,0 +1,167 @@
+"""What must come of a site, reckoned from what reached it: nothing here asks the product."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from tests.journeys.said import (
+    DAY,
+    NEEDED,
+    Given,
+    Homebound,
+    Parcel,
+    Receipt,
+    Vouched,
+    Withdrawn,
+    counted,
+    requested,
+)
+
+
+@dataclass
+class SiteReckoning:
+    """One home of a site."""
+
+    site: str
+    enrolment: str
+    groups: tuple[str, ...]
+    now: datetime
+    high: datetime | None = None
+    newest: int = 0
+    given: Given = field(default_factory=dict)
+    installed: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
+    running: dict[str, int] = field(default_factory=dict)
+    rollbacks: dict[str, list[tuple[int, int]]] = field(default_factory=dict)
+    """By host group: from which assigned version people went back, and away from which."""
+    recalled: set[int] = field(default_factory=set)
+    withdrawn: set[Withdrawn] = field(default_factory=set)
+    log: tuple[str, ...] = ()
+    acknowledged: int = 0
+    receipts: dict[str, Receipt] = field(default_factory=dict)
+    """By transfer, the oldest first."""
+
+    @property
+    def trusted_time(self) -> datetime:
+        """A clock that is set back makes nothing valid again."""
+        return max(self.now, self.high or self.now)
+
+    def refusal(self, parcel: Parcel) -> str:
+        """Why `parcel` is refused as a whole, in a word; empty if it is not."""
+        trusted = self.trusted_time
+        if parcel.site != self.site:
+            return "another-site"
+        if parcel.enrolment != self.enrolment:
+            return "another-enrolment"
+        if parcel.expires <= trusted or parcel.order < self.newest:
+            return "walk"
+        if parcel.made > trusted + DAY:
+            return "transfer-dated-ahead"
+        if self.log[: len(parcel.site_log)] != parcel.site_log:
+            return "log-restored"
+        return ""
+
+    def take(self, parcel: Parcel) -> dict[tuple[str, int], str]:
+        """Import a parcel that is not refused; the code for each group and version."""
+        trusted = self.trusted_time
+        self.learn(parcel)
+        outcomes = {}
+        for group, versions in parcel.given.items():
+            for one in versions:
+                outcomes[group, one.version] = self._judged(group, one, parcel, trusted)
+        self.given = parcel.given
+        self.newest, self.acknowledged = parcel.order, len(parcel.site_log) or self.acknowledged
+        self.high = max(self.high or parcel.made, min(parcel.made, parcel.horizon))
+        for group in list(self.rollbacks):
+            if self._left(group) is None:
+                del self.rollbacks[group]
+        return outcomes
+
+    def learn(self, parcel: Parcel) -> None:
+        """Withdrawals and recalls are never forgotten."""
+        self.withdrawn |= parcel.withdrawn
+        self.recalled |= parcel.recalled
+
+    def _judged(self, group: str, one: Vouched, parcel: Parcel, trusted: datetime) -> str:
+        place = (group, one.version)
+        code = self._objection(one, parcel, trusted)
+        if not code:
+            code = "installed-already" if place in self.installed else "installed"
+            self.installed[place] = self.covering(one.version)
+        return code
+
+    def _objection(self, one: Vouched, parcel: Parcel, trusted: datetime) -> str:
+        if not requested(one.ask, parcel.active, trusted):
+            return "not-requested"
+        if len(counted(one.ask, one.nods, parcel.active, trusted)) < NEEDED:
+            return "not-approved"
+        for withdrawal in self.withdrawn:
+            despite = withdrawal.id in one.ask.despite and one.ask.made > withdrawal.made
+            if one.version in withdrawal.versions and not despite:
+                return "withdrawn"
+        return "recalled" if one.version in self.recalled else ""
+
+    def covering(self, version: int) -> frozenset[str]:
+        """The withdrawals of a version."""
+        return frozenset(one.id for one in self.withdrawn if version in one.versions)
+
+    def may_run(self, group: str, version: int) -> bool:
+        """Whether a version is installed and neither recalled nor withdrawn since."""
+        despite = self.installed.get((group, version))
+        if despite is None or version in self.recalled:
+            return False
+        return self.covering(version) <= despite
+
+    def settle(self) -> int:
+        """Bring what runs in line with what should; how many switches that takes."""
+        wanted = {group: self._wanted(group) for group in {*self.given, *self.running}}
+        before = self.running
+        self.running = {group: one for group, one in wanted.items() if one is not None}
+        return sum(before.get(group) != one for group, one in wanted.items())
+
+    def _wanted(self, group: str) -> int | None:
+        versions, running, left = self.given.get(group), self.running.get(group), self._left(group)
+        if versions is None:
+            return None
+        foremost = versions[0].version
+        stays = None if running in self.recalled else running
+        if left is None and (foremost == stays or self.may_run(group, foremost)):
+            return foremost
+        if stays is not None:
+            return stays
+        started = running is not None or left is not None or foremost in self.recalled
+        return self.fallback(group) if started else None
+
+    def _left(self, group: str) -> int | None:
+        """What people went away from, while what was assigned then still is."""
+        *_, (assigned, left) = self.rollbacks.get(group) or [(0, 0)]
+        holds = group in self.given and self.given[group][0].version == assigned
+        return left if holds else None
+
+    def fallback(self, group: str) -> int | None:
+        """The next assigned version after the one that runs, of those that may."""
+        order = [one.version for one in self.given[group]]
+        here = self.running.get(group, self._left(group))
+        behind = order[order.index(here) + 1 :] if here in order else order[1:]
+        return next((one for one in behind if self.may_run(group, one)), None)
+
+    def roll_back(self, group: str, *, further: bool) -> str:
+        """Go back in `group`, or `further` where that was done before; how it ends."""
+        if group not in self.running:
+            return "refused"
+        if self._left(group) is not None and not further:
+            return "already"
+        fallback = self.fallback(group)
+        if fallback is None:
+            return "refused"
+        step = (self.given[group][0].version, self.running[group])
+        self.rollbacks.setdefault(group, []).append(step)
+        self.running[group] = fallback
+        return "activated"
+
+    def homebound(self) -> Homebound:
+        """What a return written now says: every receipt that the hub may not have, or the last."""
+        said = {name: r for name, r in self.receipts.items() if r.size > self.acknowledged}
+        said = said or dict(list(self.receipts.items())[-1:])
+        first = self.acknowledged
+        return Homebound(self.site, self.enrolment, self.log, first, said, dict(self.running))

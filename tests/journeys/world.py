@@ -1,0 +1,214 @@
+"""What media and sites go through, each deed done and foretold at once."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from copy import deepcopy
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from sealift_signing.errors import SealiftError
+from sealift_sync.site.returns import write_home
+from sealift_sync.site.rollback import roll_back
+from sealift_sync.site.setting_up import begin, finish
+from tests.journeys.ground import GROUPS, Cargo, remove
+from tests.journeys.hub_oracle import SiteAtHub
+from tests.journeys.people import People
+from tests.journeys.said import Parcel, Receipt
+from tests.journeys.site_oracle import SiteReckoning
+from tests.registry.hub_fixture import (
+    MODEL,
+    STAGE,
+    TARGET,
+    stage,
+)
+from tests.site_on_paper import SiteOnPaper
+
+
+class World(People):
+    """A copy of the start, in which a journey goes on."""
+
+    # ------------------------------------------------------------------ media
+
+    def export(self, site: str, number: int, *, full: bool = False) -> None:
+        """Write a bundle, unless a role that people sign has expired or nothing is assigned."""
+        known, cargo = self.hub.sites[site], self.reckoning.media[number]
+        allowed = bool(known.given) and not self.hub.expired(site)
+        needed = {one.version for given in known.given.values() for one in given}
+        blobs = frozenset[str]().union(*(self.start.blobs[one] for one in needed))
+        left_out = frozenset[str]() if full else known.holds
+        with self.foretold("export", allowed=allowed):
+            made = self.acme.app.exports.export(
+                site, self.medium(number), self.start.signers["dispatcher-1"], stage, full=full
+            )
+            assert self.carried(made.folder) == blobs - left_out
+            if made.again:  # the very same lies there already
+                parcel = deepcopy(self.hub).export(site, made.transfer, blobs - left_out)
+                before = cargo.parcels[made.transfer]
+                assert replace(before, order=0, made=parcel.made, expires=parcel.expires) == (
+                    replace(parcel, order=0)
+                )
+                self.happened["export again"] += 1
+            else:
+                assert made.transfer not in self.hub.transfers
+                parcel = self.hub.export(site, made.transfer, blobs - left_out)
+                cargo.parcels[made.transfer] = parcel
+                self.happened["delta"] += bool(blobs & left_out)
+
+    def carried(self, folder: Path) -> frozenset[str]:
+        """The blobs of a bundle, manifests aside."""
+        manifests = set(self.start.digests.values())
+        return frozenset(p.name for p in (folder / "blobs/sha256").iterdir()) - manifests
+
+    def lose(self, number: int) -> None:
+        remove(self.medium(number))
+        self.reckoning.media[number] = Cargo()
+
+    def keep_copy(self, number: int) -> None:
+        """Somebody copies a medium's bundles, to bring them again one day."""
+        for name, parcel in self.reckoning.media[number].parcels.items():
+            copy = self.folder / "copies" / name
+            if not copy.exists():
+                shutil.copytree(self.medium(number) / "sealift" / name, copy)
+                self.copies.append((copy, parcel))
+
+    # ------------------------------------------------------------------ at a site
+
+    def journey(self, site: str, number: int, *, home: bool) -> None:
+        """Export to a medium, import from it, and perhaps carry the return home."""
+        self.export(site, number)
+        self.take_newest(site, number)
+        if home:
+            self.write_return(site, number)
+            self.receive(number)
+
+    def take_newest(self, site: str, number: int) -> None:
+        """Import the newest bundle for a site on a medium, or another's if there is none."""
+        parcels = self.reckoning.media[number].parcels.values()
+        ours = [one for one in parcels if one.site == site] or list(parcels)
+        if ours:
+            parcel = max(ours, key=lambda one: one.order)
+            self.take(site, self.medium(number) / "sealift" / parcel.transfer, parcel)
+
+    def take(self, site: str, folder: Path, parcel: Parcel) -> None:
+        """Import a bundle, whatever it is."""
+        plant, known = self.plants[site], self.reckoning.sites[site]
+        expected = Counter[str]()
+        if parcel.recalled - known.recalled:  # recalls first, whatever else is wrong
+            known.recalled |= parcel.recalled
+            expected["recall.honoured"] += 1
+            expected["switched"] += known.settle()
+            self.happened.update(expected)
+        code = known.refusal(parcel)
+        self.happened[f"import: {code or 'judged'}"] += 1
+        if parcel.transfer in known.receipts:
+            assert plant.take(folder).already
+        elif code:
+            expected["transfer.refused"] += code != "log-restored"
+            with pytest.raises(SealiftError) as caught:
+                plant.take(folder)
+            assert caught.value.exit_code == 1, caught.value
+            assert code in (caught.value.code, "walk"), caught.value
+        else:
+            expected["transfer.imported"] += 1
+            self._import(site, folder, parcel)
+            expected["switched"] += known.settle()
+        types = self.logged(site, expected)
+        if expected["transfer.imported"]:
+            size = len(types) - types[::-1].index("transfer.imported")
+            installed = (self.start.blobs[version] for _, version in known.installed)
+            known.receipts[parcel.transfer] = Receipt(size, frozenset[str]().union(*installed))
+
+    def _import(self, site: str, folder: Path, parcel: Parcel) -> None:
+        known, digests = self.reckoning.sites[site], self.start.digests
+        receipt = self.plants[site].take(folder).receipt
+        outcomes = known.take(parcel)
+        self.happened.update(outcomes.values())
+        told = {
+            (one.group, int(one.artifact.split("/")[-2])): (one.outcome, one.code)
+            for one in receipt.artifacts
+        }
+        assert {place: code for place, (_, code) in told.items()} == outcomes
+        held = {place for place, (outcome, _) in told.items() if outcome == "held"}
+        assert held.isdisjoint(known.installed) or all(
+            outcomes[place] == "recalled" for place in held & set(known.installed)
+        )
+        inventory = {number for _, number in known.installed}
+        assert set(receipt.inventory) == {digests[number] for number in inventory}
+
+    def roll_back(self, site: str, group: str, *, further: bool) -> None:
+        """Go back; said again it is the same rollback, unless from which version is said, too."""
+        known = self.reckoning.sites[site]
+        running = known.running.get(group) if further else None
+        outcome = known.roll_back(group, further=further)
+        self.happened[f"rollback: {outcome}"] += 1
+        with (
+            self.foretold("rollback", allowed=outcome != "refused"),
+            self.plants[site].opened("rollback") as real,
+        ):
+            done = roll_back(real, MODEL, group, "It is wrong.", running)
+            assert (done.outcome, done.after) == (outcome, known.running[group])
+        went = outcome == "activated"
+        self.logged(site, Counter({"model.rolled-back": went, "switched": went}))
+
+    def write_return(self, site: str, number: int) -> None:
+        known = self.reckoning.sites[site]
+        home = known.homebound()
+        with self.plants[site].opened("return") as real:
+            _, written = write_home(real, self.medium(number), everything=False)
+        assert set(written.receipts) == set(home.receipts)
+        assert (written.log.first, written.size) == (home.first, len(home.log))
+        self.reckoning.media[number].returns.setdefault(site, {})[written.size] = home
+
+    def receive(self, number: int) -> None:
+        """Take in every site's return on a medium."""
+        found = self.reckoning.media[number].returns
+        newest = {site: sizes[max(sizes)] for site, sizes in sorted(found.items())}
+        refusals = {site: self.hub.sites[site].refusal(home) for site, home in newest.items()}
+        self.happened.update(f"return: {code or 'believed'}" for code in refusals.values())
+        with self.foretold("receipt of a return", allowed=bool(newest)):
+            accepted, refused = self.acme.app.returns.receive(self.medium(number))
+            assert [one.site for one in accepted] == [s for s in newest if not refusals[s]], refused
+            assert len(refused) == len([code for code in refusals.values() if code])
+            for one in accepted:
+                new, entries = self.hub.sites[one.site].receive(newest[one.site])
+                assert {receipt.predicate.transfer for receipt in one.receipts} == new
+                assert one.entries == entries
+
+    def back_up(self, site: str) -> None:
+        copy = self.folder / "backups" / site
+        remove(copy)
+        shutil.copytree(self.plants[site].root, copy, symlinks=True)
+        self.backups[site] = (copy, deepcopy(self.reckoning.sites[site]))
+
+    def restore(self, site: str) -> None:
+        """The disk fails, and yesterday's backup takes its place; the clock goes on."""
+        copy, before = self.backups[site]
+        if before.enrolment != self.reckoning.sites[site].enrolment:
+            return
+        self.happened["restored"] += 1
+        remove(self.plants[site].root)
+        shutil.copytree(copy, self.plants[site].root, symlinks=True)
+        self.reckoning.sites[site] = deepcopy(before)
+        self.reckoning.sites[site].now = self.plants[site].now
+        self.floors[site] = {}
+
+    def enrol(self, site: str, home: str) -> None:
+        """Enrol a site, or enrol it anew in a new home."""
+        now = self.plants[site].now if site in self.plants else self.hub.now
+        plant = SiteOnPaper(self.folder / home, now)
+        asked = begin(plant.root, {}, site, dict.fromkeys(GROUPS[site], TARGET), plant.clock)
+        dispatcher = {"dispatcher": self.acme.public("dispatcher-1")}
+        made = self.acme.app.enrolment.enroll(
+            asked, STAGE, dispatcher, self.start.signers["fleet-1"]
+        )
+        finish(plant.root, {}, made.answer, plant.clock, lambda _: True)
+        self.hub.signed("fleet")
+        self.hub.sites[site] = SiteAtHub(made.enrolment)
+        self.plants[site], self.floors[site] = plant, {}
+        self.reckoning.sites[site] = SiteReckoning(site, made.enrolment, GROUPS[site], now)
+        self.reckoning.homes[site] = home
+        self.logged(site, Counter({"site.enrolled": 1}))
