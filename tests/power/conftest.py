@@ -1,10 +1,14 @@
-"""Where cuts are laid out."""
+"""Where cuts are laid out, and the hub that they begin with."""
 
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.registry.hub_fixture import _no_settings, founded, stocked
+
+__all__ = ["_no_settings", "founded", "stocked"]
 
 MEMORY = Path("/dev/shm")  # noqa: S108 - made by mkdtemp, for nobody else
 

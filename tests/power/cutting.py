@@ -42,10 +42,10 @@ class Cut:
         return max(sizes, default=0)
 
 
-def cuts(recording: Recording, count: int, into: Path) -> Iterator[Cut]:
+def cuts(recording: Recording, count: int) -> Iterator[Cut]:
     """`count` cuts spread evenly over the recording, each of its own chance; the same every time.
 
-    Each is laid out below `into` when it is asked for, and gone when the next one is.
+    Each is laid out where it was recorded, because paths are remembered, when it is asked for.
     """
     disk, told = recording.disk(), []
     number = 0
@@ -55,20 +55,17 @@ def cuts(recording: Recording, count: int, into: Path) -> Iterator[Cut]:
             told.append(operation.said)
         while number < count and number * len(recording.operations) < place * count:
             name = f"{number} of {count}, after {place}: {operation!r:.120}"
-            folder = into / "cut" / recording.folder.name
-            shutil.rmtree(folder.parent, ignore_errors=True)
+            shutil.rmtree(recording.folder)
             chance = Random(number)  # noqa: S311 - chance that repeats is what a test wants
-            lay_out(disk.cut(recording.folder, chance), folder)
-            yield Cut(name, folder, tuple(told))
+            lay_out(disk.cut(recording.folder, chance), recording.folder)
+            yield Cut(name, recording.folder, tuple(told))
             number += 1
 
 
-def failures(
-    recording: Recording, count: int, into: Path, check: Callable[[Cut], None]
-) -> list[str]:
+def failures(recording: Recording, count: int, check: Callable[[Cut], None]) -> list[str]:
     """Check every cut; what was wrong with each that was not as it should be."""
     found = []
-    for cut in cuts(recording, count, into):
+    for cut in cuts(recording, count):
         try:
             check(cut)
         except Exception as bad:  # noqa: BLE001 - whatever a cut does to us is a finding

@@ -83,8 +83,18 @@ class Mark(NamedTuple):
 
 
 Operation = Make | Write | Resize | Rename | Link | Remove | Flush | Mark
-Tree = dict[str, bytes | PurePosixPath | None]
-"""What is found: by path a file's bytes, None for a folder, a link's target."""
+
+
+class Also(NamedTuple):
+    """A further name of the file that was found at `path`."""
+
+    path: str
+
+
+Found = bytes | PurePosixPath | Also | None
+"""A file's bytes, a link's target, a file that was found already, or None for a folder."""
+Tree = dict[str, Found]
+"""What is found, by path."""
 
 
 @dataclass
@@ -124,6 +134,7 @@ class Disk:
     def __init__(self) -> None:
         self._root = _Folder()
         self._number = 0
+        self._files: dict[int, _File] = {}  # those loaded, by inode: a file may have several names
 
     def mount(self, folder: Path) -> _Folder:
         """Have the folder `folder`, and all above it, durably."""
@@ -140,15 +151,17 @@ class Disk:
         place = at or folder
         node = self.mount(place)
         for path in sorted(folder.iterdir()):
-            if path.is_symlink():
-                node.now[path.name] = node.durable[path.name] = _Symlink(str(path.readlink()))
-            elif path.is_dir():
+            if path.is_dir() and not path.is_symlink():
                 self.load(path, place / path.name)
             else:
-                data = path.read_bytes()
-                node.now[path.name] = node.durable[path.name] = _File(
-                    bytearray(data), bytearray(data)
-                )
+                node.now[path.name] = node.durable[path.name] = self._loaded(path)
+
+    def _loaded(self, path: Path) -> _Node:
+        if path.is_symlink():
+            return _Symlink(str(path.readlink()))
+        data = path.read_bytes()
+        number = path.stat().st_ino
+        return self._files.setdefault(number, _File(bytearray(data), bytearray(data)))
 
     def apply(self, operation: Operation) -> None:
         """Do `operation`; nothing of it is durable until it is flushed."""
@@ -179,14 +192,13 @@ class Disk:
 
     def tree(self, below: Path) -> Tree:
         """What a running system sees below `below`."""
-        return dict(_walk(self._find(str(below)), "", lambda f: f.now, lambda f: bytes(f.now)))
+        walk = _Walk(lambda folder: folder.now, lambda file: bytes(file.now))
+        return dict(walk.found(self._find(str(below)), ""))
 
     def cut(self, below: Path, chance: Random) -> Tree:
         """What may be found below `below` if the power goes now."""
-        names = _names(chance)
-        data = _data(chance)
-        found = _walk(self._find(str(below)), "", names, data)
-        return dict(found)
+        walk = _Walk(_names(chance), _data(chance))
+        return dict(walk.found(self._find(str(below)), ""))
 
     # -- names
 
@@ -344,21 +356,27 @@ def _change(now: bytearray, change: Write | Resize) -> None:
         now[size : size + len(change.data)] = change.data
 
 
-def _walk(
-    node: _Node,
-    path: str,
-    names: Callable[[_Folder], Mapping[str, _Node]],
-    data: Callable[[_File], bytes],
-) -> Iterator[tuple[str, bytes | PurePosixPath | None]]:
-    if isinstance(node, _Symlink):
-        yield path, PurePosixPath(node.target)
-    elif isinstance(node, _File):
-        yield path, data(node)
-    else:
-        if path:
-            yield path, None
-        for name, below in sorted(names(node).items()):
-            yield from _walk(below, f"{path}/{name}" if path else name, names, data)
+class _Walk:
+    """What there is below a folder, as `names` and `data` see it."""
+
+    def __init__(
+        self, names: Callable[[_Folder], Mapping[str, _Node]], data: Callable[[_File], bytes]
+    ) -> None:
+        self._names = names
+        self._data = data
+        self._seen: dict[int, str] = {}
+
+    def found(self, node: _Node, path: str) -> Iterator[tuple[str, Found]]:
+        if isinstance(node, _Symlink):
+            yield path, PurePosixPath(node.target)
+        elif isinstance(node, _File):
+            first = self._seen.setdefault(id(node), path)
+            yield path, Also(first) if first != path else self._data(node)
+        else:
+            if path:
+                yield path, None
+            for name, below in sorted(self._names(node).items()):
+                yield from self.found(below, f"{path}/{name}" if path else name)
 
 
 def lay_out(tree: Tree, folder: Path) -> None:
@@ -370,5 +388,7 @@ def lay_out(tree: Tree, folder: Path) -> None:
             place.mkdir()
         elif isinstance(what, bytes):
             place.write_bytes(what)
+        elif isinstance(what, Also):
+            place.hardlink_to(folder / what.path)
         else:
             place.symlink_to(what)

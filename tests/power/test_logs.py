@@ -54,7 +54,7 @@ def check(side: str, cut: Cut) -> None:
 def test_a3_no_acknowledged_entry_is_lost(side: str, count: int, scratch: Path) -> None:
     recording = recorded(scratch, side)
     assert len(recording.marks) == ENTRIES
-    assert failures(recording, count, scratch, lambda cut: check(side, cut)) == []
+    assert failures(recording, count, lambda cut: check(side, cut)) == []
 
 
 @SIDES
@@ -62,6 +62,6 @@ def test_a3_no_acknowledged_entry_is_lost(side: str, count: int, scratch: Path) 
 def test_a3_a_log_that_is_not_flushed_is_seen_to_lose(side: str, count: int, scratch: Path) -> None:
     """With synchronous=NORMAL the same cuts lose acknowledged entries: these tests can see."""
     recording = recorded(scratch, side, "synchronous")
-    found = failures(recording, count, scratch, lambda cut: check(side, cut))
+    found = failures(recording, count, lambda cut: check(side, cut))
     assert len(found) > count // 4, found
     assert any("were acknowledged" in one for one in found)

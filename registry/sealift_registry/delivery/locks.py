@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from sealift_signing.errors import FailedError
 from sealift_signing.vocabulary import visible
-from sealift_sync import durable
+from sealift_sync import claims, durable
 
 PATIENCE = 10.0
 """Seconds that an export waits for another one that writes to the same medium."""
@@ -63,6 +63,7 @@ def medium(folder: Path, identity: tuple[int, int], where: Path, words: str) -> 
         FailedError: another one still writes to it; which, is said.
     """
     path = folder / f"medium-{identity[0]:x}-{identity[1]:x}.lock"
+    _sweep(folder)
     patient_until = time.monotonic() + PATIENCE
     while (held := take(path, words)) is None:
         if time.monotonic() >= patient_until:
@@ -77,6 +78,14 @@ def medium(folder: Path, identity: tuple[int, int], where: Path, words: str) -> 
         yield
     finally:
         let_go(path, held)
+
+
+def _sweep(folder: Path) -> None:
+    """Take away the locks of ended exports, whose media may never come back under that identity."""
+    for path in folder.glob("medium-*.lock"):
+        with suppress(OSError), claims.abandoned(path) as free:
+            if free:
+                path.unlink(missing_ok=True)
 
 
 def transfer(folder: Path, transfer_id: str) -> Path:
