@@ -7,6 +7,7 @@ server serves them all.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -17,9 +18,11 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
+
+from tests.s3_server import S3Server
 
 TRAINER = Path(__file__).with_name("train_into_mlflow.py")
 STARTS_WITHIN = 180
@@ -110,10 +113,14 @@ class DvcRepository:
         return self.remote / "files" / "md5" / md5[:2] / md5[2:]
 
 
-def make_dvc_repository(folder: Path, contents: Mapping[str, Path]) -> DvcRepository:
+def make_dvc_repository(
+    folder: Path, contents: Mapping[str, Path], s3: S3Server | None = None
+) -> DvcRepository:
     """Add files and folders to DVC under the given paths, push and tag them as `v1`.
 
-    It also has a metric and a parameter, and the annotated tag that GTO asks for.
+    It also has a metric and a parameter, and in GTO's registry each content under its own name,
+    with - for the dot, as the version v1.0.0 and in the stage `prod`. With `s3`, the remote is
+    there, and its credentials are in `.dvc/config.local`, which Git ignores.
     """
     repository, remote = folder / "repository", folder / "remote"
     repository.mkdir(parents=True)
@@ -122,7 +129,15 @@ def make_dvc_repository(folder: Path, contents: Mapping[str, Path]) -> DvcReposi
     dvc = (sys.executable, "-m", "dvc")
     _run("git", "init", "-q", "-b", "main", ".", cwd=repository)
     _run(*dvc, "init", "-q", cwd=repository)
-    _run(*dvc, "remote", "add", "-q", "-d", "store", "../remote", cwd=repository)
+    settings, local = "    url = ../../remote\n", ""
+    if s3:
+        remote = s3.bucket("models") / "dvc"
+        settings = f"    url = s3://models/dvc\n    endpointurl = {s3.endpoint}\n"
+        local = f"    access_key_id = {s3.key}\n    secret_access_key = {s3.secret}\n"
+        (repository / ".dvc" / "config.local").write_text(f"['remote \"store\"']\n{local}")
+    (repository / ".dvc" / "config").write_text(
+        f"[core]\n    remote = store\n['remote \"store\"']\n{settings}"
+    )
     for path, content in contents.items():
         target = repository / path
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -130,14 +145,24 @@ def make_dvc_repository(folder: Path, contents: Mapping[str, Path]) -> DvcReposi
         _run(*dvc, "add", "-q", path, cwd=repository)
     (repository / "metrics.json").write_text('{"accuracy": 0.9}')
     (repository / "params.yaml").write_text("depth: 3\n")
-    (repository / "dvc.yaml").write_text("metrics: [metrics.json]\nparams: [params.yaml]\n")
+    names = {PurePosixPath(path).name.replace(".", "-"): path for path in contents}
+    artifacts = {name: {"path": path, "labels": ["test"]} for name, path in names.items()}
+    about = {"metrics": ["metrics.json"], "params": ["params.yaml"], "artifacts": artifacts}
+    (repository / "dvc.yaml").write_text(json.dumps(about))  # which is YAML too
     _run(*git, "add", "-A", cwd=repository)
     _run(*git, "commit", "-q", "-m", "Add models", cwd=repository)
-    _run(*git, "tag", "-a", "v1", "-m", "v1", cwd=repository)
+    for tag in ("v1", *(f"{name}@v1.0.0" for name in names), *(f"{name}#prod#1" for name in names)):
+        add_tag(repository, tag)
     _run(*dvc, "push", "-q", cwd=repository)
     shutil.rmtree(repository / ".dvc" / "cache")
     commit = _run("git", "rev-parse", "HEAD", cwd=repository).strip()
     return DvcRepository(repository, remote, commit)
+
+
+def add_tag(repository: Path, name: str, *, annotated: bool = True) -> None:
+    """Tag the current commit."""
+    kind = ("-a", "-m", name) if annotated else ()
+    _run("git", *GIT_WHO, "tag", *kind, name, cwd=repository)
 
 
 @pytest.fixture(scope="session")

@@ -41,6 +41,18 @@ def escape(_request: Document, _progress: Progress) -> NoReturn:
     raise RefusedError("so", "It is \x1b[2Jso.")
 
 
+LEAK = "no answer from https://alice:hunter2@host/x?X-Amz-Signature=abcdef with "
+
+
+def leak(_request: Document, _progress: Progress) -> NoReturn:
+    said = LEAK + os.environ["AWS_SECRET_ACCESS_KEY"]
+    raise RefusedError("so", said, subject=said, next_step=said)
+
+
+def leak_and_crash(_request: Document, _progress: Progress) -> NoReturn:
+    raise ValueError(LEAK + os.environ["AWS_SECRET_ACCESS_KEY"])
+
+
 def crash(_request: Document, _progress: Progress) -> NoReturn:
     msg = "all is lost"
     raise ValueError(msg)
@@ -114,6 +126,8 @@ if __name__ == "__main__":
             "miss": miss,
             "escape": escape,
             "crash": crash,
+            "leak": leak,
+            "leak_and_crash": leak_and_crash,
             "incomplete": incomplete,
             "segfault": segfault,
             "rubbish": says(b"all is well\n"),

@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from sealift_registry.intake import dvc_artifact, dvc_source
 from sealift_registry.intake.dvc_source import DvcSource
 from sealift_registry.intake.scan import scan
 from sealift_registry.intake.source import SourceRecord
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
-from tests.sources import DvcRepository
+from tests.sources import DvcRepository, add_tag
 
 
 def silent(_path: str, _done: int, _total: int) -> None: ...
@@ -212,3 +213,124 @@ def _commit(repository: DvcRepository) -> None:
 def _overwrite(path: Path, content: bytes) -> None:
     path.chmod(0o644)  # DVC keeps its objects read-only
     path.write_bytes(content)
+
+
+# -------------------------------------------------------------------- by name (GTO)
+
+
+def by_name(repository: DvcRepository, artifact: str, into: Path) -> SourceRecord:
+    return DvcSource(str(repository.path), artifact=artifact).fetch(into, silent)
+
+
+def test_a_name_is_the_same_version_as_its_path(
+    dvc_repository: DvcRepository, tmp_path: Path
+) -> None:
+    by_path = fetch(dvc_repository, "models/digits", tmp_path / "path")
+    record = by_name(dvc_repository, "digits@v1.0.0", tmp_path / "name")
+    assert record.identity() == by_path.identity()
+    assert record.aliases == ("digits@v1.0.0",)
+    assert record.source_version == f"DVC digits v1.0.0 ({dvc_repository.commit[:12]})"
+    assert record.details["revision"] == "digits@v1.0.0"
+    assert record.details["artifact"] == {
+        "name": "digits",
+        "tag": "digits@v1.0.0",
+        "version": "v1.0.0",
+        "labels": ["test"],
+    }
+
+
+def test_a_stage_is_the_last_tag_that_gave_it(
+    dvc_repository: DvcRepository, tmp_path: Path
+) -> None:
+    """10 is later than 9, in versions and in counts, and what was taken back is no more."""
+    mine = dvc_repository.copied(tmp_path / "mine")
+    (mine.path / "params.yaml").write_text("depth: 4\n")
+    _commit(mine)
+    for tag in ("digits@v1.9.0", "digits@v1.10.0", "digits#prod#2", "digits#prod!#3"):
+        add_tag(mine.path, tag)
+    for tag in ("digits#prod#10", "digits@v2.0.0", "digits@v2.0.0!", "digits#prod#9"):
+        add_tag(mine.path, tag)
+    add_tag(mine.path, "digits@v3.0.0", annotated=False)
+    request = {"shown": "it", "artifact": "digits"}
+    url = str(mine.path)
+    assert dvc_artifact.find(url, request | {"stage": "prod"}).tag == "digits#prod#10"
+    assert dvc_artifact.find(url, request | {"stage": "prod"}).version == "v1.10.0"
+    assert dvc_artifact.find(url, request | {"version": "latest"}).tag == "digits@v1.10.0"
+    assert dvc_artifact.find(url, request | {"version": "v1.0.0"}).commit == mine.commit
+    for gone in ({"version": "v2.0.0"}, {"version": "v3.0.0"}, {"stage": "test"}):
+        with pytest.raises(NotFoundError) as caught:
+            dvc_artifact.find(url, request | gone)
+        assert caught.value.code == "dvc-artifact-unknown"
+        assert "digits@v1.10.0" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    "artifact", ["digits", "digits@", "digits@1.0.0", "digits#", "@v1.0.0", "a b@v1.0.0", "a#b#1"]
+)
+def test_names_that_are_none(dvc_repository: DvcRepository, tmp_path: Path, artifact: str) -> None:
+    with pytest.raises(UsageError):
+        by_name(dvc_repository, artifact, tmp_path / "staging")
+
+
+# -------------------------------------------------------------------- what a stranger may set
+
+
+def test_a_committed_import_reads_no_file_of_this_machine(
+    dvc_repository: DvcRepository, tmp_path: Path
+) -> None:
+    """An import whose data nobody fetched has no digest, and DVC would open its source: here a
+    file that whoever runs the hub can read, and whoever wrote the repository cannot.
+    """
+    mine = dvc_repository.copied(tmp_path / "mine")
+    (tmp_path / "secret.json").write_text('{"secret": 1}')
+    (mine.path / "loot.json.dvc").write_text(
+        f"deps:\n- path: {tmp_path}/secret.json\n  hash: md5\n"
+        "outs:\n- path: loot.json\n  hash: md5\nfrozen: true\n"
+    )
+    listed = {"metrics": ["loot.json", f"{tmp_path}/secret.json"]}
+    (mine.path / "dvc.yaml").write_text(json.dumps(listed))
+    _git(mine, "add", "loot.json.dvc", "dvc.yaml")
+    _commit(mine)
+    with pytest.raises(RefusedError) as caught:
+        fetch(mine, "loot.json", tmp_path / "staging", "HEAD")
+    assert caught.value.code == "dvc-import"
+    assert not list((tmp_path / "staging").iterdir())
+    record = fetch(mine, "models/digits.txt", tmp_path / "other", "HEAD")
+    assert "metrics" not in record.details
+
+
+@pytest.mark.parametrize("option", ["configpath", "credentialpath"])
+def test_a_committed_setting_runs_no_program(
+    dvc_repository: DvcRepository, tmp_path: Path, option: str
+) -> None:
+    """`credential_process` in a file of AWS's names a program, which boto3 runs."""
+    mine = dvc_repository.copied(tmp_path / "mine")
+    ran = tmp_path / "ran"
+    (mine.path / ".dvc" / "aws").write_text(f"[default]\ncredential_process = touch {ran}\n")
+    settings = f"url = s3://models\nendpointurl = http://127.0.0.1:9\n{option} = aws\n"
+    (mine.path / ".dvc" / "config").write_text(
+        f"[core]\nremote = evil\n['remote \"evil\"']\n{settings}"
+    )
+    _commit(mine)
+    with pytest.raises(RefusedError) as caught:
+        fetch(mine, "models/digits", tmp_path / "staging", "HEAD")
+    assert caught.value.code == "dvc-remote-option"
+    assert option in caught.value.what
+    assert not ran.exists()
+
+
+@pytest.mark.parametrize(
+    "repository, shown",
+    [
+        ("https://alice:secret@host/team/models.git", "https://host/team/models.git"),
+        ("ssh://git@host:2222/models", "ssh://host:2222/models"),
+        ("git@host:team/models.git", "host:team/models.git"),
+        ("host:/srv/models", "host:/srv/models"),
+    ],
+)
+def test_an_address_is_shown_without_who_asks(repository: str, shown: str) -> None:
+    assert dvc_source._located(repository) == (repository, shown)
+
+
+def _git(repository: DvcRepository, *words: str) -> None:
+    subprocess.run(["git", *words], cwd=repository.path, check=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,18 @@ def test_no_secret_is_inherited(worker: Worker, monkeypatch: pytest.MonkeyPatch)
     assert not [name for name in seen if "SEALIFT" in name or "AWS" in name or "TOKEN" in name]
     assert {"MLFLOW_DISABLE_TELEMETRY", "DVC_NO_ANALYTICS", "DO_NOT_TRACK"} <= set(seen)
     assert {"HF_HUB_OFFLINE", "TMPDIR", "HOME"} <= set(seen)
+
+
+@pytest.mark.parametrize("verb", ["leak", "leak_and_crash"])
+def test_no_secret_comes_back(worker: Worker, verb: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither one that it was given, nor one in an address that a library quotes."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "a-secret-of-tests")
+    with pytest.raises((RefusedError, FailedError)) as caught:
+        ask(replace(worker, carry=("AWS_SECRET_ACCESS_KEY",)), verb, {})
+    error = caught.value
+    assert "no answer from https://host/x with ***" in error.what
+    for secret in ("hunter2", "abcdef", "a-secret-of-tests"):
+        assert secret not in f"{error.what} {error.subject} {error.next_step}"
 
 
 def test_the_work_folder_is_gone_afterwards(worker: Worker) -> None:
