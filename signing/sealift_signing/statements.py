@@ -219,7 +219,7 @@ class Transfer:
     enrolment: Sha256
     made: Moment
     base: tuple[TransferId, ...]
-    """Earlier transfers whose blobs this one leaves out; none for a full bundle."""
+    """The transfer whose receipt says that the site has what this one leaves out; none if full."""
     previous: TransferId | None
     files: Annotated[tuple[CarriedFile, ...], Distinct(by="path")]
     log: str

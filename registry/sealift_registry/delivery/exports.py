@@ -282,18 +282,18 @@ class Exports:
     def _transfer(self, ready: Ready, signer: Signer, medium: Path) -> Iterator[tuple[str, bool]]:
         """The transfer to write, an unfinished one or a new one, and no other process's meanwhile.
 
-        Whatever cuts it short, who waits is told that it can be gone on with.
+        Whoever stops it is told that it can be gone on with.
         """
         with ExitStack() as stack:
-            begun = self._taken_up(ready, stack)
-            transfer = begun or self._begin(ready.site, signer, stack)
-            self._hub.copy_metadata()
             try:
+                begun = self._taken_up(ready, stack)
+                transfer = begun or self._begin(ready.site, signer, stack)
+                self._hub.copy_metadata()
                 yield transfer, begun is not None
             except KeyboardInterrupt as cut:
                 cut.add_note(
-                    f"{transfer} is begun, and what is written of it on {medium} is kept: the same "
-                    "command goes on from there."
+                    f"The transfer is begun, and what is written of it on {medium} is kept: the "
+                    "same command goes on from there."
                 )
                 raise
 
