@@ -36,8 +36,10 @@ ORDERS = st.permutations(VERSIONS).flatmap(
     lambda order: st.integers(1, len(order)).map(lambda most: order[:most])
 )
 MUST_HAPPEN = {
+    "base-missing",
     "delta",
     "export again",
+    "fsck: store.damaged",
     "import: another-enrolment",
     "import: another-site",
     "import: judged",
@@ -54,6 +56,9 @@ MUST_HAPPEN = {
     "return: log-not-continued",
     "rollback: activated",
     "rollback: already",
+    "rollback: switched-back",
+    "store.damaged",
+    "store.mended",
     "withdrawn",
 }
 """What a thousand steps must have come to: a sweep that reaches nothing proves nothing."""
@@ -166,6 +171,14 @@ class Journeys(RuleBasedStateMachine):
     @rule(site=SITES, medium=MEDIUM)
     def write_return(self, site: str, medium: int) -> None:
         self.world.write_return(site, medium)
+
+    @rule(site=SITES, number=st.integers(0, 9))
+    def damage(self, site: str, number: int) -> None:
+        self.world.damage(site, number)
+
+    @rule(site=SITES)
+    def examine(self, site: str) -> None:
+        self.world.examine(site)
 
     @rule(site=SITES)
     def back_up(self, site: str) -> None:

@@ -20,7 +20,7 @@ OFFICES = ("dispatcher-1", "fleet-1", "recall-1", "targets-1", "targets-2")
 
 
 def begin(stocked: Path, folder: Path) -> Start:
-    """Every version is approved; both sites have version 1, and the hub knows that they do."""
+    """Every version is approved; both sites run the second, and the hub knows that they do."""
     acme = copied(stocked, folder)
     for number in VERSIONS[2:]:
         acme.ingest(number, acme.goldens())
@@ -46,7 +46,7 @@ def begin(stocked: Path, folder: Path) -> Start:
     for site, groups in GROUPS.items():
         world.enrol(site, site)
         for group in groups:
-            world.assign(site, group, [1], keep=True)
+            world.assign(site, group, [2, 1], keep=False)
         world.journey(site, 0, home=True)
     world.lose(0)
     world.acme.close()

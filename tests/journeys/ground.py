@@ -18,7 +18,7 @@ from securesystemslib.signer import Signer
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Entry
 from tests.journeys.hub_oracle import HubReckoning
-from tests.journeys.said import Homebound, Parcel
+from tests.journeys.said import Blobs, Homebound, Parcel
 from tests.journeys.site_oracle import SiteReckoning
 from tests.registry.hub_fixture import (
     APPROVERS,
@@ -67,8 +67,8 @@ class Start:
     folder: Path
     reckoning: Reckoning
     digests: dict[int, str]
-    blobs: dict[int, frozenset[str]]
-    files: dict[int, frozenset[str]]
+    blobs: Blobs
+    files: Blobs
     signers: dict[str, Signer]
 
 

@@ -39,12 +39,16 @@ class SiteAtHub:
     log: tuple[str, ...] = ()
     running: Mapping[str, int] = field(default_factory=dict)
     receipts: dict[str, Receipt] = field(default_factory=dict)
+    told: dict[str, frozenset[str]] = field(default_factory=dict)
 
     @property
     def holds(self) -> frozenset[str]:
         """The blobs that the site has, as it said itself."""
         newest = max(self.receipts.values(), key=lambda one: one.size, default=None)
-        return newest.had if newest else frozenset()
+        if newest is None:
+            return frozenset()
+        since = (self.told.get(entry, frozenset[str]()) for entry in self.log[newest.size :])
+        return newest.had.difference(*since)
 
     def refusal(self, home: Homebound) -> str:
         """Why a return is refused, in a word; empty if it is not."""
@@ -60,6 +64,7 @@ class SiteAtHub:
         new = set(home.receipts) - set(self.receipts)
         entries = max(0, len(home.log) - len(self.log))
         self.receipts |= home.receipts
+        self.told |= home.told
         if entries:
             self.log, self.running = home.log, home.running
         return new, entries

@@ -52,6 +52,9 @@ class Vouched:
 Given = Mapping[str, tuple[Vouched, ...]]
 """By host group: what should run, and its fallbacks in order."""
 
+Blobs = Mapping[int, frozenset[str]]
+"""Digests by the version that consists of them."""
+
 
 def requested(ask: Ask, active: Iterable[str], now: datetime) -> bool:
     """Whether a request counts: an active person made it, and not in the future."""
@@ -113,4 +116,6 @@ class Homebound:
     first: int
     receipts: Mapping[str, Receipt]
     """By transfer."""
+    told: Mapping[str, frozenset[str]]
+    """The blobs that an entry of the log says were lost."""
     running: Mapping[str, int]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from tests.journeys.said import (
     DAY,
     NEEDED,
+    Blobs,
     Given,
     Homebound,
     Parcel,
@@ -26,6 +28,8 @@ class SiteReckoning:
     site: str
     enrolment: str
     groups: tuple[str, ...]
+    blobs: Blobs
+    files: Blobs
     now: datetime
     high: datetime | None = None
     newest: int = 0
@@ -40,6 +44,20 @@ class SiteReckoning:
     acknowledged: int = 0
     receipts: dict[str, Receipt] = field(default_factory=dict)
     """By transfer, the oldest first."""
+    missing: set[str] = field(default_factory=set)
+    """Blobs that the store has lost, known to the site or not; `lost` are those that are known."""
+    lost: set[str] = field(default_factory=set)
+    told: dict[str, frozenset[str]] = field(default_factory=dict)
+    """What each entry of the log says was lost."""
+    shown: set[tuple[str, int]] = field(default_factory=set)
+    """What ran once: its folder stays, and needs the store no more."""
+    failed: set[tuple[str, int]] = field(default_factory=set)
+    """What could not be shown, and is not tried again before the next import."""
+
+    @property
+    def had(self) -> frozenset[str]:
+        """Every blob that an installed version consists of."""
+        return frozenset[str]().union(*(self.blobs[version] for _, version in self.installed))
 
     @property
     def trusted_time(self) -> datetime:
@@ -61,21 +79,62 @@ class SiteReckoning:
             return "log-restored"
         return ""
 
-    def take(self, parcel: Parcel) -> dict[tuple[str, int], str]:
-        """Import a parcel that is not refused; the code for each group and version."""
+    def take(self, parcel: Parcel) -> tuple[dict[tuple[str, int], str], Counter[str]]:
+        """Import a parcel that is not refused; the code for each group and version, and entries."""
         trusted = self.trusted_time
         self.learn(parcel)
-        outcomes = {}
-        for group, versions in parcel.given.items():
-            for one in versions:
-                outcomes[group, one.version] = self._judged(group, one, parcel, trusted)
+        before = set(self.installed)
+        outcomes = {
+            (group, one.version): self._judged(group, one, parcel, trusted)
+            for group, versions in parcel.given.items()
+            for one in versions
+        }
+        entries = self._mend(parcel, outcomes, before)
         self.given = parcel.given
         self.newest, self.acknowledged = parcel.order, len(parcel.site_log) or self.acknowledged
         self.high = max(self.high or parcel.made, min(parcel.made, parcel.horizon))
+        self.failed.clear()
         for group in list(self.rollbacks):
             if self._left(group) is None:
                 del self.rollbacks[group]
-        return outcomes
+        return outcomes, entries
+
+    def _mend(
+        self, parcel: Parcel, outcomes: dict[tuple[str, int], str], before: set[tuple[str, int]]
+    ) -> Counter[str]:
+        """What the store lacks is taken from the parcel; what needs a blob from nowhere is held."""
+        nowhere: set[str] = set()
+        copied: set[str] = set()
+        for place, code in outcomes.items():
+            if place not in self.installed or code == "recalled":
+                continue
+            gone = self.blobs[place[1]] & self.missing - parcel.blobs
+            nowhere |= gone
+            if gone and place not in before:
+                outcomes[place] = "base-missing"
+                del self.installed[place]
+            else:
+                copied |= self.blobs[place[1]] & self.missing & parcel.blobs
+        fresh = (nowhere & self.had) - self.lost
+        whole = self.lost & copied
+        self.missing -= copied
+        self.lost = (self.lost | fresh) - whole
+        return Counter({"store.damaged": bool(fresh), "store.mended": bool(whole)})
+
+    def heal(self, parcel: Parcel) -> Counter[str]:
+        """Import a parcel again: it only mends what the store has lost since."""
+        copied = self.had & (self.lost | self.missing) & parcel.blobs
+        if copied:
+            self.missing -= copied
+            self.lost -= copied
+            self.failed.clear()
+        return Counter({"store.mended": bool(copied)})
+
+    def examine(self) -> frozenset[str]:
+        """Hash everything: what is newly known to be lost."""
+        fresh = frozenset(self.had & self.missing - self.lost)
+        self.lost |= fresh
+        return fresh
 
     def learn(self, parcel: Parcel) -> None:
         """Withdrawals and recalls are never forgotten."""
@@ -108,16 +167,35 @@ class SiteReckoning:
     def may_run(self, group: str, version: int) -> bool:
         """Whether a version is installed and neither recalled nor withdrawn since."""
         despite = self.installed.get((group, version))
-        if despite is None or version in self.recalled:
+        if despite is None or version in self.recalled or (group, version) in self.failed:
             return False
         return self.covering(version) <= despite
 
     def settle(self) -> int:
-        """Bring what runs in line with what should; how many switches that takes."""
-        wanted = {group: self._wanted(group) for group in {*self.given, *self.running}}
-        before = self.running
-        self.running = {group: one for group, one in wanted.items() if one is not None}
-        return sum(before.get(group) != one for group, one in wanted.items())
+        """Bring what runs in line with what should; how many entries tell of it."""
+        return sum(self._settle(group) for group in {*self.given, *self.running})
+
+    def _settle(self, group: str) -> int:
+        entries = 0
+        while (wanted := self._wanted(group)) != (before := self.running.get(group)):
+            entries += 1
+            if wanted is None:
+                del self.running[group]
+                return entries
+            if self.show(group, wanted) or before not in self.recalled | {None}:
+                return entries
+            self.running.pop(group, None)
+        return entries
+
+    def show(self, group: str, version: int) -> bool:
+        """Switch to a version; False where the store lacks a file of it, and nothing shows it."""
+        place = (group, version)
+        if place not in self.shown and self.files[version] & self.missing:
+            self.failed.add(place)
+            return False
+        self.shown.add(place)
+        self.running[group] = version
+        return True
 
     def _wanted(self, group: str) -> int | None:
         versions, running, left = self.given.get(group), self.running.get(group), self._left(group)
@@ -155,8 +233,9 @@ class SiteReckoning:
         if fallback is None:
             return "refused"
         step = (self.given[group][0].version, self.running[group])
+        if not self.show(group, fallback):
+            return "switched-back"
         self.rollbacks.setdefault(group, []).append(step)
-        self.running[group] = fallback
         return "activated"
 
     def homebound(self) -> Homebound:
@@ -164,4 +243,5 @@ class SiteReckoning:
         said = {name: r for name, r in self.receipts.items() if r.size > self.acknowledged}
         said = said or dict(list(self.receipts.items())[-1:])
         first = self.acknowledged
-        return Homebound(self.site, self.enrolment, self.log, first, said, dict(self.running))
+        told, running = dict(self.told), dict(self.running)
+        return Homebound(self.site, self.enrolment, self.log, first, said, told, running)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sealift_signing.errors import SealiftError
+from sealift_sync.site import fsck
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.rollback import roll_back
 from sealift_sync.site.setting_up import begin, finish
@@ -106,6 +107,8 @@ class World(People):
         self.happened[f"import: {code or 'judged'}"] += 1
         if parcel.transfer in known.receipts:
             assert plant.take(folder).already
+            expected += known.heal(parcel)
+            expected["switched"] += known.settle()
         elif code:
             expected["transfer.refused"] += code != "log-restored"
             with pytest.raises(SealiftError) as caught:
@@ -114,18 +117,18 @@ class World(People):
             assert code in (caught.value.code, "walk"), caught.value
         else:
             expected["transfer.imported"] += 1
-            self._import(site, folder, parcel)
+            expected += self._import(site, folder, parcel)
             expected["switched"] += known.settle()
+        self.happened.update(expected)
         types = self.logged(site, expected)
         if expected["transfer.imported"]:
             size = len(types) - types[::-1].index("transfer.imported")
-            installed = (self.start.blobs[version] for _, version in known.installed)
-            known.receipts[parcel.transfer] = Receipt(size, frozenset[str]().union(*installed))
+            known.receipts[parcel.transfer] = Receipt(size, known.had - known.lost)
 
-    def _import(self, site: str, folder: Path, parcel: Parcel) -> None:
+    def _import(self, site: str, folder: Path, parcel: Parcel) -> Counter[str]:
         known, digests = self.reckoning.sites[site], self.start.digests
         receipt = self.plants[site].take(folder).receipt
-        outcomes = known.take(parcel)
+        outcomes, entries = known.take(parcel)
         self.happened.update(outcomes.values())
         told = {
             (one.group, int(one.artifact.split("/")[-2])): (one.outcome, one.code)
@@ -138,6 +141,30 @@ class World(People):
         )
         inventory = {number for _, number in known.installed}
         assert set(receipt.inventory) == {digests[number] for number in inventory}
+        assert set(receipt.lost) & known.had == known.lost
+        return entries
+
+    def damage(self, site: str, number: int) -> None:
+        """The store loses a blob of something that is installed; nobody notices."""
+        known = self.reckoning.sites[site]
+        there = sorted(known.had - known.missing)
+        if there:
+            blob = there[number % len(there)]
+            (self.plants[site].root / "store/sha256" / blob).unlink()
+            known.missing.add(blob)
+
+    def examine(self, site: str) -> None:
+        """Have the site hash all that it has, and say what it has lost."""
+        plant, known = self.plants[site], self.reckoning.sites[site]
+        found = fsck.examine(lambda: plant.opened("fsck"), stage)
+        assert {one.sha256 for one in found.damages} == known.had & known.missing
+        wrong = (*found.log.findings, *found.receipts, *found.database)
+        assert not wrong
+        fresh = known.examine()
+        self.logged(site, Counter({"store.damaged": bool(fresh)}))
+        if fresh:
+            known.told[known.log[-1]] = fresh
+            self.happened["fsck: store.damaged"] += 1
 
     def roll_back(self, site: str, group: str, *, further: bool) -> None:
         """Go back; said again it is the same rollback, unless from which version is said, too."""
@@ -151,7 +178,7 @@ class World(People):
         ):
             done = roll_back(real, MODEL, group, "It is wrong.", running)
             assert (done.outcome, done.after) == (outcome, known.running[group])
-        went = outcome == "activated"
+        went = outcome in {"activated", "switched-back"}
         self.logged(site, Counter({"model.rolled-back": went, "switched": went}))
 
     def write_return(self, site: str, number: int) -> None:
@@ -209,6 +236,8 @@ class World(People):
         self.hub.signed("fleet")
         self.hub.sites[site] = SiteAtHub(made.enrolment)
         self.plants[site], self.floors[site] = plant, {}
-        self.reckoning.sites[site] = SiteReckoning(site, made.enrolment, GROUPS[site], now)
+        self.reckoning.sites[site] = SiteReckoning(
+            site, made.enrolment, GROUPS[site], self.start.blobs, self.start.files, now
+        )
         self.reckoning.homes[site] = home
         self.logged(site, Counter({"site.enrolled": 1}))
