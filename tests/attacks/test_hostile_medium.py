@@ -90,9 +90,13 @@ def test_a_bundle_is_never_written_through_a_link(
     link.parent.mkdir(parents=True)
     link.symlink_to(outside)
     hub.assign(hub.promote(1))
-    with pytest.raises(SealiftError) as caught:
-        hub.export(stick)
-    assert caught.value.code in {"not-a-folder", "unwritable"}
+    if part == "sealift":
+        with pytest.raises(SealiftError) as caught:
+            hub.export(stick)
+        assert caught.value.code == "not-a-folder"
+    else:  # what bears our temporary name is ours to throw away: the link goes, not what it names
+        assert hub.export(stick).is_dir()
+        assert not link.is_symlink()
     assert contents(outside) == []
 
 

@@ -250,6 +250,12 @@ class _File(io.FileIO):
         except OSError as bad:
             raise self._told(bad) from bad
 
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        try:
+            return super().seek(offset, whence)
+        except OSError as bad:
+            raise self._told(bad) from bad
+
 
 def read_named(file: Path, limit: int, *, next_step: str) -> bytes:
     """The bytes of a file that somebody named and that a medium may have brought.
@@ -301,7 +307,8 @@ def _check_regular(found: os.stat_result, name: str) -> None:
 
 def _all(file: BinaryIO, path: str, limit: int) -> bytes:
     """What `file` holds. Its size is asked first, so that an endless one is not begun."""
-    said = os.fstat(file.fileno()).st_size
+    said = file.seek(0, os.SEEK_END)
+    file.seek(0)
     data = b"" if said > limit else file.read(said + 1)
     if len(data) > said:  # it grew since
         data += file.read(limit + 1 - len(data))

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
@@ -82,6 +82,16 @@ class Quarantine:
     def has(self, path: str) -> bool:
         """Whether the bundle has this file."""
         return path in self._files
+
+    def check_there(self, listed: Iterable[str]) -> None:
+        """Check that every small file of an unverified list is there: most often, a copy was cut.
+
+        Raises:
+            NotFoundError: one is missing.
+        """
+        for path in listed:
+            if not path.startswith(f"{layout.BLOBS}/") and path not in self._files:
+                self.read(path)
 
     def check_listed(self, listed: Mapping[str, CarriedFile]) -> None:
         """Check every quarantined file against the signed list.

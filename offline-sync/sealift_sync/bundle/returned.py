@@ -30,8 +30,8 @@ from sealift_signing.vocabulary import NAME, TRANSFER_ID
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 
-LARGEST_EXTRACT = 1024 * 1024 * 1024
-"""Bytes: a million entries of the usual size."""
+LARGEST_EXTRACT = 128 * 1024 * 1024
+"""Bytes, some 250,000 entries: it is read into memory, and takes five times as much of it."""
 LARGEST_RECEIPT = 16 * 1024 * 1024
 LARGEST_RECEIPTS = 256 * 1024 * 1024
 MOST_RECEIPTS = 10_000

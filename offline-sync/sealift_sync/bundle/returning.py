@@ -14,11 +14,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from sealift_signing import shape
-from sealift_signing.errors import FailedError
+from sealift_signing.errors import FailedError, RefusedError
 from sealift_sync import durable
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import make_folder
-from sealift_sync.bundle.returned import Returned
+from sealift_sync.bundle.returned import LARGEST_EXTRACT, Returned
 
 _FOLDERS = (layout.LOG, layout.RECEIPTS)
 _UNFINISHED = re.compile(rf"\.[0-9]+{re.escape(durable.PARTIAL)}")
@@ -28,7 +28,7 @@ def write_return(returned: Returned, medium: Path) -> Path:
     """Write `returned` below `medium`'s top folder; returns its folder.
 
     Raises:
-        RefusedError: the medium has a link where a folder belongs.
+        RefusedError: the medium has a link where a folder belongs, or it is more than a hub reads.
         FailedError: it could not be written, or came back from the medium other than written.
     """
     if not medium.is_dir():
@@ -59,8 +59,17 @@ def write_return(returned: Returned, medium: Path) -> Path:
 
 def _files(returned: Returned) -> dict[str, bytes]:
     receipts = {f"{layout.RECEIPTS}/{one}.json": data for one, data in returned.receipts.items()}
+    extract = shape.write(returned.log)
+    if len(extract) > LARGEST_EXTRACT:
+        raise RefusedError(
+            "return-too-large",
+            f"The log's {len(returned.log.entries):,} entries are more than the hub reads at once.",
+            subject=returned.site,
+            next_step="Leave out --all, or import the hub's next bundle first: it says how much of "
+            "the log the hub has.",
+        )
     log = {
-        layout.EXTRACT: shape.write(returned.log),
+        layout.EXTRACT: extract,
         layout.SITE_CHECKPOINT: returned.log.checkpoint.encode(),
     }
     return log | receipts

@@ -19,7 +19,7 @@ from sealift_sync.site.hub_log import check_hub_log, check_own_log
 from sealift_sync.site.judging import Judge, Judged
 from sealift_sync.site.opened import Site
 from sealift_sync.site.staging import Plan, Stage, hash_reused, make_plan
-from sealift_sync.site.walking import Visit, Walker
+from sealift_sync.site.walking import Visit, Walker, check_root_chain
 
 WHAT = layout.TRANSFER
 
@@ -49,9 +49,13 @@ def accept(site: Site, bundle: Quarantine, recalls: tuple[Recall, ...]) -> Accep
     data = bundle.read(layout.TRANSFER)
     transfer = statements.read(Transfer, data, what=WHAT)
     listed = {file.path: file for file in transfer.predicate.files}
-    # Not verified yet. To refuse what says itself that it is not for us needs no proof, and the
-    # sentence is the right one; nothing is believed of it before (5).
+    # Not verified yet. To refuse what says itself that it is not for us, or not whole, needs no
+    # proof, and the sentence is the right one; nothing is believed of it before (5).
     _check_address(site, transfer.predicate)
+    for file in transfer.predicate.files:
+        _check_name(file)
+    check_root_chain(bundle, site.state.roots())  # a gap says more than a file that is missing
+    bundle.check_there(listed)
     walker = Walker(bundle, site.state, site.trusted_time(), listed.keys())
     visit = walker.visit(site.enrolment.site)  # (3) the walk and (4) the floors
     _check_transfer(site, bundle, visit, transfer)  # (5) transfer.json
@@ -135,8 +139,6 @@ def _check_transfer(
         )
     _check_date(site, said)
     _check_id(site, said)
-    for file in said.files:
-        _check_name(file)
     bundle.check_listed({file.path: file for file in said.files})
     check_hub_log(site, visit, said.log.encode())
     check_own_log(site, said.site_log.encode() if said.site_log else None)
