@@ -25,9 +25,8 @@ class SealiftError(Exception):
     def __init__(self, code: str, what: str, *, subject: str = "", next_step: str = "") -> None:
         super().__init__(what)
         self.code = code
-        self.what = what
-        # Half of a surrogate pair, as in a file name that is no UTF-8, has no place in JSON.
-        self.subject = subject.encode("utf-8", "backslashreplace").decode()
+        self.what = printable(what)
+        self.subject = printable(subject)
         self.next_step = next_step
 
     def __str__(self) -> str:
@@ -38,6 +37,17 @@ class SealiftError(Exception):
         """The object that goes to standard error under `--json` (DESIGN section 8, choice 5)."""
         told = {"code": self.code, "what": self.what, "subject": self.subject}
         return {"error": told | {"next": self.next_step}}
+
+
+def printable(text: str) -> str:
+    """`text` with escapes for what a terminal would obey and for what is no Unicode.
+
+    A file of a medium may be called anything, and many a sentence begins with a file's name.
+    """
+    if text.isprintable():
+        return text
+    kept = (one if one.isprintable() or one in "\t\n" else repr(one)[1:-1] for one in text)
+    return "".join(kept)
 
 
 def shown(value: object, most: int = 60) -> str:

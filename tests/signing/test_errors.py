@@ -70,3 +70,8 @@ def test_a_subject_that_is_no_unicode_can_still_be_told() -> None:
     told = RefusedError("some-code", "It happened.", subject="caf\udce9/x").as_json()
     assert json.dumps(told, ensure_ascii=False).encode()
     assert told["error"]["subject"] == r"caf\udce9/x"
+
+
+def test_a_file_s_name_in_a_sentence_cannot_rewrite_a_terminal() -> None:
+    error = RefusedError("some-code", "\x1b[2J/\u202ex\udcff of vision/digits,\n\tthe café's.")
+    assert error.what == "\\x1b[2J/\\u202ex\\udcff of vision/digits,\n\tthe café's."
