@@ -20,6 +20,7 @@ from sealift_sync.cli.group import InOrder
 from sealift_sync.site.hub_log import ACKNOWLEDGED
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.opened import Site
+from sealift_sync.site.restored import AHEAD
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -119,9 +120,12 @@ def _reading(call: Call, command: str) -> Iterator[tuple[Site, SiteLogReader]]:
 
 
 def _seen(site: Site) -> list[Checkpoint]:
-    """What the hub accepted of this log: only that can show that its end was cut off."""
-    note = site.state.fact(ACKNOWLEDGED)
-    return [claimed(note)] if note else []
+    """What the hub accepted of this log: only that can show that its end was cut off.
+
+    And what showed before that this database is a restored backup.
+    """
+    notes = [site.state.fact(name) for name in (ACKNOWLEDGED, AHEAD)]
+    return [claimed(note) for note in notes if note]
 
 
 def _tell(command: str, verdict: Verdict, *, as_json: bool) -> None:

@@ -109,6 +109,8 @@ def status(site: Site, found: Survey) -> None:
     """What `status` says."""
     known = site.enrolment
     telling.say(f"{known.site}, enrolled for {known.stage}", "bold")
+    if found.restored:
+        telling.bad(found.restored)
     telling.say(f"Organisation   {known.organisation}")
     if found.last:
         telling.say(f"Last transfer  {found.last.transfer}, imported {_when(found.last.made)}")
@@ -164,6 +166,7 @@ def status_json(site: Site, found: Survey) -> dict[str, Any]:
         ],
         "held": [dict(zip(("group", "artifact", "words"), one, strict=True)) for one in found.held],
         "lost": sorted(found.lost),
+        "restored": bool(found.restored),
         "recalls": found.recalls,
         "unprotected": list(found.unprotected),
         "roles": {

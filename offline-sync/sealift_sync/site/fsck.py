@@ -26,6 +26,7 @@ from sealift_sync.site.hub_log import ACKNOWLEDGED
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.models import Mended, ModelTree
 from sealift_sync.site.opened import Site
+from sealift_sync.site.restored import RestoredError, check_remembered
 from sealift_sync.site.staging import Stage
 from sealift_sync.site.standing import Standing
 
@@ -99,7 +100,7 @@ def examine(opened: Opener, stage: Stage) -> Examined:
         removed = tuple(_remove(site, found)) if whole else ()
         damages = tuple(_damages(site, found))
         mended = _record(site, {one.sha256 for one in damages}) if whole else ()
-        links = _show(site)
+        links = _show(site) if whole else ()
     told = (len(expected), sum(size for size in expected.values() if size > 0))
     return Examined(log, receipts, database, told, damages, mended, links, removed, whole)
 
@@ -139,6 +140,10 @@ def _read_receipts(site: Site) -> Iterator[tuple[str, Receipt | None]]:
 
 
 def _database(site: Site) -> Iterator[str]:
+    try:
+        check_remembered(site.state)
+    except RestoredError as bad:
+        yield bad.what
     for (said,) in site.state.connection.execute("PRAGMA integrity_check(20)"):
         if said != "ok":
             yield str(said)

@@ -7,21 +7,17 @@ that knows less than the hub was restored from a backup, and must not write a se
 
 from __future__ import annotations
 
-from sealift_signing.errors import NotFoundError, RefusedError
+from sealift_signing.errors import RefusedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint, claimed, hub_origin
 from sealift_signing.tuf_walk import WentBackError
-from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.opened import Site
+from sealift_sync.site.restored import check_holds
 from sealift_sync.site.walking import Visit
 
 HUB_CHECKPOINT = "hub-checkpoint"
 ACKNOWLEDGED = "acknowledged"
-
-
-class RestoredError(RefusedError):
-    """This site's own log is shorter or other than what the hub has seen: nothing is appended."""
 
 
 def check_hub_log(site: Site, visit: Visit, note: bytes) -> Checkpoint:
@@ -64,19 +60,7 @@ def check_own_log(site: Site, note: bytes | None) -> None:
     """
     if note is None:
         return
-    said = checkpoint.verify(note, site.key, site.origin)
-    try:
-        kept = SiteLogReader(site.state.connection).checkpoint(said.size)
-    except NotFoundError:
-        kept = None
-    if kept is None or kept.root != said.root:
-        raise RestoredError(
-            "log-restored",
-            f"The hub has accepted {said.size} entries of this site's log, and they are not the "
-            "ones in this database: it was restored from a backup.",
-            subject=site.origin,
-            next_step="Nothing was changed. Restore the newest backup, or enrol anew.",
-        )
+    check_holds(site.state, checkpoint.verify(note, site.key, site.origin), note)
 
 
 def _verified(note: bytes, visit: Visit, origin: str) -> Checkpoint:

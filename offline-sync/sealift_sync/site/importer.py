@@ -36,9 +36,15 @@ from sealift_sync.site.accepting import Accepted, accept, settle, unlisted
 from sealift_sync.site.activation import Activation, activate
 from sealift_sync.site.committing import commit
 from sealift_sync.site.healing import heal
-from sealift_sync.site.hub_log import RestoredError
 from sealift_sync.site.opened import Site
 from sealift_sync.site.recalls import new_recalls
+from sealift_sync.site.restored import (
+    AHEAD,
+    RestoredError,
+    check_notes,
+    check_remembered,
+    notes_beside,
+)
 from sealift_sync.site.staging import (
     Stage,
     check_present,
@@ -101,6 +107,7 @@ def import_bundle(site: Site, medium: Medium, watch: Watch) -> Import:
 def _take(site: Site, medium: Medium, watch: Watch) -> Import:
     """Steps (1) to (9)."""
     with _told_to_log(site, medium), _quarantined(site, medium) as bundle:  # (1)
+        _check_not_restored(site, medium, bundle)
         recalls = new_recalls(bundle, site)  # (2)
         _honour(site, recalls, watch)
         done = _imported_before(site, bundle)
@@ -121,6 +128,7 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
         RefusedError: an import would refuse it.
     """
     with _as_refusal(), _quarantined(site, medium) as bundle:
+        _check_not_restored(site, medium, bundle)
         recalls = new_recalls(bundle, site)
         if recalls:
             watch.recalled(recalls, ())
@@ -129,6 +137,23 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
         check_present(accepted.plan, medium)
         hash_blobs(accepted.plan, medium, watch.stage)
         return settle(site, accepted, watch.stage)
+
+
+def _check_not_restored(site: Site, medium: Medium, bundle: Quarantine) -> None:
+    """Before anything is believed or written: does this database hold all that its site signed?
+
+    Nothing of transfer.json is verified yet, but a checkpoint that this site's own key signed is
+    one, wherever it comes from.
+    """
+    check_remembered(site.state)
+    check_notes(site.state, site.key, site.origin, notes_beside(medium, site.enrolment.site))
+    check_notes(site.state, site.key, site.origin, _accepted_by_hub(bundle))
+
+
+def _accepted_by_hub(bundle: Quarantine) -> Iterator[bytes]:
+    with suppress(SealiftError):  # what is wrong with transfer.json is said where it is read
+        said = statements.read(Transfer, bundle.read(layout.TRANSFER), what=layout.TRANSFER)
+        yield (said.predicate.site_log or "").encode()
 
 
 def _install(
@@ -240,8 +265,10 @@ def _told_to_log(site: Site, medium: Medium) -> Iterator[None]:
     try:
         with _as_refusal():
             yield
-    except RestoredError:
-        raise  # a second history must not be begun, not even with this
+    except RestoredError as bad:
+        with site.state.transaction():  # a second history must not be begun, not even with this
+            site.state.set_fact(AHEAD, bad.note)
+        raise
     except RefusedError as refusal:
         data: dict[str, Json] = {
             "code": refusal.code,

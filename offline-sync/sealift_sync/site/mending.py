@@ -10,11 +10,18 @@ import shutil
 
 from sealift_sync.site.models import Mended, ModelTree
 from sealift_sync.site.opened import Site
+from sealift_sync.site.restored import AHEAD
 from sealift_sync.site.standing import Standing
 
 
 def mend(site: Site) -> tuple[Mended, ...]:
-    """Sweep leftovers, and make every link what committed state says; returns what was wrong."""
+    """Sweep leftovers, and make every link what committed state says; returns what was wrong.
+
+    Nothing is touched where the state is a restored backup: it may say that something runs which
+    was recalled since.
+    """
+    if site.state.fact(AHEAD) is not None:
+        return ()
     shutil.rmtree(site.home.quarantine, ignore_errors=True)
     site.home.store.sweep()
     standing = Standing(site.state, site.enrolment)

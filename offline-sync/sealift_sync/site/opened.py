@@ -22,6 +22,7 @@ from sealift_signing.transparency.entry import Entry, Term, new_entry
 from sealift_sync.site.enrolment import REQUEST, Enrolment, enrolment
 from sealift_sync.site.home import Home, find_home, only_one
 from sealift_sync.site.log import SiteLog
+from sealift_sync.site.restored import check_remembered
 from sealift_sync.site.state import State
 
 Clock = Callable[[], datetime]
@@ -53,7 +54,9 @@ class Site:
 
         Raises:
             FailedError: it could not be written; then what it tells of did not happen.
+            RestoredError: this database is a restored backup; likewise.
         """
+        check_remembered(self.state)
         SiteLog(self.state.connection, self.signer(), self.origin).append(entry)
 
     def log_size(self) -> int:

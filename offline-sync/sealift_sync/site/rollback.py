@@ -12,6 +12,7 @@ from sealift_signing.vocabulary import sentence
 from sealift_sync.site.activation import Activation, switch
 from sealift_sync.site.models import ModelTree
 from sealift_sync.site.opened import Site
+from sealift_sync.site.restored import check_remembered
 from sealift_sync.site.standing import Choice, Place, Standing
 from sealift_sync.site.state import RolledBack
 
@@ -35,8 +36,9 @@ def roll_back(
     Raises:
         NotFoundError: it does not run here, or not that version.
         UsageError: it runs in several host groups, and which is meant was not said.
-        RefusedError: there is nothing to go back to.
+        RefusedError: there is nothing to go back to, or this database is a restored backup.
     """
+    check_remembered(site.state)
     tree, standing = ModelTree(site.home), Standing(site.state, site.enrolment)
     tree.repair(standing.showing())
     place = _place(standing, model, group)

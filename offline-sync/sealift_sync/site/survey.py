@@ -14,6 +14,7 @@ from sealift_signing.statements import Receipt
 from sealift_sync.artifact import read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.site.opened import Site
+from sealift_sync.site.restored import RestoredError, check_remembered
 from sealift_sync.site.standing import Choice, Place, Standing
 
 
@@ -46,6 +47,7 @@ class Survey:
         held: what the last transfer brought and was not installed: path and sentence.
         unused: blobs in the store that nothing assigned or running needs, and their bytes.
         lost: blobs of what is installed that are known not to be whole.
+        restored: that this database is a restored backup, as a sentence; empty if it is not.
     """
 
     runs: tuple[Runs, ...]
@@ -56,6 +58,7 @@ class Survey:
     held: tuple[tuple[str, str, str], ...]
     unused: tuple[int, int]
     lost: frozenset[str]
+    restored: str
 
 
 def survey(site: Site) -> Survey:
@@ -73,7 +76,16 @@ def survey(site: Site) -> Survey:
         held=tuple((one.group, one.artifact, one.words) for one in held),
         unused=_unused(site, standing),
         lost=site.state.lost(),
+        restored=_restored(site),
     )
+
+
+def _restored(site: Site) -> str:
+    try:
+        check_remembered(site.state)
+    except RestoredError as bad:
+        return str(bad)
+    return ""
 
 
 def _runs(site: Site, standing: Standing) -> Iterator[Runs]:
