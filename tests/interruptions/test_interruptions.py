@@ -16,7 +16,7 @@ import pytest
 from tests.interruptions.launcher import Cut
 from tests.interruptions.pictures import picture
 from tests.interruptions.points import When
-from tests.interruptions.story import SWEPT, Story
+from tests.interruptions.story import ALSO, SWEPT, Story
 
 SEED = os.environ.get("SEED", "1")
 AT = os.environ.get("AT", "")
@@ -47,7 +47,7 @@ def test_killed_once_and_run_again(story: Story, command: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("when", WHENS)
-@pytest.mark.parametrize("command", SWEPT)
+@pytest.mark.parametrize("command", [*SWEPT, *ALSO])
 def test_killed_at_every_point_and_run_again(story: Story, command: str, when: When) -> None:
     assert wrong(story, command, killed, every(story, command, when)) == []
 

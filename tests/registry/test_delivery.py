@@ -264,19 +264,35 @@ def test_an_assignment_for_an_enrolment_that_is_over(ready: Acme, plant: SiteOnP
     refused(ready.assign, "site-moved-on")
 
 
+def test_the_same_again_adds_nothing(ready: Acme, plant: SiteOnPaper) -> None:
+    """Its process may have been killed after it was logged, and before it had said so."""
+    asked = begin(plant.root.with_name("more"), {}, "plant-9", {GROUP: TARGET}, plant.clock)
+    enrolled = ready.enrolled(asked)
+    ready.assign(1)
+    before = ready.rows()
+    ready.assign(1)
+    assert ready.enrolled(asked) == enrolled
+    assert ready.rows() == before
+    ready.later(hours=2)
+    ready.assign(1)
+    assert ready.types()[-1] == "site.assigned", "it lasts longer now"
+    assert ready.enrolled(asked).enrolment != enrolled.enrolment
+
+
 def test_two_dispatchers_at_once_do_not_overwrite_each_other(ready: Acme) -> None:
     ready.promoted(2)
 
-    def once(pair: tuple[Acme, int]) -> str:
+    def once(given: tuple[Acme, int, list[int]]) -> str:
+        dispatcher, number, fallbacks = given
         try:
-            pair[0].assign(pair[1])
+            dispatcher.assign(number, fallbacks)
         except SealiftError as bad:
             return bad.code
         return ""
 
     with ready.another() as other, ThreadPoolExecutor(2) as threads:
         other.app  # noqa: B018
-        told = list(threads.map(once, ((ready, 1), (other, 2))))
+        told = list(threads.map(once, ((ready, 1, [2]), (other, 2, [1]))))
     assert sorted(told) in (["", ""], ["", "role-moved-on"])
     assert ready.types().count("site.assigned") == 1 + told.count("")
 

@@ -26,6 +26,7 @@ from tests.registry.hub_fixture import (
     MODEL,
     PASSPHRASE,
     STAGE,
+    STEWARDS,
     TARGET,
     Acme,
     Loose,
@@ -397,3 +398,6 @@ def test_no_persons_key_becomes_a_stewards_or_the_hubs(acme: Acme) -> None:
     refused(lambda: acme.add_team("source", stewards), "bad-name")
     refused(lambda: acme.add_team("../x", stewards), "bad-name")
     refused(lambda: acme.add_team("vision", stewards), "team-exists")
+    before = acme.rows()
+    acme.add_team("vision", {name: acme.public(name) for name in STEWARDS})
+    assert acme.rows() == before, "the same again adds nothing"

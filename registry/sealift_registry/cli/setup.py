@@ -302,7 +302,10 @@ def renew(session: Session, *, role: str, keys: Sequence[str]) -> None:
         actor = Repository(connection).who(role, signers)
     signed = change.metadata[role].signed
     data = {"role": role, "version": signed.version, "expires": moment(signed.expires)}
-    hub.commit_change(change, hub.entry("role.renewed", actor, data))
+    if not hub.commit_change(change, hub.entry("role.renewed", actor, data)):
+        with hub.reading() as connection:
+            signed = Repository(connection).targets(role).signed  # root's, too
+        data = {"role": role, "version": signed.version, "expires": moment(signed.expires)}
     text = f"{role} is now version {signed.version}, valid until {moment(signed.expires)}."
     session.terminal.answer("renew", data, text)
 

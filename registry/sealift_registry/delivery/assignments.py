@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from securesystemslib.signer import Signer
@@ -13,6 +14,7 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository, sign_enough
+from sealift_registry.trust.unchanged import UnchangedError, check_changes
 from sealift_signing import documents, publishing, roles, shape
 from sealift_signing.approvals import NotCountedError, Tally, check_request, tally
 from sealift_signing.canonical import Json
@@ -44,7 +46,7 @@ class Assignments:
         fallbacks: Sequence[int] | None,
         signer: Signer,
     ) -> Assignment:
-        """Have host groups of `site` run `ref`.
+        """Have host groups of `site` run `ref`; assigned so just now, nothing is published.
 
         Args:
             site: its id.
@@ -71,10 +73,12 @@ class Assignments:
                     subject=site,
                     next_step="Run the command again.",
                 )
+            check_changes(connection, change)
             self._hub.publish(connection, change)
             return self._entry(connection, enrolled, ref, groups, assignment, signer), None
 
-        self._hub.commit(action)
+        with suppress(UnchangedError):
+            self._hub.commit(action)
         self._hub.copy_metadata()
         return assignment
 

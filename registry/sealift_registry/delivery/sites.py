@@ -15,6 +15,7 @@ from sealift_registry.delivery import tables
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository, sign_enough
 from sealift_registry.trust.teams import check_name, check_no_persons_key
+from sealift_registry.trust.unchanged import JUST_NOW
 from sealift_signing import documents, publishing, roles, shape, statements
 from sealift_signing.canonical import Json
 from sealift_signing.documents import FleetKeys, MachineKey
@@ -94,6 +95,8 @@ class Enrolment:
     def enroll(self, data: bytes, stage: str, dispatchers: Holders, signer: Signer) -> Site:
         """Answer the site request `data`: the site may take what is promoted to `stage`.
 
+        Answered so just now, it gets the same answer, and nothing is published.
+
         Args:
             data: the request's envelope, as the site wrote it.
             stage: one of the policy's.
@@ -115,6 +118,9 @@ class Enrolment:
                     next_step=f"Its stages are: {', '.join(sorted(repository.policy().stages))}.",
                 )
             change = self._draft_fleet(repository, request, dispatchers, signer)
+            again = self._just_enrolled(connection, data, stage, dispatchers)
+            if again is not None:
+                return again
             answer = self._answer(repository, request, stage, signer)
 
         def action(connection: Connection) -> tuple[Entry, Site]:
@@ -136,6 +142,23 @@ class Enrolment:
         site = self._hub.commit(action).result
         self._hub.copy_metadata()
         return site
+
+    def _just_enrolled(
+        self, connection: Connection, data: bytes, stage: str, dispatchers: Holders
+    ) -> Site | None:
+        """The site, if this very request was answered a moment ago in the same way.
+
+        The command may have been cut before the answer was written to its file; run again, it must
+        not make a second enrolment beside the one that is in the log.
+        """
+        fleet = Repository(connection).targets(roles.FLEET).signed
+        for site in Sites(connection).all():
+            fresh = self._hub.now() - instant(site.made) <= JUST_NOW
+            if fresh and (site.request.envelope.data, site.stage) == (data, stage):
+                held = roles.keyholders(fleet, roles.site_role(site.id))
+                if {k.raw for k in held.keys} == {k.raw for k in dispatchers.values()}:
+                    return site
+        return None
 
     def _made(self, connection: Connection, site: str) -> str:
         """Now, but always after the site's last enrolment, for the newest of them counts."""

@@ -19,6 +19,7 @@ from sealift_registry.storage import file_lock
 from sealift_registry.storage.home import Home
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, publish, write_copies
+from sealift_registry.trust.unchanged import UnchangedError, check_changes
 from sealift_signing.canonical import Json
 from sealift_signing.errors import FailedError
 from sealift_signing.statements import CheckpointSeen
@@ -70,16 +71,24 @@ class Hub:
         with said_in_words(self.home.database):
             return self.log.commit(action)
 
-    def commit_change(self, change: Change, entry: Entry) -> Committed[None]:
-        """Publish `change` with `entry`, where no other rows belong to it."""
+    def commit_change(self, change: Change, entry: Entry) -> bool:
+        """Publish `change` with `entry`, where no other rows belong to it.
+
+        Returns whether it was: of a change that is published already, and just now, nothing is.
+        """
 
         def action(connection: Connection) -> tuple[Entry, None]:
+            check_changes(connection, change)
             self.publish(connection, change)
             return entry, None
 
-        committed = self.commit(action)
-        self.copy_metadata()
-        return committed
+        try:
+            self.commit(action)
+            new = True
+        except UnchangedError:
+            new = False
+        self.copy_metadata()  # also of what an earlier run published, and was killed before this
+        return new
 
     def entry(
         self,

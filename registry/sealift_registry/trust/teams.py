@@ -31,12 +31,16 @@ def draft_team(
 ) -> Change:
     """`targets` with one more team, signed by `signers`, and that team's empty catalog.
 
+    Nothing, where the team is there with just these stewards.
+
     Raises:
-        RefusedError: the team exists, has too few stewards for two of them to sign, or a
-            steward's key is somebody's who requests or approves, or the hub's own.
+        RefusedError: the team exists with others, has too few stewards for two of them to sign,
+            or a steward's key is somebody's who requests or approves, or the hub's own.
     """
     check_name(team, "team")
     if team in repository.teams():
+        if _has_stewards(repository, team, stewards):
+            return Change()
         raise RefusedError(
             "team-exists",
             f"There is a team {team} already.",
@@ -67,6 +71,12 @@ def draft_team(
     )
     publishing.sign(catalog, [online.signer("catalog")])
     return Change({roles.TARGETS: targets, roles.catalog_role(team): catalog})
+
+
+def _has_stewards(repository: Repository, team: str, stewards: Holders) -> bool:
+    held = roles.keyholders(repository.targets().signed, roles.team_role(team))
+    keys = {key.raw for key in held.keys} == {key.raw for key in stewards.values()}
+    return keys and set(held.people) == set(stewards)
 
 
 def draft_members(

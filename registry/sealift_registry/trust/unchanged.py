@@ -1,0 +1,46 @@
+"""Whether a draft says only what is published already: a command that is run again adds nothing.
+
+A command can be cut after it was written to the log and before it said so. Whoever runs it again
+means the same change and not a second one.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+from tuf.api.metadata import Metadata
+
+from sealift_registry.trust.repository import Change, Repository
+
+JUST_NOW = timedelta(hours=1)
+"""A role that was signed so long ago, or less, is not signed again for its lifetime's sake."""
+
+
+class UnchangedError(Exception):
+    """There is nothing to publish, and so there is nothing to log."""
+
+
+def check_changes(connection: Connection, change: Change) -> None:
+    """Check, within an action of the log's writer, that `change` says anything new.
+
+    Raises:
+        UnchangedError: every role of it stands published as it is there, and was signed just now.
+    """
+    repository = Repository(connection)
+    before = {role: repository.metadata(role) for role in change.metadata}
+    if all(_same(before[role], metadata) for role, metadata in change.metadata.items()):
+        raise UnchangedError
+
+
+def _same(before: Metadata[Any] | None, after: Metadata[Any]) -> bool:
+    if before is None or _said(before) != _said(after):
+        return False
+    gained: timedelta = after.signed.expires - before.signed.expires
+    return gained <= JUST_NOW
+
+
+def _said(metadata: Metadata[Any]) -> dict[str, Any]:
+    said = metadata.signed.to_dict()
+    return {name: value for name, value in said.items() if name not in {"version", "expires"}}
