@@ -28,6 +28,12 @@ TRAINER = Path(__file__).with_name("train_into_mlflow.py")
 STARTS_WITHIN = 180
 """Seconds; a server takes 6 to 90 on two cores."""
 
+MLFLOW_PASSWORD = {
+    "MLFLOW_TRACKING_USERNAME": "admin",
+    "MLFLOW_TRACKING_PASSWORD": "a-password-of-tests",
+}
+"""What the server with a password wants; MLflow asks for at least twelve characters."""
+
 GIT_WHO = ("-c", "user.name=Sealift", "-c", "user.email=tests@sealift.invalid")
 
 
@@ -38,14 +44,22 @@ def train_into_mlflow(tracking_uri: str, artifacts: Path | None = None) -> None:
 
 
 @contextmanager
-def serving_mlflow(folder: Path) -> Iterator[str]:
-    """An MLflow tracking server that keeps everything in `folder`; its address."""
+def serving_mlflow(folder: Path, s3: S3Server | None = None) -> Iterator[str]:
+    """An MLflow tracking server that keeps everything in `folder`; its address.
+
+    With `s3` it asks for a password (`MLFLOW_PASSWORD`) and keeps its artifacts there.
+    """
     log = folder / "server.log"
     command = [sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", "0"]
     command += ["--workers", "1", "--backend-store-uri", f"sqlite:///{folder}/server.db"]
-    command += ["--artifacts-destination", str(folder / "artifacts")]
     # Without it the server starts nine more processes, for jobs that nobody gives it.
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    if s3:
+        s3.bucket("models")
+        command += ["--artifacts-destination", "s3://models/proxied", "--app-name", "basic-auth"]
+        environment |= s3.environment | _asking_for_a_password(folder)
+    else:
+        command += ["--artifacts-destination", str(folder / "artifacts")]
     with log.open("wb") as words:
         server = subprocess.Popen(
             command, env=environment, stdout=words, stderr=words, start_new_session=True
@@ -59,6 +73,25 @@ def serving_mlflow(folder: Path) -> Iterator[str]:
         except subprocess.TimeoutExpired:
             os.killpg(server.pid, signal.SIGKILL)
             server.wait()
+
+
+def _asking_for_a_password(folder: Path) -> dict[str, str]:
+    settings = folder / "auth.ini"
+    who, password = MLFLOW_PASSWORD.values()
+    settings.write_text(
+        "[mlflow]\ndefault_permission = NO_PERMISSIONS\n"
+        f"database_uri = sqlite:///{folder}/auth.db\n"
+        f"admin_username = {who}\nadmin_password = {password}\n"
+        "authorization_function = mlflow.server.auth:authenticate_request_basic_auth\n"
+    )
+    return {"MLFLOW_AUTH_CONFIG_PATH": str(settings), "MLFLOW_FLASK_SERVER_SECRET_KEY": "tests"}
+
+
+def register_in_mlflow(tracking_uri: str, model: Path, s3: S3Server) -> None:
+    """Register the models that register_in_mlflow.py describes."""
+    script = str(TRAINER.with_name("register_in_mlflow.py"))
+    environment = os.environ | s3.environment | MLFLOW_PASSWORD
+    _run(sys.executable, script, tracking_uri, str(model), environment=environment)
 
 
 def _address(server: subprocess.Popen[bytes], log: Path) -> str:
@@ -182,7 +215,11 @@ def dvc_repository(tmp_path_factory: pytest.TempPathFactory) -> DvcRepository:
     return make_dvc_repository(folder / "made", contents)
 
 
-def _run(*command: str, cwd: Path | None = None) -> str:
-    done = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+def _run(
+    *command: str, cwd: Path | None = None, environment: Mapping[str, str] | None = None
+) -> str:
+    done = subprocess.run(
+        command, cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
     return done.stdout

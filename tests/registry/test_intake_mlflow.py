@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 
 import pytest
 
-from sealift_registry.intake import goldens, mlflow_source
+from sealift_registry.intake import goldens, mlflow_artifacts, mlflow_source
 from sealift_registry.intake.mlflow_source import MlflowSource
 from sealift_registry.intake.scan import scan
 from sealift_registry.intake.source import SourceRecord
+from sealift_registry.intake.staging import Caps
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
 
 LOGGED = {"MLmodel", "conda.yaml", "input_example.json", "model.skops", "python_env.yaml"}
@@ -187,3 +190,137 @@ def test_a_server_may_not_name_a_folder_of_this_machine(
     with serving_mlflow(folder) as address, pytest.raises(RefusedError) as caught:
         fetch(address, "models:/digits/1", tmp_path / "staging")
     assert caught.value.code == "mlflow-local-artifacts"
+
+
+# -------------------------------------------------------------------- what a hostile server may say
+
+
+@pytest.mark.parametrize(
+    "location, code",
+    [
+        ("mlflow-artifacts://elsewhere/1/model", "mlflow-artifact-host"),
+        ("mlflow-artifacts://host:5001/1/model", "mlflow-artifact-host"),
+        ("http://host:5000/model", "mlflow-artifact-kind"),
+        ("ftp://host/model", "mlflow-artifact-kind"),
+        ("dbfs:/model", "mlflow-artifact-kind"),
+        ("models:/m-1", "mlflow-artifact-kind"),
+        ("runs:/1/model", "mlflow-artifact-kind"),
+        ("/etc", "mlflow-artifact-kind"),
+    ],
+)
+def test_only_the_server_that_was_named_gets_its_password(location: str, code: str) -> None:
+    with pytest.raises(RefusedError) as caught:
+        mlflow_artifacts.check_location(location, "http://host:5000")
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize(
+    "location", ["mlflow-artifacts:/1/model", "mlflow-artifacts://host:5000/1", "s3://models/1"]
+)
+def test_addresses_that_are_followed(location: str) -> None:
+    mlflow_artifacts.check_location(location, "http://host:5000")
+
+
+@dataclass
+class Liar:
+    """A repository that lists what it likes, and of which every file sends `sent`."""
+
+    listed: Callable[[str | None], list[Entry]]
+    sent: Callable[[], Iterator[bytes]] = lambda: iter([b"12345"])
+
+    def list_artifacts(self, folder: str | None) -> list[Entry]:
+        return self.listed(folder)
+
+
+@dataclass
+class Entry:
+    path: str
+    file_size: int | None = 5
+    is_dir: bool = False
+
+
+@pytest.fixture
+def lying(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Liar], list[str]]:
+    """Downloads from a liar to `staging`, and says what came."""
+    into = tmp_path / "staging"
+    into.mkdir()
+
+    def download(liar: Liar) -> list[str]:
+        monkeypatch.setattr(mlflow_artifacts, "_repository", lambda *_: liar)
+        monkeypatch.setattr(mlflow_artifacts, "_stream", lambda *_: liar.sent())
+        mlflow_artifacts.download("s3://models/1", "http://host", into, silent)
+        return sorted(path.name for path in into.rglob("*") if path.is_file())
+
+    return download
+
+
+def test_what_is_told_truly_is_downloaded(lying: Callable[[Liar], list[str]]) -> None:
+    inner = [Entry("a/b"), Entry("a/c", None)]
+    truth = Liar(lambda at: inner if at else [Entry("a", None, is_dir=True), Entry("d")])
+    assert lying(truth) == ["b", "c", "d"]
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["../x", "/etc/x", "a/../../x", "", ".", "a//b", "a\\b", "-x", "a/" * 9 + "b"],
+)
+@pytest.mark.parametrize("is_dir", [False, True])
+def test_a_listed_name_leads_nowhere_else(
+    lying: Callable[[Liar], list[str]], tmp_path: Path, path: str, is_dir: bool
+) -> None:
+    with pytest.raises(RefusedError) as caught:
+        lying(Liar(lambda at: [] if at else [Entry(path, is_dir=is_dir)]))
+    assert caught.value.code in {"source-file-name", "source-too-big"}
+    assert [found.name for found in tmp_path.rglob("*")] == ["staging"]
+
+
+def test_a_file_that_never_ends_is_cut_where_it_was_listed_to_end(
+    lying: Callable[[Liar], list[str]], tmp_path: Path
+) -> None:
+    with pytest.raises(RefusedError) as caught:
+        lying(Liar(lambda _: [Entry("a")], lambda: repeat(b"123")))
+    assert caught.value.code == "source-too-big"
+    assert (tmp_path / "staging" / "a").stat().st_size <= 5
+
+
+def test_a_file_without_a_size_may_fill_what_a_model_may_have(
+    lying: Callable[[Liar], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mlflow_artifacts, "CAPS", Caps(size=1000))
+    listed = [Entry("a", 900), Entry("b", None)]
+    with pytest.raises(RefusedError) as caught:
+        lying(Liar(lambda _: listed, lambda: iter([bytes(300)] * 3)))
+    assert caught.value.subject == "b"
+
+
+def test_a_file_that_ends_early_is_not_taken(lying: Callable[[Liar], list[str]]) -> None:
+    with pytest.raises(FailedError) as caught:
+        lying(Liar(lambda _: [Entry("a", 6)]))
+    assert caught.value.code == "mlflow-artifact-cut"
+
+
+@pytest.mark.parametrize("is_dir", [False, True])
+def test_a_listing_that_never_ends(
+    lying: Callable[[Liar], list[str]], monkeypatch: pytest.MonkeyPatch, is_dir: bool
+) -> None:
+    """Also where it is the same folder again and again."""
+    monkeypatch.setattr(mlflow_artifacts, "CAPS", Caps(files=100))
+    many = [Entry("a", is_dir=is_dir)] * 60
+    with pytest.raises(RefusedError) as caught:
+        lying(Liar(lambda _: many if is_dir else many * 2))
+    assert caught.value.code == "source-too-big"
+
+
+def test_nothing_is_no_model(lying: Callable[[Liar], list[str]]) -> None:
+    with pytest.raises(NotFoundError) as caught:
+        lying(Liar(lambda _: []))
+    assert caught.value.code == "mlflow-artifact-missing"
+
+
+@pytest.mark.parametrize(
+    "uri", ["postgresql://alice:secret@db/mlflow", "mysql+pymysql://alice:secret@db/mlflow"]
+)
+def test_an_address_that_is_not_read_is_told_without_its_password(tmp_path: Path, uri: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        fetch(uri, "models:/digits/1", tmp_path / "staging")
+    assert "secret" not in f"{caught.value} {caught.value.subject}"

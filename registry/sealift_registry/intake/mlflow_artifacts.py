@@ -9,6 +9,7 @@ more than it listed, or less, is not believed.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -36,11 +37,11 @@ def download(location: str, tracking_uri: str, into: Path, progress: Progress) -
     """
     check_location(location, tracking_uri)
     repository = _repository(location, tracking_uri)
-    found = list(_listed(repository, location))
+    found = dict(_listed(repository, location))
     if not found:
         raise _nothing(location)
     left = CAPS.size
-    for path, size in found:
+    for path, size in found.items():
         left -= _download_one(repository, location, (path, size), into, left, progress)
 
 
@@ -146,8 +147,8 @@ def _from_s3(repository: Any, path: str) -> Iterator[bytes]:  # noqa: ANN401 - M
     bucket, root = repository.parse_s3_compliant_uri(repository.artifact_uri)
     key = f"{root.rstrip('/')}/{path}" if root.strip("/") else path
     client = repository._get_s3_client()  # noqa: SLF001 - it knows all of MLflow's settings for S3
-    answer = client.get_object(Bucket=bucket, Key=key)
-    with answer["Body"] as body:
+    # Its own `with` gives what is beneath it, which does not notice a connection that ends early.
+    with closing(client.get_object(Bucket=bucket, Key=key)["Body"]) as body:
         yield from body.iter_chunks(CHUNK)
 
 
