@@ -15,6 +15,8 @@ from typing import Any
 import click
 import pytest
 
+from sealift_signing.transparency.checkpoint import claimed
+from sealift_sync.bundle.returned import find_returns, read_return
 from sealift_sync.cli import commands
 from sealift_sync.cli.run import run
 from sealift_sync.words import eight_words
@@ -100,6 +102,8 @@ def test_every_command_prints_its_json(shell: Shell, medium: Path) -> None:
         (("status",), "sealift/status/1"),
         (("rollback", "vision/digits", "--reason", "Wrong."), "sealift/rollback/1"),
         (("return", "--to", medium), "sealift/return/1"),
+        (("return", "--print"), "sealift/return-print/1"),
+        (("fsck",), "sealift/fsck/1"),
         (("audit", "list"), "sealift/audit-list/1"),
         (("audit", "verify"), "sealift/audit-verify/1"),
         (("audit", "fsck"), "sealift/audit-fsck/1"),
@@ -116,6 +120,32 @@ def test_status_in_words_and_in_json(shell: Shell, medium: Path) -> None:
     assert "cpu\tvision/digits\t1\t2\t-\trolled back: Wrong on dim images." in said.out
     (runs,) = shell("status", "--json").json["runs"]
     assert (runs["version"], runs["assigned"], runs["fallback"]) == (1, 2, None)
+
+
+def test_a_return_can_be_read_over_a_telephone(
+    hub: HubOnPaper, shell: Shell, medium: Path, tmp_path: Path
+) -> None:
+    """And somebody at the hub can compute its words, once the log is there."""
+    assert "none was imported yet" in shell("return", "--print").out
+    held = hub.vouch(hub.build(1, model="letters"))
+    hub.list_artifact(held)
+    hub.assign(held)
+    shell("import", hub.export(medium))
+    said = shell("return", "--print")
+    assert "Last transfer  plant-7-000002: 1 held, 2 installed" in said.out
+    assert "Held           vision/letters/1 in cpu: not-approved" in said.out
+    assert "Runs           vision/digits/2 in cpu" in said.out
+    assert "Log            3 entries" in said.out
+    assert max(map(len, said.out.splitlines())) < 80
+    (words,) = (line[15:] for line in said.out.splitlines() if line.startswith("Its words"))
+    log = shell("return", "--print", "--json").json["log"]
+    shell("return", "--to", medium)
+    (at_home,) = find_returns(medium)
+    checkpoint = claimed(read_return(at_home).log.checkpoint.encode())
+    assert words == log["words"] == eight_words(checkpoint.body())
+    assert (log["size"], log["root"]) == (checkpoint.size, checkpoint.root.hex())
+    shell("rollback", "vision/digits", "--reason", "Wrong.")
+    assert words not in shell("return", "--print").out
 
 
 def test_the_newest_transfer_for_this_site_is_found_on_a_medium(
@@ -171,6 +201,9 @@ def test_a_refusal_is_a_sentence_a_next_step_and_exit_code_1(shell: Shell, mediu
             "NAME=HARDWARE-TARGET",
         ),
         (["return", "--to", "/no/such/medium"], 4, "There is no medium"),
+        (["return"], 2, "Give either --to DIR"),
+        (["return", "--print", "--to", "/no/such/medium"], 2, "Give either --to DIR"),
+        (["return", "--print", "--all"], 2, "Give either --to DIR"),
     ],
 )
 def test_errors_and_their_exit_codes(

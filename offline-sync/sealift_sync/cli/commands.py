@@ -27,6 +27,7 @@ from sealift_sync.site.importer import import_bundle, verify_bundle
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.rollback import roll_back
 from sealift_sync.site.setting_up import begin, finish
+from sealift_sync.site.spoken import spoken
 from sealift_sync.site.survey import survey
 from sealift_sync.site.transfers import find_transfer
 from sealift_sync.software import SOFTWARE
@@ -208,13 +209,35 @@ def rollback(
 
 
 @site.command("return", epilog=example("sealift-site return --to /media/stick"))
-@click.option("--to", "medium", required=True, type=FOLDER, metavar="DIR", help="The medium's top.")
+@click.option(
+    "--to", "medium", type=FOLDER, metavar="DIR", help="The medium's top."
+)
+@click.option("--print", "aloud", is_flag=True, help="Print what can be read over a telephone.")
 @click.option("--all", "everything", is_flag=True, help="Also what the hub has acknowledged.")
 @as_json
 @click.pass_obj
-def return_(call: Call, medium: Path, *, everything: bool, as_json: bool) -> None:
-    """Write receipts and log for the hub."""
+def return_(
+    call: Call, medium: Path | None, *, aloud: bool, everything: bool, as_json: bool
+) -> None:
+    """Write receipts and log for the hub, or read out how it stands.
+
+    Where nothing may leave on a medium, --print gives the outcome of the last transfer, what runs,
+    and the log's checkpoint as eight words.
+    """
+    if (medium is None) != aloud or (aloud and everything):
+        raise UsageError(
+            "usage",
+            "Give either --to DIR, with --all if you like, or --print.",
+            next_step="See: sealift-site return --help",
+        )
     with call.site("return") as found:
+        if medium is None:
+            said = spoken(found)
+            if as_json:
+                telling.print_json("return-print", showing.spoken_json(said))
+            else:
+                showing.spoken_aloud(said)
+            return
         folder, returned = write_home(found, medium, everything=everything)
     told = {
         "folder": str(folder),

@@ -15,6 +15,7 @@ from sealift_sync.site.activation import Activation
 from sealift_sync.site.importer import Import, Watch
 from sealift_sync.site.opened import Site
 from sealift_sync.site.receipts import unprotected
+from sealift_sync.site.spoken import Spoken
 from sealift_sync.site.staging import Stage
 from sealift_sync.site.survey import Runs, Survey
 
@@ -174,6 +175,51 @@ def status_json(site: Site, found: Survey) -> dict[str, Any]:
             for role, version, expires in found.roles
         },
         "unused": dict(zip(("blobs", "bytes"), found.unused, strict=True)),
+    }
+
+
+def spoken_aloud(said: Spoken) -> None:
+    """What `return --print` says: short lines, to be read to somebody."""
+    telling.say(f"Site           {said.site}")
+    if said.last is None:
+        telling.say("Last transfer  none was imported yet")
+    else:
+        counts = ", ".join(f"{number} {one}" for one, number in sorted(said.counts.items()))
+        telling.say(f"Last transfer  {said.last.transfer}: {counts or 'nothing assigned'}")
+    for one in said.held:
+        version = CatalogPath.parse(one.artifact).full_version
+        telling.say(f"Held           {version} in {one.group}: {one.code}")
+    for (group, model), version_number in said.runs.items():
+        telling.say(f"Runs           {model}/{version_number} in {group}")
+    if not said.runs:
+        telling.say("Runs           nothing")
+    if said.lost:
+        telling.say(f"Lost           {counted(said.lost, 'blob')}")
+    telling.say(f"Log            {counted(said.log.size, 'entry', 'entries')}")
+    telling.say(f"Its words      {said.words}")
+
+
+def spoken_json(said: Spoken) -> dict[str, Any]:
+    """As `spoken_aloud`, for machines."""
+    return {
+        "site": said.site,
+        "transfer": said.last.transfer if said.last else None,
+        "imported": said.last.made if said.last else None,
+        "installed": said.counts.get("installed", 0),
+        "held": [
+            {"group": one.group, "artifact": one.artifact, "code": one.code} for one in said.held
+        ],
+        "runs": [
+            {"group": group, "model": model, "version": version}
+            for (group, model), version in said.runs.items()
+        ],
+        "lost": said.lost,
+        "log": {
+            "origin": said.log.origin,
+            "size": said.log.size,
+            "root": said.log.root.hex(),
+            "words": said.words,
+        },
     }
 
 
