@@ -140,7 +140,7 @@ def test_dvc_and_a_remote_that_does_not_give_it(
     dvc: DvcRepository, s3: S3Server, tmp_path: Path, settings: Mapping[str, str], expected: str
 ) -> None:
     mine = dvc.copied(tmp_path / "mine")
-    local = {"access_key_id": s3.key, "secret_access_key": s3.secret} | settings
+    local = {"access_key_id": s3.key, "secret_access_key": s3.secret} | dict(settings)
     lines = "".join(f"{name} = {value}\n" for name, value in local.items())
     (mine.path / ".dvc" / "config.local").write_text(f"['remote \"store\"']\n{lines}")
     with pytest.raises((FailedError, NotFoundError)) as caught:
