@@ -10,6 +10,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 
+LONGEST_SUBJECT = 4096
+"""Characters; a path on this machine is no longer, and a stranger's string is cut."""
+
+
 class SealiftError(Exception):
     """What happened (`what`), to which thing (`subject`), and the next step (`next_step`).
 
@@ -26,7 +30,7 @@ class SealiftError(Exception):
         super().__init__(what)
         self.code = code
         self.what = printable(what)
-        self.subject = printable(subject)
+        self.subject = printable(subject[:LONGEST_SUBJECT])
         self.next_step = next_step
 
     def __str__(self) -> str:

@@ -72,6 +72,11 @@ def test_a_subject_that_is_no_unicode_can_still_be_told() -> None:
     assert told["error"]["subject"] == r"caf\udce9/x"
 
 
+def test_a_subject_is_cut_before_it_is_looked_at() -> None:
+    error = RefusedError("some-code", "It happened.", subject="\x00" * 50_000_000)
+    assert error.subject == r"\x00" * 4096
+
+
 def test_a_file_s_name_in_a_sentence_cannot_rewrite_a_terminal() -> None:
     error = RefusedError("some-code", "\x1b[2J/\u202ex\udcff of vision/digits,\n\tthe café's.")
     assert error.what == "\\x1b[2J/\\u202ex\\udcff of vision/digits,\n\tthe café's."
