@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ SIZES = (
     pytest.param(ALL, marks=pytest.mark.long, id="all"),
 )
 """How many cuts: a sample in `make test-system`, all of them in `make test-long`."""
+ONLY = frozenset(int(one) for one in os.environ.get("ONLY", "").split(",") if one)
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ def cuts(recording: Recording, count: int) -> Iterator[Cut]:
     """`count` cuts spread evenly over the recording, each of its own chance; the same every time.
 
     Each is laid out where it was recorded, because paths are remembered, when it is asked for.
+    ONLY=17,42 in the environment makes these alone.
     """
     disk, told = recording.disk(), []
     number = 0
@@ -54,12 +57,14 @@ def cuts(recording: Recording, count: int) -> Iterator[Cut]:
         if isinstance(operation, Mark):
             told.append(operation.said)
         while number < count and number * len(recording.operations) < place * count:
-            name = f"{number} of {count}, after {place}: {operation!r:.120}"
+            chosen, number = number, number + 1
+            if ONLY and chosen not in ONLY:
+                continue
+            name = f"{chosen} of {count}, after {place}: {operation!r:.120}"
             shutil.rmtree(recording.folder)
-            chance = Random(number)  # noqa: S311 - chance that repeats is what a test wants
+            chance = Random(chosen)  # noqa: S311 - chance that repeats is what a test wants
             lay_out(disk.cut(recording.folder, chance), recording.folder)
             yield Cut(name, recording.folder, tuple(told))
-            number += 1
 
 
 def failures(recording: Recording, count: int, check: Callable[[Cut], None]) -> list[str]:

@@ -260,8 +260,10 @@ def _put(path: Path, source: BinaryIO, progress: Progress) -> tuple[str, int]:
 
 
 def _flush(folder: Path) -> None:
+    """Make every name in `folder` durable, and its own: what is recorded must be found again."""
     for parent, _, _ in os.walk(folder):
         durable.flush_folder(Path(parent))
+    durable.flush_folder(folder.parent)
 
 
 def _give_name(aside: Path, final: Path) -> None:
