@@ -10,6 +10,7 @@ import pytest
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
+from sealift_sync.cli.calling import Call
 from sealift_sync.cli.run import run
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.restored import AHEAD, RestoredError
@@ -128,6 +129,40 @@ def test_what_the_hub_accepted_gives_it_away_before_a_recall_is_logged(
     with pytest.raises(RestoredError):
         site.take(folder)
     assert len(site.entries()) == entries
+
+
+@pytest.mark.parametrize("known", ["before", "by the same medium"])
+def test_what_was_recalled_is_not_shown_again_by_a_backup_that_does_not_know(
+    hub: HubOnPaper,
+    site: SiteOnPaper,
+    medium: Path,
+    tmp_path: Path,
+    yesterday: bytes,
+    known: str,
+) -> None:
+    """And nothing is logged for that: to stop something needs no permission."""
+    (site.root / "settings.toml").write_text(
+        f'[groups.cpu]\nhook = ["/bin/sh", "-c", "echo $SEALIFT_VERSION- >> {tmp_path}/trace"]'
+    )
+    with site.opened() as opened:
+        (running,) = opened.state.current().values()
+    folder = hub.export(medium)
+    restore(site, yesterday)
+    if known == "before":
+        with pytest.raises(RestoredError):
+            site.take(folder)
+    hub.recall(running.sha256)  # the links are of today, and the database says that 1 runs
+    folder = hub.export(medium)
+    entries = len(site.entries())
+    for _ in range(2):
+        with pytest.raises(RestoredError):
+            site.take(folder)
+        assert site.running() is None
+    with Call(site.root, {}, site.clock).site("status"):
+        pass
+    assert site.running() is None
+    assert len(site.entries()) == entries
+    assert (tmp_path / "trace").read_text() == "-\n"
 
 
 def test_status_and_audit_and_models_go_on(

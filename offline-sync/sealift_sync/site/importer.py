@@ -33,7 +33,7 @@ from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine, quarantine
 from sealift_sync.site.accepting import Accepted, accept, settle, unlisted
-from sealift_sync.site.activation import Activation, activate
+from sealift_sync.site.activation import Activation, activate, hide_recalled
 from sealift_sync.site.committing import commit
 from sealift_sync.site.healing import heal
 from sealift_sync.site.opened import Site
@@ -107,8 +107,12 @@ def import_bundle(site: Site, medium: Medium, watch: Watch) -> Import:
 def _take(site: Site, medium: Medium, watch: Watch) -> Import:
     """Steps (1) to (9)."""
     with _told_to_log(site, medium), _quarantined(site, medium) as bundle:  # (1)
-        _check_not_restored(site, medium, bundle)
         recalls = new_recalls(bundle, site)  # (2)
+        try:
+            _check_not_restored(site, medium, bundle)
+        except RestoredError:
+            _hide(site, recalls, watch)
+            raise
         _honour(site, recalls, watch)
         done = _imported_before(site, bundle)
         if done is None:
@@ -196,6 +200,15 @@ def _honour(site: Site, recalls: tuple[Recall, ...], watch: Watch) -> None:
     reasons = [*recalls, *due]
     if reasons:
         watch.recalled(recalls, activate(site, f"recall {reasons[0].id}"))
+
+
+def _hide(site: Site, recalls: tuple[Recall, ...], watch: Watch) -> None:
+    """A restored site can log nothing; what was recalled is not shown by it for all that."""
+    with site.state.transaction():
+        for recall in recalls:
+            site.state.add_recall(recall)
+    if hide_recalled(site) or recalls:
+        watch.recalled(recalls, ())
 
 
 def _remember(site: Site, recalls: tuple[Recall, ...]) -> None:

@@ -15,6 +15,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,6 +55,12 @@ class ModelTree:
     def link(self, place: Place) -> Path:
         """Where consumers of `place` look."""
         return self._root / place.group / place.model / CURRENT
+
+    def shown(self) -> Iterator[tuple[Place, str]]:
+        """What consumers see, by the links as they are: the digest of each place's artifact."""
+        for place in self._linked():
+            with suppress(OSError):  # no link; `repair` makes it one
+                yield place, self.link(place).readlink().name.rpartition("-")[2]
 
     def switch(self, place: Place, choice: Choice | None) -> None:
         """Let `place` show `choice`, or nothing.
@@ -118,6 +125,15 @@ class ModelTree:
             self._mend(folder, artifact)
             return
         aside = folder.with_name(folder.name + durable.PARTIAL)
+        try:
+            self._fill(aside, artifact)
+            _remove(folder)
+            aside.rename(folder)
+        finally:
+            _remove(aside)  # where the store lacks a file
+        durable.flush_folder(folder.parent)
+
+    def _fill(self, aside: Path, artifact: Artifact) -> None:
         _remove(aside)
         aside.mkdir(parents=True)
         for file in artifact.files:
@@ -127,9 +143,6 @@ class ModelTree:
         for parent, _, _ in os.walk(aside, topdown=False):
             durable.flush_folder(Path(parent))
             Path(parent).chmod(LOCKED)
-        _remove(folder)
-        aside.rename(folder)
-        durable.flush_folder(folder.parent)
 
     def _mend(self, folder: Path, artifact: Artifact) -> None:
         """Replace what is wrong in a folder that a consumer may be looking at, file by file."""
