@@ -9,11 +9,13 @@ from sealift_registry.delivery import locks
 
 def test_the_lock_of_a_medium_that_never_came_back(tmp_path: Path) -> None:
     """A stick that was unplugged after a power cut has another identity when it is seen again."""
-    gone, busy = tmp_path / "medium-1-2.lock", tmp_path / "medium-3-4.lock"
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    gone, busy = folder / "medium-1-2.lock", folder / "medium-3-4.lock"
     gone.write_bytes(b"process 1, for site plant-7")
     held = locks.take(busy, "for site plant-8")
     assert held
-    with locks.medium(tmp_path, (5, 6), tmp_path, "for site plant-9"):
-        assert sorted(one.name for one in tmp_path.iterdir()) == [busy.name, "medium-5-6.lock"]
+    with locks.medium(folder, (5, 6), tmp_path, "for site plant-9"):
+        assert sorted(one.name for one in folder.iterdir()) == [busy.name, "medium-5-6.lock"]
     locks.let_go(busy, held)
-    assert list(tmp_path.iterdir()) == []
+    assert not folder.exists()

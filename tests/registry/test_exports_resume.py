@@ -6,9 +6,12 @@ Here a cut is an exception that nobody catches; real kills are in tests/interrup
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -281,8 +284,6 @@ def test_a_second_export_to_the_same_medium_waits(
     ready: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And then finds that there is nothing more to do."""
-    from concurrent.futures import ThreadPoolExecutor
-
     with ready.another() as other, ThreadPoolExecutor(2) as threads:
         ready.medium, other.app  # noqa: B018
         done = list(threads.map(lambda one: one.export().transfer, (ready, other)))
@@ -304,7 +305,7 @@ def test_who_holds_the_medium_is_said(ready: Acme, monkeypatch: pytest.MonkeyPat
     ready.app.exports.export(SITE, ready.medium, ready.signer("dispatcher-1"), second)
     assert f"process {os.getpid()}, for site plant-7" in told[0]
     assert ready.types().count("transfer.begun") == 1
-    assert list((ready.root / "work/exports").iterdir()) == []
+    assert list((ready.root / "work").iterdir()) == []
 
 
 def test_one_site_to_two_media_at_once(ready: Acme) -> None:
@@ -326,11 +327,27 @@ def test_one_site_to_two_media_at_once(ready: Acme) -> None:
 def test_the_lock_of_a_process_that_was_killed(ready: Acme) -> None:
     cut_short(ready, writer, "_read_back")
     folder = ready.root / "work/exports"
+    folder.mkdir(parents=True)
     space = (ready.medium.stat().st_dev, ready.medium.stat().st_ino)
     for name in (f"{FIRST}.lock", f"medium-{space[0]:x}-{space[1]:x}.lock"):
         (folder / name).write_bytes(b"process 1, for site plant-7 and much more")
     assert ready.export().transfer == FIRST
-    assert list(folder.iterdir()) == []
+    assert not folder.exists()
+
+
+def test_the_lock_of_a_process_that_was_killed_at_the_last_moment(ready: Acme) -> None:
+    cut_short(ready, writer, "_give_name")
+    folder = ready.root / "work/exports"
+    folder.mkdir(parents=True)
+    (folder / f"{FIRST}.lock").write_bytes(b"process 1, for plant-7-000001")
+    for name, age in (("plant-7-000009", 90_000), ("plant-7-000008", 3600), ("held", 90_000)):
+        (folder / f"{name}.lock").write_bytes(b"process 1, long ago")
+        os.utime(folder / f"{name}.lock", (time.time() - age,) * 2)
+    with (folder / "held.lock").open("rb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert ready.export().transfer == FIRST
+    left = sorted(path.name for path in folder.iterdir())
+    assert left == ["held.lock", "plant-7-000008.lock"]
 
 
 def test_a_lock_whose_file_goes_while_it_is_waited_for(tmp_path: Path) -> None:
@@ -348,6 +365,27 @@ def test_a_lock_whose_file_goes_while_it_is_waited_for(tmp_path: Path) -> None:
     descriptor.close()
     locks.let_go(path, third)
     assert not path.exists()
+
+
+def test_locks_taken_and_let_go_at_once(tmp_path: Path) -> None:
+    """The folder comes and goes with them; no two ever hold one."""
+    path, inside, most = tmp_path / "work" / "a.lock", [0], [0]
+
+    def often(_: int) -> int:
+        taken = 0
+        for _ in range(200):
+            if file := locks.take(path, "one of many"):
+                inside[0] += 1
+                most[0] = max(most[0], inside[0])
+                taken += 1
+                inside[0] -= 1
+                locks.let_go(path, file)
+        return taken
+
+    with ThreadPoolExecutor(4) as threads:
+        assert min(threads.map(often, range(4))) > 0
+    assert most == [1]
+    assert not path.parent.exists()
 
 
 # -------------------------------------------------------------------- failing media

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from sealift_registry.cli.terminal import counted
 
 if TYPE_CHECKING:
-    from sealift_registry.delivery.exports import Exported, Plan, Ready
+    from sealift_registry.delivery.exports import Exported, Plan
+    from sealift_registry.delivery.preparing import Ready
 
 MINUTE = 60
 HOUR = 60 * MINUTE

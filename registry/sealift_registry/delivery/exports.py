@@ -11,25 +11,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
 
 from securesystemslib.signer import Signer
 from sqlalchemy import Connection, insert
 
-from sealift_registry.delivery import assignments, locks, tables, transfers
-from sealift_registry.delivery.lapsed import lapsed
-from sealift_registry.delivery.loads import Load, gather, people_roles
-from sealift_registry.delivery.sites import Site, Sites
-from sealift_registry.delivery.transfers import Begun
+from sealift_registry.delivery import locks, tables, transfers
+from sealift_registry.delivery.preparing import Order, Ready, prepare, renewed
+from sealift_registry.delivery.sites import Site
 from sealift_registry.trust.hub import Hub
-from sealift_registry.trust.repository import Change, Repository
-from sealift_signing import documents, publishing, roles, statements
+from sealift_registry.trust.repository import Repository
+from sealift_signing import documents, roles, statements
 from sealift_signing.canonical import Json
-from sealift_signing.documents import Assignment
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
-from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import CarriedFile, Transfer, subject
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import CatalogPath, moment
@@ -37,44 +32,6 @@ from sealift_sync.bundle import fitting, layout, partial, speed
 from sealift_sync.bundle.fitting import Space
 from sealift_sync.bundle.speed import Speed
 from sealift_sync.bundle.writer import GONE_WRONG, Stage, finish_bundle, write_bundle
-
-RENEW_WITHIN = timedelta(days=45)
-"""The hub renews its own catalog roles when less than this is left, so no bundle outlives them."""
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be exported: for which site, to which medium, `full` or without what it has."""
-
-    site: str
-    medium: Path
-    signer: Signer | None
-    full: bool
-
-
-@dataclass(frozen=True)
-class Ready:
-    """A site, its assignment and the load for it, all of one state of the hub.
-
-    Attributes:
-        newest: the site's newest transfer.
-        same: an earlier run's transfer, of the same state, for this run to go on with.
-        lapsed: sentences about what the site would not install.
-        unprotected: why one person alone could have made the bundle.
-    """
-
-    site: Site
-    assignment: Assignment
-    load: Load
-    newest: Begun | None
-    same: Begun | None
-    lapsed: tuple[str, ...]
-    unprotected: tuple[str, ...]
-
-    @property
-    def left_out(self) -> Mapping[str, int]:
-        """The blobs that stay at home, digest to bytes."""
-        return self.load.left_out
 
 
 @dataclass(frozen=True)
@@ -146,7 +103,7 @@ class Exports:
         """
         order = Order(name, medium, None, full)
         space = _survey(order)
-        ready = self._ready(order)
+        ready = prepare(self._hub, order)
         sizes = ready.load.contents.sizes()
         misfits = fitting.misfits(sizes, space, medium)
         measured = speed.measure(medium)
@@ -174,70 +131,21 @@ class Exports:
             return self._export(order, signer, _survey(order), stage)
 
     def _export(self, order: Order, signer: Signer, space: Space, stage: Stage) -> Exported:
-        ready = self._ready(order)
+        ready = prepare(self._hub, order)
         told: list[str] = []
         done = self._finished(order, ready, stage, told)
         if done is not None:
             return done
         fitting.check(ready.load.contents.sizes(), space, order.medium)
         with self._transfer(ready, signer, order.medium) as (transfer, again):
-            now = self._ready(order, transfer)  # it may have been assigned otherwise meanwhile
+            # Again: it may have been assigned otherwise meanwhile.
+            now = prepare(self._hub, order, transfer)
             _check_same(ready.site, now.site)
             fitting.check_same(order.medium, space)
             self._sweep(order, keep=transfer)
             folder, files = self._write(order, now, transfer, signer, stage)
             warnings = (*told, *now.lapsed)
             return _exported(transfer, folder, files, now, again=again, warnings=warnings)
-
-    # ------------------------------------------------------------------ what would be written
-
-    def _ready(self, order: Order, transfer: str | None = None) -> Ready:
-        """What a bundle made now would be, if the site would take it; from one state of the hub."""
-        hub = self._hub
-        with hub.reading() as connection:
-            site = Sites(connection).get(order.site)
-            repository = Repository(connection)
-            assignment = assignments.current(repository, site)
-            _check_assigned(site, assignment)
-            if order.signer is not None:
-                _check_dispatcher(repository, site, order.signer)
-            self._check_roles(repository, assignment)
-            newest = transfers.newest(connection, site)
-            same = newest if newest and self._goes_on(connection, site, newest) else None
-            name = transfer or _next_id(site, newest, same)
-            load = gather(hub, connection, site, assignment, full=order.full, transfer=name)
-            return Ready(
-                site,
-                assignment,
-                load,
-                newest,
-                same,
-                lapsed(hub, connection, site, assignment, load.held.manifests),
-                repository.unprotected(),
-            )
-
-    def _goes_on(self, connection: Connection, site: Site, newest: Begun) -> bool:
-        """Whether a run today may go on with `newest`: nothing would be signed anew for it."""
-        days = timedelta(days=self._hub.home.settings.delivery.freshness_days)
-        timestamp = Repository(connection).targets(roles.TIMESTAMP).signed  # has expires, too
-        left = timestamp.expires - self._hub.now()
-        return (
-            newest.is_fresh(site, self._hub.now())
-            and days - transfers.FRESH < left <= days
-            and not self._renewed(connection).metadata
-        )
-
-    def _check_roles(self, repository: Repository, assignment: Assignment) -> None:
-        for role in (roles.ROOT, *people_roles(assignment)):
-            expires = repository.targets(role).signed.expires  # root's, too
-            if expires <= self._hub.now():
-                raise RefusedError(
-                    "role-expired",
-                    f"The signature of {role} expired at {moment(expires)}; the site would refuse "
-                    "the bundle.",
-                    subject=role,
-                    next_step=f"Have it signed again: sealift renew {role} --key FILE",
-                )
 
     # ------------------------------------------------------------------ going on
 
@@ -251,15 +159,12 @@ class Exports:
         """The bundle that an earlier run recorded and was cut before it could say so."""
         same = ready.same
         said = same.said if same else None
-        if (
-            same is None
-            or same.body is None
-            or said is None
-            or not self._says_the_same(ready, said)
-        ):
+        if not (same and same.body and said and self._says_the_same(ready, said)):
             return None
         try:
-            folder = finish_bundle(order.medium, same.id, same.body, said.files, stage)
+            with ExitStack() as stack:
+                self._lock(same.id, stack)  # so that its file goes, if its process was killed
+                folder = finish_bundle(order.medium, same.id, same.body, said.files, stage)
         except SealiftError as bad:
             if bad.code not in GONE_WRONG:
                 raise
@@ -336,25 +241,10 @@ class Exports:
                     site=site.id, number=number, id=made, enrolment=site.enrolment, begun=begun
                 )
             )
-            self._hub.publish(connection, self._renewed(connection))
+            self._hub.publish(connection, renewed(self._hub, connection))
             return self._entry(connection, "transfer.begun", made, site, signer, {}), made
 
         return self._hub.commit(action).result
-
-    def _renewed(self, connection: Connection) -> Change:
-        """The catalog roles that would expire on the way, signed again."""
-        repository = Repository(connection)
-        change = Change()
-        journey = timedelta(days=self._hub.home.settings.delivery.freshness_days)
-        for role in repository.delegated(roles.CATALOG):
-            metadata = repository.targets(role)
-            if metadata.signed.expires - self._hub.now() < max(RENEW_WITHIN, journey):
-                lifetime = repository.lifetime(role)
-                expires = publishing.expiry(self._hub.now(), lifetime)
-                renewed = publishing.successor(metadata, expires=expires)
-                publishing.sign(renewed, [self._hub.online.signer("catalog")])
-                change.metadata[role] = renewed
-        return change
 
     def _write(
         self, order: Order, ready: Ready, transfer: str, signer: Signer, stage: Stage
@@ -437,12 +327,6 @@ def _survey(order: Order) -> Space:
     return fitting.survey(order.medium, order.site)
 
 
-def _next_id(site: Site, newest: Begun | None, same: Begun | None) -> str:
-    if same is not None and same.body is None:
-        return same.id
-    return layout.transfer_id(site.id, newest.number + 1 if newest else 1)
-
-
 def _exported(
     transfer: str,
     folder: Path,
@@ -454,29 +338,6 @@ def _exported(
 ) -> Exported:
     size = sum(file.size for file in files)
     return Exported(transfer, folder, len(files) + 1, size, ready, again, warnings)
-
-
-def _check_assigned(site: Site, assignment: Assignment) -> None:
-    if not assignment.groups:
-        raise NotFoundError(
-            "nothing-assigned",
-            f"Nothing is assigned to site {site.id}.",
-            subject=site.id,
-            next_step=f"Assign a version: sealift assign {site.id} TEAM/MODEL/VERSION "
-            "--for GROUP=HARDWARE-TARGET",
-        )
-
-
-def _check_dispatcher(repository: Repository, site: Site, signer: Signer) -> None:
-    holders = roles.keyholders(repository.targets(roles.FLEET).signed, roles.site_role(site.id))
-    key = PublicKey.from_tuf(signer.public_key)
-    if key.raw not in {one.raw for one in holders.keys}:
-        raise RefusedError(
-            "not-the-dispatcher",
-            f"This key is not that of the dispatcher of site {site.id}.",
-            subject=site.id,
-            next_step="Give --key with the dispatcher's key file.",
-        )
 
 
 def _check_same(begun: Site, now: Site) -> None:

@@ -21,6 +21,9 @@ from sealift_sync import claims, durable
 PATIENCE = 10.0
 """Seconds that an export waits for another one that writes to the same medium."""
 PAUSE = 0.1
+FORGOTTEN = 24 * 60 * 60.0
+"""Seconds after which nobody goes on with a transfer whose process was killed."""
+MEDIUM = "medium-"
 LONGEST = 500
 """Characters of what a lock says of its holder."""
 
@@ -32,9 +35,8 @@ def take(path: Path, words: str) -> BinaryIO | None:
         FailedError: the lock could not be made.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         while True:
-            file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+            file = _opened(path)
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -48,10 +50,19 @@ def take(path: Path, words: str) -> BinaryIO | None:
         raise durable.unwritable(path, bad) from bad
 
 
+def _opened(path: Path) -> BinaryIO:
+    while True:
+        with suppress(FileExistsError):
+            path.parent.mkdir(parents=True)
+        with suppress(FileNotFoundError):  # the last holder has just removed the folder, too
+            return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+
+
 def let_go(path: Path, file: BinaryIO) -> None:
     """Let go of a lock, and take its file away first, while nobody else can hold it."""
     with suppress(OSError):
         path.unlink(missing_ok=True)
+        path.parent.rmdir()  # unless others are locked
     file.close()
 
 
@@ -62,7 +73,7 @@ def medium(folder: Path, identity: tuple[int, int], where: Path, words: str) -> 
     Raises:
         FailedError: another one still writes to it; which, is said.
     """
-    path = folder / f"medium-{identity[0]:x}-{identity[1]:x}.lock"
+    path = folder / f"{MEDIUM}{identity[0]:x}-{identity[1]:x}.lock"
     _sweep(folder)
     patient_until = time.monotonic() + PATIENCE
     while (held := take(path, words)) is None:
@@ -81,11 +92,19 @@ def medium(folder: Path, identity: tuple[int, int], where: Path, words: str) -> 
 
 
 def _sweep(folder: Path) -> None:
-    """Take away the locks of ended exports, whose media may never come back under that identity."""
-    for path in folder.glob("medium-*.lock"):
-        with suppress(OSError), claims.abandoned(path) as free:
-            if free:
-                path.unlink(missing_ok=True)
+    """Take away what killed exports left: a medium may never come back under that identity.
+
+    The lock of a transfer only after a day: until then another export may be about to take it, and
+    would believe while we look that somebody has it.
+    """
+    forgotten = time.time() - FORGOTTEN
+    for path in folder.glob("*.lock"):
+        with suppress(OSError):
+            if not path.name.startswith(MEDIUM) and path.stat().st_mtime > forgotten:
+                continue
+            with claims.abandoned(path) as free:
+                if free:
+                    path.unlink(missing_ok=True)
 
 
 def transfer(folder: Path, transfer_id: str) -> Path:

@@ -1,0 +1,158 @@
+"""What is exported to a site now: of one state of the hub, and only if the site would take it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from securesystemslib.signer import Signer
+from sqlalchemy import Connection
+
+from sealift_registry.delivery import assignments, transfers
+from sealift_registry.delivery.lapsed import lapsed
+from sealift_registry.delivery.loads import Load, gather, people_roles
+from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.transfers import Begun
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Change, Repository
+from sealift_signing import publishing, roles
+from sealift_signing.documents import Assignment
+from sealift_signing.errors import NotFoundError, RefusedError
+from sealift_signing.public_key import PublicKey
+from sealift_signing.vocabulary import moment
+from sealift_sync.bundle import layout
+
+RENEW_WITHIN = timedelta(days=45)
+"""The hub renews its own catalog roles when less than this is left, so no bundle outlives them."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be exported: for which site, to which medium, `full` or without what it has."""
+
+    site: str
+    medium: Path
+    signer: Signer | None
+    full: bool
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A site, its assignment and the load for it, all of one state of the hub.
+
+    Attributes:
+        newest: the site's newest transfer.
+        same: an earlier run's transfer, of the same state, for this run to go on with.
+        lapsed: sentences about what the site would not install.
+        unprotected: why one person alone could have made the bundle.
+    """
+
+    site: Site
+    assignment: Assignment
+    load: Load
+    newest: Begun | None
+    same: Begun | None
+    lapsed: tuple[str, ...]
+    unprotected: tuple[str, ...]
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """The blobs that stay at home, digest to bytes."""
+        return self.load.left_out
+
+
+def prepare(hub: Hub, order: Order, transfer: str | None = None) -> Ready:
+    """What a bundle made now would be, if the site would take it; from one state of the hub."""
+    with hub.reading() as connection:
+        site = Sites(connection).get(order.site)
+        repository = Repository(connection)
+        assignment = assignments.current(repository, site)
+        _check_assigned(site, assignment)
+        if order.signer is not None:
+            _check_dispatcher(repository, site, order.signer)
+        _check_roles(hub, repository, assignment)
+        newest = transfers.newest(connection, site)
+        same = newest if newest and _goes_on(hub, connection, site, newest) else None
+        name = transfer or _next_id(site, newest, same)
+        load = gather(hub, connection, site, assignment, full=order.full, transfer=name)
+        return Ready(
+            site,
+            assignment,
+            load,
+            newest,
+            same,
+            lapsed(hub, connection, site, assignment, load.held.manifests),
+            repository.unprotected(),
+        )
+
+
+def _goes_on(hub: Hub, connection: Connection, site: Site, newest: Begun) -> bool:
+    """Whether a run today may go on with `newest`: nothing would be signed anew for it."""
+    days = timedelta(days=hub.home.settings.delivery.freshness_days)
+    timestamp = Repository(connection).targets(roles.TIMESTAMP).signed  # has expires, too
+    left = timestamp.expires - hub.now()
+    return (
+        newest.is_fresh(site, hub.now())
+        and days - transfers.FRESH < left <= days
+        and not renewed(hub, connection).metadata
+    )
+
+
+def _check_roles(hub: Hub, repository: Repository, assignment: Assignment) -> None:
+    for role in (roles.ROOT, *people_roles(assignment)):
+        expires = repository.targets(role).signed.expires  # root's, too
+        if expires <= hub.now():
+            raise RefusedError(
+                "role-expired",
+                f"The signature of {role} expired at {moment(expires)}; the site would refuse "
+                "the bundle.",
+                subject=role,
+                next_step=f"Have it signed again: sealift renew {role} --key FILE",
+            )
+
+
+def renewed(hub: Hub, connection: Connection) -> Change:
+    """The catalog roles that would expire on the way, signed again."""
+    repository = Repository(connection)
+    change = Change()
+    journey = timedelta(days=hub.home.settings.delivery.freshness_days)
+    for role in repository.delegated(roles.CATALOG):
+        metadata = repository.targets(role)
+        if metadata.signed.expires - hub.now() < max(RENEW_WITHIN, journey):
+            lifetime = repository.lifetime(role)
+            expires = publishing.expiry(hub.now(), lifetime)
+            again = publishing.successor(metadata, expires=expires)
+            publishing.sign(again, [hub.online.signer("catalog")])
+            change.metadata[role] = again
+    return change
+
+
+def _next_id(site: Site, newest: Begun | None, same: Begun | None) -> str:
+    if same is not None and same.body is None:
+        return same.id
+    return layout.transfer_id(site.id, newest.number + 1 if newest else 1)
+
+
+def _check_assigned(site: Site, assignment: Assignment) -> None:
+    if not assignment.groups:
+        raise NotFoundError(
+            "nothing-assigned",
+            f"Nothing is assigned to site {site.id}.",
+            subject=site.id,
+            next_step=f"Assign a version: sealift assign {site.id} TEAM/MODEL/VERSION "
+            "--for GROUP=HARDWARE-TARGET",
+        )
+
+
+def _check_dispatcher(repository: Repository, site: Site, signer: Signer) -> None:
+    holders = roles.keyholders(repository.targets(roles.FLEET).signed, roles.site_role(site.id))
+    key = PublicKey.from_tuf(signer.public_key)
+    if key.raw not in {one.raw for one in holders.keys}:
+        raise RefusedError(
+            "not-the-dispatcher",
+            f"This key is not that of the dispatcher of site {site.id}.",
+            subject=site.id,
+            next_step="Give --key with the dispatcher's key file.",
+        )
