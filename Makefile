@@ -8,6 +8,8 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 PYTHON ?= python3
 ARGS ?=
+TIME ?= 600
+TARGET ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -20,7 +22,7 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-system test-long lint bench docs requirements clean
+.PHONY: help demo test test-system test-long fuzz lint bench docs requirements clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -39,6 +41,13 @@ test-system: $(VENV)/.dev system-tools  ## run the tests that need Debian's tool
 
 test-long: $(VENV)/.dev system-tools  ## run the whole sweeps: every attack, kill, power cut and full disk (an hour)
 	@$(BIN)/python -m pytest -m long -n logical --maxprocesses 8 --dist worksteal --timeout 0 $(ARGS)
+
+# atheris has wheels for few systems. Where there is none, Hypothesis alone makes the inputs.
+fuzz: $(VENV)/.dev  ## fuzz all that reads a medium (TIME=600, seconds each; TARGET="log oci"; ARGS=--keep)
+	@$(BIN)/python -c "import atheris" 2>/dev/null || \
+	  $(UV) pip install --python $(BIN)/python --require-hashes --only-binary :all: -r requirements/fuzz.txt || \
+	  echo "atheris does not install here: Hypothesis makes the inputs, and does not see what they reach." >&2
+	@$(BIN)/python -m tests.fuzz --seconds $(TIME) $(ARGS) $(TARGET)
 
 lint: $(VENV)/.dev  ## check style, types and who imports whom
 	@$(BIN)/ruff check --quiet .
@@ -92,7 +101,7 @@ system-tools:
 ANYWHERE := (platform_python_implementation == 'CPython' and sys_platform == 'darwin') or (platform_python_implementation == 'CPython' and sys_platform == 'linux')
 
 requirements: $(VENV)/.uv  ## pin requirements/*.txt again (ARGS=--upgrade for newer versions)
-	@for name in uv site demo dev; do \
+	@for name in uv site demo dev fuzz; do \
 	  $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-package sealift-registry \
 	    --no-emit-package sealift-offline-sync --no-emit-package sealift-signing $(ARGS) \

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-
 LONGEST_SUBJECT = 4096
 """Characters; a path on this machine is no longer, and a stranger's string is cut."""
 

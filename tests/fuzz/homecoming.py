@@ -1,0 +1,225 @@
+"""What the hub makes of a return: its files changed, and signed again by a site that went bad."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+from securesystemslib.signer import Signer
+from sqlalchemy import Connection, create_engine, insert
+from sqlalchemy.pool import StaticPool
+
+from sealift_registry.delivery import tables
+from sealift_registry.delivery.holdings import holdings
+from sealift_registry.delivery.returns import Returns
+from sealift_registry.delivery.running import last_heard, running
+from sealift_registry.delivery.sites import Sites
+from sealift_registry.storage.schema import metadata
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.tables import tuf_metadata
+from sealift_signing import dsse, shape
+from sealift_signing.errors import SealiftError
+from sealift_signing.transparency import checkpoint
+from sealift_signing.transparency.checkpoint import Checkpoint
+from sealift_signing.transparency.entry import Entry, body_of
+from sealift_signing.transparency.extract import Extract
+from sealift_signing.transparency.frontier import Frontier
+from sealift_signing.transparency.merkle import leaf_hash
+from sealift_sync.bundle import layout
+from sealift_sync.bundle.returned import find_returns, read_return
+from sealift_sync.site.enrolment import ANSWER, REQUEST
+from sealift_sync.site.opened import Site
+from sealift_sync.site.returns import write_home
+from tests.fuzz.forging import TAPES, Files
+from tests.fuzz.mutating import mutate, mutate_bytes
+from tests.fuzz.organisation import organisation, scratch
+from tests.fuzz.tape import Tape
+from tests.fuzz.target import Target, check_told
+from tests.hub_on_paper import SITE, HubOnPaper
+from tests.site_on_paper import SiteOnPaper
+from tests.trust import NOW, STAGE
+
+Action = Callable[[Connection], tuple[Entry, Any]]
+
+
+@dataclass
+class ForgetfulHub:
+    """A hub that does what a return asks of it, looks at what it then knows, and forgets all of it.
+
+    It has a hub's tables in memory, and no log: an entry only has to be one that could be written.
+    """
+
+    connection: Connection
+    look: Callable[[Connection], None]
+    log: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.log = SimpleNamespace(commit_entry=body_of)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        yield self.connection
+
+    def now(self) -> datetime:
+        return NOW
+
+    def entry(self, *said: Any) -> Entry:  # noqa: ANN401 - as the hub's own
+        return Hub.entry(cast("Hub", self), *said)
+
+    def commit(self, action: Action) -> SimpleNamespace:
+        try:
+            entry, result = action(self.connection)
+            body_of(entry)
+            self.look(self.connection)
+            return SimpleNamespace(result=result)
+        finally:
+            self.connection.rollback()
+
+
+@cache
+def _home() -> tuple[ForgetfulHub, Site, Files]:
+    """A hub that exported once, the site that imported it, and the files of its return."""
+    hub, _ = organisation("returns")
+    paper = SiteOnPaper(scratch() / "returning", NOW)
+    paper.enrol(hub)
+    bundle = hub.export(scratch() / "outbound")
+    paper.take(bundle)
+    site = _OPEN.enter_context(paper.opened("fuzz"))
+    medium = scratch() / "homebound"
+    medium.mkdir()
+    folder, _ = write_home(site, medium, everything=True)
+    files = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+    connection = _database(hub, site, (bundle / layout.TRANSFER).read_bytes(), bundle.name)
+
+    def look(connection: Connection) -> None:
+        known = Sites(connection).get(SITE)
+        running(connection, known)
+        last_heard(connection, known)
+        holdings(connection, known, hub.store)
+
+    return ForgetfulHub(connection, look), site, files
+
+
+_OPEN = ExitStack()
+"""The site stays open as long as the process lives."""
+
+
+def _database(hub: HubOnPaper, site: Site, transfer: bytes, name: str) -> Connection:
+    """A hub's tables, with the rows that a return is compared with."""
+    engine = create_engine("sqlite://", poolclass=StaticPool)
+    metadata.create_all(engine)
+    connection = _OPEN.enter_context(engine.connect())
+    enrolment, now = site.enrolment.id, "2026-11-20T12:00:00.000000Z"
+    asked, answer = site.state.fact(REQUEST), site.state.fact(ANSWER)
+    rows: Mapping[Any, dict[str, Any]] = {
+        tuf_metadata: {"role": "root", "version": 1, "body": hub.roots()[0]},
+        tables.site: {
+            "id": SITE,
+            "enrolment": enrolment,
+            "stage": STAGE,
+            "request": asked,
+            "answer": answer,
+            "made": now,
+        },
+        tables.transfer: {
+            "site": SITE,
+            "number": 1,
+            "id": name,
+            "enrolment": enrolment,
+            "begun": now,
+        },
+        tables.bundle: {
+            "transfer": name,
+            "sha256": sha256(transfer).hexdigest(),
+            "body": transfer,
+            "medium": "stick",
+            "made": now,
+        },
+    }
+    for table, row in rows.items():
+        connection.execute(insert(table).values(**row))
+    connection.commit()
+    return connection
+
+
+def _returns(data: bytes) -> None:
+    hub, site, files = _home()
+    tape = Tape(data)
+    changed = dict(files)
+    for _ in range(1 + tape.below(3)):
+        _edit(site, changed, tape)
+    top = scratch() / "stick"
+    folder = top / layout.SEALIFT / layout.RETURNS / SITE / "7"
+    shutil.rmtree(top, ignore_errors=True)
+    try:
+        for path, body in changed.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_bytes(body)
+        for found in find_returns(top):
+            with suppress(SealiftError):  # the hub is told it too, below
+                names = {Path(one).stem for one in changed}
+                assert read_return(found).receipts.keys() <= names
+        _, refused = Returns(cast("Hub", hub)).receive(top)
+    finally:
+        shutil.rmtree(top, ignore_errors=True)
+    for told in refused:
+        check_told(told)
+
+
+def _edit(site: Site, files: Files, tape: Tape) -> None:
+    path = tape.pick(sorted(files) or [layout.EXTRACT])
+    how, random = tape.below(8), tape.random()
+    if path not in files or how == 0:
+        files.pop(path, None)
+    elif how == 1:
+        files[path] = mutate_bytes(files[path], random)
+    elif how == 2:
+        files[f"{layout.RECEIPTS}/plant-7-{tape.below(4):06}.json"] = files[path]
+    elif path == layout.EXTRACT:
+        edited = mutate(files[path], random)
+        files[path] = signed_extract(edited, site) if how > 3 else edited
+    elif path.startswith(f"{layout.RECEIPTS}/"):
+        files[path] = signed_statement(files[path], random_edit(random), site.signer())
+    else:
+        files[path] = mutate(files[path], random)
+
+
+def random_edit(random: Any) -> Callable[[bytes], bytes]:  # noqa: ANN401 - a source of choices
+    return lambda payload: mutate(payload, random) or b"{}"
+
+
+def signed_statement(data: bytes, edit: Callable[[bytes], bytes], signer: Signer) -> bytes:
+    """The statement in `data`, its payload changed and signed again."""
+    try:
+        payload = dsse.read(data, what="a receipt").payload
+    except SealiftError:
+        payload = data
+    return dsse.sign(dsse.IN_TOTO, edit(payload), signer)
+
+
+def signed_extract(data: bytes, site: Site) -> bytes:
+    """The extract in `data`, if it is one, under a checkpoint that the site signs for it."""
+    try:
+        said = shape.read(Extract, data, what="an extract")
+        edge = Frontier(said.first, tuple(map(bytes.fromhex, said.edge)))
+        grown = edge.extended(leaf_hash(text.encode()) for text in said.entries)
+        note = checkpoint.sign(Checkpoint(site.origin, grown.size, grown.root), site.signer())
+    except SealiftError:
+        return data
+    changed = Extract(1, (), said.first, said.edge, said.entries, said.proof, note.decode())
+    return shape.write(changed)
+
+
+RETURNS = Target("returns", _returns, lambda: TAPES, "tape", 64)
