@@ -190,6 +190,18 @@ def test_nothing_new_is_no_entry(hub: Acme) -> None:
     assert hub.rows() == before
 
 
+def test_the_same_signed_by_another_key_is_something_new(acme: Acme) -> None:
+    one = acme.app.hub
+
+    def renewed(key: str) -> bool:
+        with one.reading() as connection:
+            change = draft_renewal(connection, "fleet", [acme.signer(key)], one.now())
+        return one.commit_change(change, one.entry("role.renewed", "fleet", {}))
+
+    assert not renewed("fleet-1"), "it was founded just now, and signed by this key"
+    assert renewed("fleet-2"), "it may be signed anew because the first key counts no more"
+
+
 def test_goldens_that_were_given_before_count_again(hub: Acme) -> None:
     first, second = hub.goldens(), hub.goldens(9)
     old = hub.ingest(1, first).goldens

@@ -37,6 +37,8 @@ def check_changes(connection: Connection, change: Change) -> None:
 def _same(before: Metadata[Any] | None, after: Metadata[Any]) -> bool:
     if before is None or _said(before) != _said(after):
         return False
+    if set(before.signatures) != set(after.signatures):
+        return False  # by other keys: perhaps because those of before do not count any more
     gained: timedelta = after.signed.expires - before.signed.expires
     return gained <= JUST_NOW
 
