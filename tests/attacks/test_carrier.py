@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hub_on_paper import HubOnPaper
+from tests.hub_on_paper import HubOnPaper, relist
 from tests.site_on_paper import SiteOnPaper
 
 
@@ -148,6 +148,8 @@ def test_a1_05_old_parts_mixed_with_a_new_set(
     hub.assign(hub.promote(2), first)
     newer = hub.export(medium)
     shutil.copytree(older / "metadata", newer / "metadata", dirs_exist_ok=True)
+    assert site.refuses(newer).code == "file-changed"
+    relist(newer, hub, "metadata/timestamp.json")  # even a hub that signs for such a mixture
     assert "snapshot of version 8 is missing" in site.refuses(newer).what
 
 

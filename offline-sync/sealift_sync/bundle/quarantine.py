@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path, PurePosixPath
 
@@ -83,21 +83,11 @@ class Quarantine:
         """Whether the bundle has this file."""
         return path in self._files
 
-    def check_there(self, listed: Iterable[str]) -> None:
-        """Check that every small file of an unverified list is there: most often, a copy was cut.
-
-        Raises:
-            NotFoundError: one is missing.
-        """
-        for path in listed:
-            if not path.startswith(f"{layout.BLOBS}/") and path not in self._files:
-                self.read(path)
-
     def check_listed(self, listed: Mapping[str, CarriedFile]) -> None:
-        """Check every quarantined file against the signed list.
+        """Check every quarantined file against the list in transfer.json.
 
         Raises:
-            RefusedError: a file differs from what was signed for.
+            RefusedError: a file differs from what is listed.
             NotFoundError: a small file that is listed is missing.
         """
         for path, file in listed.items():
@@ -107,7 +97,7 @@ class Quarantine:
             if (len(data), sha256(data).hexdigest()) != (file.size, file.sha256):
                 raise RefusedError(
                     "file-changed",
-                    f"{path} is not the file that was signed for: it was damaged or changed.",
+                    f"{path} is not the file that transfer.json lists: it was damaged or changed.",
                     subject=path,
                     next_step="Copy the bundle again, or have it exported again.",
                 )

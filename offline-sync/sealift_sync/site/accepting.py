@@ -55,10 +55,10 @@ def accept(site: Site, bundle: Quarantine, recalls: tuple[Recall, ...]) -> Accep
     for file in transfer.predicate.files:
         _check_name(file)
     check_root_chain(bundle, site.state.roots())  # a gap says more than a file that is missing
-    bundle.check_there(listed)
+    bundle.check_listed(listed)  # before any signature: a copy that was cut or damaged is named
     walker = Walker(bundle, site.state, site.trusted_time(), listed.keys())
     visit = walker.visit(site.enrolment.site)  # (3) the walk and (4) the floors
-    _check_transfer(site, bundle, visit, transfer)  # (5) transfer.json
+    _check_transfer(site, visit, transfer)  # (5) transfer.json
     judged = Judge(bundle, site, visit, recalls).all()  # (6) the six conditions
     plan = make_plan(judged, transfer.predicate, site.home.store)  # (7) the plan
     return Accepted(transfer, visit, judged, plan)
@@ -117,10 +117,11 @@ def _misdirected(code: str, what: str, subject: str) -> RefusedError:
     return RefusedError(code, what, subject=subject, next_step=step)
 
 
-def _check_transfer(
-    site: Site, bundle: Quarantine, visit: Visit, transfer: Signed[Transfer]
-) -> None:
-    """(5): the dispatcher's signature, the assignment it is about, every file, the two logs."""
+def _check_transfer(site: Site, visit: Visit, transfer: Signed[Transfer]) -> None:
+    """(5): the dispatcher's signature, the assignment it is about, its date and id, the two logs.
+
+    With that signature the list is true too, by which every file was checked.
+    """
     said = transfer.predicate
     _check_dispatcher(site, visit, transfer)
     about = (assignment_path(said.site), sha256(visit.assignment_bytes).hexdigest())
@@ -139,7 +140,6 @@ def _check_transfer(
         )
     _check_date(site, said)
     _check_id(site, said)
-    bundle.check_listed({file.path: file for file in said.files})
     check_hub_log(site, visit, said.log.encode())
     check_own_log(site, said.site_log.encode() if said.site_log else None)
     if site.state.fact(ANSWER_CHECKED) is None:
