@@ -243,6 +243,7 @@ def test_a_rollback_that_could_not_be_done_holds_nothing_back(
     done = site.roll_back()
     assert done.outcome == "switched-back"
     assert "is not in" in done.words
+    assert list((site.root / "models").rglob("*.partial")) == []
     assert site.running() == b"the weights of catalog/vision/digits/2/cpu-x86_64"
     with site.opened() as opened:
         assert opened.state.rollbacks() == {}

@@ -46,6 +46,7 @@ MUST_HAPPEN = {
     "import: log-restored",
     "import: transfer-dated-ahead",
     "import: walk",
+    "no return",
     "installed",
     "not-approved",
     "not-requested",
@@ -176,9 +177,12 @@ class Journeys(RuleBasedStateMachine):
     def damage(self, site: str, number: int) -> None:
         self.world.damage(site, number)
 
-    @rule(site=SITES)
-    def examine(self, site: str) -> None:
+    @rule(site=SITES, medium=MEDIUM, home=st.booleans())
+    def examine(self, site: str, medium: int, home: bool) -> None:
         self.world.examine(site)
+        if home:
+            self.world.write_return(site, medium)
+            self.world.receive(medium)
 
     @rule(site=SITES)
     def back_up(self, site: str) -> None:
@@ -192,7 +196,7 @@ class Journeys(RuleBasedStateMachine):
 
     @rule(site=SITES, really=st.integers(0, 3))
     def enrol_anew(self, site: str, really: int) -> None:
-        if really:
+        if really and not self.world.reckoning.sites[site].ahead:
             return
         self.homes += 1
         self.world.enrol(site, f"{site}-{self.homes}")

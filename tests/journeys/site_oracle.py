@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -51,6 +52,8 @@ class SiteReckoning:
     """What each entry of the log says was lost."""
     shown: set[tuple[str, int]] = field(default_factory=set)
     """What ran once: its folder stays, and needs the store no more."""
+    ahead: bool = False
+    """Known to be a restored backup: its log stays as it is."""
     failed: set[tuple[str, int]] = field(default_factory=set)
     """What could not be shown, and is not tried again before the next import."""
 
@@ -58,6 +61,11 @@ class SiteReckoning:
     def had(self) -> frozenset[str]:
         """Every blob that an installed version consists of."""
         return frozenset[str]().union(*(self.blobs[version] for _, version in self.installed))
+
+    @property
+    def visible(self) -> dict[str, int]:
+        """What consumers find; what a restored home cannot log as stopped is hidden."""
+        return {group: one for group, one in self.running.items() if one not in self.recalled}
 
     @property
     def trusted_time(self) -> datetime:
@@ -75,9 +83,12 @@ class SiteReckoning:
             return "walk"
         if parcel.made > trusted + DAY:
             return "transfer-dated-ahead"
-        if self.log[: len(parcel.site_log)] != parcel.site_log:
-            return "log-restored"
         return ""
+
+    def notice(self, logs: Iterable[tuple[str, ...]]) -> bool:
+        """Whether this home is a restored backup, by what its site once signed; never forgotten."""
+        self.ahead = self.ahead or any(self.log[: len(log)] != log for log in logs)
+        return self.ahead
 
     def take(self, parcel: Parcel) -> tuple[dict[tuple[str, int], str], Counter[str]]:
         """Import a parcel that is not refused; the code for each group and version, and entries."""
@@ -132,7 +143,7 @@ class SiteReckoning:
 
     def examine(self) -> frozenset[str]:
         """Hash everything: what is newly known to be lost."""
-        fresh = frozenset(self.had & self.missing - self.lost)
+        fresh = frozenset[str]() if self.ahead else self.had & self.missing - self.lost
         self.lost |= fresh
         return fresh
 
@@ -225,7 +236,7 @@ class SiteReckoning:
 
     def roll_back(self, group: str, *, further: bool) -> str:
         """Go back in `group`, or `further` where that was done before; how it ends."""
-        if group not in self.running:
+        if self.ahead or group not in self.running:
             return "refused"
         if self._left(group) is not None and not further:
             return "already"
