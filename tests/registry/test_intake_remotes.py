@@ -19,6 +19,7 @@ from sealift_registry.intake.source import SourceRecord
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from tests import models
+from tests.cutting_off import cutting_off
 from tests.registry.hub_fixture import Acme, quiet
 from tests.s3_server import S3Server, serving_s3
 from tests.sources import (
@@ -265,6 +266,39 @@ def test_mlflow_and_an_s3_server_that_does_not_give_it(
         from_mlflow(mlflow, "direct/1", tmp_path / "staging")
     assert failure(caught) == code
     assert "another-secret-of-tests" not in str(caught.value)
+
+
+# -------------------------------------------------------------------- cut half-way
+
+
+@pytest.mark.socket
+@pytest.mark.parametrize("model", ["proxied/1", "direct/1"])
+def test_mlflow_and_a_server_that_is_gone_half_way(
+    mlflow: str, s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: str
+) -> None:
+    given(monkeypatch, MLFLOW_PASSWORD, s3.environment)
+    with cutting_off(s3.endpoint if "direct" in model else mlflow, "model.onnx") as address:
+        if "direct" in model:
+            monkeypatch.setenv("MLFLOW_S3_ENDPOINT_URL", address)
+        server = mlflow if "direct" in model else address
+        with pytest.raises(FailedError) as caught:
+            from_mlflow(server, model, tmp_path / "staging")
+    assert failure(caught) == ("s3-unreachable" if "direct" in model else "mlflow-artifact-cut")
+
+
+@pytest.mark.socket
+def test_dvc_and_a_server_that_is_gone_half_way(
+    dvc: DvcRepository, s3: S3Server, tmp_path: Path
+) -> None:
+    mine = dvc.copied(tmp_path / "mine")
+    (listing,) = dvc.remote.rglob("*.dir")
+    md5 = json.loads(listing.read_bytes())[1]["md5"]
+    with cutting_off(s3.endpoint, md5[2:]) as address:
+        with (mine.path / ".dvc" / "config.local").open("a") as local:
+            local.write(f"    endpointurl = {address}\n")
+        with pytest.raises(FailedError) as caught:
+            from_dvc(mine, tmp_path / "staging", "models/digits")
+    assert failure(caught) == "s3-unreachable"
 
 
 # -------------------------------------------------------------------- the whole way

@@ -173,6 +173,13 @@ def _unreadable(location: str, subject: str, bad: Exception) -> SealiftError:
         return denied(subject, answer.status_code)
     if (answer is not None and answer.status_code == _ABSENT) or _is_absent(bad):
         return _nothing(subject)
+    if isinstance(bad, requests.RequestException) and answer is None:
+        return FailedError(
+            "mlflow-artifact-cut",
+            f"The MLflow server stopped answering while it sent {subject} ({type(bad).__name__}).",
+            subject=subject,
+            next_step="Check that it runs, and run the command again; nothing was kept.",
+        )
     return FailedError(
         "mlflow-artifact-unreadable",
         f"{subject} could not be read from where MLflow keeps it: {first_line(bad)}.",

@@ -49,7 +49,10 @@ def as_ours(bad: BaseException, place: str) -> SealiftError | None:
             return _answered(str(one.response.get("Error", {}).get("Code", "")), place)
         if isinstance(one, unnamed):
             return _denied(place, first_line(one))
-        if isinstance(one, (aws.ConnectionError, aws.HTTPClientError)):
+        broken = isinstance(
+            one, (aws.ConnectionError, aws.HTTPClientError, aws.IncompleteReadError)
+        )
+        if broken or type(one).__module__.startswith("aiohttp."):  # as s3fs hands it on
             return _unreachable(place, type(one).__name__)
     return None
 
