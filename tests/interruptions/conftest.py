@@ -10,8 +10,9 @@ import pytest
 from tests.interruptions.launcher import Launcher
 from tests.interruptions.story import Story
 from tests.registry.hub_fixture import _no_settings, founded, stocked
+from tests.sources import dvc_repository, mlflow_store
 
-__all__ = ["_no_settings", "founded", "stocked"]
+__all__ = ["_no_settings", "dvc_repository", "founded", "mlflow_store", "stocked"]
 
 
 @pytest.fixture(scope="session")

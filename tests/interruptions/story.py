@@ -95,10 +95,19 @@ class Story:
         self._begin(stocked)
         self._kept.mkdir()
         for step in steps(self.case):
-            self._copy(self.case, self._kept / step.name)
-            ended = self.launcher.run(step.words)
-            assert ended.code == 0, (step.name, ended.err)
-            self.told[step.name] = Told(step, ended.points, picture(self.case))
+            self._play(step)
+
+    def tell_instead(self, name: str, words: Sequence[str], instead_of: str) -> None:
+        """Play another step where `instead_of` stands, which is cut under its own `name` then."""
+        self.reset(instead_of)
+        home = ["--home", str(self.case / "hub"), "--passphrase-file", str(self.case / "pass")]
+        self._play(Step(name, ["sealift", *words, *home]))
+
+    def _play(self, step: Step) -> None:
+        self._copy(self.case, self._kept / step.name)
+        ended = self.launcher.run(step.words)
+        assert ended.code == 0, (step.name, ended.err)
+        self.told[step.name] = Told(step, ended.points, picture(self.case))
 
     def reset(self, name: str) -> None:
         """What there was before a step."""

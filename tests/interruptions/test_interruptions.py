@@ -17,6 +17,7 @@ from tests.interruptions.launcher import Cut
 from tests.interruptions.pictures import picture
 from tests.interruptions.points import When
 from tests.interruptions.story import ALSO, SWEPT, Story
+from tests.sources import DvcRepository
 
 SEED = os.environ.get("SEED", "1")
 AT = os.environ.get("AT", "")
@@ -50,6 +51,20 @@ def test_killed_once_and_run_again(story: Story, command: str) -> None:
 @pytest.mark.parametrize("command", [*SWEPT, *ALSO])
 def test_killed_at_every_point_and_run_again(story: Story, command: str, when: When) -> None:
     assert wrong(story, command, killed, every(story, command, when)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", WHENS)
+def test_fetching_is_killed_at_every_point_and_run_again(
+    story: Story, dvc_repository: DvcRepository, mlflow_store: str, when: When
+) -> None:
+    """Another process fetches, with caches and temporary folders of its library's own."""
+    dvc = ["dvc", str(dvc_repository.path), "--path", "models/digits.txt", "--rev", "v1"]
+    mlflow = ["mlflow", "models:/digits/1", "--tracking", mlflow_store]
+    for source in (dvc, mlflow):
+        name = f"ingest {source[0]}"
+        story.tell_instead(name, ["ingest", *source, "--as", "vision/digits"], "ingest")
+        assert wrong(story, name, killed, every(story, name, when)[::4]) == []
 
 
 def test_the_picture_sees_what_a_rerun_must_not_leave(story: Story) -> None:

@@ -33,6 +33,9 @@ from sealift_sync.bundle.fitting import Space
 from sealift_sync.bundle.speed import Speed
 from sealift_sync.bundle.writer import GONE_WRONG, Stage, finish_bundle, write_bundle
 
+BEGUN = "transfer.begun"
+"""The entry of intent: a transfer whose bundle is not written yet."""
+
 
 @dataclass(frozen=True)
 class Exported:
@@ -189,6 +192,7 @@ class Exports:
 
         Whoever stops it is told that it can be gone on with.
         """
+        begun = None
         with ExitStack() as stack:
             try:
                 begun = self._taken_up(ready, stack)
@@ -196,10 +200,11 @@ class Exports:
                 self._hub.copy_metadata()
                 yield transfer, begun is not None
             except KeyboardInterrupt as cut:
-                cut.add_note(
-                    f"The transfer is begun, and what is written of it on {medium} is kept: the "
-                    "same command goes on from there."
-                )
+                if begun or any(one.type == BEGUN for one in self._hub.log.kept):
+                    cut.add_note(
+                        f"The transfer is begun, and what is written of it on {medium} is kept: "
+                        "the same command goes on from there."
+                    )
                 raise
 
     def _taken_up(self, ready: Ready, stack: ExitStack) -> str | None:
@@ -242,7 +247,7 @@ class Exports:
                 )
             )
             self._hub.publish(connection, renewed(self._hub, connection))
-            return self._entry(connection, "transfer.begun", made, site, signer, {}), made
+            return self._entry(connection, BEGUN, made, site, signer, {}), made
 
         return self._hub.commit(action).result
 
