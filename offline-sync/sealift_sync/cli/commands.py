@@ -24,6 +24,7 @@ from sealift_sync.cli.group import FOLDER, InOrder
 from sealift_sync.site.enrolment import Enrolment
 from sealift_sync.site.home import choose_home
 from sealift_sync.site.importer import import_bundle, verify_bundle
+from sealift_sync.site.reactivation import activate_assigned
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.rollback import roll_back
 from sealift_sync.site.setting_up import begin, finish
@@ -208,10 +209,30 @@ def rollback(
     return 0 if done.outcome in {"activated", "already"} else 1
 
 
+@site.command(epilog=example('sealift-site activate vision/digits --reason "the camera is mended"'))
+@click.argument("model", metavar="MODEL")
+@click.option("--group", metavar="NAME", help="The host group, where it is assigned to several.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it is logged and goes home.")
+@as_json
+@click.pass_obj
+def activate(call: Call, model: str, group: str | None, reason: str, *, as_json: bool) -> int:
+    """Try the assigned version of MODEL again.
+
+    After its hook or health check failed and was mended, or to end a rollback.
+    """
+    if not SENTENCE.matches(reason):
+        raise UsageError("usage", f"The reason must be {SENTENCE.words}.")
+    with call.site("activate") as found:
+        done = activate_assigned(found, model, group, reason)
+    if as_json:
+        telling.print_json("activate", {"activation": showing.activation_json(done)})
+    else:
+        showing.activation(done)
+    return 0 if done.outcome in {"activated", "already"} else 1
+
+
 @site.command("return", epilog=example("sealift-site return --to /media/stick"))
-@click.option(
-    "--to", "medium", type=FOLDER, metavar="DIR", help="The medium's top."
-)
+@click.option("--to", "medium", type=FOLDER, metavar="DIR", help="The medium's top.")
 @click.option("--print", "aloud", is_flag=True, help="Print what can be read over a telephone.")
 @click.option("--all", "everything", is_flag=True, help="Also what the hub has acknowledged.")
 @as_json

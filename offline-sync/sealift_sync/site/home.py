@@ -6,7 +6,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -120,14 +120,18 @@ def only_one(home: Home, command: str) -> Iterator[None]:
         raise durable.unwritable(path, bad) from bad
     with file:
         _wait(file.fileno(), home, path)
-        file.truncate(0)
-        file.write(f"sealift-site {command} (process {os.getpid()})")
-        file.flush()
+        _say(file.fileno(), f"sealift-site {command} (process {os.getpid()})")
         try:
             yield
         finally:
-            file.seek(0)
-            file.truncate(0)
+            _say(file.fileno(), "")
+
+
+def _say(descriptor: int, words: str) -> None:
+    """Tell whoever waits who works here; on a full disk nobody is told, and the work goes on."""
+    with suppress(OSError):
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, words.encode(), 0)
 
 
 def _wait(descriptor: int, home: Home, path: Path) -> None:

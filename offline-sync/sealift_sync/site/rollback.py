@@ -6,7 +6,13 @@ No metadata is looked at, so nothing can have expired; no network, no medium and
 from __future__ import annotations
 
 from sealift_signing.canonical import Json
-from sealift_signing.errors import NotFoundError, RefusedError, SealiftError, UsageError
+from sealift_signing.errors import (
+    FailedError,
+    NotFoundError,
+    RefusedError,
+    SealiftError,
+    UsageError,
+)
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import sentence
 from sealift_sync.site.activation import Activation, switch
@@ -37,6 +43,7 @@ def roll_back(
         NotFoundError: it does not run here, or not that version.
         UsageError: it runs in several host groups, and which is meant was not said.
         RefusedError: there is nothing to go back to, or this database is a restored backup.
+        FailedError: it could not be written; what was recorded of it is finished by the next run.
     """
     check_remembered(site.state)
     tree, standing = ModelTree(site.home), Standing(site.state, site.enrolment)
@@ -68,6 +75,8 @@ def roll_back(
     except KeyboardInterrupt as stop:
         stop.add_note("The rollback is recorded, and is finished by the next run.")
         raise
+    except FailedError:
+        raise  # a full disk, say: it stays recorded, as after a cut, and the next run finishes it
     except SealiftError:
         with site.state.transaction():
             undo()

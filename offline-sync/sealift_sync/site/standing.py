@@ -98,10 +98,14 @@ class Standing:
         return next((one for one in after if self.may_run(place, one)), None)
 
     def may_run(self, place: Place, one: Choice) -> bool:
-        """Whether `one` is installed there, has not failed, and is not recalled or withdrawn."""
-        installed = self._installed.get((place.group, str(one.path), one.sha256))
+        """Whether `one` is permitted there and has not failed."""
         failed = (place.group, place.model, one.sha256) in self._failed
-        if installed is None or failed or self.recalled(one):
+        return not failed and self.permitted(place, one)
+
+    def permitted(self, place: Place, one: Choice) -> bool:
+        """Whether `one` is installed there, and neither recalled nor withdrawn."""
+        installed = self._installed.get((place.group, str(one.path), one.sha256))
+        if installed is None or self.recalled(one):
             return False
         against = set_aside(
             self._withdrawn.get(one.path.team, ()), one.path, one.sha256, self._stage

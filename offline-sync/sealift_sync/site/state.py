@@ -262,6 +262,13 @@ class State:
             "REPLACE INTO failure VALUES (?, ?, ?, ?)", (group, model, sha256, words)
         )
 
+    def clear_failure(self, group: str, model: str, sha256: str) -> None:
+        """People here want this tried again."""
+        self.connection.execute(
+            "DELETE FROM failure WHERE host_group = ? AND model = ? AND sha256 = ?",
+            (group, model, sha256),
+        )
+
     def clear_failures(self) -> None:
         """A new transfer was imported: everything may be tried once more."""
         self.connection.execute("DELETE FROM failure")

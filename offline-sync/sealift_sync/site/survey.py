@@ -112,6 +112,8 @@ def _note(
 ) -> str:
     running, assigned = standing.current.get(place), standing.of(place)
     here = Choice(running.path, running.sha256) if running else None
+    if standing.unfinished(place):
+        return "a rollback is not finished: run it again"
     if here != wanted:
         return "a switch is pending: run the import again"
     if assigned is None or (here and here.sha256 == assigned.current.sha256):
