@@ -1,11 +1,13 @@
 """Acceptance 6: back within a second, whatever has expired, and it holds."""
 
+import errno
 import time
 from pathlib import Path
 
 import pytest
 
-from sealift_signing.errors import NotFoundError, RefusedError, UsageError
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
+from sealift_sync import durable
 from sealift_sync.site.rollback import roll_back
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.site_on_paper import SiteOnPaper
@@ -138,6 +140,27 @@ def test_a_rollback_that_was_cut_is_finished_and_not_doubled(
     kinds = [entry.type for entry in site.entries()[before:]]
     assert kinds == ["model.rolled-back", "model.activated"]
     assert site.roll_back().outcome == "already"
+
+
+@pytest.mark.parametrize("place", ["link", "commit"])
+def test_a_rollback_that_met_a_full_disk_is_finished_and_not_doubled(
+    site: SiteOnPaper, bundle: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    before = len(site.entries())
+
+    def full(*_: object) -> None:
+        raise durable.unwritable(bundle, OSError(errno.ENOSPC, "No space left on device"))
+
+    where = "models.ModelTree.switch" if place == "link" else "activation._commit"
+    with monkeypatch.context() as patched:
+        patched.setattr(f"sealift_sync.site.{where}", full)
+        with pytest.raises(FailedError):
+            site.roll_back()
+    assert site.running() == DIGITS_3
+    assert site.roll_back().after == 2
+    assert site.running() == DIGITS_2
+    kinds = [entry.type for entry in site.entries()[before:]]
+    assert kinds == ["model.rolled-back", "model.activated"]
 
 
 class PowerCutError(BaseException):
