@@ -80,7 +80,8 @@ $(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(SETUPS) $(VENV)/.uv
 # The system tests' tools: installed where we may, asked for where we may not, never skipped.
 .PHONY: system-tools
 system-tools:
-	@missing() { for tool in skopeo:skopeo ip:iproute2 unshare:util-linux strace:strace; do \
+	@missing() { for tool in skopeo:skopeo ip:iproute2 unshare:util-linux strace:strace \
+	    mkntfs:ntfs-3g mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse; do \
 	    command -v "$${tool%:*}" >/dev/null || echo "$${tool#*:}"; done; }; \
 	packages=$$(missing); \
 	if [ -n "$$packages" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
