@@ -2,8 +2,8 @@
 
     python -m tests.fuzz [--seconds 600] [--folder build/fuzz] [--keep] [TARGET …]
 
-Inputs that break a promise are put into tests/fuzz/crashes/ at once. With --keep, what each run
-reached is boiled down to a few inputs that replace tests/fuzz/corpus/.
+Inputs that broke a promise are put into tests/fuzz/crashes/. With --keep, what the runs reached is
+boiled down to a few inputs that replace tests/fuzz/corpus/.
 """
 
 from __future__ import annotations
@@ -15,9 +15,12 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from tests.fuzz.covering import lines, smallest
+from tests.fuzz.inputs import known
 from tests.fuzz.target import CORPUS, CRASHES, HERE, Target
 from tests.fuzz.targets import TARGETS
 
@@ -50,7 +53,8 @@ def _asked() -> argparse.Namespace:
 
 def _run(name: str, seconds: float, folder: Path) -> int:
     """One target in its own process; what it prints goes to a file beside its report."""
-    shutil.rmtree(folder / "corpus" / name, ignore_errors=True)
+    for left in (folder / "corpus" / name, folder / "crashes" / name):
+        shutil.rmtree(left, ignore_errors=True)
     command = [sys.executable, "-m", "tests.fuzz.engine", name, str(seconds), str(folder)]
     with (folder / f"{name}.log").open("wb") as log:
         done = subprocess.run(
@@ -61,17 +65,13 @@ def _run(name: str, seconds: float, folder: Path) -> int:
 
 
 def _told(target: Target, folder: Path, *, keep: bool) -> dict[str, Any]:
-    from tests.fuzz.covering import lines, smallest
-
     said: dict[str, Any] = json.loads((folder / f"{target.name}.report").read_text())
     found = [path.read_bytes() for path in sorted((folder / "corpus" / target.name).glob("*"))]
-    kept, arcs = smallest(target, [*target.seeds(), *found])
+    kept, arcs = smallest(target, [*known(target), *found])
     modules = lines(arcs)
     hit, every = (sum(one[n] for one in modules.values()) for n in (0, 1))
     said |= {"corpus": len(found), "arcs": len(arcs), "lines": hit, "of_lines": every}
     if keep:
-        from hashlib import sha256
-
         shutil.rmtree(CORPUS / target.name, ignore_errors=True)
         (CORPUS / target.name).mkdir(parents=True)
         for data in kept:

@@ -39,7 +39,10 @@ def _with_atheris(atheris: Any, target: Any, seconds: float, folder: Path, corpu
     from tests.fuzz.findings import Run
     from tests.fuzz.inputs import changed, known
 
-    run = Run(target, "atheris", folder / "crashes" / target.name, folder / f"{target.name}.report")
+    crashes = folder / "crashes" / target.name
+    crashes.mkdir(parents=True, exist_ok=True)
+    run = Run(target, "atheris", crashes, folder / f"{target.name}.report")
+    run.tell()
     seeds = known(target)
     for n, seed in enumerate(seeds):
         (corpus / f"seed-{n:04}").write_bytes(seed)
@@ -53,7 +56,7 @@ def _with_atheris(atheris: Any, target: Any, seconds: float, folder: Path, corpu
         return bytes(atheris.Mutate(data, most))
 
     options = [f"-max_total_time={int(seconds)}", f"-max_len={target.most}", "-timeout=300"]
-    options += ["-rss_limit_mb=0", "-print_final_stats=1", f"-artifact_prefix={folder}/"]
+    options += ["-rss_limit_mb=0", "-print_final_stats=1", f"-artifact_prefix={crashes}/"]
     atheris.Setup([sys.argv[0], str(corpus), *options], run.one, custom_mutator=mutator)
     atheris.Fuzz()
 

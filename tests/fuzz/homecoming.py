@@ -42,7 +42,7 @@ from tests.fuzz.forging import TAPES, Files
 from tests.fuzz.mutating import mutate, mutate_bytes
 from tests.fuzz.organisation import organisation, scratch
 from tests.fuzz.tape import Tape
-from tests.fuzz.target import Target, check_told
+from tests.fuzz.target import BrokenError, Target, check_told
 from tests.hub_on_paper import SITE, HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 from tests.trust import NOW, STAGE
@@ -104,10 +104,14 @@ def _home() -> tuple[ForgetfulHub, Site, Files]:
     connection = _database(hub, site, (bundle / layout.TRANSFER).read_bytes(), bundle.name)
 
     def look(connection: Connection) -> None:
+        """Whatever was accepted must not keep the hub from its work with this site, for ever."""
         known = Sites(connection).get(SITE)
-        running(connection, known)
-        last_heard(connection, known)
-        holdings(connection, known, hub.store)
+        try:
+            running(connection, known)
+            last_heard(connection, known)
+            holdings(connection, known, hub.store)
+        except SealiftError as bad:
+            raise BrokenError(f"accepted, and cannot be read: {bad.code}") from bad
 
     return ForgetfulHub(connection, look), site, files
 

@@ -28,7 +28,7 @@ MOST_SECONDS = 2.0
 """Of processor time for one input, on any machine that runs the tests."""
 MOST_GROWTH = 128 * 1024 * 1024
 """Bytes by which one small input may raise the process's peak memory."""
-GROWTH_A_BYTE = 64
+GROWTH_A_BYTE = 16
 """And for each byte of a large one."""
 LONGEST_ERROR = 4000
 """Characters of a sentence with its next step: other people's words in it are cut."""

@@ -180,10 +180,11 @@ def test_an_envelope_of_nothing_but_length() -> None:
         "payloadType": "application/vnd.in-toto+json",
         "signatures": [{"keyid": "0" * 64, "sig": "AA=="}],
     }
-    for n in range(7):
+    for n in (0, 3):
         hold(statements, bytes((n,)) + canonical.encode(envelope))
 
 
+@pytest.mark.long
 def test_the_largest_document_of_ours_is_read() -> None:
     """The caps leave room: fifty thousand files in a transfer are read."""
     digest = "a" * 64
