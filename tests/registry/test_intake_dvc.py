@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sealift_registry.cli import intake
 from sealift_registry.intake import dvc_artifact, dvc_source
 from sealift_registry.intake.dvc_source import DvcSource
 from sealift_registry.intake.scan import scan
@@ -272,6 +273,18 @@ def test_names_that_are_none(dvc_repository: DvcRepository, tmp_path: Path, arti
         by_name(dvc_repository, artifact, tmp_path / "staging")
 
 
+@pytest.mark.parametrize(
+    "path, rev, artifact",
+    [(None, None, None), ("a", None, "a@v1.0.0"), (None, "v1", "a@v1.0.0"), ("", "v1", "")],
+)
+def test_a_model_is_named_in_one_way(
+    path: str | None, rev: str | None, artifact: str | None
+) -> None:
+    with pytest.raises(UsageError):
+        intake._check_one_way(path, rev, artifact)
+    intake._check_one_way("a", rev, None)
+
+
 # -------------------------------------------------------------------- what a stranger may set
 
 
@@ -330,6 +343,16 @@ def test_a_committed_setting_runs_no_program(
 )
 def test_an_address_is_shown_without_who_asks(repository: str, shown: str) -> None:
     assert dvc_source._located(repository) == (repository, shown)
+
+
+def test_a_password_in_an_address_is_not_told(tmp_path: Path) -> None:
+    address = "http://alice:secret@127.0.0.1:9/models.git"
+    with pytest.raises(FailedError) as caught:
+        DvcSource(address, "model").fetch(tmp_path / "staging", silent)
+    error = caught.value
+    assert error.code == "dvc-failed"
+    assert "127.0.0.1:9/models.git" in error.what
+    assert not [x for x in ("alice", "secret") if x in f"{error.what} {error.subject}"]
 
 
 def _git(repository: DvcRepository, *words: str) -> None:

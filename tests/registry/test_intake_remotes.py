@@ -304,9 +304,10 @@ def test_dvc_and_a_server_that_is_gone_half_way(
 # -------------------------------------------------------------------- the whole way
 
 
-def test_an_ingestion_that_the_remote_failed_leaves_nothing_and_is_said_again(
+def test_an_ingestion_that_was_cut_leaves_nothing_and_is_said_again(
     mlflow: str, s3: S3Server, acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """By a server that is not there, and by Ctrl-C when the first bytes have come."""
     given(monkeypatch, MLFLOW_PASSWORD, s3.environment)
     source, model = MlflowSource(mlflow, "models:/direct/1"), ModelRef.parse("vision/tiny")
     before = left_at(acme)
@@ -315,11 +316,18 @@ def test_an_ingestion_that_the_remote_failed_leaves_nothing_and_is_said_again(
         with pytest.raises(FailedError):
             acme.app.intake.ingest(source, model, "tester", None, quiet)
     assert left_at(acme) == before
+
+    def interrupt(path: str, done: int, total: int) -> None:
+        assert (path, done) == ("MLmodel", total)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        acme.app.intake.ingest(source, model, "tester", None, interrupt)
+    assert left_at(acme) == before
     done = acme.app.intake.ingest(source, model, "tester", None, quiet)
     assert done.new
     assert done.version.format == "onnx"
-    again = acme.app.intake.ingest(source, model, "tester", None, quiet)
-    assert not again.new
+    assert not acme.app.intake.ingest(source, model, "tester", None, quiet).new
     assert not list((acme.root / "work").iterdir())
 
 
