@@ -44,6 +44,16 @@ def test_a_byte_takes_a_block() -> None:
     assert codes(sizes, block=1, free=20_000_000) == []
 
 
+def test_a_medium_that_is_mounted_read_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fitting.survey(tmp_path, "plant-7").writable
+    told = os.statvfs_result((1, 1, 9, 9, 9, 9, 9, 9, os.ST_RDONLY, 255))
+    monkeypatch.setattr(os, "statvfs", lambda _: told)
+    assert not fitting.survey(tmp_path, "plant-7").writable
+    assert codes({"a": 1}, writable=False) == ["medium-read-only"]
+
+
 def test_files_larger_than_fat_takes() -> None:
     limit = Limit(FAT_LARGEST, "a medium with vfat", "Format it otherwise.")
     assert codes({"a": FAT_LARGEST}, limits=(limit,)) == []

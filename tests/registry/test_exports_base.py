@@ -10,6 +10,7 @@ import pytest
 
 from sealift_registry.catalog import storing
 from sealift_registry.conversion import building
+from sealift_signing.vocabulary import CatalogPath
 from sealift_sync.artifact import ArtifactFile
 from sealift_sync.blobs import Blob, BlobFolder
 from sealift_sync.bundle import layout
@@ -23,7 +24,7 @@ PARTS = 8
 
 
 def with_parts(
-    store: BlobFolder, path: storing.CatalogPath, kind: str, files: tuple[ArtifactFile, ...]
+    store: BlobFolder, path: CatalogPath, kind: str, files: tuple[ArtifactFile, ...]
 ) -> Blob:
     """The manifest of an artifact that has eight files more, the same ones in every version."""
     found = list(files)

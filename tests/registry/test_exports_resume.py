@@ -211,6 +211,15 @@ def test_for_another_enrolment_another_transfer_is_begun(ready: Acme, plant: Sit
     assert names(ready) == [SECOND]
 
 
+def test_a_name_that_is_taken_is_not_asked_for_for_ever(ready: Acme) -> None:
+    """A hub that was restored from a backup gives numbers again that are on media already."""
+    (ready.medium / layout.SEALIFT / FIRST).mkdir(parents=True)
+    (ready.medium / layout.SEALIFT / FIRST / "mine").write_bytes(b"mine")
+    refused(ready.export, "bundle-exists", FailedError)
+    assert ready.export().transfer == SECOND
+    assert (ready.medium / layout.SEALIFT / FIRST / "mine").read_bytes() == b"mine"
+
+
 def test_what_is_gone_on_with_is_of_today(ready: Acme, plant: SiteOnPaper) -> None:
     """Assigned otherwise after the cut: the bundle says what is assigned now."""
     cut_short(ready, writer, "_read_back")

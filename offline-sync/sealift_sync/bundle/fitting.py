@@ -50,6 +50,7 @@ class Space:
         block: bytes in which files are counted: a byte takes a whole block.
         limits: how large a file may be, and by whom.
         longest_name: bytes.
+        writable: whether anything may be written there.
     """
 
     identity: tuple[int, int]
@@ -58,6 +59,7 @@ class Space:
     block: int
     limits: tuple[Limit, ...]
     longest_name: int
+    writable: bool = True
 
     def takes(self, sizes: Mapping[str, int]) -> int:
         """The bytes of this medium that files of these sizes take up, with transfer.json."""
@@ -88,12 +90,18 @@ def survey(medium: Path, site: str) -> Space:
         block=max(system.f_frsize, 1),
         limits=tuple(_limits(kind)),
         longest_name=system.f_namemax or 255,
+        writable=not system.f_flag & os.ST_RDONLY and os.access(medium, os.W_OK),
     )
 
 
 def misfits(sizes: Mapping[str, int], space: Space, medium: Path) -> tuple[FailedError, ...]:
     """Why files of these sizes cannot all be written to `medium`; empty where they can."""
-    return (*_no_room(sizes, space, medium), *_too_large(sizes, space), *_names(sizes, space))
+    return (
+        *_read_only(space, medium),
+        *_no_room(sizes, space, medium),
+        *_too_large(sizes, space),
+        *_names(sizes, space),
+    )
 
 
 def check(sizes: Mapping[str, int], space: Space, medium: Path) -> None:
@@ -136,6 +144,16 @@ def no_medium(medium: Path, why: str) -> FailedError:
         subject=str(medium),
         next_step="Plug it in and mount it, then run the command again.",
     )
+
+
+def _read_only(space: Space, medium: Path) -> Iterator[FailedError]:
+    if not space.writable:
+        yield FailedError(
+            "medium-read-only",
+            f"Nothing may be written to {medium}.",
+            subject=str(medium),
+            next_step="Mount it for writing; some sticks and cards have a switch for it.",
+        )
 
 
 def _no_room(sizes: Mapping[str, int], space: Space, medium: Path) -> Iterator[FailedError]:

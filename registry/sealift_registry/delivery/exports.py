@@ -8,6 +8,7 @@ recorded its name, or finds the bundle there.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -195,7 +196,7 @@ class Exports:
         begun = None
         with ExitStack() as stack:
             try:
-                begun = self._taken_up(ready, stack)
+                begun = self._taken_up(ready, medium, stack)
                 transfer = begun or self._begin(ready.site, signer, stack)
                 self._hub.copy_metadata()
                 yield transfer, begun is not None
@@ -207,10 +208,16 @@ class Exports:
                     )
                 raise
 
-    def _taken_up(self, ready: Ready, stack: ExitStack) -> str | None:
-        """The unfinished transfer of a run that was cut short; None if there is none."""
+    def _taken_up(self, ready: Ready, medium: Path, stack: ExitStack) -> str | None:
+        """The unfinished transfer of a run that was cut short; None if there is none.
+
+        Where something has its name already (a hub that was restored from a backup gives numbers
+        again) it could never be written.
+        """
         same = ready.same
-        if same is None or same.body is not None or not self._lock(same.id, stack):
+        if same is None or same.body is not None:
+            return None
+        if os.path.lexists(medium / layout.SEALIFT / same.id) or not self._lock(same.id, stack):
             return None
         with self._hub.reading() as connection:
             now = transfers.newest(connection, ready.site)
