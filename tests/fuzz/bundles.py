@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from tuf.api.metadata import Metadata
@@ -22,7 +23,7 @@ from sealift_sync.site.opened import Site
 from sealift_sync.site.recalls import new_recalls
 from sealift_sync.site.receipts import make_receipt
 from tests.fuzz.forging import TAPES, Files, resigned, role_of
-from tests.fuzz.mutating import mutate, mutate_bytes
+from tests.fuzz.mutating import mutate, mutate_bytes, nudge
 from tests.fuzz.organisation import organisation, scratch
 from tests.fuzz.tape import Tape
 from tests.fuzz.target import Target
@@ -85,6 +86,8 @@ def _edit_bundle(hub: HubOnPaper, files: Files, tape: Tape) -> None:
     path = tape.pick(sorted(files))
     how = tape.below(8)
     random = tape.random()
+    others = list(files.values())
+    change = (lambda data: mutate(data, random, others)) if how == 3 else partial(_nudged, random)
     if how == 0:
         files.pop(path)
     elif how == 1:
@@ -92,17 +95,20 @@ def _edit_bundle(hub: HubOnPaper, files: Files, tape: Tape) -> None:
     elif how == 2:
         files[path] = mutate_bytes(files[path], random)
     elif path.startswith(f"{layout.METADATA}/"):
-        edited = mutate(files[path], random, list(files.values()))
-        files[path] = resigned(hub, role_of(path), edited)
+        files[path] = resigned(hub, role_of(path), change(files[path]))
     elif path.startswith(f"{layout.TARGETS}/"):
-        _list_document(hub, files, path, mutate(files[path], random, list(files.values())))
+        _list_document(hub, files, path, change(files[path]))
     elif path.startswith(f"{layout.STATEMENTS}/"):
-        _sign_statement(hub, files, path, lambda payload: mutate(payload, random))
+        _sign_statement(hub, files, path, change)
     elif path == layout.TRANSFER:
-        edited = mutate(dsse.read(files[path], what=path).payload, random)
+        edited = change(dsse.read(files[path], what=path).payload)
         files[path] = dsse.sign(dsse.IN_TOTO, edited, hub.keys["dora"])
     else:
-        files[path] = mutate(files[path], random)
+        files[path] = change(files[path])
+
+
+def _nudged(random: Random, data: bytes) -> bytes:
+    return nudge(data, random)
 
 
 def _list_document(hub: HubOnPaper, files: Files, path: str, data: bytes) -> None:

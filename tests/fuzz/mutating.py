@@ -53,6 +53,20 @@ def mutate(data: bytes, random: Random, seeds: Sequence[bytes] = ()) -> bytes:
         return mutate_bytes(data, random, seeds)
 
 
+def nudge(data: bytes, random: Random) -> bytes:
+    """`data` with one small change of its tree, spelled canonically: it may well still be read.
+
+    Of what lies many checks deep: whatever is changed more dies at the first of them.
+    """
+    try:
+        tree = copy.deepcopy(json.loads(data))
+        holder, name = random.choice(_places(tree))
+        _SMALL[random.randrange(len(_SMALL))](holder, name, random, _places(tree), ())
+        return spelled(tree, random, canonical=True)
+    except (ValueError, IndexError, RecursionError):
+        return mutate_bytes(data, random)
+
+
 def mutate_bytes(data: bytes, random: Random, seeds: Sequence[bytes] = ()) -> bytes:
     """`data` with some of its bytes changed, taken away, doubled or joined with another's."""
     found = bytearray(data)
@@ -77,9 +91,9 @@ def mutate_bytes(data: bytes, random: Random, seeds: Sequence[bytes] = ()) -> by
     return bytes(found)
 
 
-def spelled(tree: Node, random: Random) -> bytes:
+def spelled(tree: Node, random: Random, *, canonical: bool = False) -> bytes:
     """The bytes of `tree`: canonical as a rule, now and then in another spelling."""
-    how = random.random()
+    how = 0.0 if canonical else random.random()
     if how < 0.9:
         text = json.dumps(sorted_tree(tree), ensure_ascii=False, separators=(",", ":"))
     elif how < 0.94:
@@ -219,6 +233,9 @@ _CHANGES: tuple[Change, ...] = (
     _tweak,
     _tweak,
 )
+
+
+_SMALL: tuple[Change, ...] = (_remove, _double, _take, _tweak, _tweak)
 
 
 def _hostile(random: Random) -> Node:
