@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from functools import cache, partial
 from hashlib import sha256
@@ -87,7 +87,7 @@ def _edit_bundle(hub: HubOnPaper, files: Files, tape: Tape) -> None:
     how = tape.below(8)
     random = tape.random()
     others = list(files.values())
-    change = (lambda data: mutate(data, random, others)) if how == 3 else partial(_nudged, random)
+    change = partial(_rewritten, random, others) if how == 3 else partial(_nudged, random)
     if how == 0:
         files.pop(path)
     elif how == 1:
@@ -105,6 +105,10 @@ def _edit_bundle(hub: HubOnPaper, files: Files, tape: Tape) -> None:
         files[path] = dsse.sign(dsse.IN_TOTO, edited, hub.keys["dora"])
     else:
         files[path] = change(files[path])
+
+
+def _rewritten(random: Random, others: Sequence[bytes], data: bytes) -> bytes:
+    return mutate(data, random, others)
 
 
 def _nudged(random: Random, data: bytes) -> bytes:

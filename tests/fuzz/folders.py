@@ -14,10 +14,12 @@ from sealift_signing import canonical, statements
 from sealift_signing.errors import SealiftError
 from sealift_signing.statements import CarriedFile, Transfer
 from sealift_signing.vocabulary import MEDIUM_PATH
-from sealift_sync.bundle import layout
+from sealift_sync.bundle import layout, partial
 from sealift_sync.bundle.medium import Medium, read_named
 from sealift_sync.bundle.quarantine import quarantine
 from sealift_sync.bundle.returned import find_returns, read_return
+from sealift_sync.site.restored import notes_beside
+from sealift_sync.site.transfers import find_transfer
 from tests.fuzz.forging import TAPES
 from tests.fuzz.organisation import FixedKeys, scratch
 from tests.fuzz.tape import Tape
@@ -30,7 +32,8 @@ NAMES = (
     b"Metadata", b"\xff\xfe", b"caf\xc3\xa9", b"cafe\xcc\x81", b"a\nb", b"\x1b[2J", b"-rf", b"~",
     b"CON", b"x" * 255, b"hub.checkpoint", b"sites", b"sealift", b"returns", b"plant-7", b"7",
     b"extract.json",
-    b"receipts", b"plant-7-000001.json", b"*", b" ", b"0" * 64, b"f" * 64,
+    b"receipts", b"plant-7-000001.json", b"plant-7-000002", b".plant-7-000003.partial",
+    b"site.checkpoint", b"*", b" ", b"0" * 64, b"f" * 64,
 )  # fmt: skip
 KINDS_OF_FILE = (
     *("file", "file", "file", "folder", "folder", "link", "fifo", "device", "sparse", "empty"),
@@ -70,6 +73,7 @@ def _folder(data: bytes) -> None:
             except SealiftError as told:
                 check_told(told)
         assert _listed(top) == before, "reading changed the medium"
+        _resume(top)
 
 
 def _read_all(top: Path) -> None:
@@ -103,8 +107,29 @@ def _read_named(top: Path) -> None:
 
 
 def _find(top: Path) -> None:
-    for found in find_returns(top):
-        read_return(found)
+    """What a command looks for on a medium: returns, a transfer, and what an export left."""
+    looks = (
+        lambda: [read_return(found) for found in find_returns(top)],
+        lambda: find_transfer(top, "plant-7"),
+        lambda: list(notes_beside(Medium(top), "plant-7")),
+        lambda: (partial.unfinished(top, "plant-7"), partial.taken_up(top)),
+    )
+    for look in looks:
+        try:
+            look()
+        except SealiftError as told:
+            check_told(told)
+
+
+def _resume(top: Path) -> None:
+    """An export that goes on here clears away what is not its own, and nothing outside."""
+    wanted = {path: 1 for path in LISTED if "/" in path and not path.startswith("Metadata")}
+    kept = partial.keep_only(top, wanted)
+    assert kept <= wanted.keys()
+    for path in top.rglob("*"):
+        assert path.is_dir() or str(path.relative_to(top)) in kept
+        assert not path.is_symlink()
+    assert top.with_name("secret").read_bytes() == SECRET, "a file outside the medium was changed"
 
 
 def _copy(top: Path) -> None:
