@@ -69,7 +69,7 @@ def test_a_medium_that_fails_at_any_moment_is_said_and_changes_nothing(
         site.verify(bundle)
     assert count.calls > 100
     with site.opened("import") as opened:
-        for last in range(1, count.calls + 1, 7):
+        for last in range(1, count.calls + 1, 13):
             with monkeypatch.context() as patched:
                 patched.setattr(reading, "os", Failing(last, manner))
                 with pytest.raises(FailedError) as caught:

@@ -12,9 +12,11 @@ from sealift_signing import statements
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.statements import Transfer
 from sealift_sync.bundle import medium as reading
-from sealift_sync.bundle.medium import DEEPEST, Medium, read_named
-from sealift_sync.bundle.returned import find_returns
+from sealift_sync.bundle import returned, returning
+from sealift_sync.bundle.medium import DEEPEST, MOST_NAMED, Medium, foreign, read_named
+from sealift_sync.bundle.returned import find_returns, read_return
 from sealift_sync.cli.run import run
+from sealift_sync.site.returns import write_home
 from sealift_sync.site.transfers import find_transfer
 from tests.hub_on_paper import SITE, HubOnPaper, relist, resign
 from tests.site_on_paper import SiteOnPaper
@@ -92,7 +94,11 @@ def test_strange_names_do_not_reach_the_terminal(
         Path(os.fsdecode(os.fsencode(bundle / "log") + b"/" + name)).write_bytes(b"x")
     assert run(["--home", str(site.root), "verify", str(bundle)]) == 0
     said = capsys.readouterr().err
-    assert said.count("is on the medium and in no signed list") == len(STRANGE)
+    assert [foreign(["x"] * count)[-1] for count in (MOST_NAMED, MOST_NAMED + 7)] == [
+        "'x' is on the medium and nobody signed for it; it was ignored.",
+        "7 more are there, and were ignored like these.",
+    ]
+    assert said.count("is on the medium and nobody signed for it") == len(STRANGE)
     assert not {"\x1b", "\udcff"} & set(said)
 
 
@@ -340,3 +346,59 @@ def test_a_medium_that_cannot_be_listed_is_not_an_empty_one(
         with pytest.raises(FailedError) as caught:
             find()
         assert caught.value.code == "medium-unreadable"
+
+
+def test_droppings_in_a_return_are_named_and_not_read(
+    site: SiteOnPaper, bundle: Path, medium: Path
+) -> None:
+    site.take(bundle)
+    with site.opened() as opened:
+        home, _ = write_home(opened, medium, everything=True)
+    for place in ("Thumbs.db", "log/._extract.json", "receipts/._plant-7-000001.json"):
+        (home / place).symlink_to("/dev/zero")
+    (home / "receipts/$RECYCLE.BIN").mkdir()
+    (home / "receipts/not a transfer.json").write_bytes(b"{")
+    (found,) = find_returns(medium)
+    read = read_return(found)
+    assert list(read.receipts) == [bundle.name]
+    assert sorted(read.ignored) == [
+        "Thumbs.db",
+        "log/._extract.json",
+        "receipts/$RECYCLE.BIN/",
+        "receipts/._plant-7-000001.json",
+        "receipts/not a transfer.json",
+    ]
+
+
+@pytest.mark.parametrize(
+    "cap, value", [("LARGEST_RECEIPT", 10), ("LARGEST_RECEIPTS", 10), ("MOST_RECEIPTS", 0)]
+)
+def test_a_return_has_caps(
+    site: SiteOnPaper,
+    bundle: Path,
+    medium: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cap: str,
+    value: int,
+) -> None:
+    site.take(bundle)
+    with site.opened() as opened:
+        write_home(opened, medium, everything=True)
+    (found,) = find_returns(medium)
+    monkeypatch.setattr(returned, cap, value)
+    with pytest.raises(RefusedError) as caught:
+        read_return(found)
+    assert caught.value.code in {"too-large", "too-much"}
+    assert "sealift-site return" in caught.value.next_step
+
+
+def test_a_site_does_not_write_more_than_a_hub_reads(
+    site: SiteOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    medium.mkdir()
+    monkeypatch.setattr(returning, "LARGEST_EXTRACT", 10)
+    with site.opened() as opened, pytest.raises(RefusedError) as caught:
+        write_home(opened, medium, everything=True)
+    assert caught.value.code == "return-too-large"
+    with pytest.raises(NotFoundError):
+        find_returns(medium)

@@ -12,7 +12,7 @@ import io
 import os
 import stat
 import weakref
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 DEEPEST = 16
 MOST_ENTRIES = 200_000
+MOST_NAMED = 50
+"""Foreign files that a warning names one by one."""
 
 _NEXT = "Do not use this medium; have the bundle exported again."
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY
@@ -279,6 +281,18 @@ def read_named(file: Path, limit: int, *, next_step: str) -> bytes:
     except SealiftError as bad:
         bad.next_step = next_step
         raise
+
+
+def foreign(names: Sequence[str]) -> list[str]:
+    """What is said of what lies on a medium and nobody signed for; not all of it, if it is much."""
+    told = [
+        f"{shown(name)} is on the medium and nobody signed for it; it was ignored."
+        for name in names
+    ]
+    more = len(names) - MOST_NAMED
+    if more > 0:
+        told[MOST_NAMED:] = [f"{more:,} more are there, and were ignored like these."]
+    return told
 
 
 def _open_regular(name: str, folder: int) -> int:

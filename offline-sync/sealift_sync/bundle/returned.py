@@ -48,11 +48,13 @@ class Returned:
         site: whose log it claims to be, by the checkpoint's origin.
         receipts: each receipt's envelope, by the id of its transfer as the file's name says it.
         log: the site's log entries since the last acknowledged one.
+        ignored: what lay there besides, and was not read; a folder ends in a slash.
     """
 
     site: str
     receipts: Mapping[str, bytes]
     log: Extract
+    ignored: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -100,7 +102,9 @@ def read_return(medium: Medium) -> Returned:
     """
     try:
         data = medium.read(layout.EXTRACT, LARGEST_EXTRACT)
-        receipts = _receipts(medium)
+        names = tuple(medium.names({layout.LOG, layout.RECEIPTS}))
+        paths = {match[1]: path for path in names if (match := _receipt(path))}
+        receipts = _receipts(medium, paths)
     except FailedError:
         raise  # the medium could not be read, which another return would not mend
     except SealiftError as bad:
@@ -115,28 +119,24 @@ def read_return(medium: Medium) -> Returned:
             f"{layout.EXTRACT} is of the log {origin}, which is no site's.",
             subject=layout.EXTRACT,
         )
-    return Returned(site, receipts, extract)
+    ours = {layout.EXTRACT, layout.SITE_CHECKPOINT, *paths.values()}
+    ignored = tuple(name for name in names if name not in ours)
+    return Returned(site, receipts, extract, ignored)
 
 
-def _receipts(medium: Medium) -> dict[str, bytes]:
+def _receipt(path: str) -> re.Match[str] | None:
+    match = _RECEIPT.fullmatch(path)
+    return match if match and TRANSFER_ID.matches(match[1]) else None
+
+
+def _receipts(medium: Medium, paths: Mapping[str, str]) -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     left = LARGEST_RECEIPTS
-    for path in medium.names({layout.RECEIPTS}):
-        match = _RECEIPT.fullmatch(path)
-        if not match or not TRANSFER_ID.matches(match[1]):
-            continue
-        if len(found) == MOST_RECEIPTS:
-            raise _too_much(path)
-        found[match[1]] = medium.read(path, LARGEST_RECEIPT)
-        left -= len(found[match[1]])
-        if left < 0:
-            raise _too_much(path)
+    for name, path in paths.items():
+        found[name] = medium.read(path, LARGEST_RECEIPT)
+        left -= len(found[name])
+        if left < 0 or len(found) > MOST_RECEIPTS:
+            raise RefusedError(
+                "too-much", "The return holds more receipts than any site's does.", subject=path
+            )
     return found
-
-
-def _too_much(path: str) -> RefusedError:
-    return RefusedError(
-        "too-much",
-        "The return holds more receipts than any site's does.",
-        subject=path,
-    )

@@ -9,8 +9,9 @@ from sealift_signing import shape
 from sealift_signing.documents import Recall
 from sealift_signing.statements import ArtifactOutcome
 from sealift_signing.vocabulary import CatalogPath, moment
+from sealift_sync.bundle.medium import foreign
 from sealift_sync.cli import telling
-from sealift_sync.site.accepting import Accepted, unlisted_warning
+from sealift_sync.site.accepting import Accepted
 from sealift_sync.site.activation import Activation
 from sealift_sync.site.importer import Import, Watch
 from sealift_sync.site.opened import Site
@@ -28,8 +29,8 @@ def watch(stage: Stage, *, quiet: bool) -> Watch:
     def plan(accepted: Accepted, ignored: tuple[str, ...]) -> None:
         if quiet:
             return
-        for path in ignored[:10]:
-            telling.warn_aside(unlisted_warning(path))
+        for text in foreign(ignored):
+            telling.warn_aside(text)
         if accepted.plan.copies:
             count, size = len(accepted.plan.copies), accepted.plan.size
             telling.say_aside(f"{counted(count, 'file')} to copy, {readable(size)}.")

@@ -9,7 +9,7 @@ from hashlib import sha256
 from sealift_signing import roles, statements
 from sealift_signing.approvals import LARGEST_LEAD
 from sealift_signing.documents import Recall, assignment_path
-from sealift_signing.errors import MalformedError, NoKeyError, RefusedError, shown
+from sealift_signing.errors import MalformedError, NoKeyError, RefusedError
 from sealift_signing.statements import CarriedFile, Signed, Transfer
 from sealift_signing.vocabulary import instant
 from sealift_sync.bundle import layout
@@ -81,11 +81,6 @@ def unlisted(bundle: Quarantine, transfer: Transfer) -> tuple[str, ...]:
     """What lies there and nobody signed for: each file, and each folder with a slash at its end."""
     listed = {file.path for file in transfer.files} | {layout.TRANSFER}
     return tuple(sorted(name for name in bundle.names if name not in listed))
-
-
-def unlisted_warning(path: str) -> str:
-    """What is said of a file that nobody signed for."""
-    return f"{shown(path)} is on the medium and in no signed list; it was ignored."
 
 
 def _check_address(site: Site, said: Transfer) -> None:

@@ -191,6 +191,8 @@ def receive(session: Session, *, medium: str) -> None:
 
     Both are verified; a log that does not continue the one known so far is refused.
     """
+    from sealift_sync.bundle.medium import foreign
+
     accepted, refused = session.app.returns.receive(Path(medium))
     lines, found = [], []
     for one in accepted:
@@ -206,12 +208,14 @@ def receive(session: Session, *, medium: str) -> None:
                 + (f"  {a.words}" if a.outcome == "held" else "")
                 for a in said.artifacts
             ]
+        lines += [f"  {text}" for text in foreign(one.ignored)]
         found.append(
             {
                 "site": one.site,
                 "receipts": [r.predicate.transfer for r in one.receipts],
                 "entries": one.entries,
                 "size": one.size,
+                "ignored": list(one.ignored),
             }
         )
     told = [bad.as_json()["error"] for bad in refused]

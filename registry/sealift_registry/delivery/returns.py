@@ -27,12 +27,13 @@ from sealift_sync.bundle.returned import Returned, find_returns, read_return
 
 @dataclass(frozen=True)
 class Accepted:
-    """A return that was believed: what is new in it."""
+    """A return that was believed: what is new in it, and what lay beside it and was not read."""
 
     site: str
     receipts: tuple[Signed[Receipt], ...]
     entries: int
     size: int
+    ignored: tuple[str, ...]
 
 
 class Returns:
@@ -72,7 +73,7 @@ class Returns:
             new, checkpoint = _keep_log(connection, site, returned.log, origin, received)
             kept = tuple(self._keep_receipt(connection, site, one) for one in receipts)
             fresh = tuple(one for one in kept if one is not None)
-            accepted = Accepted(site.id, fresh, new, checkpoint.size)
+            accepted = Accepted(site.id, fresh, new, checkpoint.size, returned.ignored)
             if not new and not fresh:
                 raise _NothingNewError(accepted)
             return self._entry(site, accepted, checkpoint), accepted
