@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -169,6 +168,10 @@ class Journeys(RuleBasedStateMachine):
     def roll_back(self, place: tuple[str, str], further: bool) -> None:
         self.world.roll_back(*place, further=further)
 
+    @rule(place=PLACES)
+    def activate(self, place: tuple[str, str]) -> None:
+        self.world.activate(*place)
+
     @rule(site=SITES, medium=MEDIUM)
     def write_return(self, site: str, medium: int) -> None:
         self.world.write_return(site, medium)
@@ -246,19 +249,13 @@ def travel(
     return happened
 
 
-@pytest.fixture(autouse=True)
-def _without_flushing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody pulls a plug here: waiting for the disk would be most of the time."""
-    monkeypatch.setattr(os, "fsync", lambda _: None)
-
-
-def test_some_journeys(start: Start, tmp_path: Path) -> None:
+def test_some_journeys(start: Start, tmp_path: Path, unflushed: None) -> None:
     travel(start, tmp_path, seed=1, journeys=8, phases=[Phase.generate])
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 22))
-def test_many_journeys(start: Start, tmp_path: Path, seed: int) -> None:
+def test_many_journeys(start: Start, tmp_path: Path, unflushed: None, seed: int) -> None:
     """Each seed's journeys take about a minute."""
     phases = [Phase.generate, Phase.shrink]
     happened = travel(start, tmp_path, seed=seed, journeys=60, phases=phases)

@@ -175,12 +175,16 @@ class SiteReckoning:
         """The withdrawals of a version."""
         return frozenset(one.id for one in self.withdrawn if version in one.versions)
 
-    def may_run(self, group: str, version: int) -> bool:
+    def permitted(self, group: str, version: int) -> bool:
         """Whether a version is installed and neither recalled nor withdrawn since."""
         despite = self.installed.get((group, version))
-        if despite is None or version in self.recalled or (group, version) in self.failed:
+        if despite is None or version in self.recalled:
             return False
         return self.covering(version) <= despite
+
+    def may_run(self, group: str, version: int) -> bool:
+        """Whether a version is permitted, and did not fail when it was tried."""
+        return (group, version) not in self.failed and self.permitted(group, version)
 
     def settle(self) -> int:
         """Bring what runs in line with what should; how many entries tell of it."""
@@ -248,6 +252,25 @@ class SiteReckoning:
             return "switched-back"
         self.rollbacks.setdefault(group, []).append(step)
         return "activated"
+
+    def activate(self, group: str) -> tuple[str, Counter[str]]:
+        """Try what is assigned again, or end a rollback; how it ends, and the entries."""
+        if self.ahead or group not in self.given:
+            return "refused", Counter()
+        foremost = self.given[group][0].version
+        if self.running.get(group) == foremost and self._left(group) is None:
+            return "already", Counter()
+        if not self.permitted(group, foremost):
+            return "refused", Counter()
+        again = (group, foremost) in self.failed or group in self.rollbacks
+        entries = Counter({"model.tried-again": again, "switched": 1})
+        before = self.rollbacks.pop(group, None)
+        self.failed.discard((group, foremost))
+        if self.show(group, foremost):
+            return "activated", entries
+        if before:
+            self.rollbacks[group] = before
+        return "switched-back", entries
 
     def homebound(self) -> Homebound:
         """What a return written now says: every receipt that the hub may not have, or the last."""

@@ -13,6 +13,7 @@ import pytest
 
 from sealift_signing.errors import SealiftError
 from sealift_sync.site import fsck
+from sealift_sync.site.reactivation import activate_assigned
 from sealift_sync.site.restored import RestoredError
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.rollback import roll_back
@@ -163,9 +164,11 @@ class World(People):
         known = self.reckoning.sites[site]
         there = sorted(known.had - known.missing)
         if there:
-            blob = there[number % len(there)]
-            (self.plants[site].root / "store/sha256" / blob).unlink()
-            known.missing.add(blob)
+            self.lose_blob(site, there[number % len(there)])
+
+    def lose_blob(self, site: str, blob: str) -> None:
+        (self.plants[site].root / "store/sha256" / blob).unlink()
+        self.reckoning.sites[site].missing.add(blob)
 
     def examine(self, site: str) -> None:
         """Have the site hash all that it has, and say what it has lost."""
@@ -193,6 +196,19 @@ class World(People):
             assert (done.outcome, done.after) == (outcome, known.running[group])
         went = outcome in {"activated", "switched-back"}
         self.logged(site, Counter({"model.rolled-back": went, "switched": went}))
+
+    def activate(self, site: str, group: str) -> None:
+        """People at the site want what is assigned, whatever failed or was gone back from."""
+        known = self.reckoning.sites[site]
+        outcome, entries = known.activate(group)
+        self.happened[f"activate: {outcome}"] += 1
+        with (
+            self.foretold("activation", allowed=outcome != "refused"),
+            self.plants[site].opened("activate") as real,
+        ):
+            done = activate_assigned(real, MODEL, group, "It is mended.")
+            assert (done.outcome, done.after) == (outcome, known.running.get(group))
+        self.logged(site, entries)
 
     def write_return(self, site: str, number: int) -> None:
         known = self.reckoning.sites[site]
