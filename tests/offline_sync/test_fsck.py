@@ -15,6 +15,7 @@ from sealift_sync.cli.run import run
 from sealift_sync.site import fsck
 from sealift_sync.site.fsck import Examined
 from sealift_sync.site.staging import Stage
+from sealift_sync.site.survey import survey
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.offline_sync.test_missing_base import damage
 from tests.site_on_paper import SiteOnPaper
@@ -128,6 +129,21 @@ def test_an_import_between_two_looks_is_not_called_a_loss(
     monkeypatch.setattr(fsck, "_hash", meanwhile)
     assert site.examined().problems == 0
     assert "store.damaged" not in kinds(site)
+
+
+def test_what_an_older_version_lost_is_told_and_no_alarm(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, bundle: Path, releases: list[Release]
+) -> None:
+    """It is not assigned any more, so no bundle would bring it; a receipt names it all the same."""
+    hub.assign(releases[1])
+    site.take(hub.export(medium))
+    stored(site, DIGEST_1).unlink()
+    found = site.examined()
+    assert (found.problems, faults(found)) == (0, {DIGEST_1: "missing"})
+    assert not found.damages[0].missed
+    with site.opened() as opened:
+        assert survey(opened).lost == frozenset()
+    assert site.take(hub.export(medium)).receipt.lost == (DIGEST_1,)
 
 
 def test_a_manifest_that_is_gone_is_named_with_its_artifact(
@@ -247,6 +263,6 @@ def test_the_command_names_the_artifact_the_file_and_the_next_step(
     assert json.loads(told.out)["damaged"][0]["sha256"] == DIGEST_2
     assert json.loads(told.err)["error"]["code"] == "site-not-whole"
     assert run([*home, "status"]) == 0
-    assert "1 blob of what is installed lost or damaged" in capsys.readouterr().out
+    assert "1 blob of what is in use lost or damaged" in capsys.readouterr().out
     assert run([*home, "status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["lost"] == [DIGEST_2]

@@ -39,7 +39,7 @@ def fsck(call: Call, *, as_json: bool) -> None:
 
 
 def _not_whole(call: Call, found: Examined) -> RefusedError:
-    lost = len(found.damages)
+    lost = any(one.missed for one in found.damages)
     what = f"This site is not whole: {showing.counted(found.problems, 'thing')} of it are wrong."
     if found.problems == 1:
         what = "This site is not whole: one thing of it is wrong."
@@ -66,7 +66,7 @@ def _tell(found: Examined) -> None:
     for finding in found.log.findings:
         telling.bad(finding.sentence)
     for one in found.damages:
-        telling.bad(_sentence(one))
+        (telling.bad if one.missed else telling.warn)(_sentence(one))
     for link in found.links:
         where = f"{link.place.model} in host group {link.place.group}"
         problem = f"cannot be shown: {link.problem}" if link.problem else "was put right."
@@ -88,7 +88,7 @@ def _sentence(one: Damage) -> str:
     said = []
     for use in one.used_by:
         path = CatalogPath.parse(use.artifact)
-        runs = ", which runs there" if use.running else ""
+        runs = ", which runs there" if use.running else "" if use.in_use else ", no longer used"
         said.append(f"{use.file} of {path.full_version} in {use.group}{runs} ({use.transfer})")
     return f"The blob {one.sha256[:12]} {WORDS[one.fault]}. It is {'; '.join(said)}."
 

@@ -126,7 +126,7 @@ def status(site: Site, found: Survey) -> None:
         telling.warn(f"Held in {group}: {words}")
     if found.lost:
         telling.bad(
-            f"{counted(len(found.lost), 'blob')} of what is installed lost or damaged: see "
+            f"{counted(len(found.lost), 'blob')} of what is in use lost or damaged: see "
             f"sealift-site fsck, and have it carried again: sealift export {known.site} --full "
             "--to DIR"
         )

@@ -10,7 +10,7 @@ Where the log or the database is damaged nothing is recorded: nothing may be app
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -21,7 +21,7 @@ from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint, claimed
 from sealift_signing.transparency.verdict import Verdict
 from sealift_sync.blobs import BlobFolder, Fault
-from sealift_sync.site.holdings import Part, parts, remember
+from sealift_sync.site.holdings import in_use, parts, remember
 from sealift_sync.site.hub_log import ACKNOWLEDGED
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.models import Mended, ModelTree
@@ -29,19 +29,21 @@ from sealift_sync.site.opened import Site
 from sealift_sync.site.restored import RestoredError, check_remembered
 from sealift_sync.site.staging import Stage
 from sealift_sync.site.standing import Standing
+from sealift_sync.site.state import Installed
 
 Opener = Callable[[], AbstractContextManager[Site]]
 
 
 @dataclass(frozen=True)
 class Use:
-    """Where a blob belongs; `running` says that this very version is current there."""
+    """Where a blob belongs; this very version may be current there, or assigned."""
 
     group: str
     artifact: str
     file: str
     transfer: str
     running: bool
+    in_use: bool
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,11 @@ class Damage:
     sha256: str
     fault: Fault
     used_by: tuple[Use, ...]
+
+    @property
+    def missed(self) -> bool:
+        """Whether something that is assigned or runs consists of it."""
+        return any(use.in_use for use in self.used_by)
 
 
 @dataclass(frozen=True)
@@ -81,10 +88,10 @@ class Examined:
 
     @property
     def problems(self) -> int:
-        """How many things are wrong and stay so."""
+        """How many things are wrong and stay so, of those that anybody would miss."""
         unmended = sum(1 for link in self.links if link.problem)
-        found = (self.log.findings, self.receipts, self.database, self.damages)
-        return unmended + sum(len(some) for some in found)
+        missed = sum(1 for one in self.damages if one.missed)
+        return unmended + missed + sum(map(len, (self.log.findings, self.receipts, self.database)))
 
 
 def examine(opened: Opener, stage: Stage) -> Examined:
@@ -187,15 +194,19 @@ def _remove(site: Site, faults: Mapping[str, Fault]) -> Iterator[str]:
 
 def _damages(site: Site, faults: Mapping[str, Fault]) -> Iterator[Damage]:
     current = {(one.group, one.sha256) for one in site.state.current().values()}
+    used = in_use(site)
     for digest, part in sorted(parts(site).items()):
         if digest in faults:
-            yield Damage(digest, faults[digest], tuple(_uses(part, current)))
+            uses = (_use(one, file, current, used) for one, file in part.used_by)
+            yield Damage(digest, faults[digest], tuple(uses))
 
 
-def _uses(part: Part, current: set[tuple[str, str]]) -> Iterator[Use]:
-    for one, file in part.used_by:
-        running = (one.group, one.sha256) in current
-        yield Use(one.group, str(one.path), file, one.transfer, running)
+Places = Collection[tuple[str, str]]
+
+
+def _use(one: Installed, file: str, current: Places, used: Places) -> Use:
+    here = (one.group, one.sha256)
+    return Use(one.group, str(one.path), file, one.transfer, here in current, here in used)
 
 
 def _record(site: Site, lost: set[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
 from sealift_sync.artifact import Artifact, read_manifest
 from sealift_sync.site.opened import Site
+from sealift_sync.site.standing import Standing
 from sealift_sync.site.state import Installed
 
 MOST_IN_ENTRY = 200
@@ -51,6 +52,30 @@ def parts(
         for file in artifact_of(one, data).blobs if data is not None else ():
             _add(found, one, file.path, file.sha256, file.size)
     return found
+
+
+def in_use(site: Site) -> Collection[tuple[str, str]]:
+    """The artifacts that are assigned or run, each by host group and digest."""
+    standing = Standing(site.state, site.enrolment)
+    assigned = {
+        (place.group, one.sha256) for place, given in standing.assigned() for one in given.artifacts
+    }
+    return assigned | {(one.group, one.sha256) for one in standing.current.values()}
+
+
+def lost_and_missed(site: Site) -> frozenset[str]:
+    """The blobs that are known to be lost, and that something assigned or running consists of.
+
+    What an older version lost is in the receipt too, but there is nothing that anybody should do.
+    """
+    lost = site.state.lost()
+    used = in_use(site) if lost else ()
+    found = parts(site) if lost else {}
+    return frozenset(
+        digest
+        for digest in lost & found.keys()
+        if any((one.group, one.sha256) in used for one, _ in found[digest].used_by)
+    )
 
 
 def manifest_of(

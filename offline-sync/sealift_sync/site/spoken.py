@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from sealift_signing import statements
 from sealift_signing.statements import ArtifactOutcome, Receipt
 from sealift_signing.transparency.checkpoint import Checkpoint
+from sealift_sync.site.holdings import lost_and_missed
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.opened import Site
 from sealift_sync.words import eight_words
@@ -27,7 +28,7 @@ class Spoken:
         counts: how many artifacts it installed and held.
         held: each that was held, with its code.
         runs: per host group and model, the version that runs.
-        lost: how many blobs of what is installed are known to be lost.
+        lost: how many blobs of what is assigned or runs are known to be lost.
         log: the log's checkpoint now.
         words: the eight words of it.
     """
@@ -55,7 +56,7 @@ def spoken(site: Site) -> Spoken:
         counts=dict(Counter(one.outcome for one in outcomes)),
         held=tuple(one for one in outcomes if one.outcome == "held"),
         runs={place: one.path.version for place, one in sorted(site.state.current().items())},
-        lost=len(site.state.lost()),
+        lost=len(lost_and_missed(site)),
         log=log,
         words=checkpoint_words(log),
     )

@@ -13,6 +13,7 @@ from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Receipt
 from sealift_sync.artifact import read_manifest
 from sealift_sync.blobs import BlobFolder
+from sealift_sync.site.holdings import lost_and_missed
 from sealift_sync.site.opened import Site
 from sealift_sync.site.restored import RestoredError, check_remembered
 from sealift_sync.site.standing import Choice, Place, Standing
@@ -46,7 +47,7 @@ class Survey:
         unprotected: why one person alone could promote, as the last receipt says.
         held: what the last transfer brought and was not installed: path and sentence.
         unused: blobs in the store that nothing assigned or running needs, and their bytes.
-        lost: blobs of what is installed that are known not to be whole.
+        lost: blobs of what is assigned or runs that are known not to be whole.
         restored: that this database is a restored backup, as a sentence; empty if it is not.
     """
 
@@ -75,7 +76,7 @@ def survey(site: Site) -> Survey:
         unprotected=last.unprotected if last else (),
         held=tuple((one.group, one.artifact, one.words) for one in held),
         unused=_unused(site, standing),
-        lost=site.state.lost(),
+        lost=lost_and_missed(site),
         restored=_restored(site),
     )
 
