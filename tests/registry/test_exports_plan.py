@@ -163,4 +163,4 @@ def test_stopped_by_hand_the_command_says_what_is_kept(
     assert "Stopped. The transfer is begun, and what is written of it on" in err
     assert "Run the command again." in err
     text = cli.says(*given)
-    assert "An earlier run that was interrupted was gone on with." in text
+    assert "this one went on from there." in text

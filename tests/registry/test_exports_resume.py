@@ -171,6 +171,21 @@ def test_a_link_in_the_place_of_a_half_written_bundle(ready: Acme, tmp_path: Pat
     assert names(ready) == [FIRST]
 
 
+def test_folders_too_deep_to_remove_are_a_sentence(
+    ready: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python removes folders by recursion, and whoever prepares a medium may nest thousands."""
+    cut_short(ready, writer, "_read_back")
+    (partial.folder(ready.medium, FIRST) / "deep").mkdir()
+
+    def too_deep(_folder: Path) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr(shutil, "rmtree", too_deep)
+    assert "its folders are too deep" in refused(ready.export, "irremovable", FailedError)
+    assert ready.export(to=made(ready.folder / "other")).transfer == FIRST
+
+
 def test_what_is_left_of_other_exports(ready: Acme) -> None:
     """Of this site it goes; another site's may be gone on with."""
     for name in ("plant-7-000009", "plant-8-000001", "plant-7-x-000001"):

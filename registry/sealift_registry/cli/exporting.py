@@ -24,7 +24,7 @@ def of_export(made: Exported) -> tuple[dict[str, Any], str]:
         *_left_out(made.ready),
     ]
     if made.again:
-        lines += ["  An earlier run that was interrupted was gone on with."]
+        lines += ["  An earlier run had begun it, and this one went on from there."]
     lines += _warned(made.warnings)
     if made.unprotected:
         lines += ["", "UNPROTECTED: " + "; ".join(made.unprotected) + "."]
