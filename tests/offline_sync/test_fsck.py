@@ -131,6 +131,23 @@ def test_an_import_between_two_looks_is_not_called_a_loss(
     assert "store.damaged" not in kinds(site)
 
 
+@pytest.mark.parametrize("point", ["_hash", "_look_again", "remember", "_show"])
+def test_a_look_that_was_cut_and_made_again_tells_everything_once(
+    site: SiteOnPaper, bundle: Path, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    stored(site, DIGEST_2).unlink()
+
+    def cut(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(fsck, point, cut)
+        with pytest.raises(KeyboardInterrupt):
+            site.examined()
+    assert faults(site.examined()) == {DIGEST_2: "missing"}
+    assert kinds(site).count("store.damaged") == 1
+
+
 def test_what_an_older_version_lost_is_told_and_no_alarm(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, bundle: Path, releases: list[Release]
 ) -> None:
