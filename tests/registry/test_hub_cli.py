@@ -282,11 +282,13 @@ ERRORS = [
     ("export plant-7 --to {here}/empty --key {fleet-1}", "not-the-dispatcher", 1),
     ("site enroll {here}/broken --stage staging --answer {here}/a --key {fleet-1}", None, 1),
     ("site enroll {here}/plant-8.request --stage staging --answer {here}/a --key {carla}", None, 1),
+    ("site enroll {here}/empty --stage staging --answer {here}/a --key {fleet-1}", "not-a-file", 1),
+    ("site enroll /dev/stdin --stage staging --answer {here}/a --key {fleet-1}", "not-a-file", 1),
+    ("site enroll /dev/zero --stage staging --answer {here}/a --key {fleet-1}", "not-a-file", 1),
+    ("site enroll {here}/none --stage staging --answer {here}/a --key {fleet-1}", "no-file", 3),
     ("renew root --key {root-1}", None, 1),
     ("ingest onnx {here}/evil.pkl --as vision/evil", None, 1),
     # what could not be read or written: 4
-    ("site enroll {here}/none --stage staging --answer {here}/a --key {fleet-1}", "unreadable", 4),
-    ("site enroll {here}/empty --stage staging --answer {here}/a --key {fleet-1}", "unreadable", 4),
     ("key new {carla}", "key-exists", 4),
 ]
 
