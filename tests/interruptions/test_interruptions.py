@@ -1,6 +1,7 @@
 """A command that is killed, stopped, or run twice at once ends as if it had run once, undisturbed.
 
-`make test` disturbs each command at a point that depends on SEED; `make test-long` at every point.
+`make test` kills each command at a point that depends on SEED, and stops and runs some of them at
+once; `make test-long` does so at every point.
 To see one again: AT=17:before .venv/bin/python -m pytest tests/interruptions -k 'once and ingest'
 """
 
@@ -24,8 +25,6 @@ AT = os.environ.get("AT", "")
 WHENS: tuple[When, ...] = ("before", "after")
 TWICE = ("ingest", "convert", "promote", "approve", "import", "receive")
 """The commands of which a second run adds nothing, so that two at once must not either."""
-SAMPLED = ("ingest", "promote", "export", "import")
-"""The commands that `make test` stops and runs at once; all are killed."""
 
 Trial = Callable[[Story, str, Cut], list[str]]
 """Disturbs a command at a point, runs it again, and says in words what is wrong afterwards."""
@@ -90,7 +89,7 @@ def test_the_picture_sees_what_a_rerun_must_not_leave(story: Story) -> None:
 
 NOTHING = "Stopped. Nothing was changed."
 UNSEEN = ("hub/blobs/", "hub/metadata/", "hub/work/", "site/store/", "site/lock")
-"""Where something may lie that nothing refers to yet, and what is made once, empty."""
+"""Where something may lie that nothing refers to yet; empty folders may stay anywhere."""
 
 
 def stopped(story: Story, command: str, cut: Cut) -> list[str]:
@@ -108,11 +107,12 @@ def stopped(story: Story, command: str, cut: Cut) -> list[str]:
 
 
 def seen(found: dict[str, list[str]]) -> dict[str, list[str]]:
-    """The rows of every table, and the names that anybody looks at."""
-    return found | {"names": [name for name in found["names"] if not name.startswith(UNSEEN)]}
+    """The rows of every table, and the names of the files that anybody looks at."""
+    names = (name for name in found["names"] if not name.startswith(UNSEEN))
+    return found | {"names": [name for name in names if not name.endswith("/")]}
 
 
-@pytest.mark.parametrize("command", SAMPLED)
+@pytest.mark.parametrize("command", ["approve", "export"])
 def test_stopped_once_and_run_again(story: Story, command: str) -> None:
     assert wrong(story, command, stopped, drawn(story, command)) == []
 
@@ -138,7 +138,7 @@ def twice(story: Story, command: str, cut: Cut) -> list[str]:
     return problems + story.problems(command, second)
 
 
-@pytest.mark.parametrize("command", sorted(set(TWICE) & set(SAMPLED)))
+@pytest.mark.parametrize("command", ["promote", "import"])
 def test_twice_at_once(story: Story, command: str) -> None:
     assert wrong(story, command, twice, drawn(story, command)) == []
 

@@ -52,6 +52,10 @@ def write_return(returned: Returned, medium: Path) -> Path:
         durable.flush_folder(final.parent)
     except OSError as bad:
         raise durable.unwritable(final, bad) from bad
+    except KeyboardInterrupt as stop:
+        if os.path.lexists(final):
+            stop.add_note(f"The return in {final} is whole.")
+        raise
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return final
