@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
+import onnx
+
 from tests.full_disk.places import PLACES, Case
 from tests.interruptions.launcher import PROGRAMS, Launcher, _end, _import_everything
 from tests.interruptions.pictures import differences, picture
@@ -22,6 +24,8 @@ from tests.interruptions.story import Story
 
 PLENTY = 1024
 """Pages that are enough for every command here."""
+WEIGHT = 150_000
+"""Bytes that a model has in addition."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,17 @@ class Swept:
     points: list[int] = field(default_factory=list)
     codes: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+
+
+class HeavyStory(Story):
+    """The story with a model of some weight: there is more to it than one page."""
+
+    def _begin(self, stocked: Path) -> None:
+        super()._begin(stocked)
+        file = self.case / "tiny-3.onnx"
+        model = onnx.load(file)
+        model.metadata_props.add(key="about", value="x" * WEIGHT)
+        onnx.save(model, file)
 
 
 class Sweep:
@@ -176,7 +191,7 @@ def _roomy(
 def main(stocked: Path, folder: Path, count: int, wanted: Sequence[str]) -> None:
     """Sweep each of `wanted`, a command in a place that is full."""
     with Launcher(folder / "case") as launcher:
-        story = Story(folder, launcher)
+        story = HeavyStory(folder, launcher)
         story.tell(stocked)
     _import_everything()
     found = {}

@@ -227,6 +227,31 @@ def test_a_failed_commit_is_unknown_and_never_success(
     assert hub.reader.fsck(KEY, ORIGIN).ok
 
 
+def test_a_commit_that_met_a_full_disk_did_not_happen_and_the_log_goes_on(
+    hub: HubSide, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite says which it was: what did not fit has no last frame, and counts for nobody."""
+
+    def failing(_connection: PoolProxiedConnection) -> None:
+        bad = sqlite3.OperationalError("database or disk is full")
+        bad.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise bad
+
+    hub.log.commit(adding(1))
+    monkeypatch.setattr(hub.engine.dialect, "do_commit", failing)
+    with pytest.raises(FailedError, match="The disk of the hub's database is full") as failed:
+        hub.log.commit(adding(2))
+    monkeypatch.undo()
+    assert failed.value.code == "database-full"
+    assert failed.value.what.endswith(
+        "so nothing was done: The disk of the hub's database is full."
+    )
+    assert "Make room" in failed.value.next_step
+    hub.log.commit(adding(3))
+    assert things(hub.engine) == [1, 3]
+    assert hub.reader.fsck(KEY, ORIGIN).ok
+
+
 def test_nobody_in_a_failed_commit_hears_of_success(
     hub: HubSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, Engine, NestedTransaction, event
 
 from sealift_registry.audit.append import Appender
-from sealift_registry.storage.engine import IMMEDIATE
+from sealift_registry.storage.engine import IMMEDIATE, is_full
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.transparency.entry import Entry, body_of
 
@@ -116,8 +116,18 @@ def _run(
     try:
         transaction.commit()
     except Exception as failed:
+        if is_full(failed):
+            raise _full() from failed
         raise CommitError(str(failed)) from failed
     return answers
+
+
+def _full() -> FailedError:
+    return FailedError(
+        "database-full",
+        "The disk of the hub's database is full.",
+        next_step="Make room there, and run the command again.",
+    )
 
 
 def _give(answers: Sequence[_Answer]) -> None:
@@ -209,4 +219,5 @@ def unknown(entry: Entry, failed: CommitError) -> FailedError:
 def _reason(failed: BaseException) -> str:
     """The database's own words, without the statement and the page that SQLAlchemy adds."""
     cause = getattr(failed, "orig", None) or failed
-    return str(cause).strip().rstrip(".") or type(cause).__name__
+    words = cause.what if isinstance(cause, SealiftError) else str(cause)
+    return words.strip().rstrip(".") or type(cause).__name__

@@ -44,6 +44,16 @@ def open_sqlite(path: Path) -> Engine:
     return engine
 
 
+def is_full(error: Exception) -> bool:
+    """Whether a statement failed because the disk is full, in which case it wrote nothing.
+
+    Of COMMIT, too: a transaction counts from the last byte of its last frame in the write-ahead log
+    on, and that is what did not fit (SQLite, "WAL-mode File Format", section 3).
+    """
+    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+    return code == sqlite3.SQLITE_FULL
+
+
 def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     # sqlite3 would begin transactions by itself, and not before SELECT or SAVEPOINT: switched off,
     # as SQLAlchemy's page on pysqlite advises ("Serializable isolation / Savepoints").
