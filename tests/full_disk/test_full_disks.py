@@ -1,8 +1,8 @@
 """A disk that is full: a sentence, nothing half-done, and the same command works after that.
 
 Real small file systems in a mount namespace of their own, real commands. Each is run at points that
-are spread evenly below the room that it needs; both as it is, and as if somebody else had filled
-the disk after it had asked how much is free.
+are spread evenly below the room that it needs; those that ask how much is free also as if somebody
+else had filled the disk after that.
 """
 
 from __future__ import annotations
