@@ -101,7 +101,8 @@ def stopped(story: Story, command: str, cut: Cut) -> list[str]:
     problems = []
     if first.code not in {0, 130} or "Traceback" in first.err:  # 0: all had been done by then
         problems.append(f"ended with {first.code}: {first.err}")
-    if first.code == 130 and (NOTHING in first.err) != (seen(before) == seen(after)):
+    true = seen(before) == seen(after) if NOTHING in first.err else before != after
+    if first.code == 130 and not true:
         problems.append(f"says {first.err}")
     return problems + story.problems(command, story.launcher.run(words))
 
