@@ -80,7 +80,7 @@ $(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(SETUPS) $(VENV)/.uv
 # The system tests' tools: installed where we may, asked for where we may not, never skipped.
 .PHONY: system-tools
 system-tools:
-	@missing() { for tool in skopeo:skopeo ip:iproute2 unshare:util-linux strace:strace \
+	@missing() { for tool in skopeo:skopeo ip:iproute2 unshare:util-linux mount:mount strace:strace \
 	    mkntfs:ntfs-3g mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse; do \
 	    command -v "$${tool%:*}" >/dev/null || echo "$${tool#*:}"; done; }; \
 	packages=$$(missing); \
