@@ -21,7 +21,7 @@ import pytest
 from sealift_registry.delivery import exports, locks
 from sealift_registry.trust.repository import Repository
 from sealift_signing import statements
-from sealift_signing.errors import FailedError
+from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.statements import Transfer
 from sealift_sync import durable
 from sealift_sync.bundle import layout, partial, writer
@@ -285,11 +285,28 @@ def test_named_and_then_damaged(ready: Acme) -> None:
 
 
 def test_a_transfer_json_of_another_in_the_recorded_ones_place(ready: Acme) -> None:
+    """Torn by a cut, or somebody's: the hub knows what it recorded."""
     cut_short(ready, writer, "_give_name")
     file = partial.folder(ready.medium, FIRST) / layout.TRANSFER
     data = file.read_bytes()
     file.write_bytes(data[:-9] + b"x" * 9)
-    assert ready.export().transfer == SECOND
+    export = ready.export()
+    assert export.transfer == FIRST
+    assert (export.folder / layout.TRANSFER).read_bytes() == data
+
+
+def test_what_is_not_recorded_cannot_be_imported_under_another_name(
+    ready: Acme, plant: SiteOnPaper
+) -> None:
+    """Somebody takes the medium while the hub cannot write to its log, and renames the folder.
+
+    The site's receipt would be for a transfer.json that the hub does not know: it refuses that, and
+    with it every return of the site from then on.
+    """
+    cut_short(ready, exports.Exports, "_finish")
+    stolen = partial.folder(ready.medium, FIRST).rename(ready.medium / layout.SEALIFT / FIRST)
+    with pytest.raises(SealiftError, match=r"transfer\.json is missing"):
+        plant.take(stolen)
 
 
 def test_only_the_recorded_bundle_ever_had_the_name(ready: Acme) -> None:

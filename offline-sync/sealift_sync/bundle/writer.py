@@ -1,15 +1,16 @@
 """Writing a bundle: under a temporary name, flushed, read back from the medium, then renamed.
 
-A half-written bundle bears a temporary name and cannot be imported. The read-back asks the medium,
-not the page cache: a stick that says "written" and is not is found here and not at the site. What a
-run that was cut short has written stays for the next one, which hashes it before it counts.
+A half-written bundle bears a temporary name and has no transfer.json, without which nobody can
+import it. The read-back asks the medium, not the page cache: a stick that says "written" and is not
+is found here and not at the site. What a run that was cut short has written stays for the next one,
+which hashes it before it counts.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -99,8 +100,9 @@ def write_bundle(
         transfer_id: also the folder's name.
         sign: makes transfer.json, given every other file; they have been read back by then.
         stage: told of progress.
-        record: given transfer.json once everything came back whole, and before the bundle has
-            its name: if it raises there is no bundle, so none is ever out that was not recorded.
+        record: given transfer.json once everything else came back whole, and before it is on the
+            medium: if it raises there is no bundle, so none is ever out that was not recorded, not
+            even for whoever takes the medium away at that moment and renames what lies there.
 
     Raises:
         RefusedError: the medium has a link where a folder belongs.
@@ -115,10 +117,12 @@ def write_bundle(
         make_folder(medium, layout.SEALIFT)
         durable.flush_folder(medium)
         _check_new(final)
-        transfer = _write_aside(contents, partial.folder(medium, transfer_id), sign, stage)
+        aside = partial.folder(medium, transfer_id)
+        transfer = sign(_write_aside(contents, aside, stage))
         fitting.check_same(medium, space)
         record(transfer)
-        _give_name(partial.folder(medium, transfer_id), final)
+        _put_transfer(aside, transfer)
+        _give_name(aside, final)
     except OSError as bad:
         raise cut_short(final, bad) from bad
     return final
@@ -139,11 +143,14 @@ def finish_bundle(
     own = CarriedFile(layout.TRANSFER, len(transfer), sha256(transfer).hexdigest())
     every = (*files, own)
     try:
+        if final.parent.is_symlink():
+            return None
         named = not final.is_symlink() and final.is_dir()
         if not named and not os.path.lexists(aside):
             return None
         if not named:
             partial.keep_only(aside, {one.path: one.size for one in every})
+            _put_transfer(aside, transfer)
         _read_back(final if named else aside, every, stage("read back", _sum(every)))
         if not named:
             _give_name(aside, final)
@@ -175,31 +182,35 @@ def _check_new(final: Path) -> None:
         )
 
 
-def _write_aside(
-    contents: Contents,
-    aside: Path,
-    sign: Callable[[tuple[CarriedFile, ...]], bytes],
-    stage: Stage,
-) -> bytes:
-    """Write everything to `aside` and read it back; returns transfer.json.
-
-    It is signed last: nothing that bears a signature lies beside files that may not be whole.
-    """
-    try:
+def _write_aside(contents: Contents, aside: Path, stage: Stage) -> tuple[CarriedFile, ...]:
+    """Write everything but transfer.json to `aside` and read it back; returns what is there."""
+    with _nothing_that_lies(aside):
         files = _copy(contents, aside, stage("copy", contents.size()))
         _flush(aside)
         _read_back(aside, files, stage("read back", _sum(files)))
-        transfer = sign(files)
+    return files
+
+
+def _put_transfer(aside: Path, transfer: bytes) -> None:
+    """Write transfer.json, which was recorded, beside all else; what a cut left of it goes."""
+    with _nothing_that_lies(aside):
+        (aside / layout.TRANSFER).unlink(missing_ok=True)
         _put(aside / layout.TRANSFER, BytesIO(transfer), lambda _: None)
-        own = CarriedFile(layout.TRANSFER, len(transfer), sha256(transfer).hexdigest())
         durable.flush_folder(aside)
+        own = CarriedFile(layout.TRANSFER, len(transfer), sha256(transfer).hexdigest())
         _read_back(aside, (own,), lambda _: None)
+
+
+@contextmanager
+def _nothing_that_lies(aside: Path) -> Iterator[None]:
+    """Take `aside` away where it is found that the medium lies, or that the hub's blobs do."""
+    try:
+        yield
     except SealiftError as bad:
         if bad.code in GONE_WRONG:
             with suppress(SealiftError):
                 partial.remove(aside)
         raise
-    return transfer
 
 
 def _copy(contents: Contents, aside: Path, progress: Progress) -> tuple[CarriedFile, ...]:
