@@ -17,10 +17,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from tests.fuzz.covering import lines, smallest
 from tests.fuzz.inputs import known
+from tests.fuzz.organisation import WITHIN, scratch
 from tests.fuzz.target import CORPUS, CRASHES, HERE, Target
 from tests.fuzz.targets import TARGETS
 
@@ -56,10 +58,9 @@ def _run(name: str, seconds: float, folder: Path) -> int:
     for left in (folder / "corpus" / name, folder / "crashes" / name):
         shutil.rmtree(left, ignore_errors=True)
     command = [sys.executable, "-m", "tests.fuzz.engine", name, str(seconds), str(folder)]
-    with (folder / f"{name}.log").open("wb") as log:
-        done = subprocess.run(
-            command, stdout=log, stderr=log, check=False, env={**os.environ, "PYTHONHASHSEED": "0"}
-        )
+    with (folder / f"{name}.log").open("wb") as log, TemporaryDirectory(dir=scratch()) as within:
+        said = {**os.environ, "PYTHONHASHSEED": "0", WITHIN: within}
+        done = subprocess.run(command, stdout=log, stderr=log, check=False, env=said)
     _say(f"{name}: ended ({done.returncode})")
     return done.returncode
 

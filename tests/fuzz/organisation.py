@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import shutil
 import tempfile
 from functools import cache
@@ -15,6 +16,8 @@ from securesystemslib.signer import CryptoSigner
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.trust import NOW, Keyring
 
+WITHIN = "FUZZ_SCRATCH"
+"""The variable by which `make fuzz` says where: the fuzzer ends without clearing up."""
 MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
 
 
@@ -31,7 +34,8 @@ class FixedKeys(Keyring):
 @cache
 def scratch() -> Path:
     """A folder in memory where there is such a place; it goes with the process."""
-    made = Path(tempfile.mkdtemp(prefix="sealift-fuzz-", dir=MEMORY if MEMORY.is_dir() else None))
+    where = os.environ.get(WITHIN) or (MEMORY if MEMORY.is_dir() else None)
+    made = Path(tempfile.mkdtemp(prefix="sealift-fuzz-", dir=where))
     atexit.register(shutil.rmtree, made, ignore_errors=True)
     return made
 
