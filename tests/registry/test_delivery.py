@@ -31,6 +31,8 @@ from sealift_signing.errors import (
 )
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Receipt, SiteRequest, Transfer
+from sealift_signing.transparency import checkpoint
+from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_sync.bundle import layout
 from sealift_sync.site.setting_up import begin
 from tests.media import with_free
@@ -515,6 +517,19 @@ def test_a_forged_receipt_is_refused_with_one_entry(ready: Acme, plant: SiteOnPa
     with pytest.raises(RefusedError):
         received(ready)
     assert ready.types()[entries:] == ["return.refused"] * 4
+    assert ready.rows()["receipt"] == ready.rows()["site_entry"] == []
+
+
+def test_a_receipt_from_beyond_the_log_is_refused(ready: Acme, plant: SiteOnPaper) -> None:
+    """Whoever held the site's key for a moment must not write what counts as newest for ever."""
+    carried(ready, plant)
+    (file,) = ready.returned(plant).rglob("receipts/*.json")
+    honest = statements.read(Receipt, file.read_bytes(), what="it")
+    with plant.opened() as site:
+        far = checkpoint.sign(Checkpoint(site.origin, 2**53, b"\0" * 32), site.signer()).decode()
+        said = replace(honest.predicate, log=far)
+        file.write_bytes(statements.sign(said, honest.subjects, site.signer()))
+    assert "9007199254740992 entries" in refused(lambda: received(ready), "receipt-of-another")
     assert ready.rows()["receipt"] == ready.rows()["site_entry"] == []
 
 

@@ -80,7 +80,7 @@ class Returns:
 
         try:
             receipts = [
-                _receipt(body, transfer, site, organisation)
+                _receipt(body, transfer, site, organisation, returned.size)
                 for transfer, body in sorted(returned.receipts.items())
             ]
             return self._hub.commit(action).result
@@ -172,7 +172,10 @@ def _check_current(connection: Connection, site: Site) -> None:
         )
 
 
-def _receipt(body: bytes, transfer: str, site: Site, organisation: str) -> Signed[Receipt]:
+def _receipt(
+    body: bytes, transfer: str, site: Site, organisation: str, size: int
+) -> Signed[Receipt]:
+    """The receipt in `body`, which came with the site's log of `size` entries."""
     what = f"the receipt for {transfer}"
     receipt = statements.read(Receipt, body, what=what)
     said = receipt.predicate
@@ -188,8 +191,18 @@ def _receipt(body: bytes, transfer: str, site: Site, organisation: str) -> Signe
         )
     statements.verify(receipt, site.key, what=what)
     if said.log:
-        # By its size the newest receipt is told, and so what the next bundle may leave out.
-        note.verify(said.log.encode(), site.key, site_origin(organisation, site.id))
+        # By its size the newest receipt is told, and so what the next bundle may leave out: one
+        # from beyond the log would be the newest for ever.
+        origin = site_origin(organisation, site.id)
+        seen = note.verify(said.log.encode(), site.key, origin).size
+        if seen > size:
+            raise RefusedError(
+                "receipt-of-another",
+                f"{what[0].upper()}{what[1:]} was made after {seen} entries of the site's log, "
+                f"which has {size}.",
+                subject=transfer,
+                next_step="Have the site write a new return: sealift-site return --to DIR",
+            )
     return receipt
 
 
