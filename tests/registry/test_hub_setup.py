@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -345,3 +346,15 @@ def test_renewing(acme: Acme, renewing: Callable[..., object]) -> None:
             renewing("root", *signers)
     assert acme.rows() == before
     assert ceremony.OFFLINE_HOLDERS["root"] == (2, 3)
+
+
+def test_renewing_for_a_shorter_time_is_a_change(
+    acme: Acme, renewing: Callable[..., object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    renewing("recall", "recall-2")
+    assert renewing("recall", "recall-2") is False, "signed just now"
+    monkeypatch.setattr(Repository, "lifetime", lambda *_: 3)
+    assert renewing("recall", "recall-2") is True
+    with acme.app.hub.reading() as connection:
+        expires = Repository(connection).targets("recall").signed.expires
+    assert expires - acme.app.hub.now() <= timedelta(days=3)

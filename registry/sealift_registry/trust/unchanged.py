@@ -39,8 +39,9 @@ def _same(before: Metadata[Any] | None, after: Metadata[Any]) -> bool:
         return False
     if set(before.signatures) != set(after.signatures):
         return False  # by other keys: perhaps because those of before do not count any more
+    # Also the other way: who signs for a shorter time means it.
     gained: timedelta = after.signed.expires - before.signed.expires
-    return gained <= JUST_NOW
+    return abs(gained) <= JUST_NOW
 
 
 def _said(metadata: Metadata[Any]) -> dict[str, Any]:
