@@ -117,6 +117,20 @@ def test_a_damaged_return_is_written_anew_and_strange_files_in_it_are_gone(
     assert len(list((folder / "receipts").iterdir())) == 2
 
 
+def test_folders_too_deep_to_remove_are_a_sentence(
+    travelled: SiteOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python removes folders by recursion, and whoever prepares a medium may nest thousands."""
+    (medium / "sealift/returns/plant-7/.9.partial/deep").mkdir(parents=True)
+
+    def too_deep(_folder: Path) -> None:
+        raise RecursionError
+
+    monkeypatch.setattr("shutil.rmtree", too_deep)
+    with pytest.raises(FailedError, match=r"the folders in \.9\.partial are too deep"):
+        go_home(travelled, medium)
+
+
 @pytest.mark.parametrize("point", range(9))
 def test_an_init_that_was_cut_is_made_good_by_the_same_again(
     hub: HubOnPaper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: int

@@ -148,6 +148,14 @@ def test_the_speed_is_measured_and_nothing_stays(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_folder_in_the_place_of_a_probe_is_in_nobodys_way(tmp_path: Path) -> None:
+    kept = tmp_path / f"{speed.PROBE}0{durable.PARTIAL}"
+    kept.mkdir()
+    (kept / "mine").write_bytes(b"mine")
+    assert speed.measure(tmp_path) is not None
+    assert (kept / "mine").read_bytes() == b"mine"
+
+
 def test_how_long_it_takes() -> None:
     found = speed.Speed(write=10e6, read=20e6, each=0.01)
     assert found.seconds(100_000_000, 200) == pytest.approx(10 + 5 + 2)

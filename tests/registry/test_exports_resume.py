@@ -171,6 +171,24 @@ def test_a_link_in_the_place_of_a_half_written_bundle(ready: Acme, tmp_path: Pat
     assert names(ready) == [FIRST]
 
 
+@pytest.mark.parametrize("recorded", [False, True])
+def test_our_folder_is_a_link_to_another_mediums(ready: Acme, recorded: bool) -> None:
+    """What lies half-written there is neither removed nor given its name."""
+    other = made(ready.folder / "other")
+    with cut(writer, "_give_name" if recorded else "_read_back"):
+        ready.export(to=other)
+    before = sorted(path.stat().st_ino for path in other.rglob("*"))
+    (ready.medium / layout.SEALIFT).symlink_to(other / layout.SEALIFT)
+    assert "is a link" in refused(ready.export, "not-a-folder")
+    assert sorted(path.stat().st_ino for path in other.rglob("*")) == before
+
+
+def test_only_our_own_spelling_is_an_unfinished_export(tmp_path: Path) -> None:
+    for name in (f".{FIRST}.partial", f"x{FIRST}.partial", f"y{FIRST}.partial", FIRST):
+        (tmp_path / layout.SEALIFT / name).mkdir(parents=True)
+    assert partial.unfinished(tmp_path, SITE) == (FIRST,)
+
+
 def test_folders_too_deep_to_remove_are_a_sentence(
     ready: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:

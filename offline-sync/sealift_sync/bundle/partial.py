@@ -26,13 +26,18 @@ def folder(medium: Path, transfer_id: str) -> Path:
 
 
 def unfinished(medium: Path, site: str) -> tuple[str, ...]:
-    """The ids of the transfers to `site` that were begun on `medium` and have no name yet."""
+    """The ids of the transfers to `site` that were begun on `medium` and have no name yet.
+
+    None where our folder is a link: what it leads to is another medium's, or none.
+    """
+    top = medium / layout.SEALIFT
     try:
-        names = sorted(one.name for one in (medium / layout.SEALIFT).iterdir())
+        names = () if top.is_symlink() else sorted(one.name for one in top.iterdir())
     except OSError:
         return ()
-    ids = (n[1:].removesuffix(durable.PARTIAL) for n in names if n.endswith(durable.PARTIAL))
-    return tuple(i for i in ids if layout.is_transfer_id(i) and i.rpartition("-")[0] == site)
+    ids = (name.removeprefix(".").removesuffix(durable.PARTIAL) for name in names)
+    ours = (i for i in ids if layout.is_transfer_id(i) and i.rpartition("-")[0] == site)
+    return tuple(dict.fromkeys(one for one in ours if folder(medium, one).name in names))
 
 
 def remove(aside: Path) -> None:

@@ -7,10 +7,12 @@ leaves every receipt and the log whole, the old or the new.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from sealift_signing import shape
@@ -57,7 +59,8 @@ def write_return(returned: Returned, medium: Path) -> Path:
             stop.add_note(f"The return in {final} is whole.")
         raise
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        with suppress(OSError):
+            _remove(aside)
     return final
 
 
@@ -147,7 +150,10 @@ def _sweep(folder: Path) -> None:
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
+    if not path.is_dir() or path.is_symlink():
+        path.unlink(missing_ok=True)
+        return
+    try:
         shutil.rmtree(path)
-    else:
-        path.unlink()
+    except RecursionError as bad:  # whoever prepares a medium may nest thousands
+        raise OSError(errno.ENAMETOOLONG, f"the folders in {path.name} are too deep") from bad

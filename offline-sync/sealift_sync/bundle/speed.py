@@ -10,7 +10,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -40,8 +40,8 @@ class Speed:
 
 def measure(medium: Path) -> Speed | None:
     """The speed of `medium`; None where nothing can be written there."""
-    _sweep(medium)
     try:
+        _sweep(medium)
         write, read = _stream(medium)
         return Speed(write, read, _each(medium))
     except OSError:
@@ -86,6 +86,10 @@ def _nameless(medium: Path) -> Iterator[BinaryIO]:
 
 
 def _sweep(medium: Path) -> None:
-    """Take away what a run left that was cut between making a file and removing its name."""
+    """Take away what a run left that was cut between making a file and removing its name.
+
+    What cannot be removed (a folder of that name, which no run made) is in nobody's way.
+    """
     for path in medium.glob(f"{PROBE}*{durable.PARTIAL}"):
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            path.unlink()
