@@ -286,6 +286,14 @@ def test_two_transfers_of_one_id_are_not_both_taken(
     assert site.take(bundle).already
 
 
+def test_a_bundle_that_was_imported_can_be_verified_once_more(
+    site: SiteOnPaper, bundle: Path
+) -> None:
+    """Nobody is to hear that another transfer of this name was there, when it is the same."""
+    site.take(bundle)
+    assert site.verify(bundle).transfer.predicate.id == bundle.name
+
+
 def test_a_file_that_is_another_files_folder_is_in_no_manifest(hub: HubOnPaper) -> None:
     """It could be installed and never shown."""
     made = hub.build(1)

@@ -111,6 +111,7 @@ def test_to_go_further_back_one_says_from_where_and_a_third_has_nowhere_to_go(
     assert site.running() == DIGITS_1
     again = site.roll_back(away_from=2)
     assert (again.outcome, again.after) == ("already", 1)
+    assert "To go further back" not in again.words  # it could not
     with pytest.raises(RefusedError, match="no fallback after version 1"):
         site.roll_back(away_from=1)
 

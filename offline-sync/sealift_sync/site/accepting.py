@@ -134,7 +134,7 @@ def _check_transfer(site: Site, visit: Visit, transfer: Signed[Transfer]) -> Non
             visit.assignment.enrolment,
         )
     _check_date(site, said)
-    _check_id(site, said)
+    _check_id(site, transfer)
     check_hub_log(site, visit, said.log.encode())
     check_own_log(site, said.site_log.encode() if said.site_log else None)
     if site.state.fact(ANSWER_CHECKED) is None:
@@ -168,9 +168,14 @@ def _check_date(site: Site, said: Transfer) -> None:
         )
 
 
-def _check_id(site: Site, said: Transfer) -> None:
-    """Of two receipts for one id, the second would take the place of the first on its way home."""
-    if any(one.id == said.id for one in site.state.imported()):
+def _check_id(site: Site, transfer: Signed[Transfer]) -> None:
+    """Of two receipts for one id, the second would take the place of the first on its way home.
+
+    The very one that was imported is no other: `verify` may look at its medium once more.
+    """
+    said, digest = transfer.predicate, transfer.sha256
+    known = site.state.imported()
+    if any(one.id == said.id and one.transfer_sha256 != digest for one in known):
         raise RefusedError(
             "transfer-id-again",
             f"Another transfer called {said.id} was imported before.",

@@ -108,8 +108,10 @@ def _already(site: Site, standing: Standing, place: Place) -> Activation:
     left = next(iter(_left(site, place)), 0)
     words = (
         f"{place.model} in host group {place.group} went back from version {left} already, and "
-        f"runs version {running}; nothing changed. To go further back, add: --from {running}"
+        f"runs version {running}; nothing changed."
     )
+    if standing.fallback(place) is not None:
+        words += f" To go further back, add: --from {running}"
     return Activation(place, left, running, "already", words)
 
 
