@@ -11,6 +11,7 @@ import pytest
 
 from sealift_sync.blobs import BlobFolder, Fault
 from sealift_sync.bundle.writer import Contents
+from sealift_sync.cli.calling import Call
 from sealift_sync.cli.run import run
 from sealift_sync.site import fsck
 from sealift_sync.site.fsck import Examined
@@ -189,6 +190,37 @@ def test_links_and_files_that_consumers_read_are_put_right(site: SiteOnPaper, bu
     assert [(one.place.model, one.problem) for one in found.links] == [("vision/digits", "")]
     assert found.problems == 0
     assert site.running() == WEIGHTS_2
+
+
+def test_what_consumers_have_whole_is_not_replaced_by_what_the_store_has_damaged(
+    site: SiteOnPaper, bundle: Path
+) -> None:
+    """As after a backup that knows no hard links, and then a disk that fails."""
+    shown = (site.root / "models/cpu/vision/digits/current").resolve() / "model.onnx"
+    shown.parent.chmod(0o755)
+    shown.unlink()
+    shown.write_bytes(WEIGHTS_2)
+    damage(stored(site, DIGEST_2))
+    with Call(site.root, {}, site.clock).site("status"):  # as any command begins
+        pass
+    assert site.running() == WEIGHTS_2
+    assert faults(site.examined()) == {DIGEST_2: "damaged"}
+    assert site.running() == WEIGHTS_2
+    site.take(bundle)
+    assert site.examined().problems == 0
+    assert site.running() == WEIGHTS_2
+
+
+def test_nobody_goes_back_to_what_is_known_to_be_damaged(site: SiteOnPaper, bundle: Path) -> None:
+    damage(stored(site, DIGEST_1))
+    assert faults(site.examined()) == {DIGEST_1: "damaged"}
+    done = site.roll_back()
+    assert (done.outcome, done.after) == ("switched-back", 2)
+    assert "is damaged" in done.words
+    assert site.running() == WEIGHTS_2
+    site.take(bundle)  # which brings it again
+    assert site.roll_back().outcome == "activated"
+    assert site.running() == WEIGHTS_1
 
 
 def test_a_copy_is_hashed_where_files_cannot_be_linked(

@@ -57,7 +57,7 @@ def activate(site: Site, reason: str) -> tuple[Activation, ...]:
     Raises:
         FailedError: a place could not be switched; all others were.
     """
-    tree = ModelTree(site.home)
+    tree = ModelTree(site.home, lost=site.state.lost())
     standing = Standing(site.state, site.enrolment)
     tree.repair(standing.current.values())
     done: list[Activation] = []
@@ -132,6 +132,8 @@ def switch(
     failure = ""
     try:
         try:
+            if after is not None:
+                tree.check_not_lost(after)
             tree.switch(place, after)
             _run(settings.hook, "hook", site, tree, place, after)
             if after is not None:

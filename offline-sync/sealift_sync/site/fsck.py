@@ -219,4 +219,4 @@ def _record(site: Site, lost: set[str]) -> tuple[str, ...]:
 def _show(site: Site) -> tuple[Mended, ...]:
     """Links are derived again; where files had to be copied, each copy is hashed."""
     standing = Standing(site.state, site.enrolment)
-    return ModelTree(site.home, hashing=True).repair(standing.showing())
+    return ModelTree(site.home, hashing=True, lost=site.state.lost()).repair(standing.showing())

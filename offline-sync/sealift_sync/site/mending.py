@@ -25,4 +25,4 @@ def mend(site: Site) -> tuple[Mended, ...]:
     shutil.rmtree(site.home.quarantine, ignore_errors=True)
     site.home.store.sweep()
     standing = Standing(site.state, site.enrolment)
-    return ModelTree(site.home).repair(standing.showing())
+    return ModelTree(site.home, lost=site.state.lost()).repair(standing.showing())

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -22,7 +22,7 @@ from typing import NamedTuple
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_sync import durable
 from sealift_sync.artifact import Artifact, ArtifactFile, read_manifest
-from sealift_sync.blobs import BlobFolder
+from sealift_sync.blobs import BlobFolder, damaged
 from sealift_sync.site.home import Home
 from sealift_sync.site.standing import Choice, Place
 from sealift_sync.site.state import Current
@@ -45,11 +45,15 @@ class ModelTree:
     Args:
         home: the site's folder.
         hashing: whether files that are no links to the store are hashed before they count as right.
+        lost: blobs that the store is known not to have whole: nothing is replaced by them.
     """
 
-    def __init__(self, home: Home, *, hashing: bool = False) -> None:
+    def __init__(
+        self, home: Home, *, hashing: bool = False, lost: Collection[str] = frozenset()
+    ) -> None:
         self._root = home.models
         self._hashing = hashing
+        self._lost = lost
         self._store = home.store
 
     def link(self, place: Place) -> Path:
@@ -61,6 +65,18 @@ class ModelTree:
         for place in self._linked():
             with suppress(OSError):  # no link; `repair` makes it one
                 yield place, self.link(place).readlink().name.rpartition("-")[2]
+
+    def check_not_lost(self, choice: Choice) -> None:
+        """Check that nothing of `choice` is known to be damaged: it must not begin to be shown.
+
+        Of what is missing there may be a link in the folder of a version that ran before.
+
+        Raises:
+            RefusedError: something is.
+        """
+        for file in self._artifact(choice).files if self._lost else ():
+            if file.sha256 in self._lost and self._store.has(file.sha256):
+                raise damaged(file.sha256)
 
     def switch(self, place: Place, choice: Choice | None) -> None:
         """Let `place` show `choice`, or nothing.
@@ -151,6 +167,8 @@ class ModelTree:
             target = _inside(folder, file.path)
             if self._right(folder, file):
                 continue
+            # What lies there may be whole, and the store's not.
+            self._store.check(file.sha256)
             _remove(aside)
             _link_or_copy(self._store, file.sha256, aside)
             _open_folders(folder, target.parent)
@@ -178,8 +196,10 @@ class ModelTree:
         if not stat.S_ISREG(found.st_mode) or found.st_size != file.size:
             return False
         try:
-            stored = self._store.path(file.sha256).stat()
+            stored = None if file.sha256 in self._lost else self._store.path(file.sha256).stat()
         except OSError:
+            stored = None
+        if stored is None:
             return True  # the store has lost it: what consumers have is all that there is
         one_disk = found.st_dev == stored.st_dev
         if one_disk and found.st_ino == stored.st_ino:

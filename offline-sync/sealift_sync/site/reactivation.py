@@ -49,6 +49,7 @@ def activate_assigned(site: Site, model: str, group: str | None, reason: str) ->
         )
     before = Choice(running.path, running.sha256) if running else None
     held = site.state.every_rollback(*place)
+    tree = ModelTree(site.home, lost=site.state.lost())
     _begin(site, place, foremost, reason)
 
     def undo() -> None:
@@ -57,7 +58,7 @@ def activate_assigned(site: Site, model: str, group: str | None, reason: str) ->
             site.state.add_rollback(*place, one)
 
     why = f"activate: {sentence(reason)[:500]}"
-    return switch(site, ModelTree(site.home), place, before, foremost, why, undo)
+    return switch(site, tree, place, before, foremost, why, undo)
 
 
 def _begin(site: Site, place: Place, foremost: Choice, reason: str) -> None:

@@ -46,7 +46,8 @@ def roll_back(
         FailedError: it could not be written; what was recorded of it is finished by the next run.
     """
     check_remembered(site.state)
-    tree, standing = ModelTree(site.home), Standing(site.state, site.enrolment)
+    tree = ModelTree(site.home, lost=site.state.lost())
+    standing = Standing(site.state, site.enrolment)
     tree.repair(standing.showing())
     place = _place(standing, model, group)
     running = standing.current[place]
