@@ -54,7 +54,7 @@ def test_killed_at_every_point_and_run_again(story: Story, command: str, when: W
 
 @pytest.mark.long
 @pytest.mark.parametrize("when", WHENS)
-def test_fetching_is_killed_at_every_point_and_run_again(
+def test_fetching_is_killed_at_every_fourth_point_and_run_again(
     story: Story, dvc_repository: DvcRepository, mlflow_store: str, when: When
 ) -> None:
     """Another process fetches, with caches and temporary folders of its library's own."""
