@@ -5,7 +5,9 @@ A rename is atomic, and durable only once its folder was flushed too (POSIX `fsy
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from hashlib import sha256
@@ -17,6 +19,8 @@ from sealift_signing.errors import FailedError
 CHUNK = 1024 * 1024
 PARTIAL = ".partial"
 """The end of every temporary name: what bears it is unfinished and may be thrown away."""
+
+_ASIDE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 Progress = Callable[[int], None]
 """Told the number of further bytes that were handled."""
@@ -31,7 +35,8 @@ def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     aside = path.with_name(path.name + PARTIAL)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
+        _check_free(aside)
+        descriptor = os.open(aside, _ASIDE, mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
             file.flush()
@@ -40,6 +45,17 @@ def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         flush_folder(path.parent)
     except OSError as bad:
         raise unwritable(path, bad) from bad
+
+
+def _check_free(aside: Path) -> None:
+    """Check that nothing but a file lies at `aside`: a medium may have been prepared.
+
+    Raises:
+        OSError: something does. To open a device is to use it, and a pipe waits for a reader.
+    """
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(aside.lstat().st_mode):
+            raise FileExistsError(errno.EEXIST, f"{aside.name} is in the way, and is no file")
 
 
 def flush_folder(folder: Path) -> None:

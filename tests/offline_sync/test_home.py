@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sealift_signing.errors import FailedError, UsageError
+from sealift_sync import durable
 from sealift_sync.site.home import choose_home, make_home, only_one
 from sealift_sync.site.settings import FIRST_SETTINGS, GroupSettings, Settings, read_settings
 
@@ -85,3 +86,16 @@ def test_a_process_that_died_holds_nothing(tmp_path: Path) -> None:
     assert died.returncode == 9, "it died while it held the site, and not before"
     with only_one(home, "status"):
         pass
+
+
+@pytest.mark.parametrize("what", ["pipe", "link"])
+def test_what_lies_in_the_way_of_a_file_is_not_opened(tmp_path: Path, what: str) -> None:
+    """Requests and answers are written to media, and whoever had one may have prepared it."""
+    aside = tmp_path / "plant-7.request.partial"
+    {
+        "pipe": lambda: os.mkfifo(aside),
+        "link": lambda: aside.symlink_to(tmp_path / "another"),
+    }[what]()
+    with pytest.raises(FailedError, match="is in the way, and is no file"):
+        durable.write(tmp_path / "plant-7.request", b"x")
+    assert [path.name for path in tmp_path.iterdir()] == [aside.name]
