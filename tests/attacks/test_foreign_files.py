@@ -16,6 +16,7 @@ from sealift_sync.bundle import returned, returning
 from sealift_sync.bundle.medium import DEEPEST, MOST_NAMED, Medium, foreign, read_named
 from sealift_sync.bundle.returned import find_returns, read_return
 from sealift_sync.cli.run import run
+from sealift_sync.site.importer import find_bundle
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.transfers import find_transfer
 from tests.hub_on_paper import SITE, HubOnPaper, relist, resign
@@ -172,6 +173,11 @@ def test_no_transfer_is_found_through_a_link(
     with pytest.raises(RefusedError) as caught:
         find_transfer(medium, SITE)
     assert caught.value.code == "not-a-file"
+    before, entries = site.picture(), site.entries()
+    with site.opened() as opened, pytest.raises(RefusedError):
+        find_bundle(opened, medium)
+    assert [entry.type for entry in site.entries()[len(entries) :]] == ["transfer.refused"]
+    assert site.picture() == before
     (medium / "sealift").unlink()
     (medium / "sealift").mkdir()
     (medium / f"sealift/{bundle.name}").symlink_to(tmp_path / "outside" / bundle.name)
@@ -358,7 +364,7 @@ def test_droppings_in_a_return_are_named_and_not_read(
         (home / place).symlink_to("/dev/zero")
     (home / "receipts/$RECYCLE.BIN").mkdir()
     (home / "receipts/not a transfer.json").write_bytes(b"{")
-    (found,) = find_returns(medium)
+    ((found, *_),) = find_returns(medium)
     read = read_return(found)
     assert list(read.receipts) == [bundle.name]
     assert sorted(read.ignored) == [
@@ -384,7 +390,7 @@ def test_a_return_has_caps(
     site.take(bundle)
     with site.opened() as opened:
         write_home(opened, medium, everything=True)
-    (found,) = find_returns(medium)
+    ((found, *_),) = find_returns(medium)
     monkeypatch.setattr(returned, cap, value)
     with pytest.raises(RefusedError) as caught:
         read_return(found)

@@ -23,7 +23,8 @@ from sealift_sync.cli.fsck import fsck
 from sealift_sync.cli.group import FOLDER, InOrder
 from sealift_sync.site.enrolment import Enrolment
 from sealift_sync.site.home import choose_home
-from sealift_sync.site.importer import import_bundle, verify_bundle
+from sealift_sync.site.holdings import lost_and_missed
+from sealift_sync.site.importer import find_bundle, import_bundle, verify_bundle
 from sealift_sync.site.reactivation import activate_assigned
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.rollback import roll_back
@@ -148,12 +149,13 @@ def import_(call: Call, folder: Path, *, as_json: bool) -> int:
     DIR is the medium's top, or the folder of one transfer. Nothing is written to it.
     """
     with call.site("import") as found, telling.progress(quiet=as_json) as stage:
-        bundle = find_transfer(folder, found.enrolment.site)
+        bundle = find_bundle(found, folder)
         done = import_bundle(found, bundle, showing.watch(stage, quiet=as_json))
+        lost = lost_and_missed(found)
     if as_json:
         telling.print_json("import", showing.import_json(done))
     else:
-        showing.imported(done)
+        showing.imported(done, len(lost))
     return 1 if any(one.outcome == "switched-back" for one in done.activations) else 0
 
 

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from pathlib import Path
 
 from sealift_signing import statements
 from sealift_signing.canonical import Json
@@ -54,6 +55,7 @@ from sealift_sync.site.staging import (
     kept_for_later,
     stage_blobs,
 )
+from sealift_sync.site.transfers import find_transfer
 
 MOST_TOLD = 30
 """Recalls that an entry names, which has its largest size; the state holds all of them."""
@@ -82,14 +84,30 @@ class Import:
     Attributes:
         transfer: the transfer's id.
         receipt: what the site signed.
-        already: the very same transfer was imported before; nothing was done.
+        already: the very same transfer was imported before; only what was lost was mended.
         activations: what was switched.
+        mended: how many blobs such a transfer brought back.
     """
 
     transfer: str
     receipt: Receipt
     already: bool
     activations: tuple[Activation, ...]
+    mended: int = 0
+
+
+def find_bundle(site: Site, folder: Path) -> Medium:
+    """The transfer for this site that `folder` is or holds, to be imported; see `find_transfer`.
+
+    Raises:
+        NotFoundError: there is none.
+        RefusedError: the medium is prepared to lead elsewhere; nothing changed but one log entry.
+    """
+    try:
+        return find_transfer(folder, site.enrolment.site)
+    except RefusedError as refusal:
+        _log_refusal(site, refusal, [])
+        raise
 
 
 def import_bundle(site: Site, medium: Medium, watch: Watch) -> Import:
@@ -120,7 +138,7 @@ def _take(site: Site, medium: Medium, watch: Watch) -> Import:
             receipt = _install(site, bundle, accepted, medium, watch)
             done = Import(accepted.transfer.predicate.id, receipt, already=False, activations=())
         else:
-            heal(site, bundle, medium, watch.stage)
+            done = replace(done, mended=heal(site, bundle, medium, watch.stage))
         clear_staged(site.home)
     return done
 
@@ -283,14 +301,18 @@ def _told_to_log(site: Site, medium: Medium) -> Iterator[None]:
             site.state.set_fact(AHEAD, bad.note)
         raise
     except RefusedError as refusal:
-        data: dict[str, Json] = {
-            "code": refusal.code,
-            "what": sentence(refusal.what),
-            "subject": sentence(refusal.subject)[:500],
-        }
-        with site.state.transaction():
-            site.record(site.entry("transfer.refused", data, _claimed_transfer(medium)))
+        _log_refusal(site, refusal, _claimed_transfer(medium))
         raise
+
+
+def _log_refusal(site: Site, refusal: RefusedError, terms: list[Term]) -> None:
+    data: dict[str, Json] = {
+        "code": refusal.code,
+        "what": sentence(refusal.what),
+        "subject": sentence(refusal.subject)[:500],
+    }
+    with site.state.transaction():
+        site.record(site.entry("transfer.refused", data, terms))
 
 
 def _claimed_transfer(medium: Medium) -> list[Term]:
