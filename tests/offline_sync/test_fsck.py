@@ -312,6 +312,6 @@ def test_the_command_names_the_artifact_the_file_and_the_next_step(
     assert json.loads(told.out)["damaged"][0]["sha256"] == DIGEST_2
     assert json.loads(told.err)["error"]["code"] == "site-not-whole"
     assert run([*home, "status"]) == 0
-    assert "1 blob of what is in use lost or damaged" in capsys.readouterr().out
+    assert "1 blob of what is in use is lost or damaged" in capsys.readouterr().out
     assert run([*home, "status", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["lost"] == [DIGEST_2]

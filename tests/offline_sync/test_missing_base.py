@@ -10,6 +10,7 @@ import pytest
 from sealift_signing.errors import SealiftError
 from sealift_sync.bundle.writer import Contents
 from sealift_sync.cli.calling import Call
+from sealift_sync.cli.run import run
 from sealift_sync.site.activation import activate
 from tests.hub_on_paper import HubOnPaper
 from tests.site_on_paper import SiteOnPaper
@@ -148,11 +149,27 @@ def test_the_same_bundle_again_mends_what_was_lost_since(
         stored(had).write_bytes(b"")
     had.later(days=4000)
     done = had.take(folder)
-    assert done.already
+    assert (done.already, done.mended) == (True, 1)
     assert stored(had).read_bytes() == SHARED
     assert had.entries()[-1].data == {"whole": [BLOB]}
     assert not had.take(folder).activations
     assert had.entries()[-2].type != "store.mended"
+
+
+def test_an_import_says_what_it_mended_and_what_is_still_lost(
+    hub: HubOnPaper, had: SiteOnPaper, medium: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = medium / "sealift/plant-7-000001"
+    command = ["--home", str(had.root), "import"]
+    stored(had).unlink()
+    assert run([*command, str(folder)]) == 0
+    said = capsys.readouterr().out
+    assert "plant-7-000001 was already imported; 1 blob of it is whole again." in said
+    stored(had).unlink()
+    assert run([*command, str(second(hub, medium))]) == 0
+    said = capsys.readouterr().out
+    assert "1 blob of what is in use is lost or damaged; sealift-site fsck says which." in said
+    assert "sealift export plant-7 --full --to DIR" in said
 
 
 def test_the_same_bundle_again_with_the_same_damage_changes_nothing(

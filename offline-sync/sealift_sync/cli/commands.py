@@ -22,8 +22,8 @@ from sealift_sync.cli.calling import Call
 from sealift_sync.cli.fsck import fsck
 from sealift_sync.cli.group import FOLDER, InOrder
 from sealift_sync.site.enrolment import Enrolment
-from sealift_sync.site.home import choose_home
 from sealift_sync.site.holdings import lost_and_missed
+from sealift_sync.site.home import choose_home
 from sealift_sync.site.importer import find_bundle, import_bundle, verify_bundle
 from sealift_sync.site.reactivation import activate_assigned
 from sealift_sync.site.returns import write_home

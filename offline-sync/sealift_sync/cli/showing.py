@@ -63,14 +63,15 @@ def accepted_json(found: Accepted) -> dict[str, Any]:
     }
 
 
-def imported(done: Import) -> None:
-    """What `import` says."""
+def imported(done: Import, lost: int) -> None:
+    """What `import` says; `lost` blobs of what is in use are still not whole."""
     if done.already:
-        telling.good(f"{done.transfer} was already imported; nothing changed.")
+        telling.good(f"{done.transfer} was already imported; {_brought(done)}.")
     else:
         telling.good(f"{done.transfer} is imported.")
         _outcomes(list(done.receipt.artifacts), future=False)
         _unprotected(done.receipt.unprotected)
+    _lost(done.receipt.site, lost)
     for one in done.activations:
         activation(one)
 
@@ -80,6 +81,7 @@ def import_json(done: Import) -> dict[str, Any]:
     return {
         "transfer": done.transfer,
         "already_imported": done.already,
+        "mended": done.mended,
         "receipt": shape.to_json(done.receipt),
         "activations": [activation_json(one) for one in done.activations],
     }
@@ -124,12 +126,7 @@ def status(site: Site, found: Survey) -> None:
         telling.table(columns, [_run(one) for one in found.runs])
     for group, _, words in found.held:
         telling.warn(f"Held in {group}: {words}")
-    if found.lost:
-        telling.bad(
-            f"{counted(len(found.lost), 'blob')} of what is in use lost or damaged: see "
-            f"sealift-site fsck, and have it carried again: sealift export {known.site} --full "
-            "--to DIR"
-        )
+    _lost(known.site, len(found.lost))
     _unprotected(found.unprotected)
     for role, version, expires in found.roles:
         left = (expires - site.trusted_time()).days
@@ -255,6 +252,24 @@ def _outcomes(outcomes: list[ArtifactOutcome], *, future: bool) -> None:
 def _unprotected(reasons: tuple[str, ...]) -> None:
     if reasons:
         telling.warn(f"UNPROTECTED: {'; '.join(reasons)}.")
+
+
+def _lost(site: str, blobs: int) -> None:
+    if blobs:
+        are = "is" if blobs == 1 else "are"
+        telling.bad(
+            f"{counted(blobs, 'blob')} of what is in use {are} lost or damaged; sealift-site fsck "
+            "says which."
+        )
+        telling.say(f"  Have all carried again, at the hub: sealift export {site} --full --to DIR")
+
+
+def _brought(done: Import) -> str:
+    """What changed by a transfer that was imported before."""
+    if done.mended:
+        are = "is" if done.mended == 1 else "are"
+        return f"{counted(done.mended, 'blob')} of it {are} whole again"
+    return "what was not finished is" if done.activations else "nothing changed"
 
 
 def _run(one: Runs) -> tuple[str, ...]:

@@ -18,8 +18,11 @@ from sealift_sync.site.opened import Site
 from sealift_sync.site.staging import Stage, adopt_staged, carried_blobs, check_room, stage_blobs
 
 
-def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> None:
+def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> int:
     """Copy what the bundle carries and the store is known to lack; nothing else changes.
+
+    Returns:
+        How many blobs are whole again.
 
     Raises:
         RefusedError: what the medium has instead is damaged as well; nothing was changed.
@@ -27,13 +30,14 @@ def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> None:
     """
     copies = _wanted(site, bundle)
     if not copies:
-        return
+        return 0
     check_room(sum(copies.values()), site.home)
     stage_blobs(copies, medium, site.home, stage)
     adopt_staged(copies, site.home)
     with site.state.transaction():
         remember(site, (), copies)
         site.state.clear_failures()  # what could not be shown for want of them may be tried again
+    return len(copies)
 
 
 def _wanted(site: Site, bundle: Quarantine) -> dict[str, int]:
