@@ -74,7 +74,7 @@ def test_a_return_is_not_led_astray_by_what_lies_where_it_is_written(
     link.symlink_to(outside)
     with site.opened() as opened, suppress(SealiftError):
         write_home(opened, stick, everything=True)
-        assert read_return(find_returns(stick)[0]).size == len(site.entries())
+        assert read_return(find_returns(stick)[0][0]).size == len(site.entries())
         assert not link.is_symlink()
     assert contents(outside) == ["mine"]
 

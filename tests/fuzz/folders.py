@@ -109,7 +109,7 @@ def _read_named(top: Path) -> None:
 def _find(top: Path) -> None:
     """What a command looks for on a medium: returns, a transfer, and what an export left."""
     looks = (
-        lambda: [read_return(found) for found in find_returns(top)],
+        lambda: [read_return(found) for site in find_returns(top) for found in site],
         lambda: find_transfer(top, "plant-7"),
         lambda: list(notes_beside(Medium(top), "plant-7")),
         lambda: (partial.unfinished(top, "plant-7"), partial.taken_up(top)),

@@ -171,7 +171,7 @@ def _returns(data: bytes) -> None:
         for path, body in changed.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_bytes(body)
-        for found in find_returns(top):
+        for found, *_ in find_returns(top):
             with suppress(SealiftError):  # the hub is told it too, below
                 names = {Path(one).stem for one in changed}
                 assert read_return(found).receipts.keys() <= names

@@ -140,7 +140,7 @@ def test_a_return_can_be_read_over_a_telephone(
     (words,) = (line[15:] for line in said.out.splitlines() if line.startswith("Its words"))
     log = shell("return", "--print", "--json").json["log"]
     shell("return", "--to", medium)
-    (at_home,) = find_returns(medium)
+    ((at_home, *_),) = find_returns(medium)
     checkpoint = claimed(read_return(at_home).log.checkpoint.encode())
     assert words == log["words"] == eight_words(checkpoint.body())
     assert (log["size"], log["root"]) == (checkpoint.size, checkpoint.root.hex())

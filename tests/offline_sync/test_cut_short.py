@@ -53,7 +53,7 @@ def go_home(site: SiteOnPaper, medium: Path, *, everything: bool = False) -> Non
 
 
 def came_home(medium: Path) -> Returned:
-    (folder,) = find_returns(medium)
+    ((folder, *_),) = find_returns(medium)
     return read_return(folder)
 
 
@@ -105,7 +105,7 @@ def test_a_damaged_return_is_written_anew_and_strange_files_in_it_are_gone(
     travelled: SiteOnPaper, medium: Path
 ) -> None:
     go_home(travelled, medium)
-    folder = find_returns(medium)[0].folder
+    folder = find_returns(medium)[0][0].folder
     (folder / "log/extract.json").write_bytes(b"{")
     (folder / "receipts/plant-7-000001.json").unlink()
     (folder / "receipts/plant-7-000009.json").write_bytes(b"{}")
@@ -272,7 +272,7 @@ def test_a_medium_that_is_full_keeps_the_return_that_is_there(
 
     with monkeypatch.context() as patched:
         patched.setattr(durable, "write", full)
-        (find_returns(medium)[0].folder / "log/site.checkpoint").unlink()
+        (find_returns(medium)[0][0].folder / "log/site.checkpoint").unlink()
         with pytest.raises(FailedError, match="No space left"):
             go_home(travelled, medium)
     assert came_home(medium).size == 5

@@ -26,7 +26,7 @@ def travelled(hub: HubOnPaper, site: SiteOnPaper, medium: Path) -> SiteOnPaper:
 def go_home(site: SiteOnPaper, medium: Path, *, everything: bool = False) -> Returned:
     with site.opened() as opened:
         folder, _ = write_home(opened, medium, everything=everything)
-    (found,) = find_returns(medium)
+    ((found, *_),) = find_returns(medium)
     assert found.folder == folder
     return read_return(found)
 
@@ -95,12 +95,14 @@ def test_a_medium_that_lies_is_found_out(
         find_returns(medium)
 
 
-def test_the_newest_return_of_each_site_is_found(travelled: SiteOnPaper, medium: Path) -> None:
+def test_the_longest_return_of_each_site_is_first(
+    travelled: SiteOnPaper, medium: Path
+) -> None:
     go_home(travelled, medium)
     (medium / "sealift/returns/plant-7/2").mkdir()
     (medium / "sealift/returns/plant-7/.9.partial").mkdir()
     (medium / "sealift/returns/evil").symlink_to("/etc")
-    assert [folder.name for folder in find_returns(medium)] == ["3"]
+    assert [[one.name for one in site] for site in find_returns(medium)] == [["3", "2"]]
 
 
 @pytest.mark.parametrize("part", ["log/extract.json", "receipts/plant-7-000001.json"])
@@ -108,7 +110,7 @@ def test_a_return_with_links_in_it_is_refused(
     travelled: SiteOnPaper, medium: Path, tmp_path: Path, part: str
 ) -> None:
     go_home(travelled, medium)
-    (found,) = find_returns(medium)
+    ((found, *_),) = find_returns(medium)
     folder = found.folder
     os.replace(folder / part, tmp_path / "outside")  # noqa: PTH105 - a plain move
     (folder / part).symlink_to(tmp_path / "outside")
@@ -118,7 +120,7 @@ def test_a_return_with_links_in_it_is_refused(
 
 def test_an_extract_that_is_none_is_refused(travelled: SiteOnPaper, medium: Path) -> None:
     go_home(travelled, medium)
-    (found,) = find_returns(medium)
+    ((found, *_),) = find_returns(medium)
     folder = found.folder
     file = folder / "log/extract.json"
     said = json.loads(file.read_bytes())

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from securesystemslib.signer import Signer
 
+from sealift_registry.audit.reading import LogReader
 from sealift_registry.delivery import assignments as assigning
 from sealift_registry.delivery import exports as exporting
 from sealift_registry.delivery.assignments import current
@@ -33,6 +34,7 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Receipt, SiteRequest, Transfer
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
+from sealift_signing.transparency.question import Question
 from sealift_sync.bundle import layout
 from sealift_sync.site.setting_up import begin
 from tests.media import with_free
@@ -567,6 +569,45 @@ def test_one_bad_return_does_not_keep_another_from_being_believed(
     accepted, bad = ready.app.returns.receive(ready.medium)
     assert [one.site for one in accepted] == ["plant-8"]
     assert len(bad) == 1
+
+
+def test_a_longer_return_of_somebody_else_does_not_hide_the_sites_own(
+    ready: Acme, plant: SiteOnPaper
+) -> None:
+    """A stick still carries the return of an earlier home, or a stranger made a folder."""
+    carried(ready, plant)
+    ready.returned(plant)
+    returns = ready.medium / "sealift/returns" / SITE
+    next(returns.iterdir()).rename(returns / "400")
+    anew = another(plant, "anew")
+    ready.enrol(anew)
+    ready.assign(1)
+    anew.take(ready.export().folder)
+    ready.returned(anew)
+    (returns / "999999/log").mkdir(parents=True)
+    (returns / "999999/log/extract.json").write_bytes(b"{}")
+    accepted, bad = ready.app.returns.receive(ready.medium)
+    assert [one.site for one in accepted] == [SITE]
+    assert len(accepted[0].receipts) == 1
+    assert len(bad) == 2, "both are told"
+
+
+def test_of_many_receipts_an_entry_names_some_and_counts_all(
+    ready: Acme, plant: SiteOnPaper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry has its largest size, and a site that was long alone must be heard."""
+    from sealift_registry.delivery import returns
+
+    ready.promoted(2)
+    for number in (1, 2):
+        ready.assign(number)
+        plant.take(ready.export().folder)
+    ready.returned(plant)
+    monkeypatch.setattr(returns, "MOST_TOLD", 1)
+    received(ready)
+    (row,) = LogReader(ready.app.hub.engine).page(Question(), limit=1)
+    said: Any = row.entry.data
+    assert (said["count"], said["transfers"]) == (2, ["plant-7-000002"])
 
 
 def test_returns_of_strangers(ready: Acme, plant: SiteOnPaper) -> None:

@@ -35,6 +35,8 @@ LARGEST_EXTRACT = 128 * 1024 * 1024
 LARGEST_RECEIPT = 16 * 1024 * 1024
 LARGEST_RECEIPTS = 256 * 1024 * 1024
 MOST_RECEIPTS = 10_000
+MOST_TRIED = 5
+"""Returns of one site on one medium that are looked at, until one of them is believed."""
 
 _SIZE = re.compile("[0-9]{1,15}")
 _RECEIPT = re.compile(rf"{layout.RECEIPTS}/(.+)\.json")
@@ -62,10 +64,11 @@ class Returned:
         return self.log.first + len(self.log.entries)
 
 
-def find_returns(folder: Path) -> tuple[Medium, ...]:
-    """The newest return of each site below the medium's top `folder`, or the one `folder` is.
+def find_returns(folder: Path) -> tuple[tuple[Medium, ...], ...]:
+    """The returns of each site below the medium's top `folder`, or the one `folder` is.
 
-    By names alone, which nobody signed.
+    Of each site the longest first, and not more than a few. By names alone, which nobody signed:
+    a stranger's, or that of an earlier enrolment, may claim to be longer than the one that counts.
 
     Raises:
         NotFoundError: there is none.
@@ -74,13 +77,14 @@ def find_returns(folder: Path) -> tuple[Medium, ...]:
     """
     medium = Medium(folder)
     if medium.has(layout.EXTRACT):
-        return (medium,)
+        return ((medium,),)
     top = f"{layout.SEALIFT}/{layout.RETURNS}"
     found = []
     for site in filter(NAME.matches, medium.folders(top)):
         sizes = [name for name in medium.folders(f"{top}/{site}") if _SIZE.fullmatch(name)]
-        if sizes:
-            found.append(Medium(folder, f"{top}/{site}/{max(sizes, key=int)}"))
+        longest = sorted(sizes, key=int, reverse=True)[:MOST_TRIED]
+        if longest:
+            found.append(tuple(Medium(folder, f"{top}/{site}/{size}") for size in longest))
     if not found:
         raise NotFoundError(
             "no-return",

@@ -24,6 +24,9 @@ from sealift_signing.transparency.merkle import ProofError, leaf_hash
 from sealift_signing.vocabulary import moment
 from sealift_sync.bundle.returned import Returned, find_returns, read_return
 
+MOST_TOLD = 200
+"""Receipts that an entry names, which has its largest size; all of them are kept."""
+
 
 @dataclass(frozen=True)
 class Accepted:
@@ -46,19 +49,22 @@ class Returns:
         """Take in every site's return on `medium`: those accepted, and why others were not.
 
         Each stands for itself: one site's damaged return does not keep another's from being
-        believed. The same return again is no error and adds nothing. Of one that is refused,
-        nothing is kept but the entry that says so.
+        believed, nor a longer one of the same site that is not the site's as it is enrolled now.
+        The same return again is no error and adds nothing. Of one that is refused, nothing is kept
+        but the entry that says so.
 
         Raises:
             NotFoundError: there is none.
         """
         accepted: list[Accepted] = []
         refused: list[SealiftError] = []
-        for folder in find_returns(medium):
-            try:
-                accepted.append(self._receive(read_return(folder)))
-            except SealiftError as bad:
-                refused.append(bad)
+        for returns in find_returns(medium):
+            for one in returns:
+                try:
+                    accepted.append(self._receive(read_return(one)))
+                    break
+                except SealiftError as bad:
+                    refused.append(bad)
         return accepted, refused
 
     def _receive(self, returned: Returned) -> Accepted:
@@ -126,15 +132,17 @@ class Returns:
         return receipt
 
     def _entry(self, site: Site, accepted: Accepted, checkpoint: Checkpoint) -> Entry:
+        told = accepted.receipts[-MOST_TOLD:]
+        transfers = [one.predicate.transfer for one in told]
         data: dict[str, Json] = {
             "site": site.id,
-            "receipts": [one.sha256 for one in accepted.receipts],
-            "transfers": [one.predicate.transfer for one in accepted.receipts],
+            "receipts": [one.sha256 for one in told],
+            "transfers": list(transfers),
+            "count": len(accepted.receipts),
             "entries": accepted.entries,
             "size": checkpoint.size,
             "root": checkpoint.root.hex(),
         }
-        transfers = [one.predicate.transfer for one in accepted.receipts]
         terms: dict[str, str | list[str]] = {"site": site.id, "transfer": transfers}
         return self._hub.entry("return.accepted", f"site {site.id}", data, terms, site.id)
 
