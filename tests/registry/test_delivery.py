@@ -20,6 +20,7 @@ from sealift_registry.delivery.assignments import current
 from sealift_registry.delivery.returns import Accepted
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.trust.renewal import draft_renewal
 from sealift_registry.trust.repository import Repository
 from sealift_signing import shape, statements
 from sealift_signing.documents import Assignment, FleetKeys
@@ -149,6 +150,20 @@ def test_enrolling_again_begins_anew(ready: Acme, plant: SiteOnPaper) -> None:
     with ready.app.hub.reading() as connection:
         assert current(Repository(connection), new).groups == {}
     refused(ready.export, "nothing-assigned", NotFoundError)
+
+
+def test_the_same_request_after_another_root_is_answered_anew(
+    acme: Acme, plant: SiteOnPaper
+) -> None:
+    """Also within the hour: what was answered before is not what a site should trust now."""
+    data = begin(plant.root, {}, SITE, {GROUP: TARGET}, plant.clock)
+    first = acme.enrolled(data)
+    assert acme.enrolled(data) == first
+    signers = [acme.signer("root-1"), acme.signer("root-3")]
+    with acme.app.hub.reading() as connection:
+        change = draft_renewal(connection, "root", signers, acme.app.hub.now())
+    acme.app.hub.commit_change(change, acme.app.hub.entry("role.renewed", "x", {"role": "root"}))
+    assert acme.enrolled(data).enrolment != first.enrolment
 
 
 def test_the_newest_enrolment_counts_even_if_the_clock_went_back(

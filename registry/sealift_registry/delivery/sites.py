@@ -118,10 +118,10 @@ class Enrolment:
                     next_step=f"Its stages are: {', '.join(sorted(repository.policy().stages))}.",
                 )
             change = self._draft_fleet(repository, request, dispatchers, signer)
-            again = self._just_enrolled(connection, data, stage, dispatchers)
+            answer = self._answer(repository, request, stage, signer)
+            again = self._just_enrolled(connection, data, answer, dispatchers)
             if again is not None:
                 return again
-            answer = self._answer(repository, request, stage, signer)
 
         def action(connection: Connection) -> tuple[Entry, Site]:
             holders = _holders(request, dispatchers)
@@ -144,9 +144,9 @@ class Enrolment:
         return site
 
     def _just_enrolled(
-        self, connection: Connection, data: bytes, stage: str, dispatchers: Holders
+        self, connection: Connection, data: bytes, answer: bytes, dispatchers: Holders
     ) -> Site | None:
-        """The site, if this very request was answered a moment ago in the same way.
+        """The site, if this very request was answered a moment ago as it would be by `answer`.
 
         The command may have been cut before the answer was written to its file; run again, it must
         not make a second enrolment beside the one that is in the log.
@@ -154,7 +154,8 @@ class Enrolment:
         fleet = Repository(connection).targets(roles.FLEET).signed
         for site in Sites(connection).all():
             fresh = self._hub.now() - instant(site.made) <= JUST_NOW
-            if fresh and (site.request.envelope.data, site.stage) == (data, stage):
+            same = site.request.envelope.data == data and _trusted(site.answer) == _trusted(answer)
+            if fresh and same:
                 held = roles.keyholders(fleet, roles.site_role(site.id))
                 if {k.raw for k in held.keys} == {k.raw for k in dispatchers.values()}:
                     return site
@@ -254,6 +255,12 @@ class Enrolment:
         }
         actor = Repository(connection).who(roles.FLEET, [signer])
         return self._hub.entry("site.enrolled", actor, data, {"site": site.id}, site.id)
+
+
+def _trusted(answer: bytes) -> tuple[str, tuple[str, ...], Pins]:
+    """What a site trusts by `answer`, but for the floors, which rise with the enrolment itself."""
+    said = statements.read(SiteAnswer, answer, what="an answer").predicate
+    return said.stage, said.roots, said.pins
 
 
 def _read(data: bytes) -> Signed[SiteRequest]:
