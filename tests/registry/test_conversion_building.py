@@ -396,7 +396,7 @@ def test_rubbish_is_no_parity(
     changes = [{"outputs": []}, {"verdict": "fail"}, {"verdict": "yes"}, {"rows": "8"}]
     for change in changes:
         answer = report | change
-        monkeypatch.setattr("sealift_registry.conversion.parity.ask", lambda *_, a=answer: a)
+        monkeypatch.setattr("sealift_registry.conversion.parity.ask", lambda *_, a=answer, **__: a)
         with pytest.raises(FailedError):
             compare(model, made.variant, X86, tiny_goldens)
 

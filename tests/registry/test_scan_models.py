@@ -278,7 +278,7 @@ def test_a_scanner_that_talks_rubbish(
     shutil.copy(trained("tiny.onnx"), folder)
     (folder / "setup.py").touch()
     answer = shape.to_json(scanned(folder)) | change
-    monkeypatch.setattr("sealift_registry.intake.scan.ask", lambda *_: answer)
+    monkeypatch.setattr("sealift_registry.intake.scan.ask", lambda *_, **__: answer)
     with pytest.raises(FailedError):
         scanned(folder)
 

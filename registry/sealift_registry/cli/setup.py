@@ -302,11 +302,13 @@ def renew(session: Session, *, role: str, keys: Sequence[str]) -> None:
         actor = Repository(connection).who(role, signers)
     signed = change.metadata[role].signed
     data = {"role": role, "version": signed.version, "expires": moment(signed.expires)}
+    is_now = "is now"
     if not hub.commit_change(change, hub.entry("role.renewed", actor, data)):
         with hub.reading() as connection:
             signed = Repository(connection).targets(role).signed  # root's, too
         data = {"role": role, "version": signed.version, "expires": moment(signed.expires)}
-    text = f"{role} is now version {signed.version}, valid until {moment(signed.expires)}."
+        is_now = "was signed with these keys within the hour and stays"
+    text = f"{role} {is_now} version {signed.version}, valid until {moment(signed.expires)}."
     session.terminal.answer("renew", data, text)
 
 
