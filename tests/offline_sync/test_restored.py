@@ -310,3 +310,16 @@ def test_nothing_is_appended_by_any_road(hub: HubOnPaper, site: SiteOnPaper, med
             opened.state.set_fact(AHEAD, note)
         with pytest.raises(SealiftError, match="restored"), opened.state.transaction():
             opened.record(opened.entry("model.stopped", {}))
+
+
+def test_what_is_read_out_and_what_fsck_says_own_up_to_it(
+    site: SiteOnPaper, medium: Path, yesterday: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    restore(site, yesterday)
+    home = ["--home", str(site.root)]
+    assert run([*home, "import", str(medium)]) == 1
+    capsys.readouterr()
+    assert run([*home, "return", "--print"]) == 0
+    assert "Restored       from a backup" in capsys.readouterr().out
+    assert run([*home, "fsck"]) == 1
+    assert "The log is the one that was signed" not in capsys.readouterr().out

@@ -90,7 +90,7 @@ def find_returns(folder: Path) -> tuple[tuple[Medium, ...], ...]:
             "no-return",
             f"There is no site's return on {folder}.",
             subject=str(folder),
-            next_step="Have the site write one: sealift-site return --to DIR",
+            next_step="Give the medium's top folder; at the site: sealift-site return --to DIR",
         )
     return tuple(found)
 

@@ -141,7 +141,7 @@ def _tell(command: str, verdict: Verdict, *, as_json: bool) -> None:
     if not verdict.ok:
         raise RefusedError(
             "log-not-whole",
-            f"The log is not the one that was signed: {len(verdict.findings)} thing(s) are wrong.",
+            f"The log is not the one that was signed; faults found: {len(verdict.findings)}.",
             next_step="Write nothing more here, keep a copy, and tell the organisation's auditors.",
         )
     if not as_json:

@@ -78,7 +78,7 @@ def _tell(found: Examined) -> None:
     count, size = found.blobs
     if not found.damages:
         telling.good(f"{showing.counted(count, 'blob')} hashed, {showing.readable(size)}: whole.")
-    if found.log.ok:
+    if found.log.ok and found.recorded:  # else a sentence above says what the log is not
         entries = showing.counted(found.log.size, "entry", "entries")
         telling.good(f"The log is the one that was signed: {entries}.")
 

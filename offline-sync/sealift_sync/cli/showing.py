@@ -193,6 +193,8 @@ def spoken_aloud(said: Spoken) -> None:
         telling.say("Runs           nothing")
     if said.lost:
         telling.say(f"Lost           {counted(said.lost, 'blob')}")
+    if said.restored:
+        telling.say("Restored       from a backup: this log is not all that was signed")
     telling.say(f"Log            {counted(said.log.size, 'entry', 'entries')}")
     telling.say(f"Its words      {said.words}")
 
@@ -212,6 +214,7 @@ def spoken_json(said: Spoken) -> dict[str, Any]:
             for (group, model), version in said.runs.items()
         ],
         "lost": said.lost,
+        "restored": said.restored,
         "log": {
             "origin": said.log.origin,
             "size": said.log.size,

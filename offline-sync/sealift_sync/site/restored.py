@@ -73,6 +73,15 @@ def check_remembered(state: State) -> None:
         raise _restored(checkpoint.claimed(note), note)  # verified when it was remembered
 
 
+def restored_words(state: State) -> str:
+    """The sentences of `check_remembered`, for who only looks; empty if it would not refuse."""
+    try:
+        check_remembered(state)
+    except RestoredError as bad:
+        return str(bad)
+    return ""
+
+
 def notes_beside(medium: Medium, site: str) -> Iterator[bytes]:
     """The checkpoints in the returns of `site` on the medium that a bundle lies on.
 

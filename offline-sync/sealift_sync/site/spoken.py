@@ -16,6 +16,7 @@ from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_sync.site.holdings import lost_and_missed
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.opened import Site
+from sealift_sync.site.restored import restored_words
 from sealift_sync.words import eight_words
 
 
@@ -29,6 +30,7 @@ class Spoken:
         held: each that was held, with its code.
         runs: per host group and model, the version that runs.
         lost: how many blobs of what is assigned or runs are known to be lost.
+        restored: this database is a restored backup: its log is not all that was signed.
         log: the log's checkpoint now.
         words: the eight words of it.
     """
@@ -39,6 +41,7 @@ class Spoken:
     held: tuple[ArtifactOutcome, ...]
     runs: dict[tuple[str, str], int]
     lost: int
+    restored: bool
     log: Checkpoint
     words: str
 
@@ -57,6 +60,7 @@ def spoken(site: Site) -> Spoken:
         held=tuple(one for one in outcomes if one.outcome == "held"),
         runs={place: one.path.version for place, one in sorted(site.state.current().items())},
         lost=len(lost_and_missed(site)),
+        restored=bool(restored_words(site.state)),
         log=log,
         words=checkpoint_words(log),
     )

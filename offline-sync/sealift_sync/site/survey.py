@@ -15,7 +15,7 @@ from sealift_sync.artifact import read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.site.holdings import lost_and_missed
 from sealift_sync.site.opened import Site
-from sealift_sync.site.restored import RestoredError, check_remembered
+from sealift_sync.site.restored import restored_words
 from sealift_sync.site.standing import Choice, Place, Standing
 
 
@@ -77,16 +77,8 @@ def survey(site: Site) -> Survey:
         held=tuple((one.group, one.artifact, one.words) for one in held),
         unused=_unused(site, standing),
         lost=lost_and_missed(site),
-        restored=_restored(site),
+        restored=restored_words(site.state),
     )
-
-
-def _restored(site: Site) -> str:
-    try:
-        check_remembered(site.state)
-    except RestoredError as bad:
-        return str(bad)
-    return ""
 
 
 def _runs(site: Site, standing: Standing) -> Iterator[Runs]:

@@ -32,11 +32,11 @@ def find_transfer(folder: Path, site: str) -> Medium:
             "no-transfer",
             f"{folder} carries nothing for {site}; it carries {', '.join(found[:5])}.",
             subject=str(folder),
-            next_step=f"Name one of them: sealift-site import {folder / layout.SEALIFT / found[0]}",
+            next_step=f"Bring it where it belongs, or export one: sealift export {site} --to DIR",
         )
     raise NotFoundError(
         "no-transfer",
         f"There is no bundle in {folder}.",
         subject=str(folder),
-        next_step="Give the medium's top folder, or the folder that holds transfer.json.",
+        next_step="Plug the medium in; give its top folder, or the one that holds transfer.json.",
     )

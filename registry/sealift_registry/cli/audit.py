@@ -144,7 +144,7 @@ def _tell(session: Session, name: str, verdict: Verdict) -> None:
 
         raise RefusedError(
             "log-not-whole",
-            f"The check found {len(findings)} thing(s) wrong with the log.",
+            f"The log is not whole; faults found: {len(findings)}.",
             next_step="Keep the database as it is, and compare it with a backup.",
         )
 
