@@ -429,10 +429,11 @@ def test_a_lock_whose_file_goes_while_it_is_waited_for(tmp_path: Path) -> None:
 def test_locks_taken_and_let_go_at_once(tmp_path: Path) -> None:
     """The folder comes and goes with them; no two ever hold one."""
     path, inside, most = tmp_path / "work" / "a.lock", [0], [0]
+    end = time.monotonic() + 60  # on a busy machine one of them may wait for long
 
     def often(_: int) -> int:
         taken = 0
-        for _ in range(200):
+        while taken < 50 and time.monotonic() < end:
             if file := locks.take(path, "one of many"):
                 inside[0] += 1
                 most[0] = max(most[0], inside[0])
