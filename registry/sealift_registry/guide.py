@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 
 from sealift_registry.catalog.catalog import Catalog, Version
 from sealift_registry.delivery import assignments, tables
+from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
 from sealift_registry.trust.hub import Hub
@@ -81,7 +82,7 @@ def _steps(
         # Another request of the same may have been listed: nobody waits for this one any more.
         if promotion.stage not in {one.stage for one in catalog.listed(promotion.ref)}:
             yield from _promotion(promotions.standing(connection, promotion.number))
-    yield from _sites(connection)
+    yield from _sites(hub, connection)
 
 
 def _expiring(repository: Repository, now: datetime) -> Iterator[Step]:
@@ -150,7 +151,7 @@ def _promotion(standing: Standing) -> Iterator[Step]:
         )
 
 
-def _sites(connection: Connection) -> Iterator[Step]:
+def _sites(hub: Hub, connection: Connection) -> Iterator[Step]:
     sites = Sites(connection).all()
     if not sites:
         yield Step(
@@ -159,10 +160,10 @@ def _sites(connection: Connection) -> Iterator[Step]:
             "sealift site enroll FILE --stage STAGE --key FLEET --answer FILE",
         )
     for site in sites:
-        yield from _site(connection, site)
+        yield from _site(hub, connection, site)
 
 
-def _site(connection: Connection, site: Site) -> Iterator[Step]:
+def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
     assigned = assignments.current(Repository(connection), site)
     last = _last_bundle(connection, site)
     transfer, r = last.predicate.id if last else "", tables.receipt
@@ -189,6 +190,12 @@ def _site(connection: Connection, site: Site) -> Iterator[Step]:
             f"Site {site.id} has not answered {transfer} yet. At the site: sealift-site import "
             "DIR, then sealift-site return --to DIR; then here:",
             "sealift receive DIR",
+        )
+    elif count := missed(connection, site, hub.home.blobs, assigned):
+        blobs = "1 blob" if count == 1 else f"{count} blobs"
+        yield Step(
+            f"Site {site.id} says that it has lost {blobs}; the next bundle brings what is lost.",
+            f"sealift export {site.id} --to DIR --key DISPATCHER",
         )
 
 

@@ -19,7 +19,7 @@ from sealift_registry.trust.repository import Repository
 from sealift_signing import statements
 from sealift_signing.documents import Assignment
 from sealift_signing.errors import NotFoundError
-from sealift_signing.statements import Evidence, Receipt, Signed, Transfer
+from sealift_signing.statements import ArtifactOutcome, Evidence, Receipt, Signed, Transfer
 
 Summary = tuple[str, dict[str, Any], list[str]]
 
@@ -208,7 +208,8 @@ def _site(connection: Connection, site: Site) -> Summary:
     else:
         said = receipt.predicate
         lines += [f"  last receipt   {said.transfer}, {said.made}, {said.software}"]
-        lines += [f"    {a.outcome} {a.group}: {a.artifact}" for a in said.artifacts]
+        lines += [f"    {_outcome(a)}" for a in said.artifacts]
+        lines += [f"    lost           {len(said.lost)} of its blobs"] if said.lost else []
         lines += [
             f"  runs           {one.group}: {one.model}/{one.version}, since {one.since}"
             for one in running(connection, site)
@@ -233,6 +234,12 @@ def _site(connection: Connection, site: Site) -> Summary:
         "last_receipt": receipt.predicate.transfer if receipt else None,
     }
     return "site", data, lines
+
+
+def _outcome(one: ArtifactOutcome) -> str:
+    """What became of one artifact; of one that was held, why."""
+    why = f": {one.words}" if one.outcome == "held" else ""
+    return f"{one.outcome} {one.group}: {one.artifact}{why}"
 
 
 def _assigned(assignment: Assignment) -> list[tuple[str, str, str, str]]:
@@ -265,11 +272,7 @@ def _transfer(connection: Connection, what: str) -> Summary | None:
         lines.append("  The site has not answered yet.")
     else:
         lines.append(f"  imported       {receipt.predicate.made}")
-        lines += [
-            f"    {a.outcome} {a.group}: {a.artifact}"
-            + (f": {a.words}" if a.outcome == "held" else "")
-            for a in receipt.predicate.artifacts
-        ]
+        lines += [f"    {_outcome(a)}" for a in receipt.predicate.artifacts]
     data = {
         "transfer": what,
         "site": said.site,

@@ -166,7 +166,10 @@ def test_what_a_site_says_it_lost_travels_again(answered: Acme) -> None:
     one, *rest = sorted(held(answered).blobs)
     receipt_of(answered, lost=(one,), made="2099-01-01T00:00:00.000000Z")
     assert held(answered).blobs == frozenset(rest)
+    lost = "Site plant-7 says that it has lost 1 blob; the next bundle brings what is lost."
+    assert lost in [step.sentence for step in answered.app.missing()]
     assert one in blobs(answered.export().folder)
+    assert lost not in [step.sentence for step in answered.app.missing()]  # it is on its way
 
 
 def test_an_inventory_that_names_what_is_no_manifest(answered: Acme) -> None:

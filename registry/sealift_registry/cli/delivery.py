@@ -160,7 +160,7 @@ def assign(
 @click.option("--to", "medium", required=True, metavar="DIR", help="The medium's top folder.")
 @click.option("--full", is_flag=True, help="Leave out nothing, whatever the site has.")
 @click.option(
-    "--plan", "planned", is_flag=True, help="Say what would be written, and write nothing."
+    "--plan", "planned", is_flag=True, help="Say what would be written, and leave nothing there."
 )
 @key_option("The dispatcher's key.")
 def export(

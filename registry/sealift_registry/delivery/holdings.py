@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from sealift_registry.delivery import tables
 from sealift_registry.delivery.sites import Site
 from sealift_signing import statements
+from sealift_signing.documents import Assignment
 from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Receipt
 from sealift_signing.transparency.checkpoint import claimed
@@ -32,12 +33,14 @@ class Holdings:
     Attributes:
         manifests: the digests of its inventory.
         blobs: what those name, less what the site has lost since.
+        lost: what the site says it has no more, of all that those are and name.
         transfer: whose receipt says so; empty if none does.
         made: when that was made.
     """
 
     manifests: frozenset[str] = frozenset()
     blobs: frozenset[str] = frozenset()
+    lost: frozenset[str] = frozenset()
     transfer: str = ""
     made: str = ""
 
@@ -61,8 +64,21 @@ def holdings(connection: Connection, site: Site, store: BlobFolder) -> Holdings:
         return NOTHING
     there = {digest for one in newest.inventory for digest in _blobs(store, one)}
     manifests = frozenset(newest.inventory)
-    blobs = frozenset(there - set(newest.lost) - lost)
-    return Holdings(manifests, blobs, newest.transfer, newest.made)
+    lost |= set(newest.lost)
+    gone = frozenset(lost & (there | manifests))
+    return Holdings(manifests, frozenset(there - lost), gone, newest.transfer, newest.made)
+
+
+def missed(connection: Connection, site: Site, store: BlobFolder, wanted: Assignment) -> int:
+    """How many blobs of what it is assigned `site` says it has lost; the next bundle brings them.
+
+    What only an older version consists of is missed by nobody.
+    """
+    lost = holdings(connection, site, store).lost
+    if not lost:
+        return 0
+    assigned = {one.sha256 for _, _, one in wanted.artifacts()}
+    return len(lost & (assigned | {blob for one in assigned for blob in _blobs(store, one)}))
 
 
 def _receipts(connection: Connection, site: Site) -> list[Receipt]:
