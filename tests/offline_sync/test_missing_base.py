@@ -72,7 +72,7 @@ def test_a3_05_what_needs_a_lost_blob_is_held_and_the_rest_is_installed(
     (one,) = held.values()
     assert one.code == "base-missing"
     assert BLOB[:12] in one.words
-    assert "plant-7-000001 carried" in one.words
+    assert "by the receipt for plant-7-000001" in one.words
     assert "sealift export plant-7 --full --to DIR" in one.words
     assert had.running("vision/letters") == LETTERS
     assert done.receipt.lost == (BLOB,)

@@ -250,13 +250,13 @@ def _stage(digest: str, size: int, medium: Medium, staged: Path, progress: Progr
 
 
 def _without_base(one: Judged, missing: set[str], transfer: Transfer) -> Judged:
-    """`one`, held: with what is nowhere named, and where it travelled before."""
+    """`one`, held: with what is nowhere named, and by whose receipt the hub left it out."""
     first = min(missing)
     parts = f"the blob {first[:12]}" if len(missing) == 1 else f"{len(missing)} blobs"
-    earlier = f", because {' and '.join(transfer.base)} carried them" if transfer.base else ""
+    base = f" by the receipt for {' and '.join(transfer.base)}" if transfer.base else ""
     reason = HeldError(
         "base-missing",
-        f"{one.path} needs {parts} that this bundle leaves out{earlier}, and that this site does "
+        f"{one.path} needs {parts}, which this bundle leaves out{base} and which this site does "
         "not have whole.",
         subject=first,
         next_step=f"Have all of it carried: sealift export {transfer.site} --full --to DIR",
