@@ -9,6 +9,7 @@ import pytest
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_sync import durable
 from sealift_sync.bundle.returned import Returned, find_returns, read_return
+from sealift_sync.cli import showing
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.run import ABORTED, run
 from sealift_sync.site import importer, setting_up
@@ -232,6 +233,21 @@ def test_ctrl_c_says_what_was_kept(
     )
     assert run(["--home", str(site.root), "import", str(folder)]) == 0
     assert site.running()
+
+
+def test_ctrl_c_after_the_work_and_before_its_answer_does_not_deny_it(
+    hub: HubOnPaper,
+    site: SiteOnPaper,
+    medium: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    first = hub.promote(1)
+    hub.assign(hub.promote(2), first)
+    site.take(hub.export(medium))
+    monkeypatch.setattr(showing, "activation", stop)
+    said = interrupted(capsys, site, "rollback", "vision/digits", "--reason", "x")
+    assert said == "Stopped. It was done: see sealift-site audit list. Run the command again."
 
 
 def test_ctrl_c_in_a_copy_leaves_no_temporary_name(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -15,11 +15,16 @@ from sealift_sync.site.opened import Site, open_site
 
 @dataclass(frozen=True)
 class Call:
-    """What every command knows: where the site is, and how it was called."""
+    """What every command knows: where the site is, and how it was called.
+
+    Attributes:
+        kept: what Ctrl-C is to say when it comes between the work and its answer.
+    """
 
     home: Path
     environment: Mapping[str, str]
     clock: Callable[[], datetime]
+    kept: list[str] = field(default_factory=list)
 
     @contextmanager
     def site(self, command: str, *, mend: bool = True) -> Iterator[Site]:
@@ -32,12 +37,12 @@ class Call:
                         if problem
                         else f"Put right what {place.model} shows in {place.group}."
                     )
-            with _logged_when_stopped(found):
+            with _logged_when_stopped(found, self.kept):
                 yield found
 
 
 @contextmanager
-def _logged_when_stopped(site: Site) -> Iterator[None]:
+def _logged_when_stopped(site: Site, kept: list[str]) -> Iterator[None]:
     """Ctrl-C after something was done, of which no use case has spoken."""
     before = site.log_size()
     try:
@@ -46,3 +51,5 @@ def _logged_when_stopped(site: Site) -> Iterator[None]:
         if site.log_size() != before and not getattr(stop, "__notes__", ()):
             stop.add_note("Part of it was done: see sealift-site audit list.")
         raise
+    if site.log_size() != before:
+        kept.append("It was done: see sealift-site audit list.")

@@ -63,7 +63,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 def site(context: click.Context, home: Path | None) -> None:
     """An isolated site: verify a bundle, install it, go back, report. It never uses a network."""
     environment = dict(os.environ)
-    context.obj = Call(choose_home(home, environment), environment, lambda: datetime.now(UTC))
+    kept = context.obj if isinstance(context.obj, list) else []
+    context.obj = Call(choose_home(home, environment), environment, lambda: datetime.now(UTC), kept)
 
 
 @site.command(

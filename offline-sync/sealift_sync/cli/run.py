@@ -24,10 +24,13 @@ READER_GONE = 141
 def run(arguments: Sequence[str]) -> int:
     """Run `sealift-site` with `arguments`; returns the exit code of DESIGN section 8, choice 5."""
     as_json = "--json" in arguments
+    kept: list[str] = []
     try:
-        found = site.main(list(arguments), prog_name="sealift-site", standalone_mode=False)
+        found = site.main(
+            list(arguments), prog_name="sealift-site", standalone_mode=False, obj=kept
+        )
     except (click.Abort, KeyboardInterrupt) as stop:
-        sys.stderr.write(f"Stopped. {_kept(stop)} Run the command again.\n")
+        sys.stderr.write(f"Stopped. {_kept(stop, kept)} Run the command again.\n")
         return ABORTED
     except (BrokenPipeError, SystemExit):
         # Whoever read our output has seen enough; flushing it at exit would complain again. (click
@@ -39,12 +42,12 @@ def run(arguments: Sequence[str]) -> int:
     return found if isinstance(found, int) else 0
 
 
-def _kept(stop: BaseException) -> str:
+def _kept(stop: BaseException, done: Sequence[str]) -> str:
     """What the use case that was stopped says it kept; click wraps what Ctrl-C raised."""
     notes = [
         note for one in (stop, stop.__cause__) if one for note in getattr(one, "__notes__", ())
     ]
-    return " ".join(notes) or "Nothing was changed."
+    return " ".join(notes or done) or "Nothing was changed."
 
 
 def _told(bad: Exception) -> SealiftError:
