@@ -1,6 +1,8 @@
 """What `return`, `init` and Ctrl-C leave when they are cut; tests/interruptions kills the rest."""
 
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -248,6 +250,22 @@ def test_ctrl_c_after_the_work_and_before_its_answer_does_not_deny_it(
     monkeypatch.setattr(showing, "activation", stop)
     said = interrupted(capsys, site, "rollback", "vision/digits", "--reason", "x")
     assert said == "Stopped. It was done: see sealift-site audit list. Run the command again."
+
+
+def test_ctrl_c_before_the_command_is_even_loaded_shows_no_stack_trace() -> None:
+    """In a process of its own: what is imported once stays imported."""
+    early = (
+        "import builtins, signal; genuine = builtins.__import__\n"
+        "def load(name, *rest, **named):\n"
+        "    if name == 'sealift_sync.cli.run': signal.raise_signal(signal.SIGINT)\n"
+        "    return genuine(name, *rest, **named)\n"
+        "from sealift_sync.cli import main; builtins.__import__ = load; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", early], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == ABORTED
+    assert done.stderr == "Stopped. Nothing was changed. Run the command again.\n"
 
 
 def test_ctrl_c_in_a_copy_leaves_no_temporary_name(

@@ -12,8 +12,11 @@ import sys
 def main() -> None:
     """Run `sealift-site`; the entry point that the distribution installs."""
     sys.addaudithook(_refuse_network)
-    from sealift_sync.cli.run import run
-
+    try:
+        from sealift_sync.cli.run import run
+    except KeyboardInterrupt:  # reading our own code takes a moment, in which people think again
+        sys.stderr.write("Stopped. Nothing was changed. Run the command again.\n")
+        sys.exit(130)
     sys.exit(run(sys.argv[1:]))
 
 
