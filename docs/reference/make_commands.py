@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 # Importing the modules that run the commands adds the commands to their groups.
-from sealift_registry.cli.main import sealift
+from sealift_registry.cli.run import sealift
 from sealift_sync.cli.run import site
 
 HERE = Path(__file__).parent

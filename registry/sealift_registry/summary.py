@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
-from sealift_registry.delivery import assignments, tables
+from sealift_registry.delivery import assignments, tables, transfers
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
@@ -20,6 +20,8 @@ from sealift_signing import statements
 from sealift_signing.documents import Assignment
 from sealift_signing.errors import NotFoundError
 from sealift_signing.statements import ArtifactOutcome, Evidence, Receipt, Signed, Transfer
+from sealift_signing.transparency.checkpoint import claimed
+from sealift_sync.words import eight_words
 
 Summary = tuple[str, dict[str, Any], list[str]]
 
@@ -203,6 +205,10 @@ def _site(connection: Connection, site: Site) -> Summary:
             for g, m, c, f in rows
         ),
     ]
+    note = transfers.accepted(connection, site)
+    log = claimed(note.encode()) if note else None
+    if log:
+        lines += [f"  its log        {log.size} entries came home; {eight_words(log.body())}"]
     if receipt is None:
         lines += ["  It has sent no receipt yet."]
     else:
@@ -231,6 +237,7 @@ def _site(connection: Connection, site: Site) -> Summary:
             for r in running(connection, site)
         ],
         "heard": last_heard(connection, site),
+        "log": {"size": log.size, "words": eight_words(log.body())} if log else None,
         "last_receipt": receipt.predicate.transfer if receipt else None,
     }
     return "site", data, lines

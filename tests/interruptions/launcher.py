@@ -229,7 +229,7 @@ def _site(arguments: list[str]) -> int:
 
 
 def _hub(arguments: list[str]) -> int:
-    from sealift_registry.cli.main import run
+    from sealift_registry.cli.run import run
 
     return run(arguments)
 

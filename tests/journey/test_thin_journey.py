@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sealift_registry.cli.main import run as run_hub
+from sealift_registry.cli.run import run as run_hub
 from sealift_sync.cli.run import run as run_site
 from tests import models
 

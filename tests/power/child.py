@@ -23,7 +23,7 @@ from securesystemslib.signer import CryptoSigner
 from sealift_migrations import upgrade
 from sealift_registry.audit.batch import Action, Committed
 from sealift_registry.audit.writer import AuditLog
-from sealift_registry.cli.main import run as run_hub
+from sealift_registry.cli.run import run as run_hub
 from sealift_registry.storage import engine
 from sealift_registry.storage.engine import open_sqlite
 from sealift_signing.public_key import PublicKey

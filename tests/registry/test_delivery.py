@@ -38,6 +38,7 @@ from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.question import Question
 from sealift_sync.bundle import layout
 from sealift_sync.site.setting_up import begin
+from sealift_sync.site.spoken import spoken
 from tests.media import with_free
 from tests.registry.hub_fixture import (
     GROUP,
@@ -623,6 +624,20 @@ def test_of_many_receipts_an_entry_names_some_and_counts_all(
     (row,) = LogReader(ready.app.hub.engine).page(Question(), limit=1)
     said: Any = row.entry.data
     assert (said["count"], said["transfers"]) == (2, ["plant-7-000002"])
+
+
+def test_the_hub_has_the_words_that_a_site_reads_out(ready: Acme, plant: SiteOnPaper) -> None:
+    from sealift_registry import summary
+
+    carried(ready, plant)
+    ready.returned(plant)
+    received(ready)
+    with plant.opened() as site:
+        said = spoken(site)
+    with ready.app.hub.reading() as connection:
+        _, data, lines = summary.of(ready.app.promotions, connection, SITE)
+    assert data["log"] == {"size": said.log.size, "words": said.words}
+    assert any(said.words in line for line in lines)
 
 
 def test_returns_of_strangers(ready: Acme, plant: SiteOnPaper) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from sealift_registry import guide
 from sealift_registry.cli.group import sealift
-from sealift_registry.cli.main import run
+from sealift_registry.cli.run import run
 from sealift_sync.site.setting_up import begin
 from tests import models
 from tests.registry.hub_fixture import GROUP, PASSPHRASE, TARGET, Acme, Loose, copied
@@ -467,6 +469,21 @@ def test_the_same_request_again_gets_the_same_answer(cli: Cli, tmp_path: Path) -
     other = enroll("three", "production")
     assert other["words"] != first["words"]
     assert cli.json("show", "plant-8")["enrolment"] == other["enrolment"]
+
+
+def test_ctrl_c_before_the_command_is_even_loaded_shows_no_stack_trace() -> None:
+    """In a process of its own: what is imported once stays imported."""
+    early = (
+        "import builtins, signal; genuine = builtins.__import__\n"
+        "def load(name, *rest, **named):\n"
+        "    if name == 'sealift_registry.cli.run': signal.raise_signal(signal.SIGINT)\n"
+        "    return genuine(name, *rest, **named)\n"
+        "from sealift_registry.cli import main; builtins.__import__ = load; main()"
+    )
+    command = [sys.executable, "-c", early]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 130
+    assert done.stderr == "Stopped. Nothing was changed. Run the command again.\n"
 
 
 def test_a_good_return_beside_a_damaged_one(stall: Acme, tmp_path: Path, capsys: Capsys) -> None:

@@ -24,7 +24,11 @@ LOGGED |= {"requirements.txt", "serving_input_example.json"}
 def silent(_path: str, _done: int, _total: int) -> None: ...
 
 
-@pytest.fixture(params=["server", "store"])
+SERVER = pytest.param("server", marks=pytest.mark.system)
+"""It takes half a minute to answer, of the few that `make test` has."""
+
+
+@pytest.fixture(params=[SERVER, "store"])
 def registry(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue(f"mlflow_{request.param}"))
 
@@ -169,6 +173,7 @@ def test_a_store_that_is_none_is_not_made(tmp_path: Path, content: bytes | None)
     assert store.exists() == (content is not None)
 
 
+@pytest.mark.system
 def test_passwords_are_not_recorded(mlflow_server: str, tmp_path: Path) -> None:
     address = mlflow_server.replace("http://", "http://alice:secret@")
     record = fetch(address, "models:/digits/1", tmp_path / "staging")

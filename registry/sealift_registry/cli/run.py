@@ -29,14 +29,8 @@ READER_GONE = 141
 """What shells say of a command that wrote to a pipe which nobody reads."""
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run a command, and end the process with its exit code (DESIGN section 8, choice 5)."""
-    given = sys.argv[1:] if arguments is None else arguments
-    sys.exit(run(given))
-
-
 def run(given: list[str]) -> int:
-    """Run the command `given`; its exit code."""
+    """Run the command `given`; its exit code (DESIGN section 8, choice 5)."""
     as_json = "--json" in given
     try:
         _check_text(given)
