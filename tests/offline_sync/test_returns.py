@@ -95,9 +95,7 @@ def test_a_medium_that_lies_is_found_out(
         find_returns(medium)
 
 
-def test_the_longest_return_of_each_site_is_first(
-    travelled: SiteOnPaper, medium: Path
-) -> None:
+def test_the_longest_return_of_each_site_is_first(travelled: SiteOnPaper, medium: Path) -> None:
     go_home(travelled, medium)
     (medium / "sealift/returns/plant-7/2").mkdir()
     (medium / "sealift/returns/plant-7/.9.partial").mkdir()
