@@ -34,7 +34,7 @@ demo: $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.demo)  ## play the jou
 	@$(BIN)/python -m sealift_registry.demo $(ARGS)
 
 test: $(VENV)/.dev  ## run the tests that need nothing but Python, git and make
-	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-system: $(VENV)/.dev system-tools  ## run the tests that need Debian's tools (skopeo, strace) and a network namespace
 	@$(BIN)/python -m pytest -m system $(ARGS)
