@@ -204,9 +204,13 @@ def test_with_the_newest_backup_it_goes_on(
 def test_a_site_that_was_not_restored_takes_its_own_returns_for_granted(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, yesterday: bytes
 ) -> None:
+    before = len(site.entries())
     for _ in range(2):
-        site.take(hub.export(medium))
+        assert not site.take(hub.export(medium)).already
         go_home(site, medium)
+    types = [entry.type for entry in site.entries()[before:]]
+    assert types.count("transfer.imported") == 2
+    assert "transfer.refused" not in types
 
 
 # -- what a stranger may lay there

@@ -122,9 +122,12 @@ def test_a_bundle_that_never_arrived_changes_nothing(answered: Acme, plant: Site
 
 def test_what_is_at_the_site_need_not_be_at_the_hub(answered: Acme) -> None:
     """A blob that is left out is not read."""
-    for digest in held(answered).blobs:
+    gone = held(answered).blobs
+    for digest in gone:
         answered.app.hub.home.blobs.remove(digest)
-    answered.export()
+    made = answered.export()
+    assert made.ready.left_out.keys() == gone != set()
+    assert not gone & blobs(made.folder)
 
 
 def test_another_enrolment_begins_with_nothing(answered: Acme, plant: SiteOnPaper) -> None:
