@@ -415,3 +415,18 @@ def test_a_rollback_to_what_the_store_has_lost_goes_nowhere(world: World) -> Non
     world.roll_back(SITE, GROUP, further=False)
     assert world.happened["rollback: switched-back"] == 1
     assert world.reckoning.sites[SITE].running == {GROUP: 2}
+
+
+def test_a_clock_that_is_set_back_makes_no_approval_valid_again(world: World) -> None:
+    """By a day: a medium that were dated further ahead would be refused for that alone."""
+    world.request(3, "carla", despite=False)
+    for person in ("emil", "gina"):
+        world.approve(4, person, days=30)
+    world.assign(SITE, GROUP, [3, 2], keep=False)
+    world.wait(days=30, hours=1)
+    world.journey(SITE, HERE, home=False)
+    world.set_clock(SITE, -1)
+    world.journey(SITE, THERE, home=False)
+    assert world.happened["import: judged"] == 2
+    assert world.happened["not-approved"] == 2
+    assert world.reckoning.sites[SITE].running == {GROUP: 2}
