@@ -119,6 +119,17 @@ def test_what_is_none_of_them(tmp_path: Path, content: bytes) -> None:
     assert recognise(written(tmp_path, content, "model.onnx")) is ModelFormat.UNKNOWN
 
 
+@pytest.mark.parametrize("bits", [62, 63, 69])
+def test_weights_that_begin_like_a_field_of_any_length(tmp_path: Path, bits: int) -> None:
+    """One file of random weights in a few hundred does; no file system goes so far."""
+    length, field = 2**bits + 1, 7 << 3 | 2
+    content = bytes([field]) + bytes(
+        (length >> shift & 0x7F) | (0x80 if length >> (shift + 7) else 0)
+        for shift in range(0, bits + 1, 7)
+    )
+    assert recognise(written(tmp_path, content, "weights.bin")) is ModelFormat.UNKNOWN
+
+
 def test_onnx_must_fit_to_the_last_byte(trained: Callable[[str], Path], tmp_path: Path) -> None:
     content = trained("tiny.onnx").read_bytes()
     for other in (content[:-1], content + b"\x00", content + b"PK\x03\x04", content[1:]):

@@ -172,7 +172,7 @@ def _is_onnx(_head: bytes, data: BinaryIO) -> bool:
             seen.add(field)
             length = _varint(data)
             if wire == _BYTES:
-                data.seek(length, os.SEEK_CUR)
+                data.seek(min(length, end + 1), os.SEEK_CUR)  # any length may stand in weights
         return data.tell() == end and {_IR_VERSION, _GRAPH, _OPSET_IMPORT} <= seen
     except ValueError:
         return False
