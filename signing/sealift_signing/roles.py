@@ -22,7 +22,7 @@ from sealift_signing.documents import (
 from sealift_signing.errors import MalformedError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import PERSON_FIELD
-from sealift_signing.vocabulary import CATALOG_PATH, NAME, SHA256, SOURCE, CatalogPath
+from sealift_signing.vocabulary import CATALOG_PATH, NAME, SHA256, SOURCE
 
 ROOT, TIMESTAMP, SNAPSHOT, TARGETS = "root", "timestamp", "snapshot", "targets"
 FLEET, RECALL = "fleet", "recall"
@@ -152,8 +152,8 @@ def _may_list(role: str, path: str) -> bool:
     if kind(role) == CATALOG:
         if not CATALOG_PATH.matches(path):
             return False
-        parsed = CatalogPath.parse(path)
-        return catalog_role(parsed.team) == role and parsed.form != SOURCE
+        _, team, _, _, form = path.split("/")
+        return catalog_role(team) == role and form != SOURCE
     return [path] == paths(role)
 
 

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Annotated
 
 from sealift_signing.errors import MalformedError, shown
@@ -24,7 +25,11 @@ class Spelling:
 
     def matches(self, text: str) -> bool:
         """Whether the whole of `text` is spelled so."""
-        return re.fullmatch(self.pattern, text) is not None
+        return self._expression.fullmatch(text) is not None
+
+    @cached_property
+    def _expression(self) -> re.Pattern[str]:
+        return re.compile(self.pattern)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from securesystemslib.formats import encode_canonical
+from securesystemslib.signer import CryptoSigner
 from tuf.api.metadata import Key, Metadata, MetaFile, Targets
+from tuf.api.serialization import SerializationError
 
 from sealift_signing import publishing, tuf_walk
 from sealift_signing.errors import (
@@ -20,6 +22,7 @@ from sealift_signing.errors import (
     NotSignedEnoughError,
     RefusedError,
 )
+from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import (
     LARGEST,
     LIMITS,
@@ -32,6 +35,7 @@ from sealift_signing.tuf_walk import (
     check_listed,
     drive,
     read_metadata,
+    read_spelled,
 )
 from tests.trust import NOW, Keyring, Repository
 
@@ -484,7 +488,65 @@ def test_no_single_bit_can_change(position: int, bit: int, data: st.DataObject) 
         repository.walk()
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+)
+
+
+@given(said=st.dictionaries(st.text(), JSON), data=st.data())
+def test_signatures_are_of_canonical_json(said: dict[str, Any], data: st.DataObject) -> None:
+    """What is spelled out for speed is what tuf spells; escapes and other scripts included."""
+    repository = Repository(KEYS)
+    role = data.draw(st.sampled_from(["fleet", "targets", "catalog.vision"]))
+    signed = repository.current[role].signed
+    signed.unrecognized_fields.update({f"x-{name}": value for name, value in said.items()})
+    file = publishing.to_bytes(repository.current[role])
+    try:
+        payload = repository.current[role].signed_bytes
+    except SerializationError:  # half a surrogate pair
+        with pytest.raises(MalformedError):
+            read_spelled(file, role, Targets)
+        return
+    assert read_spelled(file, role, Targets).payload == payload
+
+
+def test_a_key_with_line_breaks_in_it_signs_too(repository: Repository) -> None:
+    """ECDSA keys are PEM in TUF: what a signature is of is not the file's own spelling then."""
+    key = CryptoSigner.generate_ecdsa()
+    with repository.next("fleet") as signed:
+        publishing.delegate(signed, "site.ship-2", 1, {"nils": PublicKey.from_tuf(key.public_key)})
+    file = repository.files["2.fleet.json"]
+    read = read_spelled(file, "fleet", Targets)
+    assert read.payload == read.metadata.signed_bytes
+    assert read.payload not in file
+    repository.walk()
+
+
 # ---------------------------------------------------------------- going back
+
+
+def test_a_role_that_goes_back_is_refused(repository: Repository) -> None:
+    older = repository.files["1.fleet.json"]
+    with repository.next("fleet"):
+        pass
+    _, kept = repository.walk()
+    # A hub's own keys can say that version 1 is current; what was seen is seen.
+    repository.store("fleet", older, Metadata.from_bytes(older))
+    repository.current.pop("snapshot")
+    repository.refresh()
+    with pytest.raises(WentBackError) as error:
+        repository.walk({("targets", "fleet"): kept["targets", "fleet"]})
+    assert error.value.code == "role-went-back"
+
+
+def test_what_was_kept_and_damaged_since_is_not_gone_by(repository: Repository) -> None:
+    with repository.next("fleet"):
+        pass
+    for kept in (b"", b"[]", b'{"signed":{"version":"1"}}', b'{"signed":{"version":1}}x'):
+        with pytest.raises(MalformedError) as error:
+            repository.walk({("targets", "fleet"): kept})
+        assert error.value.code == "metadata-unreadable"
 
 
 def test_two_files_of_one_version_are_a_fork(repository: Repository) -> None:
