@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NoReturn
 
 from sealift_signing.errors import MalformedError, shown
@@ -101,24 +101,29 @@ def _ordered(value: object, depth: int, what: str) -> object:
         raise MalformedError(
             "json-too-deep", f"{what} is nested deeper than {DEEPEST} levels.", subject=what
         )
-    if isinstance(value, str | bool):
+    if isinstance(value, (str, bool)):
         return value
     if isinstance(value, int):
         return _whole(value, what)
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         if not all(isinstance(key, str) for key in value):
             raise MalformedError(
                 "json-not-canonical", f"{what} has a member whose name is no string.", subject=what
             )
-        # RFC 8785 §3.2.3 sorts by UTF-16 code units, which differs from code points beyond the BMP.
-        names = sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
-        return {name: _ordered(value[name], depth + 1, what) for name in names}
-    if isinstance(value, list | tuple):
+        return {name: _ordered(value[name], depth + 1, what) for name in _sorted(value)}
+    if isinstance(value, (list, tuple)):
         return [_ordered(item, depth + 1, what) for item in value]
     kind = {type(None): "null", float: "a fraction"}.get(type(value), type(value).__name__)
     raise MalformedError(
         "json-not-canonical", f"{what} holds {kind}, which has no spelling here.", subject=what
     )
+
+
+def _sorted(names: Iterable[str]) -> list[str]:
+    """By UTF-16 code units (RFC 8785 §3.2.3), which differ from code points beyond the BMP."""
+    if all(map(str.isascii, names)):
+        return sorted(names)
+    return sorted(names, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
 
 
 def _whole(number: int, what: str) -> int:

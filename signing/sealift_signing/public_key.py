@@ -6,7 +6,9 @@ two ways, is still one key and counts once.
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import cast
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -44,9 +46,8 @@ class PublicKey:
             raise MalformedError(
                 "bad-public-key", f"{shown(text)} is not {PUBLIC_KEY.words}.", subject=text
             )
-        key = cls(text)
-        key.tuf_key()
-        return key
+        _made(text)
+        return cls(text)
 
     @classmethod
     def from_crypto(cls, key: object) -> PublicKey:
@@ -102,20 +103,11 @@ class PublicKey:
     @property
     def keyid(self) -> str:
         """TUF's id of this key, computed from it (TUF specification §4.2)."""
-        return self.tuf_key().keyid
+        return _made(self.text).keyid
 
     def tuf_key(self) -> SSlibKey:
         """This key as TUF metadata carries it."""
-        scheme = self.text.partition(":")[0]
-        try:
-            if scheme == "ed25519":
-                return SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(self.raw))
-            point = EllipticCurvePublicKey.from_encoded_point(SECP256R1(), self.raw)
-            return SSlibKey.from_crypto(point)
-        except ValueError as bad:
-            raise MalformedError(
-                "bad-public-key", f"{self.text!r} is no public key.", subject=self.text
-            ) from bad
+        return copy.deepcopy(_made(self.text))
 
     def verify(self, signature: bytes, data: bytes, *, what: str) -> None:
         """Check that this key signed `data`; `what` names the thing in the error.
@@ -124,7 +116,7 @@ class PublicKey:
             BadSignatureError: it did not.
         """
         try:
-            key = self.tuf_key()
+            key = _made(self.text)
             key.verify_signature(Signature(key.keyid, signature.hex()), data)
         except (UnverifiedSignatureError, VerificationError) as bad:
             raise BadSignatureError(
@@ -134,3 +126,19 @@ class PublicKey:
                 subject=what,
                 next_step="Do not use it; ask the sender for a fresh copy.",
             ) from bad
+
+
+@lru_cache(maxsize=4096)
+def _made(text: str) -> SSlibKey:
+    """The key that `text` spells; to be looked at only, since everybody is given the same.
+
+    Kept, because one document may name thousands of keys, each of which is looked up by its id.
+    """
+    scheme, _, digits = text.partition(":")
+    raw = bytes.fromhex(digits)
+    try:
+        if scheme == "ed25519":
+            return SSlibKey.from_crypto(Ed25519PublicKey.from_public_bytes(raw))
+        return SSlibKey.from_crypto(EllipticCurvePublicKey.from_encoded_point(SECP256R1(), raw))
+    except ValueError as bad:
+        raise MalformedError("bad-public-key", f"{text!r} is no public key.", subject=text) from bad

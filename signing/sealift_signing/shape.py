@@ -32,7 +32,7 @@ from typing import (
 from sealift_signing import canonical
 from sealift_signing.canonical import Json
 from sealift_signing.errors import MalformedError, RefusedError, shown
-from sealift_signing.vocabulary import Between, Spelling
+from sealift_signing.vocabulary import Between, MomentSpelling, Spelling
 
 FEATURES_READ: frozenset[str] = frozenset()
 """What a document may list under `requires` and still be read by this software. None yet."""
@@ -82,19 +82,15 @@ def write(document: Dataclass) -> bytes:
 
 def from_json(kind: type[D], value: Mapping[str, Json], *, what: str) -> D:
     """As `read`, from a value that is already parsed."""
-    if "requires" in {field.name for field in dataclasses.fields(kind)}:
+    if "requires" in _field_hints(kind):
         _check_skew(value, what)
-    return cast("D", _read(kind, value, what))
+    return cast("D", _reader(kind)(value, what))
 
 
 def to_json(document: Dataclass) -> dict[str, Json]:
     """The JSON object of `document`; members that are None are left out."""
-    members: dict[str, Json] = {}
-    for field in dataclasses.fields(document):
-        value = getattr(document, field.name)
-        if value is not None:
-            members[field.name] = _write(value)
-    return members
+    values = ((name, getattr(document, name)) for name in _field_hints(type(document)))
+    return {name: _write(value) for name, value in values if value is not None}
 
 
 def schema(kind: type[Dataclass], *, title: str) -> dict[str, Any]:
@@ -124,8 +120,10 @@ def _check_skew(value: Mapping[str, Json], what: str) -> None:
 
 
 @cache
-def _members(kind: type[Dataclass]) -> dict[str, Any]:
-    return get_type_hints(kind, include_extras=True)
+def _field_hints(kind: type[Dataclass]) -> dict[str, Any]:
+    """The members of a document, in their order, each with its type."""
+    hints = get_type_hints(kind, include_extras=True)
+    return {field.name: hints[field.name] for field in dataclasses.fields(kind)}
 
 
 def _wrong(where: str, wanted: str, value: object) -> MalformedError:
@@ -134,112 +132,158 @@ def _wrong(where: str, wanted: str, value: object) -> MalformedError:
     )
 
 
-def _read(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - a type hint is Any
-    origin = get_origin(hint)
-    reader = _READERS.get(origin)
-    if reader is not None:
-        return reader(hint, value, where)
+Reader = Callable[[object, str], object]
+"""Reads one value, which stands at the place that errors name."""
+
+
+@cache
+def _reader(hint: Any) -> Reader:  # noqa: ANN401 - a type hint is Any
+    """What reads a value of that type: made once, since a log entry alone has some thirty."""
+    make = _MAKERS.get(get_origin(hint))
+    if make is not None:
+        return make(hint)
     if dataclasses.is_dataclass(hint):
-        return _read_dataclass(cast("type[Dataclass]", hint), value, where)
-    return _read_plain(hint, value, where)
+        return _dataclass_reader(cast("type[Dataclass]", hint))
+    return _plain_reader(hint)
 
 
-def _read_plain(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - as above
+def _plain_reader(hint: Any) -> Reader:  # noqa: ANN401 - as above
     wanted = {str: "a string", int: "an integer", bool: "true or false"}.get(hint)
     if wanted is None:
         msg = f"{hint!r} is no type a document may have"
         raise TypeError(msg)
-    if type(value) is not hint:  # bool is an int to isinstance, and True is no version
-        raise _wrong(where, wanted, value)
-    return value
+
+    def read(value: object, where: str) -> object:
+        if type(value) is not hint:  # bool is an int to isinstance, and True is no version
+            raise _wrong(where, wanted, value)
+        return value
+
+    return read
 
 
-def _read_optional(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - as above
+def _optional_reader(hint: Any) -> Reader:  # noqa: ANN401 - as above
     (inner,) = (arm for arm in get_args(hint) if arm is not type(None))
-    return _read(inner, value, where)
+    return _reader(inner)
 
 
-def _read_literal(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - as above
-    if not any(value == arm and type(value) is type(arm) for arm in get_args(hint)):
-        raise _wrong(where, " or ".join(map(repr, get_args(hint))), value)
-    return value
+def _literal_reader(hint: Any) -> Reader:  # noqa: ANN401 - as above
+    arms = get_args(hint)
+
+    def read(value: object, where: str) -> object:
+        if not any(value == arm and type(value) is type(arm) for arm in arms):
+            raise _wrong(where, " or ".join(map(repr, arms)), value)
+        return value
+
+    return read
 
 
-def _read_tuple(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - as above
-    if not isinstance(value, list | tuple):
-        raise _wrong(where, "an array", value)
-    inner, _ = get_args(hint)
-    return tuple(_read(inner, item, f"{where}[{n}]") for n, item in enumerate(value))
+def _tuple_reader(hint: Any) -> Reader:  # noqa: ANN401 - as above
+    inner = _reader(get_args(hint)[0])
+
+    def read(value: object, where: str) -> object:
+        if not isinstance(value, list | tuple):
+            raise _wrong(where, "an array", value)
+        return tuple([inner(item, f"{where}[{n}]") for n, item in enumerate(value)])
+
+    return read
 
 
-def _read_mapping(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - as above
-    if not isinstance(value, Mapping):
-        raise _wrong(where, "an object", value)
-    key, inner = get_args(hint)
-    return {
-        cast("str", _read(key, name, where)): _read(inner, item, f"{where}.{name}")
-        for name, item in value.items()
-    }
+def _mapping_reader(hint: Any) -> Reader:  # noqa: ANN401 - as above
+    key, inner = map(_reader, get_args(hint))
+
+    def read(value: object, where: str) -> object:
+        if not isinstance(value, Mapping):
+            raise _wrong(where, "an object", value)
+        return {key(name, where): inner(item, f"{where}.{name}") for name, item in value.items()}
+
+    return read
 
 
-def _read_annotated(hint: Any, value: object, where: str) -> object:  # noqa: ANN401 - as above
+def _annotated_reader(hint: Any) -> Reader:  # noqa: ANN401 - as above
     inner, *rules = get_args(hint)
     if any(isinstance(rule, _AnyJson) for rule in rules):
-        return value
-    found = _read(inner, value, where)
-    for rule in rules:
-        if isinstance(rule, Spelling) and not rule.matches(cast("str", found)):
-            raise _wrong(where, rule.words, found)
-        if isinstance(rule, Between) and not rule.least <= cast("int", found) <= rule.most:
-            raise _wrong(where, f"a number from {rule.least} to {rule.most}", found)
-        if isinstance(rule, Distinct):
-            _check_distinct(rule, cast("tuple[object, ...]", found), where)
-    return found
+        return lambda value, _where: value
+    plain = _reader(inner)
+    checks = [_CHECKS[type(rule)](rule) for rule in rules]
+
+    def read(value: object, where: str) -> object:
+        found = plain(value, where)
+        for check in checks:
+            check(found, where)
+        return found
+
+    return read
 
 
-_READERS: dict[Any, Callable[[Any, object, str], object]] = {
-    Annotated: _read_annotated,
-    Union: _read_optional,
-    types.UnionType: _read_optional,
-    Literal: _read_literal,
-    tuple: _read_tuple,
-    Mapping: _read_mapping,
+_MAKERS: dict[Any, Callable[[Any], Reader]] = {
+    Annotated: _annotated_reader,
+    Union: _optional_reader,
+    types.UnionType: _optional_reader,
+    Literal: _literal_reader,
+    tuple: _tuple_reader,
+    Mapping: _mapping_reader,
 }
 
 
-def _check_distinct(rule: Distinct, items: tuple[object, ...], where: str) -> None:
-    seen = set()
-    for item in items:
-        mark = getattr(item, rule.by) if rule.by else item
-        if mark in seen:
+def _spelling_check(rule: Spelling) -> Callable[[Any, str], None]:
+    def check(text: str, where: str) -> None:
+        if not rule.matches(text):
+            raise _wrong(where, rule.words, text)
+
+    return check
+
+
+def _between_check(rule: Between) -> Callable[[Any, str], None]:
+    def check(number: int, where: str) -> None:
+        if not rule.least <= number <= rule.most:
+            raise _wrong(where, f"a number from {rule.least} to {rule.most}", number)
+
+    return check
+
+
+def _distinct_check(rule: Distinct) -> Callable[[Any, str], None]:
+    def check(items: tuple[object, ...], where: str) -> None:
+        seen = set()
+        for item in items:
+            mark = getattr(item, rule.by) if rule.by else item
+            if mark in seen:
+                raise MalformedError(
+                    "bad-shape", f"{where}: {shown(mark)} is there twice.", subject=where
+                )
+            seen.add(mark)
+
+    return check
+
+
+_CHECKS: dict[type, Callable[[Any], Callable[[Any, str], None]]] = {
+    Spelling: _spelling_check,
+    MomentSpelling: _spelling_check,
+    Between: _between_check,
+    Distinct: _distinct_check,
+}
+
+
+def _dataclass_reader(kind: type[Dataclass]) -> Reader:
+    readers = {name: _reader(hint) for name, hint in _field_hints(kind).items()}
+    optional = [name for name, hint in _field_hints(kind).items() if _may_be_absent(hint)]
+    needed = readers.keys() - set(optional)
+    absent: dict[str, object] = dict.fromkeys(optional)
+
+    def read(value: object, where: str) -> object:
+        if not isinstance(value, Mapping):
+            raise _wrong(where, "an object", value)
+        if unknown := value.keys() - readers.keys():
             raise MalformedError(
-                "bad-shape", f"{where}: {shown(mark)} is there twice.", subject=where
+                "bad-shape",
+                f"{where} has a member {shown(min(unknown))} that is not known.",
+                subject=where,
             )
-        seen.add(mark)
+        if missing := needed - value.keys():
+            raise MalformedError("bad-shape", f"{where} lacks {min(missing)!r}.", subject=where)
+        given = {name: readers[name](item, f"{where}.{name}") for name, item in value.items()}
+        return kind(**(absent | given))
 
-
-def _read_dataclass(kind: type[Dataclass], value: object, where: str) -> object:
-    if not isinstance(value, Mapping):
-        raise _wrong(where, "an object", value)
-    hints = _members(kind)
-    fields = {field.name: field for field in dataclasses.fields(kind)}
-    unknown = sorted(set(value) - set(fields))
-    if unknown:
-        raise MalformedError(
-            "bad-shape",
-            f"{where} has a member {shown(unknown[0])} that is not known.",
-            subject=where,
-        )
-    missing = sorted(
-        name
-        for name, field in fields.items()
-        if name not in value and not _may_be_absent(hints[field.name])
-    )
-    if missing:
-        raise MalformedError("bad-shape", f"{where} lacks {missing[0]!r}.", subject=where)
-    given = {name: _read(hints[name], item, f"{where}.{name}") for name, item in value.items()}
-    absent = dict.fromkeys(set(fields) - set(value))
-    return kind(**given, **absent)
+    return read
 
 
 def _may_be_absent(hint: Any) -> bool:  # noqa: ANN401 - a type hint is Any
@@ -247,11 +291,13 @@ def _may_be_absent(hint: Any) -> bool:  # noqa: ANN401 - a type hint is Any
 
 
 def _write(value: object) -> Json:
+    if isinstance(value, (str, int)):  # most of them, and bool is an int
+        return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return to_json(value)
-    if isinstance(value, Mapping):
+    if isinstance(value, (dict, Mapping)):
         return {str(name): _write(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, (list, tuple)):
         return [_write(item) for item in value]
     return cast("Json", value)
 
@@ -274,12 +320,11 @@ def _schema(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - a type hint is Any
 
 
 def _schema_dataclass(kind: type[Dataclass]) -> dict[str, Any]:
-    hints = _members(kind)
-    names = [field.name for field in dataclasses.fields(kind)]
+    hints = _field_hints(kind)
     return {
         "type": "object",
-        "properties": {name: _schema(hints[name]) for name in names},
-        "required": [name for name in names if not _may_be_absent(hints[name])],
+        "properties": {name: _schema(hint) for name, hint in hints.items()},
+        "required": [name for name, hint in hints.items() if not _may_be_absent(hint)],
         "additionalProperties": False,
     }
 
