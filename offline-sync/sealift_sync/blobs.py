@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import stat
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,15 +19,8 @@ from typing import BinaryIO, Literal
 
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 from sealift_signing.vocabulary import SHA256
-from sealift_sync import claims
-from sealift_sync.durable import (
-    PARTIAL,
-    Progress,
-    copy_hashed,
-    flush_folder,
-    hash_file,
-    unwritable,
-)
+from sealift_sync import claims, stream
+from sealift_sync.durable import PARTIAL, Progress, flush, flush_folder, unwritable
 
 Fault = Literal["", "missing", "damaged", "unreadable"]
 """What is wrong with a blob; empty if it was hashed and is whole."""
@@ -93,9 +86,10 @@ class BlobFolder:
             self._make()
             self._incoming.mkdir(parents=True, exist_ok=True)
             with claims.claim(aside) as file:  # held until it has its name, or else it is swept
-                found, size = copy_hashed(source, file, progress)
+                found, size = stream.copy_hashed(source, file, progress)
                 if expect is not None and found != expect:
                     raise damaged(expect)
+                flush(file)
                 aside.chmod(0o444)
                 aside.replace(self.path(found))
             flush_folder(self._final)
@@ -105,16 +99,17 @@ class BlobFolder:
             aside.unlink(missing_ok=True)
         return Blob(found, size)
 
-    def adopt(self, staged: Path, digest: str) -> None:
-        """Take in a file of the same file system, by renaming it; its bytes were just hashed.
+    def adopt(self, staged: Mapping[str, Path]) -> None:
+        """Take in files of the same file system, by digest; they were just hashed, and flushed.
 
         Raises:
-            FailedError: it could not be renamed.
+            FailedError: one could not be renamed; those before it are here.
         """
         try:
             self._make()
-            staged.chmod(0o444)
-            staged.replace(self.path(digest))
+            for digest, file in staged.items():
+                file.chmod(0o444)
+                file.replace(self.path(digest))
             flush_folder(self._final)
         except OSError as bad:
             raise unwritable(self._final, bad) from bad
@@ -174,7 +169,7 @@ class BlobFolder:
             RefusedError: it was damaged.
         """
         with self.open(digest) as file:
-            found, _ = hash_file(file, progress)
+            found, _ = stream.hash_file(file, progress)
         if found != digest:
             raise damaged(digest)
 
@@ -188,7 +183,7 @@ class BlobFolder:
             if not stat.S_ISREG(path.lstat().st_mode):
                 return "damaged"
             with path.open("rb") as file:
-                found, _ = hash_file(file, progress)
+                found, _ = stream.hash_file(file, progress)
         except FileNotFoundError:
             return "missing"
         except OSError:

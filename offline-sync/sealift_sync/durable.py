@@ -8,17 +8,19 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
-from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self
 
 from sealift_signing.errors import FailedError
 
-CHUNK = 1024 * 1024
 PARTIAL = ".partial"
 """The end of every temporary name: what bears it is unfinished and may be thrown away."""
+MOST_UNFLUSHED = 64
+MOST_BYTES_UNFLUSHED = 64 * 1024 * 1024
+"""Files, and bytes of them, that wait to be flushed together."""
 
 _ASIDE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -39,8 +41,7 @@ def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         descriptor = os.open(aside, _ASIDE, mode)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            flush(file)
         aside.replace(path)
         flush_folder(path.parent)
     except OSError as bad:
@@ -67,49 +68,72 @@ def flush_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def copy_hashed(
-    source: BinaryIO, into: BinaryIO, progress: Progress | None = None, *, most: int | None = None
-) -> tuple[str, int]:
-    """Copy `source` to its end and flush it to the disk; (sha256, size) of what was read.
+def flush(file: BinaryIO) -> None:
+    """Make what was written to `file` durable."""
+    file.flush()
+    os.fsync(file.fileno())
 
-    It stops soon after `most` bytes: a file may grow while it is read.
+
+class Unflushed:
+    """New files, flushed some dozens at a time: the first flush leaves little to the others.
+
+    Each stays open until then, because a descriptor that was open while the disk failed is sure to
+    be told of it (fsync(2), "errors"). Where something goes wrong they are closed, and not flushed.
     """
-    digest = sha256()
-    size = 0
-    for chunk in _chunks(source, most):
-        digest.update(chunk)
-        into.write(chunk)
-        size += len(chunk)
-        if progress:
-            progress(len(chunk))
-    into.flush()
-    os.fsync(into.fileno())
-    return digest.hexdigest(), size
 
+    def __init__(self) -> None:
+        self._files: list[BinaryIO] = []
 
-def hash_file(
-    source: BinaryIO, progress: Progress | None = None, *, most: int | None = None
-) -> tuple[str, int]:
-    """(sha256, size) of what `source` still holds, or of its first part if that is above `most`."""
-    digest = sha256()
-    size = 0
-    for chunk in _chunks(source, most):
-        digest.update(chunk)
-        size += len(chunk)
-        if progress:
-            progress(len(chunk))
-    return digest.hexdigest(), size
+    def __enter__(self) -> Self:
+        return self
 
+    def new(self, path: Path) -> BinaryIO:
+        """The new file `path`, to be written before the next one is asked for.
 
-def _chunks(source: BinaryIO, most: int | None) -> Iterator[bytes]:
-    size = 0
-    while (most is None or size <= most) and (chunk := source.read(CHUNK)):
-        size += len(chunk)
-        yield chunk
+        Raises:
+            OSError: it could not be made, or one before it could not be flushed.
+        """
+        full = len(self._files) >= MOST_UNFLUSHED
+        if full or sum(file.tell() for file in self._files) >= MOST_BYTES_UNFLUSHED:
+            self.flush()
+        self._files.append(path.open("xb"))
+        return self._files[-1]
+
+    def flush(self) -> None:
+        """Make all of them durable.
+
+        Raises:
+            OSError: one could not be flushed.
+        """
+        for file in self._files:
+            file.flush()
+            _not_needed_soon(file)  # has the system begin to write it; nobody waits
+        for file in self._files:
+            os.fsync(file.fileno())
+        self._close()
+
+    def _close(self) -> None:
+        while self._files:
+            with suppress(OSError):  # of what was not flushed, the first error was told
+                self._files.pop().close()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, bad: BaseException | None, at: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self.flush()
+        finally:
+            self._close()
 
 
 def drop_cache(file: BinaryIO) -> None:
     """Have the next read of `file` ask the medium, where the system knows how to be asked."""
+    _not_needed_soon(file)
+
+
+def _not_needed_soon(file: BinaryIO) -> None:
+    """On Linux: what is not written to the disk yet begins to be, and what is leaves the cache."""
     with suppress(AttributeError, OSError):
         os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from sealift_signing.errors import FailedError, SealiftError
-from sealift_sync import durable
+from sealift_sync import stream
 from sealift_sync.bundle import medium as reading
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.site.accepting import Accepted
@@ -151,7 +151,7 @@ def test_a_full_disk_is_not_said_of_the_medium(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(durable, "copy_hashed", full)
+    monkeypatch.setattr(stream, "copy_hashed", full)
     with site.opened("import") as opened, pytest.raises(FailedError) as caught:
         import_bundle(opened, Medium(bundle), site.watch)
     assert caught.value.code == "unwritable"

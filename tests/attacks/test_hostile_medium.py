@@ -14,7 +14,7 @@ import pytest
 from sealift_signing import statements
 from sealift_signing.errors import MalformedError, RefusedError, SealiftError
 from sealift_signing.statements import Transfer
-from sealift_sync import durable
+from sealift_sync import stream
 from sealift_sync.artifact import manifest_bytes, read_manifest
 from sealift_sync.bundle import medium as reading
 from sealift_sync.bundle.medium import Medium
@@ -153,10 +153,10 @@ class Endless:
         self.given = 0
         self.most = most
 
-    def read(self, size: int = -1) -> bytes:
+    def readinto(self, chunk: memoryview) -> int:
         assert self.given < self.most, "it is still being read"
-        self.given += size
-        return b"0" * size
+        self.given += len(chunk)
+        return len(chunk)
 
 
 @pytest.mark.parametrize("work", ["import", "verify"])
@@ -165,12 +165,12 @@ def test_a_blob_that_grows_while_it_is_read_does_not_fill_the_disk(
 ) -> None:
     def grow(real: Callable[..., tuple[str, int]]) -> Callable[..., tuple[str, int]]:
         def read(_source: BinaryIO, *rest: Any, **named: Any) -> tuple[str, int]:  # noqa: ANN401
-            return real(Endless(4 * durable.CHUNK), *rest, **named)
+            return real(Endless(4 * stream.CHUNK), *rest, **named)
 
         return read
 
     for name in ("copy_hashed", "hash_file"):
-        monkeypatch.setattr(durable, name, grow(getattr(durable, name)))
+        monkeypatch.setattr(stream, name, grow(getattr(stream, name)))
     with pytest.raises(SealiftError) as caught:
         site.take(bundle) if work == "import" else site.verify(bundle)
     assert caught.value.code == "blob-damaged"

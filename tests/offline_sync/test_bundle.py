@@ -12,7 +12,7 @@ import pytest
 from sealift_signing import statements
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.statements import Transfer
-from sealift_sync import durable
+from sealift_sync import durable, stream
 from sealift_sync.bundle import layout, writer
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import quarantine
@@ -69,12 +69,12 @@ def test_a_medium_that_forgets_is_found_out_at_the_hub(
     hub: HubOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.assign(hub.promote(1))
-    genuine = durable.hash_file
+    genuine = stream.hash_file
 
     def forget(*arguments: Changes, **more: Changes) -> tuple[str, int]:
         return ("0" * 64, genuine(*arguments, **more)[1])
 
-    monkeypatch.setattr(durable, "hash_file", forget)
+    monkeypatch.setattr(stream, "hash_file", forget)
     with pytest.raises(FailedError, match="came back from the medium other than it was written"):
         hub.export(medium)
     assert list((medium / "sealift").iterdir()) == []

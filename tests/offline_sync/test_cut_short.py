@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sealift_signing.errors import FailedError, NotFoundError
-from sealift_sync import durable
+from sealift_sync import durable, stream
 from sealift_sync.bundle.returned import Returned, find_returns, read_return
 from sealift_sync.cli import showing
 from sealift_sync.cli.calling import Call
@@ -274,7 +274,7 @@ def test_ctrl_c_in_a_copy_leaves_no_temporary_name(
     hub.assign(hub.promote(1))
     folder = hub.export(medium)
     with monkeypatch.context() as patched:
-        patched.setattr(durable, "copy_hashed", stop)
+        patched.setattr(stream, "copy_hashed", stop)
         with pytest.raises(KeyboardInterrupt):
             site.take(folder)
     assert hidden(site.root) == []

@@ -23,7 +23,7 @@ from sealift_registry.trust.repository import Repository
 from sealift_signing import statements
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.statements import Transfer
-from sealift_sync import durable
+from sealift_sync import stream
 from sealift_sync.bundle import layout, partial, writer
 from tests.media import with_free
 from tests.registry.hub_fixture import SITE, Acme, Loose, stage
@@ -76,8 +76,8 @@ def cut_short(hub: Acme, owner: object, name: str, *, after: bool = False, nth: 
 CUTS: list[tuple[object, str, bool, int]] = [
     (exports.Exports, "_begin", False, 1),
     (exports.Exports, "_begin", True, 1),
-    (durable, "copy_hashed", False, 1),
-    (durable, "copy_hashed", True, 7),
+    (stream, "copy_hashed", False, 1),
+    (stream, "copy_hashed", True, 7),
     (writer, "_flush", False, 1),
     (writer, "_read_back", False, 1),
     (writer, "_read_back", True, 1),
@@ -452,7 +452,7 @@ def test_locks_taken_and_let_go_at_once(tmp_path: Path) -> None:
 
 
 def test_a_medium_that_fills_up_half_way(ready: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
-    genuine, left = durable.copy_hashed, [9]
+    genuine, left = stream.copy_hashed, [9]
 
     def full(*arguments: Loose, **more: Loose) -> tuple[str, int]:
         left[0] -= 1
@@ -461,7 +461,7 @@ def test_a_medium_that_fills_up_half_way(ready: Acme, monkeypatch: pytest.Monkey
         return genuine(*arguments, **more)
 
     with monkeypatch.context() as patched:
-        patched.setattr(durable, "copy_hashed", full)
+        patched.setattr(stream, "copy_hashed", full)
         told = refused(ready.export, "unwritable", FailedError)
     assert "No space left on device" in told
     assert names(ready) == [f".{FIRST}.partial"]
@@ -472,7 +472,7 @@ def test_a_medium_that_lies_is_not_gone_on_with(
     ready: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(durable, "hash_file", lambda *_, **__: ("0" * 64, 7))
+        patched.setattr(stream, "hash_file", lambda *_, **__: ("0" * 64, 7))
         refused(ready.export, "read-back-differs", FailedError)
     assert names(ready) == []
     assert ready.export(to=made(ready.folder / "other")).transfer == FIRST

@@ -16,7 +16,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from sealift_sync import durable
+from sealift_sync import durable, stream
 
 SAMPLE = 8 * 1024 * 1024
 """Bytes written and read to measure; less would measure the medium's own buffer."""
@@ -51,14 +51,15 @@ def measure(medium: Path) -> Speed | None:
 def _stream(medium: Path) -> tuple[float, float]:
     """Write and read as an export does, hashing on the way: the slower of the two counts."""
     # Some media compress, and are fast with zeros.
-    source = BytesIO(os.urandom(durable.CHUNK) * (SAMPLE // durable.CHUNK))
+    source = BytesIO(os.urandom(stream.CHUNK) * (SAMPLE // stream.CHUNK))
     with _nameless(medium) as file:
         begun = time.perf_counter()
-        durable.copy_hashed(source, file)
+        stream.copy_hashed(source, file)
+        durable.flush(file)
         written = time.perf_counter()
         durable.drop_cache(file)
         file.seek(0)
-        durable.hash_file(file)
+        stream.hash_file(file)
         done = time.perf_counter()
     return _rate(written - begun), _rate(done - written)
 
@@ -72,8 +73,7 @@ def _each(medium: Path) -> float:
     for _ in range(SMALL):
         with _nameless(medium) as file:
             file.write(b"x")
-            file.flush()
-            os.fsync(file.fileno())
+            durable.flush(file)
     return (time.perf_counter() - begun) / SMALL
 
 

@@ -20,12 +20,12 @@ from typing import BinaryIO
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.statements import CarriedFile
 from sealift_signing.vocabulary import CatalogPath
-from sealift_sync import durable
+from sealift_sync import durable, stream
 from sealift_sync.artifact import LAYOUT, index_bytes
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import fitting, layout, partial
 from sealift_sync.bundle.medium import Medium, make_folder
-from sealift_sync.durable import Progress
+from sealift_sync.durable import Progress, Unflushed
 
 GONE_WRONG = {"read-back-differs", "file-missing", "not-a-file", "hub-blob-damaged"}
 """Errors after which nothing on the medium is worth going on from: it lies, or the hub would."""
@@ -195,7 +195,8 @@ def _put_transfer(aside: Path, transfer: bytes) -> None:
     """Write transfer.json, which was recorded, beside all else; what a cut left of it goes."""
     with _nothing_that_lies(aside):
         (aside / layout.TRANSFER).unlink(missing_ok=True)
-        _put(aside / layout.TRANSFER, BytesIO(transfer), lambda _: None)
+        with Unflushed() as unflushed:
+            _put(aside / layout.TRANSFER, BytesIO(transfer), lambda _: None, unflushed)
         durable.flush_folder(aside)
         own = CarriedFile(layout.TRANSFER, len(transfer), sha256(transfer).hexdigest())
         _read_back(aside, (own,), lambda _: None)
@@ -219,21 +220,29 @@ def _copy(contents: Contents, aside: Path, progress: Progress) -> tuple[CarriedF
     for folder in sorted(partial.folders(sizes)):
         # Below `aside` only: if the medium is gone by now, its path is not made again elsewhere.
         (aside / folder).mkdir(exist_ok=True)
-    return tuple(sorted(_copied(contents, aside, kept, progress), key=lambda one: one.path))
+    with Unflushed() as unflushed:
+        files = sorted(
+            _copied(contents, aside, kept, progress, unflushed), key=lambda one: one.path
+        )
+    return tuple(files)
 
 
 def _copied(
-    contents: Contents, aside: Path, kept: frozenset[str], progress: Progress
+    contents: Contents,
+    aside: Path,
+    kept: frozenset[str],
+    progress: Progress,
+    unflushed: Unflushed,
 ) -> Iterator[CarriedFile]:
     for path, data in contents.small_files().items():
         file = CarriedFile(path, len(data), sha256(data).hexdigest())
         if not (path in kept and _still_whole(aside, file, progress)):
-            _put(aside / path, BytesIO(data), progress)
+            _put(aside / path, BytesIO(data), progress, unflushed)
         yield file
     for digest in sorted(contents.blobs):
         file = CarriedFile(layout.blob_file(digest), contents.store.size(digest), digest)
         if not (file.path in kept and _still_whole(aside, file, progress)):
-            _put_blob(contents.store, file, aside, progress)
+            _put_blob(contents.store, file, aside, progress, unflushed)
         yield file
 
 
@@ -245,7 +254,7 @@ def _still_whole(aside: Path, file: CarriedFile, progress: Progress) -> bool:
     with Medium(aside).open(file.path) as source:
         os.fsync(source.fileno())
         durable.drop_cache(source)
-        whole = durable.hash_file(source, most=file.size) == (file.sha256, file.size)
+        whole = stream.hash_file(source, most=file.size) == (file.sha256, file.size)
     if whole:
         progress(file.size)
     else:
@@ -253,9 +262,11 @@ def _still_whole(aside: Path, file: CarriedFile, progress: Progress) -> bool:
     return whole
 
 
-def _put_blob(store: BlobFolder, file: CarriedFile, aside: Path, progress: Progress) -> None:
+def _put_blob(
+    store: BlobFolder, file: CarriedFile, aside: Path, progress: Progress, unflushed: Unflushed
+) -> None:
     with store.open(file.sha256) as source:
-        found = _put(aside / file.path, source, progress)
+        found = _put(aside / file.path, source, progress, unflushed)
     if found != (file.sha256, file.size):
         raise RefusedError(
             "hub-blob-damaged",
@@ -265,9 +276,8 @@ def _put_blob(store: BlobFolder, file: CarriedFile, aside: Path, progress: Progr
         )
 
 
-def _put(path: Path, source: BinaryIO, progress: Progress) -> tuple[str, int]:
-    with path.open("xb") as file:
-        return durable.copy_hashed(source, file, progress)
+def _put(path: Path, source: BinaryIO, progress: Progress, unflushed: Unflushed) -> tuple[str, int]:
+    return stream.copy_hashed(source, unflushed.new(path), progress)
 
 
 def _flush(folder: Path) -> None:
@@ -288,11 +298,16 @@ def _sum(files: tuple[CarriedFile, ...]) -> int:
 
 def _read_back(folder: Path, files: tuple[CarriedFile, ...], progress: Progress) -> None:
     medium = Medium(folder)
-    for file in files:
+
+    def comes_back(file: CarriedFile, progress: Progress) -> bool:
         with medium.open(file.path) as source:
             durable.drop_cache(source)
-            found = durable.hash_file(source, progress, most=file.size)
-        if found != (file.sha256, file.size):
+            found = stream.hash_file(source, progress, most=file.size)
+        return found == (file.sha256, file.size)
+
+    whole = stream.side_by_side(comes_back, files, progress)
+    for file, as_written in zip(files, whole, strict=True):
+        if not as_written:
             raise _differs(file.path)
 
 

@@ -20,6 +20,7 @@ from sealift_signing.statements import Receipt
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint, claimed
 from sealift_signing.transparency.verdict import Verdict
+from sealift_sync import stream
 from sealift_sync.blobs import BlobFolder, Fault
 from sealift_sync.site.holdings import in_use, parts, remember
 from sealift_sync.site.hub_log import ACKNOWLEDGED
@@ -172,9 +173,10 @@ def _size(store: BlobFolder, digest: str) -> int:
 
 def _hash(store: BlobFolder, expected: Mapping[str, int], stage: Stage) -> dict[str, Fault]:
     """(2): what is wrong, by digest."""
-    progress = stage("hash", sum(size for size in expected.values() if size > 0))
-    faults = {digest: store.fault(digest, progress) for digest in sorted(expected)}
-    return {digest: fault for digest, fault in faults.items() if fault}
+    progress = stage("check the store", sum(size for size in expected.values() if size > 0))
+    digests = sorted(expected)
+    faults = stream.side_by_side(store.fault, digests, progress)
+    return {digest: fault for digest, fault in zip(digests, faults, strict=True) if fault}
 
 
 def _look_again(site: Site, faults: Mapping[str, Fault]) -> dict[str, Fault]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from sealift_signing.errors import FailedError, SealiftError
-from sealift_sync import durable
+from sealift_sync import durable, stream
 from sealift_sync.artifact import Artifact, ArtifactFile, read_manifest
 from sealift_sync.blobs import BlobFolder, damaged
 from sealift_sync.site.home import Home
@@ -242,14 +242,15 @@ def _link_or_copy(store: BlobFolder, digest: str, target: Path) -> None:
     except OSError:
         # Another file system, or one that knows no links: a second copy, flushed.
         with source.open("rb") as file, target.open("xb") as copy:
-            durable.copy_hashed(file, copy)
+            stream.copy_hashed(file, copy)
+            durable.flush(copy)
         target.chmod(0o444)
 
 
 def _hashes_to(path: Path, digest: str) -> bool:
     try:
         with path.open("rb") as file:
-            return durable.hash_file(file)[0] == digest
+            return stream.hash_file(file)[0] == digest
     except OSError:
         return False
 

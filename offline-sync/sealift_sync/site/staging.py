@@ -7,6 +7,7 @@ leaves out must be whole in the store; where it is not, what needs it is held.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -17,18 +18,18 @@ from sealift_signing.errors import FailedError
 from sealift_signing.site_rules import HeldError
 from sealift_signing.statements import Transfer
 from sealift_signing.vocabulary import SHA256
-from sealift_sync import durable
+from sealift_sync import durable, stream
 from sealift_sync.artifact import Artifact, manifest_bytes
 from sealift_sync.blobs import BlobFolder, damaged
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
-from sealift_sync.durable import Progress
+from sealift_sync.durable import Progress, Unflushed
 from sealift_sync.site.home import Home
 from sealift_sync.site.judging import Judged
 
 MIB = 1024 * 1024
 Stage = Callable[[str, int], Progress]
-"""Told that a stage of so many bytes begins (`copy`, `hash`); returns its progress."""
+"""Told that a stage of so many bytes begins (`copy`, `verify`); returns its progress."""
 
 
 @dataclass(frozen=True)
@@ -161,8 +162,10 @@ def check_room(size: int, home: Home) -> None:
 
 def hash_reused(plan: Plan, store: BlobFolder, stage: Stage) -> frozenset[str]:
     """Hash every blob that the plan takes from the store; returns those that are not whole."""
-    progress = stage("hash", sum(store.size(digest) for digest in plan.reused))
-    return frozenset(digest for digest in sorted(plan.reused) if store.fault(digest, progress))
+    digests = sorted(plan.reused)
+    progress = stage("check the store", sum(map(store.size, digests)))
+    faults = stream.side_by_side(store.fault, digests, progress)
+    return frozenset(digest for digest, fault in zip(digests, faults, strict=True) if fault)
 
 
 def stage_blobs(copies: Mapping[str, int], medium: Medium, home: Home, stage: Stage) -> None:
@@ -173,9 +176,14 @@ def stage_blobs(copies: Mapping[str, int], medium: Medium, home: Home, stage: St
         FailedError: one could not be read or written; what is whole stays for the next run.
     """
     progress = stage("copy", sum(copies.values()))
-    for digest, size in copies.items():
-        if not _still_whole(home.staged / digest, digest, size, progress):
-            _stage(digest, size, medium, home.staged / digest, progress)
+    try:
+        with Unflushed() as unflushed:
+            for digest, size in copies.items():
+                staged = home.staged / digest
+                if not _still_whole(staged, digest, size, progress):
+                    _stage(digest, size, medium, staged, progress, unflushed)
+    except OSError as bad:
+        raise durable.unwritable(home.staged, bad) from bad
 
 
 def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
@@ -184,17 +192,22 @@ def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
     Raises:
         RefusedError: one is damaged.
     """
-    progress = stage("hash", sum(plan.carried.values()))
-    for digest, size in plan.carried.items():
+    progress = stage("verify", sum(plan.carried.values()))
+
+    def is_whole(blob: tuple[str, int], progress: Progress) -> bool:
+        digest, size = blob
         with medium.open(layout.blob_file(digest)) as file:
-            if durable.hash_file(file, progress, most=size) != (digest, size):
-                raise damaged(digest)
+            return stream.hash_file(file, progress, most=size) == blob
+
+    whole = stream.side_by_side(is_whole, plan.carried.items(), progress)
+    for digest, right in zip(plan.carried, whole, strict=True):
+        if not right:
+            raise damaged(digest)
 
 
 def adopt_staged(copies: Iterable[str], home: Home) -> None:
     """Move what was staged into the store."""
-    for digest in copies:
-        home.store.adopt(home.staged / digest, digest)
+    home.store.adopt({digest: home.staged / digest for digest in copies})
 
 
 def clear_staged(home: Home) -> None:
@@ -223,23 +236,34 @@ def _blobs(one: Judged, artifact: Artifact) -> dict[str, int]:
 
 
 def _still_whole(staged: Path, digest: str, size: int, progress: Progress) -> bool:
-    """Whether a crash left this blob staged; its bytes are hashed again, whatever its name says."""
+    """Whether a crash left this blob staged; its bytes are hashed again, whatever its name says.
+
+    And flushed again: the crash may have come before they were.
+    """
     if staged.is_symlink() or not staged.is_file():
         return False
     with staged.open("rb") as file:
-        whole = durable.hash_file(file) == (digest, size)
+        os.fsync(file.fileno())
+        whole = stream.hash_file(file) == (digest, size)
     if whole:
         progress(size)
     return whole
 
 
-def _stage(digest: str, size: int, medium: Medium, staged: Path, progress: Progress) -> None:
+def _stage(
+    digest: str,
+    size: int,
+    medium: Medium,
+    staged: Path,
+    progress: Progress,
+    unflushed: Unflushed,
+) -> None:
     aside = staged.with_name(digest + durable.PARTIAL)
     try:
         staged.parent.mkdir(parents=True, exist_ok=True)
         aside.unlink(missing_ok=True)
-        with medium.open(layout.blob_file(digest)) as source, aside.open("xb") as into:
-            found = durable.copy_hashed(source, into, progress, most=size)
+        with medium.open(layout.blob_file(digest)) as source:
+            found = stream.copy_hashed(source, unflushed.new(aside), progress, most=size)
         if found != (digest, size):
             raise damaged(digest)
         aside.replace(staged)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.vocabulary import CatalogPath
-from sealift_sync import artifact, durable
+from sealift_sync import artifact, durable, stream
 from sealift_sync.artifact import Artifact, ArtifactFile
 from sealift_sync.blobs import Blob, BlobFolder
 
@@ -74,7 +74,7 @@ def copy_out(blobs: BlobFolder, sha256: str, target: Path) -> None:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             with target.open("xb") as copy:
-                found, _ = durable.copy_hashed(source, copy)
+                found, _ = stream.copy_hashed(source, copy)
         except OSError as bad:
             raise durable.unwritable(target, bad) from bad
     if found != sha256:

@@ -1,0 +1,291 @@
+"""Bytes on their way, with the hands of several threads: whole, in order, and ended when told."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import random
+import threading
+import time
+import tracemalloc
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+
+from sealift_sync import durable, stream
+from sealift_sync.durable import Progress, Unflushed
+from sealift_sync.stream import AHEAD, CHUNK, HANDS, copy_hashed, hash_file, side_by_side
+
+SIZES = (0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * AHEAD * CHUNK, 11 * CHUNK + 7)
+
+
+@pytest.fixture(autouse=True)
+def _no_thread_stays() -> Iterator[None]:
+    before = threading.active_count()
+    yield
+    assert threading.active_count() == before
+
+
+def content(size: int) -> bytes:
+    return random.Random(size).randbytes(size)  # noqa: S311 - not for secrets
+
+
+class Failing(io.BytesIO):
+    """Takes some writes, and then none."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.left = most
+
+    def write(self, data: object) -> int:
+        self.left -= 1
+        if self.left < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(data)  # type: ignore[arg-type]
+
+
+class Endless(io.RawIOBase):
+    """Counts what is read of it."""
+
+    def __init__(self) -> None:
+        self.reads = 0
+
+    def readinto(self, _chunk: object) -> int:
+        self.reads += 1
+        return CHUNK
+
+
+# -------------------------------------------------------------------- copying
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_copy_is_the_same_bytes_and_their_hash(tmp_path: Path, size: int) -> None:
+    data, told = content(size), list[int]()
+    with (tmp_path / "copy").open("xb") as into:
+        assert copy_hashed(io.BytesIO(data), into, told.append) == (sha256(data).hexdigest(), size)
+    assert (tmp_path / "copy").read_bytes() == data
+    assert sum(told) == size
+    told.clear()
+    assert hash_file(io.BytesIO(data), told.append) == (sha256(data).hexdigest(), size)
+    assert sum(told) == size
+
+
+def test_what_grows_is_not_read_for_ever() -> None:
+    _, size = copy_hashed(Endless(), io.BytesIO(), most=3 * CHUNK)  # type: ignore[arg-type]
+    assert size == 4 * CHUNK
+    _, size = hash_file(Endless(), most=3 * CHUNK)  # type: ignore[arg-type]
+    assert size == 4 * CHUNK
+
+
+@pytest.mark.parametrize("most", [0, 1, AHEAD + 2, 2 * AHEAD])
+def test_what_cannot_be_written_ends_the_copy(most: int) -> None:
+    told: list[int] = []
+    with pytest.raises(OSError, match="No space left"):
+        copy_hashed(Endless(), Failing(most), told.append)  # type: ignore[arg-type]
+    assert sum(told) <= most * CHUNK
+
+
+def test_what_cannot_be_read_ends_the_copy(tmp_path: Path) -> None:
+    class Torn(io.BytesIO):
+        def readinto(self, chunk: object) -> int:
+            if self.tell() > 6 * CHUNK:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().readinto(chunk)  # type: ignore[arg-type]
+
+    with (tmp_path / "copy").open("xb") as into, pytest.raises(OSError, match="Input/output"):
+        copy_hashed(Torn(content(9 * CHUNK)), into)
+
+
+def test_ctrl_c_while_it_is_told_how_far_it_is(tmp_path: Path) -> None:
+    def stop(_count: int) -> None:
+        raise KeyboardInterrupt
+
+    with (tmp_path / "copy").open("xb") as into, pytest.raises(KeyboardInterrupt):
+        copy_hashed(io.BytesIO(content(9 * CHUNK)), into, stop)
+
+
+def test_the_reader_waits_for_a_slow_writer() -> None:
+    source, go = Endless(), threading.Event()
+
+    class Slow(io.BytesIO):
+        def write(self, data: object) -> int:
+            go.wait()
+            return super().write(data)  # type: ignore[arg-type]
+
+    def copy() -> None:
+        copy_hashed(source, Slow(), most=20 * CHUNK)  # type: ignore[arg-type]
+
+    copying = threading.Thread(target=copy)
+    copying.start()
+    deadline = time.monotonic() + 10
+    while source.reads < AHEAD and time.monotonic() < deadline:
+        time.sleep(0.001)
+    time.sleep(0.05)
+    assert source.reads == AHEAD
+    go.set()
+    copying.join()
+    assert source.reads == 21
+
+
+def test_a_copy_takes_little_memory(tmp_path: Path) -> None:
+    with (tmp_path / "large").open("xb") as large:
+        large.truncate(100 * CHUNK)
+    with (tmp_path / "large").open("rb") as source, (tmp_path / "copy").open("xb") as into:
+        tracemalloc.start()
+        copy_hashed(source, into)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < (AHEAD + 1) * CHUNK
+
+
+def test_it_is_flushed_on_the_way_and_a_disk_that_fails_then_is_told_of(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "BEHIND", 2 * CHUNK)
+    flushed: list[int] = []
+
+    def flush(descriptor: int) -> None:
+        flushed.append(os.fstat(descriptor).st_size)
+        if len(flushed) == 3:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fdatasync", flush)
+    with (tmp_path / "copy").open("xb") as into, pytest.raises(OSError, match="Input/output"):
+        copy_hashed(io.BytesIO(content(20 * CHUNK)), into)
+    assert len(flushed) == 3
+    assert all(size >= 2 * CHUNK * number for number, size in enumerate(flushed, start=1))
+
+
+# -------------------------------------------------------------------- side by side
+
+
+def test_outcomes_come_in_order_however_long_each_takes() -> None:
+    def work(number: int, progress: Progress) -> int:
+        time.sleep(0.002 * (number % 3))
+        progress(number)
+        return number * number
+
+    told: list[int] = []
+    found = list(side_by_side(work, range(50), told.append))
+    assert found == [number * number for number in range(50)]
+    assert sorted(told) == list(range(50))
+
+
+def test_some_are_worked_on_at_once() -> None:
+    """Each waits until there are as many as there are hands."""
+    together = threading.Barrier(HANDS, timeout=10)
+
+    def work(_number: int, _progress: Progress) -> int:
+        return together.wait()
+
+    assert len(list(side_by_side(work, range(2 * HANDS), lambda _: None))) == 2 * HANDS
+
+
+def test_the_first_error_in_order_is_the_one_that_is_raised() -> None:
+    later = threading.Event()
+
+    def work(number: int, _progress: Progress) -> None:
+        if number == 2:
+            later.wait(10)
+            raise ValueError(number)
+        if number == 3:
+            later.set()
+            raise ValueError(number)
+
+    with pytest.raises(ValueError, match="2"):
+        list(side_by_side(work, range(9), lambda _: None))
+
+
+@pytest.mark.parametrize("how", ["error", "closed"])
+def test_nobody_goes_on_once_it_is_ended(how: str) -> None:
+    """A file of ten gigabytes is not hashed to its end for somebody who has pressed Ctrl-C."""
+    under_way = threading.Semaphore(0)
+
+    def work(number: int, progress: Progress) -> int:
+        if number == 0:
+            for _ in range(HANDS - 1):
+                under_way.acquire()
+            if how == "error":
+                raise KeyboardInterrupt
+            return 0
+        under_way.release()
+        while True:
+            progress(1)
+            time.sleep(0.001)
+
+    results = side_by_side(work, range(100), lambda _: None)
+    if how == "error":
+        with pytest.raises(KeyboardInterrupt):
+            next(results)
+    else:
+        assert next(results) == 0
+        results.close()  # type: ignore[attr-defined]
+
+
+def test_progress_is_told_by_one_at_a_time() -> None:
+    inside, most = [0], [0]
+
+    def told(_count: int) -> None:
+        inside[0] += 1
+        most[0] = max(most[0], inside[0])
+        time.sleep(0.0005)
+        inside[0] -= 1
+
+    def work(_number: int, progress: Progress) -> None:
+        for _ in range(5):
+            progress(1)
+
+    list(side_by_side(work, range(20), told))
+    assert most == [1]
+
+
+# -------------------------------------------------------------------- flushed together
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that were flushed."""
+    names: list[str] = []
+
+    def fsync(descriptor: int) -> None:
+        names.append(Path(f"/proc/self/fd/{descriptor}").readlink().name)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return names
+
+
+def test_every_file_is_flushed_and_closed_once(tmp_path: Path, synced: list[str]) -> None:
+    files = [tmp_path / f"{number:03}" for number in range(durable.MOST_UNFLUSHED + 5)]
+    opened = []
+    with Unflushed() as unflushed:
+        for number, path in enumerate(files):
+            file = unflushed.new(path)
+            file.write(b"x")
+            opened.append(file)
+            assert len(synced) == (durable.MOST_UNFLUSHED if number >= 64 else 0)
+    assert synced == [path.name for path in files]
+    assert all(file.closed for file in opened)
+    assert {path.read_bytes() for path in files} == {b"x"}
+
+
+def test_few_bytes_wait_to_be_flushed(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "MOST_BYTES_UNFLUSHED", 100)
+    with Unflushed() as unflushed:
+        for name in "abc":
+            unflushed.new(tmp_path / name).write(b"x" * 60)
+            assert synced == (["a", "b"] if name == "c" else [])
+
+
+def test_where_something_goes_wrong_nothing_is_flushed_and_all_is_closed(
+    tmp_path: Path, synced: list[str]
+) -> None:
+    with pytest.raises(KeyboardInterrupt), Unflushed() as unflushed:  # noqa: PT012 - in the middle
+        file = unflushed.new(tmp_path / "a")
+        raise KeyboardInterrupt
+    assert synced == []
+    assert file.closed
