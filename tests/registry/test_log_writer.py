@@ -59,8 +59,10 @@ def logged(hub: HubSide) -> list[int]:
     return [number_of(row) for row in rows]
 
 
-def in_one_batch(hub: HubSide, *actions: Callable[[Connection], tuple[Entry, Any]]) -> list[Any]:
-    """Commit `actions` together; each answer is what `commit` returned or raised."""
+def in_one_batch(
+    hub: HubSide, *actions: Callable[[Connection], tuple[Entry, Any]] | Entry
+) -> list[Any]:
+    """Commit `actions`, or entries, together; each answer is what `commit` returned or raised."""
     running, go_on = threading.Event(), threading.Event()
 
     def holding_up(_connection: Connection) -> tuple[Entry, None]:
@@ -68,8 +70,10 @@ def in_one_batch(hub: HubSide, *actions: Callable[[Connection], tuple[Entry, Any
         assert go_on.wait(30)
         return numbered(-1), None
 
-    def commit(action: Callable[[Connection], tuple[Entry, Any]]) -> object:
+    def commit(action: Callable[[Connection], tuple[Entry, Any]] | Entry) -> object:
         try:
+            if isinstance(action, Entry):
+                return hub.log.commit_entry(action)
             return hub.log.commit(action)
         except Exception as raised:  # noqa: BLE001 - the answer under test
             return raised
@@ -135,6 +139,31 @@ def test_an_action_whose_entry_cannot_be_written_did_not_happen(hub: HubSide, wh
     assert isinstance(answers[1], RefusedError)
     assert things(hub.engine) == [1]
     assert logged(hub) == [-1, 1]
+
+
+def test_entries_without_rows_stand_in_the_same_commit_in_their_order(hub: HubSide) -> None:
+    def failing(connection: Connection) -> tuple[Entry, None]:
+        connection.execute(insert(thing), {"number": 3})
+        raise LookupError
+
+    answers = in_one_batch(hub, adding(1), numbered(2), failing, numbered(4))
+    assert [answer.seq for answer in (answers[0], answers[1], answers[3])] == [1, 2, 3]
+    assert {answer.size for answer in (answers[0], answers[1], answers[3])} == {4}
+    assert isinstance(answers[2], LookupError)
+    assert things(hub.engine) == [1]
+    assert logged(hub) == [-1, 1, 2, 4]
+    assert hub.reader.fsck(KEY, ORIGIN).ok
+
+
+def test_an_entry_that_cannot_be_written_is_refused_where_it_was_made(hub: HubSide) -> None:
+    too_large = new_entry("a.b", "anna", hub.log.clock(), {"text": "x" * LARGEST_BODY})
+    misspelled = new_entry("a.b", "", hub.log.clock(), {})
+    for entry, code in ((too_large, "entry-too-large"), (misspelled, "bad-shape")):
+        with pytest.raises(RefusedError) as error:
+            hub.log.commit_entry(entry)
+        assert error.value.code == code
+    assert hub.log.commit_entry(numbered(1)).seq == 0
+    assert logged(hub) == [1]
 
 
 def test_the_same_entry_twice_is_not_written(hub: HubSide) -> None:

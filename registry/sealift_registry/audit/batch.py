@@ -42,8 +42,41 @@ class Request(Generic[T]):
     """A caller's action, and the answer that the caller waits for."""
 
     def __init__(self, action: Action[T]) -> None:
-        self.action = action
+        self._action = action
         self.answer: Future[Committed[T]] = Future()
+
+    def run(self, connection: Connection) -> Done[T]:
+        """Run it in its savepoint, undone alone when it raises or its entry cannot be written."""
+        savepoint = connection.begin_nested()
+        try:
+            entry, result = self._action(connection)
+            done = Done(self, entry, body_of(entry), result)
+        except BaseException as raised:  # noqa: BLE001 - it belongs to the caller, whatever it is
+            _undo(savepoint, raised)
+            return Done(self, error=raised)
+        if not savepoint.is_active:
+            raise _UnusableError(_ENDED)
+        savepoint.commit()
+        return done
+
+
+class EntryRequest(Request[None]):
+    """An entry that comes with no rows: there is nothing to be undone, and so no savepoint.
+
+    Its body is made here, in the caller's thread and before anybody holds the writers' lock.
+
+    Raises:
+        MalformedError, RefusedError: as `body_of`.
+    """
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(lambda _connection: (entry, None))
+        self._entry = entry
+        self._body = body_of(entry)
+
+    def run(self, connection: Connection) -> Done[None]:  # noqa: ARG002 - it needs none
+        """The entry as it is: nothing is left to do."""
+        return Done(self, self._entry, self._body)
 
 
 class CommitError(Exception):
@@ -51,7 +84,7 @@ class CommitError(Exception):
 
 
 @dataclass
-class _Done(Generic[T]):
+class Done(Generic[T]):
     """An action that ran: with its entry, or with the error that it raised."""
 
     request: Request[T]
@@ -74,7 +107,7 @@ def write(engine: Engine, appender: Appender, requests: Sequence[Request[Any]]) 
     Raises:
         CommitError: COMMIT failed. The callers have been told so; write no more before checking.
     """
-    done: list[_Done[Any]] = []
+    done: list[Done[Any]] = []
     try:
         with engine.connect() as connection:
             connection.execution_options(**IMMEDIATE)
@@ -96,13 +129,13 @@ def _run(
     connection: Connection,
     appender: Appender,
     requests: Sequence[Request[Any]],
-    done: list[_Done[Any]],
+    done: list[Done[Any]],
 ) -> list[_Answer]:
     """The transaction itself; the answers may be given, for it is committed."""
     transaction = connection.begin()
     event.listen(connection, "commit", _refuse_commit)
     wanted = (item for item in requests if item.answer.set_running_or_notify_cancel())
-    done.extend(_act(connection, request) for request in wanted)
+    done.extend(request.run(connection) for request in wanted)
     event.remove(connection, "commit", _refuse_commit)
     answers: list[_Answer] = [(item.request, item.error) for item in done if item.error]
     logged = [(item, item.entry) for item in done if item.entry]
@@ -136,21 +169,6 @@ def _give(answers: Sequence[_Answer]) -> None:
             request.answer.set_exception(answer)
         else:
             request.answer.set_result(answer)
-
-
-def _act(connection: Connection, request: Request[Any]) -> _Done[Any]:
-    """One action in its savepoint, undone alone when it raises or its entry cannot be written."""
-    savepoint = connection.begin_nested()
-    try:
-        entry, result = request.action(connection)
-        done = _Done(request, entry, body_of(entry), result)
-    except BaseException as raised:  # noqa: BLE001 - it belongs to the caller, whatever it is
-        _undo(savepoint, raised)
-        return _Done(request, error=raised)
-    if not savepoint.is_active:
-        raise _UnusableError(_ENDED)
-    savepoint.commit()
-    return done
 
 
 _ENDED = "an action ended the transaction that it was given"
@@ -195,7 +213,7 @@ def _is_waiting(request: Request[Any]) -> bool:
     return answer.running() or (not answer.done() and answer.set_running_or_notify_cancel())
 
 
-def _answer_unknown(done: Sequence[_Done[Any]], failed: CommitError) -> None:
+def _answer_unknown(done: Sequence[Done[Any]], failed: CommitError) -> None:
     for item in done:
         if item.entry is None:
             # What it saw may have been written by an action whose own fate is unclear.

@@ -12,17 +12,18 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 
 from sealift_registry.audit import batch
 from sealift_registry.audit.append import Appender, SignerProvider
-from sealift_registry.audit.batch import Action, Committed, Request
+from sealift_registry.audit.batch import Action, Committed, EntryRequest, Request
 from sealift_registry.storage import file_lock
 from sealift_signing.errors import FailedError
 from sealift_signing.transparency.entry import Entry
@@ -89,14 +90,25 @@ class AuditLog:
             FailedError: `log-unknown`, when COMMIT failed: it may have happened, look the entry up
                 by its id. Any other code: it has not happened.
         """
-        request = Request(action)
+        return self._commit(Request(action))
+
+    def commit_entry(self, entry: Entry) -> Committed[None]:
+        """Log something that changes no rows: a refusal, a verification, an outcome.
+
+        Raises:
+            MalformedError, RefusedError: the entry cannot be written so.
+            FailedError: as `commit`.
+        """
+        return self._commit(EntryRequest(entry))
+
+    def _commit(self, request: Request[T]) -> Committed[T]:
         self._answers.append(request.answer)
         self._submit(request)
         try:
-            wait([request.answer], PATIENCE)
+            _wait(request.answer, PATIENCE)
         finally:  # too long, or interrupted: if it has not begun, it shall not
             if not request.answer.cancel():
-                wait([request.answer], LAST_WORDS)  # else nobody could say what was done
+                _wait(request.answer, LAST_WORDS)  # else nobody could say what was done
         if request.answer.cancelled():
             raise FailedError(
                 "log-busy",
@@ -112,14 +124,6 @@ class AuditLog:
         """What was committed through this object, the oldest first; of very many, the last ones."""
         done = [one for one in self._answers if one.done() and not one.cancelled()]
         return tuple(one.result() for one in done if one.exception() is None)
-
-    def commit_entry(self, entry: Entry) -> Committed[None]:
-        """Log something that changes no rows: a refusal, a verification, an outcome."""
-
-        def nothing_else(_connection: Connection) -> tuple[Entry, None]:
-            return entry, None
-
-        return self.commit(nothing_else)
 
     def close(self) -> None:
         """Write what is queued, then stop. Further commits are refused; closing twice is fine."""
@@ -217,3 +221,9 @@ class AuditLog:
                 "in this process.",
                 next_step="Check the disk and run: sealift audit verify; then start again.",
             )
+
+
+def _wait(answer: Future[Committed[Any]], seconds: float) -> None:
+    """Until it is given, whatever it is, or for so long; cheaper than `wait`, which is for many."""
+    with suppress(TimeoutError):
+        answer.exception(seconds)
