@@ -81,7 +81,8 @@ $(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(SETUPS) $(VENV)/.uv
 .PHONY: system-tools
 system-tools:
 	@missing() { for tool in skopeo:skopeo ip:iproute2 unshare:util-linux mount:mount strace:strace \
-	    mkntfs:ntfs-3g mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse; do \
+	    mkntfs:ntfs-3g mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse \
+	    mkfs.btrfs:btrfs-progs; do \
 	    command -v "$${tool%:*}" >/dev/null || echo "$${tool#*:}"; done; }; \
 	packages=$$(missing); \
 	if [ -n "$$packages" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \

@@ -21,7 +21,7 @@ def claim(path: Path) -> BinaryIO:
         OSError: it is there already, or could not be made.
     """
     while True:
-        file = path.open("xb")
+        file = path.open("x+b")
         fcntl.flock(file, fcntl.LOCK_EX)
         if os.fstat(file.fileno()).st_nlink:
             return file

@@ -96,7 +96,7 @@ class Unflushed:
         full = len(self._files) >= MOST_UNFLUSHED
         if full or sum(file.tell() for file in self._files) >= MOST_BYTES_UNFLUSHED:
             self.flush()
-        self._files.append(path.open("xb"))
+        self._files.append(path.open("x+b"))
         return self._files[-1]
 
     def flush(self) -> None:

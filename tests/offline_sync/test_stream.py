@@ -6,6 +6,8 @@ import errno
 import io
 import os
 import random
+import shutil
+import subprocess
 import threading
 import time
 import tracemalloc
@@ -289,3 +291,52 @@ def test_where_something_goes_wrong_nothing_is_flushed_and_all_is_closed(
         raise KeyboardInterrupt
     assert synced == []
     assert file.closed
+
+
+# -------------------------------------------------------------------- shared blocks
+
+
+@pytest.fixture
+def btrfs(tmp_path: Path) -> Iterator[Path]:
+    """A file system that lets files share their blocks, mounted."""
+    image, top = tmp_path / "image", tmp_path / "btrfs"
+    with image.open("xb") as file:
+        file.truncate(160 * CHUNK)
+    top.mkdir()
+    subprocess.run(["mkfs.btrfs", "--quiet", image], check=True, capture_output=True)
+    subprocess.run(["mount", "-o", "loop", image, top], check=True)
+    try:
+        yield top
+    finally:
+        subprocess.run(["umount", top], check=True)
+
+
+def used(top: Path) -> int:
+    os.sync()
+    return shutil.disk_usage(top).used
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("most", [None, 40 * CHUNK])
+def test_where_blocks_can_be_shared_a_copy_takes_no_room(btrfs: Path, most: int | None) -> None:
+    data = content(40 * CHUNK)
+    (btrfs / "source").write_bytes(data)
+    before, told = used(btrfs), list[int]()
+    with (btrfs / "source").open("rb") as source, Unflushed() as unflushed:
+        found = copy_hashed(source, unflushed.new(btrfs / "copy"), told.append, most=most)
+    assert found == (sha256(data).hexdigest(), len(data))
+    assert sum(told) == len(data)
+    assert used(btrfs) - before < 4 * CHUNK
+    with (btrfs / "source").open("r+b") as source:
+        source.write(b"other")
+    assert (btrfs / "copy").read_bytes() == data
+
+
+@pytest.mark.system
+def test_what_is_larger_than_it_may_be_is_not_shared_either(btrfs: Path) -> None:
+    with (btrfs / "source").open("xb") as endless:
+        endless.truncate(2**40)
+    with (btrfs / "source").open("rb") as source, (btrfs / "copy").open("x+b") as into:
+        _, size = copy_hashed(source, into, most=3 * CHUNK)
+        assert size == 4 * CHUNK
+    assert (btrfs / "copy").stat().st_size == 4 * CHUNK
