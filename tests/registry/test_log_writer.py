@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -199,6 +199,35 @@ def test_an_action_cannot_end_the_transaction(hub: HubSide, how: str) -> None:
         hub.log.commit(ending)
     assert things(hub.engine) == []
     assert hub.log.commit(adding(4)).seq == 0
+
+
+@pytest.mark.parametrize("raises", [False, True])
+def test_an_action_cannot_leave_a_savepoint_open(hub: HubSide, *, raises: bool) -> None:
+    def leaving(connection: Connection) -> tuple[Entry, None]:
+        connection.begin_nested()
+        connection.execute(insert(thing), {"number": 3})
+        if raises:
+            raise LookupError
+        return numbered(3), None
+
+    with pytest.raises(FailedError, match="nothing was done: an action"):
+        hub.log.commit(leaving)
+    assert things(hub.engine) == []
+    assert hub.log.commit(adding(4)).seq == 0
+
+
+def test_an_action_may_have_savepoints_of_its_own(hub: HubSide) -> None:
+    def trying(connection: Connection) -> tuple[Entry, None]:
+        with suppress(LookupError), connection.begin_nested():
+            connection.execute(insert(thing), {"number": 3})
+            raise LookupError
+        with connection.begin_nested():
+            connection.execute(insert(thing), {"number": 4})
+        return numbered(5), None
+
+    hub.log.commit(trying)
+    assert things(hub.engine) == [4]
+    assert logged(hub) == [5]
 
 
 def test_a_full_disk_is_told_and_nothing_is_half_done(hub: HubSide) -> None:

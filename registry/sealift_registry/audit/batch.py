@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Engine, NestedTransaction, event
+from sqlalchemy import Connection, Engine, RootTransaction, event
 
 from sealift_registry.audit.append import Appender
 from sealift_registry.storage.engine import IMMEDIATE, is_full
@@ -46,17 +46,19 @@ class Request(Generic[T]):
         self.answer: Future[Committed[T]] = Future()
 
     def run(self, connection: Connection) -> Done[T]:
-        """Run it in its savepoint, undone alone when it raises or its entry cannot be written."""
-        savepoint = connection.begin_nested()
+        """Run it in a savepoint, undone alone when it raises or its entry cannot be written."""
+        transaction = connection.get_transaction()
+        # In SQL: SQLAlchemy's own savepoints take a third of the time of a small action.
+        connection.exec_driver_sql(_SAVEPOINT)
         try:
             entry, result = self._action(connection)
             done = Done(self, entry, body_of(entry), result)
         except BaseException as raised:  # noqa: BLE001 - it belongs to the caller, whatever it is
-            _undo(savepoint, raised)
+            _check_begun(connection, transaction)
+            _undo(connection, raised)
             return Done(self, error=raised)
-        if not savepoint.is_active:
-            raise _UnusableError(_ENDED)
-        savepoint.commit()
+        _check_begun(connection, transaction)
+        connection.exec_driver_sql(_RELEASE)
         return done
 
 
@@ -171,14 +173,22 @@ def _give(answers: Sequence[_Answer]) -> None:
             request.answer.set_result(answer)
 
 
-_ENDED = "an action ended the transaction that it was given"
+_SAVEPOINT, _RELEASE = "SAVEPOINT action", "RELEASE SAVEPOINT action"
+_ROLLBACK = "ROLLBACK TO SAVEPOINT action"
+_ENDED = "an action ended the transaction that it was given, or left a savepoint of its own"
 
 
-def _undo(savepoint: NestedTransaction, raised: BaseException) -> None:
-    if not savepoint.is_active:
-        raise _UnusableError(_ENDED) from raised
+def _check_begun(connection: Connection, begun: RootTransaction | None) -> None:
+    """Check that the transaction is still the one that the action was given."""
+    same = begun is not None and begun.is_active and connection.get_transaction() is begun
+    if not same or connection.in_nested_transaction():
+        raise _UnusableError(_ENDED)
+
+
+def _undo(connection: Connection, raised: BaseException) -> None:
     try:
-        savepoint.rollback()
+        connection.exec_driver_sql(_ROLLBACK)
+        connection.exec_driver_sql(_RELEASE)
     except Exception as bad:
         # SQLite ends the whole transaction on some errors (a full disk). There is no savepoint to
         # return to then, and each later statement would be committed by itself.
