@@ -13,6 +13,7 @@ TARGET ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH_TOOLS := build/bench-tools
 UV := $(BIN)/uv --quiet
 SETUPS := pyproject.toml signing/pyproject.toml offline-sync/pyproject.toml
 
@@ -22,7 +23,7 @@ export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help demo test test-system test-long fuzz lint bench docs requirements clean
+.PHONY: help demo test test-system test-long fuzz lint bench bench-quick bench-tools docs requirements clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,8 +56,19 @@ lint: $(VENV)/.dev  ## check style, types and who imports whom
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo --no-cache
 
-bench: $(VENV)/.dev  ## measure the log and the parts that must be fast
+# Nothing else should run meanwhile. What is absent of what Sealift is compared with, is named as absent.
+bench: $(VENV)/.dev  ## measure what must be fast, beside what people use today (an hour; ARGS="export verify" for parts)
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+bench-quick: $(VENV)/.dev  ## measure a tenth of it, in two minutes
+	@$(BIN)/python -m tests.benchmarks --quick $(ARGS)
+
+bench-tools: $(BENCH_TOOLS)/.done  ## install what Sealift is compared with: restic, borg, skopeo, model-signing
+	@$(call debian,restic:restic borg:borgbackup skopeo:skopeo openssl:openssl mkfs.btrfs:btrfs-progs); \
+	if [ -n "$$packages" ]; then \
+	  echo "Not installed, and named as absent by make bench:" $$packages"." \
+	    "Install them with apt-get install" $$packages"." >&2; \
+	fi
 
 docs: $(VENV)/.dev  ## build the documentation in docs/_build/html
 	@$(BIN)/sphinx-build -W --keep-going --quiet -b html docs docs/_build/html
@@ -77,21 +89,31 @@ $(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(SETUPS) $(VENV)/.uv
 	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation -e signing -e offline-sync -e .
 	@touch $@
 
-# The system tests' tools: installed where we may, asked for where we may not, never skipped.
-.PHONY: system-tools
-system-tools:
-	@missing() { for tool in skopeo:skopeo ip:iproute2 unshare:util-linux mount:mount strace:strace \
-	    mkntfs:ntfs-3g mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse \
-	    mkfs.btrfs:btrfs-progs; do \
-	    command -v "$${tool%:*}" >/dev/null || echo "$${tool#*:}"; done; }; \
+# DVC comes with the tests' environment; model-signing has its own, for it needs other versions.
+$(BENCH_TOOLS)/.done: requirements/bench.txt $(VENV)/.uv
+	@$(PYTHON) -m venv $(BENCH_TOOLS)
+	@$(UV) pip install --python $(BENCH_TOOLS)/bin/python --require-hashes -r $<
+	@touch $@
+
+# Installs Debian's packages of those "tool:package" that are missing, where we may; leaves the rest in $packages.
+define debian
+missing() { for tool in $(1); do \
+    command -v "$${tool%:*}" >/dev/null || echo "$${tool#*:}"; done; }; \
 	packages=$$(missing); \
 	if [ -n "$$packages" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "Installing" $$packages "for the system tests …"; \
+	  echo "Installing" $$packages "…"; \
 	  export DEBIAN_FRONTEND=noninteractive; \
 	  said=$$(apt-get -qq update 2>&1 && \
 	    apt-get -qq install --yes --no-install-recommends $$packages 2>&1) || echo "$$said" >&2; \
 	  packages=$$(missing); \
-	fi; \
+	fi
+endef
+
+# The system tests' tools: installed where we may, asked for where we may not, never skipped.
+.PHONY: system-tools
+system-tools:
+	@$(call debian,skopeo:skopeo ip:iproute2 unshare:util-linux mount:mount strace:strace \
+	    mkntfs:ntfs-3g mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse); \
 	if [ -n "$$packages" ]; then \
 	  echo "The system tests need" $$packages": install with apt-get install" $$packages"," \
 	    "or run make test-system as root on Debian." >&2; exit 1; \
@@ -103,7 +125,7 @@ system-tools:
 ANYWHERE := (platform_python_implementation == 'CPython' and sys_platform == 'darwin') or (platform_python_implementation == 'CPython' and sys_platform == 'linux')
 
 requirements: $(VENV)/.uv  ## pin requirements/*.txt again (ARGS=--upgrade for newer versions)
-	@for name in uv site demo dev fuzz; do \
+	@for name in uv site demo dev fuzz bench; do \
 	  $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-package sealift-registry \
 	    --no-emit-package sealift-offline-sync --no-emit-package sealift-signing $(ARGS) \

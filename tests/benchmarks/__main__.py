@@ -1,61 +1,118 @@
-"""Measure what must be fast, on this machine and this disk.
+"""Measure what must be fast, on this machine and this disk, beside what people use today.
 
-python -m tests.benchmarks [--quick] [--json FILE] [--folder DIRECTORY]
+Figures go to tables and to a JSON file; the exit status says only whether all could be measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-import sqlite3
+import sys
 import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from tests.benchmarks import log_appends, log_proofs
-from tests.benchmarks.figures import Figure, as_json, show
+from tests.benchmarks import (
+    log_appends,
+    log_proofs,
+    machine,
+    memory,
+    report,
+    starting,
+    transfers,
+    workloads,
+)
+from tests.benchmarks.figures import Line
+from tests.benchmarks.racing import FailedError, tell
 
-BENCHMARKS = {"log-appends": log_appends.measure, "log-proofs": log_proofs.measure}
-"""Each is given an empty folder on the disk that is measured, and yields figures."""
+
+class Measure(Protocol):
+    """A benchmark: it works in `folder`, which is empty and on the disk that is measured.
+
+    It yields what it finds as soon as it has it; when `quick` it takes seconds, not minutes.
+    """
+
+    def __call__(self, folder: Path, *, quick: bool) -> Iterable[Line]: ...
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Benchmark:
+    """One part of the report; `only_full` ones are not run by themselves when quick."""
+
+    measure: Measure
+    only_full: bool = False
+
+
+BENCHMARKS = {
+    "machine": Benchmark(machine.measure),
+    "start": Benchmark(starting.measure),
+    "export": Benchmark(transfers.exports),
+    "verify": Benchmark(transfers.verifies),
+    "import": Benchmark(transfers.imports),
+    "small-files": Benchmark(transfers.small_files),
+    "memory": Benchmark(memory.measure, only_full=True),
+    "log-appends": Benchmark(log_appends.measure),
+    "log-proofs": Benchmark(log_proofs.measure),
+}
+"""Every benchmark by its name, in the order of the report."""
+
+
+def main() -> int:
     """Run the benchmarks that were asked for."""
     asked = _arguments()
-    asked.folder.mkdir(parents=True, exist_ok=True)
-    figures: list[Figure] = []
-    for name in asked.only or BENCHMARKS:
-        with tempfile.TemporaryDirectory(dir=asked.folder) as folder:
-            figures += BENCHMARKS[name](Path(folder), quick=asked.quick)
-    show(figures)
-    if asked.json:
-        told = {
-            "schema": "sealift/benchmarks/1",
-            "python": platform.python_version(),
-            "sqlite": sqlite3.sqlite_version,
-            "machine": platform.machine(),
-            "quick": asked.quick,
-            "figures": as_json(figures),
-        }
-        asked.json.write_text(json.dumps(told, indent=2) + "\n")
+    top: Path = asked.folder.absolute()
+    top.mkdir(parents=True, exist_ok=True)
+    described = machine.describe(top)
+    failed = []
+    for name in asked.only or _by_itself(quick=asked.quick):
+        tell(name)
+        part = report.begun(quick=asked.quick)
+        found: list[Line] = []
+        with tempfile.TemporaryDirectory(dir=top) as folder:
+            try:
+                found += BENCHMARKS[name].measure(Path(folder), quick=asked.quick)
+            except FailedError as bad:
+                failed.append(f"{name}: {bad}")
+                continue
+        part = report.ended(part, found)
+        report.show(name, part)
+        report.write(asked.json, described, {name: part})  # what was measured is not lost
+    workloads.forget()
+    sys.stdout.flush()
+    for words in failed:
+        print(words, file=sys.stderr)
+    print(f"Written to {asked.json}.")
+    return 1 if failed else 0
+
+
+def _by_itself(*, quick: bool) -> list[str]:
+    return [name for name, one in BENCHMARKS.items() if not (quick and one.only_full)]
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
     parser.add_argument("only", nargs="*", metavar="BENCHMARK", help=f"of {', '.join(BENCHMARKS)}")
-    parser.add_argument("--quick", action="store_true", help="seconds instead of a minute")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    parser.add_argument("--quick", action="store_true", help="a tenth of it, in two minutes")
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="FILE",
+        help="where the figures go; parts that are not run now stay (default: in the folder)",
+    )
     parser.add_argument(
         "--folder",
         type=Path,
-        default=Path("build"),
-        help="where to work: measure the disk that the hub will use (default: build)",
+        default=Path("build/bench"),
+        help="where to work: measure the disk that the hub will use (default: build/bench)",
     )
     asked = parser.parse_args()
     if unknown := set(asked.only) - set(BENCHMARKS):
         parser.error(f"there is no benchmark called {min(unknown)}")
+    if asked.json is None:
+        asked.json = asked.folder / ("quick.json" if asked.quick else "figures.json")
     return asked
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,0 +1,68 @@
+"""What is carried: 2 GB in four files, and a thousand small files; a tenth of it when quick.
+
+Models are made once and kept in the folder that is measured. Hubs and sites are made anew by each
+run, so that they are of the code that is measured.
+"""
+
+from __future__ import annotations
+
+import shutil
+from functools import cache
+from pathlib import Path
+
+from tests.benchmarks import organisations, weights
+from tests.benchmarks.carrying import Carried
+from tests.benchmarks.racing import tell
+
+GB = 1_000_000_000
+LARGE, LARGE_FILES = 2 * GB, 4
+SMALL, SMALL_FILES = 16_000_000, 1_000
+PART = 10
+"""What part of it is measured when quick."""
+ROUNDS, QUICK_ROUNDS = 5, 3
+
+
+def rounds(*, quick: bool) -> int:
+    """How often each command is run."""
+    return QUICK_ROUNDS if quick else ROUNDS
+
+
+@cache
+def large(top: Path, *, quick: bool) -> Carried:
+    """A few large files. `top` is the folder that all benchmarks of this run work in."""
+    size = LARGE // PART if quick else LARGE
+    return _carried(top, f"large-{size}", [size // LARGE_FILES] * LARGE_FILES)
+
+
+@cache
+def small(top: Path, *, quick: bool) -> Carried:
+    """Many small files."""
+    part = PART if quick else 1
+    sizes = weights.spread(SMALL // part, SMALL_FILES // part)
+    return _carried(top, f"small-{len(sizes)}", sizes)
+
+
+@cache
+def tiny(top: Path) -> Carried:
+    """Next to nothing: what is measured is everything else."""
+    return _carried(top, "tiny", [weights.ROW * weights.GOLDEN_ROWS])
+
+
+def _carried(top: Path, name: str, sizes: list[int]) -> Carried:
+    tell(f"making the model {name}, and a hub that may send it")
+    model = weights.make(top / "models" / name, sizes)
+    folder = top / f"carried-{name}"
+    shutil.rmtree(folder, ignore_errors=True)
+    _MADE.append(folder)
+    return Carried(organisations.with_model(folder / "acme", model), model, folder)
+
+
+_MADE: list[Path] = []
+
+
+def forget() -> None:
+    """Remove what was made but the models."""
+    for made in (large, small, tiny):
+        made.cache_clear()
+    while _MADE:
+        shutil.rmtree(_MADE.pop(), ignore_errors=True)
