@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from sealift_signing.errors import SealiftError
 from tests.benchmarks import (
     log_appends,
     log_proofs,
@@ -59,31 +60,34 @@ BENCHMARKS = {
 
 
 def main() -> int:
-    """Run the benchmarks that were asked for."""
+    """Run the benchmarks that were asked for; 1 if one of them could not be measured."""
     asked = _arguments()
     top: Path = asked.folder.absolute()
     top.mkdir(parents=True, exist_ok=True)
     described = machine.describe(top)
     failed = []
-    for name in asked.only or _by_itself(quick=asked.quick):
-        tell(name)
-        part = report.begun(quick=asked.quick)
-        found: list[Line] = []
-        with tempfile.TemporaryDirectory(dir=top) as folder:
+    try:
+        for name in asked.only or _by_itself(quick=asked.quick):
+            tell(name)
+            part = report.begun(quick=asked.quick)
             try:
-                found += BENCHMARKS[name].measure(Path(folder), quick=asked.quick)
-            except FailedError as bad:
-                failed.append(f"{name}: {bad}")
+                part = report.ended(part, _found(name, top, quick=asked.quick))
+            except (FailedError, SealiftError) as bad:
+                failed.append(f"{name} could not be measured: {bad}")
                 continue
-        part = report.ended(part, found)
-        report.show(name, part)
-        report.write(asked.json, described, {name: part})  # what was measured is not lost
-    workloads.forget()
-    sys.stdout.flush()
+            report.show(name, part)
+            report.write(asked.json, described, {name: part})  # at once: the next one may fail
+    finally:
+        workloads.forget()
     for words in failed:
         print(words, file=sys.stderr)
-    print(f"Written to {asked.json}.")
+    print(f"\nThe figures are in {asked.json}.")
     return 1 if failed else 0
+
+
+def _found(name: str, top: Path, *, quick: bool) -> list[Line]:
+    with tempfile.TemporaryDirectory(dir=top) as folder:
+        return list(BENCHMARKS[name].measure(Path(folder), quick=quick))
 
 
 def _by_itself(*, quick: bool) -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks import memory, racing, report, rivals, starting, weights
+from tests.benchmarks import memory, racing, report, rivals, starting, transfers, weights
 from tests.benchmarks.figures import (
     Absent,
     Claim,
@@ -87,6 +87,18 @@ def test_a_claim_holds_up_to_its_limits_and_without_one_says_nothing(
 def test_a_claim_over_rounds_has_their_median_and_their_ends() -> None:
     found = over_rounds("3", "it", "s", [3.0, 1.0, 2.0, 8.0], most=2.4)
     assert (found.value, found.low, found.high, found.holds) == (2.5, 1.0, 8.0, False)
+
+
+def test_what_is_beyond_a_start_is_taken_off_in_each_round() -> None:
+    start, ours, tar = measured("start", 1.0, 2.0, 1.0), measured("us", 2.0, 3.0, 5.0), [0.5, 1, 2]
+    found = transfers.beyond(start, ours, measured("tar", *tar))
+    assert found.what == "us less start, as a multiple of tar"
+    assert (found.value, found.low, found.high, found.holds) == (2.0, 1.0, 2.0, False)
+
+
+def test_memory_is_promised_for_every_size() -> None:
+    found = transfers.memory(measured("us", 1.0, size=20_006_291_456))
+    assert (found.what, found.value, found.most) == ("us of 20 GB: peak memory", 1.0, 128.0)
 
 
 def test_a_figure_counts_what_overlapped_by_the_wall() -> None:
