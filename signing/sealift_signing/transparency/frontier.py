@@ -27,8 +27,8 @@ class Frontier:
 
     def __post_init__(self) -> None:
         """Refuse a frontier that no tree has."""
-        lengths = {len(found) for found in self.hashes}
-        if self.size.bit_count() != len(self.hashes) or lengths - {HASH_BYTES} or self.size < 0:
+        whole = set(map(len, self.hashes)) <= {HASH_BYTES}
+        if self.size.bit_count() != len(self.hashes) or not whole or self.size < 0:
             raise MalformedError(
                 "frontier-malformed", f"That is not the right edge of a log of {self.size} entries."
             )
