@@ -151,11 +151,10 @@ def _limit(one: Measured) -> str:
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table in Markdown; columns that are empty in every row are left out."""
-    kept = [n for n in range(len(columns)) if n == 0 or any(row[n] for row in rows)]
-    lines = [[columns[n] for n in kept]]
-    lines.append(["---" if columns[n] in WORDY else "--:" for n in kept])
-    lines += [[row[n].replace("|", "\\|") for n in kept] for row in rows]
+    """A table in Markdown."""
+    columns, rows = report.without_empty(columns, rows)
+    lines = [columns, ["---" if name in WORDY else "--:" for name in columns]]
+    lines += [[cell.replace("|", "\\|") for cell in row] for row in rows]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 

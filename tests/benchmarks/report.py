@@ -180,11 +180,20 @@ WORDS = {"line", "what", "limits"}
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
     table = Table()
+    columns, rows = without_empty(columns, rows)
     for name in columns:
         table.add_column(name, justify="left" if name in WORDS else "right", no_wrap=name != "what")
     for row in rows:
         table.add_row(*row)
     return table
+
+
+def without_empty(
+    columns: Sequence[str], rows: Sequence[Sequence[str]]
+) -> tuple[list[str], list[list[str]]]:
+    """A table without the columns that are empty in every row."""
+    kept = [n for n in range(len(columns)) if any(row[n] for row in rows)]
+    return [columns[n] for n in kept], [[row[n] for n in kept] for row in rows]
 
 
 def measured_row(one: Measured) -> tuple[str, ...]:
