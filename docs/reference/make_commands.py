@@ -30,7 +30,8 @@ compares them.
 
 `sealift` is the hub's command, `sealift-site` a site's. Each says the same as this page under
 `--help`. With `--json` a command prints one object for machines; [exit codes](exit-codes.md) are
-the same for both.
+the same for both. Long work [says how far it is](../how-to/carry-a-disk.md#how-far-it-is), on
+standard error.
 """
 
 

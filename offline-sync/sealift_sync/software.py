@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from importlib.metadata import PackageNotFoundError, version
+from functools import cache
 
-
-def _version() -> str:
-    try:
-        return version("sealift-offline-sync")
-    except PackageNotFoundError:
-        return "unknown"
-
-
-SOFTWARE = f"sealift-offline-sync {_version()}"
 READS = ("transfer:1",)
+
+
+@cache
+def software() -> str:
+    """Its name and version. To look that up takes longer than most commands have."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"sealift-offline-sync {version('sealift-offline-sync')}"
+    except PackageNotFoundError:
+        return "sealift-offline-sync unknown"

@@ -14,7 +14,7 @@ import pytest
 from sealift_signing import statements
 from sealift_signing.errors import MalformedError, RefusedError, SealiftError
 from sealift_signing.statements import Transfer
-from sealift_sync import stream
+from sealift_sync import pace, stream
 from sealift_sync.artifact import manifest_bytes, read_manifest
 from sealift_sync.bundle import medium as reading
 from sealift_sync.bundle.medium import Medium
@@ -261,7 +261,7 @@ def test_a_reader_who_went_away_makes_nothing_verified(
         data = blob.read_bytes()
         if b"weights" in data and not data.startswith(b"{"):
             blob.write_bytes(b"X" + data[1:])
-    monkeypatch.setattr(telling, "SMALL", 0)
+    monkeypatch.setattr(pace, "BIG", 0)
     monkeypatch.setattr("sys.stderr", Gone())
     assert run(["--home", str(site.root), command, str(bundle)]) == 1
     if command == "import":

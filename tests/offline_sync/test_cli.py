@@ -16,6 +16,7 @@ import click
 import pytest
 
 from sealift_signing.transparency.checkpoint import claimed
+from sealift_sync import pace
 from sealift_sync.bundle.returned import find_returns, read_return
 from sealift_sync.cli import commands
 from sealift_sync.cli.run import run
@@ -231,7 +232,7 @@ def test_what_nobody_expected_is_a_sentence_and_a_trace_in_a_file(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(commands, "survey", fail)
+    monkeypatch.setattr("sealift_sync.site.survey.survey", fail)
     said = shell("status", "--json")
     assert said.code == 4
     trace = Path(said.error["subject"])
@@ -326,6 +327,22 @@ def test_as_a_process_it_is_plain_when_piped(shell: Shell, medium: Path) -> None
     assert "\x1b" not in done.stdout + done.stderr
     assert "vision/digits in host group cpu runs version 2." in done.stdout
     assert sealift_site(shell.home, "import", medium).stdout.endswith("nothing changed.\n")
+
+
+def test_no_two_passes_over_bytes_are_told_by_one_name(
+    shell: Shell, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pace, "BIG", 0)
+
+    def stages(*arguments: str | Path) -> list[str]:
+        told = [line.partition(": ") for line in shell(*arguments).err.splitlines()]
+        return [name for name, _, words in told if words.startswith("0 of ")]
+
+    assert stages("verify", medium) == ["verify"]
+    assert stages("import", medium) == ["copy"]
+    assert stages("verify", medium) == ["verify", "check the store"]
+    assert stages("fsck") == ["check the store"]
+    assert stages("fsck", "--json") == []
 
 
 def own_seconds() -> float:

@@ -132,8 +132,8 @@ def test_the_plan_of_the_command(
     (misfit,) = json.loads(out)["misfits"]
     assert (code, json.loads(err)["error"]) == (4, misfit)
     code, out, err = cli("export", SITE, "--to", ready.medium, "--plan")
-    assert "It does not fit: " in out
-    assert "100 bytes free" in err
+    assert "  It does not fit.\n" in out
+    assert (out + err).count("100 bytes free") == 1, "its reason is said once"
 
 
 def test_the_command_says_what_is_left_out(cli: Cli, ready: Acme, plant: SiteOnPaper) -> None:

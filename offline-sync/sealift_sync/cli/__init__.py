@@ -12,6 +12,8 @@ import sys
 def main() -> None:
     """Run `sealift-site`; the entry point that the distribution installs."""
     sys.addaudithook(_refuse_network)
+    # securesystemslib loads it where it finds it, for keys in a cloud: half of a command's time.
+    sys.modules["boto3"] = None  # type: ignore[assignment]
     try:
         from sealift_sync.cli.run import run
     except KeyboardInterrupt:  # reading our own code takes a moment, in which people think again

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
-from sealift_signing import shape
 from sealift_signing.errors import RefusedError, UsageError, shown
-from sealift_signing.transparency.checkpoint import Checkpoint, claimed
-from sealift_signing.transparency.entry import Entry, Term, read_entry
-from sealift_signing.transparency.question import Question, day_or_time
-from sealift_signing.transparency.verdict import Verdict
-from sealift_signing.vocabulary import sentence
 from sealift_sync.cli import telling
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.group import InOrder
-from sealift_sync.site.hub_log import ACKNOWLEDGED
-from sealift_sync.site.log_reading import SiteLogReader
-from sealift_sync.site.opened import Site
-from sealift_sync.site.restored import AHEAD
+
+if TYPE_CHECKING:
+    from sealift_signing.transparency.checkpoint import Checkpoint
+    from sealift_signing.transparency.entry import Entry, Term
+    from sealift_signing.transparency.verdict import Verdict
+    from sealift_sync.site.log_reading import SiteLogReader
+    from sealift_sync.site.opened import Site
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -64,6 +62,10 @@ def list_(
     as_json: bool,
 ) -> None:
     """List entries of the log, newest first."""
+    from sealift_signing import shape
+    from sealift_signing.transparency.entry import read_entry
+    from sealift_signing.transparency.question import Question, day_or_time
+
     question = Question(
         id=entry,
         type=kind,
@@ -115,6 +117,8 @@ def fsck(call: Call, *, as_json: bool) -> None:
 
 @contextmanager
 def _reading(call: Call, command: str) -> Iterator[tuple[Site, SiteLogReader]]:
+    from sealift_sync.site.log_reading import SiteLogReader
+
     with call.site(command) as site:
         yield site, SiteLogReader(site.state.connection)
 
@@ -124,6 +128,10 @@ def _seen(site: Site) -> list[Checkpoint]:
 
     And what showed before that this database is a restored backup.
     """
+    from sealift_signing.transparency.checkpoint import claimed
+    from sealift_sync.site.hub_log import ACKNOWLEDGED
+    from sealift_sync.site.restored import AHEAD
+
     notes = [site.state.fact(name) for name in (ACKNOWLEDGED, AHEAD)]
     return [claimed(note) for note in notes if note]
 
@@ -150,6 +158,8 @@ def _tell(command: str, verdict: Verdict, *, as_json: bool) -> None:
 
 
 def _row(seq: int, entry: Entry) -> tuple[str, ...]:
+    from sealift_signing.vocabulary import sentence
+
     about = ", ".join(term.value for term in entry.terms if term.kind != "artifact")
     data = entry.data if isinstance(entry.data, dict) else {}
     words = str(data.get("words") or data.get("what") or data.get("reason") or "")
@@ -158,6 +168,8 @@ def _row(seq: int, entry: Entry) -> tuple[str, ...]:
 
 
 def _term(text: str) -> Term:
+    from sealift_signing.transparency.entry import Term
+
     kind, equals, value = text.partition("=")
     if not (kind and equals and value):
         raise UsageError(

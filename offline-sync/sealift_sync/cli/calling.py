@@ -7,10 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sealift_sync.cli import telling
-from sealift_sync.site import mending
-from sealift_sync.site.opened import Site, open_site
+
+if TYPE_CHECKING:
+    from sealift_sync.site.opened import Site
 
 
 @dataclass(frozen=True)
@@ -18,17 +20,28 @@ class Call:
     """What every command knows: where the site is, and how it was called.
 
     Attributes:
+        given: `--home`; None where it was not given.
         kept: what Ctrl-C is to say when it comes between the work and its answer.
     """
 
-    home: Path
+    given: Path | None
     environment: Mapping[str, str]
     clock: Callable[[], datetime]
     kept: list[str] = field(default_factory=list)
 
+    @property
+    def home(self) -> Path:
+        """Where the site is."""
+        from sealift_sync.site.home import choose_home
+
+        return choose_home(self.given, self.environment)
+
     @contextmanager
     def site(self, command: str, *, mend: bool = True) -> Iterator[Site]:
         """The site, held for `command`; links that a crash left wrong are put right first."""
+        from sealift_sync.site import mending
+        from sealift_sync.site.opened import open_site
+
         with open_site(self.home, self.environment, self.clock, command) as found:
             if mend:
                 for place, problem in mending.mend(found):

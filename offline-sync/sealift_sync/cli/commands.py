@@ -1,4 +1,7 @@
-"""The commands of `sealift-site`: each reads its arguments and calls one use case."""
+"""The commands of `sealift-site`: each reads its arguments and calls one use case.
+
+What a command needs is imported where it runs, so that help and a usage error are there at once.
+"""
 
 from __future__ import annotations
 
@@ -7,33 +10,19 @@ import re
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sealift_signing import statements
 from sealift_signing.errors import UsageError
-from sealift_signing.statements import SiteRequest
-from sealift_signing.vocabulary import NAME, SENTENCE
-from sealift_sync import durable
-from sealift_sync.bundle.medium import read_named
-from sealift_sync.cli import showing, telling
+from sealift_sync.cli import telling
 from sealift_sync.cli.audit import audit
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.fsck import fsck
 from sealift_sync.cli.group import FOLDER, InOrder
-from sealift_sync.site.enrolment import Enrolment
-from sealift_sync.site.holdings import lost_and_missed
-from sealift_sync.site.home import choose_home
-from sealift_sync.site.importer import find_bundle, import_bundle, verify_bundle
-from sealift_sync.site.reactivation import activate_assigned
-from sealift_sync.site.returns import write_home
-from sealift_sync.site.rollback import roll_back
-from sealift_sync.site.setting_up import begin, finish
-from sealift_sync.site.spoken import spoken
-from sealift_sync.site.survey import survey
-from sealift_sync.site.transfers import find_transfer
-from sealift_sync.software import SOFTWARE
-from sealift_sync.words import eight_words
+
+if TYPE_CHECKING:
+    from sealift_sync.site.enrolment import Enrolment
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 FILE = click.Path(dir_okay=False, path_type=Path)
@@ -58,13 +47,13 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
     metavar="DIR",
     help="The site's folder; else SEALIFT_SITE_HOME, else ./sealift-site.",
 )
-@click.version_option(SOFTWARE, message="%(version)s")
+@click.version_option(package_name="sealift-offline-sync", message="%(package)s %(version)s")
 @click.pass_context
 def site(context: click.Context, home: Path | None) -> None:
     """An isolated site: verify a bundle, install it, go back, report. It never uses a network."""
     environment = dict(os.environ)
     kept = context.obj if isinstance(context.obj, list) else []
-    context.obj = Call(choose_home(home, environment), environment, lambda: datetime.now(UTC), kept)
+    context.obj = Call(home, environment, lambda: datetime.now(UTC), kept)
 
 
 @site.command(
@@ -127,7 +116,12 @@ def verify(call: Call, folder: Path, *, as_json: bool) -> None:
 
     DIR is the medium's top, or the folder of one transfer.
     """
-    with call.site("verify", mend=False) as found, telling.progress(quiet=as_json) as stage:
+    from sealift_sync import progress
+    from sealift_sync.cli import showing
+    from sealift_sync.site.importer import verify_bundle
+    from sealift_sync.site.transfers import find_transfer
+
+    with call.site("verify", mend=False) as found, progress.telling(quiet=as_json) as stage:
         bundle = find_transfer(folder, found.enrolment.site)
         watch = showing.watch(stage, quiet=as_json)
         accepted = verify_bundle(found, bundle, watch)
@@ -149,7 +143,12 @@ def import_(call: Call, folder: Path, *, as_json: bool) -> int:
 
     DIR is the medium's top, or the folder of one transfer. Nothing is written to it.
     """
-    with call.site("import") as found, telling.progress(quiet=as_json) as stage:
+    from sealift_sync import progress
+    from sealift_sync.cli import showing
+    from sealift_sync.site.holdings import lost_and_missed
+    from sealift_sync.site.importer import find_bundle, import_bundle
+
+    with call.site("import") as found, progress.telling(quiet=as_json) as stage:
         bundle = find_bundle(found, folder)
         done = import_bundle(found, bundle, showing.watch(stage, quiet=as_json))
         lost = lost_and_missed(found)
@@ -165,6 +164,9 @@ def import_(call: Call, folder: Path, *, as_json: bool) -> int:
 @click.pass_obj
 def status(call: Call, *, as_json: bool) -> None:
     """Say what runs, was held, and expires when."""
+    from sealift_sync.cli import showing
+    from sealift_sync.site.survey import survey
+
     with call.site("status") as found:
         state = survey(found)
         if as_json:
@@ -201,8 +203,10 @@ def rollback(
 
     It holds until the hub assigns another version of this model. Run again, it changes nothing.
     """
-    if not SENTENCE.matches(reason):
-        raise UsageError("usage", f"The reason must be {SENTENCE.words}.")
+    from sealift_sync.cli import showing
+    from sealift_sync.site.rollback import roll_back
+
+    _check_reason(reason)
     with call.site("rollback") as found:
         done = roll_back(found, model, group, reason, away_from)
     if as_json:
@@ -223,8 +227,10 @@ def activate(call: Call, model: str, group: str | None, reason: str, *, as_json:
 
     After its hook or health check failed and was mended, or to end a rollback.
     """
-    if not SENTENCE.matches(reason):
-        raise UsageError("usage", f"The reason must be {SENTENCE.words}.")
+    from sealift_sync.cli import showing
+    from sealift_sync.site.reactivation import activate_assigned
+
+    _check_reason(reason)
     with call.site("activate") as found:
         done = activate_assigned(found, model, group, reason)
     if as_json:
@@ -254,6 +260,10 @@ def return_(
             "Give either --to DIR, with --all if you like, or --print.",
             next_step="See: sealift-site return --help",
         )
+    from sealift_sync.cli import showing
+    from sealift_sync.site.returns import write_home
+    from sealift_sync.site.spoken import spoken
+
     with call.site("return") as found:
         if medium is None:
             said = spoken(found)
@@ -283,14 +293,26 @@ site.add_command(fsck)
 site.add_command(audit)
 
 
+def _check_reason(text: str) -> None:
+    from sealift_signing.vocabulary import SENTENCE
+
+    if not SENTENCE.matches(text):
+        raise UsageError("usage", f"The reason must be {SENTENCE.words}.")
+
+
 def _write_request(
     call: Call, name: str, groups: tuple[str, ...], file: Path, *, as_json: bool
 ) -> None:
+    from sealift_signing import statements
+    from sealift_signing.vocabulary import NAME
+    from sealift_sync import durable
+    from sealift_sync.site.setting_up import begin
+
     if not NAME.matches(name):
         raise UsageError("usage", f"{name!r} is not {NAME.words}.", subject=name)
     envelope = begin(call.home, call.environment, name, _groups(groups), call.clock)
     durable.write(file.absolute(), envelope)
-    said = statements.read(SiteRequest, envelope, what="the request")
+    said = statements.read(statements.SiteRequest, envelope, what="the request")
     if as_json:
         told = {"site": name, "request": said.sha256, "key": said.predicate.key, "file": str(file)}
         telling.print_json("init", told)
@@ -301,6 +323,10 @@ def _write_request(
 
 
 def _take_answer(call: Call, file: Path, *, yes: bool, as_json: bool) -> None:
+    from sealift_sync.bundle.medium import read_named
+    from sealift_sync.site.setting_up import finish
+    from sealift_sync.words import eight_words
+
     step = "Give the file that `sealift site enroll` wrote for this site."
     data = read_named(file, LARGEST_ANSWER, next_step=step)
     words = eight_words(data)
@@ -335,6 +361,8 @@ def _take_answer(call: Call, file: Path, *, yes: bool, as_json: bool) -> None:
 
 
 def _groups(given: tuple[str, ...]) -> dict[str, str]:
+    from sealift_signing.vocabulary import NAME
+
     found: dict[str, str] = {}
     for text in given:
         match = re.fullmatch(r"([^=]+)=([^=]+)", text)

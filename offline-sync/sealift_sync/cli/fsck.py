@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealift_signing.errors import RefusedError
-from sealift_signing.vocabulary import CatalogPath
-from sealift_sync.cli import showing, telling
+from sealift_sync.cli import telling
 from sealift_sync.cli.calling import Call
-from sealift_sync.site.fsck import Damage, Examined, examine
+
+if TYPE_CHECKING:
+    from sealift_signing.errors import RefusedError
+    from sealift_sync.site.fsck import Damage, Examined
 
 WORDS = {
     "missing": "is missing",
@@ -28,7 +29,10 @@ def fsck(call: Call, *, as_json: bool) -> None:
     Looks at the database, the log, every blob, and what consumers read of it. What is lost is
     logged, and the next receipt tells the hub, so that the next bundle brings it.
     """
-    with telling.progress(quiet=as_json) as stage:
+    from sealift_sync import progress
+    from sealift_sync.site.fsck import examine
+
+    with progress.telling(quiet=as_json) as stage:
         found = examine(lambda: call.site("fsck"), stage)
     if as_json:
         telling.print_json("fsck", _json(found))
@@ -39,6 +43,9 @@ def fsck(call: Call, *, as_json: bool) -> None:
 
 
 def _not_whole(call: Call, found: Examined) -> RefusedError:
+    from sealift_signing.errors import RefusedError
+    from sealift_sync.cli import showing
+
     lost = any(one.missed for one in found.damages)
     what = f"This site is not whole: {showing.counted(found.problems, 'thing')} of it are wrong."
     if found.problems == 1:
@@ -61,6 +68,9 @@ def _not_whole(call: Call, found: Examined) -> RefusedError:
 
 
 def _tell(found: Examined) -> None:
+    from sealift_sync.cli import showing
+    from sealift_sync.pace import megabytes
+
     for sentence in (*found.database, *found.receipts):
         telling.bad(sentence)
     for finding in found.log.findings:
@@ -77,7 +87,7 @@ def _tell(found: Examined) -> None:
         telling.good(f"The blob {digest[:12]} is whole again.")
     count, size = found.blobs
     if not found.damages:
-        telling.good(f"{showing.counted(count, 'blob')} hashed, {showing.readable(size)}: whole.")
+        telling.good(f"{showing.counted(count, 'blob')} hashed, {megabytes(size)}: whole.")
     if found.log.ok and found.recorded:  # else a sentence above says what the log is not
         entries = showing.counted(found.log.size, "entry", "entries")
         telling.good(f"The log is the one that was signed: {entries}.")
@@ -85,6 +95,8 @@ def _tell(found: Examined) -> None:
 
 def _sentence(one: Damage) -> str:
     """One lost blob, with everything that consists of it."""
+    from sealift_signing.vocabulary import CatalogPath
+
     said = []
     for use in one.used_by:
         path = CatalogPath.parse(use.artifact)

@@ -39,4 +39,4 @@ def _home() -> click.Option:
 
 def _call_there(context: click.Context, _option: click.Parameter, home: Path | None) -> None:
     if home is not None and isinstance(context.obj, Call):
-        context.obj = replace(context.obj, home=home)
+        context.obj = replace(context.obj, given=home)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 
 import click
@@ -56,7 +53,7 @@ def _told(bad: Exception) -> SealiftError:
         return bad
     if isinstance(bad, click.ClickException):
         return _usage(bad)
-    if isinstance(bad, OSError | sqlite3.Error):
+    if isinstance(bad, OSError) or _is_database_error(bad):
         return _failed(bad)
     return _unexpected(bad)
 
@@ -69,7 +66,13 @@ def _usage(bad: click.ClickException) -> UsageError:
     return UsageError("usage", what, subject=command, next_step=f"See: {command} --help")
 
 
-def _failed(bad: OSError | sqlite3.Error) -> FailedError:
+def _is_database_error(bad: Exception) -> bool:
+    """Whether the database's own library raised it; a command that used none did not load it."""
+    library = sys.modules.get("sqlite3")
+    return library is not None and isinstance(bad, library.Error)
+
+
+def _failed(bad: Exception) -> FailedError:
     """What a disk or a database said, where no use case put it better."""
     name = str(bad.filename or "") if isinstance(bad, OSError) else ""
     why = (bad.strerror if isinstance(bad, OSError) else None) or str(bad)
@@ -82,6 +85,9 @@ def _failed(bad: OSError | sqlite3.Error) -> FailedError:
 
 
 def _unexpected(bad: Exception) -> FailedError:
+    import tempfile
+    import traceback
+
     with tempfile.NamedTemporaryFile(
         "w", prefix="sealift-site-", suffix=".trace", delete=False, encoding="utf-8"
     ) as file:

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sealift_signing import shape
-from sealift_signing.documents import Recall
-from sealift_signing.statements import ArtifactOutcome
 from sealift_signing.vocabulary import CatalogPath, moment
-from sealift_sync.bundle.medium import foreign
 from sealift_sync.cli import telling
-from sealift_sync.site.accepting import Accepted
-from sealift_sync.site.activation import Activation
-from sealift_sync.site.importer import Import, Watch
-from sealift_sync.site.opened import Site
-from sealift_sync.site.receipts import unprotected
-from sealift_sync.site.spoken import Spoken
-from sealift_sync.site.staging import Stage
-from sealift_sync.site.survey import Runs, Survey
+from sealift_sync.pace import megabytes
+
+if TYPE_CHECKING:
+    from sealift_signing.documents import Recall
+    from sealift_signing.statements import ArtifactOutcome
+    from sealift_sync.site.accepting import Accepted
+    from sealift_sync.site.activation import Activation
+    from sealift_sync.site.importer import Import, Watch
+    from sealift_sync.site.opened import Site
+    from sealift_sync.site.spoken import Spoken
+    from sealift_sync.site.staging import Stage
+    from sealift_sync.site.survey import Runs, Survey
 
 DAYS_TO_WARN = 14
 
 
 def watch(stage: Stage, *, quiet: bool) -> Watch:
     """What an import tells while it works; under `--json` it tells nothing."""
+    from sealift_sync.bundle.medium import foreign
+    from sealift_sync.site.importer import Watch
 
     def plan(accepted: Accepted, ignored: tuple[str, ...]) -> None:
         if quiet:
@@ -33,7 +36,7 @@ def watch(stage: Stage, *, quiet: bool) -> Watch:
             telling.warn_aside(text)
         if accepted.plan.copies:
             count, size = len(accepted.plan.copies), accepted.plan.size
-            telling.say_aside(f"{counted(count, 'file')} to copy, {readable(size)}.")
+            telling.say_aside(f"{counted(count, 'file')} to copy, {megabytes(size)}.")
 
     def recalled(recalls: tuple[Recall, ...], stopped: tuple[Activation, ...]) -> None:
         if quiet:
@@ -48,6 +51,8 @@ def watch(stage: Stage, *, quiet: bool) -> Watch:
 
 def accepted(found: Accepted) -> None:
     """What `verify` says."""
+    from sealift_sync.site.receipts import unprotected
+
     telling.good(f"{found.transfer.predicate.id} is whole and authentic; nothing was written.")
     _outcomes([one.outcome for one in found.plan.judged], future=True)
     _unprotected(unprotected(found.visit))
@@ -55,6 +60,8 @@ def accepted(found: Accepted) -> None:
 
 def accepted_json(found: Accepted) -> dict[str, Any]:
     """As `accepted`, for machines."""
+    from sealift_sync.site.receipts import unprotected
+
     return {
         "transfer": found.transfer.predicate.id,
         "artifacts": [shape.to_json(one.outcome) for one in found.plan.judged],
@@ -138,7 +145,7 @@ def status(site: Site, found: Survey) -> None:
             )
     count, size = found.unused
     if count:
-        telling.say(f"Kept and no longer used: {counted(count, 'blob')}, {readable(size)}.")
+        telling.say(f"Kept and no longer used: {counted(count, 'blob')}, {megabytes(size)}.")
 
 
 def status_json(site: Site, found: Survey) -> dict[str, Any]:
@@ -227,16 +234,6 @@ def spoken_json(said: Spoken) -> dict[str, Any]:
 def counted(number: int, one: str, many: str = "") -> str:
     """`1 file`, `2 files`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def readable(size: int) -> str:
-    """Bytes as people say them."""
-    amount = float(size)
-    for unit in ("bytes", "KiB", "MiB", "GiB"):
-        if amount < 1024 or unit == "GiB":  # noqa: PLR2004 - that is what these units are
-            return f"{amount:,.0f} {unit}" if unit == "bytes" else f"{amount:,.1f} {unit}"
-        amount /= 1024
-    return f"{size:,} bytes"
 
 
 def _outcomes(outcomes: list[ArtifactOutcome], *, future: bool) -> None:

@@ -27,7 +27,7 @@ from sealift_signing.statements import Pins, Signed, SiteAnswer, SiteRequest, su
 from sealift_signing.tuf_walk import check_signed, read_metadata
 from sealift_signing.vocabulary import moment
 from sealift_sync.site.state import State
-from sealift_sync.software import READS, SOFTWARE
+from sealift_sync.software import READS, software
 
 REQUEST = "request"
 ANSWER = "answer"
@@ -73,7 +73,7 @@ def make_request(
         )
     key = PublicKey.from_tuf(signer.public_key)
     said = SiteRequest(
-        1, (), site, groups, key.text, secrets.token_hex(32), moment(now), SOFTWARE, READS
+        1, (), site, groups, key.text, secrets.token_hex(32), moment(now), software(), READS
     )
     about = subject(f"sites/{site}/key", sha256(key.raw).hexdigest())
     envelope = statements.sign(said, [about], signer)

@@ -119,6 +119,7 @@ def import_bundle(site: Site, medium: Medium, watch: Watch) -> Import:
     """
     with _told_when_stopped(site):
         done = _take(site, medium, watch)
+        watch.stage("activate", 0)  # a hook may take its time, and the copy is over
         return replace(done, activations=activate(site, done.transfer))
 
 

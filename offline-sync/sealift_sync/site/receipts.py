@@ -13,7 +13,7 @@ from sealift_sync.site.accepting import Accepted
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.opened import Site
 from sealift_sync.site.walking import Visit
-from sealift_sync.software import READS, SOFTWARE
+from sealift_sync.software import READS, software
 
 
 def make_receipt(site: Site, accepted: Accepted, when: datetime) -> bytes:
@@ -39,7 +39,7 @@ def make_receipt(site: Site, accepted: Accepted, when: datetime) -> bytes:
         trusted_time=moment(site.trusted_time()),
         unprotected=unprotected(visit),
         overrides=(),
-        software=SOFTWARE,
+        software=software(),
         reads=READS,
         log=SiteLogReader(site.state.connection).checkpoint().note.decode(),
     )

@@ -7,6 +7,9 @@ import sys
 
 def main() -> None:
     """Run `sealift`; the entry point that the distribution installs."""
+    # securesystemslib loads it where it finds it, for keys in a cloud, of which we have none yet:
+    # a quarter of a command's time. What reads from S3 is a worker, in a process of its own.
+    sys.modules["boto3"] = None  # type: ignore[assignment]
     try:
         from sealift_registry.cli.run import run
     except KeyboardInterrupt:  # reading our own code takes a moment, in which people think again

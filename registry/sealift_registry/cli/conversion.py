@@ -29,7 +29,7 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
     ref = VersionRef.parse(version)
     lines, made = [], []
     for target in hardware_targets:
-        with session.terminal.steps(f"Converting for {target}") as progress:
+        with session.terminal.steps(f"convert for {target}", counted=False) as progress:
             done = session.app.conversion.convert(ref, target, user(), progress)
         state = "built" if done.new else "was there already"
         lines.append(f"{done.artifact.path} {state}  {short(done.artifact.sha256)}")

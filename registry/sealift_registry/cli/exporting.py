@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from sealift_registry.cli.terminal import counted
+from sealift_sync.pace import speed
 
 if TYPE_CHECKING:
     from sealift_registry.delivery.exports import Exported, Plan
     from sealift_registry.delivery.preparing import Ready
+    from sealift_signing.errors import FailedError
 
 MINUTE = 60
 HOUR = 60 * MINUTE
-MEGA = 1e6
 
 
 def of_export(made: Exported) -> tuple[dict[str, Any], str]:
@@ -52,7 +53,7 @@ def of_plan(plan: Plan, medium: str) -> tuple[dict[str, Any], str]:
         "",
         f"The medium ({kind}): {plan.needed:,} bytes are needed, {space.free:,} are free.",
         f"  {_speed(plan)}",
-        *(f"  It does not fit: {bad.what} {bad.next_step}" for bad in plan.misfits),
+        *_misfits(plan.misfits),
         *_warned(ready.lapsed),
     ]
     speed = plan.speed
@@ -70,6 +71,12 @@ def of_plan(plan: Plan, medium: str) -> tuple[dict[str, Any], str]:
         "warnings": list(ready.lapsed),
     }
     return data | _carried(ready), "\n".join(lines)
+
+
+def _misfits(misfits: tuple[FailedError, ...]) -> list[str]:
+    """That it does not fit. The first reason is the error that the command ends with."""
+    more = [f"  Also: {one.what} {one.next_step}" for one in misfits[1:]]
+    return ["  It does not fit.", *more] if misfits else []
 
 
 def _carried(ready: Ready) -> dict[str, Any]:
@@ -99,10 +106,10 @@ def _left_out(ready: Ready) -> list[str]:
 def _speed(plan: Plan) -> str:
     if plan.speed is None or plan.seconds is None:
         return "Its speed could not be measured: nothing can be written there."
-    write, read = plan.speed.write / MEGA, plan.speed.read / MEGA
+    write, read = speed(plan.speed.write), speed(plan.speed.read)
     return (
-        f"Measured just now: it writes {write:,.0f} MB/s and reads {read:,.0f} MB/s; writing and "
-        f"reading back takes about {_time(plan.seconds)}."
+        f"Measured just now: it writes {write} and reads {read}; writing and reading back takes "
+        f"about {_time(plan.seconds)}."
     )
 
 

@@ -124,7 +124,7 @@ def _ingest(session: Session, source: Source, model: str, goldens: str | None) -
 
     ref = ModelRef.parse(model)
     given = Path(goldens) if goldens else None
-    with session.terminal.steps("Fetching") as progress:
+    with session.terminal.steps("fetch") as progress:
         done = session.app.intake.ingest(source, ref, user(), given, progress)
     _tell(session, done)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
-import traceback
 
 import click
 
@@ -21,6 +19,7 @@ from sealift_registry.cli import (
 )
 from sealift_registry.cli.group import sealift
 from sealift_signing.errors import FailedError, SealiftError, UsageError, shown
+from sealift_sync.wrapping import columns, wrapped
 
 COMMANDS = (setup, intake, conversion, promotion, delivery, show, audit)
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
@@ -96,9 +95,10 @@ def _tell(error: SealiftError, *, as_json: bool) -> int:
     if as_json:
         click.echo(json.dumps(error.as_json(), ensure_ascii=False), err=True)
     else:
-        click.echo(f"Error: {error.what}", err=True)
+        width = columns(sys.stderr)
+        click.echo(wrapped(f"Error: {error.what}", width), err=True)
         if error.next_step:
-            click.echo(f"  Next: {error.next_step}", err=True)
+            click.echo(wrapped(f"  Next: {error.next_step}", width), err=True)
     return error.exit_code
 
 
@@ -117,6 +117,9 @@ def _unexpected(error: Exception, *, as_json: bool) -> int:
         next_step = "Check the disk and who may write there; else restore it from a backup."
         told = FailedError("database-unreadable", what, next_step=next_step)
         return _tell(told, as_json=as_json)
+    import tempfile
+    import traceback
+
     what = f"Something unexpected went wrong ({type(error).__name__})."
     try:
         with tempfile.NamedTemporaryFile(

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from sealift_registry.cli.terminal import Terminal
-from sealift_registry.storage import home as homes
 from sealift_signing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -41,6 +40,8 @@ class Session:
     """One run of `sealift`."""
 
     def __init__(self, home: str | None, *, as_json: bool, passphrase_file: str | None) -> None:
+        from sealift_registry.storage import home as homes
+
         self.environment = homes.environment()
         self.root = homes.locate(home, self.environment)
         self.terminal = Terminal(as_json=as_json)

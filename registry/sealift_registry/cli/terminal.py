@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealift_sync.wrapping import columns, wrapped
+
 if TYPE_CHECKING:
-    from sealift_sync.durable import Progress
+    from sealift_sync.progress import Stage, Stages
+
+
+Told = Callable[[str, int, int], None]
+"""Told of a subject, how many bytes of it are done, and of how many (0: not known)."""
 
 
 class Terminal:
@@ -27,66 +33,55 @@ class Terminal:
             said = {"schema": f"sealift/{command}/1", **data}
             click.echo(json.dumps(said, ensure_ascii=False, sort_keys=True))
         elif text:
-            click.echo(text)
+            click.echo(wrapped(text, columns(sys.stdout)))
 
     def note(self, text: str) -> None:
         """Tell a person something on the way; machines are not told."""
         if not self.as_json:
-            click.echo(text, err=True)
+            click.echo(wrapped(text, columns(sys.stderr)), err=True)
 
     def ask(self, question: str) -> bool:
         """Yes or no; no where nobody can be asked."""
         return self.interactive and click.confirm(question, err=True)
 
     @contextmanager
-    def progress(self, label: str, size: int) -> Iterator[Progress]:
-        """A bar on a terminal, nothing where output is piped; `size` in bytes."""
-        if self.as_json or not sys.stderr.isatty():
-            yield lambda _: None
-            return
-        from rich.console import Console
-        from rich.progress import (
-            BarColumn,
-            DownloadColumn,
-            Progress,
-            TextColumn,
-            TransferSpeedColumn,
-        )
+    def stages(self) -> Iterator[Stages]:
+        """Told of the stages of one piece of work, one after the other, and of their bytes."""
+        from sealift_sync import progress
 
-        columns = (TextColumn(label), BarColumn(), DownloadColumn(), TransferSpeedColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(label, total=size)
-            yield lambda count: bar.advance(task, count)
+        with progress.telling(quiet=self.as_json) as stages:
+            yield stages
 
     @contextmanager
-    def stages(self) -> Iterator[Callable[[str, int], Progress]]:
-        """A bar for each stage of one piece of work, one after the other."""
-        with ExitStack() as stack:
+    def steps(self, name: str, *, counted: bool = True) -> Iterator[Told]:
+        """One stage, for work that names what it is at and learns its size on the way.
 
-            def stage(label: str, size: int) -> Progress:
-                stack.close()
-                return stack.enter_context(self.progress(label, size))
+        The bytes are told to the user, unless they are not `counted`.
+        """
+        with self.stages() as stages:
+            yield _Steps(stages, name, counted=counted)
+            if not counted:
+                stages("", 0)  # it lasts until all of it is done; a fetch, until its last bytes
 
-            yield stage
 
-    @contextmanager
-    def steps(self, label: str) -> Iterator[Callable[[str, int, int], None]]:
-        """As `progress`, for work that names what it is doing and learns its size on the way."""
-        if self.as_json or not sys.stderr.isatty():
-            yield lambda _subject, _done, _total: None
-            return
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
+class _Steps:
+    """Bytes of one subject after another. One that is read twice counts once."""
 
-        columns = (TextColumn("{task.description}"), BarColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(label, total=None)
+    def __init__(self, stages: Stages, name: str, *, counted: bool) -> None:
+        self._stages = stages
+        self._name = name
+        self._counted = counted
+        self._stage: Stage | None = None
+        self._seen: dict[str, int] = {}
 
-            def report(subject: str, done: int, total: int) -> None:
-                words = f"{label} {subject}"
-                bar.update(task, description=words, completed=done, total=total or None)
-
-            yield report
+    def __call__(self, subject: str, done: int, total: int) -> None:
+        """`done` bytes of `subject` are done, out of `total`."""
+        if self._stage is None:  # here, not before: until then a worker was being started
+            self._stage = self._stages.begin(self._name)
+        self._stage.note(f"{subject} {100 * done // total} %" if total > done else subject)
+        seen = self._seen.get(subject, 0)
+        self._seen[subject] = max(done, seen)
+        self._stage.add(self._seen[subject] - seen if self._counted else 0)
 
 
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,0 +1,42 @@
+"""Output on a terminal: what only there is loaded, and only when something is said."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TextIO
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from sealift_signing.vocabulary import visible
+from sealift_sync.wrapping import columns, wrapped
+
+
+class Coloured(Console):
+    """A terminal that is given whole lines, already wrapped."""
+
+    def __init__(self, out: TextIO) -> None:
+        super().__init__(file=out, highlight=False, soft_wrap=True)
+        self._out = out
+
+    def on_broken_pipe(self) -> None:
+        """What a reader who went away means is for the caller to say, not for rich."""
+        raise BrokenPipeError
+
+    def sentence(self, text: str, style: str = "", mark: str = "") -> None:
+        """Print `text`; with `mark` before it in `style`, or all of it in `style`."""
+        width = columns(self._out)
+        indent = len(mark) + 1 if mark else 0
+        said = wrapped(visible(text), width and width - indent).replace("\n", "\n" + " " * indent)
+        whole = Text.assemble((mark, style), " ", said) if mark else Text(said, style)
+        self.print(whole)
+
+    def rows(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        """Print a table."""
+        shown = Table(box=None, pad_edge=False, header_style="bold")
+        for heading in headings:
+            shown.add_column(heading, overflow="fold")
+        for row in rows:
+            shown.add_row(*(Text(visible(cell)) for cell in row))
+        self.print(shown)
