@@ -6,6 +6,7 @@ Figures go to tables and to a JSON file; the exit status says only whether all c
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -26,6 +27,7 @@ from tests.benchmarks import (
 )
 from tests.benchmarks.figures import Line
 from tests.benchmarks.racing import FailedError, tell
+from tests.benchmarks.workloads import GB
 
 
 class Measure(Protocol):
@@ -57,13 +59,14 @@ BENCHMARKS = {
     "log-proofs": Benchmark(log_proofs.measure),
 }
 """Every benchmark by its name, in the order of the report."""
+ROOM = 30 * GB
+"""Free bytes that all of it takes at most at a time; a part of it when quick."""
 
 
 def main() -> int:
     """Run the benchmarks that were asked for; 1 if one of them could not be measured."""
     asked = _arguments()
     top: Path = asked.folder.absolute()
-    top.mkdir(parents=True, exist_ok=True)
     described = machine.describe(top)
     failed = []
     try:
@@ -113,9 +116,19 @@ def _arguments() -> argparse.Namespace:
     asked = parser.parse_args()
     if unknown := set(asked.only) - set(BENCHMARKS):
         parser.error(f"there is no benchmark called {min(unknown)}")
+    if sys.platform != "linux":
+        parser.error("only Linux lets a program say what must not be in the page cache")
+    _check_room(parser, asked.folder, ROOM // workloads.PART if asked.quick else ROOM)
     if asked.json is None:
         asked.json = asked.folder / ("quick.json" if asked.quick else "figures.json")
     return asked
+
+
+def _check_room(parser: argparse.ArgumentParser, folder: Path, needed: int) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        parser.error(f"{folder} has {free / GB:.1f} GB free, and {needed / GB:.1f} are needed")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """Whether memory stays flat: models of 2, 20 and 100 GB through every command that carries them.
 
 The models are zeros in sparse files, which take no room in the hub's store. Copied to a medium and
-to a site they would take all of it, so those two lie on a btrfs that compresses, in one file of the
-disk that is measured: 100 GB of zeros are about 4 GB there. Bytes are read, hashed and written as
-any others; how fast that goes says nothing of a disk, and is reported only to be seen.
+to a site they would take all of it, so each of those lies on a btrfs that compresses, in one file
+of the disk that is measured: 100 GB of zeros are about 4 GB there. They are two, for on one the
+import would share blocks and copy nothing. Bytes are read, hashed and written as any others; how
+fast that goes says nothing of a disk, and is reported only to be seen.
 """
 
 from __future__ import annotations
@@ -57,12 +58,15 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Line]:
         return
     peaks: dict[str, list[int]] = {name: [] for name in EACH}
     names = zeros([one for size in sizes for one in _files(size)])
-    with _compressing(folder, 2 * max(sizes)) as top:
+    with (
+        _compressing(folder / "medium", max(sizes)) as media,
+        _compressing(folder / "site", max(sizes)) as sites,
+    ):
         for size in sizes:
             tell(f"a hub with {size // GB} GB of zeros")
             files = {names[one]: one for one in _files(size)}
             organisation = _with_zeros(folder / f"acme-{size}", files)
-            for name, one in _carried(organisation, top).items():
+            for name, one in _carried(organisation, media, sites).items():
                 shown = replace(one, name=f"{name}, {size // GB} GB of zeros", size=0)
                 yield shown
                 yield memory(shown)
@@ -101,18 +105,18 @@ def _impossible() -> str:
 
 
 @contextmanager
-def _compressing(folder: Path, size: int) -> Iterator[Path]:
-    """A file system that takes `size` bytes of zeros, mounted below `folder`."""
-    image, top = folder / "btrfs.image", folder / "btrfs"
+def _compressing(top: Path, size: int) -> Iterator[Path]:
+    """A file system that takes `size` bytes of zeros, mounted at the new folder `top`."""
+    image, here = top.with_name(f"{top.name}.btrfs"), top.parent
     with image.open("wb") as file:
         file.truncate(size + size // 4)
     top.mkdir()
-    rivals.prepare(["mkfs.btrfs", "--quiet", image], folder)
-    rivals.prepare(["mount", "-o", "loop,compress-force=zstd:1", image, top], folder)
+    rivals.prepare(["mkfs.btrfs", "--quiet", image], here)
+    rivals.prepare(["mount", "-o", "loop,compress-force=zstd:1", image, top], here)
     try:
         yield top
     finally:
-        rivals.prepare(["umount", top], folder)
+        rivals.prepare(["umount", top], here)
         image.unlink()
 
 
@@ -172,19 +176,20 @@ def _finding(evidence: Signed[Evidence]) -> Finding:
 # -------------------------------------------------------------------- its journey
 
 
-def _carried(us: Organisation, top: Path) -> dict[str, Measured]:
-    """Every command once, with medium and site in `top`."""
+def _carried(us: Organisation, media: Path, sites: Path) -> dict[str, Measured]:
+    """Every command once, with the medium below `media` and the site below `sites`."""
 
     def journey(place: Place) -> Iterator[Step]:
-        medium, site = place / "medium", us.copy_site(place / "site")
+        medium, site = place / "medium", us.copy_site(sites / "site")
         yield _named(EXPORT, us.export(medium))
         yield _named(VERIFY, us.verify(medium))
         yield _named(IMPORT, us.take(medium, site))
         _check(us, site)
         yield us.go_home(site, place / "home")
         yield us.receive(place / "home", us.hub)
+        shutil.rmtree(site)
 
-    return race([Contestant(f"{us.size // GB} GB", us.size, journey)], 1, top)
+    return race([Contestant(f"{us.size // GB} GB", us.size, journey)], 1, media)
 
 
 def _named(part: str, step: Step) -> Step:

@@ -39,12 +39,16 @@ def absent(*names: str) -> Iterator[Absent]:
 
 
 def version(name: str) -> str:
-    """What a program says of its version; empty if it is not here."""
+    """What a program says of its version; empty if it is not here, or does not run."""
     path = program(name)
     if path is None:
         return ""
-    said = prepare([path, "version" if name in {"restic", "openssl"} else "--version"], Path())
-    return said.splitlines()[0].strip() if said.strip() else ""
+    word = "version" if name in {"restic", "openssl"} else "--version"
+    try:
+        said = prepare([path, word], Path()).split("\n")[0]
+    except FailedError:
+        return ""
+    return said.strip()
 
 
 def prepare(
