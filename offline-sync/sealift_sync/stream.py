@@ -34,6 +34,9 @@ HANDS = 4
 _CLONE = 0x40049409
 """FICLONE, as Linux has it on x86 and ARM (ioctl_ficlone(2)); elsewhere it is no such request."""
 
+_spare: list[memoryview] = []
+"""Chunks that nobody uses: to make one costs as much as to copy a dozen small files."""
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -60,13 +63,13 @@ def copy_hashed(
     digest, size = sha256(), 0
     with _Writing(into, progress or _nobody) as writing:
         while most is None or size <= most:
-            chunk = writing.free()
+            chunk = writing.chunk()
             count = cast("io.BufferedIOBase", source).readinto(chunk)
             if not count:
                 break
             digest.update(chunk[:count])
             size += count
-            writing.put(chunk, count)
+            writing.put(count)
     return digest.hexdigest(), size
 
 
@@ -75,14 +78,17 @@ def hash_file(
 ) -> tuple[str, int]:
     """(sha256, size) of what `source` still holds, or of its first part if that is above `most`."""
     digest, size, told = sha256(), 0, progress or _nobody
-    chunk = memoryview(bytearray(CHUNK))
-    while most is None or size <= most:
-        count = cast("io.BufferedIOBase", source).readinto(chunk)
-        if not count:
-            break
-        digest.update(chunk[:count])
-        size += count
-        told(count)
+    chunk = _taken()
+    try:
+        while most is None or size <= most:
+            count = cast("io.BufferedIOBase", source).readinto(chunk)
+            if not count:
+                break
+            digest.update(chunk[:count])
+            size += count
+            told(count)
+    finally:
+        _spare.append(chunk)
     return digest.hexdigest(), size
 
 
@@ -145,6 +151,7 @@ class _Writing:
         self._progress = progress
         self._writer = ThreadPoolExecutor(1)  # no thread is begun before there is work for it
         self._flusher = ThreadPoolExecutor(1)
+        self._chunk = _taken()
         self._due: deque[tuple[memoryview, int, Future[int]]] = deque()
         self._flush: Future[None] | None = None
         self._unflushed = 0
@@ -152,28 +159,30 @@ class _Writing:
     def __enter__(self) -> Self:
         return self
 
-    def free(self) -> memoryview:
-        """A chunk to read into."""
-        if len(self._due) < AHEAD:
-            return memoryview(bytearray(CHUNK))
-        return self._written()
+    def chunk(self) -> memoryview:
+        """Where to read to, until it is put."""
+        return self._chunk
 
-    def put(self, chunk: memoryview, count: int) -> None:
-        """Have the first `count` bytes of `chunk` written; it is free again when `free` says so."""
+    def put(self, count: int) -> None:
+        """Have the first `count` bytes of the chunk written; there is another one then."""
         if count < CHUNK and not self._due:  # small, or the last of it: not worth a thread
-            self._into.write(chunk[:count])
+            self._into.write(self._chunk[:count])
             self._progress(count)
             return
-        self._due.append((chunk, count, self._writer.submit(self._into.write, chunk[:count])))
+        done = self._writer.submit(self._into.write, self._chunk[:count])
+        self._due.append((self._chunk, count, done))
         self._unflushed += count
         if self._unflushed >= BEHIND:
             self._flush_behind()
+        while len(self._due) >= AHEAD:
+            self._wait()
+        self._chunk = _taken()
 
-    def _written(self) -> memoryview:
+    def _wait(self) -> None:
         chunk, count, done = self._due.popleft()
         done.result()
+        _spare.append(chunk)
         self._progress(count)
-        return chunk
 
     def _flush_behind(self) -> None:
         """Begin to flush all that was put, once what was put before it is flushed."""
@@ -188,12 +197,20 @@ class _Writing:
     ) -> None:
         try:
             while kind is None and self._due:
-                self._written()
+                self._wait()
             if kind is None and self._flush is not None:
                 self._flush.result()
         finally:
             for pool in (self._writer, self._flusher):
                 pool.shutdown(cancel_futures=True)
+            _spare.append(self._chunk)
+
+
+def _taken() -> memoryview:
+    try:
+        return _spare.pop()
+    except IndexError:
+        return memoryview(bytearray(CHUNK))
 
 
 def _flush(file: BinaryIO) -> None:
