@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -74,6 +76,42 @@ def test_questions(log: SomeLog, name: str) -> None:
     expected = [number for number in range(ENTRIES) if matches(number)]
     assert asked(log, question, limit=1_000, newest_first=False) == expected
     assert asked(log, question, limit=1_000) == expected[::-1]
+
+
+@pytest.mark.parametrize("side", list(SIDES))
+def test_a_span_of_time_is_exact_where_clocks_were_set_back(
+    side: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    hours = [0, 120, 24, 25, 216, 72, 48, 49, 720, 96, 96, 23, 730]
+    spans = [None, *range(-1, 740, 12)]
+    with opened(side, tmp_path_factory.mktemp("clocks")) as log:
+        for number, hour in enumerate(hours):
+            log.commit(numbered(number, START + timedelta(hours=hour)))
+        for since in spans:
+            for until in spans:
+                question = Question(
+                    since=None if since is None else moment(START + timedelta(hours=since)),
+                    until=None if until is None else moment(START + timedelta(hours=until)),
+                )
+                expected = [
+                    number
+                    for number, hour in enumerate(hours)
+                    if (since is None or hour >= since) and (until is None or hour < until)
+                ]
+                assert asked(log, question, newest_first=False) == expected
+                assert asked(log, question, limit=2) == expected[::-1][:2]
+
+
+def test_a_family_is_its_types_and_no_other(tmp_path: Path) -> None:
+    types = ["a.b", "a-b.c", "a.b.c", "a.c", "ab.c", "b.a", "a.b-c"]
+    with opened("hub", tmp_path) as log:
+        for number, kind in enumerate(types):
+            log.commit(replace(numbered(number), type=kind))
+        for family in ("a.*", "a.b.*", "ab.*", "c.*"):
+            stem = family.removesuffix("*")
+            expected = [n for n, kind in enumerate(types) if kind.startswith(stem)]
+            assert asked(log, Question(type=family), newest_first=False) == expected
+            assert asked(log, Question(type=family, since=at(-1)), newest_first=False) == expected
 
 
 def test_an_entry_is_found_by_its_id(log: SomeLog) -> None:

@@ -19,8 +19,8 @@ CREATE TABLE IF NOT EXISTS log_entry (
 );
 CREATE INDEX IF NOT EXISTS ix_log_entry_type ON log_entry (type);
 CREATE INDEX IF NOT EXISTS ix_log_entry_site ON log_entry (site);
-CREATE INDEX IF NOT EXISTS ix_log_entry_recorded_at ON log_entry (recorded_at);
 CREATE INDEX IF NOT EXISTS ix_log_entry_actor ON log_entry (actor);
+CREATE INDEX IF NOT EXISTS ix_log_entry_day ON log_entry (substr(recorded_at, 1, 10));
 CREATE TABLE IF NOT EXISTS log_term (
     kind VARCHAR NOT NULL,
     value VARCHAR NOT NULL,

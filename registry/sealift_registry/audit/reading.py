@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, bindparam, select, text
+from sqlalchemy import Connection, Engine, bindparam, select, text
 from sqlalchemy import Row as SqlRow
 
 from sealift_registry.audit.append import stored_hashes
-from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term
+from sealift_registry.audit.asking import conditions
+from sealift_registry.audit.tables import log_checkpoint, log_entry
 from sealift_signing.errors import NotFoundError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checking, columns, merkle
@@ -45,11 +46,12 @@ class LogReader:
     ) -> tuple[Row, ...]:
         """Up to `limit` entries that match, from the newest or the oldest, `beyond` that row."""
         seq = log_entry.c.seq
-        query = select(seq, log_entry.c.leaf, log_entry.c.body).where(*_conditions(question))
+        query = select(seq, log_entry.c.leaf, log_entry.c.body)
         if beyond is not None:
             query = query.where(seq < beyond if newest_first else seq > beyond)
         query = query.order_by(seq.desc() if newest_first else seq).limit(limit)
-        with self._engine.connect() as connection:
+        with self._engine.connect() as connection:  # one read transaction: one moment
+            query = query.where(*conditions(connection, question))
             return tuple(Row(*row) for row in connection.execute(query))
 
     def checkpoint(self, size: int | None = None) -> StoredCheckpoint:
@@ -133,31 +135,3 @@ def _all(connection: Connection, query: str) -> Iterator[SqlRow[Any]]:
     else's edit left there, before the check can say that it was edited.
     """
     return iter(connection.execution_options(yield_per=AT_ONCE).execute(text(query)))
-
-
-def _conditions(question: Question) -> Iterator[ColumnElement[bool]]:
-    column = log_entry.c
-    exact = {
-        column.id: question.id,
-        column.site: question.site,
-        column.actor: question.actor,
-    }
-    for where, value in exact.items():
-        if value is not None:
-            yield where == value
-    if question.type is not None and question.type.endswith(".*"):
-        # A range rather than LIKE, so that the index is used; "/" follows "." in every encoding.
-        stem = question.type[:-2]
-        yield column.type >= stem + "."
-        yield column.type < stem + "/"
-    elif question.type is not None:
-        yield column.type == question.type
-    if question.since is not None:
-        yield column.recorded_at >= question.since
-    if question.until is not None:
-        yield column.recorded_at < question.until
-    for term in question.terms:
-        named = select(log_term.c.seq).where(
-            log_term.c.kind == term.kind, log_term.c.value == term.value
-        )
-        yield column.seq.in_(named)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table
+from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, text
 
 from sealift_registry.storage.schema import Number, metadata
 
@@ -20,8 +20,9 @@ log_entry = Table(
     Column("actor", String, nullable=False),
     Index(None, "type"),
     Index(None, "site"),
-    Index(None, "recorded_at"),
     Index(None, "actor"),
+    # Of a span of time, the first and the last row of each day (`sealift_registry.audit.asking`).
+    Index("ix_log_entry_day", text("substr(recorded_at, 1, 10)")),
 )
 """One row an entry. `seq` counts from 0 and is the leaf's index in the tree."""
 
