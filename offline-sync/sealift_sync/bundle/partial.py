@@ -72,7 +72,8 @@ def keep_only(aside: Path, wanted: Mapping[str, int]) -> frozenset[str]:
 
 def folders(paths: Mapping[str, int]) -> frozenset[str]:
     """Every folder that is needed for files at `paths`, the top one aside."""
-    parents = (str(one) for path in paths for one in PurePosixPath(path).parents)
+    nearest = {path.rpartition("/")[0] for path in paths}
+    parents = (str(one) for path in nearest for one in PurePosixPath(path, "x").parents)
     return frozenset(one for one in parents if one != ".")
 
 

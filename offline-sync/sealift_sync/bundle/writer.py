@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
@@ -72,14 +73,15 @@ class Contents:
         files |= {layout.blob_file(digests[path]): data for path, data in self.manifests.items()}
         return files
 
-    def sizes(self) -> dict[str, int]:
+    @cached_property
+    def sizes(self) -> Mapping[str, int]:
         """The size of every file by its path in the bundle, transfer.json aside."""
         small = {path: len(data) for path, data in self.small_files().items()}
         return small | {layout.blob_file(one): self.store.size(one) for one in self.blobs}
 
     def size(self) -> int:
         """The bytes that will be written, transfer.json aside."""
-        return sum(self.sizes().values())
+        return sum(self.sizes.values())
 
 
 def write_bundle(
@@ -112,7 +114,7 @@ def write_bundle(
     """
     final = medium / layout.SEALIFT / transfer_id
     space = fitting.survey(medium, transfer_id.rpartition("-")[0])
-    fitting.check(contents.sizes(), space, medium)
+    fitting.check(contents.sizes, space, medium)
     try:
         make_folder(medium, layout.SEALIFT)
         durable.flush_folder(medium)
@@ -215,7 +217,7 @@ def _nothing_that_lies(aside: Path) -> Iterator[None]:
 
 
 def _copy(contents: Contents, aside: Path, progress: Progress) -> tuple[CarriedFile, ...]:
-    sizes = contents.sizes()
+    sizes = contents.sizes
     kept = partial.keep_only(aside, sizes)
     for folder in sorted(partial.folders(sizes)):
         # Below `aside` only: if the medium is gone by now, its path is not made again elsewhere.

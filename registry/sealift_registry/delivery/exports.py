@@ -108,7 +108,7 @@ class Exports:
         order = Order(name, medium, None, full)
         space = _survey(order)
         ready = prepare(self._hub, order)
-        sizes = ready.load.contents.sizes()
+        sizes = ready.load.contents.sizes
         misfits = fitting.misfits(sizes, space, medium)
         measured = speed.measure(medium)
         size, files = sum(sizes.values()), len(sizes) + 1
@@ -140,7 +140,7 @@ class Exports:
         done = self._finished(order, ready, stage, told)
         if done is not None:
             return done
-        fitting.check(ready.load.contents.sizes(), space, order.medium)
+        fitting.check(ready.load.contents.sizes, space, order.medium)
         with self._transfer(ready, signer, order.medium) as (transfer, again):
             # Again: it may have been assigned otherwise meanwhile.
             now = prepare(self._hub, order, transfer)
