@@ -36,7 +36,7 @@ class Stage:
         self.name = name
         self.pace = Pace(total, clock)
         self._screen = screen
-        self._note = ""
+        self.at = ""
         self._over = False
         self._lock = threading.Lock()
         self.add(0)
@@ -50,13 +50,13 @@ class Stage:
 
     def note(self, words: str) -> None:
         """What it is at, within the stage."""
-        self._note = visible(words)
+        self.at = visible(words)
 
     @property
     def standing(self) -> str:
         """How it stands, in words."""
         said = pace.standing(self.pace.figures())
-        return f"{said}, {self._note}" if self._note else said
+        return f"{said}, {self.at}" if self.at else said
 
     def end(self, *, with_pause: bool, stopped: bool = False) -> None:
         """It is over; with the time since its last bytes, if something was still done for them."""
@@ -158,8 +158,8 @@ class Bar:
         self._drawn: Live | None = None
 
     def tell(self, stage: Stage) -> None:
-        """Begin to draw the stage, if it is long enough."""
-        if self._drawn is None and pace.worth_telling(stage.pace.figures()):
+        """Begin to draw the stage, if it is long enough or says what it is at."""
+        if self._drawn is None and (stage.at or pace.worth_telling(stage.pace.figures())):
             self._drawn = _drawing(stage)
             self._drawn.start()
 
@@ -199,4 +199,10 @@ def _drawing(stage: Stage) -> Live:
             row.add_row(stage.name, words)
         return row
 
-    return Live(get_renderable=picture, console=console, refresh_per_second=RATE, transient=True)
+    return Live(
+        get_renderable=picture,
+        console=console,
+        refresh_per_second=RATE,
+        transient=True,
+        redirect_stdout=False,  # it may be piped elsewhere
+    )

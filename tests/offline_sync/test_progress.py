@@ -223,6 +223,19 @@ def test_a_bar_is_drawn_and_a_line_stays_of_each_stage() -> None:
     assert said.count("\x1b[?25l") == said.count("\x1b[?25h") == 2, "the cursor comes back"
 
 
+def test_what_is_not_counted_is_drawn_at_once_and_leaves_no_line_if_it_was_short() -> None:
+    script = (
+        "import time\nfrom sealift_sync.progress import telling\n"
+        "with telling(quiet=False) as stages:\n"
+        "    stage = stages.begin('convert'); stage.note('model.skops'); stage.add(0)\n"
+        "    time.sleep(0.3)\n"
+    )
+    said = on_a_terminal("-c", script)
+    assert "convert" in said
+    assert ", model.skops" in said
+    assert lasting(said) == []
+
+
 def test_ctrl_c_takes_the_bar_away_and_gives_the_cursor_back() -> None:
     said = on_a_terminal("-c", SCRIPT, "stop")
     assert said.count("\x1b[?25l") == said.count("\x1b[?25h") == 1
