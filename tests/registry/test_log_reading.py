@@ -100,6 +100,9 @@ def test_a_span_of_time_is_exact_where_clocks_were_set_back(
                 ]
                 assert asked(log, question, newest_first=False) == expected
                 assert asked(log, question, limit=2) == expected[::-1][:2]
+                earlier, later = [n for n in expected if n < 6], [n for n in expected if n > 6]
+                assert asked(log, question, beyond=6) == earlier[::-1]
+                assert asked(log, question, beyond=6, newest_first=False) == later
 
 
 def test_a_family_is_its_types_and_no_other(tmp_path: Path) -> None:

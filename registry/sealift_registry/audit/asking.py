@@ -14,6 +14,7 @@ Both are found by going from one value of an index to the next, and not through 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, select, text
 
@@ -44,11 +45,34 @@ _ROWS = text(f"""
            MAX((SELECT MAX(seq) FROM log_entry WHERE {_DAY} = day))
     FROM found WHERE day IS NOT NULL
 """)  # noqa: S608 - our own words
-_NO_ROWS = (0, -1)
+
+
+class Rows(NamedTuple):
+    """The rows from `first` to `last`; none if that is before it."""
+
+    first: int = 0
+    last: int = 2**63 - 1
+
+    def below(self, seq: int) -> Rows:
+        """Those of them before row `seq`."""
+        return Rows(self.first, min(self.last, seq - 1))
+
+    def above(self, seq: int) -> Rows:
+        """Those of them after row `seq`."""
+        return Rows(max(self.first, seq + 1), self.last)
+
+
+def rows(connection: Connection, question: Question) -> Rows:
+    """The rows among which those are that answer `question`."""
+    if question.since is None and question.until is None:
+        return Rows()
+    ends = {"first": (question.since or _EARLIEST)[:10], "last": (question.until or _LATEST)[:10]}
+    first, last = connection.execute(_ROWS, ends).one()
+    return Rows(0, -1) if first is None else Rows(first, last)
 
 
 def conditions(connection: Connection, question: Question) -> Iterator[ColumnElement[bool]]:
-    """What a row of `log_entry` must meet to answer `question`."""
+    """What a row of `log_entry` must meet, beside its place, to answer `question`."""
     column = log_entry.c
     asked = {column.id: question.id, column.site: question.site, column.actor: question.actor}
     for where, value in asked.items():
@@ -59,8 +83,6 @@ def conditions(connection: Connection, question: Question) -> Iterator[ColumnEle
     for term in question.terms:
         named = log_term.c.kind == term.kind, log_term.c.value == term.value
         yield column.seq.in_(select(log_term.c.seq).where(*named))
-    if question.since is not None or question.until is not None:
-        yield column.seq.between(*_rows(connection, question))
     if question.since is not None:
         yield column.recorded_at >= question.since
     if question.until is not None:
@@ -73,10 +95,3 @@ def _type(connection: Connection, asked: str) -> ColumnElement[bool]:
     stem = asked[:-2]
     ends = {"first": stem + ".", "end": stem + "/"}  # "/" follows "." in every encoding
     return log_entry.c.type.in_(connection.execute(_TYPES, ends).scalars().all())
-
-
-def _rows(connection: Connection, question: Question) -> tuple[int, int]:
-    """The first and the last row that can lie in the span of time."""
-    ends = {"first": (question.since or _EARLIEST)[:10], "last": (question.until or _LATEST)[:10]}
-    first, last = connection.execute(_ROWS, ends).one()
-    return _NO_ROWS if first is None else (first, last)
