@@ -146,14 +146,14 @@ def test_a_folder_of_very_many_names_is_not_read_to_its_end(
     assert seen <= 12
 
 
-class Endless:
+class Endless(io.RawIOBase):
     """A file that has grown since its size was looked at, and goes on growing."""
 
     def __init__(self, most: int) -> None:
         self.given = 0
         self.most = most
 
-    def readinto(self, chunk: memoryview) -> int:
+    def readinto(self, chunk: Any) -> int:  # noqa: ANN401 - a buffer of any kind
         assert self.given < self.most, "it is still being read"
         self.given += len(chunk)
         return len(chunk)
