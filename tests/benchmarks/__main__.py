@@ -23,6 +23,7 @@ from tests.benchmarks import (
     report,
     starting,
     transfers,
+    tuf_walk,
     workloads,
 )
 from tests.benchmarks.figures import Line
@@ -55,6 +56,7 @@ BENCHMARKS = {
     "import": Benchmark(transfers.imports),
     "small-files": Benchmark(transfers.small_files),
     "memory": Benchmark(memory.measure, only_full=True),
+    "tuf-walk": Benchmark(tuf_walk.measure),
     "log-appends": Benchmark(log_appends.measure),
     "log-proofs": Benchmark(log_proofs.measure),
 }

@@ -1,80 +1,145 @@
-"""Appends through the hub's writer: whole actions, each with a row, an entry and its terms."""
+"""Appends through the hub's writer: whole actions, and entries that come with no rows.
+
+Callers are threads that call again as soon as they are answered: one, eight and sixty-four of one
+process, and eight of each of eight processes, which share the log through its lock.
+"""
 
 from __future__ import annotations
 
-import os
-import threading
+import json
+import subprocess
+import sys
+import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 
-from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, insert
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from sealift_registry.audit.writer import AuditLog
-from sealift_signing.transparency.entry import Entry, Term, new_entry
-from tests.benchmarks.figures import Figure, clocked, figure, repeated
-from tests.logs import KEY, ORIGIN, HubSide
+from tests.benchmarks.figures import Absent, Claim, Figure, Line, Measured, Timing, figure, shares
+from tests.benchmarks.log_appends_process import ALONE, WHOLE, called, work
+from tests.benchmarks.machine import FLUSHES, flushes
+from tests.benchmarks.racing import FailedError, tell
+from tests.logs import KEY, ORIGIN, SIGNER, HubSide
 
-SECONDS, QUICK_SECONDS = 5.0, 1.0
+SECONDS, QUICK_SECONDS = 5.0, 0.5
 CALLERS = (1, 8, 64)
+PROCESSES, CALLERS_EACH = 8, 8
+LEAST = {WHOLE: 1_000.0, ALONE: 2_000.0}
+"""A second, with 64 callers of one process."""
+MOST_MS = 100.0
+"""Milliseconds that 99 of 100 of those whole actions take at most."""
+MEMORY = Path("/dev/shm")  # noqa: S108 - a file system without a disk, for a folder of our own
+ROOT = Path(__file__).parents[2]
 
-work = Table("work", MetaData(), Column("data", LargeBinary))
 
-
-def measure(folder: Path, *, quick: bool) -> Iterator[Figure]:
+def measure(folder: Path, *, quick: bool) -> Iterator[Line]:
     """The disk's own flush first: no single caller can be faster than that."""
-    yield _flushes(folder, 200 if quick else 1_000)
+    seconds = QUICK_SECONDS if quick else SECONDS
+    flush = flushes(folder, FLUSHES)
+    yield flush
+    with closing(_hub(folder)) as hub:
+        for kind in (WHOLE, ALONE):
+            for callers in CALLERS:
+                found, used = _one_process(hub, kind, callers, seconds, flush)
+                yield found
+                if callers == max(CALLERS):
+                    yield used
+                    yield from _claims(kind, found)
+            yield _processes(folder, kind, seconds)
+        _check(hub)
+    yield from _without_a_disk(seconds)
+    yield Absent("appends on PostgreSQL", "the hub's database is SQLite; PostgreSQL is to come")
+
+
+def _hub(folder: Path) -> HubSide:
     hub = HubSide(folder)
     with hub.engine.begin() as connection:
         work.create(connection)
-    for callers in CALLERS:
-        yield _appends(hub.log, callers, QUICK_SECONDS if quick else SECONDS)
-    verdict = hub.reader.fsck(KEY, ORIGIN)
-    hub.close()
+    return hub
+
+
+def _one_process(
+    hub: HubSide, kind: str, callers: int, seconds: float, flush: Figure
+) -> tuple[Figure, Measured]:
+    """The calls' figure; and what of the time Python took and what the disk."""
+    tell(f"{kind}, {callers} callers")
+    before = _commits(hub)
+    wall, cpu = time.perf_counter(), time.process_time()
+    took = called(hub.log, kind, callers, seconds)
+    timing = Timing(time.perf_counter() - wall, time.process_time() - cpu)
+    flushed = Timing((_commits(hub) - before) * flush.p50_ms / 1_000, 0.0)
+    label = f"{kind}, {'1 caller' if callers == 1 else f'{callers} callers'}"
+    used = Measured(label, 0, (timing,))
+    disk = Measured("flushes", 0, (flushed,), control=True)
+    used = replace(used, shares=shares(used, {}, {}, {"disk": disk}))
+    return figure(label, took, timing.wall), used
+
+
+def _commits(hub: HubSide) -> int:
+    with hub.engine.connect() as connection:
+        count = connection.exec_driver_sql("SELECT COUNT(*) FROM log_checkpoint").scalar_one()
+    return int(count)
+
+
+def _claims(kind: str, found: Figure) -> Iterator[Claim]:
+    yield Claim("6", f"{found.name}, a second", found.per_second, "/s", least=LEAST[kind])
+    if kind == WHOLE:
+        yield Claim("6", f"{found.name}, p99", found.p99_ms, "ms", most=MOST_MS)
+
+
+def _processes(folder: Path, kind: str, seconds: float) -> Figure:
+    tell(f"{kind}, {PROCESSES} processes")
+    secret = SIGNER._private_key
+    if not isinstance(secret, Ed25519PrivateKey):
+        raise TypeError(secret)
+    key = secret.private_bytes_raw().hex()
+    module = "tests.benchmarks.log_appends_process"
+    command = [sys.executable, "-m", module, str(folder), key, kind, str(CALLERS_EACH)]
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [*command, str(seconds)],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    cwd=ROOT,
+                )
+            )
+            for _ in range(PROCESSES)
+        ]
+        for process in processes:
+            if process.stdout is None or process.stdout.readline() != "ready\n":
+                raise FailedError(f"{module} did not begin")
+        for process in processes:
+            if process.stdin is not None:
+                process.stdin.write("go\n")
+                process.stdin.flush()
+        outputs = [process.communicate()[0] for process in processes]
+    took = [each for output in outputs for each in json.loads(output)]
+    # Each stops by itself after so long; until all have said what they measured takes longer.
+    return figure(f"{kind}, {PROCESSES} processes of {CALLERS_EACH} callers", took, seconds)
+
+
+def _check(hub: HubSide) -> None:
+    """A fast log that is not whole is no log."""
+    verdict = hub.reader.verify(KEY, ORIGIN)
     if not verdict.ok:
         raise AssertionError(verdict.findings)
 
 
-def _flushes(folder: Path, times: int) -> Figure:
-    descriptor = os.open(folder / "flushed", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    page = bytes(4096)
-
-    def flush(_number: int) -> None:
-        os.write(descriptor, page)
-        os.fdatasync(descriptor)
-
-    try:
-        return repeated("append 4 KiB and fdatasync", times, flush)
-    finally:
-        os.close(descriptor)
-
-
-def _appends(log: AuditLog, callers: int, seconds: float) -> Figure:
-    took: list[list[float]] = [[] for _ in range(callers)]
-    together = threading.Barrier(callers + 1)
-    stop = threading.Event()
-
-    def call(mine: list[float]) -> None:
-        together.wait()
-        while not stop.is_set():
-            with clocked(mine):
-                log.commit(_promote)
-
-    def _promote(connection: Connection) -> tuple[Entry, None]:
-        connection.execute(insert(work), {"data": bytes(200)})
-        terms = [Term("person", "anna"), Term("model", "vision/digits")]
-        data = {"stage": "production", "artifacts": ["0" * 64] * 3}
-        return new_entry("promotion.requested", "anna", log.clock(), data, terms), None
-
-    threads = [threading.Thread(target=call, args=(mine,)) for mine in took]
-    for thread in threads:
-        thread.start()
-    together.wait()
-    started = time.perf_counter()
-    time.sleep(seconds)
-    stop.set()
-    for thread in threads:
-        thread.join()
-    elapsed = time.perf_counter() - started
-    label = "1 caller" if callers == 1 else f"{callers} callers"
-    return figure(f"append, {label}", [each for mine in took for each in mine], elapsed)
+def _without_a_disk(seconds: float) -> Iterator[Line]:
+    """The control: the same where a flush takes no time, so that only Python is left."""
+    if not MEMORY.is_dir():
+        yield Absent("appends in memory", f"there is no {MEMORY}")
+        return
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder, closing(_hub(Path(folder))) as hub:
+        for kind in (WHOLE, ALONE):
+            tell(f"{kind}, in memory")
+            started = time.perf_counter()
+            took = called(hub.log, kind, max(CALLERS), seconds)
+            label = f"({kind}, {max(CALLERS)} callers, in memory)"
+            yield figure(label, took, time.perf_counter() - started)
