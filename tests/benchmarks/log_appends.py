@@ -70,7 +70,7 @@ def _one_process(
     wall, cpu = time.perf_counter(), time.process_time()
     took = called(hub.log, kind, callers, seconds)
     timing = Timing(time.perf_counter() - wall, time.process_time() - cpu)
-    flushed = Timing((_commits(hub) - before) * flush.p50_ms / 1_000, 0.0)
+    flushed = Timing((_commits(hub) - before) / flush.per_second, 0.0)
     label = f"{kind}, {'1 caller' if callers == 1 else f'{callers} callers'}"
     used = Measured(label, 0, (timing,))
     disk = Measured("flushes", 0, (flushed,), control=True)
