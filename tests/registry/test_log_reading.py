@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from sealift_signing.errors import NotFoundError
 from sealift_signing.transparency import checkpoint
@@ -78,12 +80,65 @@ def test_questions(log: SomeLog, name: str) -> None:
     assert asked(log, question, limit=1_000) == expected[::-1]
 
 
+def matching(question: Question) -> list[int]:
+    """The entries that `numbered` makes of which all that is asked is true."""
+    found = []
+    for number in range(ENTRIES):
+        entry = numbered(number, START + timedelta(minutes=number))
+        kind, stem = question.type or "", (question.type or "").removesuffix("*")
+        if (
+            (
+                not kind
+                or entry.type == kind
+                or (kind.endswith(".*") and entry.type.startswith(stem))
+            )
+            and question.site in {None, entry.site}
+            and question.actor in {None, entry.actor}
+            and set(question.terms) <= set(entry.terms)
+            and (question.since or "") <= entry.at < (question.until or "~")
+        ):
+            found.append(number)
+    return found
+
+
+MINUTES = st.none() | st.integers(-20, ENTRIES + 20).map(at)
+TERMS = st.sampled_from(
+    [Term("model", f"vision/m{n}") for n in range(5)] + [Term("number", f"{n}") for n in (7, 90)]
+)
+ASKED = st.builds(
+    Question,
+    type=st.sampled_from([None, "test.even", "test.odd", "test.*", "no.*", "no.such"]),
+    site=st.sampled_from([None, None, "north", "south"]),
+    actor=st.sampled_from([None, None, "person-0", "person-1", "nobody"]),
+    terms=st.lists(TERMS, max_size=2, unique=True).map(tuple),
+    since=MINUTES,
+    until=MINUTES,
+)
+
+
+@given(
+    question=ASKED,
+    beyond=st.none() | st.integers(0, ENTRIES),
+    newest_first=st.booleans(),
+    limit=st.integers(1, 40),
+)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_whatever_is_asked_together(
+    log: SomeLog, question: Question, beyond: int | None, newest_first: bool, limit: int
+) -> None:
+    expected = matching(question)[:: -1 if newest_first else 1]
+    if beyond is not None:
+        expected = [n for n in expected if (n < beyond if newest_first else n > beyond)]
+    rows = log.reader.page(question, limit=limit, beyond=beyond, newest_first=newest_first)
+    assert [row.seq for row in rows] == expected[:limit]
+
+
 @pytest.mark.parametrize("side", list(SIDES))
 def test_a_span_of_time_is_exact_where_clocks_were_set_back(
     side: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     hours = [0, 120, 24, 25, 216, 72, 48, 49, 720, 96, 96, 23, 730]
-    spans = [None, *range(-1, 740, 12)]
+    spans = [None, *range(-1, 740, 23)]
     with opened(side, tmp_path_factory.mktemp("clocks")) as log:
         for number, hour in enumerate(hours):
             log.commit(numbered(number, START + timedelta(hours=hour)))

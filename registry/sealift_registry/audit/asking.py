@@ -1,9 +1,11 @@
-"""From a question to the conditions of a query that reads one page, however long the log is.
+"""From a question to a query that reads one page, however long the log is.
 
-A page is in the order of the log, so an index helps that has one value's rows in that order: one
-type's, one site's, one person's. Two things that are asked for are no single value:
+A page is in the order of the log, and so is what an index has of one value: the rows of one type,
+of one site, of one person, of one term. Each filter is such a list of rows, and the page is where
+the lists meet: the database goes along all of them at once, and reads no row that one of them lacks.
+Two filters are no list:
 
-- a family of types (`promotion.*`) becomes the types that there are of it;
+- a family of types (`promotion.*`) becomes the types that there are of it, and their lists one;
 - a span of time becomes the rows from its first to its last. Times mostly grow with the log, but
   clocks are set back and actions wait for each other, so that is not relied on: the first and the
   last row of every day of the span are looked up, and each row's own time is compared besides.
@@ -13,12 +15,10 @@ Both are found by going from one value of an index to the next, and not through 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, select, text
+from sqlalchemy import Connection, TextClause, text
 
-from sealift_registry.audit.tables import log_entry, log_term
 from sealift_signing.transparency.question import Question
 
 _EARLIEST, _LATEST = "", "~"
@@ -47,51 +47,111 @@ _ROWS = text(f"""
 """)  # noqa: S608 - our own words
 
 
-class Rows(NamedTuple):
-    """The rows from `first` to `last`; none if that is before it."""
+class Place(NamedTuple):
+    """Where a page lies: up to `limit` rows, from the newest or the oldest, `beyond` that row."""
 
-    first: int = 0
-    last: int = 2**63 - 1
-
-    def below(self, seq: int) -> Rows:
-        """Those of them before row `seq`."""
-        return Rows(self.first, min(self.last, seq - 1))
-
-    def above(self, seq: int) -> Rows:
-        """Those of them after row `seq`."""
-        return Rows(max(self.first, seq + 1), self.last)
+    limit: int
+    beyond: int | None
+    newest_first: bool
 
 
-def rows(connection: Connection, question: Question) -> Rows:
-    """The rows among which those are that answer `question`."""
+def page(connection: Connection, question: Question, place: Place) -> TextClause:
+    """The query of a page: the number, the hash and the body of each row that matches."""
+    made = _Query(place, *_among(connection, question, place))
+    lists = [made.family(_types(connection, question))] if _is_family(question) else []
+    exact = {
+        "id": question.id,
+        "type": None if _is_family(question) else question.type,
+        "site": question.site,
+        "actor": question.actor,
+    }
+    lists += [made.column(name, value) for name, value in exact.items() if value is not None]
+    lists += [made.term(term.kind, term.value) for term in question.terms]
+    return made.of(lists, question.since, question.until)
+
+
+class _List(NamedTuple):
+    """A filter: what it says of a row of `log_entry`, and the query of the rows that it means."""
+
+    condition: str
+    rows: str
+
+
+class _Query:
+    """The query of one page while it is made, with the values that are bound in it."""
+
+    def __init__(self, place: Place, first: int, last: int) -> None:
+        self._order = "DESC" if place.newest_first else "ASC"
+        self._values: dict[str, str | int] = {}
+        self._limit = self._bound(place.limit)
+        # One pair of bounds: of two lower ones SQLite would go by either, and pass over rows.
+        self._among = f"seq BETWEEN {self._bound(first)} AND {self._bound(last)}"
+
+    def column(self, name: str, value: str) -> _List:
+        condition = f"{name} = {self._bound(value)}"
+        return _List(condition, self._rows("log_entry", condition))
+
+    def family(self, types: list[str]) -> _List:
+        bound = [self._bound(kind) for kind in types] or ["NULL"]
+        rows = [self._rows("log_entry", f"type = {value}") for value in bound]
+        return _List(f"type IN ({', '.join(bound)})", " UNION ALL ".join(rows))
+
+    def term(self, kind: str, value: str) -> _List:
+        named = f"kind = {self._bound(kind)} AND value = {self._bound(value)}"
+        rows = self._rows("log_term", named)
+        return _List(f"seq IN ({rows})", rows)
+
+    def of(self, lists: list[_List], since: str | None, until: str | None) -> TextClause:
+        """The rows where `lists` meet; a family, whose lists are joined, comes first of them."""
+        times = [f"recorded_at >= {self._bound(since)}"] if since is not None else []
+        times += [f"recorded_at < {self._bound(until)}"] if until is not None else []
+        where = [self._among, *times]
+        if len(lists) == 1:
+            where.append(lists[0].condition)
+        elif lists:
+            met = " INTERSECT ".join(one.rows for one in lists)
+            # Said in any case: only what is in order is gone along, and else sorted first.
+            most = -1 if times else self._limit
+            where.append(f"seq IN ({met} ORDER BY seq {self._order} LIMIT {most})")
+        made = text(
+            f"SELECT seq, leaf, body FROM log_entry WHERE {' AND '.join(where)} "  # noqa: S608
+            f"ORDER BY seq {self._order} LIMIT {self._limit}"
+        )
+        return made.bindparams(**self._values)
+
+    def _rows(self, table: str, condition: str) -> str:
+        return f"SELECT seq FROM {table} WHERE {condition} AND {self._among}"  # noqa: S608
+
+    def _bound(self, value: str | int) -> str:
+        name = f"v{len(self._values)}"
+        self._values[name] = value
+        return f":{name}"
+
+
+def _is_family(question: Question) -> bool:
+    return question.type is not None and question.type.endswith(".*")
+
+
+def _types(connection: Connection, question: Question) -> list[str]:
+    """The types that there are of the family."""
+    stem = (question.type or "").removesuffix(".*")
+    ends = {"first": stem + ".", "end": stem + "/"}  # "/" follows "." in every encoding
+    return list(connection.execute(_TYPES, ends).scalars())
+
+
+def _among(connection: Connection, question: Question, place: Place) -> tuple[int, int]:
+    """The first and the last of the rows among which the page lies."""
+    first, last = _spanned(connection, question)
+    if place.beyond is None:
+        return first, last
+    if place.newest_first:
+        return first, min(last, place.beyond - 1)
+    return max(first, place.beyond + 1), last
+
+
+def _spanned(connection: Connection, question: Question) -> tuple[int, int]:
     if question.since is None and question.until is None:
-        return Rows()
+        return 0, 2**63 - 1
     ends = {"first": (question.since or _EARLIEST)[:10], "last": (question.until or _LATEST)[:10]}
     first, last = connection.execute(_ROWS, ends).one()
-    return Rows(0, -1) if first is None else Rows(first, last)
-
-
-def conditions(connection: Connection, question: Question) -> Iterator[ColumnElement[bool]]:
-    """What a row of `log_entry` must meet, beside its place, to answer `question`."""
-    column = log_entry.c
-    asked = {column.id: question.id, column.site: question.site, column.actor: question.actor}
-    for where, value in asked.items():
-        if value is not None:
-            yield where == value
-    if question.type is not None:
-        yield _type(connection, question.type)
-    for term in question.terms:
-        named = log_term.c.kind == term.kind, log_term.c.value == term.value
-        yield column.seq.in_(select(log_term.c.seq).where(*named))
-    if question.since is not None:
-        yield column.recorded_at >= question.since
-    if question.until is not None:
-        yield column.recorded_at < question.until
-
-
-def _type(connection: Connection, asked: str) -> ColumnElement[bool]:
-    if not asked.endswith(".*"):
-        return log_entry.c.type == asked
-    stem = asked[:-2]
-    ends = {"first": stem + ".", "end": stem + "/"}  # "/" follows "." in every encoding
-    return log_entry.c.type.in_(connection.execute(_TYPES, ends).scalars().all())
+    return (0, -1) if first is None else (first, last)

@@ -10,7 +10,7 @@ from sqlalchemy import Row as SqlRow
 
 from sealift_registry.audit import asking
 from sealift_registry.audit.append import stored_hashes
-from sealift_registry.audit.tables import log_checkpoint, log_entry
+from sealift_registry.audit.tables import log_checkpoint
 from sealift_signing.errors import NotFoundError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checking, columns, merkle
@@ -45,15 +45,9 @@ class LogReader:
         newest_first: bool = True,
     ) -> tuple[Row, ...]:
         """Up to `limit` entries that match, from the newest or the oldest, `beyond` that row."""
-        seq = log_entry.c.seq
-        query = select(seq, log_entry.c.leaf, log_entry.c.body)
-        query = query.order_by(seq.desc() if newest_first else seq).limit(limit)
+        place = asking.Place(limit, beyond, newest_first)
         with self._engine.connect() as connection:  # one read transaction: one moment
-            among = asking.rows(connection, question)
-            if beyond is not None:
-                among = among.below(beyond) if newest_first else among.above(beyond)
-            # One pair of bounds: of two lower ones SQLite would go by either, and pass over rows.
-            query = query.where(seq.between(*among), *asking.conditions(connection, question))
+            query = asking.page(connection, question, place)
             return tuple(Row(*row) for row in connection.execute(query))
 
     def checkpoint(self, size: int | None = None) -> StoredCheckpoint:
