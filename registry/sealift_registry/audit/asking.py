@@ -2,7 +2,7 @@
 
 A page is in the order of the log, and so is what an index has of one value: the rows of one type,
 of one site, of one person, of one term. Each filter is such a list of rows, and the page is where
-the lists meet: the database goes along all of them at once, and reads no row that one of them lacks.
+the lists meet: the database goes along all of them at once and reads no row that one of them lacks.
 Two filters are no list:
 
 - a family of types (`promotion.*`) becomes the types that there are of it, and their lists one;
