@@ -130,13 +130,12 @@ class Organisation:
         return ("--passphrase-file", file)
 
 
-def with_model(folder: Path, model: Path) -> Organisation:
-    """An organisation in the new `folder` whose site is to run the ONNX model in `model`."""
-    acme = founded(folder)
+def with_model(acme: Acme, model: Path) -> Organisation:
+    """`acme`, whose site is to run the ONNX model in the folder `model`."""
     goldens = model.with_name(f"{model.name}.npz")
     acme.app.intake.ingest(OnnxSource(model), ModelRef.parse(MODEL), "bench", goldens, quiet)
     acme.convert()
-    made = Organisation(folder, weights.digests(model), size_of(model))
+    made = Organisation(acme.folder, weights.digests(model), size_of(model))
     to_be_run(acme, made)
     return made
 
