@@ -89,9 +89,8 @@ def small_files(folder: Path, *, quick: bool) -> Iterator[Line]:
         *machine.small_writing(carried.model, carried.organisation.size),
     ]
     found = race(exporting, rounds, folder)
-    flushed = {"flushes": found[machine.EACH], "one flush": found[machine.ONCE]}
-    ours = found[EXPORT]
-    found[EXPORT] = replace(ours, shares=shares(ours, {}, {}, flushed))
+    ours, files = found[EXPORT], {"files": found[machine.ONCE]}
+    found[EXPORT] = replace(ours, shares=shares(ours, {}, {}, files))
     yield from found.values()
     for begun in (HELP, TINY):
         yield beyond(found[begun], found[EXPORT], found[TAR])
