@@ -1,6 +1,7 @@
 """What holds for every test: nothing reports home, and loopback only on request."""
 
 import os
+import signal
 
 import pytest
 
@@ -9,6 +10,9 @@ LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 # Before any test imports a library that would ask; subprocesses inherit it.
 os.environ.update(DO_NOT_TRACK="true", DVC_NO_ANALYTICS="true", MLFLOW_DISABLE_TELEMETRY="true")
 
+# What a shell starts in the background is deaf to Ctrl-C, and so is all that it starts itself.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 LONGEST = (
     "test_demo.py",
