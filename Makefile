@@ -22,6 +22,8 @@ export DO_NOT_TRACK := true
 export DVC_NO_ANALYTICS := true
 export MLFLOW_DISABLE_TELEMETRY := true
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Where it is set, every process that the tests start compiles all of our modules again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo test test-system test-long fuzz lint bench bench-quick bench-tools docs requirements clean
 
