@@ -191,6 +191,8 @@ def test_the_peak_is_the_commands_own_and_not_that_of_whoever_runs_it() -> None:
 def test_no_setting_of_sealift_reaches_a_command(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SEALIFT_HOME", "elsewhere")
     racing.run(Step(("sh", "-c", 'test -z "$SEALIFT_HOME"')))
+    with pytest.raises(racing.FailedError):
+        racing.run(Step(("sh", "-c", 'test -n "$SEALIFT_HOME"')))
 
 
 def test_other_content_is_an_error_in_the_first_round(tmp_path: Path) -> None:
