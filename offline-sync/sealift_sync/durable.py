@@ -106,10 +106,7 @@ class Unflushed:
             OSError: one could not be flushed.
         """
         for file in self._files:
-            file.flush()
-            _not_needed_soon(file)  # has the system begin to write it; nobody waits
-        for file in self._files:
-            os.fsync(file.fileno())
+            flush(file)
         self._close()
 
     def _close(self) -> None:
@@ -129,13 +126,17 @@ class Unflushed:
 
 def drop_cache(file: BinaryIO) -> None:
     """Have the next read of `file` ask the medium, where the system knows how to be asked."""
-    _not_needed_soon(file)
+    let_go(file)
 
 
-def _not_needed_soon(file: BinaryIO) -> None:
-    """On Linux: what is not written to the disk yet begins to be, and what is leaves the cache."""
+def let_go(file: BinaryIO, start: int = 0, end: int = 0) -> None:
+    """Say that nobody needs these bytes of `file` soon, or any of it.
+
+    On Linux, what of it is on the disk leaves the page cache, and the rest begins to be written;
+    nobody waits for that.
+    """
     with suppress(AttributeError, OSError):
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(file.fileno(), start, end - start, os.POSIX_FADV_DONTNEED)
 
 
 def unwritable(path: Path, reason: OSError) -> FailedError:

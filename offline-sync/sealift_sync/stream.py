@@ -2,9 +2,11 @@
 
 A copy is read and hashed by one thread and written by another, so that it takes as long as the
 slower of them and not as both together. What is written is flushed a little behind: a slow medium
-is seen to be slow while it is copied to, not in one flush at the end that nobody can follow. Where
-one file system holds both files and lets them share their blocks (XFS, Btrfs), nothing is written.
-docs/reference/performance.md has the figures.
+is seen to be slow while it is copied to, not in one flush at the end that nobody can follow. What
+nobody here reads again leaves the page cache at once: a model would push out all that others need,
+and memory that was not used before costs more than a disk. Where one file system holds both files
+and lets them share their blocks (XFS, Btrfs), nothing is written. docs/reference/performance.md has
+the figures.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from threading import Event, Lock
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar, cast
 
+from sealift_sync import durable
 from sealift_sync.durable import Progress
 
 CHUNK = 1024 * 1024
@@ -28,6 +31,8 @@ AHEAD = 4
 """Chunks that are read and not yet written."""
 BEHIND = 32 * CHUNK
 """Bytes that are written before they are flushed; as many are written meanwhile."""
+SPAN = 4 * CHUNK
+"""Bytes that the disk begins to write, or the page cache lets go of, at once."""
 HANDS = 4
 """Files that are hashed at once."""
 
@@ -42,29 +47,35 @@ Result = TypeVar("Result")
 
 
 def copy_hashed(
-    source: BinaryIO, into: BinaryIO, progress: Progress | None = None, *, most: int | None = None
+    source: BinaryIO,
+    into: BinaryIO,
+    progress: Progress | None = None,
+    *,
+    most: int | None = None,
+    stays: bool = True,
 ) -> tuple[str, int]:
     """Copy `source` to its end; (sha256, size) of what was read. The last of it is not flushed yet.
 
     It stops soon after `most` bytes: a file may grow while it is read.
 
     Args:
-        source: at its beginning.
+        source: at its beginning. What of it was not in the page cache before does not stay there.
         into: a new file. Where it can be read too, it may come to share the blocks of `source`; it
             is what is hashed then, for `source` may change.
         progress: told what is written.
         most: bytes.
+        stays: whether the copy stays in the page cache, because it is read soon.
 
     Raises:
         OSError: it could not be read, written or flushed.
     """
     if into.readable() and _cloned(source, into, most):
-        return hash_file(into, progress, most=most)
-    digest, size = sha256(), 0
-    with _Writing(into, progress or _nobody) as writing:
+        return hash_file(into, progress, most=most, stays=stays)
+    digest, size, reading = sha256(), 0, _Reading(source, stays=False)
+    with _Writing(into, progress or _nobody, stays=stays) as writing:
         while most is None or size <= most:
             chunk = writing.chunk()
-            count = cast("io.BufferedIOBase", source).readinto(chunk)
+            count = reading.into(chunk)
             if not count:
                 break
             digest.update(chunk[:count])
@@ -74,14 +85,26 @@ def copy_hashed(
 
 
 def hash_file(
-    source: BinaryIO, progress: Progress | None = None, *, most: int | None = None
+    source: BinaryIO,
+    progress: Progress | None = None,
+    *,
+    most: int | None = None,
+    stays: bool = False,
 ) -> tuple[str, int]:
-    """(sha256, size) of what `source` still holds, or of its first part if that is above `most`."""
+    """(sha256, size) of what `source` still holds, or of its first part if that is above `most`.
+
+    Args:
+        source: at its beginning.
+        progress: told what is read.
+        most: bytes.
+        stays: whether it stays in the page cache, because it is read soon. If not, what of it was
+            there before stays nevertheless.
+    """
     digest, size, told = sha256(), 0, progress or _nobody
-    chunk = _taken()
+    reading, chunk = _Reading(source, stays=stays), _taken()
     try:
         while most is None or size <= most:
-            count = cast("io.BufferedIOBase", source).readinto(chunk)
+            count = reading.into(chunk)
             if not count:
                 break
             digest.update(chunk[:count])
@@ -143,16 +166,58 @@ class _EndedError(Exception):
     """Nobody waits for this work any more."""
 
 
+class _Reading:
+    """Reads a file, and lets go of what it alone brought into the page cache if that may not stay.
+
+    Args:
+        source: at its beginning.
+        stays: it may.
+    """
+
+    def __init__(self, source: BinaryIO, *, stays: bool) -> None:
+        self._source = source
+        self._leaves = not stays and _is_ours(source)
+        self._read = self._left = 0
+
+    def into(self, chunk: memoryview) -> int:
+        """How many bytes it has put at the beginning of `chunk`; none at the file's end."""
+        count = cast("io.BufferedIOBase", self._source).readinto(chunk)
+        self._read += count
+        if self._leaves and (self._read - self._left >= SPAN or not count):
+            durable.let_go(self._source, self._left, self._read)
+            self._left = self._read
+        return count
+
+
+def _is_ours(file: BinaryIO) -> bool:
+    """Whether `file` is large, and nobody has had it in the page cache until now.
+
+    One byte in its middle is asked for, to be had without waiting (preadv2(2), RWF_NOWAIT). Where
+    that cannot be asked, it is somebody else's.
+    """
+    try:
+        size = os.fstat(file.fileno()).st_size
+        return size > SPAN and not os.preadv(
+            file.fileno(), [bytearray(1)], size // 2, os.RWF_NOWAIT
+        )
+    except BlockingIOError:
+        return True
+    except (AttributeError, OSError):
+        return False
+
+
 class _Writing:
     """Writes chunks to a file in a thread of its own, and flushes them in another."""
 
-    def __init__(self, into: BinaryIO, progress: Progress) -> None:
+    def __init__(self, into: BinaryIO, progress: Progress, *, stays: bool) -> None:
         self._into = into
         self._progress = progress
+        self._stays = stays
+        self._written = self._asked = self._flushed = 0
         self._writer = ThreadPoolExecutor(1)  # no thread is begun before there is work for it
         self._flusher = ThreadPoolExecutor(1)
         self._chunk = _taken()
-        self._due: deque[tuple[memoryview, int, Future[int]]] = deque()
+        self._due: deque[tuple[memoryview, int, Future[None]]] = deque()
         self._flush: Future[None] | None = None
         self._unflushed = 0
 
@@ -166,10 +231,10 @@ class _Writing:
     def put(self, count: int) -> None:
         """Have the first `count` bytes of the chunk written; there is another one then."""
         if count < CHUNK and not self._due:  # small, or the last of it: not worth a thread
-            self._into.write(self._chunk[:count])
+            self._write(self._chunk[:count])
             self._progress(count)
             return
-        done = self._writer.submit(self._into.write, self._chunk[:count])
+        done = self._writer.submit(self._write, self._chunk[:count])
         self._due.append((self._chunk, count, done))
         self._unflushed += count
         if self._unflushed >= BEHIND:
@@ -177,6 +242,17 @@ class _Writing:
         while len(self._due) >= AHEAD:
             self._wait()
         self._chunk = _taken()
+
+    def _write(self, chunk: memoryview) -> None:
+        """In the writer's thread. The disk begins as soon as there is something worth beginning."""
+        self._into.write(chunk)
+        self._written += len(chunk)
+        if self._written - self._asked >= SPAN:
+            self._begin()
+
+    def _begin(self) -> None:
+        durable.let_go(self._into, self._asked, self._written)
+        self._asked = self._written
 
     def _wait(self) -> None:
         chunk, count, done = self._due.popleft()
@@ -189,17 +265,31 @@ class _Writing:
         if self._flush is not None:
             self._flush.result()
         self._due[-1][2].result()
-        self._flush = self._flusher.submit(_flush, self._into)
+        self._flush = self._flusher.submit(self._flush_to, self._written)
         self._unflushed = 0
+
+    def _flush_to(self, end: int) -> None:
+        """In the flusher's thread."""
+        self._into.flush()
+        getattr(os, "fdatasync", os.fsync)(self._into.fileno())
+        if not self._stays:
+            durable.let_go(self._into, self._flushed, end)
+            self._flushed = end
+
+    def _end(self) -> None:
+        while self._due:
+            self._wait()
+        if self._flush is not None:
+            self._flush.result()
+        self._into.flush()
+        self._begin()  # while the next file is copied
 
     def __exit__(
         self, kind: type[BaseException] | None, bad: BaseException | None, at: TracebackType | None
     ) -> None:
         try:
-            while kind is None and self._due:
-                self._wait()
-            if kind is None and self._flush is not None:
-                self._flush.result()
+            if kind is None:
+                self._end()
         finally:
             for pool in (self._writer, self._flusher):
                 pool.shutdown(cancel_futures=True)
@@ -211,11 +301,6 @@ def _taken() -> memoryview:
         return _spare.pop()
     except IndexError:
         return memoryview(bytearray(CHUNK))
-
-
-def _flush(file: BinaryIO) -> None:
-    file.flush()
-    getattr(os, "fdatasync", os.fsync)(file.fileno())
 
 
 def _nobody(_count: int) -> None:

@@ -161,6 +161,80 @@ def test_it_is_flushed_on_the_way_and_a_disk_that_fails_then_is_told_of(
     assert all(size >= 2 * CHUNK * number for number, size in enumerate(flushed, start=1))
 
 
+# -------------------------------------------------------------------- the page cache
+
+
+class Cache:
+    """What the page cache is told of a large source and of its copy."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, *, had: object) -> None:
+        self.folder = folder
+        self.had = had
+        self.left: list[tuple[str, int, int]] = []
+        (folder / "source").write_bytes(content(9 * CHUNK))
+        monkeypatch.setattr(stream, "BEHIND", 4 * CHUNK)
+        monkeypatch.setattr(os, "preadv", self.preadv)
+        monkeypatch.setattr(durable, "let_go", self.let_go)
+
+    def preadv(self, _descriptor: int, buffers: list[bytearray], at: int, flags: int) -> int:
+        assert (len(buffers[0]), at, flags) == (1, 9 * CHUNK // 2, os.RWF_NOWAIT)
+        if isinstance(self.had, OSError):
+            raise self.had
+        return 1
+
+    def let_go(self, file: io.FileIO, start: int = 0, end: int = 0) -> None:
+        self.left.append((Path(str(file.name)).name, start // CHUNK, end // CHUNK))
+
+    def told_of(self, name: str) -> list[tuple[int, int]]:
+        return [(start, end) for file, start, end in self.left if file == name]
+
+    def copy(self, *, stays: bool) -> None:
+        with (
+            (self.folder / "source").open("rb", buffering=0) as source,
+            (self.folder / "copy").open("xb", buffering=0) as into,
+        ):
+            copy_hashed(source, into, stays=stays)
+
+
+WAITS = BlockingIOError(errno.EAGAIN, "")
+IN_SPANS = [(0, 4), (4, 8), (8, 9)]
+
+
+def test_what_a_copy_alone_had_read_does_not_stay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(tmp_path, monkeypatch, had=WAITS)
+    cache.copy(stays=True)
+    assert cache.told_of("source") == IN_SPANS
+    assert cache.told_of("copy") == IN_SPANS  # once each: the disk is to begin
+    with (tmp_path / "copy").open("rb") as copy:
+        hash_file(copy)
+        hash_file(copy, stays=True)
+    assert cache.told_of("copy")[3:] == IN_SPANS
+
+
+def test_a_copy_that_is_not_read_soon_leaves_once_it_is_flushed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(tmp_path, monkeypatch, had=WAITS)
+    cache.copy(stays=False)
+    assert sorted(cache.told_of("copy")) == sorted(IN_SPANS + IN_SPANS[:2])
+
+
+@pytest.mark.parametrize(
+    "had", [True, OSError(errno.EOPNOTSUPP, "")], ids=["in the cache", "who knows"]
+)
+def test_what_others_had_read_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, had: object
+) -> None:
+    cache = Cache(tmp_path, monkeypatch, had=had)
+    cache.copy(stays=True)
+    assert cache.told_of("source") == []
+    with (tmp_path / "source").open("rb") as source:
+        hash_file(source)
+    assert cache.told_of("source") == []
+
+
 # -------------------------------------------------------------------- side by side
 
 
@@ -301,7 +375,7 @@ def btrfs(tmp_path: Path) -> Iterator[Path]:
     """A file system that lets files share their blocks, mounted."""
     image, top = tmp_path / "image", tmp_path / "btrfs"
     with image.open("xb") as file:
-        file.truncate(160 * CHUNK)
+        file.truncate(240 * CHUNK)
     top.mkdir()
     subprocess.run(["mkfs.btrfs", "--quiet", image], check=True, capture_output=True)
     subprocess.run(["mount", "-o", "loop", image, top], check=True)
@@ -330,6 +404,37 @@ def test_where_blocks_can_be_shared_a_copy_takes_no_room(btrfs: Path, most: int 
     with (btrfs / "source").open("r+b") as source:
         source.write(b"other")
     assert (btrfs / "copy").read_bytes() == data
+
+
+def cached(path: Path) -> list[bool]:
+    """Of each mebibyte of the file, whether its middle is in the page cache."""
+    with path.open("rb") as file:
+        found = []
+        for at in range(CHUNK // 2, path.stat().st_size, CHUNK):
+            try:
+                found.append(os.preadv(file.fileno(), [bytearray(1)], at, os.RWF_NOWAIT) == 1)
+            except BlockingIOError:
+                found.append(False)
+        durable.drop_cache(file)
+    return found
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("stays", [True, False])
+def test_a_disk_s_page_cache_keeps_what_is_read_soon_and_no_more(
+    btrfs: Path, monkeypatch: pytest.MonkeyPatch, *, stays: bool
+) -> None:
+    monkeypatch.setattr(stream, "_CLONE", 0)
+    (btrfs / "source").write_bytes(content(40 * CHUNK))
+    os.sync()
+    with (btrfs / "source").open("rb") as source, Unflushed() as unflushed:
+        durable.drop_cache(source)
+        copy_hashed(source, unflushed.new(btrfs / "copy"), stays=stays)
+    assert sum(cached(btrfs / "source")) < 10
+    assert sum(cached(btrfs / "copy")) > 30 if stays else sum(cached(btrfs / "copy")) < 15
+    with (btrfs / "copy").open("rb") as copy:
+        hash_file(copy, stays=stays)
+    assert sum(cached(btrfs / "copy")) > 30 if stays else sum(cached(btrfs / "copy")) < 10
 
 
 @pytest.mark.system

@@ -54,7 +54,7 @@ def _stream(medium: Path) -> tuple[float, float]:
     source = BytesIO(os.urandom(stream.CHUNK) * (SAMPLE // stream.CHUNK))
     with _nameless(medium) as file:
         begun = time.perf_counter()
-        stream.copy_hashed(source, file)
+        stream.copy_hashed(source, file, stays=False)
         durable.flush(file)
         written = time.perf_counter()
         durable.drop_cache(file)

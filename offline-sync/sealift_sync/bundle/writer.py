@@ -279,7 +279,7 @@ def _put_blob(
 
 
 def _put(path: Path, source: BinaryIO, progress: Progress, unflushed: Unflushed) -> tuple[str, int]:
-    return stream.copy_hashed(source, unflushed.new(path), progress)
+    return stream.copy_hashed(source, unflushed.new(path), progress, stays=False)
 
 
 def _flush(folder: Path) -> None:

@@ -197,7 +197,8 @@ def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
     def is_whole(blob: tuple[str, int], progress: Progress) -> bool:
         digest, size = blob
         with medium.open(layout.blob_file(digest)) as file:
-            return stream.hash_file(file, progress, most=size) == blob
+            # It stays in the page cache: whoever verifies a medium imports it next.
+            return stream.hash_file(file, progress, most=size, stays=True) == blob
 
     whole = stream.side_by_side(is_whole, plan.carried.items(), progress)
     for digest, right in zip(plan.carried, whole, strict=True):
@@ -263,7 +264,9 @@ def _stage(
         staged.parent.mkdir(parents=True, exist_ok=True)
         aside.unlink(missing_ok=True)
         with medium.open(layout.blob_file(digest)) as source:
-            found = stream.copy_hashed(source, unflushed.new(aside), progress, most=size)
+            found = stream.copy_hashed(
+                source, unflushed.new(aside), progress, most=size, stays=False
+            )
         if found != (digest, size):
             raise damaged(digest)
         aside.replace(staged)
