@@ -83,6 +83,8 @@ class Unflushed:
 
     def __init__(self) -> None:
         self._files: list[BinaryIO] = []
+        self._bytes = 0
+        """Of all but the newest, which is still written."""
 
     def __enter__(self) -> Self:
         return self
@@ -93,8 +95,9 @@ class Unflushed:
         Raises:
             OSError: it could not be made, or one before it could not be flushed.
         """
-        full = len(self._files) >= MOST_UNFLUSHED
-        if full or sum(file.tell() for file in self._files) >= MOST_BYTES_UNFLUSHED:
+        if self._files:
+            self._bytes += self._files[-1].tell()
+        if len(self._files) >= MOST_UNFLUSHED or self._bytes >= MOST_BYTES_UNFLUSHED:
             self.flush()
         self._files.append(path.open("x+b"))
         return self._files[-1]
@@ -107,6 +110,7 @@ class Unflushed:
         """
         for file in self._files:
             flush(file)
+        self._bytes = 0
         self._close()
 
     def _close(self) -> None:
@@ -127,6 +131,12 @@ class Unflushed:
 def drop_cache(file: BinaryIO) -> None:
     """Have the next read of `file` ask the medium, where the system knows how to be asked."""
     let_go(file)
+
+
+def ask_for(file: BinaryIO, most: int) -> None:
+    """Have the disk begin to read `file`, on Linux, up to so many bytes; nobody waits for it."""
+    with suppress(AttributeError, OSError):
+        os.posix_fadvise(file.fileno(), 0, most, os.POSIX_FADV_WILLNEED)
 
 
 def let_go(file: BinaryIO, start: int = 0, end: int = 0) -> None:

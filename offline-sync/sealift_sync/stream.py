@@ -15,9 +15,11 @@ import fcntl
 import io
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from hashlib import sha256
+from itertools import islice
 from threading import Event, Lock
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar, cast
@@ -33,6 +35,8 @@ BEHIND = 32 * CHUNK
 """Bytes that are written before they are flushed; as many are written meanwhile."""
 SPAN = 4 * CHUNK
 """Bytes that the disk begins to write, or the page cache lets go of, at once."""
+ASKED = 64
+"""Small files that are asked of the disk at once."""
 HANDS = 4
 """Files that are hashed at once."""
 
@@ -43,6 +47,8 @@ _spare: list[memoryview] = []
 """Chunks that nobody uses: to make one costs as much as to copy a dozen small files."""
 
 Item = TypeVar("Item")
+Opened = Callable[[Item], AbstractContextManager[BinaryIO]]
+"""Opens an item's file, at its beginning."""
 Result = TypeVar("Result")
 
 
@@ -113,6 +119,47 @@ def hash_file(
     finally:
         _spare.append(chunk)
     return digest.hexdigest(), size
+
+
+def hash_all(
+    files: Mapping[Item, int], opened: Opened[Item], progress: Progress, *, stays: bool = False
+) -> Iterator[tuple[Item, tuple[str, int]]]:
+    """Each item with the (sha256, size) of its file: the small ones first, each in the order given.
+
+    Small files are hashed by one thread, for which several would wait for each other; large ones
+    side by side.
+
+    Args:
+        files: with the bytes that each should have. Not much more is read.
+        opened: called by several threads.
+        progress: told what is read.
+        stays: as of `hash_file`.
+    """
+    small = [one for one, size in files.items() if size < CHUNK]
+    large = [one for one, size in files.items() if size >= CHUNK]
+
+    def hashed(one: Item, progress: Progress) -> tuple[str, int]:
+        with opened(one) as file:
+            return hash_file(file, progress, most=files[one], stays=stays)
+
+    for one, file in read_ahead(small, opened):
+        yield one, hash_file(file, progress, most=files[one], stays=stays)
+    yield from zip(large, side_by_side(hashed, large, progress), strict=True)
+
+
+def read_ahead(items: Iterable[Item], opened: Opened[Item]) -> Iterator[tuple[Item, BinaryIO]]:
+    """Each item with its file, open until the next one is asked for or soon after.
+
+    The beginnings of some dozens are asked of the disk at once, which answers faster then than one
+    by one: of small files, that is all of them.
+    """
+    left = iter(items)
+    while some := list(islice(left, ASKED)):
+        with ExitStack() as stack:
+            files = [stack.enter_context(opened(one)) for one in some]
+            for file in files:
+                durable.ask_for(file, CHUNK)
+            yield from zip(some, files, strict=True)
 
 
 def side_by_side(

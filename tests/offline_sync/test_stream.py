@@ -12,14 +12,25 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from sealift_sync import durable, stream
 from sealift_sync.durable import Progress, Unflushed
-from sealift_sync.stream import AHEAD, CHUNK, HANDS, copy_hashed, hash_file, side_by_side
+from sealift_sync.stream import (
+    AHEAD,
+    CHUNK,
+    HANDS,
+    copy_hashed,
+    hash_all,
+    hash_file,
+    read_ahead,
+    side_by_side,
+)
 
 SIZES = (0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * AHEAD * CHUNK, 11 * CHUNK + 7)
 
@@ -159,6 +170,90 @@ def test_it_is_flushed_on_the_way_and_a_disk_that_fails_then_is_told_of(
         copy_hashed(io.BytesIO(content(20 * CHUNK)), into)
     assert len(flushed) == 3
     assert all(size >= 2 * CHUNK * number for number, size in enumerate(flushed, start=1))
+
+
+# -------------------------------------------------------------------- many files
+
+
+class Shelf:
+    """Files, and what was done with them, in order."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch, **sizes: int) -> None:
+        self.folder = folder
+        self.sizes = sizes
+        self.done: list[str] = []
+        self.now_open: set[str] = set()
+        for name, size in sizes.items():
+            (folder / name).write_bytes(content(size))
+        monkeypatch.setattr(durable, "ask_for", self.ask_for)
+
+    @contextmanager
+    def opened(self, name: str) -> Iterator[BinaryIO]:
+        with (self.folder / name).open("rb") as file:
+            self.now_open.add(name)
+            try:
+                yield file
+            finally:
+                self.now_open.remove(name)
+
+    def ask_for(self, file: io.FileIO, most: int) -> None:
+        assert most == CHUNK  # of a large one, only its beginning
+        self.done.append(f"ask for {Path(str(file.name)).name}")
+
+
+def test_small_files_are_asked_for_before_the_first_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "ASKED", 2)
+    shelf = Shelf(tmp_path, monkeypatch, a=1, b=2, c=3)
+    for name, file in read_ahead("abc", shelf.opened):
+        shelf.done.append(f"{name} has {len(file.read())}, of {len(shelf.now_open)} open")
+    assert shelf.done == [
+        "ask for a",
+        "ask for b",
+        "a has 1, of 2 open",
+        "b has 2, of 2 open",
+        "ask for c",
+        "c has 3, of 1 open",
+    ]
+    assert not shelf.now_open
+
+
+def test_whoever_stops_reading_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf(tmp_path, monkeypatch, a=1, b=2)
+
+    def stop() -> None:
+        for _ in read_ahead("ab", shelf.opened):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stop()
+    with pytest.raises(FileNotFoundError):
+        list(read_ahead("a-", shelf.opened))
+    assert not shelf.now_open
+
+
+def test_small_files_are_hashed_first_and_every_one_in_the_order_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = {"d": 2 * CHUNK, "b": CHUNK - 1, "c": CHUNK, "a": 7}
+    shelf, told = Shelf(tmp_path, monkeypatch, **sizes), list[int]()
+    found = list(hash_all(sizes, shelf.opened, told.append))
+    assert [name for name, _ in found] == ["b", "a", "d", "c"]
+    assert dict(found) == {
+        name: (sha256(content(size)).hexdigest(), size) for name, size in sizes.items()
+    }
+    assert sum(told) == sum(sizes.values())
+
+
+def test_a_file_that_has_grown_is_not_read_to_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = Shelf(tmp_path, monkeypatch, a=9 * CHUNK, b=9 * CHUNK)
+    found = dict(hash_all({"a": 1, "b": CHUNK}, shelf.opened, lambda _: None))
+    assert [size for _, size in found.values()] == [CHUNK, 2 * CHUNK]
 
 
 # -------------------------------------------------------------------- the page cache

@@ -9,7 +9,7 @@ which hashes it before it counts.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
@@ -187,7 +187,7 @@ def _check_new(final: Path) -> None:
 def _write_aside(contents: Contents, aside: Path, stage: Stage) -> tuple[CarriedFile, ...]:
     """Write everything but transfer.json to `aside` and read it back; returns what is there."""
     with _nothing_that_lies(aside):
-        files = _copy(contents, aside, stage("copy", contents.size()))
+        files = _copy(contents, aside, stage)
         _flush(aside)
         _read_back(aside, files, stage("read back", _sum(files)))
     return files
@@ -216,66 +216,69 @@ def _nothing_that_lies(aside: Path) -> Iterator[None]:
         raise
 
 
-def _copy(contents: Contents, aside: Path, progress: Progress) -> tuple[CarriedFile, ...]:
+def _copy(contents: Contents, aside: Path, stage: Stage) -> tuple[CarriedFile, ...]:
+    """Have every file of `contents` in `aside`; returns them in the order of their paths."""
     sizes = contents.sizes
     kept = partial.keep_only(aside, sizes)
     for folder in sorted(partial.folders(sizes)):
         # Below `aside` only: if the medium is gone by now, its path is not made again elsewhere.
         (aside / folder).mkdir(exist_ok=True)
+    small = {
+        CarriedFile(path, len(data), sha256(data).hexdigest()): data
+        for path, data in contents.small_files().items()
+    }
+    blobs = [
+        CarriedFile(path := layout.blob_file(digest), sizes[path], digest)
+        for digest in contents.blobs
+    ]
+    files = tuple(sorted((*small, *blobs), key=lambda one: one.path))
+    whole = _still_whole(aside, [one for one in files if one.path in kept], stage)
+    left = [one for one in files if one not in whole]
+    progress = stage("copy", _sum(left))
     with Unflushed() as unflushed:
-        files = sorted(
-            _copied(contents, aside, kept, progress, unflushed), key=lambda one: one.path
+        for one in left:
+            if one in small:
+                _put(aside / one.path, BytesIO(small[one]), progress, unflushed)
+        _put_blobs(
+            contents.store, [one for one in left if one not in small], aside, progress, unflushed
         )
-    return tuple(files)
+    return files
 
 
-def _copied(
-    contents: Contents,
-    aside: Path,
-    kept: frozenset[str],
-    progress: Progress,
-    unflushed: Unflushed,
-) -> Iterator[CarriedFile]:
-    for path, data in contents.small_files().items():
-        file = CarriedFile(path, len(data), sha256(data).hexdigest())
-        if not (path in kept and _still_whole(aside, file, progress)):
-            _put(aside / path, BytesIO(data), progress, unflushed)
-        yield file
-    for digest in sorted(contents.blobs):
-        file = CarriedFile(layout.blob_file(digest), contents.store.size(digest), digest)
-        if not (file.path in kept and _still_whole(aside, file, progress)):
-            _put_blob(contents.store, file, aside, progress, unflushed)
-        yield file
+def _still_whole(
+    aside: Path, files: Collection[CarriedFile], stage: Stage
+) -> frozenset[CarriedFile]:
+    """Those that an earlier run wrote whole; the others are taken away.
 
-
-def _still_whole(aside: Path, file: CarriedFile, progress: Progress) -> bool:
-    """Whether an earlier run wrote this file whole; if not, it is taken away.
-
-    Asked of the medium: after a kill the file may be in the page cache and nowhere else.
+    Asked of the medium: after a kill a file may be in the page cache and nowhere else.
     """
-    with Medium(aside).open(file.path) as source:
-        os.fsync(source.fileno())
-        durable.drop_cache(source)
-        whole = stream.hash_file(source, most=file.size) == (file.sha256, file.size)
-    if whole:
-        progress(file.size)
-    else:
-        (aside / file.path).unlink()
+    if not files:
+        return frozenset()
+    progress = stage("check what is there", _sum(files))
+    whole = frozenset(file for file, is_so in _hashed(aside, files, progress, flush=True) if is_so)
+    for file in files:
+        if file not in whole:
+            (aside / file.path).unlink()
     return whole
 
 
-def _put_blob(
-    store: BlobFolder, file: CarriedFile, aside: Path, progress: Progress, unflushed: Unflushed
+def _put_blobs(
+    store: BlobFolder,
+    files: Iterable[CarriedFile],
+    aside: Path,
+    progress: Progress,
+    unflushed: Unflushed,
 ) -> None:
-    with store.open(file.sha256) as source:
+    for file, source in stream.read_ahead(files, lambda one: store.open(one.sha256)):
         found = _put(aside / file.path, source, progress, unflushed)
-    if found != (file.sha256, file.size):
-        raise RefusedError(
-            "hub-blob-damaged",
-            f"The blob {file.sha256[:12]} is damaged in the hub's own store; nothing was exported.",
-            subject=file.sha256,
-            next_step="Restore it from a backup, or ingest that version again.",
-        )
+        if found != (file.sha256, file.size):
+            raise RefusedError(
+                "hub-blob-damaged",
+                f"The blob {file.sha256[:12]} is damaged in the hub's own store; nothing was "
+                "exported.",
+                subject=file.sha256,
+                next_step="Restore it from a backup, or ingest that version again.",
+            )
 
 
 def _put(path: Path, source: BinaryIO, progress: Progress, unflushed: Unflushed) -> tuple[str, int]:
@@ -294,23 +297,32 @@ def _give_name(aside: Path, final: Path) -> None:
     durable.flush_folder(final.parent)
 
 
-def _sum(files: tuple[CarriedFile, ...]) -> int:
+def _sum(files: Iterable[CarriedFile]) -> int:
     return sum(file.size for file in files)
 
 
 def _read_back(folder: Path, files: tuple[CarriedFile, ...], progress: Progress) -> None:
+    for file, whole in _hashed(folder, files, progress):
+        if not whole:
+            raise _differs(file.path)
+
+
+def _hashed(
+    folder: Path, files: Iterable[CarriedFile], progress: Progress, *, flush: bool = False
+) -> Iterator[tuple[CarriedFile, bool]]:
+    """Each of the files with whether the medium has it whole; flushed before if it may not be."""
     medium = Medium(folder)
 
-    def comes_back(file: CarriedFile, progress: Progress) -> bool:
+    @contextmanager
+    def opened(file: CarriedFile) -> Iterator[BinaryIO]:
         with medium.open(file.path) as source:
+            if flush:
+                os.fsync(source.fileno())
             durable.drop_cache(source)
-            found = stream.hash_file(source, progress, most=file.size)
-        return found == (file.sha256, file.size)
+            yield source
 
-    whole = stream.side_by_side(comes_back, files, progress)
-    for file, as_written in zip(files, whole, strict=True):
-        if not as_written:
-            raise _differs(file.path)
+    for file, found in stream.hash_all({file: file.size for file in files}, opened, progress):
+        yield file, found == (file.sha256, file.size)
 
 
 def _differs(path: str) -> FailedError:

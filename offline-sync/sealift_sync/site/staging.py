@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from sealift_signing.errors import FailedError
 from sealift_signing.site_rules import HeldError
@@ -175,13 +176,13 @@ def stage_blobs(copies: Mapping[str, int], medium: Medium, home: Home, stage: St
         RefusedError: one is damaged; nothing of it is kept.
         FailedError: one could not be read or written; what is whole stays for the next run.
     """
-    progress = stage("copy", sum(copies.values()))
     try:
+        whole = _still_whole(copies, home, stage)
+        left = {digest: size for digest, size in copies.items() if digest not in whole}
+        progress = stage("copy", sum(left.values()))
         with Unflushed() as unflushed:
-            for digest, size in copies.items():
-                staged = home.staged / digest
-                if not _still_whole(staged, digest, size, progress):
-                    _stage(digest, size, medium, staged, progress, unflushed)
+            for digest, source in stream.read_ahead(left, _opened(medium)):
+                _stage(digest, left[digest], source, home.staged / digest, progress, unflushed)
     except OSError as bad:
         raise durable.unwritable(home.staged, bad) from bad
 
@@ -194,15 +195,9 @@ def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
     """
     progress = stage("verify", sum(plan.carried.values()))
 
-    def is_whole(blob: tuple[str, int], progress: Progress) -> bool:
-        digest, size = blob
-        with medium.open(layout.blob_file(digest)) as file:
-            # It stays in the page cache: whoever verifies a medium imports it next.
-            return stream.hash_file(file, progress, most=size, stays=True) == blob
-
-    whole = stream.side_by_side(is_whole, plan.carried.items(), progress)
-    for digest, right in zip(plan.carried, whole, strict=True):
-        if not right:
+    # It stays in the page cache: whoever verifies a medium imports it next.
+    for digest, found in stream.hash_all(plan.carried, _opened(medium), progress, stays=True):
+        if found != (digest, plan.carried[digest]):
             raise damaged(digest)
 
 
@@ -236,25 +231,41 @@ def _blobs(one: Judged, artifact: Artifact) -> dict[str, int]:
     return {one.sha256: len(manifest_bytes(artifact))} | found
 
 
-def _still_whole(staged: Path, digest: str, size: int, progress: Progress) -> bool:
-    """Whether a crash left this blob staged; its bytes are hashed again, whatever its name says.
+def _still_whole(copies: Mapping[str, int], home: Home, stage: Stage) -> frozenset[str]:
+    """What a crash left staged of `copies`: it is hashed again, whatever a file's name says.
 
-    And flushed again: the crash may have come before they were.
+    And flushed again: the crash may have come before it was.
     """
-    if staged.is_symlink() or not staged.is_file():
-        return False
-    with staged.open("rb") as file:
-        os.fsync(file.fileno())
-        whole = stream.hash_file(file) == (digest, size)
-    if whole:
-        progress(size)
-    return whole
+    there = {
+        digest: size
+        for digest, size in copies.items()
+        if (staged := home.staged / digest).is_file() and not staged.is_symlink()
+    }
+    if not there:
+        return frozenset()
+
+    @contextmanager
+    def opened(digest: str) -> Iterator[BinaryIO]:
+        with (home.staged / digest).open("rb") as file:
+            os.fsync(file.fileno())
+            yield file
+
+    progress = stage("check what is there", sum(there.values()))
+    return frozenset(
+        digest
+        for digest, found in stream.hash_all(there, opened, progress)
+        if found == (digest, there[digest])
+    )
+
+
+def _opened(medium: Medium) -> Callable[[str], AbstractContextManager[BinaryIO]]:
+    return lambda digest: medium.open(layout.blob_file(digest))
 
 
 def _stage(
     digest: str,
     size: int,
-    medium: Medium,
+    source: BinaryIO,
     staged: Path,
     progress: Progress,
     unflushed: Unflushed,
@@ -263,10 +274,7 @@ def _stage(
     try:
         staged.parent.mkdir(parents=True, exist_ok=True)
         aside.unlink(missing_ok=True)
-        with medium.open(layout.blob_file(digest)) as source:
-            found = stream.copy_hashed(
-                source, unflushed.new(aside), progress, most=size, stays=False
-            )
+        found = stream.copy_hashed(source, unflushed.new(aside), progress, most=size, stays=False)
         if found != (digest, size):
             raise damaged(digest)
         aside.replace(staged)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from sealift_signing.documents import AssignedArtifact, Assignment
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.statements import Transfer
 from sealift_signing.vocabulary import CatalogPath, moment
-from sealift_sync.artifact import read_manifest
+from sealift_sync.artifact import Artifact, read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.writer import Contents
@@ -84,15 +85,17 @@ def gather(
     assigned = [artifact for _, _, artifact in assignment.artifacts()]
     _check_blobs(store, (one.sha256 for one in assigned))
     manifests = {one.parsed: store.read(one.sha256) for one in assigned}
-    needed = {
-        blob.sha256
+    # By what the manifests say: a blob that is left out need not be at the hub any more.
+    sizes = {
+        blob.sha256: blob.size
         for path, data in manifests.items()
-        for blob in read_manifest(data, what=str(path)).blobs
+        for blob in _artifact(data, str(path)).blobs
     }
+    needed = frozenset(sizes)
     held = NOTHING if full else holdings(connection, site, store)
-    carried = frozenset(needed - held.blobs)
+    carried = needed - held.blobs
     _check_blobs(store, carried)
-    left_out = _sizes(manifests, needed & held.blobs)
+    left_out = {digest: sizes[digest] for digest in sorted(needed & held.blobs)}
     contents = Contents(
         read_me=_read_me(hub, repository, site, transfer, left_out, held),
         metadata=dict(_metadata(repository, assignment)),
@@ -126,14 +129,10 @@ def _statements(catalog: Catalog, assigned: Iterable[AssignedArtifact]) -> dict[
     return {digest: catalog.statement_body(digest) for digest in sorted(named)}
 
 
-def _sizes(manifests: Mapping[CatalogPath, bytes], wanted: Iterable[str]) -> dict[str, int]:
-    """By what the manifests say: a blob that is left out need not be at the hub any more."""
-    sizes = {
-        blob.sha256: blob.size
-        for path, data in manifests.items()
-        for blob in read_manifest(data, what=str(path)).blobs
-    }
-    return {digest: sizes[digest] for digest in sorted(wanted)}
+@lru_cache(maxsize=64)
+def _artifact(manifest: bytes, what: str) -> Artifact:
+    """An export asks for the same manifests twice, and one of a thousand files takes a while."""
+    return read_manifest(manifest, what=what)
 
 
 def _check_blobs(store: BlobFolder, digests: Iterable[str]) -> None:
