@@ -15,9 +15,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 MB = 1_000_000
-LUMP = 16 * MB
-"""Bytes that are not handled at once: we read a mebibyte at a time. Whoever tells of so many tells
-of what an earlier run had left whole. It is done, and it says nothing of the rate."""
 BIG = 1_000 * MB
 """Bytes that take longer than a second on any disk."""
 
@@ -48,16 +45,14 @@ class Figures:
     Attributes:
         done: bytes.
         total: bytes; 0 where nobody knows. Never less than what is done.
-        kept: bytes of `done` that were there already.
         seconds: since it began.
-        rate: bytes a second, lately; once it has ended, of all that was not there already. None
-            where it cannot be told yet, or nothing was handled.
+        rate: bytes a second, lately; once it has ended, of all of it. None where it cannot be told
+            yet, or nothing was handled.
         left: seconds until all is done, if it goes on so; None where that cannot be told.
     """
 
     done: int
     total: int
-    kept: int
     seconds: float
     rate: float | None
     left: float | None
@@ -83,22 +78,16 @@ class Pace:
         self._total = total
         self._clock = clock
         self._lock = threading.Lock()
-        self._done = self._kept = 0
+        self._done = 0
         self._began = self._told = clock()
-        self._keeping = 0.0
         self._marks = deque([_Mark(self._began, 0)])
-        self._measured_from = self._began
 
     def add(self, count: int) -> None:
         """`count` further bytes are done; never fewer than none, so that nothing goes back."""
         with self._lock:
             now = self._clock()
             self._done += max(count, 0)
-            if count >= LUMP:
-                self._kept += count
-                self._keeping += now - self._told
-                self._measure_from(now)
-            elif now - self._marks[-1].at >= SPACING:
+            if now - self._marks[-1].at >= SPACING:
                 self._marks.append(_Mark(now, self._done))
             self._told = now
 
@@ -109,7 +98,7 @@ class Pace:
             rate = self._lately(now)
             total = self._known_total()
             left = (total - self._done) / rate if rate and total else None
-            return Figures(self._done, total, self._kept, now - self._began, rate, left)
+            return Figures(self._done, total, now - self._began, rate, left)
 
     def result(self, *, with_pause: bool) -> Figures:
         """How it ended: at its last bytes or, `with_pause`, now.
@@ -118,22 +107,16 @@ class Pace:
         """
         with self._lock:
             seconds = (self._clock() if with_pause else self._told) - self._began
-            handled, working = self._done - self._kept, seconds - self._keeping
-            rate = handled / working if handled and working > 0 else None
-            return Figures(self._done, self._known_total(), self._kept, seconds, rate, None)
+            rate = self._done / seconds if self._done and seconds > 0 else None
+            return Figures(self._done, self._known_total(), seconds, rate, None)
 
     def _known_total(self) -> int:
         return max(self._total, self._done) if self._total else 0
 
-    def _measure_from(self, now: float) -> None:
-        self._marks = deque([_Mark(now, self._done)])
-        self._measured_from = now
-
     def _lately(self, now: float) -> float | None:
-        begin = self._measured_from
-        if now - begin < LEAST:
+        if now - self._began < LEAST:
             return None
-        since = max(begin + (now - begin) * FORGOTTEN, now - LATELY)
+        since = max(self._began + (now - self._began) * FORGOTTEN, now - LATELY)
         if self._told <= since:
             return 0.0
         while len(self._marks) > 1 and self._marks[1].at <= since:
@@ -199,8 +182,6 @@ def ending(end: Figures) -> str:
     said = f"{megabytes(end.done)} in {span(end.seconds)}"
     if end.rate is not None:
         said += f", {speed(end.rate)}"
-    if end.kept:
-        said += f" ({megabytes(end.kept)} of it were there already)"
     return said
 
 

@@ -1,6 +1,7 @@
 """The import of what is right, interrupted imports, and what an import remembers."""
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from sealift_signing.documents import Withdrawal
 from sealift_signing.errors import FailedError, SealiftError
+from sealift_sync.bundle.medium import Medium
 from sealift_sync.site import committing, importer
 from sealift_sync.site.log_reading import SiteLogReader
 from tests.hub_on_paper import GROUP, SITE, HubOnPaper
@@ -114,6 +116,34 @@ def test_a_staged_blob_that_a_crash_left_is_hashed_again(
     site.take(folder)
     assert site.running() == DIGITS_1
     assert not list(staged.iterdir())
+
+
+def test_what_an_earlier_import_left_is_a_stage_of_its_own(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.assign(hub.promote(1))
+    folder = hub.export(medium)
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(committing, "adopt_staged", crash)
+        with pytest.raises(KeyboardInterrupt):
+            site.take(folder)
+    told: list[tuple[str, list[int]]] = []
+
+    def listen(name: str, size: int) -> Callable[[int], None]:
+        told.append((name, [size]))
+        return told[-1][1].append
+
+    with site.opened("import") as opened:
+        importer.import_bundle(opened, Medium(folder), replace(site.watch, stage=listen))
+    stages = {name: (size, sum(counts)) for name, (size, *counts) in told}
+    assert list(stages)[:3] == ["check the store", "check what is there", "copy"]
+    size, checked = stages["check what is there"]
+    assert size == checked > 0
+    assert stages["copy"] == (0, 0)
 
 
 def test_a_crash_after_the_commit_is_made_good_by_the_same_import(

@@ -9,7 +9,7 @@ from itertools import pairwise
 import pytest
 
 from sealift_sync import pace
-from sealift_sync.pace import BIG, LUMP, MB, Cadence, Figures, Pace
+from sealift_sync.pace import BIG, MB, Cadence, Figures, Pace
 
 SECONDS = 100
 """What most of these stages take."""
@@ -70,21 +70,6 @@ def many_small() -> Iterator[Step]:
         yield 0.005, 5_000
 
 
-def kept() -> Iterator[Step]:
-    """An earlier run left a third: hashed at twice the speed, and told of file by file."""
-    for _ in range(10):
-        yield 2.5, 500 * MB
-    yield from steady(100 * MB, SECONDS)
-
-
-def kept_between() -> Iterator[Step]:
-    """What an earlier run left whole comes after something that it did not."""
-    yield from steady(100 * MB, 5)
-    yield 2.5, 500 * MB
-    yield 0.1, 20 * MB
-    yield from steady(100 * MB, SECONDS)
-
-
 def two_hands() -> Iterator[Step]:
     """Two threads: each tells of its own file, one of them more slowly."""
     for number in range(10_000):
@@ -99,18 +84,17 @@ def odd() -> Iterator[Step]:
 
 @pytest.mark.parametrize(
     "steps",
-    [bursts, cached, asleep, many_small, kept, kept_between, two_hands, odd],
+    [bursts, cached, asleep, many_small, two_hands, odd],
     ids=lambda one: one.__name__,
 )
 def test_the_estimate_is_right_within_a_tenth_after_the_first_fifth(
     steps: Callable[[], Iterator[Step]],
 ) -> None:
-    """Or by a second, near the end. What is kept counts once it was seen: nobody knows before."""
+    """Or by a second, near the end."""
     given = list(steps())
     total, whole = sum(count for _, count in given), sum(seconds for seconds, _ in given)
     told = played(iter(given), total)
-    known = told[-1][1].kept
-    late = [(whole - at, now) for at, now in told if now.share >= 0.2 and now.kept == known]
+    late = [(whole - at, now) for at, now in told if now.share >= 0.2]
     estimates = [(true, now.left) for true, now in late if now.left is not None]
     assert len(estimates) > 0.9 * len(late)
     assert [one for one in estimates if abs(one[1] - one[0]) > max(0.1 * one[0], 1.0)] == []
@@ -144,7 +128,7 @@ def test_while_nothing_comes_the_estimate_grows_until_there_is_none() -> None:
 def test_nothing_is_estimated_before_anything_is_known() -> None:
     clock = Clock()
     stage = Pace(100 * MB, clock)
-    assert stage.figures() == Figures(0, 100 * MB, 0, 0.0, None, None)
+    assert stage.figures() == Figures(0, 100 * MB, 0.0, None, None)
     clock.now += pace.LEAST / 2
     stage.add(MB)
     assert stage.figures().rate is None
@@ -177,27 +161,6 @@ def test_an_unknown_total_has_a_rate_and_no_estimate() -> None:
     (*_, (_, now)) = played(steady(10 * MB, 10), 0)
     assert now.rate == pytest.approx(10 * MB)
     assert (now.total, now.left) == (0, None)
-
-
-def test_what_was_there_already_is_done_and_says_nothing_of_the_rate() -> None:
-    clock = Clock()
-    stage = Pace(2_000 * MB, clock)
-    clock.now += 3  # hashing it
-    stage.add(1_500 * MB)
-    assert stage.figures().rate is None
-    for seconds, count in steady(100 * MB, 5):
-        clock.now += seconds
-        stage.add(count)
-    end = stage.result(with_pause=False)
-    assert (end.done, end.kept) == (2_000 * MB, 1_500 * MB)
-    assert end.seconds == pytest.approx(8)
-    assert end.rate == pytest.approx(100 * MB)
-
-
-def test_our_largest_piece_is_no_lump() -> None:
-    from sealift_sync.stream import CHUNK
-
-    assert CHUNK < LUMP / 4
 
 
 def test_a_flush_after_the_last_bytes_counts_where_it_belongs_to_the_stage() -> None:
@@ -283,19 +246,19 @@ def test_a_stage_that_begins_with_a_jump_has_its_line() -> None:
     "now, words",
     [
         (
-            Figures(412 * MB, 2_000 * MB, 0, 4.0, 488e6, 3.3),
+            Figures(412 * MB, 2_000 * MB, 4.0, 488e6, 3.3),
             "412 of 2,000 MB, 20 %, 488 MB/s, 3 s left",
         ),
-        (Figures(0, BIG, 0, 0.0, None, None), "0 of 1,000 MB, 0 %"),
+        (Figures(0, BIG, 0.0, None, None), "0 of 1,000 MB, 0 %"),
         (
-            Figures(1_234_567, 64 * MB, 0, 4.0, 4_321_000, 4_000.0),
+            Figures(1_234_567, 64 * MB, 4.0, 4_321_000, 4_000.0),
             "1.2 of 64.0 MB, 1 %, 4.3 MB/s, 1 h 06 min left",
         ),
-        (Figures(999_999, 10**6, 0, 9.0, 0.0, None), "1.0 of 1.0 MB, 99 %, 0.0 MB/s"),
-        (Figures(5, 10, 0, 9.0, 1.0, 200.0), "5 of 10 bytes, 50 %, 0.0 MB/s, 3 min 20 s left"),
-        (Figures(99 * MB, 99 * MB, 0, 1.0, 99e6, 0.0), "99.0 of 99.0 MB, 100 %, 99.0 MB/s"),
-        (Figures(412 * MB, 0, 0, 4.0, 103e6, None), "412 MB, 103 MB/s"),
-        (Figures(0, 0, 0, 12.3, None, None), "12 s"),
+        (Figures(999_999, 10**6, 9.0, 0.0, None), "1.0 of 1.0 MB, 99 %, 0.0 MB/s"),
+        (Figures(5, 10, 9.0, 1.0, 200.0), "5 of 10 bytes, 50 %, 0.0 MB/s, 3 min 20 s left"),
+        (Figures(99 * MB, 99 * MB, 1.0, 99e6, 0.0), "99.0 of 99.0 MB, 100 %, 99.0 MB/s"),
+        (Figures(412 * MB, 0, 4.0, 103e6, None), "412 MB, 103 MB/s"),
+        (Figures(0, 0, 12.3, None, None), "12 s"),
     ],
 )
 def test_how_it_stands(now: Figures, words: str) -> None:
@@ -305,17 +268,10 @@ def test_how_it_stands(now: Figures, words: str) -> None:
 @pytest.mark.parametrize(
     "end, words",
     [
-        (Figures(2_000 * MB, 2_000 * MB, 0, 4.1, 488e6, None), "2,000 MB in 4.1 s, 488 MB/s"),
-        (
-            Figures(2_000 * MB, 2_000 * MB, 1_500 * MB, 8.0, 100e6, None),
-            "2,000 MB in 8 s, 100 MB/s (1,500 MB of it were there already)",
-        ),
-        (
-            Figures(BIG, BIG, BIG, 61.0, None, None),
-            "1,000 MB in 1 min 1 s (1,000 MB of it were there already)",
-        ),
-        (Figures(12, 12, 0, 5.0, 2.4, None), "12 bytes in 5 s, 0.0 MB/s"),
-        (Figures(0, 0, 0, 17.2, None, None), "17 s"),
+        (Figures(2_000 * MB, 2_000 * MB, 4.1, 488e6, None), "2,000 MB in 4.1 s, 488 MB/s"),
+        (Figures(BIG, BIG, 61.0, None, None), "1,000 MB in 1 min 1 s"),
+        (Figures(12, 12, 5.0, 2.4, None), "12 bytes in 5 s, 0.0 MB/s"),
+        (Figures(0, 0, 17.2, None, None), "17 s"),
     ],
 )
 def test_how_it_ended(end: Figures, words: str) -> None:
@@ -323,7 +279,7 @@ def test_how_it_ended(end: Figures, words: str) -> None:
 
 
 def test_how_far_it_came() -> None:
-    stopped = Figures(412 * MB, 2_000 * MB, 0, 4.1, 1.0, None)
+    stopped = Figures(412 * MB, 2_000 * MB, 4.1, 1.0, None)
     assert pace.stopping(stopped) == "stopped at 412 of 2,000 MB after 4.1 s"
 
 

@@ -114,19 +114,6 @@ def test_many_hands_write_no_line_twice_and_none_that_goes_back(
     assert lines[-1].startswith("copy: 8,000 MB in 1 min 20 s")
 
 
-def test_what_an_earlier_run_left_is_said(stages: Stages, clock: Clock, capsys: Capsys) -> None:
-    told = stages("copy", 900 * MB)
-    clock.now += 3
-    told(800 * MB)
-    for _ in range(100):
-        clock.now += 0.1
-        told(MB)
-    stages.close()
-    first, *_, last = capsys.readouterr().err.splitlines()
-    assert first == "copy: 800 of 900 MB, 88 %"
-    assert last == "copy: 900 MB in 13 s, 10.0 MB/s (800 MB of it were there already)"
-
-
 def test_work_that_cannot_be_counted_says_how_long_it_took(
     stages: Stages, clock: Clock, capsys: Capsys
 ) -> None:

@@ -26,7 +26,7 @@ from sealift_signing.statements import Transfer
 from sealift_sync import stream
 from sealift_sync.bundle import layout, partial, writer
 from tests.media import with_free
-from tests.registry.hub_fixture import SITE, Acme, Loose, stage
+from tests.registry.hub_fixture import SITE, Acme, Loose
 from tests.registry.test_delivery import another, made
 from tests.registry.test_promotions import refused
 from tests.site_on_paper import SiteOnPaper
@@ -529,12 +529,34 @@ def test_a_finished_bundle_needs_no_room(ready: Acme, monkeypatch: pytest.Monkey
     assert ready.export().transfer == FIRST
 
 
-def test_stages_are_told(ready: Acme) -> None:
-    told: list[tuple[str, int]] = []
+def stages_of(acme: Acme) -> list[tuple[str, int, int]]:
+    """The stages of an export: each one's name, the bytes that it was to have, and had."""
+    told: list[tuple[str, list[int]]] = []
 
     def listen(name: str, size: int) -> Callable[[int], None]:
-        told.append((name, size))
-        return stage(name, size)
+        told.append((name, [size]))
+        return told[-1][1].append
 
-    ready.app.exports.export(SITE, ready.medium, ready.signer("dispatcher-1"), listen)
-    assert [name for name, _ in told] == ["copy", "read back"]
+    acme.app.exports.export(SITE, acme.medium, acme.signer("dispatcher-1"), listen)
+    return [(name, size, sum(counts)) for name, (size, *counts) in told]
+
+
+def test_stages_are_told(ready: Acme) -> None:
+    (copy, written, copied), (back, read, came_back) = stages_of(ready)
+    assert (copy, back) == ("copy", "read back")
+    assert written == copied == read == came_back > 0
+
+
+def test_what_an_earlier_run_left_is_a_stage_of_its_own(ready: Acme) -> None:
+    cut_short(ready, writer, "_read_back")
+    left = ready.medium / "sealift" / f".{FIRST}.partial"
+    torn = next((left / layout.BLOBS).iterdir())
+    size = torn.stat().st_size
+    torn.write_bytes(bytes(size))
+    (left / layout.READ_ME).unlink()
+    (left / layout.METADATA / "1.root.json").write_bytes(b"short")
+    (check, _, checked), (copy, written, copied), (_, read, came_back) = stages_of(ready)
+    assert (check, copy) == ("check what is there", "copy")
+    assert copied == written > size  # what was torn, what was gone, what was short
+    assert checked + copied == read + size
+    assert read == came_back
