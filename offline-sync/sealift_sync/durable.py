@@ -77,6 +77,8 @@ def flush(file: BinaryIO) -> None:
 class Unflushed:
     """New files, flushed some dozens at a time: the first flush leaves little to the others.
 
+    Nobody reads them again soon: they leave the page cache then.
+
     Each stays open until then, because a descriptor that was open while the disk failed is sure to
     be told of it (fsync(2), "errors"). Where something goes wrong they are closed, and not flushed.
     """
@@ -110,6 +112,7 @@ class Unflushed:
         """
         for file in self._files:
             flush(file)
+            let_go(file)
         self._bytes = 0
         self._close()
 
@@ -134,7 +137,10 @@ def drop_cache(file: BinaryIO) -> None:
 
 
 def ask_for(file: BinaryIO, most: int) -> None:
-    """Have the disk begin to read `file`, on Linux, up to so many bytes; nobody waits for it."""
+    """Have the disk begin to read `file`, on Linux, up to so many bytes.
+
+    Nobody waits for it, unless the disk has as much to do as it can take.
+    """
     with suppress(AttributeError, OSError):
         os.posix_fadvise(file.fileno(), 0, most, os.POSIX_FADV_WILLNEED)
 

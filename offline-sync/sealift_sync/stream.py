@@ -19,7 +19,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from hashlib import sha256
-from itertools import islice
 from threading import Event, Lock
 from types import TracebackType
 from typing import BinaryIO, Self, TypeVar, cast
@@ -65,19 +64,20 @@ def copy_hashed(
     It stops soon after `most` bytes: a file may grow while it is read.
 
     Args:
-        source: at its beginning. What of it was not in the page cache before does not stay there.
+        source: at its beginning.
         into: a new file. Where it can be read too, it may come to share the blocks of `source`; it
             is what is hashed then, for `source` may change.
         progress: told what is written.
         most: bytes.
-        stays: whether the copy stays in the page cache, because it is read soon.
+        stays: whether the copy stays in the page cache, because it is read soon. What was read of
+            `source` does not, as `hash_file` says.
 
     Raises:
         OSError: it could not be read, written or flushed.
     """
     if into.readable() and _cloned(source, into, most):
-        return hash_file(into, progress, most=most, stays=stays)
-    digest, size, reading = sha256(), 0, _Reading(source, stays=False)
+        return hash_file(into, progress, most=most)
+    digest, size, reading = sha256(), 0, _Reading(source)
     with _Writing(into, progress or _nobody, stays=stays) as writing:
         while most is None or size <= most:
             chunk = writing.chunk()
@@ -91,23 +91,20 @@ def copy_hashed(
 
 
 def hash_file(
-    source: BinaryIO,
-    progress: Progress | None = None,
-    *,
-    most: int | None = None,
-    stays: bool = False,
+    source: BinaryIO, progress: Progress | None = None, *, most: int | None = None
 ) -> tuple[str, int]:
-    """(sha256, size) of what `source` still holds, or of its first part if that is above `most`.
+    """(sha256, size) of `source`, or of its first part if that is above `most` bytes.
+
+    A file of more than 4 MiB leaves the page cache while it is read, if it was not there before and
+    its file system can tell (ext4, XFS, Btrfs).
 
     Args:
         source: at its beginning.
         progress: told what is read.
         most: bytes.
-        stays: whether it stays in the page cache, because it is read soon. If not, what of it was
-            there before stays nevertheless.
     """
     digest, size, told = sha256(), 0, progress or _nobody
-    reading, chunk = _Reading(source, stays=stays), _taken()
+    reading, chunk = _Reading(source), _taken()
     try:
         while most is None or size <= most:
             count = reading.into(chunk)
@@ -122,44 +119,48 @@ def hash_file(
 
 
 def hash_all(
-    files: Mapping[Item, int], opened: Opened[Item], progress: Progress, *, stays: bool = False
+    files: Mapping[Item, int], opened: Opened[Item], progress: Progress
 ) -> Iterator[tuple[Item, tuple[str, int]]]:
     """Each item with the (sha256, size) of its file: the small ones first, each in the order given.
 
-    Small files are hashed by one thread, for which several would wait for each other; large ones
-    side by side.
+    Small files are hashed by one thread, for which several would wait for each other; others side
+    by side.
 
     Args:
         files: with the bytes that each should have. Not much more is read.
         opened: called by several threads.
         progress: told what is read.
-        stays: as of `hash_file`.
     """
-    small = [one for one, size in files.items() if size < CHUNK]
-    large = [one for one, size in files.items() if size >= CHUNK]
+    small = {one: size for one, size in files.items() if size < CHUNK}
+    others = [one for one in files if one not in small]
 
     def hashed(one: Item, progress: Progress) -> tuple[str, int]:
         with opened(one) as file:
-            return hash_file(file, progress, most=files[one], stays=stays)
+            return hash_file(file, progress, most=files[one])
 
     for one, file in read_ahead(small, opened):
-        yield one, hash_file(file, progress, most=files[one], stays=stays)
-    yield from zip(large, side_by_side(hashed, large, progress), strict=True)
+        yield one, hash_file(file, progress, most=files[one])
+    yield from zip(others, side_by_side(hashed, others, progress), strict=True)
 
 
-def read_ahead(items: Iterable[Item], opened: Opened[Item]) -> Iterator[tuple[Item, BinaryIO]]:
+def read_ahead(files: Mapping[Item, int], opened: Opened[Item]) -> Iterator[tuple[Item, BinaryIO]]:
     """Each item with its file, open until the next one is asked for or soon after.
 
-    The beginnings of some dozens are asked of the disk at once, which answers faster then than one
-    by one: of small files, that is all of them.
+    The small ones come first, each in the order given. Some dozens of them are asked of the disk at
+    once, which answers faster than one by one.
+
+    Args:
+        files: with the bytes that each should have.
+        opened: called by one thread.
     """
-    left = iter(items)
-    while some := list(islice(left, ASKED)):
+    small = [one for one, size in files.items() if size < CHUNK]
+    alone = [[one] for one, size in files.items() if size >= CHUNK]
+    for some in (*(small[at : at + ASKED] for at in range(0, len(small), ASKED)), *alone):
         with ExitStack() as stack:
-            files = [stack.enter_context(opened(one)) for one in some]
-            for file in files:
-                durable.ask_for(file, CHUNK)
-            yield from zip(some, files, strict=True)
+            found = [stack.enter_context(opened(one)) for one in some]
+            for file in found[1:]:
+                durable.ask_for(file, CHUNK)  # and no more, should it be larger than it was to be
+            yield from zip(some, found, strict=True)
 
 
 def side_by_side(
@@ -214,16 +215,11 @@ class _EndedError(Exception):
 
 
 class _Reading:
-    """Reads a file, and lets go of what it alone brought into the page cache if that may not stay.
+    """Reads a file from its beginning, and lets go of what it alone brought into the page cache."""
 
-    Args:
-        source: at its beginning.
-        stays: it may.
-    """
-
-    def __init__(self, source: BinaryIO, *, stays: bool) -> None:
+    def __init__(self, source: BinaryIO) -> None:
         self._source = source
-        self._leaves = not stays and _is_ours(source)
+        self._leaves = _is_ours(source)
         self._read = self._left = 0
 
     def into(self, chunk: memoryview) -> int:
@@ -237,7 +233,7 @@ class _Reading:
 
 
 def _is_ours(file: BinaryIO) -> bool:
-    """Whether `file` is large, and nobody has had it in the page cache until now.
+    """Whether `file` is worth letting go of, and nobody has had it in the page cache until now.
 
     One byte in its middle is asked for, to be had without waiting (preadv2(2), RWF_NOWAIT). Where
     that cannot be asked, it is somebody else's.

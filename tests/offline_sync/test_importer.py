@@ -1,15 +1,19 @@
 """The import of what is right, interrupted imports, and what an import remembers."""
 
+import errno
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
 from sealift_signing.documents import Withdrawal
 from sealift_signing.errors import FailedError, SealiftError
+from sealift_sync import durable, stream
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.site import committing, importer
 from sealift_sync.site.log_reading import SiteLogReader
@@ -144,6 +148,51 @@ def test_what_an_earlier_import_left_is_a_stage_of_its_own(
     size, checked = stages["check what is there"]
     assert size == checked > 0
     assert stages["copy"] == (0, 0)
+
+
+@pytest.mark.parametrize("large", [stream.CHUNK, 8], ids=["small files", "large files"])
+def test_what_a_failed_flush_left_in_the_page_cache_alone_is_copied_again(
+    hub: HubOnPaper,
+    site: SiteOnPaper,
+    medium: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    large: int,
+) -> None:
+    """Linux tells of it once; the next flush succeeds, and what is read is what was to be written.
+
+    Until the page cache is dropped: then the disk shows what it has.
+    """
+    hub.assign(hub.promote(1))
+    folder = hub.export(medium)
+    genuine, done = os.fsync, list[str]()
+
+    def fail(descriptor: int) -> None:
+        if Path(f"/proc/self/fd/{descriptor}").readlink().parent.name == "incoming":
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        genuine(descriptor)
+
+    def flush(descriptor: int) -> None:
+        done.append(f"flush {Path(f'/proc/self/fd/{descriptor}').readlink().name}")
+        genuine(descriptor)
+
+    def drop(file: BinaryIO) -> None:
+        left = Path(str(file.name))
+        done.append(f"drop {left.name}")
+        left.write_bytes(bytes(left.stat().st_size))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fsync", fail)
+        with pytest.raises(FailedError):
+            site.take(folder)
+    staged = sorted(path.name for path in (site.root / "store/incoming").iterdir())
+    assert sha256(DIGITS_1).hexdigest() in staged
+    monkeypatch.setattr(stream, "CHUNK", large)
+    monkeypatch.setattr(os, "fsync", flush)
+    monkeypatch.setattr(durable, "drop_cache", drop)
+    site.take(folder)
+    assert site.running() == DIGITS_1
+    for name in staged:
+        assert done.index(f"flush {name}") < done.index(f"drop {name}")
 
 
 def test_a_crash_after_the_commit_is_made_good_by_the_same_import(

@@ -205,16 +205,16 @@ def test_small_files_are_asked_for_before_the_first_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(stream, "ASKED", 2)
-    shelf = Shelf(tmp_path, monkeypatch, a=1, b=2, c=3)
-    for name, file in read_ahead("abc", shelf.opened):
+    shelf = Shelf(tmp_path, monkeypatch, z=CHUNK, a=1, b=2, c=3, y=CHUNK)
+    for name, file in read_ahead(shelf.sizes, shelf.opened):
         shelf.done.append(f"{name} has {len(file.read())}, of {len(shelf.now_open)} open")
     assert shelf.done == [
-        "ask for a",
         "ask for b",
         "a has 1, of 2 open",
         "b has 2, of 2 open",
-        "ask for c",
         "c has 3, of 1 open",
+        f"z has {CHUNK}, of 1 open",
+        f"y has {CHUNK}, of 1 open",
     ]
     assert not shelf.now_open
 
@@ -225,13 +225,13 @@ def test_whoever_stops_reading_leaves_nothing_open(
     shelf = Shelf(tmp_path, monkeypatch, a=1, b=2)
 
     def stop() -> None:
-        for _ in read_ahead("ab", shelf.opened):
+        for _ in read_ahead(shelf.sizes, shelf.opened):
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         stop()
     with pytest.raises(FileNotFoundError):
-        list(read_ahead("a-", shelf.opened))
+        list(read_ahead({"a": 1, "gone": 1}, shelf.opened))
     assert not shelf.now_open
 
 
@@ -304,8 +304,23 @@ def test_what_a_copy_alone_had_read_does_not_stay(
     assert cache.told_of("copy") == IN_SPANS  # once each: the disk is to begin
     with (tmp_path / "copy").open("rb") as copy:
         hash_file(copy)
-        hash_file(copy, stays=True)
     assert cache.told_of("copy")[3:] == IN_SPANS
+
+
+def test_what_the_system_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(os, "posix_fadvise", lambda _file, *rest: told.append(rest))
+    with (tmp_path / "any").open("xb") as file:
+        durable.let_go(file, 4 * CHUNK, 6 * CHUNK)
+        durable.let_go(file)
+        durable.drop_cache(file)
+        durable.ask_for(file, CHUNK)
+    assert told == [
+        (4 * CHUNK, 2 * CHUNK, os.POSIX_FADV_DONTNEED),
+        (0, 0, os.POSIX_FADV_DONTNEED),
+        (0, 0, os.POSIX_FADV_DONTNEED),
+        (0, CHUNK, os.POSIX_FADV_WILLNEED),
+    ]
 
 
 def test_a_copy_that_is_not_read_soon_leaves_once_it_is_flushed(
@@ -522,14 +537,23 @@ def test_a_disk_s_page_cache_keeps_what_is_read_soon_and_no_more(
     monkeypatch.setattr(stream, "_CLONE", 0)
     (btrfs / "source").write_bytes(content(40 * CHUNK))
     os.sync()
-    with (btrfs / "source").open("rb") as source, Unflushed() as unflushed:
+    with (btrfs / "source").open("rb") as source, (btrfs / "copy").open("x+b") as into:
         durable.drop_cache(source)
-        copy_hashed(source, unflushed.new(btrfs / "copy"), stays=stays)
+        copy_hashed(source, into, stays=stays)
+        os.fsync(into.fileno())
     assert sum(cached(btrfs / "source")) < 10
     assert sum(cached(btrfs / "copy")) > 30 if stays else sum(cached(btrfs / "copy")) < 15
     with (btrfs / "copy").open("rb") as copy:
-        hash_file(copy, stays=stays)
-    assert sum(cached(btrfs / "copy")) > 30 if stays else sum(cached(btrfs / "copy")) < 10
+        hash_file(copy)
+    assert sum(cached(btrfs / "copy")) < 10
+
+
+@pytest.mark.system
+def test_new_files_leave_the_page_cache_once_they_are_flushed(btrfs: Path) -> None:
+    with Unflushed() as unflushed:
+        for name in "ab":
+            copy_hashed(io.BytesIO(content(9 * CHUNK)), unflushed.new(btrfs / name), stays=False)
+    assert sum(cached(btrfs / "a")) + sum(cached(btrfs / "b")) < 5
 
 
 @pytest.mark.system

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from sealift_registry.catalog import storing
 from sealift_registry.conversion import building
+from sealift_registry.delivery import loads
 from sealift_signing.vocabulary import CatalogPath
-from sealift_sync.artifact import ArtifactFile
+from sealift_sync.artifact import Artifact, ArtifactFile, read_manifest
 from sealift_sync.blobs import Blob, BlobFolder
 from sealift_sync.bundle import layout
 from tests.registry.hub_fixture import SITE, Acme, copied
@@ -110,3 +113,18 @@ def test_a_lost_base_is_carried_again_once_its_receipt_is_home(
     assert lost in blobs(again.folder)
     (installed,) = plant.take(again.folder).receipt.artifacts
     assert installed.outcome == "installed"
+
+
+def test_a_file_that_is_a_manifest_too_is_carried_once(
+    answered: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody may ingest a model that holds another one's manifest as a file."""
+
+    def with_twin(data: bytes, *, what: str) -> Artifact:
+        found = read_manifest(data, what=what)
+        twin = ArtifactFile("twin.json", sha256(data).hexdigest(), len(data))
+        return replace(found, files=(*found.files, twin))
+
+    monkeypatch.setattr(loads, "read_manifest", with_twin)
+    done = answered.export(full=True)
+    assert done.files == sum(path.is_file() for path in done.folder.rglob("*"))

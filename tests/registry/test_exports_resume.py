@@ -547,7 +547,11 @@ def test_stages_are_told(ready: Acme) -> None:
     assert written == copied == read == came_back > 0
 
 
-def test_what_an_earlier_run_left_is_a_stage_of_its_own(ready: Acme) -> None:
+@pytest.mark.parametrize("large", [stream.CHUNK, 64], ids=["small files", "large files"])
+def test_what_an_earlier_run_left_is_a_stage_of_its_own(
+    ready: Acme, monkeypatch: pytest.MonkeyPatch, large: int
+) -> None:
+    monkeypatch.setattr(stream, "CHUNK", large)
     cut_short(ready, writer, "_read_back")
     left = ready.medium / "sealift" / f".{FIRST}.partial"
     torn = next((left / layout.BLOBS).iterdir())

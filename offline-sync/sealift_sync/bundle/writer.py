@@ -254,8 +254,12 @@ def _still_whole(
     """
     if not files:
         return frozenset()
+    medium = Medium(aside)
+    for file in files:
+        with medium.open(file.path) as left:
+            os.fsync(left.fileno())
     progress = stage("check what is there", _sum(files))
-    whole = frozenset(file for file, is_so in _hashed(aside, files, progress, flush=True) if is_so)
+    whole = frozenset(file for file, is_so in _hashed(aside, files, progress) if is_so)
     for file in files:
         if file not in whole:
             (aside / file.path).unlink()
@@ -269,7 +273,8 @@ def _put_blobs(
     progress: Progress,
     unflushed: Unflushed,
 ) -> None:
-    for file, source in stream.read_ahead(files, lambda one: store.open(one.sha256)):
+    sizes = {file: file.size for file in files}
+    for file, source in stream.read_ahead(sizes, lambda one: store.open(one.sha256)):
         found = _put(aside / file.path, source, progress, unflushed)
         if found != (file.sha256, file.size):
             raise RefusedError(
@@ -308,18 +313,17 @@ def _read_back(folder: Path, files: tuple[CarriedFile, ...], progress: Progress)
 
 
 def _hashed(
-    folder: Path, files: Iterable[CarriedFile], progress: Progress, *, flush: bool = False
+    folder: Path, files: Iterable[CarriedFile], progress: Progress
 ) -> Iterator[tuple[CarriedFile, bool]]:
-    """Each of the files with whether the medium has it whole; flushed before if it may not be."""
+    """Each of the files with whether the medium has it whole."""
     medium = Medium(folder)
 
     @contextmanager
     def opened(file: CarriedFile) -> Iterator[BinaryIO]:
         with medium.open(file.path) as source:
-            if flush:
-                os.fsync(source.fileno())
             durable.drop_cache(source)
             yield source
+            durable.let_go(source)  # whatever its file system can tell
 
     for file, found in stream.hash_all({file: file.size for file in files}, opened, progress):
         yield file, found == (file.sha256, file.size)

@@ -195,8 +195,7 @@ def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
     """
     progress = stage("verify", sum(plan.carried.values()))
 
-    # It stays in the page cache: whoever verifies a medium imports it next.
-    for digest, found in stream.hash_all(plan.carried, _opened(medium), progress, stays=True):
+    for digest, found in stream.hash_all(plan.carried, _opened(medium), progress):
         if found != (digest, plan.carried[digest]):
             raise damaged(digest)
 
@@ -234,7 +233,8 @@ def _blobs(one: Judged, artifact: Artifact) -> dict[str, int]:
 def _still_whole(copies: Mapping[str, int], home: Home, stage: Stage) -> frozenset[str]:
     """What a crash left staged of `copies`: it is hashed again, whatever a file's name says.
 
-    And flushed again: the crash may have come before it was.
+    And flushed again: the crash may have come before it was. The disk is asked, for a flush that
+    failed is told of once, and leaves what was to be written in the page cache.
     """
     there = {
         digest: size
@@ -244,10 +244,14 @@ def _still_whole(copies: Mapping[str, int], home: Home, stage: Stage) -> frozens
     if not there:
         return frozenset()
 
+    for digest in there:
+        with (home.staged / digest).open("rb") as left:
+            os.fsync(left.fileno())
+
     @contextmanager
     def opened(digest: str) -> Iterator[BinaryIO]:
         with (home.staged / digest).open("rb") as file:
-            os.fsync(file.fileno())
+            durable.drop_cache(file)
             yield file
 
     progress = stage("check what is there", sum(there.values()))
@@ -259,7 +263,15 @@ def _still_whole(copies: Mapping[str, int], home: Home, stage: Stage) -> frozens
 
 
 def _opened(medium: Medium) -> Callable[[str], AbstractContextManager[BinaryIO]]:
-    return lambda digest: medium.open(layout.blob_file(digest))
+    """Opens a medium's blobs. They leave the page cache: nobody else reads a medium."""
+
+    @contextmanager
+    def opened(digest: str) -> Iterator[BinaryIO]:
+        with medium.open(layout.blob_file(digest)) as file:
+            yield file
+            durable.let_go(file)
+
+    return opened
 
 
 def _stage(

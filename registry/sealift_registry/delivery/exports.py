@@ -143,7 +143,7 @@ class Exports:
         fitting.check(ready.load.contents.sizes, space, order.medium)
         with self._transfer(ready, signer, order.medium) as (transfer, again):
             # Again: it may have been assigned otherwise meanwhile.
-            now = prepare(self._hub, order, transfer)
+            now = prepare(self._hub, order, transfer, ready)
             _check_same(ready.site, now.site)
             fitting.check_same(order.medium, space)
             self._sweep(order, keep=transfer)

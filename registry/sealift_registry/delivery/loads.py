@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -40,11 +39,13 @@ class Load:
     Attributes:
         left_out: the blobs that the site holds, digest to bytes.
         held: by which receipt.
+        listed: what each manifest says, by its digest.
     """
 
     contents: Contents
     left_out: Mapping[str, int]
     held: Holdings
+    listed: Mapping[str, Artifact]
 
     @property
     def base(self) -> tuple[str, ...]:
@@ -74,8 +75,12 @@ def gather(
     *,
     full: bool,
     transfer: str,
+    listed: Mapping[str, Artifact],
 ) -> Load:
     """All that a bundle called `transfer` carries; all of it from one state of the database.
+
+    `listed` are manifests that were read already, by their digest: one of a thousand files takes a
+    while.
 
     Raises:
         FailedError: the hub itself misses a blob.
@@ -85,12 +90,13 @@ def gather(
     assigned = [artifact for _, _, artifact in assignment.artifacts()]
     _check_blobs(store, (one.sha256 for one in assigned))
     manifests = {one.parsed: store.read(one.sha256) for one in assigned}
-    # By what the manifests say: a blob that is left out need not be at the hub any more.
-    sizes = {
-        blob.sha256: blob.size
-        for path, data in manifests.items()
-        for blob in _artifact(data, str(path)).blobs
+    read = {
+        one.sha256: listed.get(one.sha256)
+        or read_manifest(manifests[one.parsed], what=str(one.parsed))
+        for one in assigned
     }
+    # By what the manifests say: a blob that is left out need not be at the hub any more.
+    sizes = {blob.sha256: blob.size for artifact in read.values() for blob in artifact.blobs}
     needed = frozenset(sizes)
     held = NOTHING if full else holdings(connection, site, store)
     carried = needed - held.blobs
@@ -103,10 +109,10 @@ def gather(
         statements=_statements(Catalog(connection), assigned),
         log={Path(layout.HUB_CHECKPOINT).name: newest_note(connection)},
         manifests=manifests,
-        blobs=carried,
+        blobs=carried - frozenset(read),  # a model may hold another one's manifest
         store=store,
     )
-    return Load(contents, left_out, held)
+    return Load(contents, left_out, held, read)
 
 
 def people_roles(assignment: Assignment) -> list[str]:
@@ -127,12 +133,6 @@ def _lasting(files: Mapping[str, str]) -> dict[str, str]:
 def _statements(catalog: Catalog, assigned: Iterable[AssignedArtifact]) -> dict[str, bytes]:
     named = {digest for a in assigned for digest in (a.request, *a.approvals, *a.evidence)}
     return {digest: catalog.statement_body(digest) for digest in sorted(named)}
-
-
-@lru_cache(maxsize=64)
-def _artifact(manifest: bytes, what: str) -> Artifact:
-    """An export asks for the same manifests twice, and one of a thousand files takes a while."""
-    return read_manifest(manifest, what=what)
 
 
 def _check_blobs(store: BlobFolder, digests: Iterable[str]) -> None:

@@ -63,8 +63,17 @@ class Ready:
         return self.load.left_out
 
 
-def prepare(hub: Hub, order: Order, transfer: str | None = None) -> Ready:
-    """What a bundle made now would be, if the site would take it; from one state of the hub."""
+def prepare(
+    hub: Hub, order: Order, transfer: str | None = None, before: Ready | None = None
+) -> Ready:
+    """What a bundle made now would be, if the site would take it; from one state of the hub.
+
+    Args:
+        hub: to be asked.
+        order: for whom it is.
+        transfer: its id, where it has one.
+        before: what it would have been a moment ago, to be spared reading the same manifests.
+    """
     with hub.reading() as connection:
         site = Sites(connection).get(order.site)
         repository = Repository(connection)
@@ -76,7 +85,10 @@ def prepare(hub: Hub, order: Order, transfer: str | None = None) -> Ready:
         newest = transfers.newest(connection, site)
         same = newest if newest and _goes_on(hub, connection, site, newest) else None
         name = transfer or _next_id(site, newest, same)
-        load = gather(hub, connection, site, assignment, full=order.full, transfer=name)
+        listed = before.load.listed if before else {}
+        load = gather(
+            hub, connection, site, assignment, full=order.full, transfer=name, listed=listed
+        )
         return Ready(
             site,
             assignment,
