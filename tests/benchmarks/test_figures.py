@@ -131,7 +131,10 @@ def test_what_takes_less_than_half_of_the_time_does_not_limit_it() -> None:
 # -------------------------------------------------------------------- races
 
 
-def test_everybody_runs_once_a_round_and_who_was_first_is_last(tmp_path: Path) -> None:
+@pytest.mark.parametrize("keep", [False, True])
+def test_everybody_runs_once_a_round_and_who_was_first_is_last(
+    tmp_path: Path, *, keep: bool
+) -> None:
     order: list[tuple[str, bool]] = []
 
     def contestant(name: str) -> Contestant:
@@ -143,12 +146,12 @@ def test_everybody_runs_once_a_round_and_who_was_first_is_last(tmp_path: Path) -
 
         return Contestant(name, 5, steps, leaves="left")
 
-    found = racing.race([contestant(name) for name in "abc"], 3, tmp_path)
+    found = racing.race([contestant(name) for name in "abc"], 3, tmp_path, keep=keep)
     assert [name for name, _ in order] == [*"abc", *"bca", *"cab"]
     assert [first for _, first in order] == [True] * 3 + [False] * 6
     assert list(found) == ["a", "b", "c"]
     assert [(len(one.rounds), one.stored) for one in found.values()] == [(3, 10)] * 3
-    assert list(tmp_path.iterdir()) == []
+    assert len(list(tmp_path.glob("*/left"))) == (9 if keep else 0)
 
 
 def test_steps_count_together_and_a_part_by_itself(tmp_path: Path) -> None:

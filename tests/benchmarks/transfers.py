@@ -88,7 +88,7 @@ def small_files(folder: Path, *, quick: bool) -> Iterator[Line]:
         _tiny(folder.parent),
         *machine.small_writing(carried.model, carried.organisation.size),
     ]
-    found = race(exporting, rounds, folder)
+    found = race(exporting, rounds, folder, keep=True)
     ours, files = found[EXPORT], {"files": found[machine.ONCE]}
     found[EXPORT] = replace(ours, shares=shares(ours, {}, {}, files))
     yield from found.values()
@@ -96,7 +96,7 @@ def small_files(folder: Path, *, quick: bool) -> Iterator[Line]:
         yield beyond(found[begun], found[EXPORT], found[TAR])
     yield from _against(found[EXPORT], found, {})
     importing = carrying.contestants(carried, carrying.SMALL_IMPORTING)
-    found = race(importing, rounds, folder)
+    found = race(importing, rounds, folder, keep=True)
     del found[RETURN], found[RECEIVE]
     yield from found.values()
     yield from _against(found[IMPORT], found, {})
