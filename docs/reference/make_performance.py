@@ -49,6 +49,8 @@ measures the same on your machine and your disk (`make bench-tools` installs the
 - The first round compares what arrived with what was sent, for competitors too.
 - In brackets stand controls: the machine by itself, measured in the same rounds. *Limits* says
   what part of a command's time each of the machine's limits would take by itself, on one core.
+  More than all of it is more than one core, or a command that spares what its control pays: the
+  disk's controls leave what they read and write in the page cache.
 """
 
 NOTHING_YET = """

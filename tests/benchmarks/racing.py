@@ -133,7 +133,7 @@ def race(
             tuple(ran[name]),
             stored=stored.get(name, 0),
             control=of[name].control,
-            note=of[name].note,
+            note=of[name].note if name == of[name].name else "",
         )
         for name in in_order
     }
