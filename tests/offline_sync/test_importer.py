@@ -25,6 +25,18 @@ DIGITS_1 = b"the weights of catalog/vision/digits/1/cpu-x86_64"
 DIGITS_2 = b"the weights of catalog/vision/digits/2/cpu-x86_64"
 
 
+def cut_short(site: SiteOnPaper, folder: Path, owner: object, name: str) -> None:
+    """Import, and be interrupted where `name` of `owner` would be called."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(owner, name, stop)
+        with pytest.raises(KeyboardInterrupt):
+            site.take(folder)
+
+
 def test_an_approved_artifact_is_installed_and_runs(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path
 ) -> None:
@@ -88,20 +100,12 @@ def test_a_crash_before_the_commit_leaves_nothing_visible_and_the_next_run_goes_
     hub: HubOnPaper,
     site: SiteOnPaper,
     medium: Path,
-    monkeypatch: pytest.MonkeyPatch,
     moment: str,
 ) -> None:
     hub.assign(hub.promote(1))
     folder = hub.export(medium)
     tables = site.picture().tables
-
-    def crash(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(committing, moment, crash)
-        with pytest.raises(KeyboardInterrupt):
-            site.take(folder)
+    cut_short(site, folder, committing, moment)
     assert site.picture().tables == tables
     assert site.running() is None
     site.take(folder)
@@ -123,18 +127,11 @@ def test_a_staged_blob_that_a_crash_left_is_hashed_again(
 
 
 def test_what_an_earlier_import_left_is_a_stage_of_its_own(
-    hub: HubOnPaper, site: SiteOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path
 ) -> None:
     hub.assign(hub.promote(1))
     folder = hub.export(medium)
-
-    def crash(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(committing, "adopt_staged", crash)
-        with pytest.raises(KeyboardInterrupt):
-            site.take(folder)
+    cut_short(site, folder, committing, "adopt_staged")
     told: list[tuple[str, list[int]]] = []
 
     def listen(name: str, size: int) -> Callable[[int], None]:
@@ -196,18 +193,11 @@ def test_what_a_failed_flush_left_in_the_page_cache_alone_is_copied_again(
 
 
 def test_a_crash_after_the_commit_is_made_good_by_the_same_import(
-    hub: HubOnPaper, site: SiteOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path
 ) -> None:
     hub.assign(hub.promote(1))
     folder = hub.export(medium)
-
-    def crash(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patched:
-        patched.setattr(importer, "activate", crash)
-        with pytest.raises(KeyboardInterrupt):
-            site.take(folder)
+    cut_short(site, folder, importer, "activate")
     assert site.running() is None
     again = site.take(folder)
     assert again.already
