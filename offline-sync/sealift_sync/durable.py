@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -21,6 +22,8 @@ PARTIAL = ".partial"
 MOST_UNFLUSHED = 64
 MOST_BYTES_UNFLUSHED = 64 * 1024 * 1024
 """Files, and bytes of them, that wait to be flushed together."""
+WORTH_ALL = 8
+"""Files for which the whole file system is flushed before each of them is."""
 
 _ASIDE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
 
@@ -75,7 +78,7 @@ def flush(file: BinaryIO) -> None:
 
 
 class Unflushed:
-    """New files, flushed some dozens at a time: the first flush leaves little to the others.
+    """New files, flushed some dozens at a time: one by one, after the whole file system is.
 
     Nobody reads them again soon: they leave the page cache then.
 
@@ -110,6 +113,10 @@ class Unflushed:
         Raises:
             OSError: one could not be flushed.
         """
+        for file in self._files:
+            file.flush()
+        if len(self._files) >= WORTH_ALL:
+            begin_all(self._files[0])
         for file in self._files:
             flush(file)
             let_go(file)
@@ -153,6 +160,28 @@ def let_go(file: BinaryIO, start: int = 0, end: int = 0) -> None:
     """
     with suppress(AttributeError, OSError):
         os.posix_fadvise(file.fileno(), start, end - start, os.POSIX_FADV_DONTNEED)
+
+
+def begin_all(file: BinaryIO) -> None:
+    """Have the file system of `file` write all that it holds back, in one go (syncfs(2), on Linux).
+
+    Files that are flushed after it, one by one, then have nothing to wait for: each would be a
+    commit of the file system's own journal. It is a help and no promise: not every file system
+    does it, nor says where it failed, and whether a file is durable only its own flush tells.
+    """
+    syncfs = _syncfs()
+    if syncfs is not None:
+        syncfs(file.fileno())
+
+
+@cache
+def _syncfs() -> Callable[[int], int] | None:
+    try:
+        import ctypes
+
+        return ctypes.CDLL(None).syncfs
+    except (ImportError, OSError, TypeError, AttributeError):  # another system, or a bare Python
+        return None
 
 
 def unwritable(path: Path, reason: OSError) -> FailedError:

@@ -17,7 +17,8 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
+from functools import cached_property
 from hashlib import sha256
 from threading import Event, Lock
 from types import TracebackType
@@ -46,8 +47,8 @@ _spare: list[memoryview] = []
 """Chunks that nobody uses: to make one costs as much as to copy a dozen small files."""
 
 Item = TypeVar("Item")
-Opened = Callable[[Item], AbstractContextManager[BinaryIO]]
-"""Opens an item's file, at its beginning."""
+Opened = Callable[[Item], BinaryIO]
+"""Opens an item's file; it is closed by whoever asked for it."""
 Result = TypeVar("Result")
 
 
@@ -119,7 +120,7 @@ def hash_file(
 
 
 def hash_all(
-    files: Mapping[Item, int], opened: Opened[Item], progress: Progress
+    files: Mapping[Item, int], opened: Opened[Item], progress: Progress, *, stays: bool = True
 ) -> Iterator[tuple[Item, tuple[str, int]]]:
     """Each item with the (sha256, size) of its file: the small ones first, each in the order given.
 
@@ -130,20 +131,26 @@ def hash_all(
         files: with the bytes that each should have. Not much more is read.
         opened: called by several threads.
         progress: told what is read.
+        stays: as for `read_ahead`.
     """
     small = {one: size for one, size in files.items() if size < CHUNK}
     others = [one for one in files if one not in small]
 
     def hashed(one: Item, progress: Progress) -> tuple[str, int]:
         with opened(one) as file:
-            return hash_file(file, progress, most=files[one])
+            found = hash_file(file, progress, most=files[one])
+            if not stays:
+                durable.let_go(file)
+            return found
 
-    for one, file in read_ahead(small, opened):
+    for one, file in read_ahead(small, opened, stays=stays):
         yield one, hash_file(file, progress, most=files[one])
     yield from zip(others, side_by_side(hashed, others, progress), strict=True)
 
 
-def read_ahead(files: Mapping[Item, int], opened: Opened[Item]) -> Iterator[tuple[Item, BinaryIO]]:
+def read_ahead(
+    files: Mapping[Item, int], opened: Opened[Item], *, stays: bool = True
+) -> Iterator[tuple[Item, BinaryIO]]:
     """Each item with its file, open until the next one is asked for or soon after.
 
     The small ones come first, each in the order given. Some dozens of them are asked of the disk at
@@ -152,6 +159,7 @@ def read_ahead(files: Mapping[Item, int], opened: Opened[Item]) -> Iterator[tupl
     Args:
         files: with the bytes that each should have.
         opened: called by one thread.
+        stays: whether they stay in the page cache, small as they are; others may have them there.
     """
     small = [one for one, size in files.items() if size < CHUNK]
     alone = [[one] for one, size in files.items() if size >= CHUNK]
@@ -161,6 +169,8 @@ def read_ahead(files: Mapping[Item, int], opened: Opened[Item]) -> Iterator[tupl
             for file in found[1:]:
                 durable.ask_for(file, CHUNK)  # and no more, should it be larger than it was to be
             yield from zip(some, found, strict=True)
+            for file in () if stays else found:
+                durable.let_go(file)
 
 
 def side_by_side(
@@ -257,8 +267,7 @@ class _Writing:
         self._progress = progress
         self._stays = stays
         self._written = self._asked = self._flushed = 0
-        self._writer = ThreadPoolExecutor(1)  # no thread is begun before there is work for it
-        self._flusher = ThreadPoolExecutor(1)
+        self._pools: list[ThreadPoolExecutor] = []
         self._chunk = _taken()
         self._due: deque[tuple[memoryview, int, Future[None]]] = deque()
         self._flush: Future[None] | None = None
@@ -266,6 +275,19 @@ class _Writing:
 
     def __enter__(self) -> Self:
         return self
+
+    @cached_property
+    def _writer(self) -> ThreadPoolExecutor:
+        return self._thread()
+
+    @cached_property
+    def _flusher(self) -> ThreadPoolExecutor:
+        return self._thread()
+
+    def _thread(self) -> ThreadPoolExecutor:
+        """Only for files that are worth one: to prepare it costs as much as to copy a small one."""
+        self._pools.append(ThreadPoolExecutor(1))
+        return self._pools[-1]
 
     def chunk(self) -> memoryview:
         """Where to read to, until it is put."""
@@ -325,7 +347,8 @@ class _Writing:
         if self._flush is not None:
             self._flush.result()
         self._into.flush()
-        self._begin()  # while the next file is copied
+        if self._written >= CHUNK:  # small ones are flushed together
+            self._begin()  # while the next file is copied
 
     def __exit__(
         self, kind: type[BaseException] | None, bad: BaseException | None, at: TracebackType | None
@@ -334,7 +357,7 @@ class _Writing:
             if kind is None:
                 self._end()
         finally:
-            for pool in (self._writer, self._flusher):
+            for pool in self._pools:
                 pool.shutdown(cancel_futures=True)
             _spare.append(self._chunk)
 

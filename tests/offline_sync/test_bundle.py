@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -14,6 +17,7 @@ from sealift_signing.errors import FailedError, NotFoundError, RefusedError, Sea
 from sealift_signing.statements import Transfer
 from sealift_sync import durable, stream
 from sealift_sync.bundle import layout, writer
+from sealift_sync.bundle import medium as reading
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import quarantine
 from sealift_sync.site.transfers import find_transfer
@@ -113,6 +117,87 @@ def test_a_bundle_is_never_overwritten(hub: HubOnPaper, medium: Path, bundle: Pa
 def test_no_path_leads_out_of_a_medium(tmp_path: Path, path: str) -> None:
     with pytest.raises(SealiftError, match="a path on a medium"), Medium(tmp_path).open(path):
         pass
+
+
+def test_the_size_of_a_file_is_asked_as_it_would_be_opened(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder/file").write_bytes(b"four")
+    (tmp_path / "folder/link").symlink_to("file")
+    medium = Medium(tmp_path)
+    assert medium.size("folder/file") == 4
+    for path, code in (
+        ("folder", "not-a-file"),
+        ("folder/link", "not-a-file"),
+        ("folder/file/inner", "not-a-file"),
+        ("folder/none", "file-missing"),
+        ("none/file", "file-missing"),
+        ("../file", "bad-path"),
+    ):
+        with pytest.raises(SealiftError) as by_size:
+            medium.size(path)
+        with pytest.raises(SealiftError) as by_opening:
+            medium.open(path)
+        assert by_size.value.code == by_opening.value.code == code
+
+
+def test_a_folder_that_was_read_from_is_the_same_one_later(tmp_path: Path) -> None:
+    """Whoever can change a medium while it is read cannot put another folder in its place."""
+    stick, elsewhere = tmp_path / "stick", tmp_path / "elsewhere"
+    for folder, content in ((stick / "blobs", b"ours"), (elsewhere, b"theirs")):
+        folder.mkdir(parents=True)
+        (folder / "a").write_bytes(content)
+    medium = Medium(stick)
+    assert medium.read("blobs/a", 10) == b"ours"
+    (stick / "blobs").rename(stick / "kept")
+    (stick / "blobs").symlink_to(elsewhere)
+    assert medium.read("blobs/a", 10) == b"ours"
+    assert medium.size("blobs/a") == 4
+    with pytest.raises(RefusedError, match="a link, a folder or a device"):
+        Medium(stick).read("blobs/a", 10)
+
+
+def held_below(top: Path) -> list[str]:
+    """What of `top` is open in this process, by its path below it."""
+    found = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # the listing's own
+            path = descriptor.readlink()
+            found += [str(path)[len(str(top)) + 1 :]] if path.is_relative_to(top) else []
+    return sorted(found)
+
+
+def test_more_folders_are_read_than_are_held_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "MOST_HELD", 2)
+    paths = [f"{name}/file" for name in "abcd"]
+    for path in paths:
+        (tmp_path / path).parent.mkdir()
+        (tmp_path / path).write_text(path)
+    medium = Medium(tmp_path)
+    for _ in range(2):
+        assert [medium.read(path, 10).decode() for path in paths] == paths
+    assert held_below(tmp_path) == ["", "a", "b"]
+    del medium
+    assert held_below(tmp_path) == []
+
+
+def test_many_threads_read_from_a_folder_that_nobody_had_read_from(tmp_path: Path) -> None:
+    (tmp_path / "blobs").mkdir()
+    for number in range(8):
+        (tmp_path / f"blobs/{number}").write_text(str(number))
+    for _ in range(20):
+        medium, ready = Medium(tmp_path), Barrier(8)
+
+        def read(number: int, medium: Medium = medium, ready: Barrier = ready) -> bytes:
+            ready.wait()
+            return medium.read(f"blobs/{number}", 1)
+
+        with ThreadPoolExecutor(8) as hands:
+            assert b"".join(hands.map(read, range(8))) == b"01234567"
+        assert held_below(tmp_path) == ["", "blobs"]
+        del medium, read
+    assert held_below(tmp_path) == []
 
 
 def test_only_regular_files_are_read(tmp_path: Path) -> None:

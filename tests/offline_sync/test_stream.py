@@ -12,7 +12,6 @@ import threading
 import time
 import tracemalloc
 from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -182,19 +181,18 @@ class Shelf:
         self.folder = folder
         self.sizes = sizes
         self.done: list[str] = []
-        self.now_open: set[str] = set()
+        self._opened: list[BinaryIO] = []
         for name, size in sizes.items():
             (folder / name).write_bytes(content(size))
         monkeypatch.setattr(durable, "ask_for", self.ask_for)
 
-    @contextmanager
-    def opened(self, name: str) -> Iterator[BinaryIO]:
-        with (self.folder / name).open("rb") as file:
-            self.now_open.add(name)
-            try:
-                yield file
-            finally:
-                self.now_open.remove(name)
+    def opened(self, name: str) -> BinaryIO:
+        self._opened.append((self.folder / name).open("rb"))
+        return self._opened[-1]
+
+    @property
+    def now_open(self) -> list[BinaryIO]:
+        return [file for file in self._opened if not file.closed]
 
     def ask_for(self, file: io.FileIO, most: int) -> None:
         assert most == CHUNK  # of a large one, only its beginning
@@ -475,6 +473,52 @@ def test_where_something_goes_wrong_nothing_is_flushed_and_all_is_closed(
         raise KeyboardInterrupt
     assert synced == []
     assert file.closed
+
+
+def fill(folder: Path, count: int) -> None:
+    with Unflushed() as unflushed:
+        for number in range(count):
+            unflushed.new(folder / str(number)).write(b"x")
+
+
+def test_the_file_system_is_flushed_before_many_files_are(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def syncfs(descriptor: int) -> int:
+        written = Path(f"/proc/self/fd/{descriptor}").readlink().parent.iterdir()
+        assert {file.read_bytes() for file in written} == {b"x"}  # none waits in this process
+        synced.append("all")
+        return 0
+
+    monkeypatch.setattr(durable, "_syncfs", lambda: syncfs)
+    fill(tmp_path, durable.WORTH_ALL)
+    names = [str(number) for number in range(durable.WORTH_ALL)]
+    assert synced == ["all", *names]
+
+
+def test_a_few_files_do_not_wait_for_what_others_have_written(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "_syncfs", lambda: pytest.fail)
+    fill(tmp_path, durable.WORTH_ALL - 1)
+    assert len(synced) == durable.WORTH_ALL - 1
+
+
+@pytest.mark.parametrize("found", [None, lambda _: -1], ids=["another system", "it fails"])
+def test_each_file_is_flushed_whatever_became_of_the_file_systems_own_flush(
+    tmp_path: Path, synced: list[str], monkeypatch: pytest.MonkeyPatch, found: object
+) -> None:
+    monkeypatch.setattr(durable, "_syncfs", lambda: found)
+    fill(tmp_path, durable.WORTH_ALL)
+    assert len(synced) == durable.WORTH_ALL
+
+
+def test_the_system_is_asked_to_flush_a_whole_file_system(tmp_path: Path) -> None:
+    syncfs = durable._syncfs()
+    assert syncfs is not None
+    with (tmp_path / "any").open("xb") as file:
+        assert syncfs(file.fileno()) == 0
+    assert syncfs(10**6) == -1  # nobody's descriptor
 
 
 # -------------------------------------------------------------------- shared blocks

@@ -109,6 +109,13 @@ def test_nesting_is_read_to_its_limit() -> None:
     assert canonical.encode(canonical.decode(data, what="it")) == data
 
 
+@pytest.mark.parametrize("inner", [b'"a"', b"1", b"true"])
+def test_a_value_that_holds_none_is_as_deep_as_one_that_does(inner: bytes) -> None:
+    data = b'{"a":' * 64 + inner + b"}" * 64
+    assert canonical.encode(canonical.decode(data, what="it")) == data
+    assert refused(b"[%b]" % data) == "json-too-deep"
+
+
 def test_true_is_not_one() -> None:
     assert canonical.decode(b"true", what="it") is True
     assert canonical.encode(1) == b"1"

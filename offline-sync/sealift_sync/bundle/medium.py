@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 
 from sealift_signing.errors import (
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
 
 DEEPEST = 16
+MOST_HELD = 32
+"""Folders of a medium that are held open: a bundle's files lie in a few."""
 MOST_ENTRIES = 200_000
 MOST_NAMED = 50
 """Foreign files that a warning names one by one."""
@@ -61,6 +64,8 @@ class Medium:
         self.root = root
         self.inside = inside
         self._held: int | None = None
+        self._folders: dict[tuple[str, ...], int] = {}
+        self._one_at_a_time = Lock()
 
     @property
     def folder(self) -> Path:
@@ -72,24 +77,28 @@ class Medium:
         """The folder's own name."""
         return self.folder.name
 
-    @contextmanager
-    def open(self, path: str) -> Iterator[BinaryIO]:
-        """The regular file at `path`, to be read.
+    def open(self, path: str) -> BinaryIO:
+        """The regular file at `path`, at its beginning; whoever asks for it closes it.
 
         Raises:
             NotFoundError: there is none.
             RefusedError: a link, a device, a pipe or a folder; or a path that is not a plain one.
             FailedError: it could not be read, now or later.
         """
-        if not MEDIUM_PATH.matches(path):
-            raise MalformedError(
-                "bad-path",
-                f"{shown(path)} is not {MEDIUM_PATH.words}.",
-                subject=path,
-                next_step=_NEXT,
-            )
-        with self._opened(path) as file:
-            yield file
+        _check_plain(path)
+        return self.open_named(path)
+
+    def size(self, path: str) -> int:
+        """The bytes of the regular file at `path`, which is not opened.
+
+        Raises:
+            SealiftError: as `open`.
+        """
+        _check_plain(path)
+        with self._telling(path), self._folder_of(path) as (folder, name):
+            found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            _check_regular(found, name)
+        return found.st_size
 
     def read(self, path: str, limit: int) -> bytes:
         """The bytes of `path`.
@@ -158,11 +167,17 @@ class Medium:
             raise self._too_many(folder)
         return found
 
+    def open_named(self, path: str) -> BinaryIO:
+        """As `open`; `path` may be any that this system knows, since somebody here gave it."""
+        with self._telling(path), self._folder_of(path) as (folder, name):
+            descriptor = _open_regular(name, folder)
+        return io.BufferedReader(_File(descriptor, lambda bad: self._refused(path, bad)))
+
     @contextmanager
-    def _opened(self, path: str) -> Iterator[BinaryIO]:
+    def _telling(self, path: str) -> Iterator[None]:
+        """What fails within is told of `path`."""
         try:
-            with self._folder_of(path) as (folder, name):
-                descriptor = _open_regular(name, folder)
+            yield
         except OSError as bad:
             if bad.errno not in _NOTHING_THERE:
                 raise self._refused(path, bad) from bad
@@ -172,15 +187,28 @@ class Medium:
                 subject=path,
                 next_step="Copy the whole bundle again.",
             ) from bad
-        with io.BufferedReader(_File(descriptor, lambda bad: self._refused(path, bad))) as file:
-            yield file
 
     @contextmanager
     def _folder_of(self, path: str) -> Iterator[tuple[int, str]]:
-        """A descriptor of the folder that holds `path`, and the name it has there."""
+        """A descriptor of the folder that holds `path`, and the name it has there.
+
+        The first few folders are held open: what is mounted or linked in the place of one later is
+        not read either.
+        """
         *folders, name = path.split("/")
+        held = self._folders.get(tuple(folders))
+        if held is not None:
+            yield held, name
+            return
         with self._at(folders) as here:
+            self._keep(tuple(folders), here)
             yield here, name
+
+    def _keep(self, folders: tuple[str, ...], descriptor: int) -> None:
+        with self._one_at_a_time:
+            if folders not in self._folders and len(self._folders) < MOST_HELD:
+                self._folders[folders] = kept = os.dup(descriptor)
+                weakref.finalize(self, os.close, kept)
 
     @contextmanager
     def _at(self, parts: list[str]) -> Iterator[int]:
@@ -196,6 +224,10 @@ class Medium:
             os.close(here)
 
     def _hold(self) -> int:
+        with self._one_at_a_time:
+            return self._top()
+
+    def _top(self) -> int:
         if self._held is None:
             try:
                 here = os.open(self.root, _FOLDER)
@@ -273,7 +305,7 @@ def read_named(file: Path, limit: int, *, next_step: str) -> bytes:
         FailedError: it could not be read.
     """
     try:
-        with Medium(file.parent)._opened(file.name) as opened:  # noqa: SLF001 - any name will do
+        with Medium(file.parent).open_named(file.name) as opened:
             return _all(opened, str(file), limit)
     except NotFoundError as bad:
         words = f"There is no file {file}."
@@ -312,6 +344,16 @@ def _open_regular(name: str, folder: int) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def _check_plain(path: str) -> None:
+    if not MEDIUM_PATH.matches(path):
+        raise MalformedError(
+            "bad-path",
+            f"{shown(path)} is not {MEDIUM_PATH.words}.",
+            subject=path,
+            next_step=_NEXT,
+        )
 
 
 def _check_regular(found: os.stat_result, name: str) -> None:

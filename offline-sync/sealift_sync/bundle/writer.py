@@ -318,14 +318,13 @@ def _hashed(
     """Each of the files with whether the medium has it whole."""
     medium = Medium(folder)
 
-    @contextmanager
-    def opened(file: CarriedFile) -> Iterator[BinaryIO]:
-        with medium.open(file.path) as source:
-            durable.drop_cache(source)
-            yield source
-            durable.let_go(source)  # whatever its file system can tell
+    def opened(file: CarriedFile) -> BinaryIO:
+        source = medium.open(file.path)
+        durable.drop_cache(source)
+        return source
 
-    for file, found in stream.hash_all({file: file.size for file in files}, opened, progress):
+    sizes = {file: file.size for file in files}
+    for file, found in stream.hash_all(sizes, opened, progress, stays=False):
         yield file, found == (file.sha256, file.size)
 
 

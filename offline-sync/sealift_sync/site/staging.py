@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -137,11 +136,8 @@ def check_present(plan: Plan, medium: Medium) -> None:
         RefusedError: one is missing, or of another size.
     """
     for digest, size in plan.carried.items():
-        path = layout.blob_file(digest)
-        with medium.open(path) as file:
-            file.seek(0, 2)
-            if file.tell() != size:
-                raise damaged(digest)
+        if medium.size(layout.blob_file(digest)) != size:
+            raise damaged(digest)
 
 
 def check_room(size: int, home: Home) -> None:
@@ -180,9 +176,11 @@ def stage_blobs(copies: Mapping[str, int], medium: Medium, home: Home, stage: St
         whole = _still_whole(copies, home, stage)
         left = {digest: size for digest, size in copies.items() if digest not in whole}
         progress = stage("copy", sum(left.values()))
+        staged = home.staged
+        staged.mkdir(parents=True, exist_ok=True)
         with Unflushed() as unflushed:
-            for digest, source in stream.read_ahead(left, _opened(medium)):
-                _stage(digest, left[digest], source, home.staged / digest, progress, unflushed)
+            for digest, source in stream.read_ahead(left, _opened(medium), stays=False):
+                _stage(digest, left[digest], source, staged / digest, progress, unflushed)
     except OSError as bad:
         raise durable.unwritable(home.staged, bad) from bad
 
@@ -194,8 +192,7 @@ def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
         RefusedError: one is damaged.
     """
     progress = stage("verify", sum(plan.carried.values()))
-
-    for digest, found in stream.hash_all(plan.carried, _opened(medium), progress):
+    for digest, found in stream.hash_all(plan.carried, _opened(medium), progress, stays=False):
         if found != (digest, plan.carried[digest]):
             raise damaged(digest)
 
@@ -248,11 +245,10 @@ def _still_whole(copies: Mapping[str, int], home: Home, stage: Stage) -> frozens
         with (home.staged / digest).open("rb") as left:
             os.fsync(left.fileno())
 
-    @contextmanager
-    def opened(digest: str) -> Iterator[BinaryIO]:
-        with (home.staged / digest).open("rb") as file:
-            durable.drop_cache(file)
-            yield file
+    def opened(digest: str) -> BinaryIO:
+        file = (home.staged / digest).open("rb")
+        durable.drop_cache(file)
+        return file
 
     progress = stage("check what is there", sum(there.values()))
     return frozenset(
@@ -262,16 +258,9 @@ def _still_whole(copies: Mapping[str, int], home: Home, stage: Stage) -> frozens
     )
 
 
-def _opened(medium: Medium) -> Callable[[str], AbstractContextManager[BinaryIO]]:
-    """Opens a medium's blobs. They leave the page cache: nobody else reads a medium."""
-
-    @contextmanager
-    def opened(digest: str) -> Iterator[BinaryIO]:
-        with medium.open(layout.blob_file(digest)) as file:
-            yield file
-            durable.let_go(file)
-
-    return opened
+def _opened(medium: Medium) -> Callable[[str], BinaryIO]:
+    """Opens a medium's blobs."""
+    return lambda digest: medium.open(layout.blob_file(digest))
 
 
 def _stage(
@@ -284,7 +273,6 @@ def _stage(
 ) -> None:
     aside = staged.with_name(digest + durable.PARTIAL)
     try:
-        staged.parent.mkdir(parents=True, exist_ok=True)
         aside.unlink(missing_ok=True)
         found = stream.copy_hashed(source, unflushed.new(aside), progress, most=size, stays=False)
         if found != (digest, size):
