@@ -66,8 +66,10 @@ class SiteOnPaper:
         finish(self.root, self.environment, answer, self.clock, lambda _: True)
 
     @contextmanager
-    def opened(self, command: str = "test") -> Iterator[Site]:
-        with open_site(self.root, self.environment, self.clock, command) as site:
+    def opened(self, command: str = "test", *, reads_medium: bool = False) -> Iterator[Site]:
+        with open_site(
+            self.root, self.environment, self.clock, command, reads_medium=reads_medium
+        ) as site:
             yield site
 
     @property
@@ -81,11 +83,11 @@ class SiteOnPaper:
         return Watch(lambda _name, _size: lambda _done: None, plan, recalled)
 
     def take(self, folder: Path) -> Import:
-        with self.opened("import") as site:
+        with self.opened("import", reads_medium=True) as site:
             return import_bundle(site, Medium(folder), self.watch)
 
     def verify(self, folder: Path) -> Accepted:
-        with self.opened("verify") as site:
+        with self.opened("verify", reads_medium=True) as site:
             return verify_bundle(site, Medium(folder), self.watch)
 
     def roll_back(

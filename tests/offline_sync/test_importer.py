@@ -138,7 +138,7 @@ def test_what_an_earlier_import_left_is_a_stage_of_its_own(
         told.append((name, [size]))
         return told[-1][1].append
 
-    with site.opened("import") as opened:
+    with site.opened("import", reads_medium=True) as opened:
         importer.import_bundle(opened, Medium(folder), replace(site.watch, stage=listen))
     stages = {name: (size, sum(counts)) for name, (size, *counts) in told}
     assert list(stages)[:3] == ["check the store", "check what is there", "copy"]

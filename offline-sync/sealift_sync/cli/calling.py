@@ -37,12 +37,19 @@ class Call:
         return choose_home(self.given, self.environment)
 
     @contextmanager
-    def site(self, command: str, *, mend: bool = True) -> Iterator[Site]:
-        """The site, held for `command`; links that a crash left wrong are put right first."""
+    def site(
+        self, command: str, *, mend: bool = True, reads_medium: bool = False
+    ) -> Iterator[Site]:
+        """The site, held for `command`; links that a crash left wrong are put right first.
+
+        What `reads_medium` lets others in while it moves bytes.
+        """
         from sealift_sync.site import mending
         from sealift_sync.site.opened import open_site
 
-        with open_site(self.home, self.environment, self.clock, command) as found:
+        with open_site(
+            self.home, self.environment, self.clock, command, reads_medium=reads_medium
+        ) as found:
             if mend:
                 for place, problem in mending.mend(found):
                     telling.warn_aside(

@@ -121,7 +121,10 @@ def verify(call: Call, folder: Path, *, as_json: bool) -> None:
     from sealift_sync.site.importer import verify_bundle
     from sealift_sync.site.transfers import find_transfer
 
-    with call.site("verify", mend=False) as found, progress.telling(quiet=as_json) as stage:
+    with (
+        call.site("verify", mend=False, reads_medium=True) as found,
+        progress.telling(quiet=as_json) as stage,
+    ):
         bundle = find_transfer(folder, found.enrolment.site)
         watch = showing.watch(stage, quiet=as_json)
         accepted = verify_bundle(found, bundle, watch)
@@ -148,7 +151,10 @@ def import_(call: Call, folder: Path, *, as_json: bool) -> int:
     from sealift_sync.site.holdings import lost_and_missed
     from sealift_sync.site.importer import find_bundle, import_bundle
 
-    with call.site("import") as found, progress.telling(quiet=as_json) as stage:
+    with (
+        call.site("import", reads_medium=True) as found,
+        progress.telling(quiet=as_json) as stage,
+    ):
         bundle = find_bundle(found, folder)
         done = import_bundle(found, bundle, showing.watch(stage, quiet=as_json))
         lost = lost_and_missed(found)

@@ -127,6 +127,8 @@ def status(site: Site, found: Survey) -> None:
         telling.say(f"Last transfer  {found.last.transfer}, imported {_when(found.last.made)}")
     else:
         telling.say("Nothing was imported yet. Next: sealift-site import DIR")
+    if found.under_way:
+        telling.say(f"Under way      {found.under_way}; what it brings is not counted here")
     if found.runs:
         telling.say()
         columns = ("Host group", "Model", "Runs", "Assigned", "Fallback", "")
@@ -158,6 +160,7 @@ def status_json(site: Site, found: Survey) -> dict[str, Any]:
         "enrolment": known.id,
         "trusted_time": moment(site.trusted_time()),
         "last_transfer": found.last.transfer if found.last else None,
+        "under_way": found.under_way or None,
         "runs": [
             {
                 "group": one.place.group,

@@ -39,8 +39,19 @@ class Accepted:
         return self.transfer.envelope.data
 
 
-def accept(site: Site, bundle: Quarantine, recalls: tuple[Recall, ...]) -> Accepted:
-    """Judge the quarantined `bundle`; `recalls` are those that this medium itself brought.
+def accept(
+    site: Site,
+    bundle: Quarantine,
+    recalls: tuple[Recall, ...],
+    damaged: frozenset[str] = frozenset(),
+) -> Accepted:
+    """Judge the quarantined `bundle`.
+
+    Args:
+        site: where it is to be imported.
+        bundle: its copy.
+        recalls: those that this medium itself brought.
+        damaged: blobs of the store that were hashed, and are not whole.
 
     Raises:
         RefusedError: the transfer is refused; the sentence names what is wrong.
@@ -60,7 +71,7 @@ def accept(site: Site, bundle: Quarantine, recalls: tuple[Recall, ...]) -> Accep
     visit = walker.visit(site.enrolment.site)  # (3) the walk and (4) the floors
     _check_transfer(site, visit, transfer)  # (5) transfer.json
     judged = Judge(bundle, site, visit, recalls).all()  # (6) the six conditions
-    plan = make_plan(judged, transfer.predicate, site.home.store)  # (7) the plan
+    plan = make_plan(judged, transfer.predicate, site.home.store, damaged)  # (7) the plan
     return Accepted(transfer, visit, judged, plan)
 
 
@@ -73,7 +84,8 @@ def settle(site: Site, accepted: Accepted, stage: Stage) -> Accepted:
     if not damaged:
         return accepted
     said = accepted.transfer.predicate
-    plan = make_plan(accepted.judged, said, site.home.store, damaged)
+    every = accepted.plan.damaged | damaged
+    plan = make_plan(accepted.judged, said, site.home.store, every)
     return replace(accepted, plan=plan)
 
 

@@ -32,7 +32,8 @@ def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> int:
     if not copies:
         return 0
     check_room(sum(copies.values()), site.home)
-    stage_blobs(copies, medium, site.home, stage)
+    with site.aside():
+        stage_blobs(copies, medium, site.home, stage)
     adopt_staged(copies, site.home)
     with site.state.transaction():
         remember(site, (), copies)

@@ -6,9 +6,10 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, Any, Self
 
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.keys import Passphrases, variable
@@ -18,6 +19,7 @@ from sealift_sync.site.settings import FIRST_SETTINGS, Settings, read_settings
 
 HOME_VARIABLE = "SEALIFT_SITE_HOME"
 DEFAULT_HOME = "sealift-site"
+MEDIUM_LOCK = "lock-medium"
 
 
 @dataclass(frozen=True)
@@ -106,49 +108,122 @@ def find_home(root: Path, environment: Mapping[str, str]) -> Home:
     return Home(root, read_settings(root / "settings.toml", environment))
 
 
-@contextmanager
-def only_one(home: Home, command: str) -> Iterator[None]:
+class Hold:
+    """A lock file of a home that this process holds, and may let go of for a while."""
+
+    def __init__(self, home: Home, path: Path, command: str) -> None:
+        self._home = home
+        self._path = path
+        self._words = f"sealift-site {command} (process {os.getpid()})"
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as bad:
+            raise durable.unwritable(path, bad) from bad
+        self._file = os.fdopen(descriptor, "r+", encoding="utf-8")
+
+    @contextmanager
+    def taken(self) -> Iterator[Self]:
+        """Hold it, if whoever does lets go of it soon.
+
+        Raises:
+            FailedError: another command holds it and did not end soon.
+        """
+        with self._file:
+            self._wait()
+            self._say(self._words)
+            try:
+                yield self
+            finally:
+                self._say("")
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let others have it meanwhile; it is waited for, however long they take."""
+        self._say("")
+        fcntl.flock(self._file, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._say(self._words)
+
+    def _say(self, words: str) -> None:
+        """Tell whoever waits who works here; on a full disk nobody is told, and work goes on."""
+        with suppress(OSError):
+            os.ftruncate(self._file.fileno(), 0)
+            os.pwrite(self._file.fileno(), words.encode(), 0)
+
+    def _wait(self) -> None:
+        end = time.monotonic() + self._home.settings.limits.lock_seconds
+        while not _is_free(self._file):
+            if time.monotonic() >= end:
+                raise self._busy()
+            time.sleep(0.05)
+
+    def _busy(self) -> FailedError:
+        holder = _holder(self._path)
+        return FailedError(
+            "home-busy",
+            f"{holder} is working in {self._home.root}.",
+            subject=str(self._home.root),
+            next_step="Wait until it has ended, then run this command again.",
+        )
+
+
+def only_one(home: Home, command: str) -> AbstractContextManager[Hold]:
     """Hold the home for `command`: two imports at once would judge by each other's half-truths.
 
     Raises:
         FailedError: another command holds it and did not end soon.
     """
-    path = home.root / "lock"
+    return Hold(home, home.root / "lock", command).taken()
+
+
+def one_medium(home: Home, command: str) -> AbstractContextManager[Hold]:
+    """Hold what `command` takes from a medium: the quarantine, and what is staged.
+
+    It is held as long as the medium is read, for hours if need be, and comes before the home's own
+    lock; others work in the home meanwhile.
+
+    Raises:
+        FailedError: as `only_one`.
+    """
+    return Hold(home, home.root / MEDIUM_LOCK, command).taken()
+
+
+@contextmanager
+def no_medium(home: Home) -> Iterator[bool]:
+    """Whether no command reads a medium, nor begins to within: what one left is left over then."""
     try:
-        file = os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o644), "r+", encoding="utf-8")
-    except OSError as bad:
-        raise durable.unwritable(path, bad) from bad
+        file = (home.root / MEDIUM_LOCK).open("rb")
+    except FileNotFoundError:  # none ever did, and none begins while we hold the home's own lock
+        yield True
+        return
+    except OSError:
+        yield False
+        return
     with file:
-        _wait(file.fileno(), home, path)
-        _say(file.fileno(), f"sealift-site {command} (process {os.getpid()})")
-        try:
-            yield
-        finally:
-            _say(file.fileno(), "")
+        yield _is_free(file)
 
 
-def _say(descriptor: int, words: str) -> None:
-    """Tell whoever waits who works here; on a full disk nobody is told, and the work goes on."""
-    with suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, words.encode(), 0)
+def at_a_medium(home: Home) -> str:
+    """The command that reads a medium now, as it says itself; empty if none does."""
+    with no_medium(home) as free:
+        return "" if free else _holder(home.root / MEDIUM_LOCK)
 
 
-def _wait(descriptor: int, home: Home, path: Path) -> None:
-    end = time.monotonic() + home.settings.limits.lock_seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() < end:
-                time.sleep(0.05)
-                continue
-            holder = path.read_text(encoding="utf-8", errors="replace")[:200] or "another command"
-            raise FailedError(
-                "home-busy",
-                f"{holder} is working in {home.root}.",
-                subject=str(home.root),
-                next_step="Wait until it has ended, then run this command again.",
-            ) from None
-        else:
-            return
+def _holder(path: Path) -> str:
+    try:
+        said = path.read_text(encoding="utf-8", errors="replace")[:200]
+    except OSError:
+        said = ""
+    return said or "another command"
+
+
+def _is_free(file: IO[Any]) -> bool:
+    """Whether nobody else held it; it is ours now."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -135,9 +135,8 @@ def _take(site: Site, medium: Medium, watch: Watch) -> Import:
         _honour(site, recalls, watch)
         done = _imported_before(site, bundle)
         if done is None:
-            accepted = accept(site, bundle, recalls)  # (3) to (7)
-            receipt = _install(site, bundle, accepted, medium, watch)
-            done = Import(accepted.transfer.predicate.id, receipt, already=False, activations=())
+            receipt = _install(site, bundle, recalls, medium, watch)
+            done = Import(receipt.transfer, receipt, already=False, activations=())
         else:
             done = replace(done, mended=heal(site, bundle, medium, watch.stage))
         clear_staged(site.home)
@@ -158,8 +157,9 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
         accepted = accept(site, bundle, recalls)
         watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
         check_present(accepted.plan, medium)
-        hash_blobs(accepted.plan, medium, watch.stage)
-        return settle(site, accepted, watch.stage)
+        with site.aside():
+            hash_blobs(accepted.plan, medium, watch.stage)
+            return settle(site, accepted, watch.stage)
 
 
 def _check_not_restored(site: Site, medium: Medium, bundle: Quarantine) -> None:
@@ -180,21 +180,46 @@ def _accepted_by_hub(bundle: Quarantine) -> Iterator[bytes]:
 
 
 def _install(
-    site: Site, bundle: Quarantine, accepted: Accepted, medium: Medium, watch: Watch
+    site: Site,
+    bundle: Quarantine,
+    recalls: tuple[Recall, ...],
+    medium: Medium,
+    watch: Watch,
 ) -> Receipt:
+    """Steps (3) to (9). Others may work here during (8), so that (3) to (7) are done once more."""
+    now = site.clock()  # of all of it (TUF 5.1): nothing expires because a medium is slow
+    then = replace(site, clock=lambda: now)
+    accepted = accept(then, bundle, recalls)  # (3) to (7)
     try:
         watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
         check_present(accepted.plan, medium)
         check_room(accepted.plan.size, site.home)
-        accepted = settle(site, accepted, watch.stage)  # (8)
-        check_room(accepted.plan.size, site.home)
-        stage_blobs(accepted.plan.copies, medium, site.home, watch.stage)
+        accepted = _gathered(then, bundle, accepted, recalls, medium, watch.stage)  # (8)
     except FailedError:
         raise  # what is staged stays: the next run hashes it again and goes on
     except SealiftError:
         clear_staged(site.home)
         raise
     return commit(site, accepted)  # (9)
+
+
+def _gathered(
+    site: Site,
+    bundle: Quarantine,
+    accepted: Accepted,
+    recalls: tuple[Recall, ...],
+    medium: Medium,
+    stage: Stage,
+) -> Accepted:
+    """`accepted`, as it is accepted once all that it needs is hashed, in the store or beside it."""
+    while True:
+        with site.aside():
+            ready = settle(site, accepted, stage).plan
+            check_room(ready.size, site.home)
+            stage_blobs(ready.copies, medium, site.home, stage)
+        accepted = accept(site, bundle, recalls, ready.damaged)
+        if ready.provides(accepted.plan):
+            return accepted
 
 
 def _imported_before(site: Site, bundle: Quarantine) -> Import | None:

@@ -17,12 +17,16 @@ from sealift_sync.site.standing import Standing
 def mend(site: Site) -> tuple[Mended, ...]:
     """Sweep leftovers, and make every link what committed state says; returns what was wrong.
 
+    What an import works with is not left over: it may be at its medium for hours.
+
     Nothing is touched where the state is a restored backup: it may say that something runs which
     was recalled since.
     """
     if site.state.fact(AHEAD) is not None:
         return ()
-    shutil.rmtree(site.home.quarantine, ignore_errors=True)
-    site.home.store.sweep()
+    with site.leftovers() as free:
+        if free:
+            shutil.rmtree(site.home.quarantine, ignore_errors=True)
+            site.home.store.sweep()
     standing = Standing(site.state, site.enrolment)
     return ModelTree(site.home, lost=site.state.lost()).repair(standing.showing())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
@@ -20,7 +20,7 @@ from sealift_signing.statements import SiteRequest
 from sealift_signing.transparency.checkpoint import site_origin
 from sealift_signing.transparency.entry import Entry, Term, new_entry
 from sealift_sync.site.enrolment import REQUEST, Enrolment, enrolment
-from sealift_sync.site.home import Home, find_home, only_one
+from sealift_sync.site.home import Hold, Home, find_home, no_medium, one_medium, only_one
 from sealift_sync.site.log import SiteLog
 from sealift_sync.site.restored import check_remembered
 from sealift_sync.site.state import State
@@ -30,13 +30,25 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class Site:
-    """An enrolled site. `signer` opens the site's key when it is first needed."""
+    """An enrolled site, held by one command.
+
+    Attributes:
+        home: its folder.
+        state: its database.
+        signer: opens the site's key when it is first needed.
+        enrolment: as the hub answered it.
+        clock: this machine's.
+        hold: of the home.
+        reads_medium: the command also holds what is taken from a medium.
+    """
 
     home: Home
     state: State
     signer: Callable[[], Signer]
     enrolment: Enrolment
     clock: Clock
+    hold: Hold
+    reads_medium: bool
 
     @property
     def key(self) -> PublicKey:
@@ -48,6 +60,21 @@ class Site:
     def origin(self) -> str:
         """The name of this site's log."""
         return site_origin(self.enrolment.organisation, self.enrolment.site)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Let other commands work here while a medium's bytes are moved: a rollback cannot wait.
+
+        What was read of the state before is to be read again afterwards.
+        """
+        with self.hold.aside() if self.reads_medium else nullcontext():
+            yield
+
+    @contextmanager
+    def leftovers(self) -> Iterator[bool]:
+        """Whether what is taken from a medium is nobody's now but this command's."""
+        with nullcontext(True) if self.reads_medium else no_medium(self.home) as free:  # noqa: FBT003 - is it free
+            yield free
 
     def record(self, entry: Entry) -> None:
         """Append `entry` to the log, within the transaction of what it tells of.
@@ -84,22 +111,37 @@ class Site:
 
 @contextmanager
 def open_site(
-    root: Path, environment: Mapping[str, str], clock: Clock, command: str
+    root: Path,
+    environment: Mapping[str, str],
+    clock: Clock,
+    command: str,
+    *,
+    reads_medium: bool = False,
 ) -> Iterator[Site]:
     """The enrolled site at `root`, for `command` alone.
+
+    Args:
+        root: the home.
+        environment: where the passphrase of the site's key may be.
+        clock: this machine's.
+        command: as others are told who works here.
+        reads_medium: it takes in a bundle, or judges one; one such command at a time.
 
     Raises:
         NotFoundError: no home, or not enrolled.
         FailedError: another command is working there, or it cannot be read.
     """
     home = find_home(root, environment)
-    with only_one(home, command):
+    with (
+        one_medium(home, command) if reads_medium else nullcontext(),
+        only_one(home, command) as hold,
+    ):
         state = State(home.database)
         try:
             state.create()  # a home that an earlier release made has fewer tables
             known = enrolment(state)
             signer = cache(lambda: open_signer(str(home.key), home.passphrases(environment)))
-            yield Site(home, state, signer, known, clock)
+            yield Site(home, state, signer, known, clock, hold, reads_medium)
         finally:
             state.close()
 

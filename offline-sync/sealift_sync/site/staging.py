@@ -42,6 +42,7 @@ class Plan:
         reused: the blobs that the store has already; they are hashed again before they are used.
         carried: every blob that the bundle lists, digest to bytes.
         lost: the blobs that an artifact needs and neither the medium nor the store has whole.
+        damaged: blobs of the store that were hashed, and are not whole.
     """
 
     judged: tuple[Judged, ...]
@@ -49,6 +50,11 @@ class Plan:
     reused: frozenset[str]
     carried: Mapping[str, int]
     lost: frozenset[str]
+    damaged: frozenset[str]
+
+    def provides(self, other: Plan) -> bool:
+        """Whether all that `other` copies or takes from the store is so here, too."""
+        return other.copies.keys() <= self.copies.keys() and other.reused <= self.reused
 
     @property
     def size(self) -> int:
@@ -88,7 +94,9 @@ def make_plan(
         planned.append(one)
         copies |= found.medium
         reused |= found.store
-    return Plan(tuple(planned), copies, frozenset(reused), sources.carried, frozenset(lost))
+    return Plan(
+        tuple(planned), copies, frozenset(reused), sources.carried, frozenset(lost), damaged
+    )
 
 
 def carried_blobs(transfer: Transfer) -> dict[str, int]:

@@ -14,6 +14,7 @@ from sealift_signing.statements import Receipt
 from sealift_sync.artifact import read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.site.holdings import lost_and_missed
+from sealift_sync.site.home import at_a_medium
 from sealift_sync.site.opened import Site
 from sealift_sync.site.restored import restored_words
 from sealift_sync.site.standing import Choice, Place, Standing
@@ -49,6 +50,7 @@ class Survey:
         unused: blobs in the store that nothing assigned or running needs, and their bytes.
         lost: blobs of what is assigned or runs that are known not to be whole.
         restored: that this database is a restored backup, as a sentence; empty if it is not.
+        under_way: the command that reads a medium at this moment; empty if none does.
     """
 
     runs: tuple[Runs, ...]
@@ -60,6 +62,7 @@ class Survey:
     unused: tuple[int, int]
     lost: frozenset[str]
     restored: str
+    under_way: str
 
 
 def survey(site: Site) -> Survey:
@@ -78,6 +81,7 @@ def survey(site: Site) -> Survey:
         unused=_unused(site, standing),
         lost=lost_and_missed(site),
         restored=restored_words(site.state),
+        under_way=at_a_medium(site.home),
     )
 
 
