@@ -103,6 +103,16 @@ class Story:
         home = ["--home", str(self.case / "hub"), "--passphrase-file", str(self.case / "pass")]
         self._play(Step(name, ["sealift", *words, *home]))
 
+    def tell_next(
+        self, name: str, begins: str, first: Sequence[Sequence[str]], words: Sequence[str]
+    ) -> None:
+        """Play `first` where the step `begins` would begin, and then another step, `name`."""
+        self.reset(begins)
+        for one in first:
+            ended = self.launcher.run(one)
+            assert ended.code == 0, ended.err
+        self._play(Step(name, words))
+
     def _play(self, step: Step) -> None:
         self._copy(self.case, self._kept / step.name)
         ended = self.launcher.run(step.words)

@@ -7,6 +7,7 @@ To see one again: AT=17:before .venv/bin/python -m pytest tests/interruptions -k
 
 from __future__ import annotations
 
+import json
 import os
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -149,6 +150,46 @@ def test_twice_at_once(story: Story, command: str) -> None:
 @pytest.mark.parametrize("command", TWICE)
 def test_twice_at_once_at_every_point(story: Story, command: str, when: When) -> None:
     assert wrong(story, command, twice, every(story, command, when)) == []
+
+
+# -------------------------------------------------------------------- a rollback during an import
+
+AGAIN = "import again"
+
+
+@pytest.fixture
+def imported_again(story: Story) -> Story:
+    """What is imported is assigned already, and in the store: a rollback away from it holds."""
+    if AGAIN not in story.told:
+        export = [*story.told["export"].step.words, "--full"]
+        story.tell_next(AGAIN, "rollback", [export], story.told["import"].step.words)
+    return story
+
+
+def beside(story: Story, command: str, cut: Cut) -> list[str]:
+    """The import is held still while somebody goes back; whichever is first, both have happened."""
+    story.reset(command)
+    site = ["sealift-site", "--home", str(story.case / "site")]
+    words, back = story.told[command].step.words, story.told["rollback"].step.words
+    ended = story.launcher.run_during(words, Cut(cut.point, cut.when, "pause"), back)
+    looked = [story.launcher.run([*site, *one]) for one in (["fsck"], ["audit", "fsck"])]
+    status = story.launcher.run([*site, "status", "--json"])
+    said = json.loads(status.out)
+    found = (said["last_transfer"], [one["version"] for one in said["runs"]])
+    problems = [
+        f"ended with {one.code}: {one.out} {one.err}" for one in (*ended, *looked) if one.code
+    ]
+    return problems if found == ("plant-7-000003", [1]) else [*problems, str(found)]
+
+
+def test_a_rollback_during_an_import(imported_again: Story) -> None:
+    assert wrong(imported_again, AGAIN, beside, drawn(imported_again, AGAIN)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", WHENS)
+def test_a_rollback_during_an_import_at_every_point(imported_again: Story, when: When) -> None:
+    assert wrong(imported_again, AGAIN, beside, every(imported_again, AGAIN, when)) == []
 
 
 # -------------------------------------------------------------------- points

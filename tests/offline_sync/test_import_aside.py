@@ -1,25 +1,33 @@
 """While an import copies for hours, others work: nobody waits with a rollback for a medium."""
 
+import fcntl
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_sync.bundle.medium import Medium
+from sealift_sync.cli import showing
 from sealift_sync.cli.run import run
 from sealift_sync.site import home as homes
-from sealift_sync.site.home import Hold, make_home, only_one
+from sealift_sync.site import importer, staging
+from sealift_sync.site.fsck import examine
+from sealift_sync.site.home import Hold, at_a_medium, make_home, no_medium, one_medium, only_one
 from sealift_sync.site.importer import Import, import_bundle, verify_bundle
+from sealift_sync.site.opened import Site
 from tests.hub_on_paper import HubOnPaper
 from tests.offline_sync.test_missing_base import damage, stored, without
 from tests.site_on_paper import SiteOnPaper
@@ -136,8 +144,7 @@ def test_what_is_left_over_is_swept_when_no_import_is_under_way(
     words = [sys.executable, "-c", script, "--home", installed.root, "import", folder]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen(words, **pipes, text=True) as importing:  # type: ignore[call-overload]
-        said = iter(importing.stdout.readline, "copying\n")
-        assert [line for line in said if not line.strip()] == []
+        assert "copying\n" in iter(importing.stdout.readline, "")
         assert command(installed, "status") == 0
         assert (installed.root / "quarantine").exists()
         importing.send_signal(signal.SIGKILL)
@@ -241,6 +248,105 @@ def test_a_blob_that_was_found_damaged_is_not_believed_at_the_second_look(
     assert installed.running() == digits(2)
 
 
+@pytest.mark.parametrize("carried", [True, False])
+def test_a_blob_that_fsck_finds_damaged_meanwhile_is_not_believed_for_having_been_whole(
+    hub: HubOnPaper, installed: SiteOnPaper, medium: Path, *, carried: bool
+) -> None:
+    """Its size is right, and it was hashed: what was found out later is what is true."""
+    hub.assign(hub.promote(3, content=digits(2)))
+    edit = without() if carried else without(digits(2))
+    folder = hub.export(medium, edit=edit, base=() if carried else ("plant-7-000001",))
+    blob = stored(installed, sha256(digits(2)).hexdigest())
+
+    def rot() -> None:
+        damage(blob)
+        assert [one.sha256 for one in installed.examined().damages] == [blob.name]
+
+    done = take(installed, folder, Meanwhile(rot))
+    outcome = {one.artifact: one.code for one in done.receipt.artifacts}
+    told = "installed" if carried else "base-missing"
+    assert outcome["catalog/vision/digits/3/cpu-x86_64"] == told
+    assert done.receipt.lost == (() if carried else (blob.name,))
+    assert (blob.read_bytes() == digits(2)) is carried
+
+
+def test_a_blob_that_an_import_finds_damaged_during_a_check_is_not_called_mended(
+    hub: HubOnPaper, installed: SiteOnPaper, medium: Path
+) -> None:
+    """The check had hashed it a moment before, when it was whole."""
+    hub.assign(hub.promote(3, content=digits(2)))
+    folder = hub.export(medium, edit=without(digits(2)), base=("plant-7-000001",))
+    blob = stored(installed, sha256(digits(2)).hexdigest())
+    opened = 0
+
+    @contextmanager
+    def opener() -> Iterator[Site]:
+        nonlocal opened
+        opened += 1
+        if opened == 2:
+            damage(blob)
+            assert installed.take(folder).receipt.lost == (blob.name,)
+        with installed.opened("fsck") as site:
+            yield site
+
+    found = examine(opener, lambda _name, _size: lambda _done: None)
+    assert ([one.sha256 for one in found.damages], found.mended) == ([blob.name], ())
+    with installed.opened() as site:
+        assert site.state.lost() == {blob.name}
+
+
+@pytest.fixture
+def narrow(installed: SiteOnPaper, monkeypatch: pytest.MonkeyPatch) -> SiteOnPaper:
+    """A disk with room for 8 MB, what is staged included."""
+    (installed.root / "settings.toml").write_text("[limits]\nleast_free_mib = 0\n")
+
+    def told(_path: object) -> SimpleNamespace:
+        staged = (installed.root / "store/incoming").iterdir()
+        free = 8_000_000 - sum(file.stat().st_size for file in staged)
+        return SimpleNamespace(free=free)
+
+    (installed.root / "store/incoming").mkdir(exist_ok=True)
+    monkeypatch.setattr(shutil, "disk_usage", told)
+    return installed
+
+
+LARGE = bytes(5_000_000)
+
+
+def test_what_is_staged_needs_no_further_room_in_a_second_round(
+    hub: HubOnPaper, narrow: SiteOnPaper, medium: Path
+) -> None:
+    hub.assign(hub.promote(3, content=LARGE), hub.promote(4, content=digits(2)))
+    folder = hub.export(medium)
+    blob = stored(narrow, sha256(digits(2)).hexdigest())
+    meanwhile = Meanwhile(blob.unlink)
+    take(narrow, folder, meanwhile)
+    assert meanwhile.stages.count(COPY) == 2
+    assert narrow.running() == LARGE
+
+
+def test_what_a_cut_import_staged_needs_no_further_room(
+    hub: HubOnPaper, narrow: SiteOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub.assign(hub.promote(3, content=LARGE))
+    folder = hub.export(medium)
+    with monkeypatch.context() as patched:
+        patched.setattr(importer, "commit", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            narrow.take(folder)
+    assert any(
+        file.stat().st_size == 5_000_000 for file in (narrow.root / "store/incoming").iterdir()
+    )
+    narrow.take(folder)
+    assert narrow.running() == LARGE
+    with pytest.raises(FailedError, match="bytes free and the import needs"):
+        staging.check_room({"a": 8_000_001}, make_home(narrow.root, {}))
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
 def test_nothing_expires_because_a_medium_is_slow(
     hub: HubOnPaper, installed: SiteOnPaper, medium: Path
 ) -> None:
@@ -272,8 +378,66 @@ def test_lost_blobs_are_brought_back_while_others_work(
 ) -> None:
     (bundle,) = (medium / "sealift").iterdir()
     stored(installed, sha256(digits(1)).hexdigest()).unlink()
-    done = take(installed, bundle, Meanwhile(lambda: command(installed, "status")))
+
+    def look() -> None:
+        assert command(installed, "status") == 0
+
+    done = take(installed, bundle, Meanwhile(look))
     assert (done.already, done.mended) == (True, 1)
+
+
+# -------------------------------------------------------------------- Ctrl-C
+
+
+class Stopping(Meanwhile):
+    """Ctrl-C, once the others have done what they do."""
+
+    def __call__(self, name: str, size: int) -> Callable[[int], None]:
+        super().__call__(name, size)
+        if name == COPY:
+            raise KeyboardInterrupt
+        return lambda _: None
+
+
+def test_what_others_did_meanwhile_is_not_said_to_be_done_by_what_is_stopped(
+    hub: HubOnPaper,
+    installed: SiteOnPaper,
+    medium: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    hub.assign(hub.promote(3))
+    folder = hub.export(medium)
+    watch = replace(installed.watch, stage=Stopping(installed.roll_back))
+    monkeypatch.setattr(showing, "watch", lambda *_, **__: watch)
+    assert command(installed, "import", str(folder)) == 130
+    assert "Stopped. Nothing was changed. Run the command again." in capsys.readouterr().err
+    assert installed.running() == digits(1)
+    assert command(installed, "status") == 0
+    assert installed.take(folder).already is False
+
+
+def test_whoever_is_stopped_while_waiting_does_not_speak_for_the_one_who_works(
+    hold: Hold, tmp_path: Path
+) -> None:
+    home, words = make_home(tmp_path / "home", {}), list[str]()
+
+    def interrupted(descriptor: int, kind: int) -> None:
+        words.append((home.root / "lock").read_text())
+        if kind == fcntl.LOCK_EX:
+            raise KeyboardInterrupt
+        flock(descriptor, kind)
+
+    flock = fcntl.flock
+    other = only_one(home, "rollback")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(homes, "PATIENT", 0.0)
+        with pytest.raises(KeyboardInterrupt), hold.taken(), hold.aside():  # noqa: PT012 - in order
+            other.__enter__()
+            patched.setattr(fcntl, "flock", interrupted)
+    assert "rollback" in words[-1]
+    assert "rollback" in (home.root / "lock").read_text()
+    other.__exit__(None, None, None)
 
 
 # -------------------------------------------------------------------- the lock itself
@@ -285,8 +449,12 @@ def hold(tmp_path: Path) -> Hold:
     return Hold(home, home.root / "lock", "import")
 
 
-def test_whoever_came_meanwhile_is_waited_for(hold: Hold, tmp_path: Path) -> None:
-    home, order = make_home(tmp_path / "home", {}), list[str]()
+def test_whoever_came_meanwhile_is_waited_for_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(homes, "PATIENT", 0.05)
+    home, order, told = make_home(tmp_path / "home", {}), list[str](), list[str]()
+    hold = Hold(home, home.root / "lock", "import", told.append)
     inside = threading.Event()
 
     def other() -> None:
@@ -304,6 +472,22 @@ def test_whoever_came_meanwhile_is_waited_for(hold: Hold, tmp_path: Path) -> Non
         assert "import" in (home.root / "lock").read_text()
     thread.join()
     assert order == ["rollback", "import"]
+    (said,) = told
+    assert said.startswith("Waiting until sealift-site rollback (process ")
+
+
+def test_several_may_look_whether_a_medium_is_read_and_none_of_them_is_taken_for_it(
+    tmp_path: Path,
+) -> None:
+    home = make_home(tmp_path / "home", {})
+    with no_medium(home) as free:  # before there is such a file
+        assert free
+    with one_medium(home, "import"):
+        assert at_a_medium(home).startswith("sealift-site import (process ")
+    with no_medium(home) as free, no_medium(home) as free_too:
+        assert free
+        assert free_too
+        assert at_a_medium(home) == ""
 
 
 def test_what_goes_wrong_aside_is_told_with_the_lock_in_hand(hold: Hold, tmp_path: Path) -> None:

@@ -48,7 +48,12 @@ class Call:
         from sealift_sync.site.opened import open_site
 
         with open_site(
-            self.home, self.environment, self.clock, command, reads_medium=reads_medium
+            self.home,
+            self.environment,
+            self.clock,
+            command,
+            reads_medium=reads_medium,
+            told=telling.warn_aside,
         ) as found:
             if mend:
                 for place, problem in mending.mend(found):
@@ -64,12 +69,11 @@ class Call:
 @contextmanager
 def _logged_when_stopped(site: Site, kept: list[str]) -> Iterator[None]:
     """Ctrl-C after something was done, of which no use case has spoken."""
-    before = site.log_size()
     try:
         yield
     except KeyboardInterrupt as stop:
-        if site.log_size() != before and not getattr(stop, "__notes__", ()):
+        if site.has_logged() and not getattr(stop, "__notes__", ()):
             stop.add_note("Part of it was done: see sealift-site audit list.")
         raise
-    if site.log_size() != before:
+    if site.has_logged():
         kept.append("It was done: see sealift-site audit list.")

@@ -125,7 +125,8 @@ def verify(call: Call, folder: Path, *, as_json: bool) -> None:
         call.site("verify", mend=False, reads_medium=True) as found,
         progress.telling(quiet=as_json) as stage,
     ):
-        bundle = find_transfer(folder, found.enrolment.site)
+        with found.aside():
+            bundle = find_transfer(folder, found.enrolment.site)
         watch = showing.watch(stage, quiet=as_json)
         accepted = verify_bundle(found, bundle, watch)
     if as_json:

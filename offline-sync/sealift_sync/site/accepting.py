@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from sealift_signing import roles, statements
@@ -26,12 +26,21 @@ WHAT = layout.TRANSFER
 
 @dataclass(frozen=True)
 class Accepted:
-    """A bundle that was found good: what it says, how it was judged, and what will be done."""
+    """A bundle that was found good.
+
+    Attributes:
+        transfer: what it says.
+        visit: what was found on the way there.
+        judged: what becomes of every assigned artifact.
+        plan: what will be done.
+        now: what the site took the time to be.
+    """
 
     transfer: Signed[Transfer]
     visit: Visit
     judged: tuple[Judged, ...]
     plan: Plan
+    now: datetime
 
     @property
     def data(self) -> bytes:
@@ -67,12 +76,13 @@ def accept(
         _check_name(file)
     check_root_chain(bundle, site.state.roots())  # a gap says more than a file that is missing
     bundle.check_listed(listed)  # before any signature: a copy that was cut or damaged is named
-    walker = Walker(bundle, site.state, site.trusted_time(), listed.keys())
+    now = site.trusted_time()
+    walker = Walker(bundle, site.state, now, listed.keys())
     visit = walker.visit(site.enrolment.site)  # (3) the walk and (4) the floors
     _check_transfer(site, visit, transfer)  # (5) transfer.json
     judged = Judge(bundle, site, visit, recalls).all()  # (6) the six conditions
     plan = make_plan(judged, transfer.predicate, site.home.store, damaged)  # (7) the plan
-    return Accepted(transfer, visit, judged, plan)
+    return Accepted(transfer, visit, judged, plan, now)
 
 
 def settle(site: Site, accepted: Accepted, stage: Stage) -> Accepted:
@@ -80,13 +90,17 @@ def settle(site: Site, accepted: Accepted, stage: Stage) -> Accepted:
 
     What turns out damaged is copied from the medium, if it is there; else what needs it is held.
     """
-    damaged = hash_reused(accepted.plan, site.home.store, stage)
-    if not damaged:
-        return accepted
-    said = accepted.transfer.predicate
-    every = accepted.plan.damaged | damaged
-    plan = make_plan(accepted.judged, said, site.home.store, every)
-    return replace(accepted, plan=plan)
+    store, said = site.home.store, accepted.transfer.predicate
+    hashed = accepted.plan.reused
+    damaged = hash_reused(hashed, store, stage)
+    while damaged:
+        every = accepted.plan.damaged | damaged
+        accepted = replace(accepted, plan=make_plan(accepted.judged, said, store, every))
+        # Somebody may have put back by hand what was not there at first.
+        new = accepted.plan.reused - hashed
+        damaged = hash_reused(new, store, stage) if new else frozenset()
+        hashed |= new
+    return accepted
 
 
 def unlisted(bundle: Quarantine, transfer: Transfer) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ Where the log or the database is damaged nothing is recorded: nothing may be app
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
@@ -100,10 +100,10 @@ def examine(opened: Opener, stage: Stage) -> Examined:
     with opened() as site:
         log, receipts = _log(site), tuple(_receipts(site))  # (1)
         database = tuple(_database(site))
-        store, expected = site.home.store, _expected(site)
+        store, expected, lost = site.home.store, _expected(site), site.state.lost()
     faults = _hash(store, expected, stage)  # (2)
     with opened() as site:  # (3)
-        found = _look_again(site, faults)
+        found = _look_again(site, {*faults, *(site.state.lost() - lost)})
         whole = log.ok and not receipts and not database
         removed = tuple(_remove(site, found)) if whole else ()
         damages = tuple(_damages(site, found))
@@ -179,9 +179,9 @@ def _hash(store: BlobFolder, expected: Mapping[str, int], stage: Stage) -> dict[
     return {digest: fault for digest, fault in zip(digests, faults, strict=True) if fault}
 
 
-def _look_again(site: Site, faults: Mapping[str, Fault]) -> dict[str, Fault]:
-    """An import in between may have brought what was missing."""
-    found = {digest: site.home.store.fault(digest) for digest in faults}
+def _look_again(site: Site, digests: Iterable[str]) -> dict[str, Fault]:
+    """An import in between may have brought what was missing, or found out what is lost since."""
+    found = {digest: site.home.store.fault(digest) for digest in digests}
     return {digest: fault for digest, fault in found.items() if fault}
 
 

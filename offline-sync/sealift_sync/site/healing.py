@@ -31,7 +31,7 @@ def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> int:
     copies = _wanted(site, bundle)
     if not copies:
         return 0
-    check_room(sum(copies.values()), site.home)
+    check_room(copies, site.home)
     with site.aside():
         stage_blobs(copies, medium, site.home, stage)
     adopt_staged(copies, site.home)

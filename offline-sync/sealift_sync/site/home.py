@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +20,8 @@ from sealift_sync.site.settings import FIRST_SETTINGS, Settings, read_settings
 HOME_VARIABLE = "SEALIFT_SITE_HOME"
 DEFAULT_HOME = "sealift-site"
 MEDIUM_LOCK = "lock-medium"
+PATIENT = 1.0
+"""Seconds that somebody waits without being told for what."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,13 @@ def find_home(root: Path, environment: Mapping[str, str]) -> Home:
 class Hold:
     """A lock file of a home that this process holds, and may let go of for a while."""
 
-    def __init__(self, home: Home, path: Path, command: str) -> None:
+    def __init__(
+        self, home: Home, path: Path, command: str, told: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._home = home
         self._path = path
+        self._told = told
+        self._held = False
         self._words = f"sealift-site {command} (process {os.getpid()})"
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -129,23 +135,36 @@ class Hold:
             FailedError: another command holds it and did not end soon.
         """
         with self._file:
-            self._wait()
-            self._say(self._words)
+            if not self._is_free_within(self._home.settings.limits.lock_seconds):
+                raise self._busy()
+            self._take()
             try:
                 yield self
             finally:
-                self._say("")
+                self._leave()
 
     @contextmanager
     def aside(self) -> Iterator[None]:
         """Let others have it meanwhile; it is waited for, however long they take."""
-        self._say("")
+        self._leave()
         fcntl.flock(self._file, fcntl.LOCK_UN)
         try:
             yield
         finally:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
-            self._say(self._words)
+            if not self._is_free_within(PATIENT):
+                self._told(f"Waiting until {_holder(self._path)} has ended.")
+                fcntl.flock(self._file, fcntl.LOCK_EX)
+            self._take()
+
+    def _take(self) -> None:
+        self._held = True
+        self._say(self._words)
+
+    def _leave(self) -> None:
+        """Say nothing in the place of others: whoever was stopped while waiting holds nothing."""
+        if self._held:
+            self._say("")
+        self._held = False
 
     def _say(self, words: str) -> None:
         """Tell whoever waits who works here; on a full disk nobody is told, and work goes on."""
@@ -153,12 +172,13 @@ class Hold:
             os.ftruncate(self._file.fileno(), 0)
             os.pwrite(self._file.fileno(), words.encode(), 0)
 
-    def _wait(self) -> None:
-        end = time.monotonic() + self._home.settings.limits.lock_seconds
-        while not _is_free(self._file):
+    def _is_free_within(self, seconds: float) -> bool:
+        end = time.monotonic() + seconds
+        while not _got(self._file, fcntl.LOCK_EX):
             if time.monotonic() >= end:
-                raise self._busy()
+                return False
             time.sleep(0.05)
+        return True
 
     def _busy(self) -> FailedError:
         holder = _holder(self._path)
@@ -170,13 +190,20 @@ class Hold:
         )
 
 
-def only_one(home: Home, command: str) -> AbstractContextManager[Hold]:
-    """Hold the home for `command`: two imports at once would judge by each other's half-truths.
+def only_one(
+    home: Home, command: str, told: Callable[[str], None] = lambda _: None
+) -> AbstractContextManager[Hold]:
+    """Hold the home for `command`: two at once would judge by each other's half-truths.
+
+    Args:
+        home: the site's.
+        command: as others are told who works here.
+        told: for what it waits, where it let go of the home and others are long.
 
     Raises:
         FailedError: another command holds it and did not end soon.
     """
-    return Hold(home, home.root / "lock", command).taken()
+    return Hold(home, home.root / "lock", command, told).taken()
 
 
 def one_medium(home: Home, command: str) -> AbstractContextManager[Hold]:
@@ -203,7 +230,7 @@ def no_medium(home: Home) -> Iterator[bool]:
         yield False
         return
     with file:
-        yield _is_free(file)
+        yield _got(file, fcntl.LOCK_SH)  # others may look at the same time
 
 
 def at_a_medium(home: Home) -> str:
@@ -220,10 +247,10 @@ def _holder(path: Path) -> str:
     return said or "another command"
 
 
-def _is_free(file: IO[Any]) -> bool:
-    """Whether nobody else held it; it is ours now."""
+def _got(file: IO[Any], kind: int) -> bool:
+    """Whether the lock is ours now. A network's file system may refuse it in words of its own."""
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except OSError:
         return False
     return True

@@ -104,7 +104,8 @@ def find_bundle(site: Site, folder: Path) -> Medium:
         RefusedError: the medium is prepared to lead elsewhere; nothing changed but one log entry.
     """
     try:
-        return find_transfer(folder, site.enrolment.site)
+        with site.aside():
+            return find_transfer(folder, site.enrolment.site)
     except RefusedError as refusal:
         _log_refusal(site, refusal, [])
         raise
@@ -156,8 +157,8 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
             watch.recalled(recalls, ())
         accepted = accept(site, bundle, recalls)
         watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
-        check_present(accepted.plan, medium)
         with site.aside():
+            check_present(accepted.plan, medium)
             hash_blobs(accepted.plan, medium, watch.stage)
             return settle(site, accepted, watch.stage)
 
@@ -169,7 +170,9 @@ def _check_not_restored(site: Site, medium: Medium, bundle: Quarantine) -> None:
     one, wherever it comes from.
     """
     check_remembered(site.state)
-    check_notes(site.state, site.key, site.origin, notes_beside(medium, site.enrolment.site))
+    with site.aside():
+        beside = tuple(notes_beside(medium, site.enrolment.site))
+    check_notes(site.state, site.key, site.origin, beside)
     check_notes(site.state, site.key, site.origin, _accepted_by_hub(bundle))
 
 
@@ -192,8 +195,6 @@ def _install(
     accepted = accept(then, bundle, recalls)  # (3) to (7)
     try:
         watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
-        check_present(accepted.plan, medium)
-        check_room(accepted.plan.size, site.home)
         accepted = _gathered(then, bundle, accepted, recalls, medium, watch.stage)  # (8)
     except FailedError:
         raise  # what is staged stays: the next run hashes it again and goes on
@@ -213,11 +214,15 @@ def _gathered(
 ) -> Accepted:
     """`accepted`, as it is accepted once all that it needs is hashed, in the store or beside it."""
     while True:
+        known = site.state.lost()
         with site.aside():
+            check_present(accepted.plan, medium)
+            check_room(accepted.plan.copies, site.home)
             ready = settle(site, accepted, stage).plan
-            check_room(ready.size, site.home)
+            check_room(ready.copies, site.home)
             stage_blobs(ready.copies, medium, site.home, stage)
-        accepted = accept(site, bundle, recalls, ready.damaged)
+        # What `fsck` found meanwhile is newer than what was hashed here.
+        accepted = accept(site, bundle, recalls, ready.damaged | (site.state.lost() - known))
         if ready.provides(accepted.plan):
             return accepted
 
@@ -288,7 +293,8 @@ def _told_when_stopped(site: Site) -> Iterator[None]:
 @contextmanager
 def _quarantined(site: Site, medium: Medium) -> Iterator[Quarantine]:
     try:
-        bundle = quarantine(medium, site.home.quarantine)
+        with site.aside():
+            bundle = quarantine(medium, site.home.quarantine)
         yield bundle
     finally:
         with suppress(FileNotFoundError):
@@ -327,7 +333,9 @@ def _told_to_log(site: Site, medium: Medium) -> Iterator[None]:
             site.state.set_fact(AHEAD, bad.note)
         raise
     except RefusedError as refusal:
-        _log_refusal(site, refusal, _claimed_transfer(medium))
+        with site.aside():
+            claimed = _claimed_transfer(medium)
+        _log_refusal(site, refusal, claimed)
         raise
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -49,6 +49,8 @@ class Site:
     clock: Clock
     hold: Hold
     reads_medium: bool
+    _entries: list[str] = field(default_factory=list)
+    """The ids of those that this command appended, in transactions that may not have ended well."""
 
     @property
     def key(self) -> PublicKey:
@@ -85,12 +87,12 @@ class Site:
         """
         check_remembered(self.state)
         SiteLog(self.state.connection, self.signer(), self.origin).append(entry)
+        self._entries.append(entry.id)
 
-    def log_size(self) -> int:
-        """How many entries this site's log has."""
-        newest = "SELECT COALESCE(MAX(size), 0) FROM log_checkpoint"
-        (size,) = self.state.connection.execute(newest).fetchone()
-        return int(size)
+    def has_logged(self) -> bool:
+        """Whether this command has written to the log; others may have, too."""
+        known = "SELECT 1 FROM log_entry WHERE id = ?"
+        return any(self.state.connection.execute(known, [one]).fetchone() for one in self._entries)
 
     def trusted_time(self) -> datetime:
         """The later of this machine's clock and the highest authenticated time seen.
@@ -117,6 +119,7 @@ def open_site(
     command: str,
     *,
     reads_medium: bool = False,
+    told: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Site]:
     """The enrolled site at `root`, for `command` alone.
 
@@ -126,6 +129,7 @@ def open_site(
         clock: this machine's.
         command: as others are told who works here.
         reads_medium: it takes in a bundle, or judges one; one such command at a time.
+        told: what it waits for, as a sentence, where it let go of the home and others took it.
 
     Raises:
         NotFoundError: no home, or not enrolled.
@@ -134,7 +138,7 @@ def open_site(
     home = find_home(root, environment)
     with (
         one_medium(home, command) if reads_medium else nullcontext(),
-        only_one(home, command) as hold,
+        only_one(home, command, told) as hold,
     ):
         state = State(home.database)
         try:

@@ -36,7 +36,7 @@ def make_receipt(site: Site, accepted: Accepted, when: datetime) -> bytes:
         lost=tuple(sorted(site.state.lost() | plan.lost)),
         running=_running(site),
         roles=visit.versions,
-        trusted_time=moment(site.trusted_time()),
+        trusted_time=moment(accepted.now),
         unprotected=unprotected(visit),
         overrides=(),
         software=software(),

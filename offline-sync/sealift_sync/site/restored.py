@@ -9,7 +9,7 @@ signed counts; a key belongs to one home, so another enrolment of the same name 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.public_key import PublicKey
@@ -48,7 +48,7 @@ def check_holds(state: State, said: Checkpoint, note: bytes) -> None:
         raise _restored(said, note)
 
 
-def check_notes(state: State, key: PublicKey, origin: str, notes: Iterator[bytes]) -> None:
+def check_notes(state: State, key: PublicKey, origin: str, notes: Iterable[bytes]) -> None:
     """Check the log against every one of `notes` that is by this site's key; ignore the others.
 
     Raises:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from sealift_signing.errors import FailedError
+from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.site_rules import HeldError
 from sealift_signing.statements import Transfer
 from sealift_signing.vocabulary import SHA256
@@ -53,7 +53,10 @@ class Plan:
     damaged: frozenset[str]
 
     def provides(self, other: Plan) -> bool:
-        """Whether all that `other` copies or takes from the store is so here, too."""
+        """Whether all that `other` copies or takes from the store is so here, too.
+
+        Both are what is known after all of this plan was hashed: `settle` sees to it.
+        """
         return other.copies.keys() <= self.copies.keys() and other.reused <= self.reused
 
     @property
@@ -148,13 +151,17 @@ def check_present(plan: Plan, medium: Medium) -> None:
             raise damaged(digest)
 
 
-def check_room(size: int, home: Home) -> None:
-    """Check that the disk takes `size` bytes and keeps what the settings want free.
+def check_room(copies: Mapping[str, int], home: Home) -> None:
+    """Check that the disk takes the blobs `copies` and keeps what the settings want free.
+
+    What was staged of them takes no further room.
 
     Raises:
         FailedError: it does not.
     """
-    needed = size + home.settings.limits.least_free_mib * MIB
+    staged = {path.name: path.lstat().st_size for path in _staged(home)}
+    due = sum(size for digest, size in copies.items() if staged.get(digest) != size)
+    needed = due + home.settings.limits.least_free_mib * MIB
     free = shutil.disk_usage(home.root).free
     if free < needed:
         raise FailedError(
@@ -165,10 +172,10 @@ def check_room(size: int, home: Home) -> None:
         )
 
 
-def hash_reused(plan: Plan, store: BlobFolder, stage: Stage) -> frozenset[str]:
-    """Hash every blob that the plan takes from the store; returns those that are not whole."""
-    digests = sorted(plan.reused)
-    progress = stage("check the store", sum(map(store.size, digests)))
+def hash_reused(blobs: Iterable[str], store: BlobFolder, stage: Stage) -> frozenset[str]:
+    """Hash the `blobs` of the store; returns those that are not whole, or not there any more."""
+    digests = sorted(blobs)
+    progress = stage("check the store", sum(_size(store, digest) for digest in digests))
     faults = stream.side_by_side(store.fault, digests, progress)
     return frozenset(digest for digest, fault in zip(digests, faults, strict=True) if fault)
 
@@ -227,6 +234,13 @@ def kept_for_later(home: Home) -> str:
 
 def _staged(home: Home) -> list[Path]:
     return list(home.staged.iterdir()) if home.staged.is_dir() else []
+
+
+def _size(store: BlobFolder, digest: str) -> int:
+    try:
+        return store.size(digest)
+    except NotFoundError:  # whoever took it away did so a moment ago
+        return 0
 
 
 def _blobs(one: Judged, artifact: Artifact) -> dict[str, int]:
