@@ -10,15 +10,17 @@ import os
 import platform
 import sqlite3
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from hashlib import sha256
+from io import FileIO
 from mmap import mmap
 from pathlib import Path
 
+from sealift_sync import durable, stream
 from tests.benchmarks import rivals
 from tests.benchmarks.figures import Figure, Line, repeated
-from tests.benchmarks.racing import Act, Contestant, Place, Step, files_of, race
+from tests.benchmarks.racing import Act, Contestant, FailedError, Place, Step, files_of, race
 
 CHUNK = 1024 * 1024
 BLOCK = 64 * CHUNK
@@ -31,6 +33,7 @@ TOOLS = ("openssl", "restic", "borg", "skopeo", "dvc", "model_signing")
 
 READ, WRITE, HASH = "read, cold", "write, fsync", "sha256, one core"
 EACH, ONCE = "write the files, fsync each", "write the files, sync once"
+BARE, BARE_ONE = "an export's bare calls", "the same, into one file"
 
 Description = dict[str, str | int | float]
 
@@ -168,6 +171,74 @@ def small_writing(source: Path, size: int) -> Iterator[Contestant]:
 
     yield Contestant(EACH, size, one_by_one, control=True)
     yield Contestant(ONCE, size, together, control=True)
+
+
+def small_carrying(source: Path, size: int) -> Iterator[Contestant]:
+    """What an export cannot but do for the files of `source`: nothing is found, checked or signed.
+
+    Each is read, hashed, written, flushed, read back from the disk and hashed: as a file of its
+    own, and as a part of one file of all.
+    """
+    paths = list(files_of([source]))
+
+    def each(folder: Path) -> None:
+        digests: dict[Path, bytes] = {}
+        for some in _read_ahead(paths):
+            with ExitStack() as stack:
+                made = []
+                for data in some:
+                    path = folder / str(len(digests))
+                    digests[path] = sha256(data).digest()
+                    made.append(stack.enter_context(path.open("xb", buffering=0)))
+                    made[-1].write(data)
+                _flush_all(made)
+        _flush(folder)
+        back = (data for some in _read_ahead(list(digests)) for data in some)
+        _check(digests.values(), back)
+
+    def one(folder: Path) -> None:
+        digests, sizes = list[bytes](), list[int]()
+        with (folder / "all").open("x+b", buffering=0) as file:
+            for some in _read_ahead(paths):
+                digests += [sha256(data).digest() for data in some]
+                sizes += map(len, some)
+                file.write(b"".join(some))
+            _flush_all([file])
+            _flush(folder)
+            file.seek(0)
+            _check(digests, (file.read(size) for size in sizes))
+
+    for name, carry in ((BARE, each), (BARE_ONE, one)):
+
+        def steps(place: Place, carry: Callable[[Path], None] = carry) -> Iterator[Step | Act]:
+            yield Act(lambda: carry(place.folder), [source])
+
+        yield Contestant(name, size, steps, control=True)
+
+
+def _read_ahead(paths: list[Path]) -> Iterator[list[bytes]]:
+    """What small files hold, some dozens at a time, all asked of the disk at once."""
+    for begin in range(0, len(paths), stream.ASKED):
+        with ExitStack() as stack:
+            some = paths[begin : begin + stream.ASKED]
+            files = [stack.enter_context(path.open("rb", buffering=0)) for path in some]
+            for file in files:
+                durable.ask_for(file, CHUNK)
+            yield [file.read() for file in files]
+
+
+def _flush_all(files: list[FileIO]) -> None:
+    durable.begin_all(files[0])
+    for file in files:
+        durable.flush(file)
+        durable.let_go(file)
+
+
+def _check(digests: Iterable[bytes], back: Iterable[bytes]) -> None:
+    found = [sha256(data).digest() for data in back]
+    if found != list(digests):
+        msg = "this disk gives back other bytes than were written"
+        raise FailedError(msg)
 
 
 def _read(paths: list[Path]) -> None:

@@ -87,6 +87,7 @@ def small_files(folder: Path, *, quick: bool) -> Iterator[Line]:
         _help(),
         _tiny(folder.parent),
         *machine.small_writing(carried.model, carried.organisation.size),
+        *machine.small_carrying(carried.model, carried.organisation.size),
     ]
     found = race(exporting, rounds, folder, keep=True)
     ours, files = found[EXPORT], {"files": found[machine.ONCE]}
@@ -94,6 +95,8 @@ def small_files(folder: Path, *, quick: bool) -> Iterator[Line]:
     yield from found.values()
     for begun in (HELP, TINY):
         yield beyond(found[begun], found[EXPORT], found[TAR])
+    for bare in (machine.BARE, machine.BARE_ONE):
+        yield as_multiple(found[bare], found[TAR])
     yield from _against(found[EXPORT], found, {})
     importing = carrying.contestants(carried, carrying.SMALL_IMPORTING)
     found = race(importing, rounds, folder, keep=True)
@@ -108,6 +111,13 @@ def beyond(begun: Measured, export: Measured, tar: Measured) -> Claim:
     each = [(ours.wall - start.wall) / theirs.wall for ours, start, theirs in rounds]
     what = f"{export.name} less {begun.name}, as a multiple of {tar.name}"
     return over_rounds("3", what, "x", each, most=1.2)
+
+
+def as_multiple(bare: Measured, tar: Measured) -> Claim:
+    """What no export can be faster than, as a multiple of an archive of the files."""
+    rounds = zip(bare.rounds, tar.rounds, strict=True)
+    each = [ours.wall / theirs.wall for ours, theirs in rounds]
+    return over_rounds("", f"({bare.name}), as a multiple of {tar.name}", "x", each)
 
 
 def memory(one: Measured) -> Claim:

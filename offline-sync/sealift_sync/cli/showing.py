@@ -125,6 +125,8 @@ def status(site: Site, found: Survey) -> None:
     telling.say(f"Organisation   {known.organisation}")
     if found.last:
         telling.say(f"Last transfer  {found.last.transfer}, imported {_when(found.last.made)}")
+    elif found.under_way:
+        telling.say("Nothing was imported yet.")
     else:
         telling.say("Nothing was imported yet. Next: sealift-site import DIR")
     if found.under_way:
