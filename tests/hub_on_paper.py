@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -54,7 +54,8 @@ from sealift_signing.transparency.checkpoint import Checkpoint, hub_origin
 from sealift_signing.transparency.merkle import leaf_hash
 from sealift_signing.transparency.merkle import root as tree_root
 from sealift_signing.vocabulary import CatalogPath, moment
-from sealift_sync.artifact import Artifact, ArtifactFile, config_bytes, manifest_bytes
+from sealift_sync import packs
+from sealift_sync.artifact import Artifact, ArtifactFile, Pack, config_bytes, manifest_bytes
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.writer import Contents, write_bundle
@@ -233,22 +234,52 @@ class HubOnPaper:
         team: str = TEAM,
         content: bytes | None = None,
         made_for: CatalogPath | None = None,
+        more: Mapping[str, bytes] | None = None,
+        archived: Mapping[str, bytes] | None = None,
     ) -> Release:
-        """An artifact of a few bytes, its manifest and blobs in the hub's store."""
+        """An artifact of a few bytes, its manifest and blobs in the hub's store.
+
+        Args:
+            version: of the model.
+            model: its name.
+            form: the last part of the artifact's path.
+            team: whose model it is.
+            content: of its file `model.onnx`.
+            made_for: another path, that its manifest is to say.
+            more: further files, by path; they lie in packs if they are many and small.
+            archived: what their packs really hold of them, if that is something else.
+        """
         path = CatalogPath(team, model, version, form)
         data = content if content is not None else f"the weights of {path}".encode()
-        weights = self.store.put_bytes(data)
-        file = ArtifactFile("model.onnx", weights.sha256, weights.size)
-        config = self.store.put_bytes(config_bytes(made_for or path, "onnx", [file]))
-        artifact = Artifact(
-            made_for or path, (file,), ArtifactFile("config.json", config.sha256, config.size)
+        contents = {"model.onnx": data} | dict(more or {})
+        files = {
+            name: ArtifactFile(name, sha256(found).hexdigest(), len(found))
+            for name, found in contents.items()
+        }
+        together = tuple(
+            self._pack([files[name] for name in names], contents | dict(archived or {}))
+            for names in packs.groups({name: file.size for name, file in files.items()})
         )
+        data = config_bytes(made_for or path, "onnx", files.values(), together)
+        config = self.store.put_bytes(data)
+        artifact = Artifact(
+            made_for or path,
+            tuple(sorted(files.values())),
+            ArtifactFile("config.json", config.sha256, config.size),
+            together,
+        )
+        for file in artifact.loose:
+            self.store.put_bytes(contents[file.path])
         manifest = manifest_bytes(artifact)
         self.manifests[path] = manifest
-        self.config_digests[path] = {weights.sha256, config.sha256}
+        self.config_digests[path] = {blob.sha256 for blob in artifact.blobs}
         source = CatalogPath(team, model, version, "source")
         about = statements.subject(str(source), sha256(str(source).encode()).hexdigest())
         return Release(path, sha256(manifest).hexdigest(), about)
+
+    def _pack(self, files: list[ArtifactFile], contents: Mapping[str, bytes]) -> Pack:
+        source = packs.archive(files, lambda file: contents[file.path])
+        return Pack(tuple(files), self.store.put(source).sha256)
 
     def ago(self, **span: float) -> str:
         return moment(self.now - timedelta(**span))

@@ -1,32 +1,41 @@
 """An artifact as an OCI manifest with ModelPack media types, and an OCI image layout of several.
 
 Sources: OCI Image Specification 1.1 (manifest, index, image layout); CNCF ModelPack model-spec
-(media types, `org.cncf.model.filepath`). TUF signs the manifest; the manifest names every file.
-A manifest holds no time, so the same content always has the same digest.
+(media types, `org.cncf.model.filepath`). TUF signs the manifest; the manifest names every file,
+also those that lie together in a pack, each with its own digest. A manifest holds no time, so the
+same content always has the same digest.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 from sealift_signing.canonical import decode, encode
 from sealift_signing.errors import MalformedError
 from sealift_signing.vocabulary import MEDIUM_PATH, SHA256, CatalogPath
+from sealift_sync import ustar
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 MODEL = "application/vnd.cncf.model.manifest.v1+json"
 CONFIG = "application/vnd.cncf.model.config.v1+json"
 WEIGHT = "application/vnd.cncf.model.weight.v1.raw"
+PACK = "application/vnd.cncf.model.weight.v1.tar"
 FILE_PATH = "org.cncf.model.filepath"
+PACKED = "sealift.packed"
+"""The files of a pack, a line for each: its sha256, its bytes, its path."""
 REF_NAME = "org.opencontainers.image.ref.name"
 CATALOG_PATH = "sealift.catalog-path"
 
 LARGEST_MANIFEST = 4 * 1024 * 1024
 """What registries take, and far more than a manifest of the most files needs."""
+
+LARGEST_PACKED = 128 * 1024
+"""Bytes of a file in a pack: whoever reads a pack may hold one file of it in memory."""
 
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
@@ -40,35 +49,89 @@ class ArtifactFile:
     size: int
 
 
+@dataclass(frozen=True, order=True)
+class Pack:
+    """Small files that are one blob: a tar archive, as `ustar` spells it.
+
+    Attributes:
+        files: at least one, in order of path.
+        sha256: of the archive.
+    """
+
+    files: tuple[ArtifactFile, ...]
+    sha256: str
+
+    @property
+    def size(self) -> int:
+        """The bytes of the archive."""
+        return ustar.size_of(file.size for file in self.files)
+
+    @property
+    def blob(self) -> ArtifactFile:
+        """The archive itself, and in place of a path what people should call it."""
+        first, more = self.files[0].path, len(self.files) - 1
+        name = f"{first} and {more:,} more small files" if more else first
+        return ArtifactFile(name, self.sha256, self.size)
+
+
 @dataclass(frozen=True)
 class Artifact:
     """What a manifest says.
 
     Attributes:
         path: the catalog path that the artifact was made for.
-        files: at least one, in order of path.
+        files: at least one, as consumers see them: those that lie in packs, too.
         config: the digest and size of the ModelPack config, a blob too.
+        packs: where some of the files lie.
     """
 
     path: CatalogPath
     files: tuple[ArtifactFile, ...]
     config: ArtifactFile
+    packs: tuple[Pack, ...] = ()
+
+    @property
+    def loose(self) -> tuple[ArtifactFile, ...]:
+        """The files that are blobs of their own, in order of path."""
+        return loose(self.files, self.packs)
+
+    @property
+    def layers(self) -> tuple[ArtifactFile, ...]:
+        """The blobs that its files lie in: those that are one each, then the packs."""
+        return (*self.loose, *(pack.blob for pack in self.packs))
 
     @property
     def blobs(self) -> tuple[ArtifactFile, ...]:
-        """Every blob the manifest names: the config, then the files."""
-        return (self.config, *self.files)
+        """Every blob that the manifest names: the config, then the layers."""
+        return (self.config, *self.layers)
+
+    @cached_property
+    def packed(self) -> Mapping[ArtifactFile, Pack]:
+        """The files that lie in packs, each with its own."""
+        return {file: pack for pack in self.packs for file in pack.files}
 
 
-def config_bytes(path: CatalogPath, model_format: str, files: Iterable[ArtifactFile]) -> bytes:
+def loose(files: Iterable[ArtifactFile], packs: Iterable[Pack]) -> tuple[ArtifactFile, ...]:
+    """Those of `files` that lie in no pack, in order of path."""
+    packed = {file for pack in packs for file in pack.files}
+    return tuple(sorted(file for file in files if file not in packed))
+
+
+def config_bytes(
+    path: CatalogPath,
+    model_format: str,
+    files: Iterable[ArtifactFile],
+    packs: Sequence[Pack] = (),
+) -> bytes:
     """The ModelPack config of an artifact (model-spec, config.md)."""
+    layers = [file.sha256 for file in loose(files, packs)] + [pack.sha256 for pack in sorted(packs)]
     return encode(
         {
             "descriptor": {"name": path.full_model, "version": str(path.version)},
             "config": {"format": model_format},
             "modelfs": {
                 "type": "layers",
-                "diffIds": [f"sha256:{file.sha256}" for file in sorted(files)],
+                "diffIds": [f"sha256:{digest}" for digest in layers],
             },
         }
     )
@@ -76,17 +139,21 @@ def config_bytes(path: CatalogPath, model_format: str, files: Iterable[ArtifactF
 
 def manifest_bytes(artifact: Artifact) -> bytes:
     """The manifest of `artifact`, the same bytes for the same content."""
+    files = [
+        _descriptor(WEIGHT, file.sha256, file.size) | {"annotations": {FILE_PATH: file.path}}
+        for file in artifact.loose
+    ]
+    packs = [
+        _descriptor(PACK, pack.sha256, pack.size) | {"annotations": {PACKED: _packed(pack)}}
+        for pack in sorted(artifact.packs)
+    ]
     return encode(
         {
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "artifactType": MODEL,
             "config": _descriptor(CONFIG, artifact.config.sha256, artifact.config.size),
-            "layers": [
-                _descriptor(WEIGHT, file.sha256, file.size)
-                | {"annotations": {FILE_PATH: file.path}}
-                for file in sorted(artifact.files)
-            ],
+            "layers": files + packs,
             "annotations": {CATALOG_PATH: str(artifact.path)},
         }
     )
@@ -103,13 +170,17 @@ def read_manifest(data: bytes, *, what: str) -> Artifact:
     try:
         value = _object(decode(data, what=what))
         path = CatalogPath.parse(str(value["annotations"][CATALOG_PATH]))
-        files = tuple(
-            _file(layer, str(layer["annotations"][FILE_PATH])) for layer in value["layers"]
-        )
+        packs = tuple(_pack(layer) for layer in value["layers"] if layer["mediaType"] == PACK)
+        alone = [
+            _file(layer, str(layer["annotations"][FILE_PATH]))
+            for layer in value["layers"]
+            if layer["mediaType"] != PACK
+        ]
         config = _file(value["config"], "config.json")
     except (MalformedError, ValueError, KeyError, TypeError) as bad:
         raise _unreadable(what) from bad
-    artifact = Artifact(path, files, config)
+    files = tuple(sorted([*alone, *(file for pack in packs for file in pack.files)]))
+    artifact = Artifact(path, files, config, packs)
     if not files or _in_each_others_place(files) or manifest_bytes(artifact) != data:
         raise _unreadable(what)
     return artifact
@@ -171,6 +242,32 @@ def _file(descriptor: Mapping[str, Any], path: str) -> ArtifactFile:
         msg = f"{path!r} is no plain relative path, or its size is none"
         raise ValueError(msg)
     return ArtifactFile(path, _digest(str(descriptor["digest"])), size)
+
+
+def _packed(pack: Pack) -> str:
+    return "".join(f"{file.sha256} {file.size} {file.path}\n" for file in pack.files)
+
+
+def _pack(layer: Mapping[str, Any]) -> Pack:
+    """The pack that a layer describes; that it is spelled so, and of that size, is seen to later.
+
+    Raises:
+        ValueError: a file in it is none that a pack takes, or they are not in order.
+    """
+    lines = str(layer["annotations"][PACKED]).split("\n")[:-1]
+    files = tuple(_packed_file(*line.split(" ", 2)) for line in lines)
+    if not files or any(one.path >= after.path for one, after in pairwise(files)):
+        msg = "a pack has no files, or not in order"
+        raise ValueError(msg)
+    return Pack(files, _digest(str(layer["digest"])))
+
+
+def _packed_file(digest: str, size: str, path: str) -> ArtifactFile:
+    file = _file({"digest": f"sha256:{digest}", "size": int(size)}, path)
+    if file.size > LARGEST_PACKED or not ustar.takes(path):
+        msg = f"no pack takes {path!r} of {file.size} bytes"
+        raise ValueError(msg)
+    return file
 
 
 def _digest(text: str) -> str:

@@ -34,8 +34,11 @@ from sealift_signing.canonical import Json
 from sealift_signing.errors import MalformedError, RefusedError, shown
 from sealift_signing.vocabulary import Between, MomentSpelling, Spelling
 
-FEATURES_READ: frozenset[str] = frozenset()
-"""What a document may list under `requires` and still be read by this software. None yet."""
+FEATURES_READ: frozenset[str] = frozenset({"packs"})
+"""What a document may list under `requires` and still be read by this software.
+
+`packs`: what it is about has small files that lie together in one blob.
+"""
 
 
 @dataclasses.dataclass(frozen=True)

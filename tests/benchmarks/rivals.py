@@ -92,14 +92,14 @@ def copy(source: Path, target: Path, *, cold: bool = True) -> Step:
 def check_same(folder: Path, expected: Mapping[str, str], place: Place) -> None:
     """In the first round: that `folder` holds the files whose digests are expected.
 
-    By content: some rename what they copy.
+    By content: some rename what they copy, or put small files into an archive.
 
     Raises:
         FailedError: something is missing or different.
     """
     if not place.first:
         return
-    found = Counter(weights.digests(folder).values())
+    found = Counter(weights.contents(folder))
     if missing := Counter(expected.values()) - found:
         msg = f"{folder} lacks {missing.total()} of {len(expected)} files, or has others"
         raise FailedError(msg)

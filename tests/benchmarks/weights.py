@@ -8,8 +8,9 @@ compressed at all and zeros to nothing. The same size and number of files make t
 from __future__ import annotations
 
 import shutil
+import tarfile
 from collections.abc import Sequence
-from hashlib import file_digest
+from hashlib import file_digest, sha256
 from itertools import accumulate
 from pathlib import Path
 
@@ -60,6 +61,20 @@ def digests(folder: Path) -> dict[str, str]:
         if path.is_file():
             with path.open("rb") as file:
                 found[str(path.relative_to(folder))] = file_digest(file, "sha256").hexdigest()
+    return found
+
+
+def contents(folder: Path) -> list[str]:
+    """The sha256 of every file below `folder`, and in place of a tar archive those of its files."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and tarfile.is_tarfile(path):
+            with tarfile.open(path, "r:") as archive:
+                files = [archive.extractfile(member) for member in archive]
+                found += [sha256(file.read()).hexdigest() for file in files if file]
+        elif path.is_file():
+            with path.open("rb") as file:
+                found.append(file_digest(file, "sha256").hexdigest())
     return found
 
 

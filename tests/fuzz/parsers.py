@@ -36,7 +36,13 @@ from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import leaf_hash
 from sealift_signing.tuf_walk import check_listed, check_signed, read_metadata
 from sealift_signing.vocabulary import CatalogPath, Spelling, instant, moment, sentence, visible
-from sealift_sync.artifact import Artifact, index_digests, manifest_bytes, read_manifest
+from sealift_sync.artifact import (
+    LARGEST_PACKED,
+    Artifact,
+    index_digests,
+    manifest_bytes,
+    read_manifest,
+)
 from sealift_sync.words import eight_words
 from tests.fuzz.organisation import FixedKeys, organisation
 from tests.fuzz.target import HERE, Target, check_told
@@ -320,6 +326,11 @@ def _manifest(data: bytes) -> None:
     found = read_manifest(data, what="a manifest")
     assert manifest_bytes(found) == data
     _stays_inside(found)
+    for pack in found.packs:
+        assert pack.files
+        assert all(file in found.files for file in pack.files)
+        assert all(file.size <= LARGEST_PACKED for file in pack.files)
+        assert len(pack.files) == len({file.path for file in pack.files})
 
 
 def _stays_inside(artifact: Artifact) -> None:
@@ -338,7 +349,7 @@ def _index(data: bytes) -> None:
 
 @cache
 def _oci() -> tuple[list[bytes], list[bytes]]:
-    from sealift_sync.artifact import ArtifactFile, config_bytes, index_bytes
+    from sealift_sync.artifact import ArtifactFile, Pack, config_bytes, index_bytes
 
     path = CatalogPath("vision", "digits", 3, "cpu-x86_64")
     files = tuple(
@@ -350,7 +361,8 @@ def _oci() -> tuple[list[bytes], list[bytes]]:
     older = CatalogPath("vision", "digits", 2, "cpu-x86_64")
     both = {path: manifest, older: manifest}
     digests = {one: sha256(str(one).encode()).hexdigest() for one in both}
-    return [manifest], [index_bytes(both, digests)]
+    packed = manifest_bytes(Artifact(path, files, config, (Pack(files[1:], "a" * 64),)))
+    return [manifest, packed], [index_bytes(both, digests)]
 
 
 def _oci_seeds() -> list[bytes]:

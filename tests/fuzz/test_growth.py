@@ -20,7 +20,15 @@ from sealift_signing.canonical import Json
 from sealift_signing.errors import SealiftError
 from sealift_signing.statements import CarriedFile, Transfer
 from sealift_signing.tuf_walk import LIMITS, check_signed, read_metadata
-from sealift_sync.artifact import LARGEST_MANIFEST, read_manifest
+from sealift_signing.vocabulary import CatalogPath
+from sealift_sync.artifact import (
+    LARGEST_MANIFEST,
+    Artifact,
+    ArtifactFile,
+    Pack,
+    manifest_bytes,
+    read_manifest,
+)
 from sealift_sync.bundle import layout
 from tests.fuzz.parsers import KEYS, PARSERS, make_extract
 from tests.fuzz.target import Target, hold
@@ -131,6 +139,22 @@ def test_a_manifest_of_deep_paths() -> None:
     path = {"sealift.catalog-path": "catalog/vision/digits/1/cpu-x86_64"}
     data = canonical.encode({"annotations": path, "config": config, "layers": layers})
     assert len(data) > LARGEST_MANIFEST // 2
+    hold(parser(lambda data: read_manifest(data, what="it")), data)
+
+
+@pytest.mark.parametrize("packs", [1, 2000])
+def test_a_manifest_of_packs(packs: int) -> None:
+    """Its files are lines of a text, which is one value of JSON however many they are."""
+    files = [ArtifactFile(f"{n:05}", sha256(b"").hexdigest(), 0) for n in range(48_000)]
+    each = len(files) // packs
+    some = [
+        Pack(tuple(files[n * each : (n + 1) * each]), sha256(str(n).encode()).hexdigest())
+        for n in range(packs)
+    ]
+    path = CatalogPath("vision", "digits", 1, "cpu-x86_64")
+    data = manifest_bytes(Artifact(path, tuple(files), files[0], tuple(some)))
+    assert LARGEST_MANIFEST // 2 < len(data) <= LARGEST_MANIFEST
+    assert len(read_manifest(data, what="it").files) == len(files)
     hold(parser(lambda data: read_manifest(data, what="it")), data)
 
 

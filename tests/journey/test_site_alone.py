@@ -138,3 +138,22 @@ def test_a1_04_skopeo_reads_a_bundle_as_it_lies(hub: HubOnPaper, tmp_path: Path)
             assert blob.read_bytes() == (folder / "blobs/sha256" / blob.name).read_bytes()
         named = {part["digest"] for part in json.loads(raw)["layers"]}
         assert {f"sha256:{blob.name}" for blob in (copied / "blobs/sha256").iterdir()} > named
+
+
+def test_skopeo_and_tar_read_packs(hub: HubOnPaper, tmp_path: Path) -> None:
+    """Whoever holds a bundle of many small files needs no program of ours to have them."""
+    words = {f"words/{n}.txt": f"word {n}".encode() for n in range(150)}
+    release = hub.promote(1, more=words)
+    hub.assign(release)
+    folder = hub.export(tmp_path / "medium", requires=("packs",))
+    name = f"oci:{folder}:{ref_name(release.path)}"
+    raw = json.loads(run("skopeo", "inspect", "--raw", name))
+    run("skopeo", "--insecure-policy", "copy", "--quiet", name, f"oci:{tmp_path / 'copy'}:copy")
+    top = tmp_path / "out"
+    top.mkdir()
+    for layer in raw["layers"]:
+        assert layer["mediaType"] == "application/vnd.cncf.model.weight.v1.tar"
+        blob = tmp_path / "copy/blobs/sha256" / layer["digest"].removeprefix("sha256:")
+        run("tar", "-xf", str(blob), "-C", str(top))
+    there = {str(p.relative_to(top)): p.read_bytes() for p in top.rglob("*") if p.is_file()}
+    assert there == words | {"model.onnx": b"the weights of catalog/vision/digits/1/cpu-x86_64"}

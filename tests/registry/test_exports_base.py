@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from sealift_registry.catalog import storing
+from sealift_registry.catalog.storing import Stored
 from sealift_registry.conversion import building
 from sealift_registry.delivery import loads
 from sealift_signing.vocabulary import CatalogPath
@@ -26,15 +27,13 @@ PARTS = 8
 """With the model and its config an artifact has ten blobs."""
 
 
-def with_parts(
-    store: BlobFolder, path: CatalogPath, kind: str, files: tuple[ArtifactFile, ...]
-) -> Blob:
+def with_parts(store: BlobFolder, path: CatalogPath, kind: str, stored: Stored) -> Blob:
     """The manifest of an artifact that has eight files more, the same ones in every version."""
-    found = list(files)
+    found = list(stored.files)
     for number in range(PARTS):
         blob = store.put_bytes(f"part {number} of every version".encode())
         found.append(ArtifactFile(f"parts/{number}.bin", blob.sha256, blob.size))
-    return storing.store_manifest(store, path, kind, tuple(sorted(found)))
+    return storing.store_manifest(store, path, kind, Stored(tuple(sorted(found))))
 
 
 @pytest.fixture(scope="module")

@@ -48,12 +48,15 @@ from sealift_sync.site.restored import (
 )
 from sealift_sync.site.staging import (
     Stage,
+    carried_or_stored,
+    check_packs,
     check_present,
     check_room,
     clear_staged,
     hash_blobs,
     kept_for_later,
     stage_blobs,
+    staged_or_stored,
 )
 from sealift_sync.site.transfers import find_transfer
 
@@ -160,7 +163,10 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
         with site.aside():
             check_present(accepted.plan, medium)
             hash_blobs(accepted.plan, medium, watch.stage)
-            return settle(site, accepted, watch.stage)
+            accepted = settle(site, accepted, watch.stage)
+            opened = carried_or_stored(accepted.plan, medium, site.home)
+            check_packs(accepted.plan, opened, watch.stage)
+            return accepted
 
 
 def _check_not_restored(site: Site, medium: Medium, bundle: Quarantine) -> None:
@@ -217,10 +223,11 @@ def _gathered(
         known = site.state.lost()
         with site.aside():
             check_present(accepted.plan, medium)
-            check_room(accepted.plan.copies, site.home)
+            check_room(accepted.plan.copies, site.home, accepted.plan.unpacked)
             ready = settle(site, accepted, stage).plan
-            check_room(ready.copies, site.home)
+            check_room(ready.copies, site.home, ready.unpacked)
             stage_blobs(ready.copies, medium, site.home, stage)
+            check_packs(ready, staged_or_stored(site.home), stage)
         # What `fsck` found meanwhile is newer than what was hashed here.
         accepted = accept(site, bundle, recalls, ready.damaged | (site.state.lost() - known))
         if ready.provides(accepted.plan):

@@ -18,8 +18,8 @@ from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.site_rules import HeldError
 from sealift_signing.statements import Transfer
 from sealift_signing.vocabulary import SHA256
-from sealift_sync import durable, stream
-from sealift_sync.artifact import Artifact, manifest_bytes
+from sealift_sync import durable, packs, stream, ustar
+from sealift_sync.artifact import Artifact, Pack, manifest_bytes
 from sealift_sync.blobs import BlobFolder, damaged
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
@@ -63,6 +63,17 @@ class Plan:
     def size(self) -> int:
         """The bytes to copy."""
         return sum(self.copies.values())
+
+    @property
+    def unpacked(self) -> int:
+        """The bytes of files that are written for consumers; others share those of the store."""
+        return sum(file.size for one in self.new for file in one.packed)
+
+    @property
+    def new(self) -> tuple[Artifact, ...]:
+        """What is installed for the first time, once for each host group."""
+        every = (one.artifact for one in self.judged if one.fate == "new")
+        return tuple(one for one in every if one is not None)
 
 
 def make_plan(
@@ -151,17 +162,17 @@ def check_present(plan: Plan, medium: Medium) -> None:
             raise damaged(digest)
 
 
-def check_room(copies: Mapping[str, int], home: Home) -> None:
+def check_room(copies: Mapping[str, int], home: Home, unpacked: int = 0) -> None:
     """Check that the disk takes the blobs `copies` and keeps what the settings want free.
 
-    What was staged of them takes no further room.
+    What was staged of them takes no further room; `unpacked` bytes are needed besides.
 
     Raises:
         FailedError: it does not.
     """
     staged = {path.name: path.lstat().st_size for path in _staged(home)}
     due = sum(size for digest, size in copies.items() if staged.get(digest) != size)
-    needed = due + home.settings.limits.least_free_mib * MIB
+    needed = due + unpacked + home.settings.limits.least_free_mib * MIB
     free = shutil.disk_usage(home.root).free
     if free < needed:
         raise FailedError(
@@ -210,6 +221,56 @@ def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
     for digest, found in stream.hash_all(plan.carried, _opened(medium), progress, stays=False):
         if found != (digest, plan.carried[digest]):
             raise damaged(digest)
+
+
+def check_packs(plan: Plan, opened: Callable[[str], BinaryIO], stage: Stage) -> None:
+    """Check that the packs of what is new hold the files that their manifests name.
+
+    A digest does not say that: whoever wrote a manifest chose both. What people approved by the
+    one must not turn out to be the other when it is shown to consumers.
+
+    Args:
+        plan: all of its blobs were hashed.
+        opened: opens a blob where it was hashed.
+        stage: told of it, where there are packs.
+
+    Raises:
+        RefusedError: one does not.
+        FailedError: one could not be read.
+    """
+    due = {pack for one in plan.new for pack in one.packs}
+    if not due:
+        return
+    progress = stage("check packs", sum(pack.size for pack in due))
+    for pack in sorted(due):
+        _check_pack(pack, opened, progress)
+
+
+def _check_pack(pack: Pack, opened: Callable[[str], BinaryIO], progress: Progress) -> None:
+    with opened(pack.sha256) as source:
+        for file, _ in packs.unpack(pack, source):
+            progress(ustar.size_of([file.size]) - len(ustar.END))
+    progress(len(ustar.END))
+
+
+def staged_or_stored(home: Home) -> Callable[[str], BinaryIO]:
+    """Opens blobs that were staged, and others in the store."""
+
+    def opened(digest: str) -> BinaryIO:
+        try:
+            return (home.staged / digest).open("rb")
+        except FileNotFoundError:
+            return home.store.open(digest)
+        except OSError as bad:
+            raise durable.unwritable(home.staged, bad) from bad
+
+    return opened
+
+
+def carried_or_stored(plan: Plan, medium: Medium, home: Home) -> Callable[[str], BinaryIO]:
+    """Opens blobs that the medium carries, and others in the store."""
+    carried = _opened(medium)
+    return lambda digest: carried(digest) if digest in plan.carried else home.store.open(digest)
 
 
 def adopt_staged(copies: Iterable[str], home: Home) -> None:

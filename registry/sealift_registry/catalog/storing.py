@@ -2,19 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256 as hashed
 from pathlib import Path
 
-from sealift_signing.errors import FailedError, RefusedError
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 from sealift_signing.vocabulary import CatalogPath
-from sealift_sync import artifact, durable, stream
-from sealift_sync.artifact import Artifact, ArtifactFile
+from sealift_sync import artifact, durable, packs, stream
+from sealift_sync.artifact import Artifact, ArtifactFile, Pack
 from sealift_sync.blobs import Blob, BlobFolder
 
+Told = Callable[[int], None]
+"""Told of every further number of bytes."""
 
-def store_files(
-    blobs: BlobFolder, folder: Path, expected: Mapping[str, str], told: Callable[[int], None]
-) -> tuple[ArtifactFile, ...]:
+
+@dataclass(frozen=True)
+class Stored:
+    """The files of an artifact, in the blobs.
+
+    Attributes:
+        files: all of them, in order of path.
+        packs: where some of them lie; the others are blobs of their own.
+    """
+
+    files: tuple[ArtifactFile, ...]
+    packs: tuple[Pack, ...] = ()
+
+
+def store_files(blobs: BlobFolder, folder: Path, expected: Mapping[str, str], told: Told) -> Stored:
     """Take the files of `folder` into the blobs.
 
     Args:
@@ -26,26 +44,38 @@ def store_files(
     Raises:
         FailedError: a file is not what it was when it was looked at.
     """
-    stored = []
-    for path, sha256 in sorted(expected.items()):
-        blob = blobs.put_file(folder / path, told)
-        if blob.sha256 != sha256:
-            raise FailedError(
-                "file-changed-meanwhile",
-                f"{path} changed after it was scanned; nothing was taken in.",
-                subject=path,
-                next_step="Run the command again, and let nothing else write to Sealift's home.",
-            )
-        stored.append(ArtifactFile(path, blob.sha256, blob.size))
-    return tuple(stored)
+    sizes = {path: _size(folder / path) for path in expected}
+    files = {path: ArtifactFile(path, expected[path], sizes[path]) for path in sorted(expected)}
+    together = packs.groups(sizes)
+    packed = [
+        _store_pack(blobs, folder, tuple(files[path] for path in paths), told) for paths in together
+    ]
+    for file in artifact.loose(files.values(), packed):
+        _store_file(blobs, folder, file, told)
+    return Stored(tuple(files.values()), tuple(packed))
 
 
-def store_manifest(
-    blobs: BlobFolder, path: CatalogPath, model_format: str, files: tuple[ArtifactFile, ...]
-) -> Blob:
+def store_again(blobs: BlobFolder, folder: Path, manifest: bytes, told: Told) -> None:
+    """Put back what the blobs lack of an artifact whose files lie in `folder`.
+
+    Raises:
+        FailedError: a file is not what the manifest says.
+    """
+    known = artifact.read_manifest(manifest, what="the manifest")
+    for file in known.loose:
+        if not _whole(blobs, file.sha256):
+            _store_file(blobs, folder, file, told)
+    for pack in known.packs:
+        if not _whole(blobs, pack.sha256):
+            _store_pack(blobs, folder, pack.files, told)
+
+
+def store_manifest(blobs: BlobFolder, path: CatalogPath, model_format: str, stored: Stored) -> Blob:
     """Store the config and the manifest of an artifact; returns the manifest."""
-    config = blobs.put_bytes(artifact.config_bytes(path, model_format, files))
-    made = Artifact(path, files, ArtifactFile("config.json", config.sha256, config.size))
+    data = artifact.config_bytes(path, model_format, stored.files, stored.packs)
+    config = blobs.put_bytes(data)
+    about = ArtifactFile("config.json", config.sha256, config.size)
+    made = Artifact(path, stored.files, about, stored.packs)
     return blobs.put_bytes(artifact.manifest_bytes(made))
 
 
@@ -56,8 +86,25 @@ def lay_out(blobs: BlobFolder, manifest: bytes, into: Path) -> None:
         RefusedError: a blob is damaged.
         FailedError: a file could not be written.
     """
-    for file in artifact.read_manifest(manifest, what="the manifest").files:
+    known = artifact.read_manifest(manifest, what="the manifest")
+    for file in known.loose:
         copy_out(blobs, file.sha256, into / file.path)
+    for pack in known.packs:
+        _lay_out_pack(blobs, pack, into)
+
+
+def _lay_out_pack(blobs: BlobFolder, pack: Pack, into: Path) -> None:
+    try:
+        with blobs.open(pack.sha256) as source:
+            for file, data in packs.unpack(pack, source):
+                target = into / file.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                with target.open("xb") as copy:
+                    copy.write(data)
+    except RefusedError as bad:
+        raise _damaged(pack.sha256) from bad
+    except OSError as bad:
+        raise durable.unwritable(into, bad) from bad
 
 
 def copy_out(blobs: BlobFolder, sha256: str, target: Path) -> None:
@@ -78,9 +125,68 @@ def copy_out(blobs: BlobFolder, sha256: str, target: Path) -> None:
         except OSError as bad:
             raise durable.unwritable(target, bad) from bad
     if found != sha256:
-        raise RefusedError(
-            "hub-blob-damaged",
-            f"The blob {sha256[:12]} is damaged in the hub's own store.",
-            subject=sha256,
-            next_step="Restore it from a backup, or ingest that version again.",
-        )
+        raise _damaged(sha256)
+
+
+def _store_file(blobs: BlobFolder, folder: Path, file: ArtifactFile, told: Told) -> None:
+    if blobs.put_file(folder / file.path, told) != Blob(file.sha256, file.size):
+        raise _changed(file.path)
+
+
+def _store_pack(
+    blobs: BlobFolder, folder: Path, files: tuple[ArtifactFile, ...], told: Told
+) -> Pack:
+    source = packs.archive(files, partial(_read_again, folder))
+    return Pack(files, blobs.put(source, progress=told).sha256)
+
+
+def _read_again(folder: Path, file: ArtifactFile) -> bytes:
+    """The bytes of a small file, which must be those that were looked at."""
+    path = folder / file.path
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(descriptor, "rb") as opened:
+            data = opened.read(file.size + 1)
+    except OSError as bad:
+        raise _unreadable(path, bad) from bad
+    if (len(data), hashed(data).hexdigest()) != (file.size, file.sha256):
+        raise _changed(file.path)
+    return data
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.lstat().st_size
+    except OSError as bad:
+        raise _unreadable(path, bad) from bad
+
+
+def _whole(blobs: BlobFolder, sha256: str) -> bool:
+    try:
+        blobs.check(sha256)
+    except (NotFoundError, RefusedError):
+        return False
+    return True
+
+
+def _changed(path: str) -> FailedError:
+    return FailedError(
+        "file-changed-meanwhile",
+        f"{path} changed after it was scanned; nothing was taken in.",
+        subject=path,
+        next_step="Run the command again, and let nothing else write to Sealift's home.",
+    )
+
+
+def _unreadable(path: Path, bad: OSError) -> FailedError:
+    words = f"{path} could not be read: {bad.strerror}."
+    return FailedError("unreadable", words, subject=str(path))
+
+
+def _damaged(sha256: str) -> RefusedError:
+    return RefusedError(
+        "hub-blob-damaged",
+        f"The blob {sha256[:12]} is damaged in the hub's own store.",
+        subject=sha256,
+        next_step="Restore it from a backup, or ingest that version again.",
+    )

@@ -141,8 +141,8 @@ class Builder:
             raise refusal
         blobs = self._hub.home.blobs
         expected = {file.path: file.sha256 for file in made.variant.files}
-        files = store_files(blobs, made.variant.folder, expected, lambda _: None)
-        manifest = store_manifest(blobs, plan.path, "onnx", files)
+        stored = store_files(blobs, made.variant.folder, expected, lambda _: None)
+        manifest = store_manifest(blobs, plan.path, "onnx", stored)
         found = (scanned, _parity(report), _provenance(made, plan))
 
         def action(connection: Connection) -> tuple[Entry, ArtifactRow]:

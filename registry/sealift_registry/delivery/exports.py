@@ -282,7 +282,7 @@ class Exports:
         with self._hub.reading() as connection:
             return Transfer(
                 format=1,
-                requires=(),
+                requires=ready.load.requires,
                 organisation=Repository(connection).organisation(),
                 id=transfer,
                 site=ready.site.id,

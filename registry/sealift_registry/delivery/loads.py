@@ -19,6 +19,7 @@ from sealift_signing.documents import AssignedArtifact, Assignment
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.statements import Transfer
 from sealift_signing.vocabulary import CatalogPath, moment
+from sealift_sync import packs
 from sealift_sync.artifact import Artifact, read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import layout
@@ -51,6 +52,11 @@ class Load:
     def base(self) -> tuple[str, ...]:
         """The transfer whose receipt allows to leave blobs out; none where none is left out."""
         return (self.held.transfer,) if self.left_out else ()
+
+    @property
+    def requires(self) -> tuple[str, ...]:
+        """The features that a reader of the bundle must have."""
+        return (packs.FEATURE,) if any(one.packs for one in self.listed.values()) else ()
 
     @property
     def artifacts(self) -> tuple[CatalogPath, ...]:

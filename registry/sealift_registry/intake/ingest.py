@@ -12,7 +12,7 @@ from sealift_registry.catalog import findings, recording
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.reference import ModelRef, VersionRef
-from sealift_registry.catalog.storing import store_files, store_manifest
+from sealift_registry.catalog.storing import Stored, store_again, store_files, store_manifest
 from sealift_registry.intake import goldens as golden_files
 from sealift_registry.intake.scan import ScanReport, scan
 from sealift_registry.intake.source import Source, SourceFile, SourceRecord
@@ -27,7 +27,6 @@ from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.statements import Check
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import SOURCE, moment
-from sealift_sync.artifact import ArtifactFile
 
 
 @dataclass(frozen=True)
@@ -94,12 +93,12 @@ class Intake:
             with self._hub.reading() as connection:
                 known = Catalog(connection).same(model, record.identity())
             if known is not None:
-                self._mend(work / "model", record)
+                self._mend(work / "model", known, record)
                 return self._again(known, record, goldens, actor)
             expected = {file.path: file.sha256 for file in record.files}
-            files = store_files(self._hub.home.blobs, work / "model", expected, lambda _: None)
+            stored = store_files(self._hub.home.blobs, work / "model", expected, lambda _: None)
         try:
-            return self._record(model, record, report, files, goldens, actor)
+            return self._record(model, record, report, stored, goldens, actor)
         except _TakenInMeanwhileError as meanwhile:
             return self._again(meanwhile.version, record, goldens, actor)
 
@@ -139,14 +138,22 @@ class Intake:
             return None
         return self._hub.home.blobs.put_file(target).sha256
 
-    def _mend(self, folder: Path, record: SourceRecord) -> None:
+    def _mend(self, folder: Path, known: Version, record: SourceRecord) -> None:
         """Put back what the hub's disk lost of a version that was taken in before."""
-        blobs = self._hub.home.blobs
-        for file in record.files:
-            try:
-                blobs.check(file.sha256)
-            except (NotFoundError, RefusedError):
-                store_files(blobs, folder, {file.path: file.sha256}, lambda _: None)
+        blobs, path = self._hub.home.blobs, known.ref.path(SOURCE)
+        with self._hub.reading() as connection:
+            row = Catalog(connection).artifact(path)
+        if row is None:
+            return
+        try:
+            manifest = blobs.read(row.sha256)
+        except (NotFoundError, RefusedError):  # it is lost, too, and made as at first
+            blobs.remove(row.sha256)
+            expected = {file.path: file.sha256 for file in record.files}
+            stored = store_files(blobs, folder, expected, lambda _: None)
+            store_manifest(blobs, path, known.format, stored)
+        else:
+            store_again(blobs, folder, manifest, lambda _: None)
 
     def _again(
         self, known: Version, record: SourceRecord, goldens: str | None, actor: str
@@ -179,7 +186,7 @@ class Intake:
         model: ModelRef,
         record: SourceRecord,
         report: ScanReport,
-        files: tuple[ArtifactFile, ...],
+        stored: Stored,
         goldens: str | None,
         actor: str,
     ) -> Ingested:
@@ -198,7 +205,7 @@ class Intake:
             recording.add_aliases(connection, ref, record.aliases, made)
             if goldens is not None:
                 recording.add_goldens(connection, ref, goldens, made)
-            return self._add_source(connection, version, files, report, actor), version
+            return self._add_source(connection, version, stored, report, actor), version
 
         version = self._hub.commit(action).result
         return Ingested(version, new=True, aliases=record.aliases, goldens=goldens)
@@ -207,13 +214,13 @@ class Intake:
         self,
         connection: Connection,
         version: Version,
-        files: tuple[ArtifactFile, ...],
+        stored: Stored,
         report: ScanReport,
         actor: str,
     ) -> Entry:
         """The source artifact, its scan as evidence, and the entry of it all."""
         hub, path = self._hub, version.ref.path(SOURCE)
-        manifest = store_manifest(hub.home.blobs, path, version.format, files)
+        manifest = store_manifest(hub.home.blobs, path, version.format, stored)
         row = ArtifactRow(path, manifest.sha256, None, version.made)
         recording.add_artifact(connection, row)
         organisation = Repository(connection).organisation()
