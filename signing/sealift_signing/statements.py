@@ -263,7 +263,8 @@ class Receipt:
     """Per host group and model, the version that was current before this transfer's activation."""
     roles: Mapping[RoleName, VersionNumber]
     trusted_time: Moment
-    """What the site took the time to be: its clock, or the latest signed time it has seen."""
+    """What the site took the time to be when the import began: its clock, or the latest signed time
+    that it had seen by then."""
     unprotected: tuple[Sentence, ...]
     """Why one person, or one stolen key, could promote alone; computed, and empty where none."""
     overrides: tuple[Sentence, ...]

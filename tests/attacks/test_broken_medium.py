@@ -68,7 +68,7 @@ def test_a_medium_that_fails_at_any_moment_is_said_and_changes_nothing(
         patched.setattr(reading, "os", count)
         site.verify(bundle)
     assert count.calls > 80
-    with site.opened("import") as opened:
+    with site.opened("import", reads_medium=True) as opened:
         for last in range(1, count.calls + 1, 13):
             with monkeypatch.context() as patched:
                 patched.setattr(reading, "os", Failing(last, manner))
@@ -92,7 +92,7 @@ def test_whatever_takes_the_mediums_place_is_not_read(
         bundle.mkdir()
 
     watch = Watch(lambda _name, _size: lambda _done: None, pull, site.watch.recalled)
-    with site.opened("import") as opened:
+    with site.opened("import", reads_medium=True) as opened:
         assert not import_bundle(opened, Medium(bundle), watch).already
     assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"
 
@@ -138,7 +138,7 @@ def test_a_blob_that_changes_after_it_was_judged(
 
     watch = Watch(lambda _name, _size: lambda _done: None, after, site.watch.recalled)
     before = site.picture()
-    with site.opened("import") as opened, pytest.raises(SealiftError) as caught:
+    with site.opened("import", reads_medium=True) as opened, pytest.raises(SealiftError) as caught:
         import_bundle(opened, Medium(bundle), watch)
     assert (caught.value.code, caught.value.exit_code) == (code, 1)
     assert site.picture() == before
@@ -152,7 +152,7 @@ def test_a_full_disk_is_not_said_of_the_medium(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(stream, "copy_hashed", full)
-    with site.opened("import") as opened, pytest.raises(FailedError) as caught:
+    with site.opened("import", reads_medium=True) as opened, pytest.raises(FailedError) as caught:
         import_bundle(opened, Medium(bundle), site.watch)
     assert caught.value.code == "unwritable"
     assert str(site.root) in caught.value.what

@@ -162,7 +162,7 @@ def target(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
         folder / "medium", edit=lambda all_: without(hub, letters, all_), base=(first.name,)
     )
     bundle = Bundle(made, folder / "copy")
-    with paper.opened("import") as site:
+    with paper.opened("import", reads_medium=True) as site:
         yield Target(paper, site, bundle)
         # Nothing of all that kept the good bundle from being taken, from the first byte to here.
         done = import_bundle(site, Medium(made), paper.watch)

@@ -134,7 +134,7 @@ def test_a_stick_that_is_pulled_changes_nothing(
         stick.pull()
 
     watch = Watch(lambda _name, _size: lambda _done: None, pull, site.watch.recalled)
-    with site.opened("import") as opened, pytest.raises(FailedError) as caught:
+    with site.opened("import", reads_medium=True) as opened, pytest.raises(FailedError) as caught:
         import_bundle(opened, bundle, watch)
     assert caught.value.code == "medium-unreadable"
     assert "not connected" in caught.value.what

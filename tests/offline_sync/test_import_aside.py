@@ -18,7 +18,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from sealift_signing.errors import FailedError, RefusedError
+from sealift_signing.errors import FailedError, RefusedError, SealiftError
+from sealift_signing.transparency.entry import Term
+from sealift_signing.vocabulary import moment
+from sealift_sync.bundle import medium as reading
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.cli import showing
 from sealift_sync.cli.run import run
@@ -28,7 +31,7 @@ from sealift_sync.site.fsck import examine
 from sealift_sync.site.home import Hold, at_a_medium, make_home, no_medium, one_medium, only_one
 from sealift_sync.site.importer import Import, import_bundle, verify_bundle
 from sealift_sync.site.opened import Site
-from tests.hub_on_paper import HubOnPaper
+from tests.hub_on_paper import GROUP, HubOnPaper
 from tests.offline_sync.test_missing_base import damage, stored, without
 from tests.site_on_paper import SiteOnPaper
 
@@ -270,13 +273,48 @@ def test_a_blob_that_fsck_finds_damaged_meanwhile_is_not_believed_for_having_bee
     assert (blob.read_bytes() == digits(2)) is carried
 
 
+def found_lost_and_put_back(site: SiteOnPaper, blob: Path) -> None:
+    """As by a disk that comes and goes: what the state knows to be lost is whole."""
+    data = blob.read_bytes()
+    damage(blob)
+    assert [one.sha256 for one in site.examined().damages] == [blob.name]
+    blob.chmod(0o644)
+    blob.write_bytes(data)
+
+
+@pytest.mark.parametrize("carried", [True, False])
+def test_a_blob_that_was_lost_before_is_not_believed_for_having_been_whole_in_between(
+    hub: HubOnPaper, installed: SiteOnPaper, medium: Path, *, carried: bool
+) -> None:
+    """What `fsck` finds meanwhile of such a blob is no news to the state."""
+    hub.assign(hub.promote(3, content=digits(2)))
+    edit = without() if carried else without(digits(2))
+    folder = hub.export(medium, edit=edit, base=() if carried else ("plant-7-000001",))
+    blob = stored(installed, sha256(digits(2)).hexdigest())
+    found_lost_and_put_back(installed, blob)
+
+    def rot() -> None:
+        damage(blob)
+        assert [one.sha256 for one in installed.examined().damages] == [blob.name]
+
+    done = take(installed, folder, Meanwhile(rot))
+    outcome = {one.artifact: one.code for one in done.receipt.artifacts}
+    told = "installed" if carried else "base-missing"
+    assert outcome["catalog/vision/digits/3/cpu-x86_64"] == told
+    assert done.receipt.lost == (() if carried else (blob.name,))
+    assert (blob.read_bytes() == digits(2)) is carried
+
+
+@pytest.mark.parametrize("before", ["whole", "lost"])
 def test_a_blob_that_an_import_finds_damaged_during_a_check_is_not_called_mended(
-    hub: HubOnPaper, installed: SiteOnPaper, medium: Path
+    hub: HubOnPaper, installed: SiteOnPaper, medium: Path, before: str
 ) -> None:
     """The check had hashed it a moment before, when it was whole."""
     hub.assign(hub.promote(3, content=digits(2)))
     folder = hub.export(medium, edit=without(digits(2)), base=("plant-7-000001",))
     blob = stored(installed, sha256(digits(2)).hexdigest())
+    if before == "lost":
+        found_lost_and_put_back(installed, blob)
     opened = 0
 
     @contextmanager
@@ -353,8 +391,10 @@ def test_nothing_expires_because_a_medium_is_slow(
     """TUF 5.1: the time at which an update begins is the time of all of it."""
     hub.assign(hub.promote(3))
     folder = hub.export(medium)
-    take(installed, folder, Meanwhile(lambda: installed.later(days=4000)))
+    began = installed.now
+    done = take(installed, folder, Meanwhile(lambda: installed.later(days=4000)))
     assert installed.running() == digits(3)
+    assert done.receipt.trusted_time == moment(began)
     hub.assign(hub.promote(4))
     with pytest.raises(RefusedError, match="expired"):
         installed.take(hub.export(medium))
@@ -386,7 +426,114 @@ def test_lost_blobs_are_brought_back_while_others_work(
     assert (done.already, done.mended) == (True, 1)
 
 
+def groups(site: SiteOnPaper, words: str) -> None:
+    (site.root / "settings.toml").write_text(words)
+
+
+def test_a_health_check_that_is_set_meanwhile_is_the_one_that_counts(
+    hub: HubOnPaper, installed: SiteOnPaper, medium: Path
+) -> None:
+    hub.assign(hub.promote(3), hub.promote(2))
+    words = f'[groups.{GROUP}]\nhealth_check = ["/bin/false"]\n'
+    done = take(installed, hub.export(medium), Meanwhile(lambda: groups(installed, words)))
+    assert [one.outcome for one in done.activations] == ["switched-back"]
+    assert installed.running() == digits(2)
+
+
+def test_settings_that_are_spoiled_meanwhile_are_told_before_anything_is_changed(
+    hub: HubOnPaper, installed: SiteOnPaper, medium: Path
+) -> None:
+    hub.assign(hub.promote(3))
+    folder = hub.export(medium)
+    entries = len(installed.entries())
+    with pytest.raises(SealiftError, match=r"settings\.toml"):
+        take(installed, folder, Meanwhile(lambda: groups(installed, "[groups")))
+    groups(installed, "")
+    assert (installed.running(), len(installed.entries())) == (digits(2), entries)
+    assert not installed.take(folder).already
+    assert installed.running() == digits(3)
+
+
+class Watching:
+    """`os`, which notes at every call on the medium whether the home's lock was free."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self.seen: list[bool] = []
+
+    def __getattr__(self, name: str) -> object:
+        found = getattr(os, name)
+        if name not in {"open", "stat", "fstat", "scandir"}:
+            return found
+
+        def watched(*args: object, **more: object) -> object:
+            with (self._root / "lock").open("rb") as file:
+                self.seen.append(homes._got(file, fcntl.LOCK_EX))
+            return found(*args, **more)
+
+        return watched
+
+
+@pytest.mark.parametrize("what", ["import", "verify", "refused", "again", "another name"])
+def test_the_medium_is_never_read_with_the_home_in_hand(
+    hub: HubOnPaper,
+    installed: SiteOnPaper,
+    medium: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:
+    """It may answer never."""
+    hub.assign(hub.promote(3))
+    folder = hub.export(medium)
+    if what == "refused":
+        damage(folder / "blobs/sha256" / sha256(digits(3)).hexdigest())
+    if what == "again":
+        installed.take(folder)
+        stored(installed, sha256(digits(3)).hexdigest()).unlink()
+    if what == "another name":
+        folder = medium
+    watching = Watching(installed.root)
+    monkeypatch.setattr(reading, "os", watching)
+    code = command(installed, "verify" if what == "verify" else "import", str(folder))
+    assert code == (1 if what == "refused" else 0)
+    assert len(watching.seen) > 50
+    assert all(watching.seen)
+
+
+def test_a_refusal_is_logged_without_another_look_at_the_medium(
+    hub: HubOnPaper, installed: SiteOnPaper, medium: Path
+) -> None:
+    """A device may answer never; whoever stops it then must not have kept the log from it."""
+    hub.assign(hub.promote(3))
+    folder = hub.export(medium)
+    name = folder.name
+    damage(folder / "blobs/sha256" / sha256(digits(3)).hexdigest())
+    there = Medium(folder)
+
+    def gone() -> None:
+        (folder / "transfer.json").unlink()
+        os.mkfifo(folder / "transfer.json")
+
+    with installed.opened("import", reads_medium=True) as opened, pytest.raises(RefusedError):
+        import_bundle(opened, there, replace(installed.watch, stage=Meanwhile(gone)))
+    entry = installed.entries()[-1]
+    assert (entry.type, entry.terms) == ("transfer.refused", (Term("transfer", name),))
+
+
 # -------------------------------------------------------------------- Ctrl-C
+
+
+def test_whoever_is_stopped_meanwhile_does_not_wait_for_others(hold: Hold, tmp_path: Path) -> None:
+    """A rollback's hook may take a minute."""
+    home = make_home(tmp_path / "home", {})
+    other = only_one(home, "rollback")
+    begun = time.monotonic()
+    with pytest.raises(KeyboardInterrupt), hold.taken(), hold.aside():  # noqa: PT012 - in order
+        other.__enter__()
+        raise KeyboardInterrupt
+    assert time.monotonic() - begun < homes.PATIENT
+    assert "rollback" in (home.root / "lock").read_text()
+    other.__exit__(None, None, None)
 
 
 class Stopping(Meanwhile):

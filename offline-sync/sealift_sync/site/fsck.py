@@ -100,10 +100,10 @@ def examine(opened: Opener, stage: Stage) -> Examined:
     with opened() as site:
         log, receipts = _log(site), tuple(_receipts(site))  # (1)
         database = tuple(_database(site))
-        store, expected, lost = site.home.store, _expected(site), site.state.lost()
+        store, expected = site.home.store, _expected(site)
     faults = _hash(store, expected, stage)  # (2)
     with opened() as site:  # (3)
-        found = _look_again(site, {*faults, *(site.state.lost() - lost)})
+        found = _look_again(site, {*faults, *site.state.lost()})
         whole = log.ok and not receipts and not database
         removed = tuple(_remove(site, found)) if whole else ()
         damages = tuple(_damages(site, found))
@@ -180,7 +180,10 @@ def _hash(store: BlobFolder, expected: Mapping[str, int], stage: Stage) -> dict[
 
 
 def _look_again(site: Site, digests: Iterable[str]) -> dict[str, Fault]:
-    """An import in between may have brought what was missing, or found out what is lost since."""
+    """An import in between may have brought what was missing, or found out what is lost since.
+
+    So nothing is called whole again that was not hashed with the home in hand.
+    """
     found = {digest: site.home.store.fault(digest) for digest in digests}
     return {digest: fault for digest, fault in found.items() if fault}
 

@@ -114,12 +114,18 @@ class Hold:
     """A lock file of a home that this process holds, and may let go of for a while."""
 
     def __init__(
-        self, home: Home, path: Path, command: str, told: Callable[[str], None] = lambda _: None
+        self,
+        home: Home,
+        path: Path,
+        command: str,
+        told: Callable[[str], None] = lambda _: None,
+        next_step: str = "Wait until it has ended, then run this command again.",
     ) -> None:
         self._home = home
         self._path = path
         self._told = told
         self._held = False
+        self._next_step = next_step
         self._words = f"sealift-site {command} (process {os.getpid()})"
         try:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
@@ -145,16 +151,24 @@ class Hold:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Let others have it meanwhile; it is waited for, however long they take."""
+        """Let others have it meanwhile; it is waited for, however long they take.
+
+        Whoever is stopped meanwhile has nothing to do here any more, and does not wait.
+        """
         self._leave()
         fcntl.flock(self._file, fcntl.LOCK_UN)
         try:
             yield
-        finally:
-            if not self._is_free_within(PATIENT):
-                self._told(f"Waiting until {_holder(self._path)} has ended.")
-                fcntl.flock(self._file, fcntl.LOCK_EX)
-            self._take()
+        except Exception:
+            self._take_again()
+            raise
+        self._take_again()
+
+    def _take_again(self) -> None:
+        if not self._is_free_within(PATIENT):
+            self._told(f"Waiting until {_holder(self._path)} has ended.")
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        self._take()
 
     def _take(self) -> None:
         self._held = True
@@ -186,7 +200,7 @@ class Hold:
             "home-busy",
             f"{holder} is working in {self._home.root}.",
             subject=str(self._home.root),
-            next_step="Wait until it has ended, then run this command again.",
+            next_step=self._next_step,
         )
 
 
@@ -215,7 +229,8 @@ def one_medium(home: Home, command: str) -> AbstractContextManager[Hold]:
     Raises:
         FailedError: as `only_one`.
     """
-    return Hold(home, home.root / MEDIUM_LOCK, command).taken()
+    step = "Wait until it has ended, or stop it if this cannot wait; then run this command again."
+    return Hold(home, home.root / MEDIUM_LOCK, command, next_step=step).taken()
 
 
 @contextmanager

@@ -124,12 +124,14 @@ def import_bundle(site: Site, medium: Medium, watch: Watch) -> Import:
     with _told_when_stopped(site):
         done = _take(site, medium, watch)
         watch.stage("activate", 0)  # a hook may take its time, and the copy is over
-        return replace(done, activations=activate(site, done.transfer))
+        return replace(done, activations=activate(site.as_set_now(), done.transfer))
 
 
 def _take(site: Site, medium: Medium, watch: Watch) -> Import:
     """Steps (1) to (9)."""
-    with _told_to_log(site, medium), _quarantined(site, medium) as bundle:  # (1)
+    claimed: list[Term] = []
+    told = _told_to_log(site, medium, claimed)
+    with told, _quarantined(site, medium) as bundle, _noting(bundle, claimed):  # (1)
         recalls = new_recalls(bundle, site)  # (2)
         try:
             _check_not_restored(site, medium, bundle)
@@ -228,9 +230,15 @@ def _gathered(
             check_room(ready.copies, site.home, ready.unpacked)
             stage_blobs(ready.copies, medium, site.home, stage)
             check_packs(ready, staged_or_stored(site.home), stage)
-        # What `fsck` found meanwhile is newer than what was hashed here.
-        accepted = accept(site, bundle, recalls, ready.damaged | (site.state.lost() - known))
+        # What `fsck` found meanwhile is newer than what was hashed here. Of what was lost before it
+        # finds nothing new: that is whole again where it is hashed now.
+        lost = site.state.lost()
+        damaged = (lost - known) | {
+            one for one in ready.reused & lost if site.home.store.fault(one)
+        }
+        accepted = accept(site, bundle, recalls, ready.damaged | damaged)
         if ready.provides(accepted.plan):
+            site.as_set_now()  # where the settings were spoiled meanwhile, nothing is changed
             return accepted
 
 
@@ -330,8 +338,11 @@ def _as_refusal() -> Iterator[None]:
 
 
 @contextmanager
-def _told_to_log(site: Site, medium: Medium) -> Iterator[None]:
-    """A refusal is one entry of the log, and an entry that cannot be written is an error."""
+def _told_to_log(site: Site, medium: Medium, claimed: list[Term]) -> Iterator[None]:
+    """A refusal is one entry of the log, and an entry that cannot be written is an error.
+
+    The medium is not read for it: it may answer never, or otherwise than before.
+    """
     try:
         with _as_refusal():
             yield
@@ -340,9 +351,7 @@ def _told_to_log(site: Site, medium: Medium) -> Iterator[None]:
             site.state.set_fact(AHEAD, bad.note)
         raise
     except RefusedError as refusal:
-        with site.aside():
-            claimed = _claimed_transfer(medium)
-        _log_refusal(site, refusal, claimed)
+        _log_refusal(site, refusal, claimed or _named(medium))
         raise
 
 
@@ -356,11 +365,18 @@ def _log_refusal(site: Site, refusal: RefusedError, terms: list[Term]) -> None:
         site.record(site.entry("transfer.refused", data, terms))
 
 
-def _claimed_transfer(medium: Medium) -> list[Term]:
-    """What the refused medium called itself, to be found again; nothing of it is believed."""
+@contextmanager
+def _noting(bundle: Quarantine, claimed: list[Term]) -> Iterator[None]:
+    """What a refused bundle calls itself is noted, to be found again; nothing of it is believed."""
     try:
-        data = medium.read(layout.TRANSFER, layout.LARGEST_SMALL_FILE)
-        name = statements.read(Transfer, data, what=layout.TRANSFER).predicate.id
+        yield
     except SealiftError:
-        return [Term("transfer", medium.name)] if TRANSFER_ID.matches(medium.name) else []
-    return [Term("transfer", name)]
+        with suppress(SealiftError):
+            data = bundle.read(layout.TRANSFER)
+            said = statements.read(Transfer, data, what=layout.TRANSFER)
+            claimed.append(Term("transfer", said.predicate.id))
+        raise
+
+
+def _named(medium: Medium) -> list[Term]:
+    return [Term("transfer", medium.name)] if TRANSFER_ID.matches(medium.name) else []

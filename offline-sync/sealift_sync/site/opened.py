@@ -5,15 +5,16 @@ from __future__ import annotations
 import getpass
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from securesystemslib.signer import Signer
 
 from sealift_signing import statements
 from sealift_signing.canonical import Json
+from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.keys import open_signer
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import SiteRequest
@@ -40,6 +41,7 @@ class Site:
         clock: this machine's.
         hold: of the home.
         reads_medium: the command also holds what is taken from a medium.
+        home_now: the folder once more, with its settings as they are by then.
     """
 
     home: Home
@@ -49,6 +51,7 @@ class Site:
     clock: Clock
     hold: Hold
     reads_medium: bool
+    home_now: Callable[[], Home]
     _entries: list[str] = field(default_factory=list)
     """The ids of those that this command appended, in transactions that may not have ended well."""
 
@@ -71,6 +74,18 @@ class Site:
         """
         with self.hold.aside() if self.reads_medium else nullcontext():
             yield
+
+    def as_set_now(self) -> Site:
+        """This site with its settings as they are now: while others work, people change them too.
+
+        Raises:
+            FailedError: they cannot be read, which is no medium's fault.
+        """
+        try:
+            return replace(self, home=self.home_now())
+        except SealiftError as bad:
+            words = {"subject": bad.subject, "next_step": bad.next_step}
+            raise FailedError(bad.code, bad.what, **words) from bad
 
     @contextmanager
     def leftovers(self) -> Iterator[bool]:
@@ -145,7 +160,8 @@ def open_site(
             state.create()  # a home that an earlier release made has fewer tables
             known = enrolment(state)
             signer = cache(lambda: open_signer(str(home.key), home.passphrases(environment)))
-            yield Site(home, state, signer, known, clock, hold, reads_medium)
+            now = partial(find_home, root, environment)
+            yield Site(home, state, signer, known, clock, hold, reads_medium, now)
         finally:
             state.close()
 
