@@ -222,7 +222,7 @@ def _sealift_import(carried: Carried) -> Contestant:
 
 def _import_by_hand(carried: Carried) -> Contestant:
     def steps(place: Place) -> Taken:
-        yield rivals.copy(carried.blobs, place / "copy")
+        yield rivals.copy(carried.model, place / "copy")
         yield rivals.flush(place / "copy")
         yield rivals.digest(place / "copy", cold=False)
         rivals.check_same(place / "copy", carried.organisation.expected, place)

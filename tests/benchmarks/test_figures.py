@@ -91,7 +91,7 @@ def test_a_claim_over_rounds_has_their_median_and_their_ends() -> None:
 
 def test_what_is_beyond_a_start_is_taken_off_in_each_round() -> None:
     start, ours, tar = measured("start", 1.0, 2.0, 1.0), measured("us", 2.0, 3.0, 5.0), [0.5, 1, 2]
-    found = transfers.beyond(start, ours, measured("tar", *tar))
+    found = transfers.beyond(start, ours, measured("tar", *tar), line="3", most=1.2)
     assert found.what == "us less start, as a multiple of tar"
     assert (found.value, found.low, found.high, found.holds) == (2.0, 1.0, 2.0, False)
 

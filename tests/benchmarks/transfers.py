@@ -34,6 +34,8 @@ PASSES: Mapping[str, Mapping[str, float]] = {
 }
 """How often each of our commands cannot but read, write and hash what it carries."""
 HELP, TINY = "sealift export --help", f"{EXPORT} of next to nothing"
+LOOSE = ", a blob for each file"
+"""The end of a name: what it would take without packs."""
 
 
 def exports(folder: Path, *, quick: bool) -> Iterator[Line]:
@@ -80,10 +82,12 @@ def imports(folder: Path, *, quick: bool) -> Iterator[Line]:
 def small_files(folder: Path, *, quick: bool) -> Iterator[Line]:
     """A thousand files: what each costs beyond its bytes."""
     carried = workloads.small(folder.parent, quick=quick)
+    loose = workloads.loose(folder.parent, quick=quick)
     yield from carrying.absent(carrying.SMALL_EXPORTING)
     rounds = workloads.rounds(quick=quick)
     exporting = [
         *carrying.contestants(carried, carrying.SMALL_EXPORTING),
+        *_loose(loose, carrying.SMALL_EXPORTING[:1]),
         _help(),
         _tiny(folder.parent),
         *machine.small_writing(carried.model, carried.organisation.size),
@@ -93,24 +97,30 @@ def small_files(folder: Path, *, quick: bool) -> Iterator[Line]:
     ours, files = found[EXPORT], {"files": found[machine.ONCE]}
     found[EXPORT] = replace(ours, shares=shares(ours, {}, {}, files))
     yield from found.values()
-    for begun in (HELP, TINY):
-        yield beyond(found[begun], found[EXPORT], found[TAR])
+    yield beyond(found[TINY], found[EXPORT], found[TAR], line="3", most=1.2)
+    yield beyond(found[TINY], found[EXPORT + LOOSE], found[TAR])
+    yield beyond(found[HELP], found[EXPORT], found[TAR])
     for bare in (machine.BARE, machine.BARE_ONE):
         yield as_multiple(found[bare], found[TAR])
     yield from _against(found[EXPORT], found, {})
-    importing = carrying.contestants(carried, carrying.SMALL_IMPORTING)
+    importing = [
+        *carrying.contestants(carried, carrying.SMALL_IMPORTING),
+        *_loose(loose, carrying.SMALL_IMPORTING[:1]),
+    ]
     found = race(importing, rounds, folder, keep=True)
     del found[RETURN], found[RECEIVE]
     yield from found.values()
     yield from _against(found[IMPORT], found, {})
 
 
-def beyond(begun: Measured, export: Measured, tar: Measured) -> Claim:
+def beyond(
+    begun: Measured, export: Measured, tar: Measured, *, line: str = "", most: float | None = None
+) -> Claim:
     """What an export takes beyond what it begins with, as a multiple of an archive of the files."""
     rounds = zip(export.rounds, begun.rounds, tar.rounds, strict=True)
     each = [(ours.wall - start.wall) / theirs.wall for ours, start, theirs in rounds]
     what = f"{export.name} less {begun.name}, as a multiple of {tar.name}"
-    return over_rounds("3", what, "x", each, most=1.2)
+    return over_rounds(line, what, "x", each, most=most)
 
 
 def as_multiple(bare: Measured, tar: Measured) -> Claim:
@@ -166,6 +176,12 @@ def _against(
             continue
         line, least = promised.get(name, ("", None))
         yield ratio(line, ours, other, least=least)
+
+
+def _loose(carried: Carried, made: tuple[tuple[str, Made], ...]) -> Iterator[Contestant]:
+    """Ours, of a model that has no packs."""
+    for one in carrying.contestants(carried, made):
+        yield replace(one, name=one.name + LOOSE)
 
 
 def _help() -> Contestant:

@@ -7,9 +7,11 @@ run, so that they are of the code that is measured.
 from __future__ import annotations
 
 import shutil
+import sys
 from functools import cache
 from pathlib import Path
 
+from sealift_sync import packs
 from tests.benchmarks import organisations, weights
 from tests.benchmarks.carrying import Carried
 from tests.benchmarks.racing import tell
@@ -38,9 +40,24 @@ def large(top: Path, *, quick: bool) -> Carried:
 @cache
 def small(top: Path, *, quick: bool) -> Carried:
     """Many small files."""
-    part = PART if quick else 1
-    sizes = weights.spread(SMALL // part, SMALL_FILES // part)
+    sizes = _small_sizes(quick=quick)
     return _carried(top, f"small-{len(sizes)}", sizes)
+
+
+@cache
+def loose(top: Path, *, quick: bool) -> Carried:
+    """The same files, each of which is a blob of its own, as they would be without packs."""
+    sizes = _small_sizes(quick=quick)
+    worth, packs.WORTH_PACKING = packs.WORTH_PACKING, sys.maxsize
+    try:
+        return _carried(top, f"small-{len(sizes)}", sizes, "loose")
+    finally:
+        packs.WORTH_PACKING = worth
+
+
+def _small_sizes(*, quick: bool) -> list[int]:
+    part = PART if quick else 1
+    return weights.spread(SMALL // part, SMALL_FILES // part)
 
 
 @cache
@@ -49,10 +66,10 @@ def tiny(top: Path) -> Carried:
     return _carried(top, "tiny", [weights.ROW * weights.GOLDEN_ROWS])
 
 
-def _carried(top: Path, name: str, sizes: list[int]) -> Carried:
+def _carried(top: Path, name: str, sizes: list[int], how: str = "carried") -> Carried:
     tell(f"making the model {name}, and a hub that may send it")
     model = weights.make(top / "models" / name, sizes)
-    folder = top / f"carried-{name}"
+    folder = top / f"{how}-{name}"
     shutil.rmtree(folder, ignore_errors=True)
     _MADE.append(folder)
     acme = copied(_founded(top), folder / "acme")
@@ -73,7 +90,7 @@ _MADE: list[Path] = []
 
 def forget() -> None:
     """Remove what was made but the models."""
-    for made in (large, small, tiny, _founded):
+    for made in (large, small, loose, tiny, _founded):
         made.cache_clear()
     while _MADE:
         shutil.rmtree(_MADE.pop(), ignore_errors=True)
