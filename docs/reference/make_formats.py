@@ -24,6 +24,16 @@ from format_examples import Example, examples
 from sealift_signing import documents, dsse, shape, statements, vocabulary
 from sealift_signing.transparency import entry
 from sealift_signing.vocabulary import Between, Spelling
+from sealift_sync import packs
+from sealift_sync.artifact import (
+    LARGEST_PACKED,
+    PACKED,
+    Artifact,
+    ArtifactFile,
+    Pack,
+    config_bytes,
+    manifest_bytes,
+)
 
 HERE = Path(__file__).parent
 WIDEST_STRING = 88
@@ -265,6 +275,35 @@ line, and base64 without spare bits.
 {checkpoint}```
 
 [Example](examples/checkpoint.txt), signed by `hub-log`
+
+## Artifact
+
+A bundle is an [OCI image layout](https://github.com/opencontainers/image-spec/blob/main/image-layout.md)
+of one manifest for each artifact, with the media types of
+[ModelPack](https://github.com/modelpack/model-spec). TUF signs the manifest, and the manifest names
+every file by its digest. It is canonical like all other documents, and holds no time.
+
+```json
+{manifest}
+```
+
+A layer is a file (`…weight.v1.raw`, with its path) or a *pack* (`…weight.v1.tar`): an archive of
+small files. Where an artifact has {worth} files or more of at most {largest} KiB, each of them lies
+in a pack: in which one, the first hexadecimal digit of its path's SHA-256 says. A path that a tar
+archive cannot name (POSIX.1-2017, `pax`, ustar) is a file of its own all the same. A transfer that
+carries packs says `packs` under `requires`.
+
+`{packed}` lists the files of a pack in order of their paths, a line for each: its sha256, a
+space, its bytes in decimal, a space, its path, a line feed. From that list follows every byte of
+the archive but the files' own, and a reader accepts no other:
+
+- for each file a ustar header: mode `0000644`, numbers of owner and group `0000000`, time
+  `00000000000`, type `0`, version `00`, no other name and no device; a path beyond 100 bytes is
+  parted at the first `/` that leaves at most 100 for the name;
+- the file, and zeros up to a multiple of 512 bytes;
+- at the end 1,024 zeros, and nothing behind them.
+
+A reader refuses two files in one place, in packs or not, letter case set aside.
 """
 
 
@@ -274,8 +313,30 @@ def page() -> str:
     envelope = _shown(json.loads(told["request.json"].data))
     top = TOP.format(spellings=_spellings(), envelope=_fenced(envelope))
     parts = [top, *(_section(one, told[one.example]) for one in FORMATS)]
-    note = told["checkpoint.txt"].data.decode()
-    return "\n".join([*parts, BOTTOM.format(checkpoint=note)])
+    bottom = BOTTOM.format(
+        checkpoint=told["checkpoint.txt"].data.decode(),
+        manifest=json.dumps(_manifest(), indent=2),
+        worth=packs.WORTH_PACKING,
+        largest=LARGEST_PACKED // 1024,
+        packed=PACKED,
+    )
+    return "\n".join([*parts, bottom])
+
+
+def _manifest() -> Any:  # noqa: ANN401 - JSON
+    """A manifest of a file and of a pack; the pack is shorter than they are."""
+    contents = {"vocabulary/a.txt": b"apple", "vocabulary/b.txt": b"bread"}
+    files = {
+        path: ArtifactFile(path, sha256(data).hexdigest(), len(data))
+        for path, data in (contents | {"model.onnx": b"weights"}).items()
+    }
+    packed = tuple(files[path] for path in contents)
+    archive = packs.archive(packed, lambda file: contents[file.path]).read()
+    pack = Pack(packed, sha256(archive).hexdigest())
+    path = vocabulary.CatalogPath.parse("catalog/vision/digits/3/cpu-x86_64")
+    config = config_bytes(path, "onnx", files.values(), (pack,))
+    about = ArtifactFile("config.json", sha256(config).hexdigest(), len(config))
+    return json.loads(manifest_bytes(Artifact(path, tuple(files.values()), about, (pack,))))
 
 
 def schemas() -> dict[str, dict[str, Any]]:
