@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_sync.artifact import read_manifest
+from sealift_sync.artifact import Pack, read_manifest
 from sealift_sync.site.opened import Site
 from tests.interruptions.pictures import differences
 from tests.power.cutting import SIZES, Cut, failures
@@ -69,6 +69,13 @@ def _named(site: Site) -> Iterator[str]:
             yield blob.sha256
 
 
+def _packs(journey: Journey) -> list[Pack]:
+    """Of all that is installed."""
+    with journey.plant.opened() as site:
+        installed = [site.home.store.read(one.sha256) for one in site.state.installed()]
+    return [pack for data in installed for pack in read_manifest(data, what="it").packs]
+
+
 def shown(journey: Journey) -> str:
     """The digest of what a consumer of the model reads."""
     current = journey.folder / "site" / "models" / GROUP / MODEL / "current"
@@ -77,9 +84,14 @@ def shown(journey: Journey) -> str:
 
 
 @COUNTS
-def test_a3_a_site_is_before_or_after(count: int, scratch: Path, stocked: Path) -> None:
-    journey = about_to_import(stocked, scratch / "case")
+@pytest.mark.parametrize("how", ["stocked", "packed"])
+def test_a3_a_site_is_before_or_after(
+    count: int, how: str, scratch: Path, request: pytest.FixtureRequest
+) -> None:
+    """Consumers' files are links to the store's, or written from packs."""
+    journey = about_to_import(request.getfixturevalue(how), scratch / "case")
     before = shown(journey)
+    assert bool(_packs(journey)) is (how == "packed")
     recording = recorded(journey, journey.take)
     after, uncut = shown(journey), state(journey)
     assert before != after
