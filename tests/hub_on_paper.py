@@ -272,7 +272,7 @@ class HubOnPaper:
             self.store.put_bytes(contents[file.path])
         manifest = manifest_bytes(artifact)
         self.manifests[path] = manifest
-        self.config_digests[path] = {blob.sha256 for blob in artifact.blobs}
+        self.config_digests[path] = set(artifact.blobs)
         source = CatalogPath(team, model, version, "source")
         about = statements.subject(str(source), sha256(str(source).encode()).hexdigest())
         return Release(path, sha256(manifest).hexdigest(), about)

@@ -8,7 +8,7 @@ same content always has the same digest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -34,6 +34,8 @@ CATALOG_PATH = "sealift.catalog-path"
 LARGEST_MANIFEST = 4 * 1024 * 1024
 """What registries take, and far more than a manifest of the most files needs."""
 
+MOST_FILES = 20_000
+"""Twice what the hub takes in: a site makes each of them."""
 LARGEST_PACKED = 128 * 1024
 """Bytes of a file in a pack: whoever reads a pack may hold one file of it in memory."""
 
@@ -66,13 +68,6 @@ class Pack:
         """The bytes of the archive."""
         return ustar.size_of(file.size for file in self.files)
 
-    @property
-    def blob(self) -> ArtifactFile:
-        """The archive itself, and in place of a path what people should call it."""
-        first, more = self.files[0].path, len(self.files) - 1
-        name = f"{first} and {more:,} more small files" if more else first
-        return ArtifactFile(name, self.sha256, self.size)
-
 
 @dataclass(frozen=True)
 class Artifact:
@@ -80,9 +75,9 @@ class Artifact:
 
     Attributes:
         path: the catalog path that the artifact was made for.
-        files: at least one, as consumers see them: those that lie in packs, too.
+        files: at least one, as consumers see them: those that travel in packs, too.
         config: the digest and size of the ModelPack config, a blob too.
-        packs: where some of the files lie.
+        packs: in which some of the files travel.
     """
 
     path: CatalogPath
@@ -90,25 +85,32 @@ class Artifact:
     config: ArtifactFile
     packs: tuple[Pack, ...] = ()
 
-    @property
+    @cached_property
     def loose(self) -> tuple[ArtifactFile, ...]:
         """The files that are blobs of their own, in order of path."""
         return loose(self.files, self.packs)
 
-    @property
-    def layers(self) -> tuple[ArtifactFile, ...]:
-        """The blobs that its files lie in: those that are one each, then the packs."""
-        return (*self.loose, *(pack.blob for pack in self.packs))
-
-    @property
-    def blobs(self) -> tuple[ArtifactFile, ...]:
-        """Every blob that the manifest names: the config, then the layers."""
-        return (self.config, *self.layers)
-
     @cached_property
     def packed(self) -> Mapping[ArtifactFile, Pack]:
-        """The files that lie in packs, each with its own."""
+        """The files that travel in packs, each with its own."""
         return {file: pack for pack in self.packs for file in pack.files}
+
+    @property
+    def contents(self) -> tuple[ArtifactFile, ...]:
+        """The config and the files: what a site keeps, each by its own digest."""
+        return (self.config, *self.files)
+
+    @property
+    def blobs(self) -> Mapping[str, int]:
+        """What the manifest names, digest to bytes: what the hub keeps, and a bundle carries."""
+        alone = {file.sha256: file.size for file in (self.config, *self.loose)}
+        return alone | {pack.sha256: pack.size for pack in self.packs}
+
+    def lacking(self, held: Collection[str]) -> frozenset[str]:
+        """The blobs that somebody needs who has the contents `held`: a pack for any file in it."""
+        alone = {file.sha256 for file in (self.config, *self.loose)} - set(held)
+        packs = {p.sha256 for p in self.packs if any(f.sha256 not in held for f in p.files)}
+        return frozenset(alone | packs)
 
 
 def loose(files: Iterable[ArtifactFile], packs: Iterable[Pack]) -> tuple[ArtifactFile, ...]:
@@ -165,7 +167,7 @@ def read_manifest(data: bytes, *, what: str) -> Artifact:
     Raises:
         MalformedError: not such a manifest, a path that is not a plain relative one, or two files
             of one path, or one in the other's place of a folder (letter case set aside: a site may
-            be on a file system that does so).
+            be on a file system that does so), or of two sizes and one digest, or too many.
     """
     try:
         value = _object(decode(data, what=what))
@@ -181,9 +183,19 @@ def read_manifest(data: bytes, *, what: str) -> Artifact:
         raise _unreadable(what) from bad
     files = tuple(sorted([*alone, *(file for pack in packs for file in pack.files)]))
     artifact = Artifact(path, files, config, packs)
-    if not files or _in_each_others_place(files) or manifest_bytes(artifact) != data:
+    wrong = (
+        not 0 < len(files) <= MOST_FILES or _in_each_others_place(files) or _of_two_sizes(artifact)
+    )
+    if wrong or manifest_bytes(artifact) != data:
         raise _unreadable(what)
     return artifact
+
+
+def _of_two_sizes(artifact: Artifact) -> bool:
+    """Whether a digest stands for bytes of two sizes: at least one of them is none."""
+    sizes = {(file.sha256, file.size) for file in artifact.contents}
+    sizes |= {(pack.sha256, pack.size) for pack in artifact.packs}
+    return len(sizes) != len({digest for digest, _ in sizes})
 
 
 def _in_each_others_place(files: Iterable[ArtifactFile]) -> bool:

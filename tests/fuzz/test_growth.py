@@ -17,12 +17,13 @@ from tuf.api.metadata import Root
 
 from sealift_signing import canonical, shape
 from sealift_signing.canonical import Json
-from sealift_signing.errors import SealiftError
+from sealift_signing.errors import MalformedError, SealiftError
 from sealift_signing.statements import CarriedFile, Transfer
 from sealift_signing.tuf_walk import LIMITS, check_signed, read_metadata
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync.artifact import (
     LARGEST_MANIFEST,
+    MOST_FILES,
     Artifact,
     ArtifactFile,
     Pack,
@@ -143,19 +144,25 @@ def test_a_manifest_of_deep_paths() -> None:
 
 
 @pytest.mark.parametrize("packs", [1, 2000])
-def test_a_manifest_of_packs(packs: int) -> None:
+@pytest.mark.parametrize("count", [MOST_FILES, 48_000])
+def test_a_manifest_of_packs(packs: int, count: int) -> None:
     """Its files are lines of a text, which is one value of JSON however many they are."""
-    files = [ArtifactFile(f"{n:05}", sha256(b"").hexdigest(), 0) for n in range(48_000)]
-    each = len(files) // packs
+    files = [ArtifactFile(f"{n:05}", sha256(b"").hexdigest(), 0) for n in range(count)]
+    each = count // packs
     some = [
         Pack(tuple(files[n * each : (n + 1) * each]), sha256(str(n).encode()).hexdigest())
         for n in range(packs)
     ]
     path = CatalogPath("vision", "digits", 1, "cpu-x86_64")
-    data = manifest_bytes(Artifact(path, tuple(files), files[0], tuple(some)))
-    assert LARGEST_MANIFEST // 2 < len(data) <= LARGEST_MANIFEST
-    assert len(read_manifest(data, what="it").files) == len(files)
+    config = ArtifactFile("config.json", sha256(b"c").hexdigest(), 1)
+    data = manifest_bytes(Artifact(path, tuple(files), config, tuple(some)))
+    assert len(data) <= LARGEST_MANIFEST
     hold(parser(lambda data: read_manifest(data, what="it")), data)
+    if count == MOST_FILES:
+        assert len(read_manifest(data, what="it").files) == count
+        return
+    with pytest.raises(MalformedError):
+        read_manifest(data, what="it")
 
 
 def test_a_root_of_a_thousand_keys_and_signatures() -> None:

@@ -1,21 +1,22 @@
-"""A site and a model of many small files: they travel in packs, and consumers read files."""
+"""A site and a model of many small files: they travel in packs, and the site has files."""
 
 import os
-import shutil
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 from sealift_signing import shape
-from sealift_signing.errors import FailedError, SealiftError
-from sealift_sync import durable
-from sealift_sync.artifact import Artifact, read_manifest
+from sealift_signing.errors import FailedError, MalformedError, SealiftError
+from sealift_sync import packs
+from sealift_sync.artifact import Artifact, ArtifactFile, manifest_bytes, read_manifest
 from sealift_sync.bundle import layout
-from sealift_sync.site import models, staging
-from sealift_sync.site.mending import mend
+from sealift_sync.bundle.writer import Contents
+from sealift_sync.site import staging
 from tests.hub_on_paper import GROUP, MODEL, TEAM, HubOnPaper, Release
-from tests.media import with_free
-from tests.offline_sync.test_missing_base import damage, without
+from tests.offline_sync.test_missing_base import damage
 from tests.site_on_paper import SiteOnPaper
 
 SMALL = {f"vocabulary/{n // 50}/{n:03d}.txt": f"word {n}".encode() for n in range(150)}
@@ -73,35 +74,26 @@ def test_consumers_find_every_file(
     assert len(there) == 1 + len(said(hub, first).blobs) < 20  # the manifest, and what it names
 
 
+def test_the_store_has_files_and_no_packs_and_consumers_read_them(
+    hub: HubOnPaper, first: Release, taken: SiteOnPaper
+) -> None:
+    """So there is no second copy, and what is said of a file is said of what consumers read."""
+    artifact = said(hub, first)
+    there = {path.name for path in (taken.root / "store/sha256").iterdir()}
+    assert there == {first.sha256, *(file.sha256 for file in artifact.contents)}
+    top = (taken.root / "models" / GROUP / TEAM / MODEL / "current").resolve()
+    for file in artifact.files:
+        assert (top / file.path).samefile(stored(taken, file.sha256))
+    assert list((taken.root / "store/incoming").iterdir()) == []
+
+
 def test_what_consumers_find_cannot_be_changed(taken: SiteOnPaper) -> None:
     top = (taken.root / "models" / GROUP / TEAM / MODEL / "current").resolve()
     for path in [top, *top.rglob("*")]:
         assert path.stat().st_mode & 0o222 == 0, path
 
 
-def test_every_small_file_is_flushed_before_it_is_shown(
-    site: SiteOnPaper, bundle: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told: list[str] = []
-    flush, rename = durable.flush, Path.rename
-
-    def flushed(file: object) -> None:
-        told.append(str(getattr(file, "name", "")))
-        flush(file)  # type: ignore[arg-type]
-
-    def renamed(self: Path, target: Path) -> Path:
-        told.append(f"shown as {target}")
-        return rename(self, target)
-
-    monkeypatch.setattr(durable, "flush", flushed)
-    monkeypatch.setattr(Path, "rename", renamed)
-    site.take(bundle)
-    (end,) = (n for n, words in enumerate(told) if words.startswith("shown as"))
-    before = [words for words in told[:end] if "/vocabulary/" in words]
-    assert len(before) == len(SMALL)
-
-
-def test_two_host_groups_share_the_packs_of_the_store(
+def test_two_host_groups_share_the_files_of_the_store(
     hub: HubOnPaper, first: Release, tmp_path: Path, medium: Path
 ) -> None:
     groups = {GROUP: "cpu-x86_64", "line-2": "cpu-x86_64"}
@@ -120,16 +112,36 @@ def test_a_second_version_needs_one_pack_more(
     second = hub.promote(2, content=WEIGHTS, more=LATER)
     hub.assign(second, first)
     before, after = said(hub, first), said(hub, second)
-    fresh = {blob.sha256 for blob in after.blobs} - {blob.sha256 for blob in before.blobs}
-    assert len({pack.sha256 for pack in after.packs} & fresh) == 1
-    shared = [hub.store.read(pack.sha256) for pack in after.packs if pack.sha256 not in fresh]
-    folder = hub.export(
-        medium, edit=without(*shared), requires=("packs",), base=("plant-7-000001",)
-    )
+    fresh = after.lacking({file.sha256 for file in before.contents})
+    (changed,) = (pack for pack in after.packs if pack.sha256 in fresh)
+    assert fresh == {after.config.sha256, changed.sha256}
+    folder = hub.export(medium, edit=only(fresh), requires=("packs",), base=("plant-7-000001",))
     taken.take(folder)
     assert shown(taken) == SECOND
     taken.roll_back()
     assert shown(taken) == FIRST
+
+
+def only(blobs: Collection[str]) -> Callable[[Contents], Contents]:
+    """All others are left out: the site has what lies in them."""
+    return lambda contents: replace(contents, blobs=frozenset(blobs))
+
+
+def test_files_that_the_site_has_by_themselves_need_no_pack(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version that was made before there were packs, and the same one made again; and back."""
+    held: set[str] = set()
+    for number, worth in ((1, 1000), (2, 1), (3, 1000)):
+        monkeypatch.setattr(packs, "WORTH_PACKING", worth)
+        release = hub.promote(number, content=WEIGHTS, more=SMALL)
+        artifact = said(hub, release)
+        lacking = artifact.lacking(held)
+        assert lacking == frozenset([artifact.config.sha256] if held else artifact.blobs)
+        hub.assign(release)
+        site.take(hub.export(medium, edit=only(lacking)))
+        assert shown(site) == FIRST
+        held = {path.name for path in (site.root / "store/sha256").iterdir()}
 
 
 def test_verify_opens_the_packs_and_writes_nothing(site: SiteOnPaper, bundle: Path) -> None:
@@ -176,111 +188,95 @@ def test_a_pack_of_another_size_than_its_files_make_is_no_pack_of_theirs(
     assert shown(site) == {}
 
 
-def test_such_a_pack_is_refused_from_the_store_too(
-    hub: HubOnPaper, taken: SiteOnPaper, first: Release, medium: Path
-) -> None:
-    """It got there as a pack of an honest artifact, and another one claims that it holds more."""
-    honest = said(hub, first).packs[0]
-    liar = hub.promote(
-        2, content=WEIGHTS, more=SMALL, archived={honest.files[0].path: b"W" * honest.files[0].size}
-    )
-    wrong = {pack.sha256 for pack in said(hub, liar).packs} - {
-        pack.sha256 for pack in said(hub, first).packs
-    }
-    (pack,) = wrong
-    shutil.copy(hub.store.path(pack), stored(taken, pack))
-    hub.assign(liar)
-    folder = hub.export(
-        medium, edit=without(hub.store.read(pack)), requires=("packs",), base=("plant-7-000001",)
-    )
-    assert taken.refuses(folder).code == "pack-wrong"
-    assert shown(taken) == FIRST
-
-
 def test_a_damaged_pack_on_the_medium_refuses_the_transfer(
     hub: HubOnPaper, site: SiteOnPaper, first: Release, bundle: Path
 ) -> None:
-    damage(bundle / layout.blob_file(said(hub, first).packs[3].sha256))
-    assert site.refuses(bundle).code == "blob-damaged"
+    pack = said(hub, first).packs[3]
+    damage(bundle / layout.blob_file(pack.sha256))
+    refusal = site.refuses(bundle)
+    assert (refusal.code, refusal.subject) == ("blob-damaged", pack.sha256)
+
+
+def test_a_digest_stands_for_one_size(hub: HubOnPaper) -> None:
+    """A file that calls itself by a pack's digest would be installed, and never be right."""
+    release = hub.build(1, content=WEIGHTS, more=SMALL)
+    good = said(hub, release)
+    liar = ArtifactFile("liar", good.packs[0].sha256, 1)
+    bad = replace(good, files=(*good.files, liar))
+    with pytest.raises(MalformedError):
+        read_manifest(manifest_bytes(bad), what="it")
+    true = replace(liar, size=good.packs[0].size)
+    read_manifest(manifest_bytes(replace(good, files=(*good.files, true))), what="it")
 
 
 # -------------------------------------------------------------------- what gets lost
 
 
-def test_fsck_puts_a_damaged_file_right_from_its_pack(first: Release, taken: SiteOnPaper) -> None:
-    top = (taken.root / "models" / GROUP / TEAM / MODEL / "current").resolve()
-    damage(top / "vocabulary/0/007.txt")
-    damage(top / "vocabulary/2/111.txt")
-    found = taken.examined()
-    assert (found.problems, [link.problem for link in found.links]) == (0, [""])
-    assert shown(taken) == FIRST
-    assert taken.examined().links == ()
+def digest_of(path: str) -> str:
+    return sha256(FIRST[path]).hexdigest()
 
 
-@pytest.mark.parametrize("how", ["gone", "a folder", "a link", "shorter"])
-def test_every_command_puts_right_what_it_sees(
-    first: Release, taken: SiteOnPaper, how: str
+LOST = "vocabulary/0/007.txt"
+
+
+@pytest.mark.parametrize("how", ["rotten", "gone"])
+def test_a_lost_file_is_named_and_brought_again_by_its_pack(
+    taken: SiteOnPaper, bundle: Path, how: str
 ) -> None:
-    top = (taken.root / "models" / GROUP / TEAM / MODEL / "current").resolve()
-    file = top / "vocabulary/0/007.txt"
-    file.parent.chmod(0o755)
-    file.chmod(0o644)
-    if how == "shorter":
-        file.write_bytes(b"w")
-    else:
-        file.unlink()
-    if how == "a folder":
-        file.mkdir()
-    if how == "a link":
-        file.symlink_to("/etc/hostname")
-    with taken.opened() as opened:
-        mended = mend(opened)
-    assert [one.problem for one in mended] == [""]
-    assert shown(taken) == FIRST
-    assert file.parent.stat().st_mode & 0o222 == 0
-
-
-def test_a_lost_pack_takes_nothing_from_consumers_and_is_brought_again(
-    hub: HubOnPaper, first: Release, taken: SiteOnPaper, bundle: Path
-) -> None:
-    pack = said(hub, first).packs[5]
-    damage(stored(taken, pack.sha256))
-    found = taken.examined()
-    assert [one.sha256 for one in found.damages] == [pack.sha256]
-    assert "small files" in found.damages[0].used_by[0].file
-    assert shown(taken) == FIRST
+    file = stored(taken, digest_of(LOST))
+    damage(file) if how == "rotten" else file.unlink()
+    (found,) = taken.examined().damages
+    assert (found.sha256, [use.file for use in found.used_by]) == (digest_of(LOST), [LOST])
     done = taken.take(bundle)
     assert (done.already, done.mended) == (True, 1)
     assert taken.examined().problems == 0
+    assert shown(taken) == FIRST
 
 
-def test_nothing_is_begun_with_a_pack_that_is_known_to_be_damaged(
-    hub: HubOnPaper, first: Release, taken: SiteOnPaper, medium: Path
+def test_the_hub_carries_the_packs_of_what_is_lost(hub: HubOnPaper, first: Release) -> None:
+    artifact = said(hub, first)
+    held = {file.sha256 for file in artifact.contents}
+    lost = {digest_of(LOST), digest_of("vocabulary/2/111.txt")}
+    packs_of = {p.sha256 for p in artifact.packs if lost & {f.sha256 for f in p.files}}
+    assert artifact.lacking(held) == frozenset()
+    assert artifact.lacking(held - lost) == packs_of
+    assert artifact.lacking(()) == artifact.blobs.keys()
+
+
+def test_another_version_mends_what_it_shares(
+    hub: HubOnPaper, taken: SiteOnPaper, medium: Path
 ) -> None:
-    """Version 2 runs; version 1, where somebody would go back to, lost its folder and a pack."""
-    second = hub.promote(2, content=WEIGHTS, more=LATER)
-    hub.assign(second, first)
-    taken.take(hub.export(medium, requires=("packs",)))
-    old = {pack.sha256 for pack in said(hub, first).packs}
-    (lost,) = old - {pack.sha256 for pack in said(hub, second).packs}
-    models._remove(taken.root / "models" / GROUP / TEAM / MODEL / f"1-{first.sha256}")
-    damage(stored(taken, lost))
+    file = stored(taken, digest_of(LOST))
+    damage(file)
     taken.examined()
-    done = taken.roll_back()
-    assert done.outcome == "switched-back"
-    assert "is damaged" in done.words
+    hub.assign(hub.promote(2, content=WEIGHTS, more=LATER))
+    taken.take(hub.export(medium, requires=("packs",)))
     assert shown(taken) == SECOND
+    assert taken.examined().problems == 0
 
 
-def test_a_pack_that_rotted_unseen_is_not_shown(
+def test_what_needs_a_lost_file_that_no_pack_brings_is_held(
     hub: HubOnPaper, first: Release, taken: SiteOnPaper, medium: Path
 ) -> None:
-    """Nobody has looked since: what is taken out of a pack is hashed each time."""
+    stored(taken, digest_of(LOST)).unlink()
+    second = hub.promote(2, content=WEIGHTS, more=LATER)
+    hub.assign(second, first)
+    fresh = said(hub, second).lacking({file.sha256 for file in said(hub, first).contents})
+    folder = hub.export(medium, edit=only(fresh), requires=("packs",), base=("plant-7-000001",))
+    held = taken.held(folder)
+    assert [code for code, _ in held.values()] == ["base-missing"]
+    assert digest_of(LOST)[:12] in str(held)
+
+
+def test_a_version_that_rotted_while_it_did_not_run_is_not_shown(
+    hub: HubOnPaper, first: Release, taken: SiteOnPaper, medium: Path
+) -> None:
     second = hub.promote(2, content=WEIGHTS, more=LATER)
     hub.assign(second, first)
     taken.take(hub.export(medium, requires=("packs",)))
-    models._remove(taken.root / "models" / GROUP / TEAM / MODEL / f"1-{first.sha256}")
-    damage(stored(taken, said(hub, first).packs[0].sha256))
+    only_of_first = sha256(SMALL["vocabulary/1/077.txt"]).hexdigest()
+    damage(stored(taken, only_of_first))
+    assert taken.examined().problems == 1
     done = taken.roll_back()
     assert done.outcome == "switched-back"
     assert "is damaged" in done.words
@@ -290,61 +286,59 @@ def test_a_pack_that_rotted_unseen_is_not_shown(
 # -------------------------------------------------------------------- room, and being cut
 
 
-def test_room_is_asked_for_what_is_taken_out_too(
-    first: Release, site: SiteOnPaper, bundle: Path, monkeypatch: pytest.MonkeyPatch
+def test_room_is_asked_for_in_blocks(
+    site: SiteOnPaper, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """There are two copies of small files: in the store, and where consumers read."""
-    accepted = site.verify(bundle)
-    assert accepted.plan.unpacked == sum(map(len, FIRST.values()))
-    needed = accepted.plan.size + accepted.plan.unpacked + 64 * staging.MIB
-    with_free(monkeypatch, needed - 1)
-    with pytest.raises(FailedError, match="bytes free"):
+    """A file of seven bytes takes as much of a disk as one of four thousand."""
+    plan = site.verify(bundle).plan
+    manifest, *others = sorted(plan.copies.values(), reverse=True)
+    assert others[0] < 4096 < 4 * 4096 < manifest < 5 * 4096
+    needed = (len(others) + 5) * 4096 + 64 * staging.MIB
+
+    def told(_path: object) -> os.statvfs_result:
+        return os.statvfs_result((4096, 4096, 2**40, free, free, 2**20, 2**20, 2**20, 0, 255))
+
+    monkeypatch.setattr(os, "statvfs", told)
+    free = needed // 4096 - 1
+    with pytest.raises(FailedError, match=f"needs {needed:,}"):
         site.take(bundle)
-    with_free(monkeypatch, needed)
+    free = needed // 4096
     site.take(bundle)
 
 
 CUTS = (0, 1, 63, 64, 65, 100, 149, 150)
-"""Some of the moments at which a file is made for consumers, the first and the last too."""
+"""Some of the moments at which a file is staged, the first and the last too."""
 
 
 @pytest.mark.parametrize("after", CUTS)
-def test_an_import_that_is_cut_while_files_are_taken_out_is_finished_later(
-    first: Release,
-    site: SiteOnPaper,
-    bundle: Path,
-    after: int,
-    monkeypatch: pytest.MonkeyPatch,
+def test_an_import_that_is_cut_while_packs_are_taken_apart_goes_on(
+    site: SiteOnPaper, bundle: Path, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[None] = []
-    chmod = os.fchmod
+    seen: list[str] = []
+    stage = staging._stage
 
-    def stop(descriptor: int, mode: int) -> None:
-        seen.append(None)
+    def stop(digest: str, *others: object) -> None:
+        seen.append(digest)
         if len(seen) > after:
             raise KeyboardInterrupt
-        chmod(descriptor, mode)
+        stage(digest, *others)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(os, "fchmod", stop)
+        patched.setattr(staging, "_stage", stop)
         with pytest.raises(KeyboardInterrupt):
             site.take(bundle)
     assert shown(site) == {}
-    assert site.take(bundle).already
-    assert shown(site) == FIRST
-    assert list(site.root.rglob("*.partial*")) == []
+    whole = len(list((site.root / "store/incoming").iterdir()))
+    assert whole == after
+    again: list[str] = []
 
-
-def test_a_full_disk_while_files_are_taken_out_says_so(
-    site: SiteOnPaper, bundle: Path, first: Release, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(_data: bytes, _into: object) -> None:
-        raise OSError(28, "No space left on device")
+    def go_on(digest: str, *others: object) -> None:
+        again.append(digest)
+        stage(digest, *others)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(models, "_write", full)
-        with pytest.raises(FailedError, match="No space left"):
-            site.take(bundle)
-    assert shown(site) == {}
-    assert site.take(bundle).already
+        patched.setattr(staging, "_stage", go_on)
+        assert not site.take(bundle).already
+    assert len(again) + whole == len(FIRST) + 2  # with the config and the manifest
     assert shown(site) == FIRST
+    assert list((site.root / "store/incoming").iterdir()) == []

@@ -65,8 +65,8 @@ def _named(site: Site) -> Iterator[str]:
     for one in site.state.installed():
         yield one.sha256
         manifest = site.home.store.read(one.sha256)
-        for blob in read_manifest(manifest, what="a manifest").blobs:
-            yield blob.sha256
+        for part in read_manifest(manifest, what="a manifest").contents:
+            yield part.sha256
 
 
 def _packs(journey: Journey) -> list[Pack]:

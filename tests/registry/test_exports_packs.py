@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -115,9 +116,7 @@ def test_a_second_version_carries_the_packs_that_changed(
     home.assign(2)
     bundle = home.export().folder
     before, after = source_artifact(home, 1, TARGET), source_artifact(home, 2, TARGET)
-    assert blobs(bundle) == {one.sha256 for one in after.blobs} - {
-        one.sha256 for one in before.blobs
-    }
+    assert blobs(bundle) == after.blobs.keys() - before.blobs.keys()
     assert len(blobs(bundle)) == 2  # its config, and one pack
     site.take(bundle)
     assert current(site) == contents(changed)
@@ -165,10 +164,14 @@ def test_a_version_from_before_there_were_packs_is_mended_as_it_is(
         ingest(acme, folder)
     artifact = source_artifact(acme)
     assert artifact.packs == ()
-    store = acme.app.hub.home.blobs
-    store.remove(artifact.files[5].sha256)
-    assert not ingest(acme, folder).new
-    store.check(artifact.files[5].sha256)
+    app = acme.app.hub
+    with app.reading() as connection:
+        row = Catalog(connection).artifact(version(1).path("source"))
+    assert row is not None
+    for lost in (artifact.files[5].sha256, artifact.config.sha256, row.sha256):
+        app.home.blobs.remove(lost)
+        assert not ingest(acme, folder).new
+        app.home.blobs.check(lost)
     assert source_artifact(acme) == artifact
 
 
@@ -236,6 +239,28 @@ def test_a_damaged_pack_is_not_laid_out(store: BlobFolder, folder: Path, tmp_pat
         lay_out(store, manifest, tmp_path / "out")
 
 
+def again(store: BlobFolder, folder: Path, manifest: bytes) -> None:
+    expected, digest = weights.digests(folder), sha256(manifest).hexdigest()
+    store_again(store, folder, expected, PATH, "onnx", digest)
+
+
+@pytest.mark.parametrize("fault", ["lost", "rotten"])
+def test_storing_again_mends_all_that_the_manifest_names(
+    store: BlobFolder, folder: Path, fault: str
+) -> None:
+    _, manifest = stored(store, folder)
+    for digest in store.digests():
+        store.path(digest).chmod(0o644)
+        store.path(digest).write_bytes(b"rotten")
+        if fault == "lost":
+            store.remove(digest)
+    again(store, folder, manifest)
+    digests = {*read_manifest(manifest, what="it").blobs, sha256(manifest).hexdigest()}
+    assert set(store.digests()) == digests
+    for digest in digests:
+        store.check(digest)
+
+
 def test_storing_again_asks_for_the_same_files(
     store: BlobFolder, folder: Path, tmp_path: Path
 ) -> None:
@@ -244,4 +269,15 @@ def test_storing_again_asks_for_the_same_files(
     other = shutil.copytree(folder, tmp_path / "other")
     (other / made.packs[0].files[0].path).write_bytes(b"another model")
     with pytest.raises(SealiftError, match="changed after it was scanned"):
-        store_again(store, other, manifest, lambda _: None)
+        again(store, other, manifest)
+
+
+def test_a_manifest_that_cannot_be_made_again_is_told(
+    store: BlobFolder, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are put together otherwise than they were then."""
+    _, manifest = stored(store, folder)
+    store.remove(sha256(manifest).hexdigest())
+    monkeypatch.setattr(packs, "WORTH_PACKING", 1000)
+    with pytest.raises(FailedError, match="cannot be made again"):
+        again(store, folder, manifest)

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from onnx import TensorProto
 
 from sealift_registry.intake.scan import WORKER, ScanReport, scan
+from sealift_registry.intake.scanners import onnx_graph
 from sealift_registry.intake.staging import take_stock
 from sealift_registry.workers.runner import Limits
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
+from tests.benchmarks import weights
 
 
 def silent(_path: str, _done: int, _total: int) -> None: ...
@@ -182,6 +185,31 @@ def test_external_data_that_is_too_short(trained: Callable[[str], Path], folder:
     _external(trained("tiny.onnx"), folder, "weights.bin")
     (folder / "weights.bin").write_bytes(bytes(4))
     assert refused(folder).subject == "weights.bin"
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_external_data_of_which_nobody_says_how_much_it_is(
+    folder: Path, tmp_path: Path, missing: int
+) -> None:
+    """Its shape does: many programs write no length, and one that is shorter is found too late."""
+    made = weights.make(tmp_path / "made", [weights.ROW * 3] * 5)
+    shutil.copytree(made, folder, dirs_exist_ok=True)
+    file = folder / "weights-00002-of-00005.bin"
+    file.write_bytes(file.read_bytes()[: file.stat().st_size - missing])
+    if missing:
+        assert refused(folder).subject == file.name
+        return
+    (check,) = (one for one in scanned(folder).checks if one.name == "external-data")
+    assert check.words == (
+        "All external tensors lie in the model's folder: weights-00000-of-00005.bin, "
+        "weights-00001-of-00005.bin, weights-00002-of-00005.bin and 2 more files."
+    )
+
+
+def test_every_type_that_onnx_knows_has_its_size() -> None:
+    """Of the two that have six bits, no runtime here says how they lie in a file."""
+    known = {kind for name, kind in TensorProto.DataType.items() if "FLOAT6" not in name}
+    assert known - onnx_graph.BITS.keys() == {TensorProto.UNDEFINED, TensorProto.STRING}
 
 
 def test_an_untrusted_skops_type_is_named(trained: Callable[[str], Path], folder: Path) -> None:

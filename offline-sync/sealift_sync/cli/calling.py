@@ -60,7 +60,8 @@ class Call:
                     telling.warn_aside(
                         f"{place.model} in host group {place.group} cannot be shown: {problem}"
                         if problem
-                        else f"Put right what {place.model} shows in {place.group}."
+                        else f"{place.model} in host group {place.group} did not show what it "
+                        "should, and was put right."
                     )
             with _logged_when_stopped(found, self.kept):
                 yield found

@@ -274,7 +274,7 @@ def _brought(done: Import) -> str:
     if done.mended:
         are = "is" if done.mended == 1 else "are"
         return f"{counted(done.mended, 'blob')} of it {are} whole again"
-    return "what was not finished is" if done.activations else "nothing changed"
+    return "what was not finished is finished now" if done.activations else "nothing changed"
 
 
 def _run(one: Runs) -> tuple[str, ...]:

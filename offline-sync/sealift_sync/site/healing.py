@@ -13,9 +13,16 @@ from sealift_signing.statements import Transfer
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine
-from sealift_sync.site.holdings import parts, remember
+from sealift_sync.site.holdings import artifact_of, manifest_of, remember
 from sealift_sync.site.opened import Site
-from sealift_sync.site.staging import Stage, adopt_staged, carried_blobs, check_room, stage_blobs
+from sealift_sync.site.staging import (
+    Found,
+    Sources,
+    Stage,
+    adopt_staged,
+    check_room,
+    stage_blobs,
+)
 
 
 def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> int:
@@ -28,12 +35,13 @@ def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> int:
         RefusedError: what the medium has instead is damaged as well; nothing was changed.
         FailedError: something could not be read or written.
     """
-    copies = _wanted(site, bundle)
+    wanted = _wanted(site, bundle)
+    copies = wanted.medium
     if not copies:
         return 0
     check_room(copies, site.home)
     with site.aside():
-        stage_blobs(copies, medium, site.home, stage)
+        stage_blobs(copies, sorted(wanted.packs), medium, site.home, stage)
     adopt_staged(copies, site.home)
     with site.state.transaction():
         remember(site, (), copies)
@@ -41,17 +49,17 @@ def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> int:
     return len(copies)
 
 
-def _wanted(site: Site, bundle: Quarantine) -> dict[str, int]:
+def _wanted(site: Site, bundle: Quarantine) -> Found:
+    """What the bundle carries of what is installed, and the store lacks."""
     said = statements.read(Transfer, bundle.read(layout.TRANSFER), what=layout.TRANSFER).predicate
-    carried, lost = carried_blobs(said), site.state.lost()
+    sources, found = Sources(said, site.home.store, frozenset(site.state.lost())), Found()
 
-    def manifest(digest: str) -> bytes | None:
+    def carried(digest: str) -> bytes | None:
         data = bundle.get(layout.blob_file(digest))
         return data if data is not None and sha256(data).hexdigest() == digest else None
 
-    return {
-        digest: carried[digest]
-        for digest, part in parts(site, manifest).items()
-        if carried.get(digest) == part.size
-        and (digest in lost or not site.home.store.holds(digest, part.size))
-    }
+    for one in site.state.installed():
+        manifest = manifest_of(site, one.sha256, carried)
+        if manifest is not None:
+            found |= sources.find(one.sha256, artifact_of(one, manifest), fresh=False)
+    return found

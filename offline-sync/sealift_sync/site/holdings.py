@@ -35,21 +35,14 @@ class Part:
     used_by: tuple[tuple[Installed, str], ...]
 
 
-def parts(
-    site: Site, elsewhere: Callable[[str], bytes | None] = lambda _: None
-) -> Mapping[str, Part]:
-    """Every blob of what is installed, by digest.
-
-    Args:
-        site: the site.
-        elsewhere: where a manifest may be read that the store has lost, by its digest.
-    """
+def parts(site: Site) -> Mapping[str, Part]:
+    """Every blob of what is installed, by digest."""
     found: dict[str, Part] = {}
     for one in site.state.installed():
-        data = manifest_of(site, one.sha256, elsewhere)
+        data = manifest_of(site, one.sha256)
         size = -1 if data is None else len(data)
         _add(found, one, "manifest", one.sha256, size)
-        for file in artifact_of(one, data).blobs if data is not None else ():
+        for file in artifact_of(one, data).contents if data is not None else ():
             _add(found, one, file.path, file.sha256, file.size)
     return found
 

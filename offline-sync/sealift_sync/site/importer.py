@@ -48,7 +48,6 @@ from sealift_sync.site.restored import (
 )
 from sealift_sync.site.staging import (
     Stage,
-    carried_or_stored,
     check_packs,
     check_present,
     check_room,
@@ -56,7 +55,6 @@ from sealift_sync.site.staging import (
     hash_blobs,
     kept_for_later,
     stage_blobs,
-    staged_or_stored,
 )
 from sealift_sync.site.transfers import find_transfer
 
@@ -166,8 +164,7 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
             check_present(accepted.plan, medium)
             hash_blobs(accepted.plan, medium, watch.stage)
             accepted = settle(site, accepted, watch.stage)
-            opened = carried_or_stored(accepted.plan, medium, site.home)
-            check_packs(accepted.plan, opened, watch.stage)
+            check_packs(accepted.plan.packs, medium, watch.stage)
             return accepted
 
 
@@ -225,11 +222,10 @@ def _gathered(
         known = site.state.lost()
         with site.aside():
             check_present(accepted.plan, medium)
-            check_room(accepted.plan.copies, site.home, accepted.plan.unpacked)
+            check_room(accepted.plan.copies, site.home)
             ready = settle(site, accepted, stage).plan
-            check_room(ready.copies, site.home, ready.unpacked)
-            stage_blobs(ready.copies, medium, site.home, stage)
-            check_packs(ready, staged_or_stored(site.home), stage)
+            check_room(ready.copies, site.home)
+            stage_blobs(ready.copies, ready.packs, medium, site.home, stage)
         # What `fsck` found meanwhile is newer than what was hashed here. Of what was lost before it
         # finds nothing new: that is whole again where it is hashed now.
         lost = site.state.lost()

@@ -1,10 +1,9 @@
 """What consumers read: `models/<host group>/<team>/<model>/current` → an immutable folder.
 
-The folder holds the artifact's files under their original names, hard-linked from the store, or
-written from the pack that small files lie in. A consumer that opened a file keeps it; one that
-opens `current` anew gets all of one version or all of another, because a rename replaces the link
-at once. Links follow committed state, so whatever a crash left behind is put right by the next
-command.
+The folder holds the artifact's files under their original names, hard-linked from the store. A
+consumer that opened a file keeps it; one that opens `current` anew gets all of one version or all
+of another, because a rename replaces the link at once. Links follow committed state, so whatever a
+crash left behind is put right by the next command.
 
 A file that no longer is the store's own, because the store got a whole copy in place of a damaged
 one, is replaced where it lies: one rename a file, and a consumer never finds nothing.
@@ -15,15 +14,14 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
-from sealift_signing.errors import FailedError, RefusedError, SealiftError
-from sealift_sync import durable, packs, stream
-from sealift_sync.artifact import Artifact, ArtifactFile, Pack, read_manifest
+from sealift_signing.errors import FailedError, SealiftError
+from sealift_sync import durable, stream
+from sealift_sync.artifact import Artifact, ArtifactFile, read_manifest
 from sealift_sync.blobs import BlobFolder, damaged
 from sealift_sync.site.home import Home
 from sealift_sync.site.standing import Choice, Place
@@ -76,9 +74,9 @@ class ModelTree:
         Raises:
             RefusedError: something is.
         """
-        for layer in self._artifact(choice).layers if self._lost else ():
-            if layer.sha256 in self._lost and self._store.has(layer.sha256):
-                raise damaged(layer.sha256)
+        for file in self._artifact(choice).files if self._lost else ():
+            if file.sha256 in self._lost and self._store.has(file.sha256):
+                raise damaged(file.sha256)
 
     def switch(self, place: Place, choice: Choice | None) -> None:
         """Let `place` show `choice`, or nothing.
@@ -154,38 +152,32 @@ class ModelTree:
     def _fill(self, aside: Path, artifact: Artifact) -> None:
         _remove(aside)
         aside.mkdir(parents=True)
-        for file in artifact.loose:
+        for file in artifact.files:
             target = _inside(aside, file.path)
             target.parent.mkdir(parents=True, exist_ok=True)
             _link_or_copy(self._store, file.sha256, target)
-        with durable.Unflushed() as unflushed:
-            for pack in artifact.packs:
-                for file, data in self._unpacked(pack):
-                    target = _inside(aside, file.path)
-                    target.parent.mkdir(parents=True, exist_ok=True)
-                    _write(data, unflushed.new(target))
-        _lock(aside)
+        for parent, _, _ in os.walk(aside, topdown=False):
+            durable.flush_folder(Path(parent))
+            Path(parent).chmod(LOCKED)
 
     def _mend(self, folder: Path, artifact: Artifact) -> None:
         """Replace what is wrong in a folder that a consumer may be looking at, file by file."""
-        wrong = {file for file in artifact.files if not self._right(folder, artifact, file)}
-        for file in sorted(wrong - artifact.packed.keys()):
+        aside = folder.with_name(folder.name + durable.PARTIAL)
+        for file in artifact.files:
+            target = _inside(folder, file.path)
+            if self._right(folder, file):
+                continue
             # What lies there may be whole, and the store's not.
             self._store.check(file.sha256)
-            _put_in_place(folder, file, partial(_link_or_copy, self._store, file.sha256))
-        for pack in sorted({artifact.packed[file] for file in wrong & artifact.packed.keys()}):
-            for file, data in self._unpacked(pack):
-                if file in wrong:
-                    _put_in_place(folder, file, partial(_write_whole, data))
-        _lock(folder)
-
-    def _unpacked(self, pack: Pack) -> Iterator[tuple[ArtifactFile, bytes]]:
-        """The files of a pack in the store, hashed; it was what it should be when it came."""
-        try:
-            with self._store.open(pack.sha256) as source:
-                yield from packs.unpack(pack, source)
-        except RefusedError as bad:
-            raise damaged(pack.sha256) from bad
+            _remove(aside)
+            _link_or_copy(self._store, file.sha256, aside)
+            _open_folders(folder, target.parent)
+            if target.is_dir() and not target.is_symlink():
+                _remove(target)
+            aside.replace(target)
+        for parent, _, _ in os.walk(folder, topdown=False):
+            durable.flush_folder(Path(parent))
+            Path(parent).chmod(LOCKED)
 
     def _artifact(self, choice: Choice) -> Artifact:
         data = self._store.read(choice.sha256)
@@ -193,33 +185,28 @@ class ModelTree:
 
     def _whole(self, folder: Path, artifact: Artifact) -> bool:
         there = folder.is_dir() and not folder.is_symlink()
-        return there and all(self._right(folder, artifact, file) for file in artifact.files)
+        return there and all(self._right(folder, file) for file in artifact.files)
 
-    def _right(self, folder: Path, artifact: Artifact, file: ArtifactFile) -> bool:
-        """Whether the file is the store's own, or a copy where it cannot be that."""
+    def _right(self, folder: Path, file: ArtifactFile) -> bool:
+        """Whether the file is the store's own, or a copy where none can be linked."""
         try:
             found = (folder / file.path).lstat()
         except OSError:
             return False
         if not stat.S_ISREG(found.st_mode) or found.st_size != file.size:
             return False
-        pack = artifact.packed.get(file)
-        stored = self._stored(file.sha256 if pack is None else pack.sha256)
+        try:
+            stored = None if file.sha256 in self._lost else self._store.path(file.sha256).stat()
+        except OSError:
+            stored = None
         if stored is None:
             return True  # the store has lost it: what consumers have is all that there is
-        one_disk = pack is None and found.st_dev == stored.st_dev
+        one_disk = found.st_dev == stored.st_dev
         if one_disk and found.st_ino == stored.st_ino:
             return True
         if one_disk and self._links(file.sha256, folder.with_name(f"link{durable.PARTIAL}")):
             return False
         return not self._hashing or _hashes_to(folder / file.path, file.sha256)
-
-    def _stored(self, digest: str) -> os.stat_result | None:
-        """The blob in the store; None where it is known not to be whole, or not there."""
-        try:
-            return None if digest in self._lost else self._store.path(digest).stat()
-        except OSError:
-            return None
 
     def _links(self, digest: str, probe: Path) -> bool:
         """Whether the store's file can be linked here: where it can, another file is an old one."""
@@ -258,35 +245,6 @@ def _link_or_copy(store: BlobFolder, digest: str, target: Path) -> None:
             stream.copy_hashed(file, copy)
             durable.flush(copy)
         target.chmod(0o444)
-
-
-def _write(data: bytes, into: BinaryIO) -> None:
-    into.write(data)
-    os.fchmod(into.fileno(), 0o444)
-
-
-def _write_whole(data: bytes, target: Path) -> None:
-    with target.open("xb") as file:
-        _write(data, file)
-        durable.flush(file)
-
-
-def _put_in_place(folder: Path, file: ArtifactFile, put: Callable[[Path], None]) -> None:
-    """Let `put` make the file aside; then it takes the place of whatever is there."""
-    target, aside = _inside(folder, file.path), folder.with_name(folder.name + durable.PARTIAL)
-    _remove(aside)
-    put(aside)
-    _open_folders(folder, target.parent)
-    if target.is_dir() and not target.is_symlink():
-        _remove(target)
-    aside.replace(target)
-
-
-def _lock(folder: Path) -> None:
-    """Make the names in `folder` and below durable, and let nothing in it be changed."""
-    for parent, _, _ in os.walk(folder, topdown=False):
-        durable.flush_folder(Path(parent))
-        Path(parent).chmod(LOCKED)
 
 
 def _hashes_to(path: Path, digest: str) -> bool:

@@ -71,7 +71,7 @@ def read_settings(file: Path, environment: Mapping[str, str]) -> Settings:
     except FileNotFoundError:
         value = {}
     except (OSError, ValueError) as bad:
-        raise _wrong(file, "it is not readable TOML") from bad
+        raise _wrong(file, f"it is not readable TOML: {bad}") from bad
     _check_known(value, ("limits", "groups"), "", file)
     limits = _table(value, "limits", file)
     _check_known(limits, [one.name for one in fields(Limits)], "limits.", file)

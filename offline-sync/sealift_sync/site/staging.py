@@ -2,28 +2,31 @@
 
 Blobs are staged beside the store and join it only with the commit. A staged file that a crash left
 behind is hashed again before it counts; a refusal takes all of them away. A blob that the medium
-leaves out must be whole in the store; where it is not, what needs it is held.
+leaves out must be whole in the store; where it is not, what needs it is held. A pack is taken apart
+on the way: the store has its files, as it has all others.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import BinaryIO
 
-from sealift_signing.errors import FailedError, NotFoundError
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 from sealift_signing.site_rules import HeldError
 from sealift_signing.statements import Transfer
 from sealift_signing.vocabulary import SHA256
-from sealift_sync import durable, packs, stream, ustar
-from sealift_sync.artifact import Artifact, Pack, manifest_bytes
+from sealift_sync import durable, stream
+from sealift_sync.artifact import Artifact, ArtifactFile, Pack, manifest_bytes
 from sealift_sync.blobs import BlobFolder, damaged
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.durable import Progress, Unflushed
+from sealift_sync.packs import unpack
 from sealift_sync.site.home import Home
 from sealift_sync.site.judging import Judged
 
@@ -38,7 +41,8 @@ class Plan:
 
     Attributes:
         judged: what becomes of every assigned artifact.
-        copies: the blobs to copy from the medium, digest to bytes.
+        copies: the blobs to take from the medium into the store, digest to bytes.
+        packs: those of the medium in which some of them lie.
         reused: the blobs that the store has already; they are hashed again before they are used.
         carried: every blob that the bundle lists, digest to bytes.
         lost: the blobs that an artifact needs and neither the medium nor the store has whole.
@@ -47,6 +51,7 @@ class Plan:
 
     judged: tuple[Judged, ...]
     copies: Mapping[str, int]
+    packs: tuple[Pack, ...]
     reused: frozenset[str]
     carried: Mapping[str, int]
     lost: frozenset[str]
@@ -63,17 +68,6 @@ class Plan:
     def size(self) -> int:
         """The bytes to copy."""
         return sum(self.copies.values())
-
-    @property
-    def unpacked(self) -> int:
-        """The bytes of files that are written for consumers; others share those of the store."""
-        return sum(file.size for one in self.new for file in one.packed)
-
-    @property
-    def new(self) -> tuple[Artifact, ...]:
-        """What is installed for the first time, once for each host group."""
-        every = (one.artifact for one in self.judged if one.fate == "new")
-        return tuple(one for one in every if one is not None)
 
 
 def make_plan(
@@ -94,22 +88,29 @@ def make_plan(
         store: the site's blobs.
         damaged: blobs of the store that were hashed, and are not whole.
     """
-    sources = _Sources(transfer, store, damaged)
+    sources = Sources(transfer, store, damaged)
     planned = []
-    copies: dict[str, int] = {}
-    reused: set[str] = set()
+    needed = Found()
     lost: set[str] = set()
     for one in judged:
-        found = sources.of(one)
+        fresh = one.fate == "new"
+        found = Found()
+        if one.fate != "held" and one.artifact is not None:
+            found = sources.find(one.sha256, one.artifact, fresh=fresh)
         lost |= found.nowhere
-        if found.nowhere and one.fate == "new":
+        if found.nowhere and fresh:
             planned.append(_without_base(one, found.nowhere, transfer))
             continue
         planned.append(one)
-        copies |= found.medium
-        reused |= found.store
+        needed |= found
     return Plan(
-        tuple(planned), copies, frozenset(reused), sources.carried, frozenset(lost), damaged
+        tuple(planned),
+        needed.medium,
+        tuple(sorted(needed.packs)),
+        frozenset(needed.store),
+        sources.carried,
+        frozenset(lost),
+        damaged,
     )
 
 
@@ -119,15 +120,33 @@ def carried_blobs(transfer: Transfer) -> dict[str, int]:
     return {file.sha256: file.size for file in blobs}
 
 
-class _Found(NamedTuple):
-    """Where the blobs of one artifact are to come from."""
+@dataclass(frozen=True)
+class Found:
+    """Where what an artifact consists of is to come from.
 
-    medium: dict[str, int]
-    store: set[str]
-    nowhere: set[str]
+    Attributes:
+        medium: what is taken from there, digest to bytes.
+        packs: in which some of that lies.
+        store: what is taken from there.
+        nowhere: what neither has.
+    """
+
+    medium: dict[str, int] = field(default_factory=dict)
+    packs: set[Pack] = field(default_factory=set)
+    store: set[str] = field(default_factory=set)
+    nowhere: set[str] = field(default_factory=set)
+
+    def __or__(self, other: Found) -> Found:
+        """Of both."""
+        return Found(
+            self.medium | other.medium,
+            self.packs | other.packs,
+            self.store | other.store,
+            self.nowhere | other.nowhere,
+        )
 
 
-class _Sources:
+class Sources:
     """The medium and the store, as places where a blob can be had."""
 
     def __init__(self, transfer: Transfer, store: BlobFolder, damaged: frozenset[str]) -> None:
@@ -135,19 +154,28 @@ class _Sources:
         self._store = store
         self._damaged = damaged
 
-    def of(self, one: Judged) -> _Found:
-        found = _Found({}, set(), set())
-        if one.fate == "held" or one.artifact is None:
-            return found
-        for digest, size in _blobs(one, one.artifact).items():
-            carried = self.carried.get(digest) == size
-            if digest not in self._damaged and self._store.holds(digest, size):
-                # Of what is installed, only what the medium could mend is worth the hashing.
-                found.store.update([digest] if carried or one.fate == "new" else [])
-            elif carried:
-                found.medium[digest] = size
+    def find(self, sha256: str, artifact: Artifact, *, fresh: bool) -> Found:
+        """Where the manifest `sha256`, the config and the files of `artifact` are.
+
+        Args:
+            sha256: of the manifest.
+            artifact: what it says.
+            fresh: it is not installed yet. Of what is, only what the medium could mend is worth
+                the hashing.
+        """
+        found = Found()
+        manifest = ArtifactFile("manifest", sha256, len(manifest_bytes(artifact)))
+        for file in (manifest, *artifact.contents):
+            alone = self.carried.get(file.sha256) == file.size
+            pack = artifact.packed.get(file)
+            packed = pack is not None and self.carried.get(pack.sha256) == pack.size
+            if file.sha256 not in self._damaged and self._store.holds(file.sha256, file.size):
+                found.store.update([file.sha256] if alone or packed or fresh else [])
+            elif alone or packed:
+                found.medium[file.sha256] = file.size
+                found.packs.update([pack] if pack is not None and not alone else [])
             else:
-                found.nowhere.add(digest)
+                found.nowhere.add(file.sha256)
         return found
 
 
@@ -162,17 +190,20 @@ def check_present(plan: Plan, medium: Medium) -> None:
             raise damaged(digest)
 
 
-def check_room(copies: Mapping[str, int], home: Home, unpacked: int = 0) -> None:
+def check_room(copies: Mapping[str, int], home: Home) -> None:
     """Check that the disk takes the blobs `copies` and keeps what the settings want free.
 
-    What was staged of them takes no further room; `unpacked` bytes are needed besides.
+    What was staged of them takes no further room.
 
     Raises:
         FailedError: it does not.
     """
     staged = {path.name: path.lstat().st_size for path in _staged(home)}
-    due = sum(size for digest, size in copies.items() if staged.get(digest) != size)
-    needed = due + unpacked + home.settings.limits.least_free_mib * MIB
+    due = [size for digest, size in copies.items() if staged.get(digest) != size]
+    block = os.statvfs(home.root).f_frsize
+    needed = (
+        sum(-(-size // block) * block for size in due) + home.settings.limits.least_free_mib * MIB
+    )
     free = shutil.disk_usage(home.root).free
     if free < needed:
         raise FailedError(
@@ -191,24 +222,70 @@ def hash_reused(blobs: Iterable[str], store: BlobFolder, stage: Stage) -> frozen
     return frozenset(digest for digest, fault in zip(digests, faults, strict=True) if fault)
 
 
-def stage_blobs(copies: Mapping[str, int], medium: Medium, home: Home, stage: Stage) -> None:
+def stage_blobs(
+    copies: Mapping[str, int], packs: Iterable[Pack], medium: Medium, home: Home, stage: Stage
+) -> None:
     """Copy the blobs `copies` (digest to bytes) beside the store, hashed while they are copied.
 
+    Args:
+        copies: each of them is on the medium by itself or in one of `packs`.
+        packs: on the medium; they are taken apart.
+        medium: where from.
+        home: where to.
+        stage: told of it.
+
     Raises:
-        RefusedError: one is damaged; nothing of it is kept.
+        RefusedError: one is damaged, or a pack is not what its manifest says; nothing of it is
+            kept.
         FailedError: one could not be read or written; what is whole stays for the next run.
     """
     try:
         whole = _still_whole(copies, home, stage)
         left = {digest: size for digest, size in copies.items() if digest not in whole}
+        due = [pack for pack in packs if any(file.sha256 in left for file in pack.files)]
+        packed = {file.sha256 for pack in due for file in pack.files}
+        alone = {digest: size for digest, size in left.items() if digest not in packed}
         progress = stage("copy", sum(left.values()))
         staged = home.staged
         staged.mkdir(parents=True, exist_ok=True)
         with Unflushed() as unflushed:
-            for digest, source in stream.read_ahead(left, _opened(medium), stays=False):
+            for digest, source in stream.read_ahead(alone, _opened(medium), stays=False):
                 _stage(digest, left[digest], source, staged / digest, progress, unflushed)
+            for file, data in _unpacked(due, medium):
+                if left.pop(file.sha256, None) is not None:
+                    source = BytesIO(data)
+                    path = staged / file.sha256
+                    _stage(file.sha256, file.size, source, path, progress, unflushed)
     except OSError as bad:
         raise durable.unwritable(home.staged, bad) from bad
+
+
+def check_packs(due: Collection[Pack], medium: Medium, stage: Stage) -> None:
+    """Check that packs on the medium are what their manifests say, as an import does.
+
+    Raises:
+        RefusedError: one is not.
+    """
+    if due:
+        progress = stage("check packs", sum(file.size for pack in due for file in pack.files))
+        for file, _ in _unpacked(due, medium):
+            progress(file.size)
+
+
+def _unpacked(due: Iterable[Pack], medium: Medium) -> Iterator[tuple[ArtifactFile, bytes]]:
+    """The files of packs on the medium, each hashed.
+
+    A pack's digest does not say what is in it: whoever wrote the manifest chose both.
+    """
+    for pack in due:
+        with medium.open(layout.blob_file(pack.sha256)) as source:
+            try:
+                yield from unpack(pack, source)
+            except RefusedError as bad:
+                source.seek(0)
+                found = stream.hash_file(source, most=pack.size)
+                raise (bad if found == (pack.sha256, pack.size) else damaged(pack.sha256)) from bad
+            durable.let_go(source)
 
 
 def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
@@ -221,56 +298,6 @@ def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
     for digest, found in stream.hash_all(plan.carried, _opened(medium), progress, stays=False):
         if found != (digest, plan.carried[digest]):
             raise damaged(digest)
-
-
-def check_packs(plan: Plan, opened: Callable[[str], BinaryIO], stage: Stage) -> None:
-    """Check that the packs of what is new hold the files that their manifests name.
-
-    A digest does not say that: whoever wrote a manifest chose both. What people approved by the
-    one must not turn out to be the other when it is shown to consumers.
-
-    Args:
-        plan: all of its blobs were hashed.
-        opened: opens a blob where it was hashed.
-        stage: told of it, where there are packs.
-
-    Raises:
-        RefusedError: one does not.
-        FailedError: one could not be read.
-    """
-    due = {pack for one in plan.new for pack in one.packs}
-    if not due:
-        return
-    progress = stage("check packs", sum(pack.size for pack in due))
-    for pack in sorted(due):
-        _check_pack(pack, opened, progress)
-
-
-def _check_pack(pack: Pack, opened: Callable[[str], BinaryIO], progress: Progress) -> None:
-    with opened(pack.sha256) as source:
-        for file, _ in packs.unpack(pack, source):
-            progress(ustar.size_of([file.size]) - len(ustar.END))
-    progress(len(ustar.END))
-
-
-def staged_or_stored(home: Home) -> Callable[[str], BinaryIO]:
-    """Opens blobs that were staged, and others in the store."""
-
-    def opened(digest: str) -> BinaryIO:
-        try:
-            return (home.staged / digest).open("rb")
-        except FileNotFoundError:
-            return home.store.open(digest)
-        except OSError as bad:
-            raise durable.unwritable(home.staged, bad) from bad
-
-    return opened
-
-
-def carried_or_stored(plan: Plan, medium: Medium, home: Home) -> Callable[[str], BinaryIO]:
-    """Opens blobs that the medium carries, and others in the store."""
-    carried = _opened(medium)
-    return lambda digest: carried(digest) if digest in plan.carried else home.store.open(digest)
 
 
 def adopt_staged(copies: Iterable[str], home: Home) -> None:
@@ -302,12 +329,6 @@ def _size(store: BlobFolder, digest: str) -> int:
         return store.size(digest)
     except NotFoundError:  # whoever took it away did so a moment ago
         return 0
-
-
-def _blobs(one: Judged, artifact: Artifact) -> dict[str, int]:
-    """Every blob of an artifact by digest: its manifest, its config, its files."""
-    found = {file.sha256: file.size for file in artifact.blobs}
-    return {one.sha256: len(manifest_bytes(artifact))} | found
 
 
 def _still_whole(copies: Mapping[str, int], home: Home, stage: Stage) -> frozenset[str]:

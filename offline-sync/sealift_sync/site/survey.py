@@ -147,4 +147,4 @@ def _blobs(store: BlobFolder, manifest: str) -> set[str]:
         found = read_manifest(store.read(manifest), what=f"the manifest {manifest[:12]}")
     except SealiftError:
         return set()  # damaged: whatever shows it says so
-    return {file.sha256 for file in found.blobs}
+    return {file.sha256 for file in found.contents}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256 as hashed
+from io import BytesIO
 from pathlib import Path
 
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
@@ -44,9 +45,8 @@ def store_files(blobs: BlobFolder, folder: Path, expected: Mapping[str, str], to
     Raises:
         FailedError: a file is not what it was when it was looked at.
     """
-    sizes = {path: _size(folder / path) for path in expected}
-    files = {path: ArtifactFile(path, expected[path], sizes[path]) for path in sorted(expected)}
-    together = packs.groups(sizes)
+    files = _files(folder, expected)
+    together = packs.groups({path: file.size for path, file in files.items()})
     packed = [
         _store_pack(blobs, folder, tuple(files[path] for path in paths), told) for paths in together
     ]
@@ -55,28 +55,54 @@ def store_files(blobs: BlobFolder, folder: Path, expected: Mapping[str, str], to
     return Stored(tuple(files.values()), tuple(packed))
 
 
-def store_again(blobs: BlobFolder, folder: Path, manifest: bytes, told: Told) -> None:
-    """Put back what the blobs lack of an artifact whose files lie in `folder`.
-
-    Raises:
-        FailedError: a file is not what the manifest says.
-    """
-    known = artifact.read_manifest(manifest, what="the manifest")
-    for file in known.loose:
-        if not _whole(blobs, file.sha256):
-            _store_file(blobs, folder, file, told)
-    for pack in known.packs:
-        if not _whole(blobs, pack.sha256):
-            _store_pack(blobs, folder, pack.files, told)
-
-
 def store_manifest(blobs: BlobFolder, path: CatalogPath, model_format: str, stored: Stored) -> Blob:
     """Store the config and the manifest of an artifact; returns the manifest."""
-    data = artifact.config_bytes(path, model_format, stored.files, stored.packs)
-    config = blobs.put_bytes(data)
-    about = ArtifactFile("config.json", config.sha256, config.size)
-    made = Artifact(path, stored.files, about, stored.packs)
-    return blobs.put_bytes(artifact.manifest_bytes(made))
+    config, manifest = _described(path, model_format, stored)
+    blobs.put_bytes(config)
+    return blobs.put_bytes(manifest)
+
+
+def store_again(
+    blobs: BlobFolder,
+    folder: Path,
+    expected: Mapping[str, str],
+    path: CatalogPath,
+    model_format: str,
+    manifest: str,
+) -> None:
+    """Put back what the blobs lack of an artifact that was stored before.
+
+    Args:
+        blobs: where to.
+        folder: where its files lie.
+        expected: as for `store_files`.
+        path: the artifact's.
+        model_format: as its config says.
+        manifest: the digest of its manifest, which may be lost itself.
+
+    Raises:
+        FailedError: a file is not what it was when it was looked at, or the manifest is lost and
+            none that this software writes of these files has its digest.
+    """
+    if _whole(blobs, manifest):
+        known = artifact.read_manifest(blobs.read(manifest), what="the manifest")
+        stored = Stored(known.files, known.packs)
+    else:  # it was made before there were packs, or as it is made now
+        stored = Stored(tuple(_files(folder, expected).values()))
+        if _digest(_described(path, model_format, stored)[1]) != manifest:
+            stored = store_files(blobs, folder, expected, lambda _: None)
+    config, data = _described(path, model_format, stored)
+    if _digest(data) != manifest:
+        raise _lost(manifest, path, blobs)
+    for whole in (config, data):
+        if not _whole(blobs, _digest(whole)):
+            blobs.put(BytesIO(whole), expect=_digest(whole))
+    for file in artifact.loose(stored.files, stored.packs):
+        if not _whole(blobs, file.sha256):
+            _store_file(blobs, folder, file, lambda _: None)
+    for pack in stored.packs:
+        if not _whole(blobs, pack.sha256):
+            _store_pack(blobs, folder, pack.files, lambda _: None)
 
 
 def lay_out(blobs: BlobFolder, manifest: bytes, into: Path) -> None:
@@ -128,6 +154,25 @@ def copy_out(blobs: BlobFolder, sha256: str, target: Path) -> None:
         raise _damaged(sha256)
 
 
+def _files(folder: Path, expected: Mapping[str, str]) -> dict[str, ArtifactFile]:
+    """The files by their paths, in order."""
+    return {
+        path: ArtifactFile(path, sha256, _size(folder / path))
+        for path, sha256 in sorted(expected.items())
+    }
+
+
+def _described(path: CatalogPath, model_format: str, stored: Stored) -> tuple[bytes, bytes]:
+    """The config and the manifest of an artifact."""
+    config = artifact.config_bytes(path, model_format, stored.files, stored.packs)
+    about = ArtifactFile("config.json", _digest(config), len(config))
+    return config, artifact.manifest_bytes(Artifact(path, stored.files, about, stored.packs))
+
+
+def _digest(data: bytes) -> str:
+    return hashed(data).hexdigest()
+
+
 def _store_file(blobs: BlobFolder, folder: Path, file: ArtifactFile, told: Told) -> None:
     if blobs.put_file(folder / file.path, told) != Blob(file.sha256, file.size):
         raise _changed(file.path)
@@ -149,7 +194,7 @@ def _read_again(folder: Path, file: ArtifactFile) -> bytes:
             data = opened.read(file.size + 1)
     except OSError as bad:
         raise _unreadable(path, bad) from bad
-    if (len(data), hashed(data).hexdigest()) != (file.size, file.sha256):
+    if (len(data), _digest(data)) != (file.size, file.sha256):
         raise _changed(file.path)
     return data
 
@@ -167,6 +212,16 @@ def _whole(blobs: BlobFolder, sha256: str) -> bool:
     except (NotFoundError, RefusedError):
         return False
     return True
+
+
+def _lost(manifest: str, path: CatalogPath, blobs: BlobFolder) -> FailedError:
+    return FailedError(
+        "hub-blob-missing",
+        f"The manifest {manifest[:12]} of {path} is lost in the hub's own store {blobs.root}, and "
+        "cannot be made again.",
+        subject=manifest,
+        next_step="Restore it from a backup.",
+    )
 
 
 def _changed(path: str) -> FailedError:

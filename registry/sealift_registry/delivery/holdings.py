@@ -32,7 +32,8 @@ class Holdings:
 
     Attributes:
         manifests: the digests of its inventory.
-        blobs: what those name, less what the site has lost since.
+        blobs: what those consist of, less what the site has lost since. Files that travel in packs
+            are here by themselves: a site keeps no packs.
         lost: what the site says it has no more, of all that those are and name.
         transfer: whose receipt says so; empty if none does.
         made: when that was made.
@@ -62,7 +63,7 @@ def holdings(connection: Connection, site: Site, store: BlobFolder) -> Holdings:
     lost = _lost_since(connection, site, _size(newest))
     if lost is None:
         return NOTHING
-    there = {digest for one in newest.inventory for digest in _blobs(store, one)}
+    there = {digest for one in newest.inventory for digest in _contents(store, one)}
     manifests = frozenset(newest.inventory)
     lost |= set(newest.lost)
     gone = frozenset(lost & (there | manifests))
@@ -78,7 +79,7 @@ def missed(connection: Connection, site: Site, store: BlobFolder, wanted: Assign
     if not lost:
         return 0
     assigned = {one.sha256 for _, _, one in wanted.artifacts()}
-    return len(lost & (assigned | {blob for one in assigned for blob in _blobs(store, one)}))
+    return len(lost & (assigned | {part for one in assigned for part in _contents(store, one)}))
 
 
 def _receipts(connection: Connection, site: Site) -> list[Receipt]:
@@ -113,12 +114,12 @@ def _lost_since(connection: Connection, site: Site, size: int) -> set[str] | Non
     return lost
 
 
-def _blobs(store: BlobFolder, manifest: str) -> Iterator[str]:
-    """What a manifest names; nothing, if the hub has no such manifest."""
+def _contents(store: BlobFolder, manifest: str) -> Iterator[str]:
+    """What a site keeps of an artifact; nothing, if the hub has no such manifest."""
     try:
         if store.size(manifest) > LARGEST_MANIFEST:
             return  # a site may name anything, and a model is never held in memory
-        found = read_manifest(store.read(manifest), what=manifest).blobs
+        found = read_manifest(store.read(manifest), what=manifest).contents
     except SealiftError:
         return
     yield from (one.sha256 for one in found)

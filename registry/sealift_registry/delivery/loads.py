@@ -102,12 +102,12 @@ def gather(
         for one in assigned
     }
     # By what the manifests say: a blob that is left out need not be at the hub any more.
-    sizes = {blob.sha256: blob.size for artifact in read.values() for blob in artifact.blobs}
-    needed = frozenset(sizes)
+    sizes = {digest: n for artifact in read.values() for digest, n in artifact.blobs.items()}
     held = NOTHING if full else holdings(connection, site, store)
-    carried = needed - held.blobs
+    lacking = (artifact.lacking(held.blobs) for artifact in read.values())
+    carried = frozenset[str]().union(*lacking)
     _check_blobs(store, carried)
-    left_out = {digest: sizes[digest] for digest in sorted(needed & held.blobs)}
+    left_out = {digest: sizes[digest] for digest in sorted(sizes.keys() - carried)}
     contents = Contents(
         read_me=_read_me(hub, repository, site, transfer, left_out, held),
         metadata=dict(_metadata(repository, assignment)),

@@ -143,17 +143,9 @@ class Intake:
         blobs, path = self._hub.home.blobs, known.ref.path(SOURCE)
         with self._hub.reading() as connection:
             row = Catalog(connection).artifact(path)
-        if row is None:
-            return
-        try:
-            manifest = blobs.read(row.sha256)
-        except (NotFoundError, RefusedError):  # it is lost, too, and made as at first
-            blobs.remove(row.sha256)
+        if row is not None:
             expected = {file.path: file.sha256 for file in record.files}
-            stored = store_files(blobs, folder, expected, lambda _: None)
-            store_manifest(blobs, path, known.format, stored)
-        else:
-            store_again(blobs, folder, manifest, lambda _: None)
+            store_again(blobs, folder, expected, path, known.format, row.sha256)
 
     def _again(
         self, known: Version, record: SourceRecord, goldens: str | None, actor: str

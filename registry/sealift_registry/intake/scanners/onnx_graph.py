@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from math import prod
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -17,6 +18,22 @@ OPERATOR_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 
 EXTERNAL = 1
 """onnx.TensorProto.EXTERNAL."""
+BITS = {
+    kind: bits
+    for bits, kinds in {
+        2: (25, 26),
+        4: (21, 22, 23),
+        8: (2, 3, 9, 17, 18, 19, 20, 24),
+        16: (4, 5, 10, 16),
+        32: (1, 6, 12),
+        64: (7, 11, 13, 14),
+        128: (15,),
+    }.items()
+    for kind in kinds
+}
+"""Bits of an element, by onnx.TensorProto.DataType; text and what is newer have none here."""
+MOST_NAMED = 3
+"""Files that a check names; of a thousand, nobody who approves reads the names."""
 
 
 def external_data(folder: Path, survey: Survey) -> str:
@@ -32,14 +49,17 @@ def external_data(folder: Path, survey: Survey) -> str:
         if tensor.data_location == EXTERNAL:
             place = {entry.key: entry.value for entry in tensor.external_data}
             location = base / _contained(tensor.name, place.get("location", ""))
-            _check_span(folder / location, tensor.name, place)
+            _check_span(folder / location, tensor, place)
             found.add(location.as_posix())
     for path in survey.data_files:
         if path not in found:
             raise _unreferenced(folder, path)
     if not found:
         return "All tensors are in the model itself."
-    return f"All external tensors lie in the model's folder: {', '.join(sorted(found))}."
+    named = ", ".join(sorted(found)[:MOST_NAMED])
+    if len(found) > MOST_NAMED:
+        named += f" and {len(found) - MOST_NAMED:,} more files"
+    return f"All external tensors lie in the model's folder: {named}."
 
 
 def operators(folder: Path, survey: Survey) -> str:
@@ -131,19 +151,27 @@ def _contained(tensor: str, location: str) -> PurePosixPath:
     return path
 
 
-def _check_span(file: Path, tensor: str, place: dict[str, str]) -> None:
-    """The file is there and holds all that the tensor wants of it."""
+def _check_span(file: Path, tensor: Any, place: dict[str, str]) -> None:  # noqa: ANN401 - protobuf's
+    """The file is there and holds all that the tensor wants of it, which need not say how much."""
     size = file.stat().st_size if file.is_file() and not file.is_symlink() else -1
     spelled = (place.get("offset", "0"), place.get("length", "0"))
     if not all(number.isascii() and number.isdigit() for number in spelled):
         size = -1
-    if size < 0 or sum(map(int, spelled)) > size:
+    offset, length = map(int, spelled) if size >= 0 else (0, 0)
+    if size < 0 or offset + max(length, _size(tensor)) > size:
         raise RefusedError(
             "external-data",
-            f"The tensor {tensor!r} wants data from {file.name}, which is not there or too short.",
+            f"The tensor {tensor.name!r} wants data from {file.name}, which is not there or too "
+            "short.",
             subject=file.name,
             next_step="Ingest the folder that holds the model and all of its data.",
         )
+
+
+def _size(tensor: Any) -> int:  # noqa: ANN401 - protobuf's
+    """The bytes that a tensor of this type and shape has; 0 where that is not known."""
+    count: int = prod(tensor.dims)
+    return (count * BITS.get(tensor.data_type, 0) + 7) // 8
 
 
 def _unreferenced(folder: Path, path: str) -> RefusedError:
