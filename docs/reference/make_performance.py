@@ -122,7 +122,7 @@ def _part(words: Words, part: Part) -> Iterator[str]:
         yield _table(report.FIGURES, [report.figure_row(one) for one in figures])
     if claims:
         # The numbers of the lines are those of a list that only we have.
-        yield _table(report.CLAIMS[1:], [report.claim_row(one)[1:] for one in claims])
+        yield _table(report.CLAIMS, [report.claim_row(one) for one in claims])
     yield from _absent([line for line in part.lines if isinstance(line, Absent)])
     yield from _limits(words, measured)
     busy = f"{part.load:.1f} other processes wanted to run when it began"

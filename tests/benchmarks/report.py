@@ -173,8 +173,8 @@ def _tables(lines: Sequence[Line]) -> Iterator[Table]:
 
 MEASURED = ("what", "s", "MB/s", "processor s", "peak MB", "from disk MB", "left MB", "limits")
 FIGURES = ("what", "count", "per second", "p50 ms", "p99 ms", "worst ms")
-CLAIMS = ("line", "what", "value", "lowest … highest", "promised", "holds")
-WORDS = {"line", "what", "limits"}
+CLAIMS = ("what", "value", "lowest … highest", "promised", "holds")
+WORDS = {"what", "limits"}
 """Columns of words; the others are of numbers."""
 
 
@@ -227,7 +227,7 @@ def claim_row(one: Claim) -> tuple[str, ...]:
     """A value beside its limit."""
     spread = "" if one.low is None or one.high is None else f"{one.low:,.2f} … {one.high:,.2f}"
     held = "" if one.holds is None else "yes" if one.holds else "NO"
-    return (one.line, one.what, f"{one.value:,.2f} {one.unit}", spread, promise(one), held)
+    return (one.what, f"{one.value:,.2f} {one.unit}", spread, promise(one), held)
 
 
 def promise(one: Claim) -> str:

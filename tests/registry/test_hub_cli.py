@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 
 import click
@@ -504,3 +505,20 @@ def test_a_good_return_beside_a_damaged_one(stall: Acme, tmp_path: Path, capsys:
         f"plant-7: 0 new receipts, 0 new log entries ({newest.name} in all).\n",
     )
     assert f"Error: {told['what']}" in err
+
+
+def test_receiving_says_what_a_site_has_lost(stall: Acme, tmp_path: Path, capsys: Capsys) -> None:
+    """A check found it, so there is no receipt of it; the log tells."""
+    hub = copied(stall.folder, tmp_path)
+    plant = SiteOnPaper(hub.folder / "site", datetime.now(UTC))
+    file = next((plant.root / "models").rglob("*.onnx"))
+    (plant.root / "store/sha256" / sha256(file.read_bytes()).hexdigest()).unlink()
+    plant.examined()
+    home = hub.returned(plant, tmp_path / "home")
+    hub.close()
+    cli = Cli(hub, capsys)
+    (told,) = cli.json("receive", home)["returns"]
+    assert told["lost"] == 1
+    out = cli.says("receive", home)
+    assert "  Of what plant-7 is assigned 1 blob is lost there.\n" in out
+    assert "  The next bundle brings it: sealift export plant-7 --to DIR\n" in out

@@ -208,6 +208,13 @@ def receive(session: Session, *, medium: str) -> None:
                 + (f"  {a.words}" if a.outcome == "held" else "")
                 for a in said.artifacts
             ]
+        lost = session.app.returns.missed(one.site)
+        if lost:
+            are = "is" if lost == 1 else "are"
+            lines.append(
+                f"  Of what {one.site} is assigned {counted(lost, 'blob')} {are} lost there."
+            )
+            lines.append(f"  The next bundle brings it: sealift export {one.site} --to DIR")
         lines += [f"  {text}" for text in foreign(one.ignored)]
         found.append(
             {
@@ -215,6 +222,7 @@ def receive(session: Session, *, medium: str) -> None:
                 "receipts": [r.predicate.transfer for r in one.receipts],
                 "entries": one.entries,
                 "size": one.size,
+                "lost": lost,
                 "ignored": list(one.ignored),
             }
         )

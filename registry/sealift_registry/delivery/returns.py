@@ -7,7 +7,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
-from sealift_registry.delivery import tables, transfers
+from sealift_registry.delivery import assignments, tables, transfers
+from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
@@ -66,6 +67,13 @@ class Returns:
                 except SealiftError as bad:
                     refused.append(bad)
         return accepted, refused
+
+    def missed(self, name: str) -> int:
+        """How many blobs of what it is assigned site `name` says it has lost."""
+        with self._hub.reading() as connection:
+            site = Sites(connection).get(name)
+            wanted = assignments.current(Repository(connection), site)
+            return missed(connection, site, self._hub.home.blobs, wanted)
 
     def _receive(self, returned: Returned) -> Accepted:
         with self._hub.reading() as connection:
