@@ -514,6 +514,7 @@ def test_receiving_says_what_a_site_has_lost(stall: Acme, tmp_path: Path, capsys
     file = next((plant.root / "models").rglob("*.onnx"))
     (plant.root / "store/sha256" / sha256(file.read_bytes()).hexdigest()).unlink()
     plant.examined()
+    (tmp_path / "home").mkdir()
     home = hub.returned(plant, tmp_path / "home")
     hub.close()
     cli = Cli(hub, capsys)
