@@ -290,8 +290,8 @@ every file by its digest. It is canonical like all other documents, and holds no
 A layer is a file (`…weight.v1.raw`, with its path) or a *pack* (`…weight.v1.tar`): an archive of
 small files. Where an artifact has {worth} files or more of at most {largest} KiB, each of them lies
 in a pack: in which one, the first hexadecimal digit of its path's SHA-256 says. A path that a tar
-archive cannot name (POSIX.1-2017, `pax`, ustar) is a file of its own all the same. A transfer that
-carries packs says `packs` under `requires`.
+archive cannot name (POSIX.1-2017, `pax`, ustar) is a file of its own all the same. A transfer of
+artifacts that have packs says `packs` under `requires`, also if it leaves them all out.
 
 `{packed}` lists the files of a pack in order of their paths, a line for each: its sha256, a
 space, its bytes in decimal, a space, its path, a line feed. From that list follows every byte of

@@ -32,7 +32,8 @@ REF_NAME = "org.opencontainers.image.ref.name"
 CATALOG_PATH = "sealift.catalog-path"
 
 LARGEST_MANIFEST = 4 * 1024 * 1024
-"""What registries take, and far more than a manifest of the most files needs."""
+"""What registries take. Thousands of files with long names can make a larger one, which the hub
+does not write."""
 
 MOST_FILES = 20_000
 """Twice what the hub takes in: a site makes each of them."""
@@ -63,7 +64,11 @@ class Pack:
     files: tuple[ArtifactFile, ...]
     sha256: str
 
-    @property
+    def __hash__(self) -> int:
+        """By the digest alone: to hash thousands of files anew each time takes longer than all."""
+        return hash(self.sha256)
+
+    @cached_property
     def size(self) -> int:
         """The bytes of the archive."""
         return ustar.size_of(file.size for file in self.files)
@@ -108,7 +113,7 @@ class Artifact:
 
     def lacking(self, held: Collection[str]) -> frozenset[str]:
         """The blobs that somebody needs who has the contents `held`: a pack for any file in it."""
-        alone = {file.sha256 for file in (self.config, *self.loose)} - set(held)
+        alone = {f.sha256 for f in (self.config, *self.loose) if f.sha256 not in held}
         packs = {p.sha256 for p in self.packs if any(f.sha256 not in held for f in p.files)}
         return frozenset(alone | packs)
 

@@ -10,6 +10,7 @@ import base64
 import json
 from collections.abc import Callable
 from hashlib import sha256
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -30,7 +31,9 @@ from sealift_sync.artifact import (
     manifest_bytes,
     read_manifest,
 )
+from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import layout
+from sealift_sync.site.staging import Sources
 from tests.fuzz.parsers import KEYS, PARSERS, make_extract
 from tests.fuzz.target import Target, hold
 
@@ -145,7 +148,7 @@ def test_a_manifest_of_deep_paths() -> None:
 
 @pytest.mark.parametrize("packs", [1, 2000])
 @pytest.mark.parametrize("count", [MOST_FILES, 48_000])
-def test_a_manifest_of_packs(packs: int, count: int) -> None:
+def test_a_manifest_of_packs(packs: int, count: int, tmp_path: Path) -> None:
     """Its files are lines of a text, which is one value of JSON however many they are."""
     files = [ArtifactFile(f"{n:05}", sha256(b"").hexdigest(), 0) for n in range(count)]
     each = count // packs
@@ -159,10 +162,27 @@ def test_a_manifest_of_packs(packs: int, count: int) -> None:
     assert len(data) <= LARGEST_MANIFEST
     hold(parser(lambda data: read_manifest(data, what="it")), data)
     if count == MOST_FILES:
-        assert len(read_manifest(data, what="it").files) == count
+        found = read_manifest(data, what="it")
+        assert len(found.files) == count
+        carried = tuple(CarriedFile(f"blobs/sha256/{d}", n, d) for d, n in found.blobs.items())
+        hold(parser(lambda _: _sources(tmp_path, carried, found)), data)
         return
     with pytest.raises(MalformedError):
         read_manifest(data, what="it")
+
+
+def _sources(store: Path, carried: tuple[CarriedFile, ...], artifact: Artifact) -> None:
+    """Where a site takes each file from."""
+    sources = Sources(_transfer(carried), BlobFolder(store), (), [artifact])
+    assert sources.find("a" * 64, artifact, fresh=True).nowhere == {"a" * 64}  # the manifest alone
+
+
+def _transfer(files: tuple[CarriedFile, ...]) -> Transfer:
+    digest = "a" * 64
+    return Transfer(
+        1, (), digest, "plant-7-000001", "plant-7", digest, "2026-11-21T10:00:00.000000Z", (), None,
+        files, "", None,
+    )  # fmt: skip
 
 
 def test_a_root_of_a_thousand_keys_and_signatures() -> None:
@@ -222,8 +242,5 @@ def test_the_largest_document_of_ours_is_read() -> None:
     files = tuple(
         CarriedFile(f"statements/{n:064}.json", n, digest) for n in range(layout.MOST_SMALL_FILES)
     )
-    said = Transfer(
-        1, (), digest, "plant-7-000001", "plant-7", digest, "2026-11-21T10:00:00.000000Z", (), None,
-        files, "", None,
-    )  # fmt: skip
+    said = _transfer(files)
     assert shape.read(Transfer, shape.write(said), what="transfer.json") == said

@@ -255,6 +255,41 @@ def test_another_version_mends_what_it_shares(
     assert taken.examined().problems == 0
 
 
+SHARED = "vocabulary/2/109.txt"
+"""It travels in the pack that changes with version 2, and is the same in both versions."""
+
+
+@pytest.mark.parametrize("known", [False, True])
+@pytest.mark.parametrize("how", ["rotten", "gone"])
+def test_a_file_that_another_versions_pack_brings_is_not_lost(
+    hub: HubOnPaper,
+    first: Release,
+    taken: SiteOnPaper,
+    medium: Path,
+    how: str,
+    *,
+    known: bool,
+) -> None:
+    """Version 1 stays the fallback and its own pack is left out; what it lost comes with 2's."""
+    second = hub.promote(2, content=WEIGHTS, more=LATER)
+    fresh = said(hub, second).lacking({file.sha256 for file in said(hub, first).contents})
+    (changed,) = (pack for pack in said(hub, second).packs if pack.sha256 in fresh)
+    assert SHARED in {file.path for file in changed.files}
+    file = stored(taken, digest_of(SHARED))
+    damage(file) if how == "rotten" else file.unlink()
+    if known:
+        taken.examined()
+    hub.assign(second, first)
+    folder = hub.export(medium, edit=only(fresh), requires=("packs",), base=("plant-7-000001",))
+    done = taken.take(folder)
+    assert done.receipt.lost == ()
+    assert [one.outcome for one in done.activations] == ["activated"]
+    assert shown(taken) == SECOND
+    taken.roll_back()
+    assert shown(taken) == FIRST
+    assert taken.examined().problems == 0
+
+
 def test_what_needs_a_lost_file_that_no_pack_brings_is_held(
     hub: HubOnPaper, first: Release, taken: SiteOnPaper, medium: Path
 ) -> None:

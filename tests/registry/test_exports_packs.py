@@ -19,7 +19,7 @@ from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync import packs
-from sealift_sync.artifact import Artifact, read_manifest
+from sealift_sync.artifact import Artifact, ArtifactFile, read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import layout
 from tests.benchmarks import weights
@@ -200,7 +200,15 @@ def test_what_is_stored_is_laid_out_as_it_was(
 def test_told_are_about_as_many_bytes_as_there_are(store: BlobFolder, folder: Path) -> None:
     told: list[int] = []
     store_files(store, folder, weights.digests(folder), told.append)
-    assert sum(told) >= sum(len(data) for data in contents(folder).values())
+    size = sum(len(data) for data in contents(folder).values())
+    assert size <= sum(told) <= size + 1024 * (len(contents(folder)) + 16)  # headers and padding
+
+
+def test_a_manifest_that_no_site_would_read_is_not_written(store: BlobFolder) -> None:
+    files = tuple(ArtifactFile(f"{n:0512}", f"{n:064x}", 1) for n in range(6000))
+    with pytest.raises(RefusedError, match="no site reads a manifest"):
+        storing.store_manifest(store, PATH, "onnx", Stored(files))
+    assert list(store.digests()) == []
 
 
 @pytest.mark.parametrize("how", ["changed", "longer", "shorter", "a link", "gone"])

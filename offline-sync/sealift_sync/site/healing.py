@@ -52,14 +52,17 @@ def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> int:
 def _wanted(site: Site, bundle: Quarantine) -> Found:
     """What the bundle carries of what is installed, and the store lacks."""
     said = statements.read(Transfer, bundle.read(layout.TRANSFER), what=layout.TRANSFER).predicate
-    sources, found = Sources(said, site.home.store, frozenset(site.state.lost())), Found()
 
     def carried(digest: str) -> bytes | None:
         data = bundle.get(layout.blob_file(digest))
         return data if data is not None and sha256(data).hexdigest() == digest else None
 
+    every = {}
     for one in site.state.installed():
         manifest = manifest_of(site, one.sha256, carried)
         if manifest is not None:
-            found |= sources.find(one.sha256, artifact_of(one, manifest), fresh=False)
+            every[one.sha256] = artifact_of(one, manifest)
+    sources, found = Sources(said, site.home.store, site.state.lost(), every.values()), Found()
+    for digest, artifact in every.items():
+        found |= sources.find(digest, artifact, fresh=False)
     return found

@@ -88,15 +88,14 @@ def make_plan(
         store: the site's blobs.
         damaged: blobs of the store that were hashed, and are not whole.
     """
-    sources = Sources(transfer, store, damaged)
+    wanted = [None if one.fate == "held" else one.artifact for one in judged]
+    sources = Sources(transfer, store, damaged, filter(None, wanted))
     planned = []
     needed = Found()
     lost: set[str] = set()
-    for one in judged:
+    for one, artifact in zip(judged, wanted, strict=True):
         fresh = one.fate == "new"
-        found = Found()
-        if one.fate != "held" and one.artifact is not None:
-            found = sources.find(one.sha256, one.artifact, fresh=fresh)
+        found = sources.find(one.sha256, artifact, fresh=fresh) if artifact else Found()
         lost |= found.nowhere
         if found.nowhere and fresh:
             planned.append(_without_base(one, found.nowhere, transfer))
@@ -147,12 +146,32 @@ class Found:
 
 
 class Sources:
-    """The medium and the store, as places where a blob can be had."""
+    """The medium and the store, as places where a blob can be had.
 
-    def __init__(self, transfer: Transfer, store: BlobFolder, damaged: frozenset[str]) -> None:
+    Args:
+        transfer: what the medium carries.
+        store: the site's.
+        damaged: blobs of the store that are known not to be whole.
+        artifacts: in whose packs on the medium files are looked for, whoever needs them.
+    """
+
+    def __init__(
+        self,
+        transfer: Transfer,
+        store: BlobFolder,
+        damaged: Collection[str],
+        artifacts: Iterable[Artifact],
+    ) -> None:
         self.carried = carried_blobs(transfer)
         self._store = store
         self._damaged = damaged
+        self._packs = {
+            (file.sha256, file.size): pack
+            for artifact in artifacts
+            for pack in artifact.packs
+            if self.carried.get(pack.sha256) == pack.size
+            for file in pack.files
+        }
 
     def find(self, sha256: str, artifact: Artifact, *, fresh: bool) -> Found:
         """Where the manifest `sha256`, the config and the files of `artifact` are.
@@ -167,13 +186,13 @@ class Sources:
         manifest = ArtifactFile("manifest", sha256, len(manifest_bytes(artifact)))
         for file in (manifest, *artifact.contents):
             alone = self.carried.get(file.sha256) == file.size
-            pack = artifact.packed.get(file)
-            packed = pack is not None and self.carried.get(pack.sha256) == pack.size
+            pack = None if alone else self._packs.get((file.sha256, file.size))
+            carried = alone or pack is not None
             if file.sha256 not in self._damaged and self._store.holds(file.sha256, file.size):
-                found.store.update([file.sha256] if alone or packed or fresh else [])
-            elif alone or packed:
+                found.store.update([file.sha256] if carried or fresh else [])
+            elif carried:
                 found.medium[file.sha256] = file.size
-                found.packs.update([pack] if pack is not None and not alone else [])
+                found.packs.update([pack] if pack is not None else [])
             else:
                 found.nowhere.add(file.sha256)
         return found

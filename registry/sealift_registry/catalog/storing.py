@@ -56,8 +56,21 @@ def store_files(blobs: BlobFolder, folder: Path, expected: Mapping[str, str], to
 
 
 def store_manifest(blobs: BlobFolder, path: CatalogPath, model_format: str, stored: Stored) -> Blob:
-    """Store the config and the manifest of an artifact; returns the manifest."""
+    """Store the config and the manifest of an artifact; returns the manifest.
+
+    Raises:
+        RefusedError: it has so many files, of so long names, that nobody would read it.
+    """
     config, manifest = _described(path, model_format, stored)
+    if len(manifest) > artifact.LARGEST_MANIFEST:
+        raise RefusedError(
+            "manifest-too-large",
+            f"The names of the {len(stored.files):,} files of {path} are too long together: no "
+            "site reads a manifest of more than 4 MiB.",
+            subject=str(path),
+            next_step="Give them shorter names or put them together at the source, and ingest "
+            "again.",
+        )
     blobs.put_bytes(config)
     return blobs.put_bytes(manifest)
 

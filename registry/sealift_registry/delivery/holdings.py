@@ -19,7 +19,7 @@ from sealift_signing.statements import Receipt
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.transparency.entry import read_entry
 from sealift_signing.vocabulary import SHA256
-from sealift_sync.artifact import LARGEST_MANIFEST, read_manifest
+from sealift_sync.artifact import LARGEST_MANIFEST, Artifact, read_manifest
 from sealift_sync.blobs import BlobFolder
 
 DAMAGED = "store.damaged"
@@ -49,11 +49,16 @@ class Holdings:
 NOTHING = Holdings()
 
 
-def holdings(connection: Connection, site: Site, store: BlobFolder) -> Holdings:
+def holdings(
+    connection: Connection,
+    site: Site,
+    store: BlobFolder,
+    known: Mapping[str, Artifact] | None = None,
+) -> Holdings:
     """What `site` holds, by the newest receipt of its present enrolment and its log since then.
 
     What cannot be told, it does not hold: a manifest that the hub has no more, a log entry that
-    makes no sense.
+    makes no sense. Manifests that are `known`, by their digest, are not read again.
     """
     receipts = _receipts(connection, site)
     # By the site's own log and not by the order of arrival: sticks overtake each other.
@@ -63,7 +68,7 @@ def holdings(connection: Connection, site: Site, store: BlobFolder) -> Holdings:
     lost = _lost_since(connection, site, _size(newest))
     if lost is None:
         return NOTHING
-    there = {digest for one in newest.inventory for digest in _contents(store, one)}
+    there = {d for one in newest.inventory for d in _contents(store, one, known or {})}
     manifests = frozenset(newest.inventory)
     lost |= set(newest.lost)
     gone = frozenset(lost & (there | manifests))
@@ -79,7 +84,7 @@ def missed(connection: Connection, site: Site, store: BlobFolder, wanted: Assign
     if not lost:
         return 0
     assigned = {one.sha256 for _, _, one in wanted.artifacts()}
-    return len(lost & (assigned | {part for one in assigned for part in _contents(store, one)}))
+    return len(lost & (assigned | {part for one in assigned for part in _contents(store, one, {})}))
 
 
 def _receipts(connection: Connection, site: Site) -> list[Receipt]:
@@ -114,12 +119,14 @@ def _lost_since(connection: Connection, site: Site, size: int) -> set[str] | Non
     return lost
 
 
-def _contents(store: BlobFolder, manifest: str) -> Iterator[str]:
+def _contents(store: BlobFolder, manifest: str, known: Mapping[str, Artifact]) -> Iterator[str]:
     """What a site keeps of an artifact; nothing, if the hub has no such manifest."""
     try:
-        if store.size(manifest) > LARGEST_MANIFEST:
-            return  # a site may name anything, and a model is never held in memory
-        found = read_manifest(store.read(manifest), what=manifest).contents
+        found = known.get(manifest)
+        if found is None:
+            if store.size(manifest) > LARGEST_MANIFEST:
+                return  # a site may name anything, and a model is never held in memory
+            found = read_manifest(store.read(manifest), what=manifest)
     except SealiftError:
         return
-    yield from (one.sha256 for one in found)
+    yield from (one.sha256 for one in found.contents)

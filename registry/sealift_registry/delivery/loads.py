@@ -103,7 +103,7 @@ def gather(
     }
     # By what the manifests say: a blob that is left out need not be at the hub any more.
     sizes = {digest: n for artifact in read.values() for digest, n in artifact.blobs.items()}
-    held = NOTHING if full else holdings(connection, site, store)
+    held = NOTHING if full else holdings(connection, site, store, read)
     lacking = (artifact.lacking(held.blobs) for artifact in read.values())
     carried = frozenset[str]().union(*lacking)
     _check_blobs(store, carried)
@@ -220,7 +220,7 @@ def _read_me(
     if left_out:
         count, size = len(left_out), sum(left_out.values())
         lines += [
-            f"It leaves out {count:,} files of models ({size:,} bytes) that {site.id} has,",
+            f"It leaves out {count:,} blobs of models ({size:,} bytes) that {site.id} has,",
             f"by its receipt for {held.transfer}. Should the site have lost one, then at the hub:",
             f"sealift export {site.id} --full --to DIR",
             "",

@@ -164,5 +164,5 @@ def _largest_blob(bundle: Path) -> Path:
     index = json.loads((bundle / layout.INDEX).read_bytes())
     digests = [one["digest"].removeprefix("sha256:") for one in index["manifests"]]
     manifests = [(bundle / layout.blob_file(one)).read_bytes() for one in digests]
-    files = [file for data in manifests for file in read_manifest(data, what="a manifest").files]
+    files = [file for data in manifests for file in read_manifest(data, what="a manifest").loose]
     return bundle / layout.blob_file(max(files, key=lambda file: file.size).sha256)

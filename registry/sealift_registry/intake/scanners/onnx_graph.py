@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from functools import cache
 from math import prod
@@ -32,6 +33,8 @@ BITS = {
     for kind in kinds
 }
 """Bits of an element, by onnx.TensorProto.DataType; text and what is newer have none here."""
+MOST_DIMENSIONS = 64
+MOST_DIGITS = 19
 MOST_NAMED = 3
 """Files that a check names; of a thousand, nobody who approves reads the names."""
 
@@ -155,7 +158,7 @@ def _check_span(file: Path, tensor: Any, place: dict[str, str]) -> None:  # noqa
     """The file is there and holds all that the tensor wants of it, which need not say how much."""
     size = file.stat().st_size if file.is_file() and not file.is_symlink() else -1
     spelled = (place.get("offset", "0"), place.get("length", "0"))
-    if not all(number.isascii() and number.isdigit() for number in spelled):
+    if not all(one.isascii() and one.isdigit() and len(one) <= MOST_DIGITS for one in spelled):
         size = -1
     offset, length = map(int, spelled) if size >= 0 else (0, 0)
     if size < 0 or offset + max(length, _size(tensor)) > size:
@@ -169,7 +172,12 @@ def _check_span(file: Path, tensor: Any, place: dict[str, str]) -> None:  # noqa
 
 
 def _size(tensor: Any) -> int:  # noqa: ANN401 - protobuf's
-    """The bytes that a tensor of this type and shape has; 0 where that is not known."""
+    """The bytes that a tensor of this type and shape has; 0 where that is not known.
+
+    Of a shape that is none, they are more than any file has.
+    """
+    if len(tensor.dims) > MOST_DIMENSIONS or any(one < 0 for one in tensor.dims):
+        return sys.maxsize
     count: int = prod(tensor.dims)
     return (count * BITS.get(tensor.data_type, 0) + 7) // 8
 
