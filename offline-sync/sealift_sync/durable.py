@@ -13,7 +13,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Self
+from typing import BinaryIO, Self, cast
 
 from sealift_signing.errors import FailedError
 
@@ -25,6 +25,7 @@ MOST_BYTES_UNFLUSHED = 64 * 1024 * 1024
 WORTH_ALL = 8
 """Files for which the whole file system is flushed before each of them is."""
 
+_SYNC_FILE_RANGE_WRITE = 2
 _ASIDE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 Progress = Callable[[int], None]
@@ -162,6 +163,20 @@ def let_go(file: BinaryIO, start: int = 0, end: int = 0) -> None:
         os.posix_fadvise(file.fileno(), start, end - start, os.POSIX_FADV_DONTNEED)
 
 
+def begin(file: BinaryIO, start: int, end: int) -> None:
+    """Have the disk begin to write these bytes of `file`, which stay in the page cache.
+
+    By sync_file_range(2), on Linux; `let_go` begins it too, and what a fast disk has written by
+    then leaves the page cache. Nobody waits for it, and it makes nothing durable.
+    """
+    begin_range = _called("sync_file_range")
+    if begin_range is None:
+        let_go(file, start, end)
+        return
+    with suppress(OSError):  # what is no file of the system's
+        begin_range(file.fileno(), _long(start), _long(end - start), _SYNC_FILE_RANGE_WRITE)
+
+
 def begin_all(file: BinaryIO) -> None:
     """Have the file system of `file` write all that it holds back, in one go (syncfs(2), on Linux).
 
@@ -169,19 +184,27 @@ def begin_all(file: BinaryIO) -> None:
     commit of the file system's own journal. It is a help and no promise: not every file system
     does it, nor says where it failed, and whether a file is durable only its own flush tells.
     """
-    syncfs = _syncfs()
+    syncfs = _called("syncfs")
     if syncfs is not None:
         syncfs(file.fileno())
 
 
 @cache
-def _syncfs() -> Callable[[int], int] | None:
+def _called(name: str) -> Callable[..., int] | None:
+    """A call to the system that Python has no name for; None where there is none."""
     try:
         import ctypes
 
-        return ctypes.CDLL(None).syncfs
+        return cast("Callable[..., int]", getattr(ctypes.CDLL(None), name))
     except (ImportError, OSError, TypeError, AttributeError):  # another system, or a bare Python
         return None
+
+
+def _long(number: int) -> object:
+    """An offset or a length in a file, as C has it."""
+    import ctypes
+
+    return ctypes.c_int64(number)
 
 
 def unwritable(path: Path, reason: OSError) -> FailedError:

@@ -316,7 +316,8 @@ class _Writing:
             self._begin()
 
     def _begin(self) -> None:
-        durable.let_go(self._into, self._asked, self._written)
+        begin = durable.begin if self._stays else durable.let_go
+        begin(self._into, self._asked, self._written)
         self._asked = self._written
 
     def _wait(self) -> None:
