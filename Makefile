@@ -114,8 +114,8 @@ endef
 # The system tests' tools: installed where we may, asked for where we may not, never skipped.
 .PHONY: system-tools
 system-tools:
-	@$(call debian,skopeo:skopeo ip:iproute2 unshare:util-linux mount:mount strace:strace \
-	    mkntfs:ntfs-3g mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse); \
+	@$(call debian,skopeo:skopeo openssl:openssl ip:iproute2 unshare:util-linux mount:mount losetup:mount \
+	    strace:strace mkntfs:ntfs-3g mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse mkfs.btrfs:btrfs-progs); \
 	if [ -n "$$packages" ]; then \
 	  echo "The system tests need" $$packages": install with apt-get install" $$packages"," \
 	    "or run make test-system as root on Debian." >&2; exit 1; \
