@@ -28,12 +28,15 @@ from tuf.api.metadata import (
 )
 from tuf.api.serialization.json import JSONSerializer
 
-from sealift_signing import roles
+from sealift_signing import links, roles
 from sealift_signing.errors import MalformedError
+from sealift_signing.links import Named
 from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import PERSON_FIELD, check_listed, check_signed
 
 S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
+P = TypeVar("P", Root, Targets)
+"""What people sign."""
 
 Holders = Mapping[str, PublicKey]
 """People (or machines) by id, each with the key they hold a role with."""
@@ -76,6 +79,24 @@ def successor(metadata: Metadata[S], *, expires: datetime) -> Metadata[S]:
     following.signed.version += 1
     following.signed.expires = expires
     return following
+
+
+def following(
+    metadata: Metadata[P],
+    *,
+    expires: datetime,
+    set_aside: Iterable[Named] = (),
+    version: int | None = None,
+) -> Metadata[P]:
+    """The next version of a role that people sign: it names what it follows and sets aside.
+
+    `version` is a higher number than the next, where the next was signed and given up.
+    """
+    after = successor(metadata, expires=expires)
+    if version is not None:
+        after.signed.version = version
+    links.write_follows(after.signed, links.following(metadata, set_aside))
+    return after
 
 
 def delegate(signed: Targets, role: str, threshold: int, holders: Holders) -> None:

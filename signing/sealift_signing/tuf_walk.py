@@ -465,12 +465,7 @@ def check_signed(
     if count >= spec.threshold:
         return
     if wrong:
-        raise BadSignatureError(
-            "bad-signature",
-            f"The signature on {role} is wrong: the bytes were changed, or another key made it.",
-            subject=role,
-            next_step="Do not use this medium; have the bundle copied or exported again.",
-        )
+        raise _bad_signature(role)
     if not good:
         raise NoKeyError("no-key", f"No key that is trusted for {role} signed it.", subject=role)
     raise NotSignedEnoughError(
@@ -478,6 +473,26 @@ def check_signed(
         f"{role} is signed by {count} of the {spec.threshold} people it needs.",
         subject=role,
     )
+
+
+def signed_by(
+    delegator: Root | Targets, role: str, metadata: Metadata[S], payload: bytes | None = None
+) -> frozenset[str]:
+    """The ids of the keys of `role` whose signatures on `metadata` are right.
+
+    Raises:
+        BadSignatureError: one of the role's keys bears a wrong signature, even if others suffice.
+    """
+    spec = delegator.get_delegated_role(role)
+    payload = metadata.signed_bytes if payload is None else payload
+    found = set()
+    for keyid in spec.keyids:
+        good, wrong = _count(delegator, [keyid], metadata.signatures, payload, role)
+        if wrong:
+            raise _bad_signature(role)
+        if good:
+            found.add(keyid)
+    return frozenset(found)
 
 
 def _count(
@@ -512,6 +527,15 @@ def _count(
         person = str(key.unrecognized_fields.get(PERSON_FIELD, public.text))
         good.add((public.raw, person))
     return good, wrong
+
+
+def _bad_signature(role: str) -> BadSignatureError:
+    return BadSignatureError(
+        "bad-signature",
+        f"The signature on {role} is wrong: the bytes were changed, or another key made it.",
+        subject=role,
+        next_step="Do not use this medium; have the bundle copied or exported again.",
+    )
 
 
 def _says_less(kept: bytes, version: int) -> bool:

@@ -1,0 +1,347 @@
+"""An organisation as its files say it is, each part verified from the root when it is asked for.
+
+What a database, a draft or a medium holds is data. Here it becomes something to go by: the chain of
+roots; the newest version of a role, signed by enough of those to whom its delegator gives it, who
+was verified in the same way; the documents that it lists, by their digests. Whoever asks for the
+same thing twice is given the same thing.
+
+Expiry is told and bars nothing: who signs, renews what has lapsed. Freshness is not looked at, for
+snapshot and timestamp are the hub's own word. Which organisation it is, is for whoever asks to
+compare (`id`, `root`); a hub's database could hold another one, and be whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from hashlib import sha256
+from typing import Any, Protocol, cast
+
+from tuf.api.metadata import Metadata, Root, Targets
+
+from sealift_signing import documents, links, roles
+from sealift_signing.documents import Assignment, FleetKeys, Members, Policy, RecallList
+from sealift_signing.errors import NotFoundError, RefusedError
+from sealift_signing.links import Follows, Named
+from sealift_signing.roles import FLEET, RECALL, ROOT, SITE, TARGETS, TEAM
+from sealift_signing.tuf_walk import (
+    PERSON_FIELD,
+    MissingError,
+    check_signed,
+    read_spelled,
+    signed_by,
+)
+
+
+class Files(Protocol):
+    """Where metadata and documents come from; none of it is believed."""
+
+    def metadata(self, role: str, version: int | None = None) -> bytes | None:
+        """The bytes of a role's version, or of its newest; None if there is none."""
+        ...
+
+    def document(self, path: str, digest: str) -> bytes | None:
+        """The document with this sha256 that a role lists under `path`; None if there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Head:
+    """A verified version of a role.
+
+    Attributes:
+        delegator: the role whose word it was verified by.
+        data: the file.
+        digest: the sha256 of what is signed.
+        link: None where it names nothing that it follows.
+        signers: the people whose signatures are right, by the names their delegator gives them.
+        keyids: the ids of their keys.
+    """
+
+    role: str
+    delegator: str
+    data: bytes
+    metadata: Metadata[Root] | Metadata[Targets]
+    digest: str
+    follows: Follows | None
+    signers: tuple[str, ...]
+    keyids: tuple[str, ...]
+
+    @property
+    def version(self) -> int:
+        """Its number."""
+        return self.metadata.signed.version
+
+    @property
+    def named(self) -> Named:
+        """Its number and its digest."""
+        return Named(self.version, self.digest)
+
+    @property
+    def link(self) -> str | None:
+        """By what the next version continues the chain."""
+        return links.link(self.follows)
+
+    @property
+    def expires(self) -> datetime:
+        """When its signature runs out."""
+        return self.metadata.signed.expires
+
+    @property
+    def targets(self) -> Targets:
+        """What is signed, of any role but root."""
+        return cast("Targets", self.metadata.signed)
+
+
+class Organisation:
+    """All that `files` hold, verified from root 1 on.
+
+    Every method raises:
+        NotFoundError: nothing was published for that role or at that path.
+        RefusedError: what is there is not signed by those who may, damaged, or not of our layout;
+            the sentence names the role and version.
+    """
+
+    def __init__(self, files: Files) -> None:
+        self._files = files
+        self._heads: dict[str, Head] = {}
+        self._documents: dict[tuple[str, str], bytes | None] = {}
+
+    # ------------------------------------------------------------------ roles
+
+    @cached_property
+    def roots(self) -> tuple[Head, ...]:
+        """Every root since 1, each signed by the keys of the one before and by its own (§5.3)."""
+        found: list[Head] = []
+        signed: Root | None = None
+        while (data := self._files.metadata(ROOT, len(found) + 1)) is not None:
+            spelled = read_spelled(data, ROOT, Root)
+            after = spelled.metadata
+            _check_number(ROOT, after.signed.version, len(found) + 1)
+            for owner in (signed, after.signed):
+                if owner is not None:
+                    check_signed(owner, ROOT, after, spelled.payload)
+            found.append(_head(ROOT, ROOT, signed or after.signed, after, data, spelled.payload))
+            signed = after.signed
+        if not found:
+            raise _nothing(ROOT)
+        newest = self._files.metadata(ROOT)
+        if newest is not None and newest != found[-1].data:
+            raise MissingError(
+                "root-link-missing",
+                f"There is a later root than root {found[-1].version}, and what leads to it is "
+                "missing.",
+                subject=ROOT,
+                next_step="Restore it from a backup of the hub, or from a site's bundle.",
+            )
+        return tuple(found)
+
+    @property
+    def id(self) -> str:
+        """The organisation: the sha256 of root 1's file."""
+        return sha256(self.roots[0].data).hexdigest()
+
+    @property
+    def root(self) -> Head:
+        """The newest root."""
+        return self.roots[-1]
+
+    def head(self, role: str) -> Head:
+        """The newest version of `role`."""
+        if role == ROOT:
+            return self.root
+        if role not in self._heads:
+            data = self._files.metadata(role)
+            if data is None:
+                raise _nothing(role)
+            self._heads[role] = self.verified(role, data)
+        return self._heads[role]
+
+    def verified(self, role: str, data: bytes) -> Head:
+        """`data` as a version of `role`, whichever: signed by those who hold the role now."""
+        owner = roles.delegator(role)
+        signed = self.head(owner).metadata.signed
+        spelled = read_spelled(data, role, Targets)
+        check_signed(signed, role, spelled.metadata, spelled.payload)
+        roles.check_layout(role, spelled.metadata.signed)
+        return _head(role, owner, signed, spelled.metadata, data, spelled.payload)
+
+    def has(self, role: str) -> bool:
+        """Whether anything was published for `role`, which its delegator names."""
+        if role in roles.TOP_ROLES:
+            return True
+        return role in self.delegated(roles.kind(role)) and (self._files.metadata(role) is not None)
+
+    def delegated(self, kind: str) -> tuple[str, ...]:
+        """The roles of one kind (`team`, `site`, `catalog`) that are delegated, in order."""
+        owner = self.head(roles.delegator(f"{kind}.x")).targets
+        found = (owner.delegations.roles or {}) if owner.delegations else {}
+        return tuple(sorted(name for name in found if roles.kind(name) == kind and "." in name))
+
+    @property
+    def teams(self) -> tuple[str, ...]:
+        """The teams that `targets` delegates to."""
+        return tuple(role.partition(".")[2] for role in self.delegated(TEAM))
+
+    @property
+    def sites(self) -> tuple[str, ...]:
+        """The sites that `fleet` delegates to."""
+        return tuple(role.partition(".")[2] for role in self.delegated(SITE))
+
+    def lineage(self, role: str, down_to: int) -> tuple[Follows, ...]:
+        """What the versions of `role` below its newest say of their past, newest first.
+
+        As far down as version `down_to`, as the chain goes, or as versions are there.
+        """
+        newest = self.head(role).follows
+        found: list[Follows] = []
+        while newest is not None and newest.link is not None and newest.version >= down_to:
+            data = self._files.metadata(role, newest.version)
+            if data is None:
+                break
+            older = links.follows_of(_signed(role, data))
+            if older is None or links.link(older) != newest.link:
+                raise RefusedError(
+                    "version-differs",
+                    f"What is stored as version {newest.version} of {role} is not the one that the "
+                    "next version was made from.",
+                    subject=role,
+                    next_step="Restore the database from a backup: sealift audit fsck says what "
+                    "is wrong with it.",
+                )
+            found.append(older)
+            newest = older
+        return tuple(found)
+
+    # ------------------------------------------------------------------ documents
+
+    def document(self, role: str, path: str) -> bytes | None:
+        """The document that `role`'s newest version lists under `path`; None if it lists none."""
+        if (role, path) not in self._documents:
+            self._documents[role, path] = self._document(role, path)
+        return self._documents[role, path]
+
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return documents.read_policy(self._present(TARGETS, documents.POLICY_PATH))
+
+    def members(self, team: str) -> Members | None:
+        """A team's people; None while its stewards have signed no list yet."""
+        role = roles.team_role(team)
+        if not self.has(role):
+            return None
+        data = self.document(role, documents.members_path(team))
+        return None if data is None else documents.read_members(data, team)
+
+    def fleet_keys(self) -> FleetKeys:
+        """The keys of our machines."""
+        return documents.read_fleet_keys(self._present(FLEET, documents.FLEET_KEYS_PATH))
+
+    def assignment(self, site: str) -> Assignment | None:
+        """What a site should run; None while its dispatcher has signed nothing yet."""
+        role = roles.site_role(site)
+        if not self.has(role):
+            return None
+        data = self.document(role, documents.assignment_path(site))
+        return None if data is None else documents.read_assignment(data, site)
+
+    def recalls(self) -> RecallList:
+        """What is recalled."""
+        return documents.read_recalls(self._present(RECALL, documents.RECALL_PATH))
+
+    @property
+    def is_solo(self) -> bool:
+        """Whether one person alone may promote, so that one key may be everything."""
+        return any(rule.requester_may_approve for rule in self.policy().stages.values())
+
+    def lifetime(self, role: str) -> int:
+        """Days that a signature of this role lasts, by the policy in force."""
+        kind = roles.kind(role)
+        return self.policy().lifetimes_days.get(kind, roles.LIFETIMES_DAYS[kind])
+
+    def _document(self, role: str, path: str) -> bytes | None:
+        listed = self.head(role).targets.targets.get(path)
+        if listed is None:
+            return None
+        digest = listed.hashes["sha256"]
+        data = self._files.document(path, digest)
+        if data is None:
+            raise MissingError(
+                "document-missing",
+                f"{path} is missing, in the version that {role} lists ({digest[:12]}).",
+                subject=path,
+                next_step="Restore it from a backup, or submit it again.",
+            )
+        if (len(data), sha256(data).hexdigest()) != (listed.length, digest):
+            raise RefusedError(
+                "document-changed",
+                f"{path} is not the document that was signed for: it was damaged or changed.",
+                subject=path,
+                next_step="Restore it from a backup.",
+            )
+        return data
+
+    def _present(self, role: str, path: str) -> bytes:
+        data = self.document(role, path)
+        if data is None:
+            raise _nothing(path)
+        return data
+
+
+def _head(
+    role: str,
+    delegator: str,
+    owner: Root | Targets,
+    metadata: Metadata[Any],
+    data: bytes,
+    payload: bytes,
+) -> Head:
+    keyids = signed_by(owner, role, metadata, payload)
+    people = {str(owner.get_key(one).unrecognized_fields.get(PERSON_FIELD, one)) for one in keyids}
+    return Head(
+        role,
+        delegator,
+        data,
+        metadata,
+        sha256(payload).hexdigest(),
+        links.follows_of(metadata.signed),
+        tuple(sorted(people)),
+        tuple(sorted(keyids)),
+    )
+
+
+def _signed(role: str, data: bytes) -> Root | Targets:
+    """What a file of `role` holds, its signatures not verified: a link says whether it is right."""
+    if role == ROOT:
+        return read_spelled(data, role, Root).metadata.signed
+    return read_spelled(data, role, Targets).metadata.signed
+
+
+def holders_of(organisation: Organisation, role: str) -> roles.Keyholders:
+    """Who holds `role`, by the word of its delegator."""
+    return roles.keyholders(organisation.head(roles.delegator(role)).metadata.signed, role)
+
+
+def people_roles(organisation: Organisation) -> tuple[str, ...]:
+    """Every role that people sign and for which something was published."""
+    named = (*organisation.delegated(TEAM), *organisation.delegated(SITE))
+    return (ROOT, TARGETS, FLEET, RECALL, *(role for role in named if organisation.has(role)))
+
+
+def _check_number(role: str, found: int, wanted: int) -> None:
+    if found != wanted:
+        raise RefusedError(
+            "metadata-version",
+            f"The metadata of {role} says version {found} where version {wanted} belongs.",
+            subject=role,
+        )
+
+
+def _nothing(what: str) -> NotFoundError:
+    return NotFoundError(
+        "not-published",
+        f"Nothing has been published for {what}.",
+        subject=what,
+        next_step="Run `sealift next` to see what is missing.",
+    )

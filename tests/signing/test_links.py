@@ -1,0 +1,197 @@
+"""Versions descend: what a version says of its past, and what whoever holds an older one makes of
+it."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tuf.api.metadata import Metadata, Targets
+
+from sealift_signing import links, publishing
+from sealift_signing.errors import MalformedError, RefusedError
+from sealift_signing.links import Descent, Follows, ForkedError, Named, check_descends, follows_of
+from sealift_signing.tuf_walk import MissingError, WentBackError
+from tests.trust import NOW
+
+ROLE = "team.vision"
+
+
+def first() -> Metadata[Targets]:
+    return publishing.first_targets(expires=publishing.expiry(NOW, 180))
+
+
+def after(
+    before: Metadata[Targets], *aside: Named, days: int = 180, version: int | None = None
+) -> Metadata[Targets]:
+    expires = publishing.expiry(NOW, days)
+    return publishing.following(before, expires=expires, set_aside=aside, version=version)
+
+
+def unlinked(before: Metadata[Targets]) -> Metadata[Targets]:
+    return publishing.successor(before, expires=publishing.expiry(NOW, 180))
+
+
+def chain(length: int) -> list[Metadata[Targets]]:
+    made = [first()]
+    for days in range(1, length):
+        made.append(after(made[-1], days=180 + days))
+    return made
+
+
+def lineage(versions: list[Metadata[Targets]]) -> list[Follows]:
+    """What the versions below the last say of their past, newest first."""
+    said = [follows_of(one.signed) for one in versions[:-1]]
+    return [one for one in reversed(said) if one is not None]
+
+
+def descends(held: Metadata[Targets], versions: list[Metadata[Targets]]) -> Descent:
+    return check_descends(
+        ROLE,
+        links.named(held),
+        versions[-1],
+        lineage(versions),
+        linked=follows_of(held.signed) is not None,
+    )
+
+
+def test_a_version_names_the_one_it_follows() -> None:
+    one, two, three = chain(3)
+    assert follows_of(one.signed) is None
+    assert follows_of(two.signed) == Follows(1, links.digest(one), None, ())
+    said = follows_of(three.signed)
+    assert said == Follows(2, links.digest(two), links.link(follows_of(two.signed)), ())
+
+
+def test_each_version_of_a_chain_is_an_ancestor_of_the_last() -> None:
+    versions = chain(12)
+    for held in versions:
+        assert descends(held, versions) == Descent()
+
+
+def test_what_was_missed_travels_as_values() -> None:
+    versions = chain(6)
+    with pytest.raises(MissingError) as error:
+        check_descends(ROLE, links.named(versions[1]), versions[-1], lineage(versions)[:2])
+    assert error.value.code == "lineage-missing"
+
+
+def test_a_version_made_from_an_old_base_is_a_fork() -> None:
+    """The removal in version 3 never happened, for whoever made the other version 3 from 2."""
+    versions = chain(3)
+    other = after(versions[1], days=10)
+    newest = after(other)
+    with pytest.raises(ForkedError):
+        descends(versions[2], [*versions[:2], other])
+    with pytest.raises(ForkedError):
+        descends(versions[2], [*versions[:2], other, newest])
+
+
+def test_a_version_over_a_number_that_was_seen_is_a_fork() -> None:
+    versions = chain(3)
+    over = after(versions[1], version=4)
+    with pytest.raises(ForkedError):
+        descends(versions[2], [*versions[:2], over])
+
+
+def test_what_is_set_aside_gives_way() -> None:
+    versions = chain(3)
+    lost = versions[2]
+    over = after(versions[1], links.named(lost), version=4)
+    assert descends(lost, [*versions[:2], over]) == Descent(set_aside=4)
+    later = after(over)
+    assert descends(lost, [*versions[:2], over, later]) == Descent(set_aside=4)
+    assert descends(versions[1], [*versions[:2], over, later]) == Descent()
+
+
+def test_another_of_the_same_number_is_not_set_aside_with_it() -> None:
+    versions = chain(3)
+    twin = after(versions[1], days=9)
+    over = after(versions[1], links.named(versions[2]), version=4)
+    with pytest.raises(ForkedError):
+        descends(twin, [*versions[:2], over])
+
+
+def test_a_lower_number_goes_back() -> None:
+    versions = chain(3)
+    with pytest.raises(WentBackError):
+        descends(versions[2], versions[:2])
+
+
+def test_two_of_one_number_are_a_fork() -> None:
+    versions = chain(2)
+    with pytest.raises(ForkedError):
+        descends(after(versions[0], days=5), versions)
+
+
+def test_below_the_chain_numbers_count() -> None:
+    old = [first()]
+    old += [unlinked(old[-1]) for _ in range(1)]
+    old.append(unlinked(old[-1]))
+    linked = after(old[-1])
+    newest = after(linked)
+    for held in old[:-1]:
+        assert descends(held, [*old, linked, newest]) == Descent(by_number=True)
+    assert descends(old[-1], [*old, linked, newest]) == Descent()
+    other = unlinked(old[-2])
+    other.signed.targets = {}
+    other.signed.expires += timedelta(days=1)
+    with pytest.raises(ForkedError):
+        descends(other, [*old, linked, newest])
+
+
+def test_a_chain_never_ends() -> None:
+    """A version without a link above one that has it would cut off all that went before."""
+    versions = chain(3)
+    with pytest.raises(ForkedError):
+        descends(versions[2], [*versions, unlinked_copy(versions[2])])
+    with pytest.raises(ForkedError):
+        descends(versions[2], [*versions, restarted(versions[2])])
+
+
+def unlinked_copy(before: Metadata[Targets]) -> Metadata[Targets]:
+    made = unlinked(before)
+    del made.signed.unrecognized_fields[links.FIELD]
+    return made
+
+
+def restarted(before: Metadata[Targets]) -> Metadata[Targets]:
+    made = unlinked(unlinked_copy(before))
+    links.write_follows(made.signed, Follows(before.signed.version + 1, "0" * 64, None, ()))
+    return made
+
+
+@pytest.mark.parametrize("change", ["version", "digest", "link", "set_aside"])
+def test_a_changed_value_of_the_past_is_noticed(change: str) -> None:
+    versions = chain(5)
+    values = lineage(versions)
+    other = {
+        "version": replace(values[1], version=1),
+        "digest": replace(values[1], digest="0" * 64),
+        "link": replace(values[1], link="0" * 64),
+        "set_aside": replace(values[1], set_aside=(Named(1, "0" * 64),)),
+    }[change]
+    values[1] = other
+    with pytest.raises(MalformedError) as error:
+        check_descends(ROLE, links.named(versions[0]), versions[-1], values)
+    assert error.value.code == "lineage-differs"
+
+
+def test_a_left_out_value_is_noticed() -> None:
+    versions = chain(5)
+    values = lineage(versions)
+    del values[1]
+    with pytest.raises(RefusedError):
+        check_descends(ROLE, links.named(versions[0]), versions[-1], values)
+
+
+def test_nothing_follows_itself() -> None:
+    made = after(first())
+    links.write_follows(made.signed, Follows(2, "0" * 64, None, ()))
+    with pytest.raises(MalformedError):
+        follows_of(made.signed)
+    links.write_follows(made.signed, Follows(1, "0" * 64, None, (Named(2, "0" * 64),)))
+    with pytest.raises(MalformedError):
+        follows_of(made.signed)
+    made.signed.unrecognized_fields[links.FIELD] = ["nothing"]
+    with pytest.raises(MalformedError):
+        follows_of(made.signed)
