@@ -21,7 +21,7 @@ from sealift_signing.documents import Assignment
 from sealift_signing.errors import NotFoundError
 from sealift_signing.statements import ArtifactOutcome, Evidence, Receipt, Signed, Transfer
 from sealift_signing.transparency.checkpoint import claimed
-from sealift_sync.words import eight_words
+from sealift_signing.words import eight_words
 
 Summary = tuple[str, dict[str, Any], list[str]]
 

@@ -36,6 +36,7 @@ from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import leaf_hash
 from sealift_signing.tuf_walk import check_listed, check_signed, read_metadata
 from sealift_signing.vocabulary import CatalogPath, Spelling, instant, moment, sentence, visible
+from sealift_signing.words import eight_words
 from sealift_sync.artifact import (
     LARGEST_PACKED,
     Artifact,
@@ -43,7 +44,6 @@ from sealift_sync.artifact import (
     manifest_bytes,
     read_manifest,
 )
-from sealift_sync.words import eight_words
 from tests.fuzz.organisation import FixedKeys, organisation
 from tests.fuzz.target import HERE, Target, check_told
 

@@ -16,11 +16,11 @@ import click
 import pytest
 
 from sealift_signing.transparency.checkpoint import claimed
+from sealift_signing.words import eight_words
 from sealift_sync import pace
 from sealift_sync.bundle.returned import find_returns, read_return
 from sealift_sync.cli import commands
 from sealift_sync.cli.run import run
-from sealift_sync.words import eight_words
 from tests.hub_on_paper import HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 

@@ -12,7 +12,6 @@ from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import SiteRequest
 from sealift_sync.site.setting_up import begin, finish
-from sealift_sync.words import eight_words
 from tests.hub_on_paper import GROUPS, SITE, HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 
@@ -131,10 +130,3 @@ def test_an_answer_without_a_request_is_refused(
     elsewhere = SiteOnPaper(tmp_path / "elsewhere", hub.now)
     with pytest.raises(NotFoundError, match="no Sealift site"):
         take(elsewhere, answer)
-
-
-def test_eight_words_agree_only_if_all_of_it_does() -> None:
-    words = eight_words(b"the answer").split()
-    assert len(words) == 8
-    assert all(len(word) == 5 and word.isalpha() for word in words)
-    assert eight_words(b"the answer.") != " ".join(words)

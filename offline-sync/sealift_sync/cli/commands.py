@@ -330,9 +330,9 @@ def _write_request(
 
 
 def _take_answer(call: Call, file: Path, *, yes: bool, as_json: bool) -> None:
+    from sealift_signing.words import eight_words
     from sealift_sync.bundle.medium import read_named
     from sealift_sync.site.setting_up import finish
-    from sealift_sync.words import eight_words
 
     step = "Give the file that `sealift site enroll` wrote for this site."
     data = read_named(file, LARGEST_ANSWER, next_step=step)

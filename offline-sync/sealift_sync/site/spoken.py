@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from sealift_signing import statements
 from sealift_signing.statements import ArtifactOutcome, Receipt
 from sealift_signing.transparency.checkpoint import Checkpoint
+from sealift_signing.words import eight_words
 from sealift_sync.site.holdings import lost_and_missed
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.opened import Site
 from sealift_sync.site.restored import restored_words
-from sealift_sync.words import eight_words
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,7 @@ from sealift_signing.site_rules import raised_pins
 from sealift_signing.statements import Pins, Signed, SiteAnswer, SiteRequest, subject
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import instant, moment
-from sealift_sync.words import eight_words
+from sealift_signing.words import eight_words
 
 
 @dataclass(frozen=True)
