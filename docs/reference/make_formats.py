@@ -137,7 +137,7 @@ FORMATS = (
         (
             "`person` is active in the team, and signed with a key whose purpose is `request`.",
             "It is not dated more than a day ahead.",
-            "A withdrawal that it names under `despite` is set aside only if it is older.",
+            "A withdrawal is set aside only by its sha256 under `despite`; dates decide nothing.",
         ),
     ),
     Format(

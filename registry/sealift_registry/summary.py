@@ -16,8 +16,8 @@ from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
 from sealift_registry.trust.repository import Repository
-from sealift_signing import statements
-from sealift_signing.documents import Assignment
+from sealift_signing import shape, statements
+from sealift_signing.documents import Assignment, Withdrawal
 from sealift_signing.errors import NotFoundError
 from sealift_signing.statements import ArtifactOutcome, Evidence, Receipt, Signed, Transfer
 from sealift_signing.transparency.checkpoint import claimed
@@ -57,6 +57,7 @@ def standing_lines(standing: Standing) -> list[str]:
     said = promotion.request.predicate
     have, need = len(standing.tally.counted), standing.tally.needed
     lines = [
+        *despite_lines(standing),
         f"{promotion.id}: {promotion.ref} to {promotion.stage}",
         f"  asked for by   {said.person}, {said.made}",
         f"  reason         {said.reason}",
@@ -68,6 +69,27 @@ def standing_lines(standing: Standing) -> list[str]:
         lines += [f"    {a.person}: {a.meaning}, until {a.valid_until}: {a.reason}"]
     lines += [f"    not counted: {reason}" for reason in standing.tally.set_aside]
     return lines + evidence_lines(standing)
+
+
+def despite_lines(standing: Standing) -> list[str]:
+    """The withdrawals that a request sets aside: the first thing that whoever approves reads."""
+    if not standing.despite:
+        return []
+    lines = ["This request sets aside what the team's stewards withdrew:"]
+    for digest, one in standing.despite.items():
+        if one is None:
+            lines.append(f"  {digest}: no withdrawal of the team's present list")
+            continue
+        lines += [
+            f"  {one.id}: {_covered(one)} for {one.stage}, withdrawn {one.made}",
+            f"    reason       {one.reason}",
+            f"    sha256       {digest}",
+        ]
+    return [*lines, ""]
+
+
+def _covered(one: Withdrawal) -> str:
+    return f"{one.model} below {one.below}" if one.model else f"the artifact {one.sha256}"
 
 
 def evidence_lines(standing: Standing) -> list[str]:
@@ -94,6 +116,10 @@ def standing_data(standing: Standing) -> dict[str, Any]:
         "reason": promotion.request.predicate.reason,
         "request": promotion.request.sha256,
         "made": promotion.made,
+        "despite": [
+            {"withdrawal": digest} | (shape.to_json(one) if one else {})
+            for digest, one in standing.despite.items()
+        ],
         "approvals": [
             {name: getattr(one.predicate, name) for name in members} | {"sha256": one.sha256}
             for one in counted.counted

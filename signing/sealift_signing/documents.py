@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Annotated, Literal
 
 from sealift_signing import shape
@@ -115,6 +116,11 @@ class Withdrawal:
     """With `model`: all of its versions below this one."""
     reason: Sentence
     made: Moment
+
+    @property
+    def digest(self) -> str:
+        """By what a request names this withdrawal: the id may be given to another one later."""
+        return sha256(shape.write(self)).hexdigest()
 
     def covers(self, path: CatalogPath, sha256: str, stage: str) -> bool:
         """Whether this withdrawal speaks of the artifact at `path` with this digest."""

@@ -46,7 +46,7 @@ from sealift_signing.statements import (
     Signed,
 )
 from sealift_signing.tuf_walk import WentBackError
-from sealift_signing.vocabulary import CatalogPath, instant
+from sealift_signing.vocabulary import CatalogPath
 
 
 class HeldError(RefusedError):
@@ -297,17 +297,22 @@ def _request(
 
 
 def _not_withdrawn(facts: Facts, path: CatalogPath, sha256: str, request: Signed[Request]) -> None:
-    said = request.predicate
+    """A request sets a withdrawal aside by its digest alone: who approved, approved of just that.
+
+    An id may be given to another withdrawal, and a withdrawal may be dated as one likes.
+    """
+    despite = request.predicate.despite
     for one in facts.withdrawn.get(path.team, ()):
-        # A request that was made first names an id it guessed: only a later one permits again.
-        later = instant(said.made) > instant(one.made)
-        if one.covers(path, sha256, facts.stage) and not (one.id in said.despite and later):
-            raise HeldError(
-                "withdrawn",
-                f"{path} was withdrawn from {facts.stage}: {_short(one.reason)}",
-                subject=str(path),
-                next_step="A new request that names the withdrawal, approved, permits it again.",
-            )
+        if not one.covers(path, sha256, facts.stage) or one.digest in despite:
+            continue
+        by_id = f" The request names only its id {one.id}." if one.id in despite else ""
+        raise HeldError(
+            "withdrawn",
+            f"{path} was withdrawn from {facts.stage}: {_short(one.reason)}{by_id}",
+            subject=str(path),
+            next_step="Ask again: a new request that names the withdrawal by its digest, "
+            "approved, permits it again.",
+        )
 
 
 def _evidenced(

@@ -124,7 +124,7 @@ class Request:
     reason: Sentence
     made: Moment
     despite: Annotated[tuple[Name, ...], Distinct()]
-    """Withdrawals that the requester knows of and asks to set aside, by their ids."""
+    """Withdrawals that the requester asks to set aside, each by the sha256 of its bytes."""
 
 
 @dataclass(frozen=True)

@@ -166,7 +166,7 @@ class SiteReckoning:
         if len(counted(one.ask, one.nods, parcel.active, trusted)) < NEEDED:
             return "not-approved"
         for withdrawal in self.withdrawn:
-            despite = withdrawal.id in one.ask.despite and one.ask.made > withdrawal.made
+            despite = withdrawal.id in one.ask.despite  # none is given twice here
             if one.version in withdrawal.versions and not despite:
                 return "withdrawn"
         return "recalled" if one.version in self.recalled else ""

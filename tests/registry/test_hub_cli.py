@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -15,11 +16,24 @@ import click
 import pytest
 
 from sealift_registry import guide
+from sealift_registry.audit.writer import utc_now
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.run import run
+from sealift_signing import shape
+from sealift_signing.documents import Withdrawal
+from sealift_signing.vocabulary import moment
 from sealift_sync.site.setting_up import begin
 from tests import models
-from tests.registry.hub_fixture import GROUP, PASSPHRASE, TARGET, Acme, Loose, copied
+from tests.registry.hub_fixture import (
+    GROUP,
+    MODEL,
+    PASSPHRASE,
+    TARGET,
+    Acme,
+    Loose,
+    copied,
+    version,
+)
 from tests.site_on_paper import SiteOnPaper
 
 Capsys = pytest.CaptureFixture[str]
@@ -62,6 +76,45 @@ class Cli:
 
     def key(self, name: str) -> Path:
         return self.acme.key(name)
+
+
+def test_t0_05_what_a_request_sets_aside_is_the_first_thing_that_is_shown(
+    hub: Acme, capsys: Capsys
+) -> None:
+    wrong = Withdrawal("w-1", "production", None, MODEL, 2, "It is wrong.", moment(utc_now()))
+    hub.change_members(lambda members: replace(members, withdrawn=(wrong,)))
+    cli = Cli(hub, capsys)
+    expected = [
+        "This request sets aside what the team's stewards withdrew:",
+        f"  w-1: vision/tiny below 2 for production, withdrawn {wrong.made}",
+        "    reason       It is wrong.",
+        f"    sha256       {wrong.digest}",
+        "",
+    ]
+    asked = ["--to", "production", "--reason", "x", "--despite", "w-1", "--key", cli.key("dora")]
+    assert cli.says("promote", "vision/tiny/1", *asked).splitlines()[:5] == expected
+    assert cli.says("show", "P-1").splitlines()[:5] == expected
+    told = cli.json("show", "P-1")["despite"]
+    assert told == [{"withdrawal": wrong.digest} | shape.to_json(wrong)]
+    by = ["--meaning", "validated", "--reason", "y", "--yes", "--key", cli.key("carla")]
+    code, _, err = cli("approve", "P-1", *by)
+    assert code == 0
+    assert err.splitlines()[:5] == expected
+
+
+def test_a_request_despite_a_withdrawal_that_was_rewritten_says_so(
+    hub: Acme, capsys: Capsys
+) -> None:
+    wrong = Withdrawal("w-1", "production", None, MODEL, 2, "It is wrong.", moment(utc_now()))
+    hub.change_members(lambda members: replace(members, withdrawn=(wrong,)))
+    signer = hub.signer("dora")
+    for name in ("w-1", wrong.digest):  # the same request, and so the same promotion
+        made = hub.app.promotions.request(version(1), "production", "x", signer, [name])
+        assert (made.number, made.request.predicate.despite) == (1, (wrong.digest,))
+    other = replace(wrong, reason="It is worse.")
+    hub.change_members(lambda members: replace(members, withdrawn=(other,)))
+    shown = Cli(hub, capsys).says("show", "P-1").splitlines()
+    assert shown[1] == f"  {wrong.digest}: no withdrawal of the team's present list"
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,6 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
-from sealift_signing import shape
 from sealift_signing.approvals import Tally
 from sealift_signing.documents import AssignedArtifact, Recall, Withdrawal
 from sealift_signing.errors import RefusedError
@@ -185,13 +184,7 @@ def set_aside(
 
     By digest and not by id: a later list could give the id to another withdrawal.
     """
-    return tuple(
-        sorted(
-            sha256(shape.write(one)).hexdigest()
-            for one in withdrawn
-            if one.covers(path, digest, stage)
-        )
-    )
+    return tuple(sorted(one.digest for one in withdrawn if one.covers(path, digest, stage)))
 
 
 def _stays(before: Installed, reason: HeldError, artifact: Artifact | None) -> Judged:

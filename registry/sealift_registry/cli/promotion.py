@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 @click.option(
     "--reason", metavar="WORDS", required=True, help="Why, for whoever approves or audits."
 )
-@click.option("--despite", multiple=True, metavar="ID", help="A withdrawal that this sets aside.")
+@click.option(
+    "--despite",
+    multiple=True,
+    metavar="WITHDRAWAL",
+    help="A withdrawal that this sets aside, by its id or its sha256.",
+)
 @key_option("The requester's key.")
 def promote(
     session: Session,
@@ -42,7 +47,7 @@ def promote(
     never changes; a variant built later needs a request of its own.
     """
     from sealift_registry.catalog.reference import VersionRef
-    from sealift_registry.summary import evidence_lines, standing_data
+    from sealift_registry.summary import despite_lines, evidence_lines, standing_data
 
     ref = VersionRef.parse(version)
     signer = session.signer(key)
@@ -52,6 +57,7 @@ def promote(
     # A hub for one person has a key that is meant where none is named.
     own = "" if session.app.hub.home.settings.keys.default else " --key FILE"
     lines = [
+        *despite_lines(standing),
         f"{made.id}: {ref} to {stage}, asked for by {made.person}.",
         *evidence_lines(standing),
         "",
@@ -114,13 +120,14 @@ def approve(
 
 
 def _question(standing: Standing) -> list[str]:
-    from sealift_registry.summary import evidence_lines
+    from sealift_registry.summary import despite_lines, evidence_lines
 
     promotion, have = standing.promotion, standing.tally.people
     said = promotion.request.predicate
     asked = f"{promotion.id}: {promotion.ref} to {promotion.stage}, asked for by {said.person}"
     count = f"({len(have)} of {standing.tally.needed})"
     return [
+        *despite_lines(standing),
         f"{asked} on {said.made}.",
         f"  reason: {said.reason}",
         *evidence_lines(standing),

@@ -25,6 +25,7 @@ from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import publishing, roles, statements
 from sealift_signing.approvals import REQUEST, Rules, Tally, approve, check_request, tally
 from sealift_signing.canonical import Json
+from sealift_signing.documents import Withdrawal
 from sealift_signing.errors import RefusedError, UsageError
 from sealift_signing.statements import Approval, Request, Signed, Subject, subject
 from sealift_signing.transparency.entry import Entry
@@ -39,10 +40,13 @@ class Standing:
     """How a promotion stands: what it is about, who approved, and whether it is listed.
 
     Attributes:
+        despite: what the request names to be set aside, each with the withdrawal that it is the
+            digest of in the team's present list; None where it is of none, and sets nothing aside.
         machines: the names of our scanners and builders, by the keyids that evidence is signed by.
     """
 
     promotion: Promotion
+    despite: Mapping[str, Withdrawal | None]
     vouched: Sequence[Vouched]
     tally: Tally
     listed: bool
@@ -84,9 +88,7 @@ class Promotions:
         """
         signable.check_reason(reason)
         with self._hub.reading() as connection:
-            request = self._sign_request(
-                connection, ref, stage, reason, signer, tuple(dict.fromkeys(despite))
-            )
+            request = self._sign_request(connection, ref, stage, reason, signer, despite)
 
         def action(connection: Connection) -> tuple[Entry, Promotion]:
             # Again, by the rules that hold now: the team's people may have changed meanwhile.
@@ -168,7 +170,10 @@ class Promotions:
         rules = self._rules(connection, promotion.request)
         counted = tally(promotion.request, catalog.approvals(number), rules)
         listed = any(one.promotion == number for one in catalog.listed(promotion.ref))
-        return Standing(promotion, found, counted, listed, Repository(connection).machines())
+        known = {one.digest: one for one in rules.members.withdrawn}
+        despite = {name: known.get(name) for name in promotion.request.predicate.despite}
+        machines = Repository(connection).machines()
+        return Standing(promotion, despite, found, counted, listed, machines)
 
     def _approvable(self, connection: Connection, number: int) -> Standing:
         """A promotion whose request still counts, and whose evidence nothing newer contradicts."""
@@ -207,7 +212,7 @@ class Promotions:
         stage: str,
         reason: str,
         signer: Signer,
-        despite: tuple[str, ...],
+        despite: Sequence[str],
     ) -> Signed[Request]:
         catalog = Catalog(connection)
         version = catalog.version(ref)
@@ -215,7 +220,7 @@ class Promotions:
         self._check_gates(connection, ref, stage, found)
         rules = Repository(connection).rules(ref.team, stage, self._hub.now())
         person = signable.owner(rules.members, signer, REQUEST, "request promotions")
-        signable.check_despite(despite, rules.members)
+        named = signable.named_withdrawals(despite, rules.members)
         evidence = sorted(one.sha256 for v in found for one in v.evidence)
         request = Request(
             format=1,
@@ -231,7 +236,7 @@ class Promotions:
             person=person.id,
             reason=reason,
             made=moment(rules.now),
-            despite=despite,
+            despite=named,
         )
         subjects = [subject(str(v.artifact.path), v.artifact.sha256) for v in found]
         body = statements.sign(request, subjects, signer)

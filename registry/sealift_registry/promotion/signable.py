@@ -28,21 +28,26 @@ def check_reason(reason: str) -> None:
         )
 
 
-def check_despite(despite: Sequence[str], members: Members) -> None:
-    """Check withdrawals by their ids: one that is misspelt would set aside nothing.
+def named_withdrawals(despite: Sequence[str], members: Members) -> tuple[str, ...]:
+    """The digests of the withdrawals that `despite` names, each by its id or its digest.
+
+    Ids serve on the command line alone: a request names what the id stands for now.
 
     Raises:
-        NotFoundError: the team has no such withdrawal.
+        NotFoundError: the team has no such withdrawal; a misspelt one would set aside nothing.
     """
-    known = [one.id for one in members.withdrawn]
+    known = {one.id: one.digest for one in members.withdrawn}
+    known |= {digest: digest for digest in known.values()}
     for name in despite:
         if name not in known:
+            ids = ", ".join(one.id for one in members.withdrawn)
             raise NotFoundError(
                 "no-withdrawal",
                 f"Team {members.team} has withdrawn nothing under the id {shown(name)}.",
                 subject=name,
-                next_step=f"Its withdrawals are: {', '.join(known) or 'none'}.",
+                next_step=f"Its withdrawals are: {ids or 'none'}.",
             )
+    return tuple(sorted({known[name] for name in despite}))
 
 
 def check_meaning(meaning: str, rules: Rules) -> None:
