@@ -88,8 +88,17 @@ def sign(payload_type: str, payload: bytes, signer: Signer) -> bytes:
         MalformedError: it is larger than a reader takes.
     """
     signature = signer.sign(encoding(payload_type, payload))
-    key = PublicKey.from_tuf(signer.public_key)
-    said = _Signature(key.keyid, base64.b64encode(bytes.fromhex(signature.signature)).decode())
+    keyid = PublicKey.from_tuf(signer.public_key).keyid
+    return joined(payload_type, payload, keyid, bytes.fromhex(signature.signature))
+
+
+def joined(payload_type: str, payload: bytes, keyid: str, signature: bytes) -> bytes:
+    """The envelope of `payload` and a signature that was made elsewhere, which is not verified.
+
+    Raises:
+        MalformedError: it is larger than a reader takes.
+    """
+    said = _Signature(keyid, base64.b64encode(signature).decode())
     data = shape.write(_Envelope(base64.b64encode(payload).decode(), payload_type, (said,)))
     _check_size(data, "the statement to be signed")
     return data

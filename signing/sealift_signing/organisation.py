@@ -21,9 +21,11 @@ from typing import Any, Protocol, cast
 from tuf.api.metadata import Metadata, Root, Targets
 
 from sealift_signing import documents, links, roles
+from sealift_signing.approvals import Rules
 from sealift_signing.documents import Assignment, FleetKeys, Members, Policy, RecallList
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.links import Follows, Named
+from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import FLEET, RECALL, ROOT, SITE, TARGETS, TEAM
 from sealift_signing.tuf_walk import (
     PERSON_FIELD,
@@ -345,3 +347,43 @@ def _nothing(what: str) -> NotFoundError:
         subject=what,
         next_step="Run `sealift next` to see what is missing.",
     )
+
+
+def machine_keys(organisation: Organisation) -> frozenset[bytes]:
+    """The raw keys of machines, and of the roles that the hub signs by itself; none is a person's.
+
+    Not of roles that people hold: one person may hold several offices with one key.
+    """
+    found = {PublicKey.parse(one.key).raw for one in organisation.fleet_keys().keys}
+    root, targets = organisation.root.metadata.signed, organisation.head(TARGETS).targets
+    online = [(root, roles.SNAPSHOT), (root, roles.TIMESTAMP)]
+    online += [(targets, role) for role in organisation.delegated(roles.CATALOG)]
+    for owner, role in online:
+        found |= {key.raw for key in roles.keyholders(owner, role).keys}
+    return frozenset(found)
+
+
+def rules_for(organisation: Organisation, team: str, stage: str, now: datetime) -> Rules:
+    """By what a team's requests and approvals for a stage are counted.
+
+    Raises:
+        NotFoundError: there is no such stage, or the team has no members yet.
+    """
+    stages = organisation.policy().stages
+    if stage not in stages:
+        raise NotFoundError(
+            "no-stage",
+            f"The policy has no stage {stage}.",
+            subject=stage,
+            next_step=f"Its stages are: {', '.join(sorted(stages))}.",
+        )
+    members = organisation.members(team)
+    if members is None:
+        raise NotFoundError(
+            "no-members",
+            f"Team {team} has nobody who may request or approve.",
+            subject=team,
+            next_step=f"Add them, signed by stewards: sealift team requester {team} --help",
+        )
+    machines = machine_keys(organisation)
+    return Rules(organisation.id, members, stage, stages[stage], now, machines)

@@ -43,6 +43,10 @@ LIFETIMES_DAYS: Mapping[str, int] = {
 """How long a signature of each kind of role lasts, in days, unless the policy says otherwise."""
 
 
+QUORUM = 2
+"""The least number of people who sign a role that people share; in solo there is but one."""
+
+
 def team_role(team: str) -> str:
     """The role of a team's stewards."""
     return f"{TEAM}.{team}"
@@ -199,6 +203,26 @@ def keyholders(signed: Root | Targets, role: str) -> Keyholders:
         held[public.raw] = public
         people.add(str(key.unrecognized_fields.get(PERSON_FIELD, public.text)))
     return Keyholders(spec.threshold, tuple(held.values()), tuple(sorted(people)))
+
+
+def named_keys(signed: Root | Targets, role: str) -> dict[str, PublicKey]:
+    """Who holds `role` by the word of its delegator, each with their key."""
+    spec = signed.get_delegated_role(role)
+    found = {}
+    for keyid in spec.keyids:
+        key = signed.get_key(keyid)
+        public = PublicKey.from_tuf(key)
+        found[str(key.unrecognized_fields.get(PERSON_FIELD, public.text))] = public
+    return found
+
+
+def quorum(holders: int) -> int:
+    """How many of so many holders must sign a role that people share: more than half, and two.
+
+    Any two such quorums have a holder in common, who remembers what they signed: two halves could
+    sign two versions of one number, and nobody would have signed twice.
+    """
+    return max(QUORUM, holders // 2 + 1)
 
 
 def unprotected(

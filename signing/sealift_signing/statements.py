@@ -14,6 +14,7 @@ from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 from securesystemslib.signer import Signer
 
 from sealift_signing import canonical, dsse, shape
+from sealift_signing.documents import KeyClass
 from sealift_signing.errors import MalformedError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.shape import Distinct, Opaque
@@ -157,6 +158,39 @@ class Approval:
     valid_until: Moment
     measured: tuple[Measured, ...]
     """What the approver was told of where parity was measured."""
+
+
+@dataclass(frozen=True)
+class Objection:
+    """Why somebody would not approve a request. It bars nothing: every later approver reads it."""
+
+    PREDICATE_TYPE: ClassVar[str] = "urn:sealift:objection:1"
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    organisation: Sha256
+    team: Name
+    request: Sha256
+    """The request's envelope, by its digest; the subjects repeat the request's."""
+    person: Name
+    reason: Sentence
+    made: Moment
+
+
+@dataclass(frozen=True)
+class KeyCard:
+    """Whose key this is, said by its owner and signed with it. The subject is the key."""
+
+    PREDICATE_TYPE: ClassVar[str] = "urn:sealift:key-card:1"
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    owner: Name
+    """A person's id, the same in the whole organisation."""
+    key: KeyText
+    key_class: KeyClass
+    """Where its owner keeps it."""
+    made: Moment
 
 
 @dataclass(frozen=True)
@@ -335,6 +369,15 @@ def sign(predicate: Predicate, subjects: Sequence[Subject], signer: Signer) -> b
     Raises:
         MalformedError: the statement is one that no reader would accept; nothing was signed.
     """
+    return dsse.sign(dsse.IN_TOTO, payload(predicate, subjects), signer)
+
+
+def payload(predicate: Predicate, subjects: Sequence[Subject]) -> bytes:
+    """The bytes of a statement that says `predicate` of `subjects`, to be signed.
+
+    Raises:
+        MalformedError: the statement is one that no reader would accept.
+    """
     statement = {
         "_type": STATEMENT,
         "predicateType": predicate.PREDICATE_TYPE,
@@ -342,7 +385,7 @@ def sign(predicate: Predicate, subjects: Sequence[Subject], signer: Signer) -> b
         "predicate": shape.to_json(predicate),
     }
     _parse(type(predicate), cast("Mapping[str, Any]", statement), "the statement to be signed")
-    return dsse.sign(dsse.IN_TOTO, canonical.encode(cast("canonical.Json", statement)), signer)
+    return canonical.encode(cast("canonical.Json", statement))
 
 
 def read(kind: type[P], data: bytes, *, what: str) -> Signed[P]:
@@ -363,6 +406,18 @@ def read(kind: type[P], data: bytes, *, what: str) -> Signed[P]:
         raise MalformedError("not-a-statement", f"{what} is no in-toto statement.", subject=what)
     predicate, subjects = _parse(kind, value, what)
     return Signed(predicate, subjects, envelope)
+
+
+def read_payload(kind: type[P], data: bytes, *, what: str) -> tuple[P, tuple[Subject, ...]]:
+    """The predicate and the subjects of a statement that is not signed yet.
+
+    Raises:
+        MalformedError: not exactly such a statement, canonically spelled.
+    """
+    value = canonical.decode(data, what=what)
+    if not isinstance(value, Mapping):
+        raise MalformedError("not-a-statement", f"{what} is no in-toto statement.", subject=what)
+    return _parse(kind, value, what)
 
 
 def predicate_type(data: bytes, *, what: str) -> str:

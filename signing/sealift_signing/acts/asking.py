@@ -1,0 +1,195 @@
+"""What goes into an act and what comes out of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import sha256
+
+from sealift_signing import statements
+from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
+from sealift_signing.links import Named
+from sealift_signing.public_key import PublicKey
+from sealift_signing.statements import KeyCard, P, Signed
+
+
+@dataclass(frozen=True)
+class Ask:
+    """One act, as a person names it: what is done, to what, and with which options.
+
+    Attributes:
+        act: of the closed list.
+        object: what stands on the command line, such as a team and a person.
+        details: the options, each with its values, in order.
+    """
+
+    act: str
+    object: tuple[str, ...]
+    details: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """As it is typed, without the file: `add-approver vision carla`."""
+        options = [f"--{name} {value}" for name, given in self.details.items() for value in given]
+        return " ".join((self.act, *self.object, *options))
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """The values of an option."""
+        return tuple(self.details.get(name, ()))
+
+    def one(self, name: str, otherwise: str = "") -> str:
+        """The value of an option that is given once."""
+        return next(iter(self.details.get(name, ())), otherwise)
+
+
+@dataclass(frozen=True)
+class Other:
+    """Another version of the role, which the new one sets aside: its file, and its documents."""
+
+    role: str
+    data: bytes
+    documents: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Carried:
+    """The statements that a draft carries, by digest; it knows which nobody asked for."""
+
+    def __init__(self, envelopes: Sequence[bytes] = ()) -> None:
+        self._envelopes = {sha256(one).hexdigest(): one for one in envelopes}
+        self._unread = set(self._envelopes)
+
+    @property
+    def envelopes(self) -> tuple[bytes, ...]:
+        """All of them, in the order of their digests."""
+        return tuple(self._envelopes[digest] for digest in sorted(self._envelopes))
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The digests of those that nobody asked for."""
+        return tuple(sorted(self._unread))
+
+    def get(self, kind: type[P], digest: str) -> Signed[P]:
+        """The statement that is named by `digest`; its signature is not verified here.
+
+        Raises:
+            NotFoundError: it is not carried.
+        """
+        data = self._envelopes.get(digest)
+        if data is None:
+            raise NotFoundError(
+                "statement-missing",
+                f"The statement {digest[:12]} is named, and not here.",
+                subject=digest,
+                next_step="Have it drafted again.",
+            )
+        self._unread.discard(digest)
+        return statements.read(kind, data, what=f"the statement {digest[:12]}")
+
+    def all(self, kind: type[P]) -> tuple[Signed[P], ...]:
+        """Every statement of that kind, in the order of their digests."""
+        found = []
+        for digest in sorted(self._envelopes):
+            data, what = self._envelopes[digest], f"the statement {digest[:12]}"
+            if statements.predicate_type(data, what=what) == kind.PREDICATE_TYPE:
+                self._unread.discard(digest)
+                found.append(statements.read(kind, data, what=what))
+        return tuple(found)
+
+    def card(self, owner: str) -> Signed[KeyCard]:
+        """The one key card of `owner`, signed with its own key.
+
+        Raises:
+            NotFoundError: none, or several: which was meant cannot be told.
+            BadSignatureError: whoever wrote it does not have the key.
+        """
+        cards = [one for one in self.all(KeyCard) if one.predicate.owner == owner]
+        if len(cards) != 1:
+            raise NotFoundError(
+                "no-card" if not cards else "two-cards",
+                f"There {'is no' if not cards else 'is more than one'} key card of {owner} here; "
+                "a key enters a document by one card that its owner signed with it.",
+                subject=owner,
+                next_step=f"{owner} makes it with: sealift-sign card {owner} --key FILE",
+            )
+        (card,) = cards
+        check_card(card)
+        return card
+
+
+def check_card(card: Signed[KeyCard]) -> None:
+    """Check that a key card is about its own key and signed with it.
+
+    Raises:
+        RefusedError: it is not.
+    """
+    said = card.predicate
+    key = PublicKey.parse(said.key)
+    what = f"the key card of {said.owner}"
+    if not card.about(f"keys/{said.owner}", sha256(key.raw).hexdigest()):
+        raise RefusedError(
+            "card-of-another", f"{what} is not about the key that it names.", subject=said.owner
+        )
+    statements.verify(card, key, what=what)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What an act has beside the organisation.
+
+    Attributes:
+        made: when it was drafted: the dates of a role's next version follow from it.
+        now: the clock of whoever signs, from which a person's own statement takes its date.
+        carried: the statements that come with it.
+        facts: what the hub adds.
+        parts: statements that the hub wrote, by name, such as a transfer: to be checked and shown.
+        others: versions that the next one sets aside.
+        key: of whoever signs; None while it is drafted.
+    """
+
+    made: datetime
+    now: datetime
+    carried: Carried = field(default_factory=Carried)
+    facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parts: Mapping[str, bytes] = field(default_factory=dict)
+    others: tuple[Other, ...] = ()
+    key: PublicKey | None = None
+
+    def fact(self, name: str) -> str:
+        """A fact that has one value.
+
+        Raises:
+            MalformedError: it has none, or several.
+        """
+        given = self.facts.get(name, ())
+        if len(given) != 1:
+            raise MalformedError("bad-draft", f"The draft does not say {name} once.", subject=name)
+        return given[0]
+
+
+@dataclass(frozen=True)
+class Unsigned:
+    """One thing that an act signs.
+
+    Attributes:
+        kind: `role` or `statement`.
+        name: the role, or the last word of the statement's type.
+        signers: the role whose holders sign it; None where the act itself found whose key it is.
+        payload: the exact bytes.
+        documents: what a role's version lists anew, by path.
+        aside: what a role's version sets aside.
+    """
+
+    kind: str
+    name: str
+    signers: str | None
+    payload: bytes
+    documents: Mapping[str, bytes] = field(default_factory=dict)
+    aside: tuple[Named, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What an act signs, and all of it in words."""
+
+    parts: tuple[Unsigned, ...]
+    words: tuple[str, ...]

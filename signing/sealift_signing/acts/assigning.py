@@ -1,0 +1,315 @@
+"""`assign SITE VERSION --for GROUP=HARDWARE-TARGET…`: what a site's host groups should run.
+
+The dispatcher's signature is no wall; but also it is only given to what was promoted, by the
+counting rule, from requests and approvals that the draft carries and that are verified here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sealift_signing import documents, publishing, roles, shape, statements
+from sealift_signing.acts import versions, wording
+from sealift_signing.acts.asking import Ask, Material, Prepared
+from sealift_signing.acts.teams import targets_of
+from sealift_signing.approvals import check_request, tally
+from sealift_signing.documents import (
+    AssignedArtifact,
+    Assignment,
+    GroupAssignment,
+    ModelAssignment,
+)
+from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, UsageError
+from sealift_signing.organisation import Organisation, holders_of, rules_for
+from sealift_signing.statements import (
+    Approval,
+    Evidence,
+    Request,
+    Signed,
+    SiteAnswer,
+    SiteRequest,
+)
+from sealift_signing.vocabulary import CatalogPath, moment
+
+MOST_KEPT = 3
+"""Fallbacks that an assignment keeps by itself: each is carried to the site in every bundle."""
+
+NO_FALLBACK = "none"
+
+
+def assign(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
+    """The site's next assignment, with one version in some of its host groups.
+
+    Without `--fallback` what was current, and its fallbacks, stay behind the new version.
+
+    Raises:
+        NotFoundError: no such site or host group.
+        RefusedError: something is not promoted to the site's stage, or no longer.
+    """
+    site, version = ask.object
+    enrolled = enrolled_site(organisation, material, site)
+    groups = dict(_pair(text) for text in ask.all("for"))
+    if not groups:
+        raise UsageError(
+            "no-group",
+            "It is not said which host groups should run it.",
+            next_step="Give --for GROUP=HARDWARE-TARGET.",
+        )
+    after = _current(organisation, enrolled)
+    for group, target in sorted(groups.items()):
+        _check_group(enrolled, group, target)
+        path = CatalogPath.parse(f"catalog/{version}/{target}")
+        first = _promoted(organisation, material, enrolled, path)
+        behind = _behind(organisation, ask, material, enrolled, after, group, path)
+        after = _with(after, group, target, path.full_model, [first, *behind])
+    role = roles.site_role(site)
+    metadata = versions.next_version(organisation, role, material)
+    signed = targets_of(metadata.signed)
+    document, data = documents.assignment_path(site), shape.write(after)
+    documents.read_assignment(data, site)
+    publishing.list_document(signed, document, data)
+    words = (
+        f"Assign {version} to {site} ({enrolled.stage}): "
+        + ", ".join(f"{group} ({target})" for group, target in sorted(groups.items()))
+        + ".",
+        (
+            f"{role} becomes version {signed.version}, valid until {moment(signed.expires)}. "
+            "The site should then run:"
+        ),
+        *wording.indented(wording.assignment(after)),
+    )
+    part = versions.unsigned(role, metadata, {document: data}, versions.aside_of(metadata))
+    return Prepared((part,), words)
+
+
+class Enrolled:
+    """A site by the answer that a fleet administrator signed and the request that it made.
+
+    Attributes:
+        enrolment: the answer's sha256.
+        groups: its host groups, each with its hardware target.
+    """
+
+    def __init__(self, answer: Signed[SiteAnswer], request: Signed[SiteRequest]) -> None:
+        self.id = answer.predicate.site
+        self.stage = answer.predicate.stage
+        self.enrolment = answer.sha256
+        self.groups: Mapping[str, str] = request.predicate.groups
+
+
+def enrolled_site(organisation: Organisation, material: Material, site: str) -> Enrolled:
+    """The site whose answer and request the draft carries, both verified.
+
+    Raises:
+        RefusedError: they are not this site's, or not signed by those who may.
+    """
+    answers, requests = material.carried.all(SiteAnswer), material.carried.all(SiteRequest)
+    if len(answers) != 1 or len(requests) != 1:
+        raise MalformedError(
+            "bad-draft", f"The draft does not carry the enrolment of {site}.", subject=site
+        )
+    (answer,), (request,) = answers, requests
+    check_enrolment(organisation, answer, request, site)
+    return Enrolled(answer, request)
+
+
+def check_enrolment(
+    organisation: Organisation,
+    answer: Signed[SiteAnswer],
+    request: Signed[SiteRequest],
+    site: str,
+) -> None:
+    """Check that a fleet administrator answered this request of this site.
+
+    Raises:
+        RefusedError: nobody did.
+    """
+    said = answer.predicate
+    about = answer.about(f"sites/{site}/request", request.sha256)
+    right = (said.site, said.request, said.organisation) == (
+        site,
+        request.sha256,
+        organisation.id,
+    )
+    if not (about and right and site in organisation.sites):
+        raise RefusedError(
+            "site-not-enrolled",
+            f"The answer {answer.sha256[:12]} is no enrolment of site {site} in this organisation.",
+            subject=site,
+            next_step="Check the hub: sealift audit fsck",
+        )
+    what = f"the enrolment of {site}"
+    key = next(
+        (
+            one
+            for one in holders_of(organisation, roles.FLEET).keys
+            if one.keyid == answer.envelope.keyid
+        ),
+        None,
+    )
+    if key is None:
+        raise RefusedError(
+            "site-not-enrolled",
+            f"{what[0].upper()}{what[1:]} is signed by no fleet administrator.",
+            subject=site,
+            next_step="Have the site enrolled again, by one who is.",
+        )
+    statements.verify(answer, key, what=what)
+
+
+def _promoted(
+    organisation: Organisation, material: Material, site: Enrolled, path: CatalogPath
+) -> AssignedArtifact:
+    """The artifact at `path`, by the one request about it that the draft carries and that counts.
+
+    Raises:
+        RefusedError: none is carried, or it is not approved.
+    """
+    found = _vouched(organisation, material, site, path)
+    if found is None:
+        raise RefusedError(
+            "not-listed",
+            f"{path.full_version} for {path.form} comes without a promotion to {site.stage}, the "
+            f"stage of site {site.id}.",
+            subject=str(path),
+            next_step=f"Ask for it: sealift promote {path.full_version} --to {site.stage}",
+        )
+    return found
+
+
+def _vouched(
+    organisation: Organisation, material: Material, site: Enrolled, path: CatalogPath
+) -> AssignedArtifact | None:
+    requests = [
+        one
+        for one in material.carried.all(Request)
+        if any(about.name == str(path) for about in one.subjects)
+    ]
+    if not requests:
+        return None
+    if len(requests) > 1:
+        raise MalformedError(
+            "bad-draft", f"The draft carries several requests about {path}.", subject=str(path)
+        )
+    (request,) = requests
+    rules = rules_for(organisation, path.team, site.stage, material.now)
+    check_request(request, rules)
+    approvals = [
+        one for one in material.carried.all(Approval) if one.predicate.request == request.sha256
+    ]
+    counted = tally(request, approvals, rules)
+    if not counted.enough:
+        raise RefusedError(
+            "not-listed",
+            f"{path.full_version} for {path.form} is not approved any more: "
+            f"{' '.join(counted.set_aside) or 'too few approvals.'}",
+            subject=str(path),
+            next_step=f"Ask for it: sealift promote {path.full_version} --to {site.stage}",
+        )
+    digest = next(about.sha256 for about in request.subjects if about.name == str(path))
+    named = set(request.predicate.evidence)
+    evidence = [
+        one.sha256
+        for one in material.carried.all(Evidence)
+        if one.sha256 in named and one.about(str(path), digest)
+    ]
+    return AssignedArtifact(
+        path=str(path),
+        sha256=digest,
+        request=request.sha256,
+        approvals=tuple(sorted(one.sha256 for one in counted.counted)),
+        evidence=tuple(sorted(evidence)),
+    )
+
+
+def _behind(
+    organisation: Organisation,
+    ask: Ask,
+    material: Material,
+    site: Enrolled,
+    assignment: Assignment,
+    group: str,
+    path: CatalogPath,
+) -> list[AssignedArtifact]:
+    """What the group goes back to.
+
+    One whose approvals ran out stays as it was assigned: nothing is newly installed from them, and
+    a site that has it must still be able to go back to it.
+    """
+    given = ask.all("fallback")
+    if given == (NO_FALLBACK,):
+        return []
+    if given:
+        versions_given = [_number(text) for text in given]
+        if path.version in versions_given or len(set(versions_given)) != len(versions_given):
+            raise UsageError(
+                "bad-fallback",
+                "A fallback is another version than the current one, and named once.",
+                subject=path.full_version,
+                next_step="Name earlier versions, each with its own --fallback.",
+            )
+        return [
+            _promoted(organisation, material, site, replace(path, version=number))
+            for number in versions_given
+        ]
+    assigned = assignment.groups.get(group)
+    before = assigned.models.get(path.full_model) if assigned else None
+    kept = [one for one in (before.artifacts if before else ()) if one.parsed != path]
+    return [_vouched(organisation, material, site, one.parsed) or one for one in kept[:MOST_KEPT]]
+
+
+def _current(organisation: Organisation, site: Enrolled) -> Assignment:
+    """What the site is assigned now; nothing, where that was for an earlier enrolment."""
+    found = organisation.assignment(site.id)
+    if found is None or found.enrolment != site.enrolment:
+        return Assignment(1, (), site.id, site.enrolment, {})
+    return found
+
+
+def _check_group(site: Enrolled, group: str, target: str) -> None:
+    pinned = site.groups.get(group)
+    if pinned is None:
+        raise NotFoundError(
+            "no-group",
+            f"Site {site.id} has no host group {group}.",
+            subject=group,
+            next_step=f"Its host groups are: {', '.join(sorted(site.groups))}.",
+        )
+    if pinned != target:
+        raise UsageError(
+            "other-hardware-target",
+            f"Host group {group} of {site.id} is for {pinned}, not for {target}.",
+            subject=group,
+            next_step=f"Write: --for {group}={pinned}",
+        )
+
+
+def _with(
+    assignment: Assignment,
+    group: str,
+    hardware_target: str,
+    model: str,
+    found: list[AssignedArtifact],
+) -> Assignment:
+    before = assignment.groups.get(group)
+    models = dict(before.models) if before else {}
+    models[model] = ModelAssignment(found[0], tuple(found[1:]))
+    groups = {**assignment.groups, group: GroupAssignment(hardware_target, models)}
+    return replace(assignment, groups=groups)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    group, equals, target = text.partition("=")
+    if not (group and equals and target):
+        raise UsageError(
+            "bad-pair",
+            f"{text!r} is not GROUP=HARDWARE-TARGET.",
+            subject=text,
+            next_step="Write GROUP=HARDWARE-TARGET.",
+        )
+    return group, target
+
+
+def _number(text: str) -> int:
+    return CatalogPath.parse(f"catalog/x/x/{text}/x").version

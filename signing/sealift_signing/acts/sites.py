@@ -1,0 +1,205 @@
+"""`enroll SITE --stage STAGE`: a fleet administrator answers a site that asks.
+
+Two things are signed, and belong together: `fleet` with the site's role and key, and the answer by
+which the site will know the organisation. What the answer says of roots, pins and floors is what
+was verified here; nothing of it comes from whoever drafted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import cast
+
+from tuf.api.metadata import Root
+
+from sealift_signing import documents, owners, publishing, roles, shape, statements
+from sealift_signing.acts import versions, wording
+from sealift_signing.acts.asking import Ask, Material, Prepared, Unsigned
+from sealift_signing.acts.teams import check_name, targets_of
+from sealift_signing.documents import FleetKeys, MachineKey
+from sealift_signing.drafts import STATEMENT, encoded
+from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, UsageError
+from sealift_signing.organisation import Organisation, people_roles
+from sealift_signing.public_key import PublicKey
+from sealift_signing.site_rules import raised_pins
+from sealift_signing.statements import Pins, Signed, SiteAnswer, SiteRequest, subject
+from sealift_signing.vocabulary import moment
+from sealift_signing.words import words_of
+
+ANSWER = "site-answer"
+
+
+def enroll(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
+    """`enroll SITE --stage STAGE --dispatcher PERSON…`.
+
+    Raises:
+        RefusedError: the request is damaged or another site's; a key is somebody else's.
+        NotFoundError: no such stage.
+    """
+    (site,) = ask.object
+    stage, dispatchers = ask.one("stage"), ask.all("dispatcher")
+    stages = organisation.policy().stages
+    if stage not in stages:
+        raise NotFoundError(
+            "no-stage",
+            f"The policy has no stage {stage}.",
+            subject=stage,
+            next_step=f"Its stages are: {', '.join(sorted(stages))}.",
+        )
+    request = _request(material, site)
+    held = _dispatchers(organisation, material, site, dispatchers)
+    metadata = versions.next_version(organisation, roles.FLEET, material)
+    signed = targets_of(metadata.signed)
+    publishing.delegate(signed, roles.site_role(site), 1, held)
+    keys = with_site(organisation.fleet_keys(), site, request.predicate.key)
+    owners.check_machine_enters(
+        organisation, f"site {site}", PublicKey.parse(request.predicate.key)
+    )
+    data = shape.write(keys)
+    publishing.list_document(signed, documents.FLEET_KEYS_PATH, data)
+    answer = _answer(organisation, material, request, stage)
+    body = statements.payload(answer, [subject(f"sites/{site}/request", request.sha256)])
+    fleet = versions.unsigned(
+        roles.FLEET, metadata, {documents.FLEET_KEYS_PATH: data}, versions.aside_of(metadata)
+    )
+    said = request.predicate
+    words = (
+        f"Enrol the site {site}: it will take what is promoted to {stage}.",
+        f"  the words of its request: {words_of(request.sha256)}",
+        f"  its key: {said.key}",
+        *wording.indented(
+            f"host group {group}: {target}" for group, target in sorted(said.groups.items())
+        ),
+        *wording.indented(f"dispatcher {who}: {one.text}" for who, one in held.items()),
+        *wording.indented(_pins_words(answer.pins)),
+        *wording.indented(
+            f"never below version {number} of {role}"
+            for role, number in sorted(answer.floors.items())
+        ),
+        f"fleet becomes version {signed.version}, valid until {moment(signed.expires)}.",
+    )
+    return Prepared((fleet, Unsigned(STATEMENT, ANSWER, roles.FLEET, body)), words)
+
+
+def with_site(fleet: FleetKeys, site: str, key: str) -> FleetKeys:
+    """`fleet` with the site's key; that of an earlier enrolment is retired.
+
+    Raises:
+        RefusedError: the key is another machine's, which would lose it, or is known to be stolen.
+    """
+    for known in fleet.keys:
+        same_site = (known.purpose, known.name) == ("site", site)
+        if known.key == key and (not same_site or known.status == "compromised"):
+            raise RefusedError(
+                "key-of-another",
+                f"The key of site {site} is that of {known.name} ({known.purpose}, "
+                f"{known.status}).",
+                subject=site,
+                next_step="Have the site begin again in a new home, which makes it a new key.",
+            )
+    kept = tuple(
+        MachineKey(k.key, k.name, k.purpose, "retired")
+        if (k.purpose, k.name, k.status) == ("site", site, "active")
+        else k
+        for k in fleet.keys
+        if k.key != key
+    )
+    return FleetKeys(1, (), (*kept, MachineKey(key, site, "site", "active")))
+
+
+def check_request(data: bytes) -> Signed[SiteRequest]:
+    """The site request in `data`, signed by the key that it names and about that key.
+
+    Raises:
+        RefusedError: it is not.
+    """
+    what = "the site request"
+    request = statements.read(SiteRequest, data, what=what)
+    said = request.predicate
+    check_name(said.site, "site")
+    key = PublicKey.parse(said.key)
+    statements.verify(request, key, what=what)
+    if not request.about(f"sites/{said.site}/key", sha256(key.raw).hexdigest()):
+        raise RefusedError(
+            "request-of-another",
+            "The site request is not about the site's own key.",
+            subject=said.site,
+            next_step="Have the site make a new one: sealift-site init --request FILE",
+        )
+    if not said.groups:
+        raise RefusedError(
+            "no-groups",
+            f"The request of site {said.site} names no host group, so nothing could run there.",
+            subject=said.site,
+            next_step="At the site: sealift-site init --id ID --group NAME=HARDWARE-TARGET …",
+        )
+    return request
+
+
+def _request(material: Material, site: str) -> Signed[SiteRequest]:
+    requests = material.carried.all(SiteRequest)
+    if len(requests) != 1:
+        raise MalformedError(
+            "bad-draft", "The draft does not carry one site request.", subject=site
+        )
+    request = check_request(requests[0].envelope.data)
+    if request.predicate.site != site:
+        raise RefusedError(
+            "other-object",
+            f"The request is that of site {request.predicate.site}, not of {site}.",
+            subject=site,
+        )
+    return request
+
+
+def _dispatchers(
+    organisation: Organisation, material: Material, site: str, people: tuple[str, ...]
+) -> Mapping[str, PublicKey]:
+    """Each with the key that they dispatch with already, to this site or another; or a card's."""
+    if not people:
+        raise UsageError(
+            "no-dispatcher",
+            "It is not known who dispatches to this site.",
+            next_step="Give --dispatcher PERSON, with their key card.",
+        )
+    known: dict[str, PublicKey] = {}
+    fleet = organisation.head(roles.FLEET).targets
+    for name in organisation.sites:
+        known |= roles.named_keys(fleet, roles.site_role(name))
+    known |= roles.named_keys(fleet, roles.site_role(site)) if site in organisation.sites else {}
+    held = {}
+    for person in people:
+        if person in known:
+            held[person] = known[person]
+            continue
+        card = material.carried.card(person)
+        key = PublicKey.parse(card.predicate.key)
+        owners.check_enters(organisation, person, key)
+        held[person] = key
+    return held
+
+
+def _answer(
+    organisation: Organisation, material: Material, request: Signed[SiteRequest], stage: str
+) -> SiteAnswer:
+    root = cast("Root", organisation.root.metadata.signed)
+    targets = organisation.head(roles.TARGETS).targets
+    rule = organisation.policy().stages[stage]
+    return SiteAnswer(
+        format=1,
+        requires=(),
+        organisation=organisation.id,
+        site=request.predicate.site,
+        stage=stage,
+        request=request.sha256,
+        roots=tuple(encoded(one.data) for one in organisation.roots),
+        pins=raised_pins(Pins(0, {}, (), ()), rule, root, targets),
+        floors={role: organisation.head(role).version for role in people_roles(organisation)},
+        made=moment(material.made),
+    )
+
+
+def _pins_words(pins: Pins) -> list[str]:
+    thresholds = (f"{role} {count}" for role, count in sorted(pins.least_thresholds.items()))
+    return [f"pins: at least {pins.least_approvals} approvals; signatures: {', '.join(thresholds)}"]

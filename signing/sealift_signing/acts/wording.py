@@ -1,0 +1,175 @@
+"""The words that whoever signs reads, computed from the bytes that they sign.
+
+Text that somebody else wrote is drawn by `drawn`: on one line, with nothing invisible in it, and
+between marks that it cannot hold itself, so that no name or reason can pass for a line of ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from hashlib import sha256
+
+from tuf.api.metadata import Root, Targets
+
+from sealift_signing import documents, shape
+from sealift_signing.approvals import REQUEST
+from sealift_signing.documents import (
+    Assignment,
+    FleetKeys,
+    Members,
+    Person,
+    Policy,
+    RecallList,
+    Withdrawal,
+)
+from sealift_signing.organisation import Head, Organisation
+from sealift_signing.public_key import PublicKey
+from sealift_signing.roles import FLEET, RECALL, TARGETS, TEAM, Keyholders, keyholders, kind
+from sealift_signing.vocabulary import moment
+
+
+def drawn(text: str) -> str:
+    """Somebody else's words: one line, nothing invisible, between marks that it cannot hold."""
+    plain = text.replace("”", "\\u201d")
+    shown = (one if one.isprintable() else repr(one)[1:-1] for one in plain)
+    return f"“{''.join(shown)}”"
+
+
+def base(head: Head, now: datetime) -> str:
+    """What is stood on: `team.vision, version 6 (1f2e3d4c5b6a), signed by anna and ben, …`."""
+    ended = "EXPIRED on" if head.expires <= now else "valid until"
+    who = " and ".join(head.signers) or "nobody"
+    return (
+        f"{head.role}, version {head.version} ({head.digest[:12]}), signed by {who}, {ended} "
+        f"{moment(head.expires)[:10]}"
+    )
+
+
+def purposes(given: Iterable[str]) -> str:
+    """What a key may do, in words: `request, approve for production`."""
+    said = ("request promotions" if one == REQUEST else one.replace(":", " for ") for one in given)
+    return ", ".join(said) or "nothing"
+
+
+def key(text: str) -> str:
+    """A key as people compare it: whole."""
+    return PublicKey.parse(text).text
+
+
+def holders(held: Keyholders) -> str:
+    """Who holds a role, and how many of them sign."""
+    return f"{held.threshold} of {', '.join(held.people)}"
+
+
+def person(one: Person) -> list[str]:
+    """A person of a team, with every key."""
+    name = "" if one.printed_name == one.id else f" {drawn(one.printed_name)}"
+    status = "" if one.status == "active" else f" ({one.status.upper()})"
+    return [
+        f"{one.id}{name}{status}",
+        *(f"  may {purposes(k.purposes)} with the {k.key_class} key {k.key}" for k in one.keys),
+    ]
+
+
+def withdrawal(one: Withdrawal, digest: str) -> str:
+    """What was withdrawn, and why."""
+    what = f"the artifact {one.sha256}" if one.sha256 else f"{one.model} below version {one.below}"
+    return f"{one.id}, of {what} from {one.stage}: {drawn(one.reason)} ({digest})"
+
+
+def members(found: Members) -> list[str]:
+    """A team's people and withdrawals."""
+    lines = [line for one in found.people for line in person(one)]
+    lines += [
+        f"withdrawn: {withdrawal(one, sha256(shape.write(one)).hexdigest())}"
+        for one in found.withdrawn
+    ]
+    return lines or ["nobody"]
+
+
+def policy(found: Policy) -> list[str]:
+    """What each stage asks for, and how long signatures last."""
+    lines = [f"organisation {drawn(found.organisation_name)}"]
+    for name, rule in sorted(found.stages.items()):
+        alone = ", the requester may approve" if rule.requester_may_approve else ""
+        lines.append(
+            f"stage {name}: {rule.approvals} approvals{alone}, evidence "
+            f"{', '.join(rule.evidence) or 'none'}, keys {', '.join(rule.key_classes)}, valid for "
+            f"{rule.longest_validity_days} days at most"
+        )
+        lines += [f"  an approval may mean {drawn(one)}" for one in rule.meanings]
+    spans = (f"{role} {days} days" for role, days in sorted(found.lifetimes_days.items()))
+    return [*lines, f"signatures last: {', '.join(spans)}"]
+
+
+def fleet_keys(found: FleetKeys) -> list[str]:
+    """Our machines."""
+    return [
+        f"{one.name} ({one.purpose}, {one.status}): {one.key}"
+        for one in sorted(found.keys, key=lambda one: (one.purpose, one.name, one.key))
+    ]
+
+
+def assignment(found: Assignment) -> list[str]:
+    """What each host group of a site should run, and go back to."""
+    lines = []
+    for group, given in sorted(found.groups.items()):
+        lines.append(f"host group {group} ({given.hardware_target})")
+        for model, versions in sorted(given.models.items()):
+            behind = ", ".join(str(one.parsed.version) for one in versions.fallbacks)
+            lines.append(
+                f"  {model}: runs version {versions.current.parsed.version}, "
+                f"goes back to {behind or 'nothing'}"
+            )
+            lines += [f"    {one.path}  {one.sha256}" for one in versions.artifacts]
+    return lines or ["nothing"]
+
+
+def recalls(found: RecallList) -> list[str]:
+    """What must stop."""
+    return [f"{one.id}: {one.sha256}: {drawn(one.reason)}" for one in found.recalls] or ["nothing"]
+
+
+Documents = Callable[[str], bytes | None]
+"""A document by its path; None where it is not at hand."""
+
+
+def contents(role: str, signed: Root | Targets, document: Documents) -> list[str]:
+    """All that a version of `role` says, the documents that it lists included."""
+    if isinstance(signed, Root):
+        return [f"{one}: {holders(keyholders(signed, one))}" for one in sorted(signed.roles)]
+    lines = []
+    for path, target in sorted(signed.targets.items()):
+        data = document(path)
+        if data is None or sha256(data).hexdigest() != target.hashes["sha256"]:
+            lines.append(f"{path}: not at hand ({target.hashes['sha256']})")
+        else:
+            lines += _document(role, data)
+    named = (signed.delegations.roles or {}) if signed.delegations else {}
+    lines += [f"{one}: {holders(keyholders(signed, one))}" for one in sorted(named)]
+    return lines or ["nothing"]
+
+
+def stands(organisation: Organisation, role: str) -> list[str]:
+    """All that the newest version of `role` says."""
+    signed = organisation.head(role).metadata.signed
+    return contents(role, signed, lambda path: organisation.document(role, path))
+
+
+def _document(role: str, data: bytes) -> list[str]:
+    name = role.partition(".")[2]
+    if role == TARGETS:
+        return policy(documents.read_policy(data))
+    if role == FLEET:
+        return fleet_keys(documents.read_fleet_keys(data))
+    if role == RECALL:
+        return recalls(documents.read_recalls(data))
+    if kind(role) == TEAM:
+        return members(documents.read_members(data, name))
+    return assignment(documents.read_assignment(data, name))
+
+
+def indented(lines: Iterable[str], by: int = 2) -> list[str]:
+    """Lines further in."""
+    return [f"{' ' * by}{line}" for line in lines]
