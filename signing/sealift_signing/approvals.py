@@ -145,6 +145,7 @@ def _check_approval(request: Signed[Request], approval: Signed[Approval], rules:
         )
     key = _check_person(approval, said.person, approve(said.stage), rules, what)
     _check_terms(approval, key, rules, what)
+    _check_age(request, approval, rules, what)
     raw = PublicKey.parse(key.key).raw
     if not rules.rule.requester_may_approve:
         _check_not_requester(request, approval, raw, rules, what)
@@ -180,6 +181,22 @@ def _check_terms(approval: Signed[Approval], key: MemberKey, rules: Rules, what:
             "approval-too-long",
             f"{what} is valid for longer than the policy's {rule.longest_validity_days} days.",
             subject=approval.sha256,
+        )
+
+
+def _check_age(
+    request: Signed[Request], approval: Signed[Approval], rules: Rules, what: str
+) -> None:
+    """What was asked long ago is approved by nobody: its evidence and its reasons are as old."""
+    age = instant(approval.predicate.made) - instant(request.predicate.made)
+    if not -LARGEST_LEAD <= age <= rules.rule.within:
+        when = f"{age.days} days after" if age.days >= 0 else "before"
+        raise NotCountedError(
+            "approval-too-late",
+            f"{what} was made {when} its request; it counts within {rules.rule.within.days} days "
+            "of it. Ask again.",
+            subject=approval.sha256,
+            next_step="Ask again, with a new request, and have that approved.",
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
 from typing import Annotated, Literal
 
@@ -35,6 +36,12 @@ POLICY_PATH = "policy.json"
 FLEET_KEYS_PATH = "fleet/keys.json"
 RECALL_PATH = "recall.json"
 
+APPROVE_WITHIN_DAYS = 30
+"""How long after its request an approval may be made: what was asked long ago fits no more."""
+
+APPROVE_WITHIN = "approve-within"
+"""The feature that a policy requires if a stage of it says `approve_within_days`."""
+
 
 def members_path(team: str) -> str:
     """The TUF path of a team's members.json."""
@@ -60,6 +67,13 @@ class StageRule:
     """What an approval may mean, in the words that the approver signs."""
     longest_validity_days: Days
     """How far ahead an approval's end may lie."""
+    approve_within_days: Days | None = None
+    """How long after its request an approval may be made, if not 30 days."""
+
+    @property
+    def within(self) -> timedelta:
+        """How long after its request an approval may be made."""
+        return timedelta(days=self.approve_within_days or APPROVE_WITHIN_DAYS)
 
 
 @dataclass(frozen=True)
@@ -259,7 +273,8 @@ def read_policy(data: bytes) -> Policy:
     """The policy that `data` spells.
 
     Raises:
-        MalformedError: no stage, or one where the requester counts among several approvers.
+        MalformedError: no stage, or one where the requester counts among several approvers; or one
+            with a span of its own for approvals, which the policy does not require to be read.
     """
     policy = shape.read(Policy, data, what=POLICY_PATH)
     if not policy.stages:
@@ -271,6 +286,13 @@ def read_policy(data: bytes) -> Policy:
                 "bad-policy",
                 f"policy.json lets the requester approve for {name} and asks for "
                 f"{rule.approvals} approvals; only where one suffices may they be one person.",
+                subject=POLICY_PATH,
+            )
+        if rule.approve_within_days is not None and APPROVE_WITHIN not in policy.requires:
+            raise MalformedError(
+                "bad-policy",
+                f"policy.json says for {name} how long after its request an approval may be made, "
+                f"and does not require {APPROVE_WITHIN}.",
                 subject=POLICY_PATH,
             )
     return policy

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from tests.journeys.said import (
+    DAY,
     NEEDED,
+    SPAN,
     Ask,
     Given,
     Homebound,
@@ -107,6 +109,8 @@ class HubReckoning:
         if not requested(ask, self.active, self.now):
             return False
         if person not in self.active or person == ask.person:
+            return False
+        if not ask.made - DAY <= self.now <= ask.made + SPAN:
             return False
         before = counted(ask, nods, self.active, self.now).get(person)
         if before and (before.until - self.now > RENEWABLE or before.until >= until):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 DAY = timedelta(days=1)
+SPAN = timedelta(days=30)
+"""Within which of its request an approval counts."""
 NEEDED = 2
 """Approvals that production asks for."""
 
@@ -62,11 +64,15 @@ def requested(ask: Ask, active: Iterable[str], now: datetime) -> bool:
 
 
 def counted(ask: Ask, nods: Iterable[Nod], active: Iterable[str], now: datetime) -> dict[str, Nod]:
-    """The approvals that count, one a person, the longest valid; the requester's never does."""
+    """The approvals that count, one a person, the longest valid; the requester's never does.
+
+    They do that were made within `SPAN` of the request, and not before it but for a day's lead.
+    """
     found: dict[str, Nod] = {}
     for nod in sorted(nods, key=lambda one: one.until):
         entitled = nod.person in active and nod.person != ask.person
-        if entitled and nod.made <= now + DAY and nod.until > now:
+        timely = ask.made - DAY <= nod.made <= ask.made + SPAN
+        if entitled and timely and nod.made <= now + DAY and nod.until > now:
             found[nod.person] = nod
     return found
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Literal
 
 import pytest
@@ -22,6 +23,7 @@ from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.documents import Members, Status
 from sealift_signing.errors import NotFoundError, RefusedError, SealiftError, UsageError
 from sealift_signing.statements import Check, Request, Signed
+from sealift_signing.vocabulary import moment
 from tests.registry.hub_fixture import (
     MODEL,
     PASSPHRASE,
@@ -160,11 +162,23 @@ def test_nobody_approves_twice_but_an_approval_is_renewed_before_it_ends(hub: Ac
     number = hub.promoted()
     what = refused(lambda: hub.approve(number, "carla", days=30), "approved-twice")
     assert what == "carla has approved P-000001 already, in other words or for another time."
-    hub.later(days=330)
-    renewed = hub.approve(number, "carla")
-    assert len(renewed.tally.counted) == 2
-    ends = {a.predicate.person: a.predicate.valid_until for a in renewed.tally.counted}
-    assert ends["carla"] > ends["emil"]
+    hub.approve(asked(hub, "Again."), "carla", days=80)
+    hub.later(days=25)
+    renewed = hub.approve(2, "carla")
+    (counted,) = renewed.tally.counted
+    assert counted.predicate.valid_until == moment(hub.app.hub.now() + timedelta(days=365))
+
+
+def test_t0_05_a_request_of_long_ago_is_asked_again_and_not_approved(hub: Acme) -> None:
+    number = hub.request()
+    hub.approve(number, "carla")
+    hub.later(days=31)
+    what = refused(lambda: hub.approve(number, "emil"), "approval-not-counted")
+    assert "was made 31 days after its request" in what
+    again = hub.request()
+    assert again != number
+    hub.approve(again, "carla")
+    assert hub.approve(again, "emil").listed
 
 
 def test_the_same_person_twice_at_once_counts_once(hub: Acme) -> None:

@@ -307,6 +307,34 @@ def test_a_forged_approval_is_no_opinion_but_an_attack(promotion: Promotion) -> 
         counted(promotion, request, "forged")
 
 
+def test_t0_05_a_request_that_was_made_long_ago_is_approved_by_nobody(promotion: Promotion) -> None:
+    for days, seconds, enough in ((900, 0, False), (30, 1, False), (30, 0, True)):
+        made = promotion.ago(days=days, hours=1, seconds=seconds)
+        request = promotion.request(made=made)
+        approvals = [promotion.approve(request, name) for name in ("bert", "carla")]
+        found = counted(promotion, request, *approvals)
+        assert found.enough == enough
+        assert all(f"{days} days after its request" in why for why in found.set_aside)
+
+
+def test_an_approval_is_not_older_than_its_request_but_for_a_days_lead(
+    promotion: Promotion,
+) -> None:
+    for seconds, count in ((0, 1), (1, 0)):
+        request = promotion.request(made=promotion.ahead(hours=23, seconds=seconds))
+        found = counted(promotion, request, promotion.approve(request, "bert"))
+        assert len(found.people) == count
+        assert all("was made before its request" in why for why in found.set_aside)
+
+
+def test_a_policy_may_give_approvals_another_span(promotion: Promotion) -> None:
+    for days, span, count in ((40, 40, 1), (40, 39, 0), (5, 4, 0)):
+        request = promotion.request(made=promotion.ago(days=days, hours=1))
+        approval = promotion.approve(request, "bert")
+        found = counted(promotion, request, approval, rule=rule(approve_within_days=span))
+        assert len(found.people) == count
+
+
 # ---------------------------------------------------------------- the request itself
 
 

@@ -59,6 +59,15 @@ def test_the_requester_is_never_one_of_several_approvers() -> None:
         documents.read_policy(policy(production=replace(lone, approvals=2)))
 
 
+def test_a_span_for_approvals_is_written_only_where_used_and_then_required() -> None:
+    assert b"approve_within_days" not in policy()
+    spanned = {STAGE: rule(approve_within_days=90)}
+    with pytest.raises(MalformedError, match="does not require approve-within"):
+        documents.read_policy(policy(**spanned))
+    named = Policy(1, (documents.APPROVE_WITHIN,), "Example", spanned, {})
+    assert documents.read_policy(shape.write(named)) == named
+
+
 @pytest.mark.parametrize("days", [0, 36_501, 2**53])
 def test_days_are_days_that_a_calendar_has(days: int) -> None:
     with pytest.raises(MalformedError, match="a number from 1 to 36500"):

@@ -193,10 +193,11 @@ class Promotions:
         gates.check(repository.policy(), fleet, stage, ref, found, goldens)
 
     def _check_new(self, connection: Connection, ref: VersionRef, request: Signed[Request]) -> None:
-        """Check that nobody asked for this before by a request that still counts."""
+        """Check that nobody asked for this before by a request that can still be approved."""
         rules = self._rules(connection, request)
         for earlier in Catalog(connection).promotions(ref):
-            if again.same_request(earlier.request, request):
+            late = rules.now - instant(earlier.made) > rules.rule.within
+            if not late and again.same_request(earlier.request, request):
                 with suppress(RefusedError):  # such as by a key that was replaced since
                     check_request(earlier.request, rules)
                     raise _AskedBeforeError(earlier)
@@ -303,8 +304,9 @@ class Promotions:
                 f"{person} has approved {promotion.id} already, in other words or for another "
                 "time.",
                 subject=promotion.id,
-                next_step=f"It is valid until {earlier.predicate.valid_until}, and can be renewed "
-                f"in its last {RENEWABLE.days} days.",
+                next_step=f"It is valid until {earlier.predicate.valid_until}. In its last "
+                f"{RENEWABLE.days} days give it again, if the request is no older than "
+                f"{rules.rule.within.days} days then; else ask again with: sealift promote",
             )
         alone = tally(promotion.request, (approval,), rules)
         after = tally(promotion.request, (*standing.tally.counted, approval), rules)
