@@ -87,7 +87,7 @@ def _steps(
 
 def _expiring(repository: Repository, now: datetime) -> Iterator[Step]:
     for role in sorted(repository.versions()):
-        metadata = repository.metadata(role)
+        metadata = repository.base(role)
         if metadata is None or role in ONLINE or roles.kind(role) == roles.CATALOG:
             continue
         expires = metadata.signed.expires

@@ -162,12 +162,7 @@ class Organisation:
 
     def verified(self, role: str, data: bytes) -> Head:
         """`data` as a version of `role`, whichever: signed by those who hold the role now."""
-        owner = roles.delegator(role)
-        signed = self.head(owner).metadata.signed
-        spelled = read_spelled(data, role, Targets)
-        check_signed(signed, role, spelled.metadata, spelled.payload)
-        roles.check_layout(role, spelled.metadata.signed)
-        return _head(role, owner, signed, spelled.metadata, data, spelled.payload)
+        return verified_by(self.head(roles.delegator(role)), role, data)
 
     def has(self, role: str) -> bool:
         """Whether anything was published for `role`, which its delegator names."""
@@ -289,6 +284,19 @@ class Organisation:
         if data is None:
             raise _nothing(path)
         return data
+
+
+def verified_by(owner: Head, role: str, data: bytes) -> Head:
+    """`data` as a version of `role`, signed by those to whom `owner` gives it.
+
+    Raises:
+        RefusedError: as `Organisation`'s methods.
+    """
+    signed = owner.metadata.signed
+    spelled = read_spelled(data, role, Targets)
+    check_signed(signed, role, spelled.metadata, spelled.payload)
+    roles.check_layout(role, spelled.metadata.signed)
+    return _head(role, owner.role, signed, spelled.metadata, data, spelled.payload)
 
 
 def _head(

@@ -198,7 +198,7 @@ class Assignments:
 
     def _draft(self, repository: Repository, assignment: Assignment, signer: Signer) -> Change:
         role = roles.site_role(assignment.site)
-        before = repository.metadata(role)
+        before = repository.base(role)
         expires = publishing.expiry(self._hub.now(), repository.lifetime(role))
         metadata = (
             publishing.successor(before, expires=expires)
@@ -214,8 +214,10 @@ class Assignments:
 
 def current(repository: Repository, site: Site) -> Assignment:
     """What the site is assigned now; nothing, where that was for an earlier enrolment."""
-    data = repository.document(roles.site_role(site.id), documents.assignment_path(site.id))
-    empty = Assignment(1, (), site.id, site.enrolment, {})
+    role, empty = roles.site_role(site.id), Assignment(1, (), site.id, site.enrolment, {})
+    if repository.stored.is_superseded(role):
+        return empty  # others dispatch there since
+    data = repository.document(role, documents.assignment_path(site.id))
     if data is None:
         return empty
     found = documents.read_assignment(data, site.id)

@@ -164,17 +164,9 @@ def _metadata(repository: Repository, assignment: Assignment) -> Iterator[tuple[
     catalogs = [roles.catalog_role(team) for team in _teams(assignment)]
     versions = repository.versions()
     for role in (roles.SNAPSHOT, *people_roles(assignment), *catalogs):
-        yield f"{versions[role]}.{role}.json", _body(repository, role)
-    yield f"{roles.TIMESTAMP}.json", _body(repository, roles.TIMESTAMP)
-
-
-def _body(repository: Repository, role: str) -> bytes:
-    body = repository.body(role)
-    if body is None:
-        raise NotFoundError(
-            "not-published", f"Nothing has been published for {role}.", subject=role
-        )
-    return body
+        body = repository.body(role)
+        yield f"{versions[role]}.{role}.json", body
+    yield f"{roles.TIMESTAMP}.json", repository.body(roles.TIMESTAMP)
 
 
 def _documents(repository: Repository, assignment: Assignment) -> Iterator[tuple[str, bytes]]:

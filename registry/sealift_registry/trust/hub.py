@@ -19,6 +19,7 @@ from sealift_registry.storage import file_lock
 from sealift_registry.storage.home import Home
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, publish, write_copies
+from sealift_registry.trust.stored import READING
 from sealift_registry.trust.unchanged import UnchangedError, check_changes
 from sealift_signing.canonical import Json
 from sealift_signing.errors import FailedError
@@ -46,7 +47,7 @@ class Hub:
             FailedError: the database could not be read.
         """
         with said_in_words(self.home.database), self.engine.connect() as connection:
-            yield connection
+            yield connection.execution_options(**{READING: {}})
 
     def close(self) -> None:
         """Write what is queued, and let go of the database."""

@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any, cast
 
 from securesystemslib.signer import Signer
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import Connection, insert, select
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from sealift_registry.trust.online_keys import OnlineKeys
+from sealift_registry.trust.stored import FRESHNESS, stored
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
-from sealift_signing import documents, publishing, roles
+from sealift_signing import publishing, roles
 from sealift_signing.approvals import Rules
 from sealift_signing.documents import FleetKeys, Members, Policy, RecallList
 from sealift_signing.errors import (
@@ -46,22 +47,31 @@ class Repository:
     """Reading what is published, through one connection."""
 
     def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-
-    def body(self, role: str, version: int | None = None) -> bytes | None:
-        """The bytes of a role's newest (or that) version, None if there is none."""
-        query = select(tuf_metadata.c.body).where(tuf_metadata.c.role == role)
-        if version is None:
-            query = query.order_by(tuf_metadata.c.version.desc()).limit(1)
-        else:
-            query = query.where(tuf_metadata.c.version == version)
-        body = self._connection.execute(query).scalar_one_or_none()
-        return None if body is None else bytes(body)
+        self.stored = stored(connection)
 
     def metadata(self, role: str) -> Metadata[Any] | None:
-        """A role's newest metadata."""
-        body = self.body(role)
-        return None if body is None else Metadata.from_bytes(body)
+        """A role's newest metadata, None if there is none."""
+        if role in FRESHNESS:
+            return self.stored.freshness(role)
+        if self.stored.rows.newest(role) is None:
+            return None
+        return self.stored.head(role).metadata
+
+    def base(self, role: str) -> Metadata[Any] | None:
+        """What a role's next version follows, whoever held it then; None if there is none."""
+        if role in FRESHNESS or self.stored.rows.newest(role) is None:
+            return self.metadata(role)
+        return self.stored.base(role).metadata
+
+    def body(self, role: str) -> bytes:
+        """The bytes of a role's newest version.
+
+        Raises:
+            NotFoundError: nothing was published for that role.
+        """
+        if role in FRESHNESS:
+            return publishing.to_bytes(self._present(role))
+        return self.stored.head(role).data
 
     def root(self) -> Metadata[Root]:
         """The newest root."""
@@ -77,50 +87,34 @@ class Repository:
 
     def roots(self) -> list[bytes]:
         """Every root since 1."""
-        query = (
-            select(tuf_metadata.c.body)
-            .where(tuf_metadata.c.role == roles.ROOT)
-            .order_by(tuf_metadata.c.version)
-        )
-        return list(self._connection.execute(query).scalars())
+        return [one.data for one in self.stored.roots]
 
     def versions(self) -> dict[str, int]:
         """The newest version of every role."""
-        query = select(tuf_metadata.c.role, func.max(tuf_metadata.c.version)).group_by(
-            tuf_metadata.c.role
-        )
-        return {row[0]: row[1] for row in self._connection.execute(query)}
+        found = {role: self.base(role) for role in self.stored.rows.roles()}
+        return {role: one.signed.version for role, one in found.items() if one is not None}
 
     def organisation(self) -> str:
         """The organisation's id: the sha256 of root 1."""
-        body = self.body(roles.ROOT, 1)
-        if body is None:
-            raise _missing(roles.ROOT)
-        return sha256(body).hexdigest()
+        return self.stored.id
 
     def document(self, role: str, path: str) -> bytes | None:
         """The document that `role`'s newest metadata lists under `path`, None if it lists none."""
-        metadata = self.metadata(role)
-        target = metadata.signed.targets.get(path) if metadata else None
-        if target is None:
+        if self.stored.rows.newest(role) is None:
             return None
-        query = select(tuf_document.c.body).where(
-            tuf_document.c.path == path, tuf_document.c.sha256 == target.hashes["sha256"]
-        )
-        return bytes(self._connection.execute(query).scalar_one())
+        return self.stored.document(role, path)
 
     def policy(self) -> Policy:
         """The policy in force."""
-        return documents.read_policy(self._document(roles.TARGETS, documents.POLICY_PATH))
+        return self.stored.policy()
 
     def members(self, team: str) -> Members | None:
         """A team's people, None while its stewards have signed no list yet."""
-        data = self.document(roles.team_role(team), documents.members_path(team))
-        return None if data is None else documents.read_members(data, team)
+        return self.stored.members(team)
 
     def fleet_keys(self) -> FleetKeys:
         """The keys of our machines."""
-        return documents.read_fleet_keys(self._document(roles.FLEET, documents.FLEET_KEYS_PATH))
+        return self.stored.fleet_keys()
 
     def machines(self) -> dict[str, str]:
         """The names of our machines by their keyids, with what became of those not active."""
@@ -158,17 +152,15 @@ class Repository:
 
     def recalls(self) -> RecallList:
         """What is recalled."""
-        return documents.read_recalls(self._document(roles.RECALL, documents.RECALL_PATH))
+        return self.stored.recalls()
 
     def delegated(self, kind: str) -> list[str]:
         """The roles of one kind (`team`, `site` …) that are delegated."""
-        owner = self.targets(roles.delegator(f"{kind}.x")).signed
-        found = (owner.delegations.roles or {}) if owner.delegations else {}
-        return [name for name in found if roles.kind(name) == kind and "." in name]
+        return list(self.stored.delegated(kind))
 
     def teams(self) -> list[str]:
         """The teams that `targets` delegates to."""
-        return [name.partition(".")[2] for name in self.delegated(roles.TEAM)]
+        return list(self.stored.teams)
 
     def unprotected(self) -> tuple[str, ...]:
         """Why one person could promote alone; empty where nobody could."""
@@ -178,8 +170,7 @@ class Repository:
 
     def lifetime(self, role: str) -> int:
         """Days that a signature of this role lasts, by the policy in force."""
-        kind = roles.kind(role)
-        return self.policy().lifetimes_days.get(kind, roles.LIFETIMES_DAYS[kind])
+        return self.stored.lifetime(role)
 
     def machine_keys(self) -> frozenset[bytes]:
         """The raw keys of roles and machines: none of them may be a person's.
@@ -204,7 +195,7 @@ class Repository:
 
     def is_solo(self) -> bool:
         """Whether one person alone may promote, so that one key may be everything."""
-        return any(rule.requester_may_approve for rule in self.policy().stages.values())
+        return self.stored.is_solo
 
     def who(self, role: str, signers: Iterable[Signer]) -> str:
         """Who `signers` are, by the names under which they hold `role`; else by their keys."""
@@ -216,12 +207,6 @@ class Repository:
             names[public.raw] = str(key.unrecognized_fields.get(PERSON_FIELD, public.text))
         keys = [PublicKey.from_tuf(signer.public_key) for signer in signers]
         return ", ".join(sorted({names.get(key.raw, key.text) for key in keys}))
-
-    def _document(self, role: str, path: str) -> bytes:
-        data = self.document(role, path)
-        if data is None:
-            raise _missing(path)
-        return data
 
     def _present(self, role: str) -> Metadata[Any]:
         found = self.metadata(role)
@@ -324,9 +309,8 @@ def write_copies(connection: Connection, folder: Path) -> None:
     for role, version in repository.versions().items():
         name = f"{role}.json" if role == roles.TIMESTAMP else f"{version}.{role}.json"
         path = folder / name
-        body = repository.body(role, version)
-        if body is not None and (role == roles.TIMESTAMP or not path.exists()):
-            durable.write(path, body)
+        if role == roles.TIMESTAMP or not path.exists():
+            durable.write(path, repository.body(role))
 
 
 def _store_documents(connection: Connection, change: Change) -> None:

@@ -29,7 +29,7 @@ def check_changes(connection: Connection, change: Change) -> None:
         UnchangedError: every role of it stands published as it is there, and was signed just now.
     """
     repository = Repository(connection)
-    before = {role: repository.metadata(role) for role in change.metadata}
+    before = {role: repository.base(role) for role in change.metadata}
     if all(_same(before[role], metadata) for role, metadata in change.metadata.items()):
         raise UnchangedError
 

@@ -1,0 +1,210 @@
+"""What the database holds of the repository, read as a site reads a medium: from the root.
+
+A row is data, whoever wrote it. People sign what follows the rows and are shown what is in them,
+so a row above the newest that its holders signed is refused by its name: it is neither believed
+nor passed over in silence.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection, func, select
+from tuf.api.metadata import Metadata, Snapshot, Timestamp
+
+from sealift_registry.trust.tables import tuf_document, tuf_metadata
+from sealift_signing import roles
+from sealift_signing.errors import RefusedError
+from sealift_signing.organisation import Head, Organisation, verified_by
+from sealift_signing.tuf_walk import check_signed, read_spelled
+
+READING = "sealift_reading"
+"""Execution option of a connection that sees one state: what was read through it already."""
+
+FRESHNESS: dict[str, type[Any]] = {roles.SNAPSHOT: Snapshot, roles.TIMESTAMP: Timestamp}
+
+
+class RowError(RefusedError):
+    """A row that nobody signed who may."""
+
+
+class Rows:
+    """The rows, as the files of an organisation; none of them is believed here."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def metadata(self, role: str, version: int | None = None) -> bytes | None:
+        """The bytes of a role's version, or of its newest; None if there is none."""
+        query = select(tuf_metadata.c.body).where(tuf_metadata.c.role == role)
+        if version is None:
+            query = query.order_by(tuf_metadata.c.version.desc()).limit(1)
+        else:
+            query = query.where(tuf_metadata.c.version == version)
+        body = self._connection.execute(query).scalar_one_or_none()
+        return None if body is None else bytes(body)
+
+    def document(self, path: str, digest: str) -> bytes | None:
+        """The document that is kept under this path and digest; None if there is none."""
+        query = select(tuf_document.c.body).where(
+            tuf_document.c.path == path, tuf_document.c.sha256 == digest
+        )
+        body = self._connection.execute(query).scalar_one_or_none()
+        return None if body is None else bytes(body)
+
+    def documents(self) -> list[tuple[str, str]]:
+        """Every document, by its path and digest."""
+        query = select(tuf_document.c.path, tuf_document.c.sha256)
+        return [(row.path, row.sha256) for row in self._connection.execute(query)]
+
+    def roles(self) -> list[str]:
+        """The roles that have a row, in order."""
+        query = select(tuf_metadata.c.role).distinct().order_by(tuf_metadata.c.role)
+        return list(self._connection.execute(query).scalars())
+
+    def newest(self, role: str) -> int | None:
+        """The number of a role's newest row."""
+        query = select(func.max(tuf_metadata.c.version)).where(tuf_metadata.c.role == role)
+        found: int | None = self._connection.execute(query).scalar()
+        return found
+
+    def versions(self, role: str) -> list[int]:
+        """The numbers of a role's rows, newest first."""
+        t = tuf_metadata
+        query = select(t.c.version).where(t.c.role == role).order_by(t.c.version.desc())
+        return list(self._connection.execute(query).scalars())
+
+
+class Stored(Organisation):
+    """The organisation in the database.
+
+    Every method raises RowError where the newest row of a role is none that its holders signed.
+    """
+
+    def __init__(self, rows: Rows) -> None:
+        super().__init__(rows)
+        self.rows = rows
+        self._versions: dict[tuple[str, int], Head | None] = {}
+
+    @cached_property
+    def roots(self) -> tuple[Head, ...]:
+        """Every root since 1."""
+        bodies = tuple(self.rows.metadata(roles.ROOT, n) for n in self.rows.versions(roles.ROOT))
+        known = _ROOTS.get(bodies)
+        if known is None:
+            try:
+                known = super().roots
+            except RefusedError as bad:
+                raise self._refused(roles.ROOT, bad) from bad
+            _ROOTS.clear()
+            _ROOTS[bodies] = known
+        return known
+
+    def head(self, role: str) -> Head:
+        """The newest version of `role`, signed by those who hold it now."""
+        try:
+            found = super().head(role)
+            self._check_number(role, found.version)
+        except RefusedError as bad:
+            raise self._refused(role, bad) from bad
+        return found
+
+    def verified(self, role: str, data: bytes) -> Head:
+        """`data` as a version of `role`; what this process verified once, it knows."""
+        owner = self.head(roles.delegator(role)).data
+        known = _VERIFIED.get(role)
+        if known is None or known[:2] != (owner, data):
+            known = _VERIFIED[role] = (owner, data, super().verified(role, data))
+        return known[2]
+
+    def base(self, role: str) -> Head:
+        """The newest version of `role`, were it signed by those who held it before.
+
+        The next version follows it; what it says counts only if `head` gives it, too.
+        """
+        try:
+            return self.head(role)
+        except RowError as bad:
+            newest = self.rows.newest(role)
+            found = self.version(role, newest) if newest and bad.subject == role else None
+            if found is None:
+                raise
+            return found
+
+    def is_superseded(self, role: str) -> bool:
+        """Whether others hold `role` since its newest version was signed."""
+        if self.rows.newest(role) is None:
+            return False
+        base = self.base(role)
+        try:
+            return self.head(role) != base
+        except RowError:
+            return True
+
+    def version(self, role: str, number: int) -> Head | None:
+        """A version that those signed who held `role` by any version of its delegator.
+
+        None where the database has none such.
+        """
+        if (role, number) not in self._versions:
+            self._versions[role, number] = self._version(role, number)
+        return self._versions[role, number]
+
+    def freshness(self, role: str) -> Metadata[Any] | None:
+        """The newest snapshot or timestamp, as the hub signed it; None if there is none."""
+        data = self.rows.metadata(role)
+        if data is None:
+            return None
+        try:
+            read = read_spelled(data, role, FRESHNESS[role])
+            check_signed(self.root.metadata.signed, role, read.metadata, read.payload)
+            self._check_number(role, read.metadata.signed.version)
+        except RefusedError as bad:
+            raise self._refused(role, bad) from bad
+        return read.metadata
+
+    def _version(self, role: str, number: int) -> Head | None:
+        if role == roles.ROOT:
+            return next((one for one in self.roots if one.version == number), None)
+        data, delegator = self.rows.metadata(role, number), roles.delegator(role)
+        for above in self.rows.versions(delegator) if data is not None else ():
+            owner = self.version(delegator, above)
+            try:
+                found = verified_by(owner, role, data) if owner and data is not None else None
+            except RefusedError:
+                continue
+            if found is not None:
+                return found if found.version == number else None
+        return None
+
+    def _check_number(self, role: str, said: int) -> None:
+        if said != self.rows.newest(role):
+            raise RefusedError("metadata-version", f"It is version {said}.", subject=role)
+
+    def _refused(self, role: str, bad: RefusedError) -> RefusedError:
+        """`bad`, of the newest row of `role`, as somebody reads it who was about to go by it."""
+        if isinstance(bad, RowError):
+            return bad
+        return RowError(
+            "row-not-signed",
+            f"Version {self.rows.newest(role)} of {role}, as the database has it, is not what its "
+            f"holders signed: {bad.what}",
+            subject=role,
+            next_step="Somebody changed the database, or it is damaged. See all that is wrong with "
+            "it with: sealift audit fsck; then restore it from a backup.",
+        )
+
+
+def stored(connection: Connection) -> Stored:
+    """The organisation as `connection` sees it: read once, where it sees one state."""
+    kept: dict[str, Any] | None = connection.get_execution_options().get(READING)
+    if kept is None:
+        return Stored(Rows(connection))
+    found: Stored = kept.setdefault("stored", Stored(Rows(connection)))
+    return found
+
+
+_VERIFIED: dict[str, tuple[bytes, bytes, Head]] = {}
+"""By role the newest version that was verified, with its delegator's: neither can change."""
+_ROOTS: dict[tuple[bytes | None, ...], tuple[Head, ...]] = {}
