@@ -22,6 +22,7 @@ from sealift_signing.transparency.question import Question
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.site.accepting import Accepted
 from sealift_sync.site.activation import Activation
+from sealift_sync.site.enrolment import Enrolment, Typed
 from sealift_sync.site.fsck import Examined, examine
 from sealift_sync.site.importer import Import, Watch, import_bundle, verify_bundle
 from sealift_sync.site.log_reading import SiteLogReader
@@ -44,6 +45,11 @@ class Picture:
     tables: dict[str, list[Any]]
 
 
+def as_told(known: Enrolment) -> Typed:
+    """What an operator types to whom the right things were told."""
+    return Typed(known.fingerprint, known.words)
+
+
 class SiteOnPaper:
     """One site. `now` is its clock."""
 
@@ -63,7 +69,7 @@ class SiteOnPaper:
             self.root, self.environment, site, changes.pop("groups", GROUPS), self.clock
         )
         answer = hub.answer(request, **changes)
-        finish(self.root, self.environment, answer, self.clock, lambda _: True)
+        finish(self.root, self.environment, answer, self.clock, as_told)
 
     @contextmanager
     def opened(self, command: str = "test", *, reads_medium: bool = False) -> Iterator[Site]:

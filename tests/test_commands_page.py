@@ -6,6 +6,7 @@ import importlib
 import re
 import shlex
 import sys
+from itertools import takewhile
 from pathlib import Path
 from types import ModuleType
 
@@ -85,7 +86,7 @@ def test_the_guide_to_refusals_names_no_code_that_there_is_not() -> None:
 
 def _take(line: str) -> None:
     """Parse a command line, as the command would before it does anything."""
-    program, *arguments = shlex.split(line)
+    program, *arguments = takewhile("|".__ne__, shlex.split(line))
     command: click.Command = _make_commands().PROGRAMS[program]
     context = command.make_context(program, arguments)
     while isinstance(command, click.Group):

@@ -185,8 +185,8 @@ FORMATS = (
         "site-answer.json",
         "a file of its own, carried to the site",
         "a fleet administrator",
-        "What the site trusts from now on. Both ends print eight words that cover every byte of "
-        "it, and its sha256 is the enrolment's id. The subject is the site's request.",
+        "What the site trusts from now on. Eight words cover every byte of it and are typed at the "
+        "site; its sha256 is the enrolment's id. The subject is the site's request.",
         ("The organisation is the sha256 of the first root, and every root leads to the next.",),
     ),
     Format(

@@ -21,7 +21,7 @@ from sealift_signing.documents import Assignment, Withdrawal
 from sealift_signing.errors import NotFoundError
 from sealift_signing.statements import ArtifactOutcome, Evidence, Receipt, Signed, Transfer
 from sealift_signing.transparency.checkpoint import claimed
-from sealift_signing.words import eight_words
+from sealift_signing.words import eight_words, words_of
 
 Summary = tuple[str, dict[str, Any], list[str]]
 
@@ -223,7 +223,9 @@ def _site(connection: Connection, site: Site) -> Summary:
     lines = [
         f"Site {site.id}, stage {site.stage}, enrolled {site.made}",
         f"  enrolment      {site.enrolment[:12]}",
-        f"  eight words    {site.words}",
+        f"  its request    {site.request_words}",
+        f"  its answer     {site.words}",
+        f"  fingerprint    {words_of(site.fingerprint)}",
         *(f"  host group     {group}: {hw}" for group, hw in sorted(site.groups.items())),
         "",
         *(
@@ -252,7 +254,9 @@ def _site(connection: Connection, site: Site) -> Summary:
         "site": site.id,
         "stage": site.stage,
         "enrolment": site.enrolment,
+        "request_words": site.request_words,
         "words": site.words,
+        "fingerprint": site.fingerprint,
         "groups": site.groups,
         "assigned": [
             {"group": g, "model": m, "current": c, "fallbacks": f.split(", ") if f else []}

@@ -38,7 +38,7 @@ from tests.registry.hub_fixture import (
     secrets,
     version,
 )
-from tests.site_on_paper import SiteOnPaper
+from tests.site_on_paper import SiteOnPaper, as_told
 
 BIN = Path(sys.executable).parent
 """Where this environment's commands are."""
@@ -160,7 +160,7 @@ def to_be_run(acme: Acme, made: Organisation) -> None:
     acme.promoted()
     site, groups = SiteOnPaper(made.site, datetime.now(UTC)), {GROUP: made.hardware_target}
     answer = acme.enrolled(begin(site.root, {}, SITE, groups, site.clock)).answer
-    finish(site.root, {}, answer, site.clock, lambda _: True)
+    finish(site.root, {}, answer, site.clock, as_told)
     dispatcher = acme.signer("dispatcher-1")
     acme.app.assignments.assign(SITE, version(1), groups, (), dispatcher)
     acme.close()

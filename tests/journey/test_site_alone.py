@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from sealift_signing.words import eight_words, fingerprint
 from sealift_sync.artifact import ref_name
 from tests.hub_on_paper import HubOnPaper
 
@@ -101,7 +102,8 @@ def test_a1_03_a_site_imports_with_no_network_at_all(
     request, answer = tmp_path / "plant-7.request", tmp_path / "plant-7.answer"
     alone(*command, "init", "--id", "plant-7", "--group", "cpu=cpu-x86_64", "--request", request)
     answer.write_bytes(hub.answer(request.read_bytes()))
-    alone(*command, "init", "--answer", answer, "--yes")
+    words, paper = eight_words(answer.read_bytes()), fingerprint(hub.repository.current["root"])
+    alone(*command, "init", "--answer", answer, "--fingerprint", paper, "--words", words)
     first = hub.promote(1)
     hub.assign(hub.promote(2), first)
     medium = tmp_path / "medium"

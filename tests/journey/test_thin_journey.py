@@ -76,12 +76,14 @@ class Journey:
         return [int(label) for label in labels]
 
     def enrolled(self, signed: str = "") -> None:
-        """Both ends print the same eight words."""
-        self.site(f"init --id plant-7 --group line-1={CPU} --request {{at}}/asked")
+        """Both ends print the same eight words of the request; the answer's are typed."""
+        asked = self.site(f"init --id plant-7 --group line-1={CPU} --request {{at}}/asked")
         enroll = "site enroll {at}/asked --stage production --answer {at}/answer"
-        words = self.hub(f"{enroll} {signed}")["words"]
-        assert re.fullmatch(r"([a-z]{5} ){7}[a-z]{5}", words)
-        assert self.site("init --answer {at}/answer --yes")["words"] == words
+        said = self.hub(f"{enroll} {signed}")
+        assert re.fullmatch(r"([a-z]{5} ){7}[a-z]{5}", said["words"])
+        assert said["request_words"] == asked["words"]
+        typed = f"--fingerprint {said['fingerprint']} --words {said['words'].replace(' ', '-')}"
+        assert self.site(f"init --answer {{at}}/answer {typed}")["words"] == said["words"]
 
 
 ROWS = [[0.5, -1.0, 0.25, 2.0], [-1.5, 0.5, 1.0, 0.0], [1.0, 1.0, -2.0, 0.5], [0.0, 0.3, 0.1, -1.0]]

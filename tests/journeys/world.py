@@ -30,7 +30,7 @@ from tests.registry.hub_fixture import (
     TARGET,
     stage,
 )
-from tests.site_on_paper import SiteOnPaper
+from tests.site_on_paper import SiteOnPaper, as_told
 
 
 class World(People):
@@ -275,7 +275,7 @@ class World(People):
         made = self.acme.app.enrolment.enroll(
             asked, STAGE, dispatcher, self.start.signers["fleet-1"]
         )
-        finish(plant.root, {}, made.answer, plant.clock, lambda _: True)
+        finish(plant.root, {}, made.answer, plant.clock, as_told)
         self.hub.signed("fleet")
         self.hub.sites[site] = SiteAtHub(made.enrolment)
         self.plants[site], self.floors[site] = plant, {}

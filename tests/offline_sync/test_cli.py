@@ -7,8 +7,9 @@ import os
 import resource
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,12 @@ import click
 import pytest
 
 from sealift_signing.transparency.checkpoint import claimed
-from sealift_signing.words import eight_words
+from sealift_signing.words import eight_words, fingerprint, words_of
 from sealift_sync import pace
 from sealift_sync.bundle.returned import find_returns, read_return
 from sealift_sync.cli import commands
 from sealift_sync.cli.run import run
-from tests.hub_on_paper import HubOnPaper
+from tests.hub_on_paper import PINS, HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 
 
@@ -85,14 +86,23 @@ def test_from_request_to_status(
     request, answer = tmp_path / "plant-7.request", tmp_path / "plant-7.answer"
     asked = shell("init", "--id", "plant-7", "--group", "cpu=cpu-x86_64", "--request", request)
     assert asked.code == 0
-    answer.write_bytes(hub.answer(request.read_bytes()))
-    words = eight_words(answer.read_bytes())
-    unasked = shell("init", "--answer", answer)
-    assert unasked.code == 2
-    assert words in unasked.err
-    enrolled = shell("init", "--answer", answer, "--yes")
+    assert eight_words(request.read_bytes()) in asked.out
+    pins = replace(PINS, least_approvals=2)
+    answer.write_bytes(hub.answer(request.read_bytes(), pins=pins))
+    words, digits = eight_words(answer.read_bytes()), fingerprint(hub.repository.current["root"])
+    typed = ("--fingerprint", digits, "--words", words)
+    unsaid = {typed[:2]: "--words", typed[2:]: "--fingerprint", (): "--fingerprint and --words"}
+    for given, missing in unsaid.items():
+        unasked = shell("init", "--answer", answer, *given)
+        assert unasked.code == 2
+        assert f"or add {missing}." in unasked.err
+        assert "each artifact: at least 2 approvals" in unasked.err
+        for said in (words, digits, words_of(digits), sha256(answer.read_bytes()).hexdigest()):
+            assert said not in unasked.err
+    enrolled = shell("init", "--answer", answer, *typed)
     assert enrolled.code == 0
     assert words in enrolled.out
+    assert words_of(digits) in enrolled.out
     assert "Nothing was imported yet" in shell("status").out
 
 

@@ -18,7 +18,7 @@ from sealift_sync.site import importer, setting_up
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.setting_up import begin
 from tests.hub_on_paper import GROUPS, SITE, HubOnPaper
-from tests.site_on_paper import SiteOnPaper
+from tests.site_on_paper import SiteOnPaper, as_told
 
 
 class PowerCutError(BaseException):
@@ -165,9 +165,9 @@ def test_an_enrolment_that_was_cut_before_its_commit_is_made_good_by_the_same_an
     with monkeypatch.context() as patched:
         CutAt(patched, setting_up, "new_entry", 0)
         with pytest.raises(PowerCutError):
-            setting_up.finish(site.root, {}, answer, site.clock, lambda _: True)
+            setting_up.finish(site.root, {}, answer, site.clock, as_told)
     for _ in range(2):
-        setting_up.finish(site.root, {}, answer, site.clock, lambda _: True)
+        setting_up.finish(site.root, {}, answer, site.clock, as_told)
     assert [entry.type for entry in site.entries()] == ["site.enrolled"]
 
 

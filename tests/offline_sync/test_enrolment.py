@@ -2,6 +2,7 @@
 
 import base64
 import stat
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -11,9 +12,12 @@ from sealift_signing import statements
 from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import SiteRequest
+from sealift_signing.words import words_of
+from sealift_sync.site.enrolment import Enrolment, Typed, check_answer
 from sealift_sync.site.setting_up import begin, finish
+from sealift_sync.site.state import State
 from tests.hub_on_paper import GROUPS, SITE, HubOnPaper
-from tests.site_on_paper import SiteOnPaper
+from tests.site_on_paper import SiteOnPaper, as_told
 
 
 @pytest.fixture
@@ -25,8 +29,17 @@ def ask(site: SiteOnPaper) -> bytes:
     return begin(site.root, site.environment, SITE, GROUPS, site.clock)
 
 
-def take(site: SiteOnPaper, answer: bytes, *, confirmed: bool = True) -> None:
-    finish(site.root, site.environment, answer, site.clock, lambda _: confirmed)
+def check(site: SiteOnPaper, answer: bytes) -> Enrolment:
+    """The enrolment that `answer` would make."""
+    state = State(site.root / "sealift.db")
+    try:
+        return check_answer(state, answer)
+    finally:
+        state.close()
+
+
+def take(site: SiteOnPaper, answer: bytes, typed: Callable[[Enrolment], Typed] = as_told) -> None:
+    finish(site.root, site.environment, answer, site.clock, typed)
 
 
 def test_the_request_is_signed_by_the_key_it_is_about(blank: SiteOnPaper) -> None:
@@ -74,12 +87,70 @@ def test_the_answer_belongs_to_the_request(
         take(blank, hub.answer(ask(other)))
 
 
-def test_words_that_differ_enrol_nothing(hub: HubOnPaper, blank: SiteOnPaper) -> None:
+def test_t0_07_what_was_not_told_by_people_enrols_nothing(
+    hub: HubOnPaper, blank: SiteOnPaper, tmp_path: Path
+) -> None:
+    """An attacker on the way answers the request with an organisation of its own."""
+    request = ask(blank)
+    told = check(blank, hub.answer(request))
+    forger = HubOnPaper(tmp_path / "forger", hub.now)
+    answers = {
+        "fingerprint-differs": forger.answer(request),
+        "words-differ": hub.answer(request, floors={"timestamp": 1_000}),
+    }
+    for code, answer in answers.items():
+        before = blank.picture()
+        with pytest.raises(RefusedError) as caught:
+            take(blank, answer, lambda _: as_told(told))
+        assert caught.value.code == code
+        said = f"{caught.value.what} {caught.value.next_step}"
+        other = check(blank, answer)
+        assert not any(one in said for one in (other.words, other.fingerprint, other.id))
+        assert blank.picture() == before
+        with pytest.raises(NotFoundError, match="not enrolled yet"), blank.opened():
+            pass
+
+
+@pytest.mark.parametrize(
+    "fingerprint, words, code",
+    [
+        ("yes", "yes", "fingerprint-differs"),
+        ("", "", "fingerprint-differs"),
+        ("{digits}", "yes", "words-differ"),
+        ("{digits}", "{words} {words}", "words-differ"),
+        ("{digits}", "{fingerprint}", "words-differ"),
+        ("{words}", "{words}", "fingerprint-differs"),
+        ("{organisation}", "{words}", "fingerprint-differs"),
+    ],
+)
+def test_both_must_be_typed_and_all_of_both(
+    hub: HubOnPaper, blank: SiteOnPaper, fingerprint: str, words: str, code: str
+) -> None:
     answer = hub.answer(ask(blank))
-    with pytest.raises(RefusedError, match="eight words were not confirmed"):
-        take(blank, answer, confirmed=False)
-    with pytest.raises(NotFoundError, match="not enrolled yet"), blank.opened():
-        pass
+    known = check(blank, answer)
+    told = {
+        "digits": known.fingerprint,
+        "fingerprint": words_of(known.fingerprint),
+        "words": known.words,
+        "organisation": known.organisation,
+    }
+    typed = Typed(fingerprint.format_map(told), words.format_map(told))
+    with pytest.raises(RefusedError) as caught:
+        take(blank, answer, lambda _: typed)
+    assert caught.value.code == code
+    take(blank, answer, lambda _: Typed(words_of(known.fingerprint).upper(), known.words))
+
+
+def test_the_fingerprint_is_that_of_the_newest_root(hub: HubOnPaper, blank: SiteOnPaper) -> None:
+    request = ask(blank)
+    before = check(blank, hub.answer(request))
+    hub.repository.rotate("timestamp", 1, "t-2")
+    answer = hub.answer(request)
+    after = check(blank, answer)
+    assert after.organisation == before.organisation
+    with pytest.raises(RefusedError, match="another fingerprint"):
+        take(blank, answer, lambda _: Typed(before.fingerprint, after.words))
+    take(blank, answer)
 
 
 def test_the_same_answer_twice_is_no_error_and_another_is(

@@ -39,7 +39,7 @@ from sealift_signing.public_key import PublicKey
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.setting_up import begin, finish
 from tests import models
-from tests.site_on_paper import SiteOnPaper
+from tests.site_on_paper import SiteOnPaper, as_told
 
 TEAM, MODEL, TARGET, SITE, GROUP = "vision", "vision/tiny", "cpu-x86_64", "plant-7", "line-1"
 STEWARDS, APPROVERS, REQUESTER = ("anna", "ben"), ("carla", "emil"), "dora"
@@ -179,7 +179,7 @@ class Acme:
     def enrol(self, plant: SiteOnPaper, name: str = SITE, stage: str = STAGE) -> Site:
         asked = begin(plant.root, {}, name, {GROUP: TARGET}, plant.clock)
         site = self.enrolled(asked, stage)
-        finish(plant.root, {}, site.answer, plant.clock, lambda _: True)
+        finish(plant.root, {}, site.answer, plant.clock, as_told)
         return site
 
     def enrolled(self, request: bytes, stage: str = STAGE) -> Site:

@@ -6,11 +6,8 @@ What a command needs is imported where it runs, so that help and a usage error a
 from __future__ import annotations
 
 import os
-import re
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
@@ -21,10 +18,6 @@ from sealift_sync.cli.calling import Call
 from sealift_sync.cli.fsck import fsck
 from sealift_sync.cli.group import FOLDER, InOrder
 
-if TYPE_CHECKING:
-    from sealift_sync.site.enrolment import Enrolment
-
-LARGEST_ANSWER = 16 * 1024 * 1024
 FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -77,7 +70,16 @@ def site(context: click.Context, home: Path | None) -> None:
     help="Write the request to be enrolled to FILE.",
 )
 @click.option("--answer", type=FILE, metavar="FILE", help="Take in the hub's answer from FILE.")
-@click.option("--yes", is_flag=True, help="The eight words were compared already; do not ask.")
+@click.option(
+    "--fingerprint",
+    metavar="WORDS|DIGITS",
+    help="Your organisation's fingerprint, from paper; asked for on a terminal.",
+)
+@click.option(
+    "--words",
+    metavar="WORDS",
+    help="The answer's eight words, as the hub's side reads them; asked for on a terminal.",
+)
 @as_json
 @click.pass_obj
 def init(
@@ -86,23 +88,27 @@ def init(
     groups: tuple[str, ...],
     request: Path | None,
     answer: Path | None,
+    fingerprint: str | None,
+    words: str | None,
     *,
-    yes: bool,
     as_json: bool,
 ) -> None:
     """Ask to be enrolled, then take in the answer.
 
-    The answer is believed because two people read its eight words to each other: one here, one at
-    the hub.
+    The answer is believed because you type two things that it cannot bring along: its eight words,
+    which somebody at the hub reads to you, and your organisation's fingerprint, from paper.
     """
+    from sealift_sync.cli import enrolling
+
+    typed = fingerprint is not None or words is not None
     if answer is not None and request is None and not name and not groups:
-        _take_answer(call, answer, yes=yes, as_json=as_json)
-    elif request is not None and name and groups and answer is None:
-        _write_request(call, name, groups, request, as_json=as_json)
+        enrolling.take_answer(call, answer, fingerprint, words, as_json=as_json)
+    elif request is not None and name and groups and answer is None and not typed:
+        enrolling.write_request(call, name, groups, request, as_json=as_json)
     else:
         raise UsageError(
             "usage",
-            "Give either --id, --group and --request, or --answer alone.",
+            "Give either --id, --group and --request, or --answer.",
             next_step="See: sealift-site init --help",
         )
 
@@ -305,84 +311,3 @@ def _check_reason(text: str) -> None:
 
     if not SENTENCE.matches(text):
         raise UsageError("usage", f"The reason must be {SENTENCE.words}.")
-
-
-def _write_request(
-    call: Call, name: str, groups: tuple[str, ...], file: Path, *, as_json: bool
-) -> None:
-    from sealift_signing import statements
-    from sealift_signing.vocabulary import NAME
-    from sealift_sync import durable
-    from sealift_sync.site.setting_up import begin
-
-    if not NAME.matches(name):
-        raise UsageError("usage", f"{name!r} is not {NAME.words}.", subject=name)
-    envelope = begin(call.home, call.environment, name, _groups(groups), call.clock)
-    durable.write(file.absolute(), envelope)
-    said = statements.read(statements.SiteRequest, envelope, what="the request")
-    if as_json:
-        told = {"site": name, "request": said.sha256, "key": said.predicate.key, "file": str(file)}
-        telling.print_json("init", told)
-        return
-    telling.good(f"This site is called {name}; its folder is {call.home}")
-    telling.say(f"Carry {file} to the hub, and there: sealift site enroll {file.name} …")
-    telling.say("Then take in the answer here: sealift-site init --answer FILE")
-
-
-def _take_answer(call: Call, file: Path, *, yes: bool, as_json: bool) -> None:
-    from sealift_signing.words import eight_words
-    from sealift_sync.bundle.medium import read_named
-    from sealift_sync.site.setting_up import finish
-
-    step = "Give the file that `sealift site enroll` wrote for this site."
-    data = read_named(file, LARGEST_ANSWER, next_step=step)
-    words = eight_words(data)
-
-    def confirm(known: Enrolment) -> bool:
-        if yes:
-            return True
-        telling.say_aside(f"The eight words of this answer for {known.site}: {words}")
-        if not sys.stdin.isatty():
-            raise UsageError(
-                "not-confirmed",
-                "The eight words must be compared, and nobody can be asked here.",
-                next_step="Run this on a terminal, or add --yes once they were compared.",
-            )
-        return click.confirm("Did the hub's side read the same eight words?", err=True)
-
-    known = finish(call.home, call.environment, data, call.clock, confirm)
-    told = {
-        "site": known.site,
-        "organisation": known.organisation,
-        "stage": known.stage,
-        "enrolment": known.id,
-        "words": words,
-    }
-    if as_json:
-        telling.print_json("init", told)
-        return
-    telling.good(f"{known.site} is enrolled for {known.stage}.")
-    telling.say(f"Eight words    {words}")
-    telling.say(f"Organisation   {known.organisation}")
-    telling.say("Next: sealift-site import DIR")
-
-
-def _groups(given: tuple[str, ...]) -> dict[str, str]:
-    from sealift_signing.vocabulary import NAME
-
-    found: dict[str, str] = {}
-    for text in given:
-        match = re.fullmatch(r"([^=]+)=([^=]+)", text)
-        if not match or not all(NAME.matches(part) for part in match.groups()):
-            raise UsageError(
-                "usage",
-                f"{text!r} is not of the form NAME=HARDWARE-TARGET.",
-                subject=text,
-                next_step="For example: --group cpu=cpu-x86_64",
-            )
-        if match[1] in found:
-            raise UsageError(
-                "usage", f"The host group {match[1]} is given twice.", subject=match[1]
-            )
-        found[match[1]] = match[2]
-    return found

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealift_signing import shape
 from sealift_signing.vocabulary import CatalogPath, moment
+from sealift_signing.words import words_of
 from sealift_sync.cli import telling
 from sealift_sync.pace import megabytes
 
@@ -123,6 +124,7 @@ def status(site: Site, found: Survey) -> None:
     if found.restored:
         telling.bad(found.restored)
     telling.say(f"Organisation   {known.organisation}")
+    telling.say(f"Fingerprint    {words_of(site.fingerprint)}")
     if found.last:
         telling.say(f"Last transfer  {found.last.transfer}, imported {_when(found.last.made)}")
     elif found.under_way:
@@ -159,6 +161,7 @@ def status_json(site: Site, found: Survey) -> dict[str, Any]:
         "site": known.site,
         "stage": known.stage,
         "organisation": known.organisation,
+        "fingerprint": site.fingerprint,
         "enrolment": known.id,
         "trusted_time": moment(site.trusted_time()),
         "last_transfer": found.last.transfer if found.last else None,

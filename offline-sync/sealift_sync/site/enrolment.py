@@ -1,8 +1,9 @@
-"""How a site comes to trust one organisation: its request, the hub's answer, eight words.
+"""How a site comes to trust one organisation: its request, the hub's answer, what people typed.
 
-The answer is believed because two people read its eight words to each other; from then on nothing
-is. It carries every root since 1, so the site verifies the chain itself, and the stage, the first
-pins and the first floors. Its sha256 is the *enrolment id* that every transfer must name.
+The answer is believed because somebody typed its eight words, which another person read aloud, and
+the organisation's fingerprint, which was on paper; from then on nothing is. It carries every root
+since 1, so the site verifies the chain itself, and the stage, the first pins and the first floors.
+Its sha256 is the *enrolment id* that every transfer must name.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from securesystemslib.signer import Signer
-from tuf.api.metadata import Root, Targets
+from tuf.api.metadata import Metadata, Root, Targets
 
 from sealift_signing import statements
 from sealift_signing.documents import FLEET_KEYS_PATH
@@ -26,6 +27,7 @@ from sealift_signing.roles import FLEET, keyholders
 from sealift_signing.statements import Pins, Signed, SiteAnswer, SiteRequest, subject
 from sealift_signing.tuf_walk import check_signed, read_metadata
 from sealift_signing.vocabulary import moment
+from sealift_signing.words import fingerprint, same_fingerprint, same_words, words_of
 from sealift_sync.site.state import State
 from sealift_sync.software import READS, software
 
@@ -41,6 +43,7 @@ class Enrolment:
     Attributes:
         id: the sha256 of the answer's envelope.
         organisation: the sha256 of root 1.
+        fingerprint: of the organisation, by the newest root of the answer.
         groups: this site's host groups, each with its hardware target.
         pins: the first pins; they rise later.
     """
@@ -48,12 +51,26 @@ class Enrolment:
     id: str
     site: str
     organisation: str
+    fingerprint: str
     stage: str
     groups: Mapping[str, str]
     pins: Pins
     floors: Mapping[str, int]
     roots: tuple[bytes, ...]
     answer: Signed[SiteAnswer]
+
+    @property
+    def words(self) -> str:
+        """The eight words of the answer."""
+        return words_of(self.id)
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What whoever installs the site typed: the fingerprint from paper, the words as they heard."""
+
+    fingerprint: str
+    words: str
 
 
 def make_request(
@@ -109,11 +126,12 @@ def check_answer(state: State, data: bytes) -> Enrolment:
             next_step="Have the request file that this site wrote last enrolled at the hub.",
         )
     roots = tuple(_decode(text) for text in said.roots)
-    _check_chain(roots, said.organisation)
+    newest = _check_chain(roots, said.organisation)
     return Enrolment(
         id=answer.sha256,
         site=said.site,
         organisation=said.organisation,
+        fingerprint=fingerprint(newest),
         stage=said.stage,
         groups=request.predicate.groups,
         pins=said.pins,
@@ -121,6 +139,34 @@ def check_answer(state: State, data: bytes) -> Enrolment:
         roots=roots,
         answer=answer,
     )
+
+
+def check_typed(known: Enrolment, typed: Typed) -> None:
+    """Check that the organisation and the answer are those that people told each other of.
+
+    Nobody is asked "are they the same?", for the easy answer to that is yes; and no error says what
+    would have been right.
+
+    Raises:
+        RefusedError: they are not.
+    """
+    if not same_fingerprint(typed.fingerprint, known.fingerprint):
+        raise RefusedError(
+            "fingerprint-differs",
+            "Nothing was enrolled: the organisation in this answer has another fingerprint than "
+            "the one that was typed.",
+            subject=known.site,
+            next_step="Type all of it from the newest paper, for each new root changes it. If it "
+            "still differs, the answer is not your organisation's: do not use it.",
+        )
+    if not same_words(typed.words, known.words):
+        raise RefusedError(
+            "words-differ",
+            "Nothing was enrolled: this answer has other words than the eight that were typed.",
+            subject=known.site,
+            next_step="Have them read to you again. If they still differ, the answer was changed "
+            "on its way: get it anew.",
+        )
 
 
 def enrolment(state: State) -> Enrolment:
@@ -156,12 +202,13 @@ def check_answerer(found: Enrolment, targets: Targets) -> None:
         "The answer that this site was enrolled with was not signed by a fleet administrator of "
         "this organisation.",
         subject=FLEET_KEYS_PATH,
-        next_step="Do not use this home; enrol anew, and read the eight words to each other.",
+        next_step="Do not use this home; enrol anew, with the fingerprint from paper and the eight "
+        "words as the hub's side reads them.",
     )
 
 
-def _check_chain(roots: tuple[bytes, ...], organisation: str) -> None:
-    """Each root is signed by the one before it and by itself (TUF specification §5.3)."""
+def _check_chain(roots: tuple[bytes, ...], organisation: str) -> Metadata[Root]:
+    """The newest root; each is signed by the one before it and itself (TUF specification §5.3)."""
     if not roots or sha256(roots[0]).hexdigest() != organisation:
         raise RefusedError(
             "answer-roots",
@@ -169,7 +216,7 @@ def _check_chain(roots: tuple[bytes, ...], organisation: str) -> None:
             subject=organisation,
             next_step="Have the hub answer again.",
         )
-    previous: Root | None = None
+    newest = read_metadata(roots[0], "root", Root)
     for number, data in enumerate(roots, start=1):
         metadata = read_metadata(data, "root", Root)
         if metadata.signed.version != number:
@@ -178,10 +225,10 @@ def _check_chain(roots: tuple[bytes, ...], organisation: str) -> None:
                 f"The answer holds root {metadata.signed.version} where root {number} belongs.",
                 subject="root",
             )
-        for signed in (previous, metadata.signed):
-            if signed is not None:
-                check_signed(signed, "root", metadata)
-        previous = metadata.signed
+        for signer in (newest, metadata):
+            check_signed(signer.signed, "root", metadata)
+        newest = metadata
+    return newest
 
 
 def _decode(text: str) -> bytes:

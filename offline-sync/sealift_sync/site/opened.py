@@ -11,6 +11,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from securesystemslib.signer import Signer
+from tuf.api.metadata import Root
 
 from sealift_signing import statements
 from sealift_signing.canonical import Json
@@ -20,6 +21,8 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import SiteRequest
 from sealift_signing.transparency.checkpoint import site_origin
 from sealift_signing.transparency.entry import Entry, Term, new_entry
+from sealift_signing.tuf_walk import read_metadata
+from sealift_signing.words import fingerprint
 from sealift_sync.site.enrolment import REQUEST, Enrolment, enrolment
 from sealift_sync.site.home import Hold, Home, find_home, no_medium, one_medium, only_one
 from sealift_sync.site.log import SiteLog
@@ -60,6 +63,12 @@ class Site:
         """The site's public key, as it asked to be enrolled with."""
         request = statements.read(SiteRequest, self.state.fact(REQUEST) or b"", what="the request")
         return PublicKey.parse(request.predicate.key)
+
+    @property
+    def fingerprint(self) -> str:
+        """The organisation's fingerprint, by the newest root that this site trusts."""
+        roots = self.state.roots()
+        return fingerprint(read_metadata(roots[max(roots)], "root", Root))
 
     @property
     def origin(self) -> str:

@@ -18,7 +18,9 @@ from sealift_sync import durable
 from sealift_sync.site.enrolment import (
     ANSWER,
     Enrolment,
+    Typed,
     check_answer,
+    check_typed,
     enrolment,
     make_request,
 )
@@ -54,12 +56,14 @@ def finish(
     environment: Mapping[str, str],
     answer: bytes,
     clock: Clock,
-    confirm: Callable[[Enrolment], bool],
+    ask: Callable[[Enrolment], Typed],
 ) -> Enrolment:
-    """Take in the hub's answer, once `confirm` has said that the eight words agree.
+    """Take in the hub's answer, once what is typed agrees with it.
+
+    `ask` shows what the answer says and has fingerprint and words typed.
 
     Raises:
-        RefusedError: not an answer to this site's request, or the words do not agree.
+        RefusedError: not an answer to this site's request, or not the one that was spoken of.
     """
     home = find_home(root, environment)
     with only_one(home, "init"):
@@ -75,13 +79,7 @@ def finish(
                     subject=known.site,
                     next_step="Enrol anew in a new home: sealift-site --home DIR init …",
                 )
-            if not confirm(known):
-                raise RefusedError(
-                    "words-differ",
-                    "Nothing was enrolled: the eight words were not confirmed.",
-                    subject=known.site,
-                    next_step="If they differ, the answer was changed on its way: get it anew.",
-                )
+            check_typed(known, ask(known))
             _enrol(state, home, environment, known, clock)
             return known
         finally:

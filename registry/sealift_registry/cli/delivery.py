@@ -52,9 +52,11 @@ def site_enroll(
 ) -> None:
     """Answer a site that asks to be enrolled.
 
-    Read the eight words aloud to whoever installs the site: both ends print the same ones.
+    The site printed eight words with its request: compare them with those printed here. Read those
+    of the answer aloud to whoever installs the site, who must type them.
     """
     from sealift_signing.errors import UsageError
+    from sealift_signing.words import words_of
     from sealift_sync import durable
     from sealift_sync.bundle.medium import read_named
 
@@ -80,15 +82,22 @@ def site_enroll(
         f"Site {enrolled.id} is enrolled for {stage}; the answer is in {answer}.",
         *(f"  {group}: {hw}" for group, hw in sorted(enrolled.groups.items())),
         "",
-        "Carry it to the site, and read these eight words aloud; the site must print the same:",
-        f"  {enrolled.words}",
+        "The site printed these words with its request; where it did not, stop here:",
+        f"  request      {enrolled.request_words}",
+        "Carry the answer to the site, and read its words aloud; they are typed there:",
+        f"  answer       {enrolled.words}",
+        "The organisation's fingerprint is typed there too, from paper and not from you:",
+        f"  fingerprint  {words_of(enrolled.fingerprint)}",
+        f"               {enrolled.fingerprint}",
     ]
     data = {
         "site": enrolled.id,
         "stage": stage,
         "enrolment": enrolled.enrolment,
         "groups": enrolled.groups,
+        "request_words": enrolled.request_words,
         "words": enrolled.words,
+        "fingerprint": enrolled.fingerprint,
         "answer": answer,
     }
     session.terminal.answer("site-enroll", data, "\n".join(lines))

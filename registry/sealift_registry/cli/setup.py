@@ -63,11 +63,18 @@ def init(session: Session, *, offline_keys: str | None, solo: bool, name: str, p
 
 def _tell_init(session: Session, offline_keys: str | None) -> None:
     from sealift_registry.trust.repository import Repository
+    from sealift_signing.words import words_of
 
     with session.app.hub.reading() as connection:
         repository = Repository(connection)
         organisation, reasons = repository.organisation(), repository.unprotected()
-    lines = [f"The hub at {session.root} is set up.", f"  organisation  {organisation}"]
+        fingerprint = repository.fingerprint()
+    lines = [
+        f"The hub at {session.root} is set up.",
+        f"  organisation  {organisation}",
+        f"  fingerprint   {words_of(fingerprint)}",
+        f"                {fingerprint}",
+    ]
     if offline_keys:
         lines += [
             f"  offline keys  {offline_keys}",
@@ -75,12 +82,14 @@ def _tell_init(session: Session, offline_keys: str | None) -> None:
             "",
             "Hand each key to its holder, on a medium of its own, and keep none here.",
         ]
+    lines += ["", "Copy the fingerprint to paper: who installs a site types it from there."]
     if reasons:
         lines += ["", "UNPROTECTED: " + "; ".join(reasons) + "."]
     lines += ["", "Next: sealift next"]
     data = {
         "home": str(session.root),
         "organisation": organisation,
+        "fingerprint": fingerprint,
         "offline_keys": offline_keys,
         "unprotected": list(reasons),
     }
@@ -293,7 +302,9 @@ def renew(session: Session, *, role: str, keys: Sequence[str]) -> None:
     """
     from sealift_registry.trust.renewal import draft_renewal
     from sealift_registry.trust.repository import Repository
+    from sealift_signing import roles
     from sealift_signing.vocabulary import moment
+    from sealift_signing.words import words_of
 
     hub = session.app.hub
     with hub.reading() as connection:
@@ -309,6 +320,10 @@ def renew(session: Session, *, role: str, keys: Sequence[str]) -> None:
         data = {"role": role, "version": signed.version, "expires": moment(signed.expires)}
         is_now = "was signed with these keys within the hour and stays"
     text = f"{role} {is_now} version {signed.version}, valid until {moment(signed.expires)}."
+    if role == roles.ROOT:
+        with hub.reading() as connection:
+            data["fingerprint"] = Repository(connection).fingerprint()
+        text += f"\nThe organisation's fingerprint, for new paper: {words_of(data['fingerprint'])}"
     session.terminal.answer("renew", data, text)
 
 

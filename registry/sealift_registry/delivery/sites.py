@@ -1,4 +1,4 @@
-"""Enrolment: a site asks, a fleet administrator answers, both read the same eight words aloud."""
+"""Enrolment: a site asks, a fleet administrator answers, and both tell each other eight words."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from securesystemslib.signer import Signer
 from sqlalchemy import Connection, Row, func, insert, select
+from tuf.api.metadata import Root
 
 from sealift_registry.delivery import tables
 from sealift_registry.trust.hub import Hub
@@ -25,8 +26,9 @@ from sealift_signing.publishing import Holders
 from sealift_signing.site_rules import raised_pins
 from sealift_signing.statements import Pins, Signed, SiteAnswer, SiteRequest, subject
 from sealift_signing.transparency.entry import Entry
+from sealift_signing.tuf_walk import read_metadata
 from sealift_signing.vocabulary import instant, moment
-from sealift_signing.words import eight_words
+from sealift_signing.words import fingerprint, words_of
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,20 @@ class Site:
 
     @property
     def words(self) -> str:
-        """The eight words of its enrolment."""
-        return eight_words(self.answer)
+        """The eight words of the answer: whoever installs the site types them there."""
+        return words_of(self.enrolment)
+
+    @property
+    def request_words(self) -> str:
+        """The eight words of its request: the site printed the same."""
+        return words_of(self.request.sha256)
+
+    @property
+    def fingerprint(self) -> str:
+        """The organisation's, by the newest root of the answer: it is typed there from paper."""
+        answer = statements.read(SiteAnswer, self.answer, what=f"the answer to {self.id}")
+        root = base64.b64decode(answer.predicate.roots[-1])
+        return fingerprint(read_metadata(root, roles.ROOT, Root))
 
 
 class Sites:

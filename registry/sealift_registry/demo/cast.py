@@ -42,6 +42,9 @@ def on_group() -> tuple[str, ...]:
     return ("--for", f"{GROUP}={hardware_target()}")
 
 
+EIGHT_WORDS = r"\b(?:[a-z]{5} ){7}[a-z]{5}\b"
+
+
 def found(pattern: str, text: str) -> str:
     """The first match of `pattern` in what a command said; an empty text where there is none."""
     match = re.search(pattern, text)

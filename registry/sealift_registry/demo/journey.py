@@ -11,6 +11,7 @@ from sealift_registry.demo.cast import (
     CLERK,
     DIGITS,
     DISPATCHER,
+    EIGHT_WORDS,
     GROUP,
     OTHER_SITE,
     PASSPHRASE,
@@ -24,13 +25,12 @@ from sealift_registry.demo.cast import (
     on_group,
 )
 from sealift_registry.demo.commands import EVERYTHING, UNSHARE, Hands
-from sealift_registry.demo.setting_up import REPOSITORY, TAG
+from sealift_registry.demo.setting_up import REPOSITORY, TAG, paper
 from sealift_registry.demo.story import DemoFailedError
 from sealift_registry.demo.train import ALIAS, GOLDENS_FILE, HELD_OUT, NAME, STORE
 from sealift_registry.demo.train import BOOSTED as BOOSTED_FILE
 
 TRACKING = ("--tracking", f"sqlite:///sources/{STORE}")
-EIGHT_WORDS = r"\b(?:[a-z]{5} ){7}[a-z]{5}\b"
 CLOSE = 0.01
 """How far an installed model's accuracy may lie from its original's."""
 
@@ -93,30 +93,39 @@ def promote(hands: Hands, version: str, reason: str, *, whole: bool = False) -> 
 
 
 def enrol(hands: Hands, site: str = SITE, home: str = "site", medium: str = "medium") -> None:
-    """A site asks, a fleet administrator answers, and two people compare eight words.
+    """A site asks, a fleet administrator answers, and two people tell each other eight words twice.
 
     Raises:
-        DemoFailedError: the words differ.
+        DemoFailedError: those of the request differ.
     """
     request, answer = f"{medium}/{site}.request", f"{medium}/{site}.answer"
     group = ("--group", f"{GROUP}={hardware_target()}")
-    hands.site(site, "init", "--id", site, *group, "--request", request, home=home)
+    asked = hands.site(site, "init", "--id", site, *group, "--request", request, home=home)
     fleet = ("--key", "people/offline/fleet-1.pem", *PASSPHRASE)
     stage = ("--stage", STAGE, "--answer", answer)
     answered = hands.hub(CLERK, "site", "enroll", request, *stage, *fleet)
-    words = found(EIGHT_WORDS, answered.out)
-    enrolled = hands.site(site, "init", "--answer", answer, "--yes", home=home)
-    if not words or words != found(EIGHT_WORDS, enrolled.said):
+    words = {name: _labelled(name, answered.out) for name in ("request", "answer")}
+    if not words["request"] or words["request"] != found(EIGHT_WORDS, asked.out):
         raise DemoFailedError("demo-words", "Hub and site print different words.", subject=site)
-    hands.story.measured(f"{site}.words", [("Both ends read", words)], {"words": words})
+    fingerprint = paper(hands.folder).read_text(encoding="utf-8")
+    typed = ("--fingerprint", fingerprint, "--words", words["answer"])
+    hands.site(site, "init", "--answer", answer, *typed, home=home)
+    rows = [(f"Read aloud, of the {name}", said) for name, said in words.items()]
+    hands.story.measured(f"{site}.words", [*rows, ("From paper", fingerprint)], words)
+
+
+def _labelled(label: str, said: str) -> str:
+    """The eight words behind `label` in what a command said."""
+    return found(EIGHT_WORDS, found(rf"(?m)^ +{label} .*$", said))
 
 
 def enrol_site(hands: Hands) -> None:
     """Chapter: the site comes to trust this organisation, and nobody else."""
     hands.story.chapter(
         "A site is enrolled",
-        "The site's request and the hub's answer are carried by hand. Two people read eight words "
-        f"to each other; after that the site believes nothing but signatures. {how_cut_off(hands)}",
+        "The site's request and the hub's answer are carried by hand. Two people tell each other "
+        "eight words of both, and whoever installs the site types the organisation's fingerprint "
+        f"from paper; after that the site believes nothing but signatures. {how_cut_off(hands)}",
     )
     enrol(hands)
 

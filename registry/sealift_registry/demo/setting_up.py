@@ -8,12 +8,14 @@ from pathlib import Path
 from sealift_registry.demo.cast import (
     APPROVERS,
     CLERK,
+    EIGHT_WORDS,
     ORGANISATION,
     PASSPHRASE,
     REQUESTER,
     SCIENTIST,
     STEWARDS,
     TEAM,
+    found,
     key,
 )
 from sealift_registry.demo.commands import Hands
@@ -36,7 +38,8 @@ def found_hub(hands: Hands) -> None:
     )
     _write_passphrase(hands.folder)
     offline = ("--offline-keys", "people/offline")
-    hands.hub(CLERK, "init", *offline, "--name", ORGANISATION, *PASSPHRASE, show=3)
+    made = hands.hub(CLERK, "init", *offline, "--name", ORGANISATION, *PASSPHRASE, show=4)
+    paper(hands.folder).write_text(found(EIGHT_WORDS, made.out), encoding="utf-8")
     for person in (*STEWARDS, REQUESTER, *APPROVERS):
         hands.hub(person, "key", "new", f"people/{person}.pem", *PASSPHRASE, show=2)
     stewards = [word for one in STEWARDS for word in ("--steward", _public(one))]
@@ -105,6 +108,11 @@ def _quietly(hands: Hands, what: str, *commands: tuple[str, ...]) -> None:
             if ran.exit_code:
                 name = " ".join(command)
                 raise DemoFailedError("demo-failed", f"`{name}` failed: {ran.said}", subject=name)
+
+
+def paper(folder: Folder) -> Path:
+    """What somebody copied by hand: the organisation's fingerprint."""
+    return folder.people / "fingerprint"
 
 
 def _write_passphrase(folder: Folder) -> None:

@@ -32,6 +32,7 @@ from sealift_signing.errors import (
 )
 from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import PERSON_FIELD
+from sealift_signing.words import fingerprint
 from sealift_sync import durable
 
 
@@ -97,6 +98,10 @@ class Repository:
     def organisation(self) -> str:
         """The organisation's id: the sha256 of root 1."""
         return self.stored.id
+
+    def fingerprint(self) -> str:
+        """The organisation's fingerprint: the digest of its newest root."""
+        return fingerprint(self.root())
 
     def document(self, role: str, path: str) -> bytes | None:
         """The document that `role`'s newest metadata lists under `path`, None if it lists none."""
