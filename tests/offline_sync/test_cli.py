@@ -99,6 +99,7 @@ def test_from_request_to_status(
         assert "each artifact: at least 2 approvals" in unasked.err
         for said in (words, digits, words_of(digits), sha256(answer.read_bytes()).hexdigest()):
             assert said not in unasked.err
+    assert shell("init", "--answer", answer, "--json").error["code"] == "not-confirmed"
     enrolled = shell("init", "--answer", answer, *typed)
     assert enrolled.code == 0
     assert words in enrolled.out

@@ -22,6 +22,7 @@ from sealift_registry.cli.run import run
 from sealift_signing import shape
 from sealift_signing.documents import Withdrawal
 from sealift_signing.vocabulary import moment
+from sealift_signing.words import words_of
 from sealift_sync.site.setting_up import begin
 from tests import models
 from tests.registry.hub_fixture import (
@@ -485,6 +486,9 @@ def test_setting_up_for_one_person(tmp_path: Path, capsys: Capsys) -> None:
     (row,) = cli.json("team", "list")["people"]
     assert row["may"] == "approve:production, approve:staging, request"
     assert "within the hour and stays version 1" in cli.says("renew", "team.lab")
+    fingerprint = cli.json("renew", "root")["fingerprint"]
+    assert fingerprint in said
+    assert words_of(fingerprint) in said
     assert cli.json("audit", "verify")["ok"]
 
 
@@ -507,6 +511,9 @@ def test_setting_up_in_full(tmp_path: Path, capsys: Capsys) -> None:
     assert row["may"] == "approve:staging, request"
     assert cli.json("renew", "team.vision", *both)["version"] == 2, "signed so just now"
     assert "fleet is now version 2" in cli.says("renew", "fleet", f"--key={acme.key('fleet-2')}")
+    roots = [f"--key={acme.key(name)}" for name in ("root-1", "root-3")]
+    renewed = cli.json("renew", "root", *roots)
+    assert (renewed["version"], renewed["fingerprint"] == made["fingerprint"]) == (2, False)
 
 
 def test_the_same_request_again_gets_the_same_answer(cli: Cli, tmp_path: Path) -> None:

@@ -65,9 +65,10 @@ def take_answer(
     def ask(known: Enrolment) -> Typed:
         given = {"--fingerprint": fingerprint, "--words": words}
         missing = [option for option, text in given.items() if text is None]
-        if missing or not as_json:
+        somebody = sys.stdin.isatty() and sys.stderr.isatty()
+        if not as_json or (missing and somebody):
             _offered(known)
-        if missing and not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if missing and not somebody:
             raise UsageError(
                 "not-confirmed",
                 "The organisation's fingerprint and the answer's eight words must be typed, and "
@@ -130,7 +131,7 @@ def _enrolled(known: Enrolment, *, as_json: bool) -> None:
         telling.print_json("init", told)
         return
     telling.good(f"{known.site} is enrolled for {known.stage}.")
-    telling.say(f"Eight words    {known.words}")
+    telling.say(f"Answer         {known.words}")
     telling.say(f"Fingerprint    {words_of(known.fingerprint)}")
     telling.say(f"Organisation   {known.organisation}")
     telling.say("Next: sealift-site import DIR")

@@ -323,7 +323,8 @@ def renew(session: Session, *, role: str, keys: Sequence[str]) -> None:
     if role == roles.ROOT:
         with hub.reading() as connection:
             data["fingerprint"] = Repository(connection).fingerprint()
-        text += f"\nThe organisation's fingerprint, for new paper: {words_of(data['fingerprint'])}"
+        text += f"\n  fingerprint  {words_of(data['fingerprint'])}"
+        text += "\nCopy it to paper, in place of the one before."
     session.terminal.answer("renew", data, text)
 
 
