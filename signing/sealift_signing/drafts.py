@@ -21,7 +21,7 @@ from typing import Annotated, Any, Literal
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Signature, Targets
 
-from sealift_signing import dsse, shape
+from sealift_signing import canonical, dsse, shape
 from sealift_signing.errors import MalformedError
 from sealift_signing.links import Follows
 from sealift_signing.organisation import Files
@@ -36,12 +36,15 @@ from sealift_signing.vocabulary import (
     RoleName,
     Sentence,
     Sha256,
+    VersionNumber,
 )
 
 LARGEST = 64 * 1024 * 1024
 """Bytes: an organisation of a thousand teams, each with a hundred people and ten years of links."""
 
 ROLE, STATEMENT = "role", "statement"
+
+Kind = Literal["role", "statement"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,15 @@ class CarriedRole:
     role: RoleName
     data: Base64
     lineage: tuple[Follows, ...]
+
+
+@dataclass(frozen=True)
+class FormerVersion:
+    """An older version of a role, by which something was signed that stands."""
+
+    role: RoleName
+    version: VersionNumber
+    data: Base64
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,7 @@ class Part:
         documents: what the role's next version lists that is not published yet.
     """
 
-    kind: Literal["role", "statement"]
+    kind: Kind
     name: Sentence
     payload: Base64
     documents: Annotated[tuple[CarriedDocument, ...], Distinct(by="path")]
@@ -139,6 +151,7 @@ class Draft:
     made: Moment
     roots: tuple[Base64, ...]
     roles: Annotated[tuple[CarriedRole, ...], Distinct(by="role")]
+    former: Annotated[tuple[FormerVersion, ...], Distinct(by="data")]
     documents: Annotated[tuple[CarriedDocument, ...], Distinct(by="path")]
     statements: Annotated[tuple[Base64, ...], Distinct()]
     superseded: Annotated[tuple[Superseded, ...], Distinct(by="data")]
@@ -153,6 +166,35 @@ class Draft:
     def part(self, name: str) -> Part | None:
         """The part called `name`."""
         return next((part for part in self.parts if part.name == name), None)
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a role with its documents, given back by whoever remembers it.
+
+    Attributes:
+        lineage: what the versions below it say of their past, newest first.
+    """
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    organisation: Sha256
+    role: RoleName
+    data: Base64
+    documents: Annotated[tuple[CarriedDocument, ...], Distinct(by="path")]
+    lineage: tuple[Follows, ...]
+
+
+def read_any(data: bytes, *, what: str) -> Draft | Version:
+    """What somebody submits: a signed draft, or a version that the hub lost.
+
+    Raises:
+        MalformedError, RefusedError: it is neither.
+    """
+    value = canonical.decode(data, what=what) if len(data) <= LARGEST else None
+    if isinstance(value, Mapping) and "role" in value:
+        return shape.from_json(Version, value, what=what)
+    return read(data, what=what)
 
 
 def read(data: bytes, *, what: str = "the draft") -> Draft:
@@ -262,16 +304,21 @@ class DraftFiles:
     def __init__(self, draft: Draft) -> None:
         self._roots = tuple(map(decoded, draft.roots))
         self._roles = {one.role: decoded(one.data) for one in draft.roles}
+        self._former = {(one.role, one.version): decoded(one.data) for one in draft.former}
         self._documents = {one.path: decoded(one.data) for one in draft.documents}
-        self._unread: set[str] = {*self._roles, *self._documents}
+        former = {f"{one.role} {one.version}" for one in draft.former}
+        self._unread: set[str] = {*self._roles, *former, *self._documents}
 
     def metadata(self, role: str, version: int | None = None) -> bytes | None:
         """The role's version that the draft carries."""
         if role == ROOT:
             number = len(self._roots) if version is None else version
             return self._roots[number - 1] if 0 < number <= len(self._roots) else None
+        if version is not None:
+            self._unread.discard(f"{role} {version}")
+            return self._former.get((role, version))
         self._unread.discard(role)
-        return self._roles.get(role) if version is None else None
+        return self._roles.get(role)
 
     def document(self, path: str, digest: str) -> bytes | None:
         """The document; whoever asks compares its digest."""
@@ -290,19 +337,19 @@ class Recording:
 
     def __init__(self, files: Files) -> None:
         self._files = files
-        self.roots: list[bytes] = []
         self.roles: dict[str, bytes] = {}
+        self.former: dict[tuple[str, int], bytes] = {}
         self.documents: dict[str, bytes] = {}
 
     def metadata(self, role: str, version: int | None = None) -> bytes | None:
         """As the files under it."""
         data = self._files.metadata(role, version)
-        if data is None:
-            return None
-        if role != ROOT:
+        if data is None or role == ROOT:
+            return data
+        if version is None:
             self.roles[role] = data
-        elif version is not None:
-            self.roots = [*self.roots[: version - 1], data]
+        else:
+            self.former[role, version] = data
         return data
 
     def document(self, path: str, digest: str) -> bytes | None:

@@ -12,6 +12,7 @@ compare (`id`, `root`); a hub's database could hold another one, and be whole.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -23,7 +24,12 @@ from tuf.api.metadata import Metadata, Root, Targets
 from sealift_signing import documents, links, roles
 from sealift_signing.approvals import Rules
 from sealift_signing.documents import Assignment, FleetKeys, Members, Policy, RecallList
-from sealift_signing.errors import NotFoundError, RefusedError
+from sealift_signing.errors import (
+    NoKeyError,
+    NotFoundError,
+    NotSignedEnoughError,
+    RefusedError,
+)
 from sealift_signing.links import Follows, Named
 from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import FLEET, RECALL, ROOT, SITE, TARGETS, TEAM
@@ -64,7 +70,7 @@ class Head:
     role: str
     delegator: str
     data: bytes
-    metadata: Metadata[Root] | Metadata[Targets]
+    metadata: Metadata[Any]
     digest: str
     follows: Follows | None
     signers: tuple[str, ...]
@@ -73,7 +79,7 @@ class Head:
     @property
     def version(self) -> int:
         """Its number."""
-        return self.metadata.signed.version
+        return int(self.metadata.signed.version)
 
     @property
     def named(self) -> Named:
@@ -88,7 +94,7 @@ class Head:
     @property
     def expires(self) -> datetime:
         """When its signature runs out."""
-        return self.metadata.signed.expires
+        return cast("datetime", self.metadata.signed.expires)
 
     @property
     def targets(self) -> Targets:
@@ -103,10 +109,17 @@ class Organisation:
         NotFoundError: nothing was published for that role or at that path.
         RefusedError: what is there is not signed by those who may, damaged, or not of our layout;
             the sentence names the role and version.
+
+    Args:
+        files: what is there.
+        former: a version that was signed by those who held its role when it was signed stands, too.
+            That is for whoever signs the next one; a site, and whoever counts, wants it signed by
+            those who hold the role now.
     """
 
-    def __init__(self, files: Files) -> None:
+    def __init__(self, files: Files, *, former: bool = False) -> None:
         self._files = files
+        self._former = former
         self._heads: dict[str, Head] = {}
         self._documents: dict[tuple[str, str], bytes | None] = {}
 
@@ -161,14 +174,45 @@ class Organisation:
         return self._heads[role]
 
     def verified(self, role: str, data: bytes) -> Head:
-        """`data` as a version of `role`, whichever: signed by those who hold the role now."""
-        return verified_by(self.head(roles.delegator(role)), role, data)
+        """`data` as a version of `role`, whichever, signed by those who hold the role."""
+        owner = self.head(roles.delegator(role))
+        refused: RefusedError | None = None
+        for signed in self._delegating(owner):
+            try:
+                return _verified(owner.role, signed, role, data)
+            except (NotSignedEnoughError, NoKeyError) as bad:
+                refused = refused or bad
+        raise refused or _nothing(role)
+
+    def _delegating(self, newest: Head) -> Iterator[Root | Targets]:
+        """The newest version of a delegator; and where former holders count, those before it.
+
+        Each is the one whose digest the version after it names, so that it is as good as that one.
+        """
+        yield newest.metadata.signed
+        if not self._former:
+            return
+        if newest.role == ROOT:
+            yield from (one.metadata.signed for one in reversed(self.roots[:-1]))
+            return
+        follows = newest.follows
+        while follows is not None:
+            data = self._files.metadata(newest.role, follows.version)
+            if data is None:
+                return
+            older = read_spelled(data, newest.role, Targets)
+            if sha256(older.payload).hexdigest() != follows.digest:
+                return
+            yield older.metadata.signed
+            follows = links.follows_of(older.metadata.signed)
 
     def has(self, role: str) -> bool:
         """Whether anything was published for `role`, which its delegator names."""
         if role in roles.TOP_ROLES:
             return True
-        return role in self.delegated(roles.kind(role)) and (self._files.metadata(role) is not None)
+        owner = self.head(roles.delegator(role)).targets
+        named = (owner.delegations.roles or {}) if owner.delegations else {}
+        return role in named and self._files.metadata(role) is not None
 
     def delegated(self, kind: str) -> tuple[str, ...]:
         """The roles of one kind (`team`, `site`, `catalog`) that are delegated, in order."""
@@ -292,11 +336,14 @@ def verified_by(owner: Head, role: str, data: bytes) -> Head:
     Raises:
         RefusedError: as `Organisation`'s methods.
     """
-    signed = owner.metadata.signed
+    return _verified(owner.role, owner.metadata.signed, role, data)
+
+
+def _verified(delegator: str, signed: Root | Targets, role: str, data: bytes) -> Head:
     spelled = read_spelled(data, role, Targets)
     check_signed(signed, role, spelled.metadata, spelled.payload)
     roles.check_layout(role, spelled.metadata.signed)
-    return _head(role, owner.role, signed, spelled.metadata, data, spelled.payload)
+    return _head(role, delegator, signed, spelled.metadata, data, spelled.payload)
 
 
 def _head(

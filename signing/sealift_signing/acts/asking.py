@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -52,46 +52,36 @@ class Other:
 
 
 class Carried:
-    """The statements that a draft carries, by digest; it knows which nobody asked for."""
+    """The statements that a draft carries, by digest; it knows which nobody went by."""
 
     def __init__(self, envelopes: Sequence[bytes] = ()) -> None:
         self._envelopes = {sha256(one).hexdigest(): one for one in envelopes}
         self._unread = set(self._envelopes)
 
     @property
-    def envelopes(self) -> tuple[bytes, ...]:
-        """All of them, in the order of their digests."""
-        return tuple(self._envelopes[digest] for digest in sorted(self._envelopes))
+    def used(self) -> tuple[bytes, ...]:
+        """Those that somebody went by, in the order of their digests."""
+        return tuple(
+            self._envelopes[digest] for digest in sorted(self._envelopes.keys() - self._unread)
+        )
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """The digests of those that nobody asked for."""
+        """The digests of those that nobody went by."""
         return tuple(sorted(self._unread))
 
-    def get(self, kind: type[P], digest: str) -> Signed[P]:
-        """The statement that is named by `digest`; its signature is not verified here.
-
-        Raises:
-            NotFoundError: it is not carried.
-        """
-        data = self._envelopes.get(digest)
-        if data is None:
-            raise NotFoundError(
-                "statement-missing",
-                f"The statement {digest[:12]} is named, and not here.",
-                subject=digest,
-                next_step="Have it drafted again.",
-            )
-        self._unread.discard(digest)
-        return statements.read(kind, data, what=f"the statement {digest[:12]}")
+    def take(self, found: Iterable[Signed[P]]) -> tuple[Signed[P], ...]:
+        """These, which whoever takes them goes by."""
+        taken = tuple(found)
+        self._unread -= {one.sha256 for one in taken}
+        return taken
 
     def all(self, kind: type[P]) -> tuple[Signed[P], ...]:
-        """Every statement of that kind, in the order of their digests."""
+        """Every statement of that kind, in the order of their digests; none verified here."""
         found = []
         for digest in sorted(self._envelopes):
             data, what = self._envelopes[digest], f"the statement {digest[:12]}"
             if statements.predicate_type(data, what=what) == kind.PREDICATE_TYPE:
-                self._unread.discard(digest)
                 found.append(statements.read(kind, data, what=what))
         return tuple(found)
 
@@ -111,7 +101,7 @@ class Carried:
                 subject=owner,
                 next_step=f"{owner} makes it with: sealift-sign card {owner} --key FILE",
             )
-        (card,) = cards
+        (card,) = self.take(cards)
         check_card(card)
         return card
 

@@ -109,7 +109,7 @@ def enrolled_site(organisation: Organisation, material: Material, site: str) -> 
         raise MalformedError(
             "bad-draft", f"The draft does not carry the enrolment of {site}.", subject=site
         )
-    (answer,), (request,) = answers, requests
+    (answer,), (request,) = material.carried.take(answers), material.carried.take(requests)
     check_enrolment(organisation, answer, request, site)
     return Enrolled(answer, request)
 
@@ -192,12 +192,12 @@ def _vouched(
         raise MalformedError(
             "bad-draft", f"The draft carries several requests about {path}.", subject=str(path)
         )
-    (request,) = requests
+    (request,) = material.carried.take(requests)
     rules = rules_for(organisation, path.team, site.stage, material.now)
     check_request(request, rules)
-    approvals = [
+    approvals = material.carried.take(
         one for one in material.carried.all(Approval) if one.predicate.request == request.sha256
-    ]
+    )
     counted = tally(request, approvals, rules)
     if not counted.enough:
         raise RefusedError(
@@ -209,17 +209,17 @@ def _vouched(
         )
     digest = next(about.sha256 for about in request.subjects if about.name == str(path))
     named = set(request.predicate.evidence)
-    evidence = [
-        one.sha256
+    evidence = material.carried.take(
+        one
         for one in material.carried.all(Evidence)
         if one.sha256 in named and one.about(str(path), digest)
-    ]
+    )
     return AssignedArtifact(
         path=str(path),
         sha256=digest,
         request=request.sha256,
         approvals=tuple(sorted(one.sha256 for one in counted.counted)),
-        evidence=tuple(sorted(evidence)),
+        evidence=tuple(sorted(one.sha256 for one in evidence)),
     )
 
 

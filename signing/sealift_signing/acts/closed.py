@@ -32,6 +32,7 @@ class Act:
         object: the names of what it is done to; the last may be repeated where `repeats`.
         words: one sentence, for help.
         own: a person's own statement, which is made when it is signed.
+        facts: what the hub adds to it, by name, and whoever signs is shown.
     """
 
     prepare: Prepare
@@ -40,6 +41,7 @@ class Act:
     options: tuple[Option, ...] = ()
     repeats: bool = False
     own: bool = False
+    facts: tuple[str, ...] = ()
 
 
 REASON = Option("reason", "WORDS", "Why, in your own words.")
@@ -47,7 +49,11 @@ REASON = Option("reason", "WORDS", "Why, in your own words.")
 ACTS: Mapping[str, Act] = {
     "renew": Act(renewing.renew, ("ROLE",), "Sign a role again as it stands."),
     "add-team": Act(
-        teams.add_team, ("TEAM", "STEWARD"), "Add a team with these stewards.", repeats=True
+        teams.add_team,
+        ("TEAM", "STEWARD"),
+        "Add a team with these stewards.",
+        repeats=True,
+        facts=("catalog-key",),
     ),
     "set-stewards": Act(
         teams.set_stewards,
@@ -87,6 +93,7 @@ ACTS: Mapping[str, Act] = {
         "Ask for a version to be promoted.",
         (REASON, Option("despite", "DIGEST", "A withdrawal that this sets aside.", many=True)),
         own=True,
+        facts=("artifact", "source-record", "log-origin", "log-size", "log-root"),
     ),
     "approve": Act(
         promoting.approve_it,
@@ -98,6 +105,7 @@ ACTS: Mapping[str, Act] = {
             Option("days", "N", "How long it is valid. [default: the policy's longest]"),
         ),
         own=True,
+        facts=(promoting.LABEL,),
     ),
     "object": Act(
         promoting.object_to,
@@ -105,6 +113,7 @@ ACTS: Mapping[str, Act] = {
         "Say why you do not approve a request.",
         (REASON,),
         own=True,
+        facts=(promoting.LABEL,),
     ),
 }
 

@@ -89,6 +89,8 @@ def ask_for(organisation: Organisation, ask: Ask, material: Material) -> Prepare
         f"Ask for {version} to be promoted to {stage}, because {wording.drawn(reason)}.",
         *_bars_words(subjects, rules, despite),
         f"source record {said.source_record}",
+        f"the hub's log: {said.log.size} entries, root {said.log.root}",
+        f"  of {wording.drawn(said.log.origin)}",
         *_subject_words(subjects, evidence),
     )
     return Prepared(_own(said, subjects, "request", person), words)
@@ -213,7 +215,7 @@ def _asked(
     requests = material.carried.all(Request)
     if len(requests) != 1:
         raise MalformedError("bad-draft", "The draft does not carry one request.", subject=label)
-    (request,) = requests
+    (request,) = material.carried.take(requests)
     said = request.predicate
     rules = rules_for(organisation, said.team, said.stage, material.now)
     check_request(request, rules)
@@ -233,7 +235,7 @@ def _asked(
 def _evidence(
     organisation: Organisation, material: Material, subjects: tuple[Subject, ...]
 ) -> tuple[Signed[Evidence], ...]:
-    found = material.carried.all(Evidence)
+    found = material.carried.take(material.carried.all(Evidence))
     for one in found:
         verified_evidence(organisation, one)
         if not any(one.about(about.name, about.sha256) for about in subjects):
@@ -354,7 +356,7 @@ def _request_words(
     yield from _bars_words(request.subjects, rules, said.despite)
     yield f"source record {said.source_record}"
     yield from _subject_words(request.subjects, evidence)
-    approvals = material.carried.all(Approval)
+    approvals = material.carried.take(material.carried.all(Approval))
     counted = tally(request, approvals, rules)
     for one in counted.counted:
         about = one.predicate
@@ -365,7 +367,7 @@ def _request_words(
     for reason in counted.set_aside:
         yield f"an approval does not count: {wording.drawn(reason)}"
     yield f"{len(counted.counted)} of the {counted.needed} approvals that it needs count."
-    for objection in material.carried.all(Objection):
+    for objection in material.carried.take(material.carried.all(Objection)):
         yield from _objection_words(objection, request, rules)
 
 

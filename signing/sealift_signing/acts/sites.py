@@ -143,7 +143,8 @@ def _request(material: Material, site: str) -> Signed[SiteRequest]:
         raise MalformedError(
             "bad-draft", "The draft does not carry one site request.", subject=site
         )
-    request = check_request(requests[0].envelope.data)
+    (taken,) = material.carried.take(requests)
+    request = check_request(taken.envelope.data)
     if request.predicate.site != site:
         raise RefusedError(
             "other-object",

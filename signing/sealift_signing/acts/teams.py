@@ -40,6 +40,7 @@ def add_team(organisation: Organisation, ask: Ask, material: Material) -> Prepar
         )
     held = _stewards(organisation, material, stewards, team)
     catalog = PublicKey.parse(material.fact("catalog-key"))
+    owners.check_machine_enters(organisation, owners.HUB, catalog)
     metadata, change = _with_stewards(organisation, material, team, held)
     signed = targets_of(metadata.signed)
     publishing.delegate(signed, roles.catalog_role(team), 1, {"hub": catalog})
