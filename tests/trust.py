@@ -344,13 +344,7 @@ class Promotion:
 
     def rules(self, **changes: Field) -> Rules:
         usual = Rules(
-            self.organisation,
-            self.members(),
-            STAGE,
-            rule(),
-            self.now,
-            self.machine_keys(),
-            frozenset(),
+            self.organisation, self.members(), STAGE, rule(), self.now, self.machine_keys()
         )
         return replace(usual, **changes)
 
@@ -372,7 +366,6 @@ class Promotion:
             withdrawn={},
             recalled={},
             machine_keys=self.machine_keys(),
-            compromised={},
             statement=self.carried.get,
         )
         return replace(usual, **changes)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
-from sealift_registry.delivery import assignments, tables, transfers
+from sealift_registry.delivery import assignments, attested, tables
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
@@ -209,11 +209,8 @@ def _running(connection: Connection, ref: VersionRef) -> list[dict[str, str | No
 
 def last_receipt(connection: Connection, site: Site) -> Signed[Receipt] | None:
     """The newest receipt of a site as it is enrolled, by the site's own time."""
-    t = tables.receipt
-    bodies = connection.execute(select(t.c.body).where(t.c.site == site.id)).scalars()
-    found = [statements.read(Receipt, bytes(body), what="a receipt") for body in bodies]
-    current = [one for one in found if one.predicate.enrolment == site.enrolment]
-    return max(current, key=lambda one: one.predicate.made, default=None)
+    found = attested.receipts(connection, site)
+    return max(found, key=lambda one: one.predicate.made, default=None)
 
 
 def _site(connection: Connection, site: Site) -> Summary:
@@ -233,7 +230,7 @@ def _site(connection: Connection, site: Site) -> Summary:
             for g, m, c, f in rows
         ),
     ]
-    note = transfers.accepted(connection, site)
+    note = attested.note(connection, site)
     log = claimed(note.encode()) if note else None
     if log:
         lines += [f"  its log        {log.size} entries came home; {eight_words(log.body())}"]

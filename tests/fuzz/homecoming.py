@@ -24,8 +24,8 @@ from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.storage.schema import metadata
 from sealift_registry.trust.hub import Hub
-from sealift_registry.trust.tables import tuf_metadata
-from sealift_signing import dsse, shape
+from sealift_registry.trust.tables import tuf_document, tuf_metadata
+from sealift_signing import dsse, publishing, shape
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
@@ -127,8 +127,14 @@ def _database(hub: HubOnPaper, site: Site, transfer: bytes, name: str) -> Connec
     connection = _OPEN.enter_context(engine.connect())
     enrolment, now = site.enrolment.id, "2026-11-20T12:00:00.000000Z"
     asked, answer = site.state.fact(REQUEST), site.state.fact(ANSWER)
+    for role, published in hub.repository.current.items():
+        row = {"role": role, "version": published.signed.version}
+        body = publishing.to_bytes(published)
+        connection.execute(insert(tuf_metadata).values(**row, body=body))
+    for path, data in hub.documents.items():
+        listed = {"path": path, "sha256": sha256(data).hexdigest(), "body": data}
+        connection.execute(insert(tuf_document).values(**listed))
     rows: Mapping[Any, dict[str, Any]] = {
-        tuf_metadata: {"role": "root", "version": 1, "body": hub.roots()[0]},
         tables.site: {
             "id": SITE,
             "enrolment": enrolment,

@@ -18,13 +18,14 @@ from typing import Any
 
 import pytest
 from securesystemslib.signer import Signer
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from sealift_registry.app import App, open_app
 from sealift_registry.catalog.reference import ModelRef, VersionRef
 from sealift_registry.conversion.building import Built
+from sealift_registry.delivery import attested, tables
 from sealift_registry.delivery.exports import Exported
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.intake.ingest import Ingested
 from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_registry.promotion.promotions import Standing
@@ -36,6 +37,11 @@ from sealift_signing.documents import Assignment, Members
 from sealift_signing.keys import Passphrases
 from sealift_signing.pkcs8 import ROUNDS_RANDOM
 from sealift_signing.public_key import PublicKey
+from sealift_signing.transparency import checkpoint
+from sealift_signing.transparency.checkpoint import Checkpoint, site_origin
+from sealift_signing.transparency.entry import Entry, body_of
+from sealift_signing.transparency.frontier import Frontier
+from sealift_signing.transparency.merkle import leaf_hash
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.setting_up import begin, finish
 from tests import models
@@ -203,6 +209,25 @@ class Acme:
         with plant.opened("return") as site:
             write_home(site, medium, everything=False)
         return medium
+
+    def site_says(self, *entries: Entry) -> None:
+        """Keep more of the site's log, as if it had come home: what a site could have signed."""
+        plant = SiteOnPaper(self.folder / "site", datetime.now(UTC))
+        with self.app.hub.reading() as connection:
+            site = Sites(connection).get(SITE)
+            known = attested.entries(connection, site)
+        bodies = [*known, *map(body_of, entries)]
+        root = Frontier().extended(map(leaf_hash, bodies)).root
+        said = Checkpoint(site_origin(site.organisation, SITE), len(bodies), root)
+        with plant.opened() as opened:
+            note = checkpoint.sign(said, opened.signer())
+        of = {"site": SITE, "enrolment": site.enrolment}
+        with self.app.hub.engine.begin() as connection:
+            for seq in range(len(known), len(bodies)):
+                row = {**of, "seq": seq, "body": bodies[seq]}
+                connection.execute(insert(tables.site_entry).values(**row))
+            row = {**of, "size": said.size, "root": root, "note": note, "received": "now"}
+            connection.execute(insert(tables.site_checkpoint).values(**row))
 
     # ------------------------------------------------------------------ looking
 

@@ -653,18 +653,14 @@ def test_a_site_whose_entries_say_nothing_sensible_can_still_be_shown(
     ready: Acme, plant: SiteOnPaper
 ) -> None:
     from sealift_registry import summary
-    from sealift_signing.transparency.entry import Term, body_of, new_entry
+    from sealift_signing.transparency.entry import Term, new_entry
 
     odd: list[Any] = [{}, {"after": "x"}, {"after": 1}, [], {"after": 2, "words": 5}]
     terms = [Term("host-group", GROUP), Term("model", MODEL)]
-    site = sites(ready)[0]
     for seq, data in enumerate(odd):
-        entry = new_entry("model.activated", "site", plant.now, data, terms if seq != 2 else [])
-        with ready.app.hub.engine.begin() as connection:
-            connection.exec_driver_sql(
-                "INSERT INTO site_entry VALUES (?, ?, ?, ?)",
-                (SITE, site.enrolment, seq, body_of(entry)),
-            )
+        ready.site_says(
+            new_entry("model.activated", "site", plant.now, data, terms if seq != 2 else [])
+        )
     with ready.app.hub.reading() as connection:
         _, data, _ = summary.of(ready.app.promotions, connection, SITE)
     assert [one["version"] for one in data["running"]] == [2]

@@ -15,7 +15,7 @@ from sealift_registry.delivery.sites import Sites
 from sealift_signing import statements
 from sealift_signing.errors import RefusedError
 from sealift_signing.statements import Receipt, Transfer
-from sealift_signing.transparency.entry import body_of, new_entry
+from sealift_signing.transparency.entry import new_entry
 from sealift_sync.artifact import read_manifest
 from sealift_sync.bundle import layout
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, Acme, Loose, copied
@@ -156,7 +156,8 @@ def receipt_of(hub: Acme, **changes: Loose) -> None:
     """Put another receipt into the hub's table: what a site could have signed."""
     (row,) = hub.rows()["receipt"]
     honest = statements.read(Receipt, row[3], what="it")
-    signer = hub.signer("dispatcher-1")  # the table is believed; signatures are checked before
+    with SiteOnPaper(hub.folder / "site", datetime.now(UTC)).opened() as site:
+        signer = site.signer()
     body = statements.sign(replace(honest.predicate, **changes), honest.subjects, signer)
     with hub.app.hub.engine.begin() as connection:
         connection.exec_driver_sql(
@@ -193,13 +194,7 @@ def test_a_manifest_the_hub_has_no_more_vouches_for_nothing(answered: Acme) -> N
 
 def in_site_log(hub: Acme, kind: str, data: Loose) -> None:
     """Add an entry to what the hub keeps of the site's log, as if it had come home."""
-    rows = hub.rows()["site_entry"]
-    entry = new_entry(kind, "site", hub.app.hub.now(), data, [])
-    with hub.app.hub.engine.begin() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO site_entry VALUES (?, ?, ?, ?)",
-            (SITE, rows[0][1], len(rows), body_of(entry)),
-        )
+    hub.site_says(new_entry(kind, "site", hub.app.hub.now(), data, []))
 
 
 def test_what_the_sites_log_says_was_lost_since(answered: Acme) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from securesystemslib.signer import Signer
 from sqlalchemy import Connection, insert
 
-from sealift_registry.delivery import locks, tables, transfers
+from sealift_registry.delivery import attested, locks, tables, transfers
 from sealift_registry.delivery.preparing import Order, Ready, prepare, renewed
 from sealift_registry.delivery.sites import Site
 from sealift_registry.trust.hub import Hub
@@ -184,7 +184,7 @@ class Exports:
 
     def _says_the_same(self, ready: Ready, said: Transfer) -> bool:
         with self._hub.reading() as connection:
-            known = transfers.accepted(connection, ready.site)
+            known = attested.note(connection, ready.site)
         return ready.load.same_as(said) and said.site_log == known
 
     @contextmanager
@@ -292,7 +292,7 @@ class Exports:
                 previous=transfers.previous(connection, ready.site, transfer),
                 files=files,
                 log=note,
-                site_log=transfers.accepted(connection, ready.site),
+                site_log=attested.note(connection, ready.site),
             )
 
     def _finish(

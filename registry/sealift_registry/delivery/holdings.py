@@ -8,11 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from sealift_registry.delivery import tables
+from sealift_registry.delivery import attested
 from sealift_registry.delivery.sites import Site
-from sealift_signing import statements
 from sealift_signing.documents import Assignment
 from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Receipt
@@ -60,7 +59,7 @@ def holdings(
     What cannot be told, it does not hold: a manifest that the hub has no more, a log entry that
     makes no sense. Manifests that are `known`, by their digest, are not read again.
     """
-    receipts = _receipts(connection, site)
+    receipts = [one.predicate for one in attested.receipts(connection, site)]
     # By the site's own log and not by the order of arrival: sticks overtake each other.
     newest = max(receipts, key=lambda one: (_size(one), one.made), default=None)
     if newest is None:
@@ -87,14 +86,6 @@ def missed(connection: Connection, site: Site, store: BlobFolder, wanted: Assign
     return len(lost & (assigned | {part for one in assigned for part in _contents(store, one, {})}))
 
 
-def _receipts(connection: Connection, site: Site) -> list[Receipt]:
-    """The receipts of this enrolment; each was verified when it came home."""
-    query = select(tables.receipt.c.body).where(tables.receipt.c.site == site.id)
-    bodies = connection.execute(query).scalars()
-    found = (statements.read(Receipt, bytes(b), what="a receipt").predicate for b in bodies)
-    return [one for one in found if one.enrolment == site.enrolment]
-
-
 def _size(receipt: Receipt) -> int:
     """How many entries the site's log had when it made the receipt."""
     return claimed(receipt.log.encode()).size if receipt.log else 0
@@ -102,13 +93,9 @@ def _size(receipt: Receipt) -> int:
 
 def _lost_since(connection: Connection, site: Site, size: int) -> set[str] | None:
     """What the site's log says was lost after its first `size` entries; None if unclear."""
-    t = tables.site_entry
-    query = select(t.c.body).where(
-        t.c.site == site.id, t.c.enrolment == site.enrolment, t.c.seq >= size
-    )
     lost: set[str] = set()
-    for body in connection.execute(query).scalars():
-        entry = read_entry(bytes(body))
+    for body in attested.entries(connection, site)[size:]:
+        entry = read_entry(body)
         if entry.type == DAMAGED:
             named = entry.data.get("lost") if isinstance(entry.data, Mapping) else None
             if not isinstance(named, list | tuple):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
-from sealift_registry.delivery import assignments, tables, transfers
+from sealift_registry.delivery import assignments, attested, tables
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust.hub import Hub
@@ -164,7 +164,7 @@ class Returns:
                 pass  # not signed by the site: no proof of anything
             else:
                 with self._hub.reading() as connection:
-                    known = transfers.accepted(connection, site) or ""
+                    known = attested.note(connection, site) or ""
                 data |= {"known": known, "checkpoint": extract.checkpoint}
         entry = self._hub.entry("return.refused", "hub", data, {"site": site.id}, site.id)
         self._hub.log.commit_entry(entry)
@@ -253,7 +253,7 @@ def _keep_log(
 
 def _known(connection: Connection, site: Site) -> Checkpoint | None:
     """The newest checkpoint of the site's log that the hub accepted."""
-    found = transfers.accepted(connection, site)
+    found = attested.note(connection, site)
     return None if found is None else claimed(found.encode())
 
 
@@ -267,11 +267,5 @@ def _seen_by(
     """
     if known is None or size >= known.size:
         return known
-    t = tables.site_entry
-    query = (
-        select(t.c.body)
-        .where(t.c.site == site.id, t.c.enrolment == site.enrolment, t.c.seq < size)
-        .order_by(t.c.seq)
-    )
-    leaves = (leaf_hash(bytes(body)) for body in connection.execute(query).scalars())
+    leaves = (leaf_hash(body) for body in attested.entries(connection, site)[:size])
     return Checkpoint(known.origin, size, Frontier().extended(leaves).root)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from sealift_registry.delivery import tables
+from sealift_registry.delivery import attested
 from sealift_registry.delivery.sites import Site
 from sealift_signing.transparency.entry import Entry, read_entry
 
@@ -33,15 +33,9 @@ class Running:
 
 def running(connection: Connection, site: Site) -> list[Running]:
     """What runs at `site` by the newest of its log that came home, by host group and model."""
-    t = tables.site_entry
-    query = (
-        select(t.c.body)
-        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
-        .order_by(t.c.seq)
-    )
     found: dict[tuple[str, str], Running] = {}
-    for body in connection.execute(query).scalars():
-        one = _switched(read_entry(bytes(body)))
+    for body in attested.entries(connection, site):
+        one = _switched(read_entry(body))
         if one is not None:
             found[one.group, one.model] = one
     return [one for _, one in sorted(found.items()) if one.version]
@@ -49,15 +43,8 @@ def running(connection: Connection, site: Site) -> list[Running]:
 
 def last_heard(connection: Connection, site: Site) -> str | None:
     """The time of the newest entry of the site's log that came home."""
-    t = tables.site_entry
-    query = (
-        select(t.c.body)
-        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
-        .order_by(t.c.seq.desc())
-        .limit(1)
-    )
-    body = connection.execute(query).scalar_one_or_none()
-    return None if body is None else read_entry(bytes(body)).at
+    bodies = attested.entries(connection, site)
+    return read_entry(bodies[-1]).at if bodies else None
 
 
 def _switched(entry: Entry) -> Running | None:

@@ -9,10 +9,10 @@ from datetime import timedelta
 from hashlib import sha256
 
 from securesystemslib.signer import Signer
-from sqlalchemy import Connection, Row, func, insert, select
+from sqlalchemy import Connection, func, insert, select
 from tuf.api.metadata import Root
 
-from sealift_registry.delivery import tables
+from sealift_registry.delivery import enrolments, tables
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository, sign_enough
 from sealift_registry.trust.teams import check_name, check_no_persons_key
@@ -33,8 +33,9 @@ from sealift_signing.words import fingerprint, words_of
 
 @dataclass(frozen=True)
 class Site:
-    """A site as it was last enrolled."""
+    """A site as it was last enrolled, by its own signature and a fleet administrator's."""
 
+    organisation: str
     id: str
     enrolment: str
     stage: str
@@ -75,20 +76,26 @@ class Sites:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._repository = Repository(connection)
 
     def all(self) -> list[Site]:
-        """Every site, by id."""
-        query = select(tables.site).order_by(tables.site.c.id, tables.site.c.made)
-        newest = {row.id: row for row in self._connection.execute(query)}
-        return [_site(row) for row in newest.values()]
+        """Every site, by id.
+
+        Raises:
+            RefusedError: a row of one of them is of no enrolment that was signed.
+        """
+        names = select(tables.site.c.id).distinct().order_by(tables.site.c.id)
+        return [self.get(name) for name in self._connection.execute(names).scalars().all()]
 
     def get(self, name: str) -> Site:
         """One site.
 
         Raises:
             NotFoundError: no such site is enrolled.
+            RefusedError: a row of it is of no enrolment that was signed.
         """
-        found = next((site for site in self.all() if site.id == name), None)
+        rows = self._connection.execute(select(tables.site).where(tables.site.c.id == name)).all()
+        found = enrolments.current(self._repository, rows)
         if found is None:
             raise NotFoundError(
                 "no-site",
@@ -96,7 +103,16 @@ class Sites:
                 subject=name,
                 next_step="Enrol it with: sealift site enroll FILE --stage STAGE",
             )
-        return found
+        said = found.answer.predicate
+        return Site(
+            organisation=said.organisation,
+            id=name,
+            enrolment=found.answer.sha256,
+            stage=said.stage,
+            request=found.request,
+            answer=found.answer.envelope.data,
+            made=said.made,
+        )
 
 
 class Enrolment:
@@ -319,8 +335,3 @@ def _with_site(fleet: FleetKeys, site: str, key: str) -> FleetKeys:
         if k.key != key
     )
     return FleetKeys(1, (), (*kept, MachineKey(key, site, "site", "active")))
-
-
-def _site(row: Row[tuple[object, ...]]) -> Site:
-    request = statements.read(SiteRequest, bytes(row.request), what=f"the request of {row.id}")
-    return Site(row.id, row.enrolment, row.stage, request, bytes(row.answer), row.made)

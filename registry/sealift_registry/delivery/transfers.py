@@ -69,16 +69,3 @@ def previous(connection: Connection, site: Site, transfer: str) -> str | None:
         .limit(1)
     )
     return connection.execute(query).scalar_one_or_none()
-
-
-def accepted(connection: Connection, site: Site) -> str | None:
-    """The last checkpoint of the site's log that the hub accepted, a signed note."""
-    t = tables.site_checkpoint
-    query = (
-        select(t.c.note)
-        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
-        .order_by(t.c.size.desc())
-        .limit(1)
-    )
-    note = connection.execute(query).scalar_one_or_none()
-    return None if note is None else bytes(note).decode()

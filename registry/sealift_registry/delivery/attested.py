@@ -1,0 +1,106 @@
+"""What came home from a site and was kept: read again as the site's own key signed it.
+
+It was verified when it came. The rows are data all the same: by what they say a bundle leaves blobs
+out, and people are told what runs where.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from sealift_registry.delivery import enrolments, tables
+from sealift_registry.delivery.sites import Site
+from sealift_signing import statements
+from sealift_signing.errors import RefusedError
+from sealift_signing.statements import Receipt, Signed
+from sealift_signing.transparency import checkpoint
+from sealift_signing.transparency.checkpoint import site_origin
+from sealift_signing.transparency.frontier import Frontier
+from sealift_signing.transparency.merkle import leaf_hash
+
+
+def note(connection: Connection, site: Site) -> str | None:
+    """The last checkpoint of the site's log that the hub accepted, a signed note.
+
+    Raises:
+        RefusedError: the newest row is none that the site signed.
+    """
+    t = tables.site_checkpoint
+    query = (
+        select(t)
+        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
+        .order_by(t.c.size.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    try:
+        said = checkpoint.verify(bytes(row.note), site.key, site_origin(site.organisation, site.id))
+    except RefusedError as bad:
+        raise _not_signed(site, "a checkpoint of the log", bad.what) from bad
+    if (said.size, said.root) != (row.size, bytes(row.root)):
+        raise _not_signed(site, "a checkpoint of the log", "its columns say other than its note.")
+    return bytes(row.note).decode()
+
+
+def entries(connection: Connection, site: Site) -> list[bytes]:
+    """The entries of the site's log that came home, in order: those that it signed for.
+
+    Raises:
+        RefusedError: they are not those of the checkpoint.
+    """
+    t = tables.site_entry
+    query = (
+        select(t.c.seq, t.c.body)
+        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
+        .order_by(t.c.seq)
+    )
+    rows = connection.execute(query).all()
+    found = note(connection, site)
+    said = checkpoint.claimed(found.encode()) if found else None
+    bodies = [bytes(row.body) for row in rows]
+    if said is None and not bodies:
+        return []
+    whole = [row.seq for row in rows] == list(range(said.size if said else 0))
+    if not whole or said is None or _root(bodies) != said.root:
+        raise _not_signed(site, "the log", "its entries are not those of its newest checkpoint.")
+    return bodies
+
+
+def receipts(connection: Connection, site: Site) -> list[Signed[Receipt]]:
+    """The receipts of this enrolment of the site.
+
+    Raises:
+        RefusedError: one of them is none that the site signed.
+    """
+    t = tables.receipt
+    query = select(t.c.sha256, t.c.transfer, t.c.body).where(t.c.site == site.id)
+    found = []
+    for row in connection.execute(query):
+        try:
+            one = statements.read(Receipt, bytes(row.body), what=f"the receipt for {row.transfer}")
+            if one.predicate.enrolment != site.enrolment:
+                continue  # signed with the key that the site had then
+            statements.verify(one, site.key, what=f"the receipt for {row.transfer}")
+        except RefusedError as bad:
+            raise _not_signed(site, f"the receipt for {row.transfer}", bad.what) from bad
+        said = one.predicate
+        place = (said.organisation, said.site, said.transfer, one.sha256)
+        if place != (site.organisation, site.id, row.transfer, row.sha256):
+            raise _not_signed(site, f"the receipt for {row.transfer}", "it is of something else.")
+        found.append(one)
+    return found
+
+
+def _root(bodies: list[bytes]) -> bytes:
+    return Frontier().extended([leaf_hash(body) for body in bodies]).root
+
+
+def _not_signed(site: Site, what: str, why: str) -> RefusedError:
+    return RefusedError(
+        "home-row-not-signed",
+        f"What the database has as {what} of site {site.id} is not what the site signed: {why}",
+        subject=site.id,
+        next_step=enrolments.NEXT,
+    )

@@ -1,0 +1,113 @@
+"""What a row says of a site's enrolment, believed as far as it was signed.
+
+A stage that somebody wrote into a column would be a stage that nobody chose, and a site that nobody
+enrolled would be one to export to. So the site's own signature, that of a fleet administrator and
+the delegation by `fleet` are looked at before a word of it is used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import Row
+
+from sealift_registry.trust.repository import Repository
+from sealift_registry.trust.stored import RowError
+from sealift_signing import roles, statements
+from sealift_signing.errors import NoKeyError, RefusedError
+from sealift_signing.public_key import PublicKey
+from sealift_signing.statements import Signed, SiteAnswer, SiteRequest
+
+NEXT = (
+    "Somebody changed the database, or it is damaged. See all that is wrong with it with: "
+    "sealift audit fsck; then restore it from a backup."
+)
+
+
+@dataclass(frozen=True)
+class Enrolled:
+    """A site's request, and the answer to it that a fleet administrator signed."""
+
+    request: Signed[SiteRequest]
+    answer: Signed[SiteAnswer]
+
+
+def verified(repository: Repository, row: Row[tuple[object, ...]]) -> Enrolled:
+    """What was signed of the enrolment in `row`.
+
+    Raises:
+        RefusedError: nobody who may signed it, or the row says something else; the site is named.
+    """
+    try:
+        enrolled = _read(repository, row)
+    except RowError:
+        raise  # of a role: that is what is wrong, and it has a name of its own
+    except RefusedError as bad:
+        raise RefusedError(
+            "site-row-not-signed",
+            f"The enrolment {str(row.enrolment)[:12]} of site {row.id}, as the database has it, is "
+            f"not what was signed: {bad.what}",
+            subject=str(row.id),
+            next_step=NEXT,
+        ) from bad
+    return enrolled
+
+
+def current(repository: Repository, rows: Sequence[Row[tuple[object, ...]]]) -> Enrolled | None:
+    """The enrolment that counts of a site, whose `rows` these are; None where it has none.
+
+    Raises:
+        RefusedError: as `verified`; or `fleet` lists the key of none of them as the site's.
+    """
+    found = [verified(repository, row) for row in rows]
+    active = [one for one in found if _is_active(repository, one)]
+    if rows and not active:
+        raise RefusedError(
+            "site-row-missing",
+            f"The database has no enrolment of site {rows[0].id} with the key that fleet lists as "
+            "the site's: its newest row is missing.",
+            subject=str(rows[0].id),
+            next_step=NEXT,
+        )
+    return max(active, key=lambda one: one.answer.predicate.made, default=None)
+
+
+def _is_active(repository: Repository, enrolled: Enrolled) -> bool:
+    """Whether `fleet` lists the key of this enrolment as the site's."""
+    said = enrolled.request.predicate
+    return any(
+        (one.key, one.name, one.purpose, one.status) == (said.key, said.site, "site", "active")
+        for one in repository.fleet_keys().keys
+    )
+
+
+def _read(repository: Repository, row: Row[tuple[object, ...]]) -> Enrolled:
+    name, answered = str(row.id), bytes(row.answer)
+    request = statements.read(SiteRequest, bytes(row.request), what=f"the request of {name}")
+    answer = statements.read(SiteAnswer, answered, what=f"the answer to {name}")
+    statements.verify(
+        request, PublicKey.parse(request.predicate.key), what=f"the request of {name}"
+    )
+    _check_administrator(repository, answer, f"the answer to {name}")
+    said = answer.predicate
+    columns = (row.id, row.enrolment, row.stage, repository.organisation())
+    if columns != (said.site, sha256(answered).hexdigest(), said.stage, said.organisation):
+        raise RefusedError("row-differs", "its columns say other than the answer.")
+    about = answer.about(f"sites/{name}/request", request.sha256)
+    if (request.predicate.site, said.request) != (name, request.sha256) or not about:
+        raise RefusedError("row-differs", "its answer is to another request.")
+    if roles.site_role(name) not in repository.delegated(roles.SITE):
+        raise RefusedError("row-differs", "fleet delegates no role of that site.")
+    return Enrolled(request, answer)
+
+
+def _check_administrator(repository: Repository, answer: Signed[SiteAnswer], what: str) -> None:
+    """A fleet administrator signed it, by any targets that there were: they come and go."""
+    for targets in repository.stored.authentic(roles.TARGETS):
+        for key in roles.keyholders(targets.metadata.signed, roles.FLEET).keys:
+            if key.keyid == answer.envelope.keyid:
+                statements.verify(answer, key, what=what)
+                return
+    raise NoKeyError("no-key", f"No fleet administrator signed {what}.", subject=what)

@@ -1,0 +1,173 @@
+"""Rows of sites and of what came home from them are data: only what was signed of them counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from typing import Any
+
+import pytest
+from sqlalchemy import Table, insert, select, text, update
+
+from sealift_registry import guide, summary
+from sealift_registry.delivery import tables
+from sealift_registry.delivery.sites import Sites
+from sealift_signing import statements
+from sealift_signing.errors import RefusedError
+from sealift_signing.statements import Receipt, SiteAnswer, subject
+from tests.registry.hub_fixture import GROUP, SITE, TARGET, Acme, version
+from tests.site_on_paper import SiteOnPaper
+
+Attack = Callable[[Acme], None]
+
+
+def no_triggers(acme: Acme) -> None:
+    """Take the database's guards away, as whoever owns the file can."""
+    with acme.app.hub.engine.begin() as connection:
+        listed = text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
+        for name in connection.execute(listed).scalars().all():
+            connection.execute(text(f"DROP TRIGGER {name}"))
+
+
+def row_of(acme: Acme, table: Table) -> dict[str, Any]:
+    with acme.app.hub.engine.connect() as connection:
+        return dict(connection.execute(select(table)).mappings().first() or {})
+
+
+def change(acme: Acme, table: Table, **values: object) -> None:
+    with acme.app.hub.engine.begin() as connection:
+        connection.execute(update(table).values(**values))
+
+
+def put(acme: Acme, table: Table, row: dict[str, Any]) -> None:
+    with acme.app.hub.engine.begin() as connection:
+        connection.execute(insert(table).values(**row))
+
+
+def another_stage(acme: Acme) -> None:
+    change(acme, tables.site, stage="staging")
+
+
+def answered_by_nobody(acme: Acme) -> None:
+    """A later enrolment for another stage, which the attacker signed himself."""
+    acme.new_key("mallory")
+    row = row_of(acme, tables.site)
+    said = statements.read(SiteAnswer, row["answer"], what="it").predicate
+    about = subject(f"sites/{SITE}/request", said.request)
+    forged = statements.sign(
+        replace(said, stage="staging", made="2099-01-01T00:00:00.000000Z"),
+        [about],
+        acme.signer("mallory"),
+    )
+    changed = {"stage": "staging", "enrolment": sha256(forged).hexdigest(), "answer": forged}
+    put(acme, tables.site, {**row, **changed, "made": "2099-01-01T00:00:00.000000Z"})
+
+
+def renamed(acme: Acme) -> None:
+    """The genuine enrolment as that of a site which nobody enrolled."""
+    put(acme, tables.site, {**row_of(acme, tables.site), "id": "plant-8"})
+
+
+@pytest.mark.parametrize("attack", [another_stage, answered_by_nobody, renamed])
+def test_t0_12_a_site_that_nobody_enrolled_so_is_refused_by_name(
+    ready: Acme, attack: Attack
+) -> None:
+    no_triggers(ready)
+    attack(ready)
+    name = "plant-8" if attack is renamed else SITE
+    hub = ready.app.hub
+    with hub.reading() as connection:
+        with pytest.raises(RefusedError, match=name) as refused:
+            Sites(connection).get(name)
+        with pytest.raises(RefusedError, match=name):
+            Sites(connection).all()
+    assert refused.value.code == "site-row-not-signed"
+    with pytest.raises(RefusedError, match=name):
+        ready.export(name)
+    with pytest.raises(RefusedError, match=name):
+        ready.assign(site=name)
+    with pytest.raises(RefusedError, match=name):
+        guide.missing(hub, ready.app.promotions, ready.app.hardware_targets)
+
+
+def test_t0_13_an_enrolment_whose_newest_row_was_deleted_does_not_come_back(
+    ready: Acme, plant: SiteOnPaper
+) -> None:
+    """The earlier one is genuine, and of a key that `fleet` retired."""
+    before = row_of(ready, tables.site)
+    again = SiteOnPaper(plant.root.parent / "again", plant.now)
+    ready.enrol(again)
+    no_triggers(ready)
+    with ready.app.hub.engine.begin() as connection:
+        t = tables.site
+        connection.execute(t.delete().where(t.c.enrolment != before["enrolment"]))
+    with ready.app.hub.reading() as connection, pytest.raises(RefusedError, match=SITE) as refused:
+        Sites(connection).get(SITE)
+    assert refused.value.code == "site-row-missing"
+
+
+@pytest.fixture
+def home(ready: Acme, plant: SiteOnPaper) -> Acme:
+    """A hub to which the site's receipt and log have come home."""
+    exported = ready.export()
+    plant.take(exported.folder)
+    ready.app.returns.receive(ready.returned(plant))
+    return ready
+
+
+def receipt_for_more(acme: Acme) -> None:
+    """A receipt by which the site has what the attacker would have left out."""
+    acme.new_key("mallory")
+    row = row_of(acme, tables.receipt)
+    genuine = statements.read(Receipt, row["body"], what="it")
+    said = replace(genuine.predicate, inventory=("f" * 64,), made="2099-01-01T00:00:00.000000Z")
+    body = statements.sign(said, genuine.subjects, acme.signer("mallory"))
+    put(acme, tables.receipt, {**row, "sha256": sha256(body).hexdigest(), "body": body})
+
+
+def entry_changed(acme: Acme) -> None:
+    body = row_of(acme, tables.site_entry)["body"]
+    t = tables.site_entry
+    with acme.app.hub.engine.begin() as connection:
+        changed = body.replace(b"plant", b"plans") if b"plant" in body else body + b" "
+        connection.execute(update(t).where(t.c.seq == 0).values(body=changed))
+
+
+def entry_deleted(acme: Acme) -> None:
+    acme.sql("DELETE FROM site_entry WHERE seq = (SELECT max(seq) FROM site_entry)")
+
+
+def checkpoint_changed(acme: Acme) -> None:
+    change(acme, tables.site_checkpoint, size=1)
+
+
+@pytest.mark.parametrize(
+    "attack", [receipt_for_more, entry_changed, entry_deleted, checkpoint_changed]
+)
+def test_t0_14_what_no_site_sent_home_is_refused_by_name(home: Acme, attack: Attack) -> None:
+    no_triggers(home)
+    attack(home)
+    with home.app.hub.reading() as connection, pytest.raises(RefusedError, match=SITE) as refused:
+        summary.of(home.app.promotions, connection, SITE)
+    assert refused.value.code == "home-row-not-signed"
+    with pytest.raises(RefusedError, match=SITE):
+        home.export()
+
+
+def test_another_dispatcher_is_given_a_site_and_assigns_anew(
+    ready: Acme, plant: SiteOnPaper
+) -> None:
+    """What the one before signed is no row of the attacker's; nor does it count any more."""
+    ready.new_key("dina")
+    with ready.app.hub.reading() as connection:
+        request = Sites(connection).get(SITE).request.envelope.data
+    ready.app.enrolment.enroll(
+        request, "production", {"dina": ready.public("dina")}, ready.signer("fleet-1")
+    )
+    with ready.app.hub.reading() as connection:
+        assert summary.of(ready.app.promotions, connection, SITE)[1]["assigned"] == []
+    assert guide.missing(ready.app.hub, ready.app.promotions, ready.app.hardware_targets)
+    ready.app.assignments.assign(SITE, version(1), {GROUP: TARGET}, None, ready.signer("dina"))
+    with ready.app.hub.reading() as connection:
+        assert summary.of(ready.app.promotions, connection, SITE)[1]["assigned"]
