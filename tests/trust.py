@@ -344,7 +344,13 @@ class Promotion:
 
     def rules(self, **changes: Field) -> Rules:
         usual = Rules(
-            self.organisation, self.members(), STAGE, rule(), self.now, self.machine_keys()
+            self.organisation,
+            self.members(),
+            STAGE,
+            rule(),
+            self.now,
+            self.machine_keys(),
+            frozenset(),
         )
         return replace(usual, **changes)
 
@@ -366,6 +372,7 @@ class Promotion:
             withdrawn={},
             recalled={},
             machine_keys=self.machine_keys(),
+            compromised={},
             statement=self.carried.get,
         )
         return replace(usual, **changes)

@@ -230,8 +230,10 @@ types in `sealift_signing`, and a test compares them. Edit those, not this.
 
 Sealift's own documents are the ones below. Next to them a medium carries TUF metadata, which is as
 the [TUF specification](https://theupdateframework.github.io/specification/latest/) says, in the
-compact spelling of python-tuf's writer, with two additions: a key says under `x-sealift-person`
-whose it is, and a threshold counts people.
+compact spelling of python-tuf's writer, with these additions: a key says under `x-sealift-person`
+whose it is, and a threshold counts people; root, targets and fleet may name keys under
+`x-sealift-compromised`, a sorted list of their texts, whose signatures then count for no new
+version of any role below them.
 
 ## What holds for every document
 

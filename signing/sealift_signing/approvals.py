@@ -42,6 +42,7 @@ class Rules:
         rule: what the policy says of that stage.
         now: the trusted time.
         machine_keys: raw public keys of roles and machines; none of them is a person's.
+        compromised: raw public keys that the team, or a role above it, ever called compromised.
     """
 
     organisation: str
@@ -50,6 +51,7 @@ class Rules:
     rule: StageRule
     now: datetime
     machine_keys: frozenset[bytes]
+    compromised: frozenset[bytes]
 
 
 @dataclass(frozen=True)
@@ -254,6 +256,13 @@ def _check_person(
         )
     public = PublicKey.parse(key.key)
     statement.envelope.verify(public, what=what)
+    if public.raw in rules.compromised:
+        # For ever: whoever stole it has it still, also when its owner is active again.
+        raise NotCountedError(
+            "key-compromised",
+            f"{what} does not count: it is signed with a key that was called compromised.",
+            subject=statement.sha256,
+        )
     # Solo excepted, where one person is everything and every bundle says so.
     if public.raw in rules.machine_keys and not rules.rule.requester_may_approve:
         raise NotCountedError(

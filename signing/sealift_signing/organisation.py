@@ -23,6 +23,15 @@ from tuf.api.metadata import Metadata, Root, Targets
 
 from sealift_signing import documents, links, roles
 from sealift_signing.approvals import Rules
+from sealift_signing.compromised import (
+    NONE,
+    Compromised,
+    barred,
+    entered_by,
+    machines_of,
+    people_of,
+    union,
+)
 from sealift_signing.documents import Assignment, FleetKeys, Members, Policy, RecallList
 from sealift_signing.errors import (
     NoKeyError,
@@ -418,8 +427,16 @@ def machine_keys(organisation: Organisation) -> frozenset[bytes]:
     return frozenset(found)
 
 
-def rules_for(organisation: Organisation, team: str, stage: str, now: datetime) -> Rules:
+def rules_for(
+    organisation: Organisation,
+    team: str,
+    stage: str,
+    now: datetime,
+    known: Compromised = NONE,
+) -> Rules:
     """By what a team's requests and approvals for a stage are counted.
+
+    `known` are the keys that were called compromised earlier, and perhaps no longer are there.
 
     Raises:
         NotFoundError: there is no such stage, or the team has no members yet.
@@ -440,5 +457,20 @@ def rules_for(organisation: Organisation, team: str, stage: str, now: datetime) 
             subject=team,
             next_step=f"Add them, signed by stewards: sealift team requester {team} --help",
         )
-    machines = machine_keys(organisation)
-    return Rules(organisation.id, members, stage, stages[stage], now, machines)
+    machines, role = machine_keys(organisation), roles.team_role(team)
+    above = (entered_by(name, organisation.head(name).metadata.signed) for name in (ROOT, TARGETS))
+    lost = barred(union((known, people_of(role, members), *above)), (role, TARGETS, ROOT))
+    return Rules(organisation.id, members, stage, stages[stage], now, machines, lost)
+
+
+def compromised_in(organisation: Organisation) -> Compromised:
+    """The keys that the newest versions, and every root, call compromised: for a memory to keep."""
+    heads = [*organisation.roots, organisation.head(TARGETS), organisation.head(FLEET)]
+    people = {team: organisation.members(team) for team in organisation.teams}
+    return union(
+        (
+            *(entered_by(head.role, head.metadata.signed) for head in heads),
+            machines_of(FLEET, organisation.fleet_keys()),
+            *(people_of(roles.team_role(team), found) for team, found in people.items() if found),
+        )
+    )

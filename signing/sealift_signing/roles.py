@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from tuf.api.metadata import Root, Targets
 
+from sealift_signing import compromised
 from sealift_signing.documents import (
     FLEET_KEYS_PATH,
     POLICY_PATH,
@@ -106,9 +107,15 @@ def check_layout(role: str, signed: Targets) -> None:
     """Check that a targets role lists and delegates only what our layout gives it.
 
     Raises:
-        MalformedError: a path that is not this role's, a digest that is not SHA-256 alone, or a
-            delegation that this role may not make.
+        MalformedError: a path that is not this role's, a digest that is not SHA-256 alone, a
+            delegation that this role may not make, or keys called compromised that are not its own.
     """
+    if role not in {TARGETS, FLEET} and compromised.FIELD in signed.unrecognized_fields:
+        raise MalformedError(
+            "bad-compromised",
+            f"The role {role} delegates to nobody, and may call no key compromised.",
+            subject=role,
+        )
     for path, target in signed.targets.items():
         if not _may_list(role, path):
             raise MalformedError(

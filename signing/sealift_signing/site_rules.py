@@ -65,6 +65,7 @@ class Facts:
         recalled: every recall ever seen, by digest.
         statement: the bytes of a carried statement by sha256, None if it was not carried.
         machine_keys: raw public keys of roles and machines.
+        compromised: per team, raw public keys that count for nothing in it, and never will.
     """
 
     organisation: str
@@ -81,6 +82,7 @@ class Facts:
     withdrawn: Mapping[str, Iterable[Withdrawal]]
     recalled: Mapping[str, Recall]
     machine_keys: frozenset[bytes]
+    compromised: Mapping[str, frozenset[bytes]]
     statement: Callable[[str], bytes | None]
 
 
@@ -230,6 +232,7 @@ def _approved(
         replace(rule, approvals=needed, requester_may_approve=alone),
         facts.now,
         facts.machine_keys,
+        facts.compromised.get(path.team, frozenset()),
     )
     request = _request(facts, path, artifact, rules)
     carried = {

@@ -28,6 +28,7 @@ from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timest
 from tuf.api.serialization import DeserializationError, MetadataDeserializer
 
 from sealift_signing.canonical import check_values
+from sealift_signing.compromised import NONE, Compromised, barred, entered_by
 from sealift_signing.errors import (
     BadSignatureError,
     MalformedError,
@@ -133,6 +134,8 @@ class Walk:
         before: metadata kept by earlier visits, by (delegator, role); never goes back behind it.
         now: the trusted time.
         check_expiry: False only to read recalls, which are honoured even when all has expired.
+        compromised: what was ever called so. Such a key's signature counts for nothing that is new
+            here; what was kept before stands.
     """
 
     def __init__(
@@ -142,13 +145,17 @@ class Walk:
         now: datetime,
         *,
         check_expiry: bool = True,
+        compromised: Compromised = NONE,
     ) -> None:
         self.now = now
+        self._compromised = compromised
+        self._delegators: dict[str, str] = {}
         self._check_expiry = check_expiry
         self._before = dict(before)
         self._trusted: dict[RoleKey, Metadata[Any]] = {
             ("root", "root"): read_metadata(root, "root", Root)
         }
+        self._compromised |= entered_by("root", self.root)
 
     @property
     def root(self) -> Root:
@@ -168,6 +175,18 @@ class Walk:
     def role(self, delegator: str, name: str) -> Targets:
         """The verified role `name` as `delegator` delegates it; only after it was walked."""
         return cast("Targets", self._trusted[delegator, name].signed)
+
+    @property
+    def compromised(self) -> Compromised:
+        """What was known to be, and what the roles that were walked say of those below them."""
+        return self._compromised
+
+    def barred(self, role: str) -> frozenset[bytes]:
+        """The keys that `role`, already walked, and the roles above it call compromised."""
+        above = [role]
+        while above[-1] in self._delegators:
+            above.append(self._delegators[above[-1]])
+        return barred(self._compromised, above)
 
     def versions(self) -> dict[RoleKey, int]:
         """The version of every verified role."""
@@ -194,12 +213,15 @@ class Walk:
         _check_meta(data, info, name)
         read = read_spelled(data, name, Targets)
         metadata = read.metadata
-        check_signed(self._delegating(delegator), name, metadata, read.payload)
+        without = self._barred(delegator, name, data)
+        check_signed(self._delegating(delegator), name, metadata, read.payload, without)
         if metadata.signed.version != info.version:
             raise _mismatch(name, metadata.signed.version, info.version)
         self._no_way_back(delegator, name, read)
         self._alive(metadata, name)
         self._trusted[delegator, name] = metadata
+        self._delegators[name] = delegator
+        self._compromised |= entered_by(name, metadata.signed)
         yield Keep(delegator, name, metadata.signed.version, data)
 
     def _roots(self) -> Steps:
@@ -212,11 +234,13 @@ class Walk:
             _check_length(data, need.role, need.limit)
             read = read_spelled(data, "root", Root)
             metadata = read.metadata
-            check_signed(self.root, "root", metadata, read.payload)
-            check_signed(metadata.signed, "root", metadata, read.payload)
+            without = self.barred("root")
+            check_signed(self.root, "root", metadata, read.payload, without)
+            check_signed(metadata.signed, "root", metadata, read.payload, without)
             if metadata.signed.version != need.version:
                 raise _mismatch("root", metadata.signed.version, self.root.version + 1)
             self._trusted["root", "root"] = metadata
+            self._compromised |= entered_by("root", self.root)
             yield Keep("root", "root", metadata.signed.version, data)
         else:
             raise RefusedError(
@@ -232,7 +256,8 @@ class Walk:
         data = yield from _ask(Need("timestamp", None, LIMITS["timestamp"]))
         read = read_spelled(data, "timestamp", Timestamp)
         metadata = read.metadata
-        check_signed(self.root, "timestamp", metadata, read.payload)
+        without = self._barred("root", "timestamp", data)
+        check_signed(self.root, "timestamp", metadata, read.payload, without)
         earlier = self._earlier("root", "timestamp", Timestamp)
         self._no_way_back("root", "timestamp", read)
         if earlier is not None:
@@ -251,7 +276,8 @@ class Walk:
         _check_meta(data, info, "snapshot")
         read = read_spelled(data, "snapshot", Snapshot)
         metadata = read.metadata
-        check_signed(self.root, "snapshot", metadata, read.payload)
+        without = self._barred("root", "snapshot", data)
+        check_signed(self.root, "snapshot", metadata, read.payload, without)
         if metadata.signed.version != info.version:
             raise _mismatch("snapshot", metadata.signed.version, info.version)
         earlier = self._earlier("root", "snapshot", Snapshot)
@@ -261,6 +287,12 @@ class Walk:
         self._alive(metadata, "snapshot")
         self._trusted["root", "snapshot"] = metadata
         yield Keep("root", "snapshot", metadata.signed.version, data)
+
+    def _barred(self, delegator: str, role: str, data: bytes) -> frozenset[bytes]:
+        """Whose signature does not count on `data`, which stands if it was kept before."""
+        return (
+            frozenset() if self._before.get((delegator, role)) == data else self.barred(delegator)
+        )
 
     def _delegating(self, delegator: str) -> Root | Targets:
         walked = [metadata for (_, name), metadata in self._trusted.items() if name == delegator]
@@ -440,11 +472,16 @@ def _numbers(signed: Root | Timestamp | Snapshot | Targets) -> Iterator[object]:
 
 
 def check_signed(
-    delegator: Root | Targets, role: str, metadata: Metadata[S], payload: bytes | None = None
+    delegator: Root | Targets,
+    role: str,
+    metadata: Metadata[S],
+    payload: bytes | None = None,
+    without: frozenset[bytes] = frozenset(),
 ) -> None:
     """Check that enough distinct keys of distinct people signed `metadata` (§5.3.4 and alike).
 
-    `payload` is what its signatures are of, where that was spelled out already.
+    `payload` is what its signatures are of, where that was spelled out already; `without` are the
+    raw keys whose signatures do not count, since they were called compromised.
 
     Raises:
         BadSignatureError: too few, and one that counts is wrong.
@@ -460,17 +497,20 @@ def check_signed(
     # Spelled out once: a file may bear thousands of signatures.
     payload = metadata.signed_bytes if payload is None else payload
     good, wrong = _count(delegator, spec.keyids, metadata.signatures, payload, role)
+    lost = {raw for raw, _ in good} & without
+    good = {(raw, person) for raw, person in good if raw not in lost}
     people = {person for _, person in good}
     count = min(len({raw for raw, _ in good}), len(people))
     if count >= spec.threshold:
         return
     if wrong:
         raise _bad_signature(role)
-    if not good:
+    if not good and not lost:
         raise NoKeyError("no-key", f"No key that is trusted for {role} signed it.", subject=role)
     raise NotSignedEnoughError(
         "not-signed-enough",
-        f"{role} is signed by {count} of the {spec.threshold} people it needs.",
+        f"{role} is signed by {count} of the {spec.threshold} people it needs"
+        f"{', others by keys that were called compromised' if lost else ''}.",
         subject=role,
     )
 

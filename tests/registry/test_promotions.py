@@ -281,17 +281,31 @@ def test_a_request_by_somebody_who_left_is_approved_by_nobody(hub: Acme) -> None
         hub.approve(number, "carla")
 
 
-@pytest.mark.parametrize("status", ["retired", "compromised"])
-def test_a_new_key_does_not_bring_somebody_back(hub: Acme, status: Status) -> None:
-    """Their earlier, perhaps stolen, key would be active again with the new one."""
-
-    def retire(members: Members) -> Members:
-        people = [replace(p, status=status) if p.id == "carla" else p for p in members.people]
+def with_status(status: Status) -> Callable[[Members], Members]:
+    def edit(members: Members) -> Members:
+        people = (replace(p, status=status) if p.id == "carla" else p for p in members.people)
         return replace(members, people=tuple(people))
 
-    hub.change_members(retire)
+    return edit
+
+
+def test_a_new_key_does_not_bring_a_retired_person_back(hub: Acme) -> None:
+    hub.change_members(with_status("retired"))
     key = hub.new_key("carla-2")
     refused(lambda: hub.entitle("carla", approve(STAGE), key=key), "person-not-active")
+
+
+def test_t0_05_who_was_compromised_comes_back_with_a_new_key_and_no_other(hub: Acme) -> None:
+    number = hub.request()
+    hub.approve(number, "carla")
+    hub.change_members(with_status("compromised"))
+    refused(lambda: hub.entitle("carla", approve(STAGE)), "key-compromised")
+    refused(lambda: hub.change_members(with_status("active")), "key-compromised")
+    hub.entitle("carla", approve(STAGE), key=hub.new_key("carla-2"))
+    refused(lambda: hub.entitle("carla", approve(STAGE)), "key-compromised")
+    refused(lambda: hub.entitle("zoe", approve(STAGE), key=hub.public("carla")), "key-compromised")
+    assert not standing(hub, number).tally.people
+    assert hub.approve(number, "carla-2").tally.people == ("carla",)
 
 
 def test_goldens_that_were_replaced_after_the_request(hub: Acme) -> None:

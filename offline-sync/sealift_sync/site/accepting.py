@@ -170,8 +170,9 @@ def _check_transfer(site: Site, visit: Visit, transfer: Signed[Transfer]) -> Non
 def _check_dispatcher(site: Site, visit: Visit, transfer: Signed[Transfer]) -> None:
     fleet = visit.walk.role(roles.TARGETS, roles.FLEET)
     role = roles.site_role(site.enrolment.site)
+    lost = visit.barred(role)
     for key in roles.keyholders(fleet, role).keys:
-        if key.keyid == transfer.envelope.keyid:
+        if key.keyid == transfer.envelope.keyid and key.raw not in lost:
             statements.verify(transfer, key, what=WHAT)
             return
     raise NoKeyError(

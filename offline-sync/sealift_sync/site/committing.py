@@ -58,6 +58,7 @@ def _trust(site: Site, accepted: Accepted) -> None:
     for team, members in visit.members.items():
         for withdrawal in members.withdrawn:
             state.add_withdrawal(team, withdrawal)
+    state.add_compromised(visit.compromised)
     rule = visit.policy.stages.get(site.enrolment.stage)
     pins = raised_pins(state.pins(site.enrolment.pins), rule, visit.walk.root, visit.walk.targets)
     state.set_fact("pins", shape.write(pins))

@@ -8,6 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Literal
 
+from sealift_signing import roles
 from sealift_signing.approvals import Tally
 from sealift_signing.documents import AssignedArtifact, Recall, Withdrawal
 from sealift_signing.errors import RefusedError
@@ -162,6 +163,7 @@ def facts(
         withdrawn=withdrawn,
         recalled=recalled,
         machine_keys=visit.machine_keys,
+        compromised={team: visit.barred(roles.team_role(team)) for team in visit.members},
         statement=lambda digest: bundle.get(layout.statement_file(digest)),
     )
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from tuf.api.metadata import Metadata, Root, Targets
 
 from sealift_signing import documents, roles
+from sealift_signing.compromised import Compromised, barred, entered_by
 from sealift_signing.documents import Recall
 from sealift_signing.errors import RefusedError
 from sealift_signing.roles import RECALL, TARGETS
@@ -27,26 +28,33 @@ def new_recalls(bundle: Quarantine, site: Site) -> tuple[Recall, ...]:
     """The recalls in `bundle` that this site had not seen, each authentic."""
     known = set(site.state.every_recall())
     found: dict[Recall, None] = {}
-    delegating = _newest_targets(bundle, site)
+    root, lost = _newest_root(bundle, site)
+    delegating = _newest_targets(bundle, site, root, lost)
     if delegating is not None:
-        for metadata in _signed_by(bundle, RECALL, delegating):
+        lost |= entered_by(TARGETS, delegating)
+        without = barred(lost, (roles.ROOT, TARGETS))
+        for metadata in _signed_by(bundle, RECALL, delegating, without):
             found |= dict.fromkeys(_recalls(bundle, metadata.signed))
     return tuple(recall for recall in found if recall not in known)
 
 
-def _newest_targets(bundle: Quarantine, site: Site) -> Targets | None:
+def _newest_targets(
+    bundle: Quarantine, site: Site, root: Root, lost: Compromised
+) -> Targets | None:
     """The newest top-level targets role that the newest reachable root vouches for."""
-    root = _newest_root(bundle, site)
-    found = [metadata.signed for metadata in _signed_by(bundle, TARGETS, root)]
+    without = barred(lost, (roles.ROOT,))
+    found = [metadata.signed for metadata in _signed_by(bundle, TARGETS, root, without)]
     kept = site.state.trusted().get((roles.ROOT, TARGETS))
     if kept is not None:
         found.append(read_metadata(kept, TARGETS, Targets).signed)
     return max(found, key=lambda signed: signed.version, default=None)
 
 
-def _newest_root(bundle: Quarantine, site: Site) -> Root:
-    known = site.state.roots()
-    walk = Walk(known[max(known)], {}, site.trusted_time(), check_expiry=False)
+def _newest_root(bundle: Quarantine, site: Site) -> tuple[Root, Compromised]:
+    """The newest reachable root, and all that is known to be compromised with it."""
+    known, lost = site.state.roots(), site.state.compromised()
+    now = site.trusted_time()
+    walk = Walk(known[max(known)], {}, now, check_expiry=False, compromised=lost)
 
     def roots_only(need: Need) -> bytes | None:
         if need.role != roles.ROOT:
@@ -56,20 +64,23 @@ def _newest_root(bundle: Quarantine, site: Site) -> Root:
     # It always ends in a refusal, for want of a timestamp; the roots before that are verified.
     with suppress(RefusedError):
         drive(walk.top(), roots_only, lambda _: None)
-    return walk.root
+    return walk.root, walk.compromised
 
 
 def _signed_by(
-    bundle: Quarantine, role: str, delegator: Root | Targets
+    bundle: Quarantine, role: str, delegator: Root | Targets, without: frozenset[bytes]
 ) -> Iterator[Metadata[Targets]]:
-    """Every authentic version of `role` in the bundle, old ones too: a recall has no floor."""
+    """Every authentic version of `role` in the bundle, old ones too: a recall has no floor.
+
+    Signatures of the keys `without` count for none of them: what the site keeps is not in here.
+    """
     for path in bundle.below(layout.METADATA):
         version, _, name = path.removeprefix(f"{layout.METADATA}/").partition(".")
         if name != f"{role}.json" or not version.isdigit():
             continue
         try:
             metadata = read_metadata(bundle.read(path), role, Targets)
-            check_signed(delegator, role, metadata)
+            check_signed(delegator, role, metadata, without=without)
             roles.check_layout(role, metadata.signed)
         except RefusedError:
             continue

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from sealift_signing import shape
+from sealift_signing.compromised import Compromised
 from sealift_signing.documents import Recall, Withdrawal
 from sealift_signing.errors import FailedError
 from sealift_signing.statements import Pins
@@ -30,6 +31,7 @@ CREATE TABLE IF NOT EXISTS trusted (
 CREATE TABLE IF NOT EXISTS floor (role TEXT PRIMARY KEY, version INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS recall (body BLOB PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS withdrawal (team TEXT, body BLOB, PRIMARY KEY (team, body));
+CREATE TABLE IF NOT EXISTS compromised (role TEXT, key TEXT, PRIMARY KEY (role, key));
 CREATE TABLE IF NOT EXISTS installed (
   host_group TEXT, path TEXT, sha256 TEXT, despite TEXT NOT NULL, transfer TEXT NOT NULL,
   installed_at TEXT NOT NULL, PRIMARY KEY (host_group, path, sha256));
@@ -213,6 +215,15 @@ class State:
         """Never forget this withdrawal."""
         row = (team, shape.write(withdrawal))
         self.connection.execute("INSERT OR IGNORE INTO withdrawal VALUES (?, ?)", row)
+
+    def compromised(self) -> Compromised:
+        """Every key ever called compromised, each with the role that entered it."""
+        return frozenset((row[0], row[1]) for row in self._all("SELECT * FROM compromised"))
+
+    def add_compromised(self, found: Compromised) -> None:
+        """Never forget that these keys are."""
+        rows = sorted(found)
+        self.connection.executemany("INSERT OR IGNORE INTO compromised VALUES (?, ?)", rows)
 
     # -- artifacts
 

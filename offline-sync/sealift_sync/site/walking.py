@@ -14,6 +14,14 @@ from hashlib import sha256
 from tuf.api.metadata import Root, Targets
 
 from sealift_signing import documents, roles
+from sealift_signing.compromised import (
+    Compromised,
+    barred,
+    machines_of,
+    marked,
+    people_of,
+    union,
+)
 from sealift_signing.documents import Assignment, FleetKeys, Members, Policy, RecallList
 from sealift_signing.errors import RefusedError
 from sealift_signing.public_key import PublicKey
@@ -44,6 +52,8 @@ class Visit:
     Attributes:
         kept: the metadata to keep once the import is committed.
         catalog: per team, what `catalog.<team>` lists: path to sha256.
+        fleet: the machines; keys that were ever called compromised are, whatever it calls them now.
+        compromised: what this site knew of, and what the bundle adds.
     """
 
     walk: Walk
@@ -56,6 +66,14 @@ class Visit:
     members: Mapping[str, Members]
     catalog: Mapping[str, Mapping[str, str]]
     versions: Mapping[str, int]
+    compromised: Compromised
+
+    def barred(self, role: str) -> frozenset[bytes]:
+        """The raw keys that count for nothing in what `role` says or delegates, and never will."""
+        above = [role, roles.delegator(role)]
+        while above[-1] != roles.ROOT:
+            above.append(roles.delegator(above[-1]))
+        return barred(self.compromised, above)
 
     @property
     def machine_keys(self) -> frozenset[bytes]:
@@ -77,8 +95,10 @@ class Walker:
         self._roots = state.roots()
         self._floors = state.floors()
         self._listed = listed
+        self._compromised = state.compromised()
         self._kept: list[Keep] = []
-        self.walk = Walk(self._roots[max(self._roots)], state.trusted(), now)
+        root = self._roots[max(self._roots)]
+        self.walk = Walk(root, state.trusted(), now, compromised=self._compromised)
 
     def visit(self, site: str) -> Visit:
         """Walk every role that concerns `site`.
@@ -101,18 +121,25 @@ class Walker:
         catalog = {team: self._catalog(team) for team in teams}
         versions = {role: number for (_, role), number in self.walk.versions().items()}
         check_floors(self._floors, versions)  # (4) the site's floors
+        machines = documents.read_fleet_keys(self.document(fleet, documents.FLEET_KEYS_PATH))
+        known = self._all_compromised(machines, members)
         return Visit(
             walk=self.walk,
             kept=tuple(self._kept),
             policy=documents.read_policy(self.document(targets, documents.POLICY_PATH)),
-            fleet=documents.read_fleet_keys(self.document(fleet, documents.FLEET_KEYS_PATH)),
+            fleet=marked(machines, barred(known, (FLEET, TARGETS, roles.ROOT))),
             recalls=documents.read_recalls(self.document(recall, documents.RECALL_PATH)),
             assignment=assignment,
             assignment_bytes=data,
             members=members,
             catalog=catalog,
             versions=versions,
+            compromised=known,
         )
+
+    def _all_compromised(self, machines: FleetKeys, members: Mapping[str, Members]) -> Compromised:
+        people = (people_of(roles.team_role(team), found) for team, found in members.items())
+        return union((self.walk.compromised, machines_of(FLEET, machines), *people))
 
     def document(self, role: Targets, path: str) -> bytes:
         """The document that a verified role lists under `path`.

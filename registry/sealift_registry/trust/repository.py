@@ -21,7 +21,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.stored import FRESHNESS, stored
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
-from sealift_signing import publishing, roles
+from sealift_signing import compromised, publishing, roles
 from sealift_signing.approvals import Rules
 from sealift_signing.documents import FleetKeys, Members, Policy, RecallList
 from sealift_signing.errors import (
@@ -153,7 +153,18 @@ class Repository:
                 next_step=f"Add them, signed by stewards: sealift team requester {team} --help",
             )
         organisation, machines = self.organisation(), self.machine_keys()
-        return Rules(organisation, members, stage, stages[stage], now, machines)
+        lost = self.compromised(team)
+        return Rules(organisation, members, stage, stages[stage], now, machines, lost)
+
+    def compromised(self, team: str) -> frozenset[bytes]:
+        """The raw keys that this team, or a role above it, ever called compromised."""
+        role = roles.team_role(team)
+        above = [
+            compromised.entered_by(name, self.stored.head(name).metadata.signed)
+            for name in (roles.ROOT, roles.TARGETS)
+        ]
+        known = compromised.union((self.stored.compromised_people(team), *above))
+        return compromised.barred(known, (role, roles.TARGETS, roles.ROOT))
 
     def recalls(self) -> RecallList:
         """What is recalled."""

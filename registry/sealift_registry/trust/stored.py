@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import cached_property
+from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, func, select
 from tuf.api.metadata import Metadata, Snapshot, Timestamp
 
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
-from sealift_signing import roles
+from sealift_signing import documents, roles
+from sealift_signing.compromised import Compromised, people_of, union
 from sealift_signing.errors import RefusedError
 from sealift_signing.organisation import Head, Organisation, verified_by
 from sealift_signing.tuf_walk import check_signed, read_spelled
@@ -54,6 +56,12 @@ class Rows:
         )
         body = self._connection.execute(query).scalar_one_or_none()
         return None if body is None else bytes(body)
+
+    def bodies(self, path: str, part: bytes) -> dict[str, bytes]:
+        """The documents under this path that hold `part`, by their own sha256."""
+        query = select(tuf_document.c.body).where(tuf_document.c.path == path)
+        found = (bytes(body) for body in self._connection.execute(query).scalars())
+        return {sha256(body).hexdigest(): body for body in found if part in body}
 
     def documents(self) -> list[tuple[str, str]]:
         """Every document, by its path and digest."""
@@ -159,6 +167,19 @@ class Stored(Organisation):
         if (role, number) not in self._versions:
             self._versions[role, number] = self._version(role, number)
         return self._versions[role, number]
+
+    def compromised_people(self, team: str) -> Compromised:
+        """The keys of those whom any version of the team's list called compromised."""
+        role, path = roles.team_role(team), documents.members_path(team)
+        bodies = self.rows.bodies(path, b'"compromised"')  # few versions name any
+        found = [
+            people_of(role, documents.read_members(bodies[digest], team))
+            for number in (self.rows.versions(role) if bodies else ())
+            if (one := self.version(role, number)) is not None
+            and (listed := one.targets.targets.get(path)) is not None
+            and (digest := listed.hashes["sha256"]) in bodies
+        ]
+        return union(found)
 
     def freshness(self, role: str) -> Metadata[Any] | None:
         """The newest snapshot or timestamp, as the hub signed it; None if there is none."""

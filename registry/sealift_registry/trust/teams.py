@@ -91,6 +91,7 @@ def draft_members(
     data = shape.write(members)
     documents.read_members(data, members.team)
     _check_no_machine_key(repository, members)
+    _check_no_compromised_key(repository, members)
     before = repository.metadata(role)
     expires = publishing.expiry(now, repository.lifetime(role))
     metadata = (
@@ -127,9 +128,19 @@ def with_person(
     purposes: Sequence[str],
     key_class: KeyClass = "file",
 ) -> Members:
-    """`members` with `person` entitled to `purposes` with `key`, beside what they could do."""
+    """`members` with `person` entitled to `purposes` with `key`, beside what they could do.
+
+    Whose keys were compromised comes back with this key, a new one, and without all of those.
+
+    Raises:
+        RefusedError: the person is retired, or comes back with a key that was compromised.
+    """
     check_name(person, "person")
     known = members.person(person) or Person(person, person, "active", ())
+    if known.status == "compromised":
+        if key.raw in {PublicKey.parse(one.key).raw for one in known.keys}:
+            raise _compromised(person)
+        known = replace(known, status="active", keys=())
     if known.status != "active":
         # Their earlier keys would count again with the new one.
         raise RefusedError(
@@ -229,3 +240,20 @@ def _check_no_machine_key(repository: Repository, members: Members) -> None:
                 subject=person.id,
                 next_step="Make a key for the person alone: sealift key new FILE",
             )
+
+
+def _check_no_compromised_key(repository: Repository, members: Members) -> None:
+    """Nobody is active with a key that was ever called compromised: it would count nowhere."""
+    lost = repository.compromised(members.team)
+    for person, key in members.all_keys():
+        if person.status == "active" and key.raw in lost:
+            raise _compromised(person.id)
+
+
+def _compromised(person: str) -> RefusedError:
+    return RefusedError(
+        "key-compromised",
+        f"The key given for {person} was called compromised, and counts for nobody any more.",
+        subject=person,
+        next_step="Make a new key for the person: sealift key new FILE",
+    )
