@@ -93,9 +93,16 @@ class Release:
 class HubOnPaper:
     """One organisation with team vision and the site plant-7, ready to export."""
 
-    def __init__(self, folder: Path, now: datetime = NOW, keys: Keyring | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        now: datetime = NOW,
+        keys: Keyring | None = None,
+        *,
+        links: bool = True,
+    ) -> None:
         self.keys = keys or Keyring()
-        self.repository = Repository(self.keys, now)
+        self.repository = Repository(self.keys, now, links=links)
         self.store = BlobFolder(folder / "hub-blobs")
         self.carried: dict[str, bytes] = {}
         self.manifests: dict[CatalogPath, bytes] = {}
@@ -440,6 +447,9 @@ class HubOnPaper:
             if role in repository.current:
                 name = f"{repository.current[role].signed.version}.{role}.json"
                 files[name] = repository.files[name]
+                online = roles.is_online(role) or not repository.links
+                if not online and (lineage := repository.lineage(role)):
+                    files[layout.lineage_name(role)] = lineage
         return files
 
     def transfer(
@@ -470,6 +480,7 @@ class HubOnPaper:
         about: Subject | None = None,
         edit: Callable[[Contents], Contents] = lambda contents: contents,
         publish: bool = True,
+        refresh: bool = True,
         **changes: Changes,
     ) -> Path:
         """Publish, refresh, and write a bundle; returns its folder.
@@ -481,12 +492,14 @@ class HubOnPaper:
             about: its subject, the true one unless said.
             edit: changes what is carried, before it is signed for.
             publish: whether the assignment is published first.
+            refresh: whether the snapshot and the timestamp are made anew.
             changes: of transfer.json.
         """
         medium.mkdir(parents=True, exist_ok=True)
         if publish:
             self.publish_assignment(site)
-        self.repository.refresh()
+        if refresh:
+            self.repository.refresh()
         self.numbers[site] = self.numbers.get(site, 0) + 1
         self.log.append(f"export {site} {self.numbers[site]}".encode())
         name = layout.transfer_id(site, self.numbers[site])

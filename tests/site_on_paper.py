@@ -82,6 +82,7 @@ class SiteOnPaper:
     def watch(self) -> Watch:
         def plan(accepted: Accepted, ignored: tuple[str, ...]) -> None:
             self.told += [f"ignored {path}" for path in ignored]
+            self.told += accepted.visit.remarks
 
         def recalled(recalls: tuple[Recall, ...], stopped: tuple[Activation, ...]) -> None:
             self.told += [f"recalled {one.sha256}" for one in recalls]

@@ -17,7 +17,7 @@ from typing import Any
 from securesystemslib.signer import CryptoSigner, Signer
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
-from sealift_signing import publishing, roles, statements
+from sealift_signing import links, publishing, roles, shape, statements
 from sealift_signing.approvals import Rules
 from sealift_signing.documents import (
     AssignedArtifact,
@@ -32,6 +32,7 @@ from sealift_signing.documents import (
     Policy,
     StageRule,
 )
+from sealift_signing.links import Follows, Lineage
 from sealift_signing.public_key import PublicKey
 from sealift_signing.site_rules import Facts
 from sealift_signing.statements import (
@@ -88,9 +89,13 @@ class Keyring:
 class Repository:
     """TUF metadata as the hub publishes it: every version of every role, by file name."""
 
-    def __init__(self, keys: Keyring | None = None, now: datetime = NOW) -> None:
+    def __init__(
+        self, keys: Keyring | None = None, now: datetime = NOW, *, links: bool = True
+    ) -> None:
         self.keys = keys or Keyring()
         self.now = now
+        self.links = links
+        """False: versions are made as they were before any of them named what it follows."""
         self.holders = dict(HOLDERS)
         self.files: dict[str, bytes] = {}
         self.current: dict[str, Metadata[Any]] = {}
@@ -157,16 +162,30 @@ class Repository:
     @contextmanager
     def next(self, role: str, signers: list[Signer] | None = None) -> Iterator[Any]:
         """Edit the signed part of the role's next version; published at the end of the block."""
-        metadata = publishing.successor(self.current[role], expires=self.expiry(role))
+        metadata = self.draft(role)
         yield metadata.signed
         self.publish(role, metadata, signers=signers)
+
+    def draft(self, role: str, **changes: Field) -> Metadata[Any]:
+        """The role's next version; one of a role that people sign names what it follows."""
+        online = roles.is_online(role) or not self.links
+        draft = publishing.successor if online else publishing.following
+        return draft(self.current[role], expires=self.expiry(role), **changes)
+
+    def lineage(self, role: str) -> bytes | None:
+        """What the versions below the current one say of their past, as it travels, if it is."""
+        found: list[Follows] = []
+        said = links.follows_of(self.current[role].signed)
+        while said is not None and said.link is not None:
+            data = self.files[f"{said.version}.{role}.json"]
+            said = links.follows_of(Metadata[Any].from_bytes(data).signed)
+            found += [said] if said else []
+        return shape.write(Lineage(1, (), role, tuple(found))) if found else None
 
     def rotate(self, role: str, threshold: int, *names: str) -> None:
         """The next root, which gives a top-level role to others; old and new root keys sign it."""
         before = self.signers("root")
-        metadata: Metadata[Root] = publishing.successor(
-            self.current["root"], expires=self.expiry("root")
-        )
+        metadata: Metadata[Root] = self.draft("root")
         for keyid in list(metadata.signed.roles[role].keyids):
             metadata.signed.revoke_key(keyid, role)
         metadata.signed.roles[role].threshold = threshold

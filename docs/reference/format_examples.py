@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
 from sealift_signing import documents as docs
-from sealift_signing import publishing, roles, shape
+from sealift_signing import links, publishing, roles, shape
 from sealift_signing import statements as stated
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint, entry
@@ -70,6 +70,7 @@ def examples() -> Mapping[str, Example]:
     told["members.json"] = Example(shape.write(_members()))
     told["keys.json"] = Example(shape.write(_fleet_keys()))
     told["recall.json"] = Example(shape.write(_recalls()))
+    told["lineage.json"] = Example(shape.write(_lineage()))
     log = checkpoint.Checkpoint(
         checkpoint.hub_origin(organisation), 1204, bytes.fromhex(digest("the log"))
     )
@@ -171,6 +172,14 @@ def _recalls() -> docs.RecallList:
         "r-1", digest("vision/digits/1"), "Mistakes 7 for 1 on glossy labels.", before(days=2)
     )
     return docs.RecallList(1, (), (recall,))
+
+
+def _lineage() -> links.Lineage:
+    """Of version 4 of team.vision, the third that names what it follows."""
+    first = links.Follows(1, digest("version 1"), None, ())
+    given_up = links.Named(2, digest("a version 2 that was given up"))
+    second = links.Follows(2, digest("version 2"), links.link(first), (given_up,))
+    return links.Lineage(1, (), roles.team_role(TEAM), (second, first))
 
 
 def _subjects() -> tuple[stated.Subject, ...]:

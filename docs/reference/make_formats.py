@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from format_examples import Example, examples
 
-from sealift_signing import documents, dsse, shape, statements, vocabulary
+from sealift_signing import documents, dsse, links, shape, statements, vocabulary
 from sealift_signing.transparency import entry
 from sealift_signing.vocabulary import Between, Spelling
 from sealift_sync import packs
@@ -124,6 +124,21 @@ FORMATS = (
         "`recall` (a safety officer), through TUF",
         "What must stop, wherever it runs. It is read before everything else and honoured even "
         "where all metadata has expired; a site keeps the union of all recalls it ever saw.",
+    ),
+    Format(
+        "lineage.json",
+        links.Lineage,
+        "lineage.json",
+        "`metadata/<role>.lineage.json`",
+        "nobody: it follows from the link that the role's newest version names",
+        "What each version of a role that people sign says of the one it follows, but for the "
+        "newest, whose own file is there: so whoever missed many versions sees in a few hundred "
+        "bytes for each that the newest one descends from the one that they hold.",
+        (
+            "`role` is the role whose name it bears.",
+            "The sha256 of each of `versions`, spelled as here, is the `link` of the one above.",
+            "That of the first is the `link` that the role's newest version names.",
+        ),
     ),
     Format(
         "Request",
@@ -233,7 +248,14 @@ the [TUF specification](https://theupdateframework.github.io/specification/lates
 compact spelling of python-tuf's writer, with these additions: a key says under `x-sealift-person`
 whose it is, and a threshold counts people; root, targets and fleet may name keys under
 `x-sealift-compromised`, a sorted list of their texts, whose signatures then count for no new
-version of any role below them.
+version of any role below them; and each version of a role that people sign names what it follows.
+
+It does so in its signed part, under `x-sealift-follows`: the number (`version`) of the one that it
+was made from, the sha256 of that one's signed part (`digest`) and, unless it is the first to do so,
+the sha256 of what that one says under `x-sealift-follows` itself, in the spelling below (`link`).
+Under `set_aside` it names other versions that are not to count. A site takes a newer version only
+if it descends so from the one that the site keeps, or sets that one aside; of `recall` it takes
+any.
 
 ## What holds for every document
 

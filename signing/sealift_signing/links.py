@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from tuf.api.metadata import Metadata, Root, Targets
 
@@ -25,7 +25,7 @@ from sealift_signing import shape
 from sealift_signing.canonical import Json
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.tuf_walk import MissingError, WentBackError
-from sealift_signing.vocabulary import Sha256, VersionNumber
+from sealift_signing.vocabulary import RoleName, Sha256, VersionNumber
 
 FIELD = "x-sealift-follows"
 """The member of a role's signed part that holds its `Follows`."""
@@ -71,6 +71,22 @@ class Follows:
     def predecessor(self) -> Named:
         """The version that this one was made from."""
         return Named(self.version, self.digest)
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """How the past of a role travels: what each version below its newest says of its own.
+
+    It is signed by nobody: from the newest version's link follows whether it is true.
+
+    Attributes:
+        versions: newest first, down to where the chain starts or as far as whoever wrote it knew.
+    """
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    role: RoleName
+    versions: tuple[Follows, ...]
 
 
 @dataclass(frozen=True)
@@ -136,6 +152,21 @@ def following(before: Metadata[Any], set_aside: Iterable[Named] = ()) -> Follows
 def write_follows(signed: Root | Targets, follows: Follows) -> None:
     """Have `signed`, which is about to be signed, name what it follows."""
     signed.unrecognized_fields[FIELD] = shape.to_json(follows)
+
+
+def read_lineage(data: bytes, role: str, signed: Root | Targets) -> tuple[Follows, ...]:
+    """What the versions below `signed`, the newest that is there, say of their past.
+
+    Raises:
+        MalformedError: another role's, or not what the links are of, in any of its values.
+    """
+    what = f"the lineage of {role}"
+    found = shape.read(Lineage, data, what=what)
+    newest = follows_of(signed)
+    below = () if newest is None else tuple(ancestry(role, newest, found.versions))[1:]
+    if found.role != role or below != found.versions:
+        raise _differs(role)
+    return below
 
 
 def check_descends(
@@ -223,14 +254,18 @@ def ancestry(role: str, newest: Follows, lineage: Iterable[Follows]) -> Iterable
         if wanted is None:
             return
         if link(one) != wanted or one.version >= below or count >= MOST:
-            raise MalformedError(
-                "lineage-differs",
-                f"What is said of the past of {role} is not what its versions' links are of.",
-                subject=role,
-                next_step="Have it drafted or exported again.",
-            )
+            raise _differs(role)
         yield one
         wanted, below = one.link, one.version
+
+
+def _differs(role: str) -> MalformedError:
+    return MalformedError(
+        "lineage-differs",
+        f"What is said of the past of {role} is not what its versions' links are of.",
+        subject=role,
+        next_step="Have it drafted or exported again.",
+    )
 
 
 def _forked(role: str, held: Named, other: Named) -> ForkedError:

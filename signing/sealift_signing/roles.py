@@ -76,6 +76,11 @@ def is_known(role: str) -> bool:
     return family in {TEAM, CATALOG, SITE} and NAME.matches(name)
 
 
+def is_online(role: str) -> bool:
+    """Whether the hub signs this role by itself; all others are signed by people."""
+    return role in {SNAPSHOT, TIMESTAMP} or kind(role) == CATALOG
+
+
 def delegator(role: str) -> str:
     """The role that delegates `role`; trust is keyed by this pair, never by the name alone."""
     if role in TOP_ROLES:
@@ -268,7 +273,7 @@ def _split_keys(root: Root, targets: Targets) -> tuple[set[bytes], set[bytes]]:
     delegated = (targets.delegations.roles or {}) if targets.delegations else {}
     for owner, names in ((root, TOP_ROLES), (targets, tuple(delegated))):
         for name in names:
-            kept_online = name in {SNAPSHOT, TIMESTAMP} or kind(name) == CATALOG
+            kept_online = is_online(name)
             keys = {key.raw for key in keyholders(owner, name).keys}
             (online if kept_online else offline).update(keys)
     return online, offline

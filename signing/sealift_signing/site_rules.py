@@ -105,13 +105,13 @@ def judge(facts: Facts, group: str, artifact: AssignedArtifact) -> Tally:
 
 
 def check_floors(floors: Mapping[str, int], versions: Mapping[str, int]) -> None:
-    """Check that no role is below the version that this site has seen.
+    """Check that no role is below the version that this site has seen; `recall` has no floor.
 
     Raises:
         WentBackError: one is, and which.
     """
     for role, floor in sorted(floors.items()):
-        if role in versions and versions[role] < floor:
+        if role != roles.RECALL and versions.get(role, floor) < floor:
             raise WentBackError(
                 "below-floor",
                 f"{role} is at version {versions[role]} here; this site has seen version {floor}.",

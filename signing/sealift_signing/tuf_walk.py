@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
@@ -136,6 +136,7 @@ class Walk:
         check_expiry: False only to read recalls, which are honoured even when all has expired.
         compromised: what was ever called so. Such a key's signature counts for nothing that is new
             here; what was kept before stands.
+        no_floor: roles of which an older version, or another of the same number, is taken too.
     """
 
     def __init__(
@@ -146,11 +147,13 @@ class Walk:
         *,
         check_expiry: bool = True,
         compromised: Compromised = NONE,
+        no_floor: Collection[str] = (),
     ) -> None:
         self.now = now
         self._compromised = compromised
         self._delegators: dict[str, str] = {}
         self._check_expiry = check_expiry
+        self._no_floor = no_floor
         self._before = dict(before)
         self._trusted: dict[RoleKey, Metadata[Any]] = {
             ("root", "root"): read_metadata(root, "root", Root)
@@ -282,7 +285,7 @@ class Walk:
             raise _mismatch("snapshot", metadata.signed.version, info.version)
         earlier = self._earlier("root", "snapshot", Snapshot)
         if earlier is not None:
-            check_listed(metadata.signed, earlier.metadata.signed)
+            check_listed(metadata.signed, earlier.metadata.signed, self._no_floor)
         self._no_way_back("root", "snapshot", read)
         self._alive(metadata, "snapshot")
         self._trusted["root", "snapshot"] = metadata
@@ -317,7 +320,7 @@ class Walk:
     def _no_way_back(self, delegator: str, role: str, read: Spelled[S]) -> None:
         kept = self._before.get((delegator, role))
         after = read.metadata.signed.version
-        if kept is None or kept == read.data or _says_less(kept, after):
+        if role in self._no_floor or kept is None or kept == read.data or _says_less(kept, after):
             return  # whoever vouches for what was kept: this is no way back from it
         earlier = self._earlier(delegator, role, type(read.metadata.signed))
         if earlier is None:
@@ -615,8 +618,10 @@ def _check_length(data: bytes, role: str, limit: int) -> None:
         )
 
 
-def check_listed(after: Snapshot, before: Snapshot) -> None:
+def check_listed(after: Snapshot, before: Snapshot, no_floor: Collection[str] = ()) -> None:
     """Check that what the snapshot listed it still lists, at no lower version (§5.5.5).
+
+    Roles of `no_floor` need only be listed.
 
     Raises:
         WentBackError: a role vanished or went back.
@@ -631,7 +636,7 @@ def check_listed(after: Snapshot, before: Snapshot) -> None:
                 subject=role,
                 next_step="Keep this medium and tell the hub's administrators.",
             )
-        if listed.version < seen.version:
+        if listed.version < seen.version and role not in no_floor:
             raise _went_back(role, listed.version, seen.version)
 
 

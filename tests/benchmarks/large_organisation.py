@@ -80,7 +80,7 @@ class LargeOrganisation:
     def _sign_anew(self, role: str) -> None:
         """The same content once more, as the next version; the snapshot stays as it is."""
         repository = self.hub.repository
-        following = publishing.successor(repository.current[role], expires=repository.expiry(role))
+        following = repository.draft(role)
         repository.publish(role, following, refresh=False)
 
     def _delegate(self, owner: str, names: list[str]) -> None:
@@ -100,6 +100,6 @@ class LargeOrganisation:
         path, data = members_path(team), shape.write(Members(1, (), team, people, ()))
         self.hub.documents[path] = data
         role, repository = roles.team_role(team), self.hub.repository
-        following = publishing.successor(repository.current[role], expires=repository.expiry(role))
+        following = repository.draft(role)
         publishing.list_document(following.signed, path, data)
         repository.publish(role, following, refresh=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from hashlib import sha256
 from typing import Any
@@ -12,9 +13,10 @@ from typing import Any
 from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
-from sealift_signing import canonical, documents, dsse, roles, shape, statements, vocabulary
+from sealift_signing import canonical, documents, dsse, links, roles, shape, statements, vocabulary
 from sealift_signing.documents import Policy
 from sealift_signing.errors import RefusedError
+from sealift_signing.links import Lineage
 from sealift_signing.public_key import PublicKey
 from sealift_signing.site_rules import raised_pins
 from sealift_signing.statements import (
@@ -164,6 +166,19 @@ def _members(data: bytes) -> documents.Members:
     return found
 
 
+def _lineage(data: bytes) -> None:
+    """As it lies beside a newest version whose link is right: else all is refused at once."""
+    what = "a lineage"
+    found = shape.read(Lineage, data, what=what)
+    newest = links.Follows(10**15 - 2, "0" * 64, None, ())
+    if found.versions:
+        newest = replace(newest, link=links.link(found.versions[0]))
+    signed = Targets(version=10**15 - 1)
+    signed.unrecognized_fields[links.FIELD] = shape.to_json(newest)
+    read = links.read_lineage(data, found.role, signed)
+    assert shape.write(replace(found, versions=read)) == data
+
+
 DOCUMENTS = Target(
     "documents",
     selected(
@@ -172,6 +187,7 @@ DOCUMENTS = Target(
         _document(documents.read_fleet_keys),
         _document(lambda data: documents.read_assignment(data, "plant-7")),
         _document(documents.read_recalls),
+        _lineage,
     ),
     numbered(
         [example("policy.json")],
@@ -179,6 +195,7 @@ DOCUMENTS = Target(
         [example("keys.json")],
         [example("assignment.json")],
         [example("recall.json")],
+        [example("lineage.json")],
     ),
     "json",
 )

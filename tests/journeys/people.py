@@ -92,7 +92,7 @@ class People(Ground):
             said = repository.recalls()
             data = shape.write(RecallList(1, (), (*said.recalls, one)))
             expires = publishing.expiry(hub.now(), repository.lifetime(roles.RECALL))
-            metadata = publishing.successor(repository.targets(roles.RECALL), expires=expires)
+            metadata = publishing.following(repository.targets(roles.RECALL), expires=expires)
             publishing.list_document(metadata.signed, documents.RECALL_PATH, data)
             signers = [self.start.signers["recall-1"]]
             sign_enough(metadata, roles.RECALL, signers, repository.targets().signed)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust.renewal import draft_renewal
 from sealift_registry.trust.repository import Repository
 from sealift_signing import shape, statements
-from sealift_signing.documents import Assignment, FleetKeys
+from sealift_signing.documents import Assignment, FleetKeys, Members
 from sealift_signing.errors import (
     FailedError,
     NotFoundError,
@@ -31,6 +32,7 @@ from sealift_signing.errors import (
     SealiftError,
     UsageError,
 )
+from sealift_signing.links import Lineage
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Receipt, SiteRequest, Transfer
 from sealift_signing.transparency import checkpoint
@@ -431,6 +433,28 @@ def test_freshness_is_the_settings_and_catalogs_outlive_it(ready: Acme) -> None:
 
 
 # -------------------------------------------------------------------- what comes home
+
+
+def with_names(name: str, members: Members) -> Members:
+    return replace(members, people=tuple(replace(one, printed_name=name) for one in members.people))
+
+
+def test_the_past_of_the_roles_that_people_sign_travels_with_their_newest_version(
+    ready: Acme, plant: SiteOnPaper
+) -> None:
+    carried(ready, plant)
+    for name in ("Ann", "Anne", "Anna"):
+        ready.change_members(partial(with_names, name))
+    folder = carried(ready, plant)
+    data = (folder / "metadata/team.vision.lineage.json").read_bytes()
+    said = shape.read(Lineage, data, what="the lineage")
+    with ready.app.hub.reading() as connection:
+        newest = Repository(connection).metadata("team.vision")
+    assert newest is not None
+    numbers = [one.version for one in said.versions]
+    assert numbers == list(range(newest.signed.version - 2, 0, -1))
+    listed = statements.read(Transfer, (folder / "transfer.json").read_bytes(), what="it")
+    assert "metadata/team.vision.lineage.json" in {one.path for one in listed.predicate.files}
 
 
 def received(hub: Acme, medium: Path | None = None) -> Accepted:

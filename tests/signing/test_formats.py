@@ -24,6 +24,7 @@ DOCUMENTS = [
     "keys.json",
     "assignment.json",
     "recall.json",
+    "lineage.json",
     "request.json",
     "approval.json",
     "scan.json",

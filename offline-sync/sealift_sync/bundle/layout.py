@@ -33,6 +33,16 @@ def metadata_file(role: str, version: int | None) -> str:
     return f"{METADATA}/{role}.json" if version is None else f"{METADATA}/{version}.{role}.json"
 
 
+def lineage_name(role: str) -> str:
+    """What the past of a role that people sign is called, below `metadata/`."""
+    return f"{role}.lineage.json"
+
+
+def lineage_file(role: str) -> str:
+    """Where the past of a role that people sign lies."""
+    return f"{METADATA}/{lineage_name(role)}"
+
+
 def target_file(path: str) -> str:
     """Where a document that TUF signs lies."""
     return f"{TARGETS}/{path}"

@@ -33,7 +33,7 @@ def watch(stage: Stage, *, quiet: bool) -> Watch:
     def plan(accepted: Accepted, ignored: tuple[str, ...]) -> None:
         if quiet:
             return
-        for text in foreign(ignored):
+        for text in (*foreign(ignored), *accepted.visit.remarks):
             telling.warn_aside(text)
         if accepted.plan.copies:
             count, size = len(accepted.plan.copies), accepted.plan.size
@@ -68,6 +68,7 @@ def accepted_json(found: Accepted) -> dict[str, Any]:
         "artifacts": [shape.to_json(one.outcome) for one in found.plan.judged],
         "copies": {"blobs": len(found.plan.copies), "bytes": found.plan.size},
         "unprotected": list(unprotected(found.visit)),
+        "remarks": list(found.visit.remarks),
     }
 
 

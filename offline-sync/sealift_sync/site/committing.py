@@ -23,7 +23,7 @@ from sealift_sync.site.standing import ASSIGNMENT, Place, Standing
 from sealift_sync.site.state import Imported, Installed
 
 MOST_TOLD = 20
-"""Held artifacts that an entry names; the receipt names all of them."""
+"""Held artifacts that an entry names, of which the receipt names all; and remarks."""
 
 
 def commit(site: Site, accepted: Accepted) -> Receipt:
@@ -117,7 +117,7 @@ def _end_rollbacks(site: Site) -> None:
 def _told(accepted: Accepted) -> dict[str, Json]:
     said, judged = accepted.transfer.predicate, accepted.plan.judged
     held = [one for one in judged if one.fate == "held"]
-    return {
+    told: dict[str, Json] = {
         "transfer": said.id,
         "transfer_sha256": accepted.transfer.sha256,
         "assignment_sha256": sha256(accepted.visit.assignment_bytes).hexdigest(),
@@ -134,6 +134,9 @@ def _told(accepted: Accepted) -> dict[str, Json]:
         ],
         "hub_log": said.log,
     }
+    if remarks := accepted.visit.remarks:
+        told["remarks"] = [sentence(one)[:500] for one in remarks[:MOST_TOLD]]
+    return told
 
 
 def _terms(accepted: Accepted) -> list[Term]:

@@ -40,6 +40,7 @@ from sealift_signing.tuf_walk import (
 )
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
+from sealift_sync.site.descent import check_descent, newest
 from sealift_sync.site.state import State
 
 _ROOT_FILE = re.compile(rf"{layout.METADATA}/([1-9][0-9]{{0,8}})\.root\.json")
@@ -54,6 +55,7 @@ class Visit:
         catalog: per team, what `catalog.<team>` lists: path to sha256.
         fleet: the machines; keys that were ever called compromised are, whatever it calls them now.
         compromised: what this site knew of, and what the bundle adds.
+        remarks: what people here should know of the roles' versions.
     """
 
     walk: Walk
@@ -67,6 +69,7 @@ class Visit:
     catalog: Mapping[str, Mapping[str, str]]
     versions: Mapping[str, int]
     compromised: Compromised
+    remarks: tuple[str, ...]
 
     def barred(self, role: str) -> frozenset[bytes]:
         """The raw keys that count for nothing in what `role` says or delegates, and never will."""
@@ -96,9 +99,11 @@ class Walker:
         self._floors = state.floors()
         self._listed = listed
         self._compromised = state.compromised()
+        self._before = state.trusted()
         self._kept: list[Keep] = []
         root = self._roots[max(self._roots)]
-        self.walk = Walk(root, state.trusted(), now, compromised=self._compromised)
+        known = self._compromised
+        self.walk = Walk(root, self._before, now, compromised=known, no_floor={RECALL})
 
     def visit(self, site: str) -> Visit:
         """Walk every role that concerns `site`.
@@ -120,12 +125,13 @@ class Walker:
         members = {team: self._members(team) for team in teams}
         catalog = {team: self._catalog(team) for team in teams}
         versions = {role: number for (_, role), number in self.walk.versions().items()}
-        check_floors(self._floors, versions)  # (4) the site's floors
+        check_floors(self._floors, versions)  # (4) the site's floors, and the roles' descent
+        remarks = tuple(check_descent(self._before, self._kept, self._lineage))
         machines = documents.read_fleet_keys(self.document(fleet, documents.FLEET_KEYS_PATH))
         known = self._all_compromised(machines, members)
         return Visit(
             walk=self.walk,
-            kept=tuple(self._kept),
+            kept=newest(self._before, self._kept),
             policy=documents.read_policy(self.document(targets, documents.POLICY_PATH)),
             fleet=marked(machines, barred(known, (FLEET, TARGETS, roles.ROOT))),
             recalls=documents.read_recalls(self.document(recall, documents.RECALL_PATH)),
@@ -135,6 +141,7 @@ class Walker:
             catalog=catalog,
             versions=versions,
             compromised=known,
+            remarks=remarks,
         )
 
     def _all_compromised(self, machines: FleetKeys, members: Mapping[str, Members]) -> Compromised:
@@ -177,7 +184,12 @@ class Walker:
         drive(steps, self._fetch, self._kept.append)
 
     def _fetch(self, need: Need) -> bytes | None:
-        path = layout.metadata_file(need.role, need.version)
+        return self._carried(layout.metadata_file(need.role, need.version))
+
+    def _lineage(self, role: str) -> bytes | None:
+        return self._carried(layout.lineage_file(role))
+
+    def _carried(self, path: str) -> bytes | None:
         if path not in self._listed:
             return None  # a file that nobody signed for is never read
         return self._bundle.get(path)

@@ -201,7 +201,7 @@ class Assignments:
         before = repository.base(role)
         expires = publishing.expiry(self._hub.now(), repository.lifetime(role))
         metadata = (
-            publishing.successor(before, expires=expires)
+            publishing.following(before, expires=expires)
             if before
             else publishing.first_targets(expires=expires)
         )

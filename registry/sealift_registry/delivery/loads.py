@@ -14,9 +14,10 @@ from sealift_registry.delivery.holdings import NOTHING, Holdings, holdings
 from sealift_registry.delivery.sites import Site
 from sealift_registry.trust.hub import Hub, newest_note
 from sealift_registry.trust.repository import Repository
-from sealift_signing import documents, roles
+from sealift_signing import documents, roles, shape
 from sealift_signing.documents import AssignedArtifact, Assignment
 from sealift_signing.errors import FailedError, NotFoundError
+from sealift_signing.links import Lineage
 from sealift_signing.statements import Transfer
 from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_sync import packs
@@ -158,15 +159,18 @@ def _teams(assignment: Assignment) -> list[str]:
 
 
 def _metadata(repository: Repository, assignment: Assignment) -> Iterator[tuple[str, bytes]]:
-    """The TUF files that the site needs, and every root since 1."""
+    """The TUF files that the site needs, every root since 1, and the past of people's roles."""
     for number, body in enumerate(repository.roots(), start=1):
         yield f"{number}.{roles.ROOT}.json", body
     catalogs = [roles.catalog_role(team) for team in _teams(assignment)]
-    versions = repository.versions()
+    numbers = repository.versions()
     for role in (roles.SNAPSHOT, *people_roles(assignment), *catalogs):
         body = repository.body(role)
-        yield f"{versions[role]}.{role}.json", body
+        yield f"{numbers[role]}.{role}.json", body
     yield f"{roles.TIMESTAMP}.json", repository.body(roles.TIMESTAMP)
+    for role in (roles.ROOT, *people_roles(assignment)):
+        if versions := repository.stored.lineage(role, down_to=1):
+            yield layout.lineage_name(role), shape.write(Lineage(1, (), role, versions))
 
 
 def _documents(repository: Repository, assignment: Assignment) -> Iterator[tuple[str, bytes]]:

@@ -243,7 +243,7 @@ class Enrolment:
                 "It is not known who dispatches to this site.",
                 next_step="Give --dispatcher PERSON=PUBLIC-KEY.",
             )
-        fleet = publishing.successor(
+        fleet = publishing.following(
             repository.targets(roles.FLEET),
             expires=publishing.expiry(self._hub.now(), repository.lifetime(roles.FLEET)),
         )

@@ -119,7 +119,7 @@ def _add_assignment(
 ) -> None:
     role, path = roles.site_role(assignment.site), documents.assignment_path(assignment.site)
     earlier = repository.targets(role)
-    metadata = publishing.successor(earlier, expires=earlier.signed.expires)
+    metadata = publishing.following(earlier, expires=earlier.signed.expires)
     data = shape.write(assignment)
     publishing.list_document(metadata.signed, path, data)
     publishing.sign(metadata, [dispatcher])

@@ -25,8 +25,7 @@ def draft_renewal(
     """
     repository = Repository(connection)
     before = repository.metadata(role)
-    by_itself = role in {roles.SNAPSHOT, roles.TIMESTAMP} or roles.kind(role) == roles.CATALOG
-    if before is None or by_itself:
+    if before is None or roles.is_online(role):
         raise NotFoundError(
             "not-renewable",
             f"There is no role {role} that people renew.",
@@ -34,7 +33,7 @@ def draft_renewal(
             next_step="`sealift next` names the roles whose signature runs out.",
         )
     expires = publishing.expiry(now, repository.lifetime(role))
-    renewed = publishing.successor(before, expires=expires)
+    renewed = publishing.following(before, expires=expires)
     owner = repository.root() if role in roles.TOP_ROLES else _owner(repository, role)
     sign_enough(renewed, role, signers, owner.signed)
     return Change({role: renewed})

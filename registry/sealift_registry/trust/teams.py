@@ -57,7 +57,7 @@ def draft_team(
             subject=team,
             next_step="Give --steward PERSON=PUBLIC-KEY once for each of them.",
         )
-    targets = publishing.successor(
+    targets = publishing.following(
         repository.targets(),
         expires=publishing.expiry(now, repository.lifetime(roles.TARGETS)),
     )
@@ -95,7 +95,7 @@ def draft_members(
     before = repository.metadata(role)
     expires = publishing.expiry(now, repository.lifetime(role))
     metadata = (
-        publishing.successor(before, expires=expires)
+        publishing.following(before, expires=expires)
         if before
         else publishing.first_targets(expires=expires)
     )

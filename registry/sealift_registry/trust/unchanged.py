@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from tuf.api.metadata import Metadata
 
 from sealift_registry.trust.repository import Change, Repository
+from sealift_signing import links
 
 JUST_NOW = timedelta(hours=1)
 """A role that was signed so long ago, or less, is not signed again for its lifetime's sake."""
@@ -46,4 +47,5 @@ def _same(before: Metadata[Any] | None, after: Metadata[Any]) -> bool:
 
 def _said(metadata: Metadata[Any]) -> dict[str, Any]:
     said = metadata.signed.to_dict()
-    return {name: value for name, value in said.items() if name not in {"version", "expires"}}
+    passing = {"version", "expires", links.FIELD}
+    return {name: value for name, value in said.items() if name not in passing}

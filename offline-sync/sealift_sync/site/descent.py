@@ -1,0 +1,77 @@
+"""Step (4) of an import, beside the floors: do people's roles descend from what is kept here?
+
+A number says only which of two versions is the newer one. People who were offered an old base sign
+a higher number in which a removal never happened (`links` has the rules).
+
+`recall` is exempt, for a recall must reach a site from whichever officer made it: whatever is wrong
+with its past is said, and what any authentic version recalls stays recalled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from tuf.api.metadata import Metadata, Targets
+
+from sealift_signing import links, roles
+from sealift_signing.errors import RefusedError
+from sealift_signing.links import Follows
+from sealift_signing.roles import RECALL, ROOT
+from sealift_signing.tuf_walk import Keep, RoleKey, read_metadata
+
+Lineages = Callable[[str], bytes | None]
+"""The lineage of a role as the bundle carries it; None if it carries none."""
+
+
+def check_descent(
+    kept: Mapping[RoleKey, bytes], found: Iterable[Keep], lineages: Lineages
+) -> Iterator[str]:
+    """Check that what a walk `found` descends from what this site `kept`; yields what is to say.
+
+    Roots are no business of this: their whole chain travels, and none of it is skipped.
+
+    Raises:
+        ForkedError, MissingError, WentBackError, MalformedError: as `links.check_descends`.
+    """
+    for one in found:
+        if one.role == ROOT or roles.is_online(one.role):
+            continue
+        try:
+            yield from _check(one, kept.get((one.delegator, one.role)), lineages(one.role))
+        except RefusedError as bad:
+            if one.role != RECALL:
+                raise
+            yield f"{bad.what} All that was ever recalled stays recalled."
+
+
+def newest(kept: Mapping[RoleKey, bytes], found: Iterable[Keep]) -> tuple[Keep, ...]:
+    """What of `found` is to be kept: all but a list of recalls that is older than the one kept."""
+    return tuple(one for one in found if one.role != RECALL or not _is_older(one, kept))
+
+
+def _check(one: Keep, kept: bytes | None, carried: bytes | None) -> Iterator[str]:
+    newer = read_metadata(one.data, one.role, Targets)
+    lineage: tuple[Follows, ...] = ()
+    if carried is not None:
+        lineage = links.read_lineage(carried, one.role, newer.signed)
+    if kept is None or kept == one.data:
+        return
+    before = read_metadata(kept, one.role, Targets)
+    held, linked = links.named(before), links.follows_of(before.signed) is not None
+    descent = links.check_descends(one.role, held, newer, lineage, linked=linked)
+    if descent.set_aside is not None:
+        yield _set_aside(one.role, held, newer, descent.set_aside)
+
+
+def _set_aside(role: str, held: links.Named, newer: Metadata[Targets], by: int) -> str:
+    return (
+        f"{role}: {held}, which this site went by, was set aside by version {by}; this site goes "
+        f"by {links.named(newer)} now."
+    )
+
+
+def _is_older(one: Keep, kept: Mapping[RoleKey, bytes]) -> bool:
+    before = kept.get((one.delegator, one.role))
+    return (
+        before is not None and one.version < read_metadata(before, RECALL, Targets).signed.version
+    )
