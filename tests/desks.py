@@ -155,7 +155,7 @@ class Acme:
         root = self.organisation.root
         for name in names:
             self.person(name).known = Known(
-                1, (), self.organisation.id, "Acme", root.named, "0" * 64, False, (), (), ()
+                1, (), self.organisation.id, "Acme", root.named, "0" * 64, False, (), (), (), ()
             )
 
     def draft(self, act: str, *about: str, **more: Loose) -> Draft:
@@ -222,7 +222,7 @@ class Acme:
 
 def remembered(known: Known, found: Examined, now: datetime) -> Known:
     heads = [(head, sha256(head.data).hexdigest()) for head in found.heads]
-    return known.with_heads(found.root, heads, "a draft", moment(now))
+    return known.with_root(found.root, "0" * 64).with_heads(heads, "a draft", moment(now))
 
 
 def with_signed(

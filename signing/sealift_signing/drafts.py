@@ -174,6 +174,7 @@ class Version:
 
     Attributes:
         lineage: what the versions below it say of their past, newest first.
+        roots: of root, every one since 1, of which this is the last; of another role, none.
     """
 
     format: Literal[1]
@@ -183,6 +184,20 @@ class Version:
     data: Base64
     documents: Annotated[tuple[CarriedDocument, ...], Distinct(by="path")]
     lineage: tuple[Follows, ...]
+    roots: tuple[Base64, ...]
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What one signer's memory tells another's: versions, and nothing of what was signed."""
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    organisation: Sha256
+    roots: tuple[Base64, ...]
+    roles: Annotated[tuple[CarriedRole, ...], Distinct(by="role")]
+    former: Annotated[tuple[FormerVersion, ...], Distinct(by="data")]
+    documents: Annotated[tuple[CarriedDocument, ...], Distinct(by="path")]
 
 
 def read_any(data: bytes, *, what: str) -> Draft | Version:
@@ -301,7 +316,7 @@ def _unreadable(name: str) -> MalformedError:
 class DraftFiles:
     """What a draft carries, as an organisation's files; it knows what nobody asked for."""
 
-    def __init__(self, draft: Draft) -> None:
+    def __init__(self, draft: Draft | Shared) -> None:
         self._roots = tuple(map(decoded, draft.roots))
         self._roles = {one.role: decoded(one.data) for one in draft.roles}
         self._former = {(one.role, one.version): decoded(one.data) for one in draft.former}

@@ -176,33 +176,25 @@ def _check_date(draft: Draft, now: datetime) -> None:
 
 
 def _check_organisation(draft: Draft, organisation: Organisation, known: Known | None) -> None:
-    if organisation.id != draft.organisation or (known and known.organisation != organisation.id):
+    """(3) The draft's organisation is the one that is known, by the root that is known."""
+    if organisation.id != draft.organisation:
         raise RefusedError(
             "other-organisation",
-            f"The draft is of the organisation {organisation.id}, which is not the one that is "
-            "trusted here.",
+            f"The draft says that it is of the organisation {draft.organisation}, and is of "
+            f"{organisation.id}.",
             subject=organisation.id,
-            next_step="Trust it only by a fingerprint from paper: sealift-sign trust FINGERPRINT",
+            next_step="Do not sign it; have it drafted again.",
         )
     if known is None:
         return
-    roots = organisation.roots
-    if len(roots) < known.root.version:
+    known.check_pinned(organisation.roots, "The draft")
+    if organisation.root.version < known.root.version:
         raise WentBackError(
             "role-went-back",
-            f"The draft stands on root {len(roots)}; root {known.root.version} is known here.",
+            f"The draft stands on root {organisation.root.version}; root {known.root.version} is "
+            "known here.",
             subject=roles.ROOT,
             next_step=_OFFER.format(role=roles.ROOT),
-        )
-    pinned = roots[known.root.version - 1]
-    if pinned.digest != known.root.digest:
-        raise links.ForkedError(
-            "root-forked",
-            f"Root {known.root.version} of the draft ({pinned.digest[:12]}) is not the root "
-            f"{known.root.version} by which the organisation is trusted here "
-            f"({known.root.digest[:12]}).",
-            subject=roles.ROOT,
-            next_step="Do not sign it. Compare fingerprints with the holders of root.",
         )
 
 

@@ -7,12 +7,15 @@ verified, and all that they signed. These are the values; `memory` keeps them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import Annotated, Literal
 
-from sealift_signing.links import Named
+from sealift_signing.errors import RefusedError
+from sealift_signing.links import ForkedError, Named
 from sealift_signing.organisation import Head
+from sealift_signing.roles import ROOT
 from sealift_signing.shape import Distinct
 from sealift_signing.vocabulary import Count, KeyText, Moment, RoleName, Sentence, Sha256
 
@@ -23,7 +26,7 @@ class KnownRole:
 
     Attributes:
         link: None where it names nothing that it follows.
-        file: the sha256 of its file, which the memory keeps whole.
+        file: the sha256 of its `drafts.Version`, which the memory keeps whole.
         source: where it was seen: a draft, a colleague's memory, a returned medium.
         seen: when.
     """
@@ -86,9 +89,10 @@ class Known:
         organisation: the sha256 of root 1.
         name: what the policy calls it.
         root: the newest root that was verified; it is what the organisation is pinned by.
-        root_file: the sha256 of that root's file.
+        root_file: the sha256 of its `drafts.Version`, with every root before it.
         alone: it began from a draft alone, with nobody to compare it with.
         roles: the newest version of every other role that people sign.
+        older: versions that were the newest, or by which something was signed that stands.
         signed: all that was signed, the oldest first.
         compromised: the union of all keys that were ever called so.
     """
@@ -101,6 +105,7 @@ class Known:
     root_file: Sha256
     alone: bool
     roles: Annotated[tuple[KnownRole, ...], Distinct(by="role")]
+    older: Annotated[tuple[KnownRole, ...], Distinct(by="digest")]
     signed: tuple[SignedOnce, ...]
     compromised: Annotated[tuple[KnownKey, ...], Distinct()]
 
@@ -108,19 +113,69 @@ class Known:
         """What is known of a role."""
         return next((one for one in self.roles if one.role == name), None)
 
-    def with_heads(
-        self, root: Head, heads: Iterable[tuple[Head, str]], source: str, seen: str
-    ) -> Known:
-        """With newer versions, each beside the sha256 of its file, in place of what was known."""
+    def check_pinned(self, roots: Sequence[Head], source: str) -> None:
+        """Check that a chain of roots is of this organisation, and leads through the pinned root.
+
+        Raises:
+            RefusedError: it is another's, or has another root of that number.
+        """
+        organisation = sha256(roots[0].data).hexdigest()
+        if organisation != self.organisation:
+            raise RefusedError(
+                "other-organisation",
+                f"{source} is of the organisation {organisation}, which is not the one that is "
+                "trusted here.",
+                subject=organisation,
+                next_step="Trust it only by a fingerprint from paper: sealift-sign trust "
+                "FINGERPRINT FILE",
+            )
+        if len(roots) < self.root.version:
+            return
+        pinned = roots[self.root.version - 1]
+        if pinned.digest != self.root.digest:
+            raise ForkedError(
+                "root-forked",
+                f"Root {self.root.version} of {source} ({pinned.digest}) is not the root "
+                f"{self.root.version} by which the organisation is trusted here "
+                f"({self.root.digest}).",
+                subject=ROOT,
+                next_step="Do not go by it. Compare fingerprints with the holders of root.",
+            )
+
+    def with_root(self, root: Head, file: str) -> Known:
+        """With a newer root, in place of the one by which the organisation was pinned."""
+        if root.version < self.root.version:
+            return self
+        return replace(self, root=root.named, root_file=file)
+
+    def with_heads(self, heads: Iterable[tuple[Head, str]], source: str, seen: str) -> Known:
+        """With newer versions, each beside the sha256 of its file, in place of what was known.
+
+        What is known never goes back: also not where a draft that somebody looked at, and did not
+        sign, would set it aside.
+        """
         known = {one.role: one for one in self.roles}
+        older = {one.digest: one for one in self.older}
         for head, file in heads:
             before = known.get(head.role)
-            if before is None or before.digest != head.digest:
+            if before is not None and before.digest == head.digest:
+                known[head.role] = replace(before, file=file)
+            elif before is None or before.version < head.version:
+                if before is not None:
+                    older[before.digest] = before
+                older.pop(head.digest, None)
                 known[head.role] = KnownRole(
                     head.role, head.version, head.digest, head.link, file, source, seen
                 )
         ordered = tuple(known[name] for name in sorted(known))
-        return replace(self, root=root.named, roles=ordered)
+        return replace(self, roles=ordered, older=tuple(sorted(older.values(), key=_by_number)))
+
+    def with_older(self, found: Iterable[KnownRole]) -> Known:
+        """With versions by which something was signed that stands."""
+        known = {one.digest for one in self.roles}
+        older = {one.digest: one for one in found if one.digest not in known}
+        older |= {one.digest: one for one in self.older}
+        return replace(self, older=tuple(sorted(older.values(), key=_by_number)))
 
     def with_signed(self, one: SignedOnce) -> Known:
         """With something more that was signed; the same again is not entered twice."""
@@ -139,3 +194,7 @@ class Known:
         union = {*self.compromised, *(KnownKey(role, key) for role, key in found)}
         ordered = tuple(sorted(union, key=lambda one: (one.role, one.key)))
         return replace(self, compromised=ordered)
+
+
+def _by_number(one: KnownRole) -> tuple[str, int, str]:
+    return (one.role, one.version, one.digest)

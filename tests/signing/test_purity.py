@@ -1,4 +1,4 @@
-"""Trust is pure: but for keys.py, no module of the core can reach a network or a database."""
+"""Trust is pure: but for what opens files, no module of the core reaches a network or database."""
 
 import pkgutil
 import subprocess
@@ -18,11 +18,11 @@ IMPURE = {
     "http.client",
     "asyncio",
 }
-OPENS = {"sealift_signing.keys"}
+OPENS = ("sealift_signing.keys", "sealift_signing.memory", "sealift_signing.desk")
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(sealift_signing.__path__, "sealift_signing.")
-    if module.name not in OPENS
+    if not module.name.startswith(OPENS)
 )
 
 
@@ -51,3 +51,9 @@ def test_a_module_of_the_core_loads_nothing_impure(module: str) -> None:
 
 def test_the_check_would_notice() -> None:
     assert "socket" in loaded_by("import sealift_signing.tuf_walk, socket")
+
+
+@pytest.mark.parametrize("module", [one for one in MODULES if one != "sealift_signing.learning"])
+def test_a_module_of_the_core_knows_nothing_of_what_opens_files(module: str) -> None:
+    opened = {one for one in loaded_by(f"import {module}") if one.startswith(OPENS)}
+    assert not opened

@@ -52,7 +52,7 @@ def assign(organisation: Organisation, ask: Ask, material: Material) -> Prepared
     groups = dict(_pair(text) for text in ask.all("for"))
     if not groups:
         raise UsageError(
-            "no-group",
+            "group-needed",
             "It is not said which host groups should run it.",
             next_step="Give --for GROUP=HARDWARE-TARGET.",
         )

@@ -224,7 +224,7 @@ def _stewards(
     for person in people:
         check_name(person, "person")
         if person in held:
-            raise RefusedError("twice", f"{person} is named twice.", subject=person)
+            raise RefusedError("person-twice", f"{person} is named twice.", subject=person)
         if person in known:
             held[person] = known[person]
             continue

@@ -1,0 +1,224 @@
+"""One signature, from the draft to the memory.
+
+    (1) what was signed before is given out again, from memory
+    (2) the gate examines the draft
+    (3) what was verified is remembered, whether it is signed or not
+    (4) all words are shown
+    (5) what must be typed is typed, and the person agrees
+    (6) the bytes that were shown are signed, and kept in memory before they go anywhere
+
+Nothing is read again between (2) and (6): if the memory was changed meanwhile, nothing is signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Protocol
+
+from securesystemslib.signer import Signer
+
+from sealift_signing import drafts, gate, statements
+from sealift_signing.acts import closed
+from sealift_signing.acts.asking import Ask, Carried
+from sealift_signing.drafts import Draft, DraftFiles, decoded
+from sealift_signing.errors import RefusedError
+from sealift_signing.gate import Confirmation, Examined
+from sealift_signing.known import Known, SignedOnce
+from sealift_signing.memory import Memory, not_trusted
+from sealift_signing.organisation import Organisation
+from sealift_signing.public_key import PublicKey
+from sealift_signing.statements import KeyCard, Request
+
+ALONE = (
+    "ALONE: what is known here began from a draft, and was compared with nobody's. Take a "
+    "colleague's in: sealift-sign learn FILE. Or compare by telephone: sealift-sign heads."
+)
+LOG_FACTS = ("log-origin", "log-size", "log-root")
+"""Facts that differ whenever a request is drafted again, and are not what it asks for."""
+
+
+class Talk(Protocol):
+    """How a person is told things, and asked."""
+
+    def show(self, words: Sequence[str]) -> None:
+        """Show all of it, a line for each."""
+        ...
+
+    def typed(self, confirmation: Confirmation) -> str | None:
+        """What the person typed where they were asked for this; None where nobody can be asked."""
+        ...
+
+    def agree(self, question: str) -> bool:
+        """Whether the person says yes."""
+        ...
+
+
+@dataclass
+class Desk:
+    """Where somebody signs.
+
+    Attributes:
+        memory: what they remember; None where one key is everything anyway (solo).
+        clock: the time here.
+        talk: how they are asked.
+    """
+
+    memory: Memory | None
+    clock: Callable[[], datetime]
+    talk: Talk
+
+    def sign(
+        self,
+        draft: Draft,
+        ask: Ask,
+        signer: Signer,
+        cards: Sequence[bytes] = (),
+        *,
+        anew: bool = False,
+    ) -> Draft:
+        """`draft` with a signature more, of the act `ask` and nothing else.
+
+        Args:
+            draft: as it was read.
+            ask: the act, as the person names it.
+            signer: their key.
+            cards: key cards that they have from the owners themselves.
+            anew: sign a statement though one was signed before for the same request.
+
+        Raises:
+            NotFoundError: its organisation is not trusted here.
+            RefusedError: it must not be signed, or the person did not agree.
+        """
+        key = PublicKey.from_tuf(signer.public_key)
+        known = self._known(draft)
+        before = None if anew or known is None else self._before(known, draft, ask, key)
+        if before is not None:  # (1)
+            return before
+        now = self.clock()
+        found = gate.examine(draft, ask, known, now, key, _digests(draft, cards))  # (2)
+        if self.memory is not None:
+            known = self.memory.remember(found, f"a draft of {ask.act}", now)  # (3)
+        alone = (ALONE,) if known is not None and known.alone else ()
+        self.talk.show((*found.words, *alone))  # (4)
+        self._agree(found)  # (5)
+        return self._sign(found, signer, key, known, now)  # (6)
+
+    def _known(self, draft: Draft) -> Known | None:
+        """What is known of the draft's organisation; None only in solo, where nothing has to be."""
+        if self.memory is not None:
+            known = self.memory.known(draft.organisation)
+            if known is None:
+                raise not_trusted(draft.organisation)
+            return known
+        if not Organisation(DraftFiles(draft), former=True).is_solo:
+            raise not_trusted(draft.organisation)
+        return None
+
+    def _before(self, known: Known, draft: Draft, ask: Ask, key: PublicKey) -> Draft | None:
+        """What this key signed for the same act before, out of the memory."""
+        mine = [one for one in known.signed if (one.keyid, one.act) == (key.keyid, str(ask))]
+        if not mine or self.memory is None:
+            return None
+        if closed.act(ask).own:
+            found = (self.memory.draft(known, one) for one in reversed(mine))
+            kept = next((one for one in found if same_matter(one, draft)), None)
+        else:
+            digests = {one.digest: one for one in mine}
+            if not draft.parts or any(part.digest not in digests for part in draft.parts):
+                return None
+            kept = self.memory.draft(known, digests[draft.parts[0].digest])
+            kept, _ = drafts.join((draft, kept))
+        if kept is not None:
+            self.talk.show((again_words(mine, kept),))
+        return kept
+
+    def _agree(self, found: Examined) -> None:
+        for one in found.confirm:
+            typed = self.talk.typed(one)
+            if typed is None or not gate.is_typed(typed, one):
+                raise _not_confirmed(one)
+        if not self.talk.agree(f"Sign this: {found.ask}?"):
+            raise RefusedError(
+                "not-agreed",
+                "You did not agree, so nothing was signed.",
+                subject=str(found.ask),
+                next_step="If something is wrong with it, tell whoever drafted it.",
+            )
+
+    def _sign(
+        self,
+        found: Examined,
+        signer: Signer,
+        key: PublicKey,
+        known: Known | None,
+        now: datetime,
+    ) -> Draft:
+        if self.memory is None:
+            return gate.sign(found, signer)
+        with self.memory.hold():
+            if self.memory.known(found.draft.organisation) != known:
+                raise RefusedError(
+                    "memory-changed",
+                    "Something else was signed or learned here while you read this, so nothing "
+                    "was signed.",
+                    subject=str(found.ask),
+                    next_step="Run the command again.",
+                )
+            signed = gate.sign(found, signer)
+            self.memory.keep_signed(found, signed, key, now)
+            return signed
+
+
+def same_matter(kept: Draft, draft: Draft) -> bool:
+    """Whether a statement that was signed is about what `draft` is about: the same request."""
+    return not draft.parts and _matter(kept) == _matter(draft)
+
+
+def _matter(draft: Draft) -> tuple[object, ...]:
+    carried = Carried([decoded(one) for one in draft.statements])
+    requests = tuple(one.sha256 for one in carried.all(Request))
+    facts = {name: given for name, given in draft.facts.items() if name not in LOG_FACTS}
+    return (draft.act, draft.object, facts, requests or draft.statements)
+
+
+def again_words(mine: Sequence[SignedOnce], kept: Draft) -> str:
+    """What is said where something is given out again."""
+    digests = {part.digest for part in kept.parts}
+    (one, *_) = (found for found in mine if found.digest in digests)
+    return f"You signed this on {one.signed[:10]} ({one.digest[:12]}); it is given out again."
+
+
+def _digests(draft: Draft, cards: Sequence[bytes]) -> list[str]:
+    """The digests of cards that the person has, each of which the draft must carry.
+
+    Raises:
+        RefusedError: it carries another card, or none, of that owner.
+    """
+    carried = {sha256(decoded(one)).hexdigest() for one in draft.statements}
+    digests = []
+    for data in cards:
+        card = statements.read(KeyCard, data, what="the key card")
+        if card.sha256 not in carried:
+            raise RefusedError(
+                "card-not-carried",
+                f"The draft does not go by the key card of {card.predicate.owner} that you have.",
+                subject=card.predicate.owner,
+                next_step="Do not sign it. Have it drafted again with that card.",
+            )
+        digests.append(card.sha256)
+    return digests
+
+
+def _not_confirmed(one: Confirmation) -> RefusedError:
+    what = "these eight words" if one.is_card else "this digest"
+    return RefusedError(
+        "not-typed",
+        f"{one.what} What was typed is not {what}, so nothing was signed.",
+        subject=one.digest if not one.is_card else "card",
+        next_step="Ask its owner for the words of their card, and type all eight."
+        if one.is_card
+        else "If you mean it, type all 64 digits: sealift-sign signed lists them.",
+    )

@@ -1,0 +1,357 @@
+"""What a signer's memory takes from a draft, from a colleague's memory, or from a returned medium.
+
+A hub can show one thing to one person and another to the next, as long as they never meet. So
+memories are compared: what another has is verified from the root that is pinned here, a newer
+version that descends from the known one is taken, and a fork is named with both digests.
+
+Pure: `memory` keeps what is taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import islice
+
+from sealift_signing import canonical, drafts, links, roles, shape
+from sealift_signing.drafts import (
+    CarriedDocument,
+    CarriedRole,
+    Draft,
+    DraftFiles,
+    FormerVersion,
+    Shared,
+    Version,
+    decoded,
+    encoded,
+)
+from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
+from sealift_signing.gate import Examined
+from sealift_signing.known import Known
+from sealift_signing.links import Follows, ForkedError, Named
+from sealift_signing.organisation import Files, Head, Organisation, people_roles
+from sealift_signing.roles import FLEET, RECALL, ROOT, SITE, TARGETS, TEAM
+
+PEOPLE = {TARGETS: 0, FLEET: 1, RECALL: 1, TEAM: 1, SITE: 2}
+"""Kinds of roles that people sign, but for root; each is verified after those that delegate it."""
+
+
+@dataclass(frozen=True)
+class Offer:
+    """What somebody says of an organisation; none of it is believed.
+
+    Attributes:
+        lineages: each role that is offered, and what the versions below it say of their past.
+        former: older versions, by role and number.
+        source: whose word it is, for people to read.
+    """
+
+    files: Files
+    lineages: Mapping[str, tuple[Follows, ...]]
+    former: Mapping[tuple[str, int], bytes]
+    source: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Verified versions, for a memory to keep.
+
+    Attributes:
+        roots: every root since 1; the last is the newest.
+        versions: of other roles, each as it is kept whole.
+        former: older versions which one of those names by its digest.
+    """
+
+    organisation: str
+    roots: tuple[Head, ...]
+    versions: tuple[tuple[Head, Version], ...]
+    former: tuple[FormerVersion, ...]
+
+
+@dataclass
+class Learned:
+    """What came of comparing two memories.
+
+    Attributes:
+        said: a line for each role.
+        forks: roles of which each side has a version that did not know of the other's.
+    """
+
+    seen: Seen
+    said: list[str] = field(default_factory=list)
+    forks: list[ForkedError] = field(default_factory=list)
+
+
+def offered(carried: Draft | Shared, source: str) -> Offer:
+    """What a draft or a colleague's file carries."""
+    return Offer(
+        DraftFiles(carried),
+        {one.role: one.lineage for one in carried.roles},
+        {(one.role, one.version): decoded(one.data) for one in carried.former},
+        source,
+    )
+
+
+def everything(files: Files, source: str) -> Offer:
+    """All that people signed of what `files` hold; what cannot be verified is left out."""
+    organisation = Organisation(files, former=True)
+    lineages = {}
+    for role in people_roles(organisation)[1:]:
+        with suppress(RefusedError, NotFoundError):
+            lineages[role] = organisation.lineage(role, 0)
+    return Offer(files, lineages, {}, source)
+
+
+def read_offer(data: bytes, *, what: str) -> Draft | Shared:
+    """A draft, or a colleague's file.
+
+    Raises:
+        MalformedError, RefusedError: it is neither.
+    """
+    if len(data) <= drafts.LARGEST:
+        value = canonical.decode(data, what=what)
+        if isinstance(value, Mapping) and "act" not in value and "former" in value:
+            return shape.from_json(Shared, value, what=what)
+    return drafts.read(data, what=what)
+
+
+def shared(offer: Offer, organisation: Organisation) -> Shared:
+    """All of `offer`, for a colleague."""
+    listed = {
+        path: data
+        for role in offer.lineages
+        for path, data in _documents(organisation.head(role), offer.files)
+    }
+    return Shared(
+        1,
+        (),
+        organisation.id,
+        tuple(encoded(one.data) for one in organisation.roots),
+        tuple(
+            CarriedRole(role, encoded(organisation.head(role).data), lineage)
+            for role, lineage in sorted(offer.lineages.items())
+        ),
+        tuple(
+            FormerVersion(role, version, encoded(data))
+            for (role, version), data in sorted(offer.former.items())
+        ),
+        tuple(CarriedDocument(path, encoded(data)) for path, data in sorted(listed.items())),
+    )
+
+
+def seen_in(examined: Examined) -> Seen:
+    """What was verified of a draft that passed the gate."""
+    offer = offered(examined.draft, "a draft")
+    organisation = Organisation(offer.files, former=True)
+    return _seen(organisation, examined.heads, offer)
+
+
+def begin(organisation: Organisation, offer: Offer) -> Seen:
+    """All that is verified of `offer`, by somebody who knows nothing yet.
+
+    Roles that are not signed by their holders are left out.
+    """
+    heads = []
+    for role in _in_order(offer.lineages):
+        try:
+            heads.append(organisation.head(role))
+        except (RefusedError, NotFoundError):
+            continue
+    return _seen(organisation, heads, offer)
+
+
+def learn(known: Known, mine: Offer, theirs: Offer) -> Learned:
+    """Compare `theirs` with what is known here.
+
+    Raises:
+        RefusedError: it is of another organisation, or stands on another root than is pinned here.
+    """
+    roots = _roots(known, mine, theirs)
+    both = _Both(tuple(one.data for one in roots), mine, theirs)
+    organisation = Organisation(both, former=True)
+    found = Learned(Seen(known.organisation, roots, (), ()))
+    heads = []
+    for role in _in_order(theirs.lineages):
+        head = _compared(organisation, known, mine, theirs, role, found)
+        if head is not None:
+            both.choose(role, head.data)
+            heads.append(head)
+    found.seen = _seen(organisation, heads, theirs)
+    return found
+
+
+class _Both:
+    """Two memories' files: of each role the version that was chosen so far, else mine."""
+
+    def __init__(self, roots: tuple[bytes, ...], mine: Offer, theirs: Offer) -> None:
+        self._roots = roots
+        self._sources = (mine, theirs)
+        self._chosen: dict[str, bytes] = {}
+
+    def choose(self, role: str, data: bytes) -> None:
+        """Go by this version of `role`."""
+        self._chosen[role] = data
+
+    def metadata(self, role: str, version: int | None = None) -> bytes | None:
+        """The role's version."""
+        if role == ROOT:
+            number = len(self._roots) if version is None else version
+            return self._roots[number - 1] if 0 < number <= len(self._roots) else None
+        if version is None:
+            return self._chosen.get(role) or self._sources[0].files.metadata(role)
+        found = (one.files.metadata(role, version) for one in self._sources)
+        return next((data for data in found if data is not None), None)
+
+    def document(self, path: str, digest: str) -> bytes | None:
+        """The document, of whichever has it."""
+        found = (one.files.document(path, digest) for one in self._sources)
+        right = (data for data in found if data and sha256(data).hexdigest() == digest)
+        return next(right, None)
+
+
+def _roots(known: Known, mine: Offer, theirs: Offer) -> tuple[Head, ...]:
+    """The longer of both chains of roots, the other being its beginning."""
+    offered_roots = Organisation(theirs.files).roots
+    known.check_pinned(offered_roots, theirs.source)
+    if len(offered_roots) >= known.root.version:
+        return offered_roots
+    return Organisation(mine.files).roots
+
+
+def _compared(
+    organisation: Organisation,
+    known: Known,
+    mine: Offer,
+    theirs: Offer,
+    role: str,
+    found: Learned,
+) -> Head | None:
+    """Their version of `role` if it is to be taken; what is said of it is added to `found`."""
+    before = known.role(role)
+    try:
+        other = organisation.verified(role, theirs.files.metadata(role) or b"")
+    except (RefusedError, NotFoundError) as bad:
+        found.said.append(f"{role}: theirs is not believed. {bad.what}")
+        return None
+    if before is None or before.digest == other.digest:
+        new = "" if before else ", which is taken: none was known here"
+        found.said.append(f"{role} {other.named}{new or ': the same'}")
+        return other
+    try:
+        if other.version >= before.version:
+            descent = links.check_descends(
+                role,
+                before.named,
+                other.metadata,
+                theirs.lineages[role],
+                linked=before.link is not None,
+            )
+            aside = ", and was set aside" if descent.set_aside is not None else ""
+            found.said.append(f"{role} {other.named} is taken; {before.named} was known{aside}")
+            return other
+        links.check_descends(
+            role,
+            other.named,
+            organisation.head(role).metadata,
+            mine.lineages.get(role, ()),
+            linked=other.link is not None,
+        )
+        found.said.append(f"{role} {before.named} is known; theirs is older, {other.named}")
+    except ForkedError:
+        return _forked(role, before.named, other, theirs.source, found)
+    except RefusedError as bad:
+        found.said.append(f"{role} {other.named} is not taken. {bad.what}")
+    return None
+
+
+def _forked(role: str, mine: Named, other: Head, source: str, found: Learned) -> Head | None:
+    what = (
+        f"{role} has forked: version {mine.version} ({mine.digest}) is known here, {source} has "
+        f"version {other.version} ({other.digest}), and one was made without knowledge of the "
+        "other."
+    )
+    if role == RECALL:  # said, and bars nothing: a recall must never wait
+        found.said.append(what)
+        return other if other.version > mine.version else None
+    found.forks.append(
+        ForkedError(
+            "role-forked",
+            what,
+            subject=role,
+            next_step="Keep both. Its holders settle it by a later version that sets one of them "
+            "aside: have it drafted with --over FILE.",
+        )
+    )
+    return None
+
+
+# ---------------------------------------------------------------------- what is kept
+
+
+def _seen(organisation: Organisation, heads: Iterable[Head], offer: Offer) -> Seen:
+    kept = tuple(heads)
+    versions = tuple(
+        (head, _version(organisation, head, offer)) for head in kept if _is_peoples(head.role)
+    )
+    former = tuple(_former(kept, offer))
+    return Seen(organisation.id, organisation.roots, versions, former)
+
+
+def _version(organisation: Organisation, head: Head, offer: Offer) -> Version:
+    return Version(
+        1,
+        (),
+        organisation.id,
+        head.role,
+        encoded(head.data),
+        tuple(CarriedDocument(path, encoded(data)) for path, data in _documents(head, offer.files)),
+        lineage(head, offer),
+        (),
+    )
+
+
+def lineage(head: Head, offer: Offer) -> tuple[Follows, ...]:
+    """What the versions below `head` say of their past, as far as its links tell that it is so."""
+    kept: list[Follows] = []
+    if head.follows is None:
+        return ()
+    with suppress(MalformedError):
+        given = offer.lineages.get(head.role, ())
+        kept.extend(islice(links.ancestry(head.role, head.follows, given), 1, None))
+    return tuple(kept)
+
+
+def _documents(head: Head, files: Files) -> Iterator[tuple[str, bytes]]:
+    """Those that a version lists and that are at hand."""
+    for path, target in sorted(head.targets.targets.items()):
+        digest = target.hashes["sha256"]
+        data = files.document(path, digest)
+        if data is not None and sha256(data).hexdigest() == digest:
+            yield path, data
+
+
+def _former(heads: Iterable[Head], offer: Offer) -> Iterator[FormerVersion]:
+    """Older versions of which one of `heads` knows: whose digest stands in its past."""
+    for head in heads:
+        past = (head.follows, *lineage(head, offer)) if head.follows else ()
+        for one in past:
+            data = offer.former.get((head.role, one.version))
+            if data is None:
+                continue
+            try:
+                digest = links.digest(drafts.spelled_role(head.role, data))
+            except MalformedError:
+                continue
+            if digest == one.digest:
+                yield FormerVersion(head.role, one.version, encoded(data))
+
+
+def _is_peoples(role: str) -> bool:
+    return roles.kind(role) in PEOPLE
+
+
+def _in_order(names: Iterable[str]) -> list[str]:
+    mine = (name for name in names if roles.is_known(name) and _is_peoples(name))
+    return sorted(mine, key=lambda name: (PEOPLE[roles.kind(name)], name))

@@ -1,0 +1,438 @@
+"""The signer's memory on a disk: what was verified of each organisation, and all that was signed.
+
+    SEALIFT_TRUST, else $XDG_CONFIG_HOME/sealift, else ~/.config/sealift     mode 0700
+      ORGANISATION/known.json       what is known (`known.Known`), mode 0600
+      ORGANISATION/files/SHA256     whole versions of roles, and every signed draft
+      lock                          held while something is read, changed and written
+
+A file is written aside, flushed and renamed; what `known.json` names is there before it is named.
+A memory that is damaged is refused by name: begun anew in silence, it would believe what is old.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+
+from sealift_signing import drafts, links, shape
+from sealift_signing.drafts import Draft, Version, decoded
+from sealift_signing.errors import (
+    FailedError,
+    MalformedError,
+    NotFoundError,
+    RefusedError,
+    SealiftError,
+)
+from sealift_signing.gate import Examined
+from sealift_signing.known import Known, KnownRole, SignedOnce
+from sealift_signing.learning import Learned, Offer, Seen, begin, learn, seen_in
+from sealift_signing.links import Follows
+from sealift_signing.organisation import Organisation
+from sealift_signing.public_key import PublicKey
+from sealift_signing.roles import ROOT
+from sealift_signing.vocabulary import SHA256, moment
+from sealift_signing.words import same_fingerprint
+
+KNOWN, FILES, LOCK = "known.json", "files", "lock"
+NO_FILE = "0" * 64
+"""The sha256 of no file: of a memory that is just begun."""
+PARTIAL = ".partial"
+"""The end of every temporary name: what bears it is unfinished and may be thrown away."""
+
+
+class Memory:
+    """The memory in `folder`, which is made when something is first kept."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._held = False
+
+    @classmethod
+    def located(cls, environment: Mapping[str, str]) -> Memory:
+        """The memory of whoever runs this."""
+        if environment.get("SEALIFT_TRUST"):
+            return cls(Path(environment["SEALIFT_TRUST"]))
+        given = environment.get("XDG_CONFIG_HOME")
+        home = Path(environment["HOME"]) if environment.get("HOME") else Path.home()
+        return cls((Path(given) if given else home / ".config") / "sealift")
+
+    # ------------------------------------------------------------------ reading
+
+    def organisations(self) -> tuple[Known, ...]:
+        """All that are known.
+
+        Raises:
+            MalformedError: one is damaged.
+        """
+        if not self.folder.is_dir():
+            return ()
+        named = sorted(one.name for one in self.folder.iterdir() if SHA256.matches(one.name))
+        found = map(self.known, named)
+        return tuple(one for one in found if one is not None)
+
+    def known(self, organisation: str) -> Known | None:
+        """What is known of an organisation, the sha256 of its root 1; None if it is not known.
+
+        Raises:
+            MalformedError: it is damaged, or was removed in part.
+            FailedError: it cannot be read.
+        """
+        place = self._place(organisation)
+        if not place.exists():
+            return None
+        path = place / KNOWN
+        data = _read(path)
+        try:
+            found = shape.read(Known, data or b"", what=str(path))
+        except MalformedError as bad:
+            raise _damaged(path) from bad
+        if found.organisation != organisation:
+            raise _damaged(path)
+        return found
+
+    def file(self, known: Known, digest: str) -> bytes:
+        """A file that is kept.
+
+        Raises:
+            MalformedError: it is damaged or gone.
+        """
+        path = self._place(known.organisation) / FILES / digest
+        data = _read(path)
+        if data is None or sha256(data).hexdigest() != digest:
+            raise _damaged(path)
+        return data
+
+    def version(self, known: Known, file: str) -> Version:
+        """A version of a role, whole."""
+        return shape.read(Version, self.file(known, file), what=f"the remembered version {file}")
+
+    def draft(self, known: Known, one: SignedOnce) -> Draft:
+        """What was signed, as it was signed."""
+        return drafts.read(self.file(known, one.file), what=f"the remembered draft {one.file}")
+
+    def offer(self, known: Known) -> Offer:
+        """All that is remembered, as files to verify things by, or to give to a colleague."""
+        files = _Remembered(self, known)
+        former = {(one.role, one.version): files.data(one) for one in known.older}
+        return Offer(files, files.lineages, former, "what is known here")
+
+    # ------------------------------------------------------------------ keeping
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Nobody else changes this memory until the block ends."""
+        if self._held:
+            yield
+            return
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as bad:
+            raise _unwritable(self.folder, bad) from bad
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            self._held = True
+            yield
+        finally:
+            self._held = False
+            os.close(descriptor)
+
+    def begin(self, offer: Offer, typed: str, now: datetime, *, alone: bool = False) -> Known:
+        """A new memory of the organisation whose fingerprint somebody typed from paper.
+
+        Args:
+            offer: what it begins from: a colleague's memory, a hub's own files, or a draft.
+            typed: the fingerprint of the newest root, as eight words or 64 digits.
+            now: the clock here.
+            alone: it is a draft, with nobody's memory to compare it with.
+
+        Raises:
+            RefusedError: another fingerprint; or the organisation is known already.
+        """
+        organisation = Organisation(offer.files, former=True)
+        root = organisation.root
+        _check_fingerprint(typed, organisation, offer.source)
+        with self.hold():
+            place = self._place(organisation.id)
+            if place.exists():
+                raise RefusedError(
+                    "known-already",
+                    f"The organisation {organisation.id} is known here already.",
+                    subject=organisation.id,
+                    next_step="Compare it with a colleague's memory: sealift-sign learn FILE",
+                )
+            name = organisation.policy().organisation_name
+            known = Known(1, (), organisation.id, name, root.named, NO_FILE, alone, (), (), (), ())
+            aside = place.with_name(place.name + PARTIAL)
+            _remove(aside)  # of one that was interrupted: nothing was known by it yet
+            known = self._taken(known, begin(organisation, offer), offer.source, now, aside)
+            write(aside / KNOWN, shape.write(known), mode=0o600)
+            aside.rename(place)
+            _flush_folder(place.parent)
+            return known
+
+    def remember(self, examined: Examined, source: str, now: datetime) -> Known | None:
+        """Keep what was verified of a draft; None where its organisation is not known."""
+        with self.hold():
+            known = self.known(examined.draft.organisation)
+            if known is None:
+                return None
+            return self._keep(known, self._taken(known, seen_in(examined), source, now))
+
+    def learn(self, theirs: Offer, now: datetime) -> Learned:
+        """Take what `theirs` has that descends from what is known; forks are told.
+
+        Raises:
+            NotFoundError: its organisation is not known.
+            RefusedError: it stands on another root.
+        """
+        with self.hold():
+            organisation = Organisation(theirs.files).id
+            known = self.known(organisation)
+            if known is None:
+                raise not_trusted(organisation)
+            found = learn(known, self.offer(known), theirs)
+            after = self._taken(known, found.seen, theirs.source, now)
+            self._keep(known, replace(after, alone=False))
+            return found
+
+    def keep_signed(self, examined: Examined, signed: Draft, key: PublicKey, now: datetime) -> None:
+        """Keep what was just signed, before it is written anywhere else."""
+        with self.hold():
+            known = self.known(signed.organisation)
+            if known is None:
+                raise not_trusted(signed.organisation)
+            file = self._keep_file(self._place(known.organisation), drafts.write(signed))
+            after = known.with_settled(examined.settles)
+            for part in signed.parts:
+                role = part.kind == drafts.ROLE
+                version = int(drafts.to_metadata(part).signed.version) if role else 0
+                act, when = str(examined.ask), moment(now)
+                once = SignedOnce(
+                    part.name, version, part.digest, act, key.keyid, file, when, settled=False
+                )
+                after = after.with_signed(once)
+            self._keep(known, after)
+
+    def _keep(self, before: Known, after: Known) -> Known:
+        if after != before:
+            path = self._place(after.organisation) / KNOWN
+            write(path, shape.write(after), mode=0o600)
+        return after
+
+    def _taken(
+        self, known: Known, seen: Seen, source: str, now: datetime, place: Path | None = None
+    ) -> Known:
+        """`known` with what was seen; the files of it are there when this returns."""
+        where, when = place or self._place(known.organisation), moment(now)
+        newer = known.root_file == NO_FILE or seen.roots[-1].version > known.root.version
+        if newer:
+            whole = _root_version(seen)
+            file = self._keep_file(where, shape.write(whole))
+            known = replace(known.with_root(seen.roots[-1], file), root_file=file)
+        heads = []
+        for head, version in seen.versions:
+            before = known.role(head.role)
+            if before is not None and before.digest == head.digest:
+                kept = self.version(known, before.file)
+                if not _is_more(version, kept):
+                    continue
+            heads.append((head, self._keep_file(where, shape.write(version))))
+        known = known.with_heads(heads, source, when)
+        return known.with_older(self._older(where, known, seen, source, when))
+
+    def _older(
+        self, where: Path, known: Known, seen: Seen, source: str, when: str
+    ) -> Iterator[KnownRole]:
+        have = {one.digest for one in (*known.roles, *known.older)}
+        for one in seen.former:
+            metadata = drafts.spelled_role(one.role, decoded(one.data))
+            digest, link = links.digest(metadata), links.link(links.follows_of(metadata.signed))
+            if digest not in have:
+                whole = Version(1, (), known.organisation, one.role, one.data, (), (), ())
+                file = self._keep_file(where, shape.write(whole))
+                yield KnownRole(one.role, one.version, digest, link, file, source, when)
+
+    def _keep_file(self, place: Path, data: bytes) -> str:
+        digest = sha256(data).hexdigest()
+        path = place / FILES / digest
+        if _read(path) != data:
+            write(path, data, mode=0o600)
+        return digest
+
+    def _place(self, organisation: str) -> Path:
+        return self.folder / organisation
+
+
+class _Remembered:
+    """A memory's files, as an organisation's."""
+
+    def __init__(self, memory: Memory, known: Known) -> None:
+        self._memory = memory
+        self._known = known
+        self._versions: dict[str, Version] = {}
+
+    def _version(self, file: str) -> Version:
+        if file not in self._versions:
+            self._versions[file] = self._memory.version(self._known, file)
+        return self._versions[file]
+
+    def data(self, one: KnownRole) -> bytes:
+        """The file of a version."""
+        return decoded(self._version(one.file).data)
+
+    @property
+    def lineages(self) -> dict[str, tuple[Follows, ...]]:
+        """What the versions below each newest one say of their past."""
+        return {one.role: self._version(one.file).lineage for one in self._known.roles}
+
+    def metadata(self, role: str, version: int | None = None) -> bytes | None:
+        """A version that is remembered; the newest of several that have one number."""
+        if role == ROOT:
+            roots = self._version(self._known.root_file).roots
+            number = len(roots) if version is None else version
+            return decoded(roots[number - 1]) if 0 < number <= len(roots) else None
+        newest = self._known.role(role)
+        if version is None or (newest is not None and newest.version == version):
+            return self.data(newest) if newest else None
+        older = [one for one in self._known.older if (one.role, one.version) == (role, version)]
+        return self.data(older[-1]) if older else None
+
+    def document(self, path: str, digest: str) -> bytes | None:
+        """A document that a remembered version lists."""
+        for one in (*self._known.roles, *self._known.older):
+            for carried in self._version(one.file).documents:
+                if carried.path == path and sha256(decoded(carried.data)).hexdigest() == digest:
+                    return decoded(carried.data)
+        return None
+
+
+def _is_more(found: Version, kept: Version) -> bool:
+    """Whether a version is wholer than the same one that is kept."""
+    return (len(found.documents), len(found.lineage)) > (len(kept.documents), len(kept.lineage))
+
+
+def _root_version(seen: Seen) -> Version:
+    data = tuple(drafts.encoded(one.data) for one in seen.roots)
+    return Version(1, (), seen.organisation, ROOT, data[-1], (), (), data)
+
+
+# ---------------------------------------------------------------------- files
+
+
+def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Put `data` at `path`, in place of what is there, durably and at once.
+
+    Raises:
+        FailedError: it could not be written; what was there is still there.
+    """
+    aside = path.with_name(path.name + PARTIAL)
+    try:
+        for folder in reversed((path.parent, path.parent.parent)):
+            folder.mkdir(mode=0o700, exist_ok=True)  # what `parents` makes has another mode
+        with suppress(FileNotFoundError):
+            if not stat.S_ISREG(aside.lstat().st_mode):
+                raise FileExistsError(errno.EEXIST, f"{aside.name} is in the way, and is no file")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(aside, flags, mode)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        aside.replace(path)
+        _flush_folder(path.parent)
+    except OSError as bad:
+        raise _unwritable(path, bad) from bad
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as bad:
+        raise FailedError(
+            "unreadable",
+            f"{path} could not be read: {bad.strerror}.",
+            subject=str(path),
+            next_step="Check that it is there, and who may read it.",
+        ) from bad
+
+
+def _remove(folder: Path) -> None:
+    """Remove a memory whose beginning was interrupted."""
+    for place in (folder / FILES, folder):
+        if place.is_dir():
+            for one in place.iterdir():
+                if not one.is_dir():
+                    one.unlink()
+            if place == folder / FILES:
+                place.rmdir()
+    if folder.is_dir():
+        folder.rmdir()
+
+
+def _check_fingerprint(typed: str, organisation: Organisation, source: str) -> None:
+    if same_fingerprint(typed, organisation.root.digest):
+        return
+    older = [one for one in organisation.roots if same_fingerprint(typed, one.digest)]
+    if older:
+        raise RefusedError(
+            "fingerprint-old",
+            f"This is the fingerprint of root {older[0].version}; the newest root of {source} is "
+            f"{organisation.root.version}.",
+            subject=ROOT,
+            next_step="Have a holder of root tell you the fingerprint of the newest root.",
+        )
+    raise RefusedError(
+        "fingerprint-differs",
+        f"No root of {source} has this fingerprint: it is another organisation, or older than "
+        "your paper.",
+        subject=ROOT,
+        next_step="Compare the fingerprint with a holder of root, and type all of it.",
+    )
+
+
+def not_trusted(organisation: str) -> SealiftError:
+    """The error where nobody said by what the organisation is pinned."""
+    return NotFoundError(
+        "not-trusted",
+        f"The organisation {organisation} is not trusted here yet.",
+        subject=organisation,
+        next_step="Type its fingerprint from paper: sealift-sign trust FINGERPRINT FILE",
+    )
+
+
+def _damaged(path: Path) -> MalformedError:
+    return MalformedError(
+        "memory-damaged",
+        f"{path} of the signer's memory is damaged or gone.",
+        subject=str(path),
+        next_step="Restore it from a backup. Or move its folder away and begin again from a "
+        "colleague's memory: sealift-sign trust FINGERPRINT FILE",
+    )
+
+
+def _unwritable(path: Path, reason: OSError) -> FailedError:
+    return FailedError(
+        "unwritable",
+        f"{path} could not be written: {reason.strerror or reason}.",
+        subject=str(path),
+        next_step="Make room, or mend the permissions, and run the command again.",
+    )

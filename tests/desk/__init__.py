@@ -1,0 +1,1 @@
+"""sealift-sign, on the machine of whoever signs."""
