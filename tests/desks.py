@@ -216,6 +216,17 @@ class Acme:
         self.submit(made)
         return made
 
+    def put_members(self, members: documents.Members, signers: Sequence[str]) -> None:
+        """A list of people that no act makes yet, signed by those who hold the team's role."""
+        role = roles.team_role(members.team)
+        metadata = publishing.following(
+            self.organisation.head(role).metadata, expires=publishing.expiry(self.now, 180)
+        )
+        path, data = documents.members_path(members.team), shape.write(members)
+        publishing.list_document(metadata.signed, path, data)
+        publishing.sign(metadata, [self.keys[name] for name in signers])
+        self.paper.put(role, publishing.to_bytes(metadata), {path: data})
+
     def later(self, **span: float) -> None:
         self.now += timedelta(**span)
 

@@ -15,7 +15,15 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import islice
 
-from sealift_signing import canonical, drafts, links, roles, shape
+from sealift_signing import canonical, documents, drafts, links, roles, shape
+from sealift_signing.compromised import (
+    NONE,
+    Compromised,
+    entered_by,
+    machines_of,
+    people_of,
+    union,
+)
 from sealift_signing.drafts import (
     CarriedDocument,
     CarriedRole,
@@ -68,6 +76,17 @@ class Seen:
     roots: tuple[Head, ...]
     versions: tuple[tuple[Head, Version], ...]
     former: tuple[FormerVersion, ...]
+
+    @property
+    def compromised(self) -> Compromised:
+        """The keys that they call compromised, each with the role that says so."""
+        entered = [entered_by(one.role, one.metadata.signed) for one in self.roots]
+        for head, version in self.versions:
+            if head.role in {TARGETS, FLEET}:
+                entered.append(entered_by(head.role, head.metadata.signed))
+            listed = (decoded(one.data) for one in version.documents)
+            entered += [_entered_in(head.role, data) for data in listed]
+        return union(entered)
 
 
 @dataclass
@@ -346,6 +365,13 @@ def _former(heads: Iterable[Head], offer: Offer) -> Iterator[FormerVersion]:
                 continue
             if digest == one.digest:
                 yield FormerVersion(head.role, one.version, encoded(data))
+
+
+def _entered_in(role: str, document: bytes) -> Compromised:
+    if role == FLEET:
+        return machines_of(role, documents.read_fleet_keys(document))
+    kind, _, team = role.partition(".")
+    return people_of(role, documents.read_members(document, team)) if kind == TEAM else NONE
 
 
 def _is_peoples(role: str) -> bool:

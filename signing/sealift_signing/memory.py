@@ -246,7 +246,7 @@ class Memory:
                 if not _is_more(version, kept):
                     continue
             heads.append((head, self._keep_file(where, shape.write(version))))
-        known = known.with_heads(heads, source, when)
+        known = known.with_heads(heads, source, when).with_compromised(seen.compromised)
         return known.with_older(self._older(where, known, seen, source, when))
 
     def _older(

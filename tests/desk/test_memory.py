@@ -201,3 +201,15 @@ def test_another_organisations_memory_is_refused(anna: Signer, tmp_path: Path) -
 def test_its_document_has_one_spelling(anna: Signer) -> None:
     path = anna.folder / anna.known.organisation / "known.json"
     assert shape.write(shape.read(Known, path.read_bytes(), what="it")) == path.read_bytes()
+
+
+def test_a_key_that_was_called_compromised_is_kept(acme: Acme, anna: Signer) -> None:
+    """The hub shows a list in which she is active again, and the stewards signed it."""
+    members = acme.organisation.members(TEAM)
+    assert members is not None
+    (carla,) = members.people
+    for status in ("compromised", "active"):
+        people = (replace(carla, status=status),)
+        acme.put_members(replace(members, people=people), STEWARDS)
+        anna.memory.learn(everything(acme.paper, "the hub"), acme.now)
+    assert [(one.role, one.key) for one in anna.known.compromised] == [(ROLE, carla.keys[0].key)]
