@@ -169,7 +169,7 @@ FORMATS = (
             "The policy counts keys of that class, and knows that meaning.",
             "It is made no more than a day before its request, nor more than 30 days after it.",
             "The policy's `approve_within_days` is there in place of these 30 days, if it is said.",
-            "Distinct people with distinct keys are counted; no key is a role's or a machine's.",
+            "Distinct people with distinct keys are counted; no key is a machine's or the hub's.",
             "`valid_until` lies ahead, at most the policy's longest validity after `made`.",
         ),
     ),

@@ -41,7 +41,8 @@ class Rules:
         stage: the stage asked about.
         rule: what the policy says of that stage.
         now: the trusted time.
-        machine_keys: raw public keys of roles and machines; none of them is a person's.
+        machine_keys: raw public keys of machines, and of the roles that the hub signs by itself;
+            none of them is a person's.
         compromised: raw public keys that the team, or a role above it, ever called compromised.
     """
 
@@ -267,8 +268,7 @@ def _check_person(
     if public.raw in rules.machine_keys and not rules.rule.requester_may_approve:
         raise NotCountedError(
             "machine-key",
-            f"{what} does not count: it is signed with the key of a role or a machine, which is "
-            "no person's.",
+            f"{what} does not count: it is signed with the key of a machine, which is no person's.",
             subject=statement.sha256,
         )
     return key

@@ -17,7 +17,7 @@ from sealift_signing import roles
 from sealift_signing.errors import RefusedError
 from sealift_signing.organisation import Organisation
 from sealift_signing.public_key import PublicKey
-from sealift_signing.roles import CATALOG, FLEET, SITE, SNAPSHOT, TARGETS, TEAM, TIMESTAMP
+from sealift_signing.roles import CATALOG, FLEET, SITE, TARGETS, TEAM
 
 HUB = "hub"
 
@@ -94,6 +94,6 @@ def _check(organisation: Organisation, key: PublicKey, wanted: Owner) -> None:
 
 
 def _holders(signed: Root | Targets, role: str) -> Iterator[tuple[PublicKey, Owner]]:
-    online = role in {SNAPSHOT, TIMESTAMP} or roles.kind(role) == CATALOG
+    online = roles.is_online(role)
     for name, key in roles.named_keys(signed, role).items():
         yield key, Owner(HUB if online else name, is_machine=online, where=f"the role {role}")

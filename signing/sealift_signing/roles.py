@@ -273,7 +273,6 @@ def _split_keys(root: Root, targets: Targets) -> tuple[set[bytes], set[bytes]]:
     delegated = (targets.delegations.roles or {}) if targets.delegations else {}
     for owner, names in ((root, TOP_ROLES), (targets, tuple(delegated))):
         for name in names:
-            kept_online = is_online(name)
             keys = {key.raw for key in keyholders(owner, name).keys}
-            (online if kept_online else offline).update(keys)
+            (online if is_online(name) else offline).update(keys)
     return online, offline

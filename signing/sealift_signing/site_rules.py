@@ -64,7 +64,7 @@ class Facts:
             where they bear one id: a rewritten list must not take one back.
         recalled: every recall ever seen, by digest.
         statement: the bytes of a carried statement by sha256, None if it was not carried.
-        machine_keys: raw public keys of roles and machines.
+        machine_keys: raw public keys of machines, and of the roles that the hub signs by itself.
         compromised: per team, raw public keys that count for nothing in it, and never will.
     """
 

@@ -481,7 +481,22 @@ def test_a1_05_machine_and_role_keys_are_nobodys(
     hub.people.append(replace(robot, id="rob"))
     hub.publish_members()
     release.approvals = (hub.approve(release, "bert"), hub.approve(release, "rob", key="builder-1"))
-    assert "the key of a role or a machine" in attack(release)
+    assert "the key of a machine" in attack(release)
+
+
+def test_t0_05_a_key_listed_as_a_dispatchers_voids_no_approval(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path
+) -> None:
+    """A fleet administrator names bert's key as another site's dispatcher, or bert is a steward."""
+    hub.repository.holders["site.ship-2"] = (1, ("bert",))
+    with hub.repository.next("fleet") as signed:
+        hub.repository.delegate(signed, "site.ship-2")
+    hub.repository.holders["team.vision"] = (2, ("stella", "stefan", "carla"))
+    with hub.repository.next("targets") as signed:
+        hub.repository.delegate(signed, "team.vision")
+    hub.assign(hub.promote(1))
+    assert not site.held(hub.export(medium))
+    assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"
 
 
 @pytest.mark.parametrize("status", ["retired", "compromised"])

@@ -121,15 +121,15 @@ def test_a_site_cannot_take_the_key_of_another_machine_or_of_a_person(
     builder = acme.app.hub.online.signer("builder")
     before = fleet(acme)
     refused(lambda: acme.enrolled(forged(acme, builder)), "key-of-another")
-    what = refused(lambda: acme.enrolled(forged(acme, acme.signer("carla"))), "key-of-a-person")
-    assert "carla of team vision" in what
+    what = refused(lambda: acme.enrolled(forged(acme, acme.signer("carla"))), "key-of-another")
+    assert "that of carla (teams/vision/members.json)" in what
     assert fleet(acme) == before
 
 
-def test_a_dispatcher_is_nobody_who_approves(acme: Acme, plant: SiteOnPaper) -> None:
+def test_a_dispatcher_has_nobody_elses_key(acme: Acme, plant: SiteOnPaper) -> None:
     people = {"dispatcher": acme.public("carla")}
     request, key = asked(plant), acme.signer("fleet-1")
-    refused(lambda: acme.app.enrolment.enroll(request, "staging", people, key), "key-of-a-person")
+    refused(lambda: acme.app.enrolment.enroll(request, "staging", people, key), "key-of-another")
     refused(
         lambda: acme.app.enrolment.enroll(request, "staging", {}, key), "no-dispatcher", UsageError
     )

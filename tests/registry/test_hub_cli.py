@@ -323,10 +323,10 @@ ERRORS = [
     ),
     (
         "team add fraud --steward a={carla}.pub --steward b={anna}.pub --key {targets-1}",
-        "key-of-a-person",
+        "key-of-another",
         1,
     ),
-    ("team approver vision x={anna}.pub --key {anna} --key {ben}", "key-of-a-role", 1),
+    ("team approver vision x={anna}.pub --key {anna} --key {ben}", "key-of-another", 1),
     ("team approver vision carla={carla}.pub --key {anna}", None, 1),
     ("team approver vision carla={carla}.pub --key {dora} --key {ben}", None, 1),
     ("team requester vision X={carla}.pub --key {anna} --key {ben}", "bad-name", 1),

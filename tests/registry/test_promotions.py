@@ -24,6 +24,7 @@ from sealift_signing.documents import Members, Status
 from sealift_signing.errors import NotFoundError, RefusedError, SealiftError, UsageError
 from sealift_signing.statements import Check, Request, Signed
 from sealift_signing.vocabulary import moment
+from sealift_sync.site.setting_up import begin
 from tests.registry.hub_fixture import (
     MODEL,
     PASSPHRASE,
@@ -401,24 +402,53 @@ def test_a_damaged_manifest_is_not_listed(hub: Acme) -> None:
 
 
 @pytest.mark.parametrize("key", ["anna", "dispatcher-1", "root-1", "targets-1", "recall-1"])
-def test_no_persons_key_is_a_roles(acme: Acme, key: str) -> None:
-    """A site counts no approval by such a key, so the hub must not either."""
-    what = refused(lambda: enrolled_then(acme, key), "key-of-a-role")
-    assert what == "The key given for gina is that of a role or a machine."
+def test_one_key_has_one_owner(acme: Acme, key: str) -> None:
+    """Who enters somebody's key under another name could approve what that somebody asked for."""
+    what = refused(lambda: enrolled_then(acme, "gina", key), "key-of-another")
+    assert what.startswith(f"The key given for gina is that of {key.removesuffix('-1')}")
 
 
-def enrolled_then(acme: Acme, key: str) -> None:
+def test_no_machines_key_is_a_persons(acme: Acme) -> None:
+    builder = acme.app.hub.online.public("builder")
+    what = refused(lambda: acme.entitle("gina", approve(STAGE), key=builder), "key-of-another")
+    assert "that of the machine hub-builder (fleet/keys.json, builder)" in what
+
+
+def enrolled_then(acme: Acme, person: str, key: str) -> None:
     from tests.site_on_paper import SiteOnPaper
 
     plant = SiteOnPaper(acme.folder / "site", acme.app.hub.now())
     acme.enrol(plant)
-    acme.entitle("gina", approve(STAGE), key=acme.public(key))
+    acme.entitle(person, approve(STAGE), key=acme.public(key))
 
 
-def test_no_persons_key_becomes_a_stewards_or_the_hubs(acme: Acme) -> None:
+@pytest.mark.parametrize("person,key", [("anna", "anna"), ("dispatcher", "dispatcher-1")])
+def test_t0_05_one_person_may_hold_several_offices_with_one_key(
+    hub: Acme, person: str, key: str
+) -> None:
+    """Steward or dispatcher, and approver: the approval counts as any other."""
+    enrolled_then(hub, person, key)
+    number = hub.request()
+    hub.approve(number, "carla")
+    assert hub.approve(number, key).listed
+
+
+def test_t0_05_who_is_made_a_dispatcher_loses_no_approval(hub: Acme) -> None:
+    from tests.site_on_paper import SiteOnPaper
+
+    number = hub.request()
+    hub.approve(number, "carla")
+    plant = SiteOnPaper(hub.folder / "site", hub.app.hub.now())
+    asked = begin(plant.root, {}, "plant-7", {"line-1": TARGET}, plant.clock)
+    dispatchers = {"carla": hub.public("carla")}
+    hub.app.enrolment.enroll(asked, STAGE, dispatchers, hub.signer("fleet-1"))
+    assert hub.approve(number, "emil").listed
+
+
+def test_a_stewards_key_is_nobody_elses_nor_the_hubs(acme: Acme) -> None:
     stewards = {"hans": acme.public("carla"), "ines": acme.new_key("ines")}
-    what = refused(lambda: acme.add_team("fraud", stewards), "key-of-a-person")
-    assert "carla of team vision" in what
+    what = refused(lambda: acme.add_team("fraud", stewards), "key-of-another")
+    assert "carla (teams/vision/members.json)" in what
     stewards["hans"] = acme.app.hub.online.public("catalog")
     refused(lambda: acme.add_team("fraud", stewards), "key-of-the-hub")
     stewards["hans"] = stewards["ines"]

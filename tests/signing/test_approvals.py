@@ -195,7 +195,7 @@ def by_compromised(promotion: Promotion, request: str) -> str:
         (by_requester_with_a_second_key, "anna made the request"),
         (by_requester_as_two_people, "anna made the request"),
         (by_nobody, "team vision knows no eve"),
-        (by_machine, "the key of a role or a machine"),
+        (by_machine, "the key of a machine"),
         (of_another(team="audio"), "is for team audio"),
         (of_another(stage="staging"), "stage staging"),
         (of_another(organisation="9" * 64), "not for this organisation's team"),

@@ -80,10 +80,14 @@ class Visit:
 
     @property
     def machine_keys(self) -> frozenset[bytes]:
-        """The raw public keys of every role and machine that the bundle names."""
+        """The raw public keys of machines, and of the roles that the hub signs by itself.
+
+        Not of roles that people hold: a person may hold several offices with one key, and who
+        enters somebody's key as a dispatcher's must not void what its owner approved.
+        """
         found = {PublicKey.parse(key.key).raw for key in self.fleet.keys}
-        for signed in (self.walk.root, self.walk.targets, self.walk.role(TARGETS, FLEET)):
-            for name in _delegated(signed):
+        for signed in (self.walk.root, self.walk.targets):
+            for name in filter(roles.is_online, _delegated(signed)):
                 found |= {key.raw for key in roles.keyholders(signed, name).keys}
         return frozenset(found)
 

@@ -15,9 +15,9 @@ from tuf.api.metadata import Root
 from sealift_registry.delivery import enrolments, tables
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository, sign_enough
-from sealift_registry.trust.teams import check_name, check_no_persons_key
+from sealift_registry.trust.teams import check_name
 from sealift_registry.trust.unchanged import JUST_NOW
-from sealift_signing import documents, publishing, roles, shape, statements
+from sealift_signing import documents, owners, publishing, roles, shape, statements
 from sealift_signing.canonical import Json
 from sealift_signing.documents import FleetKeys, MachineKey
 from sealift_signing.errors import NotFoundError, RefusedError, UsageError
@@ -154,8 +154,7 @@ class Enrolment:
                 return again
 
         def action(connection: Connection) -> tuple[Entry, Site]:
-            holders = _holders(request, dispatchers)
-            check_no_persons_key(Repository(connection), holders, "dispatch or sign for a site")
+            _check_owners(Repository(connection), request, dispatchers)
             self._hub.publish(connection, change)
             row = {
                 "id": request.predicate.site,
@@ -305,10 +304,15 @@ def _read(data: bytes) -> Signed[SiteRequest]:
     return request
 
 
-def _holders(request: Signed[SiteRequest], dispatchers: Holders) -> Holders:
-    """The keys that enrolling makes a machine's or a role's, by whose they are said to be."""
+def _check_owners(
+    repository: Repository, request: Signed[SiteRequest], dispatchers: Holders
+) -> None:
+    """Check that the keys that enrolling enters are nobody else's in the whole organisation."""
     said = request.predicate
-    return {f"site {said.site}": PublicKey.parse(said.key), **dispatchers}
+    site = f"site {said.site}"
+    owners.check_machine_enters(repository.stored, site, PublicKey.parse(said.key))
+    for person, key in dispatchers.items():
+        owners.check_enters(repository.stored, person, key)
 
 
 def _with_site(fleet: FleetKeys, site: str, key: str) -> FleetKeys:

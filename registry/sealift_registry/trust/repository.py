@@ -30,6 +30,7 @@ from sealift_signing.errors import (
     NotSignedEnoughError,
     RefusedError,
 )
+from sealift_signing.organisation import machine_keys
 from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import PERSON_FIELD
 from sealift_signing.words import fingerprint
@@ -189,25 +190,8 @@ class Repository:
         return self.stored.lifetime(role)
 
     def machine_keys(self) -> frozenset[bytes]:
-        """The raw keys of roles and machines: none of them may be a person's.
-
-        Exactly what a site holds for one, stewards' and dispatchers' keys among them: an approval
-        that the hub counts and no site does would be listed and never installed.
-        """
-        raw = {PublicKey.parse(key.key).raw for key in self.fleet_keys().keys}
-        for signed in (self.root().signed, self.targets().signed, self.targets(roles.FLEET).signed):
-            for name in _delegated(signed):
-                raw |= {key.raw for key in roles.keyholders(signed, name).keys}
-        return frozenset(raw)
-
-    def people_keys(self) -> dict[bytes, str]:
-        """The raw keys of every team's people, each with whose it is: `carla of team vision`."""
-        return {
-            key.raw: f"{person.id} of team {team}"
-            for team in self.teams()
-            if (members := self.members(team))
-            for person, key in members.all_keys()
-        }
+        """The raw keys of machines and of the hub's own roles: none of them is a person's."""
+        return machine_keys(self.stored)
 
     def is_solo(self) -> bool:
         """Whether one person alone may promote, so that one key may be everything."""

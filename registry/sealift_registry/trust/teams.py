@@ -10,7 +10,7 @@ from securesystemslib.signer import Signer
 
 from sealift_registry.trust.online_keys import NAMES, OnlineKeys
 from sealift_registry.trust.repository import Change, Repository, sign_enough
-from sealift_signing import documents, publishing, roles, shape
+from sealift_signing import documents, owners, publishing, roles, shape
 from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.documents import KeyClass, MemberKey, Members, Person
 from sealift_signing.errors import NotFoundError, RefusedError, shown
@@ -90,7 +90,7 @@ def draft_members(
     role = roles.team_role(members.team)
     data = shape.write(members)
     documents.read_members(data, members.team)
-    _check_no_machine_key(repository, members)
+    _check_owners(repository, members)
     _check_no_compromised_key(repository, members)
     before = repository.metadata(role)
     expires = publishing.expiry(now, repository.lifetime(role))
@@ -190,31 +190,7 @@ def check_name(text: str, what: str) -> None:
         )
 
 
-def check_no_persons_key(repository: Repository, keys: Holders, deed: str) -> None:
-    """Check that none of `keys`, about to become a role's or a machine's, is a person's.
-
-    Sites would stop counting that person's approvals, those already given among them. For one
-    person alone it cannot be otherwise.
-
-    Raises:
-        RefusedError: one is, and whose.
-    """
-    if repository.is_solo():
-        return
-    people = repository.people_keys()
-    for name, key in keys.items():
-        if key.raw in people:
-            raise RefusedError(
-                "key-of-a-person",
-                f"The key given for {name} is that of {people[key.raw]}, who may not {deed} "
-                "with it.",
-                subject=name,
-                next_step="Make a key for this alone: sealift key new FILE",
-            )
-
-
 def _check_stewards(repository: Repository, stewards: Holders, online: OnlineKeys) -> None:
-    check_no_persons_key(repository, stewards, "be a steward")
     hubs = {online.public(name).raw for name in NAMES}
     for name, key in stewards.items():
         if key.raw in hubs:
@@ -225,21 +201,16 @@ def _check_stewards(repository: Repository, stewards: Holders, online: OnlineKey
                 subject=name,
                 next_step="Make a key for the person alone: sealift key new FILE",
             )
+        owners.check_enters(repository.stored, name, key)
 
 
-def _check_no_machine_key(repository: Repository, members: Members) -> None:
-    """No person's key is a role's or a machine's; for one person alone it cannot be otherwise."""
-    if repository.is_solo():
-        return
-    machines = repository.machine_keys()
+def _check_owners(repository: Repository, members: Members) -> None:
+    """Check that each key which enters the list is nobody else's in the whole organisation."""
+    before = repository.members(members.team)
+    known = {(one.id, key.raw) for one, key in before.all_keys()} if before else set()
     for person, key in members.all_keys():
-        if key.raw in machines:
-            raise RefusedError(
-                "key-of-a-role",
-                f"The key given for {person.id} is that of a role or a machine.",
-                subject=person.id,
-                next_step="Make a key for the person alone: sealift key new FILE",
-            )
+        if (person.id, key.raw) not in known:
+            owners.check_enters(repository.stored, person.id, key)
 
 
 def _check_no_compromised_key(repository: Repository, members: Members) -> None:
