@@ -94,12 +94,17 @@ def audit_verify(session: Session) -> None:
 
 @command(audit, "fsck", example="sealift audit fsck")
 def audit_fsck(session: Session) -> None:
-    """As verify, and every signature, column and term.
+    """As verify, and everything else that the database holds.
 
-    Columns and terms are derived again from the entries' bytes.
+    Of the log every signature, column and term; and every version of a role, document, request,
+    approval, piece of evidence, enrolment and receipt: who signed it, and whether one is missing.
     """
+    from sealift_registry import fsck
+
     key, origin = _log(session)
-    _tell(session, "audit-fsck", _reader(session).fsck(key, origin))
+    verdict = _reader(session).fsck(key, origin)
+    with session.app.hub.reading() as connection:
+        _tell(session, "audit-fsck", verdict.joined(fsck.check(connection)))
 
 
 def _when(at: str) -> str:
@@ -137,14 +142,14 @@ def _tell(session: Session, name: str, verdict: Verdict) -> None:
         text = f"The log is whole: {verdict.size} entries, root {root}."
     else:
         lines = [f"  {one.sentence}" for one in verdict.findings]
-        text = "\n".join(["The log is NOT what was committed and signed:", *lines])
+        text = "\n".join(["What is stored is NOT what was committed and signed:", *lines])
     session.terminal.answer(name, data, text)
     if not verdict.ok:
         from sealift_signing.errors import RefusedError
 
         raise RefusedError(
             "log-not-whole",
-            f"The log is not whole; faults found: {len(findings)}.",
+            f"What is stored is not whole; faults found: {len(findings)}.",
             next_step="Keep the database as it is, and compare it with a backup.",
         )
 

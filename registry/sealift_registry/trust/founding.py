@@ -169,5 +169,5 @@ def _log_founding(hub: Hub, change: Change, organisation: str) -> None:
         data = {"organisation": organisation, "name": name, "roles": sorted(change.metadata)}
         return hub.entry("organisation.founded", "hub", data), None
 
-    hub.log.commit(action)
+    hub.commit(action)
     hub.copy_metadata()

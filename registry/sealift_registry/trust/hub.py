@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, select
 from sqlalchemy.exc import DBAPIError
+from tuf.api.metadata import Metadata
 
 from sealift_registry.audit.batch import Action, Committed
 from sealift_registry.audit.tables import log_checkpoint
@@ -21,6 +22,7 @@ from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, publish, write_copies
 from sealift_registry.trust.stored import READING
 from sealift_registry.trust.unchanged import UnchangedError, check_changes
+from sealift_signing import links, roles
 from sealift_signing.canonical import Json
 from sealift_signing.errors import FailedError
 from sealift_signing.statements import CheckpointSeen
@@ -28,6 +30,12 @@ from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.transparency.entry import Entry, Term, new_entry
 
 T = TypeVar("T")
+
+MOST_TOLD = 200
+"""Versions that an entry names, which has its largest size: a hub renews its own by the hundred."""
+
+_PUBLISHED = "sealift_published"
+"""Where the connection of an action keeps what the action published."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +70,24 @@ class Hub:
         """Publish `change` within an action; `freshness` in days, else the settings'."""
         days = freshness or self.home.settings.delivery.freshness_days
         publish(connection, change, self.online, self.now(), days)
+        connection.info.setdefault(_PUBLISHED, {}).update(change.metadata)
 
     def commit(self, action: Action[T]) -> Committed[T]:
         """Run `action` in the log's writer (`AuditLog.commit`): rows and entry, or neither.
 
+        Its entry says which versions were published, so that none can go without being missed.
+
         Raises:
             FailedError: as `AuditLog.commit`; or the database refused one of the action's rows.
         """
+
+        def told(connection: Connection) -> tuple[Entry, T]:
+            connection.info.pop(_PUBLISHED, None)  # of an action before it, which failed
+            entry, result = action(connection)
+            return with_published(entry, connection.info.pop(_PUBLISHED, {})), result
+
         with said_in_words(self.home.database):
-            return self.log.commit(action)
+            return self.log.commit(told)
 
     def commit_change(self, change: Change, entry: Entry) -> bool:
         """Publish `change` with `entry`, where no other rows belong to it.
@@ -120,6 +137,26 @@ class Hub:
             self.reading() as connection,
         ):
             write_copies(connection, self.home.metadata)
+
+
+def with_published(entry: Entry, metadata: Mapping[str, Metadata[Any]]) -> Entry:
+    """`entry` with the versions in its data: role, version, digest, and the keys that signed."""
+    said = [
+        {
+            "role": role,
+            "version": one.signed.version,
+            "sha256": links.digest(one),
+            "keyids": sorted(one.signatures),
+        }
+        for role, one in sorted(metadata.items(), key=_hubs_own)[:MOST_TOLD]
+    ]
+    if not said or not isinstance(entry.data, Mapping):
+        return entry
+    return replace(entry, data={**entry.data, "published": said})
+
+
+def _hubs_own(named: tuple[str, object]) -> tuple[bool, str]:
+    return roles.kind(named[0]) == roles.CATALOG, named[0]
 
 
 @contextmanager

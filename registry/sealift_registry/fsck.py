@@ -1,0 +1,217 @@
+"""Everything that the database holds beside the log, checked against what was signed.
+
+`trust.checking` looks at metadata and documents; here are the statements, what the catalog's tables
+say of them, the listings, the sites and what came home from them. Nothing is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from sealift_registry.catalog import tables
+from sealift_registry.catalog.reference import promotion_id
+from sealift_registry.delivery import attested, enrolments
+from sealift_registry.delivery import tables as delivery
+from sealift_registry.delivery.sites import Sites
+from sealift_registry.trust import checking
+from sealift_registry.trust.repository import Repository
+from sealift_signing import documents, roles, statements
+from sealift_signing.errors import RefusedError, SealiftError
+from sealift_signing.public_key import PublicKey
+from sealift_signing.statements import (
+    EVIDENCE_PURPOSE,
+    Approval,
+    Evidence,
+    Predicate,
+    Request,
+    Signed,
+)
+from sealift_signing.transparency.verdict import Finding
+
+KINDS: Mapping[str, type[Predicate]] = {
+    "request": Request,
+    "approval": Approval,
+    "evidence": Evidence,
+}
+
+AnyRow = Row[tuple[Any, ...]]
+
+
+def check(connection: Connection) -> Iterator[Finding]:
+    """Everything that is wrong with what is stored beside the log."""
+    found = list(checking.check(connection))
+    yield from found
+    try:
+        repository = Repository(connection)
+        known = _Known(repository)
+        signed = dict(_statements(connection, known))
+        yield from _unsigned(connection, signed)
+        yield from _columns(connection, signed)
+        yield from _listings(connection, repository, signed)
+        yield from _sites(connection, repository)
+    except SealiftError as bad:
+        # Without a role nobody can say who might have signed the rest; it was named above.
+        if not found:
+            yield Finding(bad.code, bad.what, None)
+
+
+class _Known:
+    """Every key that any version of a role ever entitled: people come and go, statements stay."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._organisation = repository.stored
+        self._people: dict[str, dict[str, PublicKey]] = {}
+        self._machines = self._of_machines()
+
+    def keys(self, one: Signed[Any]) -> Mapping[str, PublicKey]:
+        """The keys that may have signed `one`, by their ids."""
+        if isinstance(one.predicate, Evidence):
+            return self._machines.get(EVIDENCE_PURPOSE.get(one.predicate.kind, ""), {})
+        team = one.predicate.team
+        if team not in self._people:
+            self._people[team] = self._of_team(team)
+        return self._people[team]
+
+    def _of_team(self, team: str) -> dict[str, PublicKey]:
+        path, found = documents.members_path(team), {}
+        for data in self._documents(roles.team_role(team), path):
+            for _, key in documents.read_members(data, team).all_keys():
+                found[key.keyid] = key
+        return found
+
+    def _of_machines(self) -> dict[str, dict[str, PublicKey]]:
+        found: dict[str, dict[str, PublicKey]] = {}
+        for data in self._documents(roles.FLEET, documents.FLEET_KEYS_PATH):
+            for machine in documents.read_fleet_keys(data).keys:
+                key = PublicKey.parse(machine.key)
+                found.setdefault(machine.purpose, {})[key.keyid] = key
+        return found
+
+    def _documents(self, role: str, path: str) -> Iterator[bytes]:
+        for one in self._organisation.authentic(role):
+            listed = one.targets.targets.get(path)
+            digest = listed.hashes["sha256"] if listed else ""
+            data = self._organisation.rows.document(path, digest)
+            if data is not None and sha256(data).hexdigest() == digest:
+                yield data
+
+
+def _statements(connection: Connection, known: _Known) -> Iterator[tuple[str, Signed[Any]]]:
+    """The statements that a known key signed, by their digests."""
+    for row in connection.execute(select(tables.statement)):
+        try:
+            one = statements.read(KINDS[row.kind], bytes(row.body), what="it")
+            one.envelope.verify(known.keys(one)[one.envelope.keyid], what="it")
+        except (RefusedError, KeyError):
+            continue
+        if one.sha256 == row.sha256:
+            yield one.sha256, one
+
+
+def _unsigned(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Iterator[Finding]:
+    t = tables.statement
+    for row in connection.execute(select(t.c.sha256, t.c.kind).order_by(t.c.sha256)):
+        if row.sha256 not in signed:
+            what = f"The {row.kind} {row.sha256[:12]} is signed by no key that ever might."
+            yield Finding("statement-not-signed", what, None)
+
+
+def _columns(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Iterator[Finding]:
+    """Columns say what the statement says; a row that names none that is signed is told as such."""
+    said: Sequence[tuple[Any, str, Callable[[Any], str], Callable[[Any, Signed[Any]], bool]]] = (
+        (tables.promotion, "request", lambda row: promotion_id(row.number), _is_promotion),
+        (tables.approval, "sha256", lambda row: f"approval {row.sha256[:12]}", _is_approval),
+        (tables.evidence, "sha256", lambda row: f"evidence {row.sha256[:12]}", _is_evidence),
+    )
+    for table, column, name, agrees in said:
+        for row in connection.execute(select(table)):
+            one = signed.get(getattr(row, column))
+            if one is not None and not agrees(row, one):
+                what = f"The columns of {name(row)} say other than what was signed."
+                yield Finding("row-differs", what, None)
+    requests = {row.number: row.request for row in connection.execute(select(tables.promotion))}
+    for row in connection.execute(select(tables.approval)):
+        approval = signed.get(row.sha256)
+        if approval is not None and approval.predicate.request != requests.get(row.promotion):
+            what = f"The approval {row.sha256[:12]} is filed under a request that it is not of."
+            yield Finding("row-differs", what, None)
+
+
+def _is_promotion(row: AnyRow, one: Signed[Any]) -> bool:
+    said = one.predicate
+    if not isinstance(said, Request):
+        return False
+    columns = (row.team, row.model, row.version, row.stage, row.person, row.made)
+    return columns == (said.team, said.model, said.version, said.stage, said.person, said.made)
+
+
+def _is_approval(row: AnyRow, one: Signed[Any]) -> bool:
+    said = one.predicate
+    return isinstance(said, Approval) and (row.person, row.made) == (said.person, said.made)
+
+
+def _is_evidence(row: AnyRow, one: Signed[Any]) -> bool:
+    said = one.predicate
+    if not isinstance(said, Evidence):
+        return False
+    about = any(subject.name == row.path for subject in one.subjects)
+    return about and (row.kind, row.verdict, row.made) == (said.kind, said.verdict, said.made)
+
+
+def _listings(
+    connection: Connection,
+    repository: Repository,
+    signed: Mapping[str, Signed[Any]],
+) -> Iterator[Finding]:
+    """What a catalog role lists was approved at some time, by as many as the policy asks least."""
+    least = min((rule.approvals for rule in repository.policy().stages.values()), default=1)
+    approved = _approved(signed, max(least, 1))
+    listed: set[tuple[str, str]] = set()
+    for role in repository.delegated(roles.CATALOG):
+        for path, target in repository.targets(role).signed.targets.items():
+            listed.add((path, target.hashes["sha256"]))
+    for path, digest in sorted(listed - approved):
+        what = f"{path} ({digest[:12]}) is listed, and nobody approved it."
+        yield Finding("listing-not-approved", what, None)
+    paths = {path for path, _ in listed}
+    for row in connection.execute(select(tables.listing)):
+        if row.path not in paths:
+            what = f"{row.path} is noted as listed for {row.stage}, and no catalog role lists it."
+            yield Finding("listing-not-signed", what, None)
+
+
+def _approved(signed: Mapping[str, Signed[Any]], least: int) -> set[tuple[str, str]]:
+    """The artifacts of which a request was signed, with approvals by so many people."""
+    people: dict[str, set[str]] = {}
+    for one in signed.values():
+        if isinstance(one.predicate, Approval):
+            people.setdefault(one.predicate.request, set()).add(one.predicate.person)
+    return {
+        (subject.name, subject.sha256)
+        for digest, one in signed.items()
+        if isinstance(one.predicate, Request) and len(people.get(digest, ())) >= least
+        for subject in one.subjects
+    }
+
+
+def _sites(connection: Connection, repository: Repository) -> Iterator[Finding]:
+    """Every enrolment was signed, and all that came home from each site as it is enrolled."""
+    names: dict[str, bool] = {}
+    for row in connection.execute(select(delivery.site).order_by(delivery.site.c.id)):
+        names.setdefault(row.id, True)
+        try:
+            enrolments.verified(repository, row)
+        except SealiftError as bad:
+            names[row.id] = False
+            yield Finding(bad.code, bad.what, None)
+    for name in [name for name, whole in names.items() if whole]:
+        try:
+            site = Sites(connection).get(name)
+            attested.receipts(connection, site)
+            attested.entries(connection, site)
+        except SealiftError as bad:
+            yield Finding(bad.code, bad.what, None)

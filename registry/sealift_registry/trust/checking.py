@@ -1,0 +1,168 @@
+"""Whether all that is stored of the repository was signed, descends, and is what the log says.
+
+Reading (`stored`) looks at the newest version of each role, and refuses. Here every version and
+every document is looked at, and everything that is wrong is named: a row that nobody signed, a gap
+where a version was deleted, two that know nothing of each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, select
+
+from sealift_registry.audit.tables import log_entry
+from sealift_registry.trust.stored import FRESHNESS, Rows, Stored
+from sealift_signing import roles
+from sealift_signing.errors import RefusedError, SealiftError
+from sealift_signing.organisation import Head
+from sealift_signing.transparency.entry import read_entry
+from sealift_signing.transparency.verdict import Finding
+from sealift_signing.tuf_walk import check_signed, read_spelled
+
+
+class Logged(NamedTuple):
+    """A version that an entry of the log says was published."""
+
+    seq: int
+    role: str
+    version: int
+    digest: str
+
+
+def check(connection: Connection) -> Iterator[Finding]:
+    """Everything that is wrong with the stored metadata and documents."""
+    organisation = Stored(Rows(connection))
+    try:
+        _ = organisation.roots
+    except SealiftError as bad:
+        yield Finding(bad.code, bad.what, None)
+        return  # without it nothing can be said of anything else
+    found: dict[str, dict[int, str]] = {}
+    listed: set[tuple[str, str]] = set()
+    for role in organisation.rows.roles():
+        if role in FRESHNESS:
+            yield from _check_freshness(organisation, role)
+            continue
+        versions: list[Head] = []
+        for number in sorted(organisation.rows.versions(role)):
+            one = organisation.version(role, number)
+            if one is None:
+                yield _unsigned(role, number)
+            else:
+                versions.append(one)
+        yield from _check_descent(role, versions)
+        yield from _check_listed(organisation, role, versions, listed)
+        found[role] = {one.version: one.digest for one in versions}
+    for path, digest in organisation.rows.documents():
+        if (path, digest) not in listed:
+            what = f"The document {path} ({digest[:12]}) is listed by no version that was signed."
+            yield Finding("document-not-listed", what, None)
+    yield from _check_logged(found, _logged(connection))
+
+
+def _check_freshness(organisation: Stored, role: str) -> Iterator[Finding]:
+    """Every snapshot or timestamp is signed by a key that some root names; none is missing."""
+    below = 0
+    for number in sorted(organisation.rows.versions(role)):
+        if not _is_fresh(organisation, role, number):
+            yield _unsigned(role, number)
+        elif number != below + 1:
+            yield _gap(role, below, number)
+        below = number
+
+
+def _is_fresh(organisation: Stored, role: str, number: int) -> bool:
+    for root in reversed(organisation.roots):
+        with suppress(RefusedError):
+            data = organisation.rows.metadata(role, number) or b""
+            read = read_spelled(data, role, FRESHNESS[role])
+            check_signed(root.metadata.signed, role, read.metadata, read.payload)
+            return bool(read.metadata.signed.version == number)
+    return False
+
+
+def _check_descent(role: str, versions: Iterable[Head]) -> Iterator[Finding]:
+    """Each follows the one below it: by its number, or as it says by what it signed."""
+    below: Head | None = None
+    for one in versions:
+        number = below.version if below else 0
+        past = one.follows
+        if past is None:
+            if one.version != number + 1:
+                yield _gap(role, number, one.version)
+        elif below is None or past.version > number:
+            yield _gap(role, number, one.version)
+        elif past.predecessor != below.named and below.named not in past.set_aside:
+            what = (
+                f"Version {one.version} of {role} was made without knowledge of {below.named}: "
+                f"it follows {past.predecessor}."
+            )
+            yield Finding("role-forked", what, None)
+        below = one
+
+
+def _check_listed(
+    organisation: Stored, role: str, versions: Iterable[Head], listed: set[tuple[str, str]]
+) -> Iterator[Finding]:
+    """What each version lists is stored, byte for byte; it is added to `listed`."""
+    if role == roles.ROOT or roles.kind(role) == roles.CATALOG:
+        return  # artifacts are blobs
+    for one in versions:
+        for path, target in one.targets.targets.items():
+            digest = target.hashes["sha256"]
+            if (path, digest) in listed:
+                continue
+            listed.add((path, digest))
+            data = organisation.rows.document(path, digest)
+            if data is None or sha256(data).hexdigest() != digest:
+                said = "is missing" if data is None else "was changed"
+                what = f"{path} {said}, as version {one.version} of {role} lists it."
+                yield Finding(f"document-{said.split()[1]}", what, None)
+
+
+def _logged(connection: Connection) -> Iterator[Logged]:
+    """The versions that the log says were published, oldest first."""
+    query = select(log_entry.c.seq, log_entry.c.body).order_by(log_entry.c.seq)
+    for seq, body in connection.execute(query):
+        if b'"published"' not in body:
+            continue
+        with suppress(SealiftError):  # the check of the log itself names what is no entry
+            data = read_entry(bytes(body)).data
+            said: Any = data.get("published") if isinstance(data, Mapping) else None
+            for one in said if isinstance(said, list | tuple) else ():
+                yield Logged(seq, one["role"], one["version"], one["sha256"])
+
+
+def _check_logged(
+    found: Mapping[str, Mapping[int, str]], logged: Iterable[Logged]
+) -> Iterator[Finding]:
+    """What the log says was published is there, and there is nothing newer."""
+    newest: dict[str, int] = {}
+    for one in logged:
+        newest[one.role] = max(one.version, newest.get(one.role, 0))
+        there = found.get(one.role, {}).get(one.version)
+        if there != one.digest:
+            is_what = "is missing" if there is None else "is another one than was published"
+            what = f"Version {one.version} of {one.role} {is_what}, by entry {one.seq} of the log."
+            yield Finding("version-missing" if there is None else "version-differs", what, one.seq)
+    for role, number in newest.items():
+        if roles.kind(role) == roles.CATALOG:
+            continue  # of very many that the hub renews at once, the entry does not name all
+        for version in found.get(role, {}):
+            if version > number:
+                what = f"Version {version} of {role} was published by no entry of the log."
+                yield Finding("version-not-logged", what, None)
+
+
+def _unsigned(role: str, number: int) -> Finding:
+    what = f"Version {number} of {role} is signed by nobody who held the role."
+    return Finding("row-not-signed", what, None)
+
+
+def _gap(role: str, below: int, above: int) -> Finding:
+    what = f"Between version {below} and version {above} of {role} at least one is missing."
+    return Finding("version-gap", what, None)
