@@ -283,6 +283,59 @@ def test_t0_07_a_version_that_follows_itself_is_refused(
     assert installed.refuses(hub.export(medium)).code == "follows-itself"
 
 
+def rotated(hub: HubOnPaper, key: str, base: Metadata[Any], *aside: Named) -> Metadata[Any]:
+    """Root after `base`: the timestamp's key is another one."""
+    went_back(hub, "root", base)
+    draft = hub.repository.draft("root", set_aside=aside)
+    for keyid in list(draft.signed.roles["timestamp"].keyids):
+        draft.signed.revoke_key(keyid, "timestamp")
+    draft.signed.add_key(publishing.named_key(hub.keys.public(key), key), "timestamp")
+    hub.repository.holders["timestamp"] = (1, (key,))
+    hub.repository.publish("root", draft)
+    return hub.repository.current["root"]
+
+
+def test_t0_09_a_root_that_was_set_aside_gives_way_to_the_other_of_its_number(
+    hub: HubOnPaper, installed: SiteOnPaper, medium: Path
+) -> None:
+    base = hub.repository.current["root"]
+    lost = named(rotated(hub, "t-2", base))
+    installed.take(hub.export(medium))
+    rotated(hub, "t-3", base)
+    assert installed.refuses(hub.export(medium)).code == "root-forked"
+    other = named(rotated(hub, "t-3", base, lost))
+    installed.take(hub.export(medium))
+    assert f"root: {lost}, which this site went by, was set aside by {other}" in str(
+        remarks(installed)
+    )
+    installed.take(hub.export(medium))
+    assert remarks(installed) is None
+
+
+def test_t0_09_keys_that_a_root_took_away_cannot_set_it_aside(
+    hub: HubOnPaper, installed: SiteOnPaper, medium: Path
+) -> None:
+    """The thief for whose sake root was given to others holds the keys of the root before."""
+    base = hub.repository.current["root"]
+    hub.repository.rotate("root", 2, "nora", "nils", "nina")
+    lost = named(hub.repository.current["root"])
+    installed.take(hub.export(medium))
+    hub.repository.holders["root"] = (2, ("rosa", "rolf", "ruth"))
+    rotated(hub, "t-3", base, lost)
+    refusal = installed.refuses(hub.export(medium))
+    assert (refusal.code, refusal.subject) == ("no-key", "root")
+
+
+def test_t0_09_the_same_root_with_another_holders_signature_is_no_fork(
+    hub: HubOnPaper, installed: SiteOnPaper, medium: Path
+) -> None:
+    root = rotated(hub, "t-2", hub.repository.current["root"])
+    installed.take(hub.export(medium))
+    publishing.sign(root, [hub.keys["ruth"]])
+    hub.repository.store("root", publishing.to_bytes(root), root)
+    installed.take(hub.export(medium))
+
+
 def recalled_by(hub: HubOnPaper, officer: str, *digests: str) -> None:
     """A safety officer recalls, over whatever list is the hub's newest."""
     made = tuple(Recall(f"r-{one[:4]}", one, "Wrong.", moment(hub.now)) for one in digests)

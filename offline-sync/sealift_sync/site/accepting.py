@@ -18,8 +18,9 @@ from sealift_sync.site.enrolment import ANSWER_CHECKED, check_answerer
 from sealift_sync.site.hub_log import check_hub_log, check_own_log
 from sealift_sync.site.judging import Judge, Judged
 from sealift_sync.site.opened import Site
+from sealift_sync.site.roots import check_root_chain
 from sealift_sync.site.staging import Plan, Stage, hash_reused, make_plan
-from sealift_sync.site.walking import Visit, Walker, check_root_chain
+from sealift_sync.site.walking import Visit, Walker
 
 WHAT = layout.TRANSFER
 

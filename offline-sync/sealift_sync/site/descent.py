@@ -25,23 +25,25 @@ Lineages = Callable[[str], bytes | None]
 
 def check_descent(
     kept: Mapping[RoleKey, bytes], found: Iterable[Keep], lineages: Lineages
-) -> Iterator[str]:
-    """Check that what a walk `found` descends from what this site `kept`; yields what is to say.
+) -> tuple[str, ...]:
+    """Check that what a walk `found` descends from what this site `kept`; returns what is to say.
 
     Roots are no business of this: their whole chain travels, and none of it is skipped.
 
     Raises:
         ForkedError, MissingError, WentBackError, MalformedError: as `links.check_descends`.
     """
+    said: list[str] = []
     for one in found:
         if one.role == ROOT or roles.is_online(one.role):
             continue
         try:
-            yield from _check(one, kept.get((one.delegator, one.role)), lineages(one.role))
+            said += _check(one, kept.get((one.delegator, one.role)), lineages(one.role))
         except RefusedError as bad:
             if one.role != RECALL:
                 raise
-            yield f"{bad.what} All that was ever recalled stays recalled."
+            said.append(f"{bad.what} All that was ever recalled stays recalled.")
+    return tuple(said)
 
 
 def newest(kept: Mapping[RoleKey, bytes], found: Iterable[Keep]) -> tuple[Keep, ...]:

@@ -175,9 +175,8 @@ class State:
     def keep(self, kept: Keep) -> None:
         """Trust verified metadata from now on."""
         if kept.role == "root":
-            self.connection.execute(
-                "INSERT OR IGNORE INTO root VALUES (?, ?)", (kept.version, kept.data)
-            )
+            # In place of one that its holders set aside, if there is one.
+            self.connection.execute("REPLACE INTO root VALUES (?, ?)", (kept.version, kept.data))
             return
         row = (kept.delegator, kept.role, kept.version, kept.data)
         self.connection.execute("REPLACE INTO trusted VALUES (?, ?, ?, ?)", row)

@@ -5,7 +5,6 @@ All of it is verified before any of it is kept; `Visit.kept` is written by the c
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -33,17 +32,13 @@ from sealift_signing.tuf_walk import (
     Need,
     Steps,
     Walk,
-    WentBackError,
-    check_signed,
     drive,
-    read_metadata,
 )
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.site.descent import check_descent, newest
+from sealift_sync.site.roots import check_root_chain
 from sealift_sync.site.state import State
-
-_ROOT_FILE = re.compile(rf"{layout.METADATA}/([1-9][0-9]{{0,8}})\.root\.json")
 
 
 @dataclass(frozen=True)
@@ -105,8 +100,9 @@ class Walker:
         self._compromised = state.compromised()
         self._before = state.trusted()
         self._kept: list[Keep] = []
-        root = self._roots[max(self._roots)]
         known = self._compromised
+        self._chain = check_root_chain(bundle, self._roots, barred(known, (roles.ROOT,)))
+        root = self._roots[self._chain.common]
         self.walk = Walk(root, self._before, now, compromised=known, no_floor={RECALL})
 
     def visit(self, site: str) -> Visit:
@@ -115,9 +111,8 @@ class Walker:
         Raises:
             RefusedError: something is not signed, expired, went back, missing or not of our layout.
         """
-        check_root_chain(self._bundle, self._roots)
         self._go(self.walk.top())
-        self._check_reached()
+        self._chain.check_reached(self.walk.root.version)
         targets = self.walk.targets
         roles.check_layout(TARGETS, targets)
         fleet = self._delegated(TARGETS, FLEET)
@@ -130,7 +125,7 @@ class Walker:
         catalog = {team: self._catalog(team) for team in teams}
         versions = {role: number for (_, role), number in self.walk.versions().items()}
         check_floors(self._floors, versions)  # (4) the site's floors, and the roles' descent
-        remarks = tuple(check_descent(self._before, self._kept, self._lineage))
+        remarks = check_descent(self._before, self._kept, self._lineage)
         machines = documents.read_fleet_keys(self.document(fleet, documents.FLEET_KEYS_PATH))
         known = self._all_compromised(machines, members)
         return Visit(
@@ -145,7 +140,7 @@ class Walker:
             catalog=catalog,
             versions=versions,
             compromised=known,
-            remarks=remarks,
+            remarks=(*self._chain.remarks, *remarks),
         )
 
     def _all_compromised(self, machines: FleetKeys, members: Mapping[str, Members]) -> Compromised:
@@ -198,12 +193,6 @@ class Walker:
             return None  # a file that nobody signed for is never read
         return self._bundle.get(path)
 
-    def _check_reached(self) -> None:
-        """A bundle that holds a later root than was reached would pass on the older one."""
-        newest = max(_root_numbers(self._bundle), default=0)
-        if newest > self.walk.root.version:
-            raise _no_link(newest, self.walk.root.version + 1)
-
 
 def check_document(path: str, data: bytes, length: int, digest: str) -> None:
     """Check a document against what TUF signed for it.
@@ -218,62 +207,6 @@ def check_document(path: str, data: bytes, length: int, digest: str) -> None:
             subject=path,
             next_step="Copy the bundle again, or have it exported again.",
         )
-
-
-def check_root_chain(bundle: Quarantine, known: Mapping[int, bytes]) -> None:
-    """Check the roots that the bundle holds against those this site trusts already.
-
-    Raises:
-        WentBackError: a properly signed root of a known number that is another one: a fork.
-        RefusedError: a root of a known number that nobody signed, or a gap in the chain.
-    """
-    newest = max(known)
-    numbers = sorted(_root_numbers(bundle))
-    for number in numbers:
-        data = bundle.read(layout.metadata_file("root", number))
-        if number in known and known[number] != data:
-            raise _forked(number, data, known)
-    later = [number for number in numbers if number > newest]
-    for wanted, number in enumerate(later, start=newest + 1):
-        if number != wanted:
-            raise _no_link(later[-1], wanted)
-
-
-def _root_numbers(bundle: Quarantine) -> set[int]:
-    matches = (_ROOT_FILE.fullmatch(path) for path in bundle.below(layout.METADATA))
-    return {int(match[1]) for match in matches if match}
-
-
-def _no_link(newest: int, missing: int) -> RefusedError:
-    return MissingError(
-        "root-link-missing",
-        f"The bundle holds root {newest}, and root {missing}, which leads to it, is missing.",
-        subject=f"{missing}.root.json",
-        next_step="Copy the whole bundle again, or have it exported again.",
-    )
-
-
-def _forked(number: int, data: bytes, known: Mapping[int, bytes]) -> RefusedError:
-    """Damage, or the worst that can happen: the root's keyholders signed two of one number."""
-    digest = sha256(data).hexdigest()
-    signer = read_metadata(known[max(number - 1, 1)], "root", Root).signed
-    try:
-        check_signed(signer, "root", read_metadata(data, "root", Root))
-    except RefusedError:
-        return RefusedError(
-            "root-differs",
-            f"Root {number} on the medium is not the one this site trusts, and nobody who may "
-            "signed it.",
-            subject=f"{number}.root.json",
-            next_step="Do not use this medium; have the bundle copied or exported again.",
-        )
-    return WentBackError(
-        "root-forked",
-        f"Root {number} on the medium (sha256 {digest}) is signed, and is another than the root "
-        f"{number} this site trusts: the root's keyholders signed two.",
-        subject=f"{number}.root.json",
-        next_step="Keep this medium as evidence, and call the root's keyholders.",
-    )
 
 
 def _delegated(signed: Root | Targets) -> list[str]:
