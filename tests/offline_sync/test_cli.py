@@ -7,6 +7,7 @@ import os
 import resource
 import subprocess
 import sys
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -16,6 +17,8 @@ from typing import Any
 import click
 import pytest
 
+from sealift_signing import publishing
+from sealift_signing.links import named
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.words import eight_words, fingerprint, words_of
 from sealift_sync import pace
@@ -123,6 +126,26 @@ def test_every_command_prints_its_json(shell: Shell, medium: Path) -> None:
         said = shell(*arguments, "--json")
         assert (said.code, said.err) == (0, ""), arguments
         assert said.json["schema"] == schema
+
+
+def test_what_was_set_aside_is_said_in_words_and_in_json(
+    hub: HubOnPaper, shell: Shell, medium: Path
+) -> None:
+    """Two stewards signed a version that got lost; the next one says that it is not to count."""
+    role, before = "team.vision", deepcopy(hub.repository.current["team.vision"])
+    hub.withdraw(model="vision/other", below=2)
+    lost = named(hub.repository.current[role])
+    assert shell("import", hub.export(medium)).code == 0
+    hub.repository.current[role] = before
+    draft = hub.repository.draft(role, set_aside=[lost], version=lost.version + 1)
+    listed = hub.documents["teams/vision/members.json"]
+    publishing.list_document(draft.signed, "teams/vision/members.json", listed)
+    hub.repository.publish(role, draft)
+    folder = hub.export(medium)
+    words = f"{role}: {lost}, which this site went by, was set aside by version {lost.version + 1}"
+    assert words in " ".join(shell("verify", folder).err.split())
+    assert words in shell("verify", folder, "--json").json["remarks"][0]
+    assert words in shell("import", folder, "--json").json["remarks"][0]
 
 
 def test_status_in_words_and_in_json(shell: Shell, medium: Path) -> None:

@@ -93,6 +93,7 @@ def import_json(done: Import) -> dict[str, Any]:
         "mended": done.mended,
         "receipt": shape.to_json(done.receipt),
         "activations": [activation_json(one) for one in done.activations],
+        "remarks": list(done.remarks),
     }
 
 

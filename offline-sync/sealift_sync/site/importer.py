@@ -88,6 +88,7 @@ class Import:
         already: the very same transfer was imported before; only what was lost was mended.
         activations: what was switched.
         mended: how many blobs such a transfer brought back.
+        remarks: what people here should know of the roles' versions.
     """
 
     transfer: str
@@ -95,6 +96,7 @@ class Import:
     already: bool
     activations: tuple[Activation, ...]
     mended: int = 0
+    remarks: tuple[str, ...] = ()
 
 
 def find_bundle(site: Site, folder: Path) -> Medium:
@@ -139,8 +141,7 @@ def _take(site: Site, medium: Medium, watch: Watch) -> Import:
         _honour(site, recalls, watch)
         done = _imported_before(site, bundle)
         if done is None:
-            receipt = _install(site, bundle, recalls, medium, watch)
-            done = Import(receipt.transfer, receipt, already=False, activations=())
+            done = _install(site, bundle, recalls, medium, watch)
         else:
             done = replace(done, mended=heal(site, bundle, medium, watch.stage))
         clear_staged(site.home)
@@ -193,7 +194,7 @@ def _install(
     recalls: tuple[Recall, ...],
     medium: Medium,
     watch: Watch,
-) -> Receipt:
+) -> Import:
     """Steps (3) to (9). Others may work here during (8), so that (3) to (7) are done once more."""
     now = site.clock()  # of all of it (TUF 5.1): nothing expires because a medium is slow
     then = replace(site, clock=lambda: now)
@@ -206,7 +207,9 @@ def _install(
     except SealiftError:
         clear_staged(site.home)
         raise
-    return commit(site, accepted)  # (9)
+    receipt = commit(site, accepted)  # (9)
+    remarks = accepted.visit.remarks
+    return Import(receipt.transfer, receipt, already=False, activations=(), remarks=remarks)
 
 
 def _gathered(
