@@ -84,7 +84,7 @@ FORMATS = (
         documents.Members,
         "members.json",
         "`targets/teams/<team>/members.json`",
-        "`team.<team>` (two stewards), through TUF",
+        "`team.<team>` (more than half of its stewards), through TUF",
         "Who may request and approve what in one team, with which keys; and what the team has "
         "withdrawn. A site keeps the union of all withdrawals it ever saw.",
         (

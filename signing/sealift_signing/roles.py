@@ -242,6 +242,8 @@ def unprotected(
 ) -> tuple[str, ...]:
     """Why one person, or one stolen key, could promote alone; empty where none could.
 
+    Or why two halves of a role's holders could sign two versions of it, each of which verifies.
+
     Computed from the verified metadata at every use, never read from a flag: a set-up for one
     person says so on every bundle and receipt until it is really changed.
     """
@@ -256,6 +258,14 @@ def unprotected(
         if keyholders(targets, team_role(team)).real_threshold == 1
     ]
     reasons += [
+        _two_halves(keyholders(root, role), f"holders suffice for {role}")
+        for role in (ROOT, TARGETS)
+    ]
+    reasons += [
+        _two_halves(keyholders(targets, team_role(team)), f"stewards suffice for team {team}")
+        for team in teams
+    ]
+    reasons += [
         f"who requests {name} may approve it"
         for name, rule in sorted(policy.stages.items())
         if rule.requester_may_approve
@@ -263,7 +273,15 @@ def unprotected(
     online, offline = _split_keys(root, targets)
     if offline & online:
         reasons.append("the hub's online key is also an offline one")
-    return tuple(reasons)
+    return tuple(reason for reason in reasons if reason)
+
+
+def _two_halves(holders: Keyholders, what: str) -> str:
+    """That two quorums need not meet, of a role that people share; empty if they do."""
+    many, least = min(len(holders.keys), len(holders.people)), holders.real_threshold
+    if least == 1 or least >= quorum(many):
+        return ""
+    return f"{least} of {many} {what}: two halves could sign two versions"
 
 
 def _split_keys(root: Root, targets: Targets) -> tuple[set[bytes], set[bytes]]:

@@ -48,6 +48,9 @@ from sealift_signing.statements import (
 from sealift_signing.tuf_walk import WentBackError
 from sealift_signing.vocabulary import CatalogPath
 
+MOST_PINNED = 2
+"""To what a site's pins rise by themselves: more than one person. More is for people to pin."""
+
 
 class HeldError(RefusedError):
     """An authentic artifact that this site does not install, and why."""
@@ -152,7 +155,12 @@ def check_pinned_policy(facts: Facts, root: Root, targets: Targets) -> None:
 
 
 def raised_pins(pins: Pins, rule: StageRule | None, root: Root, targets: Targets) -> Pins:
-    """The pins after an accepted bundle: they rise by themselves and never fall by themselves."""
+    """The pins after an accepted bundle: they rise by themselves, to `MOST_PINNED`, and never fall.
+
+    A site that pinned what its one large team needs would refuse every bundle once there is a
+    second, smaller team.
+    """
+    pins = capped_pins(pins)
     seen = {role: roles.keyholders(root, role).real_threshold for role in ("root", "targets")}
     teams = [
         roles.keyholders(targets, name).real_threshold
@@ -161,11 +169,34 @@ def raised_pins(pins: Pins, rule: StageRule | None, root: Root, targets: Targets
     if teams:
         seen[roles.TEAM] = min(teams)
     thresholds = {
-        role: max(pins.least_thresholds.get(role, 0), seen.get(role, 0))
+        role: max(pins.least_thresholds.get(role, 0), min(seen.get(role, 0), MOST_PINNED))
         for role in seen | dict(pins.least_thresholds)
     }
-    approvals = max(pins.least_approvals, rule.approvals if rule else 0)
+    approvals = max(pins.least_approvals, min(rule.approvals if rule else 0, MOST_PINNED))
     return replace(pins, least_approvals=approvals, least_thresholds=thresholds)
+
+
+def capped_pins(pins: Pins) -> Pins:
+    """`pins` as far as they may rise by themselves; earlier releases let them rise without end."""
+    return replace(
+        pins,
+        least_approvals=min(pins.least_approvals, MOST_PINNED),
+        least_thresholds={
+            role: min(count, MOST_PINNED) for role, count in pins.least_thresholds.items()
+        },
+    )
+
+
+def brought_back(pins: Pins) -> tuple[str, ...]:
+    """A sentence for each of `pins` that had risen too high by itself."""
+    high = {f"signatures of {role}": n for role, n in sorted(pins.least_thresholds.items())}
+    high["approvals"] = pins.least_approvals
+    return tuple(
+        f"This site insisted on {count} {what}, as many as it once saw; it goes back to "
+        f"{MOST_PINNED}, so that a smaller team does not bar every bundle."
+        for what, count in high.items()
+        if count > MOST_PINNED
+    )
 
 
 def _roles_of_kind(targets: Targets, kind: str) -> list[str]:

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from sealift_signing import dsse, shape, statements
+from sealift_signing import dsse, publishing, shape, statements
 from sealift_signing.documents import MemberKey, Members, members_path
+from sealift_signing.statements import Pins
 from sealift_signing.vocabulary import CatalogPath
 from tests.hub_on_paper import MODEL, TEAM, Changes, HubOnPaper, Release
 from tests.site_on_paper import SiteOnPaper
@@ -523,3 +524,62 @@ def test_a1_05_a_lowered_policy_does_not_lower_what_the_site_asks(
     assert code == "not-approved"
     assert "has 1 of the 2 approvals" in words
     assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"
+
+
+def small_team(hub: HubOnPaper) -> Release:
+    """Team audio has two stewards; anna, bert and carla are its people too. A version of theirs."""
+    hub.repository.holders["team.audio"] = (2, ("uwe", "ute"))
+    hub.repository.holders["catalog.audio"] = (1, ("hub-catalog",))
+    with hub.repository.next("targets") as signed:
+        for role in ("team.audio", "catalog.audio"):
+            hub.repository.delegate(signed, role)
+    for role in ("team.audio", "catalog.audio"):
+        first = publishing.first_targets(expires=hub.repository.expiry(role))
+        hub.repository.publish(role, first)
+    people = Members(1, (), "audio", tuple(hub.people), ())
+    hub.publish("team.audio", members_path("audio"), shape.write(people))
+    return hub.promote(1, team="audio")
+
+
+def large_team(hub: HubOnPaper) -> None:
+    """Three of five stewards sign for team vision."""
+    five = ("stella", "stefan", "sven", "sara", "simon")
+    hub.repository.holders["team.vision"] = (3, five)
+    with hub.repository.next("targets") as signed:
+        hub.repository.delegate(signed, "team.vision")
+    with hub.repository.next("team.vision"):
+        pass
+
+
+@pytest.mark.parametrize("stored", [2, 3], ids=["risen now", "risen in an earlier release"])
+def test_t0_06_a_second_smaller_team_bars_no_bundle(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, stored: int
+) -> None:
+    large_team(hub)
+    hub.assign(hub.promote(1))
+    site.take(hub.export(medium))
+    two = Pins(2, {"root": 2, "targets": 2, "team": 2}, (), ())
+    with site.opened() as opened, opened.state.transaction():
+        assert opened.state.pins(opened.enrolment.pins) == two
+        high = replace(two, least_thresholds={**two.least_thresholds, "team": stored})
+        opened.state.set_fact("pins", shape.write(high))
+    hub.assign(small_team(hub))
+    site.take(hub.export(medium))
+    assert site.running("audio/digits") is not None
+    with site.opened() as opened:
+        assert opened.state.pins(opened.enrolment.pins) == two
+    remarks = site.entries()[-2].data.get("remarks", [])
+    assert [str(one)[:45] for one in remarks] == (
+        ["This site insisted on 3 signatures of team, a"] if stored == 3 else []
+    )
+
+
+def test_a_team_of_which_one_steward_suffices_still_bars_every_bundle(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path
+) -> None:
+    hub.assign(hub.promote(1))
+    site.take(hub.export(medium))
+    hub.repository.holders["team.audio"] = (1, ("uwe",))
+    with hub.repository.next("targets") as signed:
+        hub.repository.delegate(signed, "team.audio")
+    assert site.refuses(hub.export(medium)).code == "threshold-lowered"

@@ -17,11 +17,18 @@ import pytest
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.promotion.promotions import Standing
+from sealift_registry.trust import teams
 from sealift_registry.trust.repository import Repository
 from sealift_signing import roles, statements
 from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.documents import Members, Status
-from sealift_signing.errors import NotFoundError, RefusedError, SealiftError, UsageError
+from sealift_signing.errors import (
+    NotFoundError,
+    NotSignedEnoughError,
+    RefusedError,
+    SealiftError,
+    UsageError,
+)
 from sealift_signing.statements import Check, Request, Signed
 from sealift_signing.vocabulary import moment
 from sealift_sync.site.setting_up import begin
@@ -459,3 +466,19 @@ def test_a_stewards_key_is_nobody_elses_nor_the_hubs(acme: Acme) -> None:
     before = acme.rows()
     acme.add_team("vision", {name: acme.public(name) for name in STEWARDS})
     assert acme.rows() == before, "the same again adds nothing"
+
+
+def test_t0_03_of_four_stewards_three_must_sign(acme: Acme) -> None:
+    """Of a team that two of them could sign for, two halves would sign two versions."""
+    four = {name: acme.new_key(name) for name in ("hans", "ines", "jana", "karl")}
+    acme.add_team("audio", four)
+    with acme.app.hub.reading() as connection:
+        repository = Repository(connection)
+        held = roles.keyholders(repository.targets().signed, "team.audio")
+        assert (held.threshold, repository.unprotected()) == (3, ())
+        members = teams.members_of(repository, "audio")
+        signers = [acme.signer(name) for name in four]
+        for few in (signers[:2], signers[2:]):
+            with pytest.raises(NotSignedEnoughError):
+                teams.draft_members(repository, members, few, acme.app.hub.now())
+        teams.draft_members(repository, members, signers[:3], acme.app.hub.now())

@@ -1,15 +1,16 @@
 """The layout: which roles there are, and what each may list and delegate."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from tuf.api.metadata import DelegatedRole, Delegations, SuccinctRoles, TargetFile, Targets
 
 from sealift_signing import publishing, roles
 from sealift_signing.documents import Policy
-from sealift_signing.errors import MalformedError
+from sealift_signing.errors import MalformedError, NotSignedEnoughError
 from sealift_signing.tuf_walk import PERSON_FIELD
-from tests.trust import STAGE, Repository, rule
+from tests.trust import NOW, STAGE, Repository, rule
 
 REPOSITORY = Repository()
 DIGEST = "a" * 64
@@ -244,3 +245,46 @@ def test_two_stewards_with_one_name_are_one() -> None:
     with repository.next("targets") as signed:
         one_person(signed)
     assert unprotected(repository) == ("one steward suffices for team vision",)
+
+
+@pytest.mark.parametrize("holders,needed", [(2, 2), (3, 2), (4, 3), (5, 3), (6, 4), (7, 4)])
+def test_any_two_quorums_meet(holders: int, needed: int) -> None:
+    assert roles.quorum(holders) == needed
+    assert 2 * needed > holders
+
+
+FOUR = ("stella", "stefan", "sven", "sara")
+
+
+def test_t0_03_two_halves_could_sign_two_versions_and_that_is_said() -> None:
+    """Two of four stewards sign one version, the other two another; nobody signed twice."""
+    repository = Repository()
+    repository.holders["team.vision"] = (2, FOUR)
+    with repository.next("targets") as signed:
+        repository.delegate(signed, "team.vision")
+    halves = [publishing.successor(repository.current["team.vision"], expires=NOW) for _ in "ab"]
+    halves[1].signed.targets.clear()
+    halves[1].signed.expires += timedelta(days=1)
+    targets = repository.current["targets"].signed
+    for half, names in zip(halves, (FOUR[:2], FOUR[2:]), strict=True):
+        publishing.sign(half, [repository.keys[name] for name in names])
+        publishing.check_publishable(half, "team.vision", targets)
+    assert halves[0].signed_bytes != halves[1].signed_bytes
+    said = "2 of 4 stewards suffice for team vision: two halves could sign two versions"
+    assert unprotected(repository) == (said,)
+    repository.holders["team.vision"] = (roles.quorum(4), FOUR)
+    with repository.next("targets") as signed:
+        repository.delegate(signed, "team.vision")
+    assert unprotected(repository) == ()
+    targets = repository.current["targets"].signed
+    for half in halves:
+        with pytest.raises(NotSignedEnoughError, match="signed by 2 of the 3"):
+            publishing.check_publishable(half, "team.vision", targets)
+
+
+def test_root_and_targets_are_shared_by_more_than_half_too() -> None:
+    repository = Repository()
+    repository.rotate("targets", 2, "tina", "toni", "tara", "theo")
+    assert unprotected(repository) == (
+        "2 of 4 holders suffice for targets: two halves could sign two versions",
+    )

@@ -24,6 +24,7 @@ from sealift_signing.errors import BadSignatureError, MalformedError, RefusedErr
 from sealift_signing.site_rules import (
     Facts,
     HeldError,
+    brought_back,
     check_floors,
     check_pinned_policy,
     judge,
@@ -588,9 +589,27 @@ def test_pins_rise_by_themselves_and_never_fall() -> None:
     root, targets = repository.current["root"].signed, repository.current["targets"].signed
     raised = raised_pins(Pins(1, {"team": 1, "recall": 1}, (TEAM,), ()), rule(), root, targets)
     assert raised == Pins(2, {"root": 2, "targets": 2, "team": 2, "recall": 1}, (TEAM,), ())
-    high = Pins(3, {"root": 3}, (), ())
-    again = raised_pins(high, None, root, targets)
-    assert again == Pins(3, {"root": 3, "targets": 2, "team": 2}, (), ())
+    again = raised_pins(raised, None, root, targets)
+    assert again == raised
+
+
+def test_pins_rise_to_two_at_most_and_are_brought_back_where_they_were_higher() -> None:
+    """A team of 3 of 5 would bar a second team of 2 of 2, and so every bundle."""
+    repository = Repository()
+    repository.holders["team.vision"] = (3, ("stella", "stefan", "sven", "sara", "simon"))
+    with repository.next("targets") as signed:
+        repository.delegate(signed, "team.vision")
+    root, targets = repository.current["root"].signed, repository.current["targets"].signed
+    two = Pins(2, {"root": 2, "targets": 2, "team": 2}, (), ())
+    assert raised_pins(Pins(0, {}, (), ()), rule(approvals=3), root, targets) == two
+    high = Pins(3, {"root": 3, "targets": 2, "team": 3}, (), ())
+    assert raised_pins(high, None, root, targets) == two
+    assert [text.partition(",")[0] for text in brought_back(high)] == [
+        "This site insisted on 3 signatures of root",
+        "This site insisted on 3 signatures of team",
+        "This site insisted on 3 approvals",
+    ]
+    assert brought_back(two) == ()
 
 
 def test_the_weakest_team_is_what_teams_are_pinned_at() -> None:

@@ -10,6 +10,7 @@ from sealift_signing import roles, statements
 from sealift_signing.approvals import LARGEST_LEAD
 from sealift_signing.documents import Recall, assignment_path
 from sealift_signing.errors import MalformedError, NoKeyError, RefusedError
+from sealift_signing.site_rules import brought_back
 from sealift_signing.statements import CarriedFile, Signed, Transfer
 from sealift_signing.vocabulary import instant
 from sealift_sync.bundle import layout
@@ -80,6 +81,8 @@ def accept(
     now = site.trusted_time()
     walker = Walker(bundle, site.state, now, listed.keys())
     visit = walker.visit(site.enrolment.site)  # (3) the walk and (4) the floors
+    pins = brought_back(site.state.pins(site.enrolment.pins))
+    visit = replace(visit, remarks=(*visit.remarks, *pins))
     _check_transfer(site, visit, transfer)  # (5) transfer.json
     judged = Judge(bundle, site, visit, recalls).all()  # (6) the six conditions
     plan = make_plan(judged, transfer.predicate, site.home.store, damaged)  # (7) the plan

@@ -12,7 +12,7 @@ from sealift_signing import roles
 from sealift_signing.approvals import Tally
 from sealift_signing.documents import AssignedArtifact, Recall, Withdrawal
 from sealift_signing.errors import RefusedError
-from sealift_signing.site_rules import Facts, HeldError, check_pinned_policy, judge
+from sealift_signing.site_rules import Facts, HeldError, capped_pins, check_pinned_policy, judge
 from sealift_signing.statements import ArtifactOutcome
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync.artifact import Artifact, index_digests, read_manifest
@@ -153,7 +153,7 @@ def facts(
         site=known.site,
         stage=known.stage,
         groups=known.groups,
-        pins=site.state.pins(known.pins),
+        pins=capped_pins(site.state.pins(known.pins)),
         now=site.trusted_time(),
         policy=visit.policy,
         members=visit.members,

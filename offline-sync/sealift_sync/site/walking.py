@@ -50,7 +50,7 @@ class Visit:
         catalog: per team, what `catalog.<team>` lists: path to sha256.
         fleet: the machines; keys that were ever called compromised are, whatever it calls them now.
         compromised: what this site knew of, and what the bundle adds.
-        remarks: what people here should know of the roles' versions.
+        remarks: what people here should know of the roles' versions, and of this site's pins.
     """
 
     walk: Walk

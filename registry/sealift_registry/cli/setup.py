@@ -180,8 +180,9 @@ def team() -> None:
 def team_add(session: Session, *, name: str, stewards: Sequence[str], keys: Sequence[str]) -> None:
     """Add a team, and name its stewards.
 
-    The stewards of NAME say who may request and approve: at least two, and two of them must sign
-    each list of members. In a hub for one person, that person is steward, requester and approver.
+    The stewards of NAME say who may request and approve: at least two. More than half of them, and
+    two at least, must sign each list of members. In a hub for one person, that person is steward,
+    requester and approver.
     """
     from sealift_registry.trust import teams
     from sealift_registry.trust.repository import Repository

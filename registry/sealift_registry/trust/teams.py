@@ -18,8 +18,6 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.publishing import Holders
 from sealift_signing.vocabulary import NAME, SOURCE
 
-STEWARDS_NEEDED = 2
-
 
 def draft_team(
     repository: Repository,
@@ -50,10 +48,11 @@ def draft_team(
     solo = repository.is_solo()
     if not solo:
         _check_stewards(repository, stewards, online)
-    if len({key.raw for key in stewards.values()}) < (1 if solo else STEWARDS_NEEDED):
+    distinct = len({key.raw for key in stewards.values()})
+    if distinct < (1 if solo else roles.QUORUM):
         raise RefusedError(
             "too-few-stewards",
-            f"Team {team} needs at least {STEWARDS_NEEDED} stewards with keys of their own.",
+            f"Team {team} needs at least {roles.QUORUM} stewards with keys of their own.",
             subject=team,
             next_step="Give --steward PERSON=PUBLIC-KEY once for each of them.",
         )
@@ -61,7 +60,7 @@ def draft_team(
         repository.targets(),
         expires=publishing.expiry(now, repository.lifetime(roles.TARGETS)),
     )
-    threshold = min(STEWARDS_NEEDED, len(stewards))
+    threshold = 1 if solo and distinct == 1 else roles.quorum(distinct)
     publishing.delegate(targets.signed, roles.team_role(team), threshold, stewards)
     catalog_holder = {"hub": online.public("catalog")}
     publishing.delegate(targets.signed, roles.catalog_role(team), 1, catalog_holder)
