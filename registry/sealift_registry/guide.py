@@ -78,10 +78,12 @@ def _steps(
         yield Step("No model has been taken in yet.", command)
     for version in versions.values():
         yield from _version(catalog, version, hardware_targets)
-    for promotion in catalog.promotions():
+    standings = [promotions.standing(connection, one.number) for one in catalog.promotions()]
+    listed = {(one.promotion.ref, one.promotion.stage) for one in standings if one.listed}
+    for standing in standings:
         # Another request of the same may have been listed: nobody waits for this one any more.
-        if promotion.stage not in {one.stage for one in catalog.listed(promotion.ref)}:
-            yield from _promotion(promotions.standing(connection, promotion.number))
+        if (standing.promotion.ref, standing.promotion.stage) not in listed:
+            yield from _promotion(standing)
     yield from _sites(hub, connection)
 
 

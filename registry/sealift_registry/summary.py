@@ -58,6 +58,7 @@ def standing_lines(standing: Standing) -> list[str]:
     have, need = len(standing.tally.counted), standing.tally.needed
     lines = [
         *despite_lines(standing),
+        *doubt_lines(standing),
         f"{promotion.id}: {promotion.ref} to {promotion.stage}",
         f"  asked for by   {said.person}, {said.made}",
         f"  reason         {said.reason}",
@@ -69,6 +70,13 @@ def standing_lines(standing: Standing) -> list[str]:
         lines += [f"    {a.person}: {a.meaning}, until {a.valid_until}: {a.reason}"]
     lines += [f"    not counted: {reason}" for reason in standing.tally.set_aside]
     return lines + evidence_lines(standing)
+
+
+def doubt_lines(standing: Standing) -> list[str]:
+    """Why nobody vouches for a request, where it does not count."""
+    if not standing.doubt:
+        return []
+    return [f"This request does not count, and what follows is what the hub says: {standing.doubt}"]
 
 
 def despite_lines(standing: Standing) -> list[str]:
@@ -99,7 +107,9 @@ def evidence_lines(standing: Standing) -> list[str]:
         lines += ["", f"  {one.artifact.path}  {one.artifact.sha256[:12]}"]
         for evidence in one.evidence:
             said, signer = evidence.predicate, _signer(evidence, standing.machines)
-            lines.append(f"    {said.kind}: {said.verdict}, on {said.machine}, signed by {signer}")
+            whose = "" if evidence.sha256 in standing.machines else "the hub says "
+            words = f"{said.kind}: {said.verdict}, on {said.machine}, signed by {signer}"
+            lines.append(f"    {whose}{words}")
             lines += [f"      {check.verdict:4}  {check.words}" for check in said.checks]
     return lines
 
@@ -141,8 +151,8 @@ def standing_data(standing: Standing) -> dict[str, Any]:
 
 
 def _signer(evidence: Signed[Evidence], machines: Mapping[str, str]) -> str:
-    """The machine that evidence names as its signer; the gates and the sites verify it."""
-    return machines.get(evidence.envelope.keyid, "no machine of ours")
+    """The machine of ours that signed evidence."""
+    return machines.get(evidence.sha256, "no machine of ours")
 
 
 def _version(promotions: Promotions, connection: Connection, ref: VersionRef) -> Summary:
@@ -151,7 +161,7 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
     source = json.loads(version.source)
     aliases, goldens = catalog.aliases(ref), catalog.goldens(ref)
     artifacts = catalog.artifacts(ref)
-    runs, machines = _running(connection, ref), Repository(connection).machines()
+    runs, repository = _running(connection, ref), Repository(connection)
     standings = [promotions.standing(connection, p.number) for p in catalog.promotions(ref)]
     lines = [
         f"{ref} ({version.source_version}, {version.format}), taken in {version.made}",
@@ -163,9 +173,10 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
     for one in artifacts:
         lines += ["", f"  {one.path}  {one.sha256[:12]}"]
         for evidence in catalog.evidence(one.path):
-            said, signer = evidence.predicate, _signer(evidence, machines)
-            words = f"{said.kind}: {said.verdict}, {said.made}, {said.machine}, signed by {signer}"
-            lines.append(f"    {words}")
+            said, signer = evidence.predicate, repository.signer_of(evidence)
+            whose = "" if signer else "the hub says "
+            words = f"{said.kind}: {said.verdict}, {said.made}, {said.machine}, signed by "
+            lines.append(f"    {whose}{words}{signer or 'no machine of ours'}")
     lines += [""] if standings else []
     for standing in standings:
         have, need = len(standing.tally.counted), standing.tally.needed

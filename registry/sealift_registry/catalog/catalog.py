@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, func, select
 from sealift_registry.catalog import tables
 from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
 from sealift_signing import statements
-from sealift_signing.errors import NotFoundError
+from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.statements import Approval, Evidence, Predicate, Request, Signed
 from sealift_signing.vocabulary import SOURCE, CatalogPath
 
@@ -61,15 +61,6 @@ class Promotion:
     def id(self) -> str:
         """`P-000001`."""
         return promotion_id(self.number)
-
-
-@dataclass(frozen=True)
-class Listed:
-    """An artifact that the hub listed for a stage."""
-
-    path: CatalogPath
-    stage: str
-    promotion: int
 
 
 class Catalog:
@@ -164,19 +155,33 @@ class Catalog:
         return None if row is None else _artifact(row)
 
     def evidence(self, path: CatalogPath) -> list[Signed[Evidence]]:
-        """The evidence about an artifact, newest last."""
-        t = tables.evidence
-        query = select(t.c.sha256).where(t.c.path == str(path)).order_by(t.c.made, t.c.kind)
-        digests = self._connection.execute(query).scalars()
-        return [self.statement(Evidence, digest) for digest in digests]
+        """The evidence about an artifact, newest last, as its statements say when it was made.
+
+        Who signed it is for whoever goes by it to verify (`Repository.signer_of`).
+
+        Raises:
+            RefusedError: what a row has as evidence about it is about something else.
+        """
+        t, artifact = tables.evidence, self.artifact(path)
+        digests = self._connection.execute(select(t.c.sha256).where(t.c.path == str(path)))
+        found = [self.statement(Evidence, digest) for digest in digests.scalars().all()]
+        for one in found:
+            if artifact is None or not one.about(str(path), artifact.sha256):
+                raise _differs(f"the evidence {one.sha256[:12]} about {path}")
+        return sorted(found, key=lambda one: (one.predicate.made, one.predicate.kind))
 
     def statement(self, kind: type[P], sha256: str) -> Signed[P]:
-        """A statement of one kind.
+        """A statement of one kind; its signature is for whoever goes by it to verify.
 
         Raises:
             NotFoundError: the hub has none with this digest.
+            RefusedError: what it has is another one.
         """
-        return statements.read(kind, self.statement_body(sha256), what=f"statement {sha256[:12]}")
+        what = f"statement {sha256[:12]}"
+        found = statements.read(kind, self.statement_body(sha256), what=what)
+        if found.sha256 != sha256:
+            raise _differs(what)
+        return found
 
     def statement_body(self, sha256: str) -> bytes:
         """A statement in the bytes that were signed."""
@@ -191,10 +196,11 @@ class Catalog:
         return bytes(body)
 
     def promotion(self, number: int) -> Promotion:
-        """A promotion by its number.
+        """A promotion by its number: what its request says. Its columns only find it.
 
         Raises:
             NotFoundError: there is none.
+            RefusedError: its columns say other than its request.
         """
         t = tables.promotion
         row = self._connection.execute(select(t).where(t.c.number == number)).first()
@@ -229,16 +235,6 @@ class Catalog:
         digests = self._connection.execute(query).scalars().all()
         return [self.statement(Approval, digest) for digest in digests]
 
-    def listed(self, ref: VersionRef) -> list[Listed]:
-        """What of a version is listed, for which stage."""
-        t = tables.listing
-        paths = [str(one.path) for one in self.artifacts(ref)]
-        query = select(t).where(t.c.path.in_(paths)).order_by(t.c.stage, t.c.path, t.c.promotion)
-        return [
-            Listed(CatalogPath.parse(row.path), row.stage, row.promotion)
-            for row in self._connection.execute(query)
-        ]
-
     def listing(self, path: CatalogPath, stage: str) -> list[Promotion]:
         """The promotions because of which an artifact is listed for a stage, newest first."""
         t = tables.listing
@@ -250,9 +246,23 @@ class Catalog:
         return [self.promotion(n) for n in self._connection.execute(query).scalars().all()]
 
     def _promotion(self, row: Row[tuple[object, ...]]) -> Promotion:
-        ref = VersionRef(row.team, row.model, row.version)
         request = self.statement(Request, row.request)
-        return Promotion(row.number, ref, row.stage, row.person, row.made, request)
+        said = request.predicate
+        columns = (row.team, row.model, row.version, row.stage, row.person, row.made)
+        if columns != (said.team, said.model, said.version, said.stage, said.person, said.made):
+            raise _differs(promotion_id(row.number))
+        ref = VersionRef(said.team, said.model, said.version)
+        return Promotion(row.number, ref, said.stage, said.person, said.made, request)
+
+
+def _differs(what: str) -> RefusedError:
+    return RefusedError(
+        "row-differs",
+        f"What the database has as {what} is not what was signed.",
+        subject=what,
+        next_step="Somebody changed the database, or it is damaged. See all that is wrong with it "
+        "with: sealift audit fsck; then restore it from a backup.",
+    )
 
 
 def latest(found: Iterable[Signed[Evidence]]) -> dict[str, Signed[Evidence]]:

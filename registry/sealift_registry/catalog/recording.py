@@ -134,10 +134,11 @@ def add_approval(connection: Connection, number: int, approval: Signed[Approval]
 def add_listing(
     connection: Connection, path: CatalogPath, stage: str, promotion: int, made: str
 ) -> None:
-    """An artifact listed for a stage."""
-    connection.execute(
-        insert(tables.listing).values(path=str(path), stage=stage, promotion=promotion, made=made)
-    )
+    """An artifact listed for a stage; again, where too few approvals counted meanwhile."""
+    t, row = tables.listing, {"path": str(path), "stage": stage, "promotion": promotion}
+    known = select(t.c.made).where(*(t.c[name] == value for name, value in row.items()))
+    if connection.execute(known).first() is None:
+        connection.execute(insert(t).values(**row, made=made))
 
 
 def _add_statement(connection: Connection, sha256: str, kind: str, body: bytes) -> None:

@@ -120,7 +120,7 @@ def approve(
 
 
 def _question(standing: Standing) -> list[str]:
-    from sealift_registry.summary import despite_lines, evidence_lines
+    from sealift_registry.summary import despite_lines, doubt_lines, evidence_lines
 
     promotion, have = standing.promotion, standing.tally.people
     said = promotion.request.predicate
@@ -128,6 +128,7 @@ def _question(standing: Standing) -> list[str]:
     count = f"({len(have)} of {standing.tally.needed})"
     return [
         *despite_lines(standing),
+        *doubt_lines(standing),
         f"{asked} on {said.made}.",
         f"  reason: {said.reason}",
         *evidence_lines(standing),

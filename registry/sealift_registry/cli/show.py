@@ -46,14 +46,14 @@ def show(session: Session, *, what: str) -> None:
 Listing = tuple[tuple[str, ...], list[tuple[str, ...]], str]
 
 
-def _versions(_session: Session, connection: Connection) -> Listing:
+def _versions(session: Session, connection: Connection) -> Listing:
     from sealift_registry.catalog.catalog import Catalog
 
     catalog = Catalog(connection)
     rows: list[tuple[str, ...]] = []
     for version in catalog.versions():
         forms = [a.path.form for a in catalog.artifacts(version.ref) if not a.path.is_source]
-        stages = sorted({one.stage for one in catalog.listed(version.ref)})
+        stages = sorted(session.app.promotions.listed(connection, version.ref))
         rows.append(
             (
                 str(version.ref),

@@ -168,7 +168,10 @@ class Assignments:
                 next_step=f"Make it with: sealift convert {path.full_version} --for {path.form}",
             )
         why = f"is not promoted to {site.stage}, the stage of site {site.id}."
-        for promotion in catalog.listing(path, site.stage):
+        there = Repository(connection).lists(path.team, str(path), row.sha256)
+        for promotion in catalog.listing(path, site.stage) if there else ():
+            if not promotion.request.about(str(path), row.sha256):
+                continue
             try:
                 counted = self._tally(connection, promotion)
             except NotCountedError as bad:  # its requester has left the team, or may no longer ask

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest
@@ -113,6 +113,34 @@ def check(
         _check_goldens(one, goldens)
 
 
+def check_all_signed(found: Sequence[Vouched], signers: Mapping[str, str]) -> None:
+    """Check that a machine of ours signed every piece of evidence, whether it is asked for or not.
+
+    A request names all of it, and whoever approves is shown all of it.
+
+    Args:
+        found: artifacts with evidence.
+        signers: the machines that signed it, by its sha256.
+
+    Raises:
+        RefusedError: one piece is signed by no machine that may sign its kind.
+    """
+    for one in found:
+        for evidence in one.evidence:
+            if evidence.sha256 not in signers:
+                raise _not_ours(one, evidence.predicate.kind)
+
+
+def _not_ours(one: Vouched, kind: str) -> RefusedError:
+    return RefusedError(
+        "gate",
+        f"The {kind} evidence about {one.artifact.path} is signed by no machine that may sign "
+        "evidence of its kind.",
+        subject=str(one.artifact.path),
+        next_step="See who may in fleet/keys.json, and check the hub: sealift audit fsck",
+    )
+
+
 def _check_kind(one: Vouched, kind: str, stage: str) -> None:
     evidence = one.of_kind(kind)
     failed = [c.words for c in evidence.predicate.checks if c.verdict != "pass"] if evidence else []
@@ -134,13 +162,7 @@ def _check_signed(one: Vouched, kind: str, fleet: FleetKeys) -> None:
     entitled = fleet.of(EVIDENCE_PURPOSE.get(kind, ""))
     keys = {key.keyid: key for key in (PublicKey.parse(machine.key) for machine in entitled)}
     if evidence is None or evidence.envelope.keyid not in keys:
-        raise RefusedError(
-            "gate",
-            f"The {kind} evidence about {one.artifact.path} is signed by no machine that may sign "
-            "evidence of its kind.",
-            subject=str(one.artifact.path),
-            next_step="See who may in fleet/keys.json, and check the log: sealift audit verify",
-        )
+        raise _not_ours(one, kind)
     key = keys[evidence.envelope.keyid]
     statements.verify(evidence, key, what=f"the {kind} evidence about {one.artifact.path}")
 

@@ -6,7 +6,7 @@ The hub holds no approver's key. It records what was signed, counts by the same 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -23,7 +23,15 @@ from sealift_registry.promotion.gates import Vouched
 from sealift_registry.trust.hub import Hub, checkpoint_seen
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import publishing, roles, statements
-from sealift_signing.approvals import REQUEST, Rules, Tally, approve, check_request, tally
+from sealift_signing.approvals import (
+    REQUEST,
+    NotCountedError,
+    Rules,
+    Tally,
+    approve,
+    check_request,
+    tally,
+)
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Withdrawal
 from sealift_signing.errors import RefusedError, UsageError
@@ -42,7 +50,9 @@ class Standing:
     Attributes:
         despite: what the request names to be set aside, each with the withdrawal that it is the
             digest of in the team's present list; None where it is of none, and sets nothing aside.
-        machines: the names of our scanners and builders, by the keyids that evidence is signed by.
+        listed: the team's catalog role lists all of its variants, and by the counting rule it may.
+        machines: the names of our scanners and builders that signed evidence, by its sha256.
+        doubt: why its request does not count, so that nobody vouches for what it says; else empty.
     """
 
     promotion: Promotion
@@ -51,6 +61,7 @@ class Standing:
     tally: Tally
     listed: bool
     machines: Mapping[str, str]
+    doubt: str = ""
 
 
 class _AskedBeforeError(Exception):
@@ -169,11 +180,24 @@ class Promotions:
         found = gates.named(catalog, promotion.request)
         rules = self._rules(connection, promotion.request)
         counted = tally(promotion.request, catalog.approvals(number), rules)
-        listed = any(one.promotion == number for one in catalog.listed(promotion.ref))
+        doubt = _doubt(promotion.request, rules)
+        repository = Repository(connection)
+        there = all(
+            repository.lists(promotion.ref.team, str(one.artifact.path), one.artifact.sha256)
+            for one in found
+            if not one.artifact.path.is_source
+        )
+        listed = there and counted.enough and not doubt
         known = {one.digest: one for one in rules.members.withdrawn}
         despite = {name: known.get(name) for name in promotion.request.predicate.despite}
-        machines = Repository(connection).machines()
-        return Standing(promotion, despite, found, counted, listed, machines)
+        machines = signers(repository, found)
+        return Standing(promotion, despite, found, counted, listed, machines, doubt)
+
+    def listed(self, connection: Connection, ref: VersionRef) -> set[str]:
+        """The stages for which `ref` is listed, by a promotion that counts today."""
+        numbers = [one.number for one in Catalog(connection).promotions(ref)]
+        found = (self.standing(connection, number) for number in numbers)
+        return {one.promotion.stage for one in found if one.listed}
 
     def _approvable(self, connection: Connection, number: int) -> Standing:
         """A promotion whose request still counts, and whose evidence nothing newer contradicts."""
@@ -183,6 +207,7 @@ class Promotions:
         about = {one.artifact.path for one in standing.vouched}
         newest = [v for v in gates.vouched(catalog, promotion.ref) if v.artifact.path in about]
         self._check_gates(connection, promotion.ref, promotion.stage, newest)
+        gates.check_all_signed(standing.vouched, standing.machines)
         return standing
 
     def _check_gates(
@@ -191,6 +216,7 @@ class Promotions:
         repository, goldens = Repository(connection), Catalog(connection).goldens(ref)
         fleet = repository.fleet_keys()
         gates.check(repository.policy(), fleet, stage, ref, found, goldens)
+        gates.check_all_signed(found, signers(repository, found))
 
     def _check_new(self, connection: Connection, ref: VersionRef, request: Signed[Request]) -> None:
         """Check that nobody asked for this before by a request that can still be approved."""
@@ -354,6 +380,25 @@ class Promotions:
         }
         terms = {"person": person, "model": str(made.ref.of), "promotion": made.id}
         return self._hub.entry(kind, person, data, terms)
+
+
+def signers(repository: Repository, found: Iterable[Vouched]) -> dict[str, str]:
+    """The machines of ours that signed the evidence in `found`, by its sha256."""
+    return {
+        evidence.sha256: name
+        for one in found
+        for evidence in one.evidence
+        if (name := repository.signer_of(evidence)) is not None
+    }
+
+
+def _doubt(request: Signed[Request], rules: Rules) -> str:
+    """Why `request` does not count; empty where it does."""
+    try:
+        check_request(request, rules)
+    except NotCountedError as bad:
+        return bad.what
+    return ""
 
 
 def _words(one: Subject) -> dict[str, str]:

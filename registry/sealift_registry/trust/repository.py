@@ -23,7 +23,7 @@ from sealift_registry.trust.stored import FRESHNESS, stored
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import compromised, publishing, roles
 from sealift_signing.approvals import Rules
-from sealift_signing.documents import FleetKeys, Members, Policy, RecallList
+from sealift_signing.documents import FleetKeys, MachineKey, Members, Policy, RecallList
 from sealift_signing.errors import (
     NoKeyError,
     NotFoundError,
@@ -32,6 +32,7 @@ from sealift_signing.errors import (
 )
 from sealift_signing.organisation import machine_keys
 from sealift_signing.public_key import PublicKey
+from sealift_signing.statements import EVIDENCE_PURPOSE, Evidence, Signed
 from sealift_signing.tuf_walk import PERSON_FIELD
 from sealift_signing.words import fingerprint
 from sealift_sync import durable
@@ -112,24 +113,45 @@ class Repository:
 
     def policy(self) -> Policy:
         """The policy in force."""
-        return self.stored.policy()
+        return self.stored.once("policy", self.stored.policy)
 
     def members(self, team: str) -> Members | None:
         """A team's people, None while its stewards have signed no list yet."""
-        return self.stored.members(team)
+        return self.stored.once(f"members of {team}", lambda: self.stored.members(team))
 
     def fleet_keys(self) -> FleetKeys:
         """The keys of our machines."""
-        return self.stored.fleet_keys()
+        return self.stored.once("fleet-keys", self.stored.fleet_keys)
 
-    def machines(self) -> dict[str, str]:
-        """The names of our machines by their keyids, with what became of those not active."""
-        return {
-            PublicKey.parse(one.key).keyid: one.name
-            if one.status == "active"
-            else f"{one.name} ({one.status})"
-            for one in self.fleet_keys().keys
-        }
+    def signer_of(self, evidence: Signed[Evidence]) -> str | None:
+        """The machine of ours that signed `evidence` and may sign its kind, by its name.
+
+        With what became of it, where it is not active; None where there is none such.
+
+        Raises:
+            BadSignatureError: its key bears a wrong signature: somebody forged it.
+        """
+        kind = evidence.predicate.kind
+        known = self.stored.once("machines", self._machines).get(evidence.envelope.keyid)
+        if known is None or known[0].purpose != EVIDENCE_PURPOSE.get(kind):
+            return None
+        if known[0].status == "compromised":
+            return None  # whoever has the key signed it, perhaps
+        one, key = known
+        evidence.envelope.verify(key, what=f"the {kind} evidence {evidence.sha256[:12]}")
+        return one.name if one.status == "active" else f"{one.name} ({one.status})"
+
+    def _machines(self) -> dict[str, tuple[MachineKey, PublicKey]]:
+        parsed = ((one, PublicKey.parse(one.key)) for one in self.fleet_keys().keys)
+        return {key.keyid: (one, key) for one, key in parsed}
+
+    def lists(self, team: str, path: str, digest: str) -> bool:
+        """Whether the team's catalog role lists `path` with this digest."""
+        role = roles.catalog_role(team)
+        if self.stored.rows.newest(role) is None:
+            return False
+        listed = self.targets(role).signed.targets.get(path)
+        return listed is not None and listed.hashes == {"sha256": digest}
 
     def rules(self, team: str, stage: str, now: datetime) -> Rules:
         """By what a team's requests and approvals for a stage are counted.
@@ -191,7 +213,7 @@ class Repository:
 
     def machine_keys(self) -> frozenset[bytes]:
         """The raw keys of machines and of the hub's own roles: none of them is a person's."""
-        return machine_keys(self.stored)
+        return self.stored.once("machine-keys", lambda: machine_keys(self.stored))
 
     def is_solo(self) -> bool:
         """Whether one person alone may promote, so that one key may be everything."""

@@ -7,11 +7,11 @@ nor passed over in silence.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cached_property
 from hashlib import sha256
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, func, select
 from tuf.api.metadata import Metadata, Snapshot, Timestamp
@@ -22,6 +22,8 @@ from sealift_signing.compromised import Compromised, people_of, union
 from sealift_signing.errors import RefusedError
 from sealift_signing.organisation import Head, Organisation, verified_by
 from sealift_signing.tuf_walk import check_signed, read_spelled
+
+T = TypeVar("T")
 
 READING = "sealift_reading"
 """Execution option of a connection that sees one state: what was read through it already."""
@@ -96,6 +98,7 @@ class Stored(Organisation):
         super().__init__(rows)
         self.rows = rows
         self._versions: dict[tuple[str, int], Head | None] = {}
+        self._kept: dict[str, Any] = {}
 
     @cached_property
     def roots(self) -> tuple[Head, ...]:
@@ -127,6 +130,13 @@ class Stored(Organisation):
         if known is None or known[:2] != (owner, data):
             known = _VERIFIED[role] = (owner, data, super().verified(role, data))
         return known[2]
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` makes of this organisation, made once: it does not change."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        found: T = self._kept[name]
+        return found
 
     def base(self, role: str) -> Head:
         """The newest version of `role`, were it signed by those who held it before.
