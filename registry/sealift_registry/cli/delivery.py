@@ -76,6 +76,12 @@ def site_enroll(
             subject=answer,
             next_step="Choose another file with --answer.",
         )
+    if not dispatchers and people:
+        # A file of this machine, and about to be signed into `fleet`: nobody chose it here.
+        session.terminal.note(
+            f"No --dispatcher is given: by settings.toml, this key may assign to the site and "
+            f"export for it: {default}"
+        )
     enrolled = session.app.enrolment.enroll(request, stage, people, session.signer(key))
     durable.write(target, enrolled.answer)
     lines = [
