@@ -18,10 +18,10 @@ from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.promotion.promotions import Standing
 from sealift_registry.trust import teams
-from sealift_registry.trust.repository import Repository
-from sealift_signing import roles, statements
+from sealift_registry.trust.repository import Change, Repository, sign_enough
+from sealift_signing import documents, publishing, roles, shape, statements
 from sealift_signing.approvals import REQUEST, approve
-from sealift_signing.documents import Members, Status
+from sealift_signing.documents import FleetKeys, Members, Status
 from sealift_signing.errors import (
     NotFoundError,
     NotSignedEnoughError,
@@ -482,3 +482,28 @@ def test_t0_03_of_four_stewards_three_must_sign(acme: Acme) -> None:
             with pytest.raises(NotSignedEnoughError):
                 teams.draft_members(repository, members, few, acme.app.hub.now())
         teams.draft_members(repository, members, signers[:3], acme.app.hub.now())
+
+
+def test_t0_05_a_machine_that_was_compromised_vouches_for_nothing_when_it_is_listed_again(
+    hub: Acme,
+) -> None:
+    with hub.app.hub.reading() as connection:
+        before = Repository(connection).fleet_keys()
+    lost = [replace(k, status="compromised") if k.purpose == "scanner" else k for k in before.keys]
+    for keys in (tuple(lost), before.keys):
+        list_machines(hub, replace(before, keys=keys))
+        refused(hub.request, "gate")
+
+
+def list_machines(hub: Acme, keys: FleetKeys) -> None:
+    """Have a fleet administrator sign this list."""
+    data, path = shape.write(keys), documents.FLEET_KEYS_PATH
+    with hub.app.hub.reading() as connection:
+        repository, now = Repository(connection), hub.app.hub.now()
+        expires = publishing.expiry(now, repository.lifetime(roles.FLEET))
+        fleet = publishing.following(repository.targets(roles.FLEET), expires=expires)
+        publishing.list_document(fleet.signed, path, data)
+        signers = [hub.signer("fleet-1")]
+        sign_enough(fleet, roles.FLEET, signers, repository.targets().signed)
+    change = Change({roles.FLEET: fleet}, {path: data})
+    hub.app.hub.commit_change(change, hub.app.hub.entry("fleet.changed", "fleet-1", {}))

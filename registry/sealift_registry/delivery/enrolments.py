@@ -79,7 +79,7 @@ def _is_active(repository: Repository, enrolled: Enrolled) -> bool:
     said = enrolled.request.predicate
     return any(
         (one.key, one.name, one.purpose, one.status) == (said.key, said.site, "site", "active")
-        for one in repository.fleet_keys().keys
+        for one in repository.sound_fleet().keys
     )
 
 

@@ -214,7 +214,7 @@ class Promotions:
         self, connection: Connection, ref: VersionRef, stage: str, found: Sequence[Vouched]
     ) -> None:
         repository, goldens = Repository(connection), Catalog(connection).goldens(ref)
-        fleet = repository.fleet_keys()
+        fleet = repository.sound_fleet()
         gates.check(repository.policy(), fleet, stage, ref, found, goldens)
         gates.check_all_signed(found, signers(repository, found))
 

@@ -23,6 +23,7 @@ from sealift_registry.trust.stored import FRESHNESS, stored
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import compromised, publishing, roles
 from sealift_signing.approvals import Rules
+from sealift_signing.compromised import Compromised
 from sealift_signing.documents import FleetKeys, MachineKey, Members, Policy, RecallList
 from sealift_signing.errors import (
     NoKeyError,
@@ -123,6 +124,16 @@ class Repository:
         """The keys of our machines."""
         return self.stored.once("fleet-keys", self.stored.fleet_keys)
 
+    def sound_fleet(self) -> FleetKeys:
+        """The same, where every key that was ever called compromised is, as sites go by it."""
+        return self.stored.once("sound-fleet", self._sound_fleet)
+
+    def _sound_fleet(self) -> FleetKeys:
+        role = roles.FLEET
+        known = compromised.union((self.stored.compromised_machines(), *self._called_above()))
+        lost = compromised.barred(known, (role, roles.TARGETS, roles.ROOT))
+        return compromised.marked(self.fleet_keys(), lost)
+
     def signer_of(self, evidence: Signed[Evidence]) -> str | None:
         """The machine of ours that signed `evidence` and may sign its kind, by its name.
 
@@ -142,7 +153,7 @@ class Repository:
         return one.name if one.status == "active" else f"{one.name} ({one.status})"
 
     def _machines(self) -> dict[str, tuple[MachineKey, PublicKey]]:
-        parsed = ((one, PublicKey.parse(one.key)) for one in self.fleet_keys().keys)
+        parsed = ((one, PublicKey.parse(one.key)) for one in self.sound_fleet().keys)
         return {key.keyid: (one, key) for one, key in parsed}
 
     def lists(self, team: str, path: str, digest: str) -> bool:
@@ -182,12 +193,13 @@ class Repository:
     def compromised(self, team: str) -> frozenset[bytes]:
         """The raw keys that this team, or a role above it, ever called compromised."""
         role = roles.team_role(team)
-        above = [
-            compromised.entered_by(name, self.stored.head(name).metadata.signed)
-            for name in (roles.ROOT, roles.TARGETS)
-        ]
-        known = compromised.union((self.stored.compromised_people(team), *above))
+        known = compromised.union((self.stored.compromised_people(team), *self._called_above()))
         return compromised.barred(known, (role, roles.TARGETS, roles.ROOT))
+
+    def _called_above(self) -> list[Compromised]:
+        """What every root, and the newest targets, say of all roles below them."""
+        heads = [*self.stored.roots, self.stored.head(roles.TARGETS)]
+        return [compromised.entered_by(one.role, one.metadata.signed) for one in heads]
 
     def recalls(self) -> RecallList:
         """What is recalled."""

@@ -18,7 +18,7 @@ from tuf.api.metadata import Metadata, Snapshot, Timestamp
 
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import documents, roles
-from sealift_signing.compromised import Compromised, people_of, union
+from sealift_signing.compromised import Compromised, machines_of, people_of, union
 from sealift_signing.errors import RefusedError
 from sealift_signing.organisation import Head, Organisation, verified_by
 from sealift_signing.tuf_walk import check_signed, read_spelled
@@ -181,15 +181,23 @@ class Stored(Organisation):
     def compromised_people(self, team: str) -> Compromised:
         """The keys of those whom any version of the team's list called compromised."""
         role, path = roles.team_role(team), documents.members_path(team)
-        bodies = self.rows.bodies(path, b'"compromised"')  # few versions name any
-        found = [
-            people_of(role, documents.read_members(bodies[digest], team))
-            for number in (self.rows.versions(role) if bodies else ())
-            if (one := self.version(role, number)) is not None
-            and (listed := one.targets.targets.get(path)) is not None
-            and (digest := listed.hashes["sha256"]) in bodies
-        ]
-        return union(found)
+        lists = (documents.read_members(data, team) for data in self._naming(role, path))
+        return union(people_of(role, one) for one in lists)
+
+    def compromised_machines(self) -> Compromised:
+        """The keys that any version of the fleet's list called compromised."""
+        found = self._naming(roles.FLEET, documents.FLEET_KEYS_PATH)
+        lists = (documents.read_fleet_keys(data) for data in found)
+        return union(machines_of(roles.FLEET, one) for one in lists)
+
+    def _naming(self, role: str, path: str) -> Iterator[bytes]:
+        """The documents that any version of `role` listed, if they call a key compromised."""
+        bodies = self.rows.bodies(path, b'"compromised"')  # few versions do
+        for number in self.rows.versions(role) if bodies else ():
+            one = self.version(role, number)
+            listed = one.targets.targets.get(path) if one else None
+            if listed is not None and listed.hashes["sha256"] in bodies:
+                yield bodies[listed.hashes["sha256"]]
 
     def freshness(self, role: str) -> Metadata[Any] | None:
         """The newest snapshot or timestamp, as the hub signed it; None if there is none."""
