@@ -96,7 +96,7 @@ def _take(line: str) -> None:
         command, context = inner, inner.make_context(name, left, parent=context)
 
 
-@pytest.mark.parametrize("name", ["sealift", "sealift-site"])
+@pytest.mark.parametrize("name", ["sealift", "sealift-sign", "sealift-site"])
 def test_a_list_of_commands_fits_eighty_columns_and_cuts_nothing_off(name: str) -> None:
     top = _make_commands().PROGRAMS[name]
     for group in [top, *(one for one in top.commands.values() if isinstance(one, click.Group))]:

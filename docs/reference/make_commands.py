@@ -1,4 +1,4 @@
-"""Writes commands.md: every command of `sealift` and `sealift-site`, from what `--help` says.
+"""Writes commands.md: every command of `sealift`, `sealift-sign` and `sealift-site`, from its help.
 
 Run it after adding or changing a command:  .venv/bin/python docs/reference/make_commands.py
 """
@@ -14,10 +14,11 @@ import click
 
 # Importing the modules that run the commands adds the commands to their groups.
 from sealift_registry.cli.run import sealift
+from sealift_signing.desk.cli.run import sign
 from sealift_sync.cli.run import site
 
 HERE = Path(__file__).parent
-PROGRAMS = {"sealift": sealift, "sealift-site": site}
+PROGRAMS = {"sealift": sealift, "sealift-sign": sign, "sealift-site": site}
 WIDTH = 100
 
 TOP = """\
@@ -28,10 +29,10 @@ This page is written by `docs/reference/make_commands.py` from the commands' own
 compares them.
 ```
 
-`sealift` is the hub's command, `sealift-site` a site's. Each says the same as this page under
-`--help`. With `--json` a command prints one object for machines; [exit codes](exit-codes.md) are
-the same for both. Long work [says how far it is](../how-to/carry-a-disk.md#how-far-it-is), on
-standard error.
+`sealift` is the hub's command, `sealift-sign` that of whoever signs, `sealift-site` a site's. Each
+says the same as this page under `--help`. With `--json` a command prints one object for machines;
+[exit codes](exit-codes.md) are the same for all. Long work
+[says how far it is](../how-to/carry-a-disk.md#how-far-it-is), on standard error.
 """
 
 
@@ -110,7 +111,9 @@ def _under(words: str, command: click.Command, context: click.Context) -> Iterat
 def _program(name: str) -> str:
     one = Described(name, PROGRAMS[name], click.Context(PROGRAMS[name], info_name=name))
     before, after = _table(list(one.options())), _table(shared(name))
-    parts = [one.about, "Before the command:", before, "After each command:", after]
+    parts = [one.about]
+    parts += ["Before the command:", before] if before else []
+    parts += ["After each command:", after]
     return "\n\n".join(part.rstrip() for part in parts) + "\n"
 
 

@@ -54,12 +54,14 @@ class Offer:
         lineages: each role that is offered, and what the versions below it say of their past.
         former: older versions, by role and number.
         source: whose word it is, for people to read.
+        colleague: it is somebody's memory, so that two views have met.
     """
 
     files: Files
     lineages: Mapping[str, tuple[Follows, ...]]
     former: Mapping[tuple[str, int], bytes]
     source: str
+    colleague: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ def offered(carried: Draft | Shared, source: str) -> Offer:
         {one.role: one.lineage for one in carried.roles},
         {(one.role, one.version): decoded(one.data) for one in carried.former},
         source,
+        colleague=isinstance(carried, Shared),
     )
 
 

@@ -34,7 +34,7 @@ from sealift_signing.errors import (
 from sealift_signing.gate import Examined
 from sealift_signing.known import Known, KnownRole, SignedOnce
 from sealift_signing.learning import Learned, Offer, Seen, begin, learn, seen_in
-from sealift_signing.links import Follows
+from sealift_signing.links import Follows, Named
 from sealift_signing.organisation import Organisation
 from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import ROOT
@@ -124,6 +124,39 @@ class Memory:
         former = {(one.role, one.version): files.data(one) for one in known.older}
         return Offer(files, files.lineages, former, "what is known here")
 
+    def named(self, known: Known, role: str) -> tuple[Named, ...]:
+        """Every version of a role whose digest is known, the newest first.
+
+        Several of one number stand in it where one was signed here and is not the published one.
+        """
+        found = {one.named for one in (*known.roles, *known.older) if one.role == role}
+        found |= {one.named for one in known.signed if one.name == role}
+        found |= self.past(known, role)
+        return tuple(sorted(found, reverse=True))
+
+    def past(self, known: Known, role: str) -> frozenset[Named]:
+        """What the newest version of a role is or descends from, as far as that is known."""
+        if role == ROOT:
+            return frozenset(one.named for one in Organisation(self.offer(known).files).roots)
+        newest = known.role(role)
+        below = frozenset(one.predecessor for one in self._follows(known, role))
+        return below | {newest.named} if newest else below
+
+    def set_aside(self, known: Known, role: str) -> frozenset[Named]:
+        """What the newest version of a role, or one that it descends from, has set aside."""
+        return frozenset(named for one in self._follows(known, role) for named in one.set_aside)
+
+    def _follows(self, known: Known, role: str) -> tuple[Follows, ...]:
+        if role == ROOT:
+            roots = Organisation(self.offer(known).files).roots
+            return tuple(one.follows for one in roots if one.follows)
+        newest = known.role(role)
+        if newest is None:
+            return ()
+        whole = self.version(known, newest.file)
+        first = links.follows_of(drafts.spelled_role(role, decoded(whole.data)).signed)
+        return (first, *whole.lineage) if first else ()
+
     # ------------------------------------------------------------------ keeping
 
     @contextmanager
@@ -201,7 +234,7 @@ class Memory:
                 raise not_trusted(organisation)
             found = learn(known, self.offer(known), theirs)
             after = self._taken(known, found.seen, theirs.source, now)
-            self._keep(known, replace(after, alone=False))
+            self._keep(known, replace(after, alone=known.alone and not theirs.colleague))
             return found
 
     def keep_signed(self, examined: Examined, signed: Draft, key: PublicKey, now: datetime) -> None:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sealift_signing.vocabulary import visible
-from sealift_sync.wrapping import columns, wrapped
+from sealift_signing.wrapping import columns, wrapped
 
 
 class Coloured(Console):

@@ -19,7 +19,7 @@ from sealift_registry.cli import (
 )
 from sealift_registry.cli.group import sealift
 from sealift_signing.errors import FailedError, SealiftError, UsageError, shown
-from sealift_sync.wrapping import columns, wrapped
+from sealift_signing.wrapping import columns, wrapped
 
 COMMANDS = (setup, intake, conversion, promotion, delivery, show, audit)
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""

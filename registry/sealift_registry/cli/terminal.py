@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealift_sync.wrapping import columns, wrapped
+from sealift_signing.wrapping import columns, wrapped
 
 if TYPE_CHECKING:
     from sealift_sync.progress import Stage, Stages

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sealift_sync import wrapping
-from sealift_sync.wrapping import columns, wrapped
+from sealift_signing import wrapping
+from sealift_signing.wrapping import columns, wrapped
 from tests.terminals import lasting, on_a_terminal
 
 LONG = "This site once signed 3 entries of its log, and they are not the ones in this database."

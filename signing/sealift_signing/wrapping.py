@@ -12,7 +12,7 @@ from typing import TextIO
 
 WIDEST = 100
 """Columns; beyond it the eye loses the line."""
-COMMAND = re.compile(r"(Next: )?sealift(-site)? ")
+COMMAND = re.compile(r"(Next: )?sealift(-site|-sign)? ")
 """How a line begins, or what stands after its label, that is there to be pasted."""
 
 

@@ -1,0 +1,28 @@
+"""`sealift-sign`: the commands of whoever signs.
+
+`main` refuses the network before anything else is imported: a machine where people sign has none,
+and no library can reach out from it, or wait for an answer.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run `sealift-sign`; the entry point that the distribution installs."""
+    sys.addaudithook(_refuse_network)
+    # securesystemslib loads it where it finds it, for keys in a cloud: half of a command's time.
+    sys.modules["boto3"] = None  # type: ignore[assignment]
+    try:
+        from sealift_signing.desk.cli.run import run
+    except KeyboardInterrupt:  # reading our own code takes a moment, in which people think again
+        sys.stderr.write("Stopped. Nothing was signed. Run the command again.\n")
+        sys.exit(130)
+    sys.exit(run(sys.argv[1:]))
+
+
+def _refuse_network(event: str, _arguments: tuple[object, ...]) -> None:
+    if event.startswith("socket."):
+        msg = f"sealift-sign uses no network, and something asked for {event}"
+        raise RuntimeError(msg)

@@ -1,0 +1,211 @@
+"""One command for each act of the closed list: `sealift-sign ACT OBJECT… FILE --key KEY`."""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import click
+
+from sealift_signing.acts import closed
+from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.closed import Act
+from sealift_signing.desk.cli.group import JSON, KEY, PASSPHRASE, Session, sign
+from sealift_signing.desk.cli.terminal import Asking
+
+if TYPE_CHECKING:
+    from sealift_signing.drafts import Draft, Part
+    from sealift_signing.public_key import PublicKey
+
+FILE = (
+    "FILE is a draft of this act, from a hub. All that it says is shown, and signed only if it is "
+    "this act and no other; the signed draft is written to a new file."
+)
+SAMPLES = {
+    "ROLE": "team.vision",
+    "TEAM": "vision",
+    "STEWARD": "anna ben",
+    "PERSON": "carla",
+    "SITE": "plant-7",
+    "VERSION": "vision/digits/3",
+    "STAGE": "production",
+    "P-NUMBER": "P-000012",
+    "TRANSFER": "plant-7-000042",
+}
+"""What stands for each object in the example of an act's help."""
+OPTIONS = {
+    "enroll": "--stage production --dispatcher dora",
+    "assign": "--for inspection=cpu-x86_64",
+    "request": '--reason "Better on night shifts"',
+    "approve": '--meaning validated --reason "I saw the test run"',
+    "object": '--reason "The test set is last year\'s"',
+}
+"""What options stand there."""
+
+
+def _options(act: Act) -> list[click.Parameter]:
+    """What an act takes beside what it is named with."""
+    shared: list[click.Parameter] = [
+        click.Option(["--yes"], is_flag=True, help="Sign without being asked whether to."),
+        click.Option(
+            ["--out"], metavar="FILE", help="The new file. [default: beside FILE, with your name]"
+        ),
+        PASSPHRASE,
+        JSON,
+    ]
+    return [KEY, *(_OWN if act.own else _ROLE), *shared]
+
+
+_OWN = [
+    click.Option(
+        ["--anew"], is_flag=True, help="Sign another, though you signed one before for the same."
+    )
+]
+_ROLE = [
+    click.Option(
+        ["--card", "cards"],
+        metavar="FILE",
+        multiple=True,
+        help="A key card that you have from its owner; else you are asked for its words.",
+    ),
+    click.Option(
+        ["--words"],
+        metavar="WORDS",
+        multiple=True,
+        help="The eight words of a key card, as its owner told you them.",
+    ),
+    click.Option(
+        ["--confirm"],
+        metavar="DIGEST",
+        multiple=True,
+        help="The digest that you would be asked to type, where nobody can be asked.",
+    ),
+]
+
+
+def _make(name: str, act: Act) -> click.Command:
+    last = len(act.object) - 1
+    parameters: list[click.Parameter] = [
+        click.Argument(
+            [_plain(one)],
+            metavar=f"{one}..." if act.repeats and n == last else one,
+            nargs=-1 if act.repeats and n == last else 1,
+            required=True,
+        )
+        for n, one in enumerate(act.object)
+    ]
+    parameters.append(click.Argument(["file"], metavar="FILE"))
+    parameters += [
+        click.Option(
+            [f"--{one.name}", f"option_{_plain(one.name)}"],
+            metavar=one.metavar,
+            multiple=one.many,
+            help=one.words,
+        )
+        for one in act.options
+    ]
+    return click.Command(
+        name,
+        callback=functools.partial(_run, name, act),
+        params=parameters + _options(act),
+        help=f"{act.words}\n\n{FILE}",
+        short_help=act.words,
+        epilog=f"\b\nExample:\n  {_example(name, act)}",
+    )
+
+
+def _example(name: str, act: Act) -> str:
+    words = [SAMPLES.get(one, one) for one in act.object]
+    more = f" {OPTIONS[name]}" if name in OPTIONS else ""
+    return f"sealift-sign {name} {' '.join(words)} {name}.draft --key anna.pem{more}"
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("-", "_")
+
+
+def _ask(name: str, act: Act, given: dict[str, Any]) -> Ask:
+    """The act as it was named on the command line."""
+    about: list[str] = []
+    for one in act.object:
+        value = given[_plain(one)]
+        about += [value] if isinstance(value, str) else value
+    details = {}
+    for option in act.options:
+        value = given[f"option_{_plain(option.name)}"]
+        values = tuple(value) if option.many else (value,) if value is not None else ()
+        if values:
+            details[option.name] = values
+    return Ask(name, tuple(about), details)
+
+
+def _run(name: str, act: Act, **given: Any) -> None:  # noqa: ANN401 - what click parsed
+    from sealift_signing import drafts
+    from sealift_signing.desk.files import read, write_new
+    from sealift_signing.desk.signing import Desk
+    from sealift_signing.public_key import PublicKey
+
+    session = Session(as_json=given["as_json"], passphrase_file=given["passphrase_file"])
+    ask, file = _ask(name, act, given), Path(given["file"])
+    draft = drafts.read(read(file), what=file.name)
+    cards = [read(Path(one)) for one in given.get("cards", ())]
+    signer = session.signer(given["key"])
+    key = PublicKey.from_tuf(signer.public_key)
+    options = (given.get("confirm", ()), given.get("words", ()))
+    talk = Asking(session.terminal, *options, yes=given["yes"])
+    desk = Desk(session.memory, session.now, talk)
+    signed = desk.sign(draft, ask, signer, cards, anew=given.get("anew", False))
+    who = signer_name(signed, key)
+    out = Path(given["out"]) if given["out"] else file.with_name(f"{file.stem}.{who}.signed")
+    write_new(out, drafts.write(signed))
+    _tell(session, ask, signed, key, out, talk.shown)
+
+
+def _tell(
+    session: Session,
+    ask: Ask,
+    signed: Draft,
+    key: PublicKey,
+    out: Path,
+    words: Sequence[str],
+) -> None:
+    lines = [f"Signed: {out}", "Carry it to the hub, and there:", f"  sealift submit {out.name}"]
+    told = {
+        "act": str(ask),
+        "file": str(out),
+        "keyid": key.keyid,
+        "signed": [{"name": part.name, "sha256": part.digest} for part in signed.parts],
+        "words": list(words),
+    }
+    session.terminal.answer(ask.act, told, lines)
+
+
+def signer_name(signed: Draft, key: PublicKey) -> str:
+    """Whose signature it is, by the names that the draft's chain gives them; else the key's id."""
+    from sealift_signing import drafts, roles
+    from sealift_signing.drafts import DraftFiles
+    from sealift_signing.organisation import Organisation
+
+    organisation = Organisation(DraftFiles(signed), former=True)
+    for part in signed.parts:
+        if part.kind == drafts.ROLE:
+            owner = organisation.head(roles.delegator(part.name)).metadata.signed
+            for person, held in roles.named_keys(owner, part.name).items():
+                if held.keyid == key.keyid:
+                    return person
+    return next(filter(None, map(_person, signed.parts)), key.keyid[:12])
+
+
+def _person(part: Part) -> str | None:
+    """Who a statement of a person's own says that they are."""
+    if part.kind == "role":
+        return None
+    said = cast("dict[str, Any]", json.loads(part.data)).get("predicate", {})
+    return said.get("person") if isinstance(said, dict) else None
+
+
+for _name, _act in closed.ACTS.items():
+    sign.add_command(_make(_name, _act))

@@ -1,0 +1,207 @@
+"""`trust`, `learn`, `share` and `heads`: how a memory begins, and how two of them are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sealift_signing.desk.cli.group import ORGANISATION, Session, command, sign
+
+if TYPE_CHECKING:
+    from sealift_signing.drafts import Draft, Shared
+    from sealift_signing.known import Known
+    from sealift_signing.learning import Learned, Offer
+    from sealift_signing.links import Named
+
+
+@command(sign, "trust", example="sealift-sign trust FINGERPRINT anna.memory")
+@click.argument("fingerprint")
+@click.argument("file")
+@click.option("--alone", is_flag=True, help="FILE is a draft: there is no colleague to begin from.")
+def trust(session: Session, *, fingerprint: str, file: str, alone: bool) -> None:
+    """Begin a memory of an organisation, by its fingerprint from paper.
+
+    FINGERPRINT is that of the newest root: eight words in quotes, or 64 digits, typed from paper.
+    FILE is what a colleague wrote with `sealift-sign share`. Who is the first has only a draft:
+    with --alone the memory begins from it, and says so until it has met another.
+    """
+    from sealift_signing.drafts import Draft
+    from sealift_signing.errors import UsageError
+    from sealift_signing.learning import offered
+
+    path = Path(file)
+    carried = _carried(path)
+    if isinstance(carried, Draft) and not alone:
+        raise UsageError(
+            "from-a-colleague",
+            f"{path.name} is a draft: whoever owns the hub chose what it shows, and it may be old.",
+            subject=str(path),
+            next_step="Have a colleague write what they know: sealift-sign share FILE. Only if "
+            "you are the first, add --alone.",
+        )
+    known = session.memory.begin(
+        offered(carried, _source(path)),
+        fingerprint,
+        session.now(),
+        alone=isinstance(carried, Draft),
+    )
+    count = f"{len(known.roles)} other roles" if len(known.roles) != 1 else "one other role"
+    lines = [f"{known.name} is trusted: root {known.root.version}, and {count}."]
+    if known.alone:
+        lines.append(
+            "ALONE: nobody's memory was compared with it. Take a colleague's in when there is "
+            "one: sealift-sign learn FILE"
+        )
+    told = {**_known_json(known), "alone": known.alone}
+    session.terminal.answer("trust", told, lines)
+
+
+@command(sign, "learn", example="sealift-sign learn ben.memory")
+@click.argument("file")
+def learn(session: Session, *, file: str) -> None:
+    """Compare your memory with a colleague's, a draft or a returned medium.
+
+    FILE is what a colleague wrote with `sealift-sign share`, any draft, or the folder of a medium.
+    All of it is verified from the root that you trust. Newer versions that descend from what you
+    know are taken; where each side has a version that did not know of the other's, both are named.
+    """
+    from sealift_signing.desk.bundles import offers
+    from sealift_signing.learning import offered
+
+    path = Path(file)
+    given = offers(path) if path.is_dir() else (offered(_carried(path), _source(path)),)
+    said: list[str] = []
+    for one in given:
+        said += _learned(session, one).said
+    session.terminal.answer("learn", {"roles": said}, said)
+
+
+def _learned(session: Session, offer: Offer) -> Learned:
+    """What was learnt; a fork ends the command, once all else was taken."""
+    from sealift_signing.links import ForkedError
+
+    found = session.memory.learn(offer, session.now())
+    if found.forks:
+        for line in found.said:
+            session.terminal.note(line)
+        raise ForkedError(
+            "role-forked",
+            " ".join(one.what for one in found.forks),
+            subject=found.forks[0].subject,
+            next_step=found.forks[0].next_step,
+        )
+    return found
+
+
+@command(sign, "share", example="sealift-sign share anna.memory", more=[ORGANISATION])
+@click.argument("file")
+def share(session: Session, *, file: str, organisation: str | None) -> None:
+    """Write what you know of an organisation, for a colleague to compare.
+
+    It holds the newest version of each role, whole, and nothing of what you signed.
+    """
+    from sealift_signing import shape
+    from sealift_signing.desk.files import write_new
+    from sealift_signing.learning import shared
+    from sealift_signing.organisation import Organisation
+
+    known = session.known(organisation)
+    offer = session.memory.offer(known)
+    data = shape.write(shared(offer, Organisation(offer.files, former=True)))
+    write_new(Path(file), data)
+    lines = (
+        f"{file} holds what you know of {known.name}: root and {len(known.roles)} other roles.",
+        "A colleague takes it in with:",
+        f"  sealift-sign learn {Path(file).name}",
+    )
+    session.terminal.answer("share", {**_known_json(known), "file": file}, lines)
+
+
+@command(sign, "heads", example="sealift-sign heads --at team.vision=7", more=[ORGANISATION])
+@click.option(
+    "--at",
+    metavar="ROLE=VERSION",
+    multiple=True,
+    help="An older version, to compare with somebody who knows no newer one.",
+)
+def heads(session: Session, *, organisation: str | None, at: tuple[str, ...]) -> None:
+    """Print eight words for each role, for people to compare by telephone.
+
+    Words that agree mean that both know the same version of that number. Where somebody knows an
+    older one, name it with --at: whoever knows a newer one still has the words of those before it.
+    """
+    known = session.known(organisation)
+    found = list(_at(session, known, at) if at else _newest(known))
+    lines = []
+    for role, one, seen in found:
+        lines += [f"{role}, version {one.version}{seen}", f"  {_words(one)}"]
+    told = {
+        **_known_json(known),
+        "heads": [
+            {"role": role, "version": n.version, "sha256": n.digest, "words": _words(n)}
+            for role, n, _ in found
+        ],
+    }
+    session.terminal.answer("heads", told, [f"{known.name}, as it is known here:", *lines])
+
+
+def _newest(known: Known) -> Iterator[tuple[str, Named, str]]:
+    yield "root", known.root, ""
+    for one in known.roles:
+        yield one.role, one.named, f", seen {one.seen[:10]} in {one.source}"
+
+
+def _at(session: Session, known: Known, at: tuple[str, ...]) -> Iterator[tuple[str, Named, str]]:
+    from sealift_signing.errors import NotFoundError, UsageError
+
+    for text in at:
+        role, equals, number = text.partition("=")
+        if not (equals and number.isascii() and number.isdigit()):
+            raise UsageError(
+                "bad-head",
+                f"{text} is not ROLE=VERSION.",
+                subject=text,
+                next_step="For example: --at team.vision=7",
+            )
+        all_of_it = session.memory.named(known, role)
+        found = [one for one in all_of_it if one.version == int(number)]
+        if not found:
+            known_numbers = ", ".join(str(one.version) for one in all_of_it[:20]) or "none"
+            raise NotFoundError(
+                "no-head",
+                f"Version {number} of {role} is not known here.",
+                subject=text,
+                next_step=f"Known are: {known_numbers}.",
+            )
+        for one in found:
+            yield role, one, ""
+
+
+def _words(one: Named) -> str:
+    from sealift_signing.words import words_of
+
+    return words_of(one.digest)
+
+
+def _carried(path: Path) -> Draft | Shared:
+    from sealift_signing.desk.files import read
+    from sealift_signing.learning import read_offer
+
+    return read_offer(read(path), what=path.name)
+
+
+def _source(path: Path) -> str:
+    from sealift_signing.vocabulary import sentence
+
+    return sentence(path.name)
+
+
+def _known_json(known: Known) -> dict[str, str]:
+    return {
+        "organisation": known.organisation,
+        "name": known.name,
+        "fingerprint": known.root.digest,
+    }

@@ -1,0 +1,126 @@
+"""`signed`, `again` and `write`: what a memory gives back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from sealift_signing.desk.cli.group import ORGANISATION, Session, command, sign
+
+if TYPE_CHECKING:
+    from sealift_signing.known import Known, SignedOnce
+
+LEAST = 6
+"""Digits of a digest by which something signed is named."""
+
+
+@command(sign, "signed", example="sealift-sign signed", more=[ORGANISATION])
+def signed(session: Session, *, organisation: str | None) -> None:
+    """List all that you signed, and whether it was seen published."""
+    known = session.known(organisation)
+    states = {one.digest: _state(session, known, one) for one in known.signed}
+    lines = []
+    for one in known.signed:
+        what = f"{one.name} version {one.version}" if one.version else one.name
+        lines += [
+            f"{one.signed[:10]}  {what}: {one.act}",
+            f"  {states[one.digest]}",
+            f"  {one.digest}",
+        ]
+    told = [
+        {
+            "name": one.name,
+            "version": one.version or None,
+            "sha256": one.digest,
+            "act": one.act,
+            "keyid": one.keyid,
+            "signed": one.signed,
+            "state": states[one.digest],
+        }
+        for one in known.signed
+    ]
+    lines = lines or ["Nothing was signed here yet."]
+    session.terminal.answer("signed", {"signed": told}, lines)
+
+
+def _state(session: Session, known: Known, one: SignedOnce) -> str:
+    if not one.version:
+        return "a statement of your own"
+    past = session.memory.past(known, one.name)
+    if one.named in past:
+        return "published"
+    if one.named in session.memory.set_aside(known, one.name):
+        return "set aside by a later version"
+    if all(other.version < one.version for other in past):
+        return "not seen published yet"
+    return "never published: another version has its number"
+
+
+@command(sign, "again", example="sealift-sign again a81b39 FILE", more=[ORGANISATION])
+@click.argument("digest")
+@click.argument("file")
+def again(session: Session, *, digest: str, file: str, organisation: str | None) -> None:
+    """Write out again what you signed before, from memory.
+
+    DIGEST is the beginning of its digest; `sealift-sign signed` lists them.
+    """
+    from sealift_signing import drafts
+    from sealift_signing.desk.files import write_new
+    from sealift_signing.errors import NotFoundError
+
+    known = session.known(organisation)
+    wanted = digest.lower()
+    found = [one for one in known.signed if one.digest.startswith(wanted)]
+    if len(wanted) < LEAST or len({one.digest for one in found}) != 1:
+        raise NotFoundError(
+            "not-signed-here",
+            f"{len(found)} things that you signed have a digest that begins with {digest}."
+            if len(wanted) >= LEAST
+            else f"{digest} is too short to name something by.",
+            subject=digest,
+            next_step=f"Give {LEAST} digits or more; they are listed by: sealift-sign signed",
+        )
+    one = found[-1]
+    write_new(Path(file), drafts.write(session.memory.draft(known, one)))
+    lines = (
+        f"{file} holds what you signed on {one.signed[:10]}: {one.act}",
+        "At the hub:",
+        f"  sealift submit {Path(file).name}",
+    )
+    session.terminal.answer("again", {"file": file, "sha256": one.digest}, lines)
+
+
+@command(sign, "write", example="sealift-sign write team.vision FILE", more=[ORGANISATION])
+@click.argument("role")
+@click.argument("file")
+def write(session: Session, *, role: str, file: str, organisation: str | None) -> None:
+    """Write the newest version of a role that you know, for a hub that lost it.
+
+    FILE then holds it whole, with its documents and all signatures.
+    """
+    from sealift_signing import shape
+    from sealift_signing.desk.files import write_new
+    from sealift_signing.errors import NotFoundError
+    from sealift_signing.roles import ROOT
+
+    known = session.known(organisation)
+    found = known.role(role)
+    if found is None and role != ROOT:
+        raise NotFoundError(
+            "no-head",
+            f"No version of {role} is known here.",
+            subject=role,
+            next_step=f"Known are: root, {', '.join(one.role for one in known.roles)}.",
+        )
+    named = found.named if found else known.root
+    whole = session.memory.version(known, found.file if found else known.root_file)
+    write_new(Path(file), shape.write(whole))
+    lines = (
+        f"{file} holds {role} {named}.",
+        "At the hub:",
+        f"  sealift submit {Path(file).name}",
+    )
+    told = {"file": file, "role": role, "version": named.version, "sha256": named.digest}
+    session.terminal.answer("write", told, lines)
