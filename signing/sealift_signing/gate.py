@@ -114,6 +114,8 @@ def examine(
     _check_nothing_else(draft, files, carried, prepared)  # (5)
     heads = tuple(organisation.head(one.role) for one in draft.roles)
     lineages = {one.role: one.lineage for one in draft.roles}
+    for head in heads:
+        _check_past(head, lineages[head.role])
     aside = {one.name: set(one.aside) for one in prepared.parts}
     said = list(_descend(heads, lineages, aside, known))  # (6)
     confirm = [*_cards(carried, cards)]
@@ -260,6 +262,18 @@ def _check_nothing_else(
             "draft-holds-more",
             f"The draft carries {shown(more[0])}, which {shown(draft.act)} does not need.",
             subject=more[0],
+            next_step="Do not sign it; have it drafted again.",
+        )
+
+
+def _check_past(head: Head, lineage: tuple[Follows, ...]) -> None:
+    """(5) Also of the past nothing is carried but what the links are of: memories keep it."""
+    past = () if head.follows is None else tuple(links.ancestry(head.role, head.follows, lineage))
+    if past[1:] != lineage:
+        raise RefusedError(
+            "draft-holds-more",
+            f"The draft carries a past of {head.role} that is not its own.",
+            subject=head.role,
             next_step="Do not sign it; have it drafted again.",
         )
 

@@ -95,7 +95,7 @@ class Signer:
     def cards(self, draft: Draft) -> list[bytes]:
         """The cards that the draft goes by, got from their owners."""
         found = [drafts.decoded(one) for one in draft.statements]
-        return [one for one in found if _is_card(one)]
+        return [one for one in found if is_card(one)]
 
     def share(self) -> Offer:
         """What this memory tells a colleague, by way of a file."""
@@ -104,7 +104,7 @@ class Signer:
         return offered(carried, f"{self.name}'s memory")
 
 
-def _is_card(data: bytes) -> bool:
+def is_card(data: bytes) -> bool:
     return statements.predicate_type(data, what="a statement") == KeyCard.PREDICATE_TYPE
 
 
@@ -117,7 +117,7 @@ class Home:
     folder: Path
 
     def __post_init__(self) -> None:
-        self.folder.mkdir()
+        self.folder.mkdir(exist_ok=True)
         plain = self.acme.keys[self.name].private_bytes
         private = load_pem_private_key(plain, None)
         der = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
@@ -150,6 +150,10 @@ class Home:
         finally:
             os.chdir(before)
         return out.getvalue(), err.getvalue(), found
+
+    @property
+    def memory(self) -> Memory:
+        return Memory(self.folder / "trust")
 
     def takes(self, draft: Draft, name: str) -> Path:
         """Have somebody carry a draft here."""

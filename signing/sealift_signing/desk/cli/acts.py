@@ -146,11 +146,14 @@ def _run(name: str, act: Act, **given: Any) -> None:  # noqa: ANN401 - what clic
     from sealift_signing import drafts
     from sealift_signing.desk.files import read, write_new
     from sealift_signing.desk.signing import Desk
+    from sealift_signing.memory import not_trusted
     from sealift_signing.public_key import PublicKey
 
     session = Session(as_json=given["as_json"], passphrase_file=given["passphrase_file"])
     ask, file = _ask(name, act, given), Path(given["file"])
     draft = drafts.read(read(file), what=file.name)
+    if session.memory.known(draft.organisation) is None:
+        raise not_trusted(draft.organisation)  # before a passphrase is asked for
     cards = [read(Path(one)) for one in given.get("cards", ())]
     signer = session.signer(given["key"])
     key = PublicKey.from_tuf(signer.public_key)

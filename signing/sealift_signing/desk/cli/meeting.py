@@ -176,8 +176,9 @@ def _at(session: Session, known: Known, at: tuple[str, ...]) -> Iterator[tuple[s
                 subject=text,
                 next_step=f"Known are: {known_numbers}.",
             )
+        past = session.memory.past(known, role)
         for one in found:
-            yield role, one, ""
+            yield role, one, "" if one in past else ", not in the past of what is known"
 
 
 def _words(one: Named) -> str:

@@ -1,0 +1,145 @@
+"""A draft of every act that there is, with who signs it and what they add."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sealift_signing import documents, drafts, roles, statements
+from sealift_signing.drafts import Draft
+from sealift_signing.statements import (
+    CarriedFile,
+    Check,
+    Evidence,
+    SiteRequest,
+    Subject,
+    Transfer,
+)
+from sealift_signing.vocabulary import moment
+from tests.desks import SITE, STEWARDS, TEAM, Acme
+from tests.trust import GROUP, MODEL, STAGE, TARGET
+
+VERSION = f"{TEAM}/{MODEL}/3"
+PATHS = [f"catalog/{VERSION}/{TARGET}", f"catalog/{VERSION}/source"]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A draft, who signs it, and what they type beside its name and object."""
+
+    draft: Draft
+    signer: str
+    options: tuple[str, ...] = ()
+
+
+def _subjects() -> tuple[Subject, ...]:
+    return tuple(statements.subject(one, sha256(one.encode()).hexdigest()) for one in PATHS)
+
+
+def _evidence(acme: Acme, kind: str, by: str) -> bytes:
+    said = Evidence(
+        1,
+        (),
+        acme.organisation.id,
+        kind,
+        "pass",
+        (Check(f"{kind}-check", "pass", "Looked at."),),
+        {"looker": "1.0"},
+        "x86_64, Linux 6.1",
+        moment(acme.now),
+        {},
+    )
+    return statements.sign(said, _subjects()[:1], acme.keys[by])
+
+
+def _site_request(acme: Acme) -> bytes:
+    key = acme.keys.public("site-key")
+    about = statements.subject(f"sites/{SITE}/key", sha256(key.raw).hexdigest())
+    said = SiteRequest(
+        1, (), SITE, {GROUP: TARGET}, key.text, "4" * 64, moment(acme.now), "test", ()
+    )
+    return statements.sign(said, [about], acme.keys["site-key"])
+
+
+def _envelope(signed: Draft, name: str) -> bytes:
+    part = signed.part(name)
+    assert part is not None
+    return drafts.to_envelope(part)
+
+
+def every_act(acme: Acme) -> Iterator[Case]:
+    """A draft of each act, over an organisation in which the ones before were published."""
+    catalog = (acme.keys.public("hub-catalog").text,)
+    acme.trusting(*STEWARDS, "tina", "toni", "flora", "rita", "carla", "emil", "dora")
+    two = ("gina", "hans")
+    yield Case(acme.draft("renew", roles.TARGETS), "tara")
+    yield Case(
+        acme.draft("add-team", "sound", *two, cards=two, facts={"catalog-key": catalog}), "tina"
+    )
+    yield Case(acme.draft("set-stewards", TEAM, *STEWARDS, "gina", cards=["gina"]), "toni")
+    yield Case(acme.draft("add-approver", TEAM, "carla", cards=["carla"]), "anna")
+    yield Case(acme.draft("add-requester", TEAM, "rita", cards=["rita"]), "ben")
+    for act, name in (
+        ("add-requester", "rita"),
+        ("add-approver", "carla"),
+        ("add-approver", "emil"),
+    ):
+        acme.publish(STEWARDS, act, TEAM, name, cards=[name])
+    yield from _promotion(acme)
+
+
+def _promotion(acme: Acme) -> Iterator[Case]:
+    evidence = [_evidence(acme, "scan", "scanner-1"), _evidence(acme, "parity", "builder-1")]
+    facts = {
+        "artifact": tuple(f"{one.name} {one.sha256}" for one in _subjects()),
+        "source-record": ("5" * 64,),
+        "log-origin": ("hub.example",),
+        "log-size": ("12",),
+        "log-root": ("6" * 64,),
+    }
+    why = ("--reason", "Better on dim images.")
+    reason = {"reason": (why[1],)}
+    asked = acme.draft("request", VERSION, STAGE, facts=facts, statements=evidence, details=reason)
+    yield Case(asked, "rita", why)
+    request = _envelope(acme.sign(asked, "rita"), "request")
+    carried, label = [request, *evidence], {"promotion": ("P-000001",)}
+    given = {**reason, "meaning": ("validated",)}
+    approve = acme.draft("approve", "P-000001", facts=label, statements=carried, details=given)
+    yield Case(approve, "carla", (*why, "--meaning", "validated"))
+    objected = acme.draft("object", "P-000001", facts=label, statements=carried, details=reason)
+    yield Case(objected, "emil", why)
+    approvals = [_envelope(acme.sign(approve, name), "approval") for name in ("carla", "emil")]
+    yield from _delivery(acme, [*carried, *approvals])
+
+
+def _delivery(acme: Acme, promoted: list[bytes]) -> Iterator[Case]:
+    asked, how = _site_request(acme), {"stage": (STAGE,), "dispatcher": ("dora",)}
+    enroll = acme.draft("enroll", SITE, cards=["dora"], statements=[asked], details=how)
+    yield Case(enroll, "flora", ("--stage", STAGE, "--dispatcher", "dora"))
+    signed = acme.sign(enroll, "flora")
+    acme.submit(signed)
+    answer, group = _envelope(signed, "site-answer"), f"{GROUP}={TARGET}"
+    given = [*promoted, answer, asked]
+    assign = acme.draft("assign", SITE, VERSION, statements=given, details={"for": (group,)})
+    yield Case(assign, "dora", ("--for", group))
+    acme.submit(acme.sign(assign, "dora"))
+    said = Transfer(
+        1,
+        (),
+        acme.organisation.id,
+        f"{SITE}-000001",
+        SITE,
+        sha256(answer).hexdigest(),
+        moment(acme.now),
+        (),
+        None,
+        (CarriedFile("index.json", 2, "7" * 64),),
+        "a checkpoint",
+        None,
+    )
+    path = documents.assignment_path(SITE)
+    listed = acme.organisation.document(roles.site_role(SITE), path)
+    assert listed is not None
+    body = statements.payload(said, [statements.subject(path, sha256(listed).hexdigest())])
+    yield Case(acme.draft("transfer", said.id, parts={"transfer": body}), "dora")
