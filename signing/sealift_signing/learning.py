@@ -194,6 +194,12 @@ def learn(known: Known, mine: Offer, theirs: Offer) -> Learned:
     both = _Both(tuple(one.data for one in roots), mine, theirs)
     organisation = Organisation(both, former=True)
     found = Learned(Seen(known.organisation, roots, (), ()))
+    newer = roots[-1].version > known.root.version
+    found.said.append(
+        f"root {roots[-1].named} is taken; {known.root} was known"
+        if newer
+        else f"root {known.root}: theirs is the same, or one before it"
+    )
     heads = []
     for role in _in_order(theirs.lineages):
         head = _compared(organisation, known, mine, theirs, role, found)

@@ -176,6 +176,32 @@ def test_a_newer_version_is_taken_and_an_older_one_said(
     assert not anna.memory.learn(everything(acme.paper, "the hub"), acme.now).forks
 
 
+def test_a_newer_root_is_taken_from_a_colleague(acme: Acme, anna: Signer, ben: Signer) -> None:
+    acme.trusting("rosa", "rolf")
+    acme.publish(("rosa", "rolf"), "renew", "root")
+    anna.sign(acme.draft("renew", ROLE))
+    assert "is taken" in ben.memory.learn(anna.share(), acme.now).said[0]
+    assert ben.known.root == acme.organisation.root.named
+    zoe = Signer(acme, "zoe", anna.folder.parent / "zoe")
+    zoe.trust(ben.share())
+    assert "one before it" in zoe.memory.learn(anna.share(), acme.now).said[0]
+
+
+def test_a_forked_root_is_refused(acme: Acme, anna: Signer, tmp_path: Path) -> None:
+    """Two of three root holders signed one root 2, and others another."""
+    other = Acme(paper=acme.paper.copy(), keys=acme.keys, now=acme.now)
+    other.later(hours=1)
+    for side, names in ((acme, ("rosa", "rolf")), (other, ("rolf", "ruth"))):
+        side.trusting(*names)
+        side.publish(names, "renew", "root")
+    anna.memory.learn(everything(acme.paper, "the hub"), acme.now)
+    zoe = Signer(other, "zoe", tmp_path / "zoe")
+    zoe.trust()
+    with pytest.raises(RefusedError) as error:
+        anna.memory.learn(zoe.share(), acme.now)
+    assert error.value.code == "root-forked"
+
+
 def test_what_nobody_signed_is_not_believed(anna: Signer, ben: Signer, acme: Acme) -> None:
     before = ben.known
     forged = publishing.following(
