@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
 from sealift_signing import documents as docs
-from sealift_signing import links, publishing, roles, shape
+from sealift_signing import drafts, known, links, publishing, roles, shape
 from sealift_signing import statements as stated
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint, entry
@@ -71,6 +71,9 @@ def examples() -> Mapping[str, Example]:
     told["keys.json"] = Example(shape.write(_fleet_keys()))
     told["recall.json"] = Example(shape.write(_recalls()))
     told["lineage.json"] = Example(shape.write(_lineage()))
+    told["version.json"] = Example(shape.write(_version(organisation)))
+    told["memory.json"] = Example(shape.write(_shared(organisation, root)))
+    told["known.json"] = Example(shape.write(_known(organisation, root)))
     log = checkpoint.Checkpoint(
         checkpoint.hub_origin(organisation), 1204, bytes.fromhex(digest("the log"))
     )
@@ -172,6 +175,55 @@ def _recalls() -> docs.RecallList:
         "r-1", digest("vision/digits/1"), "Mistakes 7 for 1 on glossy labels.", before(days=2)
     )
     return docs.RecallList(1, (), (recall,))
+
+
+def _version(organisation: str) -> drafts.Version:
+    carried = drafts.CarriedDocument("teams/vision/members.json", drafts.encoded(b"{...}"))
+    data, below = drafts.encoded(b"{...}"), _lineage().versions
+    return drafts.Version(1, (), organisation, "team.vision", data, (carried,), below, ())
+
+
+def _shared(organisation: str, root: bytes) -> drafts.Shared:
+    whole = _version(organisation)
+    role = drafts.CarriedRole(whole.role, whole.data, whole.lineage)
+    chain = (drafts.encoded(root),)
+    return drafts.Shared(1, (), organisation, chain, (role,), (), whole.documents)
+
+
+def _known(organisation: str, root: bytes) -> known.Known:
+    pinned = links.Named(1, digest("what is signed of root 1"))
+    newest = known.KnownRole(
+        "team.vision",
+        4,
+        digest("team.vision 4"),
+        digest("its link"),
+        digest("its file"),
+        "ben.memory",
+        before(days=1),
+    )
+    once = known.SignedOnce(
+        "team.vision",
+        5,
+        digest("team.vision 5"),
+        "add-approver vision carla",
+        digest("anna's key"),
+        digest("the signed draft"),
+        moment(NOW),
+        settled=False,
+    )
+    return known.Known(
+        format=1,
+        requires=(),
+        organisation=organisation,
+        name="Acme",
+        root=pinned,
+        root_file=sha256(root).hexdigest(),
+        alone=False,
+        roles=(newest,),
+        older=(),
+        signed=(once,),
+        compromised=(),
+    )
 
 
 def _lineage() -> links.Lineage:

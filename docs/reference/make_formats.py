@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from format_examples import Example, examples
 
-from sealift_signing import documents, dsse, links, shape, statements, vocabulary
+from sealift_signing import documents, drafts, dsse, known, links, shape, statements, vocabulary
 from sealift_signing.transparency import entry
 from sealift_signing.vocabulary import Between, Spelling
 from sealift_sync import packs
@@ -139,6 +139,34 @@ FORMATS = (
             "The sha256 of each of `versions`, spelled as here, is the `link` of the one above.",
             "That of the first is the `link` that the role's newest version names.",
         ),
+    ),
+    Format(
+        "Version given back",
+        drafts.Version,
+        "version.json",
+        "a file of its own, and whole in a signer's memory",
+        "nobody: `data` is signed as TUF has it",
+        "One version of a role with its documents, as `sealift-sign write` gives it to a hub that "
+        "lost it.",
+        ("`roots` is of root every root since 1; of another role it is empty.",),
+    ),
+    Format(
+        "Shared memory",
+        drafts.Shared,
+        "memory.json",
+        "a file of its own, from `sealift-sign share`",
+        "nobody: all of it is verified from the root that its reader trusts",
+        "The newest version of each role that one signer knows, for another's "
+        "`sealift-sign learn`. It says nothing of what was signed.",
+    ),
+    Format(
+        "known.json",
+        known.Known,
+        "known.json",
+        "`known.json`, in the signer's memory of that organisation",
+        "nobody: it is its owner's own",
+        "What a signer knows of an organisation, and all that they signed.",
+        ("Each file that it names lies in `files/`, under its sha256.",),
     ),
     Format(
         "Request",

@@ -25,6 +25,9 @@ DOCUMENTS = [
     "assignment.json",
     "recall.json",
     "lineage.json",
+    "version.json",
+    "memory.json",
+    "known.json",
     "request.json",
     "approval.json",
     "scan.json",
@@ -36,6 +39,8 @@ DOCUMENTS = [
     "entry.json",
 ]
 SCHEMA_OF = {
+    "version.json": "version-given-back.json",
+    "memory.json": "shared-memory.json",
     "scan.json": "evidence.json",
     "parity.json": "evidence.json",
     "entry.json": "log-entry.json",

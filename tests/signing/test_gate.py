@@ -99,6 +99,23 @@ def test_more_than_is_needed_is_refused(acme: Acme) -> None:
     assert error.value.code == "draft-holds-more"
 
 
+def test_a_past_that_is_not_its_own_is_refused(acme: Acme) -> None:
+    """By somebody who knows no version of that role, and would keep what is said of it."""
+    acme.publish(("tina", "toni"), "renew", "targets")
+    approver(acme, "emil")
+    approver(acme, "fritz")
+    draft = acme.draft("renew", ROLE)
+    acme.trusting("anna")
+    (past,) = (one.lineage for one in draft.roles if one.role == ROLE)
+    for other in ((*past[:-1], replace(past[-1], digest="0" * 64)), (*past, past[-1])):
+        roles = tuple(
+            replace(one, lineage=other) if one.role == ROLE else one for one in draft.roles
+        )
+        with pytest.raises(RefusedError) as error:
+            acme.sign(drafts.read(drafts.write(replace(draft, roles=roles))), "anna")
+        assert error.value.code in {"draft-holds-more", "lineage-differs"}
+
+
 def test_an_unsigned_base_is_refused_already_at_drafting(acme: Acme) -> None:
     """One inserted row, with three invented people, and a routine renewal."""
     forged = publishing.following(
