@@ -239,3 +239,14 @@ def test_a_key_that_was_called_compromised_is_kept(acme: Acme, anna: Signer) -> 
         acme.put_members(replace(members, people=people), STEWARDS)
         anna.memory.learn(everything(acme.paper, "the hub"), acme.now)
     assert [(one.role, one.key) for one in anna.known.compromised] == [(ROLE, carla.keys[0].key)]
+
+
+def test_what_former_stewards_signed_is_passed_on(acme: Acme, tmp_path: Path) -> None:
+    """The stewards changed, and the list of people is still the one that the former signed."""
+    acme.publish(("tina", "toni"), "set-stewards", TEAM, "cora", "dirk", cards=["cora", "dirk"])
+    acme.later(hours=1)
+    cora, zoe = Signer(acme, "cora", tmp_path / "cora"), Signer(acme, "zoe", tmp_path / "zoe")
+    cora.trust(offered(acme.draft("renew", ROLE), "a draft"), alone=True)
+    assert [one.role for one in cora.known.older] == ["targets"]
+    zoe.trust(cora.share())
+    assert zoe.known.role(ROLE) == replace(cora.known.role(ROLE), source="cora's memory")  # type: ignore[type-var]
