@@ -1,7 +1,10 @@
 """What holds for every test: nothing reports home, and loopback only on request."""
 
+import atexit
 import os
+import shutil
 import signal
+import tempfile
 
 import pytest
 
@@ -9,6 +12,10 @@ LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
 # Before any test imports a library that would ask; subprocesses inherit it.
 os.environ.update(DO_NOT_TRACK="true", DVC_NO_ANALYTICS="true", MLFLOW_DISABLE_TELEMETRY="true")
+
+# What a signer remembers is kept in the home of whoever runs the command: not of whoever tests.
+os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="sealift-tests-")
+atexit.register(shutil.rmtree, os.environ["XDG_CONFIG_HOME"], ignore_errors=True)
 
 # What a shell starts in the background is deaf to Ctrl-C, and so is all that it starts itself.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

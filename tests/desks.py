@@ -233,6 +233,7 @@ class Acme:
 
 def remembered(known: Known, found: Examined, now: datetime) -> Known:
     heads = [(head, sha256(head.data).hexdigest()) for head in found.heads]
+    known = known.with_compromised(found.compromised)
     return known.with_root(found.root, "0" * 64).with_heads(heads, "a draft", moment(now))
 
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from sealift_registry.guide import Step
     from sealift_registry.intake.ingest import Intake
     from sealift_registry.promotion.promotions import Promotions
+    from sealift_registry.trust.submitting import Accepted
+    from sealift_signing.drafts import Draft, Version
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,26 @@ class App:
     def hardware_targets(self) -> dict[str, hardware.HardwareTarget]:
         """Sealift's own hardware targets, and those in the home's `hardware-targets/`."""
         return hardware.load_all(self.hub.home.root / "hardware-targets")
+
+    def submit(self, draft: Draft, *, at_hub: bool) -> Accepted:
+        """Take in a signed draft: whichever room its act belongs to publishes it.
+
+        Raises:
+            RefusedError: too few of those who may have signed it, or it no longer follows.
+        """
+        from sealift_registry.trust import submitting
+
+        return submitting.submit_role(self.hub, draft, at_hub=at_hub)
+
+    def take_back(self, version: Version) -> Accepted:
+        """Take back a version that the hub lost.
+
+        Raises:
+            RefusedError: it does not follow what is here.
+        """
+        from sealift_registry.trust import submitting
+
+        return submitting.submit_version(self.hub, version)
 
     def missing(self) -> list[Step]:
         """What is missing before the next step of the journey."""

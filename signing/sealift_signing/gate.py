@@ -25,6 +25,15 @@ from sealift_signing import drafts, links, roles
 from sealift_signing.acts import closed, versions, wording
 from sealift_signing.acts.asking import Ask, Carried, Material, Other, Prepared, Unsigned
 from sealift_signing.approvals import LARGEST_LEAD
+from sealift_signing.compromised import (
+    NONE,
+    Compromised,
+    entered_by,
+    machines_of,
+    people_of,
+    union,
+)
+from sealift_signing.documents import FLEET_KEYS_PATH, members_path
 from sealift_signing.drafting import part_of
 from sealift_signing.drafts import Draft, DraftFiles, Part, decoded
 from sealift_signing.errors import RefusedError, shown
@@ -67,6 +76,7 @@ class Examined:
         root: the newest root.
         heads: every other role that was verified.
         settles: digests of own changes that were never published, which are told.
+        compromised: keys that what was verified calls so.
     """
 
     draft: Draft
@@ -77,6 +87,7 @@ class Examined:
     root: Head
     heads: tuple[Head, ...]
     settles: tuple[str, ...]
+    compromised: Compromised
 
 
 def examine(
@@ -108,7 +119,7 @@ def examine(
     organisation = Organisation(files, former=True)
     _check_organisation(draft, organisation, known)  # (1) and (3)
     organisation.policy()
-    material = _material(draft, carried, now, key)
+    material = _material(draft, carried, now, key, known)
     prepared = act.prepare(organisation, ask, material)
     parts = _exact(draft, prepared, own=act.own)  # (4)
     _check_nothing_else(draft, files, carried, prepared)  # (5)
@@ -129,7 +140,15 @@ def examine(
     _check_key(organisation, prepared, key)  # (8)
     words = _words(organisation, draft, prepared, said, now, own=act.own)
     return Examined(
-        draft, ask, parts, words, tuple(confirm), organisation.root, heads, tuple(settles)
+        draft,
+        ask,
+        parts,
+        words,
+        tuple(confirm),
+        organisation.root,
+        heads,
+        tuple(settles),
+        _compromised(organisation, draft),
     )
 
 
@@ -209,7 +228,9 @@ _OFFER = (
 # ---------------------------------------------------------------------- what it holds, 4 and 5
 
 
-def _material(draft: Draft, carried: Carried, now: datetime, key: PublicKey) -> Material:
+def _material(
+    draft: Draft, carried: Carried, now: datetime, key: PublicKey, known: Known | None
+) -> Material:
     return Material(
         made=instant(draft.made),
         now=now,
@@ -221,6 +242,7 @@ def _material(draft: Draft, carried: Carried, now: datetime, key: PublicKey) -> 
             for one in draft.superseded
         ),
         key=key,
+        compromised=frozenset((one.role, one.key) for one in known.compromised) if known else NONE,
     )
 
 
@@ -321,6 +343,26 @@ def _descends(
 
 
 # ---------------------------------------------------------------------- own changes, 7
+
+
+def _compromised(organisation: Organisation, draft: Draft) -> Compromised:
+    """The keys that what is carried calls compromised, for a memory to keep."""
+    carried = {one.role for one in draft.roles}
+    documents = {one.path for one in draft.documents}
+    found = [entered_by(one.role, one.metadata.signed) for one in organisation.roots]
+    found += [
+        entered_by(role, organisation.head(role).metadata.signed)
+        for role in (roles.TARGETS, roles.FLEET)
+        if role in carried
+    ]
+    if FLEET_KEYS_PATH in documents:
+        found.append(machines_of(roles.FLEET, organisation.fleet_keys()))
+    for role in sorted(carried):
+        team = role.partition(".")[2]
+        if roles.kind(role) == roles.TEAM and members_path(team) in documents:
+            members = organisation.members(team)
+            found.append(people_of(role, members) if members else NONE)
+    return union(found)
 
 
 def _own_changes(
@@ -485,7 +527,7 @@ def _other_words(organisation: Organisation, one: drafts.Superseded) -> Iterator
     """What is set aside, whole."""
     found = {document.path: decoded(document.data) for document in one.documents}
     other = Other(one.role, decoded(one.data), found)
-    named = versions.set_aside(organisation, other)
+    named, *_ = versions.set_aside(organisation, other)
     metadata = drafts.spelled_role(one.role, other.data)
     yield f"SETS ASIDE {one.role} version {named.version} ({named.digest}), which says:"
     yield from wording.indented(wording.contents(one.role, metadata.signed, found.get))

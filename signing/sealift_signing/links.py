@@ -102,6 +102,11 @@ class Descent:
     by_number: bool = False
 
 
+def has_links(role: str) -> bool:
+    """Whether people sign `role`; the hub's own roles go by numbers."""
+    return role not in {"snapshot", "timestamp"} and not role.startswith("catalog.")
+
+
 def digest(metadata: Metadata[Any]) -> str:
     """The digest of a version: the sha256 of the bytes that its signatures are of."""
     return sha256(metadata.signed_bytes).hexdigest()

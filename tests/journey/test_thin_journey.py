@@ -104,14 +104,15 @@ def organisation(journey: Journey) -> Journey:
     assert journey.hub("init --offline-keys {off} --name Acme")["unprotected"] == []
     for person in ("anna", "ben", "carla", "emil", "dora"):
         journey.hub(f"key new {{at}}/{person}.pem")
-    stewards = "--steward anna={at}/anna.pem.pub --steward ben={at}/ben.pem.pub"
-    journey.hub(
-        f"team add vision {stewards} --key {{off}}/targets-1.pem --key {{off}}/targets-2.pem"
-    )
-    signed = "--key {at}/anna.pem --key {at}/ben.pem"
-    journey.hub(f"team requester vision dora={{at}}/dora.pem.pub {signed}")
+        own = f"--key {{at}}/{person}.pem --out {{at}}/{person}.card"
+        journey.hub(f"key card {person} {own}")
+    stewards = "--steward {at}/anna.card --steward {at}/ben.card"
+    holders = "--key {off}/targets-1.pem --key {off}/targets-2.pem"
+    journey.hub(f"team add vision {stewards} --at-hub {holders}")
+    signed = "--at-hub --key {at}/anna.pem --key {at}/ben.pem"
+    journey.hub(f"team requester vision {{at}}/dora.card {signed}")
     for person in ("carla", "emil"):
-        journey.hub(f"team approver vision {person}={{at}}/{person}.pem.pub {signed}")
+        journey.hub(f"team approver vision {{at}}/{person}.card {signed}")
     return journey
 
 

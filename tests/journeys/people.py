@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from sealift_registry.trust.renewal import draft_renewal
 from sealift_registry.trust.repository import Change, Repository, sign_enough
 from sealift_signing import documents, publishing, roles, shape
 from sealift_signing.documents import Members, Recall, RecallList, Status, Withdrawal
@@ -21,6 +20,7 @@ from tests.registry.hub_fixture import (
     TEAM,
     version,
 )
+from tests.registry.signing_people import draft_renewal
 
 
 class People(Ground):

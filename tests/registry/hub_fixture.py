@@ -30,11 +30,15 @@ from sealift_registry.intake.ingest import Ingested
 from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_registry.promotion.promotions import Standing
 from sealift_registry.trust import founding, teams
+from sealift_registry.trust.online_keys import NAMES
 from sealift_registry.trust.repository import Repository
-from sealift_signing import keys
+from sealift_registry.trust.stored import Rows
+from sealift_signing import keys, learning
 from sealift_signing.approvals import REQUEST, approve
+from sealift_signing.desk.cards import make_card
 from sealift_signing.documents import Assignment, Members
 from sealift_signing.keys import Passphrases
+from sealift_signing.memory import Memory
 from sealift_signing.pkcs8 import ROUNDS_RANDOM
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint
@@ -45,6 +49,7 @@ from sealift_signing.transparency.merkle import leaf_hash
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.setting_up import begin, finish
 from tests import models
+from tests.registry.signing_people import carry_out, sign_members
 from tests.site_on_paper import SiteOnPaper, as_told
 
 TEAM, MODEL, TARGET, SITE, GROUP = "vision", "vision/tiny", "cpu-x86_64", "plant-7", "line-1"
@@ -119,32 +124,55 @@ class Acme:
 
     # ------------------------------------------------------------------ use cases
 
+    def card(self, person: str, key: PublicKey | None = None) -> teams.Card:
+        """The key card of a person; `key` is that of one whose file has another name."""
+        return person, make_card(person, self._owner(person, key), "file", self.app.hub.now())
+
+    def _owner(self, person: str, key: PublicKey | None) -> Signer:
+        online = self.app.hub.online
+        for name in NAMES:
+            if key == online.public(name):
+                return online.signer(name)
+        names = [p.stem for f in ("people", "offline") for p in (self.folder / f).glob("*.pem")]
+        found = (n for n in names if key is not None and self.public(n) == key)
+        return self.signer(next(found, person))
+
     def add_team(self, name: str, stewards: Mapping[str, PublicKey]) -> None:
-        hub = self.app.hub
+        cards = [self.card(who, key) for who, key in stewards.items()]
         signers = [self.signer("targets-1"), self.signer("targets-2")]
-        with hub.reading() as connection:
-            repository = Repository(connection)
-            change = teams.draft_team(repository, name, stewards, signers, hub.online, hub.now())
-        hub.commit_change(change, hub.entry("team.added", "targets", {"team": name}))
+        with self.app.hub.reading() as connection:
+            if teams.is_so(Repository(connection), name, cards):
+                return
+        carry_out(self.app, teams.team(self.app.hub, name, cards), signers)
 
     def entitle(self, person: str, *purposes: str, key: PublicKey | None = None) -> None:
         """Have the stewards entitle a person of the team."""
-        hub = self.app.hub
-        with hub.reading() as connection:
+        card = self.card(person, key)
+        stages = [one.partition(":")[2] for one in purposes if one != REQUEST]
+        if REQUEST in purposes:
+            carry_out(self.app, teams.requester(TEAM, card), self.stewards)
+        if stages:
+            carry_out(self.app, teams.approver(TEAM, card, stages), self.stewards)
+
+    def trusted(self) -> None:
+        """Whoever runs commands here typed the organisation's fingerprint from paper."""
+        memory = Memory.located(os.environ)
+        with self.app.hub.reading() as connection:
             repository = Repository(connection)
-            members = teams.members_of(repository, TEAM)
-            public = key or self.public(person)
-            changed = teams.with_person(members, person, public, purposes)
-            change = teams.draft_members(repository, changed, self.stewards, hub.now())
-        hub.commit_change(change, hub.entry("team.members-changed", "stewards", {"who": person}))
+            if memory.known(repository.organisation()) is None:
+                offer = learning.everything(Rows(connection), "the hub")
+                memory.begin(offer, repository.fingerprint(), self.app.hub.now())
+
+    def renew(self, role: str, *signers: str) -> None:
+        """Have a role signed again."""
+        carry_out(self.app, teams.renewal(role), [self.signer(name) for name in signers])
 
     def change_members(self, edit: Callable[[Members], Members]) -> None:
         """Have the stewards sign whatever `edit` makes of members.json."""
         hub = self.app.hub
         with hub.reading() as connection:
-            repository = Repository(connection)
-            changed = edit(teams.members_of(repository, TEAM))
-            change = teams.draft_members(repository, changed, self.stewards, hub.now())
+            changed = edit(teams.members_of(Repository(connection), TEAM))
+            change = sign_members(connection, changed, self.stewards, hub.now())
         hub.commit_change(change, hub.entry("team.members-changed", "stewards", {}))
 
     @property

@@ -21,7 +21,6 @@ from sealift_registry.delivery.assignments import current
 from sealift_registry.delivery.returns import Accepted
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
-from sealift_registry.trust.renewal import draft_renewal
 from sealift_registry.trust.repository import Repository
 from sealift_signing import shape, statements
 from sealift_signing.documents import Assignment, FleetKeys, Members
@@ -52,6 +51,7 @@ from tests.registry.hub_fixture import (
     stage,
     version,
 )
+from tests.registry.signing_people import draft_renewal
 from tests.registry.test_promotions import before_writing, refused, without
 from tests.site_on_paper import SiteOnPaper
 

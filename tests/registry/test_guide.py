@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from sealift_registry.trust.renewal import draft_renewal
 from tests.registry.hub_fixture import Acme
+from tests.registry.signing_people import draft_renewal
 from tests.site_on_paper import SiteOnPaper
 
 

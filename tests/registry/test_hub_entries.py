@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from sealift_registry.trust.renewal import draft_renewal
 from sealift_signing.errors import SealiftError
 from sealift_sync.site.setting_up import begin
 from tests import models
 from tests.registry.hub_fixture import APPROVERS, GROUP, SITE, TARGET, Acme
+from tests.registry.signing_people import draft_renewal
 from tests.site_on_paper import SiteOnPaper
 
 Act = Callable[[], object]

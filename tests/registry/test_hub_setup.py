@@ -24,6 +24,7 @@ from sealift_signing.errors import (
     UsageError,
 )
 from sealift_signing.keys import Passphrases
+from sealift_signing.organisation import Organisation
 from sealift_signing.vocabulary import NAME
 from tests.registry.hub_fixture import Acme, copied, secrets
 from tests.registry.test_promotions import refused
@@ -321,7 +322,7 @@ def test_copies_are_written_by_one_process_at_a_time(
 
 @pytest.fixture
 def renewing(acme: Acme) -> Callable[..., object]:
-    from sealift_registry.trust.renewal import draft_renewal
+    from tests.registry.signing_people import draft_renewal
 
     def renew(role: str, *signers: str) -> object:
         with acme.app.hub.reading() as connection:
@@ -353,7 +354,7 @@ def test_renewing_for_a_shorter_time_is_a_change(
 ) -> None:
     renewing("recall", "recall-2")
     assert renewing("recall", "recall-2") is False, "signed just now"
-    monkeypatch.setattr(Repository, "lifetime", lambda *_: 3)
+    monkeypatch.setattr(Organisation, "lifetime", lambda *_: 3)
     assert renewing("recall", "recall-2") is True
     with acme.app.hub.reading() as connection:
         expires = Repository(connection).targets("recall").signed.expires

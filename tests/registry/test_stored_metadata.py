@@ -17,7 +17,6 @@ from tuf.api.metadata import Metadata, Targets
 
 from sealift_registry import guide, summary
 from sealift_registry.delivery.sites import Sites
-from sealift_registry.trust import renewal
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import publishing, roles, shape
@@ -34,6 +33,7 @@ from sealift_signing.documents import (
 from sealift_signing.errors import RefusedError
 from sealift_sync.site.setting_up import begin
 from tests.registry.hub_fixture import GROUP, SITE, STEWARDS, TARGET, TEAM, Acme
+from tests.registry.signing_people import draft_renewal
 from tests.site_on_paper import SiteOnPaper
 
 FAR = 9 * 10**14
@@ -132,7 +132,7 @@ def renew(role: str, *by: str) -> Callable[[Acme], object]:
     def act(acme: Acme) -> object:
         hub, signers = acme.app.hub, [acme.signer(name) for name in by]
         with hub.reading() as connection:
-            return renewal.draft_renewal(connection, role, signers, hub.now())
+            return draft_renewal(connection, role, signers, hub.now())
 
     return act
 

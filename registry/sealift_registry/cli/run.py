@@ -13,15 +13,18 @@ from sealift_registry.cli import (
     conversion,
     delivery,
     intake,
+    keys,
     promotion,
     setup,
     show,
+    signing,
+    teams,
 )
 from sealift_registry.cli.group import sealift
 from sealift_signing.errors import FailedError, SealiftError, UsageError, shown
 from sealift_signing.wrapping import columns, wrapped
 
-COMMANDS = (setup, intake, conversion, promotion, delivery, show, audit)
+COMMANDS = (setup, keys, teams, intake, conversion, promotion, delivery, show, audit, signing)
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
 INTERRUPTED = 130
 READER_GONE = 141

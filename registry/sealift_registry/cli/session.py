@@ -6,6 +6,7 @@ import functools
 import getpass
 import os
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -55,6 +56,10 @@ class Session:
         app = open_app(self.root, self.environment)
         click.get_current_context().find_root().call_on_close(app.close)
         return app
+
+    def now(self) -> datetime:
+        """The time by this machine's clock."""
+        return datetime.now(UTC)
 
     def say_what_was_kept(self, stop: BaseException) -> None:
         """Have `stop` say what had been done by then, unless the use case itself has said it."""

@@ -15,9 +15,9 @@ from tuf.api.metadata import Root
 from sealift_registry.delivery import enrolments, tables
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository, sign_enough
-from sealift_registry.trust.teams import check_name
 from sealift_registry.trust.unchanged import JUST_NOW
 from sealift_signing import documents, owners, publishing, roles, shape, statements
+from sealift_signing.acts.teams import check_name
 from sealift_signing.canonical import Json
 from sealift_signing.documents import FleetKeys, MachineKey
 from sealift_signing.errors import NotFoundError, RefusedError, UsageError

@@ -42,13 +42,14 @@ def found_hub(hands: Hands) -> None:
     paper(hands.folder).write_text(found(EIGHT_WORDS, made.out), encoding="utf-8")
     for person in (*STEWARDS, REQUESTER, *APPROVERS):
         hands.hub(person, "key", "new", f"people/{person}.pem", *PASSPHRASE, show=2)
-    stewards = [word for one in STEWARDS for word in ("--steward", _public(one))]
+        hands.hub(person, "key", "card", person, *key(person), "--out", _card(person), *PASSPHRASE)
+    stewards = [word for one in STEWARDS for word in ("--steward", _card(one))]
     targets = [word for n in (1, 2) for word in ("--key", f"people/offline/targets-{n}.pem")]
-    hands.hub(CLERK, "team", "add", TEAM, *stewards, *targets, *PASSPHRASE)
-    signed = (*(word for one in STEWARDS for word in key(one)), *PASSPHRASE)
-    hands.hub("anna+ben", "team", "requester", TEAM, _public(REQUESTER), *signed)
+    hands.hub(CLERK, "team", "add", TEAM, *stewards, "--at-hub", *targets, *PASSPHRASE)
+    signed = ("--at-hub", *(word for one in STEWARDS for word in key(one)), *PASSPHRASE)
+    hands.hub("anna+ben", "team", "requester", TEAM, _card(REQUESTER), *signed)
     for person in (*APPROVERS, REQUESTER):
-        hands.hub("anna+ben", "team", "approver", TEAM, _public(person), *signed)
+        hands.hub("anna+ben", "team", "approver", TEAM, _card(person), *signed)
     hands.story.tell("\nDora may approve too, but never what she has asked for herself.")
 
 
@@ -122,5 +123,5 @@ def _write_passphrase(folder: Folder) -> None:
     path.write_text(secrets.token_urlsafe(24) + "\n", encoding="utf-8")
 
 
-def _public(person: str) -> str:
-    return f"{person}=people/{person}.pem.pub"
+def _card(person: str) -> str:
+    return f"people/{person}.card"

@@ -21,7 +21,7 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.stored import FRESHNESS, stored
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
-from sealift_signing import compromised, publishing, roles
+from sealift_signing import compromised, links, publishing, roles
 from sealift_signing.approvals import Rules
 from sealift_signing.compromised import Compromised
 from sealift_signing.documents import FleetKeys, MachineKey, Members, Policy, RecallList
@@ -296,7 +296,7 @@ def publish(
     published = repository.versions()
     new: dict[str, Metadata[Any]] = dict(change.metadata)
     for role, metadata in new.items():
-        _check_follows(role, metadata, published.get(role, 0))
+        _check_follows(repository, role, metadata, published.get(role, 0))
         owner = new.get(roles.delegator(role)) or repository.metadata(roles.delegator(role))
         if owner is None:
             raise _missing(roles.delegator(role))
@@ -369,8 +369,18 @@ def _versions(metadata: Mapping[str, Metadata[Any]]) -> dict[str, int]:
     return {role: one.signed.version for role, one in metadata.items()}
 
 
-def _check_follows(role: str, metadata: Metadata[Any], before: int) -> None:
-    if metadata.signed.version != before + 1:
+def _check_follows(repository: Repository, role: str, metadata: Metadata[Any], before: int) -> None:
+    """Check that a version was made from the newest one; of the hub's own roles, by its number."""
+    base = repository.base(role) if before else None
+    if base is None:
+        return
+    follows = links.follows_of(metadata.signed) if links.has_links(role) else None
+    right = (
+        follows.predecessor == links.named(base) and metadata.signed.version > before
+        if follows
+        else metadata.signed.version == before + 1 and not links.has_links(role)
+    )
+    if not right:
         raise RefusedError(
             "role-moved-on",
             f"{role} has become version {before} meanwhile; what was signed no longer follows it.",

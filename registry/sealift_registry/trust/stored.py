@@ -199,6 +199,13 @@ class Stored(Organisation):
             if listed is not None and listed.hashes["sha256"] in bodies:
                 yield bodies[listed.hashes["sha256"]]
 
+    def compromised(self) -> Compromised:
+        """The keys that any list of a team here, or the newest of other roles, calls compromised.
+
+        What drafts go by: whoever signs remembers more, and a site, too.
+        """
+        return union(self.compromised_people(team) for team in self.teams)
+
     def freshness(self, role: str) -> Metadata[Any] | None:
         """The newest snapshot or timestamp, as the hub signed it; None if there is none."""
         data = self.rows.metadata(role)

@@ -36,7 +36,7 @@ def check_changes(connection: Connection, change: Change) -> None:
 
 
 def _same(before: Metadata[Any] | None, after: Metadata[Any]) -> bool:
-    if before is None or _said(before) != _said(after):
+    if before is None or said(before) != said(after):
         return False
     if set(before.signatures) != set(after.signatures):
         return False  # by other keys: perhaps because those of before do not count any more
@@ -45,7 +45,7 @@ def _same(before: Metadata[Any] | None, after: Metadata[Any]) -> bool:
     return abs(gained) <= JUST_NOW
 
 
-def _said(metadata: Metadata[Any]) -> dict[str, Any]:
-    said = metadata.signed.to_dict()
-    passing = {"version", "expires", links.FIELD}
-    return {name: value for name, value in said.items() if name not in passing}
+def said(metadata: Metadata[Any]) -> dict[str, Any]:
+    """What a version says, but for its number, its end and what it follows."""
+    own = {"version", "expires", links.FIELD}
+    return {name: value for name, value in metadata.signed.to_dict().items() if name not in own}

@@ -8,6 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from sealift_signing import statements
+from sealift_signing.compromised import NONE, Compromised, barred
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
 from sealift_signing.links import Named
 from sealift_signing.public_key import PublicKey
@@ -134,6 +135,7 @@ class Material:
         parts: statements that the hub wrote, by name, such as a transfer: to be checked and shown.
         others: versions that the next one sets aside.
         key: of whoever signs; None while it is drafted.
+        compromised: the keys that whoever signs, or drafts, remembers as called so.
     """
 
     made: datetime
@@ -143,6 +145,22 @@ class Material:
     parts: Mapping[str, bytes] = field(default_factory=dict)
     others: tuple[Other, ...] = ()
     key: PublicKey | None = None
+    compromised: Compromised = NONE
+
+    def check_not_lost(self, owner: str, key: PublicKey, *roles: str) -> None:
+        """Check that none of `roles` ever called `key`, which is to enter a document, compromised.
+
+        Raises:
+            RefusedError: one did.
+        """
+        if key.raw in barred(self.compromised, roles):
+            raise RefusedError(
+                "key-compromised",
+                f"The key given for {owner} was called compromised, and counts for nobody any "
+                "more.",
+                subject=owner,
+                next_step="Make a new key: sealift-sign key new FILE",
+            )
 
     def fact(self, name: str) -> str:
         """A fact that has one value.

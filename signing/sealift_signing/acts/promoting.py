@@ -56,7 +56,7 @@ def ask_for(organisation: Organisation, ask: Ask, material: Material) -> Prepare
     """
     version, stage = ask.object
     team, model, number = _version(version)
-    rules = rules_for(organisation, team, stage, material.now)
+    rules = rules_for(organisation, team, stage, material.now, material.compromised)
     subjects = tuple(_subject(text) for text in material.facts.get("artifact", ()))
     _check_subjects(subjects, version)
     evidence = _evidence(organisation, material, subjects)
@@ -217,7 +217,7 @@ def _asked(
         raise MalformedError("bad-draft", "The draft does not carry one request.", subject=label)
     (request,) = material.carried.take(requests)
     said = request.predicate
-    rules = rules_for(organisation, said.team, said.stage, material.now)
+    rules = rules_for(organisation, said.team, said.stage, material.now, material.compromised)
     check_request(request, rules)
     evidence = _evidence(organisation, material, request.subjects)
     if {one.sha256 for one in evidence} != set(said.evidence):

@@ -177,6 +177,7 @@ def _dispatchers(
         card = material.carried.card(person)
         key = PublicKey.parse(card.predicate.key)
         owners.check_enters(organisation, person, key)
+        material.check_not_lost(person, key, roles.FLEET, roles.TARGETS, roles.ROOT)
         held[person] = key
     return held
 

@@ -71,6 +71,7 @@ def set_stewards(organisation: Organisation, ask: Ask, material: Material) -> Pr
             "nothing-changes",
             f"These are the stewards of team {team} already.",
             subject=team,
+            next_step="Name all who are to be stewards from now on, and nobody else.",
         )
     metadata, change = _with_stewards(organisation, material, team, held)
     known = {key.raw for key in before.keys}
@@ -113,10 +114,11 @@ def _entitle(
     check_team(organisation, team)
     check_name(who, "person")
     before = organisation.members(team) or Members(1, (), team, (), ())
-    card = material.carried.card(who)
+    card, role = material.carried.card(who), roles.team_role(team)
     check_enters(organisation, card)
+    above = (role, roles.TARGETS, roles.ROOT)
+    material.check_not_lost(who, PublicKey.parse(card.predicate.key), *above)
     after = with_person(before, card, purposes)
-    role = roles.team_role(team)
     path, data = documents.members_path(team), shape.write(after)
     documents.read_members(data, team)
     metadata = versions.next_version(organisation, role, material)
@@ -231,6 +233,7 @@ def _stewards(
         card = material.carried.card(person)
         check_enters(organisation, card)
         held[person] = PublicKey.parse(card.predicate.key)
+        material.check_not_lost(person, held[person], roles.TARGETS, roles.ROOT)
     return held
 
 

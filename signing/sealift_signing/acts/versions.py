@@ -29,16 +29,27 @@ def next_version(
     """
     expires = publishing.expiry(material.made, organisation.lifetime(role))
     others = [one for one in material.others if one.role == role]
-    aside = sorted({set_aside(organisation, one) for one in others})
-    if not organisation.has(role):
+    base = organisation.head(role) if organisation.has(role) else None
+    aside = _all_aside(organisation, others, base)
+    if base is None:
         first = publishing.first_targets(expires=expires)
         if aside:
             _number_first(first, aside)
         return first
-    head = organisation.head(role)
-    number = _number(head, aside)
-    before = cast("Metadata[Targets]", head.metadata)
+    number = _number(base, aside)
+    before = cast("Metadata[Targets]", base.metadata)
     return publishing.following(before, expires=expires, set_aside=aside, version=number)
+
+
+def _all_aside(
+    organisation: Organisation, others: Iterable[Other], base: Head | None
+) -> list[Named]:
+    """What is set aside; and, above the base, what that followed, which is lost with it."""
+    found = set()
+    for one in others:
+        this, *past = set_aside(organisation, one)
+        found |= {this, *(named for named in past if not base or named.version > base.version)}
+    return sorted(found - {base.named} if base else found)
 
 
 def _number(head: Head, aside: list[Named]) -> int:
@@ -77,8 +88,8 @@ def _skips(role: str) -> RefusedError:
     )
 
 
-def set_aside(organisation: Organisation, other: Other) -> Named:
-    """A version that is to be set aside, by number and digest.
+def set_aside(organisation: Organisation, other: Other) -> tuple[Named, ...]:
+    """A version that is to be set aside; and what it followed, which is set aside with it.
 
     Raises:
         MalformedError: it is no version of that role, or signed by nobody who holds the role.
@@ -92,7 +103,9 @@ def set_aside(organisation: Organisation, other: Other) -> Named:
             "signed by nobody who holds the role, so there is nothing to set aside.",
             subject=other.role,
         )
-    return links.named(metadata)
+    said = links.follows_of(metadata.signed)
+    past = (said.predecessor, *said.set_aside) if said else ()
+    return (links.named(metadata), *past)
 
 
 def unsigned(

@@ -1,0 +1,218 @@
+"""`sealift team` and `sealift renew`: what the holders of `targets` and stewards sign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from sealift_registry.cli.group import sealift
+from sealift_registry.cli.session import Session, command
+from sealift_registry.cli.signing import Signing, carry_out, others, read_cards, signing_options
+from sealift_registry.cli.terminal import table
+
+if TYPE_CHECKING:
+    from sealift_registry.trust.repository import Repository
+    from sealift_registry.trust.submitting import Accepted
+
+CARDS = "A key card; its owner makes it with `sealift key card`."
+
+
+@sealift.group()
+def team() -> None:
+    """Add teams, and say who may request and approve."""
+
+
+@command(team, "add", example="sealift team add vision --steward anna.card --steward ben.card")
+@click.argument("name")
+@click.option("--steward", "stewards", multiple=True, metavar="CARD", help="A steward's key card.")
+@signing_options("A key of the targets role; once for each signature.")
+def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signing) -> None:
+    """Add a team, and name its stewards.
+
+    The stewards of NAME say who may request and approve: at least two, and more than half of them
+    sign each list of members. In a hub for one person, that person is steward, requester and
+    approver.
+    """
+    from sealift_registry.trust import teams
+    from sealift_registry.trust.repository import Repository
+    from sealift_registry.trust.submitting import Accepted
+
+    person = session.app.hub.home.settings.keys.person
+    cards = read_cards(stewards) or _own_card(session, person)
+    with session.app.hub.reading() as connection:
+        again = teams.is_so(Repository(connection), name, cards)
+    if again:
+        done: Accepted | None = Accepted(new=False, sentence="", data={"team": name})
+    else:
+        wanted = teams.team(session.app.hub, name, cards, others(how.over))
+        done = carry_out(session, wanted, how, stewards)
+    if done is None:
+        return
+    if person and not stewards:
+        for make in (teams.requester, teams.approver):
+            carry_out(session, make(name, cards[0]), how)
+    people = [who for who, _ in cards]
+    count = f"{len(people)} steward" + ("" if len(people) == 1 else "s")
+    data = {**done.data, "team": name, "stewards": people}
+    session.terminal.answer("team-add", data, f"Team {name} is added, with {count}.")
+
+
+@command(
+    team,
+    "stewards",
+    example="sealift team stewards vision anna ben --card cora.card",
+)
+@click.argument("name")
+@click.argument("people", nargs=-1, metavar="PERSON…")
+@click.option("--card", "cards", multiple=True, metavar="FILE", help=f"Of a new steward. {CARDS}")
+@signing_options("A key of the targets role; once for each signature.")
+def team_stewards(
+    session: Session, *, name: str, people: Sequence[str], cards: Sequence[str], how: Signing
+) -> None:
+    """Have just these people be the stewards of a team.
+
+    Name everybody who is one from now on; who is new comes with a card. Until the new stewards have
+    signed the team's list again (`sealift renew team.NAME`), nothing of it can be exported.
+    """
+    from sealift_registry.trust import teams
+
+    found = read_cards(cards)
+    named = (*people, *(who for who, _ in found if who not in people))
+    wanted = teams.stewards(name, named, found, others(how.over))
+    done = carry_out(session, wanted, how, cards)
+    if done is not None:
+        words = (
+            f"{done.sentence}\nThe stewards of team {name} are: {', '.join(named)}.\n"
+            f"Next, by them: sealift renew team.{name}"
+        )
+        data = {**done.data, "team": name, "stewards": list(named)}
+        session.terminal.answer("team-stewards", data, words)
+
+
+@command(team, "approver", example="sealift team approver vision carla.card")
+@click.argument("name")
+@click.argument("card", metavar="CARD")
+@click.option(
+    "--stage", "stages", metavar="STAGE", multiple=True, help="Only for this stage. [default: all]"
+)
+@signing_options("A steward's key; once for each signature.")
+def team_approver(
+    session: Session, *, name: str, card: str, stages: Sequence[str], how: Signing
+) -> None:
+    """Let a person approve; signed by the team's stewards.
+
+    CARD is the person's key card.
+    """
+    from sealift_registry.trust import teams
+
+    (found,) = read_cards([card])
+    wanted = teams.approver(name, found, tuple(stages), others(how.over))
+    done = carry_out(session, wanted, how, [card])
+    if done is not None:
+        which = ", ".join(stages or _stages(session))
+        words = f"{found[0]} may now approve for {which} in team {name}."
+        data = {**done.data, "team": name, "person": found[0], "stages": which.split(", ")}
+        session.terminal.answer("team-approver", data, words)
+
+
+@command(team, "requester", example="sealift team requester vision dora.card")
+@click.argument("name")
+@click.argument("card", metavar="CARD")
+@signing_options("A steward's key; once for each signature.")
+def team_requester(session: Session, *, name: str, card: str, how: Signing) -> None:
+    """Let a person request promotions; signed by the stewards.
+
+    CARD is the person's key card.
+    """
+    from sealift_registry.trust import teams
+
+    (found,) = read_cards([card])
+    wanted = teams.requester(name, found, aside=others(how.over))
+    done = carry_out(session, wanted, how, [card])
+    if done is not None:
+        words = f"{found[0]} may now request promotions in team {name}."
+        data = {**done.data, "team": name, "person": found[0]}
+        session.terminal.answer("team-requester", data, words)
+
+
+@command(team, "list", example="sealift team list")
+def team_list(session: Session) -> None:
+    """List teams, and who may do what in each."""
+    from sealift_registry.trust.repository import Repository
+
+    with session.app.hub.reading() as connection:
+        repository = Repository(connection)
+        found = [
+            (name, _stewards(repository, name), repository.members(name))
+            for name in sorted(repository.teams())
+        ]
+    headings = ("team", "person", "status", "keys", "may")
+    rows: list[tuple[str, ...]] = []
+    shown: list[tuple[str, ...]] = []
+    for name, stewards, members in found:
+        shown += [(name, who, "active", "", "steward") for who in stewards]
+        for one in members.people if members else ():
+            classes = ", ".join(sorted({k.key_class for k in one.keys}))
+            uses = ", ".join(sorted({use for k in one.keys for use in k.purposes}))
+            rows.append((name, one.id, one.status, classes, uses))
+    add = "Add one with: sealift team add NAME --steward CARD …"
+    text = table(headings, sorted(shown + rows)) if shown else f"There is no team yet. {add}"
+    data = {
+        "stewards": {name: list(stewards) for name, stewards, _ in found},
+        "people": [dict(zip(headings, row, strict=True)) for row in rows],
+    }
+    session.terminal.answer("team-list", data, text)
+
+
+@command(sealift, "renew", example="sealift renew team.vision")
+@click.argument("role")
+@signing_options("A key of the role; once for each signature.")
+def renew(session: Session, *, role: str, how: Signing) -> None:
+    """Sign a role again before its signature expires.
+
+    ROLE is root, targets, fleet, recall, team.NAME or site.ID. The hub renews its own roles itself.
+    """
+    from sealift_registry.trust import teams
+
+    done = carry_out(session, teams.renewal(role, others(how.over)), how)
+    if done is not None:
+        _tell_renewed(session, role, done)
+
+
+def _tell_renewed(session: Session, role: str, done: Accepted) -> None:
+    from sealift_registry.trust.repository import Repository
+    from sealift_signing import roles
+    from sealift_signing.words import words_of
+
+    data, text = dict(done.data), done.sentence
+    if role == roles.ROOT:
+        with session.app.hub.reading() as connection:
+            fingerprint = Repository(connection).fingerprint()
+        data["fingerprint"] = fingerprint
+        text += f"\n  fingerprint  {words_of(fingerprint)}"
+        text += "\nCopy it to paper, in place of the one before."
+    session.terminal.answer("renew", data, text)
+
+
+def _own_card(session: Session, person: str) -> tuple[tuple[str, bytes], ...]:
+    """In a hub for one person: that person's card, made with the one key."""
+    from sealift_signing.desk.cards import make_card
+
+    if not person:
+        return ()
+    return ((person, make_card(person, session.signer(None), "file", session.now())),)
+
+
+def _stewards(repository: Repository, name: str) -> Sequence[str]:
+    from sealift_signing import roles
+
+    return roles.keyholders(repository.targets().signed, roles.team_role(name)).people
+
+
+def _stages(session: Session) -> tuple[str, ...]:
+    from sealift_registry.trust.repository import Repository
+
+    with session.app.hub.reading() as connection:
+        return tuple(sorted(Repository(connection).policy().stages))

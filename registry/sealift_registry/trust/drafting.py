@@ -1,0 +1,125 @@
+"""Drafts over the hub's rows: what people are asked to sign, with all that it stands on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.stored import Rows, Stored, stored
+from sealift_registry.trust.unchanged import JUST_NOW, said
+from sealift_signing import drafting, drafts, roles
+from sealift_signing.acts.asking import Ask, Carried, Material, Other
+from sealift_signing.drafts import ROLE, Draft, Part
+from sealift_signing.errors import NoKeyError, NotSignedEnoughError, RefusedError
+from sealift_signing.public_key import PublicKey
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An act that is to be drafted: as a person names it, and what the hub brings to it.
+
+    Attributes:
+        ask: the act.
+        statements: envelopes that it may name; those that it does are carried.
+        facts: what the hub adds, and whoever signs is shown.
+        parts: statements that the hub wrote, by name.
+        others: versions that are to be set aside.
+    """
+
+    ask: Ask
+    statements: tuple[bytes, ...] = ()
+    facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    parts: Mapping[str, bytes] = field(default_factory=dict)
+    others: tuple[Other, ...] = ()
+
+
+def draft(hub: Hub, connection: Connection, wanted: Wanted) -> Draft:
+    """The draft of `wanted`, of one state of the hub, made now.
+
+    Raises:
+        RefusedError, NotFoundError, UsageError: as the act; or what it stands on is nobody's.
+    """
+    return draft_at(connection, wanted, hub.now())
+
+
+def draft_at(connection: Connection, wanted: Wanted, now: datetime) -> Draft:
+    """As `draft`, made at `now`."""
+    material = Material(
+        made=now,
+        now=now,
+        carried=Carried(wanted.statements),
+        facts=wanted.facts,
+        parts=wanted.parts,
+        others=wanted.others,
+        compromised=stored(connection).compromised(),
+    )
+    try:
+        made, _ = drafting.compose(Rows(connection), wanted.ask, material)
+    except RefusedError:
+        _check_rows(stored(connection))
+        raise
+    return made
+
+
+def check_enough(connection: Connection, made: Draft, keys: Iterable[PublicKey]) -> None:
+    """Check that whoever has `keys` could sign all of `made`, before anything is signed.
+
+    A signature that is not enough is not lost: its number is taken, and whoever made it remembers.
+
+    Raises:
+        NotSignedEnoughError, NoKeyError: they could not; those who can are named.
+    """
+    raw = {key.raw for key in keys}
+    found = stored(connection)
+    for part in made.parts:
+        if part.kind != ROLE:
+            continue
+        owner = found.head(roles.delegator(part.name)).metadata.signed
+        held = roles.keyholders(owner, part.name)
+        count = len(raw & {key.raw for key in held.keys})
+        if count < held.threshold:
+            kind, code = (NotSignedEnoughError, "not-signed-enough") if count else _NOBODY
+            raise kind(
+                code,
+                f"{part.name} is signed by {held.threshold} people, and {count} of these keys may.",
+                subject=part.name,
+                next_step=f"Sign with {held.threshold} of the keys of: {', '.join(held.people)}; "
+                "name each with --key. Or leave out --at-hub, and have each sign elsewhere.",
+            )
+
+
+_NOBODY: tuple[type[RefusedError], str] = (NoKeyError, "no-key")
+
+
+def _check_rows(found: Stored) -> None:
+    """Name the row that nobody signed, where one is why nothing can be drafted."""
+    for role in found.rows.roles():
+        if roles.is_known(role) and not roles.is_online(role):
+            found.base(role)
+
+
+def is_published(connection: Connection, made: Draft, keyids: frozenset[str] | None = None) -> bool:
+    """Whether a draft says only what is published already, and was signed just now.
+
+    A command can be cut after it was written to the log and before it said so. Whoever runs it
+    again means the same change and not a second one; with other keys than those whose ids are
+    given, they mean to have it signed by those.
+    """
+    found = stored(connection)
+    parts = [part for part in made.parts if part.kind == ROLE]
+    return bool(parts) and all(_same(found, part, keyids) for part in parts)
+
+
+def _same(found: Stored, part: Part, keyids: frozenset[str] | None) -> bool:
+    if not found.has(part.name) or found.is_superseded(part.name):
+        return False
+    before, after = found.head(part.name).metadata, drafts.to_metadata(part)
+    if keyids is not None and keyids != set(before.signatures):
+        return False
+    # Also the other way: who signs for a shorter time means it.
+    gained: timedelta = after.signed.expires - before.signed.expires
+    return said(before) == said(after) and abs(gained) <= JUST_NOW

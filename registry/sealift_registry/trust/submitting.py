@@ -1,0 +1,255 @@
+"""Taking signatures in: bytes from wherever they come, counted by the rule that sites go by.
+
+What is published was signed by enough of those who hold its role now, and follows the newest
+version that is here. Nothing else is asked: who carried it, and from where, decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+from sqlalchemy import Connection
+from tuf.api.metadata import Metadata, Targets
+
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Change, Repository
+from sealift_registry.trust.stored import Stored, stored
+from sealift_signing import documents, drafts, links, publishing, roles
+from sealift_signing.canonical import Json
+from sealift_signing.drafts import ROLE, Draft, Part, Version, decoded
+from sealift_signing.errors import NoKeyError, NotSignedEnoughError, RefusedError
+from sealift_signing.links import Named
+from sealift_signing.public_key import PublicKey
+from sealift_signing.vocabulary import moment
+
+READERS: Mapping[str, Callable[[bytes, str], object]] = {
+    roles.TARGETS: lambda data, _name: documents.read_policy(data),
+    roles.FLEET: lambda data, _name: documents.read_fleet_keys(data),
+    roles.RECALL: lambda data, _name: documents.read_recalls(data),
+    roles.TEAM: documents.read_members,
+    roles.SITE: documents.read_assignment,
+}
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What became of something that was submitted.
+
+    Attributes:
+        new: it was published now; else it is there already.
+        sentence: what is so now.
+        data: the same, for machines.
+    """
+
+    new: bool
+    sentence: str
+    data: Mapping[str, Json]
+
+
+def change_of(connection: Connection, draft: Draft) -> Change:
+    """What a signed draft publishes.
+
+    Raises:
+        NotSignedEnoughError, NoKeyError: too few of those who hold the role signed it; who does is
+            said.
+        RefusedError: it no longer follows what is published, or lists what no site would read.
+    """
+    change = Change()
+    found = stored(connection)
+    for part in draft.parts:
+        if part.kind != ROLE:
+            continue
+        metadata = drafts.to_metadata(part)
+        listed = {one.path: decoded(one.data) for one in part.documents}
+        _check_enough(found, part)
+        check_follows(found, part.name, links.named(metadata), links.follows_of(metadata.signed))
+        check_documents(part.name, metadata.signed, listed)
+        change.metadata[part.name] = metadata
+        change.documents |= listed
+    return change
+
+
+def _check_enough(found: Stored, part: Part) -> None:
+    metadata = drafts.to_metadata(part)
+    owner = found.head(roles.delegator(part.name)).metadata.signed
+    try:
+        publishing.check_publishable(metadata, part.name, owner)
+    except (NotSignedEnoughError, NoKeyError) as bad:
+        held = roles.keyholders(owner, part.name)
+        bad.next_step = (
+            f"{held.threshold} of {', '.join(held.people)} sign it, each with sealift-sign; then "
+            "submit all their files together."
+        )
+        raise
+
+
+def check_follows(found: Stored, role: str, version: Named, follows: links.Follows | None) -> None:
+    """Check that a version follows the newest one here.
+
+    Raises:
+        RefusedError: it does not: another was published meanwhile, or what it follows is lost here.
+    """
+    base = found.base(role) if found.rows.newest(role) else None
+    if base is None:
+        if version.version == 1 or (follows and follows.link is None):
+            return
+        raise _moved(role, version, "nothing of the role")
+    if base.named == version:
+        return
+    if version.version <= base.version or follows is None or follows.predecessor != base.named:
+        raise _moved(role, version, str(base.named))
+
+
+def _moved(role: str, version: Named, there: str) -> RefusedError:
+    return RefusedError(
+        "role-moved-on",
+        f"{version} of {role} was not made from what is published here, which is {there}.",
+        subject=role,
+        next_step="If this hub has lost a version, submit that first: whoever knows it writes it "
+        f"with sealift-sign write {role} FILE. Else draft it again, with --over FILE.",
+    )
+
+
+def check_documents(role: str, signed: object, listed: Mapping[str, bytes]) -> None:
+    """Check that every document comes with the version that lists it, and is one of its kind.
+
+    Raises:
+        MalformedError, RefusedError: no site would read it.
+    """
+    if not isinstance(signed, Targets):
+        return
+    name = role.partition(".")[2]
+    for path, data in listed.items():
+        target = signed.targets.get(path)
+        if target is None or target.hashes["sha256"] != sha256(data).hexdigest():
+            raise RefusedError("not-listed", f"Nothing signed lists {path}.", subject=path)
+        READERS[roles.kind(role)](data, name)
+
+
+def signers_of(connection: Connection, part: Part) -> str:
+    """Who signed a part that is a role's next version, by the names under which they hold it."""
+    owner = Repository(connection).stored.head(roles.delegator(part.name)).metadata.signed
+    return names_of(roles.named_keys(owner, part.name), part)
+
+
+def names_of(held: Mapping[str, PublicKey], part: Part) -> str:
+    """The names of those in `held` whose keys signed `part`."""
+    keyids = {one.keyid for one in part.signatures}
+    return ", ".join(sorted(name for name, key in held.items() if key.keyid in keyids))
+
+
+# ---------------------------------------------------------------------- acts of this room
+
+ENTRIES = {
+    "add-team": "team.added",
+    "set-stewards": "team.stewards-changed",
+    "add-approver": "team.members-changed",
+    "add-requester": "team.members-changed",
+    "renew": "role.renewed",
+}
+"""The type of the log's entry for each act that is one role's next version."""
+
+
+def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
+    """Publish a role's next version, with its entry in the log; what is there stays.
+
+    Args:
+        hub: to publish in.
+        draft: signed, by however many.
+        at_hub: its signatures were made on this machine, which the log says.
+
+    Raises:
+        RefusedError: as `change_of`.
+    """
+    (part,) = draft.parts
+    metadata = drafts.to_metadata(part)
+    with hub.reading() as connection:
+        new = not _is_there(stored(connection), part.name, links.named(metadata))
+        change = change_of(connection, draft) if new else Change()
+        actor = signers_of(connection, part)
+        if draft.act == "add-team" and new:
+            role = roles.catalog_role(draft.object[0])
+            change.metadata[role] = _first_catalog(hub, Repository(connection))
+    said: dict[str, Json] = {
+        "role": part.name,
+        "version": metadata.signed.version,
+        "expires": moment(metadata.signed.expires),
+        "act": draft.act,
+        "object": list(draft.object),
+        "details": {name: list(given) for name, given in draft.details.items()},
+        "at_hub": at_hub,
+    }
+    if new:
+        hub.commit_change(change, hub.entry(ENTRIES[draft.act], actor, said, _terms(draft)))
+    sentence = (
+        f"{part.name} is now version {metadata.signed.version}, valid until "
+        f"{moment(metadata.signed.expires)}, signed by {actor}."
+    )
+    return Accepted(new, sentence, said)
+
+
+def _is_there(found: Stored, role: str, version: Named) -> bool:
+    there = found.version(role, version.version) if found.rows.newest(role) else None
+    return there is not None and there.named == version
+
+
+def _first_catalog(hub: Hub, repository: Repository) -> Metadata[Targets]:
+    """A new team's catalog, which the hub signs by itself: nothing is listed yet."""
+    expires = publishing.expiry(hub.now(), repository.lifetime(roles.CATALOG))
+    catalog = publishing.first_targets(expires=expires)
+    publishing.sign(catalog, [hub.online.signer("catalog")])
+    return catalog
+
+
+def _terms(draft: Draft) -> dict[str, str]:
+    if draft.act == "renew":
+        return {}
+    terms = {"team": draft.object[0]}
+    if draft.act in {"add-approver", "add-requester"}:
+        terms["person"] = draft.object[1]
+    return terms
+
+
+def submit_version(hub: Hub, version: Version) -> Accepted:
+    """Take back a version that this hub lost, from whoever remembers it.
+
+    Raises:
+        RefusedError: it is not signed by enough of those who hold the role, is of another
+            organisation, or does not follow what is here.
+    """
+    role, data = version.role, decoded(version.data)
+    metadata = drafts.spelled_role(role, data)
+    named = links.named(metadata)
+    listed = {one.path: decoded(one.data) for one in version.documents}
+    with hub.reading() as connection:
+        found = stored(connection)
+        if version.organisation != found.id:
+            raise RefusedError(
+                "other-organisation",
+                f"This is a version of the organisation {version.organisation}, not of this one.",
+                subject=role,
+            )
+        new = not _is_there(found, role, named)
+        if new:
+            publishing.check_publishable(
+                metadata, role, found.head(roles.delegator(role)).metadata.signed
+            )
+            check_follows(found, role, named, links.follows_of(metadata.signed))
+            check_documents(role, metadata.signed, listed)
+    said: dict[str, Json] = {"role": role, "version": named.version, "sha256": named.digest}
+    if new:
+        change = Change({role: metadata}, listed)
+        hub.commit_change(change, hub.entry("role.restored", "hub", said))
+    return Accepted(new, f"{named} of {role} is here{' again' if new else ' already'}.", said)
+
+
+def together(copies: Iterable[Draft]) -> tuple[Draft, ...]:
+    """Copies of one draft joined, the signatures of all; each different draft once, in order."""
+    left, found = list(copies), []
+    while left:
+        joined, foreign = drafts.join(left)
+        found.append(joined)
+        left = list(foreign)
+    return tuple(found)
