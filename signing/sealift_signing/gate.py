@@ -131,12 +131,18 @@ def examine(
     said = list(_descend(heads, lineages, aside, known))  # (6)
     confirm = [*_cards(carried, cards)]
     settles: list[str] = []
+    confirm += _former(heads, known)
     for unsigned in prepared.parts:
         if unsigned.kind == drafts.ROLE and known is not None:
             base = _base(organisation, unsigned.name)
-            for one in _own_changes(unsigned, base, lineages, ask, known):  # (7)
-                confirm.append(one)
-                settles.append(one.digest)
+            try:
+                for one in _own_changes(unsigned, base, lineages, ask, known):  # (7)
+                    confirm.append(one)
+                    settles.append(one.digest)
+            except RefusedError as bad:
+                if unsigned.name != roles.RECALL:
+                    raise
+                said.append(_exempt(bad))
     _check_key(organisation, prepared, key)  # (8)
     words = _words(organisation, draft, prepared, said, now, own=act.own)
     return Examined(
@@ -319,8 +325,33 @@ def _descend(
         except RefusedError as bad:
             if head.role != roles.RECALL:
                 raise
-            # A recall must never wait for somebody who has lost a version.
-            yield f"{bad.what} For recall that is said, and bars nothing."
+            yield _exempt(bad)
+
+
+def _exempt(bad: RefusedError) -> str:
+    """What would be refused for any other role: a recall must not wait for a lost version."""
+    return f"{bad.what} For recall that is said, and bars nothing."
+
+
+def _former(heads: Iterable[Head], known: Known | None) -> Iterator[Confirmation]:
+    """What was signed by people who held a role before others did, and is not known here.
+
+    Nothing shows that they signed it before they lost the role.
+    """
+    for head in heads:
+        if known is None or not head.by_former:
+            continue
+        before = known.role(head.role)
+        own = {one.digest for one in known.signed if one.name == head.role}
+        if head.digest in own or (before and before.digest == head.digest):
+            continue
+        yield Confirmation(
+            f"{head.role} {head.named} is signed by {' and '.join(head.signers)}, who held the "
+            "role before others did; nothing shows that they signed it before that, and it is not "
+            "known here. Ask somebody who knew it then.",
+            head.digest,
+            is_card=False,
+        )
 
 
 def _descends(

@@ -13,7 +13,7 @@ compare (`id`, `root`); a hub's database could hold another one, and be whole.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
@@ -74,6 +74,8 @@ class Head:
         link: None where it names nothing that it follows.
         signers: the people whose signatures are right, by the names their delegator gives them.
         keyids: the ids of their keys.
+        by_former: those who signed held the role by an older word of its delegator, and perhaps no
+            longer do; when they signed is not known.
     """
 
     role: str
@@ -84,6 +86,7 @@ class Head:
     follows: Follows | None
     signers: tuple[str, ...]
     keyids: tuple[str, ...]
+    by_former: bool = False
 
     @property
     def version(self) -> int:
@@ -186,9 +189,10 @@ class Organisation:
         """`data` as a version of `role`, whichever, signed by those who hold the role."""
         owner = self.head(roles.delegator(role))
         refused: RefusedError | None = None
-        for signed in self._delegating(owner):
+        for count, signed in enumerate(self._delegating(owner)):
             try:
-                return _verified(owner.role, signed, role, data)
+                found = _verified(owner.role, signed, role, data)
+                return replace(found, by_former=count > 0 or owner.by_former)
             except (NotSignedEnoughError, NoKeyError) as bad:
                 refused = refused or bad
         raise refused or _nothing(role)

@@ -375,7 +375,36 @@ def test_five_stewards_become_three(acme: Acme) -> None:
     acme.later(hours=1)
     acme.publish(("tina", "toni"), "set-stewards", TEAM, "anna", "cora", "ella")
     acme.later(hours=1)
-    acme.publish(("cora", "ella"), "renew", ROLE)
+    acme.publish(("cora", "ella"), "renew", ROLE, typed=True)
+
+
+def test_t0_04_who_lost_a_role_does_not_go_on_signing_it_unseen(acme: Acme) -> None:
+    """Two stewards who were replaced sign one list more; it stands in no memory."""
+    others = ("cora", "dirk")
+    acme.trusting(*others)
+    before = acme.paper.copy()
+    acme.publish(("tina", "toni"), "set-stewards", TEAM, *others, cards=others)
+    thieves = Acme(paper=before, keys=acme.keys, now=acme.now)
+    thieves.publish(STEWARDS, "add-approver", TEAM, "mallory", cards=["mallory"])
+    honest = acme.examine(acme.draft("renew", ROLE), "cora")
+    assert [one.digest for one in honest.confirm] == [honest.heads[-1].digest]
+    cora = acme.person("cora")
+    assert cora.known is not None
+    cora.known = remembered(cora.known, honest, acme.now)
+    assert not acme.examine(acme.draft("renew", ROLE), "cora").confirm, "she has seen it"
+    acme.paper.roles[ROLE] |= thieves.paper.roles[ROLE]
+    acme.paper.documents |= thieves.paper.documents
+    (asked,) = acme.examine(acme.draft("renew", ROLE), "cora").confirm
+    assert "held the role before others did" in asked.what
+
+
+def test_recall_waits_for_nobody(acme: Acme) -> None:
+    """An officer who signed a list that was lost signs another of its number."""
+    acme.sign(acme.draft("renew", "recall"), "olga")
+    acme.later(hours=1)
+    words = acme.examine(acme.draft("renew", "recall"), "olga").words
+    assert "bars nothing" in "\n".join(words)
+    acme.publish(("olga",), "renew", "recall")
 
 
 def test_a_second_team_is_added(acme: Acme) -> None:
