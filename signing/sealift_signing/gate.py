@@ -15,19 +15,20 @@ shown is computed from the bytes that are signed, and nothing is read again betw
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from securesystemslib.signer import Signer
 
-from sealift_signing import drafts, links, roles
-from sealift_signing.acts import closed, versions, wording
-from sealift_signing.acts.asking import Ask, Carried, Material, Other, Prepared, Unsigned
+from sealift_signing import drafts, past, roles
+from sealift_signing.acts import closed
+from sealift_signing.acts.asking import Ask, Carried, Material, Other, Prepared
 from sealift_signing.approvals import LARGEST_LEAD
 from sealift_signing.compromised import (
     NONE,
     Compromised,
+    barred,
     entered_by,
     machines_of,
     people_of,
@@ -37,32 +38,18 @@ from sealift_signing.documents import FLEET_KEYS_PATH, members_path
 from sealift_signing.drafting import part_of
 from sealift_signing.drafts import Draft, DraftFiles, Part, decoded
 from sealift_signing.errors import RefusedError, shown
-from sealift_signing.known import Known, KnownRole, SignedOnce
-from sealift_signing.links import Follows, Named
+from sealift_signing.known import Known
 from sealift_signing.organisation import Head, Organisation, holders_of
+from sealift_signing.past import Confirmation
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard
+from sealift_signing.telling import base_of, words_for
 from sealift_signing.tuf_walk import WentBackError
 from sealift_signing.vocabulary import instant, moment
 from sealift_signing.words import words_of
 
 OLDEST = timedelta(days=30)
 """For so long after its making a draft can be signed: Friday's on Monday, not next year."""
-
-
-@dataclass(frozen=True)
-class Confirmation:
-    """Something that whoever signs types, because a yes is too easily said.
-
-    Attributes:
-        what: the sentence that says why.
-        digest: the sha256 to be typed; of a card, its eight words do, or the card itself is given.
-        is_card: it is a key card that was not given by whoever signs.
-    """
-
-    what: str
-    digest: str
-    is_card: bool
 
 
 @dataclass(frozen=True)
@@ -126,25 +113,27 @@ def examine(
     heads = tuple(organisation.head(one.role) for one in draft.roles)
     lineages = {one.role: one.lineage for one in draft.roles}
     for head in heads:
-        _check_past(head, lineages[head.role])
+        past.check_past(head, lineages[head.role])
     aside = {one.name: set(one.aside) for one in prepared.parts}
-    said = list(_descend(heads, lineages, aside, known))  # (6)
+    said = list(past.descend(heads, lineages, aside, known))  # (6)
     confirm = [*_cards(carried, cards)]
     settles: list[str] = []
-    confirm += _former(heads, known)
+    if known is not None:
+        past.check_new_signers(organisation, heads, known, material.compromised)
+    confirm += past.former(heads, known)
     for unsigned in prepared.parts:
         if unsigned.kind == drafts.ROLE and known is not None:
-            base = _base(organisation, unsigned.name)
+            base = base_of(organisation, unsigned.name)
             try:
-                for one in _own_changes(unsigned, base, lineages, ask, known):  # (7)
+                for one in past.own_changes(unsigned, base, lineages, ask, known):  # (7)
                     confirm.append(one)
                     settles.append(one.digest)
             except RefusedError as bad:
                 if unsigned.name != roles.RECALL:
                     raise
-                said.append(_exempt(bad))
-    _check_key(organisation, prepared, key)  # (8)
-    words = _words(organisation, draft, prepared, said, now, own=act.own)
+                said.append(past.exempt(bad))
+    _check_key(organisation, prepared, key, material.compromised)  # (8)
+    words = words_for(organisation, draft, prepared, said, now, own=act.own)
     return Examined(
         draft,
         ask,
@@ -221,14 +210,8 @@ def _check_organisation(draft: Draft, organisation: Organisation, known: Known |
             f"The draft stands on root {organisation.root.version}; root {known.root.version} is "
             "known here.",
             subject=roles.ROOT,
-            next_step=_OFFER.format(role=roles.ROOT),
+            next_step=past.OFFER.format(role=roles.ROOT),
         )
-
-
-_OFFER = (
-    "What is known here can be given back: sealift-sign write {role} FILE, then at the hub: "
-    "sealift submit FILE. If it is to be given up, have it drafted again with --over FILE."
-)
 
 
 # ---------------------------------------------------------------------- what it holds, 4 and 5
@@ -294,88 +277,6 @@ def _check_nothing_else(
         )
 
 
-def _check_past(head: Head, lineage: tuple[Follows, ...]) -> None:
-    """(5) Also of the past nothing is carried but what the links are of: memories keep it."""
-    past = () if head.follows is None else tuple(links.ancestry(head.role, head.follows, lineage))
-    if past[1:] != lineage:
-        raise RefusedError(
-            "draft-holds-more",
-            f"The draft carries a past of {head.role} that is not its own.",
-            subject=head.role,
-            next_step="Do not sign it; have it drafted again.",
-        )
-
-
-# ---------------------------------------------------------------------- where it comes from, 6
-
-
-def _descend(
-    heads: Iterable[Head],
-    lineages: Mapping[str, tuple[Follows, ...]],
-    aside: Mapping[str, set[Named]],
-    known: Known | None,
-) -> Iterator[str]:
-    """(6) Nothing is older than what was verified before, and nothing forked from it."""
-    for head in heads:
-        before = known.role(head.role) if known else None
-        if before is None:
-            continue
-        try:
-            yield from _descends(head, lineages[head.role], aside.get(head.role, set()), before)
-        except RefusedError as bad:
-            if head.role != roles.RECALL:
-                raise
-            yield _exempt(bad)
-
-
-def _exempt(bad: RefusedError) -> str:
-    """What would be refused for any other role: a recall must not wait for a lost version."""
-    return f"{bad.what} For recall that is said, and bars nothing."
-
-
-def _former(heads: Iterable[Head], known: Known | None) -> Iterator[Confirmation]:
-    """What was signed by people who held a role before others did, and is not known here.
-
-    Nothing shows that they signed it before they lost the role.
-    """
-    for head in heads:
-        if known is None or not head.by_former:
-            continue
-        before = known.role(head.role)
-        own = {one.digest for one in known.signed if one.name == head.role}
-        if head.digest in own or (before and before.digest == head.digest):
-            continue
-        yield Confirmation(
-            f"{head.role} {head.named} is signed by {' and '.join(head.signers)}, who held the "
-            "role before others did; nothing shows that they signed it before that, and it is not "
-            "known here. Ask somebody who knew it then.",
-            head.digest,
-            is_card=False,
-        )
-
-
-def _descends(
-    head: Head, lineage: tuple[Follows, ...], aside: set[Named], before: KnownRole
-) -> Iterator[str]:
-    if before.named in aside:
-        yield f"You know {head.role} {before.named}, which this sets aside."
-        return
-    try:
-        found = links.check_descends(
-            head.role, before.named, head.metadata, lineage, linked=before.link is not None
-        )
-    except WentBackError as bad:
-        bad.next_step = _OFFER.format(role=head.role)
-        raise
-    if found.set_aside is not None:
-        yield (
-            f"You know {head.role} {before.named}, which version {found.set_aside} has set aside."
-        )
-
-
-# ---------------------------------------------------------------------- own changes, 7
-
-
 def _compromised(organisation: Organisation, draft: Draft) -> Compromised:
     """The keys that what is carried calls compromised, for a memory to keep."""
     carried = {one.role for one in draft.roles}
@@ -396,88 +297,24 @@ def _compromised(organisation: Organisation, draft: Draft) -> Compromised:
     return union(found)
 
 
-def _own_changes(
-    unsigned: Unsigned,
-    base: Head | None,
-    lineages: Mapping[str, tuple[Follows, ...]],
-    ask: Ask,
-    known: Known,
-) -> Iterator[Confirmation]:
-    """(7) What was signed before and is not in the base.
-
-    Raises:
-        RefusedError: it has this version's number, or a higher one, and is not set aside.
-    """
-    number = _number(unsigned)
-    this = Named(number, part_of(unsigned).digest)
-    role, aside = unsigned.name, set(unsigned.aside)
-    accounted = {this, *aside, *_past(base, lineages.get(role, ()))}
-    lost = [
-        one
-        for one in known.signed
-        if (one.name, one.settled) == (role, False) and one.named not in accounted
-    ]
-    reach = min((one.version for one in accounted), default=0)
-    for one in lost:
-        if base is None or one.version > base.version:
-            raise _second(role, one, number)
-    for one in lost:
-        if one.version >= reach:
-            yield _unpublished(one, ask, lost)
-    if role == roles.ROOT:
-        yield from (
-            Confirmation(f"You set aside root {one}, which you signed.", one.digest, is_card=False)
-            for one in sorted(aside)
-        )
-
-
-def _number(unsigned: Unsigned) -> int:
-    return int(drafts.to_metadata(part_of(unsigned)).signed.version)
-
-
-def _past(base: Head | None, lineage: tuple[Follows, ...]) -> Iterator[Named]:
-    """Every version that the base is, descends from, or whose setting aside it knows."""
-    if base is None:
-        return
-    yield base.named
-    if base.follows is None:
-        return
-    for one in links.ancestry(base.role, base.follows, lineage):
-        yield one.predecessor
-        yield from one.set_aside
-
-
-def _second(role: str, one: SignedOnce, number: int) -> RefusedError:
-    return RefusedError(
-        "second-content",
-        f"You signed version {one.version} of {role} ({one.digest[:12]}) on {one.signed[:10]}, for "
-        f"{shown(one.act, 200)}, and it is not published. Version {number} would have another "
-        "content and not set it aside.",
-        subject=role,
-        next_step=f"Submit it: sealift-sign again {one.digest[:12]} FILE, then sealift submit "
-        "FILE. Or have this one drafted again with --over FILE, which sets it aside.",
-    )
-
-
-def _unpublished(one: SignedOnce, ask: Ask, lost: list[SignedOnce]) -> Confirmation:
-    same = sum(1 for other in lost if other.act == str(ask))
-    often = f" You have signed {ask} {same} times." if same > 1 else ""
-    return Confirmation(
-        f"Version {one.version} of {one.name} ({one.digest[:12]}), which you signed on "
-        f"{one.signed[:10]} for {shown(one.act, 200)}, was never published.{often}",
-        one.digest,
-        is_card=False,
-    )
-
-
 # ---------------------------------------------------------------------- the key, 8, and words
 
 
-def _check_key(organisation: Organisation, prepared: Prepared, key: PublicKey) -> None:
+def _check_key(
+    organisation: Organisation, prepared: Prepared, key: PublicKey, lost: Compromised
+) -> None:
     """(8) Whoever signs holds the role; a person's own statement has looked for itself."""
     for unsigned in prepared.parts:
         if unsigned.signers is None:
             continue
+        above = (roles.delegator(unsigned.signers), roles.TARGETS, roles.ROOT)
+        if key.raw in barred(lost, above):
+            raise RefusedError(
+                "key-compromised",
+                f"This key was called compromised, and signs nothing more of {unsigned.signers}.",
+                subject=unsigned.signers,
+                next_step="Have others who hold the role sign, or have a new key entered.",
+            )
         held = holders_of(organisation, unsigned.signers)
         if key.raw not in {one.raw for one in held.keys}:
             raise RefusedError(
@@ -518,71 +355,6 @@ def is_typed(typed: str, confirmation: Confirmation) -> bool:
     if confirmation.is_card and " ".join(typed.lower().split()) == words_of(confirmation.digest):
         return True
     return plain == confirmation.digest
-
-
-def _base(organisation: Organisation, role: str) -> Head | None:
-    return organisation.head(role) if organisation.has(role) else None
-
-
-def _words(
-    organisation: Organisation,
-    draft: Draft,
-    prepared: Prepared,
-    said: list[str],
-    now: datetime,
-    *,
-    own: bool,
-) -> tuple[str, ...]:
-    stands_on = [*_base_words(organisation, prepared, draft, now), *said]
-    others = [line for one in draft.superseded for line in _other_words(organisation, one)]
-    signed = [line for part in draft.parts for line in _signed_words(organisation, part, prepared)]
-    if own:
-        return (*prepared.words, "By the people and the rules of:", *wording.indented(stands_on))
-    return (*stands_on, *others, *prepared.words, *signed)
-
-
-def _base_words(
-    organisation: Organisation, prepared: Prepared, draft: Draft, now: datetime
-) -> Iterator[str]:
-    """First the base of what is signed, then what else has expired; of a statement, all of it."""
-    first = [one.name for one in prepared.parts if one.kind == drafts.ROLE]
-    for role in first:
-        base = _base(organisation, role)
-        yield wording.base(base, now) if base else f"{role} has no version yet."
-    for head in (organisation.root, *(organisation.head(one.role) for one in draft.roles)):
-        if head.role not in first and (not first or head.expires <= now):
-            yield wording.base(head, now)
-
-
-def _other_words(organisation: Organisation, one: drafts.Superseded) -> Iterator[str]:
-    """What is set aside, whole."""
-    found = {document.path: decoded(document.data) for document in one.documents}
-    other = Other(one.role, decoded(one.data), found)
-    named, *_ = versions.set_aside(organisation, other)
-    metadata = drafts.spelled_role(one.role, other.data)
-    yield f"SETS ASIDE {one.role} version {named.version} ({named.digest}), which says:"
-    yield from wording.indented(wording.contents(one.role, metadata.signed, found.get))
-
-
-def _signed_words(organisation: Organisation, part: Part, prepared: Prepared) -> Iterator[str]:
-    role = next((one.signers for one in prepared.parts if one.name == part.name), None)
-    if role is None:
-        return
-    held = roles.named_keys(organisation.head(roles.delegator(role)).metadata.signed, role)
-    names = {key.keyid: name for name, key in held.items()}
-    for one in part.signatures:
-        if one.keyid not in names:
-            raise RefusedError(
-                "not-a-holder",
-                f"The draft bears a signature of a key ({one.keyid[:12]}) that holds no part of "
-                f"{role}.",
-                subject=role,
-                next_step="Do not sign it; take a copy that only its holders have signed.",
-            )
-        held[names[one.keyid]].verify(
-            decoded(one.signature), part.signed_data, what=f"the draft by {names[one.keyid]}"
-        )
-        yield f"{part.name} is signed so far by {names[one.keyid]}."
 
 
 def signed_by_key(draft: Draft, key: PublicKey) -> bool:

@@ -23,11 +23,11 @@ from sealift_signing.acts.asking import Ask
 from sealift_signing.desk.cli.run import run
 from sealift_signing.desk.signing import Desk
 from sealift_signing.drafts import Draft
-from sealift_signing.gate import Confirmation
 from sealift_signing.known import Known
 from sealift_signing.learning import Offer, everything, offered, shared
 from sealift_signing.memory import Memory
 from sealift_signing.organisation import Organisation
+from sealift_signing.past import Confirmation
 from sealift_signing.pkcs8 import encrypted_pem
 from sealift_signing.statements import KeyCard
 from tests.desks import Acme

@@ -398,6 +398,36 @@ def test_t0_04_who_lost_a_role_does_not_go_on_signing_it_unseen(acme: Acme) -> N
     assert "held the role before others did" in asked.what
 
 
+def test_t0_05_a_stolen_stewards_key_signs_no_base_that_others_go_on_from(acme: Acme) -> None:
+    """`targets` called anna's key compromised; its thief and ben sign one list more."""
+    acme.publish(STEWARDS, "renew", ROLE)
+    learn(acme, "ben")
+    lost = acme.keys.public("anna").text
+    stolen = Acme(paper=acme.paper.copy(), keys=acme.keys, now=acme.now + timedelta(hours=2))
+    stolen.publish(STEWARDS, "add-approver", TEAM, "mallory", cards=["mallory"])
+    ben = acme.person("ben")
+    assert ben.known is not None
+    ben.known = ben.known.with_compromised([("targets", lost)])
+    assert acme.examine(acme.draft("renew", ROLE), "ben").words, "what he knew stands"
+    acme.paper.roles[ROLE] |= stolen.paper.roles[ROLE]
+    acme.paper.documents |= stolen.paper.documents
+    acme.later(hours=3)
+    with pytest.raises(RefusedError) as error:
+        acme.examine(acme.draft("renew", ROLE), "ben")
+    assert error.value.code == "not-signed-enough"
+
+
+def test_t0_05_a_compromised_key_signs_nothing_more(acme: Acme) -> None:
+    learn(acme, "anna")
+    anna = acme.person("anna")
+    assert anna.known is not None
+    lost = [("targets", acme.keys.public("anna").text)]
+    anna.known = anna.known.with_compromised(lost)
+    with pytest.raises(RefusedError) as error:
+        acme.examine(acme.draft("renew", ROLE), "anna")
+    assert error.value.code == "key-compromised"
+
+
 def test_recall_waits_for_nobody(acme: Acme) -> None:
     """An officer who signed a list that was lost signs another of its number."""
     acme.sign(acme.draft("renew", "recall"), "olga")

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from sealift_registry.trust.submitting import Accepted
     from sealift_signing.acts.asking import Ask, Other
     from sealift_signing.drafts import Draft, Version
-    from sealift_signing.gate import Confirmation
+    from sealift_signing.past import Confirmation
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -25,10 +25,11 @@ from sealift_signing.acts import closed
 from sealift_signing.acts.asking import Ask, Carried
 from sealift_signing.drafts import Draft, DraftFiles, decoded
 from sealift_signing.errors import RefusedError
-from sealift_signing.gate import Confirmation, Examined
+from sealift_signing.gate import Examined
 from sealift_signing.known import Known, SignedOnce
 from sealift_signing.memory import Memory, not_trusted
 from sealift_signing.organisation import Organisation
+from sealift_signing.past import Confirmation
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard, Request
 

@@ -20,7 +20,7 @@ from sealift_signing.vocabulary import visible
 from sealift_signing.wrapping import columns, wrapped
 
 if TYPE_CHECKING:
-    from sealift_signing.gate import Confirmation
+    from sealift_signing.past import Confirmation
 
 FURTHER = "> "
 """How a further line of a value begins, after the value's own indentation; no line of ours does."""

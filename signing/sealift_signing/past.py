@@ -1,0 +1,209 @@
+"""Where a draft comes from, and what its signer did before: steps (6) and (7) of the gate.
+
+    (6) what is carried descends from what was verified before: nothing old, nothing forked
+    (7) no second content for a number, and no own change that was lost without a word
+
+Both hold a draft against what somebody remembers. Pure, as the gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from sealift_signing import drafts, links, roles
+from sealift_signing.acts.asking import Ask, Unsigned
+from sealift_signing.compromised import Compromised, barred
+from sealift_signing.drafting import part_of
+from sealift_signing.errors import RefusedError, shown
+from sealift_signing.known import Known, KnownRole, SignedOnce
+from sealift_signing.links import Follows, Named
+from sealift_signing.organisation import Head, Organisation
+from sealift_signing.tuf_walk import WentBackError, check_signed
+
+OFFER = (
+    "What is known here can be given back: sealift-sign write {role} FILE, then at the hub: "
+    "sealift submit FILE. If it is to be given up, have it drafted again with --over FILE."
+)
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """Something that whoever signs types, because a yes is too easily said.
+
+    Attributes:
+        what: the sentence that says why.
+        digest: the sha256 to be typed; of a card, its eight words do, or the card itself is given.
+        is_card: it is a key card that was not given by whoever signs.
+    """
+
+    what: str
+    digest: str
+    is_card: bool
+
+
+def check_past(head: Head, lineage: tuple[Follows, ...]) -> None:
+    """(5) Also of the past nothing is carried but what the links are of: memories keep it."""
+    past = () if head.follows is None else tuple(links.ancestry(head.role, head.follows, lineage))
+    if past[1:] != lineage:
+        raise RefusedError(
+            "draft-holds-more",
+            f"The draft carries a past of {head.role} that is not its own.",
+            subject=head.role,
+            next_step="Do not sign it; have it drafted again.",
+        )
+
+
+def descend(
+    heads: Iterable[Head],
+    lineages: Mapping[str, tuple[Follows, ...]],
+    aside: Mapping[str, set[Named]],
+    known: Known | None,
+) -> Iterator[str]:
+    """(6) Nothing is older than what was verified before, and nothing forked from it."""
+    for head in heads:
+        before = known.role(head.role) if known else None
+        if before is None:
+            continue
+        try:
+            yield from _descends(head, lineages[head.role], aside.get(head.role, set()), before)
+        except RefusedError as bad:
+            if head.role != roles.RECALL:
+                raise
+            yield exempt(bad)
+
+
+def exempt(bad: RefusedError) -> str:
+    """What would be refused for any other role: a recall must not wait for a lost version."""
+    return f"{bad.what} For recall that is said, and bars nothing."
+
+
+def check_new_signers(
+    organisation: Organisation, heads: Iterable[Head], known: Known, lost: Compromised
+) -> None:
+    """A key that was called compromised signs no version that is new here; what is known stands.
+
+    Raises:
+        NotSignedEnoughError: without such keys too few signed it.
+    """
+    for head in heads:
+        before = known.role(head.role)
+        if head.by_former or (before and before.digest == head.digest):
+            continue
+        owner = organisation.head(head.delegator).metadata.signed
+        without = barred(lost, (head.delegator, roles.TARGETS, roles.ROOT))
+        check_signed(owner, head.role, head.metadata, without=without)
+
+
+def former(heads: Iterable[Head], known: Known | None) -> Iterator[Confirmation]:
+    """What was signed by people who held a role before others did, and is not known here.
+
+    Nothing shows that they signed it before they lost the role.
+    """
+    for head in heads:
+        if known is None or not head.by_former:
+            continue
+        before = known.role(head.role)
+        own = {one.digest for one in known.signed if one.name == head.role}
+        if head.digest in own or (before and before.digest == head.digest):
+            continue
+        yield Confirmation(
+            f"{head.role} {head.named} is signed by {' and '.join(head.signers)}, who held the "
+            "role before others did; nothing shows that they signed it before that, and it is not "
+            "known here. Ask somebody who knew it then.",
+            head.digest,
+            is_card=False,
+        )
+
+
+def _descends(
+    head: Head, lineage: tuple[Follows, ...], aside: set[Named], before: KnownRole
+) -> Iterator[str]:
+    if before.named in aside:
+        yield f"You know {head.role} {before.named}, which this sets aside."
+        return
+    try:
+        found = links.check_descends(
+            head.role, before.named, head.metadata, lineage, linked=before.link is not None
+        )
+    except WentBackError as bad:
+        bad.next_step = OFFER.format(role=head.role)
+        raise
+    if found.set_aside is not None:
+        yield (
+            f"You know {head.role} {before.named}, which version {found.set_aside} has set aside."
+        )
+
+
+def own_changes(
+    unsigned: Unsigned,
+    base: Head | None,
+    lineages: Mapping[str, tuple[Follows, ...]],
+    ask: Ask,
+    known: Known,
+) -> Iterator[Confirmation]:
+    """(7) What was signed before and is not in the base.
+
+    Raises:
+        RefusedError: it has this version's number, or a higher one, and is not set aside.
+    """
+    number = _number(unsigned)
+    this = Named(number, part_of(unsigned).digest)
+    role, aside = unsigned.name, set(unsigned.aside)
+    accounted = {this, *aside, *_past(base, lineages.get(role, ()))}
+    lost = [
+        one
+        for one in known.signed
+        if (one.name, one.settled) == (role, False) and one.named not in accounted
+    ]
+    reach = min((one.version for one in accounted), default=0)
+    for one in lost:
+        if base is None or one.version > base.version:
+            raise _second(role, one, number)
+    for one in lost:
+        if one.version >= reach:
+            yield _unpublished(one, ask, lost)
+    if role == roles.ROOT:
+        yield from (
+            Confirmation(f"You set aside root {one}, which you signed.", one.digest, is_card=False)
+            for one in sorted(aside)
+        )
+
+
+def _number(unsigned: Unsigned) -> int:
+    return int(drafts.to_metadata(part_of(unsigned)).signed.version)
+
+
+def _past(base: Head | None, lineage: tuple[Follows, ...]) -> Iterator[Named]:
+    """Every version that the base is, descends from, or whose setting aside it knows."""
+    if base is None:
+        return
+    yield base.named
+    if base.follows is None:
+        return
+    for one in links.ancestry(base.role, base.follows, lineage):
+        yield one.predecessor
+        yield from one.set_aside
+
+
+def _second(role: str, one: SignedOnce, number: int) -> RefusedError:
+    return RefusedError(
+        "second-content",
+        f"You signed version {one.version} of {role} ({one.digest[:12]}) on {one.signed[:10]}, for "
+        f"{shown(one.act, 200)}, and it is not published. Version {number} would have another "
+        "content and not set it aside.",
+        subject=role,
+        next_step=f"Submit it: sealift-sign again {one.digest[:12]} FILE, then sealift submit "
+        "FILE. Or have this one drafted again with --over FILE, which sets it aside.",
+    )
+
+
+def _unpublished(one: SignedOnce, ask: Ask, lost: list[SignedOnce]) -> Confirmation:
+    same = sum(1 for other in lost if other.act == str(ask))
+    often = f" You have signed {ask} {same} times." if same > 1 else ""
+    return Confirmation(
+        f"Version {one.version} of {one.name} ({one.digest[:12]}), which you signed on "
+        f"{one.signed[:10]} for {shown(one.act, 200)}, was never published.{often}",
+        one.digest,
+        is_card=False,
+    )

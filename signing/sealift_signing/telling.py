@@ -1,0 +1,80 @@
+"""All that whoever signs is told of a draft: its base, what it sets aside, the act, who signed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from sealift_signing import drafts, roles
+from sealift_signing.acts import versions, wording
+from sealift_signing.acts.asking import Other, Prepared
+from sealift_signing.drafts import Draft, Part, decoded
+from sealift_signing.errors import RefusedError
+from sealift_signing.organisation import Head, Organisation
+
+
+def base_of(organisation: Organisation, role: str) -> Head | None:
+    """The version that the next one of `role` is made from; None where there is none yet."""
+    return organisation.head(role) if organisation.has(role) else None
+
+
+def words_for(
+    organisation: Organisation,
+    draft: Draft,
+    prepared: Prepared,
+    said: list[str],
+    now: datetime,
+    *,
+    own: bool,
+) -> tuple[str, ...]:
+    """Every line; of a person's `own` statement the withdrawals that it sets aside come first."""
+    stands_on = [*_base_words(organisation, prepared, draft, now), *said]
+    others = [line for one in draft.superseded for line in _other_words(organisation, one)]
+    signed = [line for part in draft.parts for line in _signed_words(organisation, part, prepared)]
+    if own:
+        return (*prepared.words, "By the people and the rules of:", *wording.indented(stands_on))
+    return (*stands_on, *others, *prepared.words, *signed)
+
+
+def _base_words(
+    organisation: Organisation, prepared: Prepared, draft: Draft, now: datetime
+) -> Iterator[str]:
+    """First the base of what is signed, then what else has expired; of a statement, all of it."""
+    first = [one.name for one in prepared.parts if one.kind == drafts.ROLE]
+    for role in first:
+        base = base_of(organisation, role)
+        yield wording.base(base, now) if base else f"{role} has no version yet."
+    for head in (organisation.root, *(organisation.head(one.role) for one in draft.roles)):
+        if head.role not in first and (not first or head.expires <= now):
+            yield wording.base(head, now)
+
+
+def _other_words(organisation: Organisation, one: drafts.Superseded) -> Iterator[str]:
+    """What is set aside, whole."""
+    found = {document.path: decoded(document.data) for document in one.documents}
+    other = Other(one.role, decoded(one.data), found)
+    named, *_ = versions.set_aside(organisation, other)
+    metadata = drafts.spelled_role(one.role, other.data)
+    yield f"SETS ASIDE {one.role} version {named.version} ({named.digest}), which says:"
+    yield from wording.indented(wording.contents(one.role, metadata.signed, found.get))
+
+
+def _signed_words(organisation: Organisation, part: Part, prepared: Prepared) -> Iterator[str]:
+    role = next((one.signers for one in prepared.parts if one.name == part.name), None)
+    if role is None:
+        return
+    held = roles.named_keys(organisation.head(roles.delegator(role)).metadata.signed, role)
+    names = {key.keyid: name for name, key in held.items()}
+    for one in part.signatures:
+        if one.keyid not in names:
+            raise RefusedError(
+                "not-a-holder",
+                f"The draft bears a signature of a key ({one.keyid[:12]}) that holds no part of "
+                f"{role}.",
+                subject=role,
+                next_step="Do not sign it; take a copy that only its holders have signed.",
+            )
+        held[names[one.keyid]].verify(
+            decoded(one.signature), part.signed_data, what=f"the draft by {names[one.keyid]}"
+        )
+        yield f"{part.name} is signed so far by {names[one.keyid]}."
