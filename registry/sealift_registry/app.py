@@ -93,6 +93,12 @@ class App:
         """
         from sealift_registry.trust import submitting
 
+        if draft.act == "request":
+            return self.promotions.submit_request(draft, at_hub=at_hub)
+        if draft.act == "approve":
+            return self.promotions.submit_approval(draft, at_hub=at_hub)
+        if draft.act == "object":
+            return self.promotions.submit_objection(draft, at_hub=at_hub)
         return submitting.submit_role(self.hub, draft, at_hub=at_hub)
 
     def take_back(self, version: Version) -> Accepted:

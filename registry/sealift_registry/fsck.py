@@ -26,6 +26,7 @@ from sealift_signing.statements import (
     EVIDENCE_PURPOSE,
     Approval,
     Evidence,
+    Objection,
     Predicate,
     Request,
     Signed,
@@ -35,6 +36,7 @@ from sealift_signing.transparency.verdict import Finding
 KINDS: Mapping[str, type[Predicate]] = {
     "request": Request,
     "approval": Approval,
+    "objection": Objection,
     "evidence": Evidence,
 }
 
@@ -125,6 +127,7 @@ def _columns(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Itera
     said: Sequence[tuple[Any, str, Callable[[Any], str], Callable[[Any, Signed[Any]], bool]]] = (
         (tables.promotion, "request", lambda row: promotion_id(row.number), _is_promotion),
         (tables.approval, "sha256", lambda row: f"approval {row.sha256[:12]}", _is_approval),
+        (tables.objection, "sha256", lambda row: f"objection {row.sha256[:12]}", _is_objection),
         (tables.evidence, "sha256", lambda row: f"evidence {row.sha256[:12]}", _is_evidence),
     )
     for table, column, name, agrees in said:
@@ -134,11 +137,12 @@ def _columns(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Itera
                 what = f"The columns of {name(row)} say other than what was signed."
                 yield Finding("row-differs", what, None)
     requests = {row.number: row.request for row in connection.execute(select(tables.promotion))}
-    for row in connection.execute(select(tables.approval)):
-        approval = signed.get(row.sha256)
-        if approval is not None and approval.predicate.request != requests.get(row.promotion):
-            what = f"The approval {row.sha256[:12]} is filed under a request that it is not of."
-            yield Finding("row-differs", what, None)
+    for table in (tables.approval, tables.objection):
+        for row in connection.execute(select(table)):
+            one = signed.get(row.sha256)
+            if one is not None and one.predicate.request != requests.get(row.promotion):
+                what = f"The {table.name} {row.sha256[:12]} is filed under a request that it is "
+                yield Finding("row-differs", f"{what}not of.", None)
 
 
 def _is_promotion(row: AnyRow, one: Signed[Any]) -> bool:
@@ -152,6 +156,11 @@ def _is_promotion(row: AnyRow, one: Signed[Any]) -> bool:
 def _is_approval(row: AnyRow, one: Signed[Any]) -> bool:
     said = one.predicate
     return isinstance(said, Approval) and (row.person, row.made) == (said.person, said.made)
+
+
+def _is_objection(row: AnyRow, one: Signed[Any]) -> bool:
+    said = one.predicate
+    return isinstance(said, Objection) and (row.person, row.made) == (said.person, said.made)
 
 
 def _is_evidence(row: AnyRow, one: Signed[Any]) -> bool:

@@ -139,7 +139,7 @@ def _version(
     elif not catalog.promotions(ref):
         yield Step(
             f"{ref} has not been promoted to any stage.",
-            f"sealift promote {ref} --to STAGE --reason '…' --key REQUESTER",
+            f"sealift promote {ref} --to STAGE --reason '…'",
         )
 
 
@@ -149,7 +149,7 @@ def _promotion(standing: Standing) -> Iterator[Step]:
         yield Step(
             f"{promotion.id} ({promotion.ref} to {promotion.stage}) has {have} of "
             f"{standing.tally.needed} approvals.",
-            f"sealift approve {promotion.id} --key FILE --meaning validated --reason '…'",
+            f"sealift approve {promotion.id} --meaning validated --reason '…'",
         )
 
 

@@ -69,6 +69,11 @@ def standing_lines(standing: Standing) -> list[str]:
         a = one.predicate
         lines += [f"    {a.person}: {a.meaning}, until {a.valid_until}: {a.reason}"]
     lines += [f"    not counted: {reason}" for reason in standing.tally.set_aside]
+    lines += [
+        f"  OBJECTED to by {one.predicate.person}, {one.predicate.made}: {one.predicate.reason}"
+        for one in standing.objections
+    ]
+    lines += [f"    no objection of theirs: {reason}" for reason in standing.not_heard]
     return lines + evidence_lines(standing)
 
 
@@ -135,6 +140,11 @@ def standing_data(standing: Standing) -> dict[str, Any]:
             for one in counted.counted
         ],
         "set_aside": list(counted.set_aside),
+        "objections": [
+            {name: getattr(one.predicate, name) for name in ("person", "reason", "made")}
+            | {"sha256": one.sha256}
+            for one in standing.objections
+        ],
         "have": len(counted.counted),
         "need": counted.needed,
         "listed": standing.listed,

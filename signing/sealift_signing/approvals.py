@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sealift_signing.documents import MemberKey, Members, Person, StageRule
 from sealift_signing.errors import RefusedError, shown
 from sealift_signing.public_key import PublicKey
-from sealift_signing.statements import Approval, Request, Signed
+from sealift_signing.statements import Approval, Objection, Request, Signed
 from sealift_signing.vocabulary import instant
 
 LARGEST_LEAD = timedelta(days=1)
@@ -90,10 +90,10 @@ def check_request(request: Signed[Request], rules: Rules) -> None:
         BadSignatureError: the signature is wrong.
     """
     said = request.predicate
-    what = f"the request {request.sha256[:12]} by {said.person}"
-    _check_place(request, rules, what)
-    _check_person(request, said.person, REQUEST, rules, what)
-    _check_date(said.made, rules.now, what)
+    of = _named("request", request)
+    _check_place(request, rules, of)
+    _check_person(request, said.person, REQUEST, rules, of)
+    _check_date(said.made, rules.now, of)
 
 
 def tally(request: Signed[Request], approvals: Iterable[Signed[Approval]], rules: Rules) -> Tally:
@@ -123,172 +123,254 @@ def tally(request: Signed[Request], approvals: Iterable[Signed[Approval]], rules
     return Tally(tuple(counted.values()), tuple(aside), rules.rule.approvals)
 
 
+def check_objection(objection: Signed[Objection], request: Signed[Request], rules: Rules) -> None:
+    """Check that somebody who may approve `request` objects to it.
+
+    Raises:
+        NotCountedError: not so, and why.
+        BadSignatureError: the signature is wrong.
+    """
+    said, of = objection.predicate, _named("objection", objection)
+    if said.request != request.sha256 or set(objection.subjects) != set(request.subjects):
+        raise NotCountedError(
+            "objection-to-another", f"{of.what} is to another request.", subject=of.sha256
+        )
+    if (said.organisation, said.team) != (rules.organisation, rules.members.team):
+        raise _elsewhere(f"team {said.team}", rules, of)
+    _check_person(objection, said.person, approve(rules.stage), rules, of)
+    _check_date(said.made, rules.now, of)
+
+
+def check_before_signing(
+    said: Request | Approval | Objection, key: PublicKey, rules: Rules
+) -> MemberKey:
+    """Refuse before signing what nobody would count: who `said.person` is, and their key.
+
+    Raises:
+        NotCountedError: why it would not count.
+    """
+    kind = type(said).__name__.lower()
+    purpose = REQUEST if isinstance(said, Request) else approve(rules.stage)
+    of = _Of(f"the {kind} by {said.person}", said.person)
+    owned = _entitled(said.person, key.keyid, purpose, rules, of)
+    _check_key(key, rules, of)
+    return owned
+
+
+def check_approval_before_signing(
+    request: Signed[Request], said: Approval, key: PublicKey | None, rules: Rules
+) -> None:
+    """Refuse before signing an approval of `request` that would not count.
+
+    Args:
+        request: that was shown.
+        said: what is to be signed.
+        key: of whoever signs; None while it is drafted, for anybody.
+        rules: of its stage.
+
+    Raises:
+        NotCountedError: why it would not.
+    """
+    of = _Of(f"the approval by {said.person}", said.person)
+    _check_age(request, said, rules, of)
+    if key is None:
+        return
+    owned = check_before_signing(said, key, rules)
+    _check_terms(said, owned, rules, of)
+    if not rules.rule.requester_may_approve:
+        _check_not_requester(request, said, key, rules, of)
+
+
+@dataclass(frozen=True)
+class _Of:
+    """What a refusal is about: in words, and its digest or whose it is."""
+
+    what: str
+    sha256: str
+
+
+def _named(kind: str, one: Signed[Request] | Signed[Approval] | Signed[Objection]) -> _Of:
+    return _Of(f"the {kind} {one.sha256[:12]} by {one.predicate.person}", one.sha256)
+
+
 def _check_approval(request: Signed[Request], approval: Signed[Approval], rules: Rules) -> bytes:
     """The raw key of an approval that counts by itself."""
     said, asked = approval.predicate, request.predicate
-    what = f"the approval {approval.sha256[:12]} by {said.person}"
-    _check_place(approval, rules, what)
+    of = _named("approval", approval)
+    _check_place(approval, rules, of)
     if said.request != request.sha256:
         raise NotCountedError(
-            "approval-of-another", f"{what} is of another request.", subject=approval.sha256
+            "approval-of-another", f"{of.what} is of another request.", subject=of.sha256
         )
     about = (said.organisation, said.team, said.model, said.version, said.stage)
     if about != (asked.organisation, asked.team, asked.model, asked.version, asked.stage):
         raise NotCountedError(
             "approval-of-another",
-            f"{what} names {said.team}/{said.model}/{said.version} for {said.stage}, "
+            f"{of.what} names {said.team}/{said.model}/{said.version} for {said.stage}, "
             "which is not what was requested.",
-            subject=approval.sha256,
+            subject=of.sha256,
         )
     if set(approval.subjects) != set(request.subjects):
         raise NotCountedError(
             "approval-of-others",
-            f"{what} is of other artifacts than the request's.",
-            subject=approval.sha256,
+            f"{of.what} is of other artifacts than the request's.",
+            subject=of.sha256,
         )
-    key = _check_person(approval, said.person, approve(said.stage), rules, what)
-    _check_terms(approval, key, rules, what)
-    _check_age(request, approval, rules, what)
-    raw = PublicKey.parse(key.key).raw
+    key = _check_person(approval, said.person, approve(said.stage), rules, of)
+    _check_terms(said, key, rules, of)
+    _check_age(request, said, rules, of)
+    public = PublicKey.parse(key.key)
     if not rules.rule.requester_may_approve:
-        _check_not_requester(request, approval, raw, rules, what)
-    return raw
+        _check_not_requester(request, said, public, rules, of)
+    return public.raw
 
 
-def _check_terms(approval: Signed[Approval], key: MemberKey, rules: Rules, what: str) -> None:
-    said, rule = approval.predicate, rules.rule
+def _check_terms(said: Approval, key: MemberKey, rules: Rules, of: _Of) -> None:
+    rule = rules.rule
     if key.key_class not in rule.key_classes:
         raise NotCountedError(
             "key-class",
-            f"{what} was signed with a {key.key_class} key, which the policy does not count for "
+            f"{of.what} was signed with a {key.key_class} key, which the policy does not count for "
             f"{rules.stage}.",
-            subject=approval.sha256,
+            subject=of.sha256,
         )
     if said.meaning not in rule.meanings:
         raise NotCountedError(
             "meaning-unknown",
-            f"{what} means {shown(said.meaning)}, which is none of the policy's meanings.",
-            subject=approval.sha256,
+            f"{of.what} means {shown(said.meaning)}, which is none of the policy's meanings.",
+            subject=of.sha256,
         )
-    _check_date(said.made, rules.now, what)
+    _check_date(said.made, rules.now, of)
     made, until = instant(said.made), instant(said.valid_until)
     if until <= rules.now:
         raise NotCountedError(
             "approval-expired",
-            f"{what} was valid until {said.valid_until}.",
-            subject=approval.sha256,
+            f"{of.what} was valid until {said.valid_until}.",
+            subject=of.sha256,
             next_step="Have the request approved again.",
         )
     if until - made > timedelta(days=rule.longest_validity_days):
         raise NotCountedError(
             "approval-too-long",
-            f"{what} is valid for longer than the policy's {rule.longest_validity_days} days.",
-            subject=approval.sha256,
+            f"{of.what} is valid for longer than the policy's {rule.longest_validity_days} days.",
+            subject=of.sha256,
         )
 
 
-def _check_age(
-    request: Signed[Request], approval: Signed[Approval], rules: Rules, what: str
-) -> None:
+def _check_age(request: Signed[Request], said: Approval, rules: Rules, of: _Of) -> None:
     """What was asked long ago is approved by nobody: its evidence and its reasons are as old."""
-    age = instant(approval.predicate.made) - instant(request.predicate.made)
+    age = instant(said.made) - instant(request.predicate.made)
     if not -LARGEST_LEAD <= age <= rules.rule.within:
         when = f"{age.days} days after" if age.days >= 0 else "before"
         raise NotCountedError(
             "approval-too-late",
-            f"{what} was made {when} its request; it counts within {rules.rule.within.days} days "
-            "of it. Ask again.",
-            subject=approval.sha256,
+            f"{of.what} was made {when} its request; it counts within {rules.rule.within.days} "
+            "days of it. Ask again.",
+            subject=of.sha256,
             next_step="Ask again, with a new request, and have that approved.",
         )
 
 
 def _check_not_requester(
-    request: Signed[Request], approval: Signed[Approval], raw: bytes, rules: Rules, what: str
+    request: Signed[Request], said: Approval, key: PublicKey, rules: Rules, of: _Of
 ) -> None:
     """The requester counts for none: by name, and behind another name with the same key."""
     asker = rules.members.person(request.predicate.person)
     asker_keys = {PublicKey.parse(key.key).raw for key in asker.keys} if asker else set()
-    same_person = approval.predicate.person == request.predicate.person
-    same_key = approval.envelope.keyid == request.envelope.keyid or raw in asker_keys
+    same_person = said.person == request.predicate.person
+    same_key = key.keyid == request.envelope.keyid or key.raw in asker_keys
     if same_person or same_key:
         raise NotCountedError(
             "requester-approves",
-            f"{what} does not count: {request.predicate.person} made the request, and who "
+            f"{of.what} does not count: {request.predicate.person} made the request, and who "
             "requests does not approve.",
-            subject=approval.sha256,
+            subject=of.sha256,
         )
 
 
-def _check_place(statement: Signed[Request] | Signed[Approval], rules: Rules, what: str) -> None:
+def _check_place(statement: Signed[Request] | Signed[Approval], rules: Rules, of: _Of) -> None:
     said = statement.predicate
     place = (said.organisation, said.team, said.stage)
     if place != (rules.organisation, rules.members.team, rules.stage):
-        raise NotCountedError(
-            "for-another-place",
-            f"{what} is for team {said.team}, stage {said.stage}, and not for this organisation's "
-            f"team {rules.members.team}, stage {rules.stage}.",
-            subject=statement.sha256,
-        )
+        raise _elsewhere(f"team {said.team}, stage {said.stage}", rules, of)
+
+
+def _elsewhere(place: str, rules: Rules, of: _Of) -> NotCountedError:
+    return NotCountedError(
+        "for-another-place",
+        f"{of.what} is for {place}, and not for this organisation's team {rules.members.team}, "
+        f"stage {rules.stage}.",
+        subject=of.sha256,
+    )
 
 
 def _check_person(
-    statement: Signed[Request] | Signed[Approval],
+    statement: Signed[Request] | Signed[Approval] | Signed[Objection],
     name: str,
     purpose: str,
     rules: Rules,
-    what: str,
+    of: _Of,
 ) -> MemberKey:
+    key = _entitled(name, statement.envelope.keyid, purpose, rules, of)
+    public = PublicKey.parse(key.key)
+    statement.envelope.verify(public, what=of.what)
+    _check_key(public, rules, of)
+    return key
+
+
+def _entitled(name: str, keyid: str, purpose: str, rules: Rules, of: _Of) -> MemberKey:
     person = rules.members.person(name)
     if person is None:
         raise NotCountedError(
             "person-unknown",
-            f"{what} does not count: team {rules.members.team} knows no {name}.",
+            f"{of.what} does not count: team {rules.members.team} knows no {name}.",
             subject=name,
         )
-    _check_active(person, what)
-    key = person.key_for(statement.envelope.keyid)
+    _check_active(person, of)
+    key = person.key_for(keyid)
     if key is None or purpose not in key.purposes:
         raise NotCountedError(
             "not-entitled",
-            f"{what} does not count: it is not signed with a key of {name} that may "
+            f"{of.what} does not count: it is not signed with a key of {name} that may "
             f"{purpose.replace(':', ' for ')}.",
             subject=name,
         )
-    public = PublicKey.parse(key.key)
-    statement.envelope.verify(public, what=what)
+    return key
+
+
+def _check_key(public: PublicKey, rules: Rules, of: _Of) -> None:
     if public.raw in rules.compromised:
         # For ever: whoever stole it has it still, also when its owner is active again.
         raise NotCountedError(
             "key-compromised",
-            f"{what} does not count: it is signed with a key that was called compromised.",
-            subject=statement.sha256,
+            f"{of.what} does not count: it is signed with a key that was called compromised.",
+            subject=of.sha256,
         )
     # Solo excepted, where one person is everything and every bundle says so.
     if public.raw in rules.machine_keys and not rules.rule.requester_may_approve:
         raise NotCountedError(
             "machine-key",
-            f"{what} does not count: it is signed with the key of a machine, which is no person's.",
-            subject=statement.sha256,
+            f"{of.what} does not count: it is signed with the key of a machine, which is no "
+            "person's.",
+            subject=of.sha256,
         )
-    return key
 
 
-def _check_active(person: Person, what: str) -> None:
+def _check_active(person: Person, of: _Of) -> None:
     # A retired person's approvals will count again with their log entry and its pinned proof.
     if person.status != "active":
         raise NotCountedError(
             "person-not-active",
-            f"{what} does not count: {person.id} is {person.status}.",
+            f"{of.what} does not count: {person.id} is {person.status}.",
             subject=person.id,
         )
 
 
-def _check_date(made: str, now: datetime, what: str) -> None:
+def _check_date(made: str, now: datetime, of: _Of) -> None:
     if instant(made) > now + LARGEST_LEAD:
         raise NotCountedError(
             "dated-ahead",
-            f"{what} is dated {made}, more than a day ahead.",
+            f"{of.what} is dated {made}, more than a day ahead.",
             subject=made,
             next_step="Check the clock of this machine and of whoever signed.",
         )

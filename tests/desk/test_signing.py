@@ -146,6 +146,21 @@ def test_two_commands_at_once_do_not_sign_two_contents(acme: Acme, anna: Signer)
     assert [once.digest for once in anna.known.signed] == [other.parts[0].digest]
 
 
+def test_the_same_command_twice_at_once_signs_once(acme: Acme, anna: Signer) -> None:
+    draft = acme.draft("renew", ROLE)
+
+    class Slow(Listener):
+        def agree(self, question: str) -> bool:
+            anna.sign(draft)
+            return True
+
+    said = Slow()
+    desk = Desk(anna.memory, lambda: acme.now, said)
+    desk.sign(draft, Ask(draft.act, draft.object), acme.keys["anna"], anna.cards(draft))
+    assert said.shown[-1].startswith("You signed this on")
+    assert len(anna.known.signed) == 1
+
+
 def test_without_a_memory_only_solo_signs(acme: Acme) -> None:
     draft = acme.draft("renew", ROLE)
     with pytest.raises(NotFoundError) as error:

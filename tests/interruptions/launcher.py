@@ -191,6 +191,7 @@ def _become(command: list[str], folder: Path, cut: Cut | None, scratch: Path) ->
             os.dup2(os.open(scratch / name, os.O_WRONLY | os.O_CREAT), number)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.environ["TMPDIR"] = str(folder / "tmp")
+        os.environ["SEALIFT_TRUST"] = str(folder / "trust")
         tempfile.tempdir = None
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

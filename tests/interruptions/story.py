@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sealift_signing.memory import Memory
 from tests import models
 from tests.interruptions.launcher import Cut, Ended, Launcher
 from tests.interruptions.pictures import differences, picture
@@ -55,7 +56,7 @@ def steps(at: Path) -> list[Step]:
     def by_site(words: str) -> list[str]:
         return [*site, *words.format(at=at, model=MODEL).split()]
 
-    saying = "--meaning validated --reason tested --yes"
+    saying = "--meaning validated --reason tested --yes --at-hub"
     dispatcher = "offline/dispatcher-1.pem"
     return [
         Step(
@@ -63,7 +64,10 @@ def steps(at: Path) -> list[Step]:
             by_hub("ingest/onnx {at}/tiny-3.onnx --as {model} --goldens {at}/goldens-1.npz"),
         ),
         Step("convert", by_hub(f"convert {{model}}/3 --for {TARGET}")),
-        Step("promote", by_hub("promote {model}/3 --to production --reason b", "people/dora.pem")),
+        Step(
+            "promote",
+            by_hub("promote {model}/3 --to production --reason b --at-hub", "people/dora.pem"),
+        ),
         Step("approve first", by_hub(f"approve P-2 {saying}", "people/carla.pem")),
         Step("approve", by_hub(f"approve P-2 {saying}", "people/emil.pem")),
         Step(
@@ -158,6 +162,7 @@ class Story:
         (self.case / "pass").write_text(f"{PASSPHRASE}\n")
         models.tiny_onnx(self.case / "tiny-3.onnx", 3)
         plant = SiteOnPaper(self.case / "site", datetime.now(UTC))
+        acme.trusted(Memory(self.case / "trust"))
         acme.promoted(1)
         acme.enrol(plant)
         acme.assign(1)

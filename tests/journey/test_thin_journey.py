@@ -125,9 +125,10 @@ def promote(journey: Journey, number: int) -> None:
     (built,) = journey.hub(f"convert vision/tiny/{number} --for {CPU}")["artifacts"]
     assert built["evidence"] == {"scan": "pass", "parity": "pass", "provenance": "pass"}
     asked = journey.hub(
-        f"promote vision/tiny/{number} --to production --reason better --key {{at}}/dora.pem"
+        f"promote vision/tiny/{number} --to production --reason better --at-hub "
+        "--key {at}/dora.pem"
     )
-    said = f"approve {asked['promotion']} --meaning validated --reason tested --yes"
+    said = f"approve {asked['promotion']} --meaning validated --reason tested --yes --at-hub"
     assert not journey.hub(f"{said} --key {{at}}/carla.pem")["listed"]
     refused = journey.hub(f"{said} --key {{at}}/dora.pem", expect=1)["error"]
     assert refused["code"] == "not-entitled"

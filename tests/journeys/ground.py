@@ -81,7 +81,7 @@ class Ground:
         self.start = start
         self.happened = Counter[str]() if happened is None else happened
         self.reckoning = deepcopy(start.reckoning)
-        self.acme = Acme(folder)
+        self.acme = Acme(folder, opened=start.signers)
         self.plants = {
             site: SiteOnPaper(folder / self.reckoning.homes[site], known.now)
             for site, known in self.reckoning.sites.items()

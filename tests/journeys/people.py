@@ -30,19 +30,17 @@ class People(Ground):
 
     def request(self, number: int, person: str, *, despite: bool) -> None:
         named = tuple(self.hub.withdrawn) if despite else ()
-        promotions, signer = self.acme.app.promotions, self.start.signers[person]
         with self.foretold("request", allowed=self.hub.ask(number, person, despite=despite)):
             reason = f"It is better, for the {len(self.hub.asks)}th time."
-            made = promotions.request(version(number), STAGE, reason, signer, named)
-            assert made.number == len(self.hub.asks)
+            made = self.acme.asked(number, by=person, reason=reason, despite=named)
+            assert made == len(self.hub.asks)
 
     def approve(self, number: int, person: str, days: int | None = None) -> None:
         self.wait(seconds=1)
         until = self.hub.now + (timedelta(days=days) if days else LONGEST)
-        promotions, signer = self.acme.app.promotions, self.start.signers[person]
         with self.foretold("approval", allowed=self.hub.nod(number, person, until)):
             reason = f"It was tested by {moment(self.hub.now)}."
-            said = promotions.approve(number, signer, "validated", reason, days)
+            said = self.acme.approved(number, person, "validated", reason, days)
             assert said.listed == (number in self.hub.listed)
 
     def assign(self, site: str, group: str, order: list[int], *, keep: bool) -> None:

@@ -21,7 +21,7 @@ from securesystemslib.signer import Signer
 from sqlalchemy import insert, text
 
 from sealift_registry.app import App, open_app
-from sealift_registry.catalog.reference import ModelRef, VersionRef
+from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
 from sealift_registry.conversion.building import Built
 from sealift_registry.delivery import attested, tables
 from sealift_registry.delivery.exports import Exported
@@ -74,10 +74,15 @@ def secrets() -> Passphrases:
 
 @dataclass
 class Acme:
-    """The organisation in `folder`: `hub/`, `offline/`, `people/`, `medium/`."""
+    """The organisation in `folder`: `hub/`, `offline/`, `people/`, `medium/`.
+
+    Attributes:
+        opened: signers by name that need not be opened again, for a key is dear to open.
+    """
 
     folder: Path
     environment: Mapping[str, str] = field(default_factory=dict)
+    opened: Mapping[str, Signer] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -117,7 +122,7 @@ class Acme:
         return keys.new_key(path, PASSPHRASE.encode(), rounds=ROUNDS_RANDOM)
 
     def signer(self, name: str) -> Signer:
-        return keys.open_signer(str(self.key(name)), secrets())
+        return self.opened.get(name) or keys.open_signer(str(self.key(name)), secrets())
 
     def public(self, name: str) -> PublicKey:
         return keys.read_public(f"{self.key(name)}.pub")
@@ -154,9 +159,9 @@ class Acme:
         if stages:
             carry_out(self.app, teams.approver(TEAM, card, stages), self.stewards)
 
-    def trusted(self) -> None:
+    def trusted(self, memory: Memory | None = None) -> None:
         """Whoever runs commands here typed the organisation's fingerprint from paper."""
-        memory = Memory.located(os.environ)
+        memory = memory or Memory.located(os.environ)
         with self.app.hub.reading() as connection:
             repository = Repository(connection)
             if memory.known(repository.organisation()) is None:
@@ -194,14 +199,54 @@ class Acme:
         return self.app.conversion.convert(version(number), target, "tester", quiet)
 
     def request(self, number: int = 1, stage: str = STAGE, by: str = REQUESTER) -> int:
-        return self.app.promotions.request(
-            version(number), stage, "It is better.", self.signer(by)
-        ).number
+        return self.asked(number, stage, by)
+
+    def asked(
+        self,
+        number: int = 1,
+        stage: str = STAGE,
+        by: str = REQUESTER,
+        reason: str = "It is better.",
+        despite: Sequence[str] = (),
+    ) -> int:
+        """Ask for a promotion in these words; its number."""
+        with self.app.hub.reading() as connection:
+            wanted = self.app.promotions.request_wanted(
+                connection, version(number), stage, reason, despite
+            )
+        done = carry_out(self.app, wanted, [self.signer(by)])
+        assert done is not None
+        return parse_promotion(str(done.data["promotion"]))
 
     def approve(self, promotion: int, by: str, days: int | None = None) -> Standing:
-        return self.app.promotions.approve(
-            promotion, self.signer(by), "validated", "It was tested.", days
-        )
+        return self.approved(promotion, by, days=days)
+
+    def approved(
+        self,
+        promotion: int,
+        by: str,
+        meaning: str = "validated",
+        reason: str = "It was tested.",
+        days: int | None = None,
+    ) -> Standing:
+        """Approve in these words; how the promotion stands then."""
+        with self.app.hub.reading() as connection:
+            wanted = self.app.promotions.approval_wanted(
+                connection, promotion, meaning, reason, days
+            )
+        carry_out(self.app, wanted, [self.signer(by)])
+        return self.standing(promotion)
+
+    def objects(self, promotion: int, by: str, reason: str = "It fails at night.") -> Standing:
+        """Object in these words; how the promotion stands then."""
+        with self.app.hub.reading() as connection:
+            wanted = self.app.promotions.objection_wanted(connection, promotion, reason)
+        carry_out(self.app, wanted, [self.signer(by)])
+        return self.standing(promotion)
+
+    def standing(self, promotion: int) -> Standing:
+        with self.app.hub.reading() as connection:
+            return self.app.promotions.standing(connection, promotion)
 
     def promoted(self, number: int = 1, stage: str = STAGE) -> int:
         """A promotion of a version that two people approved, so that it is listed."""

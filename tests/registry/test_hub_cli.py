@@ -34,7 +34,6 @@ from tests.registry.hub_fixture import (
     Acme,
     Loose,
     copied,
-    version,
 )
 from tests.site_on_paper import SiteOnPaper
 
@@ -102,15 +101,19 @@ def test_t0_05_what_a_request_sets_aside_is_the_first_thing_that_is_shown(
         f"    sha256       {wrong.digest}",
         "",
     ]
-    asked = ["--to", "production", "--reason", "x", "--despite", "w-1", "--key", cli.key("dora")]
-    assert cli.says("promote", "vision/tiny/1", *asked).splitlines()[:5] == expected
+    asked = ["--to", "production", "--reason", "x", "--despite", "w-1", "--at-hub"]
+    by = ("--key", cli.key("dora"))
+    assert cli.says("promote", "vision/tiny/1", *asked, *by).splitlines()[:5] == expected
     assert cli.says("show", "P-1").splitlines()[:5] == expected
     told = cli.json("show", "P-1")["despite"]
     assert told == [{"withdrawal": wrong.digest} | shape.to_json(wrong)]
-    by = ["--meaning", "validated", "--reason", "y", "--yes", "--key", cli.key("carla")]
-    code, _, err = cli("approve", "P-1", *by)
+    said = ("--meaning", "validated", "--reason", "y", "--yes", "--at-hub")
+    code, _, err = cli("approve", "P-1", *said, "--key", cli.key("carla"))
     assert code == 0
-    assert err.splitlines()[:5] == expected
+    words = " ".join(err.split())
+    shown = words.partition("Signing at the hub.")[2].partition("says so. ")[2]
+    assert shown.startswith(f"SETS ASIDE the withdrawal w-1, of {MODEL} below version 2")
+    assert f"“It is wrong.” ({wrong.digest})" in shown
 
 
 def test_a_request_despite_a_withdrawal_that_was_rewritten_says_so(
@@ -118,10 +121,9 @@ def test_a_request_despite_a_withdrawal_that_was_rewritten_says_so(
 ) -> None:
     wrong = Withdrawal("w-1", "production", None, MODEL, 2, "It is wrong.", moment(utc_now()))
     hub.change_members(lambda members: replace(members, withdrawn=(wrong,)))
-    signer = hub.signer("dora")
     for name in ("w-1", wrong.digest):  # the same request, and so the same promotion
-        made = hub.app.promotions.request(version(1), "production", "x", signer, [name])
-        assert (made.number, made.request.predicate.despite) == (1, (wrong.digest,))
+        assert hub.asked(despite=[name]) == 1
+        assert hub.standing(1).promotion.request.predicate.despite == (wrong.digest,)
     other = replace(wrong, reason="It is worse.")
     hub.change_members(lambda members: replace(members, withdrawn=(other,)))
     shown = Cli(hub, capsys).says("show", "P-1").splitlines()
@@ -233,9 +235,9 @@ ERRORS = [
     ("show nothing", "nothing-of-that-name", 3),
     ("convert vision/tiny/9 --for cpu-x86_64", "no-version", 3),
     ("convert vision/tiny/1 --for abacus", "hardware-target-unknown", 3),
-    ("promote vision/tiny/9 --to production --reason x --key {dora}", "no-version", 3),
-    ("promote vision/tiny/1 --to moon --reason x --key {dora}", "no-stage", 3),
-    ("approve P-99 --meaning validated --reason x --yes --key {carla}", "no-promotion", 3),
+    ("promote vision/tiny/9 --to production --reason x --at-hub --key {dora}", "no-version", 3),
+    ("promote vision/tiny/1 --to moon --reason x --at-hub --key {dora}", "no-stage", 3),
+    ("approve P-99 --meaning validated --reason x --yes --at-hub --key {carla}", "no-promotion", 3),
     ("assign plant-9 vision/tiny/1 --for line-1=cpu-x86_64 --key {dispatcher-1}", "no-site", 3),
     ("assign plant-7 vision/tiny/1 --for line-9=cpu-x86_64 --key {dispatcher-1}", "no-group", 3),
     ("assign plant-7 vision/tiny/9 --for line-1=cpu-x86_64 --key {dispatcher-1}", "no-version", 3),
@@ -262,22 +264,26 @@ ERRORS = [
         3,
     ),
     ("--home-is {here}/none list", "no-hub", 3),
-    ("promote vision/tiny/2 --to staging --reason x --key {here}/none.pem", "no-key-file", 3),
+    (
+        "promote vision/tiny/2 --to staging --reason x --at-hub --key {here}/none.pem",
+        "no-key-file",
+        3,
+    ),
     # what was not understood: 2
     ("show vision/tiny", "bad-version", 2),
     ("show vision/tiny/01", "bad-version", 2),
     ("show ../../etc/1", "bad-version", 2),
     ("show source/tiny/1", "bad-model", 2),
-    ("approve 7 --meaning validated --reason x --key {carla}", "bad-promotion", 2),
-    ("approve P-2 --meaning validated --reason x --key {carla}", "nothing-signed", 2),
-    ("approve P-2 --meaning maybe --reason x --yes --key {carla}", "bad-meaning", 2),
+    ("approve 7 --meaning validated --reason x --at-hub --key {carla}", "bad-promotion", 2),
+    ("approve P-2 --meaning validated --reason x --at-hub --key {carla}", "nothing-signed", 2),
+    ("approve P-2 --meaning maybe --reason x --yes --at-hub --key {carla}", "bad-meaning", 2),
     (
-        "approve P-2 --meaning validated --reason x --days 999 --yes --key {carla}",
+        "approve P-2 --meaning validated --reason x --days 999 --yes --at-hub --key {carla}",
         "bad-validity",
         2,
     ),
-    ("approve P-2 --meaning validated --reason x --yes", "key-needed", 2),
-    ("approve P-2 --meaning validated --reason x --yes --key hv:key/1", "key-scheme", 2),
+    ("approve P-2 --meaning validated --reason x --yes --at-hub", "key-needed", 2),
+    ("approve P-2 --meaning validated --reason x --yes --at-hub --key hv:key/1", "key-scheme", 2),
     ("ingest onnx {here}/new.onnx --as Vision/Tiny", "bad-model", 2),
     ("ingest onnx {here}/new.onnx --as vision/source", "bad-model", 2),
     ("assign plant-7 vision/tiny/1 --for line-1 --key {dispatcher-1}", "bad-pair", 2),
@@ -316,10 +322,10 @@ ERRORS = [
     ("audit list --term nonsense", "bad-pair", 2),
     ("site enroll {here}/plant-8.request --stage staging --answer {here}/pass", "answer-exists", 2),
     ("show \udcff", "not-utf-8", 2),
-    ("promote vision/tiny/2 --to staging --reason= --key {dora}", "bad-reason", 2),
-    ("approve P-2 --meaning validated --reason=\x07 --yes --key {carla}", "bad-reason", 2),
+    ("promote vision/tiny/2 --to staging --reason= --at-hub --key {dora}", "bad-reason", 2),
+    ("approve P-2 --meaning validated --reason=\x07 --yes --at-hub --key {carla}", "bad-reason", 2),
     (
-        "promote vision/tiny/2 --to staging --reason x --despite w-1 --key {dora}",
+        "promote vision/tiny/2 --to staging --reason x --despite w-1 --at-hub --key {dora}",
         "no-withdrawal",
         3,
     ),
@@ -339,10 +345,14 @@ ERRORS = [
     ("submit {here}/none", "no-file", 3),
     ("submit {here}/broken", None, 1),
     ("renew team.vision --over {here}/broken", None, 1),
-    ("promote vision/tiny/2 --to staging --reason x --key {carla}", "not-entitled", 1),
-    ("promote vision/tiny/2 --to staging --reason x --key {anna}", "key-unknown", 1),
-    ("approve P-1 --meaning validated --reason x --yes --key {carla}", "approved-twice", 1),
-    ("approve P-2 --meaning validated --reason x --yes --key {dora}", "not-entitled", 1),
+    ("promote vision/tiny/2 --to staging --reason x --at-hub --key {carla}", "not-entitled", 1),
+    ("promote vision/tiny/2 --to staging --reason x --at-hub --key {anna}", "key-unknown", 1),
+    (
+        "approve P-1 --meaning validated --reason x --yes --at-hub --key {carla}",
+        "approved-twice",
+        1,
+    ),
+    ("approve P-2 --meaning validated --reason x --yes --at-hub --key {dora}", "not-entitled", 1),
     ("assign plant-7 vision/tiny/2 --for line-1=cpu-x86_64 --key {dispatcher-1}", "not-listed", 1),
     ("assign plant-7 vision/tiny/1 --for line-1=cpu-x86_64 --key {carla}", None, 1),
     ("export plant-7 --to {here}/empty --key {fleet-1}", "not-the-dispatcher", 1),
@@ -406,7 +416,7 @@ def sentences(what: str) -> None:
 
 def test_a1_09_a_wrong_or_missing_passphrase(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     here, carla = cli.acme.folder, cli.key("carla")
-    approve = f"approve P-2 --meaning validated --reason x --yes --key {carla}".split()
+    approve = f"approve P-2 --meaning validated --reason x --yes --at-hub --key {carla}".split()
     (here / "wrong").write_text("wrong\n")
     (here / "blank").write_text("\n")
     at = [*approve, "--home", str(cli.acme.root)]
@@ -464,7 +474,7 @@ def test_a1_09_interrupted(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_answer_nobody_can_be_asked_for_is_no(cli: Cli) -> None:
     code, _, err = cli(
-        *f"approve P-2 --meaning validated --reason x --key {cli.key('carla')}".split()
+        *f"approve P-2 --meaning validated --reason x --at-hub --key {cli.key('carla')}".split()
     )
     assert code == 2
     assert "catalog/vision/tiny/2/cpu-x86_64" in err

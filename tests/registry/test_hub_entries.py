@@ -71,6 +71,11 @@ def approving(hub: Acme, _: SiteOnPaper) -> Act:
     return lambda: hub.approve(number, APPROVERS[0])
 
 
+def objecting(hub: Acme, _: SiteOnPaper) -> Act:
+    number = hub.request()
+    return lambda: hub.objects(number, "carla")
+
+
 def listing(hub: Acme, _: SiteOnPaper) -> Act:
     number = hub.request()
     hub.approve(number, APPROVERS[0])
@@ -122,6 +127,7 @@ USE_CASES: Mapping[Callable[[Acme, SiteOnPaper], Act], list[str]] = {
     requesting: ["promotion.requested"],
     approving: ["promotion.approved"],
     listing: ["promotion.approved"],
+    objecting: ["promotion.objected"],
     enrolling: ["site.enrolled"],
     enrolling_again: ["site.enrolled"],
     assigning: ["site.assigned"],

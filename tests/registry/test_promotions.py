@@ -57,10 +57,9 @@ def refused(
     return caught.value.what
 
 
-def asked(hub: Acme, why: str, number: int = 1, stage: str = STAGE, by: str = "dora") -> int:
+def asked(hub: Acme, why: str) -> int:
     """Ask for a promotion in other words than the fixture's."""
-    signer = hub.signer(by)
-    return hub.app.promotions.request(version(number), stage, why, signer).number
+    return hub.asked(reason=why)
 
 
 def standing(hub: Acme, number: int) -> Standing:
@@ -150,12 +149,14 @@ def test_after_new_evidence_it_is_another_request(hub: Acme) -> None:
     assert hub.request() == 2
 
 
-def test_real_processes_take_their_turns(hub: Acme) -> None:
+def test_real_processes_take_their_turns(hub: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four commands on one home at once: each has its own number, and none meets a lock."""
+    monkeypatch.setenv("SEALIFT_TRUST", str(hub.folder / "trust"))
+    hub.trusted()
     hub.close()
     (hub.folder / "pass").write_text(PASSPHRASE)
     command = [sys.executable, "-c", "from sealift_registry.cli import main; main()"]
-    line = f"promote {MODEL}/1 --to staging --json --home {hub.root}"
+    line = f"promote {MODEL}/1 --to staging --json --at-hub --home {hub.root}"
     keys = f"--key {hub.key('dora')} --passphrase-file {hub.folder / 'pass'}"
     given = [*command, *line.split(), *keys.split()]
     started = [
@@ -182,7 +183,7 @@ def test_t0_05_a_request_of_long_ago_is_asked_again_and_not_approved(hub: Acme) 
     number = hub.request()
     hub.approve(number, "carla")
     hub.later(days=31)
-    what = refused(lambda: hub.approve(number, "emil"), "approval-not-counted")
+    what = refused(lambda: hub.approve(number, "emil"), "approval-too-late")
     assert "was made 31 days after its request" in what
     again = hub.request()
     assert again != number
@@ -224,7 +225,7 @@ def test_the_requester_approves_neither_by_name_nor_behind_another(hub: Acme) ->
     hub.entitle("dora", REQUEST, approve(STAGE))
     number = hub.request()
     assert "who requests does not approve" in refused(
-        lambda: hub.approve(number, "dora"), "approval-not-counted"
+        lambda: hub.approve(number, "dora"), "requester-approves"
     )
     with pytest.raises(RefusedError, match="one key has one owner"):
         hub.entitle("carla", approve(STAGE), key=hub.public("dora"))
@@ -377,7 +378,7 @@ def test_meanings_and_days(hub: Acme) -> None:
     number = hub.request()
 
     def say(meaning: str, days: int | None) -> Standing:
-        return hub.app.promotions.approve(number, hub.signer("carla"), meaning, "why", days)
+        return hub.approved(number, "carla", meaning, "why", days)
 
     refused(lambda: say("like it", None), "bad-meaning", UsageError)
     for days in (0, -1, 366):

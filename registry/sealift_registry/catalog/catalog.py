@@ -12,7 +12,14 @@ from sealift_registry.catalog import tables
 from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
 from sealift_signing import statements
 from sealift_signing.errors import NotFoundError, RefusedError
-from sealift_signing.statements import Approval, Evidence, Predicate, Request, Signed
+from sealift_signing.statements import (
+    Approval,
+    Evidence,
+    Objection,
+    Predicate,
+    Request,
+    Signed,
+)
 from sealift_signing.vocabulary import SOURCE, CatalogPath
 
 P = TypeVar("P", bound=Predicate)
@@ -213,6 +220,24 @@ class Catalog:
             )
         return self._promotion(row)
 
+    def promotion_of(self, request: str) -> Promotion:
+        """The promotion whose request has this sha256.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        t = tables.promotion
+        row = self._connection.execute(select(t).where(t.c.request == request)).first()
+        if row is None:
+            raise NotFoundError(
+                "no-such-request",
+                f"The request {request} is not here.",
+                subject=request,
+                next_step="Submit the request first; see what is asked for with: sealift list "
+                "promotions",
+            )
+        return self._promotion(row)
+
     def promotions(self, ref: VersionRef | None = None) -> list[Promotion]:
         """Every promotion, oldest first; of one version if it is given."""
         t = tables.promotion
@@ -234,6 +259,13 @@ class Catalog:
         query = select(t.c.sha256).where(t.c.promotion == promotion).order_by(t.c.made)
         digests = self._connection.execute(query).scalars().all()
         return [self.statement(Approval, digest) for digest in digests]
+
+    def objections(self, promotion: int) -> list[Signed[Objection]]:
+        """The objections to a promotion, oldest first; none verified here."""
+        t = tables.objection
+        query = select(t.c.sha256).where(t.c.promotion == promotion).order_by(t.c.made)
+        digests = self._connection.execute(query).scalars().all()
+        return [self.statement(Objection, digest) for digest in digests]
 
     def listing(self, path: CatalogPath, stage: str) -> list[Promotion]:
         """The promotions because of which an artifact is listed for a stage, newest first."""

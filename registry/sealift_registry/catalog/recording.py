@@ -13,7 +13,7 @@ from sealift_registry.catalog import tables
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version
 from sealift_registry.catalog.reference import VersionRef
 from sealift_signing import statements
-from sealift_signing.statements import Approval, Evidence, Request, Signed
+from sealift_signing.statements import Approval, Evidence, Objection, Request, Signed
 from sealift_signing.vocabulary import CatalogPath
 
 
@@ -127,6 +127,19 @@ def add_approval(connection: Connection, number: int, approval: Signed[Approval]
             promotion=number,
             person=approval.predicate.person,
             made=approval.predicate.made,
+        )
+    )
+
+
+def add_objection(connection: Connection, number: int, objection: Signed[Objection]) -> None:
+    """An objection to promotion `number`."""
+    _add_statement(connection, objection.sha256, "objection", objection.envelope.data)
+    connection.execute(
+        insert(tables.objection).values(
+            sha256=objection.sha256,
+            promotion=number,
+            person=objection.predicate.person,
+            made=objection.predicate.made,
         )
     )
 

@@ -88,7 +88,7 @@ statement = Table(
     Column("kind", String, nullable=False),
     Column("body", LargeBinary, nullable=False),
 )
-"""Every request, approval and piece of evidence, as it was signed."""
+"""Every request, approval, objection and piece of evidence, as it was signed."""
 
 evidence = Table(
     "evidence",
@@ -127,6 +127,17 @@ approval = Table(
     Index(None, "promotion"),
 )
 """Which approvals a promotion has."""
+
+objection = Table(
+    "objection",
+    metadata,
+    Column("sha256", String, ForeignKey("statement.sha256"), primary_key=True),
+    Column("promotion", Number, ForeignKey("promotion.number"), nullable=False),
+    Column("person", String, nullable=False),
+    Column("made", String, nullable=False),
+    Index(None, "promotion"),
+)
+"""Which objections a promotion has."""
 
 listing = Table(
     "listing",

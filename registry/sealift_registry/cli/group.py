@@ -6,7 +6,7 @@ import click
 
 JOURNEY = (
     *("init", "key", "team", "next"),
-    *("ingest", "convert", "promote", "approve", "submit"),
+    *("ingest", "convert", "promote", "approve", "object", "submit"),
     *("site", "assign", "export", "receive"),
     *("list", "show", "audit", "renew"),
 )

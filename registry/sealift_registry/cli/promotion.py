@@ -1,24 +1,30 @@
-"""`sealift promote` and `sealift approve`."""
+"""`sealift promote`, `sealift approve` and `sealift object`: what people say of a version.
+
+Each is signed by whoever says it. What they read before is computed from the bytes of the draft
+that they then sign (`sealift_signing.acts.promoting`), and nothing is read again in between.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from sealift_registry.cli.group import sealift
-from sealift_registry.cli.session import Session, command, key_option
+from sealift_registry.cli.session import Session, command
+from sealift_registry.cli.signing import Signing, carry_out, signing_options
 from sealift_registry.cli.terminal import counted
 
 if TYPE_CHECKING:
     from sealift_registry.promotion.promotions import Standing
+    from sealift_registry.trust.submitting import Accepted
 
 
 @command(
     sealift,
     "promote",
-    example="sealift promote vision/digits/3 --to production --reason 'better on night images' "
-    "--key dora.pem",
+    example="sealift promote vision/digits/3 --to production --reason 'better on night images'",
 )
 @click.argument("version", metavar="TEAM/MODEL/VERSION")
 @click.option("--to", "stage", metavar="STAGE", required=True, help="Such as production.")
@@ -31,7 +37,7 @@ if TYPE_CHECKING:
     metavar="WITHDRAWAL",
     help="A withdrawal that this sets aside, by its id or its sha256.",
 )
-@key_option("The requester's key.")
+@signing_options("The requester's key.", over=False)
 def promote(
     session: Session,
     *,
@@ -39,7 +45,7 @@ def promote(
     stage: str,
     reason: str,
     despite: tuple[str, ...],
-    key: str | None,
+    how: Signing,
 ) -> None:
     """Ask for a version to be promoted to a stage.
 
@@ -49,20 +55,21 @@ def promote(
     from sealift_registry.catalog.reference import VersionRef
     from sealift_registry.summary import despite_lines, evidence_lines, standing_data
 
-    ref = VersionRef.parse(version)
-    signer = session.signer(key)
-    made = session.app.promotions.request(ref, stage, reason, signer, despite)
+    ref, promotions = VersionRef.parse(version), session.app.promotions
     with session.app.hub.reading() as connection:
-        standing = session.app.promotions.standing(connection, made.number)
-    # A hub for one person has a key that is meant where none is named.
-    own = "" if session.app.hub.home.settings.keys.default else " --key FILE"
+        wanted = promotions.request_wanted(connection, ref, stage, reason, despite)
+    done = carry_out(session, wanted, how)
+    if done is None:
+        return
+    standing = _standing(session, done)
+    made = standing.promotion
     lines = [
         *despite_lines(standing),
-        f"{made.id}: {ref} to {stage}, asked for by {made.person}.",
+        done.sentence,
         *evidence_lines(standing),
         "",
         f"It needs {counted(standing.tally.needed, 'approval')}. Whoever approves runs:",
-        f"  sealift approve {made.id}{own} --meaning validated --reason '…'",
+        f"  sealift approve {made.id} --meaning validated --reason '…'",
     ]
     session.terminal.answer("promote", standing_data(standing), "\n".join(lines))
 
@@ -70,7 +77,7 @@ def promote(
 @command(
     sealift,
     "approve",
-    example="sealift approve P-000001 --key carla.pem --meaning validated --reason 'tested'",
+    example="sealift approve P-000001 --meaning validated --reason 'tested'",
 )
 @click.argument("promotion", metavar="P-NUMBER")
 @click.option(
@@ -83,8 +90,8 @@ def promote(
 @click.option(
     "--days", type=int, metavar="N", help="How long it is valid. [default: the policy's longest]"
 )
-@click.option("--yes", is_flag=True, help="Do not ask again.")
-@key_option("Your own key.")
+@click.option("--yes", is_flag=True, help="With --at-hub: do not ask again.")
+@signing_options("Your own key.", over=False)
 def approve(
     session: Session,
     *,
@@ -93,46 +100,50 @@ def approve(
     reason: str,
     days: int | None,
     yes: bool,
-    key: str | None,
+    how: Signing,
 ) -> None:
-    """Sign your approval of one request, after reading it."""
+    """Approve one request, after reading it.
+
+    P-NUMBER is how the hub calls it; what is approved is the request that you read, by its sha256.
+    """
     from sealift_registry.catalog.reference import parse_promotion
     from sealift_registry.summary import standing_data
-    from sealift_signing.errors import UsageError
 
     number = parse_promotion(promotion)
-    promotions, terminal = session.app.promotions, session.terminal
     with session.app.hub.reading() as connection:
-        before = promotions.standing(connection, number)
-    terminal.note("\n".join(_question(before)))
-    if not yes and not terminal.ask(f"Approve {before.promotion.id} ({meaning})?"):
-        raise UsageError(
-            "nothing-signed",
-            "Nothing was signed.",
-            subject=before.promotion.id,
-            next_step="Answer yes, or give --yes where nobody can be asked.",
-        )
-    standing = promotions.approve(number, session.signer(key), meaning, reason, days)
-    have, need = len(standing.tally.counted), standing.tally.needed
-    state = "listed" if standing.listed else f"waiting for {need - have} more"
-    text = f"{standing.promotion.id}: {have} of {need} approvals; {state}."
-    terminal.answer("approve", standing_data(standing), text)
+        wanted = session.app.promotions.approval_wanted(connection, number, meaning, reason, days)
+    done = carry_out(session, wanted, replace(how, asks=not yes))
+    if done is not None:
+        data = standing_data(_standing(session, done))
+        session.terminal.answer("approve", data, done.sentence)
 
 
-def _question(standing: Standing) -> list[str]:
-    from sealift_registry.summary import despite_lines, doubt_lines, evidence_lines
+@command(sealift, "object", example="sealift object P-000001 --reason 'fails at night'")
+@click.argument("promotion", metavar="P-NUMBER")
+@click.option("--reason", metavar="WORDS", required=True, help="Why, in your words.")
+@click.option("--yes", is_flag=True, help="With --at-hub: do not ask again.")
+@signing_options("Your own key.", over=False)
+def object_(session: Session, *, promotion: str, reason: str, yes: bool, how: Signing) -> None:
+    """Say why you do not approve a request.
 
-    promotion, have = standing.promotion, standing.tally.people
-    said = promotion.request.predicate
-    asked = f"{promotion.id}: {promotion.ref} to {promotion.stage}, asked for by {said.person}"
-    count = f"({len(have)} of {standing.tally.needed})"
-    return [
-        *despite_lines(standing),
-        *doubt_lines(standing),
-        f"{asked} on {said.made}.",
-        f"  reason: {said.reason}",
-        *evidence_lines(standing),
-        "",
-        f"  approved so far by: {', '.join(have) or 'nobody'} {count}",
-        "",
-    ]
+    An objection bars nothing; every later approver is shown it. Who may approve may object.
+    """
+    from sealift_registry.catalog.reference import parse_promotion
+    from sealift_registry.summary import standing_data
+
+    number = parse_promotion(promotion)
+    with session.app.hub.reading() as connection:
+        wanted = session.app.promotions.objection_wanted(connection, number, reason)
+    done = carry_out(session, wanted, replace(how, asks=not yes))
+    if done is not None:
+        data = standing_data(_standing(session, done))
+        session.terminal.answer("object", data, done.sentence)
+
+
+def _standing(session: Session, done: Accepted) -> Standing:
+    """How the promotion stands that `done` is about."""
+    from sealift_registry.catalog.reference import parse_promotion
+
+    number = parse_promotion(str(done.data["promotion"]))
+    with session.app.hub.reading() as connection:
+        return session.app.promotions.standing(connection, number)

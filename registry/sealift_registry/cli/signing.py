@@ -50,6 +50,7 @@ class Signing:
         draft: where the draft is written; empty for a name made of the act.
         over: files of versions that are to be set aside.
         confirm: digests that were typed beforehand.
+        asks: all is shown and a yes is asked for before it is signed here, also of somebody alone.
     """
 
     keys: tuple[str, ...]
@@ -57,6 +58,7 @@ class Signing:
     draft: str
     over: tuple[str, ...]
     confirm: tuple[str, ...]
+    asks: bool = False
 
 
 def signing_options(help_text: str, *, over: bool = True) -> Callable[[F], F]:
@@ -126,7 +128,8 @@ def carry_out(
     if unchanged:
         return unchanged_of(made)
     if here:
-        signed = sign_here(session, made, wanted.ask, signers, how.confirm, cards)
+        asks = how.asks
+        signed = sign_here(session, made, wanted.ask, signers, how.confirm, cards, asks=asks)
         return session.app.submit(signed, at_hub=True)
     _write_draft(session, made, wanted.ask, how, cards)
     return None
@@ -185,6 +188,8 @@ def sign_here(
     signers: Sequence[Signer],
     confirm: Sequence[str] = (),
     cards: Sequence[str] = (),
+    *,
+    asks: bool = False,
 ) -> Draft:
     """`made` signed by each of `signers`, through the gate.
 
@@ -192,7 +197,6 @@ def sign_here(
     it has the one key.
     """
     from sealift_registry.trust.drafting import check_enough
-    from sealift_signing import drafts
     from sealift_signing.desk.signing import Desk
     from sealift_signing.memory import Memory
     from sealift_signing.public_key import PublicKey
@@ -200,9 +204,10 @@ def sign_here(
     hub = session.app.hub
     solo = bool(hub.home.settings.keys.default)
     memory = None if solo else Memory.located(session.environment)
-    desk = Desk(memory, hub.now, AtHub(session.terminal, confirm, quiet=solo))
+    talk = AtHub(session.terminal, confirm, quiet=solo and not asks, asks=asks)
+    desk = Desk(memory, hub.now, talk)
     # Who is alone has no colleague whose card could be another's.
-    own = list(map(drafts.decoded, made.statements)) if solo else [_read(name) for name in cards]
+    own = _cards_of(made) if solo else [_read(name) for name in cards]
     if not solo:
         session.terminal.note(f"Signing at the hub. {AT_HUB}")
     keys = [PublicKey.from_tuf(signer.public_key) for signer in signers]
@@ -213,13 +218,26 @@ def sign_here(
     return made
 
 
+def _cards_of(made: Draft) -> list[bytes]:
+    """The key cards that a draft carries."""
+    from sealift_signing import drafts, statements
+    from sealift_signing.statements import KeyCard
+
+    found = map(drafts.decoded, made.statements)
+    kind = KeyCard.PREDICATE_TYPE
+    return [one for one in found if statements.predicate_type(one, what="a statement") == kind]
+
+
 class AtHub:
     """What whoever signs at the hub is shown and asked."""
 
-    def __init__(self, terminal: Terminal, confirm: Sequence[str], *, quiet: bool) -> None:
+    def __init__(
+        self, terminal: Terminal, confirm: Sequence[str], *, quiet: bool, asks: bool = False
+    ) -> None:
         self._terminal = terminal
         self._confirm = list(confirm)
         self._quiet = quiet
+        self._asks = asks
 
     def show(self, words: Sequence[str]) -> None:
         """All words, a line each."""
@@ -238,9 +256,20 @@ class AtHub:
         return answer
 
     def agree(self, question: str) -> bool:
-        """Naming the act with `--at-hub`, or as the only person, is consent."""
-        del question
-        return True
+        """Naming the act with `--at-hub`, or as the only person, is consent; else a yes is.
+
+        Raises:
+            UsageError: a yes was asked for, and not given.
+        """
+        from sealift_signing.errors import UsageError
+
+        if not self._asks or self._terminal.ask(question):
+            return True
+        raise UsageError(
+            "nothing-signed",
+            "Nothing was signed.",
+            next_step="Answer yes, or give --yes where nobody can be asked.",
+        )
 
 
 def _write_draft(

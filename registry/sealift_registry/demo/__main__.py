@@ -118,7 +118,8 @@ def _say_goodbye(folder: str, voice: Voice, seconds: float) -> None:
         f"sealift-site {site} audit list",
         f"sealift-site --home {folder}/tampered/{OTHER_SITE} status",
     ]
-    signed = ("--key", f"{folder}/people/{APPROVERS[1]}.pem", "--meaning", "validated")
+    carlas = f"{folder}/people/{APPROVERS[1]}.pem"
+    signed = ("--at-hub", "--key", carlas, "--meaning", "validated")
     phrase = ("--passphrase-file", f"{folder}/people/passphrase")
     approval = ("sealift", "approve", "P-000004", *signed, "--reason", "I looked", *home, *phrase)
     voice.tell(f"\nAll of it took {seconds:.1f} s, and is left in {folder}/ to explore:\n")

@@ -85,7 +85,7 @@ def ask_for_third(hands: Hands) -> str:
     reason = ("--reason", "No time to wait")
     asked = hands.hub(
         REQUESTER,
-        *("promote", VERSION, "--to", STAGE, *reason, *key(REQUESTER), *PASSPHRASE),
+        *("promote", VERSION, "--to", STAGE, *reason, "--at-hub", *key(REQUESTER), *PASSPHRASE),
         show=1,
     )
     return found(r"P-\d{6}", asked.out)
@@ -112,9 +112,9 @@ def approve_own_request(hands: Hands, promotion: str) -> None:
         f"\n{first.capitalize()} approves, since the variant is faithful to its source: that its "
         "source is bad, parity cannot tell. One more is needed, and Dora is impatient."
     )
-    said = (*APPROVE, "Faithful to its source", *key(first), *PASSPHRASE)
+    said = (*APPROVE, "Faithful to its source", "--at-hub", *key(first), *PASSPHRASE)
     hands.hub(first, "approve", promotion, *said, show=1)
-    said = (*APPROVE, IMPATIENT, *key(REQUESTER), *PASSPHRASE)
+    said = (*APPROVE, IMPATIENT, "--at-hub", *key(REQUESTER), *PASSPHRASE)
     ran = hands.refused_hub(REQUESTER, "approve", promotion, *said)
     _refused(
         hands, "own-request-at-the-hub", "the requester's approval, at the hub", ran, REQUESTER

@@ -82,14 +82,15 @@ def promote(hands: Hands, version: str, reason: str, *, whole: bool = False) -> 
     asked = hands.hub(
         REQUESTER,
         *("promote", version, "--to", STAGE, "--reason", reason),
-        *(*key(REQUESTER), *PASSPHRASE),
+        *("--at-hub", *key(REQUESTER), *PASSPHRASE),
         show=1,
     )
     promotion = found(r"P-\d{6}", asked.out)
     for number, person in enumerate(APPROVERS):
         options = ("--meaning", "validated", "--reason", "Read the parity report", "--yes")
+        signed = ("--at-hub", *key(person), *PASSPHRASE)
         show = EVERYTHING if whole and not number else 3
-        hands.hub(person, "approve", promotion, *options, *key(person), *PASSPHRASE, show=show)
+        hands.hub(person, "approve", promotion, *options, *signed, show=show)
 
 
 def enrol(hands: Hands, site: str = SITE, home: str = "site", medium: str = "medium") -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from sealift_signing.statements import Approval, Request, Signed
+from sealift_signing.statements import Approval, Objection, Request, Signed
 from sealift_signing.vocabulary import instant
 
 
@@ -27,6 +27,11 @@ def same_approval(one: Signed[Approval], other: Signed[Approval]) -> bool:
     made, until = other.predicate.made, other.predicate.valid_until
     said = replace(one.predicate, made=made, valid_until=until)
     return said == other.predicate and _span(one) == _span(other)
+
+
+def same_objection(one: Signed[Objection], other: Signed[Objection]) -> bool:
+    """Whether both object to the same request, by the same person and in the same words."""
+    return replace(one.predicate, made=other.predicate.made) == other.predicate
 
 
 def _span(approval: Signed[Approval]) -> timedelta:

@@ -10,34 +10,47 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
 
-from securesystemslib.signer import Signer
 from sqlalchemy import Connection
-from tuf.api.metadata import Targets
 
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.promotion import again, gates, signable
+from sealift_registry.promotion import again, gates
 from sealift_registry.promotion.gates import Vouched
+from sealift_registry.promotion.listing import list_variants
+from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub, checkpoint_seen
-from sealift_registry.trust.repository import Change, Repository
-from sealift_signing import publishing, roles, statements
+from sealift_registry.trust.repository import Repository
+from sealift_registry.trust.submitting import Accepted
+from sealift_signing import drafts, statements
+from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.promoting import LABEL
 from sealift_signing.approvals import (
-    REQUEST,
     NotCountedError,
     Rules,
     Tally,
-    approve,
+    check_objection,
     check_request,
     tally,
 )
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Withdrawal
-from sealift_signing.errors import RefusedError, UsageError
-from sealift_signing.statements import Approval, Request, Signed, Subject, subject
+from sealift_signing.drafts import Draft
+from sealift_signing.errors import RefusedError
+from sealift_signing.statements import (
+    Approval,
+    Objection,
+    Predicate,
+    Request,
+    Signed,
+    Subject,
+)
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.vocabulary import instant, moment
+from sealift_signing.vocabulary import instant
+
+P = TypeVar("P", bound=Predicate)
 
 RENEWABLE = timedelta(days=60)
 """An approval can be given again when so much of it is left: sites must not see a gap."""
@@ -53,6 +66,8 @@ class Standing:
         listed: the team's catalog role lists all of its variants, and by the counting rule it may.
         machines: the names of our scanners and builders that signed evidence, by its sha256.
         doubt: why its request does not count, so that nobody vouches for what it says; else empty.
+        objections: those by people who may approve it.
+        not_heard: why other objections are none of theirs.
     """
 
     promotion: Promotion
@@ -62,6 +77,8 @@ class Standing:
     listed: bool
     machines: Mapping[str, str]
     doubt: str = ""
+    objections: Sequence[Signed[Objection]] = ()
+    not_heard: Sequence[str] = ()
 
 
 class _AskedBeforeError(Exception):
@@ -86,87 +103,203 @@ class Promotions:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
-    def request(
-        self, ref: VersionRef, stage: str, reason: str, signer: Signer, despite: Sequence[str] = ()
-    ) -> Promotion:
-        """Ask for `ref` to be promoted to `stage`; signed by `signer`, a requester of its team.
+    # ------------------------------------------------------------------ what is drafted
 
-        The same request by the same person again adds nothing: it is the one that is there.
+    def request_wanted(
+        self,
+        connection: Connection,
+        ref: VersionRef,
+        stage: str,
+        reason: str,
+        despite: Sequence[str] = (),
+    ) -> Wanted:
+        """The act of asking for `ref` to be promoted to `stage`, with all that is known of it.
 
         Raises:
             NotFoundError: no such version, variant, stage or team.
-            RefusedError: a gate, or the key's owner may not request.
+            RefusedError: a gate.
         """
-        signable.check_reason(reason)
-        with self._hub.reading() as connection:
-            request = self._sign_request(connection, ref, stage, reason, signer, despite)
+        catalog = Catalog(connection)
+        version, found = catalog.version(ref), gates.vouched(catalog, ref)
+        self._check_gates(connection, ref, stage, found)
+        seen = checkpoint_seen(connection)
+        facts = {
+            "artifact": tuple(f"{one.artifact.path} {one.artifact.sha256}" for one in found),
+            "source-record": (version.source_sha256,),
+            "log-origin": (seen.origin,),
+            "log-size": (str(seen.size),),
+            "log-root": (seen.root,),
+        }
+        details = {"reason": (reason,)} | ({"despite": tuple(despite)} if despite else {})
+        return Wanted(Ask("request", (str(ref), stage), details), _envelopes(found), facts)
 
-        def action(connection: Connection) -> tuple[Entry, Promotion]:
-            # Again, by the rules that hold now: the team's people may have changed meanwhile.
-            check_request(request, self._rules(connection, request))
-            catalog = Catalog(connection)
-            self._check_new(connection, ref, request)
-            number = catalog.next_promotion()
-            recording.add_promotion(connection, number, request)
-            made = catalog.promotion(number)
-            data: dict[str, Json] = {"reason": reason, "listed": False}
-            return self._entry("promotion.requested", made, made.person, data), made
-
-        try:
-            return self._hub.commit(action).result
-        except _AskedBeforeError as before:
-            return before.promotion
-
-    def approve(
-        self, number: int, signer: Signer, meaning: str, reason: str, days: int | None = None
-    ) -> Standing:
-        """Approve promotion `number`; at the threshold its artifacts are listed.
-
-        The same approval by the same person again adds nothing.
+    def approval_wanted(
+        self,
+        connection: Connection,
+        number: int,
+        meaning: str,
+        reason: str,
+        days: int | None = None,
+    ) -> Wanted:
+        """The act of approving promotion `number`, with all that its approver has to read.
 
         Args:
+            connection: of one state of the hub.
             number: of the promotion.
-            signer: the approver's own key.
             meaning: one of the policy's meanings.
             reason: in the approver's words.
             days: how long the approval is valid; the policy's longest if None.
 
         Raises:
             NotFoundError: no such promotion.
-            RefusedError: this approval would not count, and why.
+            RefusedError: its request counts no more, or newer evidence speaks against it.
         """
-        signable.check_reason(reason)
-        try:
-            with self._hub.reading() as connection:
-                approval = self._sign_approval(connection, number, signer, meaning, reason, days)
-            standing = self._record_approval(number, approval)
-        except _ApprovedBeforeError as before:
-            standing = before.standing
-        self._hub.copy_metadata()
-        return standing
+        standing = self._approvable(connection, number)
+        details = {"meaning": (meaning,), "reason": (reason,)}
+        details |= {} if days is None else {"days": (str(days),)}
+        return self._about("approve", connection, standing, details)
 
-    def _record_approval(self, number: int, approval: Signed[Approval]) -> Standing:
+    def objection_wanted(self, connection: Connection, number: int, reason: str) -> Wanted:
+        """The act of objecting to promotion `number`, with all that there is to read.
+
+        Raises:
+            NotFoundError: no such promotion.
+        """
+        standing = self.standing(connection, number)
+        return self._about("object", connection, standing, {"reason": (reason,)})
+
+    def _about(
+        self,
+        act: str,
+        connection: Connection,
+        standing: Standing,
+        details: Mapping[str, tuple[str, ...]],
+    ) -> Wanted:
+        """An act about a request, which comes with it; its label is for people alone."""
+        catalog, promotion = Catalog(connection), standing.promotion
+        envelopes = (
+            promotion.request.envelope.data,
+            *_envelopes(standing.vouched),
+            *(one.envelope.data for one in catalog.approvals(promotion.number)),
+            *(one.envelope.data for one in catalog.objections(promotion.number)),
+        )
+        ask = Ask(act, (promotion.id,), details)
+        return Wanted(ask, envelopes, {LABEL: (promotion.id,)})
+
+    # ------------------------------------------------------------------ what was signed
+
+    def submit_request(self, draft: Draft, *, at_hub: bool) -> Accepted:
+        """Take in a signed request, under a number of its own.
+
+        The same request by the same person again adds nothing: it is the one that is there.
+
+        Raises:
+            RefusedError: it does not count, a gate, or it names what this hub does not have.
+        """
+        request = _read(Request, draft)
+
+        def action(connection: Connection) -> tuple[Entry, Promotion]:
+            ref = _ref(request)
+            # By the rules that hold now: the team's people may have changed since it was drafted.
+            self._check_new(connection, ref, request)
+            check_request(request, self._rules(connection, request))
+            catalog = Catalog(connection)
+            found = gates.named(catalog, request)
+            self._check_gates(connection, ref, request.predicate.stage, found)
+            number = catalog.next_promotion()
+            recording.add_promotion(connection, number, request)
+            made = catalog.promotion(number)
+            data: dict[str, Json] = {"reason": request.predicate.reason, "listed": False}
+            return self._entry("promotion.requested", made, request, data, at_hub=at_hub), made
+
+        try:
+            made, new = self._hub.commit(action).result, True
+        except _AskedBeforeError as before:
+            made, new = before.promotion, False
+        sentence = f"{made.id}: {made.ref} to {made.stage}, asked for by {made.person}."
+        return Accepted(new, sentence, {"promotion": made.id, "request": made.request.sha256})
+
+    def submit_approval(self, draft: Draft, *, at_hub: bool) -> Accepted:
+        """Take in a signed approval; at the threshold the artifacts of its request are listed.
+
+        The same approval by the same person again adds nothing.
+
+        Raises:
+            NotFoundError: its request is not here.
+            RefusedError: it would not count, and why.
+        """
+        approval = _read(Approval, draft)
+        try:
+            standing, new = self._record_approval(approval, at_hub=at_hub), True
+        except _ApprovedBeforeError as before:
+            standing, new = before.standing, False
+        self._hub.copy_metadata()
+        have, need = len(standing.tally.counted), standing.tally.needed
+        state = "listed" if standing.listed else f"waiting for {need - have} more"
+        data: dict[str, Json] = {
+            "promotion": standing.promotion.id,
+            "approval": approval.sha256,
+            "listed": standing.listed,
+        }
+        sentence = f"{standing.promotion.id}: {have} of {need} approvals; {state}."
+        return Accepted(new, sentence, data)
+
+    def submit_objection(self, draft: Draft, *, at_hub: bool) -> Accepted:
+        """Take in a signed objection, for every later approver to read.
+
+        Raises:
+            NotFoundError: its request is not here.
+            RefusedError: it is by nobody who might have approved.
+        """
+        objection = _read(Objection, draft)
+        said = objection.predicate
+
+        def action(connection: Connection) -> tuple[Entry, Promotion]:
+            catalog = Catalog(connection)
+            made = catalog.promotion_of(said.request)
+            if any(again.same_objection(one, objection) for one in catalog.objections(made.number)):
+                raise _AskedBeforeError(made)
+            check_objection(objection, made.request, self._rules(connection, made.request))
+            recording.add_objection(connection, made.number, objection)
+            more: dict[str, Json] = {"reason": said.reason}
+            return self._entry("promotion.objected", made, objection, more, at_hub=at_hub), made
+
+        try:
+            made, new = self._hub.commit(action).result, True
+        except _AskedBeforeError as before:
+            made, new = before.promotion, False
+        data: dict[str, Json] = {"promotion": made.id, "objection": objection.sha256}
+        return Accepted(new, f"{made.id}: {said.person} objects: {said.reason}", data)
+
+    def _record_approval(self, approval: Signed[Approval], *, at_hub: bool) -> Standing:
         said = approval.predicate
 
         def action(connection: Connection) -> tuple[Entry, Standing]:
-            # Again, by what holds now: people, policy or approvals may have changed meanwhile.
+            # By what holds now: people, policy or approvals may have changed since it was drafted.
+            catalog = Catalog(connection)
+            number = catalog.promotion_of(said.request).number
+            now = self.standing(connection, number)
+            if approval.sha256 in {one.sha256 for one in now.tally.counted}:
+                raise _ApprovedBeforeError(now)
             before = self._approvable(connection, number)
             self._check_counts(before, approval, self._rules(connection, before.promotion.request))
             recording.add_approval(connection, number, approval)
             standing = self.standing(connection, number)
             if standing.tally.enough and not before.listed:
-                self._list(connection, standing)
+                list_variants(self._hub, connection, standing.promotion, standing.vouched)
                 standing = self.standing(connection, number)
             data: dict[str, Json] = {
-                "approval": approval.sha256,
                 "meaning": said.meaning,
                 "reason": said.reason,
                 "listed": standing.listed,
             }
-            entry = self._entry("promotion.approved", standing.promotion, said.person, data)
+            made = standing.promotion
+            entry = self._entry("promotion.approved", made, approval, data, at_hub=at_hub)
             return entry, standing
 
         return self._hub.commit(action).result
+
+    # ------------------------------------------------------------------ how it stands
 
     def standing(self, connection: Connection, number: int) -> Standing:
         """How promotion `number` stands now.
@@ -191,7 +324,10 @@ class Promotions:
         known = {one.digest: one for one in rules.members.withdrawn}
         despite = {name: known.get(name) for name in promotion.request.predicate.despite}
         machines = signers(repository, found)
-        return Standing(promotion, despite, found, counted, listed, machines, doubt)
+        heard, not_heard = _objections(promotion.request, catalog.objections(number), rules)
+        return Standing(
+            promotion, despite, found, counted, listed, machines, doubt, heard, not_heard
+        )
 
     def listed(self, connection: Connection, ref: VersionRef) -> set[str]:
         """The stages for which `ref` is listed, by a promotion that counts today."""
@@ -223,6 +359,10 @@ class Promotions:
         rules = self._rules(connection, request)
         for earlier in Catalog(connection).promotions(ref):
             late = rules.now - instant(earlier.made) > rules.rule.within
+            if earlier.request.sha256 == request.sha256:
+                if late:
+                    raise _too_old(earlier, rules)
+                raise _AskedBeforeError(earlier)
             if not late and again.same_request(earlier.request, request):
                 with suppress(RefusedError):  # such as by a key that was replaced since
                     check_request(earlier.request, rules)
@@ -231,92 +371,6 @@ class Promotions:
     def _rules(self, connection: Connection, request: Signed[Request]) -> Rules:
         said = request.predicate
         return Repository(connection).rules(said.team, said.stage, self._hub.now())
-
-    def _sign_request(
-        self,
-        connection: Connection,
-        ref: VersionRef,
-        stage: str,
-        reason: str,
-        signer: Signer,
-        despite: Sequence[str],
-    ) -> Signed[Request]:
-        catalog = Catalog(connection)
-        version = catalog.version(ref)
-        found = gates.vouched(catalog, ref)
-        self._check_gates(connection, ref, stage, found)
-        rules = Repository(connection).rules(ref.team, stage, self._hub.now())
-        person = signable.owner(rules.members, signer, REQUEST, "request promotions")
-        named = signable.named_withdrawals(despite, rules.members)
-        evidence = sorted(one.sha256 for v in found for one in v.evidence)
-        request = Request(
-            format=1,
-            requires=(),
-            organisation=rules.organisation,
-            team=ref.team,
-            model=ref.model,
-            version=ref.number,
-            stage=stage,
-            source_record=version.source_sha256,
-            evidence=tuple(evidence),
-            log=checkpoint_seen(connection),
-            person=person.id,
-            reason=reason,
-            made=moment(rules.now),
-            despite=named,
-        )
-        subjects = [subject(str(v.artifact.path), v.artifact.sha256) for v in found]
-        body = statements.sign(request, subjects, signer)
-        signed = statements.read(Request, body, what="the request")
-        check_request(signed, rules)
-        return signed
-
-    def _sign_approval(
-        self,
-        connection: Connection,
-        number: int,
-        signer: Signer,
-        meaning: str,
-        reason: str,
-        days: int | None,
-    ) -> Signed[Approval]:
-        standing = self._approvable(connection, number)
-        asked = standing.promotion.request
-        said = asked.predicate
-        rules = self._rules(connection, asked)
-        signable.check_meaning(meaning, rules)
-        person = signable.owner(
-            rules.members, signer, approve(said.stage), f"approve for {said.stage}"
-        )
-        longest = rules.rule.longest_validity_days
-        if days is not None and not 0 < days <= longest:
-            raise UsageError(
-                "bad-validity",
-                f"An approval is valid for 1 to {longest} days.",
-                subject=str(days),
-                next_step="Choose so many with --days, or leave it out for the longest.",
-            )
-        approval = Approval(
-            format=1,
-            requires=(),
-            organisation=said.organisation,
-            team=said.team,
-            model=said.model,
-            version=said.version,
-            stage=said.stage,
-            request=asked.sha256,
-            person=person.id,
-            meaning=meaning,
-            reason=reason,
-            made=moment(rules.now),
-            valid_until=moment(rules.now + timedelta(days=days or longest)),
-            measured=tuple(m for v in standing.vouched for m in v.measured()),
-        )
-        signed = statements.read(
-            Approval, statements.sign(approval, asked.subjects, signer), what="the approval"
-        )
-        self._check_counts(standing, signed, rules)
-        return signed
 
     def _check_counts(self, standing: Standing, approval: Signed[Approval], rules: Rules) -> None:
         """Refuse an approval that would not count, with the counting rule's own sentence."""
@@ -346,40 +400,67 @@ class Promotions:
                 f"with: sealift show {promotion.id}",
             )
 
-    def _list(self, connection: Connection, standing: Standing) -> None:
-        """List the request's variants in the team's catalog role, and publish it."""
-        promotion = standing.promotion
-        repository = Repository(connection)
-        role = roles.catalog_role(promotion.ref.team)
-        now = self._hub.now()
-        catalog = publishing.successor(
-            repository.targets(role), expires=publishing.expiry(now, repository.lifetime(role))
-        )
-        for one in standing.vouched:
-            if not one.artifact.path.is_source:
-                self._add_target(catalog.signed, one)
-                recording.add_listing(
-                    connection, one.artifact.path, promotion.stage, promotion.number, moment(now)
-                )
-        publishing.sign(catalog, [self._hub.online.signer("catalog")])
-        self._hub.publish(connection, Change({role: catalog}))
-
-    def _add_target(self, catalog: Targets, one: Vouched) -> None:
-        path, sha256 = str(one.artifact.path), one.artifact.sha256
-        manifest = self._hub.home.blobs.read(sha256)
-        catalog.targets[path] = publishing.target_file(path, len(manifest), sha256)
-
-    def _entry(self, kind: str, made: Promotion, person: str, more: Mapping[str, Json]) -> Entry:
+    def _entry(
+        self,
+        kind: str,
+        made: Promotion,
+        signed: Signed[Any],
+        more: Mapping[str, Json],
+        *,
+        at_hub: bool,
+    ) -> Entry:
+        person = signed.predicate.person
         data: dict[str, Json] = {
             "promotion": made.id,
             "request": made.request.sha256,
             "stage": made.stage,
             "version": str(made.ref),
             "artifacts": [_words(one) for one in made.request.subjects],
+            "sha256": signed.sha256,
+            "keyid": signed.envelope.keyid,
+            "at_hub": at_hub,
             **more,
         }
         terms = {"person": person, "model": str(made.ref.of), "promotion": made.id}
         return self._hub.entry(kind, person, data, terms)
+
+
+def _read(kind: type[P], draft: Draft) -> Signed[P]:
+    """The one statement that a draft holds, as its owner signed it.
+
+    Raises:
+        RefusedError: nobody signed it yet.
+    """
+    name = kind.PREDICATE_TYPE.split(":")[-2]
+    part = draft.part(name)
+    if part is None:
+        raise RefusedError(
+            "not-signed",
+            f"Nobody has signed this {name} yet.",
+            subject=draft.act,
+            next_step="Whoever makes it signs it first, with sealift-sign; submit what that wrote.",
+        )
+    return statements.read(kind, drafts.to_envelope(part), what=f"the {name}")
+
+
+def _too_old(earlier: Promotion, rules: Rules) -> RefusedError:
+    return RefusedError(
+        "request-too-old",
+        f"This request is {earlier.id} already, made {earlier.made}; it can be approved for "
+        f"{rules.rule.within.days} days.",
+        subject=earlier.id,
+        next_step="Ask again in other words, or with a new signature: sealift-sign request … "
+        "--anew",
+    )
+
+
+def _ref(request: Signed[Request]) -> VersionRef:
+    said = request.predicate
+    return VersionRef(said.team, said.model, said.version)
+
+
+def _envelopes(found: Iterable[Vouched]) -> tuple[bytes, ...]:
+    return tuple(one.envelope.data for vouched in found for one in vouched.evidence)
 
 
 def signers(repository: Repository, found: Iterable[Vouched]) -> dict[str, str]:
@@ -399,6 +480,20 @@ def _doubt(request: Signed[Request], rules: Rules) -> str:
     except NotCountedError as bad:
         return bad.what
     return ""
+
+
+def _objections(
+    request: Signed[Request], found: Iterable[Signed[Objection]], rules: Rules
+) -> tuple[list[Signed[Objection]], list[str]]:
+    """The objections by people who may approve, and why the others are none."""
+    heard, not_heard = [], []
+    for one in found:
+        try:
+            check_objection(one, request, rules)
+            heard.append(one)
+        except NotCountedError as bad:
+            not_heard.append(bad.what)
+    return heard, not_heard
 
 
 def _words(one: Subject) -> dict[str, str]:

@@ -6,7 +6,7 @@ comes from the hub and is shown whole; what is approved is the request that was 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from hashlib import sha256
 
@@ -18,6 +18,9 @@ from sealift_signing.approvals import (
     NotCountedError,
     Rules,
     approve,
+    check_approval_before_signing,
+    check_before_signing,
+    check_objection,
     check_request,
     tally,
 )
@@ -43,6 +46,8 @@ from sealift_signing.vocabulary import SENTENCE, CatalogPath, instant, moment
 
 LABEL = "promotion"
 """The fact that says by which label the hub lists a request; it decides nothing."""
+LONGEST_NUMBER = 15
+"""Digits; what is longer is no number of ours, and slow to read."""
 
 
 def ask_for(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
@@ -63,7 +68,7 @@ def ask_for(organisation: Organisation, ask: Ask, material: Material) -> Prepare
     _check_gates(rules, subjects, evidence)
     despite = tuple(sorted(_withdrawn(one, rules.members)[1] for one in ask.all("despite")))
     reason = _reason(ask)
-    person = _person(material, rules.members, REQUEST, "request promotions")
+    person = _person(material, rules, REQUEST, "request promotions")
     said = Request(
         format=1,
         requires=(),
@@ -87,12 +92,11 @@ def ask_for(organisation: Organisation, ask: Ask, material: Material) -> Prepare
     words = (
         *_set_aside_words(despite, rules.members),
         f"Ask for {version} to be promoted to {stage}, because {wording.drawn(reason)}.",
-        *_bars_words(subjects, rules, despite),
-        f"source record {said.source_record}",
-        f"the hub's log: {said.log.size} entries, root {said.log.root}",
-        f"  of {wording.drawn(said.log.origin)}",
-        *_subject_words(subjects, evidence),
+        *_named_words(said, subjects, rules),
+        *_subject_words(organisation, subjects, evidence),
     )
+    if person is not None and material.key is not None:
+        check_before_signing(said, material.key, rules)
     return Prepared(_own(said, subjects, "request", person), words)
 
 
@@ -113,7 +117,7 @@ def approve_it(organisation: Organisation, ask: Ask, material: Material) -> Prep
             next_step=f"Say one of: {', '.join(map(repr, rules.rule.meanings))}.",
         )
     longest = rules.rule.longest_validity_days
-    valid = _whole(days) if days else longest
+    valid = _days(days) if days else longest
     if not 0 < valid <= longest:
         raise UsageError(
             "bad-validity",
@@ -123,7 +127,7 @@ def approve_it(organisation: Organisation, ask: Ask, material: Material) -> Prep
         )
     reason = _reason(ask)
     asked = request.predicate
-    person = _person(material, rules.members, approve(asked.stage), f"approve for {asked.stage}")
+    person = _person(material, rules, approve(asked.stage), f"approve for {asked.stage}")
     said = Approval(
         format=1,
         requires=(),
@@ -140,10 +144,9 @@ def approve_it(organisation: Organisation, ask: Ask, material: Material) -> Prep
         valid_until=moment(material.now + timedelta(days=valid)),
         measured=tuple(_measured(request.subjects, evidence)),
     )
-    if person is not None:
-        _check_may(request, person, material, rules)
+    check_approval_before_signing(request, said, material.key, rules)
     words = (
-        *_request_words(request, rules, evidence, material),
+        *_request_words(organisation, request, rules, evidence, material),
         (
             f"You approve it: {wording.drawn(meaning)}, because {wording.drawn(reason)}, until "
             f"{said.valid_until[:10]}."
@@ -156,7 +159,7 @@ def object_to(organisation: Organisation, ask: Ask, material: Material) -> Prepa
     """`object P-NUMBER --reason WORDS`: why somebody would not approve; later approvers read it."""
     request, rules, evidence = _asked(organisation, ask, material, gates=False)
     reason, asked = _reason(ask), request.predicate
-    person = _person(material, rules.members, approve(asked.stage), f"approve for {asked.stage}")
+    person = _person(material, rules, approve(asked.stage), f"approve for {asked.stage}")
     said = Objection(
         format=1,
         requires=(),
@@ -167,8 +170,10 @@ def object_to(organisation: Organisation, ask: Ask, material: Material) -> Prepa
         reason=reason,
         made=moment(material.now),
     )
+    if person is not None and material.key is not None:
+        check_before_signing(said, material.key, rules)
     words = (
-        *_request_words(request, rules, evidence, material),
+        *_request_words(organisation, request, rules, evidence, material),
         f"You object, because {wording.drawn(reason)}.",
         "  It bars nothing; every later approver reads it.",
     )
@@ -276,20 +281,6 @@ def _check_gates(
                 )
 
 
-def _check_may(request: Signed[Request], person: Person, material: Material, rules: Rules) -> None:
-    """Refuse before signing what the counting would refuse after it."""
-    said = request.predicate
-    asker = rules.members.person(said.person)
-    keys = {PublicKey.parse(k.key).raw for k in asker.keys} if asker else set()
-    same_key = material.key is not None and material.key.raw in keys
-    if (person.id == said.person or same_key) and not rules.rule.requester_may_approve:
-        raise RefusedError(
-            "requester-approves",
-            f"{said.person} made the request, and who requests does not approve.",
-            subject=said.person,
-        )
-
-
 def _own(
     said: Predicate, subjects: tuple[Subject, ...], name: str, person: Person | None
 ) -> tuple[Unsigned, ...]:
@@ -299,10 +290,11 @@ def _own(
     return (Unsigned(STATEMENT, name, None, statements.payload(said, subjects)),)
 
 
-def _person(material: Material, members: Members, purpose: str, deed: str) -> Person | None:
+def _person(material: Material, rules: Rules, purpose: str, deed: str) -> Person | None:
     """Whose key it is that signs; None while nobody does."""
     if material.key is None:
         return None
+    members = rules.members
     for person, known in members.all_keys():
         if known.raw != material.key.raw:
             continue
@@ -341,6 +333,7 @@ def _withdrawn(given: str, members: Members) -> tuple[Withdrawal, str]:
 
 
 def _request_words(
+    organisation: Organisation,
     request: Signed[Request],
     rules: Rules,
     evidence: tuple[Signed[Evidence], ...],
@@ -353,38 +346,45 @@ def _request_words(
         f"{said.made}, because {wording.drawn(said.reason)}."
     )
     yield f"request {request.sha256}"
-    yield from _bars_words(request.subjects, rules, said.despite)
+    yield from _named_words(said, request.subjects, rules)
+    yield from _subject_words(organisation, request.subjects, evidence)
+    yield from _approval_words(request, rules, material)
+    found = material.carried.all(Objection)
+    to_this = [one for one in found if one.predicate.request == request.sha256]
+    for objection in material.carried.take(to_this):
+        yield _objection_words(objection, request, rules)
+
+
+def _named_words(said: Request, subjects: Iterable[Subject], rules: Rules) -> Iterator[str]:
+    """What a request names beside the artifacts."""
+    yield from _bars_words(subjects, rules, said.despite)
     yield f"source record {said.source_record}"
-    yield from _subject_words(request.subjects, evidence)
+    yield f"the hub's log: {said.log.size} entries, root {said.log.root}"
+    yield f"  of {wording.drawn(said.log.origin)}"
+
+
+def _approval_words(request: Signed[Request], rules: Rules, material: Material) -> Iterator[str]:
     approvals = material.carried.take(material.carried.all(Approval))
     counted = tally(request, approvals, rules)
     for one in counted.counted:
         about = one.predicate
         yield (
-            f"approved by {about.person} on {about.made[:10]}: {wording.drawn(about.meaning)}, "
-            f"because {wording.drawn(about.reason)}"
+            f"approved by {about.person} on {about.made}, until {about.valid_until}: "
+            f"{wording.drawn(about.meaning)}, because {wording.drawn(about.reason)}"
         )
     for reason in counted.set_aside:
         yield f"an approval does not count: {wording.drawn(reason)}"
     yield f"{len(counted.counted)} of the {counted.needed} approvals that it needs count."
-    for objection in material.carried.take(material.carried.all(Objection)):
-        yield from _objection_words(objection, request, rules)
 
 
-def _objection_words(
-    one: Signed[Objection], request: Signed[Request], rules: Rules
-) -> Iterator[str]:
+def _objection_words(one: Signed[Objection], request: Signed[Request], rules: Rules) -> str:
     said = one.predicate
-    person = rules.members.person(said.person)
-    key = person.key_for(one.envelope.keyid) if person else None
-    if key is None or said.request != request.sha256:
-        raise NotCountedError(
-            "objection-unknown",
-            f"The objection {one.sha256[:12]} is by nobody of the team, or to another request.",
-            subject=one.sha256,
-        )
-    statements.verify(one, PublicKey.parse(key.key), what=f"the objection by {said.person}")
-    yield f"OBJECTED to by {said.person} on {said.made[:10]}: {wording.drawn(said.reason)}"
+    try:
+        check_objection(one, request, rules)
+    except NotCountedError as bad:
+        # Whoever objected may have left; that they did is said, their words are nobody's now.
+        return f"an objection is by nobody who may approve: {wording.drawn(bad.what)}"
+    return f"OBJECTED to by {said.person} on {said.made}: {wording.drawn(said.reason)}"
 
 
 def _set_aside_words(despite: Iterable[str], members: Members) -> Iterator[str]:
@@ -408,17 +408,32 @@ def _bars_words(subjects: Iterable[Subject], rules: Rules, despite: Iterable[str
 
 
 def _subject_words(
-    subjects: Iterable[Subject], evidence: Iterable[Signed[Evidence]]
+    organisation: Organisation,
+    subjects: Iterable[Subject],
+    evidence: Iterable[Signed[Evidence]],
 ) -> Iterator[str]:
     found = tuple(evidence)
     for about in sorted(subjects, key=lambda one: one.name):
         yield f"{about.name}  {about.sha256}"
         for one in found:
-            if not one.about(about.name, about.sha256):
-                continue
-            said = one.predicate
-            yield f"  {said.kind}: {said.verdict}, on {wording.drawn(said.machine)}, {said.made}"
-            yield from (f"    {c.verdict}  {c.name}: {wording.drawn(c.words)}" for c in said.checks)
+            if one.about(about.name, about.sha256):
+                signer = verified_evidence(organisation, one)
+                yield from wording.indented(_evidence_words(one, signer))
+
+
+def _evidence_words(one: Signed[Evidence], signer: str) -> Iterator[str]:
+    """A piece of evidence: its verdict, every check, what looked, and on which goldens."""
+    said = one.predicate
+    yield (
+        f"{said.kind}: {said.verdict}, on {wording.drawn(said.machine)}, {said.made}, signed by "
+        f"{signer} ({one.sha256})"
+    )
+    yield from (f"  {c.verdict}  {c.name}: {wording.drawn(c.words)}" for c in said.checks)
+    for name, version in sorted(said.tools.items()):
+        yield f"  with {wording.drawn(name)} {wording.drawn(version)}"
+    goldens = said.details.get("goldens") if isinstance(said.details, Mapping) else None
+    if isinstance(goldens, str):
+        yield f"  on the goldens {wording.drawn(goldens)}"
 
 
 def _measured(
@@ -483,7 +498,16 @@ def _reason(ask: Ask) -> str:
     return reason
 
 
+def _days(text: str) -> int:
+    """So many days; 0, which is never meant, for what is no number."""
+    return int(text) if _is_number(text) else 0
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_NUMBER
+
+
 def _whole(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not _is_number(text):
         raise UsageError("bad-number", f"{shown(text)} is no number.", subject=text)
     return int(text)

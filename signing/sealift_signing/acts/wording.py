@@ -75,7 +75,7 @@ def person(one: Person) -> list[str]:
 def withdrawal(one: Withdrawal, digest: str) -> str:
     """What was withdrawn, and why."""
     what = f"the artifact {one.sha256}" if one.sha256 else f"{one.model} below version {one.below}"
-    return f"{one.id}, of {what} from {one.stage}: {drawn(one.reason)} ({digest})"
+    return f"{one.id}, of {what} from {one.stage}, {one.made}: {drawn(one.reason)} ({digest})"
 
 
 def members(found: Members) -> list[str]:

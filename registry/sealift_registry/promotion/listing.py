@@ -1,0 +1,40 @@
+"""Listing what enough people approved, in the team's catalog role, which is the hub's own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+from tuf.api.metadata import Targets
+
+from sealift_registry.catalog import recording
+from sealift_registry.catalog.catalog import Promotion
+from sealift_registry.promotion.gates import Vouched
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Change, Repository
+from sealift_signing import publishing, roles
+from sealift_signing.vocabulary import moment
+
+
+def list_variants(
+    hub: Hub, connection: Connection, promotion: Promotion, found: Sequence[Vouched]
+) -> None:
+    """List the variants in `found`, because of `promotion`, and publish the catalog role."""
+    repository, now = Repository(connection), hub.now()
+    role = roles.catalog_role(promotion.ref.team)
+    expires = publishing.expiry(now, repository.lifetime(role))
+    catalog = publishing.successor(repository.targets(role), expires=expires)
+    for one in found:
+        if not one.artifact.path.is_source:
+            _add_target(hub, catalog.signed, one)
+            recording.add_listing(
+                connection, one.artifact.path, promotion.stage, promotion.number, moment(now)
+            )
+    publishing.sign(catalog, [hub.online.signer("catalog")])
+    hub.publish(connection, Change({role: catalog}))
+
+
+def _add_target(hub: Hub, catalog: Targets, one: Vouched) -> None:
+    path, sha256 = str(one.artifact.path), one.artifact.sha256
+    manifest = hub.home.blobs.read(sha256)
+    catalog.targets[path] = publishing.target_file(path, len(manifest), sha256)
