@@ -114,6 +114,32 @@ class Memory:
         """A version of a role, whole."""
         return shape.read(Version, self.file(known, file), what=f"the remembered version {file}")
 
+    def whole(self, known: Known, role: str, number: int | None) -> Version:
+        """A version of a role as it is kept, or its newest; of two of one number the newer.
+
+        Raises:
+            NotFoundError: it is not known here.
+        """
+        if role == ROOT:
+            newest = self.version(known, known.root_file)
+            roots = newest.roots[:number]
+            if number is None or number == len(roots):
+                return replace(newest, data=roots[-1], roots=roots)
+        found = [one for one in (*known.older, *known.roles) if one.role == role]
+        named = [one for one in found if number in {None, one.version}]
+        if not named:
+            numbers = ", ".join(str(one.version) for one in found)
+            known_here = ", ".join(("root", *(one.role for one in known.roles)))
+            raise NotFoundError(
+                "no-head",
+                f"No version of {role} is known here."
+                if number is None
+                else f"Version {number} of {role} is not known here.",
+                subject=role,
+                next_step=f"Known are: {numbers or known_here}.",
+            )
+        return self.version(known, named[-1].file)
+
     def draft(self, known: Known, one: SignedOnce) -> Draft:
         """What was signed, as it was signed."""
         return drafts.read(self.file(known, one.file), what=f"the remembered draft {one.file}")

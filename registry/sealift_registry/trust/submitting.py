@@ -65,7 +65,7 @@ def change_of(connection: Connection, draft: Draft) -> Change:
         listed = {one.path: decoded(one.data) for one in part.documents}
         _check_enough(found, part)
         check_follows(found, part.name, links.named(metadata), links.follows_of(metadata.signed))
-        check_documents(part.name, metadata.signed, listed)
+        check_documents(found, part.name, metadata.signed, listed)
         change.metadata[part.name] = metadata
         change.documents |= listed
     return change
@@ -95,24 +95,25 @@ def check_follows(found: Stored, role: str, version: Named, follows: links.Follo
     if base is None:
         if version.version == 1 or (follows and follows.link is None):
             return
-        raise _moved(role, version, "nothing of the role")
+        raise _moved(role, version, follows, "nothing of the role")
     if base.named == version:
         return
     if version.version <= base.version or follows is None or follows.predecessor != base.named:
-        raise _moved(role, version, str(base.named))
+        raise _moved(role, version, follows, str(base.named))
 
 
-def _moved(role: str, version: Named, there: str) -> RefusedError:
+def _moved(role: str, version: Named, follows: links.Follows | None, there: str) -> RefusedError:
+    before = f" --at {follows.version}" if follows else ""
     return RefusedError(
         "role-moved-on",
         f"{version} of {role} was not made from what is published here, which is {there}.",
         subject=role,
         next_step="If this hub has lost a version, submit that first: whoever knows it writes it "
-        f"with sealift-sign write {role} FILE. Else draft it again, with --over FILE.",
+        f"with sealift-sign write {role} FILE{before}. Else draft it again, with --over FILE.",
     )
 
 
-def check_documents(role: str, signed: object, listed: Mapping[str, bytes]) -> None:
+def check_documents(found: Stored, role: str, signed: object, listed: Mapping[str, bytes]) -> None:
     """Check that every document comes with the version that lists it, and is one of its kind.
 
     Raises:
@@ -120,6 +121,14 @@ def check_documents(role: str, signed: object, listed: Mapping[str, bytes]) -> N
     """
     if not isinstance(signed, Targets):
         return
+    for path, one in signed.targets.items():
+        if path not in listed and not found.rows.document(path, one.hashes["sha256"]):
+            raise RefusedError(
+                "document-missing",
+                f"Version {signed.version} of {role} lists {path}, which did not come with it.",
+                subject=path,
+                next_step="Submit the whole file, as sealift-sign wrote it.",
+            )
     name = role.partition(".")[2]
     for path, data in listed.items():
         target = signed.targets.get(path)
@@ -237,7 +246,7 @@ def submit_version(hub: Hub, version: Version) -> Accepted:
                 metadata, role, found.head(roles.delegator(role)).metadata.signed
             )
             check_follows(found, role, named, links.follows_of(metadata.signed))
-            check_documents(role, metadata.signed, listed)
+            check_documents(found, role, metadata.signed, listed)
     said: dict[str, Json] = {"role": role, "version": named.version, "sha256": named.digest}
     if new:
         change = Change({role: metadata}, listed)

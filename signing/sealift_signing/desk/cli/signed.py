@@ -95,27 +95,26 @@ def again(session: Session, *, digest: str, file: str, organisation: str | None)
 @command(sign, "write", example="sealift-sign write team.vision FILE", more=[ORGANISATION])
 @click.argument("role")
 @click.argument("file")
-def write(session: Session, *, role: str, file: str, organisation: str | None) -> None:
+@click.option(
+    "--at",
+    metavar="VERSION",
+    type=click.IntRange(min=1),
+    help="An older version, where the hub lost several. [default: the newest]",
+)
+def write(
+    session: Session, *, role: str, file: str, organisation: str | None, at: int | None
+) -> None:
     """Write the newest version of a role that you know, for a hub that lost it.
 
-    FILE then holds it whole, with its documents and all signatures.
+    FILE then holds it whole, with its documents and all signatures. A hub that lost several gets
+    each of them, the oldest first.
     """
-    from sealift_signing import shape
+    from sealift_signing import drafts, links, shape
     from sealift_signing.desk.files import write_new
-    from sealift_signing.errors import NotFoundError
-    from sealift_signing.roles import ROOT
 
     known = session.known(organisation)
-    found = known.role(role)
-    if found is None and role != ROOT:
-        raise NotFoundError(
-            "no-head",
-            f"No version of {role} is known here.",
-            subject=role,
-            next_step=f"Known are: root, {', '.join(one.role for one in known.roles)}.",
-        )
-    named = found.named if found else known.root
-    whole = session.memory.version(known, found.file if found else known.root_file)
+    whole = session.memory.whole(known, role, at)
+    named = links.named(drafts.spelled_role(role, drafts.decoded(whole.data)))
     write_new(Path(file), shape.write(whole))
     lines = (
         f"{file} holds {role} {named}.",

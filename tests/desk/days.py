@@ -1,0 +1,252 @@
+"""Honest people at their own machines: a hub, desks and sites, all by their commands.
+
+Each person is a folder with a key, a memory and what was carried there; nobody has a terminal, so
+whatever is asked is an option. Days pass by one clock for all.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shlex
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from sealift_registry.cli.run import run as run_hub
+from sealift_registry.trust.repository import Repository
+from sealift_signing.desk.cli.run import run as run_desk
+from sealift_signing.memory import Memory
+from sealift_sync.cli.run import run as run_site
+from tests.registry.hub_fixture import PASSPHRASE, Acme
+
+Told = Any
+"""What a command said under --json; of a refusal, its error."""
+CLOCKS = (
+    "sealift_registry.audit.writer.datetime",
+    "sealift_registry.cli.session.datetime",
+    "sealift_signing.desk.cli.group.datetime",
+    "sealift_sync.cli.commands.datetime",
+)
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A draft that the hub wrote, and the line by which it is signed."""
+
+    file: Path
+    sign: str
+
+
+class Days:
+    """What happens in `folder`, where a hub may lie already; `now` is the time everywhere."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.now = datetime.now(UTC) + timedelta(hours=2)
+        self._count = 0
+        self._clocks = ExitStack()
+        for name in CLOCKS:
+            self._clocks.enter_context(mock.patch(name, _Clock(self)))
+        (folder / "pass").write_text(f"{PASSPHRASE}\n")
+
+    def close(self) -> None:
+        self._clocks.close()
+
+    def later(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+    # ------------------------------------------------------------------ the hub
+
+    def hub(self, line: str, *files: Path, code: int = 0) -> Told:
+        """Run `sealift` where the hub's home is, as whoever looks after it."""
+        words = [*line.split(), *map(str, files), "--json", "--home", str(self.folder / "hub")]
+        words += ["--passphrase-file", str(self.folder / "pass")]
+        return _run(run_hub, words, self.folder, self._trust, code)
+
+    def draft(self, line: str, *over: Path, code: int = 0) -> Drafted:
+        """Have the hub write the draft of a command."""
+        self._count += 1
+        name = f"{self._count}.draft"
+        words = [f"{line} --draft {name}", *(f"--over {one}" for one in over)]
+        told = self.hub(" ".join(words), code=code)
+        return Drafted(self.folder / name, told["sign"] if code == 0 else told["code"])
+
+    def submit(self, *files: Path, code: int = 0) -> Told:
+        return self.hub("submit", *files, code=code)
+
+    def carry_out(self, line: str, *people: Person, over: Sequence[Path] = ()) -> Drafted:
+        """From draft to submission: each signs a copy, and all copies come back."""
+        made = self.draft(line, *over)
+        self.submit(*(person.sign(made) for person in people))
+        return made
+
+    def looks(self, person: Person, role: str = "team.vision") -> None:
+        """Have somebody see what the hub has: any draft shows it, and none has to be signed."""
+        self.later(hours=2)
+        person.learns(self.draft(f"renew {role}").file)
+
+    def restored(self, backup: Path) -> None:
+        """The hub is what it was when `backup` was made."""
+        shutil.rmtree(self.folder / "hub")
+        shutil.copytree(backup, self.folder / "hub", symlinks=True)
+
+    def backup(self) -> Path:
+        self._count += 1
+        return Path(
+            shutil.copytree(
+                self.folder / "hub", self.folder / f"backup-{self._count}", symlinks=True
+            )
+        )
+
+    @property
+    def acme(self) -> Acme:
+        """The hub by its use cases, for what is not the matter of a test; close it afterwards."""
+        return Acme(self.folder)
+
+    # ------------------------------------------------------------------ people and sites
+
+    def trusting(self, *names: str) -> list[Person]:
+        """People who began from the memory of whoever set the hub up."""
+        people = self.people(*names)
+        told = self.folder / "operator.memory"
+        if not told.exists():
+            self._told(told)
+        for one in people:
+            one.begins_with(told)
+        return people
+
+    def _told(self, file: Path) -> None:
+        with mock.patch.dict(os.environ, {"SEALIFT_TRUST": str(self.folder / "trust")}):
+            acme = self.acme
+            acme.trusted()
+            with acme.app.hub.reading() as connection:
+                fingerprint = Repository(connection).fingerprint()
+            acme.close()
+        (self.folder / "paper").write_text(fingerprint)
+        _run(run_desk, ["share", str(file), "--json"], self.folder, self._trust, 0)
+
+    @property
+    def _trust(self) -> dict[str, str]:
+        return {"SEALIFT_TRUST": str(self.folder / "trust")}
+
+    def person(self, name: str, machine: str = "") -> Person:
+        """Somebody at a machine of theirs, which is new if `machine` names another."""
+        folder = self.folder / "desks" / (machine or name)
+        folder.mkdir(parents=True, exist_ok=True)
+        key = folder / f"{name}.pem"
+        for kept in ("offline", "people"):
+            if (self.folder / kept / key.name).exists() and not key.exists():
+                shutil.copy(self.folder / kept / key.name, key)
+        return Person(self, name, folder)
+
+    def people(self, *names: str) -> list[Person]:
+        return [self.person(name) for name in names]
+
+    def site(self, line: str, site: str = "site", code: int = 0) -> Told:
+        words = ["--home", str(self.folder / site), *line.split(), "--json"]
+        return _run(run_site, words, self.folder, {}, code)
+
+
+@dataclass(frozen=True)
+class Person:
+    """Somebody at a machine of their own."""
+
+    days: Days
+    name: str
+    folder: Path
+
+    def __call__(self, *words: str, code: int = 0) -> Told:
+        """Run `sealift-sign` here."""
+        environment = {
+            "SEALIFT_TRUST": str(self.folder / "trust"),
+            f"SEALIFT_PASSPHRASE_{self.name.upper().replace('-', '_')}": PASSPHRASE,
+        }
+        return _run(run_desk, [*words, "--json"], self.folder, environment, code)
+
+    def sign(self, made: Drafted, *more: str, code: int = 0) -> Path:
+        """Sign a draft by the line that the hub printed; the signed file."""
+        self.takes(made.file)
+        for card in self.days.folder.glob("*.card"):
+            self.takes(card)  # its owner gave it to everybody who signs
+        line = made.sign.removeprefix("sealift-sign ").replace("FILE", f"{self.name}.pem")
+        told = self(*shlex.split(line), "--yes", *more, code=code)
+        return self.folder / told["file"] if code == 0 else Path(told["code"])
+
+    def takes(self, file: Path) -> Path:
+        """Have somebody carry a file here."""
+        return Path(shutil.copy(file, self.folder / file.name))
+
+    def card(self) -> Path:
+        """Make a key here, unless there is one, and its card, which everybody gets."""
+        word = str(self.days.folder / "pass")
+        key, card = f"{self.name}.pem", self.days.folder / f"{self.name}.card"
+        if not (self.folder / key).exists():
+            self("key", "new", key, "--passphrase-file", word)
+        self("card", self.name, "--key", key, "--passphrase-file", word, "--out", str(card))
+        return card
+
+    def shares(self) -> Path:
+        """Write what is known here, for a colleague."""
+        file = self.folder / f"{self.name}-{self.days.now:%j%H%M%S}.memory"
+        file.unlink(missing_ok=True)
+        self("share", str(file))
+        return file
+
+    def begins_with(self, file: Path) -> None:
+        """Begin a memory, by the fingerprint on paper."""
+        paper = (self.days.folder / "paper").read_text()
+        self("trust", paper, str(self.takes(file)))
+
+    def learns(self, file: Path, code: int = 0) -> Told:
+        return self("learn", str(self.takes(file)), code=code)
+
+    @property
+    def signed(self) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any]] = self("signed")["signed"]
+        return found
+
+    @property
+    def memory(self) -> Memory:
+        return Memory(self.folder / "trust")
+
+
+class _Clock:
+    def __init__(self, days: Days) -> None:
+        self._days = days
+
+    def now(self, _zone: object) -> datetime:
+        return self._days.now
+
+
+def _run(
+    program: Callable[[list[str]], int],
+    words: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    code: int,
+) -> Told:
+    out, err = io.StringIO(), io.StringIO()
+    before = Path.cwd()
+    os.chdir(folder)
+    try:
+        with (
+            mock.patch.dict(os.environ, environment),
+            mock.patch("sys.stdin", io.StringIO()),
+            redirect_stdout(out),
+            redirect_stderr(err),
+        ):
+            found = program(list(words))
+    finally:
+        os.chdir(before)
+    said = (out.getvalue(), err.getvalue())
+    assert found == code, (words, *said)
+    if code:
+        return json.loads(said[1][said[1].index('{"') :])["error"]
+    return json.loads(said[0])

@@ -1,0 +1,1 @@
+"""Homes, bundles and drafts that older versions of Sealift left behind."""

@@ -1,0 +1,101 @@
+"""Makes `c2b2927.tar.xz`: what was on disks before drafts and links, made by the code of then.
+
+In a checkout of that commit, with its requirements installed:
+
+    PYTHONPATH=registry:signing:offline-sync:migrations:. python make.py FOLDER
+
+An organisation with a team of five, three promoted versions, two sites that took a bundle in, a
+second bundle that lies on a medium; and the hub of one person alone. Passphrases are `correct
+horse`; the keys have been used for nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sealift_registry.cli.run import run as run_hub
+from sealift_sync.cli.run import run as run_site
+from tests import models
+
+CPU = "cpu-x86_64"
+
+
+def said(run: Callable[[list[str]], int], words: list[str]) -> Any:  # noqa: ANN401 - a told one
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        assert run([*words, "--json"]) == 0, words
+    return json.loads(out.getvalue())
+
+
+def hub(line: str, home: str = "hub") -> Any:  # noqa: ANN401
+    return said(run_hub, [*line.split(), "--home", home, "--passphrase-file", "pass"])
+
+
+def site(line: str, home: str) -> Any:  # noqa: ANN401
+    return said(run_site, ["--home", home, *line.split()])
+
+
+def promote(number: int) -> None:
+    taken = f"ingest onnx model-{number}.onnx --as vision/tiny --goldens goldens.npz"
+    hub(taken)
+    hub(f"convert vision/tiny/{number} --for {CPU}")
+    asked = hub(f"promote vision/tiny/{number} --to production --reason better --key dora.pem")
+    for person in ("carla", "emil"):
+        words = f"approve {asked['promotion']} --meaning validated --reason tested --yes"
+        hub(f"{words} --key {person}.pem")
+
+
+def enrol(name: str, home: str, signed: str) -> None:
+    site(f"init --id {name} --group line-1={CPU} --request {name}.request", home)
+    hub(f"site enroll {name}.request --stage production --answer {name}.answer {signed}")
+    site(f"init --answer {name}.answer --yes", home)
+
+
+def organisation() -> None:
+    hub("init --offline-keys off --name Acme")
+    for person in ("anna", "ben", "carla", "emil", "dora"):
+        hub(f"key new {person}.pem")
+    stewards = " ".join(f"--steward {one}={one}.pem.pub" for one in ("anna", "ben"))
+    hub(f"team add vision {stewards} --key off/targets-1.pem --key off/targets-2.pem")
+    signed = "--key anna.pem --key ben.pem"
+    hub(f"team requester vision dora=dora.pem.pub {signed}")
+    for person in ("carla", "emil"):
+        hub(f"team approver vision {person}={person}.pem.pub {signed}")
+    promote(1)
+    dispatcher = "--key off/dispatcher-1.pem"
+    for name in ("plant-7", "plant-8"):
+        enrol(name, name, "--key off/fleet-1.pem")
+        hub(f"assign {name} vision/tiny/1 --for line-1={CPU} {dispatcher}")
+        made = hub(f"export {name} --to medium {dispatcher}")
+        site(f"import {made['folder']}", name)
+    # The next one waits on its medium; of the version after it nothing is decided yet.
+    promote(2)
+    hub(f"assign plant-7 vision/tiny/2 --for line-1={CPU} {dispatcher}")
+    hub(f"export plant-7 --to medium {dispatcher}")
+
+
+def main() -> None:
+    folder = Path(sys.argv[1])
+    folder.mkdir()
+    os.chdir(folder)
+    Path("pass").write_text("correct horse\n")
+    Path("medium").mkdir()
+    models.tiny_goldens(Path("goldens.npz"))
+    for number in (1, 2, 3):
+        models.tiny_onnx(Path(f"model-{number}.onnx"), number)
+    organisation()
+    hub("init --solo --person me", "solo")
+    with tarfile.open("../c2b2927.tar.xz", "w:xz") as tar:
+        tar.add(".", "older")
+
+
+if __name__ == "__main__":
+    main()
