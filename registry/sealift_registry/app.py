@@ -14,15 +14,14 @@ from sealift_registry.trust.hub import Hub
 
 if TYPE_CHECKING:
     from sealift_registry.conversion.building import Builder
-    from sealift_registry.delivery.assignments import Assignments
     from sealift_registry.delivery.exports import Exports
     from sealift_registry.delivery.returns import Returns
-    from sealift_registry.delivery.sites import Enrolment
     from sealift_registry.guide import Step
     from sealift_registry.intake.ingest import Intake
     from sealift_registry.promotion.promotions import Promotions
     from sealift_registry.trust.submitting import Accepted
     from sealift_signing.drafts import Draft, Version
+    from sealift_sync.bundle.writer import Stage
 
 
 @dataclass(frozen=True)
@@ -53,20 +52,6 @@ class App:
         return Promotions(self.hub)
 
     @cached_property
-    def enrolment(self) -> Enrolment:
-        """Answering sites that ask to be enrolled."""
-        from sealift_registry.delivery.sites import Enrolment
-
-        return Enrolment(self.hub, set(self.hardware_targets))
-
-    @cached_property
-    def assignments(self) -> Assignments:
-        """What sites should run."""
-        from sealift_registry.delivery.assignments import Assignments
-
-        return Assignments(self.hub)
-
-    @cached_property
     def exports(self) -> Exports:
         """Bundles."""
         from sealift_registry.delivery.exports import Exports
@@ -90,7 +75,9 @@ class App:
 
         Raises:
             RefusedError: too few of those who may have signed it, or it no longer follows.
+            UsageError: it is of a transfer, which is finished on its medium (`finish`).
         """
+        from sealift_registry.delivery import assignments, enrolling, finishing
         from sealift_registry.trust import submitting
 
         if draft.act == "request":
@@ -99,7 +86,23 @@ class App:
             return self.promotions.submit_approval(draft, at_hub=at_hub)
         if draft.act == "object":
             return self.promotions.submit_objection(draft, at_hub=at_hub)
+        if draft.act == "enroll":
+            return enrolling.submit(self.hub, draft, at_hub=at_hub)
+        if draft.act == "assign":
+            return assignments.submit(self.hub, draft, at_hub=at_hub)
+        if draft.act == "transfer":
+            raise finishing.medium_needed(draft)
         return submitting.submit_role(self.hub, draft, at_hub=at_hub)
+
+    def finish(self, draft: Draft, medium: Path, stage: Stage) -> Accepted:
+        """Finish, on the medium where it lies, a bundle whose transfer was signed elsewhere.
+
+        Raises:
+            RefusedError: what lies there is not what was signed for.
+        """
+        from sealift_registry.delivery import finishing
+
+        return finishing.finish(self.hub, draft, medium, stage)
 
     def take_back(self, version: Version) -> Accepted:
         """Take back a version that the hub lost.

@@ -159,7 +159,7 @@ def _sites(hub: Hub, connection: Connection) -> Iterator[Step]:
         yield Step(
             "No site is enrolled yet. At the site: sealift-site init --id ID "
             "--group NAME=HARDWARE-TARGET --request FILE; then here:",
-            "sealift site enroll FILE --stage STAGE --key FLEET --answer FILE",
+            "sealift site enroll FILE --stage STAGE --dispatcher CARD",
         )
     for site in sites:
         yield from _site(hub, connection, site)

@@ -375,6 +375,18 @@ class Recording:
         return data
 
 
+def envelopes(part: Part) -> tuple[bytes, ...]:
+    """A signed statement as it is kept: an envelope for each signature; none of them is verified.
+
+    Raises:
+        MalformedError: it is larger than a reader takes.
+    """
+    return tuple(
+        dsse.joined(dsse.IN_TOTO, part.data, one.keyid, decoded(one.signature))
+        for one in part.signatures
+    )
+
+
 def with_signature(draft: Draft, name: str, keyid: str, signature: bytes) -> Draft:
     """`draft` with a signature more on the part called `name`."""
     said = PartSignature(keyid, encoded(signature))

@@ -18,6 +18,7 @@ from sealift_registry.catalog.reference import ModelRef
 from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_registry.trust import founding
 from sealift_signing.approvals import REQUEST, approve
+from sealift_signing.memory import Memory
 from sealift_sync.bundle import layout
 from sealift_sync.site.setting_up import begin, finish
 from tests.benchmarks import weights
@@ -38,6 +39,7 @@ from tests.registry.hub_fixture import (
     secrets,
     version,
 )
+from tests.registry.signing_people import assign
 from tests.site_on_paper import SiteOnPaper, as_told
 
 BIN = Path(sys.executable).parent
@@ -76,7 +78,8 @@ class Organisation:
         key = self.folder / "offline" / "dispatcher-1.pem"
         words = ("export", SITE, "--to", medium, "--key", key, *self._of(hub or self.hub))
         blobs = [(hub or self.hub) / "blobs"] if cold else []
-        return Step((BIN / "sealift", *words, *self._passphrase()), blobs)
+        trust = {"SEALIFT_TRUST": str(self.folder / "trust")}
+        return Step((BIN / "sealift", *words, *self._passphrase()), blobs, environment=trust)
 
     def receive(self, medium: Path, hub: Path) -> Step:
         """`sealift receive` of what a site wrote to `medium`."""
@@ -162,5 +165,6 @@ def to_be_run(acme: Acme, made: Organisation) -> None:
     answer = acme.enrolled(begin(site.root, {}, SITE, groups, site.clock)).answer
     finish(site.root, {}, answer, site.clock, as_told)
     dispatcher = acme.signer("dispatcher-1")
-    acme.app.assignments.assign(SITE, version(1), groups, (), dispatcher)
+    assign(acme.app, SITE, version(1), groups, (), dispatcher)
+    acme.trusted(Memory(acme.folder / "trust"))
     acme.close()

@@ -196,6 +196,7 @@ def main(stocked: Path, folder: Path, count: int, wanted: Sequence[str]) -> None
     with Launcher(folder / "case") as launcher:
         story = HeavyStory(folder, launcher)
         story.tell(stocked)
+    os.environ["SEALIFT_TRUST"] = str(folder / "case" / "trust")
     _import_everything()
     found = {}
     for one in wanted:

@@ -6,6 +6,7 @@ the bytes of every blob against its name, every row of every table, every link.
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Iterator
@@ -23,13 +24,15 @@ LASTING = frozenset(
 )
 """The tables whose digests are those of bytes that are the same in every run."""
 LASTING_FOLDERS = ("hub/blobs/", "site/store/", "site/models/")
+MEMORY = "trust"
+"""A signer's memory, which may hold a draft that was looked at and not signed."""
 SQLITES = ("sealift.db-wal", "sealift.db-shm")
 """SQLite's own, beside the database for as long as somebody reads it, we among them."""
 
 
 def picture(folder: Path) -> dict[str, list[str]]:
     """All that is kept below `folder`, by what it is: `names`, and each table of each database."""
-    found = {"names": sorted(_names(folder))}
+    found = {"names": sorted(_names(folder)), "signed": sorted(_signed(folder / "trust"))}
     for name in ("hub", "site"):
         database = folder / name / "sealift.db"
         if database.exists():
@@ -56,11 +59,18 @@ def _between(key: str, expected: list[str], found: list[str]) -> Iterator[str]:
         yield f"{key} has {one}"
 
 
+def _signed(memory: Path) -> Iterator[str]:
+    """What is remembered as signed: nothing is signed twice."""
+    for path in memory.glob("*/known.json"):
+        for one in json.loads(path.read_bytes())["signed"]:
+            yield f"{one['name']} {one['version']}: {one['act']}"
+
+
 def _names(folder: Path) -> Iterator[str]:
     for path in folder.rglob("*"):
-        if path.name in SQLITES:
-            continue
         name = str(path.relative_to(folder))
+        if path.name in SQLITES or name.startswith(f"{MEMORY}/"):
+            continue
         lasts = name.startswith(LASTING_FOLDERS)
         shown = name if lasts else _masked(name)
         if path.is_symlink():

@@ -75,11 +75,11 @@ class Journey:
         labels, _ = model.run(None, {"X": np.array(rows, np.float32)})
         return [int(label) for label in labels]
 
-    def enrolled(self, signed: str = "") -> None:
+    def enrolled(self, signed: str = "", dispatcher: str = "") -> None:
         """Both ends print the same eight words of the request; the answer's are typed."""
         asked = self.site(f"init --id plant-7 --group line-1={CPU} --request {{at}}/asked")
         enroll = "site enroll {at}/asked --stage production --answer {at}/answer"
-        said = self.hub(f"{enroll} {signed}")
+        said = self.hub(f"{enroll} {dispatcher} {signed}")
         assert re.fullmatch(r"([a-z]{5} ){7}[a-z]{5}", said["words"])
         assert said["request_words"] == asked["words"]
         typed = f"--fingerprint {said['fingerprint']} --words {said['words'].replace(' ', '-')}"
@@ -138,7 +138,7 @@ def promote(journey: Journey, number: int) -> None:
 def test_the_thin_journey(organisation: Journey) -> None:
     journey = organisation
     promote(journey, 1)
-    journey.enrolled("--key {off}/fleet-1.pem")
+    journey.enrolled("--at-hub --key {off}/fleet-1.pem", "--dispatcher {off}/dispatcher-1.card")
     dispatcher = "--key {off}/dispatcher-1.pem"
 
     # The first version goes out, and answers as its original does.

@@ -20,6 +20,7 @@ from tests.registry.hub_fixture import (
     TEAM,
     version,
 )
+from tests.registry.signing_people import assign as sign_assignment
 from tests.registry.signing_people import draft_renewal
 
 
@@ -47,9 +48,8 @@ class People(Ground):
         behind = None if keep else order[1:]
         allowed = self.hub.assign(site, group, order[:1] if keep else order, keep=keep)
         with self.foretold("assignment", allowed=allowed):
-            self.acme.app.assignments.assign(
-                site, version(order[0]), {group: TARGET}, behind, self.start.signers["dispatcher-1"]
-            )
+            dispatcher, ref = self.start.signers["dispatcher-1"], version(order[0])
+            sign_assignment(self.acme.app, site, ref, {group: TARGET}, behind, dispatcher)
 
     def change_person(self, person: str, *, active: bool) -> None:
         """The stewards retire somebody, or take somebody back."""

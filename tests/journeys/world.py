@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sealift_signing.desk.cards import make_card
 from sealift_signing.errors import SealiftError
 from sealift_sync.bundle.returned import MOST_TRIED
 from sealift_sync.site import fsck
@@ -30,6 +31,7 @@ from tests.registry.hub_fixture import (
     TARGET,
     stage,
 )
+from tests.registry.signing_people import Dispatcher, enrol
 from tests.site_on_paper import SiteOnPaper, as_told
 
 
@@ -46,9 +48,8 @@ class World(People):
         blobs = frozenset[str]().union(*(self.start.blobs[one] for one in needed))
         left_out = frozenset[str]() if full else known.holds
         with self.foretold("export", allowed=allowed):
-            made = self.acme.app.exports.export(
-                site, self.medium(number), self.start.signers["dispatcher-1"], stage, full=full
-            )
+            hand = Dispatcher(self.acme.app, self.start.signers["dispatcher-1"])
+            made = self.acme.app.exports.export(site, self.medium(number), hand, stage, full=full)
             assert self.carried(made.folder) == blobs - left_out
             if made.again:  # the very same lies there already
                 parcel = deepcopy(self.hub).export(site, made.transfer, blobs - left_out)
@@ -271,10 +272,10 @@ class World(People):
         now = self.plants[site].now if site in self.plants else self.hub.now
         plant = SiteOnPaper(self.folder / home, now)
         asked = begin(plant.root, {}, site, dict.fromkeys(GROUPS[site], TARGET), plant.clock)
-        dispatcher = {"dispatcher": self.acme.public("dispatcher-1")}
-        made = self.acme.app.enrolment.enroll(
-            asked, STAGE, dispatcher, self.start.signers["fleet-1"]
-        )
+        dispatcher, app = self.start.signers["dispatcher-1"], self.acme.app
+        card = make_card("dispatcher-1", dispatcher, "file", app.hub.now())
+        signer = self.start.signers["fleet-1"]
+        made = enrol(app, asked, STAGE, [("dispatcher-1", card)], signer)
         finish(plant.root, {}, made.answer, plant.clock, as_told)
         self.hub.signed("fleet")
         self.hub.sites[site] = SiteAtHub(made.enrolment)

@@ -14,6 +14,7 @@ from pathlib import Path
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.trust.repository import Repository
 from sealift_signing import statements
+from sealift_signing.memory import Memory
 from sealift_signing.statements import Transfer
 from sealift_signing.transparency.checkpoint import hub_origin
 from sealift_signing.transparency.verdict import Verdict
@@ -22,7 +23,7 @@ from sealift_sync.durable import PARTIAL
 from sealift_sync.site.log_reading import SiteLogReader
 from tests.interruptions.pictures import picture
 from tests.power.cutting import Cut
-from tests.power.recording import Recording, record
+from tests.power.recording import TRUST, Recording, record
 from tests.registry.hub_fixture import PASSPHRASE, SITE, Acme, copied
 from tests.site_on_paper import SiteOnPaper
 
@@ -78,6 +79,7 @@ def about_to_export(stocked: Path, folder: Path) -> Journey:
     journey.plant.take(acme.export().folder)
     acme.app.returns.receive(acme.returned(journey.plant))
     acme.assign(2)
+    acme.trusted(Memory(folder.with_name(TRUST)))
     acme.close()
     shutil.rmtree(folder / "medium")
     (folder / "medium").mkdir()

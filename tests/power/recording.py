@@ -29,6 +29,8 @@ from tests.power.disk import (
     Write,
 )
 
+TRUST = "trust"
+"""The memory of whoever signs, beside what is recorded."""
 MARKS = "marks"
 """The file beside the recorded folders in which the process says what it has acknowledged."""
 SHARED_MEMORY = "-shm"
@@ -80,7 +82,8 @@ def record(folder: Path, before: Path, weakened: str, *arguments: str) -> Record
     calls = ["-e", f"trace={_CALLS}", "-e", "signal=none"]
     child = [sys.executable, "-B", "-m", "tests.power.child", str(folder.with_name(MARKS))]
     command = [*tracing, *calls, *child, weakened, *arguments]
-    run = subprocess.run(command, check=False, capture_output=True, text=True)
+    own = {**os.environ, "SEALIFT_TRUST": str(folder.with_name(TRUST))}
+    run = subprocess.run(command, check=False, capture_output=True, text=True, env=own)
     assert run.returncode == 0, (run.stdout, run.stderr)
     operations = _operations(traced, folder, Recording(folder, before, ()).disk())
     recording = Recording(folder, before, tuple(operations))

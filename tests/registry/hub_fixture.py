@@ -49,7 +49,7 @@ from sealift_signing.transparency.merkle import leaf_hash
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.setting_up import begin, finish
 from tests import models
-from tests.registry.signing_people import carry_out, sign_members
+from tests.registry.signing_people import Dispatcher, assign, carry_out, enrol, sign_members
 from tests.site_on_paper import SiteOnPaper, as_told
 
 TEAM, MODEL, TARGET, SITE, GROUP = "vision", "vision/tiny", "cpu-x86_64", "plant-7", "line-1"
@@ -262,19 +262,20 @@ class Acme:
         return site
 
     def enrolled(self, request: bytes, stage: str = STAGE) -> Site:
-        dispatcher = {"dispatcher": self.public("dispatcher-1")}
-        return self.app.enrolment.enroll(request, stage, dispatcher, self.signer("fleet-1"))
+        return enrol(self.app, request, stage, [self.card("dispatcher-1")], self.signer("fleet-1"))
 
     def assign(
         self, number: int = 1, fallbacks: Sequence[int] | None = None, site: str = SITE
     ) -> Assignment:
-        return self.app.assignments.assign(
-            site, version(number), {GROUP: TARGET}, fallbacks, self.signer("dispatcher-1")
-        )
+        dispatcher, groups = self.signer("dispatcher-1"), {GROUP: TARGET}
+        return assign(self.app, site, version(number), groups, fallbacks, dispatcher)
 
     def export(self, site: str = SITE, to: Path | None = None, *, full: bool = False) -> Exported:
-        signer, medium = self.signer("dispatcher-1"), to or self.medium
-        return self.app.exports.export(site, medium, signer, stage, full=full)
+        return self.app.exports.export(site, to or self.medium, self.dispatcher(), stage, full=full)
+
+    def dispatcher(self, name: str = "dispatcher-1") -> Dispatcher:
+        """Whoever signs what is exported."""
+        return Dispatcher(self.app, self.signer(name))
 
     def returned(self, plant: SiteOnPaper, to: Path | None = None) -> Path:
         """What the site writes to a medium on its way home; the medium."""

@@ -5,7 +5,8 @@ What a signer's memory adds is tested where memories are (tests/signing, tests/d
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -15,6 +16,10 @@ from sqlalchemy import Connection
 from tuf.api.metadata import Metadata
 
 from sealift_registry.app import App
+from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.cli.signing import unchanged_of
+from sealift_registry.delivery import assignments, enrolling
+from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import drafting, submitting, teams
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.repository import Change, Repository
@@ -22,7 +27,7 @@ from sealift_registry.trust.stored import stored
 from sealift_registry.trust.submitting import Accepted
 from sealift_signing import documents, gate, publishing, roles, shape
 from sealift_signing.acts.asking import Ask
-from sealift_signing.documents import Members
+from sealift_signing.documents import Assignment, Members
 from sealift_signing.drafts import Draft, decoded
 from sealift_signing.public_key import PublicKey
 
@@ -36,15 +41,65 @@ def sign(draft: Draft, ask: Ask, signers: Iterable[Signer], now: datetime) -> Dr
     return draft
 
 
-def carry_out(app: App, wanted: Wanted, signers: Sequence[Signer]) -> Accepted | None:
-    """From draft to submission; None where it is published so already."""
+def carry_out(
+    app: App,
+    wanted: Wanted,
+    signers: Sequence[Signer],
+    already: Callable[[Connection, Draft, frozenset[str] | None], Accepted | None] = unchanged_of,
+) -> Accepted:
+    """From draft to submission, but for what is published so already."""
     hub = app.hub
     with hub.reading() as connection:
         made = drafting.draft(hub, connection, wanted)
         keyids = frozenset(PublicKey.from_tuf(one.public_key).keyid for one in signers)
-        if drafting.is_published(connection, made, keyids):
-            return None
+        unchanged = already(connection, made, keyids)
+        if unchanged is not None:
+            return unchanged
     return app.submit(sign(made, wanted.ask, signers, hub.now()), at_hub=True)
+
+
+@dataclass(frozen=True)
+class Dispatcher:
+    """Who signs a transfer at the hub while it is written."""
+
+    app: App
+    signer: Signer
+
+    @property
+    def key(self) -> PublicKey:
+        return PublicKey.from_tuf(self.signer.public_key)
+
+    def check(self, draft: Draft, ask: Ask) -> None:
+        gate.examine(draft, ask, None, self.app.hub.now(), self.key)
+
+    def sign(self, draft: Draft, ask: Ask) -> Draft:
+        return sign(draft, ask, [self.signer], self.app.hub.now())
+
+
+def enrol(
+    app: App, request: bytes, stage: str, cards: Sequence[teams.Card], signer: Signer
+) -> Site:
+    """Have a fleet administrator answer a site; those whose cards these are dispatch to it."""
+    people = [who for who, _ in cards]
+    wanted = enrolling.wanted(request, stage, people, cards, app.hardware_targets)
+    done = carry_out(app, wanted, [signer], enrolling.already)
+    with app.hub.reading() as connection:
+        return Sites(connection).get(str(done.data["site"]))
+
+
+def assign(
+    app: App,
+    site: str,
+    ref: VersionRef,
+    groups: Mapping[str, str],
+    fallbacks: Sequence[int] | None,
+    signer: Signer,
+) -> Assignment:
+    """Have the dispatcher say what a site should run."""
+    wanted = assignments.wanted(app.hub, site, ref, groups, fallbacks)
+    carry_out(app, wanted, [signer], assignments.already)
+    with app.hub.reading() as connection:
+        return assignments.current(Repository(connection), Sites(connection).get(site))
 
 
 def draft_renewal(

@@ -15,14 +15,16 @@ import pytest
 from securesystemslib.signer import Signer
 
 from sealift_registry.audit.reading import LogReader
-from sealift_registry.delivery import assignments as assigning
 from sealift_registry.delivery import exports as exporting
+from sealift_registry.delivery import finishing
 from sealift_registry.delivery.assignments import current
 from sealift_registry.delivery.returns import Accepted
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust.repository import Repository
 from sealift_signing import shape, statements
+from sealift_signing.acts import assigning
+from sealift_signing.acts.sites import with_site
 from sealift_signing.documents import Assignment, FleetKeys, Members
 from sealift_signing.errors import (
     FailedError,
@@ -51,7 +53,8 @@ from tests.registry.hub_fixture import (
     stage,
     version,
 )
-from tests.registry.signing_people import draft_renewal
+from tests.registry.signing_people import assign as sign_assignment
+from tests.registry.signing_people import draft_renewal, enrol
 from tests.registry.test_promotions import before_writing, refused, without
 from tests.site_on_paper import SiteOnPaper
 
@@ -127,19 +130,17 @@ def test_a_site_cannot_take_the_key_of_another_machine_or_of_a_person(
 
 
 def test_a_dispatcher_has_nobody_elses_key(acme: Acme, plant: SiteOnPaper) -> None:
-    people = {"dispatcher": acme.public("carla")}
     request, key = asked(plant), acme.signer("fleet-1")
-    refused(lambda: acme.app.enrolment.enroll(request, "staging", people, key), "key-of-another")
-    refused(
-        lambda: acme.app.enrolment.enroll(request, "staging", {}, key), "no-dispatcher", UsageError
-    )
+    card = acme.card("dispatcher-1", acme.public("carla"))
+    refused(lambda: enrol(acme.app, request, "staging", [card], key), "key-of-another")
+    refused(lambda: enrol(acme.app, request, "staging", [], key), "no-dispatcher", UsageError)
 
 
 def test_only_a_fleet_administrator_enrols(acme: Acme, plant: SiteOnPaper) -> None:
-    people, request = {"dispatcher": acme.public("dispatcher-1")}, asked(plant)
+    card, request = acme.card("dispatcher-1"), asked(plant)
     for name in ("dispatcher-1", "root-1", "anna"):
         with pytest.raises(RefusedError):
-            acme.app.enrolment.enroll(request, "staging", people, acme.signer(name))
+            enrol(acme.app, request, "staging", [card], acme.signer(name))
     assert sites(acme) == []
 
 
@@ -179,11 +180,9 @@ def test_the_newest_enrolment_counts_even_if_the_clock_went_back(
 
 
 def test_a_stolen_site_key_does_not_come_back(acme: Acme, plant: SiteOnPaper) -> None:
-    from sealift_registry.delivery.sites import _with_site
-
     site = acme.enrol(plant)
     keys = fleet(acme)
-    again = _with_site(keys, SITE, site.key.text)
+    again = with_site(keys, SITE, site.key.text)
     assert [k.status for k in again.of("site")] == ["active"]
     stolen = replace(
         keys,
@@ -191,7 +190,7 @@ def test_a_stolen_site_key_does_not_come_back(acme: Acme, plant: SiteOnPaper) ->
             replace(k, status="compromised") if k.purpose == "site" else k for k in keys.keys
         ),
     )
-    refused(lambda: _with_site(stolen, SITE, site.key.text), "key-of-another")
+    refused(lambda: with_site(stolen, SITE, site.key.text), "key-of-another")
 
 
 # -------------------------------------------------------------------- assignment
@@ -209,7 +208,7 @@ def test_what_cannot_be_assigned(hub: Acme, plant: SiteOnPaper) -> None:
     def say(
         groups: dict[str, str], fallbacks: list[int] | None = None, key: Signer = dispatcher
     ) -> None:
-        hub.app.assignments.assign(SITE, version(1), groups, fallbacks, key)
+        sign_assignment(hub.app, SITE, version(1), groups, fallbacks, key)
 
     refused(lambda: say({"line-9": TARGET}), "no-group", NotFoundError)
     refused(lambda: say({GROUP: "cpu-aarch64"}), "other-hardware-target", UsageError)
@@ -282,8 +281,9 @@ def test_a_fallback_outlives_its_approvals(ready: Acme) -> None:
 
 
 def test_an_assignment_for_an_enrolment_that_is_over(ready: Acme, plant: SiteOnPaper) -> None:
+    ready.promoted(2)
     before_writing(ready, lambda: ready.enrol(another(plant)))
-    refused(ready.assign, "site-moved-on")
+    refused(lambda: ready.assign(2), "site-moved-on")
 
 
 def test_the_same_again_adds_nothing(ready: Acme, plant: SiteOnPaper) -> None:
@@ -326,13 +326,13 @@ def test_the_bundle_is_logged_before_it_has_its_name(
     ready: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders: list[list[str]] = []
-    finish = ready.app.exports._finish
+    record = finishing.record_bundle
 
-    def look(*arguments: Loose) -> None:
+    def look(*arguments: Loose, at_hub: bool) -> None:
         folders.append([p.name for p in (ready.medium / "sealift").iterdir() if p.name[0] != "."])
-        finish(*arguments)
+        record(*arguments, at_hub=at_hub)
 
-    monkeypatch.setattr(ready.app.exports, "_finish", look)
+    monkeypatch.setattr(exporting, "record_bundle", look)
     made = ready.export()
     assert folders == [[]]
     assert made.folder.is_dir()
@@ -357,8 +357,8 @@ def test_no_bundle_without_its_entry(ready: Acme) -> None:
 
 def test_what_keeps_a_bundle_from_being_written(ready: Acme, plant: SiteOnPaper) -> None:
     def with_key(name: str, medium: Path | None = None) -> Callable[[], object]:
-        signer, to = ready.signer(name), medium or ready.medium
-        return lambda: ready.app.exports.export(SITE, to, signer, stage)
+        hand, to = ready.dispatcher(name), medium or ready.medium
+        return lambda: ready.app.exports.export(SITE, to, hand, stage)
 
     refused(with_key("fleet-1"), "not-the-dispatcher")
     refused(with_key("dispatcher-1", ready.folder / "no"), "medium-missing", NotFoundError)

@@ -82,8 +82,8 @@ CUTS: list[tuple[object, str, bool, int]] = [
     (writer, "_read_back", False, 1),
     (writer, "_read_back", True, 1),
     (writer, "_read_back", True, 2),
-    (exports.Exports, "_finish", False, 1),
-    (exports.Exports, "_finish", True, 1),
+    (exports, "record_bundle", False, 1),
+    (exports, "record_bundle", True, 1),
     (writer, "_give_name", False, 1),
     (writer, "_give_name", True, 1),
     (exports, "_exported", False, 1),
@@ -321,7 +321,7 @@ def test_what_is_not_recorded_cannot_be_imported_under_another_name(
     The site's receipt would be for a transfer.json that the hub does not know: it refuses that, and
     with it every return of the site from then on.
     """
-    cut_short(ready, exports.Exports, "_finish")
+    cut_short(ready, exports, "record_bundle")
     stolen = partial.folder(ready.medium, FIRST).rename(ready.medium / layout.SEALIFT / FIRST)
     with pytest.raises(SealiftError, match=r"transfer\.json is missing"):
         plant.take(stolen)
@@ -361,7 +361,7 @@ def test_who_holds_the_medium_is_said(ready: Acme, monkeypatch: pytest.MonkeyPat
                 told.append(refused(other.export, "medium-busy", FailedError))
         return lambda _count: None
 
-    ready.app.exports.export(SITE, ready.medium, ready.signer("dispatcher-1"), second)
+    ready.app.exports.export(SITE, ready.medium, ready.dispatcher(), second)
     assert f"process {os.getpid()}, for site plant-7" in told[0]
     assert ready.types().count("transfer.begun") == 1
     assert list((ready.root / "work").iterdir()) == []
@@ -377,7 +377,7 @@ def test_one_site_to_two_media_at_once(ready: Acme) -> None:
                 made_second.append(other.export(to=other_medium).transfer)
         return lambda _count: None
 
-    first = ready.app.exports.export(SITE, ready.medium, ready.signer("dispatcher-1"), second)
+    first = ready.app.exports.export(SITE, ready.medium, ready.dispatcher(), second)
     assert (first.transfer, made_second) == (FIRST, [SECOND])
     body = (first.folder / layout.TRANSFER).read_bytes()
     assert statements.read(Transfer, body, what="it").predicate.previous is None
@@ -489,7 +489,7 @@ def test_a_medium_that_is_pulled_and_leaves_its_folder(ready: Acme) -> None:
         return lambda _count: None
 
     with pytest.raises(FailedError):
-        ready.app.exports.export(SITE, ready.medium, ready.signer("dispatcher-1"), pull)
+        ready.app.exports.export(SITE, ready.medium, ready.dispatcher(), pull)
     assert list(ready.medium.iterdir()) == []
     ready.medium.rmdir()
     elsewhere.rename(ready.medium)
@@ -537,7 +537,7 @@ def stages_of(acme: Acme) -> list[tuple[str, int, int]]:
         told.append((name, [size]))
         return told[-1][1].append
 
-    acme.app.exports.export(SITE, acme.medium, acme.signer("dispatcher-1"), listen)
+    acme.app.exports.export(SITE, acme.medium, acme.dispatcher(), listen)
     return [(name, size, sum(counts)) for name, (size, *counts) in told]
 
 

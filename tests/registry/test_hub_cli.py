@@ -254,12 +254,12 @@ ERRORS = [
     ("renew nobody --key {root-1}", "not-renewable", 3),
     ("key show {here}/none", "no-key-file", 3),
     (
-        "site enroll {here}/plant-8.request --stage moon --answer {here}/a --key {fleet-1}",
+        "site enroll {here}/plant-8.request --stage moon {by} --at-hub --key {fleet-1}",
         "no-stage",
         3,
     ),
     (
-        "site enroll {here}/quantum.request --stage staging --answer {here}/a --key {fleet-1}",
+        "site enroll {here}/quantum.request --stage staging {by} --at-hub --key {fleet-1}",
         "no-hardware-target",
         3,
     ),
@@ -356,12 +356,18 @@ ERRORS = [
     ("assign plant-7 vision/tiny/2 --for line-1=cpu-x86_64 --key {dispatcher-1}", "not-listed", 1),
     ("assign plant-7 vision/tiny/1 --for line-1=cpu-x86_64 --key {carla}", None, 1),
     ("export plant-7 --to {here}/empty --key {fleet-1}", "not-the-dispatcher", 1),
-    ("site enroll {here}/broken --stage staging --answer {here}/a --key {fleet-1}", None, 1),
-    ("site enroll {here}/plant-8.request --stage staging --answer {here}/a --key {carla}", None, 1),
-    ("site enroll {here}/empty --stage staging --answer {here}/a --key {fleet-1}", "not-a-file", 1),
-    ("site enroll /dev/stdin --stage staging --answer {here}/a --key {fleet-1}", "not-a-file", 1),
-    ("site enroll /dev/zero --stage staging --answer {here}/a --key {fleet-1}", "not-a-file", 1),
-    ("site enroll {here}/none --stage staging --answer {here}/a --key {fleet-1}", "no-file", 3),
+    ("site enroll {here}/broken --stage staging", None, 1),
+    ("site enroll {here}/plant-8.request --stage staging {by} --at-hub --key {carla}", None, 1),
+    ("site enroll {here}/empty --stage staging", "not-a-file", 1),
+    ("site enroll /dev/stdin --stage staging", "not-a-file", 1),
+    ("site enroll /dev/zero --stage staging", "not-a-file", 1),
+    ("site enroll {here}/none --stage staging", "no-file", 3),
+    ("site enroll {here}/plant-8.request --stage staging", "no-dispatcher", 2),
+    ("site enroll {here}/plant-8.request --stage staging --dispatcher ina", "no-card", 3),
+    ("site enroll {here}/plant-8.request --stage staging --dispatcher {carla}", None, 2),
+    ("site answer plant-9 --out {here}/a", "no-site", 3),
+    ("site answer plant-7 --out {here}/pass", "answer-exists", 2),
+    ("export plant-7 --to {here}/empty --draft {here}/pass", "draft-exists", 2),
     ("renew root --at-hub --key {root-1}", None, 1),
     ("ingest onnx {here}/evil.pkl --as vision/evil", None, 1),
     # what could not be read or written: 4
@@ -380,7 +386,8 @@ def test_a1_09_an_error_is_a_sentence_a_next_step_and_an_exit_code(
         cli.card(person)
     _, card = cli.acme.card("x", cli.acme.public("carla"))
     (cli.acme.folder / "x.card").write_bytes(card)
-    places = {key: cli.key(key) for key in keys} | {"here": cli.acme.folder}
+    by = "--dispatcher dispatcher-1"
+    places = {key: cli.key(key) for key in keys} | {"here": cli.acme.folder, "by": by}
     arguments = line.format(**places).split()
 
     found, out, err = cli(*arguments, "--json")
@@ -546,9 +553,9 @@ def test_setting_up_in_full(tmp_path: Path, capsys: Capsys) -> None:
 def test_the_same_request_again_gets_the_same_answer(cli: Cli, tmp_path: Path) -> None:
     """The first run may have been cut before it wrote its answer; for another stage it is new."""
     request = cli.acme.folder / "plant-8.request"
-    key = f"--key={cli.key('fleet-1')}"
+    signed = ("--dispatcher", "dispatcher-1", "--at-hub", "--key", cli.key("fleet-1"))
     enroll: Callable[[str, str], Loose] = lambda name, stage: cli.json(  # noqa: E731
-        "site", "enroll", request, "--stage", stage, "--answer", tmp_path / name, key
+        "site", "enroll", request, "--stage", stage, "--answer", tmp_path / name, *signed
     )
     first, again = enroll("one", "staging"), enroll("two", "staging")
     assert first["words"] == again["words"]

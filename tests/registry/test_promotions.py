@@ -42,7 +42,7 @@ from tests.registry.hub_fixture import (
     Loose,
     version,
 )
-from tests.registry.signing_people import sign_members
+from tests.registry.signing_people import enrol, sign_members
 
 PATH = f"catalog/{MODEL}/1/{TARGET}"
 
@@ -430,7 +430,7 @@ def enrolled_then(acme: Acme, person: str, key: str) -> None:
     acme.entitle(person, approve(STAGE), key=acme.public(key))
 
 
-@pytest.mark.parametrize("person,key", [("anna", "anna"), ("dispatcher", "dispatcher-1")])
+@pytest.mark.parametrize("person,key", [("anna", "anna"), ("dispatcher-1", "dispatcher-1")])
 def test_t0_05_one_person_may_hold_several_offices_with_one_key(
     hub: Acme, person: str, key: str
 ) -> None:
@@ -448,8 +448,7 @@ def test_t0_05_who_is_made_a_dispatcher_loses_no_approval(hub: Acme) -> None:
     hub.approve(number, "carla")
     plant = SiteOnPaper(hub.folder / "site", hub.app.hub.now())
     asked = begin(plant.root, {}, "plant-7", {"line-1": TARGET}, plant.clock)
-    dispatchers = {"carla": hub.public("carla")}
-    hub.app.enrolment.enroll(asked, STAGE, dispatchers, hub.signer("fleet-1"))
+    enrol(hub.app, asked, STAGE, [hub.card("carla")], hub.signer("fleet-1"))
     assert hub.approve(number, "emil").listed
 
 

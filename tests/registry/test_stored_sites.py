@@ -17,6 +17,7 @@ from sealift_signing import statements
 from sealift_signing.errors import RefusedError
 from sealift_signing.statements import Receipt, SiteAnswer, subject
 from tests.registry.hub_fixture import GROUP, SITE, TARGET, Acme, version
+from tests.registry.signing_people import assign, enrol
 from tests.site_on_paper import SiteOnPaper
 
 Attack = Callable[[Acme], None]
@@ -162,12 +163,10 @@ def test_another_dispatcher_is_given_a_site_and_assigns_anew(
     ready.new_key("dina")
     with ready.app.hub.reading() as connection:
         request = Sites(connection).get(SITE).request.envelope.data
-    ready.app.enrolment.enroll(
-        request, "production", {"dina": ready.public("dina")}, ready.signer("fleet-1")
-    )
+    enrol(ready.app, request, "production", [ready.card("dina")], ready.signer("fleet-1"))
     with ready.app.hub.reading() as connection:
         assert summary.of(ready.app.promotions, connection, SITE)[1]["assigned"] == []
     assert guide.missing(ready.app.hub, ready.app.promotions, ready.app.hardware_targets)
-    ready.app.assignments.assign(SITE, version(1), {GROUP: TARGET}, None, ready.signer("dina"))
+    assign(ready.app, SITE, version(1), {GROUP: TARGET}, None, ready.signer("dina"))
     with ready.app.hub.reading() as connection:
         assert summary.of(ready.app.promotions, connection, SITE)[1]["assigned"]

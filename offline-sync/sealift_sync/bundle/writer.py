@@ -112,15 +112,10 @@ def write_bundle(
             not what was written; in each case there is no bundle of that name. What the fault of a
             medium that does not lie has interrupted stays, for the next run to go on from.
     """
-    final = medium / layout.SEALIFT / transfer_id
+    final, aside = medium / layout.SEALIFT / transfer_id, partial.folder(medium, transfer_id)
     space = fitting.survey(medium, transfer_id.rpartition("-")[0])
-    fitting.check(contents.sizes, space, medium)
+    transfer = sign(write_unsigned(contents, medium, transfer_id, stage))
     try:
-        make_folder(medium, layout.SEALIFT)
-        durable.flush_folder(medium)
-        _check_new(final)
-        aside = partial.folder(medium, transfer_id)
-        transfer = sign(_write_aside(contents, aside, stage))
         fitting.check_same(medium, space)
         record(transfer)
         _put_transfer(aside, transfer)
@@ -128,6 +123,83 @@ def write_bundle(
     except OSError as bad:
         raise cut_short(final, bad) from bad
     return final
+
+
+def write_unsigned(
+    contents: Contents, medium: Path, transfer_id: str, stage: Stage
+) -> tuple[CarriedFile, ...]:
+    """Write all of the bundle but transfer.json, under its temporary name, and read it back.
+
+    Returns what is there now. Raises as `write_bundle`.
+    """
+    final = medium / layout.SEALIFT / transfer_id
+    fitting.check(contents.sizes, fitting.survey(medium, transfer_id.rpartition("-")[0]), medium)
+    try:
+        make_folder(medium, layout.SEALIFT)
+        durable.flush_folder(medium)
+        _check_new(final)
+        return _write_aside(contents, partial.folder(medium, transfer_id), stage)
+    except OSError as bad:
+        raise cut_short(final, bad) from bad
+
+
+def sign_off(
+    medium: Path,
+    transfer_id: str,
+    transfer: bytes,
+    files: tuple[CarriedFile, ...],
+    stage: Stage,
+    record: Callable[[], None],
+) -> Path:
+    """Give a bundle that lies unsigned on `medium` the `transfer` that was signed for its `files`.
+
+    Args:
+        medium: the medium's top folder.
+        transfer_id: also the folder's name.
+        transfer: transfer.json.
+        files: every other file, by what was signed.
+        stage: told of progress.
+        record: called once they all came back whole, before transfer.json is on the medium.
+
+    Raises:
+        NotFoundError: no bundle lies there unsigned.
+        RefusedError: what lies there is not what was signed for.
+        FailedError: it could not be read or written.
+    """
+    final, aside = medium / layout.SEALIFT / transfer_id, partial.folder(medium, transfer_id)
+    try:
+        if final.parent.is_symlink() or aside.is_symlink() or not aside.is_dir():
+            raise NotFoundError(
+                "no-unsigned-bundle",
+                f"No bundle {transfer_id} waits on {medium} to be signed.",
+                subject=transfer_id,
+                next_step="Plug in the medium that it was written to, or export again.",
+            )
+        _check_new(final)
+        partial.keep_only(aside, {one.path: one.size for one in files})
+        _check_signed_for(aside, files, stage("read back", _sum(files)))
+        record()
+        _put_transfer(aside, transfer)
+        _give_name(aside, final)
+        durable.flush_folder(final.parent)
+    except OSError as bad:
+        raise cut_short(final, bad) from bad
+    return final
+
+
+def _check_signed_for(aside: Path, files: tuple[CarriedFile, ...], progress: Progress) -> None:
+    try:
+        _read_back(aside, files, progress)
+    except SealiftError as bad:
+        if bad.code not in GONE_WRONG:
+            raise
+        raise RefusedError(
+            "not-signed-for",
+            f"{bad.subject} is not on the medium as it was signed for: somebody changed it "
+            "meanwhile, or the medium is failing. Nothing was added to it.",
+            subject=bad.subject,
+            next_step="Export again, to a medium that stayed where you can vouch for it.",
+        ) from bad
 
 
 def finish_bundle(

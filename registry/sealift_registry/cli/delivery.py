@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from sealift_registry.cli import exporting
 from sealift_registry.cli.group import sealift
-from sealift_registry.cli.session import Session, command, holders, key_option, split
+from sealift_registry.cli.session import Session, command, split
+from sealift_registry.cli.signing import (
+    Signing,
+    carry_out,
+    check_free,
+    is_solo,
+    others,
+    own_card,
+    read_cards,
+    signing_options,
+    signs_here,
+    write_draft,
+)
 from sealift_registry.cli.terminal import counted, short
+
+if TYPE_CHECKING:
+    from sealift_registry.trust.submitting import Accepted
+
+DISPATCHER = "The dispatcher's key; with it, the command signs here."
 
 LARGEST_VERSION = 10**15 - 1
 LARGEST_REQUEST = 1024 * 1024
@@ -25,88 +43,109 @@ def site() -> None:
 @command(
     site,
     "enroll",
-    example="sealift site enroll plant-7.request --stage production --key fleet-1.pem "
-    "--answer plant-7.answer",
+    example="sealift site enroll plant-7.request --stage production --dispatcher dispatcher-1.card",
 )
 @click.argument("file", metavar="REQUEST")
 @click.option(
     "--stage", metavar="STAGE", required=True, help="Take only what is promoted to this stage."
 )
-@click.option("--answer", required=True, metavar="FILE", help="Write the answer here.")
+@click.option("--answer", metavar="FILE", help="Where it is signed here: write the answer there.")
 @click.option(
     "--dispatcher",
     "dispatchers",
     multiple=True,
-    metavar="PERSON=PUBLIC-KEY",
-    help="Who may assign to the site and export for it. [default: the hub's dispatcher]",
+    metavar="CARD|PERSON",
+    help="Who may assign to the site and export for it: a key card, or the name of somebody who "
+    "does so for another site.",
 )
-@key_option("A fleet administrator's key.")
+@signing_options("A fleet administrator's key.")
 def site_enroll(
     session: Session,
     *,
     file: str,
     stage: str,
-    answer: str,
+    answer: str | None,
     dispatchers: Sequence[str],
-    key: str | None,
+    how: Signing,
 ) -> None:
     """Answer a site that asks to be enrolled.
 
-    The site printed eight words with its request: compare them with those printed here. Read those
-    of the answer aloud to whoever installs the site, who must type them.
+    The site printed eight words with its request: compare them with those that are shown to whoever
+    signs. The answer is written by `sealift site answer`.
     """
-    from sealift_signing.errors import UsageError
-    from sealift_signing.words import words_of
-    from sealift_sync import durable
+    from sealift_registry.delivery import enrolling
     from sealift_sync.bundle.medium import read_named
 
-    hub = session.app.hub
-    default = hub.home.settings.delivery.dispatcher
-    people = holders(dispatchers or ([f"dispatcher={default}"] if default else []))
-    request = read_named(
-        Path(file),
-        LARGEST_REQUEST,
-        next_step="Give the file that `sealift-site init --request` wrote.",
-    )
-    target = Path(answer)
-    if target.exists():
+    step = "Give the file that `sealift-site init --request` wrote."
+    request = read_named(Path(file), LARGEST_REQUEST, next_step=step)
+    if answer is not None:
+        _check_new(answer)
+    cards = [one for one in dispatchers if _is_card(one)]
+    found = read_cards(cards)
+    named = [one for one in dispatchers if not _is_card(one)]
+    people = [*named, *(who for who, _ in found if who not in named)]
+    if not people and is_solo(session):
+        found = own_card(session, session.app.hub.home.settings.keys.person)
+        people = [who for who, _ in found]
+    if not people and "delivery.dispatcher" in session.app.hub.home.ignored:
+        session.terminal.note(
+            "delivery.dispatcher in settings.toml counts no more: whoever can write that file "
+            "would choose who dispatches. Have its owner make a card: sealift key card PERSON "
+            "--key FILE"
+        )
+    known = session.app.hardware_targets
+    wanted = enrolling.wanted(request, stage, people, found, known, others(how.over))
+    done = carry_out(session, wanted, how, cards, already=enrolling.already)
+    if done is not None:
+        _tell_enrolled(session, done, answer)
+
+
+@command(site, "answer", example="sealift site answer plant-7 --out plant-7.answer")
+@click.argument("site_id", metavar="SITE")
+@click.option("--out", metavar="FILE", required=True, help="Write the answer here.")
+def site_answer(session: Session, *, site_id: str, out: str) -> None:
+    """Write the answer to a site's request, once it was signed and submitted."""
+    from sealift_registry.delivery import enrolling
+    from sealift_registry.delivery.sites import Sites
+
+    _check_new(out)
+    with session.app.hub.reading() as connection:
+        enrolled = Sites(connection).get(site_id)
+    _tell_enrolled(session, enrolling.accepted(enrolled, new=False), out)
+
+
+def _tell_enrolled(session: Session, done: Accepted, out: str | None) -> None:
+    from sealift_registry.delivery.sites import Sites
+    from sealift_sync import durable
+
+    with session.app.hub.reading() as connection:
+        enrolled = Sites(connection).get(str(done.data["site"]))
+    if out is not None:
+        durable.write(Path(out), enrolled.answer)
+    where = f"The answer is in {out}." if out else f"Write the answer: {_answer_line(enrolled.id)}"
+    text = f"{done.sentence}\n{where}"
+    session.terminal.answer("site-enroll", {**done.data, "answer": out}, text)
+
+
+def _answer_line(site_id: str) -> str:
+    return f"sealift site answer {site_id} --out FILE"
+
+
+def _is_card(given: str) -> bool:
+    """Whether `--dispatcher` names a file; a person's name could be one, too, were it there."""
+    return "/" in given or given.endswith(".card") or Path(given).is_file()
+
+
+def _check_new(answer: str) -> None:
+    from sealift_signing.errors import UsageError
+
+    if Path(answer).exists():
         raise UsageError(
             "answer-exists",
             f"{answer} exists already.",
             subject=answer,
-            next_step="Choose another file with --answer.",
+            next_step="Choose another file for the answer.",
         )
-    if not dispatchers and people:
-        # A file of this machine, and about to be signed into `fleet`: nobody chose it here.
-        session.terminal.note(
-            f"No --dispatcher is given: by settings.toml, this key may assign to the site and "
-            f"export for it: {default}"
-        )
-    enrolled = session.app.enrolment.enroll(request, stage, people, session.signer(key))
-    durable.write(target, enrolled.answer)
-    lines = [
-        f"Site {enrolled.id} is enrolled for {stage}; the answer is in {answer}.",
-        *(f"  {group}: {hw}" for group, hw in sorted(enrolled.groups.items())),
-        "",
-        "The site printed these words with its request; where it did not, stop here:",
-        f"  request      {enrolled.request_words}",
-        "Carry the answer to the site, and read its words aloud; they are typed there:",
-        f"  answer       {enrolled.words}",
-        "The organisation's fingerprint is typed there too, from paper and not from you:",
-        f"  fingerprint  {words_of(enrolled.fingerprint)}",
-        f"               {enrolled.fingerprint}",
-    ]
-    data = {
-        "site": enrolled.id,
-        "stage": stage,
-        "enrolment": enrolled.enrolment,
-        "groups": enrolled.groups,
-        "request_words": enrolled.request_words,
-        "words": enrolled.words,
-        "fingerprint": enrolled.fingerprint,
-        "answer": answer,
-    }
-    session.terminal.answer("site-enroll", data, "\n".join(lines))
 
 
 @command(
@@ -134,7 +173,7 @@ def site_enroll(
     help="A version to go back to, in order. [default: the last three]",
 )
 @click.option("--no-fallback", is_flag=True, help="Nothing to go back to.")
-@key_option("The dispatcher's key.")
+@signing_options(DISPATCHER)
 def assign(
     session: Session,
     *,
@@ -143,29 +182,23 @@ def assign(
     groups: Sequence[str],
     fallbacks: Sequence[int],
     no_fallback: bool,
-    key: str | None,
+    how: Signing,
 ) -> None:
     """Say what a site's host groups should run.
 
     Only what is listed for the site's stage can be assigned.
     """
     from sealift_registry.catalog.reference import VersionRef
+    from sealift_registry.delivery import assignments
 
     ref = VersionRef.parse(version)
-    wanted = dict(split(groups, "GROUP=HARDWARE-TARGET", once=True))
+    pairs = dict(split(groups, "GROUP=HARDWARE-TARGET", once=True))
     given = None if not fallbacks and not no_fallback else list(fallbacks)
-    assignment = session.app.assignments.assign(site_id, ref, wanted, given, session.signer(key))
-    rows = []
-    for group in sorted(wanted):
-        versions = assignment.groups[group].models[str(ref.of)]
-        behind = [str(one.parsed.version) for one in versions.fallbacks]
-        rows.append({"group": group, "current": str(ref), "fallbacks": behind})
-    text = "\n".join(
-        f"{site_id} {row['group']}: {row['current']}, falling back to "
-        f"{', '.join(row['fallbacks']) or 'nothing'}."
-        for row in rows
-    )
-    session.terminal.answer("assign", {"site": site_id, "groups": rows}, text)
+    aside = others(how.over)
+    wanted = assignments.wanted(session.app.hub, site_id, ref, pairs, given, aside)
+    done = carry_out(session, wanted, how, own=True, already=assignments.already)
+    if done is not None:
+        session.terminal.answer("assign", done.data, done.sentence)
 
 
 @command(
@@ -177,14 +210,16 @@ def assign(
 @click.option(
     "--plan", "planned", is_flag=True, help="Say what would be written, and leave nothing there."
 )
-@key_option("The dispatcher's key.")
+@signing_options(DISPATCHER, over=False)
 def export(
-    session: Session, *, site_id: str, medium: str, full: bool, planned: bool, key: str | None
+    session: Session, *, site_id: str, medium: str, full: bool, planned: bool, how: Signing
 ) -> None:
     """Write a signed bundle for a site to a medium.
 
     It leaves out what the site has by its last receipt. All of it is read back from the medium
     before it counts as written. An export that was interrupted is gone on with by the same command.
+    Without --key the bundle waits there for its transfer.json: a draft is written, and `sealift
+    submit FILE --medium DIR` finishes the bundle once that is signed.
     """
     exports = session.app.exports
     if planned:
@@ -194,9 +229,30 @@ def export(
         if plan.misfits:
             raise plan.misfits[0]
         return
+    if not signs_here(session, how, own=True):
+        _draft_export(session, site_id, medium, how, full=full)
+        return
+    hand = exporting.at_hub(session, how)
     with session.terminal.stages() as stage:
-        made = exports.export(site_id, Path(medium), session.signer(key), stage, full=full)
+        made = exports.export(site_id, Path(medium), hand, stage, full=full)
     session.terminal.answer("export", *exporting.of_export(made))
+
+
+def _draft_export(session: Session, site_id: str, medium: str, how: Signing, *, full: bool) -> None:
+    from sealift_registry.delivery.exports import Exported
+    from sealift_registry.delivery.vouching import ask_of
+
+    if how.draft:
+        check_free(Path(how.draft))  # before hours of writing
+    with session.terminal.stages() as stage:
+        made = session.app.exports.draft(site_id, Path(medium), stage, full=full)
+    if isinstance(made, Exported):
+        session.terminal.answer("export", *exporting.of_export(made))
+        return
+    for line in exporting.of_draft(made, medium):
+        session.terminal.note(line)
+    then = (f"sealift submit FILE --medium {medium}",)
+    write_draft(session, made.draft, ask_of(made.draft), how, then=then)
 
 
 @command(sealift, "receive", example="sealift receive /media/disk")

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sealift_registry.cli.terminal import counted
 from sealift_sync.pace import speed
 
 if TYPE_CHECKING:
-    from sealift_registry.delivery.exports import Exported, Plan
+    from securesystemslib.signer import Signer
+
+    from sealift_registry.cli.session import Session
+    from sealift_registry.cli.signing import Signing
+    from sealift_registry.delivery.exports import Drafted, Exported, Plan
     from sealift_registry.delivery.preparing import Ready
+    from sealift_signing.acts.asking import Ask
+    from sealift_signing.desk.signing import Desk
+    from sealift_signing.drafts import Draft
     from sealift_signing.errors import FailedError
+    from sealift_signing.public_key import PublicKey
 
 MINUTE = 60
 HOUR = 60 * MINUTE
@@ -40,6 +49,62 @@ def of_export(made: Exported) -> tuple[dict[str, Any], str]:
         "warnings": list(made.warnings),
     }
     return data | _carried(made.ready), "\n".join(lines)
+
+
+def of_draft(made: Drafted, medium: str) -> list[str]:
+    """What waits on the medium for its signature."""
+    return [
+        f"{made.transfer} is written to {medium} and was read back, all but its signature:",
+        f"  {made.files} files, {made.size:,} bytes",
+        *(f"  {path}" for path in made.ready.load.artifacts),
+        *_left_out(made.ready),
+        *_warned(made.warnings),
+        "Keep the medium where you can vouch for it until then.",
+    ]
+
+
+@dataclass(frozen=True)
+class AtHub:
+    """The dispatcher who signs a transfer at the hub, while it is written (`vouching.Hand`)."""
+
+    desk: Desk
+    signer: Signer
+
+    @property
+    def key(self) -> PublicKey:
+        """Their key."""
+        from sealift_signing.public_key import PublicKey
+
+        return PublicKey.from_tuf(self.signer.public_key)
+
+    def check(self, draft: Draft, ask: Ask) -> None:
+        """Check that it could be signed."""
+        self.desk.check(draft, ask, self.signer)
+
+    def sign(self, draft: Draft, ask: Ask) -> Draft:
+        """It, signed, and remembered."""
+        draft = self.desk.unfinished(draft, ask, [self.signer])
+        return self.desk.sign(draft, ask, self.signer)
+
+
+def at_hub(session: Session, how: Signing) -> AtHub:
+    """The dispatcher, by the key that the command names.
+
+    Raises:
+        UsageError: it names several: a transfer has one signature.
+    """
+    from sealift_registry.cli.signing import desk_at_hub
+    from sealift_signing.errors import UsageError
+
+    if len(how.keys) > 1:
+        raise UsageError(
+            "twice",
+            "--key is given twice.",
+            subject="--key",
+            next_step="Give it once: a transfer is signed by one dispatcher.",
+        )
+    (signer,) = session.signers(how.keys)
+    return AtHub(desk_at_hub(session, how), signer)
 
 
 def of_plan(plan: Plan, medium: str) -> tuple[dict[str, Any], str]:

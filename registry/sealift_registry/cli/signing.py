@@ -24,13 +24,17 @@ from sealift_registry.cli.session import Session, command
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
+    from sqlalchemy import Connection
 
     from sealift_registry.cli.terminal import Terminal
     from sealift_registry.trust.drafting import Wanted
     from sealift_registry.trust.submitting import Accepted
     from sealift_signing.acts.asking import Ask, Other
+    from sealift_signing.desk.signing import Desk
     from sealift_signing.drafts import Draft, Version
     from sealift_signing.past import Confirmation
+
+    Already = Callable[[Connection, Draft, frozenset[str] | None], Accepted | None]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -102,7 +106,13 @@ def signing_options(help_text: str, *, over: bool = True) -> Callable[[F], F]:
 
 
 def carry_out(
-    session: Session, wanted: Wanted, how: Signing, cards: Sequence[str] = (), *, own: bool = False
+    session: Session,
+    wanted: Wanted,
+    how: Signing,
+    cards: Sequence[str] = (),
+    *,
+    own: bool = False,
+    already: Already | None = None,
 ) -> Accepted | None:
     """Draft `wanted`, and sign and submit it here, where that is meant.
 
@@ -112,26 +122,26 @@ def carry_out(
         how: by the command's options.
         cards: the files of key cards that whoever signs needs as well.
         own: the command may sign here without `--at-hub`: the dispatcher's.
+        already: what is said where the draft says only what is published, and just now.
 
     Returns:
         What came of it; None where a draft was written, and the user was told.
     """
-    from sealift_registry.trust.drafting import draft, is_published
+    from sealift_registry.trust.drafting import draft
     from sealift_signing.public_key import PublicKey
 
-    hub, here = session.app.hub, _signs_here(session, how, own=own)
+    hub, here = session.app.hub, signs_here(session, how, own=own)
     signers = session.signers(how.keys) if here else []
     keyids = frozenset(PublicKey.from_tuf(one.public_key).keyid for one in signers)
     with hub.reading() as connection:
         made = draft(hub, connection, wanted)
-        unchanged = is_published(connection, made, keyids if here else None)
-    if unchanged:
-        return unchanged_of(made)
+        unchanged = (already or unchanged_of)(connection, made, keyids if here else None)
+    if unchanged is not None:
+        return unchanged
     if here:
-        asks = how.asks
-        signed = sign_here(session, made, wanted.ask, signers, how.confirm, cards, asks=asks)
+        signed = sign_here(session, made, wanted.ask, signers, how, cards)
         return session.app.submit(signed, at_hub=True)
-    _write_draft(session, made, wanted.ask, how, cards)
+    write_draft(session, made, wanted.ask, how, cards)
     return None
 
 
@@ -155,12 +165,17 @@ def others(files: Sequence[str]) -> tuple[Other, ...]:
     return tuple(found)
 
 
-def unchanged_of(made: Draft) -> Accepted:
+def unchanged_of(
+    connection: Connection, made: Draft, keyids: frozenset[str] | None
+) -> Accepted | None:
     """What is said where a draft would publish what is published already, and just now."""
+    from sealift_registry.trust.drafting import is_published
     from sealift_registry.trust.submitting import Accepted
     from sealift_signing import drafts
     from sealift_signing.vocabulary import moment
 
+    if not is_published(connection, made, keyids):
+        return None
     (part,) = (one for one in made.parts if one.kind == drafts.ROLE)
     signed = drafts.to_metadata(part).signed
     sentence = f"{part.name} was signed so within the hour, and stays."
@@ -168,7 +183,12 @@ def unchanged_of(made: Draft) -> Accepted:
     return Accepted(new=False, sentence=sentence, data=data)
 
 
-def _signs_here(session: Session, how: Signing, *, own: bool) -> bool:
+def signs_here(session: Session, how: Signing, *, own: bool) -> bool:
+    """Whether a command signs here, by its options.
+
+    Raises:
+        UsageError: it is to, and no key is named.
+    """
     from sealift_signing.errors import UsageError
 
     solo = bool(session.app.hub.home.settings.keys.default)
@@ -186,10 +206,8 @@ def sign_here(
     made: Draft,
     ask: Ask,
     signers: Sequence[Signer],
-    confirm: Sequence[str] = (),
+    how: Signing,
     cards: Sequence[str] = (),
-    *,
-    asks: bool = False,
 ) -> Draft:
     """`made` signed by each of `signers`, through the gate.
 
@@ -197,22 +215,17 @@ def sign_here(
     it has the one key.
     """
     from sealift_registry.trust.drafting import check_enough
-    from sealift_signing.desk.signing import Desk
-    from sealift_signing.memory import Memory
     from sealift_signing.public_key import PublicKey
 
-    hub = session.app.hub
-    solo = bool(hub.home.settings.keys.default)
-    memory = None if solo else Memory.located(session.environment)
-    talk = AtHub(session.terminal, confirm, quiet=solo and not asks, asks=asks)
-    desk = Desk(memory, hub.now, talk)
+    solo = is_solo(session)
+    desk = desk_at_hub(session, how)
     # Who is alone has no colleague whose card could be another's.
     own = _cards_of(made) if solo else [_read(name) for name in cards]
-    if not solo:
+    if how.at_hub and not solo:
         session.terminal.note(f"Signing at the hub. {AT_HUB}")
-    keys = [PublicKey.from_tuf(signer.public_key) for signer in signers]
-    with hub.reading() as connection:
-        check_enough(connection, made, keys)
+    with session.app.hub.reading() as connection:
+        check_enough(connection, made, [PublicKey.from_tuf(one.public_key) for one in signers])
+    made = desk.unfinished(made, ask, signers)
     for signer in signers:
         made = desk.sign(made, ask, signer, own)
     return made
@@ -226,6 +239,26 @@ def _cards_of(made: Draft) -> list[bytes]:
     found = map(drafts.decoded, made.statements)
     kind = KeyCard.PREDICATE_TYPE
     return [one for one in found if statements.predicate_type(one, what="a statement") == kind]
+
+
+def is_solo(session: Session) -> bool:
+    """Whether the hub is for one person, whose key it has."""
+    return bool(session.app.hub.home.settings.keys.default)
+
+
+def desk_at_hub(session: Session, how: Signing) -> Desk:
+    """Where somebody signs at the hub.
+
+    A dispatcher is told nothing that the command does not say anyway.
+    """
+    from sealift_signing.desk.signing import Desk
+    from sealift_signing.memory import Memory
+
+    solo = is_solo(session)
+    memory = None if solo else Memory.located(session.environment)
+    quiet = (solo or not how.at_hub) and not how.asks
+    talk = AtHub(session.terminal, how.confirm, quiet=quiet, asks=how.asks)
+    return Desk(memory, session.app.hub.now, talk)
 
 
 class AtHub:
@@ -272,14 +305,24 @@ class AtHub:
         )
 
 
-def _write_draft(
-    session: Session, made: Draft, ask: Ask, how: Signing, cards: Sequence[str]
+def write_draft(
+    session: Session,
+    made: Draft,
+    ask: Ask,
+    how: Signing,
+    cards: Sequence[str] = (),
+    *,
+    then: Sequence[str] = ("sealift submit FILE…",),
 ) -> None:
+    """Write a draft for people to sign elsewhere, and say how; `then` is what comes after.
+
+    Raises:
+        UsageError: something else is there.
+    """
     from sealift_signing import drafts
     from sealift_sync import durable
 
-    path = Path(how.draft or _name(ask))
-    _check_free(path)
+    path = draft_path(ask, how)
     durable.write(path.absolute(), drafts.write(made))
     line = sign_line(ask, str(path), cards)
     who = _who(session, made)
@@ -289,7 +332,7 @@ def _write_draft(
             f"{who}, where their key is:",
             f"  {line}",
             "Then, with all that was signed:",
-            "  sealift submit FILE…",
+            *(f"  {one}" for one in then),
         ]
     )
     data = {
@@ -317,6 +360,8 @@ def _who(session: Session, made: Draft) -> str:
     from sealift_signing import drafts, roles
 
     named = [part.name for part in made.parts if part.kind == drafts.ROLE]
+    if made.act == "transfer":
+        named = [roles.site_role(made.object[0].rpartition("-")[0])]
     with session.app.hub.reading() as connection:
         found = Repository(connection).stored
         for role in named:
@@ -325,13 +370,28 @@ def _who(session: Session, made: Draft) -> str:
     return "Whoever it is of signs it"
 
 
+def draft_path(ask: Ask, how: Signing) -> Path:
+    """Where a draft is written.
+
+    Raises:
+        UsageError: something else is there.
+    """
+    path = Path(how.draft or _name(ask))
+    check_free(path)
+    return path
+
+
 def _name(ask: Ask) -> str:
     words = "-".join((ask.act, *ask.object))
     return f"{re.sub(r'[^A-Za-z0-9._=-]+', '-', words)[:100]}.draft"
 
 
-def _check_free(path: Path) -> None:
-    """A draft is written over one that nobody signed, and over nothing else."""
+def check_free(path: Path) -> None:
+    """Check that a draft may be written here: over one that nobody signed, and over nothing else.
+
+    Raises:
+        UsageError: something else is there.
+    """
     from sealift_signing import drafts
     from sealift_signing.errors import SealiftError, UsageError
 
@@ -352,7 +412,8 @@ def _check_free(path: Path) -> None:
 
 @command(sealift, "submit", example="sealift submit add-approver-vision-carla.anna.signed *.signed")
 @click.argument("files", metavar="FILE…", nargs=-1, required=True)
-def submit(session: Session, *, files: Sequence[str]) -> None:
+@click.option("--medium", metavar="DIR", help="Of a transfer: the medium it was written to.")
+def submit(session: Session, *, files: Sequence[str], medium: str | None) -> None:
     """Take in what people signed.
 
     FILE is a draft that somebody signed, or a version that this hub lost and somebody's memory gave
@@ -372,9 +433,16 @@ def submit(session: Session, *, files: Sequence[str]) -> None:
         session.terminal.note(
             f"{names} is signed over other bytes than {files[0]}: it is another draft."
         )
-    done += [session.app.submit(one, at_hub=False) for one in each]
+    done += [_submitted(session, one, medium) for one in each]
     data = {"submitted": [{"new": one.new, **one.data} for one in done]}
     session.terminal.answer("submit", data, "\n".join(one.sentence for one in done))
+
+
+def _submitted(session: Session, draft: Draft, medium: str | None) -> Accepted:
+    if draft.act != "transfer" or medium is None:
+        return session.app.submit(draft, at_hub=False)
+    with session.terminal.stages() as stage:
+        return session.app.finish(draft, Path(medium), stage)
 
 
 def _read(name: str) -> bytes:
@@ -432,3 +500,12 @@ def read_cards(files: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
         check_card(card)
         found.append((card.predicate.owner, data))
     return tuple(found)
+
+
+def own_card(session: Session, person: str) -> tuple[tuple[str, bytes], ...]:
+    """In a hub for one person: that person's card, made with the one key."""
+    from sealift_signing.desk.cards import make_card
+
+    if not person:
+        return ()
+    return ((person, make_card(person, session.signer(None), "file", session.now())),)

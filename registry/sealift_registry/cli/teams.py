@@ -9,7 +9,14 @@ import click
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
-from sealift_registry.cli.signing import Signing, carry_out, others, read_cards, signing_options
+from sealift_registry.cli.signing import (
+    Signing,
+    carry_out,
+    others,
+    own_card,
+    read_cards,
+    signing_options,
+)
 from sealift_registry.cli.terminal import table
 
 if TYPE_CHECKING:
@@ -40,7 +47,7 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signi
     from sealift_registry.trust.submitting import Accepted
 
     person = session.app.hub.home.settings.keys.person
-    cards = read_cards(stewards) or _own_card(session, person)
+    cards = read_cards(stewards) or own_card(session, person)
     with session.app.hub.reading() as connection:
         again = teams.is_so(Repository(connection), name, cards)
     if again:
@@ -194,15 +201,6 @@ def _tell_renewed(session: Session, role: str, done: Accepted) -> None:
         text += f"\n  fingerprint  {words_of(fingerprint)}"
         text += "\nCopy it to paper, in place of the one before."
     session.terminal.answer("renew", data, text)
-
-
-def _own_card(session: Session, person: str) -> tuple[tuple[str, bytes], ...]:
-    """In a hub for one person: that person's card, made with the one key."""
-    from sealift_signing.desk.cards import make_card
-
-    if not person:
-        return ()
-    return ((person, make_card(person, session.signer(None), "file", session.now())),)
 
 
 def _stewards(repository: Repository, name: str) -> Sequence[str]:

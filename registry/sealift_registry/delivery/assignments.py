@@ -1,218 +1,142 @@
-"""What a site's host groups should run: signed by the dispatcher, and only what is listed."""
+"""What a site's host groups should run: gathered here, computed and signed by the dispatcher."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from securesystemslib.signer import Signer
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.trust import submitting
+from sealift_registry.trust.drafting import Wanted, is_published
 from sealift_registry.trust.hub import Hub
-from sealift_registry.trust.repository import Change, Repository, sign_enough
-from sealift_registry.trust.unchanged import UnchangedError, check_changes
-from sealift_signing import documents, publishing, roles, shape
+from sealift_registry.trust.repository import Repository
+from sealift_registry.trust.stored import stored
+from sealift_registry.trust.submitting import Accepted
+from sealift_signing import documents, drafts, links, roles
+from sealift_signing.acts.asking import Ask, Other
+from sealift_signing.acts.assigning import NO_FALLBACK, check_fallbacks
 from sealift_signing.approvals import NotCountedError, Tally, check_request, tally
 from sealift_signing.canonical import Json
-from sealift_signing.documents import (
-    AssignedArtifact,
-    Assignment,
-    GroupAssignment,
-    ModelAssignment,
-)
-from sealift_signing.errors import NotFoundError, RefusedError, UsageError
+from sealift_signing.documents import Assignment
+from sealift_signing.drafts import Draft, decoded
+from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import CatalogPath
 
-MOST_KEPT = 3
-"""Fallbacks that an assignment keeps by itself: each is carried to the site in every bundle."""
 
+def wanted(
+    hub: Hub,
+    site: str,
+    ref: VersionRef,
+    groups: Mapping[str, str],
+    fallbacks: Sequence[int] | None,
+    aside: Sequence[Other] = (),
+) -> Wanted:
+    """To have host groups of `site` run `ref`.
 
-class Assignments:
-    """The use case."""
+    Args:
+        hub: that gathers what vouches for it.
+        site: its id.
+        ref: the version that becomes current.
+        groups: host groups, each with its hardware target.
+        fallbacks: earlier versions to go back to, in order; None keeps what was current, and the
+            fallbacks it had, behind the new one.
+        aside: versions of the site's role that are to be set aside.
 
-    def __init__(self, hub: Hub) -> None:
-        self._hub = hub
-
-    def assign(
-        self,
-        site: str,
-        ref: VersionRef,
-        groups: Mapping[str, str],
-        fallbacks: Sequence[int] | None,
-        signer: Signer,
-    ) -> Assignment:
-        """Have host groups of `site` run `ref`; assigned so just now, nothing is published.
-
-        Args:
-            site: its id.
-            ref: the version that becomes current.
-            groups: host groups, each with its hardware target.
-            fallbacks: earlier versions to go back to, in order; None keeps what was current, and
-                the fallbacks it had, behind the new one.
-            signer: the dispatcher's key.
-
-        Raises:
-            NotFoundError: no such site, host group, version or variant.
-            RefusedError: something is not listed for the site's stage, or no longer approved.
-        """
-        with self._hub.reading() as connection:
-            enrolled = Sites(connection).get(site)
-            assignment = self._assigned(connection, enrolled, ref, groups, fallbacks)
-            change = self._draft(Repository(connection), assignment, signer)
-
-        def action(connection: Connection) -> tuple[Entry, None]:
-            if Sites(connection).get(site).enrolment != enrolled.enrolment:
-                raise RefusedError(
-                    "site-moved-on",
-                    f"Site {site} was enrolled again meanwhile.",
-                    subject=site,
-                    next_step="Run the command again.",
-                )
-            check_changes(connection, change)
-            self._hub.publish(connection, change)
-            return self._entry(connection, enrolled, ref, groups, assignment, signer), None
-
-        with suppress(UnchangedError):
-            self._hub.commit(action)
-        self._hub.copy_metadata()
-        return assignment
-
-    def _assigned(
-        self,
-        connection: Connection,
-        site: Site,
-        ref: VersionRef,
-        groups: Mapping[str, str],
-        fallbacks: Sequence[int] | None,
-    ) -> Assignment:
-        """What the site is assigned now, with `ref` and its fallbacks in `groups`."""
-        assignment = current(Repository(connection), site)
-        for group, hardware_target in groups.items():
-            _check_group(site, group, hardware_target)
-            first = self._artifact(connection, site, ref.path(hardware_target))
+    Raises:
+        NotFoundError: no such site, version or variant.
+        RefusedError: something is not listed for the site's stage, or no longer approved.
+        UsageError: a fallback is named twice, or is the version itself.
+    """
+    check_fallbacks(str(ref), ref.number, fallbacks or ())
+    details = {"for": tuple(f"{group}={target}" for group, target in sorted(groups.items()))}
+    if fallbacks is not None:
+        details["fallback"] = tuple(map(str, fallbacks)) or (NO_FALLBACK,)
+    with hub.reading() as connection:
+        enrolled = Sites(connection).get(site)
+        envelopes = {enrolled.answer, enrolled.request.envelope.data}
+        gathering = _Gathering(hub, connection, enrolled)
+        for group, target in groups.items():
+            if enrolled.groups.get(group) != target:
+                continue  # the act says what is wrong with it
+            for number in (ref.number, *(fallbacks or ())):
+                envelopes |= set(gathering.needed(replace(ref, number=number).path(target)))
             if fallbacks is None:
-                behind = self._kept(connection, site, assignment, group, ref)
-            else:
-                _check_fallbacks(ref, fallbacks)
-                versions = [replace(ref, number=n).path(hardware_target) for n in fallbacks]
-                behind = [self._artifact(connection, site, path) for path in versions]
-            assignment = _with(assignment, group, hardware_target, ref, [first, *behind])
-        return assignment
+                for path in _kept(current(Repository(connection), enrolled), group, ref):
+                    envelopes |= set(gathering.kept(path))
+    return Wanted(Ask("assign", (site, str(ref)), details), tuple(envelopes), others=tuple(aside))
 
-    def _kept(
-        self,
-        connection: Connection,
-        site: Site,
-        assignment: Assignment,
-        group: str,
-        ref: VersionRef,
-    ) -> list[AssignedArtifact]:
-        """What was current before, and the fallbacks it had, up to `MOST_KEPT`.
 
-        One whose approvals ran out stays as it was assigned: nothing is newly installed from them,
-        and a site that has it must still be able to go back to it.
-        """
-        assigned = assignment.groups.get(group)
-        before = assigned.models.get(str(ref.of)) if assigned else None
-        kept = []
-        for one in before.artifacts if before else ():
-            if one.parsed.version == ref.number:
-                continue
-            try:
-                kept.append(self._artifact(connection, site, one.parsed))
-            except RefusedError:
-                kept.append(one)
-        return kept[:MOST_KEPT]
+def already(connection: Connection, made: Draft, keyids: frozenset[str] | None) -> Accepted | None:
+    """The assignment of a moment ago, if `made` would only sign it again."""
+    if not is_published(connection, made, keyids):
+        return None
+    assignment = _listed(made.parts[0], made.object[0])
+    ref = VersionRef.parse(made.object[1])
+    return accepted(made.object[0], ref, _said(made, assignment), assignment, new=False)
 
-    def _entry(
-        self,
-        connection: Connection,
-        site: Site,
-        ref: VersionRef,
-        groups: Mapping[str, str],
-        assignment: Assignment,
-        signer: Signer,
-    ) -> Entry:
-        behind = {
-            group: [
-                a.parsed.version for a in assignment.groups[group].models[str(ref.of)].fallbacks
-            ]
-            for group in groups
-        }
-        data: dict[str, Json] = {
-            "version": str(ref),
-            "groups": dict(groups),
-            "fallbacks": behind,
-            "stage": site.stage,
-            "enrolment": site.enrolment,
-        }
-        actor = Repository(connection).who(roles.site_role(site.id), [signer])
-        terms = {"site": site.id, "model": str(ref.of)}
-        return self._hub.entry("site.assigned", actor, data, terms, site.id)
 
-    def _artifact(self, connection: Connection, site: Site, path: CatalogPath) -> AssignedArtifact:
-        """The artifact at `path`, with the newest promotion that still vouches for it."""
-        catalog = Catalog(connection)
-        catalog.version(VersionRef(path.team, path.model, path.version))
-        row = catalog.artifact(path)
-        if row is None:
-            raise NotFoundError(
-                "no-variant",
-                f"{path.full_version} has no variant for {path.form}.",
-                subject=str(path),
-                next_step=f"Make it with: sealift convert {path.full_version} --for {path.form}",
+def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
+    """Publish a site's next assignment; what is there stays.
+
+    Raises:
+        RefusedError: as `submitting.change_of`; or it is for an enrolment that is over.
+    """
+    (part,) = draft.parts
+    site = part.name.partition(".")[2]
+    metadata = drafts.to_metadata(part)
+    assignment = _listed(part, site)
+    groups = _said(draft, assignment)
+    with hub.reading() as connection:
+        enrolled = Sites(connection).get(site)
+        new = not submitting.is_there(stored(connection), part.name, links.named(metadata))
+        change = submitting.change_of(connection, draft) if new else None
+        actor = submitting.signers_of(connection, part)
+    ref = VersionRef.parse(draft.object[1])
+    data: dict[str, Json] = {
+        "version": str(ref),
+        "groups": dict(groups),
+        "fallbacks": {group: _behind(assignment, group, ref) for group in groups},
+        "stage": enrolled.stage,
+        "enrolment": enrolled.enrolment,
+        "at_hub": at_hub,
+    }
+
+    def action(connection: Connection) -> tuple[Entry, None]:
+        if Sites(connection).get(site).enrolment != assignment.enrolment:
+            raise RefusedError(
+                "site-moved-on",
+                f"Site {site} was enrolled again meanwhile.",
+                subject=site,
+                next_step="Assign it again.",
             )
-        why = f"is not promoted to {site.stage}, the stage of site {site.id}."
-        there = Repository(connection).lists(path.team, str(path), row.sha256)
-        for promotion in catalog.listing(path, site.stage) if there else ():
-            if not promotion.request.about(str(path), row.sha256):
-                continue
-            try:
-                counted = self._tally(connection, promotion)
-            except NotCountedError as bad:  # its requester has left the team, or may no longer ask
-                why = f"is listed, and its promotion counts no more: {bad.what}"
-                continue
-            if not counted.enough:
-                why = f"is listed, and not approved any more: {' '.join(counted.set_aside)}"
-            else:
-                return AssignedArtifact(
-                    path=str(path),
-                    sha256=row.sha256,
-                    request=promotion.request.sha256,
-                    approvals=tuple(one.sha256 for one in counted.counted),
-                    evidence=_named(catalog, path, promotion),
-                )
-        raise RefusedError(
-            "not-listed",
-            f"{path.full_version} for {path.form} {why}",
-            subject=str(path),
-            next_step=f"Ask for it: sealift promote {path.full_version} --to {site.stage}",
-        )
+        if change is not None:
+            hub.publish(connection, change)
+        terms = {"site": site, "model": str(ref.of)}
+        return hub.entry("site.assigned", actor, data, terms, site), None
 
-    def _tally(self, connection: Connection, promotion: Promotion) -> Tally:
-        rules = Repository(connection).rules(promotion.ref.team, promotion.stage, self._hub.now())
-        check_request(promotion.request, rules)
-        return tally(promotion.request, Catalog(connection).approvals(promotion.number), rules)
+    if new:
+        hub.commit(action)
+    hub.copy_metadata()
+    return accepted(site, ref, groups, assignment, new=new)
 
-    def _draft(self, repository: Repository, assignment: Assignment, signer: Signer) -> Change:
-        role = roles.site_role(assignment.site)
-        before = repository.base(role)
-        expires = publishing.expiry(self._hub.now(), repository.lifetime(role))
-        metadata = (
-            publishing.following(before, expires=expires)
-            if before
-            else publishing.first_targets(expires=expires)
-        )
-        path, data = documents.assignment_path(assignment.site), shape.write(assignment)
-        documents.read_assignment(data, assignment.site)
-        publishing.list_document(metadata.signed, path, data)
-        sign_enough(metadata, role, [signer], repository.targets(roles.FLEET).signed)
-        return Change({role: metadata}, {path: data})
+
+def accepted(
+    site: str, ref: VersionRef, groups: Mapping[str, str], assignment: Assignment, *, new: bool
+) -> Accepted:
+    """What is said of what a site should run now."""
+    rows: list[Json] = []
+    lines = []
+    for group in sorted(groups):
+        behind = [str(number) for number in _behind(assignment, group, ref)]
+        rows.append({"group": group, "current": str(ref), "fallbacks": [*behind]})
+        lines.append(f"{site} {group}: {ref}, falling back to {', '.join(behind) or 'nothing'}.")
+    return Accepted(new, "\n".join(lines), {"site": site, "groups": rows})
 
 
 def current(repository: Repository, site: Site) -> Assignment:
@@ -227,48 +151,108 @@ def current(repository: Repository, site: Site) -> Assignment:
     return found if found.enrolment == site.enrolment else empty
 
 
-def _check_group(site: Site, group: str, hardware_target: str) -> None:
-    pinned = site.groups.get(group)
-    if pinned is None:
-        raise NotFoundError(
-            "no-group",
-            f"Site {site.id} has no host group {group}.",
-            subject=group,
-            next_step=f"Its host groups are: {', '.join(sorted(site.groups))}.",
+class _Gathering:
+    """What vouches for artifacts: a request that counts, its approvals, and its evidence."""
+
+    def __init__(self, hub: Hub, connection: Connection, site: Site) -> None:
+        self._now = hub.now()
+        self._site, self._stage = site.id, site.stage
+        self._catalog = Catalog(connection)
+        self._repository = Repository(connection)
+
+    def kept(self, path: CatalogPath) -> Iterator[bytes]:
+        """The envelopes for `path`; none where its approvals ran out, for it stays as it was."""
+        with suppress(RefusedError, NotFoundError):
+            yield from self.needed(path)
+
+    def needed(self, path: CatalogPath) -> list[bytes]:
+        """The envelopes for `path`, of the newest promotion that still vouches for it.
+
+        Raises:
+            NotFoundError: there is no such version, or no such variant of it.
+            RefusedError: none does; why, is said.
+        """
+        self._catalog.version(VersionRef(path.team, path.model, path.version))
+        row = self._catalog.artifact(path)
+        if row is None:
+            raise NotFoundError(
+                "no-variant",
+                f"{path.full_version} has no variant for {path.form}.",
+                subject=str(path),
+                next_step=f"Make it with: sealift convert {path.full_version} --for {path.form}",
+            )
+        why = f"is not promoted to {self._stage}, the stage of site {self._site}."
+        there = self._repository.lists(path.team, str(path), row.sha256)
+        for promotion in self._catalog.listing(path, self._stage) if there else ():
+            if not promotion.request.about(str(path), row.sha256):
+                continue
+            try:
+                counted = self._tally(promotion)
+            except NotCountedError as bad:  # its requester has left the team, or may no longer ask
+                why = f"is listed, and its promotion counts no more: {bad.what}"
+                continue
+            if not counted.enough:
+                why = f"is listed, and not approved any more: {' '.join(counted.set_aside)}"
+                continue
+            named = promotion.request.predicate.evidence
+            evidence = (e for e in self._catalog.evidence(path) if e.sha256 in named)
+            found = [one.envelope for one in counted.counted] + [one.envelope for one in evidence]
+            return [one.data for one in (promotion.request.envelope, *found)]
+        raise RefusedError(
+            "not-listed",
+            f"{path.full_version} for {path.form} {why}",
+            subject=str(path),
+            next_step=f"Ask for it: sealift promote {path.full_version} --to {self._stage}",
         )
-    if pinned != hardware_target:
-        raise UsageError(
-            "other-hardware-target",
-            f"Host group {group} of {site.id} is for {pinned}, not for {hardware_target}.",
-            subject=group,
-            next_step=f"Write: --for {group}={pinned}",
+
+    def _tally(self, promotion: Promotion) -> Tally:
+        rules = self._repository.rules(promotion.ref.team, promotion.stage, self._now)
+        check_request(promotion.request, rules)
+        return tally(promotion.request, self._catalog.approvals(promotion.number), rules)
+
+
+def _kept(assignment: Assignment, group: str, ref: VersionRef) -> list[CatalogPath]:
+    """What may stay behind the new version by itself."""
+    assigned = assignment.groups.get(group)
+    before = assigned.models.get(str(ref.of)) if assigned else None
+    return [one.parsed for one in (before.artifacts if before else ())]
+
+
+def _listed(part: drafts.Part, site: str) -> Assignment:
+    path = documents.assignment_path(site)
+    data = next((decoded(one.data) for one in part.documents if one.path == path), None)
+    if data is None:
+        raise RefusedError(
+            "not-listed",
+            f"The draft comes without {path}, which it lists.",
+            subject=path,
+            next_step="Submit the file as sealift-sign wrote it.",
         )
+    return documents.read_assignment(data, site)
 
 
-def _check_fallbacks(ref: VersionRef, given: Sequence[int]) -> None:
-    if ref.number in given or len(set(given)) != len(given):
-        raise UsageError(
-            "bad-fallback",
-            "A fallback is another version than the current one, and named once.",
-            subject=str(ref),
-            next_step="Name earlier versions, each with its own --fallback.",
-        )
+def _said(draft: Draft, assignment: Assignment) -> Mapping[str, str]:
+    """The host groups that the draft names, each with its target, if it is so as it says.
+
+    Raises:
+        RefusedError: the log would say what was not signed.
+    """
+    groups = dict(text.partition("=")[::2] for text in draft.details.get("for", ()))
+    version = draft.object[1]
+    for group, target in groups.items():
+        found = assignment.groups.get(group)
+        now = found.models.get(version.rpartition("/")[0]) if found else None
+        said = now.current.parsed if now else None
+        if said is None or (said.full_version, said.form) != (version, target):
+            raise RefusedError(
+                "other-act",
+                f"What was signed does not assign {version} to {group} of {assignment.site}.",
+                subject=assignment.site,
+                next_step="Submit the file as sealift-sign wrote it.",
+            )
+    return groups
 
 
-def _with(
-    assignment: Assignment,
-    group: str,
-    hardware_target: str,
-    ref: VersionRef,
-    found: Sequence[AssignedArtifact],
-) -> Assignment:
-    before = assignment.groups.get(group)
-    models = dict(before.models) if before else {}
-    models[str(ref.of)] = ModelAssignment(found[0], tuple(found[1:]))
-    groups = {**assignment.groups, group: GroupAssignment(hardware_target, models)}
-    return replace(assignment, groups=groups)
-
-
-def _named(catalog: Catalog, path: CatalogPath, promotion: Promotion) -> tuple[str, ...]:
-    named = promotion.request.predicate.evidence
-    return tuple(one.sha256 for one in catalog.evidence(path) if one.sha256 in named)
+def _behind(assignment: Assignment, group: str, ref: VersionRef) -> list[int]:
+    fallbacks = assignment.groups[group].models[str(ref.of)].fallbacks
+    return [one.parsed.version for one in fallbacks]

@@ -9,33 +9,62 @@ recorded its name, or finds the bundle there.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
+from typing import Protocol, TypeVar
 
-from securesystemslib.signer import Signer
 from sqlalchemy import Connection, insert
 
 from sealift_registry.delivery import attested, locks, tables, transfers
+from sealift_registry.delivery.finishing import (
+    dispatchers,
+    entry,
+    folder_of_locks,
+    record_bundle,
+    survey,
+)
 from sealift_registry.delivery.preparing import Order, Ready, prepare, renewed
 from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.vouching import Hand, ask_of, written
 from sealift_registry.trust.hub import Hub
-from sealift_registry.trust.repository import Repository
-from sealift_signing import documents, roles, statements
-from sealift_signing.canonical import Json
-from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
-from sealift_signing.statements import CarriedFile, Transfer, subject
+from sealift_signing.drafts import Draft, envelopes
+from sealift_signing.errors import (
+    FailedError,
+    RefusedError,
+    SealiftError,
+)
+from sealift_signing.public_key import PublicKey
+from sealift_signing.statements import CarriedFile, Transfer
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_sync.bundle import fitting, layout, partial, speed
 from sealift_sync.bundle.fitting import Space
 from sealift_sync.bundle.speed import Speed
-from sealift_sync.bundle.writer import GONE_WRONG, Stage, finish_bundle, write_bundle
+from sealift_sync.bundle.writer import (
+    GONE_WRONG,
+    Stage,
+    finish_bundle,
+    write_bundle,
+    write_unsigned,
+)
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 BEGUN = "transfer.begun"
 """The entry of intent: a transfer whose bundle is not written yet."""
+
+
+class Write(Protocol[T_co]):
+    """Writes what is ready as a transfer."""
+
+    def __call__(
+        self, ready: Ready, transfer: str, warnings: tuple[str, ...], *, again: bool
+    ) -> T_co:
+        """The outcome; `again` where an earlier run is gone on with."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -67,6 +96,25 @@ class Exported:
     def unprotected(self) -> tuple[str, ...]:
         """Why one person alone could have made it."""
         return self.ready.unprotected
+
+
+@dataclass(frozen=True)
+class Drafted:
+    """A bundle that was written and read back, all but the transfer.json, which is to be signed.
+
+    Attributes:
+        files: how many, transfer.json among them.
+        size: their bytes, without it.
+        ready: what it rests on.
+        warnings: what somebody should know.
+    """
+
+    transfer: str
+    draft: Draft
+    files: int
+    size: int
+    ready: Ready
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -106,7 +154,7 @@ class Exports:
             NotFoundError, RefusedError: as `export`.
         """
         order = Order(name, medium, None, full)
-        space = _survey(order)
+        space = survey(medium, name)
         ready = prepare(self._hub, order)
         sizes = ready.load.contents.sizes
         misfits = fitting.misfits(sizes, space, medium)
@@ -117,45 +165,76 @@ class Exports:
         return Plan(files, size, ready, space, needed, misfits, measured, seconds)
 
     def export(
-        self, name: str, medium: Path, signer: Signer, stage: Stage, *, full: bool = False
+        self, name: str, medium: Path, hand: Hand, stage: Stage, *, full: bool = False
     ) -> Exported:
-        """Write a bundle for site `name` to `medium`, signed by `signer`, its dispatcher.
+        """Write a bundle for site `name` to `medium`, signed by `hand`, its dispatcher.
 
         It leaves out the blobs that the site has by its newest receipt; `full` leaves out none.
 
         Raises:
             NotFoundError: no such site, or nothing assigned to it.
-            RefusedError: a role has expired, or the key is not the dispatcher's.
+            RefusedError: a role has expired, the key is not the dispatcher's, or the gate refuses.
             FailedError: another export writes there, the bundle does not fit, or the medium did
                 not keep what was written.
         """
-        order = Order(name, medium, signer, full)
-        space = _survey(order)
-        with locks.medium(self._locks, space.identity, medium, f"for site {name}"):
-            return self._export(order, signer, _survey(order), stage)
+        order = Order(name, medium, hand.key, full)
 
-    def _export(self, order: Order, signer: Signer, space: Space, stage: Stage) -> Exported:
+        def write(
+            ready: Ready, transfer: str, warnings: tuple[str, ...], *, again: bool
+        ) -> Exported:
+            folder, files = self._write(order, ready, transfer, hand, stage)
+            return _exported(transfer, folder, files, ready, again=again, warnings=warnings)
+
+        return self._ordered(order, stage, write, hand)
+
+    def draft(
+        self, name: str, medium: Path, stage: Stage, *, full: bool = False
+    ) -> Drafted | Exported:
+        """Write all of a bundle but its transfer.json, and draft that; else as `export`.
+
+        Returns the bundle itself where it was signed and recorded already.
+        """
+        order = Order(name, medium, None, full)
+
+        def write(
+            ready: Ready, transfer: str, warnings: tuple[str, ...], *, again: bool
+        ) -> Drafted:
+            del again
+            return self._write_unsigned(order, ready, transfer, stage, warnings)
+
+        return self._ordered(order, stage, write)
+
+    def _ordered(
+        self, order: Order, stage: Stage, write: Write[T], hand: Hand | None = None
+    ) -> T | Exported:
+        space, words = survey(order.medium, order.site), f"for site {order.site}"
+        with locks.medium(self._locks, space.identity, order.medium, words):
+            return self._export(order, survey(order.medium, order.site), stage, write, hand)
+
+    def _export(
+        self, order: Order, space: Space, stage: Stage, write: Write[T], hand: Hand | None
+    ) -> T | Exported:
         ready = prepare(self._hub, order)
+        if hand is not None:
+            hand.check(ready.draft, ask_of(ready.draft))  # before anything is written
         told: list[str] = []
         done = self._finished(order, ready, stage, told)
         if done is not None:
             return done
         fitting.check(ready.load.contents.sizes, space, order.medium)
-        with self._transfer(ready, signer, order.medium) as (transfer, again):
+        with self._transfer(ready, order) as (transfer, again):
             # Again: it may have been assigned otherwise meanwhile.
             now = prepare(self._hub, order, transfer, ready)
             _check_same(ready.site, now.site)
             fitting.check_same(order.medium, space)
             self._sweep(order, keep=transfer)
-            folder, files = self._write(order, now, transfer, signer, stage)
-            warnings = (*told, *now.lapsed)
-            return _exported(transfer, folder, files, now, again=again, warnings=warnings)
+            return write(now, transfer, (*told, *now.lapsed), again=again)
 
     # ------------------------------------------------------------------ going on
 
     @property
     def _locks(self) -> Path:
-        return self._hub.home.work / "exports"
+        return folder_of_locks(self._hub)
 
     def _finished(
         self, order: Order, ready: Ready, stage: Stage, told: list[str]
@@ -167,7 +246,9 @@ class Exports:
             return None
         try:
             with ExitStack() as stack:
-                self._lock(same.id, stack)  # so that its file goes, if its process was killed
+                locks.hold(
+                    self._locks, same.id, stack
+                )  # so that its file goes, if its process was killed
                 folder = finish_bundle(order.medium, same.id, same.body, said.files, stage)
         except SealiftError as bad:
             if bad.code not in GONE_WRONG:
@@ -188,7 +269,7 @@ class Exports:
         return ready.load.same_as(said) and said.site_log == known
 
     @contextmanager
-    def _transfer(self, ready: Ready, signer: Signer, medium: Path) -> Iterator[tuple[str, bool]]:
+    def _transfer(self, ready: Ready, order: Order) -> Iterator[tuple[str, bool]]:
         """The transfer to write, an unfinished one or a new one, and no other process's meanwhile.
 
         Whoever stops it is told that it can be gone on with.
@@ -196,15 +277,15 @@ class Exports:
         begun = None
         with ExitStack() as stack:
             try:
-                begun = self._taken_up(ready, medium, stack)
-                transfer = begun or self._begin(ready.site, signer, stack)
+                begun = self._taken_up(ready, order.medium, stack)
+                transfer = begun or self._begin(ready.site, order.key, stack)
                 self._hub.copy_metadata()
                 yield transfer, begun is not None
             except KeyboardInterrupt as cut:
                 if begun or any(one.type == BEGUN for one in self._hub.log.kept):
                     cut.add_note(
-                        f"The transfer is begun, and what is written of it on {medium} is kept: "
-                        "the same command goes on from there."
+                        f"The transfer is begun, and what is written of it on {order.medium} is "
+                        "kept: the same command goes on from there."
                     )
                 raise
 
@@ -217,18 +298,13 @@ class Exports:
         same = ready.same
         if same is None or same.body is not None:
             return None
-        if os.path.lexists(medium / layout.SEALIFT / same.id) or not self._lock(same.id, stack):
+        if os.path.lexists(medium / layout.SEALIFT / same.id) or not locks.hold(
+            self._locks, same.id, stack
+        ):
             return None
         with self._hub.reading() as connection:
             now = transfers.newest(connection, ready.site)
         return same.id if now == same else None
-
-    def _lock(self, transfer: str, stack: ExitStack) -> bool:
-        path = locks.transfer(self._locks, transfer)
-        file = locks.take(path, f"for {transfer}")
-        if file is not None:
-            stack.callback(locks.let_go, path, file)
-        return file is not None
 
     def _sweep(self, order: Order, keep: str) -> None:
         """Take away what earlier exports to this site left half-written on the medium."""
@@ -238,7 +314,7 @@ class Exports:
 
     # ------------------------------------------------------------------ writing
 
-    def _begin(self, site: Site, signer: Signer, stack: ExitStack) -> str:
+    def _begin(self, site: Site, key: PublicKey | None, stack: ExitStack) -> str:
         """Give the transfer its number, and sign freshness that lasts for its journey."""
 
         def action(connection: Connection) -> tuple[Entry, str]:
@@ -246,7 +322,7 @@ class Exports:
             number = newest.number + 1 if newest else 1
             made = layout.transfer_id(site.id, number)
             # Before anybody can see it: an unfinished transfer without a lock is taken up.
-            self._lock(made, stack)
+            locks.hold(self._locks, made, stack)
             begun = moment(self._hub.now())
             connection.execute(
                 insert(tables.transfer).values(
@@ -254,89 +330,35 @@ class Exports:
                 )
             )
             self._hub.publish(connection, renewed(self._hub, connection))
-            return self._entry(connection, BEGUN, made, site, signer, {}), made
+            actor = dispatchers(connection, site).get(key.keyid, key.text) if key else "hub"
+            return entry(self._hub, BEGUN, made, site, actor, {}), made
 
         return self._hub.commit(action).result
 
     def _write(
-        self, order: Order, ready: Ready, transfer: str, signer: Signer, stage: Stage
+        self, order: Order, ready: Ready, transfer: str, hand: Hand, stage: Stage
     ) -> tuple[Path, tuple[CarriedFile, ...]]:
-        contents, path = ready.load.contents, documents.assignment_path(order.site)
-        about = subject(path, sha256(contents.targets[path]).hexdigest())
-        note = contents.log[Path(layout.HUB_CHECKPOINT).name].decode()
         files: list[CarriedFile] = []
 
         def sign(found: tuple[CarriedFile, ...]) -> bytes:
             files.extend(found)
-            return statements.sign(self._said(ready, transfer, found, note), [about], signer)
+            draft = written(ready.draft, found, self._hub.now())
+            (envelope,) = envelopes(hand.sign(draft, ask_of(draft)).parts[0])
+            return envelope
 
         def record(body: bytes) -> None:
-            self._finish(ready, transfer, body, order.medium, signer)
+            record_bundle(self._hub, ready.site, body, order.medium, at_hub=True)
 
-        folder = write_bundle(contents, order.medium, transfer, sign, stage, record)
+        folder = write_bundle(ready.load.contents, order.medium, transfer, sign, stage, record)
         return folder, tuple(files)
 
-    def _said(
-        self, ready: Ready, transfer: str, files: tuple[CarriedFile, ...], note: str
-    ) -> Transfer:
-        with self._hub.reading() as connection:
-            return Transfer(
-                format=1,
-                requires=ready.load.requires,
-                organisation=Repository(connection).organisation(),
-                id=transfer,
-                site=ready.site.id,
-                enrolment=ready.site.enrolment,
-                made=moment(self._hub.now()),
-                base=ready.load.base,
-                previous=transfers.previous(connection, ready.site, transfer),
-                files=files,
-                log=note,
-                site_log=attested.note(connection, ready.site),
-            )
-
-    def _finish(
-        self, ready: Ready, transfer: str, body: bytes, medium: Path, signer: Signer
-    ) -> None:
-        digest = sha256(body).hexdigest()
-
-        def action(connection: Connection) -> tuple[Entry, None]:
-            row = {"transfer": transfer, "sha256": digest, "body": body, "medium": str(medium)}
-            made = moment(self._hub.now())
-            connection.execute(insert(tables.bundle).values(**row, made=made))
-            data: dict[str, Json] = {
-                "sha256": digest,
-                "medium": str(medium),
-                "base": list(ready.load.base),
-            }
-            site = ready.site
-            return self._entry(connection, "transfer.exported", transfer, site, signer, data), None
-
-        self._hub.commit(action)
-
-    def _entry(
-        self,
-        connection: Connection,
-        kind: str,
-        transfer: str,
-        site: Site,
-        signer: Signer,
-        data: Mapping[str, Json],
-    ) -> Entry:
-        actor = Repository(connection).who(roles.site_role(site.id), [signer])
-        said = {"transfer": transfer, "enrolment": site.enrolment, **data}
-        return self._hub.entry(kind, actor, said, {"transfer": transfer, "site": site.id}, site.id)
-
-
-def _survey(order: Order) -> Space:
-    if not order.medium.is_dir():
-        raise NotFoundError(
-            "medium-missing",
-            f"There is no folder {order.medium}.",
-            subject=str(order.medium),
-            next_step="Plug the medium in and mount it, or make the folder.",
-        )
-    return fitting.survey(order.medium, order.site)
+    def _write_unsigned(
+        self, order: Order, ready: Ready, transfer: str, stage: Stage, warnings: tuple[str, ...]
+    ) -> Drafted:
+        files = write_unsigned(ready.load.contents, order.medium, transfer, stage)
+        draft = written(ready.draft, files, self._hub.now())
+        size = sum(file.size for file in files)
+        return Drafted(transfer, draft, len(files) + 1, size, ready, warnings)
 
 
 def _exported(

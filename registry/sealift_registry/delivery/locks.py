@@ -10,7 +10,7 @@ import fcntl
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,6 +56,15 @@ def _opened(path: Path) -> BinaryIO:
             path.parent.mkdir(parents=True)
         with suppress(FileNotFoundError):  # the last holder has just removed the folder, too
             return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+
+
+def hold(folder: Path, transfer_id: str, stack: ExitStack) -> bool:
+    """Take a transfer's lock until `stack` ends; whether nobody else holds it."""
+    path = transfer(folder, transfer_id)
+    file = take(path, f"for {transfer_id}")
+    if file is not None:
+        stack.callback(let_go, path, file)
+    return file is not None
 
 
 def let_go(path: Path, file: BinaryIO) -> None:

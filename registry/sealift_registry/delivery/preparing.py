@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
-from securesystemslib.signer import Signer
 from sqlalchemy import Connection
 
 from sealift_registry.delivery import assignments, transfers
@@ -15,10 +14,12 @@ from sealift_registry.delivery.lapsed import lapsed
 from sealift_registry.delivery.loads import Load, gather, people_roles
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.delivery.transfers import Begun
+from sealift_registry.delivery.vouching import unwritten
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import publishing, roles
 from sealift_signing.documents import Assignment
+from sealift_signing.drafts import Draft
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.vocabulary import moment
@@ -30,11 +31,14 @@ RENEW_WITHIN = timedelta(days=45)
 
 @dataclass(frozen=True)
 class Order:
-    """What is to be exported: for which site, to which medium, `full` or without what it has."""
+    """What is to be exported: for which site, to which medium, `full` or without what it has.
+
+    `key` is that of whoever signs it while it is written; None where nobody does.
+    """
 
     site: str
     medium: Path
-    signer: Signer | None
+    key: PublicKey | None
     full: bool
 
 
@@ -43,6 +47,7 @@ class Ready:
     """A site, its assignment and the load for it, all of one state of the hub.
 
     Attributes:
+        draft: what vouches for it, unsigned, with no file written yet.
         newest: the site's newest transfer.
         same: an earlier run's transfer, of the same state, for this run to go on with.
         lapsed: sentences about what the site would not install.
@@ -52,6 +57,7 @@ class Ready:
     site: Site
     assignment: Assignment
     load: Load
+    draft: Draft
     newest: Begun | None
     same: Begun | None
     lapsed: tuple[str, ...]
@@ -79,8 +85,8 @@ def prepare(
         repository = Repository(connection)
         assignment = assignments.current(repository, site)
         _check_assigned(site, assignment)
-        if order.signer is not None:
-            _check_dispatcher(repository, site, order.signer)
+        if order.key is not None:
+            _check_dispatcher(repository, site, order.key)
         _check_roles(hub, repository, assignment)
         newest = transfers.newest(connection, site)
         same = newest if newest and _goes_on(hub, connection, site, newest) else None
@@ -93,6 +99,7 @@ def prepare(
             site,
             assignment,
             load,
+            unwritten(hub, connection, site, load, name),
             newest,
             same,
             lapsed(hub, connection, site, assignment, load.held.manifests),
@@ -121,7 +128,7 @@ def _check_roles(hub: Hub, repository: Repository, assignment: Assignment) -> No
                 f"The signature of {role} expired at {moment(expires)}; the site would refuse "
                 "the bundle.",
                 subject=role,
-                next_step=f"Have it signed again: sealift renew {role} --key FILE",
+                next_step=f"Have it signed again: sealift renew {role}",
             )
 
 
@@ -158,9 +165,8 @@ def _check_assigned(site: Site, assignment: Assignment) -> None:
         )
 
 
-def _check_dispatcher(repository: Repository, site: Site, signer: Signer) -> None:
+def _check_dispatcher(repository: Repository, site: Site, key: PublicKey) -> None:
     holders = roles.keyholders(repository.targets(roles.FLEET).signed, roles.site_role(site.id))
-    key = PublicKey.from_tuf(signer.public_key)
     if key.raw not in {one.raw for one in holders.keys}:
         raise RefusedError(
             "not-the-dispatcher",

@@ -14,7 +14,11 @@ from sealift_signing.statements import Transfer
 from sealift_signing.vocabulary import instant
 
 FRESH = timedelta(days=1)
-"""For so long an export that was cut short is gone on with; after that, a new one is begun."""
+"""For so long an export that was cut short is gone on with; after that, a new one is begun.
+
+One whose draft is out being signed waits longer: until a later one is begun, or what the hub signed
+on it for its journey has run out.
+"""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,13 @@ def newest(connection: Connection, site: Site) -> Begun | None:
         return None
     body = None if row.body is None else bytes(row.body)
     return Begun(row.id, row.number, row.enrolment, row.begun, body)
+
+
+def recorded(connection: Connection, transfer: str) -> bytes | None:
+    """transfer.json of a transfer, as it was recorded; None where it was not."""
+    query = select(tables.bundle.c.body).where(tables.bundle.c.transfer == transfer)
+    body = connection.execute(query).scalar_one_or_none()
+    return None if body is None else bytes(body)
 
 
 def previous(connection: Connection, site: Site, transfer: str) -> str | None:

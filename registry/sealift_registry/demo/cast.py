@@ -25,6 +25,7 @@ ATTACKER = "mallory"
 
 PASSPHRASE = ("--passphrase-file", "people/passphrase")
 DISPATCHER = ("--key", "people/offline/dispatcher-1.pem")
+DISPATCHER_CARD = "people/offline/dispatcher-1.card"
 
 
 def key(person: str) -> tuple[str, ...]:

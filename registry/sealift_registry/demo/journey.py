@@ -11,6 +11,7 @@ from sealift_registry.demo.cast import (
     CLERK,
     DIGITS,
     DISPATCHER,
+    DISPATCHER_CARD,
     EIGHT_WORDS,
     GROUP,
     OTHER_SITE,
@@ -102,8 +103,8 @@ def enrol(hands: Hands, site: str = SITE, home: str = "site", medium: str = "med
     request, answer = f"{medium}/{site}.request", f"{medium}/{site}.answer"
     group = ("--group", f"{GROUP}={hardware_target()}")
     asked = hands.site(site, "init", "--id", site, *group, "--request", request, home=home)
-    fleet = ("--key", "people/offline/fleet-1.pem", *PASSPHRASE)
-    stage = ("--stage", STAGE, "--answer", answer)
+    fleet = ("--at-hub", "--key", "people/offline/fleet-1.pem", *PASSPHRASE)
+    stage = ("--stage", STAGE, "--dispatcher", DISPATCHER_CARD, "--answer", answer)
     answered = hands.hub(CLERK, "site", "enroll", request, *stage, *fleet)
     words = {name: _labelled(name, answered.out) for name in ("request", "answer")}
     if not words["request"] or words["request"] != found(EIGHT_WORDS, asked.out):

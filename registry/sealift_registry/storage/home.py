@@ -23,6 +23,8 @@ S = TypeVar("S", "OrganisationSettings", "KeySettings", "DeliverySettings")
 
 SETTINGS = "settings.toml"
 ENVIRONMENT = "SEALIFT_"
+FORMER = (("delivery", "dispatcher"),)
+"""Settings of older homes: what a file says must not be signed unseen."""
 LONGEST_FRESHNESS = 365
 """Days. Beyond a year a stolen online key would hold a site at something old for too long."""
 
@@ -45,10 +47,9 @@ class KeySettings:
 
 @dataclass(frozen=True)
 class DeliverySettings:
-    """`[delivery]`: days that a bundle may travel before it is too old; the dispatcher's key."""
+    """`[delivery]`: days that a bundle may travel before it is too old."""
 
     freshness_days: int = 30
-    dispatcher: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Home:
-    """The folders of one hub."""
+    """The folders of one hub.
+
+    Attributes:
+        ignored: what its settings.toml says that counted once, and counts no more.
+    """
 
     root: Path
     settings: Settings
+    ignored: tuple[str, ...] = ()
 
     @property
     def database(self) -> Path:
@@ -144,7 +150,19 @@ def open_home(root: Path, environment: Mapping[str, str]) -> Home:
             subject=str(path),
             next_step="Mend it; docs/reference/settings.md shows how it is written.",
         ) from bad
-    return Home(root, _settings(given, environment, path))
+    ignored = _without_former(given)
+    return Home(root, _settings(given, environment, path), ignored)
+
+
+def _without_former(given: Mapping[str, object]) -> tuple[str, ...]:
+    """The settings in `given` that counted once; they are taken out of it."""
+    found = []
+    for name, setting in FORMER:
+        section = given.get(name)
+        if isinstance(section, dict) and setting in section:
+            del section[setting]
+            found.append(f"{name}.{setting}")
+    return tuple(found)
 
 
 def create_home(root: Path, settings: Settings) -> Home:

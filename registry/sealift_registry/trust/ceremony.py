@@ -13,11 +13,13 @@ from securesystemslib.signer import Signer
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change
 from sealift_signing import documents, keys, publishing, roles, shape
+from sealift_signing.desk.cards import make_card
 from sealift_signing.documents import FleetKeys, MachineKey, Policy, RecallList, StageRule
 from sealift_signing.errors import FailedError, UsageError
 from sealift_signing.keys import Passphrases
 from sealift_signing.publishing import Holders
 from sealift_signing.vocabulary import SENTENCE
+from sealift_sync import durable
 
 OFFLINE_HOLDERS: Mapping[str, tuple[int, int]] = {
     roles.ROOT: (2, 3),
@@ -66,11 +68,6 @@ class Offices:
     holders: Mapping[str, tuple[int, Holders]]
     signers: Mapping[str, list[Signer]]
 
-    @property
-    def dispatcher(self) -> Holders:
-        """The dispatchers."""
-        return self.holders[DISPATCHER][1]
-
 
 def check_offline(root: Path, folder: Path, passphrases: Passphrases) -> None:
     """Check that offline keys for the hub at `root` can be made in `folder`, making none.
@@ -114,6 +111,16 @@ def make_offline_keys(folder: Path, passphrases: Passphrases, made: list[Path]) 
         at_hand = list(paths.values())[:threshold]
         signers[role] = [keys.open_signer(str(path), passphrases) for path in at_hand]
     return Offices(holders, signers)
+
+
+def write_cards(folder: Path, offices: Offices, made: list[Path], now: datetime) -> None:
+    """Write the key card of each dispatcher beside the key: a first enrolment goes by it."""
+    for signer, (name, path) in zip(
+        offices.signers[DISPATCHER], _paths(folder, DISPATCHER).items(), strict=True
+    ):
+        card = path.with_name(f"{name}.card")
+        durable.write(card, make_card(name, signer, "file", now))
+        made.append(card)
 
 
 def _paths(folder: Path, role: str) -> dict[str, Path]:

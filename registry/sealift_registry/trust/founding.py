@@ -15,7 +15,6 @@ from sealift_registry.audit.writer import AuditLog, utc_now
 from sealift_registry.storage import file_lock
 from sealift_registry.storage.engine import open_sqlite
 from sealift_registry.storage.home import (
-    DeliverySettings,
     Home,
     KeySettings,
     OrganisationSettings,
@@ -100,11 +99,8 @@ def found(
         online = OnlineKeys(home.keys, environment)
         online.create()
         offices = ceremony.make_offline_keys(offline, passphrases, made)
-        (dispatcher,) = offices.dispatcher.values()
-        settings = Settings(
-            OrganisationSettings(name), KeySettings(), DeliverySettings(dispatcher=dispatcher.text)
-        )
-        _publish(Home(root, settings), online, offices, policy)
+        ceremony.write_cards(offline, offices, made, utc_now())
+        _publish(Home(root, Settings(OrganisationSettings(name))), online, offices, policy)
     return open_hub(root, environment)
 
 
@@ -124,7 +120,6 @@ def found_solo(root: Path, name: str, person: str, environment: Mapping[str, str
         settings = Settings(
             OrganisationSettings(name),
             KeySettings(default=SOLO_KEY, person=person),
-            DeliverySettings(dispatcher=offices.dispatcher[person].text),
         )
         _publish(Home(root, settings), online, offices, policy)
     return open_hub(root, environment)

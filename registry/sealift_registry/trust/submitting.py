@@ -7,6 +7,7 @@ version that is here. Nothing else is asked: who carried it, and from where, dec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -19,7 +20,12 @@ from sealift_registry.trust.stored import Stored, stored
 from sealift_signing import documents, drafts, links, publishing, roles
 from sealift_signing.canonical import Json
 from sealift_signing.drafts import ROLE, Draft, Part, Version, decoded
-from sealift_signing.errors import NoKeyError, NotSignedEnoughError, RefusedError
+from sealift_signing.errors import (
+    BadSignatureError,
+    NoKeyError,
+    NotSignedEnoughError,
+    RefusedError,
+)
 from sealift_signing.links import Named
 from sealift_signing.public_key import PublicKey
 from sealift_signing.vocabulary import moment
@@ -139,8 +145,30 @@ def check_documents(found: Stored, role: str, signed: object, listed: Mapping[st
 
 def signers_of(connection: Connection, part: Part) -> str:
     """Who signed a part that is a role's next version, by the names under which they hold it."""
-    owner = Repository(connection).stored.head(roles.delegator(part.name)).metadata.signed
-    return names_of(roles.named_keys(owner, part.name), part)
+    return names_of(_holders(connection, part.name), part)
+
+
+def _holders(connection: Connection, role: str) -> Mapping[str, PublicKey]:
+    return roles.named_keys(stored(connection).head(roles.delegator(role)).metadata.signed, role)
+
+
+def envelope_of(connection: Connection, role: str, part: Part) -> bytes:
+    """The statement that a holder of `role` signed: of several, by the lowest key id.
+
+    Raises:
+        NotSignedEnoughError: none of them did.
+    """
+    held = {key.keyid: key for key in _holders(connection, role).values()}
+    for one, envelope in zip(part.signatures, drafts.envelopes(part), strict=True):
+        with suppress(KeyError, BadSignatureError):
+            held[one.keyid].verify(decoded(one.signature), part.signed_data, what=part.name)
+            return envelope
+    raise NotSignedEnoughError(
+        "not-signed-enough",
+        f"The {part.name} is signed by nobody who holds {role}.",
+        subject=role,
+        next_step="One of those who do signs it with sealift-sign; then submit that file.",
+    )
 
 
 def names_of(held: Mapping[str, PublicKey], part: Part) -> str:
@@ -175,7 +203,7 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
     (part,) = draft.parts
     metadata = drafts.to_metadata(part)
     with hub.reading() as connection:
-        new = not _is_there(stored(connection), part.name, links.named(metadata))
+        new = not is_there(stored(connection), part.name, links.named(metadata))
         change = change_of(connection, draft) if new else Change()
         actor = signers_of(connection, part)
         if draft.act == "add-team" and new:
@@ -199,7 +227,8 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
     return Accepted(new, sentence, said)
 
 
-def _is_there(found: Stored, role: str, version: Named) -> bool:
+def is_there(found: Stored, role: str, version: Named) -> bool:
+    """Whether that version was published."""
     there = found.version(role, version.version) if found.rows.newest(role) else None
     return there is not None and there.named == version
 
@@ -240,7 +269,7 @@ def submit_version(hub: Hub, version: Version) -> Accepted:
                 f"This is a version of the organisation {version.organisation}, not of this one.",
                 subject=role,
             )
-        new = not _is_there(found, role, named)
+        new = not is_there(found, role, named)
         if new:
             publishing.check_publishable(
                 metadata, role, found.head(roles.delegator(role)).metadata.signed

@@ -6,7 +6,7 @@ counting rule, from requests and approvals that the draft carries and that are v
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sealift_signing import documents, publishing, roles, shape, statements
@@ -161,7 +161,7 @@ def check_enrolment(
 def _promoted(
     organisation: Organisation, material: Material, site: Enrolled, path: CatalogPath
 ) -> AssignedArtifact:
-    """The artifact at `path`, by the one request about it that the draft carries and that counts.
+    """The artifact at `path`, by the newest request about it that the draft carries.
 
     Raises:
         RefusedError: none is carried, or it is not approved.
@@ -188,18 +188,18 @@ def _vouched(
     ]
     if not requests:
         return None
-    if len(requests) > 1:
-        raise MalformedError(
-            "bad-draft", f"The draft carries several requests about {path}.", subject=str(path)
-        )
-    (request,) = material.carried.take(requests)
-    rules = rules_for(organisation, path.team, site.stage, material.now, material.compromised)
+    # Several, where another one vouches for another variant of the same version.
+    newest = max(requests, key=lambda one: (one.predicate.made, one.sha256))
+    (request,) = material.carried.take([newest])
+    rules = rules_for(organisation, path.team, site.stage, material.made, material.compromised)
     check_request(request, rules)
     approvals = material.carried.take(
         one for one in material.carried.all(Approval) if one.predicate.request == request.sha256
     )
-    counted = tally(request, approvals, rules)
-    if not counted.enough:
+    # As it was drafted, so that Friday's draft is the same on Monday; and still so today.
+    listed = tally(request, approvals, rules)
+    counted = tally(request, approvals, replace(rules, now=material.now))
+    if not (listed.enough and counted.enough):
         raise RefusedError(
             "not-listed",
             f"{path.full_version} for {path.form} is not approved any more: "
@@ -218,7 +218,7 @@ def _vouched(
         path=str(path),
         sha256=digest,
         request=request.sha256,
-        approvals=tuple(sorted(one.sha256 for one in counted.counted)),
+        approvals=tuple(sorted(one.sha256 for one in listed.counted)),
         evidence=tuple(sorted(one.sha256 for one in evidence)),
     )
 
@@ -242,13 +242,7 @@ def _behind(
         return []
     if given:
         versions_given = [_number(text) for text in given]
-        if path.version in versions_given or len(set(versions_given)) != len(versions_given):
-            raise UsageError(
-                "bad-fallback",
-                "A fallback is another version than the current one, and named once.",
-                subject=path.full_version,
-                next_step="Name earlier versions, each with its own --fallback.",
-            )
+        check_fallbacks(path.full_version, path.version, versions_given)
         return [
             _promoted(organisation, material, site, replace(path, version=number))
             for number in versions_given
@@ -257,6 +251,21 @@ def _behind(
     before = assigned.models.get(path.full_model) if assigned else None
     kept = [one for one in (before.artifacts if before else ()) if one.parsed != path]
     return [_vouched(organisation, material, site, one.parsed) or one for one in kept[:MOST_KEPT]]
+
+
+def check_fallbacks(version: str, number: int, given: Sequence[int]) -> None:
+    """Check what `version`, which has this number, is to go back to.
+
+    Raises:
+        UsageError: a fallback is named twice, or is the version itself.
+    """
+    if number in given or len(set(given)) != len(given):
+        raise UsageError(
+            "bad-fallback",
+            "A fallback is another version than the current one, and named once.",
+            subject=version,
+            next_step="Name earlier versions, each with its own --fallback.",
+        )
 
 
 def _current(organisation: Organisation, site: Enrolled) -> Assignment:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sealift_signing.acts import assigning, carrying, promoting, renewing, sites, teams
 from sealift_signing.acts.asking import Ask, Material, Prepared
+from sealift_signing.drafts import Draft
 from sealift_signing.errors import UsageError, shown
 from sealift_signing.organisation import Organisation
 
@@ -33,6 +34,7 @@ class Act:
         words: one sentence, for help.
         own: a person's own statement, which is made when it is signed.
         facts: what the hub adds to it, by name, and whoever signs is shown.
+        after: what whoever signed is told of what came to be by it.
     """
 
     prepare: Prepare
@@ -42,6 +44,7 @@ class Act:
     repeats: bool = False
     own: bool = False
     facts: tuple[str, ...] = ()
+    after: Callable[[Draft], tuple[str, ...]] = lambda _signed: ()
 
 
 REASON = Option("reason", "WORDS", "Why, in your own words.")
@@ -76,6 +79,7 @@ ACTS: Mapping[str, Act] = {
             Option("stage", "STAGE", "It takes what is promoted to this stage."),
             Option("dispatcher", "PERSON", "Who assigns to it and exports for it.", many=True),
         ),
+        after=sites.answer_words,
     ),
     "assign": Act(
         assigning.assign,

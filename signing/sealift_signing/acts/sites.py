@@ -18,12 +18,12 @@ from sealift_signing.acts import versions, wording
 from sealift_signing.acts.asking import Ask, Material, Prepared, Unsigned
 from sealift_signing.acts.teams import check_name, targets_of
 from sealift_signing.documents import FleetKeys, MachineKey
-from sealift_signing.drafts import STATEMENT, encoded
+from sealift_signing.drafts import STATEMENT, Draft, encoded, envelopes
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, UsageError
 from sealift_signing.organisation import Organisation, people_roles
 from sealift_signing.public_key import PublicKey
 from sealift_signing.site_rules import raised_pins
-from sealift_signing.statements import Pins, Signed, SiteAnswer, SiteRequest, subject
+from sealift_signing.statements import KeyCard, Pins, Signed, SiteAnswer, SiteRequest, subject
 from sealift_signing.vocabulary import moment
 from sealift_signing.words import words_of
 
@@ -53,9 +53,9 @@ def enroll(organisation: Organisation, ask: Ask, material: Material) -> Prepared
     signed = targets_of(metadata.signed)
     publishing.delegate(signed, roles.site_role(site), 1, held)
     keys = with_site(organisation.fleet_keys(), site, request.predicate.key)
-    owners.check_machine_enters(
-        organisation, f"site {site}", PublicKey.parse(request.predicate.key)
-    )
+    own = PublicKey.parse(request.predicate.key)
+    owners.check_machine_enters(organisation, f"site {site}", own)
+    material.check_not_lost(f"site {site}", own, roles.FLEET, roles.TARGETS, roles.ROOT)
     data = shape.write(keys)
     publishing.list_document(signed, documents.FLEET_KEYS_PATH, data)
     answer = _answer(organisation, material, request, stage)
@@ -98,6 +98,9 @@ def with_site(fleet: FleetKeys, site: str, key: str) -> FleetKeys:
                 subject=site,
                 next_step="Have the site begin again in a new home, which makes it a new key.",
             )
+    entered = MachineKey(key, site, "site", "active")
+    if entered in fleet.keys:
+        return fleet  # answered again: nothing is entered, and nothing moves
     kept = tuple(
         MachineKey(k.key, k.name, k.purpose, "retired")
         if (k.purpose, k.name, k.status) == ("site", site, "active")
@@ -105,7 +108,7 @@ def with_site(fleet: FleetKeys, site: str, key: str) -> FleetKeys:
         for k in fleet.keys
         if k.key != key
     )
-    return FleetKeys(1, (), (*kept, MachineKey(key, site, "site", "active")))
+    return FleetKeys(1, (), (*kept, entered))
 
 
 def check_request(data: bytes) -> Signed[SiteRequest]:
@@ -157,7 +160,7 @@ def _request(material: Material, site: str) -> Signed[SiteRequest]:
 def _dispatchers(
     organisation: Organisation, material: Material, site: str, people: tuple[str, ...]
 ) -> Mapping[str, PublicKey]:
-    """Each with the key that they dispatch with already, to this site or another; or a card's."""
+    """Each with the key of their card; without one, what they dispatch with already."""
     if not people:
         raise UsageError(
             "no-dispatcher",
@@ -169,9 +172,10 @@ def _dispatchers(
     for name in organisation.sites:
         known |= roles.named_keys(fleet, roles.site_role(name))
     known |= roles.named_keys(fleet, roles.site_role(site)) if site in organisation.sites else {}
+    cards = {one.predicate.owner for one in material.carried.all(KeyCard)}
     held = {}
     for person in people:
-        if person in known:
+        if person in known and person not in cards:
             held[person] = known[person]
             continue
         card = material.carried.card(person)
@@ -200,6 +204,16 @@ def _answer(
         floors={role: organisation.head(role).version for role in people_roles(organisation)},
         made=moment(material.made),
     )
+
+
+def answer_words(draft: Draft) -> tuple[str, ...]:
+    """What is read aloud once it is signed: the eight words of the answer, as its site hashes it.
+
+    They are of the whole envelope, with the signature in it, so they come to be with it.
+    """
+    part = draft.part(ANSWER)
+    found = [sha256(one).hexdigest() for one in envelopes(part)] if part else []
+    return tuple(f"The words of the answer, signed: {words_of(one)}" for one in found)
 
 
 def _pins_words(pins: Pins) -> list[str]:

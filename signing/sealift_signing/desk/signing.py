@@ -12,15 +12,15 @@ Nothing is read again between (2) and (6): if the memory was changed meanwhile, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
-from typing import Protocol
+from typing import Any, Protocol, cast
 
 from securesystemslib.signer import Signer
 
-from sealift_signing import drafts, gate, statements
+from sealift_signing import canonical, drafts, gate, statements
 from sealift_signing.acts import closed
 from sealift_signing.acts.asking import Ask, Carried
 from sealift_signing.drafts import Draft, DraftFiles, decoded
@@ -32,6 +32,7 @@ from sealift_signing.organisation import Organisation
 from sealift_signing.past import Confirmation
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard, Request
+from sealift_signing.vocabulary import instant
 
 ALONE = (
     "ALONE: what is known here began from a draft, and was compared with nobody's. Take a "
@@ -97,7 +98,7 @@ class Desk:
         known = self._known(draft)
         before = None if anew or known is None else self._before(known, draft, ask, key)
         if before is not None:  # (1)
-            return before
+            return self._told(before, ask)
         now = self.clock()
         found = gate.examine(draft, ask, known, now, key, _digests(draft, cards))  # (2)
         if self.memory is not None:
@@ -105,7 +106,41 @@ class Desk:
         alone = (ALONE,) if known is not None and known.alone else ()
         self.talk.show((*found.words, *alone))  # (4)
         self._agree(found)  # (5)
-        return self._sign(found, signer, known, now, anew=anew)  # (6)
+        return self._told(self._sign(found, signer, known, now, anew=anew), ask)  # (6)
+
+    def _told(self, signed: Draft, ask: Ask) -> Draft:
+        words = closed.act(ask).after(signed)
+        if words:
+            self.talk.show(words)
+        return signed
+
+    def check(self, draft: Draft, ask: Ask, signer: Signer) -> None:
+        """Check that `draft` could be signed so, and sign nothing: before work that takes hours.
+
+        Raises:
+            NotFoundError, RefusedError: as `sign`.
+        """
+        key = PublicKey.from_tuf(signer.public_key)
+        gate.examine(draft, ask, self._known(draft), self.clock(), key)
+
+    def unfinished(self, draft: Draft, ask: Ask, signers: Sequence[Signer]) -> Draft:
+        """What these keys signed that says the same but for its dates, unpublished; or `draft`.
+
+        A process that is cut between signing and publishing would else sign a second content.
+        """
+        keyids = {PublicKey.from_tuf(one.public_key).keyid for one in signers}
+        known = self.memory.known(draft.organisation) if self.memory else None
+        for one in reversed(known.signed if known else ()):
+            if (one.act, one.settled) != (str(ask), False) or one.keyid not in keyids:
+                continue
+            kept = self.memory.draft(known, one) if self.memory and known else draft
+            same = list(map(_undated, kept.parts)) == list(map(_undated, draft.parts))
+            if same and self._is_open(kept):
+                return kept
+        return draft
+
+    def _is_open(self, kept: Draft) -> bool:
+        return instant(kept.made) > self.clock() - gate.OLDEST
 
     def _known(self, draft: Draft) -> Known | None:
         """What is known of the draft's organisation; None only in solo, where nothing has to be."""
@@ -179,6 +214,16 @@ class Desk:
             signed = gate.sign(found, signer)
             self.memory.keep_signed(found, signed, key, now)
             return signed
+
+
+def _undated(part: drafts.Part) -> object:
+    """What a part says, but for its dates."""
+    if part.kind == drafts.ROLE:
+        said = drafts.to_metadata(part).signed.to_dict()
+        return {name: one for name, one in said.items() if name != "expires"}
+    value = cast("Mapping[str, Any]", canonical.decode(part.data, what="a statement"))
+    predicate = {name: one for name, one in value["predicate"].items() if name != "made"}
+    return (value["subject"], predicate)
 
 
 def same_matter(kept: Draft, draft: Draft) -> bool:

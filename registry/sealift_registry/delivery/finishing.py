@@ -1,0 +1,198 @@
+"""Bundles that are recorded, and those that wait on a medium until their transfer is signed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, insert
+
+from sealift_registry.delivery import locks, tables, transfers
+from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.transfers import Begun
+from sealift_registry.trust import submitting
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Repository
+from sealift_registry.trust.submitting import Accepted
+from sealift_signing import roles, statements
+from sealift_signing.acts.carrying import TRANSFER
+from sealift_signing.canonical import Json
+from sealift_signing.drafts import Draft
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
+from sealift_signing.statements import Transfer
+from sealift_signing.transparency.entry import Entry
+from sealift_signing.vocabulary import instant, moment
+from sealift_sync.bundle import fitting
+from sealift_sync.bundle.fitting import Space
+from sealift_sync.bundle.writer import Stage, finish_bundle, sign_off
+
+
+def survey(medium: Path, site: str) -> Space:
+    """What the medium takes.
+
+    Raises:
+        NotFoundError: it is not there.
+    """
+    if not medium.is_dir():
+        raise NotFoundError(
+            "medium-missing",
+            f"There is no folder {medium}.",
+            subject=str(medium),
+            next_step="Plug the medium in and mount it, or make the folder.",
+        )
+    return fitting.survey(medium, site)
+
+
+def folder_of_locks(hub: Hub) -> Path:
+    """Where exports say what they are doing."""
+    return hub.home.work / "exports"
+
+
+def record_bundle(hub: Hub, site: Site, body: bytes, medium: Path, *, at_hub: bool) -> None:
+    """Record a bundle that was read back from `medium`, as its transfer.json says."""
+    said = statements.read(Transfer, body, what="the transfer")
+    transfer = said.predicate.id
+
+    def action(connection: Connection) -> tuple[Entry, None]:
+        row = {"transfer": transfer, "sha256": said.sha256, "body": body}
+        made = moment(hub.now())
+        connection.execute(insert(tables.bundle).values(**row, medium=str(medium), made=made))
+        data: dict[str, Json] = {
+            "sha256": said.sha256,
+            "medium": str(medium),
+            "base": list(said.predicate.base),
+            "at_hub": at_hub,
+        }
+        keyid = said.envelope.keyid
+        actor = dispatchers(connection, site).get(keyid, keyid)
+        return entry(hub, "transfer.exported", transfer, site, actor, data), None
+
+    hub.commit(action)
+
+
+def entry(
+    hub: Hub, kind: str, transfer: str, site: Site, actor: str, data: Mapping[str, Json]
+) -> Entry:
+    """An entry about a transfer to a site."""
+    said = {"transfer": transfer, "enrolment": site.enrolment, **data}
+    return hub.entry(kind, actor, said, {"transfer": transfer, "site": site.id}, site.id)
+
+
+def finish(hub: Hub, draft: Draft, medium: Path, stage: Stage) -> Accepted:
+    """Finish the bundle on `medium` whose transfer was signed elsewhere; again, it stays.
+
+    Raises:
+        NotFoundError: it is not on that medium.
+        RefusedError: it is not signed by the site's dispatcher, a later one was begun, or what
+            lies on the medium is not what was signed for.
+    """
+    body, said, site = _signed(hub, draft)
+    space = survey(medium, site.id)
+    with (
+        locks.medium(folder_of_locks(hub), space.identity, medium, f"for {said.id}"),
+        ExitStack() as stack,
+    ):
+        if not locks.hold(folder_of_locks(hub), said.id, stack):
+            raise FailedError(
+                "medium-busy",
+                f"Another export goes on with {said.id}.",
+                subject=said.id,
+                next_step="Wait until it is done, and run the command again.",
+            )
+        new, folder = _finish(hub, body, said, site, medium, stage)
+    hub.copy_metadata()
+    data: dict[str, Json] = {
+        "transfer": said.id,
+        "site": site.id,
+        "folder": str(folder),
+        "files": len(said.files) + 1,
+        "bytes": sum(file.size for file in said.files),
+    }
+    sentence = (
+        f"{said.id} is signed, and on {folder} as it was signed for.\n"
+        f"At the site:  sealift-site import {folder}"
+    )
+    return Accepted(new, sentence, data)
+
+
+def _finish(
+    hub: Hub, body: bytes, said: Transfer, site: Site, medium: Path, stage: Stage
+) -> tuple[bool, Path]:
+    """Whether it was recorded now, and the bundle's folder."""
+    with hub.reading() as connection:
+        known = transfers.recorded(connection, said.id)
+        newest = transfers.newest(connection, site)
+    if known is None:
+        _check_open(hub, newest, said, site)
+
+        def record() -> None:
+            record_bundle(hub, site, body, medium, at_hub=False)
+
+        return True, sign_off(medium, said.id, body, said.files, stage, record)
+    if statements.read(Transfer, known, what=said.id).predicate != said:
+        raise _moved_on(said, f"{said.id} was signed otherwise meanwhile")
+    folder = finish_bundle(medium, said.id, known, said.files, stage)
+    if folder is None:
+        raise NotFoundError(
+            "no-unsigned-bundle",
+            f"{said.id} is recorded, and is not on {medium}.",
+            subject=said.id,
+            next_step="Plug in the medium that it was written to, or export again.",
+        )
+    return False, folder
+
+
+def _signed(hub: Hub, draft: Draft) -> tuple[bytes, Transfer, Site]:
+    """transfer.json, what it says, and the site that it is for as it is enrolled now."""
+    part = draft.part(TRANSFER)
+    if part is None or len(draft.parts) > 1:
+        raise RefusedError(
+            "draft-says-more",
+            "This draft does not hold one transfer and nothing else.",
+            subject=draft.act,
+            next_step="Submit the file as sealift-sign wrote it.",
+        )
+    said, _ = statements.read_payload(Transfer, part.data, what="the transfer")
+    with hub.reading() as connection:
+        site = Sites(connection).get(said.site)
+        body = submitting.envelope_of(connection, roles.site_role(site.id), part)
+    if (said.organisation, said.enrolment) != (site.organisation, site.enrolment):
+        raise _moved_on(said, f"Site {site.id} was enrolled again meanwhile")
+    return body, said, site
+
+
+def _check_open(hub: Hub, newest: Begun | None, said: Transfer, site: Site) -> None:
+    """Check that a transfer was begun, and that nothing has taken its place since."""
+    if newest is None or newest.id != said.id or newest.enrolment != site.enrolment:
+        raise _moved_on(said, f"{said.id} is not the newest transfer to {site.id} any more")
+    journey = timedelta(days=hub.home.settings.delivery.freshness_days)
+    if hub.now() - instant(newest.begun) >= journey:
+        raise _moved_on(said, f"{said.id} was begun {newest.begun}, too long ago to travel")
+
+
+def medium_needed(draft: Draft) -> UsageError:
+    """The error where a transfer is submitted without the medium that it lies on."""
+    return UsageError(
+        "medium-needed",
+        f"{' '.join(draft.object)} is finished on the medium that it was written to.",
+        subject=" ".join(draft.object),
+        next_step="Name it: sealift submit FILE --medium DIR",
+    )
+
+
+def _moved_on(said: Transfer, why: str) -> RefusedError:
+    return RefusedError(
+        "transfer-moved-on",
+        f"{why}; what was signed is of no use now.",
+        subject=said.id,
+        next_step=f"Export again: sealift export {said.site} --to DIR",
+    )
+
+
+def dispatchers(connection: Connection, site: Site) -> dict[str, str]:
+    """The names of the site's dispatchers by the ids of their keys."""
+    fleet = Repository(connection).targets(roles.FLEET).signed
+    found = roles.named_keys(fleet, roles.site_role(site.id))
+    return {key.keyid: name for name, key in found.items()}
