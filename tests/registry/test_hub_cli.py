@@ -550,6 +550,15 @@ def test_setting_up_in_full(tmp_path: Path, capsys: Capsys) -> None:
     assert (renewed["version"], renewed["fingerprint"] == made["fingerprint"]) == (2, False)
 
 
+def test_who_signs_at_the_hub_is_told_and_the_log_says_so(cli: Cli) -> None:
+    cli.acme.new_key("gina")
+    both = ["--at-hub", *(f"--key={cli.key(name)}" for name in ("anna", "ben"))]
+    code, _, told = cli("team", "approver", "vision", cli.card("gina"), *both)
+    assert (code, "A passphrase typed at the hub is the hub's" in told) == (0, True)
+    entries = cli.json("audit", "list", "--type", "team.members-changed")["entries"]
+    assert entries[0]["data"]["at_hub"] is True
+
+
 def test_the_same_request_again_gets_the_same_answer(cli: Cli, tmp_path: Path) -> None:
     """The first run may have been cut before it wrote its answer; for another stage it is new."""
     request = cli.acme.folder / "plant-8.request"
