@@ -104,7 +104,7 @@ def site_enroll(
 @click.argument("site_id", metavar="SITE")
 @click.option("--out", metavar="FILE", required=True, help="Write the answer here.")
 def site_answer(session: Session, *, site_id: str, out: str) -> None:
-    """Write the answer to a site's request, once it was signed and submitted."""
+    """Write the answer to a site, once it was signed."""
     from sealift_registry.delivery import enrolling
     from sealift_registry.delivery.sites import Sites
 
