@@ -164,10 +164,14 @@ def shared(offer: Offer, organisation: Organisation) -> Shared:
 
 
 def seen_in(examined: Examined) -> Seen:
-    """What was verified of a draft that passed the gate."""
+    """What was verified of a draft that passed the gate, but for what has to be typed first.
+
+    Remembered before it is typed, it would be known by the time that somebody tries again.
+    """
+    doubted = {one.digest for one in examined.confirm}
     offer = offered(examined.draft, "a draft")
     organisation = Organisation(offer.files, former=True)
-    return _seen(organisation, examined.heads, offer)
+    return _seen(organisation, (h for h in examined.heads if h.digest not in doubted), offer)
 
 
 def begin(organisation: Organisation, offer: Offer) -> Seen:
@@ -263,6 +267,12 @@ def _compared(
     except (RefusedError, NotFoundError) as bad:
         found.said.append(f"{role}: theirs is not believed. {bad.what}")
         return None
+    if other.by_former and not theirs.colleague and not _is_known(known, other):
+        found.said.append(
+            f"{role} {other.named} is not taken: it is signed by {' and '.join(other.signers)}, "
+            "who held the role before others did, and no colleague says that they knew it."
+        )
+        return None
     if before is None or before.digest == other.digest:
         new = "" if before else ", which is taken: none was known here"
         found.said.append(f"{role} {other.named}{new or ': the same'}")
@@ -292,6 +302,12 @@ def _compared(
     except RefusedError as bad:
         found.said.append(f"{role} {other.named} is not taken. {bad.what}")
     return None
+
+
+def _is_known(known: Known, head: Head) -> bool:
+    own = {one.digest for one in known.signed if one.name == head.role}
+    before = known.role(head.role)
+    return head.digest in own or (before is not None and before.digest == head.digest)
 
 
 def _forked(role: str, mine: Named, other: Head, source: str, found: Learned) -> Head | None:

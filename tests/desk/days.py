@@ -13,6 +13,7 @@ import shlex
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, redirect_stderr, redirect_stdout
+from copy import copy
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,6 +37,16 @@ CLOCKS = (
 )
 
 
+@dataclass
+class Clock:
+    """Stands for `datetime` wherever a command asks for the time."""
+
+    time: datetime
+
+    def now(self, _zone: object) -> datetime:
+        return self.time
+
+
 @dataclass(frozen=True)
 class Drafted:
     """A draft that the hub wrote, and the line by which it is signed."""
@@ -45,22 +56,27 @@ class Drafted:
 
 
 class Days:
-    """What happens in `folder`, where a hub may lie already; `now` is the time everywhere."""
+    """What happens in `folder`, where a hub may lie already."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.now = datetime.now(UTC) + timedelta(hours=2)
+        self.clock = Clock(datetime.now(UTC) + timedelta(hours=2))
         self._count = 0
         self._clocks = ExitStack()
         for name in CLOCKS:
-            self._clocks.enter_context(mock.patch(name, _Clock(self)))
+            self._clocks.enter_context(mock.patch(name, self.clock))
         (folder / "pass").write_text(f"{PASSPHRASE}\n")
 
     def close(self) -> None:
         self._clocks.close()
 
+    @property
+    def now(self) -> datetime:
+        """The time everywhere."""
+        return self.clock.time
+
     def later(self, **span: float) -> None:
-        self.now += timedelta(**span)
+        self.clock.time += timedelta(**span)
 
     # ------------------------------------------------------------------ the hub
 
@@ -92,6 +108,33 @@ class Days:
         self.later(hours=2)
         person.learns(self.draft(f"renew {role}").file)
 
+    def splits(self, made: Drafted, *names: str) -> list[Path]:
+        """Have a draft signed by people who remember nothing that the hub did not show them now."""
+        people = [self.person(name, machine=f"{name} and {made.file.stem}") for name in names]
+        for one in people:
+            one("trust", self.paper, str(one.takes(made.file)), "--alone")
+        return [one.sign(made) for one in people]
+
+    @property
+    def paper(self) -> str:
+        """The fingerprint, as it was written down."""
+        return (self.folder / "paper").read_text()
+
+    def operator(self) -> Path:
+        """What whoever set the hub up knows, for others to begin from."""
+        told = self.folder / "operator.memory"
+        _run(run_desk, ["share", str(told), "--json"], self.folder, self._trust, 0)
+        return told
+
+    def empty(self, name: str) -> Days:
+        """Another place, where there is nothing yet."""
+        folder = self.folder / name
+        folder.mkdir()
+        (folder / "pass").write_text(f"{PASSPHRASE}\n")
+        found = copy(self)
+        found.folder = folder
+        return found
+
     def restored(self, backup: Path) -> None:
         """The hub is what it was when `backup` was made."""
         shutil.rmtree(self.folder / "hub")
@@ -117,12 +160,12 @@ class Days:
         people = self.people(*names)
         told = self.folder / "operator.memory"
         if not told.exists():
-            self._told(told)
+            self._told()
         for one in people:
             one.begins_with(told)
         return people
 
-    def _told(self, file: Path) -> None:
+    def _told(self) -> None:
         with mock.patch.dict(os.environ, {"SEALIFT_TRUST": str(self.folder / "trust")}):
             acme = self.acme
             acme.trusted()
@@ -130,7 +173,7 @@ class Days:
                 fingerprint = Repository(connection).fingerprint()
             acme.close()
         (self.folder / "paper").write_text(fingerprint)
-        _run(run_desk, ["share", str(file), "--json"], self.folder, self._trust, 0)
+        self.operator()
 
     @property
     def _trust(self) -> dict[str, str]:
@@ -164,11 +207,13 @@ class Person:
 
     def __call__(self, *words: str, code: int = 0) -> Told:
         """Run `sealift-sign` here."""
-        environment = {
-            "SEALIFT_TRUST": str(self.folder / "trust"),
-            f"SEALIFT_PASSPHRASE_{self.name.upper().replace('-', '_')}": PASSPHRASE,
-        }
-        return _run(run_desk, [*words, "--json"], self.folder, environment, code)
+        return _run(run_desk, [*words, "--json"], self.folder, self._environment, code)
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        name = self.name.upper().replace("-", "_")
+        trust = str(self.folder / "trust")
+        return {"SEALIFT_TRUST": trust, f"SEALIFT_PASSPHRASE_{name}": PASSPHRASE}
 
     def sign(self, made: Drafted, *more: str, code: int = 0) -> Path:
         """Sign a draft by the line that the hub printed; the signed file."""
@@ -182,6 +227,18 @@ class Person:
     def takes(self, file: Path) -> Path:
         """Have somebody carry a file here."""
         return Path(shutil.copy(file, self.folder / file.name))
+
+    def says(self, made: Drafted) -> str:
+        """All that a draft is shown to say, by somebody who then does not sign it."""
+        self.takes(made.file)
+        line = made.sign.removeprefix("sealift-sign ").replace("FILE", f"{self.name}.pem")
+        out, err, _ = _said(run_desk, shlex.split(line), self.folder, self._environment)
+        return out + err
+
+    def heads(self, role: str) -> str:
+        """The words of a role's newest version, as they are read out by telephone."""
+        told = self("heads")["heads"]
+        return str(next(one["words"] for one in told if one["role"] == role))
 
     def card(self) -> Path:
         """Make a key here, unless there is one, and its card, which everybody gets."""
@@ -201,8 +258,7 @@ class Person:
 
     def begins_with(self, file: Path) -> None:
         """Begin a memory, by the fingerprint on paper."""
-        paper = (self.days.folder / "paper").read_text()
-        self("trust", paper, str(self.takes(file)))
+        self("trust", self.days.paper, str(self.takes(file)))
 
     def learns(self, file: Path, code: int = 0) -> Told:
         return self("learn", str(self.takes(file)), code=code)
@@ -217,14 +273,6 @@ class Person:
         return Memory(self.folder / "trust")
 
 
-class _Clock:
-    def __init__(self, days: Days) -> None:
-        self._days = days
-
-    def now(self, _zone: object) -> datetime:
-        return self._days.now
-
-
 def _run(
     program: Callable[[list[str]], int],
     words: Sequence[str],
@@ -232,6 +280,19 @@ def _run(
     environment: Mapping[str, str],
     code: int,
 ) -> Told:
+    out, err, found = _said(program, words, folder, environment)
+    assert found == code, (words, out, err)
+    if code:
+        return json.loads(err[err.index('{"') :])["error"]
+    return json.loads(out)
+
+
+def _said(
+    program: Callable[[list[str]], int],
+    words: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+) -> tuple[str, str, int]:
     out, err = io.StringIO(), io.StringIO()
     before = Path.cwd()
     os.chdir(folder)
@@ -245,8 +306,4 @@ def _run(
             found = program(list(words))
     finally:
         os.chdir(before)
-    said = (out.getvalue(), err.getvalue())
-    assert found == code, (words, *said)
-    if code:
-        return json.loads(said[1][said[1].index('{"') :])["error"]
-    return json.loads(said[0])
+    return out.getvalue(), err.getvalue(), found

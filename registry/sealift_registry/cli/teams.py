@@ -73,15 +73,22 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signi
 )
 @click.argument("name")
 @click.argument("people", nargs=-1, metavar="PERSON…")
-@click.option("--card", "cards", multiple=True, metavar="FILE", help=f"Of a new steward. {CARDS}")
+@click.option(
+    "--card",
+    "cards",
+    multiple=True,
+    metavar="FILE",
+    help=f"Of a new steward, or of a new key. {CARDS}",
+)
 @signing_options("A key of the targets role; once for each signature.")
 def team_stewards(
     session: Session, *, name: str, people: Sequence[str], cards: Sequence[str], how: Signing
 ) -> None:
     """Have just these people be the stewards of a team.
 
-    Name everybody who is one from now on; who is new comes with a card. Until the new stewards have
-    signed the team's list again (`sealift renew team.NAME`), nothing of it can be exported.
+    Name everybody who is one from now on; who is new, or lost their key, comes with a card. Until
+    the new stewards have signed the team's list again (`sealift renew team.NAME`), nothing of it
+    can be exported.
     """
     from sealift_registry.trust import teams
 

@@ -56,7 +56,8 @@ def add_team(organisation: Organisation, ask: Ask, material: Material) -> Prepar
 def set_stewards(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
     """`set-stewards TEAM STEWARD…`: `targets` in which just these are the team's stewards.
 
-    Who is a steward already keeps their key; who is not, comes with a card.
+    Who is a steward already keeps their key, unless they come with the card of another; who is
+    not, comes with a card.
 
     Raises:
         NotFoundError: there is no such team.
@@ -74,17 +75,23 @@ def set_stewards(organisation: Organisation, ask: Ask, material: Material) -> Pr
             next_step="Name all who are to be stewards from now on, and nobody else.",
         )
     metadata, change = _with_stewards(organisation, material, team, held)
-    known = {key.raw for key in before.keys}
+    owner = organisation.head(roles.TARGETS).targets
+    known = roles.named_keys(owner, roles.team_role(team))
     left = [who for who in before.people if who not in held]
     words = (
         f"Change the stewards of team {team}: {change}.",
-        *wording.indented(
-            f"{who}: {key.text}{'' if key.raw in known else ' (NEW)'}" for who, key in held.items()
-        ),
+        *wording.indented(_steward(who, key, known.get(who)) for who, key in held.items()),
         f"  no longer a steward: {', '.join(left) or 'nobody'}",
     )
     part = versions.unsigned(roles.TARGETS, metadata, aside=versions.aside_of(metadata))
     return Prepared((part,), words)
+
+
+def _steward(who: str, key: PublicKey, before: PublicKey | None) -> str:
+    if before == key:
+        return f"{who}: {key.text}"
+    replaced = f", in place of {before.text}" if before else ""
+    return f"{who}: {key.text} (NEW{replaced})"
 
 
 def add_approver(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
@@ -216,18 +223,19 @@ def check_enters(organisation: Organisation, card: Signed[KeyCard]) -> None:
 def _stewards(
     organisation: Organisation, material: Material, people: Iterable[str], team: str
 ) -> dict[str, PublicKey]:
-    """Each with the key that they hold the office with already, or that of their card."""
+    """Each with the key of their card; who has none, with that of the office that they hold."""
     role = roles.team_role(team)
     known = {}
     if team in organisation.teams:
         owner = organisation.head(roles.TARGETS).targets
         known = roles.named_keys(owner, role)
+    given = {card.predicate.owner for card in material.carried.all(KeyCard)}
     held = {}
     for person in people:
         check_name(person, "person")
         if person in held:
             raise RefusedError("person-twice", f"{person} is named twice.", subject=person)
-        if person in known:
+        if person in known and person not in given:
             held[person] = known[person]
             continue
         card = material.carried.card(person)

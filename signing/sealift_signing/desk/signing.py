@@ -2,7 +2,7 @@
 
     (1) what was signed before is given out again, from memory
     (2) the gate examines the draft
-    (3) what was verified is remembered, whether it is signed or not
+    (3) what was verified is remembered, whether it is signed or not; what must be typed, once it is
     (4) all words are shown
     (5) what must be typed is typed, and the person agrees
     (6) the bytes that were shown are signed, and kept in memory before they go anywhere
@@ -13,7 +13,7 @@ Nothing is read again between (2) and (6): if the memory was changed meanwhile, 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Protocol, cast
@@ -102,7 +102,7 @@ class Desk:
         now = self.clock()
         found = gate.examine(draft, ask, known, now, key, _digests(draft, cards))  # (2)
         if self.memory is not None:
-            known = self.memory.remember(found, f"a draft of {ask.act}", now)  # (3)
+            known = self.memory.remember(found, _source(ask), now)  # (3)
         alone = (ALONE,) if known is not None and known.alone else ()
         self.talk.show((*found.words, *alone))  # (4)
         self._agree(found)  # (5)
@@ -212,6 +212,7 @@ class Desk:
                     next_step="Run the command again.",
                 )
             signed = gate.sign(found, signer)
+            self.memory.remember(replace(found, confirm=()), _source(found.ask), now)  # (3)
             self.memory.keep_signed(found, signed, key, now)
             return signed
 
@@ -224,6 +225,10 @@ def _undated(part: drafts.Part) -> object:
     value = cast("Mapping[str, Any]", canonical.decode(part.data, what="a statement"))
     predicate = {name: one for name, one in value["predicate"].items() if name != "made"}
     return (value["subject"], predicate)
+
+
+def _source(ask: Ask) -> str:
+    return f"a draft of {ask.act}"
 
 
 def same_matter(kept: Draft, draft: Draft) -> bool:
