@@ -218,7 +218,7 @@ def _check_organisation(draft: Draft, organisation: Organisation, known: Known |
 
 
 def _material(
-    draft: Draft, carried: Carried, now: datetime, key: PublicKey, known: Known | None
+    draft: Draft, carried: Carried, now: datetime, key: PublicKey | None, known: Known | None
 ) -> Material:
     return Material(
         made=instant(draft.made),
@@ -336,6 +336,21 @@ def _cards(carried: Carried, given: Iterable[str]) -> Iterator[Confirmation]:
                 card.sha256,
                 is_card=True,
             )
+
+
+def check_act(draft: Draft) -> None:
+    """Check that a signed draft is of the act that it says, so that a log may say it, too.
+
+    What was signed counts by its signatures; what stands beside it was signed by nobody.
+
+    Raises:
+        RefusedError: its act does not make what was signed of the version that it carries.
+    """
+    carried = Carried([decoded(one) for one in draft.statements])
+    organisation = Organisation(DraftFiles(draft), former=True)
+    ask = Ask(draft.act, draft.object, draft.details)
+    material = _material(draft, carried, instant(draft.made), None, None)
+    _exact(draft, closed.act(ask).prepare(organisation, ask, material), own=False)
 
 
 def sign(examined: Examined, signer: Signer) -> Draft:
