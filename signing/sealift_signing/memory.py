@@ -474,7 +474,9 @@ def not_trusted(organisation: str) -> SealiftError:
         "not-trusted",
         f"The organisation {organisation} is not trusted here yet.",
         subject=organisation,
-        next_step="Type its fingerprint from paper: sealift-sign trust FINGERPRINT FILE",
+        next_step="Type its fingerprint from paper: sealift-sign trust FINGERPRINT FILE. The file "
+        "is a colleague's, who wrote it with sealift-sign share; who is the first of all gives a "
+        "draft, with --alone.",
     )
 
 

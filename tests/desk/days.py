@@ -80,9 +80,9 @@ class Days:
 
     # ------------------------------------------------------------------ the hub
 
-    def hub(self, line: str, *files: Path, code: int = 0) -> Told:
+    def hub(self, line: str, *files: Path, code: int = 0, home: str = "hub") -> Told:
         """Run `sealift` where the hub's home is, as whoever looks after it."""
-        words = [*line.split(), *map(str, files), "--json", "--home", str(self.folder / "hub")]
+        words = [*line.split(), *map(str, files), "--json", "--home", str(self.folder / home)]
         words += ["--passphrase-file", str(self.folder / "pass")]
         return _run(run_hub, words, self.folder, self._trust, code)
 
@@ -165,14 +165,27 @@ class Days:
             one.begins_with(told)
         return people
 
+    def first_trusts(self) -> None:
+        """Whoever looks after the hub begins from a draft, as the first of all."""
+        made = self.draft("renew targets")
+        paper = self.paper if (self.folder / "paper").exists() else self._fingerprint()
+        words = ["trust", paper, str(made.file), "--alone", "--json"]
+        _run(run_desk, words, self.folder, self._trust, 0)
+
+    def _fingerprint(self) -> str:
+        acme = self.acme
+        with acme.app.hub.reading() as connection:
+            fingerprint = Repository(connection).fingerprint()
+        acme.close()
+        (self.folder / "paper").write_text(fingerprint)
+        return fingerprint
+
     def _told(self) -> None:
         with mock.patch.dict(os.environ, {"SEALIFT_TRUST": str(self.folder / "trust")}):
             acme = self.acme
             acme.trusted()
-            with acme.app.hub.reading() as connection:
-                fingerprint = Repository(connection).fingerprint()
             acme.close()
-        (self.folder / "paper").write_text(fingerprint)
+        self._fingerprint()
         self.operator()
 
     @property

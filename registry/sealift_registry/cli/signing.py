@@ -445,11 +445,10 @@ def _submitted(session: Session, draft: Draft, medium: str | None) -> Accepted:
         return session.app.finish(draft, Path(medium), stage)
 
 
-def _read(name: str) -> bytes:
+def _read(name: str, step: str = "Give the file that sealift-sign wrote.") -> bytes:
     from sealift_signing.drafts import LARGEST
     from sealift_sync.bundle.medium import read_named
 
-    step = "Give the file that sealift-sign wrote."
     return read_named(Path(name), LARGEST, next_step=step)
 
 
@@ -462,6 +461,9 @@ def _read_signed(name: str) -> Draft | Version:
     except MalformedError as bad:
         bad.next_step = bad.next_step or "Give a file that sealift-sign wrote, as it was written."
         raise
+
+
+_MAKE_CARD = "Give a key card; its owner makes it with: sealift key card PERSON --key FILE"
 
 
 def read_cards(files: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
@@ -479,7 +481,7 @@ def read_cards(files: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
     found = []
     for name in files:
         try:
-            data = _read(name)
+            data = _read(name, _MAKE_CARD)
             if b"PRIVATE KEY" in data:
                 raise UsageError(
                     "private-key-given",
@@ -495,7 +497,7 @@ def read_cards(files: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
                 f"{name} is no key card; a key enters a document only by a card that its owner "
                 "signed with it.",
                 subject=name,
-                next_step="Its owner makes it with: sealift key card PERSON --key FILE",
+                next_step=_MAKE_CARD,
             ) from bad
         check_card(card)
         found.append((card.predicate.owner, data))
