@@ -40,6 +40,7 @@ def test_a1_10_your_own_model_works_to_the_letter_alone(followed: tuple[Path, st
 @pytest.mark.timeout(600)
 def test_a1_10_your_own_model_works_to_the_letter_in_full(followed: tuple[Path, str, str]) -> None:
     folder, _, said = followed
+    assert "signed by anna, ben." in said
     assert "1 of 2 approvals; waiting for 1 more" in said
     assert "2 of 2 approvals; listed" in said
     assert "UNPROTECTED" not in said
@@ -53,6 +54,7 @@ def _run(half: str, folder: Path) -> str:
     """Run the commands of one half of the page in one shell; what they printed."""
     script = "\n".join(re.findall(r"^```bash\n(.*?)^```$", half, flags=re.DOTALL | re.MULTILINE))
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SEALIFT_")}
+    environment["XDG_CONFIG_HOME"] = str(folder / "config")
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         ["bash", "-e", "-u", "-o", "pipefail"],
