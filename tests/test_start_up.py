@@ -66,7 +66,12 @@ def loaded_by(package: str, *arguments: str | Path, expected: int = 0) -> set[st
 
 
 @pytest.mark.parametrize(
-    "program, package", [("sealift", "sealift_registry"), ("sealift-site", "sealift_sync")]
+    "program, package",
+    [
+        ("sealift", "sealift_registry"),
+        ("sealift-sign", "sealift_signing.desk"),
+        ("sealift-site", "sealift_sync"),
+    ],
 )
 def test_help_of_no_command_loads_anything_heavy(program: str, package: str) -> None:
     every = [words.split()[1:] for words in COMMANDS if words.split()[0] == program]

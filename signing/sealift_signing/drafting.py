@@ -34,7 +34,7 @@ def compose(files: Files, ask: Ask, material: Material) -> tuple[Draft, Prepared
     recording = Recording(files)
     organisation = Organisation(recording, former=True)
     organisation.policy()  # the lifetimes and stages that every act goes by
-    prepared = closed.act(ask).prepare(organisation, ask, material)
+    prepared = closed.prepare(organisation, ask, material)
     whole = Organisation(files, former=True)
     carried = tuple(
         CarriedRole(role, encoded(data), whole.lineage(role, 0))

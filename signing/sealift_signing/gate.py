@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from securesystemslib.signer import Signer
 
 from sealift_signing import drafts, past, roles
-from sealift_signing.acts import closed
+from sealift_signing.acts import closed, names
 from sealift_signing.acts.asking import Ask, Carried, Material, Other, Prepared
 from sealift_signing.approvals import LARGEST_LEAD
 from sealift_signing.compromised import (
@@ -99,7 +99,7 @@ def examine(
         RefusedError: it must not be signed; the sentence says why.
         NotFoundError, UsageError: the act is not possible, or named otherwise.
     """
-    act = closed.act(ask)
+    act = names.act(ask)
     _check_named(draft, ask)  # (1)
     _check_date(draft, now)  # (2)
     files, carried = DraftFiles(draft), Carried([decoded(one) for one in draft.statements])
@@ -107,7 +107,7 @@ def examine(
     _check_organisation(draft, organisation, known)  # (1) and (3)
     organisation.policy()
     material = _material(draft, carried, now, key, known)
-    prepared = act.prepare(organisation, ask, material)
+    prepared = closed.prepare(organisation, ask, material)
     parts = _exact(draft, prepared, own=act.own)  # (4)
     _check_nothing_else(draft, files, carried, prepared)  # (5)
     heads = tuple(organisation.head(one.role) for one in draft.roles)
@@ -161,7 +161,7 @@ def _check_named(draft: Draft, ask: Ask) -> None:
             subject=str(ask),
             next_step="Sign it only if you mean that act, and name it then.",
         )
-    if not closed.act(ask).own and dict(draft.details) != dict(ask.details):
+    if not names.act(ask).own and dict(draft.details) != dict(ask.details):
         raise RefusedError(
             "other-act",
             f"The draft is of {shown(str(Ask(draft.act, draft.object, draft.details)), 400)}, "
@@ -266,7 +266,7 @@ def _check_nothing_else(
     """(5) Whatever is carried was needed for what is shown."""
     needed = {one.name for one in prepared.parts}
     idle = [one.role for one in draft.superseded if one.role not in needed]
-    idle += [name for name in draft.facts if name not in closed.ACTS[draft.act].facts]
+    idle += [name for name in draft.facts if name not in names.ACTS[draft.act].facts]
     more = (*files.unread, *carried.unread, *idle)
     if more:
         raise RefusedError(
@@ -350,7 +350,7 @@ def check_act(draft: Draft) -> None:
     organisation = Organisation(DraftFiles(draft), former=True)
     ask = Ask(draft.act, draft.object, draft.details)
     material = _material(draft, carried, instant(draft.made), None, None)
-    _exact(draft, closed.act(ask).prepare(organisation, ask, material), own=False)
+    _exact(draft, closed.prepare(organisation, ask, material), own=False)
 
 
 def sign(examined: Examined, signer: Signer) -> Draft:

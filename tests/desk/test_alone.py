@@ -17,7 +17,7 @@ import pytest
 
 from sealift_signing import drafts, shape
 from sealift_signing.acts.asking import Ask
-from sealift_signing.acts.closed import ACTS
+from sealift_signing.acts.names import ACTS
 from sealift_signing.drafts import Draft, decoded
 from sealift_signing.errors import RefusedError, SealiftError
 from tests.desk.every_act import Case, every_act

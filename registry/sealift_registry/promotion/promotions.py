@@ -26,7 +26,7 @@ from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.submitting import Accepted
 from sealift_signing import drafts, statements
 from sealift_signing.acts.asking import Ask
-from sealift_signing.acts.promoting import LABEL
+from sealift_signing.acts.names import LABEL
 from sealift_signing.approvals import (
     NotCountedError,
     Rules,

@@ -13,6 +13,7 @@ from hashlib import sha256
 from sealift_signing import shape, statements
 from sealift_signing.acts import wording
 from sealift_signing.acts.asking import Ask, Material, Prepared, Unsigned
+from sealift_signing.acts.names import LABEL
 from sealift_signing.approvals import (
     REQUEST,
     NotCountedError,
@@ -44,8 +45,6 @@ from sealift_signing.statements import (
 )
 from sealift_signing.vocabulary import SENTENCE, CatalogPath, instant, moment
 
-LABEL = "promotion"
-"""The fact that says by which label the hub lists a request; it decides nothing."""
 LONGEST_NUMBER = 15
 """Digits; what is longer is no number of ours, and slow to read."""
 

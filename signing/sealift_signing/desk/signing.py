@@ -21,7 +21,7 @@ from typing import Any, Protocol, cast
 from securesystemslib.signer import Signer
 
 from sealift_signing import canonical, drafts, gate, statements
-from sealift_signing.acts import closed
+from sealift_signing.acts import closed, names
 from sealift_signing.acts.asking import Ask, Carried
 from sealift_signing.drafts import Draft, DraftFiles, decoded
 from sealift_signing.errors import RefusedError
@@ -98,7 +98,7 @@ class Desk:
         known = self._known(draft)
         before = None if anew or known is None else self._before(known, draft, ask, key)
         if before is not None:  # (1)
-            return self._told(before, ask)
+            return self._told(before)
         now = self.clock()
         found = gate.examine(draft, ask, known, now, key, _digests(draft, cards))  # (2)
         if self.memory is not None:
@@ -106,10 +106,10 @@ class Desk:
         alone = (ALONE,) if known is not None and known.alone else ()
         self.talk.show((*found.words, *alone))  # (4)
         self._agree(found)  # (5)
-        return self._told(self._sign(found, signer, known, now, anew=anew), ask)  # (6)
+        return self._told(self._sign(found, signer, known, now, anew=anew))  # (6)
 
-    def _told(self, signed: Draft, ask: Ask) -> Draft:
-        words = closed.act(ask).after(signed)
+    def _told(self, signed: Draft) -> Draft:
+        words = closed.after(signed)
         if words:
             self.talk.show(words)
         return signed
@@ -158,7 +158,7 @@ class Desk:
         mine = [one for one in known.signed if (one.keyid, one.act) == (key.keyid, str(ask))]
         if not mine or self.memory is None:
             return None
-        if closed.act(ask).own:
+        if names.act(ask).own:
             found = (self.memory.draft(known, one) for one in reversed(mine))
             kept = next((one for one in found if same_matter(one, draft)), None)
         else:

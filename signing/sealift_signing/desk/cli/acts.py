@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from sealift_signing.acts import closed
-from sealift_signing.acts.asking import Ask
-from sealift_signing.acts.closed import Act
+from sealift_signing.acts.names import ACTS, Act
 from sealift_signing.desk.cli.group import JSON, KEY, PASSPHRASE, Session, sign
 from sealift_signing.desk.cli.terminal import Asking
 
 if TYPE_CHECKING:
+    from sealift_signing.acts.asking import Ask
     from sealift_signing.drafts import Draft, Part
     from sealift_signing.public_key import PublicKey
 
@@ -129,6 +128,8 @@ def _plain(name: str) -> str:
 
 def _ask(name: str, act: Act, given: dict[str, Any]) -> Ask:
     """The act as it was named on the command line."""
+    from sealift_signing.acts.asking import Ask
+
     about: list[str] = []
     for one in act.object:
         value = given[_plain(one)]
@@ -210,5 +211,5 @@ def _person(part: Part) -> str | None:
     return said.get("person") if isinstance(said, dict) else None
 
 
-for _name, _act in closed.ACTS.items():
+for _name, _act in ACTS.items():
     sign.add_command(_make(_name, _act))

@@ -1,0 +1,147 @@
+"""The closed list's acts by their names, with what a person says who names one.
+
+This is all that a command's help needs: what an act computes stands in `closed`, and loads TUF.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sealift_signing.errors import UsageError, shown
+
+if TYPE_CHECKING:
+    from sealift_signing.acts.asking import Ask
+
+LABEL = "promotion"
+"""The fact that says by which label the hub lists a request; it decides nothing."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """An option of an act: part of what is named, never taken from the draft alone."""
+
+    name: str
+    metavar: str
+    words: str
+    many: bool = False
+
+
+@dataclass(frozen=True)
+class Act:
+    """An act of the list.
+
+    Attributes:
+        object: the names of what it is done to; the last may be repeated where `repeats`.
+        words: one sentence, for help.
+        own: a person's own statement, which is made when it is signed.
+        facts: what the hub adds to it, by name, and whoever signs is shown.
+    """
+
+    object: tuple[str, ...]
+    words: str
+    options: tuple[Option, ...] = ()
+    repeats: bool = False
+    own: bool = False
+    facts: tuple[str, ...] = ()
+
+
+REASON = Option("reason", "WORDS", "Why, in your own words.")
+
+ACTS: Mapping[str, Act] = {
+    "renew": Act(("ROLE",), "Sign a role again as it stands."),
+    "add-team": Act(
+        ("TEAM", "STEWARD"),
+        "Add a team with these stewards.",
+        repeats=True,
+        facts=("catalog-key",),
+    ),
+    "set-stewards": Act(
+        ("TEAM", "STEWARD"),
+        "Have just these be the stewards of a team.",
+        repeats=True,
+    ),
+    "add-approver": Act(
+        ("TEAM", "PERSON"),
+        "Let a person approve.",
+        (Option("stage", "STAGE", "Only for this stage. [default: all]", many=True),),
+    ),
+    "add-requester": Act(("TEAM", "PERSON"), "Let a person ask."),
+    "enroll": Act(
+        ("SITE",),
+        "Answer a site that asks to be enrolled.",
+        (
+            Option("stage", "STAGE", "It takes what is promoted to this stage."),
+            Option("dispatcher", "PERSON", "Who assigns to it and exports for it.", many=True),
+        ),
+    ),
+    "assign": Act(
+        ("SITE", "VERSION"),
+        "Say what a site's host groups should run.",
+        (
+            Option("for", "GROUP=HARDWARE-TARGET", "A host group.", many=True),
+            Option("fallback", "VERSION", "What to go back to, or none.", many=True),
+        ),
+    ),
+    "transfer": Act(("TRANSFER",), "Vouch for a bundle that was written."),
+    "request": Act(
+        ("VERSION", "STAGE"),
+        "Ask for a version to be promoted.",
+        (REASON, Option("despite", "DIGEST", "A withdrawal that this sets aside.", many=True)),
+        own=True,
+        facts=("artifact", "source-record", "log-origin", "log-size", "log-root"),
+    ),
+    "approve": Act(
+        ("P-NUMBER",),
+        "Approve a request.",
+        (
+            Option("meaning", "WORDS", "What your signature means, as the policy words it."),
+            REASON,
+            Option("days", "N", "How long it is valid. [default: the policy's longest]"),
+        ),
+        own=True,
+        facts=(LABEL,),
+    ),
+    "object": Act(
+        ("P-NUMBER",),
+        "Say why you do not approve a request.",
+        (REASON,),
+        own=True,
+        facts=(LABEL,),
+    ),
+}
+
+
+def act(ask: Ask) -> Act:
+    """The act that `ask` names, its object and options being of its kind.
+
+    Raises:
+        UsageError: no such act, or it is named otherwise.
+    """
+    found = ACTS.get(ask.act)
+    if found is None:
+        raise UsageError(
+            "no-act",
+            f"{shown(ask.act)} is none of the acts that can be signed.",
+            subject=ask.act,
+            next_step=f"They are: {', '.join(ACTS)}.",
+        )
+    count = len(ask.object)
+    enough = count >= len(found.object) if found.repeats else count == len(found.object)
+    known = {one.name: one for one in found.options}
+    odd = [
+        name
+        for name, given in ask.details.items()
+        if name not in known or not given or (len(given) > 1 and not known[name].many)
+    ]
+    if not enough or odd:
+        raise UsageError(
+            "bad-act",
+            f"{ask.act} is named with {' '.join(found.object)}"
+            + "".join(f" --{one.name}" for one in found.options)
+            + ".",
+            subject=str(ask),
+            next_step=f"See: sealift-sign {ask.act} --help",
+        )
+    return found
