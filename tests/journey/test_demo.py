@@ -22,8 +22,11 @@ ATTACKS = {
     "tampered-blob": "refused",
     "unapproved-at-the-hub": "refused",
     "unapproved": "held",
-    "own-request-at-the-hub": "refused",
+    "own-request-at-a-desk": "refused",
     "own-request": "held",
+    "forged-list-at-the-hub": "refused",
+    "forged-list": "refused",
+    "swapped-draft": "refused",
 }
 
 
@@ -56,9 +59,25 @@ def test_a1_01_the_demo_plays_to_its_end_and_is_left_behind(tmp_path: Path) -> N
     refused = {s["name"]: s["sentence"] for s in steps if s["kind"] == "refusal"}
     assert "0 of the 2 approvals" in refused["unapproved"]
     assert "who requests does not approve" in refused["own-request"]
+    assert "team.vision" in refused["forged-list"]
+    assert "it holds something else" in refused["swapped-draft"]
     assert {path.name for path in folder.iterdir()} >= {
-        *("hub", "people", "medium", "site", "tampered", "sources"),
+        *("hub", "people", "drafts", "medium", "site", "tampered", "sources"),
     }
+    check_nobody_signs_at_the_hub(steps, folder)
+
+
+def check_nobody_signs_at_the_hub(steps: list[dict[str, Any]], folder: Path) -> None:
+    """Everybody has one key, where they sign; only the dispatcher's is opened at the hub."""
+    typed = [step["command"] for step in steps if step["kind"] == "command"]
+    opened = {word for command in typed if command[0] == "sealift" for word in command}
+    keys = sorted(word for word in opened if word.endswith(".pem"))
+    assert keys == ["people/dispatcher-1/dispatcher-1.pem", "people/mallory/dispatcher-1.pem"]
+    assert "--at-hub" not in opened
+    for person in ("anna", "ben", "carla", "dora", "emil", "targets-1", "targets-2", "fleet-1"):
+        place = folder / "people" / person
+        assert [path.name for path in place.glob("*.pem")] == [f"{person}.pem"]
+        assert any((place / "memory").iterdir())
 
 
 @pytest.mark.system
@@ -86,7 +105,7 @@ def test_an_earlier_demo_is_replaced_whole(tmp_path: Path) -> None:
     installed.chmod(0o555)
     (root / "link").symlink_to(tmp_path)
     prepare(root)
-    made = {MARKER, "people", "medium", "tampered", "sources"}
+    made = {MARKER, "people", "drafts", "medium", "tampered", "sources"}
     assert {path.name for path in root.iterdir()} == made
     assert tmp_path.is_dir()
 

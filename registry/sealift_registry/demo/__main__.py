@@ -37,6 +37,7 @@ CHAPTERS = (
 )
 INTERRUPTED = 130
 GOODBYE_WIDTH = 96
+UNDECIDED = APPROVERS[1]
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -107,27 +108,35 @@ def _as_json(story: Story, folder: Path, seconds: float, code: int) -> dict[str,
 
 def _say_goodbye(folder: str, voice: Voice, seconds: float) -> None:
     """What is left behind, and how to look at it."""
-    home, site = ("--home", f"{folder}/hub"), f"--home {folder}/site"
-    hub = shlex.join(home)
+    hub, site = f"{folder}/hub", f"--home {folder}/site"
+    at = shlex.join(("--home", hub))
     commands = [
-        f"sealift show {DIGITS}/1 {hub}",
-        f"sealift show {SITE} {hub}",
-        f"sealift list promotions {hub}",
-        f"sealift next {hub}",
+        f"sealift show {DIGITS}/1 {at}",
+        f"sealift show {SITE} {at}",
+        f"sealift list promotions {at}",
+        f"sealift next {at}",
         f"sealift-site {site} status",
         f"sealift-site {site} audit list",
         f"sealift-site --home {folder}/tampered/{OTHER_SITE} status",
     ]
-    carlas = f"{folder}/people/{APPROVERS[1]}.pem"
-    signed = ("--at-hub", "--key", carlas, "--meaning", "validated")
-    phrase = ("--passphrase-file", f"{folder}/people/passphrase")
-    approval = ("sealift", "approve", "P-000004", *signed, "--reason", "I looked", *home, *phrase)
     voice.tell(f"\nAll of it took {seconds:.1f} s, and is left in {folder}/ to explore:\n")
     voice.lines([*_on_path(), *commands])
     voice.tell(
-        "\nTo sign something, name a key and the passphrase file. This one is yours to judge:"
+        f"\nTo sign something, be somebody: {UNDECIDED.capitalize()} has not judged P-000004 yet. "
+        "Read what is shown, and hand in what you signed:"
     )
-    voice.lines(typed(approval, GOODBYE_WIDTH))
+    for line in _to_be_signed(folder, hub):
+        voice.lines(typed(line, GOODBYE_WIDTH))
+
+
+def _to_be_signed(folder: str, hub: str) -> tuple[tuple[str, ...], ...]:
+    """How the last approver signs the promotion that waits for one, and hands it in."""
+    place, name = f"{folder}/people/{UNDECIDED}", f"{folder}/drafts/approve-P-000004"
+    said = ("--meaning", "validated", "--reason", "I looked")
+    key = ("--key", f"{place}/{UNDECIDED}.pem", "--passphrase-file", f"{folder}/people/passphrase")
+    sign = ("sealift-sign", "approve", "P-000004", f"{name}.draft", *said, *key)
+    submit = ("sealift", "submit", f"{name}.{UNDECIDED}.signed", "--home", hub)
+    return (f"SEALIFT_TRUST={place}/memory", *sign), submit
 
 
 def _on_path() -> list[str]:

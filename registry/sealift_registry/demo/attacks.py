@@ -9,24 +9,26 @@ import json
 import shutil
 from pathlib import Path
 
-from sealift_registry.demo import hostile_hub
+from sealift_registry.demo import hostile_drafts, hostile_hub
 from sealift_registry.demo.cast import (
     APPROVERS,
     ATTACKER,
+    CLERK,
     DIGITS,
+    DISPATCHER,
     GROUP,
     OTHER_SITE,
-    PASSPHRASE,
     REQUESTER,
     SITE,
-    STAGE,
+    STEWARDS,
+    TEAM,
     found,
-    key,
     on_group,
+    signed_at_hub,
 )
-from sealift_registry.demo.cast import DISPATCHER as DISPATCHER_KEY
-from sealift_registry.demo.commands import Hands
-from sealift_registry.demo.journey import enrol_other_site, export
+from sealift_registry.demo.commands import LONGEST, Hands
+from sealift_registry.demo.journey import approval, ask_for, enrol_other_site, export
+from sealift_registry.demo.signing import Act, carry_out, sign
 from sealift_registry.demo.story import DemoFailedError, Ran
 from sealift_sync.artifact import read_manifest
 from sealift_sync.bundle import layout
@@ -34,7 +36,7 @@ from sealift_sync.bundle import layout
 HOME = f"tampered/{OTHER_SITE}"
 STOLEN = "tampered/hub"
 VERSION = f"{DIGITS}/3"
-APPROVE = ("--meaning", "validated", "--yes", "--reason")
+INVENTED = "viktor"
 IMPATIENT = "I want it to go out"
 
 
@@ -53,9 +55,12 @@ def play(hands: Hands) -> None:
     promotion = ask_for_third(hands)
     assign_unapproved(hands, promotion)
     approve_own_request(hands, promotion)
-    hands.story.tell("\nEvery refusal is an entry of the site's log, and nothing else has changed:")
+    hands.story.tell(
+        "\nWhat a site refused is an entry of its log; nothing else has changed there:"
+    )
     hands.site(SITE, "audit", "list", "--limit", "3")
     hands.site(OTHER_SITE, "status", home=HOME)
+    poison_what_is_signed(hands)
 
 
 def carry_to_another_site(hands: Hands, bundle: str) -> None:
@@ -82,26 +87,23 @@ def ask_for_third(hands: Hands) -> str:
     hands.story.tell(
         "\nDora asks for the third version, whose labels were spoiled. Nobody has approved it."
     )
-    reason = ("--reason", "No time to wait")
-    asked = hands.hub(
-        REQUESTER,
-        *("promote", VERSION, "--to", STAGE, *reason, "--at-hub", *key(REQUESTER), *PASSPHRASE),
-        show=1,
-    )
-    return found(r"P-\d{6}", asked.out)
+    return ask_for(hands, VERSION, "No time to wait")
 
 
 def assign_unapproved(hands: Hands, promotion: str) -> None:
     """At the hub, and with a stolen hub: an artifact that nobody approved."""
-    signed = (*on_group(), *DISPATCHER_KEY, *PASSPHRASE)
-    ran = hands.refused_hub("dispatcher", "assign", OTHER_SITE, VERSION, *signed)
+    signed = (*on_group(), *signed_at_hub())
+    ran = hands.refused_hub(DISPATCHER, "assign", OTHER_SITE, VERSION, *signed)
     _refused(hands, "unapproved-at-the-hub", f"assigning {VERSION} at the hub", ran, VERSION)
     hands.story.tell(
         "\nMallory does not ask. He has the hub with every key that is on it, and has stolen the "
-        "dispatcher's key as well (what he does stands in sealift_registry/demo/hostile_hub.py)."
+        "dispatcher's key and memory as well (what he does stands in "
+        "sealift_registry/demo/hostile_hub.py)."
     )
-    with hands.working(ATTACKER, f"copies the hub to {STOLEN}"):
+    with hands.working(ATTACKER, f"copies the hub to {STOLEN}, and what the dispatcher has"):
         shutil.copytree(hands.folder.root / "hub", hands.folder.root / STOLEN)
+        people = hands.folder.people
+        shutil.copytree(people / DISPATCHER, people / ATTACKER, symlinks=True)
     _around_the_hub(hands, promotion, "unapproved", "an artifact that nobody approved")
 
 
@@ -112,19 +114,42 @@ def approve_own_request(hands: Hands, promotion: str) -> None:
         f"\n{first.capitalize()} approves, since the variant is faithful to its source: that its "
         "source is bad, parity cannot tell. One more is needed, and Dora is impatient."
     )
-    said = (*APPROVE, "Faithful to its source", "--at-hub", *key(first), *PASSPHRASE)
-    hands.hub(first, "approve", promotion, *said, show=1)
-    said = (*APPROVE, IMPATIENT, "--at-hub", *key(REQUESTER), *PASSPHRASE)
-    ran = hands.refused_hub(REQUESTER, "approve", promotion, *said)
-    _refused(
-        hands, "own-request-at-the-hub", "the requester's approval, at the hub", ran, REQUESTER
-    )
+    carry_out(hands, approval(promotion, "Faithful to its source"), [first])
+    own = approval(promotion, IMPATIENT)
+    (ran,) = sign(hands, own, [REQUESTER], show=LONGEST, expect=1)
+    _refused(hands, "own-request-at-a-desk", "the requester's approval", ran, REQUESTER)
     hands.story.tell("\nSo Dora and Mallory work together.")
     with hands.working(ATTACKER, "in his copy he files Carla's approval, and one that Dora signs"):
         hostile_hub.approve_anyway(
             root / STOLEN, hands.folder.people, root / "hub", promotion, (REQUESTER, IMPATIENT)
         )
     _around_the_hub(hands, promotion, "own-request", "the requester's approval, around the hub")
+
+
+def poison_what_is_signed(hands: Hands) -> None:
+    """A team list that nobody signed, under a steward's routine renewal; and a swapped draft."""
+    steward, role = STEWARDS[0], f"team.{TEAM}"
+    hands.story.tell(
+        f"\nLast, Mallory wants an approver of his own. In the hub that he has he enters "
+        f"{INVENTED.capitalize()}, and waits for a steward's routine renewal to sign the list "
+        "(hostile_drafts.py)."
+    )
+    forged, swapped = (Act(f"renewal-{n}", ("renew", role), ("renew", role)) for n in (1, 2))
+    into = {"forged": forged.draft, "swapped": swapped.draft}
+    with hands.working(ATTACKER, f"enters {INVENTED} in {role}, and writes drafts of his own"):
+        root = hands.folder.root
+        paths = {name: root / path for name, path in into.items()}
+        hostile_drafts.forge(root / STOLEN, TEAM, INVENTED, paths)
+    ran = hands.refused_hub(CLERK, *forged.hub, home=STOLEN)
+    _refused(hands, "forged-list-at-the-hub", "a forged list of people, at the hub", ran, role)
+    hands.story.tell(
+        f"\nSo {steward.capitalize()} gets a draft of his own making, above that list:"
+    )
+    (ran,) = sign(hands, forged, [steward], show=LONGEST, expect=1)
+    _refused(hands, "forged-list", "a renewal of a forged list", ran, role)
+    hands.story.tell("\nAnd another, above the real list, in which the forged one is to be signed:")
+    (ran,) = sign(hands, swapped, [steward], show=LONGEST, expect=1)
+    _refused(hands, "swapped-draft", "a renewal that holds another act", ran, "renew")
 
 
 def _around_the_hub(hands: Hands, promotion: str, name: str, what: str) -> None:

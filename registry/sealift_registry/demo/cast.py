@@ -17,20 +17,40 @@ GROUP = "line-1"
 STEWARDS = ("anna", "ben")
 REQUESTER = "dora"
 APPROVERS = ("carla", "emil")
+MEMBERS = (*STEWARDS, REQUESTER, *APPROVERS)
+"""They make their keys themselves."""
+TARGETS = ("targets-1", "targets-2")
+FLEET = "fleet-1"
+DISPATCHER = "dispatcher-1"
+HOLDERS = (*TARGETS, FLEET, DISPATCHER)
+"""They were handed theirs; the other offline keys are handed out too, and rest."""
 CLERK = "hub"
-"""Whoever runs the hub; the other commands are typed by the people above."""
+"""Whoever set the hub up and runs it; the other commands are typed by the people above."""
 
 SCIENTIST = "scientist"
 ATTACKER = "mallory"
 
 PASSPHRASE = ("--passphrase-file", "people/passphrase")
-DISPATCHER = ("--key", "people/offline/dispatcher-1.pem")
-DISPATCHER_CARD = "people/offline/dispatcher-1.card"
 
 
-def key(person: str) -> tuple[str, ...]:
-    """The options with which a person signs."""
-    return ("--key", f"people/{person}.pem")
+def place(person: str) -> str:
+    """Where a person keeps their key, their card and their memory."""
+    return f"people/{person}"
+
+
+def memory(person: str) -> str:
+    """Where they remember what they verified."""
+    return f"{place(person)}/memory"
+
+
+def card(person: str) -> str:
+    """The card of a person's key."""
+    return f"{place(person)}/{person}.card"
+
+
+def signed_at_hub(whose: str = DISPATCHER) -> tuple[str, ...]:
+    """The options with which the dispatcher signs at the hub, or whoever stole the key."""
+    return ("--key", f"{place(whose)}/{DISPATCHER}.pem", *PASSPHRASE)
 
 
 def hardware_target() -> str:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from sealift_registry.demo.cast import memory, place
 from sealift_registry.demo.folder import Folder
 from sealift_registry.demo.story import DemoFailedError, Ran, Story
 from sealift_registry.demo.surroundings import environment
@@ -23,6 +24,12 @@ from sealift_registry.demo.training import Training
 
 UNSHARE = ("unshare", "-rn")
 """A user and a network namespace of its own: no interface but a dead loopback."""
+
+DESK = {"SEALIFT_TRUST": "memory"}
+"""What `sealift-sign` finds in a person's folder."""
+
+SIGNED = "Signed: "
+"""How the line begins that names the signed file."""
 
 LONGEST = 20
 """Lines of a command's output that are shown, unless the story asks for others."""
@@ -42,9 +49,59 @@ class Hands:
     story: Story
     training: Training
 
-    def hub(self, who: str, *arguments: str, show: int = LONGEST, home: str = "hub") -> Ran:
+    def hub(
+        self, who: str, *arguments: str, show: int = LONGEST, since: str = "", home: str = "hub"
+    ) -> Ran:
         """`sealift …`, which must succeed."""
-        return self.run(who, ("sealift", *arguments), show=show, SEALIFT_HOME=home)
+        command, theirs = ("sealift", *arguments), memory(who)
+        return self.run(
+            who, command, show=show, since=since, SEALIFT_HOME=home, SEALIFT_TRUST=theirs
+        )
+
+    def desk(self, who: str, *arguments: str, show: int = LONGEST, expect: int = 0) -> Ran:
+        """`sealift-sign …` in that person's folder, with their memory."""
+        (ran,) = self.desks([who], *arguments, show=show, expect=expect)
+        return ran
+
+    def desks(
+        self, people: Sequence[str], *arguments: str, show: int = LONGEST, expect: int = 0
+    ) -> list[Ran]:
+        """`sealift-sign …` by several people at the same time, each in their own folder.
+
+        In what is typed `{}` stands for whoever types it. All of them are shown the same.
+        """
+        typed = [("sealift-sign", *(one.replace("{}", who) for one in arguments)) for who in people]
+        with ThreadPoolExecutor(len(people)) as pool:
+            running = [
+                pool.submit(self.quietly, who, command, place(who), **DESK)
+                for who, command in zip(people, typed, strict=True)
+            ]
+            ran: list[Ran] = []
+            for who, command, one in zip(people, typed, running, strict=True):
+                self.story.started(who, command)
+                since = SIGNED if ran else ""
+                ran.append(self.ended(one.result(), show=show, since=since, expect=expect))
+        return ran
+
+    def likewise(self, people: Sequence[str], *commands: Sequence[str]) -> None:
+        """Each of `people` types `commands`, as somebody did before, all at the same time.
+
+        Raises:
+            DemoFailedError: one ended otherwise than it must.
+        """
+
+        def play(who: str) -> None:
+            for command in commands:
+                typed = ("sealift-sign", *(word.replace("{}", who) for word in command))
+                ran = self.quietly(who, typed, place(who), **DESK)
+                if ran.exit_code:
+                    raise _ended_otherwise(ran, 0)
+
+        with (
+            self.working("+".join(people), "do the same, each in a folder of their own"),
+            ThreadPoolExecutor(len(people)) as pool,
+        ):
+            list(pool.map(play, people))
 
     def site(self, who: str, *arguments: str, show: int = LONGEST, home: str = "site") -> Ran:
         """`sealift-site …`, without a network, which must succeed."""
@@ -75,6 +132,7 @@ class Hands:
         *,
         expect: int = 0,
         show: int = LONGEST,
+        since: str = "",
         **variables: str,
     ) -> Ran:
         """Run `command`, tell of it, and insist on its exit code.
@@ -83,17 +141,22 @@ class Hands:
             DemoFailedError: it ended otherwise.
         """
         self.story.started(who, command)
-        return self.ended(self.quietly(who, command, **variables), expect=expect, show=show)
+        return self.ended(
+            self.quietly(who, command, **variables), expect=expect, show=show, since=since
+        )
 
-    def ended(self, ran: Ran, *, expect: int = 0, show: int = LONGEST) -> Ran:
+    def ended(self, ran: Ran, *, expect: int = 0, show: int = LONGEST, since: str = "") -> Ran:
         """Tell how a command ended, and insist on its exit code.
+
+        Of what it said, `show` lines are shown, from the one that begins with `since`.
 
         Raises:
             DemoFailedError: it ended otherwise.
         """
         wanted = ran.exit_code == expect
         lines = _worth_reading(ran, everything=show >= EVERYTHING)
-        shown = lines[: show if wanted else MOST]
+        first = next((n for n, line in enumerate(lines) if line.startswith(since)), 0)
+        shown = lines[first : first + show] if wanted else lines[:MOST]
         self.story.ran(ran, shown, len(lines) - len(shown))
         if not wanted:
             raise _ended_otherwise(ran, expect)
@@ -123,12 +186,12 @@ class Hands:
         yield
         self.story.worked(who, what, time.perf_counter() - began, [])
 
-    def quietly(self, who: str, command: Sequence[str], **variables: str) -> Ran:
-        """Run `command` without a word."""
+    def quietly(self, who: str, command: Sequence[str], where: str = ".", **variables: str) -> Ran:
+        """Run `command` in `where` without a word."""
         began = time.perf_counter()
         done = subprocess.run(
             _programs(command),
-            cwd=self.folder.root,
+            cwd=self.folder.root / where,
             env=environment(self.folder, variables),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -145,7 +208,7 @@ def _programs(command: Sequence[str]) -> list[str]:
     """`command` with our own programs taken from the environment that the demo runs in."""
     before = len(UNSHARE) if tuple(command[: len(UNSHARE)]) == UNSHARE else 0
     ours = {"python": sys.executable}
-    for name in ("sealift", "sealift-site", "dvc"):
+    for name in ("sealift", "sealift-sign", "sealift-site", "dvc"):
         ours[name] = str(Path(sys.executable).with_name(name))
     name, *arguments = command[before:]
     return [*command[:before], ours.get(name, name), *arguments]

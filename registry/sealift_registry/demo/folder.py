@@ -11,7 +11,6 @@ from sealift_signing.errors import FailedError, UsageError
 
 MARKER = ".made-by-sealift-demo"
 MARKER_TEXT = "The Sealift demo made this folder, and replaces all of it when it runs again.\n"
-PARTS = ("hub", "people", "medium", "site", "tampered", "sources")
 
 
 @dataclass(frozen=True)
@@ -28,7 +27,7 @@ class Folder:
 
     @property
     def people(self) -> Path:
-        """The keys that people hold, which belong on media of their own."""
+        """A folder for each person, which stands for a machine of their own."""
         return self.root / "people"
 
     @property
@@ -63,7 +62,7 @@ def prepare(given: Path) -> Folder:
         for entry in sorted(root.iterdir()):
             if entry.name != MARKER:
                 _remove(entry)
-        for part in ("people", "medium", "tampered", "sources"):
+        for part in ("people", "drafts", "medium", "tampered", "sources"):
             (root / part).mkdir()
     except OSError as bad:
         raise FailedError(

@@ -29,7 +29,7 @@ from sealift_signing.keys import Passphrases, open_signer
 from sealift_signing.statements import Approval
 from sealift_signing.transparency.entry import Entry
 
-DISPATCHER = "offline/dispatcher-1.pem"
+DISPATCHER = "dispatcher-1"
 LIFETIME_DAYS = 90
 
 
@@ -38,12 +38,12 @@ def assign_anyway(home: Path, people: Path, promotion: str, site: str, group: st
 
     Args:
         home: of the stolen hub.
-        people: where the stolen key lies.
+        people: where the stolen key lies, in a folder of its own.
         promotion: its id.
         site: to be deceived.
         group: its host group.
     """
-    dispatcher = open_signer(str(people / DISPATCHER), _passphrases(people))
+    dispatcher = _signer(people, DISPATCHER)
     with _opened(home) as app:
         with app.hub.reading() as connection:
             repository, catalog = Repository(connection), Catalog(connection)
@@ -73,7 +73,7 @@ def approve_anyway(
         approvals = Catalog(connection).approvals(number)
     person, reason = requester
     said = replace(approvals[0].predicate, person=person, reason=reason)
-    signer = open_signer(str(people / f"{person}.pem"), _passphrases(people))
+    signer = _signer(people, person)
     envelope = statements.sign(said, approvals[0].subjects, signer)
     own = statements.read(Approval, envelope, what="the approval")
     with _opened(home) as app:
@@ -130,8 +130,9 @@ def _expires(app: App) -> datetime:
     return publishing.expiry(app.hub.now(), LIFETIME_DAYS)
 
 
-def _passphrases(people: Path) -> Passphrases:
-    return Passphrases(people / "passphrase", {}, None)
+def _signer(people: Path, person: str) -> Signer:
+    key = people / person / f"{person}.pem"
+    return open_signer(str(key), Passphrases(people / "passphrase", {}, None))
 
 
 @contextmanager

@@ -11,22 +11,23 @@ from sealift_registry.demo.cast import (
     CLERK,
     DIGITS,
     DISPATCHER,
-    DISPATCHER_CARD,
     EIGHT_WORDS,
+    FLEET,
     GROUP,
     OTHER_SITE,
-    PASSPHRASE,
     REQUESTER,
     SCIENTIST,
     SITE,
     STAGE,
+    card,
     found,
     hardware_target,
-    key,
     on_group,
+    signed_at_hub,
 )
 from sealift_registry.demo.commands import EVERYTHING, UNSHARE, Hands
 from sealift_registry.demo.setting_up import REPOSITORY, TAG, paper
+from sealift_registry.demo.signing import Act, carry_out, draft, sign, submit
 from sealift_registry.demo.story import DemoFailedError
 from sealift_registry.demo.train import ALIAS, GOLDENS_FILE, HELD_OUT, NAME, STORE
 from sealift_registry.demo.train import BOOSTED as BOOSTED_FILE
@@ -72,7 +73,7 @@ def approve(hands: Hands) -> None:
     hands.story.chapter(
         "One person asks, two others approve",
         "A promotion is a signed request; an approval is a signature on it, with a meaning and a "
-        "reason. The hub holds nobody's key. Approvers read the evidence before they sign.",
+        "reason. What approvers read is computed where they sign, from the bytes that they sign.",
     )
     promote(hands, f"{DIGITS}/1", "The first model that reads our meters", whole=True)
     promote(hands, f"{BOOSTED}/1", "To be compared with the first")
@@ -80,18 +81,27 @@ def approve(hands: Hands) -> None:
 
 def promote(hands: Hands, version: str, reason: str, *, whole: bool = False) -> None:
     """`version` asked for and approved by both approvers."""
-    asked = hands.hub(
-        REQUESTER,
-        *("promote", version, "--to", STAGE, "--reason", reason),
-        *("--at-hub", *key(REQUESTER), *PASSPHRASE),
-        show=1,
-    )
-    promotion = found(r"P-\d{6}", asked.out)
-    for number, person in enumerate(APPROVERS):
-        options = ("--meaning", "validated", "--reason", "Read the parity report", "--yes")
-        signed = ("--at-hub", *key(person), *PASSPHRASE)
-        show = EVERYTHING if whole and not number else 3
-        hands.hub(person, "approve", promotion, *options, *signed, show=show)
+    promotion = ask_for(hands, version, reason)
+    wanted = approval(promotion, "Read the parity report")
+    draft(hands, wanted)
+    sign(hands, wanted, APPROVERS, show=EVERYTHING if whole else 1)
+    submit(hands, [wanted.signed(one) for one in APPROVERS], show=3)
+
+
+def ask_for(hands: Hands, version: str, reason: str) -> str:
+    """Have the requester ask for `version`; how the hub calls the promotion."""
+    why = ("--reason", reason)
+    hub = ("promote", version, "--to", STAGE, *why)
+    name = f"request-{version.replace('/', '-')}"
+    wanted = Act(name, hub, ("request", version, STAGE), why)
+    return found(r"P-\d{6}", carry_out(hands, wanted, [REQUESTER]).out)
+
+
+def approval(promotion: str, reason: str) -> Act:
+    """The approval of `promotion`."""
+    said = ("--meaning", "validated", "--reason", reason)
+    named = ("approve", promotion)
+    return Act(f"approve-{promotion}", (*named, *said), named, said)
 
 
 def enrol(hands: Hands, site: str = SITE, home: str = "site", medium: str = "medium") -> None:
@@ -103,12 +113,17 @@ def enrol(hands: Hands, site: str = SITE, home: str = "site", medium: str = "med
     request, answer = f"{medium}/{site}.request", f"{medium}/{site}.answer"
     group = ("--group", f"{GROUP}={hardware_target()}")
     asked = hands.site(site, "init", "--id", site, *group, "--request", request, home=home)
-    fleet = ("--at-hub", "--key", "people/offline/fleet-1.pem", *PASSPHRASE)
-    stage = ("--stage", STAGE, "--dispatcher", DISPATCHER_CARD, "--answer", answer)
-    answered = hands.hub(CLERK, "site", "enroll", request, *stage, *fleet)
-    words = {name: _labelled(name, answered.out) for name in ("request", "answer")}
+    options = ("--stage", STAGE, "--dispatcher", DISPATCHER)
+    hub = ("site", "enroll", request, "--stage", STAGE, "--dispatcher", card(DISPATCHER))
+    theirs = (*options, "--card", f"../{DISPATCHER}/{DISPATCHER}.card")
+    wanted = Act(f"enroll-{site}", hub, ("enroll", site), theirs)
+    draft(hands, wanted)
+    (signed,) = sign(hands, wanted, [FLEET], show=40 if site == SITE else 2)
+    submit(hands, [wanted.signed(FLEET)], show=1)
+    hands.hub(CLERK, "site", "answer", site, "--out", answer, since="The answer ", show=1)
+    words = {name: _words_of(name, signed.out) for name in ("request", "answer")}
     if not words["request"] or words["request"] != found(EIGHT_WORDS, asked.out):
-        raise DemoFailedError("demo-words", "Hub and site print different words.", subject=site)
+        raise DemoFailedError("demo-words", "Both ends print different words.", subject=site)
     fingerprint = paper(hands.folder).read_text(encoding="utf-8")
     typed = ("--fingerprint", fingerprint, "--words", words["answer"])
     hands.site(site, "init", "--answer", answer, *typed, home=home)
@@ -116,18 +131,19 @@ def enrol(hands: Hands, site: str = SITE, home: str = "site", medium: str = "med
     hands.story.measured(f"{site}.words", [*rows, ("From paper", fingerprint)], words)
 
 
-def _labelled(label: str, said: str) -> str:
-    """The eight words behind `label` in what a command said."""
-    return found(EIGHT_WORDS, found(rf"(?m)^ +{label} .*$", said))
+def _words_of(what: str, said: str) -> str:
+    """The eight words of the request or the answer, where whoever signs is shown them."""
+    return found(EIGHT_WORDS, found(rf"(?m)^ *[Tt]he words of \w+ {what}.*$", said))
 
 
 def enrol_site(hands: Hands) -> None:
     """Chapter: the site comes to trust this organisation, and nobody else."""
     hands.story.chapter(
         "A site is enrolled",
-        "The site's request and the hub's answer are carried by hand. Two people tell each other "
-        "eight words of both, and whoever installs the site types the organisation's fingerprint "
-        f"from paper; after that the site believes nothing but signatures. {how_cut_off(hands)}",
+        "The site's request and the answer are carried by hand. The fleet administrator and "
+        "whoever installs the site tell each other eight words of both, and the latter types the "
+        "organisation's fingerprint from paper; after that the site believes nothing but "
+        f"signatures. {how_cut_off(hands)}",
     )
     enrol(hands)
 
@@ -166,7 +182,7 @@ def deliver(hands: Hands) -> None:
 
 def assign(hands: Hands, version: str, site: str = SITE) -> None:
     """Say that the site should run `version`."""
-    hands.hub("dispatcher", "assign", site, version, *on_group(), *DISPATCHER, *PASSPHRASE)
+    hands.hub(DISPATCHER, "assign", site, version, *on_group(), *signed_at_hub())
 
 
 def export(
@@ -174,11 +190,10 @@ def export(
     site: str = SITE,
     medium: str = "medium",
     home: str = "hub",
-    who: str = "dispatcher",
+    who: str = DISPATCHER,
 ) -> str:
     """Write a bundle for the site; its folder."""
-    to = ("--to", medium, *DISPATCHER, *PASSPHRASE)
-    made = hands.hub(who, "export", site, *to, home=home)
+    made = hands.hub(who, "export", site, "--to", medium, *signed_at_hub(who), home=home)
     return f"{medium}/sealift/{found(site + r'-[0-9]{6}', made.out)}"
 
 

@@ -9,17 +9,21 @@ from sealift_registry.demo.cast import (
     APPROVERS,
     CLERK,
     EIGHT_WORDS,
+    HOLDERS,
+    MEMBERS,
     ORGANISATION,
     PASSPHRASE,
     REQUESTER,
     SCIENTIST,
     STEWARDS,
+    TARGETS,
     TEAM,
+    card,
     found,
-    key,
 )
 from sealift_registry.demo.commands import Hands
 from sealift_registry.demo.folder import Folder
+from sealift_registry.demo.signing import AGREED, DRAFTS, Act, carry_out, lend
 from sealift_registry.demo.story import DemoFailedError
 from sealift_registry.demo.train import BOOSTED
 
@@ -28,29 +32,82 @@ TAG = "v1.0"
 
 
 def found_hub(hands: Hands) -> None:
-    """Chapter: the hub, its offline keys, a team, and who may do what."""
+    """Chapter: the hub, everybody's keys and memories, a team, and who may do what."""
     hands.story.chapter(
         "An organisation gives out keys",
-        "Root and targets need two of three keys, kept outside of the hub; so are the keys of the "
-        "people who request and approve. The hub holds only what it must sign with by itself.\n"
-        f"Every command is typed in {hands.folder.shown}/, at the hub with SEALIFT_HOME=hub and at "
-        "the site with SEALIFT_SITE_HOME=site. Models are being trained meanwhile.",
+        "Root and targets need two of three keys, made outside of the hub and handed out; the hub "
+        "holds only what it must sign with by itself. Each person has a folder in people/, which "
+        "stands for a machine of their own: their key, its card, and a memory of all that they "
+        "verified. There they run sealift-sign; drafts/ is a stick that goes round.\n"
+        f"Every other command is typed in {hands.folder.shown}/, at the hub with SEALIFT_HOME=hub "
+        "and at the site with SEALIFT_SITE_HOME=site. SEALIFT_TRUST names the memory of whoever "
+        "types. Models are being trained meanwhile.",
     )
     _write_passphrase(hands.folder)
     offline = ("--offline-keys", "people/offline")
     made = hands.hub(CLERK, "init", *offline, "--name", ORGANISATION, *PASSPHRASE, show=4)
     paper(hands.folder).write_text(found(EIGHT_WORDS, made.out), encoding="utf-8")
-    for person in (*STEWARDS, REQUESTER, *APPROVERS):
-        hands.hub(person, "key", "new", f"people/{person}.pem", *PASSPHRASE, show=2)
-        hands.hub(person, "key", "card", person, *key(person), "--out", _card(person), *PASSPHRASE)
-    stewards = [word for one in STEWARDS for word in ("--steward", _card(one))]
-    targets = [word for n in (1, 2) for word in ("--key", f"people/offline/targets-{n}.pem")]
-    hands.hub(CLERK, "team", "add", TEAM, *stewards, "--at-hub", *targets, *PASSPHRASE)
-    signed = ("--at-hub", *(word for one in STEWARDS for word in key(one)), *PASSPHRASE)
-    hands.hub("anna+ben", "team", "requester", TEAM, _card(REQUESTER), *signed)
-    for person in (*APPROVERS, REQUESTER):
-        hands.hub("anna+ben", "team", "approver", TEAM, _card(person), *signed)
+    _give_out(hands)
+    _trust(hands)
+    _found_team(hands)
+
+
+def _give_out(hands: Hands) -> None:
+    """Each offline key goes to its holder, and none stays."""
+    for person in (CLERK, *MEMBERS):
+        lend(hands.folder, person)
+    with hands.working(CLERK, "hands each offline key to its holder, and keeps none"):
+        offline = hands.folder.people / "offline"
+        for file in sorted(offline.iterdir()):
+            file.rename(lend(hands.folder, file.name.partition(".")[0]) / file.name)
+        offline.rmdir()
+
+
+def _trust(hands: Hands) -> None:
+    """Members make keys; everybody types the fingerprint from paper, and begins a memory."""
+    hands.story.tell(
+        "\nWhoever set the hub up shares what they saw. Everybody else types the fingerprint from "
+        "paper, and begins a memory of their own from it:"
+    )
+    hands.desk(CLERK, "share", f"{DRAFTS}/acme.memory", show=1)
+    fingerprint = paper(hands.folder).read_text(encoding="utf-8")
+    first, *others = MEMBERS
+    keys = (
+        ("key", "new", "{}.pem", *AGREED[1:]),
+        ("card", "{}", "--key", "{}.pem", *AGREED[1:]),
+    )
+    trusts = ("trust", fingerprint, f"{DRAFTS}/acme.memory")
+    for command, show in zip((*keys, trusts), (2, 2, 1), strict=True):
+        hands.desks([first], *command, show=show)
+    hands.likewise(others, *keys, trusts)
+    hands.likewise(HOLDERS, trusts)
+
+
+def _found_team(hands: Hands) -> None:
+    """Two holders of targets add the team; its stewards say who may ask and approve."""
+    cards = tuple(word for one in STEWARDS for word in ("--steward", card(one)))
+    theirs = tuple(word for one in STEWARDS for word in ("--card", _from_owner(one)))
+    team = Act(
+        f"add-team-{TEAM}", ("team", "add", TEAM, *cards), ("add-team", TEAM, *STEWARDS), theirs
+    )
+    carry_out(hands, team, TARGETS, show=20)
+    hands.story.tell(
+        "\nThe hub opens nobody's key: it drafts, people sign, and it takes in what they signed. "
+        "The stewards now say who may ask, and who may approve:"
+    )
+    for office, person in (
+        ("requester", REQUESTER),
+        *(("approver", one) for one in (*APPROVERS, REQUESTER)),
+    ):
+        hub = ("team", office, TEAM, card(person))
+        named, theirs = (f"add-{office}", TEAM, person), ("--card", _from_owner(person))
+        carry_out(hands, Act(f"{office}-{person}", hub, named, theirs), STEWARDS)
     hands.story.tell("\nDora may approve too, but never what she has asked for herself.")
+
+
+def _from_owner(person: str) -> str:
+    """A card as its owner gave it, for whoever signs in a folder of their own."""
+    return f"../{person}/{person}.card"
 
 
 def show_sources(hands: Hands) -> None:
@@ -121,7 +178,3 @@ def _write_passphrase(folder: Folder) -> None:
     path: Path = folder.people / "passphrase"
     path.touch(mode=0o600)
     path.write_text(secrets.token_urlsafe(24) + "\n", encoding="utf-8")
-
-
-def _card(person: str) -> str:
-    return f"people/{person}.card"
