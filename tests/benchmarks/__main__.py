@@ -16,6 +16,7 @@ from typing import Protocol
 
 from sealift_signing.errors import SealiftError
 from tests.benchmarks import (
+    gate,
     log_appends,
     log_proofs,
     machine,
@@ -55,6 +56,7 @@ BENCHMARKS = {
     "verify": Benchmark(transfers.verifies),
     "import": Benchmark(transfers.imports),
     "small-files": Benchmark(transfers.small_files),
+    "gate": Benchmark(gate.measure),
     "memory": Benchmark(memory.measure, only_full=True),
     "tuf-walk": Benchmark(tuf_walk.measure),
     "log-appends": Benchmark(log_appends.measure),

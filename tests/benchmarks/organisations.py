@@ -79,7 +79,7 @@ class Organisation:
         words = ("export", SITE, "--to", medium, "--key", key, *self._of(hub or self.hub))
         blobs = [(hub or self.hub) / "blobs"] if cold else []
         trust = {"SEALIFT_TRUST": str(self.folder / "trust")}
-        return Step((BIN / "sealift", *words, *self._passphrase()), blobs, environment=trust)
+        return Step((BIN / "sealift", *words, *self.passphrase()), blobs, environment=trust)
 
     def receive(self, medium: Path, hub: Path) -> Step:
         """`sealift receive` of what a site wrote to `medium`."""
@@ -125,7 +125,8 @@ class Organisation:
     def _of(self, home: Path) -> tuple[str | Path, ...]:
         return ("--home", home)
 
-    def _passphrase(self) -> tuple[str | Path, ...]:
+    def passphrase(self) -> tuple[str | Path, ...]:
+        """The options with which keys are opened."""
         file = self.folder / "passphrase"
         if not file.exists():
             file.write_text(PASSPHRASE + "\n", encoding="utf-8")

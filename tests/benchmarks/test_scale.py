@@ -6,10 +6,25 @@ from pathlib import Path
 
 import pytest
 
+from sealift_registry import fsck
+from sealift_registry.app import open_app
+from sealift_registry.trust.repository import Repository
 from sealift_signing.transparency.question import Question
-from tests.benchmarks import large_log, log_appends, log_proofs, log_questions, tuf_walk
+from tests.benchmarks import (
+    gate,
+    large_log,
+    log_appends,
+    log_proofs,
+    log_questions,
+    organisations,
+    tuf_walk,
+    workloads,
+)
 from tests.benchmarks.figures import Claim, Figure, Line, Measured
+from tests.benchmarks.gate_process import STAGES
+from tests.benchmarks.grown import grown
 from tests.logs import KEY, ORIGIN, HubSide, numbered
+from tests.registry.hub_fixture import copied
 
 
 def test_the_large_log_is_a_log_and_its_entries_are_found_by_what_they_say(tmp_path: Path) -> None:
@@ -67,3 +82,29 @@ def test_a_site_walks_large_organisations_on_a_first_and_a_later_visit(
     measured = [line for line in lines if isinstance(line, Measured)]
     assert len(measured) == 4 * 3
     assert all(one.peak > 0 for one in measured)
+
+
+@pytest.mark.system
+def test_what_the_gate_costs_is_measured_beside_the_same_without_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gate, "TEAMS", 2)
+    monkeypatch.setattr(gate, "WEEKS", 3)
+    monkeypatch.setattr(gate, "PART", 1)
+    monkeypatch.setattr(workloads, "QUICK_ROUNDS", 1)
+    lines = list(gate.measure(tmp_path / "gate", quick=True))
+    workloads.forget()
+    measured = [line for line in lines if isinstance(line, Measured)]
+    each = 3 + 2 * 2 + len(STAGES)
+    assert len(measured) == 2 * each
+    assert all(one.wall > 0 for one in measured)
+    assert claims(lines) == []
+
+
+def test_a_hub_that_has_grown_for_years_is_one_that_fsck_calls_whole(tmp_path: Path) -> None:
+    founded = organisations.founded(tmp_path / "founded")
+    founded.close()
+    hub = grown(copied(tmp_path / "founded", tmp_path / "acme"), tmp_path, 1, 3)
+    with closing(open_app(hub.us.hub, {})) as app, app.hub.reading() as connection:
+        assert list(fsck.check(connection)) == []
+        assert len(Repository(connection).teams()) == 2

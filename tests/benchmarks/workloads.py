@@ -72,12 +72,12 @@ def _carried(top: Path, name: str, sizes: list[int], how: str = "carried") -> Ca
     folder = top / f"{how}-{name}"
     shutil.rmtree(folder, ignore_errors=True)
     _MADE.append(folder)
-    acme = copied(_founded(top), folder / "acme")
+    acme = copied(founded(top), folder / "acme")
     return Carried(organisations.with_model(acme, model), model, folder)
 
 
 @cache
-def _founded(top: Path) -> Path:
+def founded(top: Path) -> Path:
     """An organisation for all of them to begin with: its keys' rounds of PBKDF2 take seconds."""
     folder = top / "founded"
     _MADE.append(folder)
@@ -90,7 +90,7 @@ _MADE: list[Path] = []
 
 def forget() -> None:
     """Remove what was made but the models."""
-    for made in (large, small, loose, tiny, _founded):
+    for made in (large, small, loose, tiny, founded):
         made.cache_clear()
     while _MADE:
         shutil.rmtree(_MADE.pop(), ignore_errors=True)
