@@ -146,6 +146,23 @@ def test_t0_37_or_what_it_lost_is_given_up(days: Days, anna: Person, ben: Person
     ben.learns(anna.shares())
 
 
+def test_t0_37_also_within_the_hour(days: Days, anna: Person, ben: Person) -> None:
+    """A renewal that sets something aside says more than one that was signed just now."""
+    days.person("gina").card()
+    days.later(days=1)
+    days.carry_out(f"renew {ROLE}", anna, ben)
+    backup = days.backup()
+    days.carry_out("team approver vision gina.card", anna, ben)
+    anna.learns(days.draft("team requester vision gina.card").file)
+    days.restored(backup)
+    anna("write", ROLE, "lost")
+    before = newest(days)[0]
+    days.carry_out(f"renew {ROLE}", anna, ben, over=[anna.folder / "lost"])
+    assert newest(days)[0] == before + 2
+    told = days.hub(f"renew {ROLE} --over {anna.folder / 'lost'}")
+    assert told["version"] == before + 2, "the same again adds nothing"
+
+
 @pytest.mark.parametrize("role", [ROLE, "root"])
 def test_t0_38_a_hub_that_lost_two_versions_gets_both_back(
     days: Days, anna: Person, ben: Person, role: str

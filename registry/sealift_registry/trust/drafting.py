@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.stored import Rows, Stored, stored
-from sealift_registry.trust.unchanged import JUST_NOW, said
+from sealift_registry.trust.unchanged import JUST_NOW, said, sets_aside
 from sealift_signing import drafting, drafts, roles
 from sealift_signing.acts.asking import Ask, Carried, Material, Other
 from sealift_signing.drafts import ROLE, Draft, Part
@@ -119,6 +119,8 @@ def _same(found: Stored, part: Part, keyids: frozenset[str] | None) -> bool:
         return False
     before, after = found.head(part.name).metadata, drafts.to_metadata(part)
     if keyids is not None and keyids != set(before.signatures):
+        return False
+    if sets_aside(before, after):
         return False
     # Also the other way: who signs for a shorter time means it.
     gained: timedelta = after.signed.expires - before.signed.expires

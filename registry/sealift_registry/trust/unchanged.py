@@ -36,7 +36,7 @@ def check_changes(connection: Connection, change: Change) -> None:
 
 
 def _same(before: Metadata[Any] | None, after: Metadata[Any]) -> bool:
-    if before is None or said(before) != said(after):
+    if before is None or said(before) != said(after) or sets_aside(before, after):
         return False
     if set(before.signatures) != set(after.signatures):
         return False  # by other keys: perhaps because those of before do not count any more
@@ -49,3 +49,10 @@ def said(metadata: Metadata[Any]) -> dict[str, Any]:
     """What a version says, but for its number, its end and what it follows."""
     own = {"version", "expires", links.FIELD}
     return {name: value for name, value in metadata.signed.to_dict().items() if name not in own}
+
+
+def sets_aside(before: Metadata[Any], after: Metadata[Any]) -> bool:
+    """Whether `after` sets aside what `before`, which it follows or would replace, did not."""
+    past, follows = links.follows_of(before.signed), links.follows_of(after.signed)
+    known = set(past.set_aside) if past else set()
+    return follows is not None and not known.issuperset(follows.set_aside)
