@@ -66,8 +66,8 @@ def _steps(
     teams = sorted(repository.teams())
     if not teams:
         # In a hub for one person, that person is the steward.
-        stewards = "" if hub.home.settings.keys.person else " --steward PERSON=PUBLIC-KEY" * 2
-        command = f"sealift team add NAME{stewards} --key TARGETS --key TARGETS"
+        stewards = "" if hub.home.settings.keys.person else " --steward CARD" * 2
+        command = f"sealift team add NAME{stewards}"
         yield Step("There is no team yet; a team owns models.", command)
         return
     for team in teams:
@@ -97,7 +97,7 @@ def _expiring(repository: Repository, now: datetime) -> Iterator[Step]:
             yield Step(
                 f"The signature of {role} "
                 f"{'expired' if expires <= now else 'expires'} at {moment(expires)}.",
-                f"sealift renew {role} --key FILE",
+                f"sealift renew {role}",
             )
 
 
@@ -105,11 +105,10 @@ def _people(repository: Repository, team: str) -> Iterator[Step]:
     members = repository.members(team) or Members(1, (), team, (), ())
     active = [person for person in members.people if person.status == "active"]
     purposes = [{use for key in person.keys for use in key.purposes} for person in active]
-    keys = "PERSON=PUBLIC-KEY --key STEWARD --key STEWARD"
     if not any(REQUEST in uses for uses in purposes):
         yield Step(
             f"Nobody in team {team} may request promotions.",
-            f"sealift team requester {team} {keys}",
+            f"sealift team requester {team} CARD",
         )
     for stage, rule in sorted(repository.policy().stages.items()):
         count = sum(f"approve:{stage}" in uses for uses in purposes)
@@ -117,7 +116,7 @@ def _people(repository: Repository, team: str) -> Iterator[Step]:
             yield Step(
                 f"Team {team} has {count} of the {rule.approvals} people whose approval "
                 f"{stage} needs.",
-                f"sealift team approver {team} {keys} --stage {stage}",
+                f"sealift team approver {team} CARD --stage {stage}",
             )
 
 

@@ -268,5 +268,5 @@ def _check_team(connection: Connection, model: ModelRef) -> None:
             "no-team",
             f"There is no team {model.team}.",
             subject=model.team,
-            next_step=f"Add it with: sealift team add {model.team} --steward PERSON=PUBLIC-KEY …",
+            next_step=f"Add it with: sealift team add {model.team} --steward CARD …",
         )
