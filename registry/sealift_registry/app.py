@@ -77,6 +77,12 @@ class App:
             RefusedError: too few of those who may have signed it, or it no longer follows.
             UsageError: it is of a transfer, which is finished on its medium (`finish`).
         """
+        done = self._submit(draft, at_hub=at_hub)
+        if not done.new:
+            self.hub.copy_metadata()  # an earlier run may have been killed before it did
+        return done
+
+    def _submit(self, draft: Draft, *, at_hub: bool) -> Accepted:
         from sealift_registry.delivery import assignments, enrolling, finishing
         from sealift_registry.trust import submitting
 
@@ -112,7 +118,10 @@ class App:
         """
         from sealift_registry.trust import submitting
 
-        return submitting.submit_version(self.hub, version)
+        done = submitting.submit_version(self.hub, version)
+        if not done.new:
+            self.hub.copy_metadata()  # as above
+        return done
 
     def missing(self) -> list[Step]:
         """What is missing before the next step of the journey."""

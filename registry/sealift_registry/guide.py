@@ -63,6 +63,10 @@ def _steps(
 ) -> Iterator[Step]:
     repository, catalog = Repository(connection), Catalog(connection)
     yield from _expiring(repository, hub.now())
+    handed_on = list(_handed_on(repository))
+    if handed_on:
+        yield from handed_on  # what stands on such a role says nothing until then
+        return
     teams = sorted(repository.teams())
     if not teams:
         # In a hub for one person, that person is the steward.
@@ -97,6 +101,16 @@ def _expiring(repository: Repository, now: datetime) -> Iterator[Step]:
             yield Step(
                 f"The signature of {role} "
                 f"{'expired' if expires <= now else 'expires'} at {moment(expires)}.",
+                f"sealift renew {role}",
+            )
+
+
+def _handed_on(repository: Repository) -> Iterator[Step]:
+    """Roles that others hold since they were signed."""
+    for role in sorted(repository.versions()):
+        if not roles.is_online(role) and repository.stored.is_superseded(role):
+            yield Step(
+                f"Others hold {role} since it was signed, and they have not signed it again.",
                 f"sealift renew {role}",
             )
 

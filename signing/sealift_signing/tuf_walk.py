@@ -333,7 +333,9 @@ class Walk:
                 "role-forked",
                 f"There are two different {role} files of version {after}: somebody signed twice.",
                 subject=role,
-                next_step="Keep this medium and tell the hub's administrators.",
+                next_step="Keep this medium and tell the hub's administrators. A hub that was "
+                "restored from a backup counts on by one with each role that is signed again "
+                "there: sealift renew ROLE",
             )
 
     def _alive(self, metadata: Metadata[S], role: str) -> None:

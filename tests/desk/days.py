@@ -25,7 +25,7 @@ from sealift_registry.trust.repository import Repository
 from sealift_signing.desk.cli.run import run as run_desk
 from sealift_signing.memory import Memory
 from sealift_sync.cli.run import run as run_site
-from tests.registry.hub_fixture import PASSPHRASE, Acme
+from tests.registry.hub_fixture import GROUP, PASSPHRASE, TARGET, Acme
 
 Told = Any
 """What a command said under --json; of a refusal, its error."""
@@ -164,6 +164,17 @@ class Days:
         for one in people:
             one.begins_with(told)
         return people
+
+    def enrols(self, name: str, fleet: Person, dispatcher: str) -> None:
+        """Enrol a site in the folder of its name; its operator types what they were told."""
+        group = f"--group {GROUP}={TARGET}"
+        self.site(f"init --id {name} {group} --request {name}.request", name)
+        line = f"site enroll {name}.request --stage production --dispatcher {dispatcher}"
+        self.carry_out(line, fleet)
+        told = self.hub(f"site answer {name} --out {name}.answer")
+        words = told["words"].replace(" ", "-")
+        typed = f"--fingerprint {self.paper} --words {words}"
+        self.site(f"init --answer {name}.answer {typed}", name)
 
     def first_trusts(self) -> None:
         """Whoever looks after the hub begins from a draft, as the first of all."""

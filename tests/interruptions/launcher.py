@@ -83,7 +83,7 @@ class Launcher:
         )
 
     def run(self, command: Sequence[str], cut: Cut | None = None) -> Ended:
-        """Run `command`: `sealift` or `sealift-site`, and its arguments."""
+        """Run `command`, one of `PROGRAMS`, and its arguments."""
         (ended,) = self._ask([command], cut)
         return ended
 
@@ -235,7 +235,17 @@ def _hub(arguments: list[str]) -> int:
     return run(arguments)
 
 
-PROGRAMS: Mapping[str, Callable[[list[str]], int]] = {"sealift": _hub, "sealift-site": _site}
+def _desk(arguments: list[str]) -> int:
+    from sealift_signing.desk.cli.run import run
+
+    return run(arguments)
+
+
+PROGRAMS: Mapping[str, Callable[[list[str]], int]] = {
+    "sealift": _hub,
+    "sealift-site": _site,
+    "sealift-sign": _desk,
+}
 
 
 def _import_everything() -> None:
@@ -244,10 +254,11 @@ def _import_everything() -> None:
     import pkgutil
 
     import sealift_registry
+    import sealift_signing
     import sealift_sync
 
     aside = ("_worker", ".demo", ".frameworks", ".scanners", "__main__")
-    for package in (sealift_sync, sealift_registry):
+    for package in (sealift_signing, sealift_sync, sealift_registry):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not any(one in found.name for one in aside):
                 importlib.import_module(found.name)

@@ -13,7 +13,7 @@ from sealift_signing.memory import Memory
 from tests import models
 from tests.interruptions.launcher import Cut, Ended, Launcher
 from tests.interruptions.pictures import differences, picture
-from tests.registry.hub_fixture import GROUP, MODEL, PASSPHRASE, SITE, TARGET, copied
+from tests.registry.hub_fixture import GROUP, MODEL, PASSPHRASE, SITE, TARGET, TEAM, copied
 from tests.site_on_paper import SiteOnPaper
 
 
@@ -39,8 +39,10 @@ SWEPT = (
     *("export", "import", "rollback", "return", "receive"),
 )
 """The commands that are cut at every point, and of which `make test` cuts each once."""
-ALSO = ("approve first", "assign")
+ALSO = ("approve first", "assign", "sign second")
 """Further ones, which are cut at every point by `make test-long` only."""
+SIGNING = ("draft", "sign", "submit", "entitle")
+"""How a signature comes to be; `entitle` does all of it at the hub."""
 
 
 def steps(at: Path) -> list[Step]:
@@ -50,15 +52,29 @@ def steps(at: Path) -> list[Step]:
 
     def by_hub(words: str, key: str = "") -> list[str]:
         signed = ["--key", str(at / key)] if key else []
-        command, *more = words.format(at=at, model=MODEL, site=SITE).split()
+        command, *more = words.format(at=at, model=MODEL, site=SITE, team=TEAM).split()
         return ["sealift", *command.split("/"), *more, *hub[1:], *signed]
 
     def by_site(words: str) -> list[str]:
         return [*site, *words.format(at=at, model=MODEL).split()]
 
+    def by_desk(words: str, key: str) -> list[str]:
+        act = words.format(at=at, team=TEAM).split()
+        out = at / f"gina.{key}.signed"
+        signed = ["--key", str(at / f"people/{key}.pem"), "--out", str(out), "--yes"]
+        return ["sealift-sign", *act, *signed, *hub[3:]]
+
+    add = "team/approver {team} {at}/"
+    sign = "add-approver {team} gina {at}/gina.draft --card {at}/gina.card"
+    two = ["--key", str(at / "people/anna.pem"), "--key", str(at / "people/ben.pem")]
     saying = "--meaning validated --reason tested --yes --at-hub"
     dispatcher = "offline/dispatcher-1.pem"
     return [
+        Step("draft", by_hub(f"{add}gina.card --draft {{at}}/gina.draft")),
+        Step("sign", by_desk(sign, "anna")),
+        Step("sign second", by_desk(sign, "ben")),
+        Step("submit", by_hub("submit {at}/gina.anna.signed {at}/gina.ben.signed")),
+        Step("entitle", [*by_hub(f"{add}hilda.card --at-hub"), *two]),
         Step(
             "ingest",
             by_hub("ingest/onnx {at}/tiny-3.onnx --as {model} --goldens {at}/goldens-1.npz"),
@@ -169,6 +185,9 @@ class Story:
         plant.now = datetime.now(UTC)
         plant.take(acme.export().folder)
         acme.app.returns.receive(acme.returned(plant))
+        for person in ("gina", "hilda"):
+            acme.new_key(person)
+            (self.case / f"{person}.card").write_bytes(acme.card(person)[1])
         acme.close()
         shutil.rmtree(self.case / "medium")
         (self.case / "medium").mkdir()

@@ -18,13 +18,13 @@ import pytest
 from tests.interruptions.launcher import Cut
 from tests.interruptions.pictures import picture
 from tests.interruptions.points import When
-from tests.interruptions.story import ALSO, SWEPT, Story
+from tests.interruptions.story import ALSO, SIGNING, SWEPT, Story
 from tests.sources import DvcRepository
 
 SEED = os.environ.get("SEED", "1")
 AT = os.environ.get("AT", "")
 WHENS: tuple[When, ...] = ("before", "after")
-TWICE = ("ingest", "convert", "promote", "approve", "import", "receive")
+TWICE = ("ingest", "convert", "promote", "approve", "import", "receive", "sign", "submit")
 """The commands of which a second run adds nothing, so that two at once must not either."""
 
 Trial = Callable[[Story, str, Cut], list[str]]
@@ -46,9 +46,15 @@ def test_killed_once_and_run_again(story: Story, command: str) -> None:
     assert wrong(story, command, killed, drawn(story, command)) == []
 
 
+@pytest.mark.parametrize("command", SIGNING)
+def test_t0_70_draft_sign_and_submit_converge(story: Story, command: str) -> None:
+    """Nothing is signed twice, nothing is published twice, and the log has one entry."""
+    assert wrong(story, command, killed, drawn(story, command)) == []
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("when", WHENS)
-@pytest.mark.parametrize("command", [*SWEPT, *ALSO])
+@pytest.mark.parametrize("command", [*SWEPT, *ALSO, *SIGNING])
 def test_killed_at_every_point_and_run_again(story: Story, command: str, when: When) -> None:
     assert wrong(story, command, killed, every(story, command, when)) == []
 

@@ -237,6 +237,15 @@ class Stored(Organisation):
         """`bad`, of the newest row of `role`, as somebody reads it who was about to go by it."""
         if isinstance(bad, RowError):
             return bad
+        newest = self.rows.newest(role)
+        if newest is not None and self.version(role, newest) is not None:
+            return RowError(
+                "role-handed-on",
+                f"Others hold {role} since its version {newest} was signed, and they have not "
+                "signed it again: until they do, it counts for nothing.",
+                subject=role,
+                next_step=f"Have those who hold it now sign it: sealift renew {role}",
+            )
         return RowError(
             "row-not-signed",
             f"Version {self.rows.newest(role)} of {role}, as the database has it, is not what its "
