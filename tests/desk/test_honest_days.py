@@ -222,3 +222,11 @@ def test_t0_40_a_lost_version_comes_back_whole_or_not_at_all(
     assert days.submit(bare, code=1)["code"] == "document-missing"
     days.submit(file)
     assert "gina" in approvers(days)
+
+
+def test_the_fingerprint_of_a_new_root_is_told_when_it_is_submitted(days: Days) -> None:
+    holders = days.trusting("root-1", "root-2")
+    days.later(hours=2)
+    made = days.draft("renew root")
+    (done,) = days.submit(*(one.sign(made) for one in holders))["submitted"]
+    assert done["fingerprint"] == newest(days, "root")[1]

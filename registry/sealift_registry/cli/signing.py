@@ -420,7 +420,7 @@ def submit(session: Session, *, files: Sequence[str], medium: str | None) -> Non
     FILE is a draft that somebody signed, or a version that this hub lost and somebody's memory gave
     back. Copies of one draft are joined; who carried them decides nothing.
     """
-    from sealift_registry.trust.submitting import together
+    from sealift_registry.trust.submitting import together, with_fingerprint
     from sealift_signing import drafts
 
     read = [(name, _read_signed(name)) for name in files]
@@ -430,11 +430,13 @@ def submit(session: Session, *, files: Sequence[str], medium: str | None) -> Non
     ]
     each = together(signed)
     for one in each[1:]:
+        if one.parts[0].kind != drafts.ROLE:
+            continue  # what people say themselves is never the same
         names = ", ".join(name for name, other in read if other == one) or "another file"
         session.terminal.note(
             f"{names} is signed over other bytes than {files[0]}: it is another draft."
         )
-    done += [_submitted(session, one, medium) for one in each]
+    done += [with_fingerprint(session.app.hub, _submitted(session, one, medium)) for one in each]
     data = {"submitted": [{"new": one.new, **one.data} for one in done]}
     session.terminal.answer("submit", data, "\n".join(one.sentence for one in done))
 

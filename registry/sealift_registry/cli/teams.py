@@ -189,25 +189,12 @@ def renew(session: Session, *, role: str, how: Signing) -> None:
     ROLE is root, targets, fleet, recall, team.NAME or site.ID. The hub renews its own roles itself.
     """
     from sealift_registry.trust import teams
+    from sealift_registry.trust.submitting import with_fingerprint
 
     done = carry_out(session, teams.renewal(role, others(how.over)), how)
     if done is not None:
-        _tell_renewed(session, role, done)
-
-
-def _tell_renewed(session: Session, role: str, done: Accepted) -> None:
-    from sealift_registry.trust.repository import Repository
-    from sealift_signing import roles
-    from sealift_signing.words import words_of
-
-    data, text = dict(done.data), done.sentence
-    if role == roles.ROOT:
-        with session.app.hub.reading() as connection:
-            fingerprint = Repository(connection).fingerprint()
-        data["fingerprint"] = fingerprint
-        text += f"\n  fingerprint  {words_of(fingerprint)}"
-        text += "\nCopy it to paper, in place of the one before."
-    session.terminal.answer("renew", data, text)
+        told = with_fingerprint(session.app.hub, done)
+        session.terminal.answer("renew", told.data, told.sentence)
 
 
 def _stewards(repository: Repository, name: str) -> Sequence[str]:

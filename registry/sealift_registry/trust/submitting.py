@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from sqlalchemy import Connection
@@ -29,6 +29,7 @@ from sealift_signing.errors import (
 from sealift_signing.links import Named
 from sealift_signing.public_key import PublicKey
 from sealift_signing.vocabulary import moment
+from sealift_signing.words import words_of
 
 READERS: Mapping[str, Callable[[bytes, str], object]] = {
     roles.TARGETS: lambda data, _name: documents.read_policy(data),
@@ -249,6 +250,19 @@ def _terms(draft: Draft) -> dict[str, str]:
     if draft.act in {"add-approver", "add-requester"}:
         terms["person"] = draft.object[1]
     return terms
+
+
+def with_fingerprint(hub: Hub, done: Accepted) -> Accepted:
+    """`done`; of a new root with the fingerprint that people have on paper from now on."""
+    if done.data.get("role") != roles.ROOT:
+        return done
+    with hub.reading() as connection:
+        fingerprint = Repository(connection).fingerprint()
+    sentence = (
+        f"{done.sentence}\n  fingerprint  {words_of(fingerprint)}\n"
+        "Copy it to paper, in place of the one before."
+    )
+    return replace(done, sentence=sentence, data={**done.data, "fingerprint": fingerprint})
 
 
 def submit_version(hub: Hub, version: Version) -> Accepted:
