@@ -28,7 +28,6 @@ from sealift_signing.compromised import (
     Compromised,
     barred,
     entered_by,
-    machines_of,
     people_of,
     union,
 )
@@ -462,19 +461,9 @@ def rules_for(
             next_step=f"Add them, signed by stewards: sealift team requester {team} --help",
         )
     machines, role = machine_keys(organisation), roles.team_role(team)
-    above = (entered_by(name, organisation.head(name).metadata.signed) for name in (ROOT, TARGETS))
+    above = (
+        entered_by(one.role, one.metadata.signed)
+        for one in (*organisation.roots, organisation.head(TARGETS))
+    )
     lost = barred(union((known, people_of(role, members), *above)), (role, TARGETS, ROOT))
     return Rules(organisation.id, members, stage, stages[stage], now, machines, lost)
-
-
-def compromised_in(organisation: Organisation) -> Compromised:
-    """The keys that the newest versions, and every root, call compromised: for a memory to keep."""
-    heads = [*organisation.roots, organisation.head(TARGETS), organisation.head(FLEET)]
-    people = {team: organisation.members(team) for team in organisation.teams}
-    return union(
-        (
-            *(entered_by(head.role, head.metadata.signed) for head in heads),
-            machines_of(FLEET, organisation.fleet_keys()),
-            *(people_of(roles.team_role(team), found) for team, found in people.items() if found),
-        )
-    )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from sealift_registry.trust.repository import Change, Repository, sign_enough
+from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import documents, publishing, roles, shape
 from sealift_signing.documents import Members, Recall, RecallList, Status, Withdrawal
 from sealift_signing.vocabulary import moment
@@ -21,7 +21,7 @@ from tests.registry.hub_fixture import (
     version,
 )
 from tests.registry.signing_people import assign as sign_assignment
-from tests.registry.signing_people import draft_renewal
+from tests.registry.signing_people import draft_renewal, sign_enough
 
 
 class People(Ground):

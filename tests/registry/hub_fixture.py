@@ -49,7 +49,14 @@ from sealift_signing.transparency.merkle import leaf_hash
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.setting_up import begin, finish
 from tests import models
-from tests.registry.signing_people import Dispatcher, assign, carry_out, enrol, sign_members
+from tests.registry.signing_people import (
+    Dispatcher,
+    assign,
+    carry_out,
+    enrol,
+    members_of,
+    sign_members,
+)
 from tests.site_on_paper import SiteOnPaper, as_told
 
 TEAM, MODEL, TARGET, SITE, GROUP = "vision", "vision/tiny", "cpu-x86_64", "plant-7", "line-1"
@@ -176,7 +183,7 @@ class Acme:
         """Have the stewards sign whatever `edit` makes of members.json."""
         hub = self.app.hub
         with hub.reading() as connection:
-            changed = edit(teams.members_of(Repository(connection), TEAM))
+            changed = edit(members_of(Repository(connection), TEAM))
             change = sign_members(connection, changed, self.stewards, hub.now())
         hub.commit_change(change, hub.entry("team.members-changed", "stewards", {}))
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from securesystemslib.signer import Signer
 from sqlalchemy import Connection
-from tuf.api.metadata import Metadata
+from tuf.api.metadata import Metadata, Root, Targets
 
 from sealift_registry.app import App
 from sealift_registry.catalog.reference import VersionRef
@@ -29,6 +29,7 @@ from sealift_signing import documents, gate, publishing, roles, shape
 from sealift_signing.acts.asking import Ask
 from sealift_signing.documents import Assignment, Members
 from sealift_signing.drafts import Draft, decoded
+from sealift_signing.errors import NoKeyError, NotSignedEnoughError
 from sealift_signing.public_key import PublicKey
 
 
@@ -129,3 +130,29 @@ def sign_members(
     publishing.sign(metadata, signers)
     publishing.check_publishable(metadata, role, found.head(roles.TARGETS).metadata.signed)
     return Change({role: metadata}, {path: data})
+
+
+def sign_enough(
+    metadata: Metadata[Any], role: str, signers: Iterable[Signer], owner: Root | Targets
+) -> None:
+    """Have `signers` sign a role's next version, which `owner` delegates; check it as sites will.
+
+    Raises:
+        NotSignedEnoughError, NoKeyError: too few of them hold the role; who does is said.
+        BadSignatureError, MalformedError: as `publishing.check_publishable`.
+    """
+    publishing.sign(metadata, signers)
+    try:
+        publishing.check_publishable(metadata, role, owner)
+    except (NotSignedEnoughError, NoKeyError) as bad:
+        holders = roles.keyholders(owner, role)
+        bad.next_step = (
+            f"Sign with {holders.threshold} of the keys of: {', '.join(holders.people)}; "
+            "name each with --key."
+        )
+        raise
+
+
+def members_of(repository: Repository, team: str) -> Members:
+    """The team's people as they stand; an empty list where its stewards have signed none yet."""
+    return repository.members(team) or Members(1, (), team, (), ())

@@ -17,8 +17,7 @@ import pytest
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.promotion.promotions import Standing
-from sealift_registry.trust import teams
-from sealift_registry.trust.repository import Change, Repository, sign_enough
+from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import documents, publishing, roles, shape, statements
 from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.documents import FleetKeys, Members, Status
@@ -42,7 +41,7 @@ from tests.registry.hub_fixture import (
     Loose,
     version,
 )
-from tests.registry.signing_people import enrol, sign_members
+from tests.registry.signing_people import enrol, members_of, sign_enough, sign_members
 
 PATH = f"catalog/{MODEL}/1/{TARGET}"
 
@@ -476,7 +475,7 @@ def test_t0_03_of_four_stewards_three_must_sign(acme: Acme) -> None:
         repository = Repository(connection)
         held = roles.keyholders(repository.targets().signed, "team.audio")
         assert (held.threshold, repository.unprotected()) == (3, ())
-        members = teams.members_of(repository, "audio")
+        members = members_of(repository, "audio")
         signers = [acme.signer(name) for name in four]
         for few in (signers[:2], signers[2:]):
             with pytest.raises(NotSignedEnoughError):

@@ -58,7 +58,7 @@ def site() -> None:
     help="Who may assign to the site and export for it: a key card, or the name of somebody who "
     "does so for another site.",
 )
-@signing_options("A fleet administrator's key.")
+@signing_options("With --at-hub: a fleet administrator's key.")
 def site_enroll(
     session: Session,
     *,

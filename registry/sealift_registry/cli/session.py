@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from sealift_registry.app import App
     from sealift_signing.keys import Passphrases
-    from sealift_signing.public_key import PublicKey
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -133,19 +132,6 @@ def command(
     return decorate
 
 
-def holders(pairs: Sequence[str]) -> dict[str, PublicKey]:
-    """`PERSON=PUBLIC-KEY` pairs, the key as text or as the name of a file.
-
-    Raises:
-        UsageError: not such a pair, or one person twice.
-    """
-    from sealift_signing.keys import read_public
-
-    return {
-        person: read_public(key) for person, key in split(pairs, "PERSON=PUBLIC-KEY", once=True)
-    }
-
-
 def split(pairs: Sequence[str], form: str, *, once: bool = False) -> list[tuple[str, str]]:
     """Pairs joined by `=`, as `form` says; `once` where what stands before it is given once.
 
@@ -176,16 +162,6 @@ def user() -> str:
         return getpass.getuser()
     except (KeyError, OSError):  # such as in a container that runs as an arbitrary user
         return f"uid-{os.getuid()}"
-
-
-def key_option(help_text: str) -> Callable[[F], F]:
-    """`--key` for one signature."""
-    return click.option("--key", metavar="FILE", help=help_text)
-
-
-def keys_option(help_text: str) -> Callable[[F], F]:
-    """`--key`, once for each signature."""
-    return click.option("--key", "keys", metavar="FILE", multiple=True, help=help_text)
 
 
 def _asker(*, new: bool) -> Callable[[str], str]:

@@ -192,7 +192,7 @@ def signs_here(session: Session, how: Signing, *, own: bool) -> bool:
     """
     from sealift_signing.errors import UsageError
 
-    solo = bool(session.app.hub.home.settings.keys.default)
+    solo = is_solo(session)
     if how.at_hub and not (how.keys or solo):
         raise UsageError(
             "key-needed",
@@ -243,8 +243,11 @@ def _cards_of(made: Draft) -> list[bytes]:
 
 
 def is_solo(session: Session) -> bool:
-    """Whether the hub is for one person, whose key it has."""
-    return bool(session.app.hub.home.settings.keys.default)
+    """Whether the hub is for one person alone, by the policy that is signed."""
+    from sealift_registry.trust.repository import Repository
+
+    with session.app.hub.reading() as connection:
+        return Repository(connection).stored.is_solo
 
 
 def desk_at_hub(session: Session, how: Signing) -> Desk:
@@ -326,6 +329,10 @@ def write_draft(
     path = draft_path(ask, how)
     durable.write(path.absolute(), drafts.write(made))
     line = sign_line(ask, str(path), cards)
+    if how.keys:
+        session.terminal.note(
+            f"{', '.join(how.keys)}: not opened. A hub opens nobody's key without --at-hub."
+        )
     who = _who(session, made)
     text = "\n".join(
         [

@@ -34,7 +34,7 @@ def team() -> None:
 @command(team, "add", example="sealift team add vision --steward anna.card --steward ben.card")
 @click.argument("name")
 @click.option("--steward", "stewards", multiple=True, metavar="CARD", help="A steward's key card.")
-@signing_options("A key of the targets role; once for each signature.")
+@signing_options("With --at-hub: a key of the targets role; once for each signature.")
 def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signing) -> None:
     """Add a team, and name its stewards.
 
@@ -80,7 +80,7 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signi
     metavar="FILE",
     help=f"Of a new steward, or of a new key. {CARDS}",
 )
-@signing_options("A key of the targets role; once for each signature.")
+@signing_options("With --at-hub: a key of the targets role; once for each signature.")
 def team_stewards(
     session: Session, *, name: str, people: Sequence[str], cards: Sequence[str], how: Signing
 ) -> None:
@@ -111,7 +111,7 @@ def team_stewards(
 @click.option(
     "--stage", "stages", metavar="STAGE", multiple=True, help="Only for this stage. [default: all]"
 )
-@signing_options("A steward's key; once for each signature.")
+@signing_options("With --at-hub: a steward's key; once for each signature.")
 def team_approver(
     session: Session, *, name: str, card: str, stages: Sequence[str], how: Signing
 ) -> None:
@@ -134,7 +134,7 @@ def team_approver(
 @command(team, "requester", example="sealift team requester vision dora.card")
 @click.argument("name")
 @click.argument("card", metavar="CARD")
-@signing_options("A steward's key; once for each signature.")
+@signing_options("With --at-hub: a steward's key; once for each signature.")
 def team_requester(session: Session, *, name: str, card: str, how: Signing) -> None:
     """Let a person request promotions; signed by the stewards.
 
@@ -182,7 +182,7 @@ def team_list(session: Session) -> None:
 
 @command(sealift, "renew", example="sealift renew team.vision")
 @click.argument("role")
-@signing_options("A key of the role; once for each signature.")
+@signing_options("With --at-hub: a key of the role; once for each signature.")
 def renew(session: Session, *, role: str, how: Signing) -> None:
     """Sign a role again before its signature expires.
 

@@ -7,14 +7,13 @@ role meanwhile, the version no longer follows and nothing happens.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, cast
 
-from securesystemslib.signer import Signer
 from sqlalchemy import Connection, insert, select
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
@@ -26,15 +25,12 @@ from sealift_signing.approvals import Rules
 from sealift_signing.compromised import Compromised
 from sealift_signing.documents import FleetKeys, MachineKey, Members, Policy, RecallList
 from sealift_signing.errors import (
-    NoKeyError,
     NotFoundError,
-    NotSignedEnoughError,
     RefusedError,
 )
-from sealift_signing.organisation import machine_keys
+from sealift_signing.organisation import machine_keys, rules_for
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import EVIDENCE_PURPOSE, Evidence, Signed
-from sealift_signing.tuf_walk import PERSON_FIELD
 from sealift_signing.words import fingerprint
 from sealift_sync import durable
 
@@ -170,25 +166,7 @@ class Repository:
         Raises:
             NotFoundError: there is no such stage, or the team has no members yet.
         """
-        stages = self.policy().stages
-        members = self.members(team)
-        if stage not in stages:
-            raise NotFoundError(
-                "no-stage",
-                f"The policy has no stage {stage}.",
-                subject=stage,
-                next_step=f"Its stages are: {', '.join(sorted(stages))}.",
-            )
-        if members is None:
-            raise NotFoundError(
-                "no-members",
-                f"Team {team} has nobody who may request or approve.",
-                subject=team,
-                next_step=f"Add them, signed by stewards: sealift team requester {team} --help",
-            )
-        organisation, machines = self.organisation(), self.machine_keys()
-        lost = self.compromised(team)
-        return Rules(organisation, members, stage, stages[stage], now, machines, lost)
+        return rules_for(self.stored, team, stage, now, self.stored.compromised_people(team))
 
     def compromised(self, team: str) -> frozenset[bytes]:
         """The raw keys that this team, or a role above it, ever called compromised."""
@@ -227,47 +205,11 @@ class Repository:
         """The raw keys of machines and of the hub's own roles: none of them is a person's."""
         return self.stored.once("machine-keys", lambda: machine_keys(self.stored))
 
-    def is_solo(self) -> bool:
-        """Whether one person alone may promote, so that one key may be everything."""
-        return self.stored.is_solo
-
-    def who(self, role: str, signers: Iterable[Signer]) -> str:
-        """Who `signers` are, by the names under which they hold `role`; else by their keys."""
-        owner = self._present(roles.delegator(role)).signed
-        names = {}
-        for keyid in owner.get_delegated_role(role).keyids:
-            key = owner.get_key(keyid)
-            public = PublicKey.from_tuf(key)
-            names[public.raw] = str(key.unrecognized_fields.get(PERSON_FIELD, public.text))
-        keys = [PublicKey.from_tuf(signer.public_key) for signer in signers]
-        return ", ".join(sorted({names.get(key.raw, key.text) for key in keys}))
-
     def _present(self, role: str) -> Metadata[Any]:
         found = self.metadata(role)
         if found is None:
             raise _missing(role)
         return found
-
-
-def sign_enough(
-    metadata: Metadata[Any], role: str, signers: Iterable[Signer], owner: Root | Targets
-) -> None:
-    """Have `signers` sign a role's next version, which `owner` delegates; check it as sites will.
-
-    Raises:
-        NotSignedEnoughError, NoKeyError: too few of them hold the role; who does is said.
-        BadSignatureError, MalformedError: as `publishing.check_publishable`.
-    """
-    publishing.sign(metadata, signers)
-    try:
-        publishing.check_publishable(metadata, role, owner)
-    except (NotSignedEnoughError, NoKeyError) as bad:
-        holders = roles.keyholders(owner, role)
-        bad.next_step = (
-            f"Sign with {holders.threshold} of the keys of: {', '.join(holders.people)}; "
-            "name each with --key."
-        )
-        raise
 
 
 def _delegated(signed: Root | Targets) -> list[str]:

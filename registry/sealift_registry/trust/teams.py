@@ -10,8 +10,7 @@ from sealift_registry.trust.online_keys import NAMES
 from sealift_registry.trust.repository import Repository
 from sealift_signing import roles, statements
 from sealift_signing.acts.asking import Ask, Other
-from sealift_signing.documents import Members
-from sealift_signing.errors import NotFoundError, RefusedError
+from sealift_signing.errors import RefusedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard
 
@@ -85,19 +84,3 @@ def requester(name: str, card: Card, aside: Sequence[Other] = ()) -> Wanted:
 def renewal(role: str, aside: Sequence[Other] = ()) -> Wanted:
     """A role as it stands, because a signature lasts only so long."""
     return Wanted(Ask("renew", (role,)), others=tuple(aside))
-
-
-def members_of(repository: Repository, team: str) -> Members:
-    """The team's people as they stand; an empty list where its stewards have signed none yet.
-
-    Raises:
-        NotFoundError: there is no such team.
-    """
-    if team not in repository.teams():
-        raise NotFoundError(
-            "no-team",
-            f"There is no team {team}.",
-            subject=team,
-            next_step=f"Add it with: sealift team add {team} --steward CARD …",
-        )
-    return repository.members(team) or Members(1, (), team, (), ())

@@ -12,7 +12,7 @@ from sealift_signing.acts.asking import Material, Other, Unsigned
 from sealift_signing.drafts import ROLE, spelled_role
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.links import Named
-from sealift_signing.organisation import Head, Organisation, holders_of
+from sealift_signing.organisation import Head, Organisation
 from sealift_signing.tuf_walk import signed_by
 
 
@@ -124,9 +124,3 @@ def aside_of(metadata: Metadata[Any]) -> tuple[Named, ...]:
     """What a version sets aside."""
     said = links.follows_of(metadata.signed)
     return said.set_aside if said else ()
-
-
-def holders_words(organisation: Organisation, role: str) -> str:
-    """Who must sign: `2 of anna, ben`."""
-    held = holders_of(organisation, role)
-    return f"{held.threshold} of {', '.join(held.people)}"
