@@ -21,6 +21,7 @@ from sealift_signing.documents import FleetKeys, MachineKey, Policy, RecallList
 from sealift_signing.drafts import Draft
 from sealift_signing.gate import Examined
 from sealift_signing.known import Known, SignedOnce
+from sealift_signing.learning import seen_in
 from sealift_signing.links import Named
 from sealift_signing.organisation import Organisation
 from sealift_signing.public_key import PublicKey
@@ -233,7 +234,7 @@ class Acme:
 
 def remembered(known: Known, found: Examined, now: datetime) -> Known:
     heads = [(head, sha256(head.data).hexdigest()) for head in found.heads]
-    known = known.with_compromised(found.compromised)
+    known = known.with_compromised(seen_in(found).compromised)
     return known.with_root(found.root, "0" * 64).with_heads(heads, "a draft", moment(now))
 
 

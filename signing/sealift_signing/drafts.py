@@ -314,7 +314,11 @@ def _unreadable(name: str) -> MalformedError:
 
 
 class DraftFiles:
-    """What a draft carries, as an organisation's files; it knows what nobody asked for."""
+    """What a draft carries, as an organisation's files; it knows what nobody asked for.
+
+    Attributes:
+        absent: roles that were asked for and are not carried: as if they had no version yet.
+    """
 
     def __init__(self, draft: Draft | Shared) -> None:
         self._roots = tuple(map(decoded, draft.roots))
@@ -323,6 +327,7 @@ class DraftFiles:
         self._documents = {one.path: decoded(one.data) for one in draft.documents}
         former = {f"{one.role} {one.version}" for one in draft.former}
         self._unread: set[str] = {*self._roles, *former, *self._documents}
+        self.absent: set[str] = set()
 
     def metadata(self, role: str, version: int | None = None) -> bytes | None:
         """The role's version that the draft carries."""
@@ -333,6 +338,8 @@ class DraftFiles:
             self._unread.discard(f"{role} {version}")
             return self._former.get((role, version))
         self._unread.discard(role)
+        if role not in self._roles:
+            self.absent.add(role)
         return self._roles.get(role)
 
     def document(self, path: str, digest: str) -> bytes | None:

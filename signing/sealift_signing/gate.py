@@ -63,7 +63,6 @@ class Examined:
         root: the newest root.
         heads: every other role that was verified.
         settles: digests of own changes that were never published, which are told.
-        compromised: keys that what was verified calls so.
     """
 
     draft: Draft
@@ -74,7 +73,6 @@ class Examined:
     root: Head
     heads: tuple[Head, ...]
     settles: tuple[str, ...]
-    compromised: Compromised
 
 
 def examine(
@@ -110,6 +108,7 @@ def examine(
     prepared = closed.prepare(organisation, ask, material)
     parts = _exact(draft, prepared, own=act.own)  # (4)
     _check_nothing_else(draft, files, carried, prepared)  # (5)
+    past.check_absent(files.absent, known)  # (6)
     heads = tuple(organisation.head(one.role) for one in draft.roles)
     lineages = {one.role: one.lineage for one in draft.roles}
     for head in heads:
@@ -120,6 +119,9 @@ def examine(
     settles: list[str] = []
     if known is not None:
         past.check_new_signers(organisation, heads, known, material.compromised)
+        confirm += past.published(organisation, material.others, known)
+        if ask.act == "renew":
+            confirm += past.lost_recalls(heads, said, known)
     confirm += past.former(heads, known)
     for unsigned in prepared.parts:
         if unsigned.kind == drafts.ROLE and known is not None:
@@ -143,7 +145,6 @@ def examine(
         organisation.root,
         heads,
         tuple(settles),
-        _compromised(organisation, draft),
     )
 
 
@@ -231,7 +232,7 @@ def _material(
             for one in draft.superseded
         ),
         key=key,
-        compromised=frozenset((one.role, one.key) for one in known.compromised) if known else NONE,
+        compromised=union((_remembered(known), _called_so(draft))),
     )
 
 
@@ -277,8 +278,13 @@ def _check_nothing_else(
         )
 
 
-def _compromised(organisation: Organisation, draft: Draft) -> Compromised:
-    """The keys that what is carried calls compromised, for a memory to keep."""
+def _remembered(known: Known | None) -> Compromised:
+    return frozenset((one.role, one.key) for one in known.compromised) if known else NONE
+
+
+def _called_so(draft: Draft) -> Compromised:
+    """The keys that what is carried calls compromised: from the first time that it is seen."""
+    organisation = Organisation(DraftFiles(draft), former=True)
     carried = {one.role for one in draft.roles}
     documents = {one.path for one in draft.documents}
     found = [entered_by(one.role, one.metadata.signed) for one in organisation.roots]

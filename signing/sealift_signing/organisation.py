@@ -13,6 +13,7 @@ compare (`id`, `root`); a hub's database could hold another one, and be whole.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
@@ -217,6 +218,18 @@ class Organisation:
                 return
             yield older.metadata.signed
             follows = links.follows_of(older.metadata.signed)
+
+    def holders_who_signed(self, role: str, metadata: Metadata[Any]) -> frozenset[str]:
+        """The ids of keys that hold `role`, or did where former holders count, and signed this.
+
+        Raises:
+            BadSignatureError: a signature of theirs is wrong.
+        """
+        found: frozenset[str] = frozenset()
+        for signed in self._delegating(self.head(roles.delegator(role))):
+            with suppress(ValueError):  # an older version did not delegate it yet
+                found |= signed_by(signed, role, metadata)
+        return found
 
     def has(self, role: str) -> bool:
         """Whether anything was published for `role`, which its delegator names."""

@@ -12,14 +12,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sealift_signing import drafts, links, roles
-from sealift_signing.acts.asking import Ask, Unsigned
+from sealift_signing.acts.asking import Ask, Other, Unsigned
 from sealift_signing.compromised import Compromised, barred
 from sealift_signing.drafting import part_of
-from sealift_signing.errors import RefusedError, shown
+from sealift_signing.errors import NotSignedEnoughError, RefusedError, shown
 from sealift_signing.known import Known, KnownRole, SignedOnce
 from sealift_signing.links import Follows, Named
-from sealift_signing.organisation import Head, Organisation
+from sealift_signing.organisation import Head, Organisation, holders_of
+from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import WentBackError, check_signed
+
+ED25519 = 32
+"""Bytes of such a public key; the other scheme's keys are longer."""
 
 OFFER = (
     "What is known here can be given back: sealift-sign write {role} FILE, then at the hub: "
@@ -73,6 +77,69 @@ def descend(
             yield exempt(bad)
 
 
+def lost_recalls(
+    heads: Iterable[Head], said: Iterable[str], known: Known
+) -> Iterator[Confirmation]:
+    """A list of recalls that is renewed without one that is known here: told, and typed.
+
+    Sites keep what they have seen; one that is enrolled later would never hear of it.
+    """
+    before = known.role(roles.RECALL)
+    newest = next((head for head in heads if head.role == roles.RECALL), None)
+    if before is None or newest is None or before.digest == newest.digest:
+        return
+    if not any("For recall" in line for line in said):
+        return
+    yield Confirmation(
+        f"You know recall {before.named}, which is not in what you go on from: what it recalled is "
+        "not in this list.",
+        before.digest,
+        is_card=False,
+    )
+
+
+def check_absent(absent: Iterable[str], known: Known | None) -> None:
+    """(6) No role that is known here may be passed off as one that has no version yet.
+
+    Raises:
+        WentBackError: one is.
+    """
+    for role in sorted(absent):
+        before = known.role(role) if known else None
+        if before is not None:
+            raise WentBackError(
+                "role-missing",
+                f"The draft says nothing of {role}, as if it had no version yet; {before.named} "
+                "is known here.",
+                subject=role,
+                next_step=OFFER.format(role=role),
+            )
+
+
+def published(
+    organisation: Organisation, others: Iterable[Other], known: Known
+) -> Iterator[Confirmation]:
+    """What is to be set aside and was published: it does not go by being looked at.
+
+    Whoever set it aside would undo all that it changed, such as that somebody was removed.
+    """
+    for other in others:
+        metadata = drafts.spelled_role(other.role, other.data)
+        named = links.named(metadata)
+        before = known.role(other.role)
+        is_known = before is not None and before.digest == named.digest
+        older = {one.digest for one in known.older if one.role == other.role}
+        held = holders_of(organisation, other.role)
+        enough = len(organisation.holders_who_signed(other.role, metadata)) >= held.threshold
+        if is_known or named.digest in older or enough:
+            yield Confirmation(
+                f"You set aside {other.role} {named}, which was published: all that it changed is "
+                "undone, such as that somebody was removed.",
+                named.digest,
+                is_card=False,
+            )
+
+
 def exempt(bad: RefusedError) -> str:
     """What would be refused for any other role: a recall must not wait for a lost version."""
     return f"{bad.what} For recall that is said, and bars nothing."
@@ -88,11 +155,27 @@ def check_new_signers(
     """
     for head in heads:
         before = known.role(head.role)
-        if head.by_former or (before and before.digest == head.digest):
+        if before and before.digest == head.digest:
+            continue
+        without = barred(lost, (head.delegator, roles.TARGETS, roles.ROOT))
+        if head.by_former:
+            _check_former_signers(head, without)
             continue
         owner = organisation.head(head.delegator).metadata.signed
-        without = barred(lost, (head.delegator, roles.TARGETS, roles.ROOT))
         check_signed(owner, head.role, head.metadata, without=without)
+
+
+def _check_former_signers(head: Head, without: frozenset[bytes]) -> None:
+    stolen = {PublicKey(f"ed25519:{raw.hex()}").keyid for raw in without if len(raw) == ED25519}
+    stolen |= {PublicKey(f"ecdsa-p256:{raw.hex()}").keyid for raw in without if len(raw) != ED25519}
+    if stolen & set(head.keyids):
+        raise NotSignedEnoughError(
+            "not-signed-enough",
+            f"{head.role} {head.named} is signed with a key that was called compromised, and is "
+            "not known here.",
+            subject=head.role,
+            next_step="Have the role's holders sign it again, from a version that somebody knew.",
+        )
 
 
 def former(heads: Iterable[Head], known: Known | None) -> Iterator[Confirmation]:
@@ -156,7 +239,7 @@ def own_changes(
         for one in known.signed
         if (one.name, one.settled) == (role, False) and one.named not in accounted
     ]
-    reach = min((one.version for one in accounted), default=0)
+    reach = _reach(base, lineages.get(role, ()))
     for one in lost:
         if base is None or one.version > base.version:
             raise _second(role, one, number)
@@ -168,6 +251,14 @@ def own_changes(
             Confirmation(f"You set aside root {one}, which you signed.", one.digest, is_card=False)
             for one in sorted(aside)
         )
+
+
+def _reach(base: Head | None, lineage: tuple[Follows, ...]) -> int:
+    """The version down to which a past is told: that where the chain starts, or all."""
+    if base is None or base.follows is None:
+        return base.version if base else 0
+    *_, first = links.ancestry(base.role, base.follows, lineage)
+    return first.version if first.link is None else 0
 
 
 def _number(unsigned: Unsigned) -> int:

@@ -53,10 +53,14 @@ def _other_words(organisation: Organisation, one: drafts.Superseded) -> Iterator
     """What is set aside, whole."""
     found = {document.path: decoded(document.data) for document in one.documents}
     other = Other(one.role, decoded(one.data), found)
-    named, *_ = versions.set_aside(organisation, other)
+    named, *with_it = versions.set_aside(organisation, other)
     metadata = drafts.spelled_role(one.role, other.data)
     yield f"SETS ASIDE {one.role} version {named.version} ({named.digest}), which says:"
     yield from wording.indented(wording.contents(one.role, metadata.signed, found.get))
+    base = base_of(organisation, one.role)
+    for past in with_it:
+        if base is None or past.version > base.version:
+            yield f"SETS ASIDE with it {one.role} {past} ({past.digest}), which it was made from."
 
 
 def _signed_words(organisation: Organisation, part: Part, prepared: Prepared) -> Iterator[str]:

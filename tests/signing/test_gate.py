@@ -251,7 +251,9 @@ def test_what_was_published_today_and_lost_is_set_aside(acme: Acme) -> None:
     acme.later(hours=1)
     words = acme.examine(acme.draft("renew", ROLE, over=[over(lost)]), "anna").words
     assert acme.keys.public("emil").text in "\n".join(words)
-    acme.publish(STEWARDS, "renew", ROLE, over=[over(lost)])
+    with pytest.raises(AssertionError, match="which was published"):
+        acme.publish(STEWARDS, "renew", ROLE, over=[over(lost)])
+    acme.publish(STEWARDS, "renew", ROLE, over=[over(lost)], typed=True)
     assert acme.organisation.head(ROLE).version == 3
     approver(acme, "fritz")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
 from hashlib import sha256
 
-from sealift_signing import shape, statements
+from sealift_signing import roles, shape, statements
 from sealift_signing.acts import wording
 from sealift_signing.acts.asking import Ask, Material, Prepared, Unsigned
 from sealift_signing.acts.names import LABEL
@@ -25,6 +25,7 @@ from sealift_signing.approvals import (
     check_request,
     tally,
 )
+from sealift_signing.compromised import NONE, Compromised, barred, marked
 from sealift_signing.documents import Members, Person, Withdrawal
 from sealift_signing.drafts import STATEMENT
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, UsageError, shown
@@ -179,15 +180,22 @@ def object_to(organisation: Organisation, ask: Ask, material: Material) -> Prepa
     return Prepared(_own(said, request.subjects, "objection", person), words)
 
 
-def verified_evidence(organisation: Organisation, one: Signed[Evidence]) -> str:
+def verified_evidence(
+    organisation: Organisation, one: Signed[Evidence], lost: Compromised = NONE
+) -> str:
     """The name of the machine of ours that signed `one`, entitled to evidence of its kind.
+
+    `lost` are keys that are remembered as compromised, whatever the newest list calls them.
 
     Raises:
         RefusedError: none did.
     """
     kind = one.predicate.kind
     what = f"the {kind} evidence {one.sha256[:12]}"
-    for machine in organisation.fleet_keys().of(EVIDENCE_PURPOSE.get(kind, "")):
+    fleet = marked(
+        organisation.fleet_keys(), barred(lost, (roles.FLEET, roles.TARGETS, roles.ROOT))
+    )
+    for machine in fleet.of(EVIDENCE_PURPOSE.get(kind, "")):
         key = PublicKey.parse(machine.key)
         if key.keyid == one.envelope.keyid:
             statements.verify(one, key, what=what)
@@ -241,7 +249,7 @@ def _evidence(
 ) -> tuple[Signed[Evidence], ...]:
     found = material.carried.take(material.carried.all(Evidence))
     for one in found:
-        verified_evidence(organisation, one)
+        verified_evidence(organisation, one, material.compromised)
         if not any(one.about(about.name, about.sha256) for about in subjects):
             raise RefusedError(
                 "evidence-of-another",

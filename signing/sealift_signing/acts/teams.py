@@ -41,6 +41,7 @@ def add_team(organisation: Organisation, ask: Ask, material: Material) -> Prepar
     held = _stewards(organisation, material, stewards, team)
     catalog = PublicKey.parse(material.fact("catalog-key"))
     owners.check_machine_enters(organisation, owners.HUB, catalog)
+    _check_catalog_key(organisation, catalog)
     metadata, change = _with_stewards(organisation, material, team, held)
     signed = targets_of(metadata.signed)
     publishing.delegate(signed, roles.catalog_role(team), 1, {"hub": catalog})
@@ -218,6 +219,23 @@ def check_enters(organisation: Organisation, card: Signed[KeyCard]) -> None:
     """
     said = card.predicate
     owners.check_enters(organisation, said.owner, PublicKey.parse(said.key))
+
+
+def _check_catalog_key(organisation: Organisation, catalog: PublicKey) -> None:
+    """The hub lists every team's artifacts with one key: another would be of its own choosing.
+
+    Raises:
+        RefusedError: it is another than that of the teams that there are.
+    """
+    owner = organisation.head(roles.TARGETS).targets
+    for role in organisation.delegated(roles.CATALOG):
+        if catalog.raw not in {key.raw for key in roles.keyholders(owner, role).keys}:
+            raise RefusedError(
+                "other-catalog-key",
+                f"The hub lists other teams' artifacts with another key than {catalog.text}.",
+                subject=role,
+                next_step="Have it drafted by the hub that lists them.",
+            )
 
 
 def _stewards(

@@ -13,7 +13,6 @@ from sealift_signing.drafts import ROLE, spelled_role
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.links import Named
 from sealift_signing.organisation import Head, Organisation
-from sealift_signing.tuf_walk import signed_by
 
 
 def next_version(
@@ -95,8 +94,7 @@ def set_aside(organisation: Organisation, other: Other) -> tuple[Named, ...]:
         MalformedError: it is no version of that role, or signed by nobody who holds the role.
     """
     metadata = spelled_role(other.role, other.data)
-    owner = organisation.head(roles.delegator(other.role)).metadata.signed
-    if not signed_by(owner, other.role, metadata):
+    if not organisation.holders_who_signed(other.role, metadata):
         raise MalformedError(
             "not-signed-by-holder",
             f"Version {metadata.signed.version} of {other.role}, which is to be set aside, is "

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from tuf.api.metadata import Root, Targets
 
-from sealift_signing import documents, shape
+from sealift_signing import compromised, documents, links, shape
 from sealift_signing.approvals import REQUEST
 from sealift_signing.documents import (
     Assignment,
@@ -25,7 +25,16 @@ from sealift_signing.documents import (
 )
 from sealift_signing.organisation import Head, Organisation
 from sealift_signing.public_key import PublicKey
-from sealift_signing.roles import FLEET, RECALL, TARGETS, TEAM, Keyholders, keyholders, kind
+from sealift_signing.roles import (
+    FLEET,
+    RECALL,
+    TARGETS,
+    TEAM,
+    Keyholders,
+    keyholders,
+    kind,
+    named_keys,
+)
 from sealift_signing.vocabulary import moment
 
 
@@ -137,9 +146,16 @@ Documents = Callable[[str], bytes | None]
 
 def contents(role: str, signed: Root | Targets, document: Documents) -> list[str]:
     """All that a version of `role` says, the documents that it lists included."""
+    lines = [
+        f"calls compromised: {one}" for one in signed.unrecognized_fields.get(compromised.FIELD, [])
+    ]
+    own = {links.FIELD, compromised.FIELD}
+    lines += [
+        f"says besides, under a name that is not known here: {drawn(str(one))}"
+        for one in sorted(signed.unrecognized_fields.keys() - own)
+    ]
     if isinstance(signed, Root):
-        return [f"{one}: {holders(keyholders(signed, one))}" for one in sorted(signed.roles)]
-    lines = []
+        return [*lines, *(line for one in sorted(signed.roles) for line in _held(signed, one))]
     for path, target in sorted(signed.targets.items()):
         data = document(path)
         if data is None or sha256(data).hexdigest() != target.hashes["sha256"]:
@@ -147,8 +163,17 @@ def contents(role: str, signed: Root | Targets, document: Documents) -> list[str
         else:
             lines += _document(role, data)
     named = (signed.delegations.roles or {}) if signed.delegations else {}
-    lines += [f"{one}: {holders(keyholders(signed, one))}" for one in sorted(named)]
+    lines += [line for one in sorted(named) for line in _held(signed, one)]
     return lines or ["nothing"]
+
+
+def _held(signed: Root | Targets, role: str) -> list[str]:
+    """Who holds a role, each with their key."""
+    keys = sorted(named_keys(signed, role).items())
+    return [
+        f"{role}: {holders(keyholders(signed, role))}",
+        *(f"  {who}: {one.text}" for who, one in keys),
+    ]
 
 
 def stands(organisation: Organisation, role: str) -> list[str]:

@@ -1,0 +1,161 @@
+"""What a hub tried that chose what a draft leaves out, or sets aside."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+
+import pytest
+
+from sealift_signing import drafts, publishing
+from sealift_signing.acts.asking import Other
+from sealift_signing.compromised import FIELD
+from sealift_signing.errors import RefusedError
+from sealift_signing.tuf_walk import WentBackError
+from tests.desks import STEWARDS, TEAM, Acme, Loose, remembered
+
+ROLE = f"team.{TEAM}"
+
+
+@pytest.fixture
+def acme() -> Acme:
+    """Carla was removed by version 2, which everybody has seen."""
+    made = Acme()
+    made.trusting(*STEWARDS, "tina", "toni", "flora", "olga", "carla")
+    made.publish(STEWARDS, "add-approver", TEAM, "carla", cards=["carla"])
+    made.publish(STEWARDS, "add-approver", TEAM, "emil", cards=["emil"])
+    for name in (*STEWARDS, "tina", "toni", "flora"):
+        learn(made, name)
+    return made
+
+
+def learn(acme: Acme, name: str, role: str = ROLE) -> None:
+    person = acme.person(name)
+    reader = Acme(paper=acme.paper, keys=acme.keys, now=acme.now, people=acme.people)
+    draft = reader.draft("renew", role)
+    assert person.known is not None
+    found = acme.examine(draft, "anna" if role == ROLE else name)
+    person.known = remembered(person.known, found, acme.now)
+
+
+def version(acme: Acme, number: int) -> Other:
+    data = acme.paper.roles[ROLE][number]
+    listed = drafts.spelled_role(ROLE, data).signed.targets
+    found = {path: acme.paper.documents[path, one.hashes["sha256"]] for path, one in listed.items()}
+    return Other(ROLE, data, found)
+
+
+def without_team(acme: Acme) -> None:
+    acme.paper.roles.pop(ROLE)
+
+
+def test_t0_02_a_removal_that_is_set_aside_is_typed_not_only_shown(acme: Acme) -> None:
+    newest = version(acme, 2)
+    del acme.paper.roles[ROLE][2]
+    draft = acme.draft("add-approver", TEAM, "dora", cards=["dora"], over=[newest])
+    (asked,) = acme.examine(draft, "anna").confirm
+    assert "was published" in asked.what
+
+
+def test_t0_02_all_that_is_known_of_a_role_is_not_set_aside_by_leaving_it_out(acme: Acme) -> None:
+    both = [version(acme, 1), version(acme, 2)]
+    without_team(acme)
+    draft = acme.draft("add-approver", TEAM, "dora", cards=["dora"], over=both)
+    with pytest.raises(WentBackError) as error:
+        acme.examine(draft, "anna")
+    assert error.value.code == "role-missing"
+
+
+def test_t0_02_a_role_that_is_known_is_not_begun_anew(acme: Acme) -> None:
+    without_team(acme)
+    draft = acme.draft("add-approver", TEAM, "dora", cards=["dora"])
+    with pytest.raises(WentBackError) as error:
+        acme.examine(draft, "anna")
+    assert error.value.code == "role-missing"
+
+
+def add_team(acme: Acme, key: str) -> Loose:
+    facts = {"catalog-key": (acme.keys.public(key).text,)}
+    return acme.draft("add-team", "ops", "zoe", "zack", cards=["zoe", "zack"], facts=facts)
+
+
+def test_t0_05_a_persons_key_is_not_made_a_machines_by_leaving_their_team_out(acme: Acme) -> None:
+    without_team(acme)
+    with pytest.raises(RefusedError):
+        acme.examine(add_team(acme, "carla"), "tina")
+
+
+def test_t0_05_the_hub_lists_all_teams_with_one_key(acme: Acme) -> None:
+    with pytest.raises(RefusedError) as error:
+        add_team(acme, "nobodys")
+    assert error.value.code == "other-catalog-key"
+    acme.examine(add_team(acme, "hub-catalog"), "tina")
+
+
+def compromised_frank(acme: Acme) -> None:
+    """`targets` calls a fleet administrator's key compromised; nobody here has seen it."""
+    metadata = publishing.following(
+        acme.organisation.head("targets").metadata, expires=publishing.expiry(acme.now, 365)
+    )
+    metadata.signed.unrecognized_fields[FIELD] = [acme.keys.public("frank").text]
+    publishing.sign(metadata, [acme.keys["tina"], acme.keys["toni"]])
+    acme.paper.put("targets", publishing.to_bytes(metadata))
+
+
+def test_t0_05_a_key_that_this_very_draft_calls_compromised_counts_for_nothing_new(
+    acme: Acme,
+) -> None:
+    compromised_frank(acme)
+    thief = Acme(paper=acme.paper, keys=acme.keys, now=acme.now)
+    thief.person("frank").known = None
+    metadata = publishing.following(
+        acme.organisation.head("fleet").metadata, expires=publishing.expiry(acme.now, 365)
+    )
+    publishing.sign(metadata, [acme.keys["frank"]])
+    acme.paper.put("fleet", publishing.to_bytes(metadata))
+    with pytest.raises(RefusedError) as error:
+        acme.examine(acme.draft("renew", "fleet"), "flora")
+    assert error.value.code == "not-signed-enough"
+
+
+def test_t0_01_what_is_signed_is_shown_with_its_keys(acme: Acme) -> None:
+    compromised_frank(acme)
+    words = "\n".join(acme.examine(acme.draft("renew", "targets"), "tina").words)
+    assert f"calls compromised: {acme.keys.public('frank').text}" in words
+    for name in ("flora", "frank", "anna", "hub-catalog"):
+        assert acme.keys.public(name).text in words
+
+
+def test_a_list_of_recalls_is_not_renewed_without_what_was_recalled(acme: Acme) -> None:
+    before = acme.paper.copy()
+    acme.publish(("olga",), "renew", "recall")
+    learn(acme, "olga", "recall")
+    acme.paper.roles["recall"] = before.roles["recall"]
+    found = acme.examine(acme.draft("renew", "recall"), "olga")
+    known = acme.person("olga").known
+    assert known is not None
+    newest = known.role("recall")
+    assert newest is not None
+    assert newest.digest in {one.digest for one in found.confirm}
+
+
+def test_an_own_lost_change_is_told_also_where_the_past_is_cut_off(acme: Acme) -> None:
+    mine = acme.sign(acme.draft("add-approver", TEAM, "fritz", cards=["fritz"]), "anna")
+    acme.later(hours=1)
+    acme.people["anna"].known, kept = None, acme.people["anna"].known
+    acme.publish(STEWARDS, "add-approver", TEAM, "gina", cards=["gina"])
+    acme.people["anna"].known = kept
+    draft = acme.draft("renew", ROLE)
+    from dataclasses import replace
+
+    cut = replace(draft, roles=tuple(replace(one, lineage=()) for one in draft.roles))
+    for one in (draft, drafts.read(drafts.write(cut))):
+        try:
+            asked = {c.digest for c in acme.examine(one, "anna").confirm}
+        except RefusedError:
+            continue
+        assert mine.parts[0].digest in asked
+
+
+def test_sha256_is_what_a_version_is_named_by(acme: Acme) -> None:
+    head = acme.organisation.head(ROLE)
+    assert head.digest == sha256(head.metadata.signed_bytes).hexdigest()
