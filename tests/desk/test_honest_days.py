@@ -6,11 +6,12 @@ All of it by the commands that people type, without a terminal.
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from sealift_registry.trust.stored import stored
-from sealift_signing import drafts, shape
+from sealift_signing import drafts, links, shape
 from tests.desk.days import Days, Person
 
 ROLE = "team.vision"
@@ -140,7 +141,9 @@ def test_t0_37_or_what_it_lost_is_given_up(days: Days, anna: Person, ben: Person
     assert anna.sign(days.draft(f"renew {ROLE}"), code=1).name == "role-went-back"
     anna("write", ROLE, "lost")
     made = days.draft(f"renew {ROLE}", anna.folder / "lost")
-    days.submit(anna.sign(made), ben.sign(made))
+    assert anna.sign(made, code=2).name == "not-confirmed", "what was published is typed"
+    typed = ("--confirm", digest(anna.folder / "lost"))
+    days.submit(anna.sign(made, *typed), ben.sign(made, *typed))
     assert newest(days)[0] == 5
     assert "gina" not in approvers(days)
     ben.learns(anna.shares())
@@ -157,10 +160,18 @@ def test_t0_37_also_within_the_hour(days: Days, anna: Person, ben: Person) -> No
     days.restored(backup)
     anna("write", ROLE, "lost")
     before = newest(days)[0]
-    days.carry_out(f"renew {ROLE}", anna, ben, over=[anna.folder / "lost"])
+    made = days.draft(f"renew {ROLE}", anna.folder / "lost")
+    typed = ("--confirm", digest(anna.folder / "lost"))
+    days.submit(anna.sign(made, *typed), ben.sign(made, *typed))
     assert newest(days)[0] == before + 2
     told = days.hub(f"renew {ROLE} --over {anna.folder / 'lost'}")
     assert told["version"] == before + 2, "the same again adds nothing"
+
+
+def digest(file: Path) -> str:
+    """Of the version that somebody gave back."""
+    version = shape.read(drafts.Version, file.read_bytes(), what="it")
+    return links.digest(drafts.spelled_role(version.role, drafts.decoded(version.data)))
 
 
 @pytest.mark.parametrize("role", [ROLE, "root"])
@@ -200,7 +211,9 @@ def test_t0_39_or_both_are_given_up(days: Days, anna: Person, ben: Person) -> No
     days.restored(backup)
     anna("write", ROLE, "lost")
     made = days.draft(f"renew {ROLE}", anna.folder / "lost")
-    days.submit(anna.sign(made), ben.sign(made))
+    assert anna.sign(made, code=2).name == "not-confirmed", "what was published is typed"
+    typed = ("--confirm", digest(anna.folder / "lost"))
+    days.submit(anna.sign(made, *typed), ben.sign(made, *typed))
     assert newest(days)[0] == 6
     assert approvers(days) == {"carla", "emil"}
 

@@ -109,7 +109,7 @@ def test_what_was_looked_at_is_remembered_and_never_goes_back(anna: Signer, acme
     acme.later(hours=1)
     with pytest.raises(RefusedError) as error:
         anna.sign(acme.draft("renew", ROLE, over=[over(lost)]), agrees=False)
-    assert error.value.code == "not-agreed"
+    assert error.value.code == "not-typed"
     assert anna.known.role(ROLE).version == 2  # type: ignore[union-attr]
 
 

@@ -294,7 +294,7 @@ def test_t0_36_a_log_says_only_what_was_signed(ready: Acme) -> None:
     made, ask = assigned(ready, 2)
     signed = AtDesk(ready, "dispatcher-1").signs(made, ask)
     said = replace(signed, object=(SITE, "vision/tiny/1"))
-    refused(lambda: ready.app.submit(said, at_hub=False), "other-act")
+    refused(lambda: ready.app.submit(said, at_hub=False), "draft-says-more")
 
 
 # -------------------------------------------------------------------- transfers
