@@ -353,7 +353,7 @@ def check_act(draft: Draft) -> None:
         RefusedError: its act does not make what was signed of the version that it carries.
     """
     ask = Ask(draft.act, draft.object, draft.details)
-    if closed.act(ask).own:
+    if names.act(ask).own:
         return  # the person's own words, which say by themselves what they are
     carried = Carried([decoded(one) for one in draft.statements])
     organisation = Organisation(DraftFiles(draft), former=True)
