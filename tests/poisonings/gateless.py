@@ -35,7 +35,7 @@ def _blind(draft: Draft, ask: Loose, known: Loose, now: Loose, key: Loose, *more
     if not parts:
         return _EXAMINE(draft, ask, None, now, key, *more)
     organisation = Organisation(DraftFiles(draft), former=True)
-    return Examined(draft, ask, parts, (), (), organisation.root, (), (), frozenset())
+    return Examined(draft, ask, parts, (), (), organisation.root, (), ())
 
 
 _EXAMINE = gate.examine
@@ -53,6 +53,9 @@ UNASKED = [
     "sealift_signing.gate._check_nothing_else",
     "sealift_signing.gate.past.check_past",
     "sealift_signing.gate._check_key",
+    "sealift_signing.gate.check_act",
+    "sealift_signing.gate.past.check_absent",
+    "sealift_signing.acts.teams._check_catalog_key",
     "sealift_registry.trust.submitting.check_follows",
     "sealift_registry.trust.submitting._check_enough",
     "sealift_registry.trust.repository._check_follows",
