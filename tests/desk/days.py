@@ -22,6 +22,7 @@ from unittest import mock
 
 from sealift_registry.cli.run import run as run_hub
 from sealift_registry.trust.repository import Repository
+from sealift_signing import drafts, links, shape
 from sealift_signing.desk.cli.run import run as run_desk
 from sealift_signing.memory import Memory
 from sealift_sync.cli.run import run as run_site
@@ -331,3 +332,9 @@ def _said(
     finally:
         os.chdir(before)
     return out.getvalue(), err.getvalue(), found
+
+
+def digest(file: Path) -> str:
+    """Of the version that somebody gave back."""
+    version = shape.read(drafts.Version, file.read_bytes(), what="it")
+    return links.digest(drafts.spelled_role(version.role, drafts.decoded(version.data)))

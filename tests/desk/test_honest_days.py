@@ -6,13 +6,12 @@ All of it by the commands that people type, without a terminal.
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from sealift_registry.trust.stored import stored
-from sealift_signing import drafts, links, shape
-from tests.desk.days import Days, Person
+from sealift_signing import drafts, shape
+from tests.desk.days import Days, Person, digest
 
 ROLE = "team.vision"
 
@@ -166,12 +165,6 @@ def test_t0_37_also_within_the_hour(days: Days, anna: Person, ben: Person) -> No
     assert newest(days)[0] == before + 2
     told = days.hub(f"renew {ROLE} --over {anna.folder / 'lost'}")
     assert told["version"] == before + 2, "the same again adds nothing"
-
-
-def digest(file: Path) -> str:
-    """Of the version that somebody gave back."""
-    version = shape.read(drafts.Version, file.read_bytes(), what="it")
-    return links.digest(drafts.spelled_role(version.role, drafts.decoded(version.data)))
 
 
 @pytest.mark.parametrize("role", [ROLE, "root"])

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.desk.days import Days, Told
+from tests.desk.days import Days, Told, digest
 from tests.desk.test_honest_days import ROLE
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, STEWARDS, TARGET, assigned, copied
 
@@ -89,7 +89,9 @@ def test_t0_52_a_site_that_holds_what_the_hub_lost(days: Days) -> None:
     days.later(days=1)
     anna("write", ROLE, "lost")
     # Made without knowledge of it, the next version would be refused by the site as a fork.
-    days.carry_out(f"renew {ROLE}", anna, ben, over=[anna.folder / "lost"])
+    made = days.draft(f"renew {ROLE}", anna.folder / "lost")
+    typed = ("--confirm", digest(anna.folder / "lost"))
+    days.submit(anna.sign(made, *typed), ben.sign(made, *typed))
     # The hub's own numbers went back with it, too. Both refusals say what goes on.
     (days.folder / "medium").rename(days.folder / "old medium")
     (days.folder / "medium").mkdir()
