@@ -35,7 +35,8 @@ HARMLESS: list[tuple[str, str]] = [
     (r"forged \w+: .*(approvals|evidence|meanings|lifetimes|groups|stages|status|model)", BREAKS),
     (r"forged \w+: .*( = another| = twice| gone)$", STRICTER),
     (r"old \w+: (root|recall|site\.)", COPY),
-    (r"draft: ", BREAKS),
+    (r"draft: \S+ \([^)]*\): [a-z.-]+: ", BREAKS),
+    (r"draft: ", "Without a gate only the bytes to be signed count, and they are what they were."),
     (r"file: |setting: ", "No file of the home is believed for anything that is signed."),
 ]
 """A pattern of names, beside why there is nothing to gain."""

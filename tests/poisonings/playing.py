@@ -17,6 +17,10 @@ from tests.poisonings.poisoning import Poisoning
 from tests.poisonings.world import TARGET, World, weights
 from tests.poisonings.year import Said
 
+TAKEN = ("holds", "may", "machine", "assigned")
+"""What somebody would miss."""
+EXEMPT = "For recall that is said, and bars nothing."
+
 
 @dataclass(frozen=True)
 class Quarter:
@@ -104,10 +108,14 @@ def _gained(found: Quarter, world: World) -> Iterator[str]:
     for what, seen in given_away(found.paper, world):
         for claim in sorted(seen.rights - found.allowed.rights):
             yield f"{what} grants {' '.join(claim)}"
-        for claim in sorted(found.kept.limits - seen.limits):
-            yield f"{what} undoes {' '.join(claim)}"
-        for claim in sorted(found.kept.rights - seen.rights):
-            yield f"{what} takes away {' '.join(claim)}"
+        undone = found.kept.limits - seen.limits
+        if EXEMPT in world.told:
+            undone = frozenset(
+                one for one in undone if one[0] != "recalled"
+            )  # `test_t0_limit_a_recall_…`
+        yield from (f"{what} undoes {' '.join(claim)}" for claim in sorted(undone))
+        taken = {one for one in found.kept.rights - seen.rights if one[0] in TAKEN}
+        yield from (f"{what} takes away {' '.join(claim)}" for claim in sorted(taken))
     for claim in sorted(set(approved(found.paper, world, world.now)) - found.approved):
         yield f"people have {' '.join(claim)}"
     if world.running() not in {weights(n, TARGET) for n in range(1, found.round_ + 1)}:

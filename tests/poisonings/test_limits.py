@@ -15,6 +15,7 @@ from sealift_signing.organisation import Organisation
 from tests.desk.every_act import every_act
 from tests.desks import STEWARDS, TEAM, Acme
 from tests.poisonings.claims import Beheaded
+from tests.poisonings.playing import EXEMPT
 
 ROLE = roles.team_role(TEAM)
 
@@ -110,3 +111,20 @@ def test_t0_limit_approvers_know_no_more_than_the_evidence_keys_said() -> None:
     acme = Acme()
     asked = next(case for case in every_act(acme) if case.draft.act == "approve")
     assert acme.sign(asked.draft, "carla").is_signed
+
+
+def test_t0_limit_a_recall_is_signed_over_any_list_and_who_saw_it_keeps_it() -> None:
+    """An officer who must stop something waits for no lost version, so an older list is renewed.
+
+    It is said, and bars nothing. What is dropped by it stays recalled wherever it was seen
+    (tests/attacks/test_recalls.py); a site that is enrolled later does not hear of it.
+    """
+    acme = Acme()
+    acme.trusting("olga")
+    acme.publish(("olga",), "renew", roles.RECALL)
+    acme.sign(acme.draft("renew", roles.RECALL), "olga")
+    acme.paper.roles[roles.RECALL].popitem()
+    acme.later(hours=2)
+    draft = acme.draft("renew", roles.RECALL)
+    assert EXEMPT in " ".join(acme.examine(draft, "olga").words)
+    assert acme.sign(draft, "olga", typed=True).is_signed

@@ -93,12 +93,15 @@ class World:
     Attributes:
         given: every draft that bears a signature more, as it left a desk.
         transit: what an attacker makes of a draft on its way to a desk.
+        readers: whoever was shown something.
     """
 
     folder: Path
     now: datetime
     given: list[Draft] = field(default_factory=list)
     transit: Transit = lambda _world, draft, _wanted: draft
+
+    readers: list[Reader] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.acme = Acme(self.folder)
@@ -160,7 +163,13 @@ class World:
                 self.memory(name).begin(offer, fingerprint, self.now)
 
     def desk(self, name: str, *expects: str) -> Desk:
-        return Desk(self.memory(name), lambda: self.now, Reader(expects))
+        self.readers.append(Reader(expects))
+        return Desk(self.memory(name), lambda: self.now, self.readers[-1])
+
+    @property
+    def told(self) -> str:
+        """Everything that anybody was shown."""
+        return "\n".join(line for one in self.readers for line in one.shown)
 
     def carry_out(
         self,
