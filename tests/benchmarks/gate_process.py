@@ -75,9 +75,9 @@ def main(how: str, *words: str) -> NoReturn:
 
 
 def _take_out() -> None:
-    from sealift_registry.cli import signing
+    from sealift_registry.cli import at_hub
 
-    signing.desk_at_hub = lambda *_: NoGate()  # type: ignore[assignment]
+    at_hub.desk_at_hub = lambda *_: NoGate()  # type: ignore[assignment]
 
 
 def _time_stages(took: dict[str, list[float]]) -> None:

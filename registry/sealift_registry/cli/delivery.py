@@ -9,20 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift_registry.cli import exporting
+from sealift_registry.cli.at_hub import is_solo, signs_here
+from sealift_registry.cli.cards import own_card, read_cards
+from sealift_registry.cli.drafts import check_free, write_draft
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, split
-from sealift_registry.cli.signing import (
-    Signing,
-    carry_out,
-    check_free,
-    is_solo,
-    others,
-    own_card,
-    read_cards,
-    signing_options,
-    signs_here,
-    write_draft,
-)
+from sealift_registry.cli.signing import Signing, carry_out, others, signing_options
 from sealift_registry.cli.terminal import counted, short
 
 if TYPE_CHECKING:

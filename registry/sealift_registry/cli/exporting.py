@@ -93,7 +93,7 @@ def at_hub(session: Session, how: Signing) -> AtHub:
     Raises:
         UsageError: it names several: a transfer has one signature.
     """
-    from sealift_registry.cli.signing import desk_at_hub
+    from sealift_registry.cli.at_hub import desk_at_hub
     from sealift_signing.errors import UsageError
 
     if len(how.keys) > 1:

@@ -17,14 +17,14 @@ from sealift_registry.cli import (
     promotion,
     setup,
     show,
-    signing,
+    submit,
     teams,
 )
 from sealift_registry.cli.group import sealift
 from sealift_signing.errors import FailedError, SealiftError, UsageError, shown
 from sealift_signing.wrapping import columns, wrapped
 
-COMMANDS = (setup, keys, teams, intake, conversion, promotion, delivery, show, audit, signing)
+COMMANDS = (setup, keys, teams, intake, conversion, promotion, delivery, show, audit, submit)
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
 INTERRUPTED = 130
 READER_GONE = 141

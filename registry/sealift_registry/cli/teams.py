@@ -7,16 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sealift_registry.cli.cards import own_card, read_cards
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
-from sealift_registry.cli.signing import (
-    Signing,
-    carry_out,
-    others,
-    own_card,
-    read_cards,
-    signing_options,
-)
+from sealift_registry.cli.signing import Signing, carry_out, others, signing_options
 from sealift_registry.cli.terminal import table
 
 if TYPE_CHECKING:
