@@ -113,6 +113,7 @@ def examine(
     lineages = {one.role: one.lineage for one in draft.roles}
     for head in heads:
         past.check_past(head, lineages[head.role])
+    lineages[roles.ROOT] = organisation.lineage(roles.ROOT, 0)  # its versions are all carried
     aside = {one.name: set(one.aside) for one in prepared.parts}
     said = list(past.descend(heads, lineages, aside, known))  # (6)
     confirm = [*_cards(carried, cards)]

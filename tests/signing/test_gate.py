@@ -459,6 +459,16 @@ def test_own_changes_that_were_lost_are_told(acme: Acme) -> None:
     assert not acme.examine(acme.draft("renew", ROLE), "anna").confirm
 
 
+@pytest.mark.parametrize("role", ["root", "targets"])
+def test_what_was_renewed_year_after_year_is_no_lost_change(acme: Acme, role: str) -> None:
+    """Also root's past is told whole: who signed version 2 of it finds that below version 5."""
+    holders = {"root": ("rosa", "rolf"), "targets": ("tina", "toni")}[role]
+    for _ in range(4):
+        acme.publish(holders, "renew", role)  # who would have to type something refuses
+        acme.later(days=85)
+    assert acme.organisation.head(role).version == 5
+
+
 def test_a_draft_is_read_without_its_signatures_the_same(acme: Acme) -> None:
     draft = acme.draft("renew", ROLE)
     signed = acme.sign(draft, "anna")
