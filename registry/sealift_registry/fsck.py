@@ -17,6 +17,7 @@ from sealift_registry.catalog.reference import promotion_id
 from sealift_registry.delivery import attested, enrolments
 from sealift_registry.delivery import tables as delivery
 from sealift_registry.delivery.sites import Sites
+from sealift_registry.storage import schema
 from sealift_registry.trust import checking
 from sealift_registry.trust.repository import Repository
 from sealift_signing import documents, roles, statements
@@ -45,9 +46,12 @@ AnyRow = Row[tuple[Any, ...]]
 
 def check(connection: Connection) -> Iterator[Finding]:
     """Everything that is wrong with what is stored beside the log."""
-    found = list(checking.check(connection))
+    found = [Finding("row-of-wrong-type", what, None) for what in schema.misfits(connection)]
     yield from found
     try:
+        signed_by_roles = list(checking.check(connection))
+        found += signed_by_roles
+        yield from signed_by_roles
         repository = Repository(connection)
         known = _Known(repository)
         signed = dict(_statements(connection, known))

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, ForeignKey, Index, LargeBinary, String, Table, text
+from sqlalchemy import Column, ForeignKey, Index, Table, text
 
-from sealift_registry.storage.schema import Number, metadata
+from sealift_registry.storage.schema import Blob, Number, Text, metadata
 
 log_entry = Table(
     "log_entry",
     metadata,
     Column("seq", Number, primary_key=True, autoincrement=False),
-    Column("leaf", LargeBinary, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("leaf", Blob, nullable=False),
+    Column("body", Blob, nullable=False),
     # What follows is derived from the body, to be searched; fsck compares it.
-    Column("id", String, nullable=False, unique=True),
-    Column("type", String, nullable=False),
-    Column("site", String),
-    Column("recorded_at", String, nullable=False),
-    Column("actor", String, nullable=False),
+    Column("id", Text, nullable=False, unique=True),
+    Column("type", Text, nullable=False),
+    Column("site", Text),
+    Column("recorded_at", Text, nullable=False),
+    Column("actor", Text, nullable=False),
     Index(None, "type"),
     Index(None, "site"),
     Index(None, "actor"),
@@ -29,8 +29,8 @@ log_entry = Table(
 log_term = Table(
     "log_term",
     metadata,
-    Column("kind", String, primary_key=True),
-    Column("value", String, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("value", Text, primary_key=True),
     Column("seq", Number, ForeignKey("log_entry.seq"), primary_key=True, autoincrement=False),
     Index(None, "seq"),
     sqlite_with_rowid=False,
@@ -43,8 +43,8 @@ log_tile = Table(
     Column("level", Number, primary_key=True, autoincrement=False),
     Column("number", Number, primary_key=True, autoincrement=False),
     # Before the hashes, so that the next level's hashes are read without reading whole tiles.
-    Column("root", LargeBinary, nullable=False),
-    Column("hashes", LargeBinary, nullable=False),
+    Column("root", Blob, nullable=False),
+    Column("hashes", Blob, nullable=False),
     sqlite_with_rowid=False,
 )
 """Full tiles of the tree, 256 hashes each (C2SP tlog-tiles), with the root over them."""
@@ -53,9 +53,9 @@ log_checkpoint = Table(
     "log_checkpoint",
     metadata,
     Column("size", Number, primary_key=True, autoincrement=False),
-    Column("root", LargeBinary, nullable=False),
-    Column("frontier", LargeBinary, nullable=False),
-    Column("leaves", LargeBinary, nullable=False),
-    Column("note", LargeBinary, nullable=False),
+    Column("root", Blob, nullable=False),
+    Column("frontier", Blob, nullable=False),
+    Column("leaves", Blob, nullable=False),
+    Column("note", Blob, nullable=False),
 )
 """One row a commit: the tree's edge, the hashes the commit added, and the signed note."""

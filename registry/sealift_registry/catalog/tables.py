@@ -7,27 +7,25 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
-    LargeBinary,
-    String,
     Table,
     UniqueConstraint,
 )
 
-from sealift_registry.storage.schema import Number, metadata
+from sealift_registry.storage.schema import Blob, Number, Text, metadata
 
 model_version = Table(
     "model_version",
     metadata,
-    Column("team", String, primary_key=True),
-    Column("model", String, primary_key=True),
+    Column("team", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
     Column("number", Number, primary_key=True, autoincrement=False),
     # What makes it the same version when it is ingested again (DESIGN section 8, choice 3).
-    Column("identity", String, nullable=False),
-    Column("source", LargeBinary, nullable=False),
-    Column("source_sha256", String, nullable=False),
-    Column("source_version", String, nullable=False),
-    Column("format", String, nullable=False),
-    Column("made", String, nullable=False),
+    Column("identity", Text, nullable=False),
+    Column("source", Blob, nullable=False),
+    Column("source_sha256", Text, nullable=False),
+    Column("source_version", Text, nullable=False),
+    Column("format", Text, nullable=False),
+    Column("made", Text, nullable=False),
     UniqueConstraint("team", "model", "identity"),
 )
 """One row a version. `source` is the source record, the canonical bytes of a SourceRecord."""
@@ -35,11 +33,11 @@ model_version = Table(
 version_alias = Table(
     "version_alias",
     metadata,
-    Column("team", String, primary_key=True),
-    Column("model", String, primary_key=True),
+    Column("team", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
     Column("number", Number, primary_key=True, autoincrement=False),
-    Column("alias", String, primary_key=True),
-    Column("made", String, nullable=False),
+    Column("alias", Text, primary_key=True),
+    Column("made", Text, nullable=False),
     ForeignKeyConstraint(
         ["team", "model", "number"],
         ["model_version.team", "model_version.model", "model_version.number"],
@@ -50,11 +48,11 @@ version_alias = Table(
 goldens = Table(
     "goldens",
     metadata,
-    Column("team", String, primary_key=True),
-    Column("model", String, primary_key=True),
+    Column("team", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
     Column("number", Number, primary_key=True, autoincrement=False),
-    Column("sha256", String, primary_key=True),
-    Column("made", String, nullable=False),
+    Column("sha256", Text, primary_key=True),
+    Column("made", Text, nullable=False),
     ForeignKeyConstraint(
         ["team", "model", "number"],
         ["model_version.team", "model_version.model", "model_version.number"],
@@ -65,14 +63,14 @@ goldens = Table(
 artifact = Table(
     "artifact",
     metadata,
-    Column("path", String, primary_key=True),
-    Column("sha256", String, nullable=False),
-    Column("team", String, nullable=False),
-    Column("model", String, nullable=False),
+    Column("path", Text, primary_key=True),
+    Column("sha256", Text, nullable=False),
+    Column("team", Text, nullable=False),
+    Column("model", Text, nullable=False),
     Column("number", Number, nullable=False),
-    Column("form", String, nullable=False),
-    Column("recipe", LargeBinary),
-    Column("made", String, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("recipe", Blob),
+    Column("made", Text, nullable=False),
     ForeignKeyConstraint(
         ["team", "model", "number"],
         ["model_version.team", "model_version.model", "model_version.number"],
@@ -84,20 +82,20 @@ artifact = Table(
 statement = Table(
     "statement",
     metadata,
-    Column("sha256", String, primary_key=True),
-    Column("kind", String, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("sha256", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("body", Blob, nullable=False),
 )
 """Every request, approval, objection and piece of evidence, as it was signed."""
 
 evidence = Table(
     "evidence",
     metadata,
-    Column("sha256", String, ForeignKey("statement.sha256"), primary_key=True),
-    Column("kind", String, nullable=False),
-    Column("verdict", String, nullable=False),
-    Column("path", String, ForeignKey("artifact.path"), nullable=False),
-    Column("made", String, nullable=False),
+    Column("sha256", Text, ForeignKey("statement.sha256"), primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("verdict", Text, nullable=False),
+    Column("path", Text, ForeignKey("artifact.path"), nullable=False),
+    Column("made", Text, nullable=False),
     Index(None, "path"),
 )
 """Which evidence is about which artifact."""
@@ -106,13 +104,13 @@ promotion = Table(
     "promotion",
     metadata,
     Column("number", Number, primary_key=True, autoincrement=False),
-    Column("request", String, ForeignKey("statement.sha256"), nullable=False, unique=True),
-    Column("team", String, nullable=False),
-    Column("model", String, nullable=False),
+    Column("request", Text, ForeignKey("statement.sha256"), nullable=False, unique=True),
+    Column("team", Text, nullable=False),
+    Column("model", Text, nullable=False),
     Column("version", Number, nullable=False),
-    Column("stage", String, nullable=False),
-    Column("person", String, nullable=False),
-    Column("made", String, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("made", Text, nullable=False),
     Index(None, "team", "model", "version"),
 )
 """A signed request, under the number that people call it by: P-000001."""
@@ -120,10 +118,10 @@ promotion = Table(
 approval = Table(
     "approval",
     metadata,
-    Column("sha256", String, ForeignKey("statement.sha256"), primary_key=True),
+    Column("sha256", Text, ForeignKey("statement.sha256"), primary_key=True),
     Column("promotion", Number, ForeignKey("promotion.number"), nullable=False),
-    Column("person", String, nullable=False),
-    Column("made", String, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("made", Text, nullable=False),
     Index(None, "promotion"),
 )
 """Which approvals a promotion has."""
@@ -131,10 +129,10 @@ approval = Table(
 objection = Table(
     "objection",
     metadata,
-    Column("sha256", String, ForeignKey("statement.sha256"), primary_key=True),
+    Column("sha256", Text, ForeignKey("statement.sha256"), primary_key=True),
     Column("promotion", Number, ForeignKey("promotion.number"), nullable=False),
-    Column("person", String, nullable=False),
-    Column("made", String, nullable=False),
+    Column("person", Text, nullable=False),
+    Column("made", Text, nullable=False),
     Index(None, "promotion"),
 )
 """Which objections a promotion has."""
@@ -142,9 +140,9 @@ objection = Table(
 listing = Table(
     "listing",
     metadata,
-    Column("path", String, ForeignKey("artifact.path"), primary_key=True),
-    Column("stage", String, primary_key=True),
+    Column("path", Text, ForeignKey("artifact.path"), primary_key=True),
+    Column("stage", Text, primary_key=True),
     Column("promotion", Number, ForeignKey("promotion.number"), primary_key=True),
-    Column("made", String, nullable=False),
+    Column("made", Text, nullable=False),
 )
 """What the hub listed in the catalog role, for which stage, because of which promotion."""

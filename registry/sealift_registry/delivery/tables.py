@@ -2,52 +2,52 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, Index, LargeBinary, String, Table
+from sqlalchemy import Column, Index, Table
 
-from sealift_registry.storage.schema import Number, metadata
+from sealift_registry.storage.schema import Blob, Number, Text, metadata
 
 site = Table(
     "site",
     metadata,
-    Column("id", String, primary_key=True),
-    Column("enrolment", String, primary_key=True),
-    Column("stage", String, nullable=False),
-    Column("request", LargeBinary, nullable=False),
-    Column("answer", LargeBinary, nullable=False),
-    Column("made", String, nullable=False),
+    Column("id", Text, primary_key=True),
+    Column("enrolment", Text, primary_key=True),
+    Column("stage", Text, nullable=False),
+    Column("request", Blob, nullable=False),
+    Column("answer", Blob, nullable=False),
+    Column("made", Text, nullable=False),
 )
 """One row an enrolment; the newest of a site counts. `enrolment` is the answer's sha256."""
 
 transfer = Table(
     "transfer",
     metadata,
-    Column("site", String, primary_key=True),
+    Column("site", Text, primary_key=True),
     Column("number", Number, primary_key=True, autoincrement=False),
-    Column("id", String, nullable=False, unique=True),
-    Column("enrolment", String, nullable=False),
-    Column("begun", String, nullable=False),
+    Column("id", Text, nullable=False, unique=True),
+    Column("enrolment", Text, nullable=False),
+    Column("begun", Text, nullable=False),
 )
 """One row an export that was begun; its number is never given again."""
 
 bundle = Table(
     "bundle",
     metadata,
-    Column("transfer", String, primary_key=True),
-    Column("sha256", String, nullable=False, unique=True),
-    Column("body", LargeBinary, nullable=False),
-    Column("medium", String, nullable=False),
-    Column("made", String, nullable=False),
+    Column("transfer", Text, primary_key=True),
+    Column("sha256", Text, nullable=False, unique=True),
+    Column("body", Blob, nullable=False),
+    Column("medium", Text, nullable=False),
+    Column("made", Text, nullable=False),
 )
 """transfer.json of every bundle that was written whole and read back."""
 
 receipt = Table(
     "receipt",
     metadata,
-    Column("sha256", String, primary_key=True),
-    Column("transfer", String, nullable=False),
-    Column("site", String, nullable=False),
-    Column("body", LargeBinary, nullable=False),
-    Column("received", String, nullable=False),
+    Column("sha256", Text, primary_key=True),
+    Column("transfer", Text, nullable=False),
+    Column("site", Text, nullable=False),
+    Column("body", Blob, nullable=False),
+    Column("received", Text, nullable=False),
     Index(None, "site"),
 )
 """What sites answered, as signed."""
@@ -55,21 +55,21 @@ receipt = Table(
 site_entry = Table(
     "site_entry",
     metadata,
-    Column("site", String, primary_key=True),
-    Column("enrolment", String, primary_key=True),
+    Column("site", Text, primary_key=True),
+    Column("enrolment", Text, primary_key=True),
     Column("seq", Number, primary_key=True, autoincrement=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", Blob, nullable=False),
 )
 """The entries of sites' logs, as they came home."""
 
 site_checkpoint = Table(
     "site_checkpoint",
     metadata,
-    Column("site", String, primary_key=True),
-    Column("enrolment", String, primary_key=True),
+    Column("site", Text, primary_key=True),
+    Column("enrolment", Text, primary_key=True),
     Column("size", Number, primary_key=True, autoincrement=False),
-    Column("root", LargeBinary, nullable=False),
-    Column("note", LargeBinary, nullable=False),
-    Column("received", String, nullable=False),
+    Column("root", Blob, nullable=False),
+    Column("note", Blob, nullable=False),
+    Column("received", Text, nullable=False),
 )
 """The checkpoints of sites' logs that the hub accepted."""

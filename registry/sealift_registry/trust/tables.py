@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Column, LargeBinary, String, Table
+from sqlalchemy import Column, Table
 
-from sealift_registry.storage.schema import Number, metadata
+from sealift_registry.storage.schema import Blob, Number, Text, metadata
 
 tuf_metadata = Table(
     "tuf_metadata",
     metadata,
-    Column("role", String, primary_key=True),
+    Column("role", Text, primary_key=True),
     Column("version", Number, primary_key=True, autoincrement=False),
-    Column("body", LargeBinary, nullable=False),
+    Column("body", Blob, nullable=False),
 )
 """Every published version of every role, in the bytes that travel."""
 
 tuf_document = Table(
     "tuf_document",
     metadata,
-    Column("path", String, primary_key=True),
-    Column("sha256", String, primary_key=True),
-    Column("body", LargeBinary, nullable=False),
+    Column("path", Text, primary_key=True),
+    Column("sha256", Text, primary_key=True),
+    Column("body", Blob, nullable=False),
 )
 """Every published document that is a TUF target: policy, members, keys, assignments, recalls."""

@@ -7,7 +7,7 @@ wrong one, without touching what the roots vouch for; `check` names the column o
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Entry, Term, read_entry
@@ -30,9 +30,9 @@ class DerivedRow(NamedTuple):
 
 
 class StoredTerm(NamedTuple):
-    """A row of `log_term`."""
+    """A row of `log_term`; SQLite may hold anything in it, and sorts numbers before the rest."""
 
-    seq: int
+    seq: Any
     kind: str
     value: str
 
@@ -49,7 +49,7 @@ def check(rows: Iterable[DerivedRow], terms: Iterable[StoredTerm]) -> Iterator[F
     term = next(stored, None)
     for row in rows:
         there: list[Term] = []
-        while term is not None and term.seq <= row.seq:
+        while term is not None and isinstance(term.seq, int | float) and term.seq <= row.seq:
             if term.seq < row.seq:
                 yield _added(term)
             else:
@@ -88,4 +88,4 @@ def _read(body: object) -> Entry:
 
 def _added(term: StoredTerm) -> Finding:
     sentence = f"Row {term.seq} has a term that it should not: {term.kind} = {term.value!r}."
-    return Finding("term-added", sentence, term.seq)
+    return Finding("term-added", sentence, term.seq if isinstance(term.seq, int) else None)
