@@ -189,7 +189,11 @@ class Version:
 
 @dataclass(frozen=True)
 class Shared:
-    """What one signer's memory tells another's: versions, and nothing of what was signed."""
+    """What one signer's memory tells another's: versions, and nothing of what was signed.
+
+    Attributes:
+        mark: a random number, of the memory that wrote it: by it a memory knows its own file.
+    """
 
     format: Literal[1]
     requires: tuple[str, ...]
@@ -198,6 +202,7 @@ class Shared:
     roles: Annotated[tuple[CarriedRole, ...], Distinct(by="role")]
     former: Annotated[tuple[FormerVersion, ...], Distinct(by="data")]
     documents: Annotated[tuple[CarriedDocument, ...], Distinct(by="path")]
+    mark: Sha256 | None = None
 
 
 def read_any(data: bytes, *, what: str) -> Draft | Version:

@@ -90,11 +90,13 @@ class Known:
         name: what the policy calls it.
         root: the newest root that was verified; it is what the organisation is pinned by.
         root_file: the sha256 of its `drafts.Version`, with every root before it.
-        alone: it began from a draft alone, with nobody to compare it with.
+        alone: it began from what a hub shows, and was held against nobody else's since.
         roles: the newest version of every other role that people sign.
         older: versions that were the newest, or by which something was signed that stands.
         signed: all that was signed, the oldest first.
         compromised: the union of all keys that were ever called so.
+        mark: a random number that stands in each file that this memory writes for a colleague;
+            none before the first.
     """
 
     format: Literal[1]
@@ -108,6 +110,7 @@ class Known:
     older: Annotated[tuple[KnownRole, ...], Distinct(by="digest")]
     signed: tuple[SignedOnce, ...]
     compromised: Annotated[tuple[KnownKey, ...], Distinct()]
+    mark: Sha256 | None = None
 
     def role(self, name: str) -> KnownRole | None:
         """What is known of a role."""

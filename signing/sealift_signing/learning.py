@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from hashlib import sha256
 from itertools import islice
 
@@ -30,6 +31,7 @@ from sealift_signing.drafts import (
     Draft,
     DraftFiles,
     FormerVersion,
+    Recording,
     Shared,
     Version,
     decoded,
@@ -41,6 +43,7 @@ from sealift_signing.known import Known
 from sealift_signing.links import Follows, ForkedError, Named
 from sealift_signing.organisation import Files, Head, Organisation, people_roles
 from sealift_signing.roles import FLEET, RECALL, ROOT, SITE, TARGETS, TEAM
+from sealift_signing.vocabulary import moment
 
 PEOPLE = {TARGETS: 0, FLEET: 1, RECALL: 1, TEAM: 1, SITE: 2}
 """Kinds of roles that people sign, but for root; each is verified after those that delegate it."""
@@ -54,7 +57,9 @@ class Offer:
         lineages: each role that is offered, and what the versions below it say of their past.
         former: older versions, by role and number.
         source: whose word it is, for people to read.
-        colleague: it is somebody's memory, so that two views have met.
+        colleague: whoever learns says that it is somebody else's memory, so that two views have
+            met. Nothing else shows it: whoever owns a hub writes files of any form.
+        mark: of the memory that wrote it, so that one's own is not taken for another's.
     """
 
     files: Files
@@ -62,6 +67,7 @@ class Offer:
     former: Mapping[tuple[str, int], bytes]
     source: str
     colleague: bool = False
+    mark: str | None = None
 
 
 @dataclass(frozen=True)
@@ -105,14 +111,15 @@ class Learned:
     forks: list[ForkedError] = field(default_factory=list)
 
 
-def offered(carried: Draft | Shared, source: str) -> Offer:
-    """What a draft or a colleague's file carries."""
+def offered(carried: Draft | Shared, source: str, *, colleague: bool = False) -> Offer:
+    """What a draft or a memory's file carries; `colleague` where that is said of it."""
     return Offer(
         DraftFiles(carried),
         {one.role: one.lineage for one in carried.roles},
         {(one.role, one.version): decoded(one.data) for one in carried.former},
         source,
-        colleague=isinstance(carried, Shared),
+        colleague,
+        carried.mark if isinstance(carried, Shared) else None,
     )
 
 
@@ -124,6 +131,40 @@ def everything(files: Files, source: str) -> Offer:
         with suppress(RefusedError, NotFoundError):
             lineages[role] = organisation.lineage(role, 0)
     return Offer(files, lineages, {}, source)
+
+
+NO_ACT = "trust"
+"""What stands for the act in a file that is only to begin a memory from; no list has it."""
+
+
+def of_no_act(files: Files, made: datetime) -> Draft:
+    """All that people signed of `files`, in the form of a draft of which nothing can be signed.
+
+    A memory that begins from it is marked so, as from any draft: it is what a hub shows.
+    """
+    offer, recording = everything(files, "the hub"), Recording(files)
+    organisation = Organisation(recording, former=True)
+    for role in offer.lineages:
+        organisation.head(role)  # and whatever older version says who held it then
+    told = shared(replace(offer, former=recording.former), organisation)
+    return Draft(
+        format=1,
+        requires=(),
+        organisation=told.organisation,
+        act=NO_ACT,
+        object=(),
+        details={},
+        facts={},
+        made=moment(made),
+        roots=told.roots,
+        roles=told.roles,
+        former=told.former,
+        documents=told.documents,
+        statements=(),
+        superseded=(),
+        parts=(),
+        check="0" * 64,
+    )
 
 
 def read_offer(data: bytes, *, what: str) -> Draft | Shared:
@@ -139,8 +180,8 @@ def read_offer(data: bytes, *, what: str) -> Draft | Shared:
     return drafts.read(data, what=what)
 
 
-def shared(offer: Offer, organisation: Organisation) -> Shared:
-    """All of `offer`, for a colleague."""
+def shared(offer: Offer, organisation: Organisation, mark: str | None = None) -> Shared:
+    """All of `offer`, for a colleague; `mark` is of the memory that tells it."""
     listed = {
         path: data
         for role in offer.lineages
@@ -160,6 +201,7 @@ def shared(offer: Offer, organisation: Organisation) -> Shared:
             for (role, version), data in sorted(offer.former.items())
         ),
         tuple(CarriedDocument(path, encoded(data)) for path, data in sorted(listed.items())),
+        mark,
     )
 
 
@@ -270,7 +312,8 @@ def _compared(
     if other.by_former and not theirs.colleague and not _is_known(known, other):
         found.said.append(
             f"{role} {other.named} is not taken: it is signed by {' and '.join(other.signers)}, "
-            "who held the role before others did, and no colleague says that they knew it."
+            "who held the role before others did, and no colleague says that they knew it: "
+            "where the file is a colleague's, add --colleague."
         )
         return None
     if before is None or before.digest == other.digest:

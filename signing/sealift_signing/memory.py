@@ -14,6 +14,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import secrets
 import stat
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -238,6 +239,14 @@ class Memory:
             _flush_folder(place.parent)
             return known
 
+    def marked(self, known: Known) -> str:
+        """The mark of the files that this memory writes for colleagues; made with the first."""
+        with self.hold():
+            known = self.known(known.organisation) or known
+            if known.mark is None:
+                known = self._keep(known, replace(known, mark=secrets.token_hex(32)))
+        return known.mark or ""
+
     def remember(self, examined: Examined, source: str, now: datetime) -> Known | None:
         """Keep what was verified of a draft; None where its organisation is not known."""
         with self.hold():
@@ -251,13 +260,16 @@ class Memory:
 
         Raises:
             NotFoundError: its organisation is not known.
-            RefusedError: it stands on another root.
+            RefusedError: it stands on another root; or is said to be a colleague's, and is a file
+                that this memory wrote itself.
         """
         with self.hold():
             organisation = Organisation(theirs.files).id
             known = self.known(organisation)
             if known is None:
                 raise not_trusted(organisation)
+            if theirs.colleague and theirs.mark is not None and theirs.mark == known.mark:
+                raise _own(theirs.source)
             found = learn(known, self.offer(known), theirs)
             after = self._taken(known, found.seen, theirs.source, now)
             self._keep(known, replace(after, alone=known.alone and not theirs.colleague))
@@ -474,9 +486,20 @@ def not_trusted(organisation: str) -> SealiftError:
         "not-trusted",
         f"The organisation {organisation} is not trusted here yet.",
         subject=organisation,
-        next_step="Type its fingerprint from paper: sealift-sign trust FINGERPRINT FILE. The file "
-        "is a colleague's, who wrote it with sealift-sign share; who is the first of all gives a "
-        "draft, with --alone.",
+        next_step="Begin a memory here, with the fingerprint from paper. A colleague who has one "
+        "runs sealift-sign share FILE, and you: sealift-sign trust FINGERPRINT FILE. Where nobody "
+        "has one yet, the hub writes FILE: sealift fingerprint --out FILE; and you: sealift-sign "
+        "trust FINGERPRINT FILE --alone",
+    )
+
+
+def _own(source: str) -> RefusedError:
+    return RefusedError(
+        "own-memory",
+        f"{source} was written by this memory itself: it shows nothing of what a colleague knows.",
+        subject=source,
+        next_step="Have a colleague write what they know, on their machine: sealift-sign share "
+        "FILE",
     )
 
 

@@ -178,10 +178,10 @@ class Days:
         self.site(f"init --answer {name}.answer {typed}", name)
 
     def first_trusts(self) -> None:
-        """Whoever looks after the hub begins from a draft, as the first of all."""
-        made = self.draft("renew targets")
+        """Whoever looks after the hub begins from what it has, as the first of all."""
+        self.hub("fingerprint --out first.draft")
         paper = self.paper if (self.folder / "paper").exists() else self._fingerprint()
-        words = ["trust", paper, str(made.file), "--alone", "--json"]
+        words = ["trust", paper, str(self.folder / "first.draft"), "--alone", "--json"]
         _run(run_desk, words, self.folder, self._trust, 0)
 
     def _fingerprint(self) -> str:
@@ -286,7 +286,8 @@ class Person:
         self("trust", self.days.paper, str(self.takes(file)))
 
     def learns(self, file: Path, code: int = 0) -> Told:
-        return self("learn", str(self.takes(file)), code=code)
+        said = ["--colleague"] if file.suffix == ".memory" else []
+        return self("learn", str(self.takes(file)), *said, code=code)
 
     @property
     def signed(self) -> list[Mapping[str, Any]]:

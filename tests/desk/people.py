@@ -101,7 +101,7 @@ class Signer:
         """What this memory tells a colleague, by way of a file."""
         offer = self.memory.offer(self.known)
         carried = shared(offer, Organisation(offer.files, former=True))
-        return offered(carried, f"{self.name}'s memory")
+        return offered(carried, f"{self.name}'s memory", colleague=True)
 
 
 def is_card(data: bytes) -> bool:

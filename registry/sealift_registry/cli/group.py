@@ -8,7 +8,7 @@ JOURNEY = (
     *("init", "key", "team", "next"),
     *("ingest", "convert", "promote", "approve", "object", "submit"),
     *("site", "assign", "export", "receive"),
-    *("list", "show", "audit", "renew"),
+    *("list", "show", "audit", "renew", "fingerprint"),
 )
 """The commands as help lists them: in the order in which a newcomer needs them."""
 

@@ -12,6 +12,7 @@ from sealift_registry.cli import (
     audit,
     conversion,
     delivery,
+    fingerprint,
     intake,
     keys,
     promotion,
@@ -24,7 +25,10 @@ from sealift_registry.cli.group import sealift
 from sealift_signing.errors import FailedError, SealiftError, UsageError, shown
 from sealift_signing.wrapping import columns, wrapped
 
-COMMANDS = (setup, keys, teams, intake, conversion, promotion, delivery, show, audit, submit)
+COMMANDS = (
+    *(setup, keys, teams, intake, conversion, promotion, delivery),
+    *(show, audit, submit, fingerprint),
+)
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
 INTERRUPTED = 130
 READER_GONE = 141

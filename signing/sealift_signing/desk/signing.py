@@ -35,8 +35,8 @@ from sealift_signing.statements import KeyCard, Request
 from sealift_signing.vocabulary import instant
 
 ALONE = (
-    "ALONE: what is known here began from a draft, and was compared with nobody's. Take a "
-    "colleague's in: sealift-sign learn FILE. Or compare by telephone: sealift-sign heads."
+    "ALONE: what is known here began from what a hub shows, and was compared with nobody's. Take a "
+    "colleague's in: sealift-sign learn FILE --colleague"
 )
 LOG_FACTS = ("log-origin", "log-size", "log-root")
 """Facts that differ whenever a request is drafted again, and are not what it asks for."""

@@ -86,6 +86,8 @@ class Session:
             NotFoundError: none is known.
             UsageError: several are.
         """
+        from sealift_signing.memory import not_trusted
+
         found = self.memory.organisations()
         meant = [one for one in found if one.organisation.startswith(prefix or "")]
         if len(meant) == 1:
@@ -97,7 +99,7 @@ class Session:
                 if not found
                 else f"No organisation whose id begins with {prefix} is trusted here.",
                 subject=prefix or "",
-                next_step="Type its fingerprint from paper: sealift-sign trust FINGERPRINT FILE",
+                next_step=not_trusted("").next_step,
             )
         raise UsageError(
             "which-organisation",

@@ -12,6 +12,7 @@ from sealift_signing.desk.cli.group import ORGANISATION, Session, command, sign
 
 if TYPE_CHECKING:
     from sealift_signing.drafts import Draft, Shared
+    from sealift_signing.errors import UsageError
     from sealift_signing.known import Known
     from sealift_signing.learning import Learned, Offer
     from sealift_signing.links import Named
@@ -20,13 +21,14 @@ if TYPE_CHECKING:
 @command(sign, "trust", example="sealift-sign trust FINGERPRINT anna.memory")
 @click.argument("fingerprint")
 @click.argument("file")
-@click.option("--alone", is_flag=True, help="FILE is a draft: there is no colleague to begin from.")
+@click.option("--alone", is_flag=True, help="FILE is from a hub: nobody has a memory yet.")
 def trust(session: Session, *, fingerprint: str, file: str, alone: bool) -> None:
     """Begin a memory of an organisation, by its fingerprint from paper.
 
     FINGERPRINT is that of the newest root: eight words in quotes, or 64 digits, typed from paper.
-    FILE is what a colleague wrote with `sealift-sign share`. Who is the first has only a draft:
-    with --alone the memory begins from it, and says so until it has met another.
+    FILE is what a colleague wrote with `sealift-sign share`. Who is the first takes what a hub
+    wrote with `sealift fingerprint`, or any draft: with --alone the memory begins from that,
+    and says so until it has met another.
     """
     from sealift_signing.drafts import Draft
     from sealift_signing.errors import UsageError
@@ -37,7 +39,7 @@ def trust(session: Session, *, fingerprint: str, file: str, alone: bool) -> None
     if isinstance(carried, Draft) and not alone:
         raise UsageError(
             "from-a-colleague",
-            f"{path.name} is a draft: whoever owns the hub chose what it shows, and it may be old.",
+            f"{path.name} is from a hub, whose owner chose what it shows, and it may be old.",
             subject=str(path),
             next_step="Have a colleague write what they know: sealift-sign share FILE. Only if "
             "you are the first, add --alone.",
@@ -46,14 +48,14 @@ def trust(session: Session, *, fingerprint: str, file: str, alone: bool) -> None
         offered(carried, _source(path)),
         fingerprint,
         session.now(),
-        alone=isinstance(carried, Draft),
+        alone=alone,
     )
     count = f"{len(known.roles)} other roles" if len(known.roles) != 1 else "one other role"
     lines = [f"{known.name} is trusted: root {known.root.version}, and {count}."]
     if known.alone:
         lines.append(
             "ALONE: nobody's memory was compared with it. Take a colleague's in when there is "
-            "one: sealift-sign learn FILE"
+            "one: sealift-sign learn FILE --colleague"
         )
     told = {**_known_json(known), "alone": known.alone}
     session.terminal.answer("trust", told, lines)
@@ -61,22 +63,72 @@ def trust(session: Session, *, fingerprint: str, file: str, alone: bool) -> None
 
 @command(sign, "learn", example="sealift-sign learn ben.memory")
 @click.argument("file")
-def learn(session: Session, *, file: str) -> None:
+@click.option(
+    "--colleague",
+    is_flag=True,
+    help="FILE is from a colleague, who wrote it and handed it to you.",
+)
+def learn(session: Session, *, file: str, colleague: bool) -> None:
     """Compare your memory with a colleague's, a draft or a returned medium.
 
     FILE is what a colleague wrote with `sealift-sign share`, any draft, or the folder of a medium.
+    A hub could have written any of them: that it is a colleague's is only known if you had it from
+    them, and then say so with --colleague. A memory that began --alone has then met another.
     All of it is verified from the root that you trust. Newer versions that descend from what you
     know are taken; where each side has a version that did not know of the other's, both are named.
     """
     from sealift_signing.desk.bundles import offers
-    from sealift_signing.learning import offered
 
     path = Path(file)
-    given = offers(path) if path.is_dir() else (offered(_carried(path), _source(path)),)
+    given = offers(path) if path.is_dir() else (_offered(path, colleague=colleague),)
+    if path.is_dir() and colleague:
+        raise _from_a_hub(path)
     said: list[str] = []
     for one in given:
         said += _learned(session, one).said
+        said += _still_alone(session, one)
     session.terminal.answer("learn", {"roles": said}, said)
+
+
+def _offered(path: Path, *, colleague: bool) -> Offer:
+    """What a file holds.
+
+    Raises:
+        UsageError: it is said to be a colleague's, and is a hub's.
+    """
+    from sealift_signing.drafts import Draft
+    from sealift_signing.learning import offered
+
+    carried = _carried(path)
+    if colleague and isinstance(carried, Draft):
+        raise _from_a_hub(path)
+    return offered(carried, _source(path), colleague=colleague)
+
+
+def _from_a_hub(path: Path) -> UsageError:
+    from sealift_signing.errors import UsageError
+
+    return UsageError(
+        "from-a-hub",
+        f"{path.name} is from a hub, and no colleague's memory.",
+        subject=str(path),
+        next_step="Leave out --colleague; or have a colleague write what they know: sealift-sign "
+        "share FILE",
+    )
+
+
+def _still_alone(session: Session, offer: Offer) -> list[str]:
+    """That a memory is as alone as it was, where its owner may think that it met another."""
+    from sealift_signing.organisation import Organisation
+
+    known = session.memory.known(Organisation(offer.files).id)
+    if known is None or not known.alone or offer.mark is None:
+        return []
+    what = (
+        "ALONE, as before: nothing shows that this is a colleague's memory. If a colleague wrote "
+        "it and handed it to you, say so: sealift-sign learn FILE --colleague"
+    )
+    return [what]
 
 
 def _learned(session: Session, offer: Offer) -> Learned:
@@ -110,12 +162,13 @@ def share(session: Session, *, file: str, organisation: str | None) -> None:
 
     known = session.known(organisation)
     offer = session.memory.offer(known)
-    data = shape.write(shared(offer, Organisation(offer.files, former=True)))
+    mark = session.memory.marked(known)
+    data = shape.write(shared(offer, Organisation(offer.files, former=True), mark))
     write_new(Path(file), data)
     lines = (
         f"{file} holds what you know of {known.name}: root and {len(known.roles)} other roles.",
         "A colleague takes it in with:",
-        f"  sealift-sign learn {Path(file).name}",
+        f"  sealift-sign learn {Path(file).name} --colleague",
     )
     session.terminal.answer("share", {**_known_json(known), "file": file}, lines)
 
