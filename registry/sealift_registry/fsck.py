@@ -22,9 +22,9 @@ from sealift_registry.trust import checking
 from sealift_registry.trust.repository import Repository
 from sealift_signing import documents, roles, statements
 from sealift_signing.errors import RefusedError, SealiftError
+from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import (
-    EVIDENCE_PURPOSE,
     Approval,
     Evidence,
     Objection,

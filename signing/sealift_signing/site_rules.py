@@ -35,16 +35,8 @@ from sealift_signing.documents import (
     Withdrawal,
 )
 from sealift_signing.errors import BadSignatureError, RefusedError
-from sealift_signing.public_key import PublicKey
-from sealift_signing.statements import (
-    EVIDENCE_PURPOSE,
-    Approval,
-    Evidence,
-    P,
-    Pins,
-    Request,
-    Signed,
-)
+from sealift_signing.evidence import entitled_machine
+from sealift_signing.statements import Approval, Evidence, P, Pins, Request, Signed
 from sealift_signing.tuf_walk import WentBackError
 from sealift_signing.vocabulary import CatalogPath
 
@@ -382,10 +374,9 @@ def _evidenced(
 
 
 def _passed(path: CatalogPath, evidence: Signed[Evidence]) -> None:
-    """Neither the verdict nor, whatever the verdict says, a single check is a failure."""
     said = evidence.predicate
-    failed = [check.name for check in said.checks if check.verdict != "pass"]
-    if failed or said.verdict != "pass":
+    failed = [check.name for check in said.failures]
+    if not said.passed:
         raise HeldError(
             "evidence-failed",
             f"{path} failed its {said.kind}{': ' if failed else ''}{_short(', '.join(failed))}.",
@@ -394,19 +385,14 @@ def _passed(path: CatalogPath, evidence: Signed[Evidence]) -> None:
 
 
 def _signed_for_purpose(facts: Facts, path: CatalogPath, evidence: Signed[Evidence]) -> None:
-    kind = evidence.predicate.kind
-    what = f"the evidence {evidence.sha256[:12]} ({kind})"
-    for machine in facts.fleet.of(EVIDENCE_PURPOSE.get(kind, "")):
-        key = PublicKey.parse(machine.key)
-        if key.keyid == evidence.envelope.keyid:
-            statements.verify(evidence, key, what=what)
-            return
-    # Held, not refused: a scanner that was compromised must not stop every other delivery.
-    raise HeldError(
-        "evidence-not-entitled",
-        f"{path}: {what} is signed by no machine that may sign evidence of its kind.",
-        subject=evidence.sha256,
-    )
+    if entitled_machine(evidence, facts.fleet) is None:
+        # Held, not refused: a scanner that was compromised must not stop every other delivery.
+        raise HeldError(
+            "evidence-not-entitled",
+            f"{path}: the evidence {evidence.sha256[:12]} ({evidence.predicate.kind}) is signed by "
+            "no machine that may sign evidence of its kind.",
+            subject=evidence.sha256,
+        )
 
 
 def _not_recalled(facts: Facts, path: CatalogPath, sha256: str) -> None:

@@ -221,13 +221,15 @@ class Evidence:
     details: Opaque
     """The whole report."""
 
+    @property
+    def failures(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(one for one in self.checks if one.verdict != "pass")
 
-EVIDENCE_PURPOSE: Mapping[str, str] = {
-    "scan": "scanner",
-    "parity": "builder",
-    "provenance": "builder",
-}
-"""Which purpose a key must have in fleet/keys.json to sign evidence of each kind."""
+    @property
+    def passed(self) -> bool:
+        """Neither the verdict nor, whatever the verdict says, a single check is a failure."""
+        return self.verdict == "pass" and not self.failures
 
 
 @dataclass(frozen=True)

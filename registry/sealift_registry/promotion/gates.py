@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest
 from sealift_registry.catalog.reference import VersionRef
-from sealift_signing import statements
 from sealift_signing.documents import FleetKeys, Policy
 from sealift_signing.errors import NotFoundError, RefusedError
-from sealift_signing.public_key import PublicKey
-from sealift_signing.statements import EVIDENCE_PURPOSE, Evidence, Measured, Request, Signed
+from sealift_signing.evidence import entitled_machine
+from sealift_signing.statements import Evidence, Measured, Request, Signed
 
 
 @dataclass(frozen=True)
@@ -143,9 +142,9 @@ def _not_ours(one: Vouched, kind: str) -> RefusedError:
 
 def _check_kind(one: Vouched, kind: str, stage: str) -> None:
     evidence = one.of_kind(kind)
-    failed = [c.words for c in evidence.predicate.checks if c.verdict != "pass"] if evidence else []
-    if evidence is not None and evidence.predicate.verdict == "pass" and not failed:
+    if evidence is not None and evidence.predicate.passed:
         return
+    failed = [c.words for c in evidence.predicate.failures] if evidence else []
     why = f"failed: {' '.join(failed)}" if evidence else "is missing."
     seen = f"See all of it: sealift show {one.artifact.path.full_version}"
     raise RefusedError(
@@ -159,12 +158,8 @@ def _check_kind(one: Vouched, kind: str, stage: str) -> None:
 def _check_signed(one: Vouched, kind: str, fleet: FleetKeys) -> None:
     """Evidence that no scanner or builder of ours signed must not mislead whoever approves."""
     evidence = one.of_kind(kind)
-    entitled = fleet.of(EVIDENCE_PURPOSE.get(kind, ""))
-    keys = {key.keyid: key for key in (PublicKey.parse(machine.key) for machine in entitled)}
-    if evidence is None or evidence.envelope.keyid not in keys:
+    if evidence is None or entitled_machine(evidence, fleet) is None:
         raise _not_ours(one, kind)
-    key = keys[evidence.envelope.keyid]
-    statements.verify(evidence, key, what=f"the {kind} evidence about {one.artifact.path}")
 
 
 def _check_goldens(one: Vouched, goldens: str | None) -> None:

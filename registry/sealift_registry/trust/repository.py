@@ -23,14 +23,11 @@ from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import compromised, links, publishing, roles
 from sealift_signing.approvals import Rules
 from sealift_signing.compromised import Compromised
-from sealift_signing.documents import FleetKeys, MachineKey, Members, Policy, RecallList
-from sealift_signing.errors import (
-    NotFoundError,
-    RefusedError,
-)
+from sealift_signing.documents import FleetKeys, Members, Policy, RecallList
+from sealift_signing.errors import NotFoundError, RefusedError
+from sealift_signing.evidence import entitled_machine
 from sealift_signing.organisation import machine_keys, rules_for
-from sealift_signing.public_key import PublicKey
-from sealift_signing.statements import EVIDENCE_PURPOSE, Evidence, Signed
+from sealift_signing.statements import Evidence, Signed
 from sealift_signing.words import fingerprint
 from sealift_sync import durable
 
@@ -138,19 +135,10 @@ class Repository:
         Raises:
             BadSignatureError: its key bears a wrong signature: somebody forged it.
         """
-        kind = evidence.predicate.kind
-        known = self.stored.once("machines", self._machines).get(evidence.envelope.keyid)
-        if known is None or known[0].purpose != EVIDENCE_PURPOSE.get(kind):
+        one = entitled_machine(evidence, self.sound_fleet())
+        if one is None:
             return None
-        if known[0].status == "compromised":
-            return None  # whoever has the key signed it, perhaps
-        one, key = known
-        evidence.envelope.verify(key, what=f"the {kind} evidence {evidence.sha256[:12]}")
         return one.name if one.status == "active" else f"{one.name} ({one.status})"
-
-    def _machines(self) -> dict[str, tuple[MachineKey, PublicKey]]:
-        parsed = ((one, PublicKey.parse(one.key)) for one in self.sound_fleet().keys)
-        return {key.keyid: (one, key) for one, key in parsed}
 
     def lists(self, team: str, path: str, digest: str) -> bool:
         """Whether the team's catalog role lists `path` with this digest."""

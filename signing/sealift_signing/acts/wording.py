@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from tuf.api.metadata import Root, Targets
 
-from sealift_signing import compromised, documents, links, shape
+from sealift_signing import compromised, documents, links
 from sealift_signing.approvals import REQUEST
 from sealift_signing.documents import (
     Assignment,
@@ -81,19 +81,16 @@ def person(one: Person) -> list[str]:
     ]
 
 
-def withdrawal(one: Withdrawal, digest: str) -> str:
+def withdrawal(one: Withdrawal) -> str:
     """What was withdrawn, and why."""
     what = f"the artifact {one.sha256}" if one.sha256 else f"{one.model} below version {one.below}"
-    return f"{one.id}, of {what} from {one.stage}, {one.made}: {drawn(one.reason)} ({digest})"
+    return f"{one.id}, of {what} from {one.stage}, {one.made}: {drawn(one.reason)} ({one.digest})"
 
 
 def members(found: Members) -> list[str]:
     """A team's people and withdrawals."""
     lines = [line for one in found.people for line in person(one)]
-    lines += [
-        f"withdrawn: {withdrawal(one, sha256(shape.write(one)).hexdigest())}"
-        for one in found.withdrawn
-    ]
+    lines += [f"withdrawn: {withdrawal(one)}" for one in found.withdrawn]
     return lines or ["nobody"]
 
 

@@ -1,0 +1,112 @@
+"""What whoever promotes reads: the request, all that it names, and what others said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from sealift_signing.acts import wording
+from sealift_signing.acts.asking import Material
+from sealift_signing.acts.vouched import Vouched
+from sealift_signing.approvals import NotCountedError, Rules, check_objection, tally
+from sealift_signing.documents import Members
+from sealift_signing.statements import Approval, Objection, Request, Signed, Subject
+from sealift_signing.vocabulary import CatalogPath
+
+
+def request_words(
+    request: Signed[Request],
+    rules: Rules,
+    evidence: Iterable[Vouched],
+    material: Material,
+) -> Iterator[str]:
+    """A request as whoever approves or objects reads it, and what others said of it."""
+    said = request.predicate
+    yield from set_aside_words(said.despite, rules.members)
+    yield (
+        f"{said.team}/{said.model}/{said.version} to {said.stage}, asked for by {said.person} on "
+        f"{said.made}, because {wording.drawn(said.reason)}."
+    )
+    yield f"request {request.sha256}"
+    yield from named_words(said, request.subjects, rules)
+    yield from subject_words(request.subjects, evidence)
+    yield from _approval_words(request, rules, material)
+    found = material.carried.all(Objection)
+    to_this = [one for one in found if one.predicate.request == request.sha256]
+    for objection in material.carried.take(to_this):
+        yield _objection_words(objection, request, rules)
+
+
+def named_words(said: Request, subjects: Iterable[Subject], rules: Rules) -> Iterator[str]:
+    """What a request names beside the artifacts."""
+    yield from _bars_words(subjects, rules, said.despite)
+    yield f"source record {said.source_record}"
+    yield f"the hub's log: {said.log.size} entries, root {said.log.root}"
+    yield f"  of {wording.drawn(said.log.origin)}"
+
+
+def _approval_words(request: Signed[Request], rules: Rules, material: Material) -> Iterator[str]:
+    approvals = material.carried.take(material.carried.all(Approval))
+    counted = tally(request, approvals, rules)
+    for one in counted.counted:
+        about = one.predicate
+        yield (
+            f"approved by {about.person} on {about.made}, until {about.valid_until}: "
+            f"{wording.drawn(about.meaning)}, because {wording.drawn(about.reason)}"
+        )
+    for reason in counted.set_aside:
+        yield f"an approval does not count: {wording.drawn(reason)}"
+    yield f"{len(counted.counted)} of the {counted.needed} approvals that it needs count."
+
+
+def _objection_words(one: Signed[Objection], request: Signed[Request], rules: Rules) -> str:
+    said = one.predicate
+    try:
+        check_objection(one, request, rules)
+    except NotCountedError as bad:
+        # Whoever objected may have left; that they did is said, their words are nobody's now.
+        return f"an objection is by nobody who may approve: {wording.drawn(bad.what)}"
+    return f"OBJECTED to by {said.person} on {said.made}: {wording.drawn(said.reason)}"
+
+
+def set_aside_words(despite: Iterable[str], members: Members) -> Iterator[str]:
+    """Withdrawals that are set aside come first, each whole."""
+    known = {one.digest: one for one in members.withdrawn}
+    for digest in despite:
+        one = known.get(digest)
+        what = wording.withdrawal(one) if one else f"{digest}, which is not known now"
+        yield f"SETS ASIDE the withdrawal {what}"
+
+
+def _bars_words(subjects: Iterable[Subject], rules: Rules, despite: Iterable[str]) -> Iterator[str]:
+    """Withdrawals that cover it and are not set aside: what is signed would install nothing."""
+    aside = set(despite)
+    for about in subjects:
+        path = CatalogPath.parse(about.name)
+        for one in rules.members.withdrawn:
+            if one.digest not in aside and one.covers(path, about.sha256, rules.stage):
+                yield f"{about.name} IS WITHDRAWN: {wording.withdrawal(one)}"
+
+
+def subject_words(subjects: Iterable[Subject], evidence: Iterable[Vouched]) -> Iterator[str]:
+    """Every artifact, with all evidence about it."""
+    found = tuple(evidence)
+    for about in sorted(subjects, key=lambda one: one.name):
+        yield f"{about.name}  {about.sha256}"
+        for one in found:
+            if one.about(about):
+                yield from wording.indented(_evidence_words(one))
+
+
+def _evidence_words(one: Vouched) -> Iterator[str]:
+    """A piece of evidence: its verdict, every check, what looked, and on which goldens."""
+    said = one.said
+    yield (
+        f"{said.kind}: {said.verdict}, on {wording.drawn(said.machine)}, {said.made}, signed by "
+        f"{one.machine} ({one.signed.sha256})"
+    )
+    yield from (f"  {c.verdict}  {c.name}: {wording.drawn(c.words)}" for c in said.checks)
+    for name, version in sorted(said.tools.items()):
+        yield f"  with {wording.drawn(name)} {wording.drawn(version)}"
+    goldens = said.details.get("goldens") if isinstance(said.details, Mapping) else None
+    if isinstance(goldens, str):
+        yield f"  on the goldens {wording.drawn(goldens)}"

@@ -1,0 +1,107 @@
+"""The evidence that a draft carries: each piece verified, and by which of our machines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from sealift_signing import roles
+from sealift_signing.acts.asking import Material
+from sealift_signing.approvals import Rules
+from sealift_signing.compromised import barred, marked
+from sealift_signing.documents import FleetKeys
+from sealift_signing.errors import RefusedError
+from sealift_signing.evidence import entitled_machine
+from sealift_signing.organisation import Organisation
+from sealift_signing.statements import Evidence, Measured, Signed, Subject
+from sealift_signing.vocabulary import CatalogPath, instant
+
+
+@dataclass(frozen=True)
+class Vouched:
+    """A piece of evidence, and the name of the machine of ours that signed it."""
+
+    signed: Signed[Evidence]
+    machine: str
+
+    @property
+    def said(self) -> Evidence:
+        """What it says."""
+        return self.signed.predicate
+
+    def about(self, subject: Subject) -> bool:
+        """Whether it is about that artifact."""
+        return self.signed.about(subject.name, subject.sha256)
+
+
+def carried(
+    organisation: Organisation, material: Material, subjects: tuple[Subject, ...]
+) -> tuple[Vouched, ...]:
+    """All evidence that `material` carries.
+
+    Raises:
+        RefusedError: a piece is signed by no machine that may sign its kind, or is about none of
+            `subjects`.
+    """
+    fleet = marked(
+        organisation.fleet_keys(),
+        barred(material.compromised, (roles.FLEET, roles.TARGETS, roles.ROOT)),
+    )
+    found = []
+    for one in material.carried.take(material.carried.all(Evidence)):
+        vouched = Vouched(one, _machine(organisation, one, fleet))
+        if not any(map(vouched.about, subjects)):
+            raise RefusedError(
+                "evidence-of-another",
+                f"The {one.predicate.kind} evidence {one.sha256[:12]} is about none of these "
+                "artifacts.",
+                subject=one.sha256,
+            )
+        found.append(vouched)
+    return tuple(found)
+
+
+def _machine(organisation: Organisation, one: Signed[Evidence], fleet: FleetKeys) -> str:
+    machine = entitled_machine(one, fleet)
+    if machine is None or one.predicate.organisation != organisation.id:
+        raise RefusedError(
+            "gate",
+            f"The {one.predicate.kind} evidence {one.sha256[:12]} is signed by no machine that may "
+            "sign evidence of its kind.",
+            subject=one.sha256,
+            next_step="See who may in fleet/keys.json, and check the hub: sealift audit fsck",
+        )
+    return machine.name
+
+
+def check_gates(rules: Rules, subjects: Iterable[Subject], evidence: tuple[Vouched, ...]) -> None:
+    """Check that every variant has the evidence that the stage asks for, and all of it passed.
+
+    Raises:
+        RefusedError: one has not.
+    """
+    for about in subjects:
+        if CatalogPath.parse(about.name).is_source:
+            continue
+        for kind in rules.rule.evidence:
+            found = [one.said for one in evidence if one.said.kind == kind and one.about(about)]
+            failed = not all(one.passed for one in found)
+            if not found or failed:
+                raise RefusedError(
+                    "gate",
+                    f"{rules.stage} asks for {kind} evidence about {about.name}, and it "
+                    f"{'failed' if failed else 'is missing'}.",
+                    subject=about.name,
+                    next_step="See all of it: sealift show "
+                    f"{CatalogPath.parse(about.name).full_version}",
+                )
+
+
+def measured(subjects: Iterable[Subject], evidence: Iterable[Vouched]) -> Iterator[Measured]:
+    """On which machine the parity of each artifact was measured last."""
+    found = tuple(evidence)
+    for about in sorted(subjects, key=lambda one: one.name):
+        parities = [one.said for one in found if one.said.kind == "parity" and one.about(about)]
+        if parities:
+            newest = max(parities, key=lambda one: instant(one.made))
+            yield Measured(about.name, newest.machine)

@@ -1,0 +1,35 @@
+"""Which machine may vouch for what: one rule for the hub, for whoever signs and for a site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sealift_signing import statements
+from sealift_signing.documents import FleetKeys, MachineKey
+from sealift_signing.public_key import PublicKey
+from sealift_signing.statements import Evidence, Signed
+
+EVIDENCE_PURPOSE: Mapping[str, str] = {
+    "scan": "scanner",
+    "parity": "builder",
+    "provenance": "builder",
+}
+"""Which purpose a key must have in fleet/keys.json to sign evidence of each kind."""
+
+
+def entitled_machine(evidence: Signed[Evidence], fleet: FleetKeys) -> MachineKey | None:
+    """The machine of `fleet` that signed `evidence`, and may sign evidence of its kind.
+
+    None where none did: also where the key is called compromised, for then perhaps a thief did.
+
+    Raises:
+        BadSignatureError: its key bears a wrong signature: somebody forged it.
+    """
+    kind = evidence.predicate.kind
+    for machine in fleet.of(EVIDENCE_PURPOSE.get(kind, "")):
+        key = PublicKey.parse(machine.key)
+        if key.keyid == evidence.envelope.keyid:
+            what = f"the {kind} evidence {evidence.sha256[:12]}"
+            statements.verify(evidence, key, what=what)
+            return machine
+    return None
