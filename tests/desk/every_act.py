@@ -132,11 +132,11 @@ def _delivery(acme: Acme, promoted: list[bytes]) -> Iterator[Case]:
         SITE,
         sha256(answer).hexdigest(),
         moment(acme.now),
-        (),
-        None,
+        (f"{SITE}-000007",),
+        f"{SITE}-000009",
         (CarriedFile("index.json", 2, "7" * 64),),
         "a checkpoint",
-        None,
+        "what a site said",
     )
     path = documents.assignment_path(SITE)
     listed = acme.organisation.document(roles.site_role(SITE), path)

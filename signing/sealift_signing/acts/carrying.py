@@ -55,6 +55,9 @@ def transfer(organisation: Organisation, ask: Ask, material: Material) -> Prepar
             f"{size:,} bytes, written {said.made}."
         ),
         f"  it builds on {', '.join(said.base) or 'nothing: it is full'}",
+        f"  the transfer before it: {said.previous or 'none'}",
+        f"  the hub's log: {wording.drawn(said.log)}",
+        f"  the site's log, as the hub knows it: {wording.drawn(said.site_log or 'not yet')}",
         "It carries what the site is assigned:",
         *wording.indented(wording.assignment(assignment)),
         "in these files:",
