@@ -313,6 +313,13 @@ def _check_person(
 ) -> MemberKey:
     key = _entitled(name, statement.envelope.keyid, purpose, rules, of)
     public = PublicKey.parse(key.key)
+    if public.fault:
+        raise NotCountedError(
+            "weak-key",
+            f"{of.what} does not count: the key that it is signed with {public.fault}.",
+            subject=of.sha256,
+            next_step=f"Have {name} make a new key, and the team's stewards enter it.",
+        )
     statement.envelope.verify(public, what=of.what)
     _check_key(public, rules, of)
     return key

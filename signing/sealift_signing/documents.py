@@ -344,7 +344,7 @@ def read_fleet_keys(data: bytes) -> FleetKeys:
     """The machine keys that `data` spells.
 
     Raises:
-        MalformedError: one key for two machines or purposes, or a key that is none.
+        MalformedError: one key for two machines or purposes, or what spells none.
     """
     found = shape.read(FleetKeys, data, what=FLEET_KEYS_PATH)
     for machine in found.keys:

@@ -20,7 +20,8 @@ EVIDENCE_PURPOSE: Mapping[str, str] = {
 def entitled_machine(evidence: Signed[Evidence], fleet: FleetKeys) -> MachineKey | None:
     """The machine of `fleet` that signed `evidence`, and may sign evidence of its kind.
 
-    None where none did: also where the key is called compromised, for then perhaps a thief did.
+    None where none did: also where the key is called compromised, for then perhaps a thief did, or
+    is one that anybody can sign for.
 
     Raises:
         BadSignatureError: its key bears a wrong signature: somebody forged it.
@@ -28,7 +29,7 @@ def entitled_machine(evidence: Signed[Evidence], fleet: FleetKeys) -> MachineKey
     kind = evidence.predicate.kind
     for machine in fleet.of(EVIDENCE_PURPOSE.get(kind, "")):
         key = PublicKey.parse(machine.key)
-        if key.keyid == evidence.envelope.keyid:
+        if key.keyid == evidence.envelope.keyid and not key.fault:
             what = f"the {kind} evidence {evidence.sha256[:12]}"
             statements.verify(evidence, key, what=what)
             return machine

@@ -66,7 +66,7 @@ def check_enters(organisation: Organisation, person: str, key: PublicKey) -> Non
     """Check that `key` may enter a document as that of `person`.
 
     Raises:
-        RefusedError: it is somebody else's, or a machine's.
+        RefusedError: it is somebody else's, or a machine's, or one that nobody can own.
     """
     _check(organisation, key, Owner(person, is_machine=False, where="now"))
 
@@ -75,12 +75,13 @@ def check_machine_enters(organisation: Organisation, machine: str, key: PublicKe
     """Check that `key` may enter a document as that of `machine`.
 
     Raises:
-        RefusedError: it is a person's, or another machine's.
+        RefusedError: it is a person's, or another machine's, or one that nobody can own.
     """
     _check(organisation, key, Owner(machine, is_machine=True, where="now"))
 
 
 def _check(organisation: Organisation, key: PublicKey, wanted: Owner) -> None:
+    key.check_enters(wanted.name)
     if organisation.is_solo:
         return  # one key is everything there, and every bundle says so
     for known, owner in owners(organisation):

@@ -97,13 +97,14 @@ def test_nobody_and_no_key_is_listed_twice(part: str) -> None:
         documents.read_members(shape.write(replace(MEMBERS, people=people)), TEAM)
 
 
-def test_a_key_that_is_none_is_refused() -> None:
+def test_a_key_that_is_none_is_read_and_the_others_with_it() -> None:
+    """Its signatures count for nobody (`test_weak_keys`)."""
     nobody = Person("eve", "Eve", "active", (MemberKey(OFF_CURVE, "file", ("request",)),))
-    with pytest.raises(MalformedError, match="is no public key"):
-        documents.read_members(shape.write(replace(MEMBERS, people=(nobody,))), TEAM)
+    members = replace(MEMBERS, people=(*MEMBERS.people, nobody))
+    assert documents.read_members(shape.write(members), TEAM) == members
     machine = MachineKey(OFF_CURVE, "scanner-1", "scanner", "active")
-    with pytest.raises(MalformedError, match="is no public key"):
-        documents.read_fleet_keys(shape.write(FleetKeys(1, (), (machine,))))
+    fleet = FleetKeys(1, (), (machine,))
+    assert documents.read_fleet_keys(shape.write(fleet)) == fleet
 
 
 def test_a_key_is_found_by_its_id() -> None:

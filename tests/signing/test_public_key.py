@@ -55,7 +55,6 @@ def test_a_signature_is_checked(signer: CryptoSigner) -> None:
         "",
         "ed25519:" + "00" * 31,
         "ed25519:" + "AA" * 32,
-        "ecdsa-p256:04" + "00" * 64,
         "rsa:" + "00" * 32,
         pytest.param(SIGNERS[1].public_key.keyid, id="keyid"),
     ],
