@@ -314,8 +314,7 @@ def _check_key(
     for unsigned in prepared.parts:
         if unsigned.signers is None:
             continue
-        above = (roles.delegator(unsigned.signers), roles.TARGETS, roles.ROOT)
-        if key.raw in barred(lost, above):
+        if key.raw in barred(lost, roles.above(unsigned.signers)):
             raise RefusedError(
                 "key-compromised",
                 f"This key was called compromised, and signs nothing more of {unsigned.signers}.",

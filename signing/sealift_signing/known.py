@@ -10,13 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
+from itertools import pairwise
 from typing import Annotated, Literal
 
+from sealift_signing.compromised import barred, entered_by
 from sealift_signing.errors import RefusedError
 from sealift_signing.links import ForkedError, Named
 from sealift_signing.organisation import Head
 from sealift_signing.roles import ROOT
 from sealift_signing.shape import Distinct
+from sealift_signing.tuf_walk import check_signed
 from sealift_signing.vocabulary import Count, KeyText, Moment, RoleName, Sentence, Sha256
 
 
@@ -119,8 +122,10 @@ class Known:
     def check_pinned(self, roots: Sequence[Head], source: str) -> None:
         """Check that a chain of roots is of this organisation, and leads through the pinned root.
 
+        What comes after that is new here: of it no key counts that was ever called compromised.
+
         Raises:
-            RefusedError: it is another's, or has another root of that number.
+            RefusedError: it is another's, has another root of that number, or too few signed it.
         """
         organisation = sha256(roots[0].data).hexdigest()
         if organisation != self.organisation:
@@ -144,6 +149,18 @@ class Known:
                 subject=ROOT,
                 next_step="Do not go by it. Compare fingerprints with the holders of root.",
             )
+        self._check_new(roots)
+
+    def _check_new(self, roots: Sequence[Head]) -> None:
+        """Check who signed the roots after the pinned one, as a site does that walks them."""
+        lost = frozenset((one.role, one.key) for one in self.compromised)
+        for before, root in pairwise(roots):
+            lost |= entered_by(ROOT, before.metadata.signed)
+            if root.version <= self.root.version:
+                continue
+            without = barred(lost, (ROOT,))
+            for owner in (before, root):
+                check_signed(owner.metadata.signed, ROOT, root.metadata, without=without)
 
     def with_root(self, root: Head, file: str) -> Known:
         """With a newer root, in place of the one by which the organisation was pinned."""

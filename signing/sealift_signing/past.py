@@ -157,7 +157,7 @@ def check_new_signers(
         before = known.role(head.role)
         if before and before.digest == head.digest:
             continue
-        without = barred(lost, (head.delegator, roles.TARGETS, roles.ROOT))
+        without = barred(lost, roles.above(head.role))
         if head.by_former:
             _check_former_signers(head, without)
             continue

@@ -88,6 +88,17 @@ def delegator(role: str) -> str:
     return FLEET if kind(role) == SITE else TARGETS
 
 
+def above(role: str) -> tuple[str, ...]:
+    """Every role by whose word `role` is held, up to root: `fleet`, targets and root of a site's.
+
+    What one of them says of a key of `role` holds; what a role says of those above it does not.
+    """
+    found = [delegator(role)]
+    while found[-1] != ROOT:
+        found.append(delegator(found[-1]))
+    return tuple(found)
+
+
 def paths(role: str) -> list[str]:
     """The path patterns that `role`'s delegation carries (TUF specification §4.5).
 

@@ -117,6 +117,72 @@ def test_t0_05_a_key_that_this_very_draft_calls_compromised_counts_for_nothing_n
     assert error.value.code == "not-signed-enough"
 
 
+def next_root(acme: Acme, *signers: str, lost: str = "") -> None:
+    """A root more, which calls the key of `lost` compromised; signed by these."""
+    metadata = publishing.following(
+        acme.organisation.root.metadata, expires=publishing.expiry(acme.now, 730)
+    )
+    if lost:
+        metadata.signed.unrecognized_fields[FIELD] = [acme.keys.public(lost).text]
+    publishing.sign(metadata, [acme.keys[name] for name in signers])
+    acme.paper.put("root", publishing.to_bytes(metadata))
+
+
+def test_t0_05_a_root_holders_key_that_was_called_compromised_signs_no_new_root(
+    acme: Acme,
+) -> None:
+    """Root 2 calls rosa's key so, and her thief still signs root 2 with it; root 3 no longer."""
+    next_root(acme, "rosa", "rolf", lost="rosa")
+    learn(acme, "anna")
+    known = acme.person("anna").known
+    assert known is not None
+    assert known.root.version == 2
+    honest = acme.paper.copy()
+    next_root(acme, "rosa", "ruth")
+    for act in (("renew", ROLE), ("renew", "root")):
+        with pytest.raises(RefusedError) as error:
+            acme.examine(acme.draft(*act), "anna")
+        assert error.value.code == "not-signed-enough"
+    with pytest.raises(RefusedError) as error:
+        known.check_pinned(acme.organisation.roots, "ben's memory")
+    assert error.value.code == "not-signed-enough"
+    acme.paper = honest
+    next_root(acme, "rolf", "ruth")
+    assert acme.examine(acme.draft("renew", ROLE), "anna").root.version == 3
+
+
+def test_t0_05_it_counts_for_nothing_also_where_the_root_that_says_so_is_new(acme: Acme) -> None:
+    next_root(acme, "rosa", "rolf", lost="rosa")
+    next_root(acme, "rosa", "ruth")
+    with pytest.raises(RefusedError) as error:
+        acme.examine(acme.draft("renew", ROLE), "anna")
+    assert error.value.code == "not-signed-enough"
+
+
+def test_t0_05_what_was_pinned_before_stands(acme: Acme) -> None:
+    """It was known when the key was called compromised by a list of its own memory."""
+    next_root(acme, "rosa", "rolf")
+    learn(acme, "anna")
+    anna = acme.person("anna")
+    assert anna.known is not None
+    anna.known = anna.known.with_compromised([("root", acme.keys.public("rosa").text)])
+    assert acme.examine(acme.draft("renew", ROLE), "anna").root.version == 2
+
+
+def test_t0_05_targets_calls_no_root_holders_key_compromised(acme: Acme) -> None:
+    """A word reaches only below: else the holders of targets bar those of root."""
+    next_root(acme, "rosa", "rolf")
+    anna = acme.person("anna")
+    assert anna.known is not None
+    anna.known = anna.known.with_compromised([("targets", acme.keys.public("rosa").text)])
+    assert acme.examine(acme.draft("renew", ROLE), "anna").root.version == 2
+    rosa = acme.person("rosa")
+    acme.trusting("rosa")
+    assert rosa.known is not None
+    rosa.known = rosa.known.with_compromised([("targets", acme.keys.public("rosa").text)])
+    assert acme.examine(acme.draft("renew", "root"), "rosa").words
+
+
 def test_t0_01_what_is_signed_is_shown_with_its_keys(acme: Acme) -> None:
     compromised_frank(acme)
     words = "\n".join(acme.examine(acme.draft("renew", "targets"), "tina").words)
