@@ -14,8 +14,10 @@ Pure: values in, an answer or a refusal out.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, Literal, cast
 
@@ -29,6 +31,8 @@ from sealift_signing.vocabulary import RoleName, Sha256, VersionNumber
 
 FIELD = "x-sealift-follows"
 """The member of a role's signed part that holds its `Follows`."""
+
+_MEMBER = f'"{FIELD}":'.encode()
 
 MOST = 100_000
 """Versions that a lineage may have: a version an hour for eleven years."""
@@ -142,6 +146,27 @@ def follows_of(signed: Root | Targets) -> Follows | None:
     return found
 
 
+def follows_linked(data: bytes, wanted: str) -> Follows | None:
+    """What the file `data` says of its past, if it is what `wanted` is the link of; else None.
+
+    Nothing else in the file is looked at. A link is of the values, wherever they were found, so
+    that the file need not be read whole: a role of a hundred teams takes a hundred times as long.
+    """
+    start = data.rfind(_MEMBER)
+    found = _spelled_there(data[start + len(_MEMBER) :]) if start >= 0 else None
+    return found if found is not None and link(found) == wanted else None
+
+
+def _spelled_there(text: bytes) -> Follows | None:
+    """The value that `text` begins with, if it is a `Follows`."""
+    try:
+        value, _ = json.JSONDecoder().raw_decode(text.decode())
+        return shape.from_json(Follows, value, what=FIELD) if isinstance(value, dict) else None
+    except (ValueError, RecursionError, RefusedError):
+        return None
+
+
+@lru_cache(maxsize=10_000)  # of each version it is asked again by every step that follows a past
 def link(follows: Follows | None) -> str | None:
     """The link of a version that says this of its past; None where it says nothing."""
     return None if follows is None else sha256(shape.write(follows)).hexdigest()

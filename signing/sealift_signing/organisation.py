@@ -266,8 +266,8 @@ class Organisation:
             data = self._files.metadata(role, newest.version)
             if data is None:
                 break
-            older = links.follows_of(_signed(role, data))
-            if older is None or links.link(older) != newest.link:
+            older = links.follows_linked(data, newest.link)
+            if older is None:
                 raise RefusedError(
                     "version-differs",
                     f"What is stored as version {newest.version} of {role} is not the one that the "
@@ -391,13 +391,6 @@ def _head(
         tuple(sorted(people)),
         tuple(sorted(keyids)),
     )
-
-
-def _signed(role: str, data: bytes) -> Root | Targets:
-    """What a file of `role` holds, its signatures not verified: a link says whether it is right."""
-    if role == ROOT:
-        return read_spelled(data, role, Root).metadata.signed
-    return read_spelled(data, role, Targets).metadata.signed
 
 
 def holders_of(organisation: Organisation, role: str) -> roles.Keyholders:

@@ -195,3 +195,36 @@ def test_nothing_follows_itself() -> None:
     made.signed.unrecognized_fields[links.FIELD] = ["nothing"]
     with pytest.raises(MalformedError):
         follows_of(made.signed)
+
+
+# ---------------------------------------------------------------------- one value out of a file
+
+
+def test_what_a_file_says_of_its_past_is_found_by_its_link() -> None:
+    one, two, three = (publishing.to_bytes(made) for made in chain(3))
+    said = follows_of(chain(3)[1].signed)
+    wanted = links.link(said)
+    assert wanted is not None
+    assert links.follows_linked(two, wanted) == said
+    assert links.follows_linked(one, wanted) is None
+    assert links.follows_linked(three, wanted) is None
+
+
+@pytest.mark.parametrize(
+    "there",
+    [
+        b"",
+        b"not JSON",
+        b'"x-sealift-follows":',
+        b'"x-sealift-follows":[1]',
+        b'"x-sealift-follows":"text"',
+        b'"x-sealift-follows":null',
+        b'"x-sealift-follows":{"version":1}',
+        b'"x-sealift-follows":{"version":1,"digest":"e","link":null,"set_aside":[]}',
+        b'"x-sealift-follows":\xff',
+        b'"x-sealift-follows":' + b"[" * 100_000,
+        b'"x-sealift-follows":' + b'{"a":' * 100_000,
+    ],
+)
+def test_what_says_nothing_of_its_past_is_not_believed(there: bytes) -> None:
+    assert links.follows_linked(there, "e" * 64) is None

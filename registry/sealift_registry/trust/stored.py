@@ -25,6 +25,9 @@ from sealift_signing.tuf_walk import check_signed, read_spelled
 
 T = TypeVar("T")
 
+AHEAD = 50
+"""Versions that are read at once of a role that is gone back along, version by version."""
+
 READING = "sealift_reading"
 """Execution option of a connection that sees one state: what was read through it already."""
 
@@ -40,16 +43,32 @@ class Rows:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._last = ("", 0)
+        self._ahead: dict[tuple[str, int], bytes] = {}
+        self._newest: dict[str, int | None] = {}
 
     def metadata(self, role: str, version: int | None = None) -> bytes | None:
         """The bytes of a role's version, or of its newest; None if there is none."""
-        query = select(tuf_metadata.c.body).where(tuf_metadata.c.role == role)
         if version is None:
-            query = query.order_by(tuf_metadata.c.version.desc()).limit(1)
-        else:
-            query = query.where(tuf_metadata.c.version == version)
-        body = self._connection.execute(query).scalar_one_or_none()
-        return None if body is None else bytes(body)
+            query = select(tuf_metadata.c.body).where(tuf_metadata.c.role == role)
+            newest = query.order_by(tuf_metadata.c.version.desc()).limit(1)
+            body = self._connection.execute(newest).scalar_one_or_none()
+            return None if body is None else bytes(body)
+        if (role, version) not in self._ahead:
+            goes_back = self._last == (role, version + 1)
+            self._ahead = self._read(role, version, AHEAD if goes_back else 1)
+        self._last = (role, version)
+        return self._ahead.get((role, version))
+
+    def _read(self, role: str, version: int, most: int) -> dict[tuple[str, int], bytes]:
+        """A version of a role, if it is there, and with it those below it: `most` in all."""
+        t = tuf_metadata
+        query = (
+            select(t.c.version, t.c.body)
+            .where(t.c.role == role, t.c.version <= version, t.c.version > version - most)
+            .order_by(t.c.version.desc())
+        )
+        return {(role, row.version): bytes(row.body) for row in self._connection.execute(query)}
 
     def document(self, path: str, digest: str) -> bytes | None:
         """The document that is kept under this path and digest; None if there is none."""
@@ -72,14 +91,19 @@ class Rows:
 
     def roles(self) -> list[str]:
         """The roles that have a row, in order."""
-        query = select(tuf_metadata.c.role).distinct().order_by(tuf_metadata.c.role)
-        return list(self._connection.execute(query).scalars())
+        t = tuf_metadata
+        query = select(t.c.role, func.max(t.c.version).label("newest")).group_by(t.c.role)
+        found = self._connection.execute(query.order_by(t.c.role)).all()
+        # Whoever asks for them all asks for the number of each next.
+        self._newest |= {row.role: row.newest for row in found}
+        return [row.role for row in found]
 
     def newest(self, role: str) -> int | None:
         """The number of a role's newest row."""
-        query = select(func.max(tuf_metadata.c.version)).where(tuf_metadata.c.role == role)
-        found: int | None = self._connection.execute(query).scalar()
-        return found
+        if role not in self._newest:
+            query = select(func.max(tuf_metadata.c.version)).where(tuf_metadata.c.role == role)
+            self._newest[role] = self._connection.execute(query).scalar()
+        return self._newest[role]
 
     def versions(self, role: str) -> list[int]:
         """The numbers of a role's rows, newest first."""
