@@ -18,7 +18,7 @@ from sealift_registry.trust.repository import Change
 from sealift_registry.trust.stored import stored
 from sealift_registry.trust.submitting import Accepted
 from sealift_registry.trust.teams import Card
-from sealift_signing import drafts, links, roles, statements
+from sealift_signing import drafts, dsse, links, roles, statements
 from sealift_signing.acts.asking import Ask, Carried, Other
 from sealift_signing.acts.sites import ANSWER, check_request
 from sealift_signing.canonical import Json
@@ -93,6 +93,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
         change = submitting.change_of(connection, draft) if new else Change()
         actor = submitting.signers_of(connection, fleet)
         envelope = submitting.envelope_of(connection, roles.FLEET, answer)
+    keyid = dsse.read(envelope, what="the answer").keyid
     if new:
         row = {
             "id": said.site,
@@ -112,6 +113,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
                 "site": site.id,
                 "stage": site.stage,
                 "enrolment": site.enrolment,
+                "keyid": keyid,
                 "request": site.request.sha256,
                 "groups": site.groups,
                 "at_hub": at_hub,

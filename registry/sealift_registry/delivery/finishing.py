@@ -59,13 +59,14 @@ def record_bundle(hub: Hub, site: Site, body: bytes, medium: Path, *, at_hub: bo
         row = {"transfer": transfer, "sha256": said.sha256, "body": body}
         made = moment(hub.now())
         connection.execute(insert(tables.bundle).values(**row, medium=str(medium), made=made))
+        keyid = said.envelope.keyid
         data: dict[str, Json] = {
             "sha256": said.sha256,
+            "keyid": keyid,
             "medium": str(medium),
             "base": list(said.predicate.base),
             "at_hub": at_hub,
         }
-        keyid = said.envelope.keyid
         actor = dispatchers(connection, site).get(keyid, keyid)
         return entry(hub, "transfer.exported", transfer, site, actor, data), None
 

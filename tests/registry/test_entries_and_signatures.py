@@ -1,0 +1,168 @@
+"""The log says of everything that people signed what it is, and with which keys they signed it."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+from tuf.api.metadata import Metadata
+
+import sealift_registry
+from sealift_registry.trust import teams
+from sealift_registry.trust.stored import stored
+from sealift_signing import canonical, dsse, links, roles, statements
+from sealift_signing.documents import RECALL_PATH
+from sealift_signing.drafts import CarriedDocument, Version, encoded
+from sealift_signing.errors import RefusedError
+from sealift_signing.statements import Evidence, Receipt, SiteRequest
+from tests.registry.hub_fixture import STEWARDS, TEAM, Acme
+from tests.registry.signing_people import carry_out
+from tests.registry.test_hub_entries import USE_CASES, Act
+from tests.site_on_paper import SiteOnPaper
+
+BY_MACHINES = {one.PREDICATE_TYPE for one in (Evidence, Receipt, SiteRequest)}
+OF_NOTHING_SIGNED = {
+    "conversion.refused",
+    "intake.refused",
+    "return.accepted",
+    "return.refused",
+    "transfer.begun",
+    "variant.built",
+    "variant.measured",
+    "version.ingested",
+    "version.seen-again",
+}
+"""Types of entries about what machines did, and nobody signed."""
+
+
+def changing_stewards(acme: Acme, _: SiteOnPaper) -> Act:
+    gina = acme.card("gina", acme.new_key("gina"))
+    wanted = teams.stewards(TEAM, (*STEWARDS, "gina"), [gina])
+    signers = [acme.signer("targets-1"), acme.signer("targets-2")]
+    return lambda: carry_out(acme.app, wanted, signers)
+
+
+def restoring(acme: Acme, _: SiteOnPaper) -> Act:
+    acme.later(days=1)
+    acme.renew("recall", "recall-1")
+    with acme.app.hub.reading() as connection:
+        found = stored(connection)
+        head, recalls = found.head(roles.RECALL), found.document(roles.RECALL, RECALL_PATH)
+        organisation = found.id
+    assert recalls is not None
+    acme.sql("DROP TRIGGER tuf_metadata_no_delete")
+    acme.sql(f"DELETE FROM tuf_metadata WHERE role = 'recall' AND version = {head.version}")  # noqa: S608
+    documents = (CarriedDocument(RECALL_PATH, encoded(recalls)),)
+    lost = Version(1, (), organisation, roles.RECALL, encoded(head.data), documents, (), ())
+    return lambda: acme.app.take_back(lost)
+
+
+CASES: Mapping[Callable[[Acme, SiteOnPaper], Act], list[str]] = {
+    **USE_CASES,
+    changing_stewards: ["team.stewards-changed"],
+    restoring: ["role.restored"],
+}
+
+
+def test_every_type_of_entry_is_looked_at_here() -> None:
+    looked_at = {kind for kinds in CASES.values() for kind in kinds} | {"organisation.founded"}
+    assert set(_types()) == looked_at | OF_NOTHING_SIGNED
+
+
+def _types() -> Iterator[str]:
+    """The types of the hub's entries, as its code names them."""
+    for file in Path(sealift_registry.__file__).parent.rglob("*.py"):
+        if "demo" in file.parts:
+            continue
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            found: list[ast.expr] = []
+            if isinstance(node, ast.Call):
+                name = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                found = node.args if name in {"entry", "_entry"} else []
+            elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in NAMED:
+                found = node.value.values if isinstance(node.value, ast.Dict) else [node.value]
+            for one in found:
+                if isinstance(one, ast.Constant) and "." in str(one.value):
+                    yield str(one.value)
+
+
+NAMED = {"ENTRIES", "BEGUN"}
+
+
+@pytest.mark.parametrize("use_case", CASES, ids=lambda one: one.__name__)
+def test_an_entry_names_what_people_signed_and_their_keys(
+    hub: Acme, plant: SiteOnPaper, use_case: Callable[[Acme, SiteOnPaper], Act]
+) -> None:
+    act = use_case(hub, plant)
+    before, entries = hub.rows(), len(hub.types())
+    act()
+    found = dict(_signed(hub.rows(), before))
+    assert bool(found) != set(CASES[use_case]).issubset(OF_NOTHING_SIGNED)
+    _check_told(hub, found, entries)
+
+
+def test_the_founding_names_what_was_signed_and_the_keys(acme: Acme) -> None:
+    with acme.app.hub.engine.connect() as connection:
+        first = "SELECT role, body FROM tuf_metadata WHERE version = 1 AND role IN "
+        query = text(f"{first}('root', 'targets', 'fleet', 'recall')")
+        rows = [tuple(row) for row in connection.execute(query)]
+    found = dict(_signed({"tuf_metadata": rows}, {}))
+    assert len(found) == 4
+    _check_told(acme, found, 0)
+
+
+def _check_told(hub: Acme, found: Mapping[str, list[str]], since: int) -> None:
+    with hub.app.hub.engine.connect() as connection:
+        query = text(f"SELECT body FROM log_entry WHERE seq >= {since} ORDER BY seq")  # noqa: S608
+        entries = [
+            canonical.decode(bytes(one), what="it") for one in connection.execute(query).scalars()
+        ]
+    for digest, keyids in found.items():
+        told = [one for one in _objects(entries) if digest in one.values()]
+        assert told, f"the log does not name {digest}"
+        assert keyids
+        assert any(set(keyids) <= _named(one) for one in told), f"nor who signed {digest}"
+
+
+def _objects(value: object) -> Iterator[Mapping[str, object]]:
+    """Every object in some JSON."""
+    if isinstance(value, Mapping):
+        yield value
+    inner = value.values() if isinstance(value, Mapping) else value
+    for one in inner if isinstance(inner, Iterable) and not isinstance(inner, str) else ():
+        yield from _objects(one)
+
+
+def _named(one: Mapping[str, object]) -> set[object]:
+    """The ids of keys that an object names."""
+    several = one.get("keyids", ())
+    assert isinstance(several, list | tuple)
+    return {one.get("keyid"), *several}
+
+
+def _signed(
+    rows: Mapping[str, list[Any]], before: Mapping[str, list[Any]]
+) -> Iterator[tuple[str, list[str]]]:
+    """What people signed in the rows that are new: its digest, and the keys' ids."""
+    for table, found in rows.items():
+        for row in set(found) - set(before.get(table, ())):
+            for body in (one for one in row if isinstance(one, bytes)):
+                yield from _signatures(body)
+
+
+def _signatures(body: bytes) -> Iterator[tuple[str, list[str]]]:
+    try:
+        envelope = dsse.read(body, what="a column")
+    except RefusedError:
+        if body.startswith(b"{") and b'"signed"' in body:
+            metadata = Metadata[Any].from_bytes(body)
+            if metadata.signed.type not in {roles.SNAPSHOT, roles.TIMESTAMP}:
+                yield links.digest(metadata), sorted(metadata.signatures)
+        return
+    if statements.predicate_type(body, what="a column") not in BY_MACHINES:
+        yield sha256(body).hexdigest(), [envelope.keyid]
