@@ -13,9 +13,10 @@ CLAIMING = (
     "At a site",
     "Where people sign",
     "Keys that were stolen",
+    "The limits",
     "What is never believed",
 )
-"""Sections of which every item promises something."""
+"""Sections of which every item promises something, or says that it is not promised."""
 NOTE = re.compile(r"^\[\^(\w+)\]: (.*)$", re.MULTILINE)
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
 

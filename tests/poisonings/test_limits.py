@@ -6,11 +6,13 @@ Each of them is so; a change that takes one away changes the threat model with i
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from sealift_signing import drafts, publishing, roles
+from sealift_signing import drafts, learning, publishing, roles, words
 from sealift_signing.errors import RefusedError
+from sealift_signing.memory import Memory
 from sealift_signing.organisation import Organisation
 from tests.desk.every_act import every_act
 from tests.desks import STEWARDS, TEAM, Acme
@@ -128,3 +130,16 @@ def test_t0_limit_a_recall_is_signed_over_any_list_and_who_saw_it_keeps_it() -> 
     draft = acme.draft("renew", roles.RECALL)
     assert EXEMPT in " ".join(acme.examine(draft, "olga").words)
     assert acme.sign(draft, "olga", typed=True).is_signed
+
+
+def test_t0_limit_whoever_exchanges_the_paper_has_the_first_meeting(tmp_path: Path) -> None:
+    """A memory that begins believes the fingerprint that was typed, of whichever organisation."""
+    acme, mallory = Acme(), Acme()
+    offer = learning.everything(mallory.paper, "a file")
+    honest, exchanged = (
+        words.fingerprint(one.organisation.root.metadata) for one in (acme, mallory)
+    )
+    with pytest.raises(RefusedError):
+        Memory(tmp_path / "on paper").begin(offer, honest, acme.now)
+    begun = Memory(tmp_path / "exchanged").begin(offer, exchanged, acme.now)
+    assert begun.organisation == mallory.organisation.id != acme.organisation.id
