@@ -11,9 +11,11 @@ import pytest
 from sqlalchemy import Table, insert, select, text, update
 
 from sealift_registry import guide, summary
-from sealift_registry.delivery import tables
+from sealift_registry.delivery import assignments, tables
 from sealift_registry.delivery.sites import Sites
-from sealift_signing import statements
+from sealift_registry.trust import drafting
+from sealift_registry.trust.drafting import Wanted
+from sealift_signing import gate, statements
 from sealift_signing.errors import RefusedError
 from sealift_signing.statements import Receipt, SiteAnswer, subject
 from tests.registry.hub_fixture import GROUP, SITE, TARGET, Acme, version
@@ -170,3 +172,79 @@ def test_another_dispatcher_is_given_a_site_and_assigns_anew(
     assign(ready.app, SITE, version(1), {GROUP: TARGET}, None, ready.signer("dina"))
     with ready.app.hub.reading() as connection:
         assert summary.of(ready.app.promotions, connection, SITE)[1]["assigned"]
+
+
+@pytest.fixture
+def enrolled_again(ready: Acme) -> Acme:
+    """The site is enrolled twice with one key, and what it should run was said after that."""
+    with ready.app.hub.reading() as connection:
+        site = Sites(connection).get(SITE)
+    ready.later(hours=2)
+    ready.enrolled(site.request.envelope.data)
+    ready.assign()
+    return ready
+
+
+def test_t0_14_nothing_is_assigned_to_an_older_enrolment_as_if_nothing_had_been(
+    enrolled_again: Acme,
+) -> None:
+    """Its newest row was deleted: the older one is genuine, and of a key that is active."""
+    hub = enrolled_again.app.hub
+    with hub.reading() as connection:
+        older = min(Sites(connection).enrolments(SITE), key=lambda one: one.answer.predicate.made)
+    no_triggers(enrolled_again)
+    with hub.engine.begin() as connection:
+        t = tables.site
+        connection.execute(t.delete().where(t.c.enrolment != older.answer.sha256))
+    for use in (enrolled_again.assign, enrolled_again.export, lambda: summary_of(enrolled_again)):
+        with pytest.raises(RefusedError, match=SITE) as refused:
+            use()
+        assert refused.value.code == "site-row-missing"
+
+
+def summary_of(acme: Acme) -> None:
+    with acme.app.hub.reading() as connection:
+        summary.of(acme.app.promotions, connection, SITE)
+
+
+def test_who_is_enrolled_again_begins_with_nothing_and_that_is_said(enrolled_again: Acme) -> None:
+    """Honest: the words say what is no longer assigned, and that it is so but once."""
+    hub = enrolled_again.app.hub
+    with hub.reading() as connection:
+        site = Sites(connection).get(SITE)
+    words = words_of_assigning(enrolled_again)
+    assert not any("earlier enrolment" in line for line in words)
+    enrolled_again.later(hours=4)
+    enrolled_again.enrolled(site.request.envelope.data)
+    words = words_of_assigning(enrolled_again)
+    assert "earlier enrolment" in words[1]
+    assert any("runs version 1" in line for line in words[2:])
+    enrolled_again.assign()
+    assert not any("earlier enrolment" in line for line in words_of_assigning(enrolled_again))
+
+
+def test_t0_14_who_signs_is_shown_that_a_draft_goes_by_another_enrolment(
+    enrolled_again: Acme,
+) -> None:
+    """A hub that carries the older answer: nothing in a draft shows which of both is the newer."""
+    with enrolled_again.app.hub.reading() as connection:
+        both = [one.answer.envelope.data for one in Sites(connection).enrolments(SITE)]
+    asked = asked_to_assign(enrolled_again)
+    older = next(one for one in both if one not in asked.statements)
+    statements = (*(one for one in asked.statements if one not in both), older)
+    words = words_of_assigning(enrolled_again, replace(asked, statements=statements))
+    assert "earlier enrolment" in words[1]
+
+
+def asked_to_assign(acme: Acme) -> Wanted:
+    return assignments.wanted(acme.app.hub, SITE, version(1), {GROUP: TARGET}, None)
+
+
+def words_of_assigning(acme: Acme, wanted: Wanted | None = None) -> tuple[str, ...]:
+    """What the dispatcher is shown, from the line that names the act on."""
+    hub, asked = acme.app.hub, wanted or asked_to_assign(acme)
+    with hub.reading() as connection:
+        draft = drafting.draft(hub, connection, asked)
+    found = gate.examine(draft, asked.ask, None, hub.now(), acme.public("dispatcher-1"))
+    first = next(n for n, line in enumerate(found.words) if line.startswith("Assign "))
+    return found.words[first:]

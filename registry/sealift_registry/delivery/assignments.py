@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.delivery import enrolments
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import submitting
 from sealift_registry.trust.drafting import Wanted, is_published
@@ -140,7 +141,11 @@ def accepted(
 
 
 def current(repository: Repository, site: Site) -> Assignment:
-    """What the site is assigned now; nothing, where that was for an earlier enrolment."""
+    """What the site is assigned now; nothing, where that was for an earlier enrolment.
+
+    Raises:
+        RefusedError: it is for an enrolment that is not in the database.
+    """
     role, empty = roles.site_role(site.id), Assignment(1, (), site.id, site.enrolment, {})
     if repository.stored.is_superseded(role):
         return empty  # others dispatch there since
@@ -148,7 +153,12 @@ def current(repository: Repository, site: Site) -> Assignment:
     if data is None:
         return empty
     found = documents.read_assignment(data, site.id)
-    return found if found.enrolment == site.enrolment else empty
+    if found.enrolment == site.enrolment:
+        return found
+    if found.enrolment not in site.earlier:
+        # Else a deleted row would have the dispatcher begin with nothing, and say nothing of it.
+        raise enrolments.missing(site.id, f"by which it is assigned to ({found.enrolment[:12]})")
+    return empty
 
 
 class _Gathering:

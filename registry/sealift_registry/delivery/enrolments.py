@@ -55,23 +55,26 @@ def verified(repository: Repository, row: Row[tuple[object, ...]]) -> Enrolled:
     return enrolled
 
 
-def current(repository: Repository, rows: Sequence[Row[tuple[object, ...]]]) -> Enrolled | None:
-    """The enrolment that counts of a site, whose `rows` these are; None where it has none.
+def current(repository: Repository, site: str, found: Sequence[Enrolled]) -> Enrolled | None:
+    """The one of a site's enrolments that counts; None where it has none.
 
     Raises:
-        RefusedError: as `verified`; or `fleet` lists the key of none of them as the site's.
+        RefusedError: `fleet` lists the key of none of them as the site's.
     """
-    found = [verified(repository, row) for row in rows]
     active = [one for one in found if _is_active(repository, one)]
-    if rows and not active:
-        raise RefusedError(
-            "site-row-missing",
-            f"The database has no enrolment of site {rows[0].id} with the key that fleet lists as "
-            "the site's: its newest row is missing.",
-            subject=str(rows[0].id),
-            next_step=NEXT,
-        )
+    if found and not active:
+        raise missing(site, "with the key that fleet lists as the site's")
     return max(active, key=lambda one: one.answer.predicate.made, default=None)
+
+
+def missing(site: str, which: str) -> RefusedError:
+    """The error where an enrolment that there must be is not in the database."""
+    return RefusedError(
+        "site-row-missing",
+        f"The database has no enrolment of site {site} {which}: its newest row is missing.",
+        subject=site,
+        next_step=NEXT,
+    )
 
 
 def _is_active(repository: Repository, enrolled: Enrolled) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, select
 from tuf.api.metadata import Root
 
 from sealift_registry.delivery import enrolments, tables
+from sealift_registry.delivery.enrolments import Enrolled
 from sealift_registry.trust.repository import Repository
 from sealift_signing import roles, statements
 from sealift_signing.errors import NotFoundError
@@ -20,7 +21,12 @@ from sealift_signing.words import fingerprint, words_of
 
 @dataclass(frozen=True)
 class Site:
-    """A site as it was last enrolled, by its own signature and a fleet administrator's."""
+    """A site as it was last enrolled, by its own signature and a fleet administrator's.
+
+    Attributes:
+        enrolment: the sha256 of the answer that counts.
+        earlier: those of the answers before it.
+    """
 
     organisation: str
     id: str
@@ -29,6 +35,7 @@ class Site:
     request: Signed[SiteRequest]
     answer: bytes
     made: str
+    earlier: frozenset[str]
 
     @property
     def groups(self) -> dict[str, str]:
@@ -81,8 +88,8 @@ class Sites:
             NotFoundError: no such site is enrolled.
             RefusedError: a row of it is of no enrolment that was signed.
         """
-        rows = self._connection.execute(select(tables.site).where(tables.site.c.id == name)).all()
-        found = enrolments.current(self._repository, rows)
+        every = self.enrolments(name)
+        found = enrolments.current(self._repository, name, every)
         if found is None:
             raise NotFoundError(
                 "no-site",
@@ -99,4 +106,16 @@ class Sites:
             request=found.request,
             answer=found.answer.envelope.data,
             made=said.made,
+            earlier=frozenset(
+                one.answer.sha256 for one in every if one.answer.predicate.made < said.made
+            ),
         )
+
+    def enrolments(self, name: str) -> list[Enrolled]:
+        """Every enrolment of a site, also those that count no more.
+
+        Raises:
+            RefusedError: a row is of none that was signed.
+        """
+        rows = self._connection.execute(select(tables.site).where(tables.site.c.id == name)).all()
+        return [enrolments.verified(self._repository, row) for row in rows]

@@ -73,6 +73,7 @@ def assign(organisation: Organisation, ask: Ask, material: Material) -> Prepared
         f"Assign {version} to {site} ({enrolled.stage}): "
         + ", ".join(f"{group} ({target})" for group, target in sorted(groups.items()))
         + ".",
+        *_no_longer(organisation, enrolled),
         (
             f"{role} becomes version {signed.version}, valid until {moment(signed.expires)}. "
             "The site should then run:"
@@ -274,6 +275,22 @@ def _current(organisation: Organisation, site: Enrolled) -> Assignment:
     if found is None or found.enrolment != site.enrolment:
         return Assignment(1, (), site.id, site.enrolment, {})
     return found
+
+
+def _no_longer(organisation: Organisation, site: Enrolled) -> tuple[str, ...]:
+    """What was assigned under an enrolment that this one is said to have come after.
+
+    Nothing that is carried shows which of both is the newer: whoever signs knows.
+    """
+    found = organisation.assignment(site.id)
+    if found is None or found.enrolment == site.enrolment:
+        return ()
+    what = (
+        f"THIS BEGINS WITH NOTHING: what {site.id} was assigned goes by an earlier enrolment "
+        f"({found.enrolment[:12]}), and none of it is kept. It must be so once, after the site was "
+        f"enrolled again ({site.enrolment[:12]}); if it was not, do not sign. No longer assigned:"
+    )
+    return (what, *wording.indented(wording.assignment(found)))
 
 
 def _check_group(site: Enrolled, group: str, target: str) -> None:
