@@ -104,6 +104,11 @@ def team_handed_over(acme: Acme) -> None:
     put(acme, roles.TARGETS, made)
 
 
+def root_that_nobody_signed(acme: Acme) -> None:
+    """An unsigned `root` N+1: nothing at all can be verified above it."""
+    put(acme, roles.ROOT, next_of(acme, roles.ROOT))
+
+
 def nothing_to_run(acme: Acme) -> None:
     """An unsigned `site.plant-7` N+1, by which the site is to run nothing."""
     role = roles.site_role(SITE)
@@ -170,6 +175,7 @@ ACTS: dict[str, Callable[[Acme], object]] = {
     "export": lambda acme: acme.export(),
     "assign": lambda acme: acme.assign(),
     "enrol": enrol_another,
+    "renew the root": renew(roles.ROOT, "root-1", "root-2"),
     "renew the targets": renew(roles.TARGETS, "targets-1", "targets-2"),
     "renew the site": renew(roles.site_role(SITE), "dispatcher-1"),
     "show the site": show_site,
@@ -179,6 +185,8 @@ CASES = [
     (invented_people, ROLE, ("export", "assign", "enrol")),
     (team_handed_over, roles.TARGETS, ("renew the team", "renew the targets", "approve", "next")),
     (team_handed_over, roles.TARGETS, ("list", "enrol", "export", "assign")),
+    (root_that_nobody_signed, roles.ROOT, ("renew the root", "renew the team", "approve", "next")),
+    (root_that_nobody_signed, roles.ROOT, ("list", "enrol", "export", "assign", "show the site")),
     (nothing_to_run, f"site.{SITE}", ("renew the site", "export", "assign", "show the site")),
     (nothing_to_run, f"site.{SITE}", ("next", "enrol")),
     (far_ahead, ROLE, ("enrol", "renew the team", "add an approver", "next")),

@@ -262,7 +262,9 @@ class Stored(Organisation):
         if isinstance(bad, RowError):
             return bad
         newest = self.rows.newest(role)
-        if newest is not None and self.version(role, newest) is not None:
+        # Root is its own delegator: to ask for its versions would be to read this one again.
+        handed_on = role != roles.ROOT and newest is not None and self.version(role, newest)
+        if handed_on:
             return RowError(
                 "role-handed-on",
                 f"Others hold {role} since its version {newest} was signed, and they have not "
@@ -272,7 +274,7 @@ class Stored(Organisation):
             )
         return RowError(
             "row-not-signed",
-            f"Version {self.rows.newest(role)} of {role}, as the database has it, is not what its "
+            f"Version {newest} of {role}, as the database has it, is not what its "
             f"holders signed: {bad.what}",
             subject=role,
             next_step="Somebody changed the database, or it is damaged. See all that is wrong with "
