@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from sealift_signing import drafts
+from sealift_signing import drafts, statements
 from sealift_signing.acts.asking import Ask
 from sealift_signing.desk.signing import Desk
+from sealift_signing.drafts import Draft
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.learning import everything
+from sealift_signing.statements import Approval
+from tests.desk.every_act import every_act
 from tests.desk.people import Listener, Signer
 from tests.desks import STEWARDS, TEAM, Acme, over, without_signatures
 
@@ -90,6 +93,29 @@ def test_nothing_is_given_again_under_another_name(acme: Acme, anna: Signer) -> 
     with pytest.raises(RefusedError) as error:
         anna.sign(draft, Ask("renew", ("targets",)))
     assert error.value.code == "other-act"
+
+
+def test_t0_04_what_reads_alike_is_not_the_same_act(tmp_path: Path) -> None:
+    """A reason that holds the words of an option: for three days is not for a year."""
+    acme = Acme()
+    case = next(one for one in every_act(acme) if one.draft.act == "approve")
+    carla = Signer(acme, "carla", tmp_path / "carla")
+    carla.trust()
+    reason, days = ("It answers well --days 3",), ("3",)
+    year = {"meaning": ("validated",), "reason": reason}
+    three = {"meaning": ("validated",), "reason": ("It answers well",), "days": days}
+    asks = [Ask("approve", case.draft.object, given) for given in (year, three)]
+    assert str(asks[0]) == str(asks[1])
+    first, second = (carla.sign(case.draft, ask) for ask in asks)
+    assert carla.said.asked
+    ends = [said(Approval, one).valid_until for one in (first, second)]
+    assert ends[1] < ends[0]
+    assert carla.sign(case.draft, asks[0]) == first
+    assert carla.sign(case.draft, asks[1]) == second
+
+
+def said(kind: type[Approval], signed: Draft) -> Approval:
+    return statements.read_payload(kind, signed.parts[0].data, what="it")[0]
 
 
 def test_a_second_content_is_refused_by_the_memory_on_the_disk(acme: Acme, anna: Signer) -> None:

@@ -12,7 +12,7 @@ Nothing is read again between (2) and (6): if the memory was changed meanwhile, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
@@ -130,14 +130,28 @@ class Desk:
         """
         keyids = {PublicKey.from_tuf(one.public_key).keyid for one in signers}
         known = self.memory.known(draft.organisation) if self.memory else None
-        for one in reversed(known.signed if known else ()):
-            if (one.act, one.settled) != (str(ask), False) or one.keyid not in keyids:
+        for one, kept in self._signed(known, ask) if known else ():
+            if one.settled or one.keyid not in keyids:
                 continue
-            kept = self.memory.draft(known, one) if self.memory and known else draft
             same = list(map(_undated, kept.parts)) == list(map(_undated, draft.parts))
             if same and self._is_open(kept):
                 return kept
         return draft
+
+    def _signed(self, known: Known, ask: Ask) -> Iterator[tuple[SignedOnce, Draft]]:
+        """What was signed of just this act, with its options, the newest first.
+
+        Spelled out, two acts may read alike: a reason may hold the words of an option.
+        """
+        if self.memory is None:
+            return
+        for one in reversed(known.signed):
+            if one.act == str(ask):  # looked at first, so that not all files have to be read
+                kept = self.memory.draft(known, one)
+                if Ask(kept.act, kept.object, dict(kept.details)) == replace(
+                    ask, details=dict(ask.details)
+                ):
+                    yield one, kept
 
     def _is_open(self, kept: Draft) -> bool:
         return instant(kept.made) > self.clock() - gate.OLDEST
@@ -155,21 +169,20 @@ class Desk:
 
     def _before(self, known: Known, draft: Draft, ask: Ask, key: PublicKey) -> Draft | None:
         """What this key signed for the same act before, out of the memory."""
-        mine = [one for one in known.signed if (one.keyid, one.act) == (key.keyid, str(ask))]
-        if not mine or self.memory is None:
-            return None
+        found = ((one, kept) for one, kept in self._signed(known, ask) if one.keyid == key.keyid)
         if names.act(ask).own:
-            found = (self.memory.draft(known, one) for one in reversed(mine))
-            kept = next((one for one in found if same_matter(one, draft)), None)
+            same = ((one, kept) for one, kept in found if same_matter(kept, draft))
         else:
-            digests = {one.digest: one for one in mine}
-            if not draft.parts or any(part.digest not in digests for part in draft.parts):
-                return None
-            kept = self.memory.draft(known, digests[draft.parts[0].digest])
-            kept, _ = drafts.join((draft, kept))
-        if kept is not None:
-            self.talk.show((again_words(mine, kept),))
-        return kept
+            wanted = [part.digest for part in draft.parts]
+            same = (
+                (one, drafts.join((draft, kept))[0])
+                for one, kept in found
+                if wanted and wanted == [part.digest for part in kept.parts]
+            )
+        for one, kept in same:
+            self.talk.show((again_words(one),))
+            return kept
+        return None
 
     def _agree(self, found: Examined) -> None:
         for one in found.confirm:
@@ -243,10 +256,8 @@ def _matter(draft: Draft) -> tuple[object, ...]:
     return (draft.act, draft.object, facts, requests or draft.statements)
 
 
-def again_words(mine: Sequence[SignedOnce], kept: Draft) -> str:
+def again_words(one: SignedOnce) -> str:
     """What is said where something is given out again."""
-    digests = {part.digest for part in kept.parts}
-    (one, *_) = (found for found in mine if found.digest in digests)
     return f"You signed this on {one.signed[:10]} ({one.digest[:12]}); it is given out again."
 
 
