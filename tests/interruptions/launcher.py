@@ -18,9 +18,11 @@ import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import IO, Any, Literal, NoReturn, Self, cast
 
+from tests.desk.days import CLOCKS
 from tests.interruptions.points import Points, When, watch
 
 How = Literal["kill", "stop", "pause"]
@@ -82,9 +84,9 @@ class Launcher:
             text=True,
         )
 
-    def run(self, command: Sequence[str], cut: Cut | None = None) -> Ended:
-        """Run `command`, one of `PROGRAMS`, and its arguments."""
-        (ended,) = self._ask([command], cut)
+    def run(self, command: Sequence[str], cut: Cut | None = None, hours: int = 0) -> Ended:
+        """Run `command`, one of `PROGRAMS`, and its arguments, with the clock `hours` ahead."""
+        (ended,) = self._ask([command], cut, hours)
         return ended
 
     def run_during(
@@ -109,11 +111,14 @@ class Launcher:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _ask(self, commands: Sequence[Sequence[str]], cut: Cut | None) -> list[Ended]:
+    def _ask(
+        self, commands: Sequence[Sequence[str]], cut: Cut | None, hours: int = 0
+    ) -> list[Ended]:
         asked = {
             "commands": [list(map(str, one)) for one in commands],
             "folder": str(self.folder),
             "cut": vars(cut) if cut else None,
+            "hours": hours,
         }
         stdin, stdout = (cast("IO[str]", p) for p in (self._process.stdin, self._process.stdout))
         stdin.write(json.dumps(asked) + "\n")
@@ -127,7 +132,13 @@ class Launcher:
 
 
 class _Child:
-    """One command, forked."""
+    """One command, forked.
+
+    Attributes:
+        hours: how far the clock is ahead in those that are forked from now on.
+    """
+
+    hours = 0
 
     def __init__(self, command: list[str], folder: Path, cut: Cut | None, scratch: Path) -> None:
         self._scratch = scratch
@@ -201,6 +212,8 @@ def _become(command: list[str], folder: Path, cut: Cut | None, scratch: Path) ->
 
         points = Points(folder, cut.point if cut else 0, cut.when if cut else "before", act)
         run = PROGRAMS[command[0]]
+        if _Child.hours:
+            _go_ahead(timedelta(hours=_Child.hours))
         watch(points)
         code = run(command[1:])
         _end()
@@ -214,6 +227,19 @@ def _become(command: list[str], folder: Path, cut: Cut | None, scratch: Path) ->
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _go_ahead(span: timedelta) -> None:
+    """Have every clock of this process be so far ahead."""
+
+    class Ahead(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return datetime.now(tz) + span
+
+    for name in CLOCKS:
+        module, _, attribute = name.rpartition(".")
+        setattr(sys.modules[module], attribute, Ahead)
 
 
 def _end() -> None:
@@ -275,6 +301,7 @@ def serve() -> None:
     for number, line in enumerate(sys.stdin):
         asked = json.loads(line)
         cut = Cut(**asked["cut"]) if asked["cut"] else None
+        _Child.hours = asked["hours"]
         scratch = folder / str(number)
         scratch.mkdir()
         ended = _run(asked["commands"], Path(asked["folder"]), cut, scratch)

@@ -14,6 +14,8 @@ from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 
+from sealift_signing import drafts
+
 DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 MASKED = (
     (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"), "(time)"),
@@ -60,10 +62,16 @@ def _between(key: str, expected: list[str], found: list[str]) -> Iterator[str]:
 
 
 def _signed(memory: Path) -> Iterator[str]:
-    """What is remembered as signed: nothing is signed twice."""
+    """What is remembered as signed, and whether signed files hold that: nothing is signed twice."""
+    known: set[str] = set()
     for path in memory.glob("*/known.json"):
         for one in json.loads(path.read_bytes())["signed"]:
+            known.add(one["digest"])
             yield f"{one['name']} {one['version']}: {one['act']}"
+    for path in memory.parent.glob("*.signed"):
+        parts = drafts.read(path.read_bytes()).parts
+        held = "is remembered" if {part.digest for part in parts} <= known else "is NOT remembered"
+        yield f"{path.name} {held}"
 
 
 def _names(folder: Path) -> Iterator[str]:

@@ -19,10 +19,15 @@ from tests.site_on_paper import SiteOnPaper
 
 @dataclass(frozen=True)
 class Step:
-    """A command of the story, in the words that run it."""
+    """A command of the story, in the words that run it.
+
+    Attributes:
+        hours: how far the clock is ahead when it runs.
+    """
 
     name: str
     words: Sequence[str]
+    hours: int = 0
 
 
 @dataclass
@@ -109,33 +114,39 @@ class Story:
         self.launcher = launcher
         self._kept = folder / "kept"
         self.told: dict[str, Told] = {}
+        self.last = Ended(0, (), "", "", 0.0)
 
     def tell(self, stocked: Path) -> None:
         """Play it once, uncut."""
         self._begin(stocked)
         self._kept.mkdir()
         for step in steps(self.case):
-            self._play(step)
+            self.play(step)
 
     def tell_instead(self, name: str, words: Sequence[str], instead_of: str) -> None:
         """Play another step where `instead_of` stands, which is cut under its own `name` then."""
         self.reset(instead_of)
         home = ["--home", str(self.case / "hub"), "--passphrase-file", str(self.case / "pass")]
-        self._play(Step(name, ["sealift", *words, *home]))
+        self.play(Step(name, ["sealift", *words, *home]))
 
     def tell_next(
         self, name: str, begins: str, first: Sequence[Sequence[str]], words: Sequence[str]
     ) -> None:
         """Play `first` where the step `begins` would begin, and then another step, `name`."""
+        self.begin_again(begins, first)
+        self.play(Step(name, words))
+
+    def begin_again(self, begins: str, first: Sequence[Sequence[str]]) -> None:
+        """Go back to where the step `begins` would begin, and play `first`, which is not cut."""
         self.reset(begins)
         for one in first:
             ended = self.launcher.run(one)
             assert ended.code == 0, ended.err
-        self._play(Step(name, words))
 
-    def _play(self, step: Step) -> None:
+    def play(self, step: Step) -> None:
+        """Run a step from where the one before it ended, and keep what there was before."""
         self._copy(self.case, self._kept / step.name)
-        ended = self.launcher.run(step.words)
+        self.last = ended = self.launcher.run(step.words, hours=step.hours)
         assert ended.code == 0, (step.name, ended.err)
         self.told[step.name] = Told(step, ended.points, picture(self.case))
 
@@ -147,8 +158,8 @@ class Story:
         """Cut a step, and run it again; how it was cut, and what is wrong afterwards, in words."""
         step = self.told[name].step
         self.reset(name)
-        first = self.launcher.run(step.words, cut)
-        return first, self.problems(name, self.launcher.run(step.words))
+        first = self.launcher.run(step.words, cut, step.hours)
+        return first, self.problems(name, self.launcher.run(step.words, hours=step.hours))
 
     def problems(self, name: str, again: Ended) -> list[str]:
         """What differs from the step run uncut, in words; `again` is how its last run ended."""
@@ -163,10 +174,12 @@ class Story:
 
     def checks(self, name: str) -> list[list[str]]:
         """The commands that verify what the step wrote."""
+        if name.startswith("sign "):
+            return []  # the picture has what is remembered, and what the signed files hold
         if name in {"import", "rollback", "return"}:
             return [["sealift-site", "--home", str(self.case / "site"), "audit", "fsck"]]
         checks = [["sealift", "audit", "fsck", "--home", str(self.case / "hub")]]
-        if name == "export":
+        if name in {"export", "submit transfer"}:
             medium = str(self.case / "medium")
             checks.append(["sealift-site", "--home", str(self.case / "site"), "verify", medium])
         return checks
@@ -187,6 +200,7 @@ class Story:
         acme.app.returns.receive(acme.returned(plant))
         for person in ("gina", "hilda"):
             acme.new_key(person)
+        for person in ("anna", "gina", "hilda"):
             (self.case / f"{person}.card").write_bytes(acme.card(person)[1])
         acme.close()
         shutil.rmtree(self.case / "medium")

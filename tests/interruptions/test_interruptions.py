@@ -15,6 +15,8 @@ from typing import cast
 
 import pytest
 
+from sealift_signing.acts import names
+from tests.interruptions import acts
 from tests.interruptions.launcher import Cut
 from tests.interruptions.pictures import picture
 from tests.interruptions.points import When
@@ -57,6 +59,40 @@ def test_t0_70_draft_sign_and_submit_converge(story: Story, command: str) -> Non
 @pytest.mark.parametrize("command", [*SWEPT, *ALSO, *SIGNING])
 def test_killed_at_every_point_and_run_again(story: Story, command: str, when: When) -> None:
     assert wrong(story, command, killed, every(story, command, when)) == []
+
+
+# -------------------------------------------------------------------- every act that is signed
+
+
+@pytest.fixture(scope="session")
+def acted(story: Story) -> Story:
+    acts.play(story)
+    return story
+
+
+def test_every_act_of_the_closed_list_is_cut() -> None:
+    assert {one.act for one in acts.ACTS} == names.ACTS.keys()
+
+
+@pytest.mark.parametrize("door", ["draft", "sign", "submit"])
+def test_t0_71_some_acts_are_killed_at_a_door(acted: Story, door: str) -> None:
+    """`make test-long` kills each act at each point of each door."""
+    steps = [step for one in acts.ACTS for step in acts.names(one) if step.startswith(door)]
+    draw = random.Random(f"{SEED} {door}")  # noqa: S311 - steps, not secrets
+    for step in draw.sample(steps, 2):
+        assert wrong(acted, step, killed, drawn(acted, step)) == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize("one", acts.ACTS, ids=lambda one: one.name)
+def test_t0_72_every_act_is_killed_at_every_point_of_every_door(
+    acted: Story, one: acts.Signed, when: When
+) -> None:
+    told = []
+    for step in acts.names(one):
+        told += wrong(acted, step, killed, every(acted, step, when))
+    assert told == []
 
 
 @pytest.mark.long

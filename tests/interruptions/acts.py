@@ -1,0 +1,109 @@
+"""Every act that is signed, from draft to submission: each command of it is cut at every point.
+
+What is drafted stands here, once for each act of the closed list; the commands that sign are those
+that the hub prints.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.interruptions.story import Step, Story
+from tests.registry.hub_fixture import GROUP, MODEL, SITE, TARGET, TEAM
+
+BEGINS = "promote"
+"""The step of the story before which the acts are played: version 3 waits to be promoted."""
+HOURS = 2
+"""How much later that is: what was signed within the hour is not renewed."""
+
+
+@dataclass(frozen=True)
+class Signed:
+    """An act as it is drafted.
+
+    Attributes:
+        name: of the act, and which one where several are of one kind.
+        drafts: the words of the hub's command.
+        signers: names of key files; the last signature is the one that suffices.
+        submits: what `submit` is told beside the signed files.
+    """
+
+    name: str
+    drafts: str
+    signers: tuple[str, ...]
+    submits: str = ""
+
+    @property
+    def act(self) -> str:
+        """Its name in the closed list."""
+        return self.name.split()[0]
+
+
+STEWARDS, TARGETS = ("anna", "ben"), ("targets-1", "targets-2")
+WORDS = "--meaning validated --reason tested"
+ACTS = (
+    Signed("renew", f"renew team.{TEAM}", STEWARDS),
+    Signed("renew root", "renew root", ("root-1", "root-2")),
+    Signed("add-team", "team add sound --steward anna.card --steward gina.card", TARGETS),
+    Signed("add-approver first", "team approver sound hilda.card", ("anna", "gina")),
+    Signed("set-stewards", "team stewards sound anna hilda --card hilda.card", TARGETS),
+    Signed("renew after", "renew team.sound", ("anna", "hilda")),
+    Signed("add-approver", f"team approver {TEAM} anna.card", STEWARDS),
+    Signed("add-requester", f"team requester {TEAM} gina.card", STEWARDS),
+    Signed("request", f"promote {MODEL}/3 --to production --reason better", ("dora",)),
+    Signed("object", "object P-2 --reason dark", ("carla",)),
+    Signed("approve", f"approve P-2 {WORDS}", ("carla",)),
+    Signed("approve last", f"approve P-2 {WORDS}", ("emil",)),
+    Signed(
+        "enroll",
+        "site enroll plant-9.request --stage production --dispatcher dispatcher-1",
+        ("fleet-1",),
+    ),
+    Signed("assign", f"assign {SITE} {MODEL}/3 --for {GROUP}={TARGET}", ("dispatcher-1",)),
+    Signed("transfer", f"export {SITE} --to medium", ("dispatcher-1",), "--medium medium"),
+)
+"""In the order in which one follows from the other."""
+
+
+def play(story: Story) -> None:
+    """Play the acts uncut, each from where the one before it ended."""
+    asks = ["sealift-site", "--home", str(story.case / "plant-9"), "init", "--id", "plant-9"]
+    request = ["--group", f"{GROUP}={TARGET}", "--request", str(story.case / "plant-9.request")]
+    story.begin_again(BEGINS, [[*asks, *request]])
+    for one in ACTS:
+        for step in _steps(story, one):
+            story.play(step)
+
+
+def names(one: Signed) -> Iterator[str]:
+    """The steps of an act, by the names under which they are cut."""
+    yield f"draft {one.name}"
+    yield from (f"sign {one.name} as {name}" for name in one.signers)
+    yield f"submit {one.name}"
+
+
+def _steps(story: Story, one: Signed) -> Iterator[Step]:
+    at, called = story.case, list(names(one))
+    passphrase = ["--passphrase-file", str(at / "pass")]
+    hub = ["--home", str(at / "hub"), *passphrase]
+    draft = at / f"{one.name.replace(' ', '-')}.draft"
+    words = [_placed(at, word) for word in one.drafts.split()]
+    yield Step(called[0], ["sealift", *words, "--draft", str(draft), "--json", *hub], HOURS)
+    signs = shlex.split(json.loads(story.last.out)["sign"])
+    files = []
+    for name, step in zip(one.signers, called[1:], strict=False):
+        files.append(draft.with_suffix(f".{name}.signed"))
+        key = next(at.glob(f"*/{name}.pem"))
+        more = ["--yes", "--out", str(files[-1]), *passphrase]
+        yield Step(step, [*signs[:-1], str(key), *more], HOURS)
+    submit = [_placed(at, word) for word in one.submits.split()]
+    yield Step(called[-1], ["sealift", "submit", *map(str, files), *submit, *hub], HOURS)
+
+
+def _placed(at: Path, word: str) -> str:
+    """A file or folder of the case by its whole path; any other word as it is."""
+    return str(at / word) if word.endswith((".card", ".request")) or word == "medium" else word
