@@ -23,6 +23,7 @@ from sealift_signing import publishing, roles, shape
 from sealift_signing.approvals import approve
 from sealift_signing.documents import (
     Assignment,
+    GroupAssignment,
     MemberKey,
     Members,
     Person,
@@ -110,12 +111,14 @@ def root_that_nobody_signed(acme: Acme) -> None:
 
 
 def nothing_to_run(acme: Acme) -> None:
-    """An unsigned `site.plant-7` N+1, by which the site is to run nothing."""
+    """An unsigned `site.plant-7` N+1, by which its host group is to run nothing."""
     role = roles.site_role(SITE)
     made = next_of(acme, role)
     with acme.app.hub.reading() as connection:
         site = Sites(connection).get(SITE)
-    data = shape.write(Assignment(1, (), SITE, site.enrolment, {}))
+    data = shape.write(
+        Assignment(1, (), SITE, site.enrolment, {GROUP: GroupAssignment(TARGET, {})})
+    )
     publishing.list_document(made.signed, assignment_path(SITE), data)
     put_document(acme, assignment_path(SITE), data)
     put(acme, role, made)
