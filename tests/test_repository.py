@@ -75,6 +75,16 @@ def test_every_lint_exception_has_its_reason_beside_it() -> None:
     assert all(re.fullmatch(r"  # \S.*", rest) for rest in exceptions)
 
 
+def test_an_attack_is_found_by_its_number() -> None:
+    """Reports and reviews name attacks on signing by number alone."""
+    found: dict[str, list[str]] = {}
+    for file in sorted((ROOT / "tests").rglob("*.py")):
+        for name, number in re.findall(r"(?m)^ *def (test_t0_(\d+)_\w+)", file.read_text()):
+            found.setdefault(number, []).append(f"{file.relative_to(ROOT)}::{name}")
+    assert len(found) > 100
+    assert {number: names for number, names in found.items() if len(names) > 1} == {}
+
+
 def test_without_the_marker_no_test_opens_a_socket() -> None:
     with pytest.raises(SocketBlockedError):
         socket.create_connection(("127.0.0.1", 9), timeout=1)

@@ -64,7 +64,7 @@ def test_who_is_reinstated_approves_with_a_new_key(
     assert site.running() != FIRST
 
 
-def test_t0_05_a_machine_that_was_compromised_vouches_for_nothing_when_it_is_listed_again(
+def test_t0_98_a_machine_that_was_compromised_vouches_for_nothing_when_it_is_listed_again(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, first: Release
 ) -> None:
     path, listed = "fleet/keys.json", hub.documents["fleet/keys.json"]
@@ -83,7 +83,7 @@ def enter(hub: HubOnPaper, role: str, name: str) -> None:
         signed.unrecognized_fields[FIELD] = [hub.public(name)]
 
 
-def test_t0_05_a_compromised_dispatcher_sends_nothing(
+def test_t0_99_a_compromised_dispatcher_sends_nothing(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, first: Release
 ) -> None:
     enter(hub, "fleet", "dora")
@@ -94,7 +94,7 @@ def test_t0_05_a_compromised_dispatcher_sends_nothing(
     assert site.running() == FIRST
 
 
-def test_t0_05_a_compromised_officer_recalls_nothing_new(
+def test_t0_100_a_compromised_officer_recalls_nothing_new(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, first: Release
 ) -> None:
     enter(hub, "targets", "olga")
@@ -115,7 +115,7 @@ def test_a_recall_of_before_is_not_taken_back(
     assert site.running() is None
 
 
-def test_t0_05_a_steward_whose_key_was_stolen_is_back_and_signs_nothing(
+def test_t0_101_a_steward_whose_key_was_stolen_is_back_and_signs_nothing(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, first: Release
 ) -> None:
     """`targets` forgets the word, as an older one would that was drafted from a restored hub."""

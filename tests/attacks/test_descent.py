@@ -101,7 +101,7 @@ def test_t0_02_no_role_that_people_sign_forgets_a_version(
     assert (refusal.code, refusal.subject) == ("role-forked", role)
 
 
-def test_t0_02_whoever_a_role_was_given_to_continues_it(
+def test_t0_79_whoever_a_role_was_given_to_continues_it(
     hub: HubOnPaper, installed: SiteOnPaper, medium: Path
 ) -> None:
     """With new keys TUF compares with nothing; what is kept here was seen all the same."""
@@ -160,7 +160,7 @@ def test_t0_04_what_a_later_version_sets_aside_gives_way_and_is_said(
     assert remarks(installed) is None
 
 
-def test_t0_04_who_never_saw_what_is_set_aside_is_told_nothing(
+def test_t0_87_who_never_saw_what_is_set_aside_is_told_nothing(
     hub: HubOnPaper, installed: SiteOnPaper, medium: Path
 ) -> None:
     (_, one), (second, _) = split(hub, medium)
@@ -170,7 +170,7 @@ def test_t0_04_who_never_saw_what_is_set_aside_is_told_nothing(
     assert remarks(installed) is None
 
 
-def test_t0_04_a_published_version_that_was_lost_is_set_aside_by_number_and_digest(
+def test_t0_88_a_published_version_that_was_lost_is_set_aside_by_number_and_digest(
     hub: HubOnPaper, installed: SiteOnPaper, medium: Path
 ) -> None:
     """A hub restored from yesterday, whose dispatcher was told of the number that got lost."""
@@ -185,7 +185,7 @@ def test_t0_04_a_published_version_that_was_lost_is_set_aside_by_number_and_dige
     assert str(remarks(installed)).count(f"{lost}, which this site went by") == 1
 
 
-def test_t0_05_a_site_ten_unlinked_and_ten_linked_versions_behind_catches_up_in_one_bundle(
+def test_t0_102_a_site_ten_unlinked_and_ten_linked_versions_behind_catches_up_in_one_bundle(
     tmp_path: Path, medium: Path
 ) -> None:
     hub, site = before_links(tmp_path)
@@ -254,7 +254,7 @@ def test_t0_07_a_gap_is_refused_by_name(
     installed.take(hub.export(medium))
 
 
-def test_t0_07_a_lineage_with_one_byte_changed_is_refused(
+def test_t0_131_a_lineage_with_one_byte_changed_is_refused(
     hub: HubOnPaper, installed: SiteOnPaper, medium: Path
 ) -> None:
     """Also in what is said of versions that this site has long gone past."""
@@ -272,7 +272,7 @@ def test_t0_07_a_lineage_with_one_byte_changed_is_refused(
     installed.take(folder)
 
 
-def test_t0_07_a_version_that_follows_itself_is_refused(
+def test_t0_132_a_version_that_follows_itself_is_refused(
     hub: HubOnPaper, installed: SiteOnPaper, medium: Path
 ) -> None:
     draft = hub.repository.draft(TEAM_ROLE)
@@ -312,7 +312,7 @@ def test_t0_09_a_root_that_was_set_aside_gives_way_to_the_other_of_its_number(
     assert remarks(installed) is None
 
 
-def test_t0_09_keys_that_a_root_took_away_cannot_set_it_aside(
+def test_t0_138_keys_that_a_root_took_away_cannot_set_it_aside(
     hub: HubOnPaper, installed: SiteOnPaper, medium: Path
 ) -> None:
     """The thief for whose sake root was given to others holds the keys of the root before."""
@@ -326,7 +326,7 @@ def test_t0_09_keys_that_a_root_took_away_cannot_set_it_aside(
     assert (refusal.code, refusal.subject) == ("no-key", "root")
 
 
-def test_t0_09_the_same_root_with_another_holders_signature_is_no_fork(
+def test_t0_139_the_same_root_with_another_holders_signature_is_no_fork(
     hub: HubOnPaper, installed: SiteOnPaper, medium: Path
 ) -> None:
     root = rotated(hub, "t-2", hub.repository.current["root"])
@@ -368,7 +368,7 @@ def test_t0_08_two_officers_recall_over_one_base_and_both_recalls_count(
         assert {"a" * 64, "b" * 64} <= opened.state.recalls().keys()
 
 
-def test_t0_08_an_older_list_of_recalls_is_taken_and_takes_nothing_back(
+def test_t0_135_an_older_list_of_recalls_is_taken_and_takes_nothing_back(
     hub: HubOnPaper, installed: SiteOnPaper, medium: Path
 ) -> None:
     """A hub restored from yesterday carries models and yesterday's list."""
@@ -390,7 +390,7 @@ def test_t0_08_an_older_list_of_recalls_is_taken_and_takes_nothing_back(
     installed.take(hub.export(medium, refresh=False))
 
 
-def test_t0_08_a_gap_among_lists_of_recalls_is_said(
+def test_t0_136_a_gap_among_lists_of_recalls_is_said(
     hub: HubOnPaper, installed: SiteOnPaper, medium: Path
 ) -> None:
     recalled_by(hub, "olga", "a" * 64)

@@ -485,7 +485,7 @@ def test_a1_05_machine_and_role_keys_are_nobodys(
     assert "the key of a machine" in attack(release)
 
 
-def test_t0_05_a_key_listed_as_a_dispatchers_voids_no_approval(
+def test_t0_103_a_key_listed_as_a_dispatchers_voids_no_approval(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path
 ) -> None:
     """A fleet administrator names bert's key as another site's dispatcher, or bert is a steward."""
@@ -552,7 +552,7 @@ def large_team(hub: HubOnPaper) -> None:
 
 
 @pytest.mark.parametrize("stored", [2, 3], ids=["risen now", "risen in an earlier release"])
-def test_t0_06_a_second_smaller_team_bars_no_bundle(
+def test_t0_129_a_second_smaller_team_bars_no_bundle(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, stored: int
 ) -> None:
     large_team(hub)

@@ -77,7 +77,7 @@ def acme() -> Acme:
     return Acme(now=datetime.now(UTC))
 
 
-def test_t0_04_every_act_is_signed_with_only_the_sites_wheels_and_no_network(
+def test_t0_89_every_act_is_signed_with_only_the_sites_wheels_and_no_network(
     acme: Acme, tmp_path: Path
 ) -> None:
     homes: dict[str, Home] = {}

@@ -102,7 +102,7 @@ def harmless(desk: Desk, forged: Draft, taken: Examined) -> str:
     return "the hub's word, shown" if kept == draft else ""
 
 
-def test_t0_05_what_the_hub_says_in_a_draft_is_shown() -> None:
+def test_t0_104_what_the_hub_says_in_a_draft_is_shown() -> None:
     """Each thing that no computing can check, and that is signed: another is another word."""
     for desk in desks():
         draft = desk.case.draft
@@ -137,7 +137,7 @@ def sampled(data: bytes, random: Random) -> list[int]:
 
 
 @pytest.mark.timeout(60)
-def test_t0_05_a_byte_changed_in_a_draft_of_each_act_is_refused() -> None:
+def test_t0_105_a_byte_changed_in_a_draft_of_each_act_is_refused() -> None:
     random = Random(SEED)  # noqa: S311 - a seed for a test
     seen: set[str] = set()
     for desk in desks():
@@ -150,7 +150,7 @@ def test_t0_05_a_byte_changed_in_a_draft_of_each_act_is_refused() -> None:
 @pytest.mark.long
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("act", sorted(ACTS))
-def test_t0_05_every_byte_of_a_draft_of_each_act_is_refused(act: str) -> None:
+def test_t0_106_every_byte_of_a_draft_of_each_act_is_refused(act: str) -> None:
     for desk in desks():
         if desk.case.draft.act == act:
             found = tried(desk, range(len(drafts.write(desk.case.draft))))

@@ -148,7 +148,7 @@ def test_t0_37_or_what_it_lost_is_given_up(days: Days, anna: Person, ben: Person
     ben.learns(anna.shares())
 
 
-def test_t0_37_also_within_the_hour(days: Days, anna: Person, ben: Person) -> None:
+def test_t0_157_also_within_the_hour(days: Days, anna: Person, ben: Person) -> None:
     """A renewal that sets something aside says more than one that was signed just now."""
     days.person("gina").card()
     days.later(days=1)

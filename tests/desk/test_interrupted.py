@@ -65,7 +65,7 @@ def acme() -> Acme:
     return made
 
 
-def test_t0_06_signing_is_killed_at_every_write(acme: Acme, tmp_path: Path) -> None:
+def test_t0_130_signing_is_killed_at_every_write(acme: Acme, tmp_path: Path) -> None:
     draft = acme.draft("renew", ROLE)
     whole = acme.sign(draft, "anna")
     for left in range(60):
@@ -81,7 +81,7 @@ def test_t0_06_signing_is_killed_at_every_write(acme: Acme, tmp_path: Path) -> N
     assert 8 < left < 60
 
 
-def test_t0_07_a_statement_is_made_once_however_often_it_is_killed(tmp_path: Path) -> None:
+def test_t0_133_a_statement_is_made_once_however_often_it_is_killed(tmp_path: Path) -> None:
     """Made anew it has another date: two approvals by one person, of which neither is the one."""
     acme = Acme()
     case = next(one for one in every_act(acme) if one.draft.act == "approve")
@@ -101,7 +101,7 @@ def test_t0_07_a_statement_is_made_once_however_often_it_is_killed(tmp_path: Pat
     assert acme.now - timedelta(minutes=left + 1) < acme.now
 
 
-def test_t0_08_a_memory_is_begun_though_it_is_killed_at_every_write(
+def test_t0_137_a_memory_is_begun_though_it_is_killed_at_every_write(
     acme: Acme, tmp_path: Path
 ) -> None:
     for left in range(200):

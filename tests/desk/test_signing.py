@@ -95,7 +95,7 @@ def test_nothing_is_given_again_under_another_name(acme: Acme, anna: Signer) -> 
     assert error.value.code == "other-act"
 
 
-def test_t0_04_what_reads_alike_is_not_the_same_act(tmp_path: Path) -> None:
+def test_t0_90_what_reads_alike_is_not_the_same_act(tmp_path: Path) -> None:
     """A reason that holds the words of an option: for three days is not for a year."""
     acme = Acme()
     case = next(one for one in every_act(acme) if one.draft.act == "approve")
@@ -196,7 +196,7 @@ def test_without_a_memory_only_solo_signs(acme: Acme) -> None:
     assert error.value.code == "not-trusted"
 
 
-def test_t0_01_a_restored_hub_is_told_and_given_back(acme: Acme, anna: Signer) -> None:
+def test_t0_77_a_restored_hub_is_told_and_given_back(acme: Acme, anna: Signer) -> None:
     """The hub has yesterday's files; whoever remembers today's submits them."""
     yesterday = acme.paper.copy()
     acme.publish(STEWARDS, "add-approver", TEAM, "emil", cards=["emil"])
@@ -216,7 +216,7 @@ def test_t0_01_a_restored_hub_is_told_and_given_back(acme: Acme, anna: Signer) -
     anna.sign(acme.draft("renew", ROLE))
 
 
-def test_t0_02_fridays_draft_is_signed_on_monday(acme: Acme, anna: Signer) -> None:
+def test_t0_80_fridays_draft_is_signed_on_monday(acme: Acme, anna: Signer) -> None:
     draft = acme.draft("renew", ROLE)
     acme.later(days=3)
     signed = anna.sign(draft)
@@ -229,7 +229,7 @@ def test_t0_02_fridays_draft_is_signed_on_monday(acme: Acme, anna: Signer) -> No
     assert error.value.code == "draft-old"
 
 
-def test_t0_03_a_split_view_is_found_when_two_meet(
+def test_t0_84_a_split_view_is_found_when_two_meet(
     acme: Acme, anna: Signer, tmp_path: Path
 ) -> None:
     """The hub shows the stewards who agree with it another team than the others."""

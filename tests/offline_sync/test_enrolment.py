@@ -87,7 +87,7 @@ def test_the_answer_belongs_to_the_request(
         take(blank, hub.answer(ask(other)))
 
 
-def test_t0_07_what_was_not_told_by_people_enrols_nothing(
+def test_t0_134_what_was_not_told_by_people_enrols_nothing(
     hub: HubOnPaper, blank: SiteOnPaper, tmp_path: Path
 ) -> None:
     """An attacker on the way answers the request with an organisation of its own."""

@@ -88,7 +88,7 @@ class Cli:
         return self.acme.key(name)
 
 
-def test_t0_05_what_a_request_sets_aside_is_the_first_thing_that_is_shown(
+def test_t0_107_what_a_request_sets_aside_is_the_first_thing_that_is_shown(
     hub: Acme, capsys: Capsys
 ) -> None:
     wrong = Withdrawal("w-1", "production", None, MODEL, 2, "It is wrong.", moment(utc_now()))

@@ -178,7 +178,7 @@ def test_nobody_approves_twice_but_an_approval_is_renewed_before_it_ends(hub: Ac
     assert counted.predicate.valid_until == moment(hub.app.hub.now() + timedelta(days=365))
 
 
-def test_t0_05_a_request_of_long_ago_is_asked_again_and_not_approved(hub: Acme) -> None:
+def test_t0_108_a_request_of_long_ago_is_asked_again_and_not_approved(hub: Acme) -> None:
     number = hub.request()
     hub.approve(number, "carla")
     hub.later(days=31)
@@ -304,7 +304,7 @@ def test_a_new_key_does_not_bring_a_retired_person_back(hub: Acme) -> None:
     refused(lambda: hub.entitle("carla", approve(STAGE), key=key), "person-not-active")
 
 
-def test_t0_05_who_was_compromised_comes_back_with_a_new_key_and_no_other(hub: Acme) -> None:
+def test_t0_109_who_was_compromised_comes_back_with_a_new_key_and_no_other(hub: Acme) -> None:
     number = hub.request()
     hub.approve(number, "carla")
     hub.change_members(with_status("compromised"))
@@ -430,7 +430,7 @@ def enrolled_then(acme: Acme, person: str, key: str) -> None:
 
 
 @pytest.mark.parametrize("person,key", [("anna", "anna"), ("dispatcher-1", "dispatcher-1")])
-def test_t0_05_one_person_may_hold_several_offices_with_one_key(
+def test_t0_110_one_person_may_hold_several_offices_with_one_key(
     hub: Acme, person: str, key: str
 ) -> None:
     """Steward or dispatcher, and approver: the approval counts as any other."""
@@ -440,7 +440,7 @@ def test_t0_05_one_person_may_hold_several_offices_with_one_key(
     assert hub.approve(number, key).listed
 
 
-def test_t0_05_who_is_made_a_dispatcher_loses_no_approval(hub: Acme) -> None:
+def test_t0_111_who_is_made_a_dispatcher_loses_no_approval(hub: Acme) -> None:
     from tests.site_on_paper import SiteOnPaper
 
     number = hub.request()
@@ -467,7 +467,7 @@ def test_a_stewards_key_is_nobody_elses_nor_the_hubs(acme: Acme) -> None:
     assert acme.rows() == before, "the same again adds nothing"
 
 
-def test_t0_03_of_four_stewards_three_must_sign(acme: Acme) -> None:
+def test_t0_85_of_four_stewards_three_must_sign(acme: Acme) -> None:
     """Of a team that two of them could sign for, two halves would sign two versions."""
     four = {name: acme.new_key(name) for name in ("hans", "ines", "jana", "karl")}
     acme.add_team("audio", four)
@@ -483,7 +483,7 @@ def test_t0_03_of_four_stewards_three_must_sign(acme: Acme) -> None:
         sign_members(connection, members, signers[:3], acme.app.hub.now())
 
 
-def test_t0_05_a_machine_that_was_compromised_vouches_for_nothing_when_it_is_listed_again(
+def test_t0_112_a_machine_that_was_compromised_vouches_for_nothing_when_it_is_listed_again(
     hub: Acme,
 ) -> None:
     with hub.app.hub.reading() as connection:

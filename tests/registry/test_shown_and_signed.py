@@ -71,7 +71,7 @@ def put_in_place(acme: Acme) -> None:
 
 
 @pytest.mark.parametrize("attack", [exchanged, put_in_place])
-def test_t0_04_a_request_exchanged_between_display_and_yes_is_not_signed(
+def test_t0_91_a_request_exchanged_between_display_and_yes_is_not_signed(
     hub: Acme,
     capsys: Capsys,
     monkeypatch: pytest.MonkeyPatch,
@@ -96,7 +96,7 @@ def test_t0_04_a_request_exchanged_between_display_and_yes_is_not_signed(
     assert shown.count("asked for by dora") == 1, "all is said once"
 
 
-def test_t0_04_withdrawals_set_aside_are_the_first_thing_that_is_shown(hub: Acme) -> None:
+def test_t0_92_withdrawals_set_aside_are_the_first_thing_that_is_shown(hub: Acme) -> None:
     wrong = Withdrawal("w-1", STAGE, None, MODEL, 2, "It is wrong.", moment(hub.app.hub.now()))
     hub.change_members(lambda members: replace(members, withdrawn=(wrong,)))
     draft = drafted(hub, hub.asked(despite=["w-1"]))
@@ -108,7 +108,7 @@ def test_t0_04_withdrawals_set_aside_are_the_first_thing_that_is_shown(hub: Acme
     assert any("IS WITHDRAWN: w-1" in line for line in barred)
 
 
-def test_t0_04_a_label_decides_nothing(hub: Acme) -> None:
+def test_t0_93_a_label_decides_nothing(hub: Acme) -> None:
     """Two labels are exchanged before anything is drafted: version and sha256 are what is read."""
     for number in (1, 2):
         hub.request(number)
@@ -125,7 +125,7 @@ def test_t0_04_a_label_decides_nothing(hub: Acme) -> None:
     assert hub.standing(2).tally.people == ()
 
 
-def test_t0_05_a_request_900_days_old_is_approved_by_nobody(hub: Acme) -> None:
+def test_t0_113_a_request_900_days_old_is_approved_by_nobody(hub: Acme) -> None:
     """The hub says that the draft is of today; the request says when it was made."""
     hub.later(days=-900)
     number = hub.request()
@@ -138,7 +138,7 @@ def test_t0_05_a_request_900_days_old_is_approved_by_nobody(hub: Acme) -> None:
         examined(hub, forged)
 
 
-def test_t0_04_an_approver_reads_all_that_the_hub_shows(hub: Acme) -> None:
+def test_t0_94_an_approver_reads_all_that_the_hub_shows(hub: Acme) -> None:
     number = hub.request()
     words = "\n".join(examined(hub, drafted(hub, number)).words)
     standing = hub.standing(number)
@@ -231,7 +231,7 @@ def test_t0_18_an_approval_that_nobody_signed_is_no_approval(hub: Acme) -> None:
 # ---------------------------------------------------------------------- objections
 
 
-def test_t0_04_an_objection_is_shown_to_every_later_approver(hub: Acme, capsys: Capsys) -> None:
+def test_t0_95_an_objection_is_shown_to_every_later_approver(hub: Acme, capsys: Capsys) -> None:
     number = hub.request()
     standing = hub.objects(number, "carla", "It fails at night.")
     (objection,) = standing.objections
@@ -250,7 +250,7 @@ def test_t0_04_an_objection_is_shown_to_every_later_approver(hub: Acme, capsys: 
     assert cli("audit", "fsck")[0] == 0
 
 
-def test_t0_04_an_objection_of_nobody_is_told_as_such(hub: Acme) -> None:
+def test_t0_96_an_objection_of_nobody_is_told_as_such(hub: Acme) -> None:
     number = hub.request()
     request = hub.standing(number).promotion.request
     hub.new_key("mallory")

@@ -90,7 +90,7 @@ def cards(made: Draft) -> list[bytes]:
 # -------------------------------------------------------------------- enrolment
 
 
-def test_t0_31_both_ends_read_the_words_that_whoever_signed_was_told(acme: Acme) -> None:
+def test_t0_145_both_ends_read_the_words_that_whoever_signed_was_told(acme: Acme) -> None:
     """The answer's words come to be with its signature; nobody has to believe the hub's."""
     request = asks(acme)
     made, ask = enrolment(acme, request)
@@ -141,7 +141,7 @@ POISONED: dict[str, Callable[[Acme, Draft], Draft]] = {
 
 
 @pytest.mark.parametrize("what", POISONED)
-def test_t0_32_an_enrolment_that_holds_something_else_is_not_signed(acme: Acme, what: str) -> None:
+def test_t0_146_an_enrolment_that_holds_something_else_is_not_signed(acme: Acme, what: str) -> None:
     made, ask = enrolment(acme, asks(acme))
     poisoned = POISONED[what](acme, made)
     flora = AtDesk(acme, "fleet-1")
@@ -149,7 +149,7 @@ def test_t0_32_an_enrolment_that_holds_something_else_is_not_signed(acme: Acme, 
     assert flora.signs(made, ask, *cards(made)).is_signed
 
 
-def test_t0_32_an_enrolment_for_another_stage_or_site_is_another_act(acme: Acme) -> None:
+def test_t0_147_an_enrolment_for_another_stage_or_site_is_another_act(acme: Acme) -> None:
     made, ask = enrolment(acme, asks(acme), "staging")
     flora = AtDesk(acme, "fleet-1")
     meant = replace(ask, details={**ask.details, "stage": (STAGE,)})
@@ -157,7 +157,7 @@ def test_t0_32_an_enrolment_for_another_stage_or_site_is_another_act(acme: Acme)
     refused(lambda: flora.signs(made, replace(ask, object=("plant-9",))), "other-act")
 
 
-def test_t0_32_a_dispatchers_card_from_the_hub_has_to_be_compared(acme: Acme) -> None:
+def test_t0_148_a_dispatchers_card_from_the_hub_has_to_be_compared(acme: Acme) -> None:
     """A key under a name that is known, by a card that only the hub has seen."""
     acme.new_key("mallory")
     card = acme.card("dispatcher-1", acme.public("mallory"))
@@ -168,7 +168,7 @@ def test_t0_32_a_dispatchers_card_from_the_hub_has_to_be_compared(acme: Acme) ->
     refused(lambda: flora.signs(made, asked.ask, own), "card-not-carried")
 
 
-def test_t0_32_a_site_is_known_to_whoever_signs_by_the_words_of_its_request(acme: Acme) -> None:
+def test_t0_149_a_site_is_known_to_whoever_signs_by_the_words_of_its_request(acme: Acme) -> None:
     """Another home's request, under the same name, has other words than the site printed."""
     there = asks(acme)
     swapped = begin(acme.folder / "mallorys", {}, OTHER, {GROUP: TARGET}, acme.app.hub.now)
@@ -179,7 +179,7 @@ def test_t0_32_a_site_is_known_to_whoever_signs_by_the_words_of_its_request(acme
     assert any(words_of(sha256(swapped).hexdigest()) in line for line in flora.said.shown)
 
 
-def test_t0_33_floors_are_never_below_what_whoever_signs_remembers(acme: Acme) -> None:
+def test_t0_150_floors_are_never_below_what_whoever_signs_remembers(acme: Acme) -> None:
     """The database is put back, and the fleet administrator has seen what came after."""
     flora, request = AtDesk(acme, "fleet-1"), asks(acme)
     acme.close()
@@ -201,7 +201,7 @@ def test_t0_33_floors_are_never_below_what_whoever_signs_remembers(acme: Acme) -
     refused(lambda: flora.signs(made, ask, *cards(made)), "role-went-back")
 
 
-def test_t0_34_nobody_dispatches_because_a_file_of_the_hub_says_so(
+def test_t0_151_nobody_dispatches_because_a_file_of_the_hub_says_so(
     acme: Acme, capsys: Capsys
 ) -> None:
     """An older home's setting counts no more; whoever could write it could choose who assigns."""
@@ -220,7 +220,7 @@ def test_t0_34_nobody_dispatches_because_a_file_of_the_hub_says_so(
     assert "It is not known who dispatches to this site." in err
 
 
-def test_t0_35_an_answer_of_another_site_is_no_enrolment(ready: Acme, plant: SiteOnPaper) -> None:
+def test_t0_152_an_answer_of_another_site_is_no_enrolment(ready: Acme, plant: SiteOnPaper) -> None:
     """Both are genuine; the row of the one holds what was answered to the other."""
     asked = asks(ready)
     ready.enrolled(asked)
@@ -239,7 +239,7 @@ def test_t0_35_an_answer_of_another_site_is_no_enrolment(ready: Acme, plant: Sit
 # -------------------------------------------------------------------- assignment
 
 
-def test_t0_36_what_runs_is_not_stopped_by_a_row_and_a_routine(
+def test_t0_153_what_runs_is_not_stopped_by_a_row_and_a_routine(
     ready: Acme, plant: SiteOnPaper
 ) -> None:
     """An unsigned assignment of nothing; the dispatcher renews, assigns and exports as always."""
@@ -265,7 +265,7 @@ def assigned(acme: Acme, number: int = 1) -> tuple[Draft, Ask]:
     return drafted(acme, asked), asked.ask
 
 
-def test_t0_36_an_assignment_is_signed_elsewhere_and_submitted(ready: Acme) -> None:
+def test_t0_154_an_assignment_is_signed_elsewhere_and_submitted(ready: Acme) -> None:
     ready.promoted(2)
     made, ask = assigned(ready, 2)
     dirk = AtDesk(ready, "dispatcher-1")
@@ -277,7 +277,7 @@ def test_t0_36_an_assignment_is_signed_elsewhere_and_submitted(ready: Acme) -> N
     assert ready.types().count("site.assigned") == 2
 
 
-def test_t0_36_what_nobody_approved_is_not_assigned_by_whoever_signs(ready: Acme) -> None:
+def test_t0_155_what_nobody_approved_is_not_assigned_by_whoever_signs(ready: Acme) -> None:
     """The hub says that another version is listed; the draft does not carry what vouches for it."""
     made, ask = assigned(ready)
     meant = replace(ask, object=(SITE, "vision/tiny/2"))
@@ -288,7 +288,7 @@ def test_t0_36_what_nobody_approved_is_not_assigned_by_whoever_signs(ready: Acme
     refused(lambda: dirk.signs(idle, ask, ready.card("dora")[1]), "card-not-carried")
 
 
-def test_t0_36_a_log_says_only_what_was_signed(ready: Acme) -> None:
+def test_t0_156_a_log_says_only_what_was_signed(ready: Acme) -> None:
     """Whoever carries a signed draft names another version in it."""
     ready.promoted(2)
     made, ask = assigned(ready, 2)
@@ -318,7 +318,7 @@ def aside(acme: Acme, made: Drafted) -> Path:
     return acme.medium / "sealift" / f".{made.transfer}.partial"
 
 
-def test_t0_37_a_transfer_is_signed_elsewhere_and_finished_on_its_medium(
+def test_t0_158_a_transfer_is_signed_elsewhere_and_finished_on_its_medium(
     ready: Acme, plant: SiteOnPaper
 ) -> None:
     made = exported(ready)
@@ -334,7 +334,7 @@ def test_t0_37_a_transfer_is_signed_elsewhere_and_finished_on_its_medium(
     plant.take(Path(str(done.data["folder"])))
 
 
-def test_t0_37_it_waits_over_a_weekend_and_not_for_ever(ready: Acme) -> None:
+def test_t0_159_it_waits_over_a_weekend_and_not_for_ever(ready: Acme) -> None:
     made = exported(ready)
     ready.later(days=3)
     signed = signed_off(ready, made)
@@ -352,7 +352,7 @@ def exported_again(acme: Acme) -> Drafted:
     return exported(acme)
 
 
-def test_t0_37_the_same_export_again_goes_on_with_what_waits(ready: Acme) -> None:
+def test_t0_160_the_same_export_again_goes_on_with_what_waits(ready: Acme) -> None:
     """Signed at the hub this time; what was drafted before is of no use then."""
     made = exported(ready)
     signed = signed_off(ready, made)
@@ -361,7 +361,7 @@ def test_t0_37_the_same_export_again_goes_on_with_what_waits(ready: Acme) -> Non
     refused(lambda: finished(ready, signed), "transfer-moved-on")
 
 
-def test_t0_37_a_later_transfer_takes_its_place(ready: Acme) -> None:
+def test_t0_161_a_later_transfer_takes_its_place(ready: Acme) -> None:
     made = exported(ready)
     signed = signed_off(ready, made)
     ready.later(days=2)
@@ -380,7 +380,7 @@ SPOILED: dict[str, Callable[[Path], object]] = {
 @pytest.mark.parametrize(
     "what", ["targets/vision/members.json", "blobs/sha256/*", "metadata/timestamp.json"]
 )
-def test_t0_38_a_medium_that_was_changed_meanwhile_is_not_vouched_for(
+def test_t0_162_a_medium_that_was_changed_meanwhile_is_not_vouched_for(
     ready: Acme, what: str, how: str
 ) -> None:
     made = exported(ready)
@@ -394,7 +394,7 @@ def test_t0_38_a_medium_that_was_changed_meanwhile_is_not_vouched_for(
     assert ready.export().transfer == made.transfer
 
 
-def test_t0_38_what_somebody_put_beside_it_does_not_travel(ready: Acme) -> None:
+def test_t0_163_what_somebody_put_beside_it_does_not_travel(ready: Acme) -> None:
     made = exported(ready)
     signed = signed_off(ready, made)
     (aside(ready, made) / "autorun.inf").write_text("x")
@@ -402,7 +402,7 @@ def test_t0_38_what_somebody_put_beside_it_does_not_travel(ready: Acme) -> None:
     assert not (folder / "autorun.inf").exists()
 
 
-def test_t0_38_a_transfer_of_other_files_is_not_the_one_that_was_signed(ready: Acme) -> None:
+def test_t0_164_a_transfer_of_other_files_is_not_the_one_that_was_signed(ready: Acme) -> None:
     """The hub writes another statement into the signed draft, with what lies there now."""
     made = exported(ready)
     signed = signed_off(ready, made)
@@ -413,7 +413,7 @@ def test_t0_38_a_transfer_of_other_files_is_not_the_one_that_was_signed(ready: A
     refused(lambda: finished(ready, forged), "not-signed-enough")
 
 
-def test_t0_38_a_transfer_for_another_site_or_assignment_is_not_signed(ready: Acme) -> None:
+def test_t0_165_a_transfer_for_another_site_or_assignment_is_not_signed(ready: Acme) -> None:
     made = exported(ready)
     (part,) = made.draft.parts
     said, subjects = statements.read_payload(Transfer, part.data, what="it")

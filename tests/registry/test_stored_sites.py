@@ -185,7 +185,7 @@ def enrolled_again(ready: Acme) -> Acme:
     return ready
 
 
-def test_t0_14_nothing_is_assigned_to_an_older_enrolment_as_if_nothing_had_been(
+def test_t0_141_nothing_is_assigned_to_an_older_enrolment_as_if_nothing_had_been(
     enrolled_again: Acme,
 ) -> None:
     """Its newest row was deleted: the older one is genuine, and of a key that is active."""
@@ -223,7 +223,7 @@ def test_who_is_enrolled_again_begins_with_nothing_and_that_is_said(enrolled_aga
     assert not any("earlier enrolment" in line for line in words_of_assigning(enrolled_again))
 
 
-def test_t0_14_who_signs_is_shown_that_a_draft_goes_by_another_enrolment(
+def test_t0_142_who_signs_is_shown_that_a_draft_goes_by_another_enrolment(
     enrolled_again: Acme,
 ) -> None:
     """A hub that carries the older answer: nothing in a draft shows which of both is the newer."""

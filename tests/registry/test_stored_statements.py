@@ -46,7 +46,7 @@ def invented_evidence(acme: Acme, kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["parity", "scan", "audit"])
-def test_t0_16_evidence_that_no_machine_signed_is_what_the_hub_says_and_nobody_signs_it(
+def test_t0_143_evidence_that_no_machine_signed_is_what_the_hub_says_and_nobody_signs_it(
     hub: Acme, kind: str
 ) -> None:
     number = hub.request()
@@ -71,7 +71,7 @@ def test_t0_17_evidence_of_another_artifact_is_refused_by_name(hub: Acme) -> Non
 @pytest.mark.parametrize(
     "column, value", [("stage", "'staging'"), ("version", "2"), ("person", "'carla'")]
 )
-def test_t0_18_a_promotion_is_what_its_request_says(hub: Acme, column: str, value: str) -> None:
+def test_t0_144_a_promotion_is_what_its_request_says(hub: Acme, column: str, value: str) -> None:
     number = hub.request()
     no_triggers(hub)
     hub.sql(f"UPDATE promotion SET {column} = {value}")  # noqa: S608 - ours

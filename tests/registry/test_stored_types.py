@@ -95,13 +95,13 @@ SMALLER = ("tuf_document", "tuf_metadata", "site", "transfer", "log_term", "rece
 
 
 @pytest.mark.parametrize("name", SMALLER)
-def test_t0_62_what_is_not_of_a_columns_type_is_named(home: Acme, name: str) -> None:  # noqa: F811
+def test_t0_168_what_is_not_of_a_columns_type_is_named(home: Acme, name: str) -> None:  # noqa: F811
     check_named(home, metadata.tables[name], 1)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", sorted(metadata.tables))
-def test_t0_63_whatever_is_not_of_a_columns_type_is_named(home: Acme, name: str) -> None:  # noqa: F811
+def test_t0_169_whatever_is_not_of_a_columns_type_is_named(home: Acme, name: str) -> None:  # noqa: F811
     check_named(home, metadata.tables[name], 3)
 
 

@@ -32,7 +32,7 @@ def signed(acme: Acme) -> Draft:
         {"statements": ()},
     ],
 )
-def test_t0_09_the_log_says_no_other_act_than_what_was_signed(
+def test_t0_140_the_log_says_no_other_act_than_what_was_signed(
     acme: Acme, change: dict[str, object]
 ) -> None:
     before = acme.rows()

@@ -307,7 +307,9 @@ def test_a_forged_approval_is_no_opinion_but_an_attack(promotion: Promotion) -> 
         counted(promotion, request, "forged")
 
 
-def test_t0_05_a_request_that_was_made_long_ago_is_approved_by_nobody(promotion: Promotion) -> None:
+def test_t0_114_a_request_that_was_made_long_ago_is_approved_by_nobody(
+    promotion: Promotion,
+) -> None:
     for days, seconds, enough in ((900, 0, False), (30, 1, False), (30, 0, True)):
         made = promotion.ago(days=days, hours=1, seconds=seconds)
         request = promotion.request(made=made)

@@ -44,7 +44,7 @@ def visit(
 # ---------------------------------------------------------------- statements
 
 
-def test_t0_05_what_a_thief_approved_never_counts_again() -> None:
+def test_t0_115_what_a_thief_approved_never_counts_again() -> None:
     """Bert's key was stolen; then bert was made active again, with the same key."""
     promotion = Promotion()
     request = promotion.request()
@@ -103,7 +103,7 @@ def entered(repository: Repository, role: str, *names: str) -> None:
         ("targets", "dora", "site.plant-7"),
     ],
 )
-def test_t0_05_a_compromised_keys_signature_counts_for_no_new_version(
+def test_t0_116_a_compromised_keys_signature_counts_for_no_new_version(
     repository: Repository, delegator: str, name: str, role: str
 ) -> None:
     entered(repository, delegator, name)
@@ -141,7 +141,7 @@ def test_what_is_kept_stands_and_what_is_not_must_be_signed_by_others(
     visit(repository, {})
 
 
-def test_t0_05_a_key_that_no_list_names_any_more_is_remembered(repository: Repository) -> None:
+def test_t0_117_a_key_that_no_list_names_any_more_is_remembered(repository: Repository) -> None:
     entered(repository, "targets", "stella")
     known = visit(repository, kept(repository, VISION)).compromised
     with repository.next("targets") as signed:

@@ -380,7 +380,7 @@ def test_five_stewards_become_three(acme: Acme) -> None:
     acme.publish(("cora", "ella"), "renew", ROLE, typed=True)
 
 
-def test_t0_04_who_lost_a_role_does_not_go_on_signing_it_unseen(acme: Acme) -> None:
+def test_t0_97_who_lost_a_role_does_not_go_on_signing_it_unseen(acme: Acme) -> None:
     """Two stewards who were replaced sign one list more; it stands in no memory."""
     others = ("cora", "dirk")
     acme.trusting(*others)
@@ -400,7 +400,7 @@ def test_t0_04_who_lost_a_role_does_not_go_on_signing_it_unseen(acme: Acme) -> N
     assert "held the role before others did" in asked.what
 
 
-def test_t0_05_a_stolen_stewards_key_signs_no_base_that_others_go_on_from(acme: Acme) -> None:
+def test_t0_118_a_stolen_stewards_key_signs_no_base_that_others_go_on_from(acme: Acme) -> None:
     """`targets` called anna's key compromised; its thief and ben sign one list more."""
     acme.publish(STEWARDS, "renew", ROLE)
     learn(acme, "ben")
@@ -419,7 +419,7 @@ def test_t0_05_a_stolen_stewards_key_signs_no_base_that_others_go_on_from(acme: 
     assert error.value.code == "not-signed-enough"
 
 
-def test_t0_05_a_compromised_key_signs_nothing_more(acme: Acme) -> None:
+def test_t0_119_a_compromised_key_signs_nothing_more(acme: Acme) -> None:
     learn(acme, "anna")
     anna = acme.person("anna")
     assert anna.known is not None

@@ -48,7 +48,7 @@ def without_team(acme: Acme) -> None:
     acme.paper.roles.pop(ROLE)
 
 
-def test_t0_02_a_removal_that_is_set_aside_is_typed_not_only_shown(acme: Acme) -> None:
+def test_t0_81_a_removal_that_is_set_aside_is_typed_not_only_shown(acme: Acme) -> None:
     newest = version(acme, 2)
     del acme.paper.roles[ROLE][2]
     draft = acme.draft("add-approver", TEAM, "dora", cards=["dora"], over=[newest])
@@ -56,7 +56,7 @@ def test_t0_02_a_removal_that_is_set_aside_is_typed_not_only_shown(acme: Acme) -
     assert "was published" in asked.what
 
 
-def test_t0_02_all_that_is_known_of_a_role_is_not_set_aside_by_leaving_it_out(acme: Acme) -> None:
+def test_t0_82_all_that_is_known_of_a_role_is_not_set_aside_by_leaving_it_out(acme: Acme) -> None:
     both = [version(acme, 1), version(acme, 2)]
     without_team(acme)
     draft = acme.draft("add-approver", TEAM, "dora", cards=["dora"], over=both)
@@ -65,7 +65,7 @@ def test_t0_02_all_that_is_known_of_a_role_is_not_set_aside_by_leaving_it_out(ac
     assert error.value.code == "role-missing"
 
 
-def test_t0_02_a_role_that_is_known_is_not_begun_anew(acme: Acme) -> None:
+def test_t0_83_a_role_that_is_known_is_not_begun_anew(acme: Acme) -> None:
     without_team(acme)
     draft = acme.draft("add-approver", TEAM, "dora", cards=["dora"])
     with pytest.raises(WentBackError) as error:
@@ -78,13 +78,13 @@ def add_team(acme: Acme, key: str) -> Loose:
     return acme.draft("add-team", "ops", "zoe", "zack", cards=["zoe", "zack"], facts=facts)
 
 
-def test_t0_05_a_persons_key_is_not_made_a_machines_by_leaving_their_team_out(acme: Acme) -> None:
+def test_t0_120_a_persons_key_is_not_made_a_machines_by_leaving_their_team_out(acme: Acme) -> None:
     without_team(acme)
     with pytest.raises(RefusedError):
         acme.examine(add_team(acme, "carla"), "tina")
 
 
-def test_t0_05_the_hub_lists_all_teams_with_one_key(acme: Acme) -> None:
+def test_t0_121_the_hub_lists_all_teams_with_one_key(acme: Acme) -> None:
     with pytest.raises(RefusedError) as error:
         add_team(acme, "nobodys")
     assert error.value.code == "other-catalog-key"
@@ -101,7 +101,7 @@ def compromised_frank(acme: Acme) -> None:
     acme.paper.put("targets", publishing.to_bytes(metadata))
 
 
-def test_t0_05_a_key_that_this_very_draft_calls_compromised_counts_for_nothing_new(
+def test_t0_122_a_key_that_this_very_draft_calls_compromised_counts_for_nothing_new(
     acme: Acme,
 ) -> None:
     compromised_frank(acme)
@@ -128,7 +128,7 @@ def next_root(acme: Acme, *signers: str, lost: str = "") -> None:
     acme.paper.put("root", publishing.to_bytes(metadata))
 
 
-def test_t0_05_a_root_holders_key_that_was_called_compromised_signs_no_new_root(
+def test_t0_123_a_root_holders_key_that_was_called_compromised_signs_no_new_root(
     acme: Acme,
 ) -> None:
     """Root 2 calls rosa's key so, and her thief still signs root 2 with it; root 3 no longer."""
@@ -151,7 +151,7 @@ def test_t0_05_a_root_holders_key_that_was_called_compromised_signs_no_new_root(
     assert acme.examine(acme.draft("renew", ROLE), "anna").root.version == 3
 
 
-def test_t0_05_it_counts_for_nothing_also_where_the_root_that_says_so_is_new(acme: Acme) -> None:
+def test_t0_124_it_counts_for_nothing_also_where_the_root_that_says_so_is_new(acme: Acme) -> None:
     next_root(acme, "rosa", "rolf", lost="rosa")
     next_root(acme, "rosa", "ruth")
     with pytest.raises(RefusedError) as error:
@@ -159,7 +159,7 @@ def test_t0_05_it_counts_for_nothing_also_where_the_root_that_says_so_is_new(acm
     assert error.value.code == "not-signed-enough"
 
 
-def test_t0_05_what_was_pinned_before_stands(acme: Acme) -> None:
+def test_t0_125_what_was_pinned_before_stands(acme: Acme) -> None:
     """It was known when the key was called compromised by a list of its own memory."""
     next_root(acme, "rosa", "rolf")
     learn(acme, "anna")
@@ -169,7 +169,7 @@ def test_t0_05_what_was_pinned_before_stands(acme: Acme) -> None:
     assert acme.examine(acme.draft("renew", ROLE), "anna").root.version == 2
 
 
-def test_t0_05_targets_calls_no_root_holders_key_compromised(acme: Acme) -> None:
+def test_t0_126_targets_calls_no_root_holders_key_compromised(acme: Acme) -> None:
     """A word reaches only below: else the holders of targets bar those of root."""
     next_root(acme, "rosa", "rolf")
     anna = acme.person("anna")
@@ -183,7 +183,7 @@ def test_t0_05_targets_calls_no_root_holders_key_compromised(acme: Acme) -> None
     assert acme.examine(acme.draft("renew", "root"), "rosa").words
 
 
-def test_t0_01_what_is_signed_is_shown_with_its_keys(acme: Acme) -> None:
+def test_t0_78_what_is_signed_is_shown_with_its_keys(acme: Acme) -> None:
     compromised_frank(acme)
     words = "\n".join(acme.examine(acme.draft("renew", "targets"), "tina").words)
     assert f"calls compromised: {acme.keys.public('frank').text}" in words

@@ -256,7 +256,7 @@ def test_any_two_quorums_meet(holders: int, needed: int) -> None:
 FOUR = ("stella", "stefan", "sven", "sara")
 
 
-def test_t0_03_two_halves_could_sign_two_versions_and_that_is_said() -> None:
+def test_t0_86_two_halves_could_sign_two_versions_and_that_is_said() -> None:
     """Two of four stewards sign one version, the other two another; nobody signed twice."""
     repository = Repository()
     repository.holders["team.vision"] = (2, FOUR)

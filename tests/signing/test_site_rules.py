@@ -315,7 +315,7 @@ def test_a_request_that_names_another_withdrawal_permits_nothing(promotion: Prom
     assert error.code == "withdrawn"
 
 
-def test_t0_05_a_withdrawal_with_an_id_used_before_bars_whatever_its_date(
+def test_t0_127_a_withdrawal_with_an_id_used_before_bars_whatever_its_date(
     promotion: Promotion,
 ) -> None:
     """The request was approved despite w-1; then w-1 became another withdrawal, dated before."""
@@ -327,7 +327,7 @@ def test_t0_05_a_withdrawal_with_an_id_used_before_bars_whatever_its_date(
     assert again.reason in error.what
 
 
-def test_t0_05_a_withdrawal_named_by_its_id_is_not_set_aside(promotion: Promotion) -> None:
+def test_t0_128_a_withdrawal_named_by_its_id_is_not_set_aside(promotion: Promotion) -> None:
     """As requests did before: ids can be guessed, and given to something else."""
     artifact = despite(promotion, *(f"w-{n}" for n in range(1, 11)), made=promotion.ago(minutes=5))
     error = held(promotion, artifact, withdrawn={TEAM: [withdrawal(promotion)]})
