@@ -58,7 +58,7 @@ UNASKED = [
     "sealift_signing.acts.teams._check_catalog_key",
     "sealift_registry.trust.submitting.check_follows",
     "sealift_registry.trust.submitting._check_enough",
-    "sealift_registry.trust.repository._check_follows",
+    "sealift_registry.trust.repository.check_follows",
     "sealift_registry.trust.repository.publishing.check_publishable",
     "sealift_registry.delivery.enrolments._check_administrator",
     "sealift_registry.promotion.gates.check_all_signed",

@@ -159,8 +159,8 @@ def unchanged_of(
     connection: Connection, made: Draft, keyids: frozenset[str] | None
 ) -> Accepted | None:
     """What is said where a draft would publish what is published already, and just now."""
-    from sealift_registry.trust.drafting import is_published
     from sealift_registry.trust.submitting import Accepted
+    from sealift_registry.trust.unchanged import is_published
     from sealift_signing import drafts
     from sealift_signing.vocabulary import moment
 

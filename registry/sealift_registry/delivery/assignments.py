@@ -13,11 +13,12 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery import enrolments
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import submitting
-from sealift_registry.trust.drafting import Wanted, is_published
+from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import stored
 from sealift_registry.trust.submitting import Accepted
+from sealift_registry.trust.unchanged import is_published
 from sealift_signing import documents, drafts, links, roles
 from sealift_signing.acts.asking import Ask, Other
 from sealift_signing.acts.assigning import NO_FALLBACK, check_fallbacks

@@ -12,12 +12,13 @@ from sqlalchemy import Connection, insert
 from sealift_registry.delivery import tables
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import submitting
-from sealift_registry.trust.drafting import Wanted, is_published
+from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change
 from sealift_registry.trust.stored import stored
 from sealift_registry.trust.submitting import Accepted
 from sealift_registry.trust.teams import Card
+from sealift_registry.trust.unchanged import is_published
 from sealift_signing import drafts, dsse, links, roles, statements
 from sealift_signing.acts.asking import Ask, Carried, Other
 from sealift_signing.acts.sites import ANSWER, check_request

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import Connection
 
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.stored import Rows, Stored, stored
-from sealift_registry.trust.unchanged import JUST_NOW, said, sets_aside
-from sealift_signing import drafting, drafts, roles
+from sealift_signing import drafting, roles
 from sealift_signing.acts.asking import Ask, Carried, Material, Other
-from sealift_signing.drafts import ROLE, Draft, Part
+from sealift_signing.drafts import ROLE, Draft
 from sealift_signing.errors import NoKeyError, NotSignedEnoughError, RefusedError
 from sealift_signing.public_key import PublicKey
 
@@ -100,28 +99,3 @@ def _check_rows(found: Stored) -> None:
     for role in found.rows.roles():
         if roles.is_known(role) and not roles.is_online(role):
             found.base(role)
-
-
-def is_published(connection: Connection, made: Draft, keyids: frozenset[str] | None = None) -> bool:
-    """Whether a draft says only what is published already, and was signed just now.
-
-    A command can be cut after it was written to the log and before it said so. Whoever runs it
-    again means the same change and not a second one; with other keys than those whose ids are
-    given, they mean to have it signed by those.
-    """
-    found = stored(connection)
-    parts = [part for part in made.parts if part.kind == ROLE]
-    return bool(parts) and all(_same(found, part, keyids) for part in parts)
-
-
-def _same(found: Stored, part: Part, keyids: frozenset[str] | None) -> bool:
-    if not found.has(part.name) or found.is_superseded(part.name):
-        return False
-    before, after = found.head(part.name).metadata, drafts.to_metadata(part)
-    if keyids is not None and keyids != set(before.signatures):
-        return False
-    if sets_aside(before, after):
-        return False
-    # Also the other way: who signs for a shorter time means it.
-    gained: timedelta = after.signed.expires - before.signed.expires
-    return said(before) == said(after) and abs(gained) <= JUST_NOW

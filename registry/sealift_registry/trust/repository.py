@@ -18,7 +18,7 @@ from sqlalchemy import Connection, insert, select
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from sealift_registry.trust.online_keys import OnlineKeys
-from sealift_registry.trust.stored import FRESHNESS, stored
+from sealift_registry.trust.stored import FRESHNESS, Stored, stored
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import compromised, links, publishing, roles
 from sealift_signing.approvals import Rules
@@ -26,7 +26,8 @@ from sealift_signing.compromised import Compromised
 from sealift_signing.documents import FleetKeys, Members, Policy, RecallList
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.evidence import entitled_machine
-from sealift_signing.organisation import machine_keys, rules_for
+from sealift_signing.links import Named
+from sealift_signing.organisation import Head, machine_keys, rules_for
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.words import fingerprint
 from sealift_sync import durable
@@ -226,7 +227,7 @@ def publish(
     published = repository.versions()
     new: dict[str, Metadata[Any]] = dict(change.metadata)
     for role, metadata in new.items():
-        _check_follows(repository, role, metadata, published.get(role, 0))
+        check_follows(repository.stored, role, metadata)
         owner = new.get(roles.delegator(role)) or repository.metadata(roles.delegator(role))
         if owner is None:
             raise _missing(roles.delegator(role))
@@ -299,24 +300,44 @@ def _versions(metadata: Mapping[str, Metadata[Any]]) -> dict[str, int]:
     return {role: one.signed.version for role, one in metadata.items()}
 
 
-def _check_follows(repository: Repository, role: str, metadata: Metadata[Any], before: int) -> None:
-    """Check that a version was made from the newest one; of the hub's own roles, by its number."""
-    base = repository.base(role) if before else None
-    if base is None:
-        return
-    follows = links.follows_of(metadata.signed) if links.has_links(role) else None
-    right = (
-        follows.predecessor == links.named(base) and metadata.signed.version > before
-        if follows
-        else metadata.signed.version == before + 1 and not links.has_links(role)
-    )
+def check_follows(found: Stored, role: str, metadata: Metadata[Any]) -> None:
+    """Check that a version was made from the newest one here; of the hub's own, by its number.
+
+    Raises:
+        RefusedError: it was not: another was published meanwhile, or what it follows is lost here.
+    """
+    base = found.base(role) if found.rows.newest(role) else None
+    version, follows = metadata.signed.version, links.follows_of(metadata.signed)
+    if not links.has_links(role):
+        right = version == (base.version if base else 0) + 1
+    elif base is None:
+        right = version == 1 or (follows is not None and follows.link is None)
+    else:
+        made_from_it = follows is not None and follows.predecessor == base.named
+        right = made_from_it and version > base.version
     if not right:
-        raise RefusedError(
+        raise _moved_on(role, links.named(metadata), follows, base)
+
+
+def _moved_on(
+    role: str, version: Named, follows: links.Follows | None, base: Head | None
+) -> RefusedError:
+    there = base.named if base else "nothing of the role"
+    if not links.has_links(role):
+        return RefusedError(
             "role-moved-on",
-            f"{role} has become version {before} meanwhile; what was signed no longer follows it.",
+            f"{version} of {role} does not come after what is published here, which is {there}.",
             subject=role,
             next_step="Run the command again.",
         )
+    before = f" --at {follows.version}" if follows else ""
+    return RefusedError(
+        "role-moved-on",
+        f"{version} of {role} was not made from what is published here, which is {there}.",
+        subject=role,
+        next_step="If this hub has lost a version, submit that first: whoever knows it writes it "
+        f"with sealift-sign write {role} FILE{before}. Else draft it again, with --over FILE.",
+    )
 
 
 def _missing(what: str) -> NotFoundError:

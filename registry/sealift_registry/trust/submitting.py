@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from tuf.api.metadata import Metadata, Targets
 
 from sealift_registry.trust.hub import Hub
-from sealift_registry.trust.repository import Change, Repository
+from sealift_registry.trust.repository import Change, Repository, check_follows
 from sealift_registry.trust.stored import Stored, stored
 from sealift_signing import documents, drafts, links, publishing, roles
 from sealift_signing.canonical import Json
@@ -71,7 +71,7 @@ def change_of(connection: Connection, draft: Draft) -> Change:
         metadata = drafts.to_metadata(part)
         listed = {one.path: decoded(one.data) for one in part.documents}
         _check_enough(found, part)
-        check_follows(found, part.name, links.named(metadata), links.follows_of(metadata.signed))
+        check_follows(found, part.name, metadata)
         check_documents(found, part.name, metadata.signed, listed)
         change.metadata[part.name] = metadata
         change.documents |= listed
@@ -90,34 +90,6 @@ def _check_enough(found: Stored, part: Part) -> None:
             "submit all their files together."
         )
         raise
-
-
-def check_follows(found: Stored, role: str, version: Named, follows: links.Follows | None) -> None:
-    """Check that a version follows the newest one here.
-
-    Raises:
-        RefusedError: it does not: another was published meanwhile, or what it follows is lost here.
-    """
-    base = found.base(role) if found.rows.newest(role) else None
-    if base is None:
-        if version.version == 1 or (follows and follows.link is None):
-            return
-        raise _moved(role, version, follows, "nothing of the role")
-    if base.named == version:
-        return
-    if version.version <= base.version or follows is None or follows.predecessor != base.named:
-        raise _moved(role, version, follows, str(base.named))
-
-
-def _moved(role: str, version: Named, follows: links.Follows | None, there: str) -> RefusedError:
-    before = f" --at {follows.version}" if follows else ""
-    return RefusedError(
-        "role-moved-on",
-        f"{version} of {role} was not made from what is published here, which is {there}.",
-        subject=role,
-        next_step="If this hub has lost a version, submit that first: whoever knows it writes it "
-        f"with sealift-sign write {role} FILE{before}. Else draft it again, with --over FILE.",
-    )
 
 
 def check_documents(found: Stored, role: str, signed: object, listed: Mapping[str, bytes]) -> None:
@@ -288,7 +260,7 @@ def submit_version(hub: Hub, version: Version) -> Accepted:
             publishing.check_publishable(
                 metadata, role, found.head(roles.delegator(role)).metadata.signed
             )
-            check_follows(found, role, named, links.follows_of(metadata.signed))
+            check_follows(found, role, metadata)
             check_documents(found, role, metadata.signed, listed)
     said: dict[str, Json] = {"role": role, "version": named.version, "sha256": named.digest}
     if new:

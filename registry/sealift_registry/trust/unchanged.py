@@ -13,7 +13,9 @@ from sqlalchemy import Connection
 from tuf.api.metadata import Metadata
 
 from sealift_registry.trust.repository import Change, Repository
-from sealift_signing import links
+from sealift_registry.trust.stored import stored
+from sealift_signing import drafts, links
+from sealift_signing.drafts import ROLE, Draft
 
 JUST_NOW = timedelta(hours=1)
 """A role that was signed so long ago, or less, is not signed again for its lifetime's sake."""
@@ -30,28 +32,45 @@ def check_changes(connection: Connection, change: Change) -> None:
         UnchangedError: every role of it stands published as it is there, and was signed just now.
     """
     repository = Repository(connection)
-    before = {role: repository.base(role) for role in change.metadata}
-    if all(_same(before[role], metadata) for role, metadata in change.metadata.items()):
-        raise UnchangedError
+    for role, metadata in change.metadata.items():
+        before = repository.base(role)
+        if before is None or not _same(before, metadata, frozenset(metadata.signatures)):
+            return
+    raise UnchangedError
 
 
-def _same(before: Metadata[Any] | None, after: Metadata[Any]) -> bool:
-    if before is None or said(before) != said(after) or sets_aside(before, after):
-        return False
-    if set(before.signatures) != set(after.signatures):
+def is_published(connection: Connection, made: Draft, keyids: frozenset[str] | None = None) -> bool:
+    """Whether a draft says only what is published already, and was signed just now.
+
+    Whoever names other keys than those whose ids are given means to have it signed by those.
+    """
+    found = stored(connection)
+    parts = [part for part in made.parts if part.kind == ROLE]
+    return bool(parts) and all(
+        found.has(part.name)
+        and not found.is_superseded(part.name)
+        and _same(found.head(part.name).metadata, drafts.to_metadata(part), keyids)
+        for part in parts
+    )
+
+
+def _same(before: Metadata[Any], after: Metadata[Any], keyids: frozenset[str] | None) -> bool:
+    """Whether `after`, signed by these keys, or by whichever, is `before` once more."""
+    if keyids is not None and keyids != set(before.signatures):
         return False  # by other keys: perhaps because those of before do not count any more
     # Also the other way: who signs for a shorter time means it.
     gained: timedelta = after.signed.expires - before.signed.expires
-    return abs(gained) <= JUST_NOW
+    at_once = abs(gained) <= JUST_NOW
+    return at_once and _said(before) == _said(after) and not _sets_aside(before, after)
 
 
-def said(metadata: Metadata[Any]) -> dict[str, Any]:
+def _said(metadata: Metadata[Any]) -> dict[str, Any]:
     """What a version says, but for its number, its end and what it follows."""
     own = {"version", "expires", links.FIELD}
     return {name: value for name, value in metadata.signed.to_dict().items() if name not in own}
 
 
-def sets_aside(before: Metadata[Any], after: Metadata[Any]) -> bool:
+def _sets_aside(before: Metadata[Any], after: Metadata[Any]) -> bool:
     """Whether `after` sets aside what `before`, which it follows or would replace, did not."""
     past, follows = links.follows_of(before.signed), links.follows_of(after.signed)
     known = set(past.set_aside) if past else set()
