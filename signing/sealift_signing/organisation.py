@@ -12,7 +12,7 @@ compare (`id`, `root`); a hub's database could hold another one, and be whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -231,6 +231,14 @@ class Organisation:
                 found |= signed_by(signed, role, metadata)
         return found
 
+    def people_who_signed(self, role: str, metadata: Metadata[Any]) -> tuple[str, ...]:
+        """As `holders_who_signed`, by the names that their delegator gives them."""
+        found: set[str] = set()
+        for signed in self._delegating(self.head(roles.delegator(role))):
+            with suppress(ValueError):
+                found |= holders_named(signed, signed_by(signed, role, metadata))
+        return tuple(sorted(found))
+
     def has(self, role: str) -> bool:
         """Whether anything was published for `role`, which its delegator names."""
         if role in roles.TOP_ROLES:
@@ -380,7 +388,7 @@ def _head(
     payload: bytes,
 ) -> Head:
     keyids = signed_by(owner, role, metadata, payload)
-    people = {str(owner.get_key(one).unrecognized_fields.get(PERSON_FIELD, one)) for one in keyids}
+    people = holders_named(owner, keyids)
     return Head(
         role,
         delegator,
@@ -391,6 +399,11 @@ def _head(
         tuple(sorted(people)),
         tuple(sorted(keyids)),
     )
+
+
+def holders_named(owner: Root | Targets, keyids: Iterable[str]) -> set[str]:
+    """The people whose keys have these ids, as `owner` names them; else the ids."""
+    return {str(owner.get_key(one).unrecognized_fields.get(PERSON_FIELD, one)) for one in keyids}
 
 
 def holders_of(organisation: Organisation, role: str) -> roles.Keyholders:

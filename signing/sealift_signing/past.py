@@ -133,8 +133,8 @@ def published(
         enough = len(organisation.holders_who_signed(other.role, metadata)) >= held.threshold
         if is_known or named.digest in older or enough:
             yield Confirmation(
-                f"You set aside {other.role} {named}, which was published: all that it changed is "
-                "undone, such as that somebody was removed.",
+                f"You set aside {other.role} {named}, which was published: enough people signed "
+                "it. All that it changed is undone, such as that somebody was removed.",
                 named.digest,
                 is_card=False,
             )
@@ -203,7 +203,10 @@ def _descends(
     head: Head, lineage: tuple[Follows, ...], aside: set[Named], before: KnownRole
 ) -> Iterator[str]:
     if before.named in aside:
-        yield f"You know {head.role} {before.named}, which this sets aside."
+        yield (
+            f"You went by {head.role} {before.named} until now; this sets it aside, and you go by "
+            "the new version once it is published."
+        )
         return
     try:
         found = links.check_descends(
@@ -214,7 +217,8 @@ def _descends(
         raise
     if found.set_aside is not None:
         yield (
-            f"You know {head.role} {before.named}, which version {found.set_aside} has set aside."
+            f"You went by {head.role} {before.named} until now; version {found.set_aside} set it "
+            f"aside, and you go by {head.named} from now on."
         )
 
 
@@ -248,7 +252,13 @@ def own_changes(
             yield _unpublished(one, ask, lost)
     if role == roles.ROOT:
         yield from (
-            Confirmation(f"You set aside root {one}, which you signed.", one.digest, is_card=False)
+            Confirmation(
+                f"You set aside root {one}, which you signed. This is a second root of that "
+                "number: whoever goes by the first takes this one only if those who hold the first "
+                "signed it, too.",
+                one.digest,
+                is_card=False,
+            )
             for one in sorted(aside)
         )
 

@@ -10,7 +10,7 @@ from sealift_signing.acts import versions, wording
 from sealift_signing.acts.asking import Other, Prepared
 from sealift_signing.drafts import Draft, Part, decoded
 from sealift_signing.errors import RefusedError
-from sealift_signing.organisation import Head, Organisation
+from sealift_signing.organisation import Head, Organisation, holders_of
 
 
 def base_of(organisation: Organisation, role: str) -> Head | None:
@@ -55,12 +55,26 @@ def _other_words(organisation: Organisation, one: drafts.Superseded) -> Iterator
     other = Other(one.role, decoded(one.data), found)
     named, *with_it = versions.set_aside(organisation, other)
     metadata = drafts.spelled_role(one.role, other.data)
-    yield f"SETS ASIDE {one.role} version {named.version} ({named.digest}), which says:"
+    people = organisation.people_who_signed(one.role, metadata)
+    needed = holders_of(organisation, one.role).threshold
+    then = (
+        "That was enough for it to count. It is given up for good: whoever went by it goes by the "
+        "new version instead, and says so."
+        if len(people) >= needed
+        else f"It takes {needed}, so it never counted. It is given up for good, and its number too."
+    )
+    yield (
+        f"SETS ASIDE {one.role} version {named.version} ({named.digest}), signed by "
+        f"{' and '.join(people)}. {then} It says:"
+    )
     yield from wording.indented(wording.contents(one.role, metadata.signed, found.get))
     base = base_of(organisation, one.role)
     for past in with_it:
         if base is None or past.version > base.version:
-            yield f"SETS ASIDE with it {one.role} {past} ({past.digest}), which it was made from."
+            yield (
+                f"SETS ASIDE with it {one.role} version {past.version} ({past.digest}), from which "
+                "it was made."
+            )
 
 
 def _signed_words(organisation: Organisation, part: Part, prepared: Prepared) -> Iterator[str]:

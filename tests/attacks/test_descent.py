@@ -151,8 +151,8 @@ def test_t0_04_what_a_later_version_sets_aside_gives_way_and_is_said(
     newest = named(renew(hub, TEAM_ROLE, times=3))  # by an ancestor, then
     installed.take(hub.export(medium))
     words = (
-        f"{TEAM_ROLE}: {one}, which this site went by, was set aside by version {said}; this site "
-        f"goes by {newest} now."
+        f"{TEAM_ROLE}: {one}, which this site went by, is given up: version {said} set it aside. "
+        f"This site goes by {newest} from now on, which svea and sven signed."
     )
     assert remarks(installed) == [words]
     assert words in installed.told
@@ -305,7 +305,7 @@ def test_t0_09_a_root_that_was_set_aside_gives_way_to_the_other_of_its_number(
     assert installed.refuses(hub.export(medium)).code == "root-forked"
     other = named(rotated(hub, "t-3", base, lost))
     installed.take(hub.export(medium))
-    assert f"root: {lost}, which this site went by, was set aside by {other}" in str(
+    assert f"root: {lost}, which this site went by, is given up: {other} set it aside" in str(
         remarks(installed)
     )
     installed.take(hub.export(medium))

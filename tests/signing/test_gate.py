@@ -196,6 +196,9 @@ def test_a_second_content_for_a_number_is_refused_until_the_first_is_set_aside(
     with pytest.raises(RefusedError) as error:
         acme.sign(acme.draft("add-approver", TEAM, "fritz", cards=["fritz"]), "anna")
     assert error.value.code == "second-content"
+    draft = acme.draft("add-approver", TEAM, "fritz", cards=["fritz"], over=[over(given_up)])
+    (said,) = (one for one in acme.examine(draft, "ben").words if one.startswith("SETS ASIDE"))
+    assert "signed by anna. It takes 2, so it never counted." in said
     approver(acme, "fritz", over=[over(given_up)])
     head = acme.organisation.head(ROLE)
     assert head.version == 3
@@ -249,8 +252,9 @@ def test_what_was_published_today_and_lost_is_set_aside(acme: Acme) -> None:
     lost = acme.publish(STEWARDS, "add-approver", TEAM, "emil", cards=["emil"])
     acme.paper = yesterday
     acme.later(hours=1)
-    words = acme.examine(acme.draft("renew", ROLE, over=[over(lost)]), "anna").words
-    assert acme.keys.public("emil").text in "\n".join(words)
+    words = "\n".join(acme.examine(acme.draft("renew", ROLE, over=[over(lost)]), "anna").words)
+    assert acme.keys.public("emil").text in words
+    assert "signed by anna and ben. That was enough for it to count." in words
     with pytest.raises(AssertionError, match="which was published"):
         acme.publish(STEWARDS, "renew", ROLE, over=[over(lost)])
     acme.publish(STEWARDS, "renew", ROLE, over=[over(lost)], typed=True)

@@ -22,9 +22,12 @@ from sealift_signing.tuf_walk import Keep, RoleKey, read_metadata
 Lineages = Callable[[str], bytes | None]
 """The lineage of a role as the bundle carries it; None if it carries none."""
 
+Signers = Callable[[str, str, Metadata[Targets]], Iterable[str]]
+"""The people who signed a role's version, as its delegator names them."""
+
 
 def check_descent(
-    kept: Mapping[RoleKey, bytes], found: Iterable[Keep], lineages: Lineages
+    kept: Mapping[RoleKey, bytes], found: Iterable[Keep], lineages: Lineages, signers: Signers
 ) -> tuple[str, ...]:
     """Check that what a walk `found` descends from what this site `kept`; returns what is to say.
 
@@ -38,7 +41,8 @@ def check_descent(
         if one.role == ROOT or roles.is_online(one.role):
             continue
         try:
-            said += _check(one, kept.get((one.delegator, one.role)), lineages(one.role))
+            before = kept.get((one.delegator, one.role))
+            said += _check(one, before, lineages(one.role), signers)
         except RefusedError as bad:
             if one.role != RECALL:
                 raise
@@ -51,7 +55,7 @@ def newest(kept: Mapping[RoleKey, bytes], found: Iterable[Keep]) -> tuple[Keep, 
     return tuple(one for one in found if one.role != RECALL or not _is_older(one, kept))
 
 
-def _check(one: Keep, kept: bytes | None, carried: bytes | None) -> Iterator[str]:
+def _check(one: Keep, kept: bytes | None, carried: bytes | None, signers: Signers) -> Iterator[str]:
     newer = read_metadata(one.data, one.role, Targets)
     lineage: tuple[Follows, ...] = ()
     if carried is not None:
@@ -62,14 +66,12 @@ def _check(one: Keep, kept: bytes | None, carried: bytes | None) -> Iterator[str
     held, linked = links.named(before), links.follows_of(before.signed) is not None
     descent = links.check_descends(one.role, held, newer, lineage, linked=linked)
     if descent.set_aside is not None:
-        yield _set_aside(one.role, held, newer, descent.set_aside)
-
-
-def _set_aside(role: str, held: links.Named, newer: Metadata[Targets], by: int) -> str:
-    return (
-        f"{role}: {held}, which this site went by, was set aside by version {by}; this site goes "
-        f"by {links.named(newer)} now."
-    )
+        people = " and ".join(signers(one.delegator, one.role, newer))
+        yield (
+            f"{one.role}: {held}, which this site went by, is given up: version "
+            f"{descent.set_aside} set it aside. This site goes by {links.named(newer)} from now "
+            f"on, which {people} signed."
+        )
 
 
 def _is_older(one: Keep, kept: Mapping[RoleKey, bytes]) -> bool:

@@ -98,8 +98,9 @@ def _given_way(
         if said is not None and named(held) in said.set_aside:
             check_signed(held.signed, ROOT, root, without=without)
             return (
-                f"root: {named(held)}, which this site went by, was set aside by "
-                f"{named(root)}, signed by those who hold either."
+                f"root: {named(held)}, which this site went by, is given up: {named(root)} set it "
+                "aside, and enough of those who hold the one and the other signed that. This site "
+                "goes by the newest root from now on; `sealift-site status` has its fingerprint."
             )
     raise _forked(number, carried[number], known)
 

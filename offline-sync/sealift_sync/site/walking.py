@@ -6,11 +6,12 @@ All of it is verified before any of it is kept; `Visit.kept` is written by the c
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from tuf.api.metadata import Root, Targets
+from tuf.api.metadata import Metadata, Root, Targets
 
 from sealift_signing import documents, roles
 from sealift_signing.compromised import (
@@ -23,6 +24,7 @@ from sealift_signing.compromised import (
 )
 from sealift_signing.documents import Assignment, FleetKeys, Members, Policy, RecallList
 from sealift_signing.errors import RefusedError
+from sealift_signing.organisation import holders_named
 from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import FLEET, RECALL, TARGETS
 from sealift_signing.site_rules import check_floors
@@ -33,6 +35,7 @@ from sealift_signing.tuf_walk import (
     Steps,
     Walk,
     drive,
+    signed_by,
 )
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
@@ -125,7 +128,7 @@ class Walker:
         catalog = {team: self._catalog(team) for team in teams}
         versions = {role: number for (_, role), number in self.walk.versions().items()}
         check_floors(self._floors, versions)  # (4) the site's floors, and the roles' descent
-        remarks = check_descent(self._before, self._kept, self._lineage)
+        remarks = check_descent(self._before, self._kept, self._lineage, self._signers)
         machines = documents.read_fleet_keys(self.document(fleet, documents.FLEET_KEYS_PATH))
         known = self._all_compromised(machines, members)
         return Visit(
@@ -142,6 +145,16 @@ class Walker:
             compromised=known,
             remarks=(*self._chain.remarks, *remarks),
         )
+
+    def _signers(self, delegator: str, role: str, metadata: Metadata[Targets]) -> list[str]:
+        """Who signed a role that was walked, by name; those who hold it, where one did wrongly."""
+        if delegator == roles.ROOT:
+            owner: Root | Targets = self.walk.root
+        else:
+            owner = self.walk.role(roles.delegator(delegator), delegator)
+        with suppress(RefusedError):
+            return sorted(holders_named(owner, signed_by(owner, role, metadata)))
+        return ["those who hold it"]
 
     def _all_compromised(self, machines: FleetKeys, members: Mapping[str, Members]) -> Compromised:
         people = (people_of(roles.team_role(team), found) for team, found in members.items())
