@@ -111,9 +111,26 @@ def test_t0_107_what_a_request_sets_aside_is_the_first_thing_that_is_shown(
     code, _, err = cli("approve", "P-1", *said, "--key", cli.key("carla"))
     assert code == 0
     words = " ".join(err.split())
-    shown = words.partition("Signing at the hub.")[2].partition("says so. ")[2]
+    given, _, shown = words.partition("signed at the hub. ")
+    assert given.startswith(f"{cli.key('carla')} has been opened on this machine")
     assert shown.startswith(f"SETS ASIDE the withdrawal w-1, of {MODEL} below version 2")
     assert f"“It is wrong.” ({wrong.digest})" in shown
+
+
+def test_an_approval_is_given_anew_at_the_hub_only_where_that_is_said(
+    hub: Acme, capsys: Capsys
+) -> None:
+    """It runs out; without `--anew` the one that was signed is given out again."""
+    cli = Cli(hub, capsys)
+    hub.request()
+    said = ("--meaning", "validated", "--reason", "y", "--days", 40, "--yes", "--at-hub")
+    words = ("approve", "P-1", *said, "--key", cli.key("carla"))
+    cli.says(*words)
+    _, _, err = cli(*words)
+    assert "given out again" in err
+    assert len(hub.rows()["approval"]) == 1
+    cli.says(*words, "--anew")
+    assert len(hub.rows()["approval"]) == 2
 
 
 def test_a_request_despite_a_withdrawal_that_was_rewritten_says_so(

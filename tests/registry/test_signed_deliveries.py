@@ -19,6 +19,7 @@ from sealift_registry.trust.submitting import Accepted
 from sealift_signing import documents, drafts, dsse, publishing, roles, statements
 from sealift_signing.acts.asking import Ask
 from sealift_signing.acts.sites import ANSWER
+from sealift_signing.desk.cli.acts import signer_name
 from sealift_signing.desk.signing import Desk
 from sealift_signing.drafts import Draft, encoded
 from sealift_signing.errors import NotFoundError, RefusedError, UsageError
@@ -456,6 +457,7 @@ def test_export_and_submit_by_command(ready: Acme, capsys: Capsys, plant: SiteOn
     assert told["sign"].startswith(f"sealift-sign transfer {SITE}-000001 {file}")
     made = drafts.read(file.read_bytes())
     signed = AtDesk(ready, "dispatcher-1").signs(made, ask_of(made))
+    assert signer_name(signed, ready.public("dispatcher-1")) == "dispatcher-1"
     file.write_bytes(drafts.write(signed))
     code, _, _ = cli("submit", file)
     assert code == UsageError.exit_code

@@ -65,13 +65,22 @@ def sign_here(
     # Who is alone has no colleague whose card could be another's.
     own = cards_of(made) if solo else [read_file(name) for name in cards]
     if how.at_hub and not solo:
-        session.terminal.note(f"Signing at the hub. {AT_HUB}")
+        session.terminal.note(_given_away(how.keys))
     with session.app.hub.reading() as connection:
         check_enough(connection, made, [PublicKey.from_tuf(one.public_key) for one in signers])
     made = desk.unfinished(made, ask, signers)
     for signer in signers:
-        made = desk.sign(made, ask, signer, own)
+        made = desk.sign(made, ask, signer, own, anew=how.anew)
     return made
+
+
+def _given_away(keys: Sequence[str]) -> str:
+    """What signing here means, at the moment that it happens."""
+    named, has = " and ".join(keys), "has" if len(keys) == 1 else "have"
+    return (
+        f"{named} {has} been opened on this machine, to sign here. Whoever owns the machine can "
+        "sign anything with that from now on. The log will say that this was signed at the hub."
+    )
 
 
 def is_solo(session: Session) -> bool:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     metavar="WITHDRAWAL",
     help="A withdrawal that this sets aside, by its id or its sha256.",
 )
-@signing_options("With --at-hub: the requester's key.", over=False)
+@signing_options("With --at-hub: the requester's key.", over=False, statement=True)
 def promote(
     session: Session,
     *,
@@ -91,7 +91,7 @@ def promote(
     "--days", type=int, metavar="N", help="How long it is valid. [default: the policy's longest]"
 )
 @click.option("--yes", is_flag=True, help="With --at-hub: do not ask again.")
-@signing_options("With --at-hub: your own key.", over=False)
+@signing_options("With --at-hub: your own key.", over=False, statement=True)
 def approve(
     session: Session,
     *,
@@ -122,7 +122,7 @@ def approve(
 @click.argument("promotion", metavar="P-NUMBER")
 @click.option("--reason", metavar="WORDS", required=True, help="Why, in your words.")
 @click.option("--yes", is_flag=True, help="With --at-hub: do not ask again.")
-@signing_options("With --at-hub: your own key.", over=False)
+@signing_options("With --at-hub: your own key.", over=False, statement=True)
 def object_(session: Session, *, promotion: str, reason: str, yes: bool, how: Signing) -> None:
     """Say why you do not approve a request.
 

@@ -43,6 +43,7 @@ class Signing:
         draft: where the draft is written; empty for a name made of the act.
         over: files of versions that are to be set aside.
         confirm: digests that were typed beforehand.
+        anew: another statement is signed, though one was signed before for the same.
         asks: all is shown and a yes is asked for before it is signed here, also of somebody alone.
     """
 
@@ -51,11 +52,20 @@ class Signing:
     draft: str
     over: tuple[str, ...]
     confirm: tuple[str, ...]
+    anew: bool = False
     asks: bool = False
 
 
-def signing_options(help_text: str, *, over: bool = True) -> Callable[[F], F]:
-    """The options of a command whose outcome is signed; the function is given one `Signing`."""
+def signing_options(
+    help_text: str, *, over: bool = True, statement: bool = False
+) -> Callable[[F], F]:
+    """The options of a command whose outcome is signed; the function is given one `Signing`.
+
+    Args:
+        help_text: of `--key`.
+        over: it signs a version of a role, which may set others aside.
+        statement: it signs a statement of a person's own.
+    """
 
     def decorate(function: F) -> F:
         @functools.wraps(function)
@@ -66,6 +76,7 @@ def signing_options(help_text: str, *, over: bool = True) -> Callable[[F], F]:
                 given.pop("draft") or "",
                 tuple(given.pop("over", ())),
                 tuple(given.pop("confirm")),
+                given.pop("anew", False),
             )
             return function(*args, how=how, **given)
 
@@ -85,6 +96,9 @@ def signing_options(help_text: str, *, over: bool = True) -> Callable[[F], F]:
             options.append(
                 click.option("--over", metavar="FILE", multiple=True, help=aside),
             )
+        if statement:
+            another = "With --at-hub: sign another, though you signed one before for the same."
+            options.append(click.option("--anew", is_flag=True, help=another))
         wrapped: Any = run
         for option in reversed(options):
             wrapped = option(wrapped)

@@ -194,12 +194,14 @@ def signer_name(signed: Draft, key: PublicKey) -> str:
     from sealift_signing.organisation import Organisation
 
     organisation = Organisation(DraftFiles(signed), former=True)
-    for part in signed.parts:
-        if part.kind == drafts.ROLE:
-            owner = organisation.head(roles.delegator(part.name)).metadata.signed
-            for person, held in roles.named_keys(owner, part.name).items():
-                if held.keyid == key.keyid:
-                    return person
+    named = [part.name for part in signed.parts if part.kind == drafts.ROLE]
+    if signed.act == "transfer":  # it is its site's dispatcher who vouches for it
+        named.append(roles.site_role(signed.object[0].rpartition("-")[0]))
+    for role in named:
+        owner = organisation.head(roles.delegator(role)).metadata.signed
+        for person, held in roles.named_keys(owner, role).items():
+            if held.keyid == key.keyid:
+                return person
     return next(filter(None, map(_person, signed.parts)), key.keyid[:12])
 
 
