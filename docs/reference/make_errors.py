@@ -8,9 +8,10 @@ from __future__ import annotations
 import ast
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -65,8 +66,9 @@ Bindings = Mapping[str, ast.expr]
 def collect() -> list[Told]:
     """Every error that the packages raise under a code of their own."""
     modules = list(_modules())
-    exits = _exit_codes(modules)
-    found = {told for module in modules for told in _told_in(module, exits)}
+    exits = _inherited(modules, 1, _own_exit)
+    steps = _inherited(modules, "", _own_step)
+    found = {told for module in modules for told in _told_in(module, exits, steps)}
     return sorted(found)
 
 
@@ -100,36 +102,49 @@ def _modules() -> Iterator[Module]:
             yield Module(ast.parse(file.read_text(encoding="utf-8")), room)
 
 
-def _exit_codes(modules: list[Module]) -> dict[str, int]:
-    """The exit code of every class that descends from SealiftError, by its name."""
+T = TypeVar("T")
+
+
+def _inherited(
+    modules: list[Module], first: T, own: Callable[[ast.ClassDef], T | None]
+) -> dict[str, T]:
+    """Of every class that descends from SealiftError: its own, or what its base has."""
     classes = [
         node
         for module in modules
         for node in ast.walk(module.tree)
         if isinstance(node, ast.ClassDef)
     ]
-    found = {"SealiftError": 1}
+    found = {"SealiftError": first}
     for _ in range(len(classes)):  # until nothing new: a subclass may stand before its base
         before = len(found)
         for node in classes:
             bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
             known = [found[base] for base in bases if base in found]
             if known:
-                found[node.name] = _own_exit(node) or known[0]
+                found[node.name] = own(node) or known[0]
         if len(found) == before:
             break
     return found
 
 
 def _own_exit(node: ast.ClassDef) -> int | None:
-    for line in node.body:
-        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == "exit_code":
-            value = line.value.value if isinstance(line.value, ast.Constant) else None
-            return value if isinstance(value, int) else UNEXPECTED
+    for value in _assigned_in(node, "exit_code"):
+        return value if isinstance(value, int) else UNEXPECTED
     return None
 
 
-def _told_in(module: Module, exits: Mapping[str, int]) -> Iterator[Told]:
+def _own_step(node: ast.ClassDef) -> str | None:
+    return next((str(value) for value in _assigned_in(node, "otherwise")), None)
+
+
+def _assigned_in(node: ast.ClassDef, name: str) -> Iterator[object]:
+    for line in node.body:
+        if isinstance(line, ast.Assign) and ast.unparse(line.targets[0]) == name:
+            yield line.value.value if isinstance(line.value, ast.Constant) else None
+
+
+def _told_in(module: Module, exits: Mapping[str, int], steps: Mapping[str, str]) -> Iterator[Told]:
     for call, function in _calls(module.tree, None):
         exit_code = exits.get(_name(call.func))
         if exit_code is None or not call.args:
@@ -139,7 +154,7 @@ def _told_in(module: Module, exits: Mapping[str, int]) -> Iterator[Told]:
             if code:
                 what = _text(call.args[1], bindings) if len(call.args) > 1 else ""
                 step = next((k.value for k in call.keywords if k.arg == "next_step"), None)
-                said = _text(step, bindings) if step else ""
+                said = _text(step, bindings) if step else steps[_name(call.func)]
                 said = "" if re.fullmatch(r"\*[^*]*\*", said) else said  # another error's
                 yield Told(code, exit_code, what, said, module.room)
 

@@ -45,7 +45,12 @@ class BlobFolder:
     def path(self, digest: str) -> Path:
         """Where the blob with this digest is, or would be."""
         if not SHA256.matches(digest):
-            raise RefusedError("bad-digest", f"{digest!r} is no SHA-256 digest.", subject=digest)
+            raise RefusedError(
+                "bad-digest",
+                f"{digest!r} is no SHA-256 digest.",
+                subject=digest,
+                next_step="Give the digest as 64 digits in lower case.",
+            )
         return self._final / digest
 
     def has(self, digest: str) -> bool:
@@ -134,7 +139,11 @@ class BlobFolder:
             descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         except OSError as bad:
             raise FailedError(
-                "unreadable", f"{path} could not be read: {bad.strerror}.", subject=str(path)
+                "unreadable",
+                f"{path} could not be read: {bad.strerror}.",
+                subject=str(path),
+                next_step="Check that it is there and who may read it; if it is damaged, "
+                "restore it from a backup.",
             ) from bad
         with os.fdopen(descriptor, "rb") as file:
             return self.put(file, progress=progress)

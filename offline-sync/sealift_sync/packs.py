@@ -85,6 +85,7 @@ def _wrong(pack: Pack) -> RefusedError:
         f"The pack {pack.sha256[:12]} does not hold the files that its manifest names, and nothing "
         "else.",
         subject=pack.sha256,
+        next_step="Have the bundle copied or exported again.",
     )
 
 

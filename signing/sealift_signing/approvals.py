@@ -133,7 +133,10 @@ def check_objection(objection: Signed[Objection], request: Signed[Request], rule
     said, of = objection.predicate, _named("objection", objection)
     if said.request != request.sha256 or set(objection.subjects) != set(request.subjects):
         raise NotCountedError(
-            "objection-to-another", f"{of.what} is to another request.", subject=of.sha256
+            "objection-to-another",
+            f"{of.what} is to another request.",
+            subject=of.sha256,
+            next_step="Object again, to the request that is shown.",
         )
     if (said.organisation, said.team) != (rules.organisation, rules.members.team):
         raise _elsewhere(f"team {said.team}", rules, of)
@@ -200,7 +203,10 @@ def _check_approval(request: Signed[Request], approval: Signed[Approval], rules:
     _check_place(approval, rules, of)
     if said.request != request.sha256:
         raise NotCountedError(
-            "approval-of-another", f"{of.what} is of another request.", subject=of.sha256
+            "approval-of-another",
+            f"{of.what} is of another request.",
+            subject=of.sha256,
+            next_step="Have the request that is shown approved.",
         )
     about = (said.organisation, said.team, said.model, said.version, said.stage)
     if about != (asked.organisation, asked.team, asked.model, asked.version, asked.stage):
@@ -209,12 +215,14 @@ def _check_approval(request: Signed[Request], approval: Signed[Approval], rules:
             f"{of.what} names {said.team}/{said.model}/{said.version} for {said.stage}, "
             "which is not what was requested.",
             subject=of.sha256,
+            next_step="Have the request that is shown approved.",
         )
     if set(approval.subjects) != set(request.subjects):
         raise NotCountedError(
             "approval-of-others",
             f"{of.what} is of other artifacts than the request's.",
             subject=of.sha256,
+            next_step="Have the request that is shown approved.",
         )
     key = _check_person(approval, said.person, approve(said.stage), rules, of)
     _check_terms(said, key, rules, of)
@@ -233,12 +241,14 @@ def _check_terms(said: Approval, key: MemberKey, rules: Rules, of: _Of) -> None:
             f"{of.what} was signed with a {key.key_class} key, which the policy does not count for "
             f"{rules.stage}.",
             subject=of.sha256,
+            next_step=f"Sign with a key of one of these classes: {', '.join(rule.key_classes)}.",
         )
     if said.meaning not in rule.meanings:
         raise NotCountedError(
             "meaning-unknown",
             f"{of.what} means {shown(said.meaning)}, which is none of the policy's meanings.",
             subject=of.sha256,
+            next_step=f"Say one of: {', '.join(map(repr, rule.meanings))}.",
         )
     _check_date(said.made, rules.now, of)
     made, until = instant(said.made), instant(said.valid_until)
@@ -254,6 +264,7 @@ def _check_terms(said: Approval, key: MemberKey, rules: Rules, of: _Of) -> None:
             "approval-too-long",
             f"{of.what} is valid for longer than the policy's {rule.longest_validity_days} days.",
             subject=of.sha256,
+            next_step="Approve again, for fewer days.",
         )
 
 
@@ -285,6 +296,7 @@ def _check_not_requester(
             f"{of.what} does not count: {request.predicate.person} made the request, and who "
             "requests does not approve.",
             subject=of.sha256,
+            next_step="Have somebody else approve it.",
         )
 
 
@@ -301,6 +313,8 @@ def _elsewhere(place: str, rules: Rules, of: _Of) -> NotCountedError:
         f"{of.what} is for {place}, and not for this organisation's team {rules.members.team}, "
         f"stage {rules.stage}.",
         subject=of.sha256,
+        next_step=f"Ask for team {rules.members.team}, stage {rules.stage}, with a"
+        " request of its own.",
     )
 
 
@@ -332,6 +346,7 @@ def _entitled(name: str, keyid: str, purpose: str, rules: Rules, of: _Of) -> Mem
             "person-unknown",
             f"{of.what} does not count: team {rules.members.team} knows no {name}.",
             subject=name,
+            next_step="Have the team's stewards add their card (sealift team --help).",
         )
     _check_active(person, of)
     key = person.key_for(keyid)
@@ -341,6 +356,7 @@ def _entitled(name: str, keyid: str, purpose: str, rules: Rules, of: _Of) -> Mem
             f"{of.what} does not count: it is not signed with a key of {name} that may "
             f"{purpose.replace(':', ' for ')}.",
             subject=name,
+            next_step="Have the team's stewards entitle the key (sealift team --help).",
         )
     return key
 
@@ -352,6 +368,7 @@ def _check_key(public: PublicKey, rules: Rules, of: _Of) -> None:
             "key-compromised",
             f"{of.what} does not count: it is signed with a key that was called compromised.",
             subject=of.sha256,
+            next_step="Make a new key, and have the team's stewards enter its card.",
         )
     # Solo excepted, where one person is everything and every bundle says so.
     if public.raw in rules.machine_keys and not rules.rule.requester_may_approve:
@@ -360,6 +377,7 @@ def _check_key(public: PublicKey, rules: Rules, of: _Of) -> None:
             f"{of.what} does not count: it is signed with the key of a machine, which is no "
             "person's.",
             subject=of.sha256,
+            next_step="Sign with a key of your own; its card is entered by the team's stewards.",
         )
 
 
@@ -370,6 +388,7 @@ def _check_active(person: Person, of: _Of) -> None:
             "person-not-active",
             f"{of.what} does not count: {person.id} is {person.status}.",
             subject=person.id,
+            next_step="Have somebody who is active in the team sign.",
         )
 
 

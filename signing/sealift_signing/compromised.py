@@ -81,5 +81,8 @@ def _marked(keys: Iterable[MachineKey], raw: frozenset[bytes]) -> Iterator[Machi
 
 def _not_a_list(role: str) -> MalformedError:
     return MalformedError(
-        "bad-compromised", f"{role}: {FIELD} must be a sorted list of keys.", subject=role
+        "bad-compromised",
+        f"{role}: {FIELD} must be a sorted list of keys.",
+        subject=role,
+        next_step="Have its holders sign a version with a right list.",
     )

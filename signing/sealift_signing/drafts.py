@@ -226,7 +226,10 @@ def read(data: bytes, *, what: str = "the draft") -> Draft:
     """
     if len(data) > LARGEST:
         raise MalformedError(
-            "too-large", f"{what} is larger than the {LARGEST:,} bytes of any draft.", subject=what
+            "too-large",
+            f"{what} is larger than the {LARGEST:,} bytes of any draft.",
+            subject=what,
+            next_step="Have it drafted again, or copied again whole.",
         )
     found = shape.read(Draft, data, what=what)
     if _check_of(found) != found.check:
@@ -263,9 +266,17 @@ def decoded(text: str) -> bytes:
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError) as bad:
-        raise MalformedError("base64", "The draft holds bad base64.") from bad
+        raise MalformedError(
+            "base64",
+            "The draft holds bad base64.",
+            next_step="Have it drafted again, or copied again whole.",
+        ) from bad
     if encoded(data) != text:
-        raise MalformedError("base64", "The draft holds base64 in a second spelling.")
+        raise MalformedError(
+            "base64",
+            "The draft holds base64 in a second spelling.",
+            next_step="Have it drafted again, or copied again whole.",
+        )
     return data
 
 
@@ -305,6 +316,7 @@ def to_envelope(part: Part) -> bytes:
             f"The {part.name} carries {len(part.signatures)} signatures; it must carry exactly "
             "one.",
             subject=part.name,
+            next_step="Have it drafted again, or copied again whole.",
         )
     (one,) = part.signatures
     return dsse.joined(dsse.IN_TOTO, part.data, one.keyid, decoded(one.signature))
@@ -315,6 +327,7 @@ def _unreadable(name: str) -> MalformedError:
         "metadata-unreadable",
         f"What is to be signed as the next version of {name} is not readable.",
         subject=name,
+        next_step="Have it drafted again, or copied again whole.",
     )
 
 

@@ -20,10 +20,12 @@ class SealiftError(Exception):
         code: stable, lower case, words joined by hyphens: `blob-damaged`.
         what: one sentence, without the final full stop where it reads better so.
         subject: the path, role, person or id that the sentence is about; may be empty.
-        next_step: one sentence that tells the reader what to do now; may be empty.
+        next_step: one sentence that tells the reader what to do now; empty where nothing better
+            can be said than what `otherwise` says of every error of this kind.
     """
 
     exit_code: ClassVar[int] = 1
+    otherwise: ClassVar[str] = ""
 
     def __init__(self, code: str, what: str, *, subject: str = "", next_step: str = "") -> None:
         super().__init__(what)
@@ -32,14 +34,19 @@ class SealiftError(Exception):
         self.subject = printable(subject[:LONGEST_SUBJECT])
         self.next_step = next_step
 
+    @property
+    def advice(self) -> str:
+        """What the reader is told to do now: the next step, or what is right for its kind."""
+        return self.next_step or self.otherwise
+
     def __str__(self) -> str:
         """The sentence and the next step, as a person reads them."""
-        return f"{self.what} {self.next_step}".strip()
+        return f"{self.what} {self.advice}".strip()
 
     def as_json(self) -> dict[str, dict[str, str]]:
         """The object that goes to standard error under `--json` (DESIGN section 8, choice 5)."""
         told = {"code": self.code, "what": self.what, "subject": self.subject}
-        return {"error": told | {"next": self.next_step}}
+        return {"error": told | {"next": self.advice}}
 
 
 def printable(text: str) -> str:
@@ -87,14 +94,24 @@ class FailedError(SealiftError):
 class MalformedError(RefusedError):
     """Bytes that are not the document they claim to be."""
 
+    otherwise = (
+        "Have whoever made it write it again; what is damaged, or not as it must be, is not read."
+    )
+
 
 class BadSignatureError(RefusedError):
     """A signature was there and is wrong: somebody changed the bytes, or signed others."""
+
+    otherwise = "Do not use it; ask the sender for a fresh copy."
 
 
 class NotSignedEnoughError(RefusedError):
     """Every signature that counts is right, and there are too few of them."""
 
+    otherwise = "Have more of those who hold it sign it."
+
 
 class NoKeyError(RefusedError):
     """There is no trusted key to check with: nothing can be said about the signature."""
+
+    otherwise = "Ask who signed it, and have that key entitled first."

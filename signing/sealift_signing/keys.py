@@ -69,6 +69,7 @@ class Passphrases:
                     "passphrase-unreadable",
                     f"The passphrase file {self.file} could not be read.",
                     subject=str(self.file),
+                    next_step="Name a file that exists and that you may read.",
                 ) from bad
             if not first:
                 raise UsageError(
@@ -158,7 +159,10 @@ def new_key(
         ) from bad
     except OSError as bad:
         raise FailedError(
-            "key-unwritable", f"{path} could not be written: {bad.strerror}.", subject=str(path)
+            "key-unwritable",
+            f"{path} could not be written: {bad.strerror}.",
+            subject=str(path),
+            next_step="Choose a folder that you may write to, on a disk with room.",
         ) from bad
     return PublicKey.from_crypto(public)
 
@@ -183,7 +187,10 @@ def open_signer(uri: str, passphrases: Passphrases) -> Signer:
         ) from bad
     except OSError as bad:
         raise FailedError(
-            "key-unreadable", f"{path} could not be read: {bad.strerror}.", subject=str(path)
+            "key-unreadable",
+            f"{path} could not be read: {bad.strerror}.",
+            subject=str(path),
+            next_step="Name the key file that is meant, and check who may read it.",
         ) from bad
     return CryptoSigner(_private(pem, path, passphrases))
 
@@ -237,7 +244,10 @@ def _private(pem: bytes, path: Path, passphrases: Passphrases) -> PrivateKey:
         ) from bad
     if not isinstance(key, Ed25519PrivateKey | EllipticCurvePrivateKey):
         raise MalformedError(
-            "bad-key", f"{path} is neither an Ed25519 nor an ECDSA key.", subject=str(path)
+            "bad-key",
+            f"{path} is neither an Ed25519 nor an ECDSA key.",
+            subject=str(path),
+            next_step="Make one with: sealift key new FILE",
         )
     PublicKey.from_crypto(key.public_key())
     return key

@@ -132,7 +132,12 @@ def follows_of(signed: Root | Targets) -> Follows | None:
         return None
     what = f"what version {signed.version} says that it follows"
     if not isinstance(said, Mapping):
-        raise MalformedError("bad-shape", f"{what} is no object.", subject=FIELD)
+        raise MalformedError(
+            "bad-shape",
+            f"{what} is no object.",
+            subject=FIELD,
+            next_step="Have its holders sign it again, drafted by this version of Sealift.",
+        )
     found = shape.from_json(Follows, cast("Mapping[str, Json]", said), what=what)
     # A root's number cannot be skipped, so it alone sets another of its own number aside.
     most = signed.version if signed.type == Root.type else signed.version - 1
@@ -142,6 +147,7 @@ def follows_of(signed: Root | Targets) -> Follows | None:
             f"Version {signed.version} says that it follows or sets aside a version that is not "
             "below it.",
             subject=FIELD,
+            next_step="Have its holders sign it again, drafted by this version of Sealift.",
         )
     return found
 

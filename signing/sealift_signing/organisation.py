@@ -423,6 +423,8 @@ def _check_number(role: str, found: int, wanted: int) -> None:
             "metadata-version",
             f"The metadata of {role} says version {found} where version {wanted} belongs.",
             subject=role,
+            next_step="Have it drafted or copied again; if it stays so, check the "
+            "hub: sealift audit fsck",
         )
 
 

@@ -52,7 +52,10 @@ class PublicKey:
         """
         if not PUBLIC_KEY.matches(text):
             raise MalformedError(
-                "bad-public-key", f"{shown(text)} is not {PUBLIC_KEY.words}.", subject=text
+                "bad-public-key",
+                f"{shown(text)} is not {PUBLIC_KEY.words}.",
+                subject=text,
+                next_step="Give it as sealift key show prints it.",
             )
         return cls(text)
 

@@ -661,6 +661,8 @@ def _mismatch(role: str, found: int, wanted: int) -> RefusedError:
         "metadata-version",
         f"The metadata of {role} says version {found} where version {wanted} belongs.",
         subject=role,
+        next_step="Have it copied or exported again; if it stays so, check the "
+        "hub: sealift audit fsck",
     )
 
 

@@ -167,7 +167,10 @@ class CatalogPath:
         """
         if not CATALOG_PATH.matches(text):
             raise MalformedError(
-                "bad-catalog-path", f"{shown(text)} is not {CATALOG_PATH.words}.", subject=text
+                "bad-catalog-path",
+                f"{shown(text)} is not {CATALOG_PATH.words}.",
+                subject=text,
+                next_step="Write it as in this example: catalog/vision/digits/3/cpu-x86_64",
             )
         _, team, model, version, form = text.split("/")
         return cls(team, model, int(version), form)
@@ -192,7 +195,12 @@ def instant(text: str) -> datetime:
         MalformedError: any other spelling, or a day that no calendar has.
     """
     if not MOMENT.matches(text):
-        raise MalformedError("bad-time", f"{shown(text)} is not {MOMENT.words}.", subject=text)
+        raise MalformedError(
+            "bad-time",
+            f"{shown(text)} is not {MOMENT.words}.",
+            subject=text,
+            next_step="Write it as in this example: 2026-11-20T10:00:00.000000Z",
+        )
     return datetime.fromisoformat(text)
 
 

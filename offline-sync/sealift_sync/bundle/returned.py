@@ -141,6 +141,9 @@ def _receipts(medium: Medium, paths: Mapping[str, str]) -> dict[str, bytes]:
         left -= len(found[name])
         if left < 0 or len(found) > MOST_RECEIPTS:
             raise RefusedError(
-                "too-much", "The return holds more receipts than any site's does.", subject=path
+                "too-much",
+                "The return holds more receipts than any site's does.",
+                subject=path,
+                next_step="Have the site write it again: sealift-site return --to DIR",
             )
     return found

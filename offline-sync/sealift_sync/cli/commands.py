@@ -310,4 +310,8 @@ def _check_reason(text: str) -> None:
     from sealift_signing.vocabulary import SENTENCE
 
     if not SENTENCE.matches(text):
-        raise UsageError("usage", f"The reason must be {SENTENCE.words}.")
+        raise UsageError(
+            "usage",
+            f"The reason must be {SENTENCE.words}.",
+            next_step="Say why in one line, with --reason.",
+        )

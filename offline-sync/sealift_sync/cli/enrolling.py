@@ -35,7 +35,12 @@ def write_request(
     from sealift_sync.site.setting_up import begin
 
     if not NAME.matches(name):
-        raise UsageError("usage", f"{name!r} is not {NAME.words}.", subject=name)
+        raise UsageError(
+            "usage",
+            f"{name!r} is not {NAME.words}.",
+            subject=name,
+            next_step="Choose a name of that form.",
+        )
     envelope = begin(call.home, call.environment, name, _groups(groups), call.clock)
     durable.write(file.absolute(), envelope)
     said = statements.read(statements.SiteRequest, envelope, what="the request")
@@ -152,7 +157,10 @@ def _groups(given: tuple[str, ...]) -> dict[str, str]:
             )
         if match[1] in found:
             raise UsageError(
-                "usage", f"The host group {match[1]} is given twice.", subject=match[1]
+                "usage",
+                f"The host group {match[1]} is given twice.",
+                subject=match[1],
+                next_step="Name each host group once.",
             )
         found[match[1]] = match[2]
     return found

@@ -72,8 +72,8 @@ def error(problem: SealiftError, *, as_json: bool) -> int:
             sys.stderr.write(_json(problem.as_json()))
         return problem.exit_code
     _aside(problem.what, "bold red", "Error:", everywhere=True)
-    if problem.next_step:
-        _aside(f"  Next: {problem.next_step}")
+    if problem.advice:
+        _aside(f"  Next: {problem.advice}")
     return problem.exit_code
 
 

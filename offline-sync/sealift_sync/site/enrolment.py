@@ -224,6 +224,7 @@ def _check_chain(roots: tuple[bytes, ...], organisation: str) -> Metadata[Root]:
                 "answer-roots",
                 f"The answer holds root {metadata.signed.version} where root {number} belongs.",
                 subject="root",
+                next_step="Have the hub write its answer again, and carry that.",
             )
         for signer in (newest, metadata):
             check_signed(signer.signed, "root", metadata)

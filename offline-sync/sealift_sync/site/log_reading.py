@@ -63,7 +63,12 @@ class SiteLogReader:
         ).fetchone()
         if row is None:
             which = "no entries yet" if size is None else f"no checkpoint of {size} entries"
-            raise NotFoundError("checkpoint-not-found", f"The log has {which}.")
+            raise NotFoundError(
+                "checkpoint-not-found",
+                f"The log has {which}.",
+                next_step="Give the size that a checkpoint names; the newest is in: "
+                "sealift-site audit verify",
+            )
         return StoredCheckpoint(*row)
 
     def inclusion_proof(self, seq: int, size: int) -> tuple[bytes, ...]:

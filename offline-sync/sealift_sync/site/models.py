@@ -285,4 +285,9 @@ def _remove(path: Path) -> None:
 
 
 def _strange(path: str) -> FailedError:
-    return FailedError("path-outside", f"{path} would lie outside of its folder.", subject=path)
+    return FailedError(
+        "path-outside",
+        f"{path} would lie outside of its folder.",
+        subject=path,
+        next_step="Do not use the bundle; tell the hub's administrators what it holds.",
+    )

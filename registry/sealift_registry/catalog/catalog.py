@@ -198,7 +198,10 @@ class Catalog:
         ).scalar_one_or_none()
         if body is None:
             raise NotFoundError(
-                "no-statement", f"The hub has no statement {sha256[:12]}.", subject=sha256
+                "no-statement",
+                f"The hub has no statement {sha256[:12]}.",
+                subject=sha256,
+                next_step="See what it has with: sealift show TEAM/MODEL/VERSION",
             )
         return bytes(body)
 

@@ -248,7 +248,12 @@ def _changed(path: str) -> FailedError:
 
 def _unreadable(path: Path, bad: OSError) -> FailedError:
     words = f"{path} could not be read: {bad.strerror}."
-    return FailedError("unreadable", words, subject=str(path))
+    return FailedError(
+        "unreadable",
+        words,
+        subject=str(path),
+        next_step="Check that it is there and who may read it, and run the command again.",
+    )
 
 
 def _damaged(sha256: str) -> RefusedError:

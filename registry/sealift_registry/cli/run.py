@@ -104,8 +104,8 @@ def _tell(error: SealiftError, *, as_json: bool) -> int:
     else:
         width = columns(sys.stderr)
         click.echo(wrapped(f"Error: {error.what}", width), err=True)
-        if error.next_step:
-            click.echo(wrapped(f"  Next: {error.next_step}", width), err=True)
+        if error.advice:
+            click.echo(wrapped(f"  Next: {error.advice}", width), err=True)
     return error.exit_code
 
 

@@ -264,7 +264,12 @@ def _plan(connection: Connection, hub: Hub, ref: VersionRef, target: HardwareTar
     source = catalog.artifact(ref.path(SOURCE))
     scan = latest(catalog.evidence(ref.path(SOURCE))).get("scan")
     if source is None or scan is None:
-        raise NotFoundError("no-source", f"{ref} has no scanned source.", subject=str(ref))
+        raise NotFoundError(
+            "no-source",
+            f"{ref} has no scanned source.",
+            subject=str(ref),
+            next_step="Take the version in again with: sealift ingest",
+        )
     path = ref.path(target.id)
     return _Plan(
         path=path,

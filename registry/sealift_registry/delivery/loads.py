@@ -186,7 +186,10 @@ def _documents(repository: Repository, assignment: Assignment) -> Iterator[tuple
         data = repository.document(role, path)
         if data is None:
             raise NotFoundError(
-                "not-published", f"Nothing has been published at {path}.", subject=path
+                "not-published",
+                f"Nothing has been published at {path}.",
+                subject=path,
+                next_step="Run `sealift next` to see what is missing.",
             )
         yield path, data
 

@@ -12,6 +12,8 @@ from sealift_signing.errors import SealiftError
 class DemoFailedError(SealiftError):
     """The story did not go as it must; above all: something was not refused. Exit code 1."""
 
+    otherwise = "Report it, with all that was printed: Sealift is not what it says."
+
 
 @dataclass(frozen=True)
 class Ran:

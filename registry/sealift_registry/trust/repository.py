@@ -288,7 +288,12 @@ def _store_documents(connection: Connection, change: Change) -> None:
             if isinstance(metadata.signed, Targets)
         )
         if not listed:
-            raise RefusedError("not-listed", f"Nothing signed lists {path}.", subject=path)
+            raise RefusedError(
+                "not-listed",
+                f"Nothing signed lists {path}.",
+                subject=path,
+                next_step="Submit the whole file, as sealift-sign wrote it.",
+            )
         known = select(tuf_document.c.sha256).where(
             tuf_document.c.path == path, tuf_document.c.sha256 == digest
         )

@@ -112,7 +112,12 @@ def check_documents(found: Stored, role: str, signed: object, listed: Mapping[st
     for path, data in listed.items():
         target = signed.targets.get(path)
         if target is None or target.hashes["sha256"] != sha256(data).hexdigest():
-            raise RefusedError("not-listed", f"Nothing signed lists {path}.", subject=path)
+            raise RefusedError(
+                "not-listed",
+                f"Nothing signed lists {path}.",
+                subject=path,
+                next_step="Submit the whole file, as sealift-sign wrote it.",
+            )
         READERS[roles.kind(role)](data, name)
 
 
@@ -254,6 +259,7 @@ def submit_version(hub: Hub, version: Version) -> Accepted:
                 "other-organisation",
                 f"This is a version of the organisation {version.organisation}, not of this one.",
                 subject=role,
+                next_step="Submit it to the hub of its own organisation.",
             )
         new = not is_there(found, role, named)
         if new:

@@ -118,7 +118,11 @@ def check_card(card: Signed[KeyCard]) -> None:
     what = f"the key card of {said.owner}"
     if not card.about(f"keys/{said.owner}", sha256(key.raw).hexdigest()):
         raise RefusedError(
-            "card-of-another", f"{what} is not about the key that it names.", subject=said.owner
+            "card-of-another",
+            f"{what} is not about the key that it names.",
+            subject=said.owner,
+            next_step=f"Have {said.owner} make the card again: sealift-sign card "
+            f"{said.owner} --key FILE",
         )
     statements.verify(card, key, what=what)
 
@@ -170,7 +174,12 @@ class Material:
         """
         given = self.facts.get(name, ())
         if len(given) != 1:
-            raise MalformedError("bad-draft", f"The draft does not say {name} once.", subject=name)
+            raise MalformedError(
+                "bad-draft",
+                f"The draft does not say {name} once.",
+                subject=name,
+                next_step="Do not sign it; have it drafted again.",
+            )
         return given[0]
 
 

@@ -108,7 +108,10 @@ def enrolled_site(organisation: Organisation, material: Material, site: str) -> 
     answers, requests = material.carried.all(SiteAnswer), material.carried.all(SiteRequest)
     if len(answers) != 1 or len(requests) != 1:
         raise MalformedError(
-            "bad-draft", f"The draft does not carry the enrolment of {site}.", subject=site
+            "bad-draft",
+            f"The draft does not carry the enrolment of {site}.",
+            subject=site,
+            next_step="Do not sign it; have it drafted again.",
         )
     (answer,), (request,) = material.carried.take(answers), material.carried.take(requests)
     check_enrolment(organisation, answer, request, site)

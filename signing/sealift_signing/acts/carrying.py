@@ -25,12 +25,21 @@ def transfer(organisation: Organisation, ask: Ask, material: Material) -> Prepar
     (name,) = ask.object
     body = material.parts.get(TRANSFER)
     if body is None:
-        raise MalformedError("bad-draft", "The draft holds no transfer.", subject=name)
+        raise MalformedError(
+            "bad-draft",
+            "The draft holds no transfer.",
+            subject=name,
+            next_step="Do not sign it; have the bundle exported again.",
+        )
     said, subjects = statements.read_payload(Transfer, body, what=f"the transfer {name}")
     assignment = organisation.assignment(said.site)
     if assignment is None:
         raise NotFoundError(
-            "nothing-assigned", f"Nothing is assigned to site {said.site}.", subject=said.site
+            "nothing-assigned",
+            f"Nothing is assigned to site {said.site}.",
+            subject=said.site,
+            next_step=f"Have something assigned first: sealift assign {said.site} "
+            "TEAM/MODEL/VERSION",
         )
     path = documents.assignment_path(said.site)
     data = shape.write(assignment)

@@ -185,10 +185,16 @@ def _asked(
             "other-object",
             f"The draft is of {shown(material.fact(LABEL))}, not of {label}.",
             subject=label,
+            next_step="Sign the draft of the promotion that you mean, or have it drafted again.",
         )
     requests = material.carried.all(Request)
     if len(requests) != 1:
-        raise MalformedError("bad-draft", "The draft does not carry one request.", subject=label)
+        raise MalformedError(
+            "bad-draft",
+            "The draft does not carry one request.",
+            subject=label,
+            next_step="Do not sign it; have it drafted again.",
+        )
     (request,) = material.carried.take(requests)
     said = request.predicate
     rules = rules_for(organisation, said.team, said.stage, material.now, material.compromised)
@@ -280,7 +286,10 @@ def _check_subjects(subjects: Iterable[Subject], version: str) -> None:
     for path in paths:
         if path.full_version != version:
             raise RefusedError(
-                "other-object", f"{path} is no artifact of {version}.", subject=str(path)
+                "other-object",
+                f"{path} is no artifact of {version}.",
+                subject=str(path),
+                next_step="Do not sign it; have it drafted again.",
             )
 
 
@@ -307,5 +316,10 @@ def _is_number(text: str) -> bool:
 
 def _whole(text: str) -> int:
     if not _is_number(text):
-        raise UsageError("bad-number", f"{shown(text)} is no number.", subject=text)
+        raise UsageError(
+            "bad-number",
+            f"{shown(text)} is no number.",
+            subject=text,
+            next_step="Write it in digits only, such as 7.",
+        )
     return int(text)

@@ -144,7 +144,10 @@ def _request(material: Material, site: str) -> Signed[SiteRequest]:
     requests = material.carried.all(SiteRequest)
     if len(requests) != 1:
         raise MalformedError(
-            "bad-draft", "The draft does not carry one site request.", subject=site
+            "bad-draft",
+            "The draft does not carry one site request.",
+            subject=site,
+            next_step="Do not sign it; have it drafted again.",
         )
     (taken,) = material.carried.take(requests)
     request = check_request(taken.envelope.data)
@@ -153,6 +156,7 @@ def _request(material: Material, site: str) -> Signed[SiteRequest]:
             "other-object",
             f"The request is that of site {request.predicate.site}, not of {site}.",
             subject=site,
+            next_step=f"Name the site of the request, or give the request of {site}.",
         )
     return request
 

@@ -252,7 +252,12 @@ def _stewards(
     for person in people:
         check_name(person, "person")
         if person in held:
-            raise RefusedError("person-twice", f"{person} is named twice.", subject=person)
+            raise RefusedError(
+                "person-twice",
+                f"{person} is named twice.",
+                subject=person,
+                next_step="Name everybody once.",
+            )
         if person in known and person not in given:
             held[person] = known[person]
             continue

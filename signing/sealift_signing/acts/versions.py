@@ -100,6 +100,8 @@ def set_aside(organisation: Organisation, other: Other) -> tuple[Named, ...]:
             f"Version {metadata.signed.version} of {other.role}, which is to be set aside, is "
             "signed by nobody who holds the role, so there is nothing to set aside.",
             subject=other.role,
+            next_step="Give --over a version that its holders signed; what nobody may"
+            " sign need not be set aside.",
         )
     said = links.follows_of(metadata.signed)
     past = (said.predecessor, *said.set_aside) if said else ()

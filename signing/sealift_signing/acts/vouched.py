@@ -56,6 +56,7 @@ def carried(
                 f"The {one.predicate.kind} evidence {one.sha256[:12]} is about none of these "
                 "artifacts.",
                 subject=one.sha256,
+                next_step="Do not sign it; have it drafted again.",
             )
         found.append(vouched)
     return tuple(found)

@@ -36,7 +36,10 @@ def read(path: Path, most: int = LARGEST) -> bytes:
         ) from bad
     if len(data) > most:
         raise MalformedError(
-            "too-large", f"{path} is larger than {most:,} bytes.", subject=str(path)
+            "too-large",
+            f"{path} is larger than {most:,} bytes.",
+            subject=str(path),
+            next_step="Give the file that you mean; no file of ours is so large.",
         )
     return data
 

@@ -93,6 +93,7 @@ def verify(note: bytes, key: PublicKey, origin: str) -> Checkpoint:
             "checkpoint-of-another-log",
             f"This is a checkpoint of the log {checkpoint.origin}, not of {origin}.",
             subject=origin,
+            next_step="Give the checkpoint of the log that is looked at.",
         )
     if key_hash != _key_hash(origin, key):
         raise RefusedError(

@@ -57,7 +57,11 @@ def inclusion_proof(leaf_hashes: Sequence[bytes], index: int) -> tuple[bytes, ..
 def inclusion_proof_from(node: NodeReader, index: int, size: int) -> tuple[bytes, ...]:
     """As `inclusion_proof`, for the first `size` leaves of a tree that `node` reads."""
     if not 0 <= index < size:
-        raise ProofError("proof-out-of-range", f"A log of {size} entries has no entry {index}.")
+        raise ProofError(
+            "proof-out-of-range",
+            f"A log of {size} entries has no entry {index}.",
+            next_step="Ask for what the log has, or for a newer copy of it.",
+        )
     path: list[bytes] = []
     start, end = 0, size
     while end - start > 1:
@@ -111,7 +115,11 @@ def verify_inclusion(
         ProofError: it is not, or the proof is not one.
     """
     if not 0 <= index < size:
-        raise ProofError("proof-out-of-range", f"A log of {size} entries has no entry {index}.")
+        raise ProofError(
+            "proof-out-of-range",
+            f"A log of {size} entries has no entry {index}.",
+            next_step="Ask for what the log has, or for a newer copy of it.",
+        )
     _check_hashes([leaf_hash, root, *proof])
     place, last, found = index, size - 1, leaf_hash
     for part in proof:
@@ -199,10 +207,16 @@ def _skip_lone_nodes(place: int, last: int) -> tuple[int, int]:
 
 def _check_sizes(old_size: int, size: int) -> None:
     if old_size < 1:
-        raise ProofError("proof-out-of-range", "Nothing can be shown to continue an empty log.")
+        raise ProofError(
+            "proof-out-of-range",
+            "Nothing can be shown to continue an empty log.",
+            next_step="Ask for what the log has, or for a newer copy of it.",
+        )
     if old_size > size:
         raise ProofError(
-            "proof-out-of-range", f"A log of {size} entries does not continue one of {old_size}."
+            "proof-out-of-range",
+            f"A log of {size} entries does not continue one of {old_size}.",
+            next_step="Ask for what the log has, or for a newer copy of it.",
         )
 
 

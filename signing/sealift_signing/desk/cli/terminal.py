@@ -72,8 +72,8 @@ class Terminal:
             else:
                 width = columns(sys.stderr)
                 click.echo(wrapped(f"Error: {visible(problem.what)}", width), err=True)
-                if problem.next_step:
-                    click.echo(wrapped(f"  Next: {visible(problem.next_step)}", width), err=True)
+                if problem.advice:
+                    click.echo(wrapped(f"  Next: {visible(problem.advice)}", width), err=True)
         return problem.exit_code
 
 
