@@ -67,6 +67,23 @@ def test_without_figures_it_says_so_and_has_no_number(maker: ModuleType, tmp_pat
     assert "## " not in page
 
 
+def test_a_part_that_was_not_measured_says_how_it_is(maker: ModuleType, tmp_path: Path) -> None:
+    page = made(maker, tmp_path, {"export": EXPORT})
+    assert "## What signing costs" in page
+    assert "No figures of it have been taken in yet: run `make bench ARGS=gate`." in page
+    assert "ARGS=export" not in page
+
+
+def test_a_part_that_is_measured_anew_leaves_the_others(maker: ModuleType, tmp_path: Path) -> None:
+    known, measured = tmp_path / "known.json", tmp_path / "figures.json"
+    report.write(known, MACHINE, {"export": EXPORT, "gate": EXPORT})
+    newer = replace(EXPORT, commit="def5678")
+    report.write(measured, MACHINE, {"gate": newer})
+    maker.take_in(measured, known)
+    _, parts = report.read(known)
+    assert parts == {"export": EXPORT, "gate": newer}
+
+
 def test_every_figure_is_on_the_page(maker: ModuleType, tmp_path: Path) -> None:
     page = made(maker, tmp_path, {"export": EXPORT})
     assert "| memory | 8.0 GB |" in page

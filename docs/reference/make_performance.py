@@ -4,13 +4,13 @@ After measuring on a machine that did nothing else:
 
     .venv/bin/python docs/reference/make_performance.py build/bench/figures.json
 
-copies the figures to performance.json, where they are kept, and writes the page; without a file it
-writes the page again from the figures that are there.
+takes the figures into performance.json, where they are kept, and writes the page; without a file it
+writes the page again from the figures that are there. Of the same machine, parts that were not
+measured this time stay; each says when it was, and of which commit.
 """
 
 from __future__ import annotations
 
-import shutil
 import sys
 import tomllib
 from collections.abc import Iterator, Sequence
@@ -92,9 +92,20 @@ def page(figures: Path = FIGURES) -> str:
         lines.append(QUICK)
     lines += ["## The machine\n", *_machine(machine)]
     for name in (*PARTS, *(name for name in parts if name not in PARTS)):
-        if name in parts:
-            lines += _part(PARTS.get(name, Words(name, "")), parts[name])
+        words = PARTS.get(name, Words(name, ""))
+        lines += _part(words, parts[name]) if name in parts else _unmeasured(name, words)
     return "\n".join(lines)
+
+
+def take_in(measured: Path, figures: Path = FIGURES) -> None:
+    """Put what was just `measured` in the place of what was known of the same parts."""
+    report.write(figures, *report.read(measured))
+
+
+def _unmeasured(name: str, words: Words) -> Iterator[str]:
+    yield f"## {words.title}\n\n{words.about}\n"
+    yield f"No figures of it have been taken in yet: run `make bench ARGS={name}`.\n"
+    yield from _limits(words, ())
 
 
 def _machine(machine: Description) -> Iterator[str]:
@@ -164,6 +175,5 @@ WORDY = {*report.WORDS, "it is", "what it does"}
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        report.read(Path(sys.argv[1]))  # that it can be read
-        shutil.copyfile(sys.argv[1], FIGURES)
+        take_in(Path(sys.argv[1]))
     (HERE / "performance.md").write_text(page(), encoding="utf-8")

@@ -59,7 +59,7 @@ def compose(files: Files, ask: Ask, material: Material) -> tuple[Draft, Prepared
         statements=tuple(encoded(one) for one in material.carried.used),
         superseded=tuple(map(_superseded, material.others)),
         parts=tuple(map(part_of, prepared.parts)),
-        check="0" * 64,
+        check=drafts.NO_CHECK,
     )
     return drafts.read(drafts.write(draft)), prepared
 

@@ -163,7 +163,7 @@ def of_no_act(files: Files, made: datetime) -> Draft:
         statements=(),
         superseded=(),
         parts=(),
-        check="0" * 64,
+        check=drafts.NO_CHECK,
     )
 
 

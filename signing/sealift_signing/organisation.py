@@ -50,6 +50,9 @@ from sealift_signing.tuf_walk import (
     signed_by,
 )
 
+_PAST: dict[str, Follows] = {}
+"""What a link is of, once it was read: it cannot be anything else."""
+
 
 class Files(Protocol):
     """Where metadata and documents come from; none of it is believed."""
@@ -271,22 +274,32 @@ class Organisation:
         newest = self.head(role).follows
         found: list[Follows] = []
         while newest is not None and newest.link is not None and newest.version >= down_to:
-            data = self._files.metadata(role, newest.version)
-            if data is None:
-                break
-            older = links.follows_linked(data, newest.link)
+            older = _PAST.get(newest.link) or self._linked(role, newest.version, newest.link)
             if older is None:
-                raise RefusedError(
-                    "version-differs",
-                    f"What is stored as version {newest.version} of {role} is not the one that the "
-                    "next version was made from.",
-                    subject=role,
-                    next_step="Restore the database from a backup: sealift audit fsck says what "
-                    "is wrong with it.",
-                )
+                break
             found.append(older)
             newest = older
         return tuple(found)
+
+    def _linked(self, role: str, version: int, link: str) -> Follows | None:
+        """What a version says of its past, by its link; None if the version is not there."""
+        data = self._files.metadata(role, version)
+        if data is None:
+            return None
+        older = links.follows_linked(data, link)
+        if older is None:
+            raise RefusedError(
+                "version-differs",
+                f"What is stored as version {version} of {role} is not the one that the next "
+                "version was made from.",
+                subject=role,
+                next_step="Restore the database from a backup: sealift audit fsck says what is "
+                "wrong with it.",
+            )
+        if len(_PAST) >= links.MOST:
+            _PAST.clear()
+        _PAST[link] = older
+        return older
 
     # ------------------------------------------------------------------ documents
 

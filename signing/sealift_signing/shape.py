@@ -73,10 +73,19 @@ def read(kind: type[D], data: bytes, *, what: str) -> D:
         MalformedError: not canonical JSON, or not of this shape.
         RefusedError: it requires a feature, or has a format, that this software does not know.
     """
+    return from_json(kind, parsed(data, what=what), what=what)
+
+
+def parsed(data: bytes, *, what: str) -> Mapping[str, Json]:
+    """The object that `data` spells; nothing is known yet of its members.
+
+    Raises:
+        MalformedError: not canonical JSON, or no object.
+    """
     value = canonical.decode(data, what=what)
     if not isinstance(value, Mapping):
         raise _wrong(what, "an object", value)
-    return from_json(kind, value, what=what)
+    return value
 
 
 def write(document: Dataclass) -> bytes:

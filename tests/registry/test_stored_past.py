@@ -3,19 +3,38 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from sealift_registry.trust.stored import AHEAD, Rows, stored
-from sealift_signing import links, publishing, roles
+from sealift_signing import links, publishing, roles, shape
+from sealift_signing.documents import Members, Status, members_path
 from sealift_signing.errors import RefusedError
 from sealift_signing.links import Named, follows_of
+from sealift_signing.organisation import Head, verified_by
 from tests.registry import test_stored_metadata as rows
 from tests.registry.hub_fixture import TEAM, Acme
 from tests.registry.test_stored_sites import no_triggers
 
 ROLE = roles.team_role(TEAM)
+
+
+@pytest.fixture(autouse=True)
+def nothing_read_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a process read once it knows; each test is a new one, though all have the same past."""
+    monkeypatch.setattr("sealift_signing.organisation._PAST", {})
+
+
+def status(now: Status) -> Callable[[Members], Members]:
+    """A change of carla's."""
+    return lambda members: replace(
+        members,
+        people=tuple(
+            replace(one, status=now) if one.id == "carla" else one for one in members.people
+        ),
+    )
 
 
 def grow(acme: Acme) -> int:
@@ -78,3 +97,50 @@ def test_versions_that_are_read_ahead_are_those_that_are_there(acme: Acme) -> No
             assert together.metadata(ROLE, number) == each[number], number
         assert together.metadata(roles.TARGETS, newest) is None
     assert [n for n in down if each[n] is None] == [newest + 1, newest - 3, 0, -1]
+
+
+def test_what_was_read_once_is_not_read_again(acme: Acme) -> None:
+    grow(acme)
+    with acme.app.hub.reading() as connection:
+        told = stored(connection).lineage(ROLE, 0)
+    no_triggers(acme)
+    rows.drop(acme, ROLE, told[3].version)
+    with acme.app.hub.reading() as connection:
+        assert stored(connection).lineage(ROLE, 0) == told
+
+
+def test_t0_05_a_key_that_was_called_compromised_is_known_however_long_ago(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And nobody has to verify ten years for it: each list is looked for once."""
+    acme.change_members(status("compromised"))
+    acme.change_members(status("active"))
+    grow(acme)
+    looked_at: list[bytes] = []
+
+    def verified(owner: Head, role: str, data: bytes) -> Head:
+        looked_at.append(data)
+        return verified_by(owner, role, data)
+
+    monkeypatch.setattr("sealift_registry.trust.stored.verified_by", verified)
+    with acme.app.hub.reading() as connection:
+        found = stored(connection).compromised_people(TEAM)
+    assert found == {(ROLE, acme.public("carla").text)}
+    assert 0 < sum(members_path(TEAM).encode() in data for data in looked_at) < AHEAD
+
+
+def test_t0_05_a_list_that_no_version_has_calls_nobody_compromised(acme: Acme) -> None:
+    """Nor one that a version has which nobody signed."""
+    with acme.app.hub.reading() as connection:
+        known = stored(connection).members(TEAM)
+    assert known is not None
+    data = shape.write(status("compromised")(known))
+    rows.put_document(acme, members_path(TEAM), data)
+    forged = rows.next_of(acme, ROLE)
+    publishing.list_document(forged.signed, members_path(TEAM), data)
+    forged.signed.version = 1
+    no_triggers(acme)
+    rows.drop(acme, ROLE, 1)
+    rows.put(acme, ROLE, forged)
+    with acme.app.hub.reading() as connection:
+        assert stored(connection).compromised_people(TEAM) == frozenset()

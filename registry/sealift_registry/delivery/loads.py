@@ -163,10 +163,8 @@ def _metadata(repository: Repository, assignment: Assignment) -> Iterator[tuple[
     for number, body in enumerate(repository.roots(), start=1):
         yield f"{number}.{roles.ROOT}.json", body
     catalogs = [roles.catalog_role(team) for team in _teams(assignment)]
-    numbers = repository.versions()
     for role in (roles.SNAPSHOT, *people_roles(assignment), *catalogs):
-        body = repository.body(role)
-        yield f"{numbers[role]}.{role}.json", body
+        yield f"{repository.number(role)}.{role}.json", repository.body(role)
     yield f"{roles.TIMESTAMP}.json", repository.body(roles.TIMESTAMP)
     for role in (roles.ROOT, *people_roles(assignment)):
         if versions := repository.stored.lineage(role, down_to=1):

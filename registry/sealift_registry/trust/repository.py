@@ -71,6 +71,14 @@ class Repository:
             return publishing.to_bytes(self._present(role))
         return self.stored.head(role).data
 
+    def number(self, role: str) -> int:
+        """The number of a role's newest version.
+
+        Raises:
+            NotFoundError: nothing was published for that role.
+        """
+        return int(self._present(role).signed.version)
+
     def root(self) -> Metadata[Root]:
         """The newest root."""
         return cast("Metadata[Root]", self._present(roles.ROOT))

@@ -13,7 +13,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, and_, func, select
 from tuf.api.metadata import Metadata, Snapshot, Timestamp
 
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
@@ -46,10 +46,13 @@ class Rows:
         self._last = ("", 0)
         self._ahead: dict[tuple[str, int], bytes] = {}
         self._newest: dict[str, int | None] = {}
+        self._bodies: dict[str, bytes] = {}
 
     def metadata(self, role: str, version: int | None = None) -> bytes | None:
         """The bytes of a role's version, or of its newest; None if there is none."""
         if version is None:
+            if role in self._bodies:
+                return self._bodies[role]
             query = select(tuf_metadata.c.body).where(tuf_metadata.c.role == role)
             newest = query.order_by(tuf_metadata.c.version.desc()).limit(1)
             body = self._connection.execute(newest).scalar_one_or_none()
@@ -92,11 +95,15 @@ class Rows:
     def roles(self) -> list[str]:
         """The roles that have a row, in order."""
         t = tuf_metadata
-        query = select(t.c.role, func.max(t.c.version).label("newest")).group_by(t.c.role)
-        found = self._connection.execute(query.order_by(t.c.role)).all()
-        # Whoever asks for them all asks for the number of each next.
-        self._newest |= {row.role: row.newest for row in found}
-        return [row.role for row in found]
+        newest = select(t.c.role, func.max(t.c.version).label("version")).group_by(t.c.role)
+        last = newest.subquery()
+        there = and_(t.c.role == last.c.role, t.c.version == last.c.version)
+        query = select(t).join(last, there).order_by(t.c.role)
+        # Whoever asks for them all asks for the newest of each next.
+        for row in self._connection.execute(query):
+            self._newest[row.role] = row.version
+            self._bodies[row.role] = bytes(row.body)
+        return list(self._bodies)
 
     def newest(self, role: str) -> int | None:
         """The number of a role's newest row."""
@@ -216,12 +223,17 @@ class Stored(Organisation):
 
     def _naming(self, role: str, path: str) -> Iterator[bytes]:
         """The documents that any version of `role` listed, if they call a key compromised."""
-        bodies = self.rows.bodies(path, b'"compromised"')  # few versions do
-        for number in self.rows.versions(role) if bodies else ():
+        left = self.rows.bodies(path, b'"compromised"')  # few versions do
+        for number in self.rows.versions(role):
+            if not left:
+                return
+            data = self.rows.metadata(role, number) or b""
+            if not any(digest.encode() in data for digest in left):
+                continue  # it lists none of them that another has not: spared being verified
             one = self.version(role, number)
             listed = one.targets.targets.get(path) if one else None
-            if listed is not None and listed.hashes["sha256"] in bodies:
-                yield bodies[listed.hashes["sha256"]]
+            if listed is not None and listed.hashes["sha256"] in left:
+                yield left.pop(listed.hashes["sha256"])
 
     def compromised(self) -> Compromised:
         """The keys that any list of a team here, or the newest of other roles, calls compromised.
