@@ -86,12 +86,27 @@ def _check(organisation: Organisation, key: PublicKey, wanted: Owner) -> None:
         return  # one key is everything there, and every bundle says so
     for known, owner in owners(organisation):
         if known.raw == key.raw and not owner.same_as(wanted):
-            raise RefusedError(
-                "key-of-another",
-                f"The key given for {wanted.name} is that of {owner}; one key has one owner.",
-                subject=wanted.name,
-                next_step="Have the owner make a key of their own: sealift-sign key new FILE",
-            )
+            raise _of_another(wanted, owner)
+
+
+def _of_another(wanted: Owner, owner: Owner) -> RefusedError:
+    what = f"The key given for {wanted.name} is that of {owner}; one key has one owner."
+    if wanted.is_machine or owner.is_machine:
+        return RefusedError(
+            "key-of-another",
+            what,
+            subject=wanted.name,
+            next_step="Have the owner make a key of their own: sealift-sign key new FILE",
+        )
+    # Older settings called a dispatcher otherwise than people do.
+    return RefusedError(
+        "key-of-another",
+        what,
+        subject=wanted.name,
+        next_step=f"Have the owner make a key of their own: sealift-sign key new FILE. Where "
+        f"{owner.name} is the same person, go on in that name: sealift-sign card {owner.name} "
+        "--key FILE",
+    )
 
 
 def _holders(signed: Root | Targets, role: str) -> Iterator[tuple[PublicKey, Owner]]:

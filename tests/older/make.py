@@ -7,7 +7,8 @@ In a checkout of that commit, with its requirements installed:
 An organisation with a team of five and one of four stewards, two promoted versions and one that is
 asked for, two sites that took a bundle in, a second bundle that lies on a medium; and the hub of
 one person alone. Passphrases are `correct
-horse`; the keys have been used for nothing else.
+horse`; the keys have been used for nothing else. And what was under way: a site that asked, one
+that was answered, a return that comes home, an export and an import that were cut in the middle.
 """
 
 from __future__ import annotations
@@ -16,11 +17,13 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from sealift_registry.cli.run import run as run_hub
 from sealift_sync.cli.run import run as run_site
@@ -90,6 +93,52 @@ def organisation() -> None:
     hub(f"team add sound {named} --key off/targets-1.pem --key off/targets-2.pem")
 
 
+def forked(act: Callable[[], object], at: Path, cut: int) -> int:
+    """How often `act` flushed what it wrote, in a process in `at` that ends at flush `cut`."""
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        flushed, flush = 0, os.fsync
+
+        def flushing(file: int) -> None:
+            nonlocal flushed
+            flushed += 1
+            if flushed == cut:
+                os._exit(1)
+            flush(file)
+
+        os.chdir(at)
+        with mock.patch("os.fsync", flushing):
+            act()
+        os.write(writing, str(flushed).encode())
+        os._exit(0)
+    os.close(writing)
+    os.wait()
+    return int(os.read(reading, 9) or b"0")
+
+
+def cut(act: Callable[[], object]) -> None:
+    """Do half of `act`."""
+    whole = Path("../whole").resolve()
+    shutil.copytree(".", whole, symlinks=True)
+    count = forked(act, whole, 0)
+    shutil.rmtree(whole)
+    assert count > 4
+    assert forked(act, Path.cwd(), count // 2) == 0
+
+
+def under_way() -> None:
+    site(f"init --id plant-9 --group line-1={CPU} --request plant-9.request", "plant-9")
+    site(f"init --id plant-10 --group line-1={CPU} --request plant-10.request", "plant-10")
+    signed = "--stage production --answer plant-10.answer --key off/fleet-1.pem"
+    hub(f"site enroll plant-10.request {signed}")
+    Path("home").mkdir()
+    site("return --to home", "plant-8")
+    shutil.copytree("plant-7", "plant-7-cut", symlinks=True)
+    cut(lambda: site("import medium", "plant-7-cut"))
+    Path("cut").mkdir()
+    cut(lambda: hub("export plant-8 --full --to cut --key off/dispatcher-1.pem"))
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir()
@@ -100,6 +149,7 @@ def main() -> None:
     for number in (1, 2, 3):
         models.tiny_onnx(Path(f"model-{number}.onnx"), number)
     organisation()
+    under_way()
     hub("init --solo --person me", "solo")
     with tarfile.open("../c2b2927.tar.xz", "w:xz") as tar:
         tar.add(".", "older")

@@ -587,9 +587,14 @@ def test_the_same_request_again_gets_the_same_answer(cli: Cli, tmp_path: Path) -
     assert first["words"] == again["words"]
     assert len(first["words"].split()) == 8
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert enroll("one", "staging") == first, "cut after it wrote it"
+    again = cli.json("site", "answer", "plant-8", "--out", tmp_path / "one")
+    assert again["words"] == first["words"]
     other = enroll("three", "production")
     assert other["words"] != first["words"]
     assert cli.json("show", "plant-8")["enrolment"] == other["enrolment"]
+    code, _, err = cli("site", "answer", "plant-8", "--out", tmp_path / "one")
+    assert (code, "exists already" in err) == (2, True)
 
 
 def test_ctrl_c_before_the_command_is_even_loaded_shows_no_stack_trace() -> None:

@@ -19,6 +19,7 @@ from sealift_registry.cli.terminal import counted, short
 
 if TYPE_CHECKING:
     from sealift_registry.trust.submitting import Accepted
+    from sealift_signing.errors import UsageError
 
 DISPATCHER = "The dispatcher's key; with it, the command signs here."
 
@@ -71,7 +72,7 @@ def site_enroll(
     step = "Give the file that `sealift-site init --request` wrote."
     request = read_named(Path(file), LARGEST_REQUEST, next_step=step)
     if answer is not None:
-        _check_new(answer)
+        _check_new(session, answer)
     cards = [one for one in dispatchers if _is_card(one)]
     found = read_cards(cards)
     named = [one for one in dispatchers if not _is_card(one)]
@@ -100,7 +101,6 @@ def site_answer(session: Session, *, site_id: str, out: str) -> None:
     from sealift_registry.delivery import enrolling
     from sealift_registry.delivery.sites import Sites
 
-    _check_new(out)
     with session.app.hub.reading() as connection:
         enrolled = Sites(connection).get(site_id)
     _tell_enrolled(session, enrolling.accepted(enrolled, new=False), out)
@@ -108,12 +108,11 @@ def site_answer(session: Session, *, site_id: str, out: str) -> None:
 
 def _tell_enrolled(session: Session, done: Accepted, out: str | None) -> None:
     from sealift_registry.delivery.sites import Sites
-    from sealift_sync import durable
 
     with session.app.hub.reading() as connection:
         enrolled = Sites(connection).get(str(done.data["site"]))
     if out is not None:
-        durable.write(Path(out), enrolled.answer)
+        _write_answer(out, enrolled.answer)
     where = f"The answer is in {out}." if out else f"Write the answer: {_answer_line(enrolled.id)}"
     text = f"{done.sentence}\n{where}"
     session.terminal.answer("site-enroll", {**done.data, "answer": out}, text)
@@ -128,16 +127,43 @@ def _is_card(given: str) -> bool:
     return "/" in given or given.endswith(".card") or Path(given).is_file()
 
 
-def _check_new(answer: str) -> None:
+def _check_new(session: Session, answer: str) -> None:
+    """Check, before anything is signed, that no other file is there than some site's answer.
+
+    A run that was cut after it wrote the answer left just that, and the same again goes on.
+    """
+    from sealift_registry.delivery.sites import Sites
+
+    if not Path(answer).exists():
+        return
+    with session.app.hub.reading() as connection:
+        if not any(_holds(answer, one.answer) for one in Sites(connection).all()):
+            raise _answer_exists(answer)
+
+
+def _write_answer(answer: str, data: bytes) -> None:
+    from sealift_sync import durable
+
+    if not Path(answer).exists():
+        durable.write(Path(answer), data)
+    elif not _holds(answer, data):
+        raise _answer_exists(answer)
+
+
+def _holds(file: str, data: bytes) -> bool:
+    path = Path(file)
+    return path.is_file() and path.stat().st_size == len(data) and path.read_bytes() == data
+
+
+def _answer_exists(answer: str) -> UsageError:
     from sealift_signing.errors import UsageError
 
-    if Path(answer).exists():
-        raise UsageError(
-            "answer-exists",
-            f"{answer} exists already.",
-            subject=answer,
-            next_step="Choose another file for the answer.",
-        )
+    return UsageError(
+        "answer-exists",
+        f"{answer} exists already.",
+        subject=answer,
+        next_step="Choose another file for the answer.",
+    )
 
 
 @command(
