@@ -109,7 +109,7 @@ def test_what_was_read_once_is_not_read_again(acme: Acme) -> None:
         assert stored(connection).lineage(ROLE, 0) == told
 
 
-def test_t0_05_a_key_that_was_called_compromised_is_known_however_long_ago(
+def test_t0_175_a_key_that_was_called_compromised_is_known_however_long_ago(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And nobody has to verify ten years for it: each list is looked for once."""
@@ -129,7 +129,7 @@ def test_t0_05_a_key_that_was_called_compromised_is_known_however_long_ago(
     assert 0 < sum(members_path(TEAM).encode() in data for data in looked_at) < AHEAD
 
 
-def test_t0_05_a_list_that_no_version_has_calls_nobody_compromised(acme: Acme) -> None:
+def test_t0_176_a_list_that_no_version_has_calls_nobody_compromised(acme: Acme) -> None:
     """Nor one that a version has which nobody signed."""
     with acme.app.hub.reading() as connection:
         known = stored(connection).members(TEAM)
