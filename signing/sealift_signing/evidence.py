@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sealift_signing import statements
+from sealift_signing.compromised import Compromised, barred, marked
 from sealift_signing.documents import FleetKeys, MachineKey
 from sealift_signing.public_key import PublicKey
+from sealift_signing.roles import FLEET, above
 from sealift_signing.statements import Evidence, Signed
 
 EVIDENCE_PURPOSE: Mapping[str, str] = {
@@ -15,6 +17,11 @@ EVIDENCE_PURPOSE: Mapping[str, str] = {
     "provenance": "builder",
 }
 """Which purpose a key must have in fleet/keys.json to sign evidence of each kind."""
+
+
+def sound(fleet: FleetKeys, known: Compromised) -> FleetKeys:
+    """`fleet` where each key that it, or a role above it, ever called compromised is, for good."""
+    return marked(fleet, barred(known, (FLEET, *above(FLEET))))
 
 
 def entitled_machine(evidence: Signed[Evidence], fleet: FleetKeys) -> MachineKey | None:

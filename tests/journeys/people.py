@@ -87,7 +87,7 @@ class People(Ground):
             repository = Repository(connection)
             digest = self.start.digests[number]
             one = Recall(f"r-{number}", digest, "It hallucinates.", moment(hub.now()))
-            said = repository.recalls()
+            said = repository.stored.recalls()
             data = shape.write(RecallList(1, (), (*said.recalls, one)))
             expires = publishing.expiry(hub.now(), repository.lifetime(roles.RECALL))
             metadata = publishing.following(repository.targets(roles.RECALL), expires=expires)

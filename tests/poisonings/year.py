@@ -147,7 +147,7 @@ def remove_things(world: World) -> None:
     with world.app.hub.reading() as connection:
         found = Repository(connection)
         members, fleet, policy = found.members(TEAM), found.fleet_keys(), found.policy()
-        recalls = found.recalls()
+        recalls = found.stored.recalls()
     assert members is not None
     key = MemberKey(world.public("gus").text, "file", (approve(STAGE), approve("staging")))
     gus = Person("gus", "gus", "active", (key,))

@@ -18,12 +18,12 @@ from sealift_signing.compromised import (
     Compromised,
     barred,
     machines_of,
-    marked,
     people_of,
     union,
 )
 from sealift_signing.documents import Assignment, FleetKeys, Members, Policy, RecallList
 from sealift_signing.errors import RefusedError
+from sealift_signing.evidence import sound
 from sealift_signing.organisation import holders_named
 from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import FLEET, RECALL, TARGETS
@@ -135,7 +135,7 @@ class Walker:
             walk=self.walk,
             kept=newest(self._before, self._kept),
             policy=documents.read_policy(self.document(targets, documents.POLICY_PATH)),
-            fleet=marked(machines, barred(known, (FLEET, TARGETS, roles.ROOT))),
+            fleet=sound(machines, known),
             recalls=documents.read_recalls(self.document(recall, documents.RECALL_PATH)),
             assignment=assignment,
             assignment_bytes=data,

@@ -22,12 +22,11 @@ from sealift_registry.trust.stored import FRESHNESS, Stored, stored
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import compromised, links, publishing, roles
 from sealift_signing.approvals import Rules
-from sealift_signing.compromised import Compromised
-from sealift_signing.documents import FleetKeys, Members, Policy, RecallList
+from sealift_signing.documents import FleetKeys, Members, Policy
 from sealift_signing.errors import NotFoundError, RefusedError
-from sealift_signing.evidence import entitled_machine
+from sealift_signing.evidence import entitled_machine, sound
 from sealift_signing.links import Named
-from sealift_signing.organisation import Head, machine_keys, rules_for
+from sealift_signing.organisation import Head, rules_for
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.words import fingerprint
 from sealift_sync import durable
@@ -131,10 +130,11 @@ class Repository:
         return self.stored.once("sound-fleet", self._sound_fleet)
 
     def _sound_fleet(self) -> FleetKeys:
-        role = roles.FLEET
-        known = compromised.union((self.stored.compromised_machines(), *self._called_above()))
-        lost = compromised.barred(known, (role, roles.TARGETS, roles.ROOT))
-        return compromised.marked(self.fleet_keys(), lost)
+        # What every root, and the newest targets, say of all roles below them.
+        above = (*self.stored.roots, self.stored.head(roles.TARGETS))
+        called = (compromised.entered_by(one.role, one.metadata.signed) for one in above)
+        known = compromised.union((self.stored.compromised_machines(), *called))
+        return sound(self.fleet_keys(), known)
 
     def signer_of(self, evidence: Signed[Evidence]) -> str | None:
         """The machine of ours that signed `evidence` and may sign its kind, by its name.
@@ -165,21 +165,6 @@ class Repository:
         """
         return rules_for(self.stored, team, stage, now, self.stored.compromised_people(team))
 
-    def compromised(self, team: str) -> frozenset[bytes]:
-        """The raw keys that this team, or a role above it, ever called compromised."""
-        role = roles.team_role(team)
-        known = compromised.union((self.stored.compromised_people(team), *self._called_above()))
-        return compromised.barred(known, (role, roles.TARGETS, roles.ROOT))
-
-    def _called_above(self) -> list[Compromised]:
-        """What every root, and the newest targets, say of all roles below them."""
-        heads = [*self.stored.roots, self.stored.head(roles.TARGETS)]
-        return [compromised.entered_by(one.role, one.metadata.signed) for one in heads]
-
-    def recalls(self) -> RecallList:
-        """What is recalled."""
-        return self.stored.recalls()
-
     def delegated(self, kind: str) -> list[str]:
         """The roles of one kind (`team`, `site` …) that are delegated."""
         return list(self.stored.delegated(kind))
@@ -198,22 +183,11 @@ class Repository:
         """Days that a signature of this role lasts, by the policy in force."""
         return self.stored.lifetime(role)
 
-    def machine_keys(self) -> frozenset[bytes]:
-        """The raw keys of machines and of the hub's own roles: none of them is a person's."""
-        return self.stored.once("machine-keys", lambda: machine_keys(self.stored))
-
     def _present(self, role: str) -> Metadata[Any]:
         found = self.metadata(role)
         if found is None:
             raise _missing(role)
         return found
-
-
-def _delegated(signed: Root | Targets) -> list[str]:
-    """The names of the roles that `signed` delegates."""
-    if isinstance(signed, Root):
-        return list(signed.roles)
-    return list(signed.delegations.roles or {}) if signed.delegations else []
 
 
 def publish(

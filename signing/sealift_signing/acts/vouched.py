@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from sealift_signing import roles
 from sealift_signing.acts.asking import Material
 from sealift_signing.approvals import Rules
-from sealift_signing.compromised import barred, marked
 from sealift_signing.documents import FleetKeys
 from sealift_signing.errors import RefusedError
-from sealift_signing.evidence import entitled_machine
+from sealift_signing.evidence import entitled_machine, sound
 from sealift_signing.organisation import Organisation
 from sealift_signing.statements import Evidence, Measured, Signed, Subject
 from sealift_signing.vocabulary import CatalogPath, instant
@@ -43,10 +41,7 @@ def carried(
         RefusedError: a piece is signed by no machine that may sign its kind, or is about none of
             `subjects`.
     """
-    fleet = marked(
-        organisation.fleet_keys(),
-        barred(material.compromised, (roles.FLEET, roles.TARGETS, roles.ROOT)),
-    )
+    fleet = sound(organisation.fleet_keys(), material.compromised)
     found = []
     for one in material.carried.take(material.carried.all(Evidence)):
         vouched = Vouched(one, _machine(organisation, one, fleet))
