@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, select
 
 from sealift_registry.catalog import tables
 from sealift_registry.catalog.reference import promotion_id
-from sealift_registry.delivery import attested, enrolments
+from sealift_registry.delivery import attested, enrolments, transfers
 from sealift_registry.delivery import tables as delivery
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.storage import schema
@@ -212,7 +212,7 @@ def _approved(signed: Mapping[str, Signed[Any]], least: int) -> set[tuple[str, s
 
 
 def _sites(connection: Connection, repository: Repository) -> Iterator[Finding]:
-    """Every enrolment was signed, and all that came home from each site as it is enrolled."""
+    """Every enrolment and transfer was signed, and what came home from each site as it is now."""
     names: dict[str, bool] = {}
     for row in connection.execute(select(delivery.site).order_by(delivery.site.c.id)):
         names.setdefault(row.id, True)
@@ -220,6 +220,11 @@ def _sites(connection: Connection, repository: Repository) -> Iterator[Finding]:
             enrolments.verified(repository, row)
         except SealiftError as bad:
             names[row.id] = False
+            yield Finding(bad.code, bad.what, None)
+    for row in connection.execute(select(delivery.bundle).order_by(delivery.bundle.c.transfer)):
+        try:
+            transfers.verified(repository, row)
+        except SealiftError as bad:
             yield Finding(bad.code, bad.what, None)
     for name in [name for name, whole in names.items() if whole]:
         try:

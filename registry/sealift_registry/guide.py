@@ -7,7 +7,7 @@ before it has a variant, so nobody is told to.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -16,17 +16,18 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from sealift_registry.catalog.catalog import Catalog, Version
-from sealift_registry.delivery import assignments, tables
+from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.delivery import assignments, attested, tables, transfers
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
-from sealift_signing import documents, roles, shape, statements
+from sealift_signing import documents, roles, shape
 from sealift_signing.approvals import REQUEST
 from sealift_signing.documents import Members
 from sealift_signing.statements import Signed, Transfer
-from sealift_signing.vocabulary import moment
+from sealift_signing.vocabulary import instant, moment
 
 SOON = timedelta(days=14)
 _KEYS = re.compile(r" --key [A-Z]+")
@@ -83,11 +84,7 @@ def _steps(
     for version in versions.values():
         yield from _version(catalog, version, hardware_targets)
     standings = [promotions.standing(connection, one.number) for one in catalog.promotions()]
-    listed = {(one.promotion.ref, one.promotion.stage) for one in standings if one.listed}
-    for standing in standings:
-        # Another request of the same may have been listed: nobody waits for this one any more.
-        if (standing.promotion.ref, standing.promotion.stage) not in listed:
-            yield from _promotion(standing)
+    yield from _promotions(repository, standings, hub.now())
     yield from _sites(hub, connection)
 
 
@@ -156,14 +153,55 @@ def _version(
         )
 
 
-def _promotion(standing: Standing) -> Iterator[Step]:
+def _promotions(
+    repository: Repository, standings: Sequence[Standing], now: datetime
+) -> Iterator[Step]:
+    """Requests that wait: for approvals, or for another request where they are too old for them."""
+    listed = {_about(one) for one in standings if one.listed}
+    last = {_about(one): one for one in standings}
+    for standing in standings:
+        # Another request of the same may have been listed: nobody waits for this one any more.
+        if _about(standing) in listed:
+            continue
+        within = _within(repository, standing.promotion.stage)
+        if now - instant(_made(standing)) <= within:
+            yield _approve(standing)
+        elif last[_about(standing)] is standing:
+            yield _ask_again(standing, within)
+
+
+def _about(standing: Standing) -> tuple[VersionRef, str]:
+    return standing.promotion.ref, standing.promotion.stage
+
+
+def _made(standing: Standing) -> str:
+    """When it was asked for, by the request itself."""
+    return standing.promotion.request.predicate.made
+
+
+def _within(repository: Repository, stage: str) -> timedelta:
+    """For how long after its request an approval for `stage` counts."""
+    rule = repository.policy().stages.get(stage)
+    return rule.within if rule else timedelta.max
+
+
+def _approve(standing: Standing) -> Step:
     promotion, have = standing.promotion, len(standing.tally.counted)
-    if not standing.listed:
-        yield Step(
-            f"{promotion.id} ({promotion.ref} to {promotion.stage}) has {have} of "
-            f"{standing.tally.needed} approvals.",
-            f"sealift approve {promotion.id} --meaning validated --reason '…'",
-        )
+    return Step(
+        f"{promotion.id} ({promotion.ref} to {promotion.stage}) has {have} of "
+        f"{standing.tally.needed} approvals.",
+        f"sealift approve {promotion.id} --meaning validated --reason '…'",
+    )
+
+
+def _ask_again(standing: Standing, within: timedelta) -> Step:
+    promotion, have = standing.promotion, len(standing.tally.counted)
+    return Step(
+        f"{promotion.id} ({promotion.ref} to {promotion.stage}) has {have} of "
+        f"{standing.tally.needed} approvals, and is too old to get more: it was asked for on "
+        f"{_made(standing)[:10]}, and an approval counts within {within.days} days. Ask again:",
+        f"sealift promote {promotion.ref} --to {promotion.stage} --reason '…'",
+    )
 
 
 def _sites(hub: Hub, connection: Connection) -> Iterator[Step]:
@@ -181,7 +219,6 @@ def _sites(hub: Hub, connection: Connection) -> Iterator[Step]:
 def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
     assigned = assignments.current(Repository(connection), site)
     last = _last_bundle(connection, site)
-    transfer, r = last.predicate.id if last else "", tables.receipt
     path = documents.assignment_path(site.id)
     if not assigned.groups:
         group, hardware_target = min(site.groups.items())
@@ -200,10 +237,10 @@ def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
             f"What site {site.id} is assigned has changed since {last.predicate.id} was exported.",
             f"sealift export {site.id} --to DIR --key DISPATCHER",
         )
-    elif connection.execute(select(r.c.sha256).where(r.c.transfer == transfer)).first() is None:
+    elif attested.receipt_for(connection, last.predicate) is None:
         yield Step(
-            f"Site {site.id} has not answered {transfer} yet. At the site: sealift-site import "
-            "DIR, then sealift-site return --to DIR; then here:",
+            f"Site {site.id} has not answered {last.predicate.id} yet. At the site: sealift-site "
+            "import DIR, then sealift-site return --to DIR; then here:",
             "sealift receive DIR",
         )
     elif count := missed(connection, site, hub.home.blobs, assigned):
@@ -215,17 +252,21 @@ def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
 
 
 def _last_bundle(connection: Connection, site: Site) -> Signed[Transfer] | None:
-    """The newest bundle that was written for this enrolment of the site."""
+    """The newest bundle that was written for this enrolment of the site.
+
+    Raises:
+        RefusedError: its row is of none that a dispatcher signed.
+    """
     b, t = tables.bundle, tables.transfer
     query = (
-        select(b.c.body)
+        select(b)
         .join(t, t.c.id == b.c.transfer)
         .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
         .order_by(t.c.number.desc())
         .limit(1)
     )
-    body = connection.execute(query).scalar_one_or_none()
-    return None if body is None else statements.read(Transfer, bytes(body), what="transfer.json")
+    row = connection.execute(query).first()
+    return None if row is None else transfers.verified(Repository(connection), row)
 
 
 def _x86_first(name: str) -> tuple[bool, str]:

@@ -11,15 +11,15 @@ from sqlalchemy import Connection, select
 
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
-from sealift_registry.delivery import assignments, attested, tables
+from sealift_registry.delivery import assignments, attested, tables, transfers
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
 from sealift_registry.trust.repository import Repository
-from sealift_signing import shape, statements
+from sealift_signing import shape
 from sealift_signing.documents import Assignment, Withdrawal
 from sealift_signing.errors import NotFoundError
-from sealift_signing.statements import ArtifactOutcome, Evidence, Receipt, Signed, Transfer
+from sealift_signing.statements import ArtifactOutcome, Evidence, Receipt, Signed
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.words import eight_words, words_of
 
@@ -311,16 +311,14 @@ def _transfer(connection: Connection, what: str) -> Summary | None:
     row = connection.execute(select(t).where(t.c.transfer == what)).first()
     if row is None:
         return None
-    said = statements.read(Transfer, bytes(row.body), what="transfer.json").predicate
-    r = tables.receipt
-    body = connection.execute(select(r.c.body).where(r.c.transfer == what)).scalars().first()
-    receipt = statements.read(Receipt, bytes(body), what="a receipt") if body else None
+    one = transfers.verified(Repository(connection), row)
+    said, receipt = one.predicate, attested.receipt_for(connection, one.predicate)
     size = sum(file.size for file in said.files)
     lines = [
         f"Transfer {what} to {said.site}, made {said.made}",
-        f"  transfer.json  {row.sha256[:12]}",
+        f"  transfer.json  {one.sha256[:12]}",
         f"  carries        {len(said.files)} files, {size:,} bytes",
-        f"  written to     {row.medium}",
+        f"  written to     {row.medium}, the hub says",
         f"  previous       {said.previous or 'none'}",
     ]
     if receipt is None:
@@ -331,7 +329,7 @@ def _transfer(connection: Connection, what: str) -> Summary | None:
     data = {
         "transfer": what,
         "site": said.site,
-        "sha256": row.sha256,
+        "sha256": one.sha256,
         "made": said.made,
         "files": len(said.files),
         "bytes": size,

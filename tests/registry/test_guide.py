@@ -106,3 +106,26 @@ def test_it_reads_one_state_while_others_write(hub: Acme) -> None:
         for number in (1, 2, 1):
             other.request(number)
         assert len(list(asked)) == 5, "none of them met a half-written state"
+
+
+def test_what_is_too_old_to_be_approved_is_asked_for_again(hub: Acme) -> None:
+    number = hub.request()
+    hub.approve(number, "carla")
+    assert "sealift approve P-000001" in steps(hub)
+    hub.later(days=31)
+    again = "sealift promote vision/tiny/1 --to production --reason '…'"
+    (step,) = (one for one in hub.app.missing() if "P-000001" in one.sentence)
+    assert step.command == again
+    assert "too old" in step.sentence
+    hub.request()
+    assert [one.command for one in hub.app.missing() if one.command == again] == []
+    assert "sealift approve P-000002" in steps(hub)
+
+
+def test_of_several_that_are_too_old_the_last_is_named(hub: Acme) -> None:
+    hub.request()
+    hub.later(days=31)
+    hub.request()
+    hub.later(days=70)
+    said = [one.sentence for one in hub.app.missing() if "too old" in one.sentence]
+    assert [one.split()[0] for one in said] == ["P-000002"]

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, insert, select, text, update
 
-from sealift_registry import guide, summary
+from sealift_registry import fsck, guide, summary
 from sealift_registry.delivery import assignments, tables
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.trust import drafting
 from sealift_registry.trust.drafting import Wanted
 from sealift_signing import gate, statements
 from sealift_signing.errors import RefusedError
-from sealift_signing.statements import Receipt, SiteAnswer, subject
+from sealift_signing.statements import Receipt, SiteAnswer, Transfer, subject
 from tests.registry.hub_fixture import GROUP, SITE, TARGET, Acme, version
 from tests.registry.signing_people import assign, enrol
 from tests.site_on_paper import SiteOnPaper
@@ -248,3 +248,75 @@ def words_of_assigning(acme: Acme, wanted: Wanted | None = None) -> tuple[str, .
     found = gate.examine(draft, asked.ask, None, hub.now(), acme.public("dispatcher-1"))
     first = next(n for n, line in enumerate(found.words) if line.startswith("Assign "))
     return found.words[first:]
+
+
+def transfer_of_nobodys(acme: Acme) -> None:
+    """As if a bundle of the newest assignment had been written, signed by somebody."""
+    acme.new_key("mallory")
+    row = row_of(acme, tables.bundle)
+    one = statements.read(Transfer, row["body"], what="it")
+    forged = statements.sign(one.predicate, one.subjects, acme.signer("mallory"))
+    change(acme, tables.bundle, body=forged, sha256=sha256(forged).hexdigest())
+
+
+def transfer_of_another_number(acme: Acme) -> None:
+    """A genuine one, under the id of a later transfer."""
+    row, t = row_of(acme, tables.bundle), row_of(acme, tables.transfer)
+    later = f"{SITE}-000002"
+    put(acme, tables.transfer, {**t, "number": 2, "id": later})
+    change(acme, tables.bundle, transfer=later)
+    assert row["transfer"] != later
+
+
+def transfer_with_another_digest(acme: Acme) -> None:
+    change(acme, tables.bundle, sha256="0" * 64)
+
+
+@pytest.mark.parametrize(
+    "attack", [transfer_of_nobodys, transfer_of_another_number, transfer_with_another_digest]
+)
+def test_t0_15_a_transfer_that_no_dispatcher_signed_is_shown_to_nobody(
+    home: Acme, attack: Attack
+) -> None:
+    no_triggers(home)
+    attack(home)
+    hub = home.app.hub
+    name = row_of(home, tables.bundle)["transfer"]
+    with hub.reading() as connection, pytest.raises(RefusedError, match=name) as refused:
+        summary.of(home.app.promotions, connection, name)
+    assert refused.value.code == "transfer-row-not-signed"
+    with pytest.raises(RefusedError, match=name):
+        guide.missing(hub, home.app.promotions, home.app.hardware_targets)
+    with hub.reading() as connection:
+        assert "transfer-row-not-signed" in {one.code for one in fsck.check(connection)}
+
+
+def test_t0_15_a_receipt_that_the_site_did_not_sign_is_shown_to_nobody(home: Acme) -> None:
+    row = row_of(home, tables.receipt)
+    said = statements.read(Receipt, row["body"], what="it")
+    home.new_key("mallory")
+    forged = statements.sign(
+        replace(said.predicate, made="2099-01-01T00:00:00.000000Z"),
+        said.subjects,
+        home.signer("mallory"),
+    )
+    no_triggers(home)
+    change(home, tables.receipt, body=forged, sha256=sha256(forged).hexdigest())
+    with home.app.hub.reading() as connection, pytest.raises(RefusedError, match=SITE) as refused:
+        summary.of(home.app.promotions, connection, row["transfer"])
+    assert refused.value.code == "home-row-not-signed"
+    with pytest.raises(RefusedError, match=SITE):
+        guide.missing(home.app.hub, home.app.promotions, home.app.hardware_targets)
+
+
+def test_a_transfer_of_an_earlier_enrolment_and_dispatcher_is_shown(
+    home: Acme, plant: SiteOnPaper
+) -> None:
+    """What was signed then was signed; the site has another key since."""
+    name = row_of(home, tables.bundle)["transfer"]
+    home.enrol(SiteOnPaper(plant.root.parent / "again", plant.now))
+    with home.app.hub.reading() as connection:
+        _, data, lines = summary.of(home.app.promotions, connection, name)
+    assert data["receipt"] is not None
+    assert any(line.startswith("  imported") for line in lines)
+    assert "the hub says" in "\n".join(lines)

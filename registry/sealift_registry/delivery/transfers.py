@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Row, select
 
-from sealift_registry.delivery import tables
+from sealift_registry.delivery import enrolments, tables
 from sealift_registry.delivery.sites import Site
-from sealift_signing import statements
-from sealift_signing.statements import Transfer
+from sealift_registry.trust.repository import Repository
+from sealift_registry.trust.stored import RowError
+from sealift_signing import roles, statements
+from sealift_signing.errors import NoKeyError, RefusedError
+from sealift_signing.statements import Signed, Transfer
 from sealift_signing.vocabulary import instant
 
 FRESH = timedelta(days=1)
@@ -42,6 +47,48 @@ class Begun:
         if self.body is None:
             return None
         return statements.read(Transfer, self.body, what=f"the transfer {self.id}").predicate
+
+
+def verified(repository: Repository, row: Row[tuple[Any, ...]]) -> Signed[Transfer]:
+    """The transfer of a row of `bundle`, signed by whoever dispatched to its site then.
+
+    Raises:
+        RefusedError: nobody who did signed it, or the row says something else; it is named.
+    """
+    what = f"the transfer {row.transfer}"
+    try:
+        return _read(repository, row, what)
+    except RowError:
+        raise  # of a role: that is what is wrong, and it has a name of its own
+    except RefusedError as bad:
+        raise RefusedError(
+            "transfer-row-not-signed",
+            f"What the database has as {what} is not what a dispatcher signed: {bad.what}",
+            subject=str(row.transfer),
+            next_step=enrolments.NEXT,
+        ) from bad
+
+
+def _read(repository: Repository, row: Row[tuple[Any, ...]], what: str) -> Signed[Transfer]:
+    one = statements.read(Transfer, bytes(row.body), what=what)
+    _check_dispatcher(repository, one, what)
+    said = one.predicate
+    columns = (row.transfer, row.sha256, repository.organisation())
+    if columns != (said.id, one.sha256, said.organisation):
+        raise RefusedError("row-differs", "its columns say other than the statement.")
+    return one
+
+
+def _check_dispatcher(repository: Repository, one: Signed[Transfer], what: str) -> None:
+    """A dispatcher of its site signed it, by any `fleet` that there was: they come and go."""
+    role = roles.site_role(one.predicate.site)
+    for fleet in repository.stored.authentic(roles.FLEET):
+        with suppress(ValueError):  # an older one did not delegate to the site yet
+            for key in roles.keyholders(fleet.metadata.signed, role).keys:
+                if key.keyid == one.envelope.keyid:
+                    statements.verify(one, key, what=what)
+                    return
+    raise NoKeyError("no-key", f"No dispatcher of {one.predicate.site} signed it.", subject=what)
 
 
 def newest(connection: Connection, site: Site) -> Begun | None:
