@@ -7,6 +7,7 @@ Nobody here is careful on purpose: tests hold the keys and may sign whatever an 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -32,6 +33,7 @@ from sealift_signing.documents import (
     Policy,
     StageRule,
 )
+from sealift_signing.floors import FIELD as FLOOR
 from sealift_signing.links import Follows, Lineage
 from sealift_signing.public_key import PublicKey
 from sealift_signing.site_rules import Facts
@@ -119,9 +121,9 @@ class Repository:
     def expiry(self, role: str) -> datetime:
         return publishing.expiry(self.now, roles.LIFETIMES_DAYS[roles.kind(role)])
 
-    def delegate(self, signed: Targets, role: str) -> None:
+    def delegate(self, signed: Targets, role: str, floor: int | None = None) -> None:
         threshold, names = self.holders[role]
-        publishing.delegate(signed, role, threshold, self.keys.publics(names))
+        publishing.delegate(signed, role, threshold, self.keys.publics(names), floor)
 
     def signers(self, role: str) -> list[Signer]:
         threshold, names = self.holders[role]
@@ -182,7 +184,7 @@ class Repository:
             found += [said] if said else []
         return shape.write(Lineage(1, (), role, tuple(found))) if found else None
 
-    def rotate(self, role: str, threshold: int, *names: str) -> None:
+    def rotate(self, role: str, threshold: int, *names: str, floor: int | None = None) -> None:
         """The next root, which gives a top-level role to others; old and new root keys sign it."""
         before = self.signers("root")
         metadata: Metadata[Root] = self.draft("root")
@@ -191,9 +193,26 @@ class Repository:
         metadata.signed.roles[role].threshold = threshold
         for name, key in self.keys.publics(names).items():
             metadata.signed.add_key(publishing.named_key(key, name), role)
+        if floor is not None:
+            metadata.signed.roles[role].unrecognized_fields[FLOOR] = floor
         self.holders[role] = (threshold, names)
         after = [one for one in self.signers("root") if one not in before]
         self.publish("root", metadata, signers=before + after)
+
+    def hand_on(self, role: str, *names: str, floor: int | None = None) -> None:
+        """The next version of a role's delegator, which gives it to others."""
+        self.holders[role] = (self.holders[role][0], names)
+        with self.next(roles.delegator(role)) as signed:
+            self.delegate(signed, role, floor)
+
+    @contextmanager
+    def stolen(self) -> Iterator[None]:
+        """What is published in here is the thief's; afterwards all is as it was."""
+        files, current = dict(self.files), copy.deepcopy(self.current)
+        try:
+            yield
+        finally:
+            self.files, self.current = files, current
 
     def list(self, role: str, path: str, data: bytes) -> None:
         with self.next(role) as signed:

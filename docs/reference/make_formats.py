@@ -276,7 +276,13 @@ the [TUF specification](https://theupdateframework.github.io/specification/lates
 compact spelling of python-tuf's writer, with these additions: a key says under `x-sealift-person`
 whose it is, and a threshold counts people; root, targets and fleet may name keys under
 `x-sealift-compromised`, a sorted list of their texts, whose signatures then count for no new
-version of any role below them; and each version of a role that people sign names what it follows.
+version of any role below them; a delegation may say under `x-sealift-floor` from which number on
+the keys count that it names; and each version of a role that people sign names what it follows.
+
+A floor is a whole number from 1 to 10^15 - 1. A site keeps, by delegator, role and set of keys, the
+highest version that it took, and takes none below it. Of keys that are new to it, it takes none
+below what their delegator states so; where that states nothing, none below the highest number that
+it ever took of the role. `recall` has no floor, and root's is that of its chain.
 
 It does so in its signed part, under `x-sealift-follows`: the number (`version`) of the one that it
 was made from, the sha256 of that one's signed part (`digest`) and, unless it is the first to do so,

@@ -22,7 +22,7 @@ from typing import Any, Protocol, cast
 
 from tuf.api.metadata import Metadata, Root, Targets
 
-from sealift_signing import documents, links, roles
+from sealift_signing import documents, floors, links, roles
 from sealift_signing.approvals import Rules
 from sealift_signing.compromised import (
     NONE,
@@ -152,6 +152,7 @@ class Organisation:
             for owner in (signed, after.signed):
                 if owner is not None:
                     check_signed(owner, ROOT, after, spelled.payload)
+            floors.check_stated(ROOT, after.signed)
             found.append(_head(ROOT, ROOT, signed or after.signed, after, data, spelled.payload))
             signed = after.signed
         if not found:

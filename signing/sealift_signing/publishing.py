@@ -28,7 +28,7 @@ from tuf.api.metadata import (
 )
 from tuf.api.serialization.json import JSONSerializer
 
-from sealift_signing import links, roles
+from sealift_signing import floors, links, roles
 from sealift_signing.errors import MalformedError
 from sealift_signing.links import Named
 from sealift_signing.public_key import PublicKey
@@ -99,8 +99,12 @@ def following(
     return after
 
 
-def delegate(signed: Targets, role: str, threshold: int, holders: Holders) -> None:
+def delegate(
+    signed: Targets, role: str, threshold: int, holders: Holders, floor: int | None = None
+) -> None:
     """Give `role` to `holders`, replacing whoever had it.
+
+    `floor` is the number from which new keys go on; where the keys stay, what was stated stays.
 
     Raises:
         MalformedError: our layout has no such role, or its holders could never sign it.
@@ -111,13 +115,44 @@ def delegate(signed: Targets, role: str, threshold: int, holders: Holders) -> No
     delegations = signed.delegations
     if delegations.roles is None:
         delegations.roles = {}
+    said = _floor(signed, role, holders, floor)
     delegations.roles[role] = DelegatedRole(
-        role, [], threshold, terminating=True, paths=roles.paths(role)
+        role,
+        [],
+        threshold,
+        terminating=True,
+        paths=roles.paths(role),
+        unrecognized_fields=said,
     )
     for person, key in holders.items():
         signed.add_key(named_key(key, person), role)
     used = {keyid for spec in delegations.roles.values() for keyid in spec.keyids}
     delegations.keys = {keyid: key for keyid, key in delegations.keys.items() if keyid in used}
+
+
+def hand_on(root: Root, role: str, holders: Holders, floor: int) -> None:
+    """Give the top-level `role` to `holders` in a root's next version; they go on from `floor`.
+
+    Raises:
+        MalformedError: its holders could never sign it.
+    """
+    threshold = root.roles[role].threshold
+    _check_holders(role, threshold, holders)
+    root.roles[role] = Role([], threshold, _floor(root, role, holders, floor))
+    for person, key in holders.items():
+        root.add_key(named_key(key, person), role)
+    used = {keyid for spec in root.roles.values() for keyid in spec.keyids}
+    root.keys = {keyid: key for keyid, key in root.keys.items() if keyid in used}
+
+
+def _floor(
+    signed: Root | Targets, role: str, holders: Holders, floor: int | None
+) -> dict[str, Any]:
+    same = role in floors.delegated(signed) and roles.key_set(signed, role) == floors.key_set(
+        holders.values()
+    )
+    said = floors.stated(signed, role) if same else floor
+    return {} if said is None else {floors.FIELD: said}
 
 
 def list_document(signed: Targets, path: str, data: bytes) -> None:
@@ -189,6 +224,7 @@ def check_publishable(metadata: Metadata[S], role: str, delegator: Root | Target
     check_signed(delegator, role, metadata)
     if isinstance(metadata.signed, Root):
         check_signed(metadata.signed, role, metadata)
+        floors.check_stated(role, metadata.signed)
     if isinstance(metadata.signed, Targets):
         roles.check_layout(role, metadata.signed)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from tuf.api.metadata import Root, Targets
 
-from sealift_signing import compromised
+from sealift_signing import compromised, floors
 from sealift_signing.documents import (
     FLEET_KEYS_PATH,
     POLICY_PATH,
@@ -124,8 +124,10 @@ def check_layout(role: str, signed: Targets) -> None:
 
     Raises:
         MalformedError: a path that is not this role's, a digest that is not SHA-256 alone, a
-            delegation that this role may not make, or keys called compromised that are not its own.
+            delegation that this role may not make, keys called compromised that are not its own,
+            or a floor where there is none.
     """
+    floors.check_stated(role, signed)
     if role not in {TARGETS, FLEET} and compromised.FIELD in signed.unrecognized_fields:
         raise MalformedError(
             "bad-compromised",
@@ -226,6 +228,11 @@ def keyholders(signed: Root | Targets, role: str) -> Keyholders:
         held[public.raw] = public
         people.add(str(key.unrecognized_fields.get(PERSON_FIELD, public.text)))
     return Keyholders(spec.threshold, tuple(held.values()), tuple(sorted(people)))
+
+
+def key_set(signed: Root | Targets, role: str) -> str:
+    """The name of the set of keys that hold `role`: its floor is kept by it."""
+    return floors.key_set(keyholders(signed, role).keys)
 
 
 def named_keys(signed: Root | Targets, role: str) -> dict[str, PublicKey]:

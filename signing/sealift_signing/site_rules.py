@@ -1,4 +1,4 @@
-"""What a site demands on top of TUF: the floors, and the six conditions of DESIGN section 3.
+"""What a site demands on top of TUF, beside the floors: the six conditions of DESIGN section 3.
 
     (1) `catalog.<team>`, delegated directly by `targets`, lists the manifest with this digest
     (2) `site.<id>` names that digest for that host group, whose hardware target ends the path
@@ -37,7 +37,6 @@ from sealift_signing.documents import (
 from sealift_signing.errors import BadSignatureError, RefusedError
 from sealift_signing.evidence import entitled_machine
 from sealift_signing.statements import Approval, Evidence, P, Pins, Request, Signed
-from sealift_signing.tuf_walk import WentBackError
 from sealift_signing.vocabulary import CatalogPath
 
 MOST_PINNED = 2
@@ -97,27 +96,6 @@ def judge(facts: Facts, group: str, artifact: AssignedArtifact) -> Tally:
     _not_recalled(facts, path, artifact.sha256)  # (5)
     _pinned(facts, path)  # (6)
     return approved
-
-
-def check_floors(floors: Mapping[str, int], versions: Mapping[str, int]) -> None:
-    """Check that no role is below the version that this site has seen; `recall` has no floor.
-
-    Raises:
-        WentBackError: one is, and which.
-    """
-    for role, floor in sorted(floors.items()):
-        if role != roles.RECALL and versions.get(role, floor) < floor:
-            raise WentBackError(
-                "below-floor",
-                f"{role} is at version {versions[role]} here; this site has seen version {floor}.",
-                subject=role,
-                next_step="Use a newer bundle; an older one is never taken again.",
-            )
-
-
-def raised_floors(floors: Mapping[str, int], versions: Mapping[str, int]) -> dict[str, int]:
-    """The floors after a visit that accepted `versions`."""
-    return {role: max(floors.get(role, 0), versions.get(role, 0)) for role in {*floors, *versions}}
 
 
 def check_pinned_policy(facts: Facts, root: Root, targets: Targets) -> None:

@@ -51,7 +51,8 @@ def check_floors(world: World) -> None:
     for site, before in world.floors.items():
         connection = sqlite3.connect(world.plants[site].root / "sealift.db")
         try:
-            now = dict(connection.execute("SELECT role, version FROM floor").fetchall())
+            rows = "SELECT role, MAX(version) FROM floor_of_keys GROUP BY role"
+            now = dict(connection.execute(rows).fetchall())
             kept = dict(connection.execute("SELECT role, version FROM trusted").fetchall())
         finally:
             connection.close()

@@ -25,14 +25,11 @@ from sealift_signing.site_rules import (
     Facts,
     HeldError,
     brought_back,
-    check_floors,
     check_pinned_policy,
     judge,
-    raised_floors,
     raised_pins,
 )
 from sealift_signing.statements import Pins
-from sealift_signing.tuf_walk import WentBackError
 from sealift_signing.vocabulary import SENTENCE
 from tests.trust import GROUP, MODEL, STAGE, TARGET, TEAM, Promotion, Repository, rule
 
@@ -544,19 +541,7 @@ def test_a_statement_of_another_kind_refuses_the_bundle(promotion: Promotion, pa
     assert error.value.code == "wrong-statement"
 
 
-# ---------------------------------------------------------------- floors and pins of a bundle
-
-
-def test_a_role_below_its_floor_is_refused() -> None:
-    check_floors({"fleet": 3, "root": 1}, {"fleet": 3, "team.vision": 1})
-    with pytest.raises(WentBackError) as error:
-        check_floors({"fleet": 3}, {"fleet": 2})
-    assert (error.value.code, error.value.subject) == ("below-floor", "fleet")
-
-
-def test_floors_rise_and_never_fall() -> None:
-    raised = raised_floors({"fleet": 3, "recall": 2}, {"fleet": 2, "root": 5})
-    assert raised == {"fleet": 3, "recall": 2, "root": 5}
+# ---------------------------------------------------------------- pins of a bundle
 
 
 def facts_with(promotion: Promotion, **thresholds: int) -> Facts:

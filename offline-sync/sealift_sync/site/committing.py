@@ -8,10 +8,11 @@ from hashlib import sha256
 
 from sealift_signing import shape, statements
 from sealift_signing.canonical import Json
-from sealift_signing.site_rules import raised_floors, raised_pins
+from sealift_signing.site_rules import raised_pins
 from sealift_signing.statements import Receipt
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import instant, moment, sentence
+from sealift_sync.site import floors
 from sealift_sync.site.accepting import Accepted
 from sealift_sync.site.enrolment import ANSWER_CHECKED
 from sealift_sync.site.holdings import parts, remember
@@ -50,9 +51,9 @@ def commit(site: Site, accepted: Accepted) -> Receipt:
 
 def _trust(site: Site, accepted: Accepted) -> None:
     state, visit, said = site.state, accepted.visit, accepted.transfer.predicate
+    floors.remember(state, visit.seen)  # before what was kept, which tells whose floors they are
     for kept in visit.kept:
         state.keep(kept)
-    state.set_floors(raised_floors(state.floors(), visit.versions))
     for recall in visit.recalls.recalls:
         state.add_recall(recall)
     for team, members in visit.members.items():

@@ -24,6 +24,7 @@ from sealift_sync.site.enrolment import (
     enrolment,
     make_request,
 )
+from sealift_sync.site.floors import as_enrolled
 from sealift_sync.site.home import Home, find_home, make_home, only_one
 from sealift_sync.site.log import SiteLog, create_tables
 from sealift_sync.site.opened import Clock, whoami
@@ -95,7 +96,7 @@ def _enrol(
     with state.transaction():
         create_tables(state.connection)
         state.set_fact(ANSWER, known.answer.envelope.data)
-        state.set_floors(known.floors)
+        state.set_floors(as_enrolled(known.floors))
         for version, data in enumerate(known.roots, start=1):
             state.keep(Keep("root", "root", version, data))
         told: dict[str, Json] = {

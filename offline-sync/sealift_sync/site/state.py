@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,8 @@ from sealift_signing import shape
 from sealift_signing.compromised import Compromised
 from sealift_signing.documents import Recall, Withdrawal
 from sealift_signing.errors import FailedError
+from sealift_signing.floors import ANY, FloorKey, Floors
+from sealift_signing.roles import delegator
 from sealift_signing.statements import Pins
 from sealift_signing.tuf_walk import Keep, RoleKey
 from sealift_signing.vocabulary import CatalogPath, instant, moment
@@ -28,7 +30,9 @@ CREATE TABLE IF NOT EXISTS root (version INTEGER PRIMARY KEY, data BLOB NOT NULL
 CREATE TABLE IF NOT EXISTS trusted (
   delegator TEXT, role TEXT, version INTEGER NOT NULL, data BLOB NOT NULL,
   PRIMARY KEY (delegator, role));
-CREATE TABLE IF NOT EXISTS floor (role TEXT PRIMARY KEY, version INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS floor_of_keys (
+  delegator TEXT, role TEXT, keys TEXT, version INTEGER NOT NULL,
+  PRIMARY KEY (delegator, role, keys));
 CREATE TABLE IF NOT EXISTS recall (body BLOB PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS withdrawal (team TEXT, body BLOB, PRIMARY KEY (team, body));
 CREATE TABLE IF NOT EXISTS compromised (role TEXT, key TEXT, PRIMARY KEY (role, key));
@@ -114,6 +118,15 @@ class State:
     def create(self) -> None:
         """Make the tables that are not there yet."""
         self.connection.executescript(TABLES)
+        if self._all("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'floor'"):
+            self._take_floors_over()
+
+    def _take_floors_over(self) -> None:
+        """Floors as an earlier release kept them: by the role's name, whatever its keys."""
+        with self.transaction():
+            for role, version in self._all("SELECT role, version FROM floor"):
+                self.set_floors({(delegator(role), role, ANY): version})
+            self.connection.execute("DROP TABLE floor")
 
     def close(self) -> None:
         """Let go of the database."""
@@ -181,13 +194,25 @@ class State:
         row = (kept.delegator, kept.role, kept.version, kept.data)
         self.connection.execute("REPLACE INTO trusted VALUES (?, ?, ?, ?)", row)
 
-    def floors(self) -> dict[str, int]:
-        """The version below which each role never goes back."""
-        return dict(self._all("SELECT role, version FROM floor"))
+    def floors(self) -> dict[FloorKey, int]:
+        """The version below which a role never goes back, by (delegator, role, key set)."""
+        rows = self._all("SELECT delegator, role, keys, version FROM floor_of_keys")
+        return {(row[0], row[1], row[2]): row[3] for row in rows}
 
-    def set_floors(self, floors: Mapping[str, int]) -> None:
-        """Replace the floors."""
-        self.connection.executemany("REPLACE INTO floor VALUES (?, ?)", floors.items())
+    def set_floors(self, floors: Floors) -> None:
+        """Raise these floors; none ever falls."""
+        rows = [(*key, version) for key, version in floors.items()]
+        self.connection.executemany(
+            "INSERT INTO floor_of_keys VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE "
+            "SET version = MAX(version, excluded.version)",
+            rows,
+        )
+
+    def drop_floor(self, key: FloorKey) -> None:
+        """Forget a floor that others have taken over."""
+        self.connection.execute(
+            "DELETE FROM floor_of_keys WHERE (delegator, role, keys) = (?, ?, ?)", key
+        )
 
     def every_recall(self) -> tuple[Recall, ...]:
         """Every recall ever seen; an artifact may have been recalled more than once."""

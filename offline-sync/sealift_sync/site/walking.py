@@ -13,7 +13,7 @@ from hashlib import sha256
 
 from tuf.api.metadata import Metadata, Root, Targets
 
-from sealift_signing import documents, roles
+from sealift_signing import documents, floors, roles
 from sealift_signing.compromised import (
     Compromised,
     barred,
@@ -24,10 +24,10 @@ from sealift_signing.compromised import (
 from sealift_signing.documents import Assignment, FleetKeys, Members, Policy, RecallList
 from sealift_signing.errors import RefusedError
 from sealift_signing.evidence import sound
+from sealift_signing.floors import Seen
 from sealift_signing.organisation import holders_named
 from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import FLEET, RECALL, TARGETS
-from sealift_signing.site_rules import check_floors
 from sealift_signing.tuf_walk import (
     Keep,
     MissingError,
@@ -40,6 +40,7 @@ from sealift_signing.tuf_walk import (
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.site.descent import check_descent, newest
+from sealift_sync.site.floors import known_floors, seen_by
 from sealift_sync.site.roots import check_root_chain
 from sealift_sync.site.state import State
 
@@ -52,6 +53,7 @@ class Visit:
         kept: the metadata to keep once the import is committed.
         catalog: per team, what `catalog.<team>` lists: path to sha256.
         fleet: the machines; keys that were ever called compromised are, whatever it calls them now.
+        seen: every verified role, with the keys that hold it: by these its floor is kept.
         compromised: what this site knew of, and what the bundle adds.
         remarks: what people here should know of the roles' versions, and of this site's pins.
     """
@@ -66,6 +68,7 @@ class Visit:
     members: Mapping[str, Members]
     catalog: Mapping[str, Mapping[str, str]]
     versions: Mapping[str, int]
+    seen: tuple[Seen, ...]
     compromised: Compromised
     remarks: tuple[str, ...]
 
@@ -98,7 +101,7 @@ class Walker:
     ) -> None:
         self._bundle = bundle
         self._roots = state.roots()
-        self._floors = state.floors()
+        self._floors = known_floors(state)
         self._listed = listed
         self._compromised = state.compromised()
         self._before = state.trusted()
@@ -116,6 +119,7 @@ class Walker:
         """
         self._go(self.walk.top())
         self._chain.check_reached(self.walk.root.version)
+        floors.check_stated(roles.ROOT, self.walk.root)
         targets = self.walk.targets
         roles.check_layout(TARGETS, targets)
         fleet = self._delegated(TARGETS, FLEET)
@@ -127,7 +131,8 @@ class Walker:
         members = {team: self._members(team) for team in teams}
         catalog = {team: self._catalog(team) for team in teams}
         versions = {role: number for (_, role), number in self.walk.versions().items()}
-        check_floors(self._floors, versions)  # (4) the site's floors, and the roles' descent
+        seen = seen_by(self.walk)
+        floors.check(self._floors, seen)  # (4) the site's floors, and the roles' descent
         remarks = check_descent(self._before, self._kept, self._lineage, self._signers)
         machines = documents.read_fleet_keys(self.document(fleet, documents.FLEET_KEYS_PATH))
         known = self._all_compromised(machines, members)
@@ -142,6 +147,7 @@ class Walker:
             members=members,
             catalog=catalog,
             versions=versions,
+            seen=seen,
             compromised=known,
             remarks=(*self._chain.remarks, *remarks),
         )

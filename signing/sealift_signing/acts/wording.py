@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from tuf.api.metadata import Root, Targets
 
-from sealift_signing import compromised, documents, links
+from sealift_signing import compromised, documents, floors, links
 from sealift_signing.approvals import REQUEST
 from sealift_signing.documents import (
     Assignment,
@@ -167,8 +167,10 @@ def contents(role: str, signed: Root | Targets, document: Documents) -> list[str
 def _held(signed: Root | Targets, role: str) -> list[str]:
     """Who holds a role, each with their key."""
     keys = sorted(named_keys(signed, role).items())
+    floor = floors.stated(signed, role)
+    from_there = f", from version {floor} on" if floor else ""
     return [
-        f"{role}: {holders(keyholders(signed, role))}",
+        f"{role}: {holders(keyholders(signed, role))}{from_there}",
         *(f"  {who}: {one.text}" for who, one in keys),
     ]
 
