@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
 def main() -> None:
     """Run `sealift`; the entry point that the distribution installs."""
+    # Reading our own code makes a hundred thousand objects, which all stay: to look through them
+    # for garbage again and again took a twentieth of a command's time.
+    gc.set_threshold(250_000)
     # securesystemslib loads it where it finds it, for keys in a cloud, of which we have none yet:
     # a quarter of a command's time. What reads from S3 is a worker, in a process of its own.
     sys.modules["boto3"] = None  # type: ignore[assignment]
