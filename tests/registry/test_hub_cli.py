@@ -117,6 +117,17 @@ def test_t0_107_what_a_request_sets_aside_is_the_first_thing_that_is_shown(
     assert f"“It is wrong.” ({wrong.digest})" in shown
 
 
+def test_a_card_is_never_written_over_another(cli: Cli, tmp_path: Path) -> None:
+    """Somebody may have taken the key in by the one that is there, and asks for its words."""
+    path = tmp_path / "carla.card"
+    words = ("key", "card", "carla", "--key", cli.key("carla"), "--out", path)
+    first, made = cli.json(*words), path.read_bytes()
+    assert first["sha256"] == sha256(made).hexdigest()
+    code, _, err = cli(*words)
+    assert (code, "exists already" in err) == (4, True)
+    assert path.read_bytes() == made
+
+
 def test_an_approval_is_given_anew_at_the_hub_only_where_that_is_said(
     hub: Acme, capsys: Capsys
 ) -> None:

@@ -6,35 +6,22 @@ from pathlib import Path
 
 import click
 
+from sealift_signing.desk.cli import own_key
 from sealift_signing.desk.cli.group import KEY, PASSPHRASE, Session, command, key, sign
 
 
 @command(key, "new", example="sealift-sign key new anna.pem", more=[PASSPHRASE])
 @click.argument("file")
-@click.option(
-    "--scheme",
-    type=click.Choice(["ed25519", "ecdsa-p256"]),
-    default="ed25519",
-    show_default=True,
-    help="The signature scheme.",
-)
+@own_key.scheme_option
 def key_new(session: Session, *, file: str, scheme: str) -> None:
     """Make a key in a new file, encrypted with a passphrase.
 
     FILE.pub beside it holds the public key. Others take your key in by its card.
     """
-    from sealift_signing import keys
-
-    path = keys.key_path(file)
-    public = keys.new_key(path, session.passphrases(new=True).of(path), scheme=scheme)
-    lines = (
-        f"{path} is made.",
-        f"  public key  {public.text}",
-        "",
-        f"Keep {path} to yourself. What you give out is its card:",
-        f"  sealift-sign card YOUR-NAME --key {path}",
+    passphrases = session.passphrases(new=True)
+    session.terminal.answer(
+        "key-new", *own_key.new_key(file, passphrases, scheme, "sealift-sign card")
     )
-    session.terminal.answer("key-new", {"file": str(path), "public": public.text}, lines)
 
 
 @command(key, "show", example="sealift-sign key show anna.pem.pub")
@@ -44,44 +31,20 @@ def key_show(session: Session, *, file: str) -> None:
 
     FILE is a .pub file, a key file with its .pub beside it, or the key's text.
     """
-    from sealift_signing import keys
-
-    path = Path(f"{file}.pub")
-    public = keys.read_public(str(path) if path.is_file() else file)
-    lines = (public.text, f"  TUF key id  {public.keyid}")
-    session.terminal.answer("key-show", {"public": public.text, "keyid": public.keyid}, lines)
+    session.terminal.answer("key-show", *own_key.show_key(file))
 
 
 @command(sign, "card", example="sealift-sign card anna --key anna.pem", more=[KEY, PASSPHRASE])
 @click.argument("owner")
-@click.option(
-    "--class",
-    "key_class",
-    type=click.Choice(["file", "hardware"]),
-    default="file",
-    show_default=True,
-    help="Where you keep the key.",
-)
-@click.option("--out", metavar="FILE", help="The new file. [default: OWNER.card]")
+@own_key.card_options
 def card(session: Session, *, owner: str, key: str, key_class: str, out: str | None) -> None:
     """Make the card of your key, by which others take it in.
 
     The card says that the key is OWNER's, and is signed with the key itself. Whoever signs
     something that your key enters by has the card from you, or asks you for its eight words.
     """
-    from sealift_signing.desk.cards import make_card
-    from sealift_signing.desk.files import write_new
-    from sealift_signing.words import eight_words
-
-    path = Path(out or f"{owner}.card")
-    data = make_card(owner, session.signer(key), key_class, session.now())
-    write_new(path, data)
-    words = eight_words(data)
-    lines = (
-        f"{path} is made. Give it to who asks for it; when they ask, read out its eight words:",
-        f"  {words}",
-    )
-    session.terminal.answer("card", {"file": str(path), "owner": owner, "words": words}, lines)
+    made = own_key.write_card(owner, session.signer(key), key_class, session.now(), out)
+    session.terminal.answer("card", *made)
 
 
 @command(sign, "card-show", example="sealift-sign card-show carla.card")
