@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from sealift_signing.errors import (
     SealiftError,
     UsageError,
 )
+from sealift_signing.memory import Memory
 from sealift_signing.statements import Check, Request, Signed
 from sealift_signing.vocabulary import moment
 from sealift_sync.site.setting_up import begin
@@ -148,10 +150,14 @@ def test_after_new_evidence_it_is_another_request(hub: Acme) -> None:
     assert hub.request() == 2
 
 
-def test_real_processes_take_their_turns(hub: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Four commands on one home at once: each has its own number, and none meets a lock."""
-    monkeypatch.setenv("SEALIFT_TRUST", str(hub.folder / "trust"))
-    hub.trusted()
+def test_real_processes_take_their_turns(hub: Acme) -> None:
+    """Four commands on one home at once: each has its own number, and none meets a lock.
+
+    Each has a memory of its own: of one memory, a command refuses what another changed meanwhile.
+    """
+    trust = {why: hub.folder / f"trust-{why}" for why in "abcd"}
+    for folder in trust.values():
+        hub.trusted(Memory(folder))
     hub.close()
     (hub.folder / "pass").write_text(PASSPHRASE)
     command = [sys.executable, "-c", "from sealift_registry.cli import main; main()"]
@@ -159,7 +165,12 @@ def test_real_processes_take_their_turns(hub: Acme, monkeypatch: pytest.MonkeyPa
     keys = f"--key {hub.key('dora')} --passphrase-file {hub.folder / 'pass'}"
     given = [*command, *line.split(), *keys.split()]
     started = [
-        subprocess.Popen([*given, "--reason", why], stdout=subprocess.PIPE) for why in "abcd"
+        subprocess.Popen(
+            [*given, "--reason", why],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "SEALIFT_TRUST": str(folder)},
+        )
+        for why, folder in trust.items()
     ]
     said = [json.loads(one.communicate(timeout=120)[0]) for one in started]
     assert [one.returncode for one in started] == [0] * 4
