@@ -14,10 +14,11 @@ from sealift_registry.catalog import tables as catalog
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import drafts, publishing, roles, statements
 from sealift_signing.approvals import check_request, tally
+from sealift_signing.counting import rules_for
 from sealift_signing.documents import Members
 from sealift_signing.drafts import Draft, Part
 from sealift_signing.errors import SealiftError
-from sealift_signing.organisation import Head, Organisation, rules_for
+from sealift_signing.organisation import Head, Organisation
 from sealift_signing.statements import Approval, Request, Signed
 from tests.desks import Paper
 from tests.poisonings.world import World

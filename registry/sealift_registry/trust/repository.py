@@ -22,11 +22,12 @@ from sealift_registry.trust.stored import FRESHNESS, Stored, stored
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import compromised, links, publishing, roles
 from sealift_signing.approvals import Rules
+from sealift_signing.counting import rules_for
 from sealift_signing.documents import FleetKeys, Members, Policy
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.evidence import entitled_machine, sound
 from sealift_signing.links import Named
-from sealift_signing.organisation import Head, rules_for
+from sealift_signing.organisation import Head
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.words import fingerprint
 from sealift_sync import durable

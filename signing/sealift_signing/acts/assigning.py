@@ -14,6 +14,7 @@ from sealift_signing.acts import versions, wording
 from sealift_signing.acts.asking import Ask, Material, Prepared
 from sealift_signing.acts.teams import targets_of
 from sealift_signing.approvals import check_request, tally
+from sealift_signing.counting import rules_for
 from sealift_signing.documents import (
     AssignedArtifact,
     Assignment,
@@ -21,7 +22,7 @@ from sealift_signing.documents import (
     ModelAssignment,
 )
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, UsageError
-from sealift_signing.organisation import Organisation, holders_of, rules_for
+from sealift_signing.organisation import Organisation, holders_of
 from sealift_signing.statements import (
     Approval,
     Evidence,

@@ -22,10 +22,11 @@ from sealift_signing.approvals import (
     check_before_signing,
     check_request,
 )
+from sealift_signing.counting import rules_for
 from sealift_signing.documents import Members, Person, Withdrawal
 from sealift_signing.drafts import STATEMENT
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, UsageError, shown
-from sealift_signing.organisation import Organisation, rules_for
+from sealift_signing.organisation import Organisation
 from sealift_signing.statements import (
     Approval,
     CheckpointSeen,
