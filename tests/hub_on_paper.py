@@ -117,6 +117,7 @@ class HubOnPaper:
         self.targets_of_groups = dict(GROUPS)
         self.enrolments: dict[str, str] = {SITE: "0" * 64}
         self.log = [b"the hub began"]
+        self.log_key = "hub-log"
         self.numbers: dict[str, int] = {}
         self.documents: dict[str, bytes] = {}
         self.publish_policy()
@@ -164,7 +165,10 @@ class HubOnPaper:
             MachineKey(self.public(name), name, purpose, "active")  # type: ignore[arg-type]
             for name, purpose in machines
         )
-        self.publish("fleet", "fleet/keys.json", shape.write(FleetKeys(1, (), keys)))
+        self.publish_machines(FleetKeys(1, (), keys))
+
+    def publish_machines(self, keys: FleetKeys) -> None:
+        self.publish("fleet", "fleet/keys.json", shape.write(keys))
 
     def publish_recalls(self) -> None:
         self.publish("recall", "recall.json", shape.write(RecallList(1, (), self.recalls)))
@@ -410,7 +414,7 @@ class HubOnPaper:
         """The hub's signed checkpoint."""
         leaves = [leaf_hash(body) for body in self.log]
         said = Checkpoint(hub_origin(self.organisation), len(leaves), tree_root(leaves))
-        return checkpoint.sign(replace(said, **changes), self.keys["hub-log"])
+        return checkpoint.sign(replace(said, **changes), self.keys[self.log_key])
 
     def contents(self, site: str = SITE) -> Contents:
         """All that a bundle for `site` carries."""

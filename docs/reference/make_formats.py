@@ -102,7 +102,14 @@ FORMATS = (
         "The keys of machines that sign by themselves: the hub's log, scanners, builders, sites. "
         "A retired machine's evidence still counts where a request names it; a compromised one's "
         "never does.",
-        ("Every key is one, and listed once.",),
+        (
+            "Every key is one, and listed once.",
+            "`starts` stands only at a key of a log, and names another that is listed.",
+            "Where it stands, `requires` names `log-starts`.",
+            "A site takes the hub's checkpoints by an active key, none behind the last by it.",
+            "Nor does it take one behind `starts.size`.",
+            "Of a new key without `starts` it goes back behind nothing that it saw.",
+        ),
     ),
     Format(
         "assignment.json",

@@ -42,6 +42,9 @@ APPROVE_WITHIN_DAYS = 30
 APPROVE_WITHIN = "approve-within"
 """The feature that a policy requires if a stage of it says `approve_within_days`."""
 
+LOG_STARTS = "log-starts"
+"""The feature that the fleet's keys require if one of them says where its log starts."""
+
 
 def members_path(team: str) -> str:
     """The TUF path of a team's members.json."""
@@ -169,6 +172,16 @@ MachinePurpose = Literal["log", "scanner", "builder", "site"]
 
 
 @dataclass(frozen=True)
+class LogStart:
+    """Where the hub's log goes on with another key."""
+
+    size: Count
+    """Entries that it has at least where this key signs."""
+    follows: KeyText
+    """The key that signed before."""
+
+
+@dataclass(frozen=True)
 class MachineKey:
     """The key of a machine that signs by itself; `name` is the site's id for a site."""
 
@@ -176,6 +189,8 @@ class MachineKey:
     name: Name
     purpose: MachinePurpose
     status: Status
+    starts: LogStart | None = None
+    """Of a log's key that follows another one: from where on."""
 
 
 @dataclass(frozen=True)
@@ -344,12 +359,33 @@ def read_fleet_keys(data: bytes) -> FleetKeys:
     """The machine keys that `data` spells.
 
     Raises:
-        MalformedError: one key for two machines or purposes, or what spells none.
+        MalformedError: one key for two machines or purposes, or what spells none; or a log that
+            starts where none does.
     """
     found = shape.read(FleetKeys, data, what=FLEET_KEYS_PATH)
     for machine in found.keys:
         PublicKey.parse(machine.key)
+        if machine.starts is not None:
+            _check_start(found, machine, machine.starts)
     return found
+
+
+def _check_start(found: FleetKeys, machine: MachineKey, said: LogStart) -> None:
+    """A log's key follows another one of a log, and the document requires that it is read."""
+    of_logs = {one.key for one in found.keys if one.purpose == "log"} - {machine.key}
+    if machine.purpose != "log" or said.follows not in of_logs:
+        raise MalformedError(
+            "bad-log-start",
+            f"{FLEET_KEYS_PATH}: {machine.name} ({machine.purpose}) cannot go on with a log of the "
+            f"key {said.follows}.",
+            subject=machine.name,
+        )
+    if LOG_STARTS not in found.requires:
+        raise MalformedError(
+            "bad-log-start",
+            f"{FLEET_KEYS_PATH} says where a log starts, and does not require {LOG_STARTS}.",
+            subject=FLEET_KEYS_PATH,
+        )
 
 
 def read_assignment(data: bytes, site: str) -> Assignment:

@@ -12,11 +12,11 @@ from sealift_signing.site_rules import raised_pins
 from sealift_signing.statements import Receipt
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import instant, moment, sentence
-from sealift_sync.site import floors
+from sealift_sync.site import floors, hub_log
 from sealift_sync.site.accepting import Accepted
 from sealift_sync.site.enrolment import ANSWER_CHECKED
 from sealift_sync.site.holdings import parts, remember
-from sealift_sync.site.hub_log import ACKNOWLEDGED, HUB_CHECKPOINT
+from sealift_sync.site.hub_log import ACKNOWLEDGED
 from sealift_sync.site.opened import Site
 from sealift_sync.site.receipts import make_receipt
 from sealift_sync.site.staging import Plan, adopt_staged
@@ -65,7 +65,7 @@ def _trust(site: Site, accepted: Accepted) -> None:
     state.set_fact("pins", shape.write(pins))
     state.set_fact("high-water", moment(_high_water(site, accepted)).encode())
     state.set_fact(ANSWER_CHECKED, b"1")
-    state.set_fact(HUB_CHECKPOINT, said.log.encode())
+    hub_log.remember(site, visit, said.log.encode())
     if said.site_log is not None:
         state.set_fact(ACKNOWLEDGED, said.site_log.encode())
 

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS trusted (
 CREATE TABLE IF NOT EXISTS floor_of_keys (
   delegator TEXT, role TEXT, keys TEXT, version INTEGER NOT NULL,
   PRIMARY KEY (delegator, role, keys));
+CREATE TABLE IF NOT EXISTS hub_checkpoint (key TEXT PRIMARY KEY, note BLOB NOT NULL);
 CREATE TABLE IF NOT EXISTS recall (body BLOB PRIMARY KEY);
 CREATE TABLE IF NOT EXISTS withdrawal (team TEXT, body BLOB, PRIMARY KEY (team, body));
 CREATE TABLE IF NOT EXISTS compromised (role TEXT, key TEXT, PRIMARY KEY (role, key));
@@ -164,6 +165,10 @@ class State:
         """Remember `value` as `name`."""
         self.connection.execute("REPLACE INTO fact VALUES (?, ?)", (name, value))
 
+    def clear_fact(self, name: str) -> None:
+        """Forget what was remembered as `name`."""
+        self.connection.execute("DELETE FROM fact WHERE name = ?", (name,))
+
     def pins(self, first: Pins) -> Pins:
         """The pins in force; `first` until they have risen."""
         data = self.fact("pins")
@@ -213,6 +218,14 @@ class State:
         self.connection.execute(
             "DELETE FROM floor_of_keys WHERE (delegator, role, keys) = (?, ?, ?)", key
         )
+
+    def hub_checkpoints(self) -> dict[str, bytes]:
+        """The last checkpoint of the hub's log that this site took, by the key that signed it."""
+        return {row[0]: bytes(row[1]) for row in self._all("SELECT key, note FROM hub_checkpoint")}
+
+    def set_hub_checkpoint(self, key: str, note: bytes) -> None:
+        """`note`, signed with `key`, is the last that this site took."""
+        self.connection.execute("REPLACE INTO hub_checkpoint VALUES (?, ?)", (key, note))
 
     def every_recall(self) -> tuple[Recall, ...]:
         """Every recall ever seen; an artifact may have been recalled more than once."""

@@ -8,6 +8,7 @@ was verified here; nothing of it comes from whoever drafted.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from typing import cast
 
@@ -102,13 +103,13 @@ def with_site(fleet: FleetKeys, site: str, key: str) -> FleetKeys:
     if entered in fleet.keys:
         return fleet  # answered again: nothing is entered, and nothing moves
     kept = tuple(
-        MachineKey(k.key, k.name, k.purpose, "retired")
+        replace(k, status="retired")
         if (k.purpose, k.name, k.status) == ("site", site, "active")
         else k
         for k in fleet.keys
         if k.key != key
     )
-    return FleetKeys(1, (), (*kept, entered))
+    return replace(fleet, keys=(*kept, entered))
 
 
 def check_request(data: bytes) -> Signed[SiteRequest]:

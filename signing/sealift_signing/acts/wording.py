@@ -17,6 +17,7 @@ from sealift_signing.approvals import REQUEST
 from sealift_signing.documents import (
     Assignment,
     FleetKeys,
+    MachineKey,
     Members,
     Person,
     Policy,
@@ -112,9 +113,14 @@ def policy(found: Policy) -> list[str]:
 def fleet_keys(found: FleetKeys) -> list[str]:
     """Our machines."""
     return [
-        f"{one.name} ({one.purpose}, {one.status}): {one.key}"
+        f"{one.name} ({one.purpose}, {one.status}): {one.key}{_log_start(one)}"
         for one in sorted(found.keys, key=lambda one: (one.purpose, one.name, one.key))
     ]
+
+
+def _log_start(one: MachineKey) -> str:
+    said = one.starts
+    return f", from entry {said.size} of the log on, after {said.follows}" if said else ""
 
 
 def assignment(found: Assignment) -> list[str]:
