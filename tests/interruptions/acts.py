@@ -11,8 +11,9 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from tests.interruptions.story import Step, Story
+from tests.interruptions.story import MEETING, Step, Story
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, TARGET, TEAM
 
 BEGINS = "promote"
@@ -73,10 +74,33 @@ def play(story: Story) -> None:
     """Play the acts uncut, each from where the one before it ended."""
     asks = ["sealift-site", "--home", str(story.case / "plant-9"), "init", "--id", "plant-9"]
     request = ["--group", f"{GROUP}={TARGET}", "--request", str(story.case / "plant-9.request")]
-    story.begin_again(BEGINS, [[*asks, *request]])
+    early, told = str(story.case / "early.memory"), str(story.case / "told.memory")
+    shares = ["sealift-sign", "share"]
+    story.begin_again(BEGINS, [[*asks, *request], [*shares, early]])
+    fingerprint = _told(story, "sealift", "fingerprint", "--home", str(story.case / "hub"))
     for one in ACTS:
         for step in _steps(story, one):
             story.play(step)
+    signed = _told(story, "sealift-sign", "signed")["signed"][-1]["sha256"]
+    new = ["sealift-sign at a new desk"]
+    for name, words in zip(
+        MEETING,
+        (
+            [*new, "trust", fingerprint["fingerprint"], early],
+            [*shares, told],
+            [*new, "learn", told],
+            ["sealift-sign", "write", f"team.{TEAM}", str(story.case / "vision.version")],
+            ["sealift-sign", "again", signed, str(story.case / "again.signed")],
+        ),
+        strict=True,
+    ):
+        story.play(Step(name, words, HOURS))
+
+
+def _told(story: Story, *words: str) -> Any:  # noqa: ANN401 - what it says under --json
+    ended = story.launcher.run([*words, "--json"])
+    assert ended.code == 0, ended.err
+    return json.loads(ended.out)
 
 
 def names(one: Signed) -> Iterator[str]:

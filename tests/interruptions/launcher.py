@@ -267,10 +267,17 @@ def _desk(arguments: list[str]) -> int:
     return run(arguments)
 
 
+def _new_desk(arguments: list[str]) -> int:
+    """`sealift-sign` at another machine, with a memory of its own."""
+    os.environ["SEALIFT_TRUST"] += "-of-a-new-desk"
+    return _desk(arguments)
+
+
 PROGRAMS: Mapping[str, Callable[[list[str]], int]] = {
     "sealift": _hub,
     "sealift-site": _site,
     "sealift-sign": _desk,
+    "sealift-sign at a new desk": _new_desk,
 }
 
 

@@ -20,7 +20,7 @@ from tests.interruptions import acts
 from tests.interruptions.launcher import Cut
 from tests.interruptions.pictures import picture
 from tests.interruptions.points import When
-from tests.interruptions.story import ALSO, SIGNING, SWEPT, Story
+from tests.interruptions.story import ALSO, MEETING, SIGNING, SWEPT, Story
 from tests.sources import DvcRepository
 
 SEED = os.environ.get("SEED", "1")
@@ -83,6 +83,11 @@ def test_t0_71_some_acts_are_killed_at_a_door(acted: Story, door: str) -> None:
         assert wrong(acted, step, killed, drawn(acted, step)) == []
 
 
+@pytest.mark.parametrize("command", MEETING)
+def test_t0_180_memories_meet_though_they_are_killed(acted: Story, command: str) -> None:
+    assert wrong(acted, command, killed, drawn(acted, command)) == []
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("when", WHENS)
 @pytest.mark.parametrize("one", acts.ACTS, ids=lambda one: one.name)
@@ -93,6 +98,15 @@ def test_t0_72_every_act_is_killed_at_every_point_of_every_door(
     for step in acts.names(one):
         told += wrong(acted, step, killed, every(acted, step, when))
     assert told == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("when", WHENS)
+@pytest.mark.parametrize("command", MEETING)
+def test_t0_181_memories_meet_though_they_are_killed_at_every_point(
+    acted: Story, command: str, when: When
+) -> None:
+    assert wrong(acted, command, killed, every(acted, command, when)) == []
 
 
 @pytest.mark.long
