@@ -275,7 +275,7 @@ def transfer_with_another_digest(acme: Acme) -> None:
 @pytest.mark.parametrize(
     "attack", [transfer_of_nobodys, transfer_of_another_number, transfer_with_another_digest]
 )
-def test_t0_15_a_transfer_that_no_dispatcher_signed_is_shown_to_nobody(
+def test_t0_182_a_transfer_that_no_dispatcher_signed_is_shown_to_nobody(
     home: Acme, attack: Attack
 ) -> None:
     no_triggers(home)
@@ -291,7 +291,7 @@ def test_t0_15_a_transfer_that_no_dispatcher_signed_is_shown_to_nobody(
         assert "transfer-row-not-signed" in {one.code for one in fsck.check(connection)}
 
 
-def test_t0_15_a_receipt_that_the_site_did_not_sign_is_shown_to_nobody(home: Acme) -> None:
+def test_t0_183_a_receipt_that_the_site_did_not_sign_is_shown_to_nobody(home: Acme) -> None:
     row = row_of(home, tables.receipt)
     said = statements.read(Receipt, row["body"], what="it")
     home.new_key("mallory")
