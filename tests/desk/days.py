@@ -257,7 +257,7 @@ class Person:
         """All that a draft is shown to say, by somebody who then does not sign it."""
         self.takes(made.file)
         line = made.sign.removeprefix("sealift-sign ").replace("FILE", f"{self.name}.pem")
-        out, err, _ = _said(run_desk, shlex.split(line), self.folder, self._environment)
+        out, err, _ = said(run_desk, shlex.split(line), self.folder, self._environment)
         return out + err
 
     def heads(self, role: str) -> str:
@@ -306,14 +306,14 @@ def _run(
     environment: Mapping[str, str],
     code: int,
 ) -> Told:
-    out, err, found = _said(program, words, folder, environment)
+    out, err, found = said(program, words, folder, environment)
     assert found == code, (words, out, err)
     if code:
         return json.loads(err[err.index('{"') :])["error"]
     return json.loads(out)
 
 
-def _said(
+def said(
     program: Callable[[list[str]], int],
     words: Sequence[str],
     folder: Path,

@@ -68,7 +68,8 @@ def set_stewards(organisation: Organisation, ask: Ask, material: Material) -> Pr
     check_team(organisation, team)
     before = holders_of(organisation, roles.team_role(team))
     held = _stewards(organisation, material, stewards, team)
-    if {key.raw for key in held.values()} == {key.raw for key in before.keys}:
+    same = {key.raw for key in held.values()} == {key.raw for key in before.keys}
+    if same and before.threshold >= roles.quorum(len(held)):  # else as many as it takes today
         raise RefusedError(
             "nothing-changes",
             f"These are the stewards of team {team} already.",
@@ -83,6 +84,7 @@ def set_stewards(organisation: Organisation, ask: Ask, material: Material) -> Pr
         f"Change the stewards of team {team}: {change}.",
         *wording.indented(_steward(who, key, known.get(who)) for who, key in held.items()),
         f"  no longer a steward: {', '.join(left) or 'nobody'}",
+        f"  until now {before.threshold} of {len(before.people)} stewards signed",
     )
     part = versions.unsigned(roles.TARGETS, metadata, aside=versions.aside_of(metadata))
     return Prepared((part,), words)
