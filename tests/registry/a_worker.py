@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
+from sealift_registry.workers.brief import brief
 from sealift_registry.workers.channel import Document, Progress, Work, serve
 from sealift_signing.errors import NotFoundError, RefusedError
 
@@ -51,6 +52,28 @@ def leak(_request: Document, _progress: Progress) -> NoReturn:
 
 def leak_and_crash(_request: Document, _progress: Progress) -> NoReturn:
     raise ValueError(LEAK + os.environ["AWS_SECRET_ACCESS_KEY"])
+
+
+def brief_hungry(_request: Document, _progress: Progress) -> Document:
+    with brief(more_bytes=50 * 1024**2):
+        bytearray(10 * 1024**2)
+        bytearray(200 * 1024**2)
+    return {}
+
+
+def brief_slow(_request: Document, _progress: Progress) -> Document:
+    with brief(seconds=1):
+        while True:
+            pass
+
+
+def brief_done(_request: Document, _progress: Progress) -> Document:
+    with brief(seconds=1, more_bytes=50 * 1024**2):
+        pass
+    end = time.process_time() + 2
+    while time.process_time() < end:
+        pass
+    return {"done": len(bytearray(100 * 1024**2))}
 
 
 def crash(_request: Document, _progress: Progress) -> NoReturn:
@@ -126,6 +149,9 @@ if __name__ == "__main__":
             "miss": miss,
             "escape": escape,
             "crash": crash,
+            "brief_hungry": brief_hungry,
+            "brief_slow": brief_slow,
+            "brief_done": brief_done,
             "leak": leak,
             "leak_and_crash": leak_and_crash,
             "incomplete": incomplete,

@@ -118,13 +118,24 @@ def test_the_same_source_makes_the_same_bytes(trained: Trained, tmp_path: Path, 
     assert one.recipe.digest() == two.recipe.digest()
 
 
-def test_onnx_is_taken_as_it_is(trained: Trained, tiny_goldens: Path, tmp_path: Path) -> None:
-    model = source(trained, "tiny.onnx")
+def test_t1_09_onnx_is_written_anew_and_stays_the_model(
+    trained: Trained, tiny_goldens: Path, tmp_path: Path
+) -> None:
+    """What is no field of ONNX stays behind, in the model and deep in it."""
+    import onnx
+
+    hidden = b"\xfa\xff\x01\x04evil"  # the field 4095, a text
+    loaded = onnx.load(trained("tiny.onnx"))
+    loaded.graph.MergeFromString(hidden)
+    (tmp_path / "tiny.onnx").write_bytes(loaded.SerializeToString() + hidden)
+    model = SourceModel(tmp_path, "onnx", ("tiny.onnx",))
     made = convert(model, ARM, tmp_path / "variant")
-    content = trained("tiny.onnx").read_bytes()
-    assert (tmp_path / "variant" / "tiny.onnx").read_bytes() == content
+    written = (tmp_path / "variant" / "tiny.onnx").read_bytes()
+    assert b"evil" not in written
+    loaded.DiscardUnknownFields()
+    assert onnx.load_from_string(written) == loaded
     assert made.recipe.converter == "none"
-    assert made.recipe.toolchain == {}
+    assert set(made.recipe.toolchain) == {"onnx", "python"}
     report = compare(model, made.variant, ARM, tiny_goldens)
     assert report.verdict == "pass"
     assert report.reference == "onnx's reference evaluator"

@@ -84,6 +84,57 @@ def test_pickles_in_every_protocol_and_wrapping(
     assert recognise(written(tmp_path, content, "model.onnx")) is ModelFormat.PICKLE
 
 
+def polyglot(model: bytes) -> bytes:
+    """An ONNX file that a pickle's reader runs: its first fields are a version and a text.
+
+    `(` is the key of model_version and MARK, `)` its value and EMPTY_TUPLE, `2` the key of
+    doc_string and DUP, `X` its length and BINUNICODE, whose own length are its first four bytes.
+    """
+    code = b"cbuiltins\nlist\n((V ran \nltR."
+    return b"()2X" + (bytes(4) + code).ljust(ord("X"), b" ") + model
+
+
+def test_t1_09_a_model_that_is_a_pickle_too(trained: Callable[[str], Path], tmp_path: Path) -> None:
+    import onnx
+
+    content = polyglot(trained("tiny.onnx").read_bytes())
+    assert pickle.loads(content) == [" ran "]  # noqa: S301 - it is ours
+    onnx.checker.check_model(onnx.load_from_string(content))
+    assert recognise(written(tmp_path, content, "model.onnx")) is ModelFormat.PICKLE
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"cposix\nsystem\n(S'true'\ntR.",
+        b"cposix\nsystem\n(S'true'\ntR" + bytes(9),  # it has run before it fails
+        b"(S'true'\niposix\nsystem\n",
+        b"\x8c\x05posix\x8c\x06system\x93(S'true'\ntR",
+        b"N0N0cposix\nsystem\n)\x81",
+        b"(" * 2_000_000,
+    ],
+)
+def test_t1_09_pickles_need_no_beginning_and_no_end(tmp_path: Path, content: bytes) -> None:
+    assert recognise(written(tmp_path, content, "model.onnx")) is ModelFormat.PICKLE
+
+
+@pytest.mark.parametrize(
+    "content", [b"python: 3.11.7\nbuild_dependencies:\n- pip==24\n", b"buildR", b")R", b"cR\n"]
+)
+def test_words_of_opcodes_that_no_unpickler_follows(tmp_path: Path, content: bytes) -> None:
+    assert recognise(written(tmp_path, content)) is ModelFormat.UNKNOWN
+
+
+def test_an_argument_of_any_length_is_skipped(tmp_path: Path) -> None:
+    for content in (
+        b"B" + (2**31).to_bytes(4, "little"),
+        b"\x8e" + (2**63).to_bytes(8, "little"),
+        b"T" + (2**31 + 5).to_bytes(4, "little"),
+        b"V" + b"x" * 70_000 + b"\n.",
+    ):
+        assert recognise(written(tmp_path, content)) is ModelFormat.UNKNOWN
+
+
 def test_a_joblib_file(tmp_path: Path) -> None:
     import joblib  # type: ignore[import-untyped]
 

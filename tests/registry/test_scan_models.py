@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import shutil
 import zipfile
@@ -173,6 +174,31 @@ def test_external_data_from_elsewhere(
     refusal = refused(folder)
     assert refusal.code == "scan-external-data"
     assert refusal.subject == location
+
+
+def test_t1_09_external_data_that_is_a_pickle_too(
+    trained: Callable[[str], Path], folder: Path
+) -> None:
+    """It was taken: raw numbers may look like anything, but they call nothing."""
+    _external(trained("tiny.onnx"), folder, "weights.bin")
+    data = folder / "weights.bin"
+    code = b"cbuiltins\nlist\n)R."
+    data.write_bytes(code + data.read_bytes()[len(code) :])
+    refusal = refused(folder)
+    assert (refusal.code, refusal.subject) == ("scan-one-format", "weights.bin")
+
+
+def test_t1_09_a_model_that_is_an_archive_too(trained: Callable[[str], Path], folder: Path) -> None:
+    """An archive is read from its end, which here is a field that nobody looks at."""
+    content = trained("tiny.onnx").read_bytes()
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as zipped:
+        zipped.writestr("archive/data.pkl", b"cposix\nsystem\n")
+    hidden = archive.getvalue()
+    key = bytes([6 << 3 | 2, len(hidden) & 0x7F | 0x80, len(hidden) >> 7])  # doc_string
+    (folder / "model.onnx").write_bytes(content + key + hidden)
+    assert zipfile.is_zipfile(folder / "model.onnx")
+    assert refused(folder).code == "scan-one-format"
 
 
 def test_external_data_that_is_not_there(trained: Callable[[str], Path], folder: Path) -> None:

@@ -158,6 +158,13 @@ def test_processor_time_is_limited(worker: Worker) -> None:
     assert "processor time" in error.what or "killed by signal 9" in error.what
 
 
+def test_what_is_short_has_little_time_and_memory_and_what_follows_has_more(worker: Worker) -> None:
+    assert failure(worker, "brief_hungry").code == "worker-memory"
+    error = failure(quick(worker, cpu_seconds=60, seconds=30), "brief_slow")
+    assert "processor time" in error.what
+    assert ask(worker, "brief_done", {}) == {"done": 100 * 1024**2}
+
+
 def test_files_are_limited(worker: Worker) -> None:
     assert "File too large" in failure(worker, "write").what
 

@@ -47,7 +47,7 @@ def convert(
     try:
         into.mkdir(parents=True, exist_ok=True)
         if converter == "none":
-            paths = _take_as_it_is(source, into, progress)
+            paths = _take_as_it_is(source, toolchain, into, progress)
         else:
             _run(source, recipe, toolchain, into, progress)
             paths = (MODEL,)
@@ -84,35 +84,47 @@ def _converter(source: SourceModel, target: HardwareTarget) -> str:
     return found
 
 
-def _take_as_it_is(source: SourceModel, into: Path, progress: Progress) -> tuple[str, ...]:
-    """Copy an ONNX source byte for byte, under its own names: its data is found by them.
+def _take_as_it_is(
+    source: SourceModel, toolchain: Toolchain, into: Path, progress: Progress
+) -> tuple[str, ...]:
+    """Write an ONNX source anew, and copy its data, under their own names: it is found by them.
 
-    Only the model's own name is given the ending that runtimes look for, if it lacks it.
+    The model is what its fields say, and nothing that is beside them: no unknown field, in which a
+    file of another kind may lie, travels. Its own name is given the ending that runtimes look for,
+    if it lacks it.
     """
     model = source.model if source.model.endswith(ENDING) else source.model + ENDING
-    targets = (model, *source.data_files)
-    for path, target in zip((source.model, *source.data_files), targets, strict=True):
-        (into / target).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.folder / path, into / target, follow_symlinks=False)
+    (into / model).parent.mkdir(parents=True, exist_ok=True)
+    request = {
+        "source": str((source.folder / source.model).absolute()),
+        "target": str((into / model).absolute()),
+    }
+    ask(_worker(toolchain), "rewrite", request, progress, work=into.parent)
+    for path in source.data_files:
+        (into / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source.folder / path, into / path, follow_symlinks=False)
         progress(path, 0, 0)
-    return targets
+    return (model, *source.data_files)
 
 
 def _run(
     source: SourceModel, recipe: Recipe, toolchain: Toolchain, into: Path, progress: Progress
 ) -> None:
-    worker = Worker(
-        module="sealift_registry.conversion.convert_worker",
-        name="the converter",
-        limits=Limits(seconds=1800),
-        interpreter=toolchain.interpreter,
-    )
     request = {
         "source": str((source.folder / source.model).absolute()),
         "target": str((into / MODEL).absolute()),
         "recipe": shape.to_json(recipe),
     }
-    ask(worker, "convert", request, progress, work=into.parent)
+    ask(_worker(toolchain), "convert", request, progress, work=into.parent)
+
+
+def _worker(toolchain: Toolchain) -> Worker:
+    return Worker(
+        module="sealift_registry.conversion.convert_worker",
+        name="the converter",
+        limits=Limits(seconds=1800),
+        interpreter=toolchain.interpreter,
+    )
 
 
 def _check_size(variant: VariantModel, target: HardwareTarget) -> None:

@@ -1,4 +1,4 @@
-"""The converter's process: load one model, convert it, write one ONNX file."""
+"""The converter's process: load one model, convert it or write it anew, as one ONNX file."""
 
 from __future__ import annotations
 
@@ -31,6 +31,22 @@ def convert(request: Document, progress: Progress) -> Document:
     _check(content)
     target.write_bytes(content)
     progress(source.name, len(content), len(content))
+    return {}
+
+
+def rewrite(request: Document, progress: Progress) -> Document:
+    """Write what the ONNX file `source` says into the file `target`, in one spelling.
+
+    Left out is whatever is no field of ONNX: protobuf keeps that, and writes it out again.
+    """
+    import onnx
+
+    source, target = Path(request["source"]), Path(request["target"])
+    progress(source.name, 0, 0)
+    model = onnx.load(str(source), load_external_data=False)
+    model.DiscardUnknownFields()
+    target.write_bytes(model.SerializeToString(deterministic=True))
+    progress(source.name, target.stat().st_size, target.stat().st_size)
     return {}
 
 
@@ -82,4 +98,4 @@ def _check_toolchain(pins: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    serve({"convert": convert})
+    serve({"convert": convert, "rewrite": rewrite})

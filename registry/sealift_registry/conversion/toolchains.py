@@ -15,7 +15,7 @@ from sealift_registry.workers.software import installed
 from sealift_signing.errors import FailedError
 
 PACKAGES: Mapping[str, tuple[str, ...]] = {
-    "none": (),
+    "none": ("onnx",),
     "sklearn": ("skl2onnx", "onnx", "scikit-learn", "skops", "numpy"),
     "xgboost": ("onnxmltools", "onnx", "xgboost|xgboost-cpu", "numpy"),
     "lightgbm": ("onnxmltools", "onnx", "lightgbm", "numpy"),
@@ -43,8 +43,7 @@ def current(converter: str) -> Toolchain:
         FailedError: a package that the converter needs is not installed here.
     """
     pins = dict(_pin(names) for names in PACKAGES[converter])
-    if pins:  # what is taken as it is, is made by no Python
-        pins["python"] = python()
+    pins["python"] = python()
     return Toolchain(sys.executable, pins)
 
 

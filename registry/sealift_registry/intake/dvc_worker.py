@@ -14,10 +14,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from sealift_registry.intake import dvc_artifact, dvc_repository, s3_faults
+from sealift_registry.intake import dvc_artifact, dvc_repository, origins, s3_faults, yaml_bound
 from sealift_registry.intake.dvc_repository import digest
+from sealift_registry.intake.misled import raise_misled
 from sealift_registry.intake.source import spelled
 from sealift_registry.intake.staging import CAPS, CHUNK, check_name, receive
+from sealift_registry.workers.brief import brief
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
@@ -44,6 +46,9 @@ def fetch(request: Document, progress: Progress) -> Document:
     from dvc.fs import RemoteMissingDepsError
     from dvc.scm import RevError
 
+    origins.stay()
+    origins.stay_without_lfs()
+    yaml_bound.of_dvc()
     try:
         return _fetch(request, progress)
     except RevError as bad:
@@ -56,6 +61,7 @@ def fetch(request: Document, progress: Progress) -> Document:
     except RemoteMissingDepsError as bad:
         raise s3_faults.missing("dvc-s3") from bad
     except DvcException as bad:
+        raise_misled(bad)
         raise FailedError(
             "dvc-failed",
             f"DVC could not read {request['shown']}: {first_line(bad)}.",
@@ -80,19 +86,21 @@ def _check_installed() -> None:
 
 def _fetch(request: Document, progress: Progress) -> Document:
     url = request["repository"]
-    named = dvc_artifact.find(url, request) if request.get("artifact") else None
-    files = dvc_repository.open_at(url, named.commit if named else request["revision"])
-    path = dvc_artifact.path_of(files.repo, named) if named else request["path"]
-    dvc_repository.check_origins(files.repo, path)
-    found = _find(files, path, request)
-    _check_lists(files, found)
+    with brief():
+        named = dvc_artifact.find(url, request) if request.get("artifact") else None
+        files = dvc_repository.open_at(url, named.commit if named else request["revision"])
+        path = dvc_artifact.path_of(files.repo, named) if named else request["path"]
+        dvc_repository.check_origins(files.repo, path)
+        found = _find(files, path, request)
+        _check_lists(files, found)
     copied, left = [], CAPS.size
     for name in sorted(found):
         told = _copy(files, found[name], name, Path(request["into"]), left, progress)
         left -= told.pop("size")
         copied.append(told)
-    details = _details(files.repo, copied) | {"path": path}
-    details |= named.described(files.repo) if named else {"revision": request["revision"]}
+    with brief():
+        details = _details(files.repo, copied) | {"path": path}
+        details |= named.described(files.repo) if named else {"revision": request["revision"]}
     return {"commit": files.repo.get_rev(), "path": path, "details": spelled(details)}
 
 
@@ -176,6 +184,7 @@ def _copy(
 
     size = receive(pieces(), into, name, most)
     if wanted is None:
+        origins.check_no_pointer(into / name)
         return {"path": name, "kept_by": "git", "size": size}
     if md5.hexdigest() != wanted and _old_digest(entry, into / name) != wanted:
         raise _altered(name, wanted)
@@ -238,6 +247,7 @@ def _altered(name: str, wanted: str) -> RefusedError:
 
 
 def _unreadable(repo: Any, name: str, bad: Exception) -> SealiftError:  # noqa: ANN401 - as above
+    raise_misled(bad)
     return dvc_repository.s3_fault(repo, bad) or FailedError(
         "dvc-unreadable",
         f"{name} could not be read from the DVC remote: {first_line(bad)}.",

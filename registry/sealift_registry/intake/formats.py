@@ -9,7 +9,6 @@ from __future__ import annotations
 import bz2
 import lzma
 import os
-import pickletools
 import re
 import struct
 import zipfile
@@ -19,9 +18,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO
 
+from sealift_registry.intake import pickles
+
 _HEAD = 4096
-_OPCODES = frozenset(opcode.code for opcode in pickletools.opcodes)
-_OLD_PICKLE = rb"\([dlt]p\d+\n|c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n"
 _XGBOOST_JSON = rb'\s*\{\s*("version"\s*:\s*\[[\d,\s]*\]\s*,\s*)?"learner"\s*:'
 
 
@@ -61,20 +60,9 @@ def recognise(path: Path) -> ModelFormat:
 # -------------------------------------------------------------------- pickles
 
 
-def _is_pickle(head: bytes, _data: BinaryIO) -> bool:
-    """A pickle, or one that joblib or gzip compressed."""
-    return _begins_pickle(head) or any(_begins_pickle(begin) for begin in _decompressed(head))
-
-
-def _begins_pickle(head: bytes) -> bool:
-    """PROTO, its number (protocols 2 to 5) and an opcode; or how older pickles begin.
-
-    A safetensors file may begin with the same two bytes, which are then the length of its header.
-    """
-    protocol, opcode = head[1:2], head[2:3].decode("latin-1")
-    if head[:1] == b"\x80" and b"\x02" <= protocol <= b"\x05":
-        return opcode in _OPCODES
-    return re.match(_OLD_PICKLE, head) is not None
+def _is_pickle(head: bytes, data: BinaryIO) -> bool:
+    """A pickle, one that joblib or gzip compressed, or what would be run as one."""
+    return any(map(pickles.begins, (head, *_decompressed(head)))) or pickles.calls(data)
 
 
 def _decompressed(head: bytes) -> list[bytes]:

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sealift_registry.intake import s3_faults
+from sealift_registry.intake.misled import raise_misled
 from sealift_registry.intake.staging import CAPS, CHUNK, LEFT_OUT, check_name, receive
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.quoting import first_line
@@ -165,6 +166,7 @@ def _from_server(repository: Any, path: str) -> Iterator[bytes]:  # noqa: ANN401
 def _unreadable(location: str, subject: str, bad: Exception) -> SealiftError:
     import requests
 
+    raise_misled(bad)
     told = s3_faults.as_ours(bad, location)
     if told:
         return told

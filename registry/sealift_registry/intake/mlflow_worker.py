@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from sealift_registry.intake import mlflow_artifacts
+from sealift_registry.intake import mlflow_artifacts, origins
+from sealift_registry.intake.misled import raise_misled
 from sealift_registry.intake.source import spelled
+from sealift_registry.intake.yaml_bound import check_size
+from sealift_registry.workers.brief import brief
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
@@ -38,9 +41,11 @@ def fetch(request: Document, progress: Progress) -> Document:
     _check_installed()
     from mlflow.exceptions import MlflowException
 
+    origins.stay()
     try:
         return _fetch(request, progress)
     except MlflowException as bad:
+        raise_misled(bad)
         if (status := bad.get_http_status_code()) in {401, 403}:
             raise mlflow_artifacts.denied(request["tracking_uri"], status) from bad
         raise FailedError(
@@ -74,15 +79,17 @@ def _fetch(request: Document, progress: Progress) -> Document:
     set_tracking_uri(uri)  # the artifact repositories ask the global, not the client
     set_registry_uri(uri)
     client = MlflowClient(tracking_uri=uri, registry_uri=uri)
-    version = _find_version(client, request)
-    logged = _logged_model(client, version)
-    location = logged.artifact_location if logged else _download_location(client, version)
-    folder = _local_folder(location, uri)
+    with brief():
+        version = _find_version(client, request)
+        logged = _logged_model(client, version)
+        location = logged.artifact_location if logged else _download_location(client, version)
+        folder = _local_folder(location, uri)
     if folder is None:
         mlflow_artifacts.download(location, uri, Path(request["into"]), progress)
-    details = _details(client, version, logged)
-    details["mlmodel"] = _mlmodel(folder or Path(request["into"]))
-    answer = {"version": str(version.version), "details": spelled(details)}
+    with brief():
+        details = _details(client, version, logged)
+        details["mlmodel"] = _mlmodel(folder or Path(request["into"]))
+        answer = {"version": str(version.version), "details": spelled(details)}
     return answer if folder is None else answer | {"folder": str(folder)}
 
 
@@ -98,6 +105,7 @@ def _check_reachable(uri: str) -> None:
         ask_once = {"max_retries": 0, "timeout": ANSWERS_WITHIN, "raise_on_status": False}
         http_request(get_default_host_creds(uri), "/health", "GET", stream=True, **ask_once).close()
     except MlflowException as bad:
+        raise_misled(bad)
         cause = type(bad.__cause__ or bad.__context__ or bad).__name__
         raise FailedError(
             "mlflow-unreachable",
@@ -227,11 +235,14 @@ def _mlmodel(folder: Path) -> Document:
     """What `MLmodel` says: flavours, signature, input example, MLflow's version."""
     import yaml
 
-    path = folder / "MLmodel"
+    path, said = folder / "MLmodel", None
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         with path.open("rb") as data:
             text = data.read(LARGEST_MLMODEL + 1)
-        said = yaml.safe_load(text) if len(text) <= LARGEST_MLMODEL else None
+        if len(text) <= LARGEST_MLMODEL:
+            check_size(yaml.parse(text, Loader=loader), what=str(path))
+            said = yaml.load(text, Loader=loader)  # noqa: S506 - it is the safe one
     except (OSError, yaml.YAMLError, RecursionError) as bad:
         raise _no_mlmodel(folder) from bad
     if not isinstance(said, dict):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sealift_registry.intake import side_files
+from sealift_registry.intake import pickles, side_files
 from sealift_registry.intake.formats import ModelFormat
 from sealift_registry.intake.scan import ScanCheck, ScanReport
 from sealift_registry.intake.scanners import onnx_graph, skops_types, tensors, trees
@@ -81,7 +82,8 @@ def _sorted_out(folder: Path) -> tuple[Survey | None, list[ScanCheck]]:
 
 def _look(folder: Path, found: Survey) -> list[ScanCheck]:
     checks: list[ScanCheck] = []
-    for name, check in ({"side-files": _side_files} | dict(BY_FORMAT[found.format])).items():
+    first = {"side-files": _side_files, "one-format": _one_format}
+    for name, check in (first | dict(BY_FORMAT[found.format])).items():
         try:
             checks.append(ScanCheck(name, "pass", sentence(check(folder, found))))
         except RefusedError as bad:
@@ -108,6 +110,32 @@ def _side_files(folder: Path, found: Survey) -> str:
                 next_step="Restore it or remove it from the model's folder, and ingest again.",
             )
     return f"{len(found.side_files)} known files lie beside the model."
+
+
+def _one_format(folder: Path, found: Survey) -> str:
+    """No file is a second thing for whoever reads it otherwise: an archive at its end, a pickle.
+
+    A zip archive is read from its end, a pickle from its beginning; either may lie in a field, or
+    among numbers, that the model's own format lets be anything.
+    """
+    if found.format is not ModelFormat.SKOPS:
+        for path in (*found.model_files, *found.data_files):
+            if zipfile.is_zipfile(folder / path):
+                raise _two_formats(path, "a zip archive")
+    for path in found.data_files:
+        with (folder / path).open("rb") as data:
+            if pickles.calls(data):
+                raise _two_formats(path, "a pickle")
+    return "Its files are of one format each."
+
+
+def _two_formats(path: str, other: str) -> RefusedError:
+    return RefusedError(
+        "one-format",
+        f"{path} is {other} as well: some programs would read it as that.",
+        subject=path,
+        next_step="Export the model again, with nothing else in the file.",
+    )
 
 
 def _failed(name: str, bad: RefusedError) -> ScanCheck:

@@ -1,0 +1,115 @@
+"""A server that was named is read, and no other to which it sends us on.
+
+The libraries of MLflow and DVC follow every redirect, and a repository's own word on where its LFS
+lies. Whoever can write these could have the hub read from any address that it reaches (ADR 15).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, NoReturn
+from urllib.parse import urljoin, urlsplit
+
+from sealift_registry.intake.misled import MisledError
+
+PORTS = {"http": 80, "https": 443}
+
+
+class LeftError(MisledError):
+    """A source sent us to another server than its own."""
+
+
+def origin(address: str) -> tuple[str, str | None, int | None]:
+    """Scheme, host and port of `address` (RFC 6454, section 4)."""
+    parts = urlsplit(address)
+    return parts.scheme, parts.hostname, parts.port or PORTS.get(parts.scheme)
+
+
+def check_stays(asked: str, told: str) -> None:
+    """Check that the redirect to `told`, which the address `asked` answered, stays on its server.
+
+    Raises:
+        LeftError: it leads to another scheme, host or port.
+    """
+    to = urljoin(asked, told)
+    if origin(to) == origin(asked):
+        return
+    scheme, host, port = origin(to)
+    raise LeftError(
+        "redirected",
+        f"The server at {_shown(asked)} sends us to {scheme}://{host}:{port}, which is another "
+        "one.",
+        subject=_shown(to),
+        next_step="Name the server that answers itself, with its scheme and port.",
+    )
+
+
+def stay() -> None:
+    """Have every later request of this process stay on the server that it is sent to.
+
+    Of `requests` (MLflow) and of urllib3's own redirects (dulwich, with which DVC reads Git).
+    boto3 follows none.
+    """
+    from requests.sessions import SessionRedirectMixin
+    from urllib3 import PoolManager
+
+    plain, follow = SessionRedirectMixin.get_redirect_target, PoolManager.urlopen
+    asking: list[str] = []
+
+    def target(self: Any, resp: Any) -> Any:  # noqa: ANN401 - as `requests` has it
+        told = plain(self, resp)
+        if told is not None:
+            check_stays(resp.url, told)
+        return told
+
+    def urlopen(self: Any, method: str, url: str, *more: Any, **named: Any) -> Any:  # noqa: ANN401
+        """It calls itself with where it was sent."""
+        if asking:
+            check_stays(asking[-1], url)
+        asking.append(url)
+        try:
+            return follow(self, method, url, *more, **named)
+        finally:
+            asking.pop()
+
+    SessionRedirectMixin.get_redirect_target = target  # type: ignore[method-assign]
+    PoolManager.urlopen = urlopen  # type: ignore[method-assign]
+
+
+POINTER = b"version https://git-lfs.github.com/spec/"
+"""How a file begins that stands for one in Git LFS (git-lfs, docs/spec.md)."""
+
+
+def stay_without_lfs() -> None:
+    """Have DVC fetch nothing of Git LFS, whose server the repository itself names."""
+    from scmrepo.git.lfs.storage import LFSStorage
+
+    def absent(*_given: Any, **_named: Any) -> NoReturn:  # noqa: ANN401 - as it is called
+        raise FileNotFoundError
+
+    LFSStorage.fetch = absent  # type: ignore[method-assign]
+    LFSStorage.open = absent  # type: ignore[method-assign]
+
+
+def check_no_pointer(file: Path) -> None:
+    """Check that `file` is not what stands for it in Git.
+
+    Raises:
+        LeftError: it is, and the file itself is in Git LFS.
+    """
+    with file.open("rb") as data:
+        if data.read(len(POINTER)) == POINTER:
+            raise LeftError(
+                "git-lfs",
+                f"{file.name} is kept with Git LFS, on a server that the repository itself names, "
+                "and Sealift reads nothing from there.",
+                subject=file.name,
+                next_step="Track the file with DVC (dvc add), and tag that commit.",
+            )
+
+
+def _shown(address: str) -> str:
+    """`address` without a user, a password or what is asked."""
+    parts = urlsplit(address)
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"

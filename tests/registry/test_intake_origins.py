@@ -1,0 +1,144 @@
+"""A source is read where it was named, and nowhere that it sends us on to.
+
+Each attack has a server of its own, `elsewhere`, that must never be asked.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from sealift_registry.intake import origins
+from sealift_registry.intake.dvc_source import DvcSource
+from sealift_registry.intake.mlflow_source import MlflowSource
+from sealift_registry.intake.origins import LeftError
+from sealift_signing.errors import RefusedError
+from tests.sources import GIT_WHO, DvcRepository
+
+pytestmark = pytest.mark.socket
+"""Servers of its own on this machine."""
+
+
+def silent(_path: str, _done: int, _total: int) -> None: ...
+
+
+@dataclass
+class Server:
+    """Answers everything with `status` and `headers`, and keeps what it was asked."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+    address: str = ""
+
+
+@contextmanager
+def serving(server: Server) -> Iterator[Server]:
+    class Handler(BaseHTTPRequestHandler):
+        def _answer(self) -> None:
+            server.asked.append(f"{self.command} {self.path}")
+            self.send_response(server.status)
+            for name, value in server.headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "2")
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        do_GET = do_POST = do_HEAD = do_PUT = _answer  # noqa: N815 - the library's names
+
+        def log_message(self, *_arguments: object) -> None:
+            """Nobody reads it."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
+        server.address = f"http://127.0.0.1:{listening.server_address[1]}"
+        thread = threading.Thread(target=listening.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield server
+        finally:
+            listening.shutdown()
+            thread.join()
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Server]:
+    with serving(Server()) as server:
+        yield server
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_t1_05_a_tracking_server_sends_us_nowhere(
+    elsewhere: Server, tmp_path: Path, status: int
+) -> None:
+    sends_on = Server(status, {"Location": f"{elsewhere.address}/health"})
+    with serving(sends_on) as tracking, pytest.raises(RefusedError) as refused:
+        MlflowSource(tracking.address, "models:/digits/1").fetch(tmp_path / "into", silent)
+    assert refused.value.code == "redirected"
+    assert elsewhere.asked == []
+    assert tracking.asked
+
+
+def test_t1_05_git_lfs_sends_us_nowhere(
+    elsewhere: Server, dvc_repository: DvcRepository, tmp_path: Path
+) -> None:
+    """Whoever may push to a repository writes its .lfsconfig."""
+    mine = dvc_repository.copied(tmp_path / "mine")
+    (mine.path / ".lfsconfig").write_text(f"[lfs]\n\turl = {elsewhere.address}/lfs\n")
+    (mine.path / ".gitattributes").write_text("*.ubj filter=lfs diff=lfs merge=lfs -text\n")
+    (mine.path / "sent.ubj").write_text(
+        "version https://git-lfs.github.com/spec/v1\n" + f"oid sha256:{'ab' * 32}\nsize 12345\n"
+    )
+    git = ("git", "-C", str(mine.path), *GIT_WHO, "-c", "filter.lfs.required=false")
+    subprocess.run([*git, "add", "-A"], check=True, capture_output=True)
+    subprocess.run([*git, "commit", "-q", "-m", "Sent on"], check=True, capture_output=True)
+    with pytest.raises(RefusedError) as refused:
+        DvcSource(str(mine.path), "sent.ubj", "HEAD").fetch(tmp_path / "into", silent)
+    assert refused.value.code == "git-lfs"
+    assert elsewhere.asked == []
+
+
+def test_t1_05_a_git_server_sends_us_nowhere(elsewhere: Server, tmp_path: Path) -> None:
+    target = f"{elsewhere.address}/models.git/info/refs?service=git-upload-pack"
+    sends_on = Server(301, {"Location": target})
+    with serving(sends_on) as git, pytest.raises(RefusedError, match="which is another one"):
+        DvcSource(f"{git.address}/models.git", "model.ubj", "HEAD").fetch(tmp_path / "in", silent)
+    assert git.asked
+    assert elsewhere.asked == []
+
+
+@pytest.mark.parametrize(
+    "asked, told, stays",
+    [
+        ("http://host:5000/a", "/b", True),
+        ("http://host:5000/a", "http://host:5000/b", True),
+        ("http://host/a", "http://HOST:80/b", True),
+        ("http://host/a", "https://host/b", False),
+        ("https://host/a", "http://host/a", False),
+        ("http://host:5000/a", "http://host:5001/a", False),
+        ("http://host/a", "//other/a", False),
+        ("http://host/a", "http://host.other/a", False),
+        ("http://host/a", "http://host@other/a", False),
+        ("http://host/a", "file:///etc/passwd", False),
+        ("http://host/a", "\\\\other\\a", True),
+    ],
+)
+def test_where_a_redirect_leads(asked: str, told: str, stays: bool) -> None:
+    if stays:
+        origins.check_stays(asked, told)
+    else:
+        with pytest.raises(LeftError):
+            origins.check_stays(asked, told)
+
+
+def test_an_address_is_told_without_its_password() -> None:
+    with pytest.raises(LeftError) as refused:
+        origins.check_stays("http://me:secret@host/a", "http://you:hidden@other/a?token=hidden")
+    assert "secret" not in str(refused.value) + refused.value.subject
+    assert "hidden" not in str(refused.value) + refused.value.subject
