@@ -494,7 +494,7 @@ def test_the_same_by_name_where_the_dispatcher_is_known(ready: Acme, capsys: Cap
     signed = ("--at-hub", "--key", cli.key("fleet-1"), "--dispatcher", "dispatcher-1")
     out = ready.folder / "a"
     _, said, err = cli(*ask, *signed, "--answer", out)
-    assert "A passphrase typed at the hub is the hub's" in err
+    assert "opened on this machine, to sign here" in err
     assert f"The answer is in {out}." in said
     with ready.app.hub.reading() as connection:
         assert Sites(connection).get(OTHER).answer == out.read_bytes()
