@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import models
 from tests.desk.days import Days, Told, digest
 from tests.desk.test_honest_days import ROLE
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, STEWARDS, TARGET, assigned, copied
@@ -149,3 +150,38 @@ def test_t0_55_everything_lapsed_over_a_long_holiday(days: Days) -> None:
         days.carry_out(f"renew {role}", *days.people(*holders[role]))
     done = carried(days)
     assert done["receipt"]["transfer"]
+
+
+def test_t0_184_from_an_empty_folder_to_a_model_that_runs_in_one_day(days: Days) -> None:
+    """Nobody has met anybody: the first of all begins alone, and everybody else from somebody."""
+    new = days.empty("new")
+    told = new.hub("init --offline-keys offline --name Acme")
+    (new.folder / "paper").write_text(told["fingerprint"])
+    (new.folder / "medium").mkdir()
+    names = ("anna", "ben", "carla", "emil", "dora", "otto")
+    for name in names:
+        new.person(name).card()
+    new.operator()
+    targets = new.trusting("targets-1", "targets-2")
+    new.carry_out("team add vision --steward anna.card --steward ben.card", *targets)
+    anna, ben, carla, emil, dora, _ = new.trusting(*names)
+    for line in ("approver vision carla", "approver vision emil", "requester vision dora"):
+        new.carry_out(f"team {line}.card", anna, ben)
+    models.tiny_onnx(new.folder / "tiny.onnx", 1)
+    models.tiny_goldens(new.folder / "goldens.npz")
+    new.hub(f"ingest onnx tiny.onnx --as {MODEL} --goldens goldens.npz")
+    new.hub(f"convert {MODEL}/1 --for {TARGET}")
+    new.carry_out(f"promote {MODEL}/1 --to production --reason first", dora)
+    for one in (carla, emil):
+        new.carry_out("approve P-1 --meaning validated --reason tested", one)
+    (fleet,) = new.trusting("fleet-1")
+    new.enrols("plant-1", fleet, "otto.card")
+    key = f"--key {new.person('otto').folder / 'otto.pem'}"
+    new.hub(f"assign plant-1 {MODEL}/1 --for {GROUP}={TARGET} {key}")
+    told = new.hub(f"export plant-1 --to medium {key}")
+    assert told["unprotected"] == []
+    new.site(f"import {told['folder']}", "plant-1")
+    assert new.site("status", "plant-1")["runs"][0]["version"] == 1
+    new.site("return --to medium", "plant-1")
+    new.hub("receive medium")
+    assert new.hub("audit fsck")["ok"]
