@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.interruptions.story import MEETING, Step, Story
+from tests.interruptions.story import ANSWERED, MEETING, Step, Story
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, TARGET, TEAM
 
 BEGINS = "promote"
@@ -72,15 +72,16 @@ ACTS = (
 
 def play(story: Story) -> None:
     """Play the acts uncut, each from where the one before it ended."""
-    asks = ["sealift-site", "--home", str(story.case / "plant-9"), "init", "--id", "plant-9"]
-    request = ["--group", f"{GROUP}={TARGET}", "--request", str(story.case / "plant-9.request")]
+    asked = [_asks(story.case, name) for name in ("plant-9", "plant-10")]
     early, told = str(story.case / "early.memory"), str(story.case / "told.memory")
     shares = ["sealift-sign", "share"]
-    story.begin_again(BEGINS, [[*asks, *request], [*shares, early]])
+    story.begin_again(BEGINS, [*asked, [*shares, early]])
     fingerprint = _told(story, "sealift", "fingerprint", "--home", str(story.case / "hub"))
     for one in ACTS:
         for step in _steps(story, one):
             story.play(step)
+    for step in _answers(story.case):
+        story.play(step)
     signed = _told(story, "sealift-sign", "signed")["signed"][-1]["sha256"]
     new = ["sealift-sign at a new desk"]
     for name, words in zip(
@@ -95,6 +96,21 @@ def play(story: Story) -> None:
         strict=True,
     ):
         story.play(Step(name, words, HOURS))
+
+
+def _asks(at: Path, site: str) -> list[str]:
+    words = ["sealift-site", "--home", str(at / site), "init", "--id", site]
+    return [*words, "--group", f"{GROUP}={TARGET}", "--request", str(at / f"{site}.request")]
+
+
+def _answers(at: Path) -> Iterator[Step]:
+    """A site is answered: what was signed elsewhere is written, or all of it is done at the hub."""
+    more = ["--home", str(at / "hub"), "--passphrase-file", str(at / "pass")]
+    written, here = ANSWERED
+    yield Step(written, ["sealift", "site", "answer", "plant-9", "--out", str(at / "9"), *more])
+    words = ["sealift", "site", "enroll", str(at / "plant-10.request"), "--stage", "production"]
+    words += ["--dispatcher", "dispatcher-1", "--answer", str(at / "10"), "--at-hub"]
+    yield Step(here, [*words, "--key", str(at / "offline/fleet-1.pem"), *more], HOURS)
 
 
 def _told(story: Story, *words: str) -> Any:  # noqa: ANN401 - what it says under --json

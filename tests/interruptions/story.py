@@ -48,6 +48,8 @@ ALSO = ("approve first", "assign", "sign second")
 """Further ones, which are cut at every point by `make test-long` only."""
 SIGNING = ("draft", "sign", "submit", "entitle")
 """How a signature comes to be; `entitle` does all of it at the hub."""
+ANSWERED = ("answer", "enroll at the hub")
+"""How a site gets its answer, in a file that is new."""
 MEETING = ("trust", "share", "learn", "write", "again")
 """What is done with memories: commands of `sealift-sign` that change a memory or hand it out."""
 
