@@ -84,10 +84,12 @@ class App:
 
     def _submit(self, draft: Draft, *, at_hub: bool) -> Accepted:
         from sealift_registry.delivery import assignments, enrolling, finishing
-        from sealift_registry.trust import submitting
+        from sealift_registry.trust import counting, submitting
         from sealift_signing import gate
 
         gate.check_act(draft)  # what the log says of it stands beside what was signed
+        with self.hub.reading() as connection:
+            draft, _ = counting.joined(connection, [("", draft)])
         if draft.act == "request":
             return self.promotions.submit_request(draft, at_hub=at_hub)
         if draft.act == "approve":
@@ -109,9 +111,12 @@ class App:
             RefusedError: what lies there is not what was signed for.
         """
         from sealift_registry.delivery import finishing
+        from sealift_registry.trust import counting
         from sealift_signing import gate
 
         gate.check_act(draft)
+        with self.hub.reading() as connection:
+            draft, _ = counting.joined(connection, [("", draft)])
         return finishing.finish(self.hub, draft, medium, stage)
 
     def take_back(self, version: Version) -> Accepted:

@@ -462,13 +462,18 @@ def join(copies: Iterable[Draft]) -> tuple[Draft, tuple[Draft, ...]]:
     first, *more = copies
     foreign = []
     for copy in more:
-        if _bare(copy) != _bare(first):
+        if not is_same(copy, first):
             foreign.append(copy)
             continue
         for part in copy.parts:
             for one in part.signatures:
                 first = with_signature(first, part.name, one.keyid, decoded(one.signature))
     return first, tuple(foreign)
+
+
+def is_same(one: Draft, other: Draft) -> bool:
+    """Whether two drafts are copies of one: the same bytes are to be signed."""
+    return _bare(one) == _bare(other)
 
 
 def _bare(draft: Draft) -> tuple[object, ...]:

@@ -26,28 +26,52 @@ def submit(session: Session, *, files: Sequence[str], medium: str | None) -> Non
     FILE is a draft that somebody signed, or a version that this hub lost and somebody's memory gave
     back. Copies of one draft are joined; who carried them decides nothing.
     """
-    from sealift_registry.trust.submitting import together, with_fingerprint
+    from sealift_registry.trust.submitting import together
     from sealift_signing import drafts
 
     read = [(name, read_signed(name)) for name in files]
-    signed = [one for _, one in read if isinstance(one, drafts.Draft)]
+    signed = [(name, one) for name, one in read if isinstance(one, drafts.Draft)]
     done: list[Accepted] = [
         session.app.take_back(one) for _, one in read if isinstance(one, drafts.Version)
     ]
     each = together(signed)
-    for one in each[1:]:
-        if one.parts[0].kind != drafts.ROLE:
+    for copies in each[1:]:
+        if all(part.kind != drafts.ROLE for part in copies[0][1].parts):
             continue  # what people say themselves is never the same
-        names = ", ".join(name for name, other in read if other == one) or "another file"
+        names = ", ".join(name for name, _ in copies)
         session.terminal.note(
             f"{names} is signed over other bytes than {files[0]}: it is another draft."
         )
-    done += [with_fingerprint(session.app.hub, _submitted(session, one, medium)) for one in each]
-    data = {"submitted": [{"new": one.new, **one.data} for one in done]}
-    session.terminal.answer("submit", data, "\n".join(one.sentence for one in done))
+    left_out: list[str] = []
+    done += [_submitted(session, copies, medium, left_out) for copies in each]
+    data = {"submitted": [{"new": one.new, **one.data} for one in done], "left_out": left_out}
+    session.terminal.answer("submit", data, "\n".join((*left_out, *(one.sentence for one in done))))
 
 
-def _submitted(session: Session, draft: Draft, medium: str | None) -> Accepted:
+def _submitted(
+    session: Session,
+    copies: Sequence[tuple[str, Draft]],
+    medium: str | None,
+    left_out: list[str],
+) -> Accepted:
+    """Submit copies of one draft; what is said of signatures that do not count joins `left_out`."""
+    from sealift_registry.trust.counting import joined
+    from sealift_registry.trust.submitting import with_fingerprint
+    from sealift_signing.errors import SealiftError
+
+    # Just before it is submitted: who may sign it may follow from one that came before it.
+    with session.app.hub.reading() as connection:
+        draft, said = joined(connection, copies)
+    try:
+        done = _published(session, draft, medium)
+    except SealiftError as bad:
+        bad.what = " ".join((*said, bad.what))
+        raise
+    left_out += said
+    return with_fingerprint(session.app.hub, done)
+
+
+def _published(session: Session, draft: Draft, medium: str | None) -> Accepted:
     if draft.act != "transfer" or medium is None:
         return session.app.submit(draft, at_hub=False)
     with session.terminal.stages() as stage:

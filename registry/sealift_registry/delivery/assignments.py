@@ -99,6 +99,10 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
         new = not submitting.is_there(stored(connection), part.name, links.named(metadata))
         change = submitting.change_of(connection, draft) if new else None
         actor = submitting.signers_of(connection, part)
+        number = metadata.signed.version
+        if not new and stored(connection).rows.newest(part.name) != number:
+            stands = submitting.standing(connection, part.name, number)
+            return Accepted(new=False, sentence=stands, data={"site": site})
     ref = VersionRef.parse(draft.object[1])
     data: dict[str, Json] = {
         "version": str(ref),

@@ -13,8 +13,10 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, select
+from tuf.api.metadata import Root, Targets
 
 from sealift_registry.audit.tables import log_entry
+from sealift_registry.trust.signatures import holders, strays
 from sealift_registry.trust.stored import FRESHNESS, Rows, Stored
 from sealift_signing import roles
 from sealift_signing.errors import RefusedError, SealiftError
@@ -46,8 +48,10 @@ def check(connection: Connection) -> Iterator[Finding]:
     for role in organisation.rows.roles():
         if role in FRESHNESS:
             yield from _check_freshness(organisation, role)
+            yield from _check_signatures(organisation, role)
             continue
         versions: list[Head] = []
+        yield from _check_signatures(organisation, role)
         for number in sorted(organisation.rows.versions(role)):
             one = organisation.version(role, number)
             if one is None:
@@ -62,6 +66,34 @@ def check(connection: Connection) -> Iterator[Finding]:
             what = f"The document {path} ({digest[:12]}) is listed by no version that was signed."
             yield Finding("document-not-listed", what, None)
     yield from _check_logged(found, _logged(connection))
+
+
+def _check_signatures(organisation: Stored, role: str) -> Iterator[Finding]:
+    """Every signature is right, and of somebody who held the role by any word of its delegator.
+
+    A version counts by those that are; another beside them makes people believe that somebody
+    signed who did not.
+    """
+    above = roles.delegator(role)
+    owners = organisation.roots if above == roles.ROOT else tuple(organisation.authentic(above))
+    held = holders([one.metadata.signed for one in owners], role)
+    kind = FRESHNESS.get(role, Root if role == roles.ROOT else Targets)
+    for number in organisation.rows.versions(role):
+        try:
+            data = organisation.rows.metadata(role, number) or b""
+            found = strays(read_spelled(data, role, kind).metadata, held)
+        except RefusedError:
+            continue  # it is named as signed by nobody
+        for one in found:
+            key = one.keyid[:12]
+            yield Finding(
+                "signature-stray",
+                f"Version {number} of {role}: the signature by {one.person} ({key}) is wrong."
+                if one.person
+                else f"Version {number} of {role} bears the signature of nobody who held it "
+                f"({key}).",
+                None,
+            )
 
 
 def _check_freshness(organisation: Stored, role: str) -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, insert, select
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from sealift_registry.trust.online_keys import OnlineKeys
+from sealift_registry.trust.signatures import check_no_strays
 from sealift_registry.trust.stored import FRESHNESS, Stored, stored
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import compromised, links, publishing, roles
@@ -215,6 +216,7 @@ def publish(
         if owner is None:
             raise _missing(roles.delegator(role))
         publishing.check_publishable(metadata, role, owner.signed)
+        check_no_strays(role, metadata, _owners(repository, role, owner.signed))
     _store_documents(connection, change)
     listed = {
         role: version
@@ -227,6 +229,12 @@ def publish(
         body = publishing.to_bytes(metadata)
         connection.execute(insert(tuf_metadata).values(**row, body=body))
     return _versions(new)
+
+
+def _owners(repository: Repository, role: str, owner: Root | Targets) -> list[Root | Targets]:
+    """By whose word somebody holds `role`: of a next root, also the root before it."""
+    before = repository.metadata(role) if role == roles.ROOT else None
+    return [owner, before.signed] if before else [owner]
 
 
 def _freshness(

@@ -16,6 +16,7 @@ from tuf.api.metadata import Metadata, Targets
 
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository, check_follows
+from sealift_registry.trust.signatures import holders, without_strays
 from sealift_registry.trust.stored import Stored, stored
 from sealift_signing import documents, drafts, links, publishing, roles
 from sealift_signing.canonical import Json
@@ -198,11 +199,20 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
     }
     if new:
         hub.commit_change(change, hub.entry(ENTRIES[draft.act], actor, said, _terms(draft)))
-    sentence = (
-        f"{part.name} is now version {metadata.signed.version}, valid until "
-        f"{moment(metadata.signed.expires)}, signed by {actor}."
+    with hub.reading() as connection:
+        return Accepted(new, standing(connection, part.name, metadata.signed.version), said)
+
+
+def standing(connection: Connection, role: str, version: int) -> str:
+    """What is so of `role`, of which `version` was submitted: told from what is stored."""
+    head = stored(connection).base(role)
+    until = f"valid until {moment(head.expires)}, signed by {', '.join(head.signers)}."
+    if head.version == version:
+        return f"{role} is now version {version}, {until}"
+    return (
+        f"Version {version} of {role} was published before; version {head.version} stands now, "
+        f"{until}"
     )
-    return Accepted(new, sentence, said)
 
 
 def is_there(found: Stored, role: str, version: Named) -> bool:
@@ -263,9 +273,10 @@ def submit_version(hub: Hub, version: Version) -> Accepted:
             )
         new = not is_there(found, role, named)
         if new:
-            publishing.check_publishable(
-                metadata, role, found.head(roles.delegator(role)).metadata.signed
-            )
+            owner = found.head(roles.delegator(role)).metadata.signed
+            owners = [owner, metadata.signed] if role == roles.ROOT else [owner]
+            without_strays(metadata, holders(owners, role))
+            publishing.check_publishable(metadata, role, owner)
             check_follows(found, role, metadata)
             check_documents(found, role, metadata.signed, listed)
     said: dict[str, Json] = {"role": role, "version": named.version, "sha256": named.digest}
@@ -275,11 +286,13 @@ def submit_version(hub: Hub, version: Version) -> Accepted:
     return Accepted(new, f"{named} of {role} is here{' again' if new else ' already'}.", said)
 
 
-def together(copies: Iterable[Draft]) -> tuple[Draft, ...]:
-    """Copies of one draft joined, the signatures of all; each different draft once, in order."""
-    left, found = list(copies), []
-    while left:
-        joined, foreign = drafts.join(left)
-        found.append(joined)
-        left = list(foreign)
-    return tuple(found)
+def together(copies: Iterable[tuple[str, Draft]]) -> list[list[tuple[str, Draft]]]:
+    """Copies, each with its file, by the draft that they are of; each different one once."""
+    found: list[list[tuple[str, Draft]]] = []
+    for file, copy in copies:
+        same = next((one for one in found if drafts.is_same(one[0][1], copy)), None)
+        if same is None:
+            found.append([(file, copy)])
+        else:
+            same.append((file, copy))
+    return found
