@@ -21,8 +21,10 @@ from sealift_registry.delivery import assignments, attested, tables, transfers
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
+from sealift_registry.trust import exchanged
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
+from sealift_registry.trust.stored import Stored
 from sealift_signing import documents, roles, shape
 from sealift_signing.approvals import REQUEST
 from sealift_signing.documents import Members
@@ -31,6 +33,7 @@ from sealift_signing.vocabulary import instant, moment
 
 SOON = timedelta(days=14)
 _KEYS = re.compile(r" --key [A-Z]+")
+_NO_COMMAND = "sealift team list     (no command takes it out yet: tell those who sign with them)"
 ONLINE = {roles.SNAPSHOT, roles.TIMESTAMP}
 """Signed anew at every export, so their running out is no concern of people."""
 
@@ -63,6 +66,7 @@ def _steps(
     hub: Hub, promotions: Promotions, hardware_targets: Collection[str], connection: Connection
 ) -> Iterator[Step]:
     repository, catalog = Repository(connection), Catalog(connection)
+    yield from _stale_keys(repository.stored)
     yield from _expiring(repository, hub.now())
     handed_on = list(_handed_on(repository))
     if handed_on:
@@ -86,6 +90,18 @@ def _steps(
     standings = [promotions.standing(connection, one.number) for one in catalog.promotions()]
     yield from _promotions(repository, standings, hub.now())
     yield from _sites(hub, connection)
+
+
+def _stale_keys(found: Stored) -> Iterator[Step]:
+    """People of whom one key was exchanged in one office and goes on in another."""
+    for sentence, office in exchanged.alarms(found):
+        kind, _, name = office.place.partition(".")
+        commands = {
+            roles.TEAM: f"sealift team stewards {name} PERSON… --card {office.person}.card",
+            roles.SITE: f"sealift site enroll REQUEST --stage STAGE --dispatcher {office.person}"
+            ".card",
+        }
+        yield Step(sentence, commands.get(kind, _NO_COMMAND))
 
 
 def _expiring(repository: Repository, now: datetime) -> Iterator[Step]:

@@ -25,8 +25,18 @@ def write_draft(
     cards: Sequence[str] = (),
     *,
     then: Sequence[str] = ("sealift submit FILE…",),
+    warnings: Sequence[str] = (),
 ) -> None:
-    """Write a draft for people to sign elsewhere, and say how; `then` is what comes after.
+    """Write a draft for people to sign elsewhere, and say how.
+
+    Args:
+        session: the command's.
+        made: the draft.
+        ask: the act.
+        how: by the command's options.
+        cards: the files of key cards that whoever signs needs as well.
+        then: what comes after.
+        warnings: what is said of it first.
 
     Raises:
         UsageError: something else is there.
@@ -44,6 +54,7 @@ def write_draft(
     who = _who(session, made)
     text = "\n".join(
         [
+            *warnings,
             f"The draft is written to {path}; nothing is signed yet.",
             f"{who}, where their key is:",
             f"  {line}",
@@ -57,6 +68,7 @@ def write_draft(
         "draft": str(path),
         "sign": line,
         "holders": who,
+        "warnings": list(warnings),
     }
     session.terminal.answer("draft", data, text)
 

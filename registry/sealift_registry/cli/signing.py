@@ -130,14 +130,15 @@ def carry_out(
     Returns:
         What came of it; None where a draft was written, and the user was told.
     """
-    from sealift_registry.trust.drafting import draft
+    from sealift_registry.trust.drafting import drafted
     from sealift_signing.public_key import PublicKey
 
     hub, here = session.app.hub, signs_here(session, how, own=own)
     signers = session.signers(how.keys) if here else []
     keyids = frozenset(PublicKey.from_tuf(one.public_key).keyid for one in signers)
     with hub.reading() as connection:
-        made = draft(hub, connection, wanted)
+        found = drafted(hub, connection, wanted)
+        made = found.draft
         unchanged = (already or unchanged_of)(connection, made, keyids if here else None)
     if unchanged is not None:
         hub.copy_metadata()  # an earlier run may have been killed before it did
@@ -145,7 +146,7 @@ def carry_out(
     if here:
         signed = sign_here(session, made, wanted.ask, signers, how, cards)
         return session.app.submit(signed, at_hub=True)
-    write_draft(session, made, wanted.ask, how, cards)
+    write_draft(session, made, wanted.ask, how, cards, warnings=found.warnings)
     return None
 
 

@@ -8,10 +8,11 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from sealift_registry.trust import exchanged
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.stored import Rows, Stored, stored
 from sealift_signing import drafting, roles
-from sealift_signing.acts.asking import Ask, Carried, Material, Other
+from sealift_signing.acts.asking import Ask, Carried, Material, Other, Prepared
 from sealift_signing.drafts import ROLE, Draft
 from sealift_signing.errors import NoKeyError, NotSignedEnoughError, RefusedError
 from sealift_signing.public_key import PublicKey
@@ -36,6 +37,22 @@ class Wanted:
     others: tuple[Other, ...] = ()
 
 
+@dataclass(frozen=True)
+class Drafted:
+    """A draft, and what whoever has it drafted is told of it."""
+
+    draft: Draft
+    warnings: tuple[str, ...]
+
+
+def drafted(hub: Hub, connection: Connection, wanted: Wanted) -> Drafted:
+    """As `draft`, with what is told of it."""
+    now = hub.now()
+    made, prepared = _composed(connection, wanted, now)
+    replaced = exchanged.warnings(stored(connection), made)
+    return Drafted(made, (*prepared.warnings, *replaced))
+
+
 def draft(hub: Hub, connection: Connection, wanted: Wanted) -> Draft:
     """The draft of `wanted`, of one state of the hub, made now.
 
@@ -47,6 +64,11 @@ def draft(hub: Hub, connection: Connection, wanted: Wanted) -> Draft:
 
 def draft_at(connection: Connection, wanted: Wanted, now: datetime) -> Draft:
     """As `draft`, made at `now`."""
+    made, _ = _composed(connection, wanted, now)
+    return made
+
+
+def _composed(connection: Connection, wanted: Wanted, now: datetime) -> tuple[Draft, Prepared]:
     material = Material(
         made=now,
         now=now,
@@ -57,11 +79,10 @@ def draft_at(connection: Connection, wanted: Wanted, now: datetime) -> Draft:
         compromised=stored(connection).compromised(),
     )
     try:
-        made, _ = drafting.compose(Rows(connection), wanted.ask, material)
+        return drafting.compose(Rows(connection), wanted.ask, material)
     except RefusedError:
         _check_rows(stored(connection))
         raise
-    return made
 
 
 def check_enough(connection: Connection, made: Draft, keys: Iterable[PublicKey]) -> None:

@@ -206,7 +206,12 @@ class Unsigned:
 
 @dataclass(frozen=True)
 class Prepared:
-    """What an act signs, and all of it in words."""
+    """What an act signs, and all of it in words.
+
+    Attributes:
+        warnings: those of the words that whoever drafts is told as well.
+    """
 
     parts: tuple[Unsigned, ...]
     words: tuple[str, ...]
+    warnings: tuple[str, ...] = ()

@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
-from sealift_signing.acts import assigning, carrying, names, promoting, renewing, sites, teams
+from sealift_signing.acts import (
+    assigning,
+    carrying,
+    names,
+    offices,
+    promoting,
+    renewing,
+    sites,
+    teams,
+)
 from sealift_signing.acts.asking import Ask, Material, Prepared
 from sealift_signing.drafts import Draft
 from sealift_signing.organisation import Organisation
+from sealift_signing.statements import KeyCard
 
 Prepare = Callable[[Organisation, Ask, Material], Prepared]
 
@@ -37,7 +48,10 @@ def prepare(organisation: Organisation, ask: Ask, material: Material) -> Prepare
         RefusedError: the organisation as it stands does not allow it.
     """
     names.act(ask)
-    return PREPARE[ask.act](organisation, ask, material)
+    prepared = PREPARE[ask.act](organisation, ask, material)
+    cards = [one.predicate for one in material.carried.all(KeyCard)]
+    told = tuple(offices.warnings(organisation, prepared.parts, cards))
+    return replace(prepared, words=(*prepared.words, *told), warnings=told)
 
 
 def after(signed: Draft) -> tuple[str, ...]:

@@ -172,14 +172,18 @@ def _dispatchers(
             "It is not known who dispatches to this site.",
             next_step="Give --dispatcher PERSON, with their key card.",
         )
-    known: dict[str, PublicKey] = {}
-    fleet = organisation.head(roles.FLEET).targets
-    for name in organisation.sites:
-        known |= roles.named_keys(fleet, roles.site_role(name))
-    known |= roles.named_keys(fleet, roles.site_role(site)) if site in organisation.sites else {}
+    fleet, there = organisation.head(roles.FLEET).targets, organisation.sites
+    here = roles.named_keys(fleet, roles.site_role(site)) if site in there else {}
+    known, several = dict(here), set()
+    for name in there:
+        for who, key in roles.named_keys(fleet, roles.site_role(name)).items():
+            if known.setdefault(who, key) != key and who not in here:
+                several.add(who)
     cards = {one.predicate.owner for one in material.carried.all(KeyCard)}
     held = {}
     for person in people:
+        if person in several - cards:
+            raise _which_key(person)
         if person in known and person not in cards:
             held[person] = known[person]
             continue
@@ -189,6 +193,16 @@ def _dispatchers(
         material.check_not_lost(person, key, roles.FLEET, roles.TARGETS, roles.ROOT)
         held[person] = key
     return held
+
+
+def _which_key(person: str) -> RefusedError:
+    """Of two keys one may have been stolen, and exchanged at one site only."""
+    return RefusedError(
+        "which-key",
+        f"{person} dispatches to one site with another key than to the next.",
+        subject=person,
+        next_step=f"Give the card of the one that is right: --dispatcher {person}.card",
+    )
 
 
 def _answer(

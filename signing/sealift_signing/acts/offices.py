@@ -1,0 +1,155 @@
+"""Every office that a person holds, each with its key: what goes on where one of them was mended.
+
+One person may hold many offices with one key, and each office is exchanged by an act of its own. A
+stolen key that was exchanged in one goes on ruling in the others until it is exchanged there, too.
+So whoever drafts or signs an exchange is told of all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from tuf.api.metadata import Root, Targets
+
+from sealift_signing import documents, roles
+from sealift_signing.acts import wording
+from sealift_signing.acts.asking import Unsigned
+from sealift_signing.drafts import ROLE, Part, encoded, to_metadata
+from sealift_signing.organisation import Organisation
+from sealift_signing.public_key import PublicKey
+from sealift_signing.statements import KeyCard
+
+_NAMES = {
+    roles.ROOT: "holder of root",
+    roles.TARGETS: "holder of targets",
+    roles.FLEET: "fleet administrator",
+    roles.RECALL: "safety officer",
+    roles.TEAM: "steward of team {}",
+    roles.SITE: "dispatcher of site {}",
+}
+
+
+@dataclass(frozen=True)
+class Office:
+    """What a person may sign, and with which key.
+
+    Attributes:
+        place: the role, or the path of the document that says so.
+        name: in words: `steward of team audio`.
+    """
+
+    place: str
+    name: str
+    person: str
+    key: PublicKey
+
+
+def offices(organisation: Organisation) -> Iterator[Office]:
+    """Every office of every person, by what was published last."""
+    targets, fleet = organisation.head(roles.TARGETS), organisation.head(roles.FLEET)
+    for owner in (organisation.root, targets, fleet):
+        for role in held_by_people(owner.metadata.signed):
+            for person, key in roles.named_keys(owner.metadata.signed, role).items():
+                yield Office(role, name_of(role), person, key)
+    for team in organisation.teams:
+        members = organisation.members(team)
+        for one in members.people if members else ():
+            if one.status != "active":
+                continue  # such a key counts for nothing that is new
+            for entitled in one.keys:
+                name = f"in team {team}: may {wording.purposes(entitled.purposes)}"
+                key = PublicKey.parse(entitled.key)
+                yield Office(documents.members_path(team), name, one.id, key)
+
+
+def held_by_people(signed: Root | Targets) -> tuple[str, ...]:
+    """The roles to which a delegator names people, in order."""
+    if isinstance(signed, Root):
+        return (roles.ROOT, roles.TARGETS)
+    named = (signed.delegations.roles or {}) if signed.delegations else {}
+    return tuple(sorted(one for one in named if roles.kind(one) in _NAMES))
+
+
+def name_of(role: str) -> str:
+    """The office of whoever holds a role."""
+    return _NAMES[roles.kind(role)].format(role.partition(".")[2])
+
+
+def warnings(
+    organisation: Organisation, parts: Iterable[Unsigned], cards: Iterable[KeyCard]
+) -> Iterator[str]:
+    """What else holds the keys that the next versions put out, and what else those hold who enter.
+
+    Args:
+        organisation: as it stands.
+        parts: what is to be signed of it.
+        cards: by which keys enter a document.
+    """
+    if organisation.is_solo:
+        return  # one key is everything there
+    left, entered = set(), set()
+    for part in parts:
+        before, after = _delegated(organisation, part)
+        left |= before - after
+        entered |= after - before
+        if roles.kind(part.name) == roles.TEAM:
+            path = documents.members_path(part.name.partition(".")[2])
+            entered |= {(path, one.owner, PublicKey.parse(one.key)) for one in cards}
+    known = list(offices(organisation)) if left | entered else []
+    for place, person, key in sorted(left, key=str):
+        yield from _goes_on(known, person, key, place)
+    gone = {key.raw for _, _, key in left}
+    for place, person, key in sorted(entered, key=str):
+        yield from _other_keys(known, person, key, place, gone)
+
+
+Held = tuple[str, str, PublicKey]
+"""A role, who holds it, and with which key."""
+
+
+def _delegated(organisation: Organisation, part: Unsigned) -> tuple[set[Held], set[Held]]:
+    """Who held roles by the version before, and who by the one that is to be signed."""
+    if part.kind != ROLE or part.name not in {roles.ROOT, roles.TARGETS, roles.FLEET}:
+        return set(), set()
+    after = to_metadata(Part("role", part.name, encoded(part.payload), (), ())).signed
+    return _holders(organisation.head(part.name).metadata.signed), _holders(after)
+
+
+def _holders(signed: Root | Targets) -> set[Held]:
+    return {
+        (role, person, key)
+        for role in held_by_people(signed)
+        for person, key in roles.named_keys(signed, role).items()
+    }
+
+
+def _goes_on(known: Iterable[Office], person: str, key: PublicKey, place: str) -> Iterator[str]:
+    held = [
+        one.name
+        for one in known
+        if (one.person, one.key.raw) == (person, key.raw) and one.place != place
+    ]
+    if held:
+        yield (
+            f"The key of {person} that leaves {place} GOES ON elsewhere. Was it lost or stolen, "
+            f"then have it exchanged there, too. It is {key.text}:"
+        )
+        yield from wording.indented(held)
+
+
+def _other_keys(
+    known: Iterable[Office], person: str, key: PublicKey, place: str, told: set[bytes]
+) -> Iterator[str]:
+    """Of a key that is `told` of already nothing is said again."""
+    held = [
+        f"{one.name}: {one.key.text}"
+        for one in known
+        if one.person == person and one.key.raw not in told | {key.raw} and one.place != place
+    ]
+    if held:
+        yield (
+            f"{person} has ANOTHER key elsewhere than {key.text}, which enters {place}. Was one of "
+            f"them lost or stolen, then it must be exchanged everywhere; ask {person} which:"
+        )
+        yield from wording.indented(held)
