@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.desk.days import Days
+from tests.desk.days import Days, Told
 from tests.older.test_older import CPU, STEWARDS, days, unpacked
 
 __all__ = ["days", "unpacked"]
@@ -111,3 +111,27 @@ def test_t0_174_what_was_cut_then_is_gone_on_with_now(days: Days) -> None:
     assert runs(days, "plant-8") == {"vision/tiny": 1}
     assert days.hub("audit fsck")["ok"]
     assert [one.name for one in (days.folder / "cut/sealift").iterdir()] == [told["transfer"]]
+
+
+def test_t0_185_one_person_alone_goes_the_whole_way_in_an_older_home(days: Days) -> None:
+    def solo(line: str) -> Told:
+        return days.hub(line, home="solo")
+
+    solo("team add vision")
+    solo("ingest onnx model-1.onnx --as vision/tiny --goldens goldens.npz")
+    solo(f"convert vision/tiny/1 --for {CPU}")
+    solo("promote vision/tiny/1 --to production --reason better")
+    solo("approve P-1 --meaning validated --reason tested --yes")
+    days.site(f"init --id lab --group line-1={CPU} --request lab.request", "lab")
+    told = solo("site enroll lab.request --stage production --answer lab.answer")
+    paper = solo("fingerprint")["fingerprint"]
+    typed = f"--fingerprint {paper} --words {told['words'].replace(' ', '-')}"
+    days.site(f"init --answer lab.answer {typed}", "lab")
+    solo(f"assign lab vision/tiny/1 --for line-1={CPU}")
+    told = solo("export lab --to medium")
+    assert told["unprotected"]
+    days.site(f"import {told['folder']}", "lab")
+    assert runs(days, "lab") == {"vision/tiny": 1}
+    days.site("return --to medium", "lab")
+    solo("receive medium")
+    assert solo("audit fsck")["ok"]
