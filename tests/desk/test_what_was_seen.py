@@ -100,6 +100,25 @@ def test_t0_74_a_removal_that_was_deleted_comes_back_for_nobody_who_saw_it(days:
     assert (refused["code"], refused["subject"]) == ("role-forked", ROLE)
 
 
+def test_t0_186_two_of_four_stewards_publish_nothing_and_nobody_is_in_both_halves(
+    days: Days,
+) -> None:
+    """The hub shows one half one draft, and the other half another of the same number."""
+    four = ("fran", "gus", "hal", "ivo")
+    for name in (*four, "gina", "hilda"):
+        days.person(name).card()
+    named = " ".join(f"--steward {name}.card" for name in four)
+    days.carry_out(f"team add sound {named}", *days.trusting("targets-1", "targets-2"))
+    fran, gus, hal, ivo = days.trusting(*four)
+    one, other = (days.draft(f"team approver sound {name}.card") for name in ("gina", "hilda"))
+    first, second = [fran.sign(one), gus.sign(one)], [hal.sign(other), ivo.sign(other)]
+    for half in (first, second, [*first, *second]):
+        assert days.submit(*half, code=1)["code"] == "not-signed-enough"
+    assert gus.sign(other, code=1).name == "second-content"
+    assert hal.sign(one, code=1).name == "second-content"
+    assert approvers(days, "sound") == set()
+
+
 def test_t0_75_a_withdrawal_bars_though_its_id_was_used_and_its_date_is_past(days: Days) -> None:
     """Version 2 was asked for despite w-1; w-1 is now said of something else, long before."""
     one = Withdrawal("w-1", STAGE, None, MODEL, 1, "It is wrong.", moment(days.now))
