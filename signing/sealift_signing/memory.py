@@ -215,29 +215,38 @@ class Memory:
             alone: it is a draft, with nobody's memory to compare it with.
 
         Raises:
-            RefusedError: another fingerprint; or the organisation is known already.
+            RefusedError: another fingerprint; or the organisation is known already, otherwise than
+                by this very command.
         """
         organisation = Organisation(offer.files, former=True)
         root = organisation.root
         _check_fingerprint(typed, organisation, offer.source)
         with self.hold():
             place = self._place(organisation.id)
-            if place.exists():
-                raise RefusedError(
-                    "known-already",
-                    f"The organisation {organisation.id} is known here already.",
-                    subject=organisation.id,
-                    next_step="Compare it with a colleague's memory: sealift-sign learn FILE",
-                )
             name = organisation.policy().organisation_name
             known = Known(1, (), organisation.id, name, root.named, NO_FILE, alone, (), (), (), ())
             aside = place.with_name(place.name + PARTIAL)
             _remove(aside)  # of one that was interrupted: nothing was known by it yet
             known = self._taken(known, begin(organisation, offer), offer.source, now, aside)
+            if place.exists():
+                _remove(aside)
+                return self._begun_before(known)
             write(aside / KNOWN, shape.write(known), mode=0o600)
             aside.rename(place)
             _flush_folder(place.parent)
             return known
+
+    def _begun_before(self, known: Known) -> Known:
+        """What is known, if that is `known` and no more: a run was killed when it had begun it."""
+        found = self.known(known.organisation)
+        if found is not None and _undated(found) == _undated(known):
+            return found
+        raise RefusedError(
+            "known-already",
+            f"The organisation {known.organisation} is known here already.",
+            subject=known.organisation,
+            next_step="Compare it with a colleague's memory: sealift-sign learn FILE",
+        )
 
     def marked(self, known: Known) -> str:
         """The mark of the files that this memory writes for colleagues; made with the first."""
@@ -444,6 +453,14 @@ def _read(path: Path) -> bytes | None:
             subject=str(path),
             next_step="Check that it is there, and who may read it.",
         ) from bad
+
+
+def _undated(known: Known) -> Known:
+    """`known`, whenever it was seen."""
+    roles, older = (
+        tuple(replace(one, seen="") for one in found) for found in (known.roles, known.older)
+    )
+    return replace(known, roles=roles, older=older)
 
 
 def _remove(folder: Path) -> None:

@@ -115,6 +115,20 @@ def test_who_learns_says_that_it_is_a_colleagues(days: Days) -> None:
     assert anna("trust", told(days), "ben.memory", code=1)["code"] == "known-already"
 
 
+def test_begun_the_same_again_nothing_changes_and_otherwise_it_is_refused(days: Days) -> None:
+    """The first run may have been killed when the memory was begun, and nothing was said."""
+    anna = first(days)
+    words = ("trust", told(days), "acme.draft")
+    before = anna("heads"), anna("signed"), anna.memory.organisations()
+    days.later(hours=1)
+    assert anna(*words, "--alone")["alone"]
+    assert (anna("heads"), anna("signed"), anna.memory.organisations()) == before
+    anna.learns(days.draft("renew targets").file)
+    days.carry_out("renew team.vision", *days.trusting("anna", "ben"))
+    days.looks(anna)
+    assert anna(*words, "--alone", code=1)["code"] == "known-already"
+
+
 def test_a_hubs_file_is_no_colleagues_whatever_is_said(days: Days) -> None:
     anna = first(days)
     assert anna("learn", "acme.draft", "--colleague", code=2)["code"] == "from-a-hub"

@@ -110,8 +110,7 @@ def test_t0_137_a_memory_is_begun_though_it_is_killed_at_every_write(
         words = ["trust", acme.organisation.root.digest, "look.draft", "--alone"]
         if not killed_after(home, left, words):
             break
-        out, err, code = home.run(*words)
-        assert code == 0 or "known here already" in err, out
+        home(*words)
         (known,) = home.memory.organisations()
         assert home.memory.offer(known).lineages.keys() == {"targets", ROLE}
     assert 10 < left < 200
