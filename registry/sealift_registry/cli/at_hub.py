@@ -76,10 +76,11 @@ def sign_here(
 
 def _given_away(keys: Sequence[str]) -> str:
     """What signing here means, at the moment that it happens."""
-    named, has = " and ".join(keys), "has" if len(keys) == 1 else "have"
+    has, them = ("has", "it") if len(keys) == 1 else ("have", "them")
     return (
-        f"{named} {has} been opened on this machine, to sign here. Whoever owns the machine can "
-        "sign anything with that from now on. The log will say that this was signed at the hub."
+        f"{' and '.join(keys)} {has} been opened on this machine, to sign here. Whoever owns the "
+        f"machine can sign anything with {them} from now on. The log will say that this was signed "
+        "at the hub."
     )
 
 
