@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from sealift_signing.errors import SealiftError
+from sealift_signing.streams import shows_all, spelled
 from sealift_signing.vocabulary import visible
 
 if TYPE_CHECKING:
@@ -62,14 +63,14 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def print_json(command: str, members: Mapping[str, Any]) -> None:
     """The one object that `--json` prints (DESIGN section 8, choice 5)."""
     said = {"schema": f"sealift/{command}/1", **members}
-    sys.stdout.write(_json(said, indent=2))
+    sys.stdout.write(_json(said, sys.stdout, indent=2))
 
 
 def error(problem: SealiftError, *, as_json: bool) -> int:
     """Tell of `problem` on standard error; returns its exit code."""
     if as_json:
         with suppress(BrokenPipeError):
-            sys.stderr.write(_json(problem.as_json()))
+            sys.stderr.write(_json(problem.as_json(), sys.stderr))
         return problem.exit_code
     _aside(problem.what, "bold red", "Error:", everywhere=True)
     if problem.advice:
@@ -81,7 +82,7 @@ def _line(
     out: TextIO, text: str, style: str = "", mark: str = "", *, everywhere: bool = False
 ) -> None:
     """A line on `out`; its `mark` is for terminals, unless it is meant `everywhere`."""
-    terminal = _terminal(out)
+    terminal, text = _terminal(out), spelled(text, out)
     if terminal:
         terminal.sentence(text, style, mark)
     else:
@@ -104,7 +105,7 @@ def _terminal(out: TextIO) -> Coloured | None:
     return found if found.is_terminal else None
 
 
-def _json(said: Mapping[str, Any], indent: int | None = None) -> str:
+def _json(said: Mapping[str, Any], out: TextIO, indent: int | None = None) -> str:
     """JSON leaves some characters be that a terminal obeys; they are spelled by their numbers."""
-    text = json.dumps(said, ensure_ascii=False, indent=indent)
+    text = json.dumps(said, ensure_ascii=not shows_all(out), indent=indent)
     return visible(text, lambda one: f"\\u{ord(one):04x}") + "\n"

@@ -15,8 +15,11 @@ def main() -> None:
     # a quarter of a command's time. What reads from S3 is a worker, in a process of its own.
     sys.modules["boto3"] = None  # type: ignore[assignment]
     try:
+        from sealift_signing import streams
+
+        streams.prepare()
         from sealift_registry.cli.run import run
     except KeyboardInterrupt:  # reading our own code takes a moment, in which people think again
         sys.stderr.write("Stopped. Nothing was changed. Run the command again.\n")
         sys.exit(130)
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(streams.ended(run(sys.argv[1:])))

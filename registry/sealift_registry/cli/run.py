@@ -23,6 +23,7 @@ from sealift_registry.cli import (
 )
 from sealift_registry.cli.group import sealift
 from sealift_signing.errors import FailedError, SealiftError, UsageError, shown
+from sealift_signing.streams import shows_all, spelled
 from sealift_signing.wrapping import columns, wrapped
 
 COMMANDS = (
@@ -100,13 +101,17 @@ def _unreadable(error: OSError) -> SealiftError:
 
 def _tell(error: SealiftError, *, as_json: bool) -> int:
     if as_json:
-        click.echo(json.dumps(error.as_json(), ensure_ascii=False), err=True)
+        told = json.dumps(error.as_json(), ensure_ascii=not shows_all(sys.stderr))
+        click.echo(told, err=True)
     else:
-        width = columns(sys.stderr)
-        click.echo(wrapped(f"Error: {error.what}", width), err=True)
+        click.echo(_lines(f"Error: {error.what}"), err=True)
         if error.advice:
-            click.echo(wrapped(f"  Next: {error.advice}", width), err=True)
+            click.echo(_lines(f"  Next: {error.advice}"), err=True)
     return error.exit_code
+
+
+def _lines(text: str) -> str:
+    return wrapped(spelled(text, sys.stderr), columns(sys.stderr))
 
 
 def _is_database_error(error: Exception) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealift_signing.streams import shows_all, spelled
 from sealift_signing.wrapping import columns, wrapped
 
 if TYPE_CHECKING:
@@ -31,14 +32,14 @@ class Terminal:
         """Print the outcome: `text`, or under `--json` the one object (DESIGN section 8, 5)."""
         if self.as_json:
             said = {"schema": f"sealift/{command}/1", **data}
-            click.echo(json.dumps(said, ensure_ascii=False, sort_keys=True))
+            click.echo(json.dumps(said, ensure_ascii=not shows_all(sys.stdout), sort_keys=True))
         elif text:
-            click.echo(wrapped(text, columns(sys.stdout)))
+            click.echo(wrapped(spelled(text, sys.stdout), columns(sys.stdout)))
 
     def note(self, text: str) -> None:
         """Tell a person something on the way; machines are not told."""
         if not self.as_json:
-            click.echo(wrapped(text, columns(sys.stderr)), err=True)
+            click.echo(wrapped(spelled(text, sys.stderr), columns(sys.stderr)), err=True)
 
     def ask(self, question: str) -> bool:
         """Yes or no; no where nobody can be asked."""

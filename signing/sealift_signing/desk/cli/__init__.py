@@ -19,11 +19,14 @@ def main() -> None:
     # securesystemslib loads it where it finds it, for keys in a cloud: half of a command's time.
     sys.modules["boto3"] = None  # type: ignore[assignment]
     try:
+        from sealift_signing import streams
+
+        streams.prepare()
         from sealift_signing.desk.cli.run import run
     except KeyboardInterrupt:  # reading our own code takes a moment, in which people think again
         sys.stderr.write("Stopped. Nothing was signed. Run the command again.\n")
         sys.exit(130)
-    sys.exit(run(sys.argv[1:]))
+    sys.exit(streams.ended(run(sys.argv[1:])))
 
 
 def _refuse_network(event: str, _arguments: tuple[object, ...]) -> None:

@@ -84,13 +84,18 @@ def _unexpected(bad: Exception) -> FailedError:
     import tempfile
     import traceback
 
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="sealift-sign-", suffix=".trace", delete=False, encoding="utf-8"
-    ) as file:
-        traceback.print_exception(bad, file=file)
+    what = f"Something went wrong that Sealift did not expect ({type(bad).__name__})."
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="sealift-sign-", suffix=".trace", delete=False, encoding="utf-8"
+        ) as file:
+            traceback.print_exception(bad, file=file)
+    except OSError:  # no room for the particulars: what happened is said all the same
+        next_step = "Please report it with the command and what it printed."
+        return FailedError("unexpected", what, next_step=next_step)
     return FailedError(
         "unexpected",
-        f"Something went wrong that Sealift did not expect ({type(bad).__name__}).",
+        what,
         subject=file.name,
         next_step=f"Please report it with the trace in {file.name}.",
     )

@@ -11,11 +11,12 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from sealift_signing.errors import SealiftError, UsageError
+from sealift_signing.streams import shows_all, spelled
 from sealift_signing.vocabulary import visible
 from sealift_signing.wrapping import columns, wrapped
 
@@ -37,10 +38,10 @@ class Terminal:
         """Print the outcome: `lines`, or under `--json` the one object (DESIGN section 8, 5)."""
         if self.as_json:
             said = {"schema": f"sealift/sign-{command}/1", **data}
-            click.echo(_json(said))
+            click.echo(_json(said, sys.stdout))
             return
         for line in lines:
-            click.echo(wrapped(visible(line), columns(sys.stdout)))
+            click.echo(_lines(line, sys.stdout))
 
     def show(self, lines: Iterable[str]) -> None:
         """Show what is signed, whole; under `--json` only to somebody who is asked."""
@@ -49,18 +50,17 @@ class Terminal:
         out = sys.stderr if self.as_json else sys.stdout
         width = columns(out)
         for line in lines:
-            click.echo(whole(visible(line), width), err=self.as_json)
+            click.echo(whole(spelled(visible(line), out), width), err=self.as_json)
 
     def note(self, text: str) -> None:
         """Tell a person something on the way; machines are not told."""
         if not self.as_json:
             with suppress(BrokenPipeError):
-                click.echo(wrapped(visible(text), columns(sys.stderr)), err=True)
+                click.echo(_lines(text, sys.stderr), err=True)
 
     def typed(self, asked: str, what: str) -> str:
         """What somebody types."""
-        width = columns(sys.stderr)
-        click.echo(wrapped(visible(asked), width), err=True)
+        click.echo(_lines(asked, sys.stderr), err=True)
         said: str = click.prompt(what, err=True)
         return said
 
@@ -68,12 +68,11 @@ class Terminal:
         """Tell of `problem` on standard error; returns its exit code."""
         with suppress(BrokenPipeError):
             if self.as_json:
-                click.echo(_json(problem.as_json()), err=True)
+                click.echo(_json(problem.as_json(), sys.stderr), err=True)
             else:
-                width = columns(sys.stderr)
-                click.echo(wrapped(f"Error: {visible(problem.what)}", width), err=True)
+                click.echo(_lines(f"Error: {problem.what}", sys.stderr), err=True)
                 if problem.advice:
-                    click.echo(wrapped(f"  Next: {visible(problem.advice)}", width), err=True)
+                    click.echo(_lines(f"  Next: {problem.advice}", sys.stderr), err=True)
         return problem.exit_code
 
 
@@ -138,7 +137,7 @@ class Asking:
                 subject="--yes",
                 next_step="Run this on a terminal, or add --yes.",
             )
-        return click.confirm(wrapped(visible(question), columns(sys.stderr)), err=True)
+        return click.confirm(_lines(question, sys.stderr), err=True)
 
 
 def whole(line: str, width: int | None) -> str:
@@ -155,7 +154,12 @@ def whole(line: str, width: int | None) -> str:
     )
 
 
-def _json(said: Mapping[str, Any]) -> str:
+def _lines(text: str, out: TextIO) -> str:
+    """A sentence as it is printed on `out`."""
+    return wrapped(spelled(visible(text), out), columns(out))
+
+
+def _json(said: Mapping[str, Any], out: TextIO) -> str:
     """JSON leaves some characters be that a terminal obeys; they are spelled by their numbers."""
-    text = json.dumps(said, ensure_ascii=False, sort_keys=True)
+    text = json.dumps(said, ensure_ascii=not shows_all(out), sort_keys=True)
     return visible(text, lambda one: f"\\u{ord(one):04x}")
