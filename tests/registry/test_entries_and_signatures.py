@@ -13,16 +13,41 @@ from sqlalchemy import text
 from tuf.api.metadata import Metadata
 
 import sealift_registry
+from sealift_registry.audit.reading import LogReader
+from sealift_registry.audit.writer import utc_now
 from sealift_registry.trust import teams
 from sealift_registry.trust.stored import stored
 from sealift_signing import canonical, dsse, links, roles, statements
+from sealift_signing.canonical import Json
 from sealift_signing.documents import RECALL_PATH
 from sealift_signing.drafts import CarriedDocument, Version, encoded
 from sealift_signing.errors import RefusedError
 from sealift_signing.statements import Evidence, Receipt, SiteRequest
-from tests.registry.hub_fixture import STEWARDS, TEAM, Acme
+from sealift_signing.transparency.checkpoint import hub_origin
+from sealift_signing.transparency.entry import Entry, Term, new_entry
+from sealift_signing.transparency.question import Question
+from tests.registry.hub_fixture import MODEL, SITE, STEWARDS, TEAM, Acme
 from tests.registry.signing_people import carry_out
-from tests.registry.test_hub_entries import USE_CASES, Act
+from tests.registry.test_hub_entries import (
+    USE_CASES,
+    Act,
+    adding_a_team,
+    approving,
+    assigning,
+    converting,
+    enrolling,
+    enrolling_again,
+    entitling,
+    exporting,
+    ingesting,
+    ingesting_again,
+    listing,
+    measuring_again,
+    objecting,
+    receiving,
+    renewing,
+    requesting,
+)
 from tests.site_on_paper import SiteOnPaper
 
 BY_MACHINES = {one.PREDICATE_TYPE for one in (Evidence, Receipt, SiteRequest)}
@@ -114,6 +139,97 @@ def test_the_founding_names_what_was_signed_and_the_keys(acme: Acme) -> None:
     found = dict(_signed({"tuf_metadata": rows}, {}))
     assert len(found) == 4
     _check_told(acme, found, 0)
+
+
+@pytest.mark.parametrize("use_case", CASES, ids=lambda one: one.__name__)
+def test_an_entry_is_found_by_whoever_signed_and_whom_it_is_about(
+    hub: Acme, plant: SiteOnPaper, use_case: Callable[[Acme, SiteOnPaper], Act]
+) -> None:
+    act = use_case(hub, plant)
+    before, entries = hub.rows(), len(hub.types())
+    act()
+    signed = [keyids for _, keyids in _signed(hub.rows(), before)]
+    _check_found(hub, {keyid for keyids in signed for keyid in keyids}, entries)
+    kinds = {kind for kind in CASES[use_case] if kind not in OF_NOTHING_SIGNED}
+    for seq, entry in _entries(hub, entries):
+        if entry.type in kinds:
+            for term in ABOUT[use_case]:
+                assert seq in _found(hub, Question(terms=(term,))), term
+
+
+def test_the_founding_is_found_by_whoever_signed(acme: Acme) -> None:
+    names = ("root-1", "root-2", "targets-1", "targets-2", "fleet-1", "recall-1")
+    _check_found(acme, {acme.public(name).keyid for name in names}, 0, 1)
+    assert 0 in _found(acme, Question(terms=(Term("role", "root"),)))
+
+
+def test_entries_of_before_are_found_by_the_names_that_they_give(acme: Acme) -> None:
+    """They never change, and have no terms of who signed; nor is anything wrong with them."""
+    data: dict[str, Json] = {"role": "team.vision", "at_hub": True}
+    acme.app.hub.log.commit_entry(new_entry("role.renewed", "anna, ben", utc_now(), data))
+    seq = len(acme.types()) - 1
+    for who in STEWARDS:
+        assert seq in _found(acme, Question(actor=who))
+    for part in ("ann", "anna, ", "nna"):
+        assert seq not in _found(acme, Question(actor=part))
+    with acme.app.hub.reading() as connection:
+        origin = hub_origin(stored(connection).id)
+    reader = LogReader(acme.app.hub.engine)
+    assert reader.fsck(acme.app.hub.online.public("log"), origin).ok
+
+
+def test_what_was_signed_at_the_hub_is_found(acme: Acme) -> None:
+    acme.later(days=1)
+    acme.renew("recall", "recall-1")
+    at_hub = Term("signed-at", "hub")
+    assert len(acme.types()) - 1 in _found(acme, Question(terms=(at_hub,)))
+
+
+ABOUT: Mapping[Callable[[Acme, SiteOnPaper], Act], list[Term]] = {
+    adding_a_team: [Term("team", "fraud"), Term("person", "hans"), Term("person", "ines")],
+    entitling: [Term("team", TEAM), Term("person", "gina")],
+    changing_stewards: [Term("team", TEAM), Term("person", "gina")],
+    requesting: [Term("team", TEAM), Term("model", MODEL)],
+    approving: [Term("team", TEAM), Term("model", MODEL)],
+    objecting: [Term("team", TEAM), Term("model", MODEL)],
+    listing: [Term("team", TEAM), Term("model", MODEL)],
+    assigning: [Term("team", TEAM), Term("site", SITE)],
+    enrolling: [Term("site", SITE), Term("person", "dispatcher-1")],
+    enrolling_again: [Term("site", SITE)],
+    exporting: [Term("site", SITE)],
+    renewing: [Term("role", "recall")],
+    restoring: [Term("role", "recall")],
+    ingesting: [],
+    ingesting_again: [],
+    converting: [],
+    measuring_again: [],
+    receiving: [],
+}
+
+
+def _check_found(hub: Acme, keyids: set[str], since: int, until: int | None = None) -> None:
+    """Every key that signed since finds an entry, and so does whoever holds it, by name."""
+    owners = {hub.public(path.stem).keyid: path.stem for path in hub.folder.glob("*/*.pem")}
+    owners = {keyid: owners[keyid] for keyid in keyids if keyid in owners}
+    assert len(owners) >= bool(keyids)
+    there = {seq for seq, _ in _entries(hub, since, until)}
+    for keyid, name in owners.items():
+        by_key = _found(hub, Question(actor=keyid)) & there
+        assert by_key, f"no entry by the key of {name}"
+        assert by_key <= _found(hub, Question(terms=(Term("key", keyid),)))
+        assert by_key <= _found(hub, Question(terms=(Term("person", name),)))
+        for seq, entry in _entries(hub, since, until):
+            if "at_hub" in entry.data and seq in by_key:
+                assert seq in _found(hub, Question(actor=name))
+
+
+def _found(hub: Acme, question: Question) -> set[int]:
+    return {row.seq for row in LogReader(hub.app.hub.engine).page(question, limit=1_000)}
+
+
+def _entries(hub: Acme, since: int, until: int | None = None) -> list[tuple[int, Entry]]:
+    rows = LogReader(hub.app.hub.engine).page(Question(), limit=1_000, newest_first=False)
+    return [(row.seq, row.entry) for row in rows[since:until]]
 
 
 def _check_told(hub: Acme, found: Mapping[str, list[str]], since: int) -> None:

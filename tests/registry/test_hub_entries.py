@@ -38,7 +38,7 @@ def renewing(hub: Acme, _: SiteOnPaper) -> Act:
         one = hub.app.hub
         with one.reading() as connection:
             change = draft_renewal(connection, "recall", [hub.signer("recall-1")], one.now())
-        one.commit_change(change, one.entry("role.renewed", "recall", {}))
+        one.commit_change(change, one.entry("role.renewed", "recall-1", {"at_hub": False}))
 
     return act
 

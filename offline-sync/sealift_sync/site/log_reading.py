@@ -16,7 +16,7 @@ from sealift_signing.transparency.extract import Extract
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.growth import Row
 from sealift_signing.transparency.history import StoredCheckpoint
-from sealift_signing.transparency.question import Question
+from sealift_signing.transparency.question import KEY, Question
 from sealift_signing.transparency.tiles import Tile, TiledTree
 from sealift_signing.transparency.verdict import Verdict
 from sealift_sync.site.log import stored_hashes
@@ -162,7 +162,9 @@ def _conditions(question: Question) -> Iterator[tuple[str, tuple[str, ...]]]:
     if question.site is not None:
         yield "site = ?", (question.site,)
     if question.actor is not None:
-        yield "actor = ?", (question.actor,)
+        named = "instr(', ' || actor || ', ', ', ' || ? || ', ')"
+        signed = "seq IN (SELECT seq FROM log_term WHERE kind = ? AND value = ?)"
+        yield f"({named} OR {signed})", (question.actor, KEY, question.actor)
     if question.since is not None:
         yield "recorded_at >= ?", (question.since,)
     if question.until is not None:

@@ -3,14 +3,16 @@
 A page is in the order of the log, and so is what an index has of one value: the rows of one type,
 of one site, of one person, of one term. Each filter is such a list of rows, and the page is where
 the lists meet: the database goes along all of them at once and reads no row that one of them lacks.
-Two filters are no list:
+Three filters are no list of an index's own:
 
+- who did it: several may have done it together, and a key is named by a term. The actors that name
+  them are looked up, and their lists and the term's become one;
 - a family of types (`promotion.*`) becomes the types that there are of it, and their lists one;
 - a span of time becomes the rows from its first to its last. Times mostly grow with the log, but
   clocks are set back and actions wait for each other, so that is not relied on: the first and the
   last row of every day of the span are looked up, and each row's own time is compared besides.
 
-Both are found by going from one value of an index to the next, and not through all of its rows.
+All are found by going from one value of an index to the next, and not through all of its rows.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, TextClause, text
 
-from sealift_signing.transparency.question import Question
+from sealift_signing.transparency.question import KEY, Question
 
 _EARLIEST, _LATEST = "", "~"
 """Before and after every day, as text."""
@@ -32,6 +34,15 @@ _TYPES = text("""
       FROM found WHERE type IS NOT NULL
     )
     SELECT type FROM found WHERE type IS NOT NULL
+""")
+_ACTORS = text("""
+    WITH RECURSIVE found (actor) AS (
+      SELECT MIN(actor) FROM log_entry
+      UNION ALL
+      SELECT (SELECT MIN(actor) FROM log_entry WHERE actor > found.actor)
+      FROM found WHERE actor IS NOT NULL
+    )
+    SELECT actor FROM found WHERE instr(', ' || actor || ', ', ', ' || :who || ', ')
 """)
 _DAY = "substr(recorded_at, 1, 10)"  # as the index has it
 _ROWS = text(f"""
@@ -59,11 +70,12 @@ def page(connection: Connection, question: Question, place: Place) -> TextClause
     """The query of a page: the number, the hash and the body of each row that matches."""
     made = _Query(place, *_among(connection, question, place))
     lists = [made.family(_types(connection, question))] if _is_family(question) else []
+    if question.actor is not None:
+        lists.append(made.actor(_actors(connection, question.actor), question.actor))
     exact = {
         "id": question.id,
         "type": None if _is_family(question) else question.type,
         "site": question.site,
-        "actor": question.actor,
     }
     lists += [made.column(name, value) for name, value in exact.items() if value is not None]
     lists += [made.term(term.kind, term.value) for term in question.terms]
@@ -95,6 +107,15 @@ class _Query:
         bound = [self._bound(kind) for kind in types] or ["NULL"]
         rows = [self._rows("log_entry", f"type = {value}") for value in bound]
         return _List(f"type IN ({', '.join(bound)})", " UNION ALL ".join(rows))
+
+    def actor(self, actors: list[str], who: str) -> _List:
+        """What `actors` did, each of which names `who`, or was signed with the key `who`."""
+        signed = self.term(KEY, who)
+        named = [f"actor = {self._bound(one)}" for one in actors]
+        rows = [*(self._rows("log_entry", one) for one in named), signed.rows]
+        # In brackets, where several lists meet: they would be taken one by one, from the left.
+        joined = f"SELECT seq FROM ({' UNION ALL '.join(rows)})"  # noqa: S608 - values are bound
+        return _List(f"({' OR '.join([*named, signed.condition])})", joined)
 
     def term(self, kind: str, value: str) -> _List:
         named = f"kind = {self._bound(kind)} AND value = {self._bound(value)}"
@@ -137,6 +158,11 @@ def _types(connection: Connection, question: Question) -> list[str]:
     stem = (question.type or "").removesuffix(".*")
     ends = {"first": stem + ".", "end": stem + "/"}  # "/" follows "." in every encoding
     return list(connection.execute(_TYPES, ends).scalars())
+
+
+def _actors(connection: Connection, who: str) -> list[str]:
+    """Whom the log says to have done something, where that names `who`."""
+    return list(connection.execute(_ACTORS, {"who": who}).scalars())
 
 
 def _among(connection: Connection, question: Question, place: Place) -> tuple[int, int]:

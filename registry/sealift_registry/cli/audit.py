@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -13,8 +13,14 @@ from sealift_registry.cli.terminal import table
 
 if TYPE_CHECKING:
     from sealift_registry.audit.reading import LogReader
-    from sealift_signing.transparency.entry import Term
+    from sealift_signing.transparency.entry import Entry
     from sealift_signing.transparency.verdict import Verdict
+
+
+LONGEST = 24
+"""Letters of a name in the list; whole are those that `--json` prints."""
+UNTOLD = {"key", "signed-at"}
+"""Terms that only a search wants: the list says who signed, what, and where."""
 
 
 @sealift.group()
@@ -25,7 +31,11 @@ def audit() -> None:
 @command(audit, "list", example="sealift audit list --term model=vision/digits --limit 20")
 @click.option("--type", "kind", metavar="TYPE", help="Only this type; promotion.* means all such.")
 @click.option("--site", "site_id", metavar="ID", help="Only entries about this site.")
-@click.option("--actor", metavar="WHO", help="Only entries by this person or key.")
+@click.option(
+    "--actor",
+    metavar="WHO",
+    help="Only what this person did or signed, or what was signed with this key, by its id.",
+)
 @click.option("--term", "terms", multiple=True, metavar="KIND=VALUE", help="Only with this word.")
 @click.option("--id", "entry_id", metavar="UUID", help="Only the entry with this id.")
 @click.option("--since", metavar="DAY|TIME", help="Not before this day or time (UTC).")
@@ -54,7 +64,11 @@ def audit_list(
     beyond: int | None,
     oldest_first: bool,
 ) -> None:
-    """List entries of the log, newest first."""
+    """List entries of the log, newest first.
+
+    KIND is person (who signed, or whom it is about), team, model, promotion, site, transfer, role,
+    or key (a key's id); --term signed-at=hub finds what was signed on the hub's own machine.
+    """
     from sealift_signing.transparency.entry import Term, read_entry
     from sealift_signing.transparency.question import Question, day_or_time
 
@@ -72,7 +86,7 @@ def audit_list(
         question, limit=limit, beyond=beyond, newest_first=not oldest_first
     )
     entries = [(row.seq, read_entry(row.body)) for row in rows]
-    shown = [(str(seq), _when(e.at), e.type, e.actor[:20], _words(e.terms)) for seq, e in entries]
+    shown = [(str(seq), _when(e.at), e.type, _by(e), _words(e)) for seq, e in entries]
     text = (
         table(("no.", "when (UTC)", "what", "by", "about"), shown) if shown else "No entry matches."
     )
@@ -112,8 +126,29 @@ def _when(at: str) -> str:
     return at[:19].replace("T", " ")
 
 
-def _words(terms: Iterable[Term]) -> str:
-    return ", ".join(f"{term.kind}={term.value}" for term in terms)
+def _by(entry: Entry) -> str:
+    """Who did it; and that it was signed at the hub, where it was."""
+    from sealift_signing.transparency.question import names
+
+    at_hub = isinstance(entry.data, Mapping) and entry.data.get("at_hub") is True
+    return ", ".join(map(_cut, names(entry.actor))) + (" (at the hub)" if at_hub else "")
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def _words(entry: Entry) -> str:
+    """What it is about, but for what another column says and the keys, which nobody reads."""
+    from sealift_signing.transparency.question import names
+
+    said = {("person", name) for name in names(entry.actor)}
+    said |= {("role", f"{term.kind}.{term.value}") for term in entry.terms}
+    return ", ".join(
+        f"{term.kind}={term.value}"
+        for term in entry.terms
+        if term.kind not in UNTOLD and (term.kind, term.value) not in said
+    )
 
 
 def _reader(session: Session) -> LogReader:
@@ -128,8 +163,11 @@ def _log(session: Session) -> tuple[Any, str]:
 
     hub = session.app.hub
     with hub.reading() as connection:
-        origin = hub_origin(Repository(connection).organisation())
-    return hub.online.public("log"), origin
+        repository = Repository(connection)
+        origin = hub_origin(repository.organisation())
+        # An auditor's copy has no key of the hub's, and goes by what fleet administrators signed.
+        here = hub.online.has_public("log")
+        return hub.online.public("log") if here else repository.log_key(), origin
 
 
 def _tell(session: Session, name: str, verdict: Verdict) -> None:

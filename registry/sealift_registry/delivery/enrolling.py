@@ -12,6 +12,7 @@ from sqlalchemy import Connection, insert
 from sealift_registry.delivery import tables
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import submitting
+from sealift_registry.trust.about import people_about
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change
@@ -93,6 +94,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
         new = not submitting.is_there(stored(connection), roles.FLEET, named)
         change = submitting.change_of(connection, draft) if new else Change()
         actor = submitting.signers_of(connection, fleet)
+        people = people_about(stored(connection), change)
         envelope = submitting.envelope_of(connection, roles.FLEET, answer)
     keyid = dsse.read(envelope, what="the answer").keyid
     if new:
@@ -119,7 +121,8 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
                 "groups": site.groups,
                 "at_hub": at_hub,
             }
-            return hub.entry("site.enrolled", actor, data, {"site": site.id}, site.id), None
+            terms = {"site": site.id, "person": people}
+            return hub.entry("site.enrolled", actor, data, terms, site.id), None
 
         hub.commit(action)
     hub.copy_metadata()

@@ -25,10 +25,12 @@ from sealift_registry.storage.home import (
     write_settings,
 )
 from sealift_registry.trust import ceremony
+from sealift_registry.trust.about import people_about
 from sealift_registry.trust.ceremony import Offices
 from sealift_registry.trust.hub import Hub, said_in_words
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, Repository
+from sealift_registry.trust.stored import stored
 from sealift_signing import publishing, roles
 from sealift_signing.documents import Policy
 from sealift_signing.errors import FailedError
@@ -160,9 +162,10 @@ def _log_founding(hub: Hub, change: Change, organisation: str) -> None:
     name = hub.home.settings.organisation.name
 
     def action(connection: Connection) -> tuple[Entry, None]:
+        people = people_about(stored(connection), change)
         hub.publish(connection, change)
         data = {"organisation": organisation, "name": name, "roles": sorted(change.metadata)}
-        return hub.entry("organisation.founded", "hub", data), None
+        return hub.entry("organisation.founded", "hub", data, {"person": people}), None
 
     hub.commit(action)
     hub.copy_metadata()

@@ -18,6 +18,7 @@ from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.audit.writer import AuditLog
 from sealift_registry.storage import file_lock
 from sealift_registry.storage.home import Home
+from sealift_registry.trust.found_by import findable
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, publish, write_copies
 from sealift_registry.trust.stored import READING
@@ -75,7 +76,8 @@ class Hub:
     def commit(self, action: Action[T]) -> Committed[T]:
         """Run `action` in the log's writer (`AuditLog.commit`): rows and entry, or neither.
 
-        Its entry says which versions were published, so that none can go without being missed.
+        Its entry says which versions were published, so that none can go without being missed, and
+        is found by whoever signed them.
 
         Raises:
             FailedError: as `AuditLog.commit`; or the database refused one of the action's rows.
@@ -84,7 +86,8 @@ class Hub:
         def told(connection: Connection) -> tuple[Entry, T]:
             connection.info.pop(_PUBLISHED, None)  # of an action before it, which failed
             entry, result = action(connection)
-            return with_published(entry, connection.info.pop(_PUBLISHED, {})), result
+            published = connection.info.pop(_PUBLISHED, {})
+            return findable(with_published(entry, published)), result
 
         with said_in_words(self.home.database):
             return self.log.commit(told)
@@ -116,12 +119,16 @@ class Hub:
         terms: Mapping[str, str | Sequence[str]] | None = None,
         site: str | None = None,
     ) -> Entry:
-        """An entry made now. `terms` are the words to find it by, such as a model or a person."""
+        """An entry made now. `terms` are the words to find it by, such as a model or a person.
+
+        Of a model its team is one, too; who signed is added when it is committed.
+        """
         words = [
             Term(name, value)
             for name, given in (terms or {}).items()
             for value in ([given] if isinstance(given, str) else given)
         ]
+        words += [Term("team", one.value.partition("/")[0]) for one in words if one.kind == "model"]
         return new_entry(kind, actor, self.now(), data, words, site)
 
     def copy_metadata(self) -> None:

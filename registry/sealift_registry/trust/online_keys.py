@@ -57,6 +57,10 @@ class OnlineKeys:
         """The public key called `name`."""
         return keys.read_public(f"{self.path(name)}.pub")
 
+    def has_public(self, name: str) -> bool:
+        """Whether that public key is here; in a copy for an auditor it is not."""
+        return Path(f"{self.path(name)}.pub").exists()
+
     def path(self, name: str) -> Path:
         """The key file called `name`."""
         return self._folder / f"{name}.pem"

@@ -21,7 +21,7 @@ from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.signatures import check_no_strays
 from sealift_registry.trust.stored import FRESHNESS, Stored, stored
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
-from sealift_signing import compromised, links, publishing, roles
+from sealift_signing import compromised, documents, links, publishing, roles
 from sealift_signing.approvals import Rules
 from sealift_signing.counting import rules_for
 from sealift_signing.documents import FleetKeys, Members, Policy
@@ -29,6 +29,7 @@ from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.evidence import entitled_machine, sound
 from sealift_signing.links import Named
 from sealift_signing.organisation import Head
+from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.words import fingerprint
 from sealift_sync import durable
@@ -137,6 +138,23 @@ class Repository:
         called = (compromised.entered_by(one.role, one.metadata.signed) for one in above)
         known = compromised.union((self.stored.compromised_machines(), *called))
         return sound(self.fleet_keys(), known)
+
+    def log_key(self) -> PublicKey:
+        """The key of the hub's log, by the fleet's list: the newest of those that are active.
+
+        Raises:
+            NotFoundError: it names none.
+        """
+        found = [one for one in self.sound_fleet().keys if one.purpose == "log"]
+        active = [one for one in found if one.status == "active"]
+        if not active:
+            raise NotFoundError(
+                "log-key-missing",
+                "The fleet's list names no key of the hub's log that is active.",
+                subject=documents.FLEET_KEYS_PATH,
+                next_step="Have fleet administrators sign one into it.",
+            )
+        return PublicKey.parse(active[-1].key)
 
     def signer_of(self, evidence: Signed[Evidence]) -> str | None:
         """The machine of ours that signed `evidence` and may sign its kind, by its name.

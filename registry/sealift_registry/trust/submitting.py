@@ -6,7 +6,7 @@ version that is here. Nothing else is asked: who carried it, and from where, dec
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -14,6 +14,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 from tuf.api.metadata import Metadata, Targets
 
+from sealift_registry.trust.about import people_about
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository, check_follows
 from sealift_registry.trust.signatures import holders, without_strays
@@ -185,6 +186,7 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
         new = not is_there(stored(connection), part.name, links.named(metadata))
         change = change_of(connection, draft) if new else Change()
         actor = signers_of(connection, part)
+        people = people_about(stored(connection), change)
         if draft.act == "add-team" and new:
             role = roles.catalog_role(draft.object[0])
             change.metadata[role] = _first_catalog(hub, Repository(connection))
@@ -198,7 +200,7 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
         "at_hub": at_hub,
     }
     if new:
-        hub.commit_change(change, hub.entry(ENTRIES[draft.act], actor, said, _terms(draft)))
+        hub.commit_change(change, hub.entry(ENTRIES[draft.act], actor, said, _terms(draft, people)))
     with hub.reading() as connection:
         return Accepted(new, standing(connection, part.name, metadata.signed.version), said)
 
@@ -229,13 +231,9 @@ def _first_catalog(hub: Hub, repository: Repository) -> Metadata[Targets]:
     return catalog
 
 
-def _terms(draft: Draft) -> dict[str, str]:
-    if draft.act == "renew":
-        return {}
-    terms = {"team": draft.object[0]}
-    if draft.act in {"add-approver", "add-requester"}:
-        terms["person"] = draft.object[1]
-    return terms
+def _terms(draft: Draft, people: Sequence[str]) -> dict[str, str | Sequence[str]]:
+    team = {} if draft.act == "renew" else {"team": draft.object[0]}
+    return {**team, "person": people}
 
 
 def with_fingerprint(hub: Hub, done: Accepted) -> Accepted:
@@ -271,7 +269,7 @@ def submit_version(hub: Hub, version: Version) -> Accepted:
                 subject=role,
                 next_step="Submit it to the hub of its own organisation.",
             )
-        new = not is_there(found, role, named)
+        new, people = not is_there(found, role, named), list[str]()
         if new:
             owner = found.head(roles.delegator(role)).metadata.signed
             owners = [owner, metadata.signed] if role == roles.ROOT else [owner]
@@ -279,11 +277,20 @@ def submit_version(hub: Hub, version: Version) -> Accepted:
             publishing.check_publishable(metadata, role, owner)
             check_follows(found, role, metadata)
             check_documents(found, role, metadata.signed, listed)
+            people = _signed_or_about(found, role, Change({role: metadata}, listed))
     said: dict[str, Json] = {"role": role, "version": named.version, "sha256": named.digest}
     if new:
         change = Change({role: metadata}, listed)
-        hub.commit_change(change, hub.entry("role.restored", "hub", said))
+        hub.commit_change(change, hub.entry("role.restored", "hub", said, {"person": people}))
     return Accepted(new, f"{named} of {role} is here{' again' if new else ' already'}.", said)
+
+
+def _signed_or_about(found: Stored, role: str, change: Change) -> list[str]:
+    """Who signed a version that comes back, and whom it is about: they did not bring it back."""
+    owner = found.head(roles.delegator(role)).metadata.signed
+    held = holders([owner], role)
+    signed = {held[keyid][0] for keyid in change.metadata[role].signatures if keyid in held}
+    return sorted({*signed, *people_about(found, change)})
 
 
 def together(copies: Iterable[tuple[str, Draft]]) -> list[list[tuple[str, Draft]]]:

@@ -9,6 +9,9 @@ from sealift_signing.errors import UsageError, shown
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import moment
 
+KEY = "key"
+"""The kind of term that names a key with which something was signed."""
+
 
 @dataclass(frozen=True)
 class Question:
@@ -18,7 +21,7 @@ class Question:
         id: the entry's own id.
         type: exactly this type, or, ending in `.*`, every type that begins so (`promotion.*`).
         site: the site it concerns.
-        actor: who did it.
+        actor: who did it: one of those who did it together, or a key with which it was signed.
         terms: each of these must be among the entry's terms.
         since: at this moment or later, as `sealift_signing.vocabulary.moment` spells it.
         until: before this moment.
@@ -31,6 +34,11 @@ class Question:
     terms: tuple[Term, ...] = ()
     since: str | None = None
     until: str | None = None
+
+
+def names(actor: str) -> tuple[str, ...]:
+    """Those whom an entry says to have done it together: `anna, ben` names two."""
+    return tuple(actor.split(", "))
 
 
 def day_or_time(text: str) -> str:
