@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sealift_signing import drafts
-from sealift_signing.acts import closed
+from sealift_signing.acts import closed, versions
 from sealift_signing.acts.asking import Ask, Material, Other, Prepared, Unsigned
 from sealift_signing.drafts import (
     CarriedDocument,
@@ -36,6 +36,7 @@ def compose(files: Files, ask: Ask, material: Material) -> tuple[Draft, Prepared
     organisation.policy()  # the lifetimes and stages that every act goes by
     prepared = closed.prepare(organisation, ask, material)
     whole = Organisation(files, former=True)
+    check_over(whole, prepared, material.others)
     carried = tuple(
         CarriedRole(role, encoded(data), whole.lineage(role, 0))
         for role, data in sorted(recording.roles.items())
@@ -62,6 +63,19 @@ def compose(files: Files, ask: Ask, material: Material) -> tuple[Draft, Prepared
         check=drafts.NO_CHECK,
     )
     return drafts.read(drafts.write(draft)), prepared
+
+
+def check_over(organisation: Organisation, prepared: Prepared, others: Iterable[Other]) -> None:
+    """Check what is to be set aside, where all of the past is at hand.
+
+    Raises:
+        RefusedError: it is another role's, or what the next version was made from.
+    """
+    versions.check_role(others, [one.name for one in prepared.parts if one.kind == drafts.ROLE])
+    for part in prepared.parts:
+        if part.aside and organisation.has(part.name):
+            base = organisation.head(part.name)
+            versions.check_aside(part.aside, base, organisation.lineage(part.name, 0))
 
 
 def part_of(unsigned: Unsigned) -> Part:

@@ -22,7 +22,7 @@ from datetime import datetime, timedelta
 from securesystemslib.signer import Signer
 
 from sealift_signing import drafts, past, roles
-from sealift_signing.acts import closed, names
+from sealift_signing.acts import closed, names, versions
 from sealift_signing.acts.asking import Ask, Carried, Material, Other, Prepared
 from sealift_signing.approvals import LARGEST_LEAD
 from sealift_signing.compromised import (
@@ -106,6 +106,7 @@ def examine(
     organisation.policy()
     material = _material(draft, carried, now, key, known)
     prepared = closed.prepare(organisation, ask, material)
+    versions.check_role(material.others, _roles(prepared))
     parts = _exact(draft, prepared, own=act.own)  # (4)
     _check_nothing_else(draft, files, carried, prepared)  # (5)
     past.check_absent(files.absent, known)  # (6)
@@ -115,6 +116,8 @@ def examine(
         past.check_past(head, lineages[head.role])
     lineages[roles.ROOT] = organisation.lineage(roles.ROOT, 0)  # its versions are all carried
     aside = {one.name: set(one.aside) for one in prepared.parts}
+    for head in heads:
+        versions.check_aside(aside.get(head.role, ()), head, lineages[head.role])
     said = list(past.descend(heads, lineages, aside, known))  # (6)
     confirm = [*_cards(carried, cards)]
     settles: list[str] = []
@@ -302,6 +305,10 @@ def _called_so(draft: Draft) -> Compromised:
             members = organisation.members(team)
             found.append(people_of(role, members) if members else NONE)
     return union(found)
+
+
+def _roles(prepared: Prepared) -> list[str]:
+    return [one.name for one in prepared.parts if one.kind == drafts.ROLE]
 
 
 # ---------------------------------------------------------------------- the key, 8, and words

@@ -26,8 +26,9 @@ ED25519 = 32
 """Bytes of such a public key; the other scheme's keys are longer."""
 
 OFFER = (
-    "What is known here can be given back: sealift-sign write {role} FILE, then at the hub: "
-    "sealift submit FILE. If it is to be given up, have it drafted again with --over FILE."
+    "This draft was made before that, or the hub lost it: have it drafted again. Does the new one "
+    "say the same, then give the hub back what it lost: sealift-sign write {role} FILE, and there: "
+    "sealift submit FILE. Only what nobody wants is given up, by a draft with --over FILE."
 )
 
 
@@ -119,7 +120,7 @@ def check_absent(absent: Iterable[str], known: Known | None) -> None:
 def published(
     organisation: Organisation, others: Iterable[Other], known: Known
 ) -> Iterator[Confirmation]:
-    """What is to be set aside and was published: it does not go by being looked at.
+    """What is to be set aside and was published, or may have been: a look at it is not enough.
 
     Whoever set it aside would undo all that it changed, such as that somebody was removed.
     """
@@ -131,10 +132,12 @@ def published(
         older = {one.digest for one in known.older if one.role == other.role}
         held = holders_of(organisation, other.role)
         enough = len(organisation.holders_who_signed(other.role, metadata)) >= held.threshold
-        if is_known or named.digest in older or enough:
+        seen = is_known or named.digest in older
+        if seen or enough:
+            how = "was seen published here" if seen else "may have been: enough people signed it"
             yield Confirmation(
-                f"You set aside {other.role} {named}, which was published: enough people signed "
-                "it. All that it changed is undone, such as that somebody was removed.",
+                f"You set aside {other.role} {named}, which {how}. What it changed is undone, such "
+                "as that somebody was removed: what it says otherwise is shown above.",
                 named.digest,
                 is_card=False,
             )
@@ -291,11 +294,12 @@ def _second(role: str, one: SignedOnce, number: int) -> RefusedError:
     return RefusedError(
         "second-content",
         f"You signed version {one.version} of {role} ({one.digest[:12]}) on {one.signed[:10]}, for "
-        f"{shown(one.act, 200)}, and it is not published. Version {number} would have another "
-        "content and not set it aside.",
+        f"{shown(one.act, 200)}. This draft knows nothing of it: it would make another version "
+        f"{number} in its place.",
         subject=role,
-        next_step=f"Submit it: sealift-sign again {one.digest[:12]} FILE, then sealift submit "
-        "FILE. Or have this one drafted again with --over FILE, which sets it aside.",
+        next_step="Was that published meanwhile, then this draft was made before it: have it "
+        f"drafted again. Else complete it: sealift-sign again {one.digest[:12]} FILE, then sealift "
+        "submit FILE. Only if it is given up, have this one drafted again with --over FILE.",
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from tuf.api.metadata import Root, Targets
+
 from sealift_signing import drafts, roles
 from sealift_signing.acts import versions, wording
 from sealift_signing.acts.asking import Other, Prepared
@@ -50,7 +52,7 @@ def _base_words(
 
 
 def _other_words(organisation: Organisation, one: drafts.Superseded) -> Iterator[str]:
-    """What is set aside, whole."""
+    """What is set aside, and what it says otherwise than the version that is gone on from."""
     found = {document.path: decoded(document.data) for document in one.documents}
     other = Other(one.role, decoded(one.data), found)
     named, *with_it = versions.set_aside(organisation, other)
@@ -58,16 +60,16 @@ def _other_words(organisation: Organisation, one: drafts.Superseded) -> Iterator
     people = organisation.people_who_signed(one.role, metadata)
     needed = holders_of(organisation, one.role).threshold
     then = (
-        "That was enough for it to count. It is given up for good: whoever went by it goes by the "
-        "new version instead, and says so."
+        "That was enough for it to count, if it was published. It is given up for good: whoever "
+        "went by it goes by the new version instead, and says so."
         if len(people) >= needed
         else f"It takes {needed}, so it never counted. It is given up for good, and its number too."
     )
     yield (
         f"SETS ASIDE {one.role} version {named.version} ({named.digest}), signed by "
-        f"{' and '.join(people)}. {then} It says:"
+        f"{' and '.join(people)}. {then}"
     )
-    yield from wording.indented(wording.contents(one.role, metadata.signed, found.get))
+    yield from _difference(organisation, other, metadata.signed)
     base = base_of(organisation, one.role)
     for past in with_it:
         if base is None or past.version > base.version:
@@ -75,6 +77,32 @@ def _other_words(organisation: Organisation, one: drafts.Superseded) -> Iterator
                 f"SETS ASIDE with it {one.role} version {past.version} ({past.digest}), from which "
                 "it was made."
             )
+
+
+def _difference(organisation: Organisation, other: Other, signed: Root | Targets) -> Iterator[str]:
+    """All that a version says and the one that is gone on from does not, and the other way."""
+    role = other.role
+    if not organisation.has(role):
+        yield "It says:"
+        yield from wording.indented(wording.contents(role, signed, other.documents.get))
+        return
+
+    def document(path: str) -> bytes | None:
+        """What did not change did not come with it again."""
+        return other.documents.get(path) or organisation.document(role, path)
+
+    theirs = wording.blocks(wording.contents(role, signed, document))
+    ours = wording.blocks(wording.stands(organisation, role))
+    more = [line for block in theirs if block not in ours for line in block]
+    less = [line for block in ours if block not in theirs for line in block]
+    if more:
+        yield "It says otherwise than the version that this one is made from:"
+        yield from wording.indented(more)
+    if less:
+        yield "In place of that, or besides, this one goes on with:"
+        yield from wording.indented(less)
+    if not (more or less):
+        yield "It says just what the version says that this one is made from."
 
 
 def _signed_words(organisation: Organisation, part: Part, prepared: Prepared) -> Iterator[str]:

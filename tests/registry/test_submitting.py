@@ -48,3 +48,59 @@ def test_what_was_signed_is_published_once(acme: Acme) -> None:
     after = acme.rows()
     assert not acme.app.submit(made, at_hub=False).new
     assert acme.rows() == after
+
+
+ROLE = f"team.{TEAM}"
+
+
+def renewal(acme: Acme, days: int = 1) -> Draft:
+    hub, wanted = acme.app.hub, teams.renewal(ROLE)
+    acme.later(days=days)
+    with hub.reading() as connection:
+        made = drafting.draft(hub, connection, wanted)
+    return sign(made, wanted.ask, acme.stewards, hub.now())
+
+
+def moved_on(acme: Acme, late: Draft) -> str:
+    with pytest.raises(SealiftError) as error:
+        acme.app.submit(late, at_hub=False)
+    assert error.value.code == "role-moved-on"
+    return f"{error.value.what} {error.value.next_step}"
+
+
+def test_t1_20_who_was_slower_is_told_so_and_not_that_the_hub_lost_something(acme: Acme) -> None:
+    late = signed(acme)
+    acme.app.submit(renewal(acme), at_hub=False)
+    said = moved_on(acme, late)
+    assert "meanwhile version 4" in said
+    assert "Have it drafted again: the new draft stands on what is published now." in said
+    assert "lost" not in said
+    assert "--over" not in said
+
+
+def forgotten(acme: Acme, number: int) -> None:
+    acme.sql("DROP TRIGGER IF EXISTS tuf_metadata_no_delete")
+    acme.sql(f"DELETE FROM tuf_metadata WHERE role = '{ROLE}' AND version = {number}")  # noqa: S608
+
+
+def test_t1_21_a_hub_that_lacks_what_it_was_made_from_says_which(acme: Acme) -> None:
+    acme.app.submit(renewal(acme), at_hub=False)
+    late = renewal(acme)
+    forgotten(acme, 4)
+    said = moved_on(acme, late)
+    assert "was made from version 4" in said
+    assert "which this hub does not have: its newest is version 3" in said
+    assert f"sealift-sign write {ROLE} FILE --at 4" in said
+
+
+def test_t1_22_a_fork_is_called_one(acme: Acme) -> None:
+    one, other = renewal(acme), renewal(acme, 2)
+    acme.app.submit(one, at_hub=False)
+    late = renewal(acme, 3)
+    forgotten(acme, 4)
+    acme.app.submit(other, at_hub=False)
+    assert "this hub has another version of that number" in moved_on(acme, late)
+    acme.app.submit(renewal(acme, 4), at_hub=False)
+    said = moved_on(acme, late)
+    assert "this hub has another version of that number" in said
+    assert "sealift-sign heads" in said

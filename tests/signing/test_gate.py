@@ -254,8 +254,8 @@ def test_what_was_published_today_and_lost_is_set_aside(acme: Acme) -> None:
     acme.later(hours=1)
     words = "\n".join(acme.examine(acme.draft("renew", ROLE, over=[over(lost)]), "anna").words)
     assert acme.keys.public("emil").text in words
-    assert "signed by anna and ben. That was enough for it to count." in words
-    with pytest.raises(AssertionError, match="which was published"):
+    assert "signed by anna and ben. That was enough for it to count, if it was published." in words
+    with pytest.raises(AssertionError, match="which may have been: enough people signed it"):
         acme.publish(STEWARDS, "renew", ROLE, over=[over(lost)])
     acme.publish(STEWARDS, "renew", ROLE, over=[over(lost)], typed=True)
     assert acme.organisation.head(ROLE).version == 3

@@ -53,7 +53,7 @@ def test_t0_81_a_removal_that_is_set_aside_is_typed_not_only_shown(acme: Acme) -
     del acme.paper.roles[ROLE][2]
     draft = acme.draft("add-approver", TEAM, "dora", cards=["dora"], over=[newest])
     (asked,) = acme.examine(draft, "anna").confirm
-    assert "was published" in asked.what
+    assert "seen published here" in asked.what
 
 
 def test_t0_82_all_that_is_known_of_a_role_is_not_set_aside_by_leaving_it_out(acme: Acme) -> None:

@@ -151,9 +151,14 @@ def carry_out(
 
 
 def others(files: Sequence[str]) -> tuple[Other, ...]:
-    """What `--over` names: signed drafts, or versions that somebody remembered."""
+    """What `--over` names: signed drafts, or versions that somebody remembered.
+
+    Raises:
+        UsageError: a file holds no version of a role.
+    """
     from sealift_signing import drafts, publishing
     from sealift_signing.acts.asking import Other
+    from sealift_signing.errors import UsageError
 
     found = []
     for name in files:
@@ -162,11 +167,19 @@ def others(files: Sequence[str]) -> tuple[Other, ...]:
             listed = {d.path: drafts.decoded(d.data) for d in one.documents}
             found.append(Other(one.role, drafts.decoded(one.data), listed))
             continue
-        for part in one.parts:
-            if part.kind == drafts.ROLE:
-                listed = {d.path: drafts.decoded(d.data) for d in part.documents}
-                data = publishing.to_bytes(drafts.to_metadata(part))
-                found.append(Other(part.name, data, listed))
+        signed = [part for part in one.parts if part.kind == drafts.ROLE]
+        if not signed:
+            raise UsageError(
+                "over-nothing",
+                f"{name} is of {one.act}, and holds no version of a role: there is nothing to set "
+                "aside.",
+                subject=name,
+                next_step="Give --over what sealift-sign wrote of the version that you mean.",
+            )
+        for part in signed:
+            listed = {d.path: drafts.decoded(d.data) for d in part.documents}
+            data = publishing.to_bytes(drafts.to_metadata(part))
+            found.append(Other(part.name, data, listed))
     return tuple(found)
 
 

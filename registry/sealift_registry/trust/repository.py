@@ -28,7 +28,6 @@ from sealift_signing.documents import FleetKeys, Members, Policy
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.evidence import entitled_machine, sound
 from sealift_signing.links import Named
-from sealift_signing.organisation import Head
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.words import fingerprint
@@ -330,28 +329,55 @@ def check_follows(found: Stored, role: str, metadata: Metadata[Any]) -> None:
         made_from_it = follows is not None and follows.predecessor == base.named
         right = made_from_it and version > base.version
     if not right:
-        raise _moved_on(role, links.named(metadata), follows, base)
+        raise _moved_on(found, role, links.named(metadata), follows)
 
 
 def _moved_on(
-    role: str, version: Named, follows: links.Follows | None, base: Head | None
+    found: Stored, role: str, version: Named, follows: links.Follows | None
 ) -> RefusedError:
-    there = base.named if base else "nothing of the role"
-    if not links.has_links(role):
-        return RefusedError(
-            "role-moved-on",
-            f"{version} of {role} does not come after what is published here, which is {there}.",
-            subject=role,
-            next_step="Run the command again.",
-        )
-    before = f" --at {follows.version}" if follows else ""
+    base = found.base(role).named if found.rows.newest(role) else None
+    what, step = _why_not(found, role, base, follows.predecessor if follows else None)
     return RefusedError(
-        "role-moved-on",
-        f"{version} of {role} was not made from what is published here, which is {there}.",
-        subject=role,
-        next_step="If this hub has lost a version, submit that first: whoever knows it writes it "
-        f"with sealift-sign write {role} FILE{before}. Else draft it again, with --over FILE.",
+        "role-moved-on", f"{version} of {role} {what}", subject=role, next_step=step
     )
+
+
+def _why_not(
+    found: Stored, role: str, base: Named | None, made_from: Named | None
+) -> tuple[str, str]:
+    """What is true of a version that does not follow `base`, and what to do then.
+
+    Somebody was faster; or this hub lost what it was made from; or the role has forked.
+    """
+    if not links.has_links(role):
+        return f"does not come after what is published here, {base}.", "Run the command again."
+    if made_from is None:
+        return (
+            f"was made as the first; meanwhile {base} was published.",
+            "Have it drafted again: the new draft stands on what is published now.",
+        )
+    lost = (
+        f"was made from {made_from}, which this hub does not have: its newest is {base or 'none'}.",
+        (
+            f"Submit that first: whoever knows it writes it with sealift-sign write {role} FILE "
+            f"--at {made_from.version}. Only if nobody can, have it drafted again with --over FILE."
+        ),
+    )
+    late = (
+        f"was made from {made_from}; meanwhile {base} was published.",
+        "Have it drafted again: the new draft stands on what is published now.",
+    )
+    forked = (
+        f"was made from {made_from}, and this hub has another version of that number.",
+        (
+            "Have the role's holders compare: sealift-sign heads. Then have it drafted again, with "
+            "--over FILE for the version that is to be given up."
+        ),
+    )
+    if base is None or made_from.version > base.version:
+        return lost
+    there = found.version(role, made_from.version)
+    return late if there is not None and there.named == made_from != base else forked
 
 
 def _missing(what: str) -> NotFoundError:

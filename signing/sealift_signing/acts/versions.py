@@ -11,7 +11,7 @@ from sealift_signing import links, publishing, roles
 from sealift_signing.acts.asking import Material, Other, Unsigned
 from sealift_signing.drafts import ROLE, spelled_role
 from sealift_signing.errors import MalformedError, RefusedError
-from sealift_signing.links import Named
+from sealift_signing.links import Follows, Named
 from sealift_signing.organisation import Head, Organisation
 
 
@@ -47,8 +47,56 @@ def _all_aside(
     found = set()
     for one in others:
         this, *past = set_aside(organisation, one)
+        if base and this == base.named:
+            raise stands_on_it(base.role, this, base.named)
         found |= {this, *(named for named in past if not base or named.version > base.version)}
     return sorted(found - {base.named} if base else found)
+
+
+def stands_on_it(role: str, aside: Named, base: Named) -> RefusedError:
+    """The refusal to set aside a version from which the next one is made."""
+    which = "the one that this draft is made from" if aside == base else f"what {base} came from"
+    return RefusedError(
+        "over-own-past",
+        f"{aside} of {role} cannot be set aside: it is {which}.",
+        subject=role,
+        next_step="Leave out --over for it. What it changed is changed back by an act of its own.",
+    )
+
+
+def check_aside(aside: Iterable[Named], base: Head, lineage: Iterable[Follows]) -> None:
+    """Check that no version is set aside from which the next one, after `base`, is made.
+
+    Args:
+        aside: what is to be set aside.
+        base: what the next version follows.
+        lineage: what the versions below it say of their past, newest first.
+
+    Raises:
+        RefusedError: one is.
+    """
+    below = links.ancestry(base.role, base.follows, lineage) if base.follows else ()
+    for one in sorted({past.predecessor for past in below}.intersection(aside)):
+        raise stands_on_it(base.role, one, base.named)
+
+
+def check_role(others: Iterable[Other], names: Iterable[str]) -> None:
+    """Check that everything that is to be set aside is of a role that is signed.
+
+    Raises:
+        RefusedError: one is of another.
+    """
+    signed = sorted(names)
+    for one in others:
+        if one.role not in signed:
+            named = links.named(spelled_role(one.role, one.data))
+            raise RefusedError(
+                "over-other-role",
+                f"{named} of {one.role} cannot be set aside by a draft of "
+                f"{' and '.join(signed) or 'a statement'}.",
+                subject=one.role,
+                next_step=f"Leave out --over for it; it is set aside by a draft of {one.role}.",
+            )
 
 
 def _number(head: Head, aside: list[Named]) -> int:

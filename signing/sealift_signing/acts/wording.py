@@ -200,6 +200,17 @@ def _document(role: str, data: bytes) -> list[str]:
     return assignment(documents.read_assignment(data, name))
 
 
+def blocks(lines: Iterable[str]) -> list[tuple[str, ...]]:
+    """Lines with those further in that belong to each: a person with their keys."""
+    found: list[list[str]] = []
+    for line in lines:
+        if found and line.startswith(" "):
+            found[-1].append(line)
+        else:
+            found.append([line])
+    return [tuple(one) for one in found]
+
+
 def indented(lines: Iterable[str], by: int = 2) -> list[str]:
     """Lines further in."""
     return [f"{' ' * by}{line}" for line in lines]
