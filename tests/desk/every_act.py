@@ -77,6 +77,15 @@ def every_act(acme: Acme) -> Iterator[Case]:
     yield Case(
         acme.draft("add-team", "sound", *two, cards=two, facts={"catalog-key": catalog}), "tina"
     )
+    new = tuple(acme.keys.public(one).text for one in ("new-snapshot", "new-timestamp"))
+    for what, facts, signer in (
+        ("freshness", {"key": new, "version": ("7", "9")}, "rita"),
+        ("catalog", {"key": new[:1], "version": ("7",)}, "tina"),
+        ("log", {"key": new[:1], "size": ("12",)}, "flora"),
+    ):
+        gone = {"status": ("compromised",)}
+        made = acme.draft("rotate-keys", what, facts=facts, details=gone)
+        yield Case(made, signer, ("--status", "compromised"))
     yield Case(acme.draft("set-stewards", TEAM, *STEWARDS, "gina", cards=["gina"]), "toni")
     yield Case(acme.draft("add-approver", TEAM, "carla", cards=["carla"]), "anna")
     yield Case(acme.draft("add-requester", TEAM, "rita", cards=["rita"]), "ben")

@@ -59,6 +59,10 @@ ACTS = (
     Signed("object", "object P-2 --reason dark", ("carla",)),
     Signed("approve", f"approve P-2 {WORDS}", ("carla",)),
     Signed("approve last", f"approve P-2 {WORDS}", ("emil",)),
+    Signed("rotate-keys", "key rotate freshness --status compromised", ("root-1", "root-2")),
+    Signed("rotate-keys catalog", "key rotate catalog", TARGETS),
+    Signed("rotate-keys log", "key rotate log --status compromised", ("fleet-1",)),
+    Signed("rotate-keys scanner", "key rotate scanner", ("fleet-1",)),
     Signed(
         "enroll",
         "site enroll plant-9.request --stage production --dispatcher dispatcher-1",

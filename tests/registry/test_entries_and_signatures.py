@@ -15,7 +15,7 @@ from tuf.api.metadata import Metadata
 import sealift_registry
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.audit.writer import utc_now
-from sealift_registry.trust import teams
+from sealift_registry.trust import rotating, teams
 from sealift_registry.trust.stored import stored
 from sealift_signing import canonical, dsse, links, roles, statements
 from sealift_signing.canonical import Json
@@ -54,6 +54,7 @@ BY_MACHINES = {one.PREDICATE_TYPE for one in (Evidence, Receipt, SiteRequest)}
 OF_NOTHING_SIGNED = {
     "conversion.refused",
     "intake.refused",
+    "log.key-taken-up",
     "return.accepted",
     "return.refused",
     "transfer.begun",
@@ -69,6 +70,13 @@ def changing_stewards(acme: Acme, _: SiteOnPaper) -> Act:
     gina = acme.card("gina", acme.new_key("gina"))
     wanted = teams.stewards(TEAM, (*STEWARDS, "gina"), [gina])
     signers = [acme.signer("targets-1"), acme.signer("targets-2")]
+    return lambda: carry_out(acme.app, wanted, signers)
+
+
+def replacing_keys(acme: Acme, _: SiteOnPaper) -> Act:
+    with acme.app.hub.reading() as connection:
+        wanted = rotating.wanted(acme.app.hub, connection, "freshness", "compromised")
+    signers = [acme.signer("root-1"), acme.signer("root-2")]
     return lambda: carry_out(acme.app, wanted, signers)
 
 
@@ -90,6 +98,7 @@ def restoring(acme: Acme, _: SiteOnPaper) -> Act:
 CASES: Mapping[Callable[[Acme, SiteOnPaper], Act], list[str]] = {
     **USE_CASES,
     changing_stewards: ["team.stewards-changed"],
+    replacing_keys: ["keys.rotated"],
     restoring: ["role.restored"],
 }
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from securesystemslib.signer import Signer
 from sqlalchemy import Connection, bindparam, insert, select
 
 from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term, log_tile
-from sealift_signing.errors import FailedError, SealiftError
+from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint, tiles
 from sealift_signing.transparency.checkpoint import Checkpoint
@@ -19,12 +20,16 @@ from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.growth import Growth, grow
 from sealift_signing.transparency.tiles import HashReader
 
+Former = Callable[[Connection, PublicKey], Iterable[PublicKey]]
+"""Gives the keys that a log's key follows."""
+
 
 class Appender:
     """Numbers and hashes entries, extends the tree and signs its checkpoint, all as rows."""
 
-    def __init__(self, signer: Signer, origin: str) -> None:
+    def __init__(self, signer: Signer, origin: str, former: Former = lambda _, __: ()) -> None:
         self._signer = signer
+        self._former = former
         self._key = PublicKey.from_tuf(signer.public_key)
         self._origin = origin
         self._own = Frontier()
@@ -65,12 +70,22 @@ class Appender:
         try:
             found = Frontier.decode(row.size, row.frontier)
             if found != self._own:
-                said = checkpoint.verify(row.note, self._key, self._origin)
+                said = self._said(connection, row.note)
                 if (said.size, said.root) != (found.size, found.root):
                     raise _damaged("its size or root is not the one that was signed")
         except SealiftError as bad:
             raise _damaged(bad.what) from bad
         return found
+
+    def _said(self, connection: Connection, note: bytes) -> Checkpoint:
+        """What our key signed; or, where ours has signed nothing yet, the one that it follows."""
+        try:
+            return checkpoint.verify(note, self._key, self._origin)
+        except RefusedError:
+            for key in self._former(connection, self._key):
+                with suppress(RefusedError):
+                    return checkpoint.verify(note, key, self._origin)
+            raise
 
 
 _LEAVES = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, select, text
@@ -88,18 +88,31 @@ class LogReader:
         *,
         seen: Iterable[Checkpoint] = (),
         every_signature: bool = False,
+        former: Sequence[PublicKey] = (),
     ) -> Verdict:
         """Whether the log is what was committed and signed; see `checking.verify`."""
         with self._engine.connect() as connection:  # one read transaction: one moment
             return checking.verify(
-                _stored(connection), key, origin, seen=seen, every_signature=every_signature
+                _stored(connection),
+                key,
+                origin,
+                seen=seen,
+                every_signature=every_signature,
+                former=former,
             )
 
-    def fsck(self, key: PublicKey, origin: str, *, seen: Iterable[Checkpoint] = ()) -> Verdict:
+    def fsck(
+        self,
+        key: PublicKey,
+        origin: str,
+        *,
+        seen: Iterable[Checkpoint] = (),
+        former: Sequence[PublicKey] = (),
+    ) -> Verdict:
         """`verify`, every signature, and the columns and terms that are derived from the bytes."""
         with self._engine.connect() as connection:
             verdict = checking.verify(
-                _stored(connection), key, origin, seen=seen, every_signature=True
+                _stored(connection), key, origin, seen=seen, every_signature=True, former=former
             )
             rows = _all(
                 connection,

@@ -22,7 +22,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy import Engine
 
 from sealift_registry.audit import batch
-from sealift_registry.audit.append import Appender, SignerProvider
+from sealift_registry.audit.append import Appender, Former, SignerProvider
 from sealift_registry.audit.batch import Action, Committed, EntryRequest, Request
 from sealift_registry.storage import file_lock
 from sealift_signing.errors import FailedError
@@ -51,9 +51,11 @@ class AuditLog:
 
     Args:
         engine: the hub's database, already migrated.
-        signer: gives the key that signs checkpoints; called once, in the first caller's thread.
+        signer: gives the key that signs checkpoints; called in the first caller's thread, and in
+            that of the first after `take_up`.
         origin: the log's name, `sealift_signing.transparency.checkpoint.hub_origin(…)`.
         lock_path: the lock file that every writer of this database uses.
+        former: gives the keys that the signer's follows, which signed what is there so far.
         clock: what `clock()` of this object answers; actions date their entries by it.
     """
 
@@ -64,10 +66,12 @@ class AuditLog:
         origin: str,
         lock_path: Path,
         clock: Callable[[], datetime] = utc_now,
+        former: Former = lambda _, __: (),
     ) -> None:
         self.clock = clock
         self._engine = engine
         self._signer = signer
+        self._former = former
         self._origin = origin
         self._lock_path = lock_path
         self._queue: queue.SimpleQueue[Request[Any] | None] = queue.SimpleQueue()
@@ -125,6 +129,16 @@ class AuditLog:
         done = [one for one in self._answers if one.done() and not one.cancelled()]
         return tuple(one.result() for one in done if one.exception() is None)
 
+    def take_up(self) -> None:
+        """Have the next commit signed by the key that is given then: the log's was replaced."""
+        with self._state:
+            thread, self._thread = self._thread, None
+            if thread is not None:
+                self._queue.put(None)
+        if thread is not None:
+            atexit.unregister(self.close)
+            thread.join(LAST_WORDS)
+
     def close(self) -> None:
         """Write what is queued, then stop. Further commits are refused; closing twice is fine."""
         if self._process != os.getpid():
@@ -172,7 +186,7 @@ class AuditLog:
             self._queue.put(request)
 
     def _start(self) -> None:
-        appender = Appender(self._signer(), self._origin)
+        appender = Appender(self._signer(), self._origin, self._former)
         # A daemon, so that a process that forgets to close can still end; atexit closes for it.
         self._thread = threading.Thread(
             target=self._work, args=(appender,), name="sealift-log-writer", daemon=True

@@ -102,8 +102,8 @@ def audit_verify(session: Session) -> None:
 
     Hashes every entry again, and checks the tree, its checkpoints and the newest signature.
     """
-    key, origin = _log(session)
-    _tell(session, "audit-verify", _reader(session).verify(key, origin))
+    key, origin, former = _log(session)
+    _tell(session, "audit-verify", _reader(session).verify(key, origin, former=former))
 
 
 @command(audit, "fsck", example="sealift audit fsck")
@@ -115,8 +115,8 @@ def audit_fsck(session: Session) -> None:
     """
     from sealift_registry import fsck
 
-    key, origin = _log(session)
-    verdict = _reader(session).fsck(key, origin)
+    key, origin, former = _log(session)
+    verdict = _reader(session).fsck(key, origin, former=former)
     with session.app.hub.reading() as connection:
         _tell(session, "audit-fsck", verdict.joined(fsck.check(connection)))
 
@@ -157,8 +157,11 @@ def _reader(session: Session) -> LogReader:
     return LogReader(session.app.hub.engine)
 
 
-def _log(session: Session) -> tuple[Any, str]:
+def _log(session: Session) -> tuple[Any, str, tuple[Any, ...]]:
+    """The log's key, its name, and the keys that signed it before."""
+    from sealift_registry.trust import rotating
     from sealift_registry.trust.repository import Repository
+    from sealift_signing.errors import SealiftError
     from sealift_signing.transparency.checkpoint import hub_origin
 
     hub = session.app.hub
@@ -166,8 +169,13 @@ def _log(session: Session) -> tuple[Any, str]:
         repository = Repository(connection)
         origin = hub_origin(repository.organisation())
         # An auditor's copy has no key of the hub's, and goes by what fleet administrators signed.
-        here = hub.online.has_public("log")
-        return hub.online.public("log") if here else repository.log_key(), origin
+        here = hub.online.has_public(rotating.LOG)
+        key = hub.online.public(rotating.LOG) if here else repository.log_key()
+        try:
+            former = rotating.followed(connection, key)
+        except SealiftError:
+            former = ()  # the fleet's list is damaged, which fsck says; the log may be whole
+    return key, origin, former
 
 
 def _tell(session: Session, name: str, verdict: Verdict) -> None:

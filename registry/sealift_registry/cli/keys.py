@@ -6,6 +6,7 @@ import click
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
+from sealift_registry.cli.signing import Signing, carry_out, others, signing_options
 from sealift_signing.desk.cli import own_key
 
 
@@ -53,3 +54,41 @@ def key_card(session: Session, *, owner: str, file: str, key_class: str, out: st
     signer = keys.open_signer(file, session.passphrases())
     data, lines = own_key.write_card(owner, signer, key_class, session.now(), out)
     session.terminal.answer("key-card", data, "\n".join(lines))
+
+
+@command(key, "rotate", example="sealift key rotate freshness --status compromised")
+@click.argument("what", metavar="WHAT")
+@click.option(
+    "--status",
+    type=click.Choice(["retired", "compromised"]),
+    default="retired",
+    show_default=True,
+    help="What the old keys are; compromised ones never come back.",
+)
+@click.option("--other-keys", is_flag=True, help="Make other keys than for a draft of before.")
+@signing_options("With --at-hub: a key of the role; once for each signature.")
+def key_rotate(session: Session, *, what: str, status: str, other_keys: bool, how: Signing) -> None:
+    """Replace keys that the hub signs with by itself.
+
+    WHAT is freshness (the keys of snapshot and timestamp; signed by root's holders), catalog (by
+    targets'), log, scanner or builder (by a fleet administrator). The hub makes the new keys now,
+    and signs with them from when what was signed is submitted.
+    """
+    from sealift_registry.trust import rotating
+    from sealift_registry.trust.submitting import with_fingerprint
+
+    aside, hub = others(how.over), session.app.hub
+    with hub.reading() as connection:
+        if not other_keys and rotating.just_done(
+            connection, rotating.ask_of(what, status), hub.now()
+        ):
+            sentence = (
+                f"The keys of {what} were replaced within the hour, and stay; or add --other-keys."
+            )
+            session.terminal.answer("key-rotate", {"what": what, "new": False}, sentence)
+            return
+        wanted = rotating.wanted(hub, connection, what, status, aside, anew=other_keys)
+    done = carry_out(session, wanted, how)
+    if done is not None:
+        told = with_fingerprint(session.app.hub, done)
+        session.terminal.answer("key-rotate", told.data, told.sentence)

@@ -15,9 +15,10 @@ from sealift_registry.delivery.loads import Load, gather, people_roles
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.delivery.transfers import Begun
 from sealift_registry.delivery.vouching import unwritten
+from sealift_registry.trust import catalogs
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository
-from sealift_signing import publishing, roles
+from sealift_signing import roles
 from sealift_signing.documents import Assignment
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import NotFoundError, RefusedError
@@ -140,10 +141,9 @@ def renewed(hub: Hub, connection: Connection) -> Change:
     for role in repository.delegated(roles.CATALOG):
         metadata = repository.targets(role)
         if metadata.signed.expires - hub.now() < max(RENEW_WITHIN, journey):
-            lifetime = repository.lifetime(role)
-            expires = publishing.expiry(hub.now(), lifetime)
-            again = publishing.successor(metadata, expires=expires)
-            publishing.sign(again, [hub.online.signer("catalog")])
+            owner = repository.targets().signed
+            again = catalogs.following(repository, role, owner, hub.now())
+            catalogs.sign(hub.online, again, role, owner)
             change.metadata[role] = again
     return change
 

@@ -10,6 +10,7 @@ from tuf.api.metadata import Targets
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Promotion
 from sealift_registry.promotion.gates import Vouched
+from sealift_registry.trust import catalogs
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import publishing, roles
@@ -22,15 +23,15 @@ def list_variants(
     """List the variants in `found`, because of `promotion`, and publish the catalog role."""
     repository, now = Repository(connection), hub.now()
     role = roles.catalog_role(promotion.ref.team)
-    expires = publishing.expiry(now, repository.lifetime(role))
-    catalog = publishing.successor(repository.targets(role), expires=expires)
+    owner = repository.targets().signed
+    catalog = catalogs.following(repository, role, owner, now)
     for one in found:
         if not one.artifact.path.is_source:
             _add_target(hub, catalog.signed, one)
             recording.add_listing(
                 connection, one.artifact.path, promotion.stage, promotion.number, moment(now)
             )
-    publishing.sign(catalog, [hub.online.signer("catalog")])
+    catalogs.sign(hub.online, catalog, role, owner)
     hub.publish(connection, Change({role: catalog}))
 
 

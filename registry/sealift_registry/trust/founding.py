@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
+from securesystemslib.signer import Signer
 from sqlalchemy import Connection, Engine
 
 from sealift_migrations import current, newest, upgrade
@@ -24,7 +25,7 @@ from sealift_registry.storage.home import (
     open_home,
     write_settings,
 )
-from sealift_registry.trust import ceremony
+from sealift_registry.trust import ceremony, rotating
 from sealift_registry.trust.about import people_about
 from sealift_registry.trust.ceremony import Offices
 from sealift_registry.trust.hub import Hub, said_in_words
@@ -33,7 +34,7 @@ from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
 from sealift_signing import publishing, roles
 from sealift_signing.documents import Policy
-from sealift_signing.errors import FailedError
+from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.keys import Passphrases
 from sealift_signing.transparency.checkpoint import hub_origin
 from sealift_signing.transparency.entry import Entry
@@ -67,8 +68,22 @@ def open_hub(root: Path, environment: Mapping[str, str]) -> Hub:
         engine.dispose()
         raise
     online = OnlineKeys(home.keys, environment)
-    log = AuditLog(engine, lambda: online.signer("log"), hub_origin(organisation), home.lock)
-    return Hub(home, engine, log, online)
+
+    def signer() -> Signer:
+        if online.following(rotating.LOG) is None:
+            return online.signer(rotating.LOG)
+        with engine.connect() as connection:  # it may be named already
+            return online.signer_for(rotating.LOG, [rotating.log_signer(online, connection)])
+
+    origin = hub_origin(organisation)
+    log = AuditLog(engine, signer, origin, home.lock, former=rotating.followed)
+    hub = Hub(home, engine, log, online)
+    try:
+        rotating.take_up(hub)
+    except SealiftError:
+        hub.close()
+        raise
+    return hub
 
 
 def _upgrade(home: Home, engine: Engine) -> None:

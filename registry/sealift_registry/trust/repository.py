@@ -21,7 +21,7 @@ from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.signatures import check_no_strays
 from sealift_registry.trust.stored import FRESHNESS, Stored, stored
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
-from sealift_signing import compromised, documents, links, publishing, roles
+from sealift_signing import compromised, documents, floors, links, publishing, roles
 from sealift_signing.approvals import Rules
 from sealift_signing.counting import rules_for
 from sealift_signing.documents import FleetKeys, Members, Policy
@@ -240,7 +240,9 @@ def publish(
         for role, version in (published | _versions(new)).items()
         if role not in {roles.ROOT, roles.SNAPSHOT, roles.TIMESTAMP}
     }
-    new |= _freshness(repository, listed, online, now, freshness_days)
+    root = new.get(roles.ROOT) or repository.root()
+    expires = publishing.expiry(now, freshness_days)
+    new |= _freshness(repository, listed, online, expires, root.signed)
     for role, metadata in new.items():
         row = {"role": role, "version": metadata.signed.version}
         body = publishing.to_bytes(metadata)
@@ -258,17 +260,23 @@ def _freshness(
     repository: Repository,
     listed: Mapping[str, int],
     online: OnlineKeys,
-    now: datetime,
-    days: int,
+    expires: datetime,
+    root: Root,
 ) -> dict[str, Metadata[Any]]:
-    expires = publishing.expiry(now, days)
+    """The next snapshot and timestamp, by the keys that `root` gives them, from its floors on."""
     before = cast("Metadata[Snapshot] | None", repository.metadata(roles.SNAPSHOT))
     snapshot = publishing.next_snapshot(before, listed, expires=expires)
-    publishing.sign(snapshot, [online.signer(roles.SNAPSHOT)])
+    _sign_online(snapshot, roles.SNAPSHOT, online, root)
     earlier = cast("Metadata[Timestamp] | None", repository.metadata(roles.TIMESTAMP))
     timestamp = publishing.next_timestamp(earlier, snapshot, expires=expires)
-    publishing.sign(timestamp, [online.signer(roles.TIMESTAMP)])
+    _sign_online(timestamp, roles.TIMESTAMP, online, root)
     return {roles.SNAPSHOT: snapshot, roles.TIMESTAMP: timestamp}
+
+
+def _sign_online(metadata: Metadata[Any], role: str, online: OnlineKeys, root: Root) -> None:
+    signed = metadata.signed
+    signed.version = max(signed.version, floors.stated(root, role) or 0)
+    publishing.sign(metadata, [online.signer_for(role, roles.keyholders(root, role).keys)])
 
 
 def write_copies(connection: Connection, folder: Path) -> None:
@@ -322,7 +330,7 @@ def check_follows(found: Stored, role: str, metadata: Metadata[Any]) -> None:
     base = found.base(role) if found.rows.newest(role) else None
     version, follows = metadata.signed.version, links.follows_of(metadata.signed)
     if not links.has_links(role):
-        right = version == (base.version if base else 0) + 1
+        right = version > (base.version if base else 0)  # by more than one from a floor on
     elif base is None:
         right = version == 1 or (follows is not None and follows.link is None)
     else:

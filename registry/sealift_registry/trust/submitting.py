@@ -14,6 +14,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 from tuf.api.metadata import Metadata, Targets
 
+from sealift_registry.trust import catalogs, rotating
 from sealift_registry.trust.about import people_about
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository, check_follows
@@ -164,6 +165,7 @@ ENTRIES = {
     "set-stewards": "team.stewards-changed",
     "add-approver": "team.members-changed",
     "add-requester": "team.members-changed",
+    "rotate-keys": "keys.rotated",
     "renew": "role.renewed",
 }
 """The type of the log's entry for each act that is one role's next version."""
@@ -189,7 +191,11 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
         people = people_about(stored(connection), change)
         if draft.act == "add-team" and new:
             role = roles.catalog_role(draft.object[0])
-            change.metadata[role] = _first_catalog(hub, Repository(connection))
+            change.metadata[role] = _first_catalog(hub, Repository(connection), role, change)
+        if draft.act == "rotate-keys" and new:
+            rotating.check_has(hub, draft.object[0], draft.facts["key"])
+            if part.name == roles.TARGETS:
+                rotating.with_catalogs(hub, connection, change)
     said: dict[str, Json] = {
         "role": part.name,
         "version": metadata.signed.version,
@@ -201,6 +207,8 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
     }
     if new:
         hub.commit_change(change, hub.entry(ENTRIES[draft.act], actor, said, _terms(draft, people)))
+    if draft.act == "rotate-keys":
+        rotating.take_up(hub)
     with hub.reading() as connection:
         return Accepted(new, standing(connection, part.name, metadata.signed.version), said)
 
@@ -223,16 +231,18 @@ def is_there(found: Stored, role: str, version: Named) -> bool:
     return there is not None and there.named == version
 
 
-def _first_catalog(hub: Hub, repository: Repository) -> Metadata[Targets]:
+def _first_catalog(
+    hub: Hub, repository: Repository, role: str, change: Change
+) -> Metadata[Targets]:
     """A new team's catalog, which the hub signs by itself: nothing is listed yet."""
-    expires = publishing.expiry(hub.now(), repository.lifetime(roles.CATALOG))
-    catalog = publishing.first_targets(expires=expires)
-    publishing.sign(catalog, [hub.online.signer("catalog")])
+    owner = change.metadata[roles.TARGETS].signed
+    catalog = catalogs.following(repository, role, owner, hub.now())
+    catalogs.sign(hub.online, catalog, role, owner)
     return catalog
 
 
 def _terms(draft: Draft, people: Sequence[str]) -> dict[str, str | Sequence[str]]:
-    team = {} if draft.act == "renew" else {"team": draft.object[0]}
+    team = {} if draft.act in {"renew", "rotate-keys"} else {"team": draft.object[0]}
     return {**team, "person": people}
 
 

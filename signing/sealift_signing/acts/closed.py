@@ -12,6 +12,7 @@ from sealift_signing.acts import (
     offices,
     promoting,
     renewing,
+    rotating,
     sites,
     teams,
 )
@@ -28,6 +29,7 @@ PREPARE: Mapping[str, Prepare] = {
     "set-stewards": teams.set_stewards,
     "add-approver": teams.add_approver,
     "add-requester": teams.add_requester,
+    "rotate-keys": rotating.rotate,
     "enroll": sites.enroll,
     "assign": assigning.assign,
     "transfer": carrying.transfer,

@@ -49,6 +49,15 @@ class Act:
 
 REASON = Option("reason", "WORDS", "Why, in your own words.")
 
+FRESHNESS = "freshness"
+"""What the keys of snapshot and timestamp are called together."""
+
+MACHINES = {"log": "hub", "scanner": "hub-scanner", "builder": "hub-builder"}
+"""The hub's own machines in the fleet's keys: what each is for, and its name there."""
+
+ROTATED = (FRESHNESS, "catalog", *MACHINES)
+"""Whatever of the hub's own can be given to new keys."""
+
 ACTS: Mapping[str, Act] = {
     "renew": Act(("ROLE",), "Sign a role again as it stands."),
     "add-team": Act(
@@ -68,6 +77,12 @@ ACTS: Mapping[str, Act] = {
         (Option("stage", "STAGE", "Only for this stage. [default: all]", many=True),),
     ),
     "add-requester": Act(("TEAM", "PERSON"), "Let a person ask."),
+    "rotate-keys": Act(
+        ("WHAT",),
+        "Replace keys that the hub signs with by itself.",
+        (Option("status", "WORD", "What the old keys are: retired or compromised."),),
+        facts=("key", "version", "size"),
+    ),
     "enroll": Act(
         ("SITE",),
         "Answer a site that asks to be enrolled.",

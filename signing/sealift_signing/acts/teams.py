@@ -8,7 +8,7 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Targets
 
-from sealift_signing import documents, owners, publishing, roles, shape
+from sealift_signing import documents, floors, owners, publishing, roles, shape
 from sealift_signing.acts import versions, wording
 from sealift_signing.acts.asking import Ask, Material, Prepared
 from sealift_signing.approvals import REQUEST, approve
@@ -85,9 +85,15 @@ def set_stewards(organisation: Organisation, ask: Ask, material: Material) -> Pr
         *wording.indented(_steward(who, key, known.get(who)) for who, key in held.items()),
         f"  no longer a steward: {', '.join(left) or 'nobody'}",
         f"  until now {before.threshold} of {len(before.people)} stewards signed",
+        *_from_there(targets_of(metadata.signed), roles.team_role(team)),
     )
     part = versions.unsigned(roles.TARGETS, metadata, aside=versions.aside_of(metadata))
     return Prepared((part,), words)
+
+
+def _from_there(signed: Targets, role: str) -> list[str]:
+    number = floors.stated(signed, role)
+    return [f"  sites take no list of theirs below version {number}"] if number else []
 
 
 def _steward(who: str, key: PublicKey, before: PublicKey | None) -> str:
@@ -284,7 +290,9 @@ def _with_stewards(
         )
     threshold = 1 if solo and distinct == 1 else roles.quorum(distinct)
     metadata = versions.next_version(organisation, roles.TARGETS, material)
-    publishing.delegate(targets_of(metadata.signed), roles.team_role(team), threshold, held)
+    role = roles.team_role(team)
+    floor = versions.floor(organisation, role) if team in organisation.teams else None
+    publishing.delegate(targets_of(metadata.signed), role, threshold, held, floor)
     signed = metadata.signed
     words = (
         f"{threshold} of {len(held)} stewards sign; targets becomes version {signed.version}, "

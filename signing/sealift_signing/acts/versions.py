@@ -40,6 +40,14 @@ def next_version(
     return publishing.following(before, expires=expires, set_aside=aside, version=number)
 
 
+def floor(organisation: Organisation, role: str) -> int | None:
+    """From which version on new holders of `role` go on: the one that is verified now.
+
+    Whoever signs that holds it against their memory, as all that is carried. None: there is none.
+    """
+    return organisation.head(role).version if organisation.has(role) else None
+
+
 def _all_aside(
     organisation: Organisation, others: Iterable[Other], base: Head | None
 ) -> list[Named]:

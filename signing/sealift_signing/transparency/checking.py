@@ -15,7 +15,8 @@ It streams: rows are never kept, and hashes only of rows that are out of place.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -50,6 +51,7 @@ def verify(
     *,
     seen: Iterable[Checkpoint] = (),
     every_signature: bool = False,
+    former: Sequence[PublicKey] = (),
 ) -> Verdict:
     """Check `log` from its first row to its last.
 
@@ -58,10 +60,11 @@ def verify(
         key: the key that signs the log's checkpoints.
         origin: the log's name.
         seen: checkpoints of this log that others kept: only they can show that its end was cut off.
+        former: the keys that `key` follows, the oldest first; they sign no more once it did.
         every_signature: check the signature of every checkpoint, not only of the newest. The newest
             vouches for all entries; the older ones matter only to whoever holds them.
     """
-    check = _Check(log, key, origin)
+    check = _Check(log, (*former, key), origin)
     check.run(set(seen), every_signature=every_signature)
     verdict = Verdict(check.counted, check.content.root, ())
     return verdict.joined(naming.name(check.misplaced)).joined(check.findings)
@@ -70,7 +73,7 @@ def verify(
 class _Check:
     """The state of one pass over the log."""
 
-    def __init__(self, log: StoredLog, key: PublicKey, origin: str) -> None:
+    def __init__(self, log: StoredLog, keys: Sequence[PublicKey], origin: str) -> None:
         self.findings: list[Finding] = []
         self.misplaced: list[Misplaced] = []
         self.counted = 0
@@ -79,7 +82,7 @@ class _Check:
         self._committed = Frontier()
         """The edge over the rows as they were committed."""
         self._log = log
-        self._key = key
+        self._keys = list(keys)
         self._origin = origin
         self._rows = iter(log.rows)
         self._row = next(self._rows, None)
@@ -95,20 +98,32 @@ class _Check:
                 seen.discard(Checkpoint(self._origin, newest.size, self._committed.root))
         self._check_rest()
         self.findings += self._tiles.compare(self._log.tiles)  # (3)
-        if newest is not None and not every_signature:
+        if newest is not None and (len(self._keys) > 1 or not every_signature):
+            del self._keys[:-1]  # the newest is by the key of today, whoever signed before
             self._check_signature(newest)
         self.findings += [_history_changed(at) for at in seen if at.size]  # (5)
 
     def _check_signature(self, stored: StoredCheckpoint) -> None:
         """(4) What was signed is what the row says."""
         try:
-            said = note.verify(stored.note, self._key, self._origin)
+            said = self._said(stored.note)
         except SealiftError as bad:
             self._find("checkpoint-unsigned", f"Checkpoint {stored.size}: {bad.what}", stored.size)
             return
         if (said.size, said.root) != (stored.size, stored.root):
             sentence = f"Checkpoint {stored.size} is not the one that was signed."
             self._find("checkpoint-edited", sentence, stored.size)
+
+    def _said(self, signed: bytes) -> Checkpoint:
+        """What the log's key of then signed: once another one did, those before it do no more."""
+        for count, key in enumerate(self._keys[:-1]):
+            with suppress(SealiftError):
+                said = note.verify(signed, key, self._origin)
+                del self._keys[:count]
+                return said
+        said = note.verify(signed, self._keys[-1], self._origin)
+        del self._keys[:-1]
+        return said
 
     def _check_commit(self, stored: StoredCheckpoint) -> None:
         """(1) and (2) for the entries that this checkpoint added."""

@@ -33,9 +33,11 @@ SAMPLES = {
     "STAGE": "production",
     "P-NUMBER": "P-000012",
     "TRANSFER": "plant-7-000042",
+    "WHAT": "freshness",
 }
 """What stands for each object in the example of an act's help."""
 OPTIONS = {
+    "rotate-keys": "--status compromised",
     "enroll": "--stage production --dispatcher dora",
     "assign": "--for inspection=cpu-x86_64",
     "request": '--reason "Better on night shifts"',
