@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
+from sealift_signing import disk
 from sealift_signing.errors import FailedError
 
 PARTIAL = ".partial"
@@ -65,11 +66,7 @@ def _check_free(aside: Path) -> None:
 
 def flush_folder(folder: Path) -> None:
     """Make the names in `folder` durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    disk.flush_folder(folder)
 
 
 def flush(file: BinaryIO) -> None:
@@ -209,9 +206,4 @@ def _long(number: int) -> object:
 
 def unwritable(path: Path, reason: OSError) -> FailedError:
     """The error for a file that could not be written."""
-    return FailedError(
-        "unwritable",
-        f"{path} could not be written: {reason.strerror or reason}.",
-        subject=str(path),
-        next_step="Make room, or mend the permissions, and run the command again.",
-    )
+    return disk.unwritable(path, reason)

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner, Signer
 
+from sealift_signing import disk, key_forms
 from sealift_signing.errors import (
     FailedError,
     MalformedError,
@@ -37,6 +38,12 @@ from sealift_signing.errors import (
 )
 from sealift_signing.pkcs8 import ROUNDS, encrypted_pem
 from sealift_signing.public_key import PublicKey
+
+LARGEST = 64 * 1024
+"""Bytes of a key file, or of a passphrase with all that stands after it: far more than any has."""
+
+LONGEST = 1_023
+"""Bytes of a new key's passphrase; OpenSSL reads no more, and a key outlives the tools of today."""
 
 PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey
 
@@ -49,11 +56,13 @@ class Passphrases:
         file: a file whose first line it is, for every key of the command.
         environment: where `SEALIFT_PASSPHRASE_<NAME>` is looked up.
         ask: asks a person, given the question; None where nobody can be asked.
+        warn: told of a key file that is badly wrapped.
     """
 
     file: Path | None
     environment: Mapping[str, str]
     ask: Callable[[str], str] | None
+    warn: Callable[[str], None] = lambda _: None
 
     def of(self, key: Path) -> bytes:
         """The passphrase of the key file `key`.
@@ -62,26 +71,10 @@ class Passphrases:
             UsageError: nobody said it and nobody can be asked.
         """
         if self.file is not None:
-            try:
-                first = self.file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
-            except (OSError, UnicodeDecodeError) as bad:
-                raise FailedError(
-                    "passphrase-unreadable",
-                    f"The passphrase file {self.file} could not be read.",
-                    subject=str(self.file),
-                    next_step="Name a file that exists and that you may read.",
-                ) from bad
-            if not first:
-                raise UsageError(
-                    "no-passphrase",
-                    f"The passphrase file {self.file} is empty.",
-                    subject=str(self.file),
-                    next_step="Write the passphrase on its first line.",
-                )
-            return first.encode()
+            return _first_line(self.file)
         name = variable(key)
         if self.environment.get(name):
-            return self.environment[name].encode()
+            return _encoded(self.environment[name], name)
         if self.ask is None:
             raise UsageError(
                 "no-passphrase",
@@ -89,7 +82,51 @@ class Passphrases:
                 subject=str(key),
                 next_step=f"Give --passphrase-file FILE, or set {name}.",
             )
-        return self.ask(f"Passphrase for {key.name}").encode()
+        try:
+            return _encoded(self.ask(f"Passphrase for {key.name}"), "what was typed")
+        except UnicodeDecodeError as bad:
+            raise _not_utf_8("what was typed") from bad
+
+
+def _first_line(file: Path) -> bytes:
+    """The first line of a passphrase file, which may be a pipe: whoever names it fills it."""
+    try:
+        with file.open("rb") as opened:
+            first = opened.readline(LARGEST).decode("utf-8-sig").rstrip("\r\n")
+    except UnicodeDecodeError as bad:
+        raise _not_utf_8(str(file)) from bad
+    except OSError as bad:
+        raise FailedError(
+            "passphrase-unreadable",
+            f"The passphrase file {file} could not be read.",
+            subject=str(file),
+            next_step="Name a file that exists and that you may read.",
+        ) from bad
+    if not first:
+        raise UsageError(
+            "no-passphrase",
+            f"The passphrase file {file} is empty.",
+            subject=str(file),
+            next_step="Write the passphrase on its first line.",
+        )
+    return first.encode()
+
+
+def _encoded(passphrase: str, where: str) -> bytes:
+    try:
+        return passphrase.encode()
+    except UnicodeEncodeError as bad:
+        raise _not_utf_8(where) from bad
+
+
+def _not_utf_8(where: str) -> UsageError:
+    return UsageError(
+        "passphrase-not-utf-8",
+        f"The passphrase is not UTF-8, in {where}.",
+        subject=where,
+        next_step="Write it in UTF-8 into the first line of a file, and give --passphrase-file "
+        "FILE.",
+    )
 
 
 def variable(key: Path) -> str:
@@ -134,6 +171,13 @@ def new_key(
         raise UsageError(
             "no-passphrase", "A key needs a passphrase.", next_step="Give one that is not empty."
         )
+    if len(passphrase) > LONGEST:
+        raise UsageError(
+            "passphrase-too-long",
+            f"The passphrase is longer than the {LONGEST:,} bytes that every tool reads.",
+            subject=str(path),
+            next_step="Give a shorter one: six words drawn by lot are enough.",
+        )
     private = (
         Ed25519PrivateKey.generate() if scheme == "ed25519" else generate_private_key(SECP256R1())
     )
@@ -177,7 +221,7 @@ def open_signer(uri: str, passphrases: Passphrases) -> Signer:
     """
     path = key_path(uri)
     try:
-        pem = path.read_bytes()
+        pem = disk.read(path, LARGEST + 1)
     except FileNotFoundError as bad:
         raise NotFoundError(
             "no-key-file",
@@ -204,7 +248,7 @@ def read_public(text: str) -> PublicKey:
     if text.startswith(("ed25519:", "ecdsa-p256:")):
         return PublicKey.parse(text)
     try:
-        data = key_path(text).read_bytes()
+        data = disk.read(key_path(text), LARGEST + 1)
     except OSError as bad:
         raise NotFoundError(
             "no-key-file",
@@ -225,23 +269,19 @@ def read_public(text: str) -> PublicKey:
 
 
 def _private(pem: bytes, path: Path, passphrases: Passphrases) -> PrivateKey:
-    if b"PRIVATE KEY" in pem and b"ENCRYPTED" not in pem:
-        raise RefusedError(
-            "key-not-encrypted",
-            f"{path} is a private key without a passphrase: whoever copies the file has the key.",
-            subject=str(path),
-            next_step="Encrypt it: "
-            f"openssl pkcs8 -topk8 -iter 600000 -in {path} -out {path}.encrypted",
-        )
+    kind = key_forms.form(pem)
+    if kind in _OTHERS:
+        raise _other_form(kind, path)
+    weak = key_forms.weakness(pem)
     try:
         key = load_pem_private_key(pem, passphrases.of(path))
     except (ValueError, TypeError, UnsupportedAlgorithm) as bad:
-        raise MalformedError(
-            "key-not-opened",
-            f"{path} could not be opened: the passphrase is wrong, or it is no private key file.",
-            subject=str(path),
-            next_step="Try again; a passphrase that is lost cannot be recovered.",
-        ) from bad
+        raise _not_opened(path, bad) from bad
+    if weak:
+        passphrases.warn(
+            f"{path} {weak}, so whoever copies the file may guess it. Wrap it anew: "
+            f"openssl pkcs8 -topk8 -v2prf hmacWithSHA256 -iter {ROUNDS} -in {path} -out NEW-FILE"
+        )
     if not isinstance(key, Ed25519PrivateKey | EllipticCurvePrivateKey):
         raise MalformedError(
             "bad-key",
@@ -251,6 +291,58 @@ def _private(pem: bytes, path: Path, passphrases: Passphrases) -> PrivateKey:
         )
     PublicKey.from_crypto(key.public_key())
     return key
+
+
+_ANEW = (
+    "A key for Sealift is one of its own: sealift-sign key new FILE. An ECDSA key, and no other, "
+    "can be converted, in a copy: ssh-keygen -p -m PKCS8 -f COPY"
+)
+_OTHERS = {
+    "plain": (
+        "key-not-encrypted",
+        "is a private key without a passphrase: whoever copies the file has the key.",
+        f"Encrypt it: openssl pkcs8 -topk8 -iter {ROUNDS} -in {{path}} -out {{path}}.encrypted",
+    ),
+    "ssh-plain": (
+        "key-not-encrypted",
+        "is an OpenSSH key without a passphrase: whoever copies the file has the key.",
+        _ANEW,
+    ),
+    "ssh": (
+        "key-form",
+        "is an encrypted key in OpenSSH's own form, which is not read here.",
+        _ANEW,
+    ),
+    "mislabelled": (
+        "key-form",
+        "is an encrypted key under the header of one that is not.",
+        "Write ENCRYPTED PRIVATE KEY into its first and its last line, in a copy.",
+    ),
+}
+"""Forms of key files that are not opened: the code, what is said, and the next step."""
+
+
+def _other_form(kind: str, path: Path) -> RefusedError:
+    code, what, step = _OTHERS[kind]
+    return RefusedError(code, f"{path} {what}", subject=str(path), next_step=step.format(path=path))
+
+
+def _not_opened(path: Path, bad: Exception) -> MalformedError:
+    """Why a key did not open: the library knows a wrong passphrase, but for one in 256."""
+    if str(bad).startswith("Incorrect password"):
+        return MalformedError(
+            "key-not-opened",
+            f"{path} could not be opened: the passphrase is wrong.",
+            subject=str(path),
+            next_step="Try again; a passphrase that is lost cannot be recovered.",
+        )
+    return MalformedError(
+        "key-not-opened",
+        f"{path} could not be opened: it is no private key file that is read here, such as one of "
+        "PKCS#8 version 2; or the passphrase is wrong.",
+        subject=str(path),
+        next_step="If the passphrase is right, make a key with: sealift-sign key new FILE",
+    )
 
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:

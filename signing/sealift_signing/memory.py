@@ -12,18 +12,17 @@ A memory that is damaged is refused by name: begun anew in silence, it would bel
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import secrets
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from sealift_signing import drafts, links, shape
+from sealift_signing import disk, drafts, links, shape
 from sealift_signing.drafts import Draft, Version, decoded
 from sealift_signing.errors import (
     FailedError,
@@ -31,6 +30,7 @@ from sealift_signing.errors import (
     NotFoundError,
     RefusedError,
     SealiftError,
+    UsageError,
 )
 from sealift_signing.gate import Examined
 from sealift_signing.known import Known, KnownRole, SignedOnce
@@ -52,18 +52,24 @@ PARTIAL = ".partial"
 class Memory:
     """The memory in `folder`, which is made when something is first kept."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, told: Callable[[str], None] = lambda _: None) -> None:
         self.folder = folder
+        self._told = told
         self._held = False
 
     @classmethod
-    def located(cls, environment: Mapping[str, str]) -> Memory:
-        """The memory of whoever runs this."""
+    def located(
+        cls, environment: Mapping[str, str], told: Callable[[str], None] = lambda _: None
+    ) -> Memory:
+        """The memory of whoever runs this; `told` where another command has to be waited for.
+
+        Raises:
+            UsageError: nothing says where it is: there is no home.
+        """
         if environment.get("SEALIFT_TRUST"):
-            return cls(Path(environment["SEALIFT_TRUST"]))
+            return cls(Path(environment["SEALIFT_TRUST"]), told)
         given = environment.get("XDG_CONFIG_HOME")
-        home = Path(environment["HOME"]) if environment.get("HOME") else Path.home()
-        return cls((Path(given) if given else home / ".config") / "sealift")
+        return cls((Path(given) if given else _home(environment) / ".config") / "sealift", told)
 
     # ------------------------------------------------------------------ reading
 
@@ -192,13 +198,14 @@ class Memory:
         if self._held:
             yield
             return
+        path = self.folder / LOCK
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
+            descriptor = disk.open_regular(path, os.O_RDWR | os.O_CREAT)
         except OSError as bad:
-            raise _unwritable(self.folder, bad) from bad
+            raise disk.unwritable(path, bad) from bad
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            disk.lock(descriptor, path, self._told)
             self._held = True
             yield
         finally:
@@ -233,7 +240,7 @@ class Memory:
                 return self._begun_before(known)
             write(aside / KNOWN, shape.write(known), mode=0o600)
             aside.rename(place)
-            _flush_folder(place.parent)
+            disk.flush_folder(place.parent)
             return known
 
     def _begun_before(self, known: Known) -> Known:
@@ -408,6 +415,18 @@ def _root_version(seen: Seen) -> Version:
 # ---------------------------------------------------------------------- files
 
 
+def _home(environment: Mapping[str, str]) -> Path:
+    try:
+        return Path(environment["HOME"]) if environment.get("HOME") else Path.home()
+    except RuntimeError as bad:  # such as in a container that runs as an arbitrary user
+        raise UsageError(
+            "no-place-for-memory",
+            "Nothing says where your memory lies: HOME is not set, and this user has no home.",
+            subject="SEALIFT_TRUST",
+            next_step="Set SEALIFT_TRUST to a folder that stays and that only you can read.",
+        ) from bad
+
+
 def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """Put `data` at `path`, in place of what is there, durably and at once.
 
@@ -428,22 +447,14 @@ def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             file.flush()
             os.fsync(file.fileno())
         aside.replace(path)
-        _flush_folder(path.parent)
+        disk.flush_folder(path.parent)
     except OSError as bad:
-        raise _unwritable(path, bad) from bad
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        raise disk.unwritable(path, bad) from bad
 
 
 def _read(path: Path) -> bytes | None:
     try:
-        return path.read_bytes()
+        return disk.read(path)
     except FileNotFoundError:
         return None
     except OSError as bad:
@@ -527,13 +538,4 @@ def _damaged(path: Path) -> MalformedError:
         subject=str(path),
         next_step="Restore it from a backup. Or move its folder away and begin again from a "
         "colleague's memory: sealift-sign trust FINGERPRINT FILE",
-    )
-
-
-def _unwritable(path: Path, reason: OSError) -> FailedError:
-    return FailedError(
-        "unwritable",
-        f"{path} could not be written: {reason.strerror or reason}.",
-        subject=str(path),
-        next_step="Make room, or mend the permissions, and run the command again.",
     )

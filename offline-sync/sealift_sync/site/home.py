@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
+from sealift_signing import disk
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.keys import Passphrases, variable
 from sealift_sync import durable
@@ -128,7 +130,7 @@ class Hold:
         self._next_step = next_step
         self._words = f"sealift-site {command} (process {os.getpid()})"
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = disk.open_regular(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as bad:
             raise durable.unwritable(path, bad) from bad
         self._file = os.fdopen(descriptor, "r+", encoding="utf-8")
@@ -188,10 +190,19 @@ class Hold:
 
     def _is_free_within(self, seconds: float) -> bool:
         end = time.monotonic() + seconds
-        while not _got(self._file, fcntl.LOCK_EX):
+        while not self._is_ours():
             if time.monotonic() >= end:
                 return False
             time.sleep(0.05)
+        return True
+
+    def _is_ours(self) -> bool:
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as bad:
+            if bad.errno in {errno.ENOLCK, *disk.NO_SUCH_CALL}:  # nobody works here: it never will
+                raise durable.unwritable(self._path, bad) from bad
+            return False
         return True
 
     def _busy(self) -> FailedError:

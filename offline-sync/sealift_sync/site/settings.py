@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from sealift_signing import disk
 from sealift_signing.errors import UsageError
 from sealift_signing.vocabulary import NAME
 
@@ -67,7 +68,7 @@ def read_settings(file: Path, environment: Mapping[str, str]) -> Settings:
         UsageError: not TOML, a setting that is not known, or a value that none can have.
     """
     try:
-        value = tomllib.loads(file.read_text(encoding="utf-8"))
+        value = tomllib.loads(disk.read(file).decode())
     except FileNotFoundError:
         value = {}
     except (OSError, ValueError) as bad:

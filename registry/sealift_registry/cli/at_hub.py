@@ -101,7 +101,7 @@ def desk_at_hub(session: Session, how: Signing) -> Desk:
     from sealift_signing.memory import Memory
 
     solo = is_solo(session)
-    memory = None if solo else Memory.located(session.environment)
+    memory = None if solo else Memory.located(session.environment, session.terminal.note)
     quiet = (solo or not how.at_hub) and not how.asks
     talk = AtHub(session.terminal, how.confirm, quiet=quiet, asks=how.asks)
     return Desk(memory, session.app.hub.now, talk)

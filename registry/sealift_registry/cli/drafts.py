@@ -120,13 +120,13 @@ def check_free(path: Path) -> None:
     Raises:
         UsageError: something else is there.
     """
-    from sealift_signing import drafts
+    from sealift_signing import disk, drafts
     from sealift_signing.errors import SealiftError, UsageError
 
     if not path.exists():
         return
     try:
-        taken = drafts.read(path.read_bytes(), what=str(path)).is_signed
+        taken = drafts.read(disk.read(path, drafts.LARGEST + 1), what=str(path)).is_signed
     except (SealiftError, OSError):
         taken = True
     if taken:

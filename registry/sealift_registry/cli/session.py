@@ -74,7 +74,7 @@ class Session:
 
         given = Path(self._passphrase_file) if self._passphrase_file else None
         ask = _asker(new=new) if self.terminal.interactive else None
-        return Passphrases(given, self.environment, ask)
+        return Passphrases(given, self.environment, ask, self.terminal.note)
 
     def signers(self, given: Sequence[str]) -> list[Signer]:
         """The signers that `--key` names; where it names none, the home's default key.

@@ -68,7 +68,7 @@ def _trust(session: Session) -> str:
     from sealift_signing.errors import SealiftError
     from sealift_signing.memory import Memory
 
-    memory = Memory.located(session.environment)
+    memory = Memory.located(session.environment, session.terminal.note)
     try:
         with session.app.hub.reading() as connection:
             offer = learning.everything(Rows(connection), "the hub, when it was set up")

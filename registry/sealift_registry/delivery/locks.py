@@ -14,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from sealift_signing import disk
 from sealift_signing.errors import FailedError
 from sealift_signing.vocabulary import visible
 from sealift_sync import claims, durable
@@ -55,7 +56,7 @@ def _opened(path: Path) -> BinaryIO:
         with suppress(FileExistsError):
             path.parent.mkdir(parents=True)
         with suppress(FileNotFoundError):  # the last holder has just removed the folder, too
-            return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600), "r+b")
+            return os.fdopen(disk.open_regular(path, os.O_RDWR | os.O_CREAT), "r+b")
 
 
 def hold(folder: Path, transfer_id: str, stack: ExitStack) -> bool:
@@ -136,7 +137,7 @@ def _write(file: BinaryIO, words: str) -> None:
 
 def _holder(path: Path) -> str:
     try:
-        said = path.read_bytes()[: 4 * LONGEST].decode(errors="replace")
+        said = disk.read(path, 4 * LONGEST).decode(errors="replace")
     except OSError:
         said = ""
     return visible(said).strip() or "a process that has just begun"

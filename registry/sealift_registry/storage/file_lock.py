@@ -12,17 +12,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from sealift_signing import disk
+
 
 @contextmanager
 def held(path: Path) -> Iterator[None]:
     """Hold the lock file at `path`, waiting for it as long as it takes.
 
     Raises:
-        OSError: the file cannot be made or locked.
+        OSError: the file cannot be made, or is none.
+        FailedError: its file system has no locks.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    descriptor = disk.open_regular(path, os.O_RDWR | os.O_CREAT)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        disk.lock(descriptor, path)
         try:
             yield
         finally:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sealift_registry.storage import workspace
+from sealift_signing import disk
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
 from sealift_sync import durable
 from sealift_sync.blobs import BlobFolder
@@ -126,7 +127,7 @@ def open_home(root: Path, environment: Mapping[str, str]) -> Home:
     """
     path = root / SETTINGS
     try:
-        text = path.read_text(encoding="utf-8")
+        text = disk.read(path).decode()
     except FileNotFoundError as bad:
         raise NotFoundError(
             "no-hub",

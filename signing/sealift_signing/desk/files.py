@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sealift_signing import disk
 from sealift_signing.drafts import LARGEST
 from sealift_signing.errors import FailedError, MalformedError, NotFoundError
 from sealift_signing.memory import write
@@ -18,8 +19,7 @@ def read(path: Path, most: int = LARGEST) -> bytes:
         FailedError: it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(most + 1)
+        data = disk.read(path, most + 1)
     except FileNotFoundError as bad:
         raise NotFoundError(
             "no-file",

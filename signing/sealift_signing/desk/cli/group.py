@@ -73,7 +73,7 @@ class Session:
         """What whoever runs this remembers."""
         from sealift_signing.memory import Memory
 
-        return Memory.located(self.environment)
+        return Memory.located(self.environment, self.terminal.note)
 
     def now(self) -> datetime:
         """The clock here."""
@@ -118,7 +118,8 @@ class Session:
             said: str = click.prompt(question, hide_input=True, confirmation_prompt=new, err=True)
             return said
 
-        return Passphrases(given, self.environment, ask if self.terminal.interactive else None)
+        asked = ask if self.terminal.interactive else None
+        return Passphrases(given, self.environment, asked, self.terminal.note)
 
     def signer(self, key: str) -> Signer:
         """The signer that `--key` names."""

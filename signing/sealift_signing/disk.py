@@ -1,0 +1,131 @@
+"""Files and folders as disks have them: no pipe is waited for, and each error has its own advice.
+
+A name on a medium, in a shared folder or in a memory may lead to anything. To open a pipe is to
+wait for whoever writes into it, and to open some devices is to use them.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from sealift_signing.errors import FailedError
+
+NO_SUCH_CALL = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
+"""What a file system says that cannot flush a folder, such as a shared folder of VirtualBox."""
+PATIENT = 1.0
+"""Seconds after which somebody who waits is told for what."""
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+_STEPS = {
+    errno.EROFS: "Its file system can only be read: have it mounted for writing too, or choose "
+    "another folder.",
+    errno.ENOLCK: "Its file system has no locks, so nothing there is safe from a second command: "
+    "choose a folder on a disk of this machine.",
+}
+_STEPS[errno.ENOTSUP] = _STEPS[errno.EOPNOTSUPP] = _STEPS[errno.ENOLCK]
+
+
+def open_regular(path: Path, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+    """A descriptor of the regular file at `path`, or where links lead to from there.
+
+    Raises:
+        OSError: it could not be opened; EINVAL where it is no regular file.
+    """
+    with suppress(FileNotFoundError):  # O_CREAT may be asked for
+        _check_regular(path, path.stat())
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode)
+    try:
+        _check_regular(path, os.fstat(descriptor))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_regular(path: Path, found: os.stat_result) -> None:
+    for is_such, name in _KINDS:
+        if is_such(found.st_mode):
+            raise OSError(errno.EINVAL, f"it is {name}, and no file", str(path))
+
+
+def read(path: Path, most: int = -1) -> bytes:
+    """What the regular file at `path` holds, or the first `most` bytes of it.
+
+    Raises:
+        OSError: it could not be read, or is none.
+    """
+    with os.fdopen(open_regular(path), "rb") as file:
+        return file.read(most)
+
+
+def flush_folder(folder: Path) -> None:
+    """Make the names in `folder` durable, where its file system knows how to be asked.
+
+    Raises:
+        OSError: it could not.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    except OSError as bad:
+        if bad.errno not in NO_SUCH_CALL:
+            raise  # the disk is full or broken
+    finally:
+        os.close(descriptor)
+
+
+def lock(descriptor: int, path: Path, waiting: Callable[[str], None] | None = None) -> None:
+    """Hold the lock file at `path`, which is open; `waiting` is told where that takes long.
+
+    Raises:
+        FailedError: its file system has no locks.
+    """
+    try:
+        end = time.monotonic() + PATIENT
+        while waiting is not None:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() < end:
+                    time.sleep(0.02)
+                    continue
+                waiting(f"Waiting for another command, which holds {path}.")
+                break
+            return
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except OSError as bad:
+        raise FailedError(
+            "no-lock",
+            f"{path} could not be locked: {bad.strerror}.",
+            subject=str(path),
+            next_step=step_after(bad),
+        ) from bad
+
+
+def unwritable(path: Path, reason: OSError) -> FailedError:
+    """The error for a file that could not be written."""
+    return FailedError(
+        "unwritable",
+        f"{path} could not be written: {reason.strerror or reason}.",
+        subject=str(path),
+        next_step=step_after(reason),
+    )
+
+
+def step_after(reason: OSError) -> str:
+    """What to do where something could not be written or locked for this reason."""
+    otherwise = "Make room, or mend the permissions, and run the command again."
+    return _STEPS.get(reason.errno or 0, otherwise)
