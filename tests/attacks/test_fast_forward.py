@@ -15,6 +15,7 @@ from sealift_signing.documents import members_path
 from sealift_signing.errors import SealiftError
 from sealift_signing.floors import ANY, FIELD
 from sealift_sync.bundle import layout
+from sealift_sync.site.reactivation import activate_assigned
 from tests.attacks.test_going_back import forge_snapshot, replace_metadata
 from tests.hub_on_paper import HubOnPaper, relist
 from tests.site_on_paper import SiteOnPaper
@@ -304,7 +305,7 @@ def blank(tmp_path: Path, hub: HubOnPaper) -> SiteOnPaper:
     return SiteOnPaper(tmp_path / "blank", hub.now)
 
 
-def test_t1_01_rollback_and_recall_go_on_meanwhile(
+def test_t1_01_rollback_activation_and_recall_go_on_meanwhile(
     hub: HubOnPaper, site: SiteOnPaper, tmp_path: Path
 ) -> None:
     first, second = hub.promote(1), hub.promote(2)
@@ -315,6 +316,10 @@ def test_t1_01_rollback_and_recall_go_on_meanwhile(
     site.take(fast_forward(hub, tmp_path / "thief", *ONLINE))
     site.roll_back()
     assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"
+    with site.opened("activate") as opened:
+        activate_assigned(opened, "vision/digits", None, "It was not the model.")
+    assert site.running() == b"the weights of catalog/vision/digits/2/cpu-x86_64"
+    site.roll_back()
     hub.recall(first.sha256)
     with pytest.raises(SealiftError) as caught:
         site.take(hub.export(tmp_path / "recall"))
