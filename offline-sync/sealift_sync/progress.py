@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
-from sealift_signing.vocabulary import visible
+from sealift_signing.drawing import plain
 from sealift_sync import pace
 from sealift_sync.pace import Cadence, Clock, Pace
 
@@ -50,7 +50,7 @@ class Stage:
 
     def note(self, words: str) -> None:
         """What it is at, within the stage."""
-        self.at = visible(words)
+        self.at = plain(words)
 
     @property
     def standing(self) -> str:

@@ -18,6 +18,7 @@ from sealift_registry.promotion.promotions import Promotions, Standing
 from sealift_registry.trust.repository import Repository
 from sealift_signing import shape
 from sealift_signing.documents import Assignment, Withdrawal
+from sealift_signing.drawing import drawn, word
 from sealift_signing.errors import NotFoundError
 from sealift_signing.statements import ArtifactOutcome, Evidence, Receipt, Signed
 from sealift_signing.transparency.checkpoint import claimed
@@ -61,17 +62,17 @@ def standing_lines(standing: Standing) -> list[str]:
         *doubt_lines(standing),
         f"{promotion.id}: {promotion.ref} to {promotion.stage}",
         f"  asked for by   {said.person}, {said.made}",
-        f"  reason         {said.reason}",
+        f"  reason         {drawn(said.reason)}",
         f"  request        {promotion.request.sha256[:12]}, at entry {said.log.size} of the log",
         f"  approvals      {have} of {need}; {'listed' if standing.listed else 'not listed'}",
     ]
     for one in standing.tally.counted:
         a = one.predicate
-        lines += [f"    {a.person}: {a.meaning}, until {a.valid_until}: {a.reason}"]
+        lines += [f"    {a.person}: {drawn(a.meaning)}, until {a.valid_until}: {drawn(a.reason)}"]
     lines += [f"    not counted: {reason}" for reason in standing.tally.set_aside]
     lines += [
-        f"  OBJECTED to by {one.predicate.person}, {one.predicate.made}: {one.predicate.reason}"
-        for one in standing.objections
+        f"  OBJECTED to by {said.person}, {said.made}: {drawn(said.reason)}"
+        for said in (one.predicate for one in standing.objections)
     ]
     lines += [f"    no objection of theirs: {reason}" for reason in standing.not_heard]
     return lines + evidence_lines(standing)
@@ -95,7 +96,7 @@ def despite_lines(standing: Standing) -> list[str]:
             continue
         lines += [
             f"  {one.id}: {_covered(one)} for {one.stage}, withdrawn {one.made}",
-            f"    reason       {one.reason}",
+            f"    reason       {drawn(one.reason)}",
             f"    sha256       {digest}",
         ]
     return [*lines, ""]
@@ -113,9 +114,9 @@ def evidence_lines(standing: Standing) -> list[str]:
         for evidence in one.evidence:
             said, signer = evidence.predicate, _signer(evidence, standing.machines)
             whose = "" if evidence.sha256 in standing.machines else "the hub says "
-            words = f"{said.kind}: {said.verdict}, on {said.machine}, signed by {signer}"
+            words = f"{said.kind}: {said.verdict}, on {drawn(said.machine)}, signed by {signer}"
             lines.append(f"    {whose}{words}")
-            lines += [f"      {check.verdict:4}  {check.words}" for check in said.checks]
+            lines += [f"      {check.verdict:4}  {drawn(check.words)}" for check in said.checks]
     return lines
 
 
@@ -175,8 +176,8 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
     standings = [promotions.standing(connection, p.number) for p in catalog.promotions(ref)]
     lines = [
         f"{ref} ({version.source_version}, {version.format}), taken in {version.made}",
-        f"  source         {source['locator']}",
-        f"  asked for as   {', '.join(aliases) or source['locator']}",
+        f"  source         {word(source['locator'])}",
+        f"  asked for as   {', '.join(map(word, aliases or (source['locator'],)))}",
         f"  source record  {version.source_sha256[:12]}",
         f"  goldens        {goldens[:12] if goldens else 'none yet'}",
     ]
@@ -185,7 +186,7 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
         for evidence in catalog.evidence(one.path):
             said, signer = evidence.predicate, repository.signer_of(evidence)
             whose = "" if signer else "the hub says "
-            words = f"{said.kind}: {said.verdict}, {said.made}, {said.machine}, signed by "
+            words = f"{said.kind}: {said.verdict}, {said.made}, {drawn(said.machine)}, signed by "
             lines.append(f"    {whose}{words}{signer or 'no machine of ours'}")
     lines += [""] if standings else []
     for standing in standings:
@@ -267,7 +268,7 @@ def _site(connection: Connection, site: Site) -> Summary:
             for one in running(connection, site)
         ]
         if said.unprotected:
-            lines += ["  UNPROTECTED: " + "; ".join(said.unprotected)]
+            lines += ["  UNPROTECTED: " + "; ".join(map(drawn, said.unprotected))]
     data = {
         "site": site.id,
         "stage": site.stage,
@@ -293,7 +294,7 @@ def _site(connection: Connection, site: Site) -> Summary:
 
 def _outcome(one: ArtifactOutcome) -> str:
     """What became of one artifact; of one that was held, why."""
-    why = f": {one.words}" if one.outcome == "held" else ""
+    why = f": {drawn(one.words)}" if one.outcome == "held" else ""
     return f"{one.outcome} {one.group}: {one.artifact}{why}"
 
 
@@ -318,7 +319,7 @@ def _transfer(connection: Connection, what: str) -> Summary | None:
         f"Transfer {what} to {said.site}, made {said.made}",
         f"  transfer.json  {one.sha256[:12]}",
         f"  carries        {len(said.files)} files, {size:,} bytes",
-        f"  written to     {row.medium}, the hub says",
+        f"  written to     {word(row.medium)}, the hub says",
         f"  previous       {said.previous or 'none'}",
     ]
     if receipt is None:

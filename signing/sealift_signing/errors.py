@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from sealift_signing.drawing import plain
+
 LONGEST_SUBJECT = 4096
 """Characters; a path on this machine is no longer, and a stranger's string is cut."""
 
@@ -30,8 +32,8 @@ class SealiftError(Exception):
     def __init__(self, code: str, what: str, *, subject: str = "", next_step: str = "") -> None:
         super().__init__(what)
         self.code = code
-        self.what = printable(what)
-        self.subject = printable(subject[:LONGEST_SUBJECT])
+        self.what = plain(what)
+        self.subject = plain(subject[:LONGEST_SUBJECT])
         self.next_step = next_step
 
     @property
@@ -47,17 +49,6 @@ class SealiftError(Exception):
         """The object that goes to standard error under `--json` (DESIGN section 8, choice 5)."""
         told = {"code": self.code, "what": self.what, "subject": self.subject}
         return {"error": told | {"next": self.advice}}
-
-
-def printable(text: str) -> str:
-    """`text` with escapes for what a terminal would obey and for what is no Unicode.
-
-    A file of a medium may be called anything, and many a sentence begins with a file's name.
-    """
-    if text.isprintable():
-        return text
-    kept = (one if one.isprintable() or one in "\t\n" else repr(one)[1:-1] for one in text)
-    return "".join(kept)
 
 
 def shown(value: object, most: int = 60) -> str:

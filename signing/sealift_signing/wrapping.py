@@ -1,17 +1,24 @@
 """Lines for a terminal: broken between words, where they are wider than it or than reads well.
 
-What is piped is not broken: whoever reads it there looks for whole lines.
+A line that begins at the margin is always ours: a further line is indented, whatever is too wide is
+broken, and width is counted in the columns of a terminal and not in characters. What is piped is
+not broken: whoever reads it there looks for whole lines.
 """
 
 from __future__ import annotations
 
 import os
 import re
-import textwrap
 from typing import TextIO
+
+from sealift_signing.drawing import cells, cut
 
 WIDEST = 100
 """Columns; beyond it the eye loses the line."""
+UNKNOWN = 80
+"""Columns of a terminal that does not say how many it has, such as a serial console."""
+FURTHER = 2
+"""How far a further line is indented at least."""
 COMMAND = re.compile(r"(Next: )?sealift(-site|-sign)? ")
 """How a line begins, or what stands after its label, that is there to be pasted."""
 
@@ -25,11 +32,11 @@ def columns(out: TextIO) -> int | None:
         found = int(given) if given.isdecimal() else os.get_terminal_size(out.fileno()).columns
     except OSError:
         found = 0
-    return min(found or WIDEST, WIDEST)
+    return min(found or UNKNOWN, WIDEST)
 
 
 def wrapped(text: str, width: int | None) -> str:
-    """Every line of `text` at most `width` columns wide, if its words allow; None: as it is.
+    """Every line of `text` at most `width` columns wide; None: as it is.
 
     A further line begins where the words of the first did, after its indentation and its label. A
     command that stands alone stays whole: a part of it could be pasted.
@@ -39,18 +46,32 @@ def wrapped(text: str, width: int | None) -> str:
     return "\n".join(_wrapped(line, width) for line in text.split("\n"))
 
 
+def filled(words: str, width: int, first: str, further: str) -> str:
+    """`words` in lines of at most `width` columns: one begins with `first`, each other `further`.
+
+    A word that is too wide for a line of its own is broken.
+    """
+    lines, line, begun = [], first, False
+    for word in words.split(" "):
+        rest = word
+        while begun and cells(line) + 1 + cells(rest) > width:
+            lines.append(line)
+            line, begun = further, False
+        while cells(line) + (1 if begun else 0) + cells(rest) > width:
+            fits, rest = cut(rest, max(width - cells(line), 1))
+            lines.append(line + fits)
+            line = further
+        line += f" {rest}" if begun else rest
+        begun = True
+    return "\n".join([*lines, line])
+
+
 def _wrapped(line: str, width: int) -> str:
-    if len(line) <= width:
+    if cells(line) <= width:
         return line
     start = max((found.end() for found in re.finditer(r"^ +|  +", line)), default=0)
-    words = line[start:]
-    if start > width // 2 or COMMAND.match(words):
+    if COMMAND.match(line[start:]):
         return line
-    return textwrap.fill(
-        words,
-        width,
-        initial_indent=line[:start],
-        subsequent_indent=" " * start,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    if start > width // 2:
+        start = len(line) - len(line.lstrip(" "))
+    return filled(line[start:], width, line[:start], " " * max(start, FURTHER))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sealift_signing.acts.wording import drawn
 from sealift_signing.desk.cli.terminal import FURTHER, whole
+from sealift_signing.drawing import drawn
 
 
 @pytest.mark.parametrize("width", [40, 80, 100])

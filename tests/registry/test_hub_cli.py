@@ -97,7 +97,7 @@ def test_t0_107_what_a_request_sets_aside_is_the_first_thing_that_is_shown(
     expected = [
         "This request sets aside what the team's stewards withdrew:",
         f"  w-1: vision/tiny below 2 for production, withdrawn {wrong.made}",
-        "    reason       It is wrong.",
+        "    reason       “It is wrong.”",
         f"    sha256       {wrong.digest}",
         "",
     ]

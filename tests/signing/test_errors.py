@@ -79,4 +79,4 @@ def test_a_subject_is_cut_before_it_is_looked_at() -> None:
 
 def test_a_file_s_name_in_a_sentence_cannot_rewrite_a_terminal() -> None:
     error = RefusedError("some-code", "\x1b[2J/\u202ex\udcff of vision/digits,\n\tthe café's.")
-    assert error.what == "\\x1b[2J/\\u202ex\\udcff of vision/digits,\n\tthe café's."
+    assert error.what == "\\x1b[2J/\\u202ex\\udcff of vision/digits,\\n\\tthe café's."

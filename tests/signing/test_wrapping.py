@@ -24,8 +24,8 @@ LONG = "This site once signed 3 entries of its log, and they are not the ones in
         (
             f"Error: {LONG}",
             (
-                "Error: This site once signed 3\nentries of its log, and they\n"
-                "are not the ones in this\ndatabase."
+                "Error: This site once signed 3\n  entries of its log, and they\n"
+                "  are not the ones in this\n  database."
             ),
         ),
         (
@@ -43,8 +43,14 @@ LONG = "This site once signed 3 entries of its log, and they are not the ones in
         ("  sealift-site import /media/disk/sealift/plant-7-000001", None),
         ("At the site:  sealift-site import /media/disk/sealift", None),
         ("  Next: sealift-site --home /var/lib/sealift status", None),
-        ("version  source  format  variants  listed  made", None),
-        ("e286d006ba87d7def365930a5d40a40d2d53aa9b9562d81e81c499ec3f4d69a1", None),
+        (
+            "version  source  format  variants  listed  made",
+            "version  source  format \n  variants  listed  made",
+        ),
+        (
+            "e286d006ba87d7def365930a5d40a40d2d53aa9b9562d81e81c499ec3f4d69a1",
+            "e286d006ba87d7def365930a5d40a4\n  0d2d53aa9b9562d81e81c499ec3f\n  4d69a1",
+        ),
     ],
 )
 def test_a_line_is_broken_between_words(text: str, broken: str | None) -> None:
@@ -61,7 +67,7 @@ class Terminal(io.StringIO):
         return True
 
 
-@pytest.mark.parametrize("given, width", [("60", 60), ("300", 100), ("", 100), ("wide", 100)])
+@pytest.mark.parametrize("given, width", [("60", 60), ("300", 100), ("", 80), ("wide", 80)])
 def test_no_line_is_wider_than_reads_well(
     monkeypatch: pytest.MonkeyPatch, given: str, width: int
 ) -> None:

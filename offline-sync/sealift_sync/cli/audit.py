@@ -158,12 +158,12 @@ def _tell(command: str, verdict: Verdict, *, as_json: bool) -> None:
 
 
 def _row(seq: int, entry: Entry) -> tuple[str, ...]:
-    from sealift_signing.vocabulary import sentence
+    from sealift_signing.drawing import drawn, word
 
-    about = ", ".join(term.value for term in entry.terms if term.kind != "artifact")
+    about = ", ".join(word(term.value) for term in entry.terms if term.kind != "artifact")
     data = entry.data if isinstance(entry.data, dict) else {}
-    words = str(data.get("words") or data.get("what") or data.get("reason") or "")
-    told = sentence(words) if words else about
+    words, reason = data.get("words") or data.get("what"), data.get("reason")
+    told = str(words) if words else drawn(str(reason)) if reason else about
     return (str(seq), entry.at[:19].replace("T", " "), entry.type, entry.actor, told)
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from sealift_signing.vocabulary import visible
+from sealift_signing.drawing import plain
 from sealift_signing.wrapping import columns, wrapped
 
 
@@ -28,7 +28,7 @@ class Coloured(Console):
         """Print `text`; with `mark` before it in `style`, or all of it in `style`."""
         width = columns(self._out)
         indent = len(mark) + 1 if mark else 0
-        said = wrapped(visible(text), width and width - indent).replace("\n", "\n" + " " * indent)
+        said = wrapped(plain(text), width and width - indent).replace("\n", "\n" + " " * indent)
         whole = Text.assemble((mark, style), " ", said) if mark else Text(said, style)
         self.print(whole)
 
@@ -38,5 +38,5 @@ class Coloured(Console):
         for heading in headings:
             shown.add_column(heading, overflow="fold")
         for row in rows:
-            shown.add_row(*(Text(visible(cell)) for cell in row))
+            shown.add_row(*(Text(plain(cell)) for cell in row))
         self.print(shown)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sealift_signing import shape
+from sealift_signing.drawing import drawn
 from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_signing.words import words_of
 from sealift_sync.cli import telling
@@ -43,7 +44,7 @@ def watch(stage: Stage, *, quiet: bool) -> Watch:
         if quiet:
             return
         for one in recalls:
-            telling.warn_aside(f"Recalled: {one.sha256[:12]}: {one.reason}")
+            telling.warn_aside(f"Recalled: {one.sha256[:12]}: {drawn(one.reason)}")
         for switched in stopped:
             telling.warn_aside(switched.words)
 

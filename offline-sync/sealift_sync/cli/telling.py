@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
+from sealift_signing.drawing import plain
 from sealift_signing.errors import SealiftError
 from sealift_signing.streams import shows_all, spelled
 from sealift_signing.vocabulary import visible
@@ -57,7 +58,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         terminal.rows(columns, rows)
         return
     for row in (columns, *rows):
-        sys.stdout.write(visible("\t".join(row)) + "\n")
+        sys.stdout.write("\t".join(map(plain, row)) + "\n")
 
 
 def print_json(command: str, members: Mapping[str, Any]) -> None:
@@ -86,7 +87,7 @@ def _line(
     if terminal:
         terminal.sentence(text, style, mark)
     else:
-        out.write(f"{mark} {visible(text)}\n" if everywhere else f"{visible(text)}\n")
+        out.write(f"{mark} {plain(text)}\n" if everywhere else f"{plain(text)}\n")
 
 
 def _aside(text: str, style: str = "", mark: str = "", *, everywhere: bool = False) -> None:

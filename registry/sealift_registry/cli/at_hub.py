@@ -121,7 +121,7 @@ class AtHub:
     def show(self, words: Sequence[str]) -> None:
         """All words, a line each."""
         if not self._quiet:
-            self._terminal.note("\n".join(words))
+            self._terminal.note(words)
 
     def typed(self, confirmation: Confirmation) -> str | None:
         """What was typed beforehand, or is typed now; None where nobody can be asked."""

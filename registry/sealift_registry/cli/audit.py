@@ -10,6 +10,7 @@ import click
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, split
 from sealift_registry.cli.terminal import table
+from sealift_signing.drawing import word
 
 if TYPE_CHECKING:
     from sealift_registry.audit.reading import LogReader
@@ -145,7 +146,7 @@ def _words(entry: Entry) -> str:
     said = {("person", name) for name in names(entry.actor)}
     said |= {("role", f"{term.kind}.{term.value}") for term in entry.terms}
     return ", ".join(
-        f"{term.kind}={term.value}"
+        f"{term.kind}={word(term.value)}"
         for term in entry.terms
         if term.kind not in UNTOLD and (term.kind, term.value) not in said
     )

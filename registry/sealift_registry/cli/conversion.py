@@ -45,4 +45,4 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
                 "evidence": {e.predicate.kind: e.predicate.verdict for e in done.evidence},
             }
         )
-    session.terminal.answer("convert", {"artifacts": made}, "\n".join(lines))
+    session.terminal.answer("convert", {"artifacts": made}, lines)

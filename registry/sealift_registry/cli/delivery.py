@@ -317,6 +317,6 @@ def receive(session: Session, *, medium: str) -> None:
         )
     told = [bad.as_json()["error"] for bad in refused]
     lines += [f"Not taken in: {bad.what}" for bad in refused[1:]]
-    session.terminal.answer("receive", {"returns": found, "refused": told}, "\n".join(lines))
+    session.terminal.answer("receive", {"returns": found, "refused": told}, lines)
     if refused:
         raise refused[0]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealift_registry.cli.cards import read_file
+from sealift_signing.drawing import pasted
 
 if TYPE_CHECKING:
     from sealift_registry.cli.session import Session
@@ -79,7 +79,7 @@ def sign_line(ask: Ask, file: str, cards: Sequence[str] = ()) -> str:
     for name, given in ask.details.items():
         words += [word for value in given for word in (f"--{name}", value)]
     words += [word for card in cards for word in ("--card", card)]
-    return f"{shlex.join(words)} --key FILE"
+    return f"{pasted(words)} --key FILE"
 
 
 def _who(session: Session, made: Draft) -> str:

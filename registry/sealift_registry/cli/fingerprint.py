@@ -60,4 +60,4 @@ def fingerprint(session: Session, *, out: str | None) -> None:
         "expires": until,
         "file": out,
     }
-    session.terminal.answer("fingerprint", data, "\n".join(lines))
+    session.terminal.answer("fingerprint", data, lines)

@@ -150,4 +150,4 @@ def _tell(session: Session, done: Ingested) -> None:
         "aliases": list(done.aliases),
         "goldens": done.goldens,
     }
-    session.terminal.answer("ingest", data, "\n".join(lines))
+    session.terminal.answer("ingest", data, lines)

@@ -25,7 +25,7 @@ def key_new(session: Session, *, file: str, scheme: str) -> None:
     """
     passphrases = session.passphrases(new=True)
     data, lines = own_key.new_key(file, passphrases, scheme, "sealift key card")
-    session.terminal.answer("key-new", data, "\n".join(lines))
+    session.terminal.answer("key-new", data, lines)
 
 
 @command(key, "show", example="sealift key show anna.pem.pub")
@@ -36,7 +36,7 @@ def key_show(session: Session, *, file: str) -> None:
     FILE is a .pub file, a key file with its .pub beside it, or the key's text.
     """
     data, lines = own_key.show_key(file)
-    session.terminal.answer("key-show", data, "\n".join(lines))
+    session.terminal.answer("key-show", data, lines)
 
 
 @command(key, "card", example="sealift key card anna --key anna.pem")
@@ -53,7 +53,7 @@ def key_card(session: Session, *, owner: str, file: str, key_class: str, out: st
 
     signer = keys.open_signer(file, session.passphrases())
     data, lines = own_key.write_card(owner, signer, key_class, session.now(), out)
-    session.terminal.answer("key-card", data, "\n".join(lines))
+    session.terminal.answer("key-card", data, lines)
 
 
 @command(key, "rotate", example="sealift key rotate freshness --status compromised")

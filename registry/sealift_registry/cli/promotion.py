@@ -71,7 +71,7 @@ def promote(
         f"It needs {counted(standing.tally.needed, 'approval')}. Whoever approves runs:",
         f"  sealift approve {made.id} --meaning validated --reason '…'",
     ]
-    session.terminal.answer("promote", standing_data(standing), "\n".join(lines))
+    session.terminal.answer("promote", standing_data(standing), lines)
 
 
 @command(

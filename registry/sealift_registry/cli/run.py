@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
@@ -22,8 +21,10 @@ from sealift_registry.cli import (
     teams,
 )
 from sealift_registry.cli.group import sealift
+from sealift_registry.cli.terminal import as_json as as_json_text
+from sealift_signing.drawing import plain
 from sealift_signing.errors import FailedError, SealiftError, UsageError, shown
-from sealift_signing.streams import shows_all, spelled
+from sealift_signing.streams import spelled
 from sealift_signing.wrapping import columns, wrapped
 
 COMMANDS = (
@@ -101,8 +102,7 @@ def _unreadable(error: OSError) -> SealiftError:
 
 def _tell(error: SealiftError, *, as_json: bool) -> int:
     if as_json:
-        told = json.dumps(error.as_json(), ensure_ascii=not shows_all(sys.stderr))
-        click.echo(told, err=True)
+        click.echo(as_json_text(error.as_json(), sys.stderr), err=True)
     else:
         click.echo(_lines(f"Error: {error.what}"), err=True)
         if error.advice:
@@ -111,7 +111,7 @@ def _tell(error: SealiftError, *, as_json: bool) -> int:
 
 
 def _lines(text: str) -> str:
-    return wrapped(spelled(text, sys.stderr), columns(sys.stderr))
+    return wrapped(spelled(plain(text), sys.stderr), columns(sys.stderr))
 
 
 def _is_database_error(error: Exception) -> bool:

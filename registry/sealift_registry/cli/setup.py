@@ -115,7 +115,7 @@ def _tell_init(session: Session, offline_keys: str | None) -> None:
         "trusted": trusted,
         "unprotected": list(reasons),
     }
-    session.terminal.answer("init", data, "\n".join(lines))
+    session.terminal.answer("init", data, lines)
 
 
 def _offices() -> list[tuple[str, str, str]]:

@@ -40,7 +40,7 @@ def show(session: Session, *, what: str) -> None:
 
     with session.app.hub.reading() as connection:
         kind, data, lines = summary.of(session.app.promotions, connection, what)
-    session.terminal.answer(f"show-{kind}", data, "\n".join(lines))
+    session.terminal.answer(f"show-{kind}", data, lines)
 
 
 Listing = tuple[tuple[str, ...], list[tuple[str, ...]], str]

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from sealift_signing.drawing import cells, plain
 from sealift_signing.streams import shows_all, spelled
+from sealift_signing.vocabulary import visible
 from sealift_signing.wrapping import columns, wrapped
 
 if TYPE_CHECKING:
@@ -28,18 +30,22 @@ class Terminal:
         self.as_json = as_json
         self.interactive = sys.stdin.isatty() and sys.stderr.isatty()
 
-    def answer(self, command: str, data: Mapping[str, Any], text: str) -> None:
-        """Print the outcome: `text`, or under `--json` the one object (DESIGN section 8, 5)."""
+    def answer(self, command: str, data: Mapping[str, Any], text: str | Iterable[str]) -> None:
+        """Print the outcome, or under `--json` the one object (DESIGN section 8, 5).
+
+        `text` is a text of ours, or lines, each of which stays one whatever it holds.
+        """
         if self.as_json:
             said = {"schema": f"sealift/{command}/1", **data}
-            click.echo(json.dumps(said, ensure_ascii=not shows_all(sys.stdout), sort_keys=True))
-        elif text:
-            click.echo(wrapped(spelled(text, sys.stdout), columns(sys.stdout)))
+            click.echo(as_json(said, sys.stdout))
+            return
+        for line in _lines(text):
+            click.echo(wrapped(spelled(plain(line), sys.stdout), columns(sys.stdout)))
 
-    def note(self, text: str) -> None:
-        """Tell a person something on the way; machines are not told."""
-        if not self.as_json:
-            click.echo(wrapped(spelled(text, sys.stderr), columns(sys.stderr)), err=True)
+    def note(self, text: str | Iterable[str]) -> None:
+        """Tell a person something on the way, as in `answer`; machines are not told."""
+        for line in () if self.as_json else _lines(text):
+            click.echo(wrapped(spelled(plain(line), sys.stderr), columns(sys.stderr)), err=True)
 
     def ask(self, question: str) -> bool:
         """Yes or no; no where nobody can be asked."""
@@ -85,11 +91,24 @@ class _Steps:
         self._stage.add(self._seen[subject] - seen if self._counted else 0)
 
 
+def as_json(said: Mapping[str, Any], out: TextIO) -> str:
+    """JSON leaves some characters be that a terminal obeys; they are spelled by their numbers."""
+    text = json.dumps(said, ensure_ascii=not shows_all(out), sort_keys=True)
+    return visible(text, lambda one: f"\\u{ord(one):04x}")
+
+
+def _lines(text: str | Iterable[str]) -> Iterable[str]:
+    return (text.split("\n") if text else ()) if isinstance(text, str) else text
+
+
 def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Columns in line, two spaces apart; readable on a terminal and in a pipe."""
-    cells = [list(headings), *[list(row) for row in rows]]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(headings))]
-    lines = ["  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) for row in cells]
+    shown = [list(headings), *([plain(cell) for cell in row] for row in rows)]
+    widths = [max(cells(row[n]) for row in shown) for n in range(len(headings))]
+    lines = (
+        "  ".join(one + " " * (w - cells(one)) for one, w in zip(row, widths, strict=True))
+        for row in shown
+    )
     return "\n".join(line.rstrip() for line in lines)
 
 

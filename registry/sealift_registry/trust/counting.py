@@ -19,7 +19,8 @@ from sealift_registry.trust.signatures import Holders, Stray, holders, is_right
 from sealift_registry.trust.stored import Stored, stored
 from sealift_signing import drafts, roles, statements
 from sealift_signing.drafts import ROLE, Draft, Part, PartSignature, decoded, encoded
-from sealift_signing.errors import MalformedError, NotFoundError, printable
+from sealift_signing.drawing import plain
+from sealift_signing.errors import MalformedError, NotFoundError
 from sealift_signing.statements import Approval, Objection, Request
 
 MOST_NAMED = 3
@@ -132,7 +133,7 @@ def _published(found: Stored, part: Part) -> dict[str, str]:
 def _said(file: str, name: str, found: Sequence[Stray]) -> list[str]:
     """What is said of the signatures of one file that are left out."""
     lines = [
-        f"{printable(file)}: the signature of {one.person} (key {one.keyid[:12]}) on {name} is "
+        f"{plain(file)}: the signature of {one.person} (key {one.keyid[:12]}) on {name} is "
         "wrong: it is over other bytes, or damaged. It was left out."
         for one in found
         if one.person
@@ -143,7 +144,7 @@ def _said(file: str, name: str, found: Sequence[Stray]) -> list[str]:
         named = ", ".join(of_nobody[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
         keys = "key" if len(of_nobody) == 1 else "keys"
         lines.append(
-            f"{printable(file)}: nobody may sign {name} with the {keys} {named}. What bears their "
+            f"{plain(file)}: nobody may sign {name} with the {keys} {named}. What bears their "
             "name was left out."
         )
     return lines

@@ -8,6 +8,7 @@ from sealift_signing import documents, roles, shape, statements
 from sealift_signing.acts import wording
 from sealift_signing.acts.asking import Ask, Material, Prepared, Unsigned
 from sealift_signing.drafts import STATEMENT
+from sealift_signing.drawing import drawn
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
 from sealift_signing.organisation import Organisation
 from sealift_signing.statements import Transfer, subject
@@ -65,8 +66,8 @@ def transfer(organisation: Organisation, ask: Ask, material: Material) -> Prepar
         ),
         f"  it builds on {', '.join(said.base) or 'nothing: it is full'}",
         f"  the transfer before it: {said.previous or 'none'}",
-        f"  the hub's log: {wording.drawn(said.log)}",
-        f"  the site's log, as the hub knows it: {wording.drawn(said.site_log or 'not yet')}",
+        f"  the hub's log: {drawn(said.log)}",
+        f"  the site's log, as the hub knows it: {drawn(said.site_log or 'not yet')}",
         "It carries what the site is assigned:",
         *wording.indented(wording.assignment(assignment)),
         "in these files:",

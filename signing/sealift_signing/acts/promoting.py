@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from sealift_signing import statements
-from sealift_signing.acts import promotion_words, vouched, wording
+from sealift_signing.acts import promotion_words, vouched
 from sealift_signing.acts.asking import Ask, Material, Prepared, Unsigned
 from sealift_signing.acts.names import LABEL
 from sealift_signing.acts.vouched import Vouched
@@ -25,6 +25,7 @@ from sealift_signing.approvals import (
 from sealift_signing.counting import rules_for
 from sealift_signing.documents import Members, Person, Withdrawal
 from sealift_signing.drafts import STATEMENT
+from sealift_signing.drawing import drawn
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, UsageError, shown
 from sealift_signing.organisation import Organisation
 from sealift_signing.statements import (
@@ -84,7 +85,7 @@ def ask_for(organisation: Organisation, ask: Ask, material: Material) -> Prepare
     )
     words = (
         *promotion_words.set_aside_words(despite, rules.members),
-        f"Ask for {version} to be promoted to {stage}, because {wording.drawn(reason)}.",
+        f"Ask for {version} to be promoted to {stage}, because {drawn(reason)}.",
         *promotion_words.named_words(said, subjects, rules),
         *promotion_words.subject_words(subjects, evidence),
     )
@@ -141,7 +142,7 @@ def approve_it(organisation: Organisation, ask: Ask, material: Material) -> Prep
     words = (
         *promotion_words.request_words(request, rules, evidence, material),
         (
-            f"You approve it: {wording.drawn(meaning)}, because {wording.drawn(reason)}, until "
+            f"You approve it: {drawn(meaning)}, because {drawn(reason)}, until "
             f"{said.valid_until[:10]}."
         ),
     )
@@ -167,7 +168,7 @@ def object_to(organisation: Organisation, ask: Ask, material: Material) -> Prepa
         check_before_signing(said, material.key, rules)
     words = (
         *promotion_words.request_words(request, rules, evidence, material),
-        f"You object, because {wording.drawn(reason)}.",
+        f"You object, because {drawn(reason)}.",
         "  It bars nothing; every later approver reads it.",
     )
     return Prepared(_own(said, request.subjects, "objection", person), words)

@@ -9,6 +9,7 @@ from sealift_signing.acts.asking import Material
 from sealift_signing.acts.vouched import Vouched
 from sealift_signing.approvals import NotCountedError, Rules, check_objection, tally
 from sealift_signing.documents import Members
+from sealift_signing.drawing import drawn
 from sealift_signing.statements import Approval, Objection, Request, Signed, Subject
 from sealift_signing.vocabulary import CatalogPath
 
@@ -24,7 +25,7 @@ def request_words(
     yield from set_aside_words(said.despite, rules.members)
     yield (
         f"{said.team}/{said.model}/{said.version} to {said.stage}, asked for by {said.person} on "
-        f"{said.made}, because {wording.drawn(said.reason)}."
+        f"{said.made}, because {drawn(said.reason)}."
     )
     yield f"request {request.sha256}"
     yield from named_words(said, request.subjects, rules)
@@ -41,7 +42,7 @@ def named_words(said: Request, subjects: Iterable[Subject], rules: Rules) -> Ite
     yield from _bars_words(subjects, rules, said.despite)
     yield f"source record {said.source_record}"
     yield f"the hub's log: {said.log.size} entries, root {said.log.root}"
-    yield f"  of {wording.drawn(said.log.origin)}"
+    yield f"  of {drawn(said.log.origin)}"
 
 
 def _approval_words(request: Signed[Request], rules: Rules, material: Material) -> Iterator[str]:
@@ -51,10 +52,10 @@ def _approval_words(request: Signed[Request], rules: Rules, material: Material) 
         about = one.predicate
         yield (
             f"approved by {about.person} on {about.made}, until {about.valid_until}: "
-            f"{wording.drawn(about.meaning)}, because {wording.drawn(about.reason)}"
+            f"{drawn(about.meaning)}, because {drawn(about.reason)}"
         )
     for reason in counted.set_aside:
-        yield f"an approval does not count: {wording.drawn(reason)}"
+        yield f"an approval does not count: {drawn(reason)}"
     yield f"{len(counted.counted)} of the {counted.needed} approvals that it needs count."
 
 
@@ -64,8 +65,8 @@ def _objection_words(one: Signed[Objection], request: Signed[Request], rules: Ru
         check_objection(one, request, rules)
     except NotCountedError as bad:
         # Whoever objected may have left; that they did is said, their words are nobody's now.
-        return f"an objection is by nobody who may approve: {wording.drawn(bad.what)}"
-    return f"OBJECTED to by {said.person} on {said.made}: {wording.drawn(said.reason)}"
+        return f"an objection is by nobody who may approve: {drawn(bad.what)}"
+    return f"OBJECTED to by {said.person} on {said.made}: {drawn(said.reason)}"
 
 
 def set_aside_words(despite: Iterable[str], members: Members) -> Iterator[str]:
@@ -101,12 +102,12 @@ def _evidence_words(one: Vouched) -> Iterator[str]:
     """A piece of evidence: its verdict, every check, what looked, and on which goldens."""
     said = one.said
     yield (
-        f"{said.kind}: {said.verdict}, on {wording.drawn(said.machine)}, {said.made}, signed by "
+        f"{said.kind}: {said.verdict}, on {drawn(said.machine)}, {said.made}, signed by "
         f"{one.machine} ({one.signed.sha256})"
     )
-    yield from (f"  {c.verdict}  {c.name}: {wording.drawn(c.words)}" for c in said.checks)
+    yield from (f"  {c.verdict}  {c.name}: {drawn(c.words)}" for c in said.checks)
     for name, version in sorted(said.tools.items()):
-        yield f"  with {wording.drawn(name)} {wording.drawn(version)}"
+        yield f"  with {drawn(name)} {drawn(version)}"
     goldens = said.details.get("goldens") if isinstance(said.details, Mapping) else None
     if isinstance(goldens, str):
-        yield f"  on the goldens {wording.drawn(goldens)}"
+        yield f"  on the goldens {drawn(goldens)}"

@@ -1,7 +1,7 @@
 """The words that whoever signs reads, computed from the bytes that they sign.
 
-Text that somebody else wrote is drawn by `drawn`: on one line, with nothing invisible in it, and
-between marks that it cannot hold itself, so that no name or reason can pass for a line of ours.
+Text that somebody else wrote is drawn (`drawing.drawn`), so that no name or reason can pass for a
+line of ours.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sealift_signing.documents import (
     RecallList,
     Withdrawal,
 )
+from sealift_signing.drawing import drawn
 from sealift_signing.organisation import Head, Organisation
 from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import (
@@ -37,13 +38,6 @@ from sealift_signing.roles import (
     named_keys,
 )
 from sealift_signing.vocabulary import moment
-
-
-def drawn(text: str) -> str:
-    """Somebody else's words: one line, nothing invisible, between marks that it cannot hold."""
-    plain = text.replace("”", "\\u201d")
-    shown = (one if one.isprintable() else repr(one)[1:-1] for one in plain)
-    return f"“{''.join(shown)}”"
 
 
 def base(head: Head, now: datetime) -> str:

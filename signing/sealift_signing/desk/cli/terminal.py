@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import json
 import sys
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from sealift_signing.drawing import cells, plain
 from sealift_signing.errors import SealiftError, UsageError
 from sealift_signing.streams import shows_all, spelled
 from sealift_signing.vocabulary import visible
-from sealift_signing.wrapping import columns, wrapped
+from sealift_signing.wrapping import columns, filled, wrapped
 
 if TYPE_CHECKING:
     from sealift_signing.past import Confirmation
@@ -50,7 +50,7 @@ class Terminal:
         out = sys.stderr if self.as_json else sys.stdout
         width = columns(out)
         for line in lines:
-            click.echo(whole(spelled(visible(line), out), width), err=self.as_json)
+            click.echo(whole(spelled(plain(line), out), width), err=self.as_json)
 
     def note(self, text: str) -> None:
         """Tell a person something on the way; machines are not told."""
@@ -142,21 +142,15 @@ class Asking:
 
 def whole(line: str, width: int | None) -> str:
     """`line`, each further line of it marked, where it is wider than `width`; None: as it is."""
-    if width is None or len(line) <= width:
+    if width is None or cells(line) <= width:
         return line
     start = len(line) - len(line.lstrip(" "))
-    return textwrap.fill(
-        line[start:],
-        width,
-        initial_indent=" " * start,
-        subsequent_indent=" " * start + FURTHER,
-        break_on_hyphens=False,
-    )
+    return filled(line[start:], width, " " * start, " " * start + FURTHER)
 
 
 def _lines(text: str, out: TextIO) -> str:
     """A sentence as it is printed on `out`."""
-    return wrapped(spelled(visible(text), out), columns(out))
+    return wrapped(spelled(plain(text), out), columns(out))
 
 
 def _json(said: Mapping[str, Any], out: TextIO) -> str:
