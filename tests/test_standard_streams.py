@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sealift_signing.drawing import drawn
 from sealift_signing.desk.cli.terminal import FURTHER, Terminal
+from sealift_signing.drawing import drawn
 from sealift_signing.streams import spelled
 from tests.registry.hub_fixture import Acme as Hub
 from tests.registry.hub_fixture import copied, founded
