@@ -123,7 +123,7 @@ def test_work_that_cannot_be_counted_says_how_long_it_took(
         clock.now += 8
         stage.add(0)
     stages("", 0)
-    assert capsys.readouterr().err == "convert: 16 s, b.onnx [2J\nconvert: 16 s\n"
+    assert capsys.readouterr().err == "convert: 16 s, b.onnx\\x1b[2J\nconvert: 16 s\n"
 
 
 # ---------------------------------------------------------------- around the work
