@@ -142,7 +142,7 @@ def test_what_was_set_aside_is_said_in_words_and_in_json(
     publishing.list_document(draft.signed, "teams/vision/members.json", listed)
     hub.repository.publish(role, draft)
     folder = hub.export(medium)
-    words = f"{role}: {lost}, which this site went by, was set aside by version {lost.version + 1}"
+    words = f"{role}: {lost}, which this site went by, is given up: version {lost.version + 1}"
     assert words in " ".join(shell("verify", folder).err.split())
     assert words in shell("verify", folder, "--json").json["remarks"][0]
     assert words in shell("import", folder, "--json").json["remarks"][0]
