@@ -14,7 +14,7 @@ from sealift_signing.documents import MemberKey, Members, Person, StageRule
 from sealift_signing.errors import RefusedError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Approval, Objection, Request, Signed
-from sealift_signing.vocabulary import instant
+from sealift_signing.vocabulary import instant, moment
 
 LARGEST_LEAD = timedelta(days=1)
 """How far ahead of trusted time a statement may be dated: clocks differ, a year does not."""
@@ -272,11 +272,18 @@ def _check_age(request: Signed[Request], said: Approval, rules: Rules, of: _Of) 
     """What was asked long ago is approved by nobody: its evidence and its reasons are as old."""
     age = instant(said.made) - instant(request.predicate.made)
     if not -LARGEST_LEAD <= age <= rules.rule.within:
-        when = f"{age.days} days after" if age.days >= 0 else "before"
+        if age < -LARGEST_LEAD:  # it names the request by its sha256, so a clock was wrong
+            raise NotCountedError(
+                "approval-before-request",
+                f"{of.what} is dated {said.made}, more than a day before its request: "
+                f"{request.predicate.made}.",
+                subject=of.sha256,
+                next_step="Have whose clock was wrong set it right, and sign another, with --anew.",
+            )
         raise NotCountedError(
             "approval-too-late",
-            f"{of.what} was made {when} its request; it counts within {rules.rule.within.days} "
-            "days of it. Ask again.",
+            f"{of.what} was made {age.days} days after its request; it counts within "
+            f"{rules.rule.within.days} days of it. Ask again.",
             subject=of.sha256,
             next_step="Ask again, with a new request, and have that approved.",
         )
@@ -396,7 +403,8 @@ def _check_date(made: str, now: datetime, of: _Of) -> None:
     if instant(made) > now + LARGEST_LEAD:
         raise NotCountedError(
             "dated-ahead",
-            f"{of.what} is dated {made}, more than a day ahead.",
+            f"{of.what} is dated {made}, more than a day ahead of the clock here: {moment(now)}.",
             subject=made,
-            next_step="Check the clock of this machine and of whoever signed.",
+            next_step="Set right the clock that is wrong. Was it that of whoever signed, then they "
+            "sign another, with --anew: what they signed keeps its date.",
         )

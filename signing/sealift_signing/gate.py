@@ -97,7 +97,7 @@ def examine(
         RefusedError: it must not be signed; the sentence says why.
         NotFoundError, UsageError: the act is not possible, or named otherwise.
     """
-    act = names.act(ask)
+    act, ask = names.act(ask), names.as_drafted(ask, draft.object, draft.details)
     _check_named(draft, ask)  # (1)
     _check_date(draft, now)  # (2)
     files, carried = DraftFiles(draft), Carried([decoded(one) for one in draft.statements])
@@ -184,7 +184,8 @@ def _check_date(draft: Draft, now: datetime) -> None:
             "dated-ahead",
             f"The draft was made at {draft.made}; the clock here says {moment(now)}.",
             subject=draft.made,
-            next_step="Check both clocks, or have it drafted again.",
+            next_step="One of the two clocks is wrong: set it right. Was it the hub's, then have "
+            "it drafted again.",
         )
     if made < now - OLDEST:
         raise RefusedError(
@@ -192,7 +193,8 @@ def _check_date(draft: Draft, now: datetime) -> None:
             f"The draft was made at {draft.made}; the clock here says {moment(now)}. A draft can "
             f"be signed for {OLDEST.days} days.",
             subject=draft.made,
-            next_step="Have it drafted again.",
+            next_step="Is the clock here right, then have it drafted again. Is it ahead, then set "
+            "it: a new draft would be refused as well.",
         )
 
 

@@ -18,6 +18,7 @@ import pytest
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.promotion.promotions import Standing
+from sealift_registry.trust import drafting
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import documents, publishing, roles, shape, statements
 from sealift_signing.approvals import REQUEST, approve
@@ -43,7 +44,7 @@ from tests.registry.hub_fixture import (
     Loose,
     version,
 )
-from tests.registry.signing_people import enrol, members_of, sign_enough, sign_members
+from tests.registry.signing_people import enrol, members_of, sign, sign_enough, sign_members
 
 PATH = f"catalog/{MODEL}/1/{TARGET}"
 
@@ -517,3 +518,16 @@ def list_machines(hub: Acme, keys: FleetKeys) -> None:
         sign_enough(fleet, roles.FLEET, signers, repository.targets().signed)
     change = Change({roles.FLEET: fleet}, {path: data})
     hub.app.hub.commit_change(change, hub.app.hub.entry("fleet.changed", "fleet-1", {}))
+
+
+def test_t1_36_who_approves_by_a_draft_of_before_an_objection_is_told_of_it(hub: Acme) -> None:
+    """The draft shows what there was when it was made; the answer to it says what came since."""
+    number = hub.request()
+    with hub.app.hub.reading() as connection:
+        wanted = hub.app.promotions.approval_wanted(connection, number, "validated", "Good.", None)
+        made = drafting.draft(hub.app.hub, connection, wanted)
+    signed = sign(made, wanted.ask, [hub.signer("carla")], hub.app.hub.now())
+    assert "objected" not in hub.app.submit(signed, at_hub=False).sentence
+    hub.objects(number, "emil")
+    said = hub.app.submit(signed, at_hub=False).sentence
+    assert "emil objected. A draft that was made before that does not show it" in said

@@ -326,7 +326,7 @@ def test_an_approval_is_not_older_than_its_request_but_for_a_days_lead(
         request = promotion.request(made=promotion.ahead(hours=23, seconds=seconds))
         found = counted(promotion, request, promotion.approve(request, "bert"))
         assert len(found.people) == count
-        assert all("was made before its request" in why for why in found.set_aside)
+        assert all("more than a day before its request" in why for why in found.set_aside)
 
 
 def test_a_policy_may_give_approvals_another_span(promotion: Promotion) -> None:

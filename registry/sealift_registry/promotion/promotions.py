@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.promotion import again, gates
+from sealift_registry.promotion import again, gates, objecting
 from sealift_registry.promotion.gates import Vouched
 from sealift_registry.promotion.listing import list_variants
 from sealift_registry.trust.drafting import Wanted
@@ -242,7 +242,9 @@ class Promotions:
             "listed": standing.listed,
         }
         sentence = f"{standing.promotion.id}: {have} of {need} approvals; {state}."
-        return Accepted(new, sentence, data)
+        return Accepted(
+            new, sentence + objecting.words(standing.objections, standing.promotion.id), data
+        )
 
     def submit_objection(self, draft: Draft, *, at_hub: bool) -> Accepted:
         """Take in a signed objection, for every later approver to read.
@@ -324,7 +326,7 @@ class Promotions:
         known = {one.digest: one for one in rules.members.withdrawn}
         despite = {name: known.get(name) for name in promotion.request.predicate.despite}
         machines = signers(repository, found)
-        heard, not_heard = _objections(promotion.request, catalog.objections(number), rules)
+        heard, not_heard = objecting.heard(promotion.request, catalog.objections(number), rules)
         return Standing(
             promotion, despite, found, counted, listed, machines, doubt, heard, not_heard
         )
@@ -480,20 +482,6 @@ def _doubt(request: Signed[Request], rules: Rules) -> str:
     except NotCountedError as bad:
         return bad.what
     return ""
-
-
-def _objections(
-    request: Signed[Request], found: Iterable[Signed[Objection]], rules: Rules
-) -> tuple[list[Signed[Objection]], list[str]]:
-    """The objections by people who may approve, and why the others are none."""
-    heard, not_heard = [], []
-    for one in found:
-        try:
-            check_objection(one, request, rules)
-            heard.append(one)
-        except NotCountedError as bad:
-            not_heard.append(bad.what)
-    return heard, not_heard
 
 
 def _words(one: Subject) -> dict[str, str]:

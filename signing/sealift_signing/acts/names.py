@@ -5,8 +5,9 @@ This is all that a command's help needs: what an act computes stands in `closed`
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sealift_signing.errors import UsageError, shown
@@ -14,18 +15,27 @@ from sealift_signing.errors import UsageError, shown
 if TYPE_CHECKING:
     from sealift_signing.acts.asking import Ask
 
+Details = Mapping[str, tuple[str, ...]]
+"""The options of an act, each with its values."""
+
 LABEL = "promotion"
 """The fact that says by which label the hub lists a request; it decides nothing."""
 
 
 @dataclass(frozen=True)
 class Option:
-    """An option of an act: part of what is named, never taken from the draft alone."""
+    """An option of an act: part of what is named, never taken from the draft alone.
+
+    Attributes:
+        many: it may be given several times.
+        ordered: of its values the order means something.
+    """
 
     name: str
     metavar: str
     words: str
     many: bool = False
+    ordered: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,7 +106,7 @@ ACTS: Mapping[str, Act] = {
         "Say what a site's host groups should run.",
         (
             Option("for", "GROUP=HARDWARE-TARGET", "A host group.", many=True),
-            Option("fallback", "VERSION", "What to go back to, or none.", many=True),
+            Option("fallback", "VERSION", "What to go back to, or none.", many=True, ordered=True),
         ),
     ),
     "transfer": Act(("TRANSFER",), "Vouch for a bundle that was written."),
@@ -126,6 +136,42 @@ ACTS: Mapping[str, Act] = {
         facts=(LABEL,),
     ),
 }
+
+
+_NUMBERED = re.compile(r"[Pp]-0*([1-9][0-9]{0,8})")
+
+
+def as_drafted(ask: Ask, about: tuple[str, ...], details: Details) -> Ask:
+    """`ask` as a draft spells it, where it names the same otherwise; else as it is.
+
+    A promotion is P-1 and P-000001 alike, and of several stewards the order says nothing.
+    """
+    found = ACTS.get(ask.act)
+    if found is None:
+        return ask
+    many = {one.name for one in found.options if one.many and not one.ordered}
+    spelled = {
+        name: tuple(details[name]) if name in many and _same(details.get(name), given) else given
+        for name, given in ask.details.items()
+    }
+    same = _plain(found, about) == _plain(found, ask.object)
+    return replace(ask, object=about if same else ask.object, details=spelled)
+
+
+def _same(one: tuple[str, ...] | None, other: tuple[str, ...]) -> bool:
+    return one is not None and sorted(one) == sorted(other)
+
+
+def _plain(found: Act, about: tuple[str, ...]) -> list[str]:
+    """What an act is done to, in one spelling of it."""
+    alone = len(found.object) - (1 if found.repeats else 0)
+    first = [
+        f"P-{int(number[1]):06d}"
+        if name == "P-NUMBER" and (number := _NUMBERED.fullmatch(said))
+        else said
+        for name, said in zip(found.object[:alone], about, strict=False)
+    ]
+    return [*first, *sorted(about[alone:])]
 
 
 def act(ask: Ask) -> Act:

@@ -23,6 +23,7 @@ from securesystemslib.signer import Signer
 from sealift_signing import canonical, drafts, gate, statements
 from sealift_signing.acts import closed, names
 from sealift_signing.acts.asking import Ask, Carried
+from sealift_signing.approvals import LARGEST_LEAD
 from sealift_signing.drafts import Draft, DraftFiles, decoded
 from sealift_signing.errors import RefusedError
 from sealift_signing.gate import Examined
@@ -32,7 +33,7 @@ from sealift_signing.organisation import Organisation
 from sealift_signing.past import Confirmation
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard, Request
-from sealift_signing.vocabulary import instant
+from sealift_signing.vocabulary import instant, moment
 
 ALONE = (
     "ALONE: what is known here began from what a hub shows, and was compared with nobody's. Take a "
@@ -94,7 +95,7 @@ class Desk:
             NotFoundError: its organisation is not trusted here.
             RefusedError: it must not be signed, or the person did not agree.
         """
-        key = PublicKey.from_tuf(signer.public_key)
+        key, ask = PublicKey.from_tuf(signer.public_key), _as_drafted(ask, draft)
         known = self._known(draft)
         before = None if anew or known is None else self._before(known, draft, ask, key)
         if before is not None:  # (1)
@@ -180,9 +181,30 @@ class Desk:
                 if wanted and wanted == [part.digest for part in kept.parts]
             )
         for one, kept in same:
+            if names.act(ask).own:
+                self._check_not_ahead(one, kept)
             self.talk.show((again_words(one),))
             return kept
         return None
+
+    def _check_not_ahead(self, one: SignedOnce, kept: Draft) -> None:
+        """What was signed by a clock that was ahead is refused by every hub and site until then.
+
+        Raises:
+            RefusedError: it was.
+        """
+        now = self.clock()
+        for part in kept.parts:
+            made = _made(part)
+            if instant(made) > now + LARGEST_LEAD:
+                raise RefusedError(
+                    "signed-ahead",
+                    f"You signed this already ({one.digest[:12]}), with the date {made}; the clock "
+                    f"here says {moment(now)}. Until then it counts nowhere.",
+                    subject=made,
+                    next_step="Is the clock here right now, then sign another, with this date: add "
+                    "--anew. Else set the clock.",
+                )
 
     def _agree(self, found: Examined) -> None:
         for one in found.confirm:
@@ -230,6 +252,10 @@ class Desk:
             return signed
 
 
+def _as_drafted(ask: Ask, draft: Draft) -> Ask:
+    return names.as_drafted(ask, draft.object, draft.details)
+
+
 def _undated(part: drafts.Part) -> object:
     """What a part says, but for its dates."""
     if part.kind == drafts.ROLE:
@@ -238,6 +264,12 @@ def _undated(part: drafts.Part) -> object:
     value = cast("Mapping[str, Any]", canonical.decode(part.data, what="a statement"))
     predicate = {name: one for name, one in value["predicate"].items() if name != "made"}
     return (value["subject"], predicate)
+
+
+def _made(part: drafts.Part) -> str:
+    """The date that a person's own statement bears."""
+    value = cast("Mapping[str, Any]", canonical.decode(part.data, what="a statement"))
+    return str(value["predicate"]["made"])
 
 
 def _source(ask: Ask) -> str:
