@@ -25,6 +25,7 @@ from sealift_registry.audit import batch
 from sealift_registry.audit.append import Appender, Former, SignerProvider
 from sealift_registry.audit.batch import Action, Committed, EntryRequest, Request
 from sealift_registry.storage import file_lock
+from sealift_registry.storage.home import check_writable
 from sealift_signing.errors import FailedError
 from sealift_signing.transparency.entry import Entry
 
@@ -177,6 +178,7 @@ class AuditLog:
                 "An action cannot commit another action: the first one is not finished.",
                 next_step="Put both into one action, with one entry.",
             )
+        check_writable(self._lock_path.parent)
         with self._state:
             self._check_failure()
             if self._closed:

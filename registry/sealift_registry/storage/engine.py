@@ -6,13 +6,17 @@ engine, with an advisory lock in the place of the file lock.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
+
+from sealift_signing.errors import FailedError
 
 WAIT_MS = 10_000
 """How long a statement waits for another writer. Ours never meet: they queue at the file lock."""
@@ -36,10 +40,43 @@ def open_sqlite(path: Path) -> Engine:
     """The engine of the database file at `path`, which is made when it is not there.
 
     Every connection waits for writers, keeps a write-ahead log, flushes every commit to the disk,
-    and enforces foreign keys and the log's triggers.
+    and enforces foreign keys and the log's triggers. Where its folder can only be read, so can it.
+
+    Raises:
+        FailedError: it can only be read, and its newest commits are not in the file itself yet.
     """
+    if path.exists() and is_read_only(path.parent):
+        return _open_to_read(path)
     engine = create_engine(URL.create("sqlite", database=str(path)))
     event.listen(engine, "connect", _set_up)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def is_read_only(folder: Path) -> bool:
+    """Whether nothing can be written to `folder`: its file system, or who runs this, may not."""
+    return not os.access(folder, os.W_OK)
+
+
+def _open_to_read(path: Path) -> Engine:
+    """The database where SQLite can make none of the files that it else keeps beside it.
+
+    It then reads the file alone, by "immutable" (SQLite, "Uniform Resource Identifiers"), and would
+    pass over commits that are still in the write-ahead log: what somebody removed would stand.
+    """
+    behind = path.with_name(f"{path.name}-wal")
+    if behind.exists() and behind.stat().st_size:
+        raise FailedError(
+            "database-unfinished",
+            f"{path.parent} can only be read, and the newest commits of its database are in "
+            f"{behind.name}.",
+            subject=str(behind),
+            next_step="Copy the whole folder to a disk that can be written, and name the copy with "
+            "--home.",
+        )
+    query = {"mode": "ro", "immutable": "1", "uri": "true"}
+    url = URL.create("sqlite", database=f"file:{quote(str(path.absolute()))}", query=query)
+    engine = create_engine(url)
     event.listen(engine, "begin", _begin)
     return engine
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
-from sealift_registry.storage import workspace
+from sealift_registry.storage import engine, workspace
 from sealift_signing import disk
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
 from sealift_sync import durable
@@ -109,8 +109,25 @@ class Home:
 
         Nothing refers to either, and what another process is working on stays.
         """
+        check_writable(self.root)
         workspace.sweep(self.work)
         self.blobs.sweep()
+
+
+def check_writable(root: Path) -> None:
+    """Check that the hub at `root` can be written to.
+
+    Raises:
+        FailedError: it can only be read.
+    """
+    if engine.is_read_only(root):
+        raise FailedError(
+            "hub-read-only",
+            f"The hub at {root} can only be read here, and this would write to it.",
+            subject=str(root),
+            next_step="Run it where the hub may be written. What only reads works here: sealift "
+            "audit fsck, list and show.",
+        )
 
 
 def locate(given: str | None, environment: Mapping[str, str]) -> Path:

@@ -21,6 +21,7 @@ from sealift_registry.storage.home import (
     OrganisationSettings,
     Settings,
     check_new,
+    check_writable,
     create_home,
     open_home,
     write_settings,
@@ -89,6 +90,7 @@ def open_hub(root: Path, environment: Mapping[str, str]) -> Hub:
 def _upgrade(home: Home, engine: Engine) -> None:
     """Bring the database up to date, alone: two processes must not migrate it at once."""
     if current(engine) != newest():
+        check_writable(home.root)
         with file_lock.held(home.lock):
             upgrade(engine)
 

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, func, select
 from tuf.api.metadata import Root
 
 from sealift_registry.audit.tables import log_entry
+from sealift_registry.storage.engine import is_read_only
 from sealift_registry.trust import catalogs
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub, newest_note
@@ -124,7 +125,7 @@ def take_up(hub: Hub) -> None:
     Run again where it was cut, it goes on; mostly there is nothing to do.
     """
     pending = [name for name in NAMES if hub.online.following(name) is not None]
-    if not pending:
+    if not pending or is_read_only(hub.home.root):
         return
     with hub.reading() as connection:
         held = {name: held_as(Repository(connection), name) for name in pending}
