@@ -234,6 +234,21 @@ def test_no_room_is_said_before_anything_is_copied(
     assert site.picture() == before
 
 
+def test_t1_10_what_does_not_fit_is_not_called_whole(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`verify` says what an import will say."""
+    hub.assign(hub.promote(1))
+    folder = hub.export(medium)
+    usage = shutil.disk_usage(site.root)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage._replace(free=1000))
+    with pytest.raises(FailedError) as refused:
+        site.verify(folder)
+    assert refused.value.code == "no-room"
+    monkeypatch.undo()
+    site.verify(folder)
+
+
 def replace_free(usage: object, free: int) -> object:
     return usage._replace(free=free)  # type: ignore[attr-defined]
 

@@ -153,6 +153,7 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
 
     Raises:
         RefusedError: an import would refuse it.
+        FailedError: there is no room here for what an import would copy.
     """
     with _as_refusal(), _quarantined(site, medium) as bundle:
         _check_not_restored(site, medium, bundle)
@@ -163,8 +164,10 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
         watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
         with site.aside():
             check_present(accepted.plan, medium)
+            check_room(accepted.plan.copies, site.home)
             hash_blobs(accepted.plan, medium, watch.stage)
             accepted = settle(site, accepted, watch.stage)
+            check_room(accepted.plan.copies, site.home)
             check_packs(accepted.plan.packs, medium, watch.stage)
             return accepted
 
