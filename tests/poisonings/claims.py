@@ -12,18 +12,19 @@ from sqlalchemy import select
 
 from sealift_registry.catalog import tables as catalog
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
-from sealift_signing import drafts, publishing, roles, statements
+from sealift_signing import drafts, publishing, roles, shape, statements
 from sealift_signing.approvals import check_request, tally
 from sealift_signing.counting import rules_for
 from sealift_signing.documents import Members
 from sealift_signing.drafts import Draft, Part
 from sealift_signing.errors import SealiftError
 from sealift_signing.organisation import Head, Organisation
-from sealift_signing.statements import Approval, Request, Signed
+from sealift_signing.statements import Approval, Request, Signed, SiteAnswer
 from tests.desks import Paper
-from tests.poisonings.world import World
+from tests.poisonings.world import OTHER_THIEF, THIEF, World
 
 Claim = tuple[str, ...]
+ANSWER = "site-answer"
 MOST = 400
 """Beyond it numbers are not told apart."""
 ONLINE_PURPOSES = ("site",)
@@ -88,7 +89,7 @@ def _rights(organisation: Organisation) -> Iterator[Claim]:
     yield from _lasting(organisation)
     for role, held in _holders(organisation):
         yield from (("holds", role, key.text) for key in held.keys)
-    for team in organisation.teams:
+    for team in _delegated(organisation, roles.TEAM):
         for person in _members(organisation, team).people:
             if person.status == "active":
                 for key in person.keys:
@@ -98,19 +99,17 @@ def _rights(organisation: Organisation) -> Iterator[Claim]:
             if machine.status != "compromised":
                 key_text = "" if machine.purpose in ONLINE_PURPOSES else machine.key
                 yield ("machine", machine.name, machine.purpose, key_text)
-    for site in organisation.sites:
+    for site in _delegated(organisation, roles.SITE):
         yield from _assigned(organisation, site)
     yield from _policy(organisation)
 
 
 def _lasting(organisation: Organisation) -> Iterator[Claim]:
     """Until when each role's newest version stands, in hundreds of days."""
-    for role in (roles.ROOT, roles.TARGETS, roles.FLEET, roles.RECALL):
+    delegated = (*map(roles.team_role, _delegated(organisation, roles.TEAM)),)
+    sites = (*map(roles.site_role, _delegated(organisation, roles.SITE)),)
+    for role in (roles.ROOT, roles.TARGETS, roles.FLEET, roles.RECALL, *delegated, *sites):
         with suppress(SealiftError):
-            yield from _up_to("lasts", role, _hundreds(organisation.head(role)))
-    for team in organisation.teams:
-        with suppress(SealiftError):
-            role = roles.team_role(team)
             yield from _up_to("lasts", role, _hundreds(organisation.head(role)))
 
 
@@ -146,7 +145,7 @@ def _limits(organisation: Organisation) -> Iterator[Claim]:
         for stage, rule in organisation.policy().stages.items():
             yield from _up_to("approvals", stage, rule.approvals)
             yield from (("evidence", stage, kind) for kind in rule.evidence)
-    for team in organisation.teams:
+    for team in _delegated(organisation, roles.TEAM):
         members = _members(organisation, team)
         yield from (("withdrawn", team, one.digest) for one in members.withdrawn)
         for person in members.people:
@@ -174,6 +173,12 @@ def _holders(organisation: Organisation) -> Iterator[tuple[str, roles.Keyholders
                 yield role, roles.keyholders(signed, role)
 
 
+def _delegated(organisation: Organisation, kind: str) -> Iterator[str]:
+    """Teams or sites; none where nobody can read who they are."""
+    with suppress(SealiftError):
+        yield from (role.partition(".")[2] for role in organisation.delegated(kind))
+
+
 def _members(organisation: Organisation, team: str) -> Members:
     with suppress(SealiftError):
         found = organisation.members(team)
@@ -197,9 +202,8 @@ def given_away(before: Paper, world: World) -> Iterator[tuple[str, Claims]]:
     for (role, digest), part in _together(world.given).items():
         if part.kind != drafts.ROLE:
             continue
-        try:
-            data = publishing.to_bytes(drafts.to_metadata(part))
-        except SealiftError:
+        data = _spelled(world, part)
+        if data is None:
             continue  # nobody reads it
         paper = before.copy()
         paper.documents |= documents
@@ -215,7 +219,24 @@ def given_away(before: Paper, world: World) -> Iterator[tuple[str, Claims]]:
                 seen = Organisation(Beheaded(paper, role, data))
         except SealiftError:
             continue  # too few of those who hold the role now
-        yield f"{role} {digest[:12]}", claims(seen)
+        yield f"{role} {digest[:12]}", claims(seen) | _far(before, role, data)
+
+
+def _spelled(world: World, part: Part) -> bytes | None:
+    try:
+        metadata = drafts.to_metadata(part)
+    except SealiftError:
+        return None
+    if part.name == roles.ROOT:  # whoever is to hold it next signs it, too
+        publishing.sign(metadata, [world.signer(THIEF), world.signer(OTHER_THIEF)])
+    return publishing.to_bytes(metadata)
+
+
+def _far(before: Paper, role: str, data: bytes) -> Claims:
+    """A number far above the newest, which nobody would ever reach again."""
+    number = drafts.spelled_role(role, data).signed.version
+    far = number > max(before.roles.get(role, {0: b""})) + MOST
+    return Claims(frozenset({("far ahead", role)} if far else ()), frozenset())
 
 
 def _listed(data: bytes, role: str, path: str) -> str:
@@ -248,6 +269,31 @@ def approved(before: Paper, world: World, now: datetime) -> Iterator[Claim]:
                 yield from (
                     ("approved", said.stage, one.name, one.sha256) for one in request.subjects
                 )
+
+
+def enrolled(before: Paper, least: Mapping[str, int], world: World) -> Iterator[Claim]:
+    """What the answers that were signed enrol a site by: its stage and pins, and odd floors.
+
+    Odd is what is far ahead, or below `least`, which whoever signs them has seen.
+    """
+    for part in (part for draft in world.given for part in draft.parts):
+        if part.name != ANSWER:
+            continue
+        said = _answer(part)
+        if said is None:
+            continue
+        pins = shape.write(said.pins).decode()
+        yield ("enrolled", said.site, said.stage, said.organisation, pins)
+        for role, floor in said.floors.items():
+            newest = max(before.roles.get(role, {0: b""}))
+            if floor < least.get(role, 0) or floor > newest + MOST:
+                yield ("enrolled", said.site, "from", role, str(floor))
+
+
+def _answer(part: Part) -> SiteAnswer | None:
+    with suppress(SealiftError, ValueError):  # nobody reads it
+        return statements.read(SiteAnswer, drafts.to_envelope(part), what="it").predicate
+    return None
 
 
 def _statements(world: World) -> tuple[list[Signed[Request]], list[Signed[Approval]]]:

@@ -25,7 +25,7 @@ STEPS = {
     roles.FLEET: ("renew fleet", "enrol"),
     roles.RECALL: ("renew recall", "enrol"),
     roles.TEAM: ("renew the team", "add an approver", "promote"),
-    roles.SITE: ("assign", "renew the site"),
+    roles.SITE: ("promote", "assign", "renew the site"),
 }
 """Those steps whose drafts carry a role of each kind; the hub's rows are whole meanwhile."""
 

@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from sealift_registry.trust.drafting import Wanted
-from sealift_signing import canonical, drafts, statements
+from sealift_signing import canonical, drafts, publishing, roles, statements
 from sealift_signing.canonical import Json
 from sealift_signing.desk.cards import make_card
 from sealift_signing.drafts import (
@@ -28,15 +28,16 @@ from sealift_signing.drafts import (
     Superseded,
     decoded,
     encoded,
+    spelled_role,
 )
 from sealift_signing.errors import SealiftError
 from sealift_signing.statements import KeyCard
 from tests.desks import Paper
 from tests.poisonings import year
 from tests.poisonings.claims import paper_of
-from tests.poisonings.forging import Forged, changes, forgeries, older
+from tests.poisonings.forging import Forged, changes, forgeries, hand_over, lower, named_in, older
 from tests.poisonings.poisoning import Poisoning
-from tests.poisonings.world import THIEF, World
+from tests.poisonings.world import SITE, THIEF, World
 
 Change = tuple[str, Callable[[World, Draft], Draft]]
 
@@ -52,10 +53,12 @@ def poisonings(world: World) -> Iterator[Poisoning]:
             yield Poisoning(
                 f"draft: {draft.act} ({step}): {label}",
                 transit=partial(_changed, draft.act, change),
-                steps=(step,),
+                steps=NEEDS.get(step, (step,)),
             )
 
 
+NEEDS = {"assign": ("promote", "assign"), "export": ("promote", "assign", "export")}
+"""What is done before a step, without which there is nothing to do."""
 KEYID = re.compile("[0-9a-f]{64}")
 DEEPEST = 1
 HANDED = (".people one more", "handed over", ".recalls[0] gone", ".groups", "one more")
@@ -64,19 +67,20 @@ HANDED = (".people one more", "handed over", ".recalls[0] gone", ".groups", "one
 def _seen(world: World, round_: int) -> Iterator[tuple[str, Draft]]:
     """A draft of each act, as an honest hub writes it, and the step of the routine that asks."""
     seen: dict[str, tuple[str, Draft]] = {}
-    with TemporaryDirectory() as folder:
-        honest = world.copied(Path(folder) / "honest")
-        at = {"step": ""}
+    for step in year.ROUTINE:
+        with TemporaryDirectory() as folder:
+            honest = world.copied(Path(folder) / "honest")
 
-        def look(_world: World, draft: Draft, _wanted: Wanted) -> Draft:
-            seen.setdefault(f"{draft.act} {at['step']}", (at["step"], draft))
-            return draft
+            def look(_world: World, draft: Draft, _wanted: Wanted, at: str = step) -> Draft:
+                seen.setdefault(f"{draft.act} {at}", (at, draft))
+                return draft
 
-        honest.transit = look
-        for step in year.ROUTINE:
-            at["step"] = step
+            *before, _ = NEEDS.get(step, (step,))
+            for one in before:
+                year.play(honest, round_, (one,))
+            honest.transit = look
             year.play(honest, round_, (step,))
-        honest.close()
+            honest.close()
     yield from seen.values()
 
 
@@ -96,7 +100,7 @@ def _changes(
     world: World, paper: Paper, draft: Draft, forged: dict[str, Forged], old: dict[str, Forged]
 ) -> Iterator[Change]:
     found = [*_named(draft), *_roots(draft), *_roles(draft, forged, old), *_documents(world, draft)]
-    found += [*_statements(world, draft), *_former(draft, paper), *_parts(world, draft)]
+    found += [*_statements(world, draft), *_former(draft, paper), *_parts(world, draft, forged)]
     for label, change in found:
         try:
             made = drafts.read(drafts.write(change(world, draft)))
@@ -185,7 +189,8 @@ def _documents(world: World, draft: Draft) -> Iterator[Change]:
 
 def _worst(world: World, value: Json) -> tuple[str, Json]:
     found = list(changes(world, value))
-    return next((one for one in found if one[0].endswith("one more")), found[0])
+    more = [one for one in found if one[0].endswith("one more")]
+    return min(more, key=lambda one: one[0].count("."), default=found[0])
 
 
 def _statements(world: World, draft: Draft) -> Iterator[Change]:
@@ -212,7 +217,7 @@ def _former(draft: Draft, paper: Paper) -> Iterator[Change]:
     yield _is("something set aside", superseded=(Superseded(role, data, ()),))
 
 
-def _parts(world: World, draft: Draft) -> Iterator[Change]:
+def _parts(world: World, draft: Draft, forged: dict[str, Forged]) -> Iterator[Change]:
     """What is to be signed: another role's bytes, later dates, more of it."""
     thief = world.public(THIEF)
     for place, part in enumerate(draft.parts):
@@ -221,26 +226,57 @@ def _parts(world: World, draft: Draft) -> Iterator[Change]:
         for label, changed in _payloads(world, value):
             other = replace(part, payload=encoded(canonical.encode(changed)))
             yield _is(f"{part.name}: {label}", parts=_parted(rest, other))
-        for number, document in enumerate(part.documents):
-            said = canonical.decode(decoded(document.data), what=document.path)
-            label, changed = _worst(world, said)
-            body = CarriedDocument(document.path, encoded(canonical.encode(changed)))
-            listed = (*part.documents[:number], *part.documents[number + 1 :], body)
-            yield _is(
-                f"{part.name} {document.path}: {label}",
-                parts=_parted(rest, replace(part, documents=listed)),
-            )
+        for label, other in (*_handed(world, part), *_listed(world, part)):
+            yield _is(f"{part.name}: {label}", parts=_parted(rest, other))
         signed = PartSignature(thief.keyid, encoded(b"0" * 64))
         yield _is(f"{part.name} signed", parts=_parted(rest, replace(part, signatures=(signed,))))
         yield _is(f"{part.name} gone", parts=rest)
-        if part.name != "recall":
-            second = Part("role", "recall", part.payload, (), ())
+        name = roles.site_role(SITE) if part.name == "transfer" else "recall"
+        if part.name != name:
+            second = _second(name, part, forged.get(name))
             yield _is(f"{part.name} and a second act", parts=(*draft.parts, second))
     if not draft.parts:
         role = draft.roles[0]
         signed_part = decoded(role.data)
         more = Part("role", role.role, encoded(signed_part), (), ())
         yield _is("a part more", parts=(more,))
+
+
+def _handed(world: World, part: Part) -> Iterator[tuple[str, Part]]:
+    """The next version, in which somebody else holds a role."""
+    if part.kind != drafts.ROLE:
+        return
+    for name in named_in(drafts.to_metadata(part)):
+        for label, change in (("handed over", hand_over), ("threshold 1", lower)):
+            metadata = drafts.to_metadata(part)
+            if change(world, metadata, name):
+                payload = encoded(metadata.signed_bytes)
+                yield f"{name} {label}", replace(part, payload=payload)
+
+
+def _listed(world: World, part: Part) -> Iterator[tuple[str, Part]]:
+    """The next version, whose document says more, and is the one that it lists."""
+    for number, document in enumerate(part.documents):
+        said = canonical.decode(decoded(document.data), what=document.path)
+        for label, changed in changes(world, said):
+            if not label.endswith(("one more", "thief's key", "= active")):
+                continue
+            body = canonical.encode(changed)
+            metadata = drafts.to_metadata(part)
+            publishing.list_document(metadata.signed, document.path, body)
+            other = CarriedDocument(document.path, encoded(body))
+            listed = (*part.documents[:number], *part.documents[number + 1 :], other)
+            payload = encoded(metadata.signed_bytes)
+            yield f"{document.path}: {label}", replace(part, payload=payload, documents=listed)
+
+
+def _second(name: str, part: Part, other: Forged | None) -> Part:
+    """Another version of a role; of what the same person holds, the dispatcher's."""
+    if name == "recall" or other is None:
+        return Part("role", name, part.payload, (), ())
+    payload = spelled_role(name, other.data).signed_bytes
+    listed = tuple(CarriedDocument(path, encoded(body)) for path, body in other.documents.items())
+    return Part("role", name, encoded(payload), listed, ())
 
 
 def _parted(rest: tuple[Part, ...], one: Part) -> tuple[Part, ...]:

@@ -16,9 +16,7 @@ from sealift_signing.errors import SealiftError
 from sealift_signing.organisation import Files, Organisation
 from tests.desks import Paper
 from tests.poisonings.claims import Beheaded, Claims, claims
-from tests.poisonings.world import THIEF, World
-
-OTHER_THIEF = "malcolm"
+from tests.poisonings.world import OTHER_THIEF, THIEF, World
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,7 @@ def _others(world: World, value: Json) -> Iterator[tuple[str, Json]]:
     if isinstance(value, bool):
         yield str(not value), not value
     elif isinstance(value, int):
-        yield "1", 1
+        yield from (("1", 1) for _ in range(value != 1))
         yield "twice", 2 * value
     elif isinstance(value, str):
         if _is_key(value):
@@ -175,32 +173,45 @@ def _another(value: str) -> str:
 
 
 def _delegations(world: World, organisation: Organisation, role: str) -> Iterator[Forged]:
-    signed = organisation.head(role).metadata.signed
-    if isinstance(signed, Root):
-        named = list(signed.roles)
-    else:
-        named = list((signed.delegations.roles or {}) if signed.delegations else {})
-    for name in named:
-        for label, change in (("handed over", _hand_over), ("threshold 1", _lower)):
+    for name in named_in(organisation.head(role).metadata):
+        for label, change in (("handed over", hand_over), ("threshold 1", lower)):
             metadata = _next(world, organisation, role)
-            change(world, metadata, name)
+            if not change(world, metadata, name):
+                continue
             yield _forged(world, role, f"{name} {label}", metadata, {})
+            if role == roles.ROOT:  # of which no walk passes over one that nobody signed
+                metadata = _copy(organisation.root.data)
+                metadata.signatures.clear()
+                change(world, metadata, name)
+                yield _forged(world, role, f"{name} {label}, in its place", metadata, {})
 
 
-def _hand_over(world: World, metadata: Metadata[Any], name: str) -> None:
+def named_in(metadata: Metadata[Any]) -> list[str]:
+    """The roles that a version gives to somebody."""
+    signed = metadata.signed
+    if isinstance(signed, Root):
+        return list(signed.roles)
+    return list((signed.delegations.roles or {}) if signed.delegations else {})
+
+
+def hand_over(world: World, metadata: Metadata[Any], name: str) -> bool:
+    """Give a role to two thieves."""
     held = {who: world.public(who) for who in (THIEF, OTHER_THIEF)}
     if isinstance(metadata.signed, Root):
         metadata.signed.roles[name].keyids.clear()
         for who, key in held.items():
             metadata.signed.add_key(publishing.named_key(key, who), name)
-        return
+        return True
     publishing.delegate(metadata.signed, name, 2 if roles.kind(name) == roles.TEAM else 1, held)
+    return True
 
 
-def _lower(_world: World, metadata: Metadata[Any], name: str) -> None:
+def lower(_world: World, metadata: Metadata[Any], name: str) -> bool:
+    """Let one of a role's holders do; whether more were needed."""
     signed = metadata.signed
     found = signed.roles if isinstance(signed, Root) else signed.delegations.roles
-    found[name].threshold = 1
+    before, found[name].threshold = found[name].threshold, 1
+    return bool(before > 1)
 
 
 # ---------------------------------------------------------------------- others'

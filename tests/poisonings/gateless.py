@@ -12,11 +12,15 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest import mock
 
+from sealift_registry.catalog.catalog import Catalog, Promotion
+from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.delivery.enrolments import Enrolled
 from sealift_registry.trust import stored
-from sealift_signing import gate
+from sealift_signing import gate, statements
 from sealift_signing.drafts import Draft, DraftFiles, Part
 from sealift_signing.gate import Examined
 from sealift_signing.organisation import Organisation
+from sealift_signing.statements import Evidence, Request, SiteAnswer, SiteRequest
 
 Loose = Any
 
@@ -67,6 +71,55 @@ UNASKED = [
 """What is checked of a draft, and of what comes back."""
 
 
+def _somebody(*_args: object, **_more: object) -> str:
+    return "somebody"
+
+
+def _document(organisation: Loose, role: str, path: str) -> bytes | None:
+    """What is there under the digest that a role lists, whether it has it or not."""
+    listed = organisation.head(role).targets.targets.get(path)
+    if listed is None:
+        return None
+    found: bytes | None = organisation._files.document(path, listed.hashes["sha256"])
+    return found
+
+
+def _statement(catalog: Catalog, kind: Loose, digest: str) -> Loose:
+    return statements.read(kind, catalog.statement_body(digest), what="it")
+
+
+def _evidence(catalog: Catalog, path: Loose) -> list[Loose]:
+    rows = catalog._connection.exec_driver_sql(
+        "SELECT sha256 FROM evidence WHERE path = ?", (str(path),)
+    )
+    found = [_statement(catalog, Evidence, row.sha256) for row in rows]
+    return sorted(found, key=lambda one: (one.predicate.made, one.predicate.kind))
+
+
+def _promotion(catalog: Catalog, row: Loose) -> Promotion:
+    """What its columns say."""
+    ref = VersionRef(row.team, row.model, row.version)
+    request = _statement(catalog, Request, row.request)
+    return Promotion(row.number, ref, row.stage, row.person, row.made, request)
+
+
+def _enrolled(_repository: object, row: Loose) -> Enrolled:
+    request = statements.read(SiteRequest, bytes(row.request), what="it")
+    return Enrolled(request, statements.read(SiteAnswer, bytes(row.answer), what="it"))
+
+
+BELIEVED = {
+    "sealift_signing.organisation.Organisation._document": _document,
+    "sealift_signing.acts.vouched._machine": _somebody,
+    "sealift_registry.trust.repository.Repository.signer_of": _somebody,
+    "sealift_registry.catalog.catalog.Catalog.statement": _statement,
+    "sealift_registry.catalog.catalog.Catalog.evidence": _evidence,
+    "sealift_registry.catalog.catalog.Catalog._promotion": _promotion,
+    "sealift_registry.delivery.enrolments._read": _enrolled,
+}
+"""What the hub reads is gone by as it is; columns say what is so."""
+
+
 @contextmanager
 def unread() -> Iterator[None]:
     """Nobody verifies what a hub or a draft holds."""
@@ -85,6 +138,9 @@ def taken_out() -> Iterator[None]:
     with unread(), ExitStack() as stack:
         for name in UNASKED:
             stack.enter_context(mock.patch(name, _nothing))
+        for name, instead in BELIEVED.items():
+            stack.enter_context(mock.patch(name, instead))
+        stack.enter_context(mock.patch("tests.poisonings.year.SURVIVED", (Exception,)))
         stack.enter_context(mock.patch("sealift_signing.gate.examine", _blind))
         stack.enter_context(mock.patch("tests.poisonings.world.Reader.agree", _yes))
         stack.enter_context(mock.patch("sealift_signing.desk.signing.Desk._before", _nothing))

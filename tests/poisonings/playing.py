@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from sealift_registry import fsck
+from sealift_registry.trust.repository import Repository
+from sealift_signing import roles
 from sealift_signing.errors import SealiftError
 from sealift_signing.organisation import Organisation
 from tests.desks import Paper
 from tests.poisonings import gateless, year
-from tests.poisonings.claims import Claim, Claims, approved, claims, given_away, paper_of
+from tests.poisonings.claims import (
+    MOST,
+    Claim,
+    Claims,
+    approved,
+    claims,
+    enrolled,
+    given_away,
+    paper_of,
+)
 from tests.poisonings.poisoning import Poisoning
-from tests.poisonings.world import TARGET, World, weights
+from tests.poisonings.world import FLEET, TARGET, World, weights
 from tests.poisonings.year import Said
 
 TAKEN = ("holds", "may", "machine", "assigned")
 """What somebody would miss."""
+EARLY = 5
+"""So many steps renew what there is."""
 EXEMPT = "For recall that is said, and bars nothing."
 
 
@@ -32,6 +45,8 @@ class Quarter:
         allowed: what people mean to be so: what stands, and what they grant in the next quarter.
         kept: what stands, and is not changed by them in the next quarter.
         approved: what enough people mean to approve, now or then.
+        enrolled: by what they mean to enrol sites.
+        least: the versions that whoever enrols them has seen.
     """
 
     world: World
@@ -41,6 +56,8 @@ class Quarter:
     allowed: Claims
     kept: Claims
     approved: frozenset[Claim]
+    enrolled: frozenset[Claim]
+    least: Mapping[str, int]
 
 
 @dataclass(frozen=True)
@@ -50,13 +67,11 @@ class Outcome:
     Attributes:
         gained: what the attacker has of it, in words; empty where nothing.
         said: what became of each step.
-        named: what `audit fsck` says.
     """
 
     poisoning: Poisoning
     gained: tuple[str, ...]
     said: tuple[Said, ...]
-    named: tuple[str, ...]
 
     @property
     def refused(self) -> list[SealiftError]:
@@ -74,32 +89,66 @@ def quarter(world: World, round_: int, aside: Path) -> Quarter:
     after = claims(Organisation(paper_of(honest)))
     then |= frozenset(approved(paper_of(honest), honest, honest.now))
     assert honest.running() == weights(round_, TARGET)
+    least = _least(world)
+    enrolling = frozenset(enrolled(paper, least, honest))
     honest.close()
-    return Quarter(world, round_, paper, before, before | after, before & after, then)
+    return Quarter(
+        world, round_, paper, before, before | after, before & after, then, enrolling, least
+    )
+
+
+def _least(world: World) -> dict[str, int]:
+    with world.app.hub.reading() as connection:
+        known = world.memory(FLEET).known(Repository(connection).organisation())
+    assert known is not None
+    return {roles.ROOT: known.root.version, **{one.role: one.version for one in known.roles}}
 
 
 def play(found: Quarter, poisoning: Poisoning, folder: Path, *, gate: bool) -> Outcome:
-    """Poison a copy, have everybody go through their quarter, and look."""
+    """Poison a copy, have everybody go through their quarter, and look.
+
+    With no gate it is enough to see that something is gained, so the rest of that is not played.
+    """
+    world = poisoned(found, poisoning, folder)
+    said: tuple[Said, ...] = ()
+    gained: tuple[str, ...] = ()
+    try:
+        for steps in [()] if gate else _parts(poisoning):
+            with nullcontext() if gate else gateless.taken_out():
+                try:
+                    _ = world.app
+                except SealiftError as bad:  # nobody can run anything at such a home
+                    return Outcome(poisoning, (), (Said("open", bad),))
+                said += tuple(year.play(world, found.round_, steps or poisoning.steps))
+            gained = tuple(_gained(found, world))
+            if gained:
+                break
+        return Outcome(poisoning, gained, said)
+    finally:
+        world.close()
+
+
+def _parts(poisoning: Poisoning) -> Iterator[tuple[str, ...]]:
+    """What renews a role, and then all else."""
+    steps = poisoning.steps or tuple(year.ROUTINE)
+    yield from filter(None, (steps[:EARLY], steps[EARLY:]))
+
+
+def poisoned(found: Quarter, poisoning: Poisoning, folder: Path) -> World:
+    """A copy of the organisation after somebody did that to it."""
     world = found.world.copied(folder)
     poisoning.poison(world)
     if poisoning.transit is not None:
         world.transit = poisoning.transit
+    return world
 
-    def fence() -> AbstractContextManager[None]:
-        return nullcontext() if gate else gateless.taken_out()
 
+def named(found: Quarter, poisoning: Poisoning, folder: Path) -> str:
+    """What `audit fsck` says of a home to which that was done."""
+    world = poisoned(found, poisoning, folder)
     try:
-        with fence():
-            _ = world.app
-    except SealiftError as bad:  # nobody can run anything at such a home
-        return Outcome(poisoning, (), (Said("open", bad),), ())
-    try:
-        with fence():
-            said = tuple(year.play(world, found.round_, poisoning.steps))
-        gained = tuple(_gained(found, world))
         with world.app.hub.reading() as connection:
-            named = tuple(one.sentence for one in fsck.check(connection)) if gate else ()
-        return Outcome(poisoning, gained, said, named)
+            return " ".join(one.sentence for one in fsck.check(connection))
     finally:
         world.close()
 
@@ -118,5 +167,10 @@ def _gained(found: Quarter, world: World) -> Iterator[str]:
         yield from (f"{what} takes away {' '.join(claim)}" for claim in sorted(taken))
     for claim in sorted(set(approved(found.paper, world, world.now)) - found.approved):
         yield f"people have {' '.join(claim)}"
+    for claim in sorted(set(enrolled(found.paper, found.least, world)) - found.enrolled):
+        yield f"people have {' '.join(claim)}"
+    for role, floor in sorted(world.floors().items()):
+        if floor > MOST:
+            yield f"the site takes no version of {role} below {floor}"
     if world.running() not in {weights(n, TARGET) for n in range(1, found.round_ + 1)}:
         yield "the site runs what nobody approved"

@@ -31,6 +31,14 @@ ROOMS = (_audit, _catalog, _delivery, _trust)
 """They define the tables."""
 KINDS = {"tuf_metadata": "role", "tuf_document": "path", "statement": "kind", "evidence": "kind"}
 """By which column the rows of a table are of one kind."""
+LISTED = "instr(CAST(m.body AS TEXT), tuf_document.sha256)"
+ORDER = {
+    "tuf_document": f"(SELECT min(m.version) FROM tuf_metadata m WHERE {LISTED})",  # noqa: S608
+    "evidence": "made",
+    "approval": "made",
+    "objection": "made",
+}
+"""Of tables whose key is a digest: by when a row came."""
 Row = dict[str, Any]
 
 
@@ -70,7 +78,7 @@ def _opened(world: World) -> sqlite3.Connection:
 
 
 def _kinds(connection: sqlite3.Connection, table: Table) -> Iterator[Rows]:
-    order = ", ".join(one.name for one in table.primary_key)
+    order = ORDER.get(table.name) or ", ".join(one.name for one in table.primary_key)
     query = f"SELECT * FROM {table.name} ORDER BY {order}"  # noqa: S608 - our names
     rows = [dict(row) for row in connection.execute(query)]
     column = KINDS.get(table.name)

@@ -16,8 +16,10 @@ from sealift_signing.memory import Memory
 from sealift_signing.organisation import Organisation
 from tests.desk.every_act import every_act
 from tests.desks import STEWARDS, TEAM, Acme
+from tests.hub_on_paper import HubOnPaper
 from tests.poisonings.claims import Beheaded
 from tests.poisonings.playing import EXEMPT
+from tests.site_on_paper import SiteOnPaper
 
 ROLE = roles.team_role(TEAM)
 
@@ -143,3 +145,22 @@ def test_t0_limit_whoever_exchanges_the_paper_has_the_first_meeting(tmp_path: Pa
         Memory(tmp_path / "on paper").begin(offer, honest, acme.now)
     begun = Memory(tmp_path / "exchanged").begin(offer, exchanged, acme.now)
     assert begun.organisation == mallory.organisation.id != acme.organisation.id
+
+
+@pytest.mark.parametrize("role", [roles.TIMESTAMP, roles.SNAPSHOT])
+def test_t0_limit_online_keys_put_numbers_far_ahead(role: str, tmp_path: Path) -> None:
+    """A site that took such a number takes no lower one: a hub restored from before is refused.
+
+    What runs there was approved all the same.
+    """
+    hub, medium = HubOnPaper(tmp_path), tmp_path / "medium"
+    site = SiteOnPaper(tmp_path / "site", hub.now)
+    site.enrol(hub)
+    hub.assign(hub.promote(1))
+    site.take(hub.export(medium))
+    signed = hub.repository.current[role].signed
+    before, signed.version = signed.version, 9 * 10**14
+    site.take(hub.export(medium))
+    hub.repository.current[role].signed.version = before
+    refusal = site.refuses(hub.export(medium))
+    assert (refusal.code, refusal.subject) == ("role-went-back", role)

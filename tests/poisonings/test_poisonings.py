@@ -15,14 +15,24 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
-from shutil import rmtree
 from unittest import mock
 
 import pytest
 
-from tests.poisonings import documents, drafts, files, harmless, playing, rows, year
-from tests.poisonings.playing import Outcome, Quarter
+from tests.poisonings import (
+    documents,
+    drafts,
+    files,
+    harmless,
+    online,
+    playing,
+    recording,
+    rows,
+    year,
+)
+from tests.poisonings.playing import Quarter
 from tests.poisonings.poisoning import Poisoning
+from tests.poisonings.recording import Record
 
 SHARDS = 16
 SEED = 11
@@ -33,6 +43,7 @@ WORST = (
     "forged draft: targets: team.vision handed over",
 )
 """Played whatever the seed says: what the issue saw."""
+FIRST = ("row: tuf_", "old ")
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -65,35 +76,17 @@ def first(_hasty: None, tmp_path_factory: pytest.TempPathFactory) -> Quarter:
 
 def generated(found: Quarter) -> list[Poisoning]:
     """Every poisoning of that organisation, in an order that is always the same."""
-    made = [p for kind in (rows, documents, drafts, files) for p in kind.poisonings(found.world)]
+    made = [
+        p for kind in (rows, documents, drafts, files, online) for p in kind.poisonings(found.world)
+    ]
     return sorted({one.name: one for one in made}.values(), key=lambda one: one.name)
 
 
-def check(found: Quarter, poisoning: Poisoning, folder: Path) -> bool:
-    """Play it with the gate and without; whether it succeeds without."""
-    inside = playing.play(found, poisoning, folder / "in", gate=True)
-    assert not inside.gained, (poisoning.name, inside.gained)
-    outside = playing.play(found, poisoning, folder / "out", gate=False)
-    rmtree(folder)
-    if not outside.gained:
-        assert harmless.reason(poisoning.name), poisoning.name
-        return False
-    check_told(poisoning, inside)
-    return True
-
-
-def check_told(poisoning: Poisoning, found: Outcome) -> None:
-    """What would succeed is refused, by one of our errors, which names what it is about."""
-    assert found.refused, poisoning.name
-    for one in found.refused:
-        assert one.code != "unexpected", (poisoning.name, one)
-        assert one.what, (poisoning.name, one)
-        assert one.subject or one.next_step, (poisoning.name, one)
-    kind, _, rest = poisoning.name.partition(": ")
-    if kind.startswith(("forged", "old")):
-        role = rest.partition(":")[0]
-        said = " ".join([*(f"{one.what} {one.subject}" for one in found.refused), *found.named])
-        assert role in said, (poisoning.name, said)
+def check(found: Quarter, poisoning: Poisoning, folder: Path) -> Record:
+    """Play it with the gate and without."""
+    one = recording.record(found, poisoning, folder)
+    recording.keep(one)
+    return one
 
 
 def sampled(made: list[Poisoning]) -> list[Poisoning]:
@@ -101,36 +94,43 @@ def sampled(made: list[Poisoning]) -> list[Poisoning]:
     chosen = [next(p for p in made if p.name.startswith(name)) for name in WORST]
     random = Random(SEED)  # noqa: S311 - a seed for a test
     kinds = (
-        [one for one in made if one.name.startswith(k)] for k in ("row: ", "draft: ", "file: ")
+        [one for one in made if one.name.startswith(k)]
+        for k in ("row: ", "draft: ", "file: ", "online: ")
     )
     return [*chosen, *map(random.choice, kinds)]
 
 
 @pytest.mark.timeout(900)
-def test_t0_166_a_sample_of_poisonings_gains_nothing(first: Quarter, tmp_path: Path) -> None:
+def test_t0_60_a_sample_of_poisonings_gains_nothing(first: Quarter, tmp_path: Path) -> None:
     made = generated(first)
     print(*(one.name for one in made), sep="\n")  # noqa: T201 - for whoever asks with -s
     assert len(made) >= LEAST, Counter(one.name.partition(":")[0] for one in made)
-    succeeds = [check(first, one, tmp_path / "played") for one in sampled(made)]
-    assert all(succeeds[: len(WORST)])
+    assert not harmless.idle([one.name for one in made])
+    played = [check(first, one, tmp_path / "played") for one in sampled(made)]
+    assert not [one.wrong for one in played if one.wrong]
+    assert all(one.outside for one in played[: len(WORST)])
 
 
 @pytest.mark.long
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_t0_167_no_poisoning_of_a_whole_year_gains_anything(
+def test_t0_61_no_poisoning_of_a_whole_year_gains_anything(
     quarters: list[Quarter], tmp_path: Path, shard: int
 ) -> None:
-    """Each poisoning in one quarter of the year, by turns."""
+    """Each poisoning in one quarter of the year, by turns; a role's rows in the first.
+
+    It is there that each role took something away, which an older version would give back.
+    """
     made = generated(quarters[0])
     Random(SEED).shuffle(made)  # noqa: S311 - a seed for a test
     later = [{one.name: one for one in generated(found)} for found in quarters]
-    succeeds = 0
+    known, played = recording.known(), []
     for number, one in enumerate(made):
-        if number % SHARDS != shard:
+        if number % SHARDS != shard or one.name in known:
             continue
-        place = number // SHARDS % len(quarters)
+        place = 0 if one.name.startswith(FIRST) else number // SHARDS % len(quarters)
         there = later[place].get(one.name)
         found, poisoning = (quarters[place], there) if there else (quarters[0], one)
-        succeeds += check(found, poisoning, tmp_path / str(number))
-    assert succeeds >= LEAST / SHARDS
+        played.append(check(found, poisoning, tmp_path / str(number)))
+    assert not [one.wrong for one in played if one.wrong]
+    assert known or sum(bool(one.outside) for one in played) >= LEAST / SHARDS

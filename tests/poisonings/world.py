@@ -7,6 +7,7 @@ has it from then on.
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -43,7 +44,7 @@ from sealift_signing.pkcs8 import ROUNDS_RANDOM
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Check
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.vocabulary import moment
+from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_sync.site.setting_up import begin, finish
 from tests.registry.hub_fixture import Acme, secrets
 from tests.site_on_paper import SiteOnPaper, as_told
@@ -55,7 +56,8 @@ FLEET, OFFICER, DISPATCHER = "fleet-1", "recall-1", "dispatcher-1"
 STEWARDS, APPROVERS, REQUESTER = ("anna", "ben"), ("carla", "emil"), "dora"
 OFFICES = (*ROOT_HOLDERS, *TARGETS_HOLDERS, FLEET, OFFICER, DISPATCHER)
 PEOPLE = (*STEWARDS, *APPROVERS, REQUESTER)
-THIEF = "mallory"
+THIEF, OTHER_THIEF = "mallory", "malcolm"
+GOLDENS = b"the goldens"
 Document = Any
 """Policy, members, keys or recalls."""
 Transit = Callable[["World", Draft, Wanted], Draft]
@@ -119,7 +121,7 @@ class World:
     def copied(self, folder: Path) -> World:
         """The same organisation again, in another folder."""
         self.close()
-        shutil.copytree(self.folder, folder, symlinks=True)
+        shutil.copytree(self.folder, folder, symlinks=True, copy_function=_copy)
         return World(folder, self.now)
 
     def close(self) -> None:
@@ -214,7 +216,7 @@ class World:
     def stock(self, number: int) -> None:
         """A version with a variant, and the evidence that this hub's machines sign about it."""
         hub, ref = self.app.hub, VersionRef(TEAM, MODEL, number)
-        goldens = hub.home.blobs.put_bytes(b"the goldens").sha256
+        goldens = hub.home.blobs.put_bytes(GOLDENS).sha256
         made, source = moment(self.now), f"source {number}".encode()
         version = Version(ref, source, sha256(source).hexdigest(), "file", "onnx", made)
         forms = [(form, self._files(ref, form)) for form in ("source", TARGET)]
@@ -226,7 +228,7 @@ class World:
             for form, manifest in forms:
                 path = ref.path(form)
                 recording.add_artifact(connection, ArtifactRow(path, manifest, None, made))
-                self._vouch(connection, ref, form, manifest, goldens)
+                self._vouch(connection, path, manifest)
             said: dict[str, Json] = {"version": str(ref)}
             return hub.entry("version.ingested", "tester", said, {"model": str(ref.of)}), None
 
@@ -245,19 +247,25 @@ class World:
         stored_files = store_files(blobs, folder, expected, lambda _: None)
         return store_manifest(blobs, ref.path(form), "onnx", stored_files).sha256
 
-    def _vouch(
-        self, connection: Connection, ref: VersionRef, form: str, manifest: str, goldens: str
-    ) -> None:
-        organisation = Repository(connection).organisation()
+    def _vouch(self, connection: Connection, path: CatalogPath, manifest: str) -> None:
+        signer, goldens = self.app.hub.online.signer, sha256(GOLDENS).hexdigest()
+        for body in self.vouched(path, manifest, goldens, signer):
+            recording.add_evidence(connection, body, path)
+
+    def vouched(
+        self, path: CatalogPath, manifest: str, goldens: str, signer: Callable[[str], Signer]
+    ) -> Iterator[bytes]:
+        """All evidence that a stage may ask for, of one artifact; it says "pass"."""
+        with self.app.hub.reading() as connection:
+            organisation = Repository(connection).organisation()
         kinds = [("scan", "scanner"), ("parity", "builder"), ("provenance", "builder")]
-        for kind, machine in kinds[: 1 if form == "source" else 3]:
+        for kind, machine in kinds[: 1 if path.is_source else 3]:
             check = Check(kind, "pass", f"{kind} found nothing.")
             details: Any = {"goldens": goldens} if kind == "parity" else {}
             found = Finding(kind, "pass", (check,), {"looker": "1"}, "x86_64", details)
-            signer = self.app.hub.online.signer(machine)
-            made = moment(self.now)
-            body = findings.sign(found, organisation, ref.path(form), manifest, signer, made)
-            recording.add_evidence(connection, body, ref.path(form))
+            yield findings.sign(
+                found, organisation, path, manifest, signer(machine), moment(self.now)
+            )
 
     # ------------------------------------------------------------------ the site
 
@@ -269,6 +277,17 @@ class World:
     def running(self) -> bytes | None:
         """What the site's one host group runs."""
         return self.plant.running(f"{TEAM}/{MODEL}", GROUP)
+
+    def floors(self) -> dict[str, int]:
+        """The versions below which the site takes nothing."""
+        with self.plant.opened() as site:
+            return site.state.floors()
+
+
+def _copy(source: str, target: str) -> None:
+    """A key or a memory's file is never written to, only replaced: it need not be there twice."""
+    place = os.link if {"people", "offline", "memories"} & {*Path(source).parts} else shutil.copy
+    place(source, target)
 
 
 def weights(number: int, form: str) -> bytes:
