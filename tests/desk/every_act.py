@@ -73,15 +73,15 @@ def every_act(acme: Acme) -> Iterator[Case]:
     catalog = (acme.keys.public("hub-catalog").text,)
     acme.trusting(*STEWARDS, "tina", "toni", "flora", "rita", "carla", "emil", "dora")
     two = ("gina", "hans")
-    yield Case(acme.draft("renew", roles.TARGETS), "tara")
+    yield Case(acme.draft("renew", roles.RECALL), "olga")
     yield Case(
         acme.draft("add-team", "sound", *two, cards=two, facts={"catalog-key": catalog}), "tina"
     )
     new = tuple(acme.keys.public(one).text for one in ("new-snapshot", "new-timestamp"))
     for what, facts, signer in (
-        ("freshness", {"key": new, "version": ("7", "9")}, "rita"),
-        ("catalog", {"key": new[:1], "version": ("7",)}, "tina"),
-        ("log", {"key": new[:1], "size": ("12",)}, "flora"),
+        ("freshness", {"key": new, "version": ("7", "9")}, "rosa"),
+        ("catalog", {"key": new[:1], "version": ("7",)}, "tara"),
+        ("log", {"key": new[:1], "size": ("12",)}, "frank"),
     ):
         gone = {"status": ("compromised",)}
         made = acme.draft("rotate-keys", what, facts=facts, details=gone)

@@ -281,7 +281,11 @@ class World:
     def floors(self) -> dict[str, int]:
         """The versions below which the site takes nothing."""
         with self.plant.opened() as site:
-            return site.state.floors()
+            floors = site.state.floors()
+        found: dict[str, int] = {}
+        for (_, role, _), version in floors.items():
+            found[role] = max(version, found.get(role, 0))
+        return found
 
 
 def _copy(source: str, target: str) -> None:
