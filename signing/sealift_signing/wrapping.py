@@ -19,6 +19,8 @@ UNKNOWN = 80
 """Columns of a terminal that does not say how many it has, such as a serial console."""
 FURTHER = 2
 """How far a further line is indented at least."""
+NARROWEST = 20
+"""Columns that words need; where fewer are left, they begin further to the left."""
 COMMAND = re.compile(r"(Next: )?sealift(-site|-sign)? ")
 """How a line begins, or what stands after its label, that is there to be pasted."""
 
@@ -72,6 +74,6 @@ def _wrapped(line: str, width: int) -> str:
     start = max((found.end() for found in re.finditer(r"^ +|  +", line)), default=0)
     if COMMAND.match(line[start:]):
         return line
-    if start > width // 2:
+    if width - start < NARROWEST:
         start = len(line) - len(line.lstrip(" "))
     return filled(line[start:], width, line[:start], " " * max(start, FURTHER))
