@@ -55,7 +55,7 @@ def open_sqlite(path: Path) -> Engine:
 
 def is_read_only(folder: Path) -> bool:
     """Whether nothing can be written to `folder`: its file system, or who runs this, may not."""
-    return not os.access(folder, os.W_OK)
+    return folder.exists() and not os.access(folder, os.W_OK)
 
 
 def _open_to_read(path: Path) -> Engine:
