@@ -7,6 +7,7 @@ before it has a variant, so nobody is told to.
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from sqlalchemy import Connection, select
 
 from sealift_registry.catalog.catalog import Catalog, Version
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.delivery import assignments, attested, tables, transfers
+from sealift_registry.delivery import assignments, attested, tables, transfers, waiting
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
@@ -235,7 +236,7 @@ def _sites(hub: Hub, connection: Connection) -> Iterator[Step]:
 def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
     assigned = assignments.current(Repository(connection), site)
     last = _last_bundle(connection, site)
-    path = documents.assignment_path(site.id)
+    path, digest = documents.assignment_path(site.id), sha256(shape.write(assigned)).hexdigest()
     if not assigned.groups:
         group, hardware_target = min(site.groups.items())
         yield Step(
@@ -243,12 +244,18 @@ def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
             f"sealift assign {site.id} TEAM/MODEL/VERSION --for {group}={hardware_target} "
             "--key DISPATCHER",
         )
+    elif (waits := waiting.newest(hub, connection, site)) and waits.about(path, digest):
+        yield Step(
+            f"{waits.said.id} waits on {waits.medium} to be signed by whoever dispatches to "
+            f"{site.id}. The same export again gives the same draft; what is signed of it:",
+            f"sealift submit FILE --medium {shlex.quote(str(waits.medium))}",
+        )
     elif last is None:
         yield Step(
             f"Nothing has been exported for site {site.id} yet.",
             f"sealift export {site.id} --to DIR --key DISPATCHER",
         )
-    elif not last.about(path, sha256(shape.write(assigned)).hexdigest()):
+    elif not last.about(path, digest):
         yield Step(
             f"What site {site.id} is assigned has changed since {last.predicate.id} was exported.",
             f"sealift export {site.id} --to DIR --key DISPATCHER",

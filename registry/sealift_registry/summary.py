@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,10 +12,11 @@ from sqlalchemy import Connection, select
 
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
-from sealift_registry.delivery import assignments, attested, tables, transfers
+from sealift_registry.delivery import assignments, attested, tables, transfers, waiting
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
+from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing import shape
 from sealift_signing.documents import Assignment, Withdrawal
@@ -27,7 +29,7 @@ from sealift_signing.words import eight_words, words_of
 Summary = tuple[str, dict[str, Any], list[str]]
 
 
-def of(promotions: Promotions, connection: Connection, what: str) -> Summary:
+def of(hub: Hub, promotions: Promotions, connection: Connection, what: str) -> Summary:
     """(kind, data, lines) about the version, promotion, site or transfer that `what` names.
 
     Raises:
@@ -38,7 +40,7 @@ def of(promotions: Promotions, connection: Connection, what: str) -> Summary:
     if re.fullmatch(r"P-[0-9]+", what):  # in lower case it may be a site's id
         standing = promotions.standing(connection, parse_promotion(what))
         return "promotion", standing_data(standing), standing_lines(standing)
-    transfer = _transfer(connection, what)
+    transfer = _transfer(hub, connection, what)
     if transfer is not None:
         return transfer
     try:
@@ -307,11 +309,39 @@ def _assigned(assignment: Assignment) -> list[tuple[str, str, str, str]]:
     return rows
 
 
-def _transfer(connection: Connection, what: str) -> Summary | None:
+def _begun(hub: Hub, connection: Connection, what: str) -> Summary | None:
+    """A transfer that was begun, and that nobody vouched for yet."""
+    t = tables.transfer
+    row = connection.execute(select(t).where(t.c.id == what)).first()
+    if row is None:
+        return None
+    newest = transfers.newest(connection, Sites(connection).get(row.site))
+    waits = waiting.kept(hub, what)
+    lines = [f"Transfer {what} to {row.site}, begun {row.begun}"]
+    data: dict[str, Any] = {"transfer": what, "site": row.site, "begun": row.begun, "waits": None}
+    if newest is not None and newest.id != what:
+        lines.append(f"  It was never signed; {newest.id} took its place.")
+    elif waits is None:
+        lines += ["  It is not written whole.", f"  Go on:  sealift export {row.site} --to DIR"]
+    else:
+        size, medium = sum(file.size for file in waits.said.files), str(waits.medium)
+        digest = waits.draft.parts[0].digest
+        lines += [
+            f"  carries        {len(waits.said.files)} files, {size:,} bytes",
+            f"  written to     {medium}, where it waits to be signed",
+            f"  its draft is   {digest}",
+            f"  Draft again:   sealift export {row.site} --to {shlex.quote(medium)}",
+            f"  Then, signed:  sealift submit FILE --medium {shlex.quote(medium)}",
+        ]
+        data |= {"waits": {"medium": medium, "sha256": digest}, "files": len(waits.said.files)}
+    return "transfer", data, lines
+
+
+def _transfer(hub: Hub, connection: Connection, what: str) -> Summary | None:
     t = tables.bundle
     row = connection.execute(select(t).where(t.c.transfer == what)).first()
     if row is None:
-        return None
+        return _begun(hub, connection, what)
     one = transfers.verified(Repository(connection), row)
     said, receipt = one.predicate, attested.receipt_for(connection, one.predicate)
     size = sum(file.size for file in said.files)

@@ -56,7 +56,7 @@ def test_a_crash_while_writing_leaves_no_bundle(
         patched.setattr(writer, "_read_back", crash)
         with pytest.raises(KeyboardInterrupt):
             hub.export(medium)
-    with pytest.raises(NotFoundError, match="There is no bundle"):
+    with pytest.raises(NotFoundError, match="not signed yet, or was not written whole"):
         find_transfer(medium, "plant-7")
     assert [one.name for one in (medium / "sealift").iterdir()] == [".plant-7-000001.partial"]
 
@@ -65,7 +65,7 @@ def test_a_half_written_bundle_that_a_power_cut_left_is_not_found(
     bundle: Path, medium: Path
 ) -> None:
     bundle.rename(bundle.with_name(f".{bundle.name}{durable.PARTIAL}"))
-    with pytest.raises(NotFoundError, match="There is no bundle"):
+    with pytest.raises(NotFoundError, match="not signed yet, or was not written whole"):
         find_transfer(medium, "plant-7")
 
 

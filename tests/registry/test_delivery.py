@@ -659,7 +659,7 @@ def test_the_hub_has_the_words_that_a_site_reads_out(ready: Acme, plant: SiteOnP
     with plant.opened() as site:
         said = spoken(site)
     with ready.app.hub.reading() as connection:
-        _, data, lines = summary.of(ready.app.promotions, connection, SITE)
+        _, data, lines = summary.of(ready.app.hub, ready.app.promotions, connection, SITE)
     assert data["log"] == {"size": said.log.size, "words": said.words}
     assert any(said.words in line for line in lines)
 
@@ -686,7 +686,7 @@ def test_a_site_whose_entries_say_nothing_sensible_can_still_be_shown(
             new_entry("model.activated", "site", plant.now, data, terms if seq != 2 else [])
         )
     with ready.app.hub.reading() as connection:
-        _, data, _ = summary.of(ready.app.promotions, connection, SITE)
+        _, data, _ = summary.of(ready.app.hub, ready.app.promotions, connection, SITE)
     assert [one["version"] for one in data["running"]] == [2]
 
 
@@ -695,9 +695,9 @@ def test_a_site_may_be_called_as_a_promotion_in_lower_case(acme: Acme, plant: Si
 
     acme.enrol(plant, "p-1")
     with acme.app.hub.reading() as connection:
-        assert summary.of(acme.app.promotions, connection, "p-1")[0] == "site"
+        assert summary.of(acme.app.hub, acme.app.promotions, connection, "p-1")[0] == "site"
         with pytest.raises(NotFoundError):
-            summary.of(acme.app.promotions, connection, "P-1")
+            summary.of(acme.app.hub, acme.app.promotions, connection, "P-1")
 
 
 def test_documents_of_the_fixture_are_what_sites_read(ready: Acme) -> None:

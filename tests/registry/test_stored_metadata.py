@@ -160,7 +160,7 @@ def list_people(acme: Acme) -> object:
 
 def show_site(acme: Acme) -> object:
     with acme.app.hub.reading() as connection:
-        return summary.of(acme.app.promotions, connection, SITE)
+        return summary.of(acme.app.hub, acme.app.promotions, connection, SITE)
 
 
 def enrol_another(acme: Acme) -> object:

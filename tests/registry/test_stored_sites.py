@@ -152,7 +152,7 @@ def test_t0_14_what_no_site_sent_home_is_refused_by_name(home: Acme, attack: Att
     no_triggers(home)
     attack(home)
     with home.app.hub.reading() as connection, pytest.raises(RefusedError, match=SITE) as refused:
-        summary.of(home.app.promotions, connection, SITE)
+        summary.of(home.app.hub, home.app.promotions, connection, SITE)
     assert refused.value.code == "home-row-not-signed"
     with pytest.raises(RefusedError, match=SITE):
         home.export()
@@ -167,11 +167,13 @@ def test_another_dispatcher_is_given_a_site_and_assigns_anew(
         request = Sites(connection).get(SITE).request.envelope.data
     enrol(ready.app, request, "production", [ready.card("dina")], ready.signer("fleet-1"))
     with ready.app.hub.reading() as connection:
-        assert summary.of(ready.app.promotions, connection, SITE)[1]["assigned"] == []
+        assert (
+            summary.of(ready.app.hub, ready.app.promotions, connection, SITE)[1]["assigned"] == []
+        )
     assert guide.missing(ready.app.hub, ready.app.promotions, ready.app.hardware_targets)
     assign(ready.app, SITE, version(1), {GROUP: TARGET}, None, ready.signer("dina"))
     with ready.app.hub.reading() as connection:
-        assert summary.of(ready.app.promotions, connection, SITE)[1]["assigned"]
+        assert summary.of(ready.app.hub, ready.app.promotions, connection, SITE)[1]["assigned"]
 
 
 @pytest.fixture
@@ -204,7 +206,7 @@ def test_t0_141_nothing_is_assigned_to_an_older_enrolment_as_if_nothing_had_been
 
 def summary_of(acme: Acme) -> None:
     with acme.app.hub.reading() as connection:
-        summary.of(acme.app.promotions, connection, SITE)
+        summary.of(acme.app.hub, acme.app.promotions, connection, SITE)
 
 
 def test_who_is_enrolled_again_begins_with_nothing_and_that_is_said(enrolled_again: Acme) -> None:
@@ -283,7 +285,7 @@ def test_t0_182_a_transfer_that_no_dispatcher_signed_is_shown_to_nobody(
     hub = home.app.hub
     name = row_of(home, tables.bundle)["transfer"]
     with hub.reading() as connection, pytest.raises(RefusedError, match=name) as refused:
-        summary.of(home.app.promotions, connection, name)
+        summary.of(home.app.hub, home.app.promotions, connection, name)
     assert refused.value.code == "transfer-row-not-signed"
     with pytest.raises(RefusedError, match=name):
         guide.missing(hub, home.app.promotions, home.app.hardware_targets)
@@ -303,7 +305,7 @@ def test_t0_183_a_receipt_that_the_site_did_not_sign_is_shown_to_nobody(home: Ac
     no_triggers(home)
     change(home, tables.receipt, body=forged, sha256=sha256(forged).hexdigest())
     with home.app.hub.reading() as connection, pytest.raises(RefusedError, match=SITE) as refused:
-        summary.of(home.app.promotions, connection, row["transfer"])
+        summary.of(home.app.hub, home.app.promotions, connection, row["transfer"])
     assert refused.value.code == "home-row-not-signed"
     with pytest.raises(RefusedError, match=SITE):
         guide.missing(home.app.hub, home.app.promotions, home.app.hardware_targets)
@@ -316,7 +318,7 @@ def test_a_transfer_of_an_earlier_enrolment_and_dispatcher_is_shown(
     name = row_of(home, tables.bundle)["transfer"]
     home.enrol(SiteOnPaper(plant.root.parent / "again", plant.now))
     with home.app.hub.reading() as connection:
-        _, data, lines = summary.of(home.app.promotions, connection, name)
+        _, data, lines = summary.of(home.app.hub, home.app.promotions, connection, name)
     assert data["receipt"] is not None
     assert any(line.startswith("  imported") for line in lines)
     assert "the hub says" in "\n".join(lines)

@@ -52,7 +52,7 @@ def test_t0_143_evidence_that_no_machine_signed_is_what_the_hub_says_and_nobody_
     number = hub.request()
     invented_evidence(hub, kind)
     with hub.app.hub.reading() as connection:
-        lines = summary.of(hub.app.promotions, connection, str(version(1)))[2]
+        lines = summary.of(hub.app.hub, hub.app.promotions, connection, str(version(1)))[2]
     assert any(line.strip().startswith(f"the hub says {kind}: ") for line in lines)
     with pytest.raises(RefusedError, match=f"{kind} evidence"):
         hub.request(stage="staging")

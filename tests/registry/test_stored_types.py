@@ -45,7 +45,7 @@ def the_log(acme: Acme) -> object:
 def shown(what: str) -> Reading:
     def reading(acme: Acme) -> object:
         with acme.app.hub.reading() as connection:
-            return summary.of(acme.app.promotions, connection, what)
+            return summary.of(acme.app.hub, acme.app.promotions, connection, what)
 
     return reading
 

@@ -143,6 +143,20 @@ def write_unsigned(
         raise cut_short(final, bad) from bad
 
 
+def lies_whole(
+    medium: Path, transfer_id: str, files: tuple[CarriedFile, ...], stage: Stage
+) -> bool:
+    """Whether a bundle lies unsigned on `medium`, with all of these `files` as they were."""
+    aside = partial.folder(medium, transfer_id)
+    if aside.parent.is_symlink() or aside.is_symlink() or not aside.is_dir():
+        return False
+    try:
+        _read_back(aside, files, stage("read back", _sum(files)))
+    except (SealiftError, OSError):
+        return False
+    return True
+
+
 def sign_off(
     medium: Path,
     transfer_id: str,

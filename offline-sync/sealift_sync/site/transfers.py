@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from sealift_signing.errors import NotFoundError
-from sealift_sync.bundle import layout
+from sealift_sync import durable
+from sealift_sync.bundle import layout, partial
 from sealift_sync.bundle.medium import Medium
 
 
@@ -20,6 +22,14 @@ def find_transfer(folder: Path, site: str) -> Medium:
         FailedError: the medium could not be read.
     """
     medium = Medium(folder)
+    if not medium.has(layout.TRANSFER) and (unsigned := _unsigned(folder, site)):
+        raise NotFoundError(
+            "bundle-not-signed",
+            f"The bundle {unsigned} lies here, and is not signed yet, or was not written whole.",
+            subject=unsigned,
+            next_step="Nobody vouches for it so far. At the hub, with this medium: sealift show "
+            f"{unsigned}",
+        )
     if medium.has(layout.TRANSFER) or medium.has(layout.METADATA):
         return medium
     found = [name for name in medium.folders(layout.SEALIFT) if layout.is_transfer_id(name)]
@@ -40,3 +50,21 @@ def find_transfer(folder: Path, site: str) -> Medium:
         subject=str(folder),
         next_step="Plug the medium in; give its top folder, or the one that holds transfer.json.",
     )
+
+
+def _unsigned(folder: Path, site: str) -> str:
+    """The bundle that `folder` is, is to be or holds under its temporary name; empty if none is.
+
+    Where a whole one for `site` lies on the medium, that is meant.
+    """
+    with suppress(OSError):  # whoever reads it next says what is wrong with the medium
+        own = folder.name
+        if layout.is_transfer_id(own) and not folder.exists():
+            return own if partial.folder(folder.parent.parent, own).is_dir() else ""
+        named = own.removeprefix(".").removesuffix(durable.PARTIAL)
+        if named != own and layout.is_transfer_id(named) and folder.is_dir():
+            return named
+    there = Medium(folder).folders(layout.SEALIFT)
+    if any(layout.is_transfer_id(one) and one.rpartition("-")[0] == site for one in there):
+        return ""
+    return next(reversed(partial.unfinished(folder, site)), "")

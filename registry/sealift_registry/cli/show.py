@@ -39,7 +39,7 @@ def show(session: Session, *, what: str) -> None:
     from sealift_registry import summary
 
     with session.app.hub.reading() as connection:
-        kind, data, lines = summary.of(session.app.promotions, connection, what)
+        kind, data, lines = summary.of(session.app.hub, session.app.promotions, connection, what)
     session.terminal.answer(f"show-{kind}", data, lines)
 
 

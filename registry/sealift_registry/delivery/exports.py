@@ -9,7 +9,7 @@ recorded its name, or finds the bundle there.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, insert
 
-from sealift_registry.delivery import attested, locks, tables, transfers
+from sealift_registry.delivery import attested, locks, tables, transfers, waiting
 from sealift_registry.delivery.finishing import (
     dispatchers,
     entry,
@@ -46,6 +46,7 @@ from sealift_sync.bundle.writer import (
     GONE_WRONG,
     Stage,
     finish_bundle,
+    lies_whole,
     write_bundle,
     write_unsigned,
 )
@@ -202,25 +203,40 @@ class Exports:
             del again
             return self._write_unsigned(order, ready, transfer, stage, warnings)
 
-        return self._ordered(order, stage, write)
+        def waits(ready: Ready) -> Drafted | None:
+            return self._waiting(order, ready, stage)
+
+        return self._ordered(order, stage, write, waits=waits)
 
     def _ordered(
-        self, order: Order, stage: Stage, write: Write[T], hand: Hand | None = None
+        self,
+        order: Order,
+        stage: Stage,
+        write: Write[T],
+        hand: Hand | None = None,
+        waits: Callable[[Ready], T | None] = lambda _: None,
     ) -> T | Exported:
         space, words = survey(order.medium, order.site), f"for site {order.site}"
         with locks.medium(self._locks, space.identity, order.medium, words):
-            return self._export(order, survey(order.medium, order.site), stage, write, hand)
+            return self._export(order, stage, write, hand, waits)
 
     def _export(
-        self, order: Order, space: Space, stage: Stage, write: Write[T], hand: Hand | None
+        self,
+        order: Order,
+        stage: Stage,
+        write: Write[T],
+        hand: Hand | None,
+        waits: Callable[[Ready], T | None],
     ) -> T | Exported:
+        space = survey(order.medium, order.site)
         ready = prepare(self._hub, order)
         if hand is not None:
             hand.check(ready.draft, ask_of(ready.draft))  # before anything is written
         told: list[str] = []
-        done = self._finished(order, ready, stage, told)
+        done = self._finished(order, ready, stage, told) or waits(ready)
         if done is not None:
             return done
+        self._replaced(ready, told)
         fitting.check(ready.load.contents.sizes, space, order.medium)
         with self._transfer(ready, order) as (transfer, again):
             # Again: it may have been assigned otherwise meanwhile.
@@ -263,6 +279,31 @@ class Exports:
         warnings = (*told, *ready.lapsed)
         return _exported(same.id, folder, said.files, ready, again=True, warnings=warnings)
 
+    def _waiting(self, order: Order, ready: Ready, stage: Stage) -> Drafted | None:
+        """What waits on this medium to be signed, as it was drafted: where it is still what is so.
+
+        The dispatcher's signature on the draft that is out finishes it, whichever copy they signed.
+        """
+        found = waiting.kept(self._hub, ready.same.id) if ready.same else None
+        if found is None or not self._says_the_same(ready, found.said):
+            return None
+        files = found.said.files
+        if not lies_whole(order.medium, found.said.id, files, stage):
+            return None
+        size = sum(file.size for file in files)
+        again = f"{found.said.id} waits there already, and this is the same draft again."
+        return Drafted(found.said.id, found.draft, len(files) + 1, size, ready, (again,))
+
+    def _replaced(self, ready: Ready, told: list[str]) -> None:
+        """Say what waits elsewhere, or otherwise, and is of no use once this is written."""
+        with self._hub.reading() as connection:
+            found = waiting.newest(self._hub, connection, ready.site)
+        if found is not None:
+            told.append(
+                f"{found.said.id}, drafted {found.said.made} on {found.medium}, is replaced by "
+                "this: what is signed of that draft is of no use."
+            )
+
     def _says_the_same(self, ready: Ready, said: Transfer) -> bool:
         with self._hub.reading() as connection:
             known = attested.note(connection, ready.site)
@@ -277,7 +318,7 @@ class Exports:
         begun = None
         with ExitStack() as stack:
             try:
-                begun = self._taken_up(ready, order.medium, stack)
+                begun = self._taken_up(ready, order.medium, order.key, stack)
                 transfer = begun or self._begin(ready.site, order.key, stack)
                 self._hub.copy_metadata()
                 yield transfer, begun is not None
@@ -289,7 +330,9 @@ class Exports:
                     )
                 raise
 
-    def _taken_up(self, ready: Ready, medium: Path, stack: ExitStack) -> str | None:
+    def _taken_up(
+        self, ready: Ready, medium: Path, key: PublicKey | None, stack: ExitStack
+    ) -> str | None:
         """The unfinished transfer of a run that was cut short; None if there is none.
 
         Where something has its name already (a hub that was restored from a backup gives numbers
@@ -298,6 +341,8 @@ class Exports:
         same = ready.same
         if same is None or same.body is not None:
             return None
+        if key is None and waiting.kept(self._hub, same.id):
+            return None  # signed for, what is written now would be of no use: two drafts, one name
         if os.path.lexists(medium / layout.SEALIFT / same.id) or not locks.hold(
             self._locks, same.id, stack
         ):
@@ -357,6 +402,7 @@ class Exports:
     ) -> Drafted:
         files = write_unsigned(ready.load.contents, order.medium, transfer, stage)
         draft = written(ready.draft, files, self._hub.now())
+        waiting.keep(self._hub, order.medium, draft)
         size = sum(file.size for file in files)
         return Drafted(transfer, draft, len(files) + 1, size, ready, warnings)
 

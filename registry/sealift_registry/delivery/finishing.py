@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
-from sealift_registry.delivery import locks, tables, transfers
+from sealift_registry.delivery import locks, tables, transfers, waiting
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.delivery.transfers import Begun
 from sealift_registry.trust import submitting
@@ -71,6 +71,7 @@ def record_bundle(hub: Hub, site: Site, body: bytes, medium: Path, *, at_hub: bo
         return entry(hub, "transfer.exported", transfer, site, actor, data), None
 
     hub.commit(action)
+    waiting.forget(hub, transfer)
 
 
 def entry(
