@@ -198,6 +198,7 @@ ABOUT: Mapping[Callable[[Acme, SiteOnPaper], Act], list[Term]] = {
     adding_a_team: [Term("team", "fraud"), Term("person", "hans"), Term("person", "ines")],
     entitling: [Term("team", TEAM), Term("person", "gina")],
     changing_stewards: [Term("team", TEAM), Term("person", "gina")],
+    replacing_keys: [],
     requesting: [Term("team", TEAM), Term("model", MODEL)],
     approving: [Term("team", TEAM), Term("model", MODEL)],
     objecting: [Term("team", TEAM), Term("model", MODEL)],

@@ -333,3 +333,19 @@ def test_t1_01_a_log_that_goes_on_by_a_key_that_it_does_not_follow_is_noticed(
         reader.fsck(key, said.origin, former=former),
     ):
         assert [one.code for one in verdict.findings] == ["checkpoint-unsigned"]
+
+
+def test_t1_01_a_draft_that_waits_hides_no_damage(
+    ready: Acme, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A key that waits to be named is no reason not to open a hub whose rows were changed."""
+    cli = Cli(ready, capsys)
+    with ready.app.hub.reading() as connection:
+        rotating.wanted(ready.app.hub, connection, "log", "retired")
+    ready.sql("DROP TRIGGER tuf_metadata_no_update")
+    changed = "CAST(replace(CAST(body AS TEXT), 'fleet/keys', 'fleet/kexs') AS BLOB)"
+    ready.sql(f"UPDATE tuf_metadata SET body = {changed} WHERE role = 'fleet'")  # noqa: S608
+    ready.close()
+    code, out, _ = cli("audit", "fsck")
+    assert code == 1
+    assert "fleet is signed by nobody who held the role" in out

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 
@@ -79,11 +79,8 @@ def open_hub(root: Path, environment: Mapping[str, str]) -> Hub:
     origin = hub_origin(organisation)
     log = AuditLog(engine, signer, origin, home.lock, former=rotating.followed)
     hub = Hub(home, engine, log, online)
-    try:
+    with suppress(SealiftError):  # of a damaged database, which fsck is to name; later, then
         rotating.take_up(hub)
-    except SealiftError:
-        hub.close()
-        raise
     return hub
 
 
