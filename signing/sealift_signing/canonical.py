@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import NoReturn
 
+from sealift_signing.altered import altered
 from sealift_signing.errors import MalformedError, shown
 
 Json = bool | int | str | Sequence["Json"] | Mapping[str, "Json"]
@@ -61,10 +62,20 @@ def decode(data: bytes, *, what: str) -> Json:
             parse_constant=lambda text: _no_number(text, what),
         )
     except (UnicodeDecodeError, ValueError, RecursionError) as bad:
+        how, step = altered(data)
+        if how:
+            raise MalformedError(
+                "json-unreadable", f"{what} {how}.", subject=what, next_step=step
+            ) from bad
         raise MalformedError(
             "json-unreadable", f"{what} is not readable JSON.", subject=what
         ) from bad
     if encode(value, what=what) != data:
+        how, step = altered(data)
+        if how:
+            raise MalformedError(
+                "json-not-canonical", f"{what} {how}.", subject=what, next_step=step
+            )
         raise MalformedError(
             "json-not-canonical",
             f"{what} is not spelled canonically (RFC 8785): another spelling of the same content "

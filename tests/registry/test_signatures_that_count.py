@@ -282,3 +282,14 @@ def test_whoever_held_a_role_when_it_was_signed_is_somebody(acme: Acme) -> None:
         acme.later(days=len(people))
         acme.renew(ROLE, *people)
     assert checked(acme) == []
+
+
+def test_a_root_that_stays_replaces_nothing_on_paper(acme: Acme, capsys: Capsys) -> None:
+    cli = Cli(acme, capsys)
+    keys = [f"--key={cli.key(name)}" for name in ("root-1", "root-2")]
+    renew = ("renew", "root", "--at-hub", *keys)
+    assert "in place of the one before" in " ".join(cli.says(*renew).split())
+    said = " ".join(cli.says(*renew).split())
+    assert "stays" in said
+    assert "in place of the one before" not in said
+    assert "This is what your paper says" in said

@@ -22,13 +22,14 @@ def read_cards(files: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
     """
     from sealift_signing import statements
     from sealift_signing.acts.asking import check_card
+    from sealift_signing.altered import altered
     from sealift_signing.errors import MalformedError, UsageError
     from sealift_signing.statements import KeyCard
 
     found = []
     for name in files:
+        data = read_file(name, _MAKE_CARD)
         try:
-            data = read_file(name, _MAKE_CARD)
             if b"PRIVATE KEY" in data:
                 raise UsageError(
                     "private-key-given",
@@ -39,6 +40,8 @@ def read_cards(files: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
                 )
             card = statements.read(KeyCard, data, what=f"the key card {name}")
         except MalformedError as bad:
+            if altered(data)[0]:
+                raise
             raise UsageError(
                 "no-card",
                 f"{name} is no key card; a key enters a document only by a card that its owner "

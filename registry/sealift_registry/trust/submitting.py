@@ -252,10 +252,12 @@ def with_fingerprint(hub: Hub, done: Accepted) -> Accepted:
         return done
     with hub.reading() as connection:
         fingerprint = Repository(connection).fingerprint()
-    sentence = (
-        f"{done.sentence}\n  fingerprint  {words_of(fingerprint)}\n"
+    paper = (
         "Copy it to paper, in place of the one before."
+        if done.new
+        else "This is what your paper says; where it does not, copy this one to it."
     )
+    sentence = f"{done.sentence}\n  fingerprint  {words_of(fingerprint)}\n{paper}"
     return replace(done, sentence=sentence, data={**done.data, "fingerprint": fingerprint})
 
 
