@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,8 @@ from sealift_registry.cli.session import Session, command
 
 if TYPE_CHECKING:
     from sealift_registry.trust.submitting import Accepted
-    from sealift_signing.drafts import Draft
+    from sealift_signing.drafts import Draft, Version
+    from sealift_signing.errors import SealiftError
 
 
 @command(sealift, "submit", example="sealift submit add-approver-vision-carla.anna.signed *.signed")
@@ -24,28 +26,128 @@ def submit(session: Session, *, files: Sequence[str], medium: str | None) -> Non
     """Take in what people signed.
 
     FILE is a draft that somebody signed, or a version that this hub lost and somebody's memory gave
-    back. Copies of one draft are joined; who carried them decides nothing.
+    back. Copies of one draft are joined; who carried them decides nothing. Of several drafts each
+    is taken in or refused by itself, in whichever order they are given.
     """
     from sealift_registry.trust.submitting import together
     from sealift_signing import drafts
 
-    read = [(name, read_signed(name)) for name in files]
+    outcome = _Outcome(session)
+    read = _read(files, outcome)
     signed = [(name, one) for name, one in read if isinstance(one, drafts.Draft)]
-    done: list[Accepted] = [
-        session.app.take_back(one) for _, one in read if isinstance(one, drafts.Version)
-    ]
     each = together(signed)
+    _tell_others(session, files[0], each)
+    work: list[Work] = [
+        partial(_taken_back, session, one) for _, one in read if isinstance(one, drafts.Version)
+    ]
+    work += [partial(_submitted, session, copies, medium, outcome.left_out) for copies in each]
+    _do_all(work, outcome)
+    outcome.end()
+
+
+Work = Callable[[], "Accepted"]
+
+
+class _Outcome:
+    """What became of each thing that was submitted, told as soon as it is known."""
+
+    def __init__(self, session: Session) -> None:
+        self._terminal = session.terminal
+        self.done: list[Accepted] = []
+        self.left_out: list[str] = []
+        self.refused: list[SealiftError] = []
+        self.failed: SealiftError | None = None
+        self._said = 0
+
+    def add(self, one: Accepted) -> None:
+        """It was taken in, or was there already."""
+        self.done.append(one)
+        if not self._terminal.as_json:
+            new, self._said = self.left_out[self._said :], len(self.left_out)
+            self._terminal.answer("submit", {}, "\n".join((*new, one.sentence)))
+
+    def end(self) -> None:
+        """Tell machines all of it, and end with what was refused.
+
+        Raises:
+            SealiftError: something was; or the machine failed.
+        """
+        from sealift_signing.errors import RefusedError
+
+        if self._terminal.as_json and (self.done or len(self.refused) > 1):
+            data = {
+                "submitted": [{"new": one.new, **one.data} for one in self.done],
+                "left_out": self.left_out,
+                "refused": [bad.as_json()["error"] for bad in self.refused],
+            }
+            self._terminal.answer("submit", data, "")
+        if len(self.refused) == 1 and not self.done and self.failed is None:
+            raise self.refused[0]
+        for bad in self.refused:
+            self._terminal.note([f"Refused: {bad.what}", f"  Next: {bad.advice}"])
+        if self.failed is not None:
+            raise self.failed
+        if self.refused:
+            raise RefusedError(
+                "partly-refused",
+                f"{len(self.done)} taken in, {len(self.refused)} refused.",
+                next_step="What was taken in stays. Submit the rest again, once what was said of "
+                "it is mended.",
+            )
+
+
+def _read(files: Sequence[str], outcome: _Outcome) -> list[tuple[str, Draft | Version]]:
+    from sealift_signing.errors import SealiftError
+
+    found = []
+    for name in files:
+        try:
+            found.append((name, read_signed(name)))
+        except SealiftError as bad:
+            outcome.refused.append(bad)
+    return found
+
+
+def _do_all(work: Sequence[Work], outcome: _Outcome) -> None:
+    """Do each; what was refused once more, as long as something else was taken in since.
+
+    A glob has no order: an approval comes before its request, a team's people before the team. Once
+    the machine itself fails, the rest is not tried.
+    """
+    from sealift_signing.errors import FailedError, SealiftError
+
+    left, refused, moved = list(work), list[SealiftError](), True
+    while left and moved:
+        again, refused, before = [], [], len(outcome.done)
+        for one in left:
+            try:
+                outcome.add(one())
+            except FailedError as bad:
+                outcome.refused += refused
+                outcome.failed = bad
+                return
+            except SealiftError as bad:
+                again.append(one)
+                refused.append(bad)
+        left, moved = again, len(outcome.done) > before
+    outcome.refused += refused
+
+
+def _tell_others(session: Session, first: str, each: Sequence[Sequence[tuple[str, Draft]]]) -> None:
+    """That files are of another draft than the first: whoever submits may think them copies."""
+    from sealift_signing import drafts
+
     for copies in each[1:]:
         if all(part.kind != drafts.ROLE for part in copies[0][1].parts):
             continue  # what people say themselves is never the same
         names = ", ".join(name for name, _ in copies)
         session.terminal.note(
-            f"{names} is signed over other bytes than {files[0]}: it is another draft."
+            f"{names} is signed over other bytes than {first}: it is another draft."
         )
-    left_out: list[str] = []
-    done += [_submitted(session, copies, medium, left_out) for copies in each]
-    data = {"submitted": [{"new": one.new, **one.data} for one in done], "left_out": left_out}
-    session.terminal.answer("submit", data, "\n".join((*left_out, *(one.sentence for one in done))))
+
+
+def _taken_back(session: Session, one: Version) -> Accepted:
+    return session.app.take_back(one)
 
 
 def _submitted(
