@@ -400,7 +400,7 @@ def _check_active(person: Person, of: _Of) -> None:
 
 
 def _check_date(made: str, now: datetime, of: _Of) -> None:
-    if instant(made) > now + LARGEST_LEAD:
+    if instant(made) - now > LARGEST_LEAD:
         raise NotCountedError(
             "dated-ahead",
             f"{of.what} is dated {made}, more than a day ahead of the clock here: {moment(now)}.",

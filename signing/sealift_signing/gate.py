@@ -179,7 +179,7 @@ def _check_named(draft: Draft, ask: Ask) -> None:
 def _check_date(draft: Draft, now: datetime) -> None:
     """(2) At most a day ahead of the clock here, at most 30 days behind it."""
     made = instant(draft.made)
-    if made > now + LARGEST_LEAD:
+    if made - now > LARGEST_LEAD:
         raise RefusedError(
             "dated-ahead",
             f"The draft was made at {draft.made}; the clock here says {moment(now)}.",
@@ -187,7 +187,7 @@ def _check_date(draft: Draft, now: datetime) -> None:
             next_step="One of the two clocks is wrong: set it right. Was it the hub's, then have "
             "it drafted again.",
         )
-    if made < now - OLDEST:
+    if now - made > OLDEST:
         raise RefusedError(
             "draft-old",
             f"The draft was made at {draft.made}; the clock here says {moment(now)}. A draft can "

@@ -151,10 +151,11 @@ class Organisation:
         if newest is not None and newest != found[-1].data:
             raise MissingError(
                 "root-link-missing",
-                f"There is a later root than root {found[-1].version}, and what leads to it is "
-                "missing.",
+                f"There is a later root than root {found[-1].version}, and root "
+                f"{found[-1].version + 1}, which leads to it, is missing.",
                 subject=ROOT,
-                next_step="Restore it from a backup of the hub, or from a site's bundle.",
+                next_step="Restore it from a backup of the hub, or from a site's bundle. If a file "
+                "is called so and is no root, take it away.",
             )
         return tuple(found)
 

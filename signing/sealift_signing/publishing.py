@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -33,6 +33,7 @@ from sealift_signing.errors import MalformedError
 from sealift_signing.links import Named
 from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import PERSON_FIELD, check_listed, check_signed
+from sealift_signing.vocabulary import later
 
 S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
 P = TypeVar("P", Root, Targets)
@@ -48,8 +49,12 @@ def to_bytes(metadata: Metadata[S]) -> bytes:
 
 
 def expiry(now: datetime, days: int) -> datetime:
-    """`days` from now, in whole seconds of UTC as TUF has them."""
-    return (now.astimezone(UTC) + timedelta(days=days)).replace(microsecond=0)
+    """`days` from now, in whole seconds of UTC as TUF has them.
+
+    Raises:
+        RefusedError: there is no such day.
+    """
+    return later(now.astimezone(UTC), days).replace(microsecond=0)
 
 
 def first_root(holders: Mapping[str, tuple[int, Holders]], *, expires: datetime) -> Metadata[Root]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Annotated
 
-from sealift_signing.errors import MalformedError, shown
+from sealift_signing.errors import MalformedError, RefusedError, shown
 
 
 @dataclass(frozen=True)
@@ -202,6 +202,23 @@ def instant(text: str) -> datetime:
             next_step="Write it as in this example: 2026-11-20T10:00:00.000000Z",
         )
     return datetime.fromisoformat(text)
+
+
+def later(when: datetime, days: int) -> datetime:
+    """So many days after `when`.
+
+    Raises:
+        RefusedError: no calendar has that day: a clock, or a date that was given, is far off.
+    """
+    try:
+        return when + timedelta(days=days)
+    except OverflowError as bad:
+        raise RefusedError(
+            "no-such-day",
+            f"{days} days after {when.date()} there is no day.",
+            subject=str(when.date()),
+            next_step="Set the clock of this machine, and run the command again.",
+        ) from bad
 
 
 def sentence(text: str) -> str:

@@ -7,7 +7,6 @@ comes from the hub and is shown whole; what is approved is the request that was 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import timedelta
 
 from sealift_signing import statements
 from sealift_signing.acts import promotion_words, vouched
@@ -38,7 +37,7 @@ from sealift_signing.statements import (
     Subject,
     subject,
 )
-from sealift_signing.vocabulary import SENTENCE, CatalogPath, moment
+from sealift_signing.vocabulary import SENTENCE, CatalogPath, later, moment
 
 LONGEST_NUMBER = 15
 """Digits; what is longer is no number of ours, and slow to read."""
@@ -135,7 +134,7 @@ def approve_it(organisation: Organisation, ask: Ask, material: Material) -> Prep
         meaning=meaning,
         reason=reason,
         made=moment(material.now),
-        valid_until=moment(material.now + timedelta(days=valid)),
+        valid_until=moment(later(material.now, valid)),
         measured=tuple(vouched.measured(request.subjects, evidence)),
     )
     check_approval_before_signing(request, said, material.key, rules)

@@ -155,7 +155,7 @@ class Desk:
                     yield one, kept
 
     def _is_open(self, kept: Draft) -> bool:
-        return instant(kept.made) > self.clock() - gate.OLDEST
+        return self.clock() - instant(kept.made) < gate.OLDEST
 
     def _known(self, draft: Draft) -> Known | None:
         """What is known of the draft's organisation; None only in solo, where nothing has to be."""
@@ -196,7 +196,7 @@ class Desk:
         now = self.clock()
         for part in kept.parts:
             made = _made(part)
-            if instant(made) > now + LARGEST_LEAD:
+            if instant(made) - now > LARGEST_LEAD:
                 raise RefusedError(
                     "signed-ahead",
                     f"You signed this already ({one.digest[:12]}), with the date {made}; the clock "
