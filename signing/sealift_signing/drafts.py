@@ -41,7 +41,7 @@ from sealift_signing.vocabulary import (
 )
 
 LARGEST = 64 * 1024 * 1024
-"""Bytes: an organisation of a thousand teams, each with a hundred people and ten years of links."""
+"""Bytes: an organisation of a thousand teams, each with a hundred people and eighty versions."""
 
 NO_CHECK = "0" * 64
 """What stands in the place of a draft's check where that is computed."""

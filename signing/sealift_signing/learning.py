@@ -180,6 +180,20 @@ def read_offer(data: bytes, *, what: str) -> Draft | Shared:
     return drafts.read(data, what=what)
 
 
+def fitting(lineages: Mapping[str, tuple[Follows, ...]]) -> dict[str, tuple[Follows, ...]]:
+    """The newest of each lineage, as many as one document holds: the longest are cut first.
+
+    Whoever knows a version that is older still is told that the values between are missing.
+    """
+    most, lengths = links.MOST, sorted(map(len, lineages.values()))
+    for number, length in enumerate(lengths):
+        share = most // (len(lengths) - number)
+        if length > share:
+            return {role: lineage[:share] for role, lineage in lineages.items()}
+        most -= length
+    return dict(lineages)
+
+
 def shared(offer: Offer, organisation: Organisation, mark: str | None = None) -> Shared:
     """All of `offer`, for a colleague; `mark` is of the memory that tells it."""
     listed = {
@@ -194,7 +208,7 @@ def shared(offer: Offer, organisation: Organisation, mark: str | None = None) ->
         tuple(encoded(one.data) for one in organisation.roots),
         tuple(
             CarriedRole(role, encoded(organisation.head(role).data), lineage)
-            for role, lineage in sorted(offer.lineages.items())
+            for role, lineage in sorted(fitting(offer.lineages).items())
         ),
         tuple(
             FormerVersion(role, version, encoded(data))

@@ -34,8 +34,10 @@ FIELD = "x-sealift-follows"
 
 _MEMBER = f'"{FIELD}":'.encode()
 
-MOST = 100_000
-"""Versions that a lineage may have: a version an hour for eleven years."""
+MOST = 80_000
+"""Versions that a lineage may have: a version an hour for nine years.
+
+A document of so many is read (`canonical.MOST_VALUES`, six for each), and a tenth of it is left."""
 
 
 class ForkedError(RefusedError):

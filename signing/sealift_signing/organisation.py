@@ -261,11 +261,17 @@ class Organisation:
     def lineage(self, role: str, down_to: int) -> tuple[Follows, ...]:
         """What the versions of `role` below its newest say of their past, newest first.
 
-        As far down as version `down_to`, as the chain goes, or as versions are there.
+        As far down as version `down_to`, as the chain goes, as versions are there, or as many as a
+        reader takes.
         """
         newest = self.head(role).follows
         found: list[Follows] = []
-        while newest is not None and newest.link is not None and newest.version >= down_to:
+        while (
+            newest is not None
+            and newest.link is not None
+            and newest.version >= down_to
+            and len(found) < links.MOST
+        ):
             older = _PAST.get(newest.link) or self._linked(role, newest.version, newest.link)
             if older is None:
                 break
