@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,3 +114,11 @@ def test_examples_that_do_not_serve(tmp_path: Path, said: str | None, code: str)
     with pytest.raises(NotFoundError) as caught:
         from_input_example(tmp_path, tmp_path / "kept.npz")
     assert caught.value.code == code
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for given in (pipe, tmp_path):
+        with pytest.raises(RefusedError, match="no file of goldens"):
+            from_file(given, tmp_path / "target")

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 from sealift_registry.workers.channel import Document
 from sealift_registry.workers.runner import GIB, Limits, Worker, ask
 from sealift_signing import shape
+from sealift_signing.errors import RefusedError
 from sealift_signing.shape import Distinct
 from sealift_signing.vocabulary import Count, Sentence, Sha256
 
@@ -73,6 +74,13 @@ def from_file(given: Path, target: Path) -> GoldensRecord:
         NotFoundError: there is no such file.
         RefusedError: it is no such file, has too few rows, or holds something besides numbers.
     """
+    if given.exists() and not given.is_file():
+        raise RefusedError(
+            "goldens-no-file",
+            f"{given} is a folder, a pipe or a device, and no file of goldens.",
+            subject=str(given),
+            next_step="Give a file that numpy.savez wrote.",
+        )
     return _ask("from_file", {"file": str(given.absolute())}, target)
 
 
