@@ -46,7 +46,7 @@ from sealift_signing.statements import KeyCard
 from sealift_signing.telling import base_of, words_for
 from sealift_signing.tuf_walk import WentBackError
 from sealift_signing.vocabulary import instant, moment
-from sealift_signing.words import words_of
+from sealift_signing.words import same_fingerprint
 
 OLDEST = timedelta(days=30)
 """For so long after its making a draft can be signed: Friday's on Monday, not next year."""
@@ -346,9 +346,9 @@ def _cards(carried: Carried, given: Iterable[str]) -> Iterator[Confirmation]:
     for card in carried.all(KeyCard):
         if card.sha256 not in own:
             yield Confirmation(
-                f"The key card of {card.predicate.owner} came with the draft. Ask "
-                f"{card.predicate.owner} for its eight words.",
+                f"The key card of {card.predicate.owner} came with the draft.",
                 card.sha256,
+                f"Ask {card.predicate.owner} for its eight words.",
                 is_card=True,
             )
 
@@ -382,8 +382,8 @@ def sign(examined: Examined, signer: Signer) -> Draft:
 
 
 def is_typed(typed: str, confirmation: Confirmation) -> bool:
-    """Whether `typed` is what `confirmation` asks for: the whole digest, or a card's words."""
-    plain = "".join(typed.split()).lower()
-    if confirmation.is_card and " ".join(typed.lower().split()) == words_of(confirmation.digest):
-        return True
-    return plain == confirmation.digest
+    """Whether `typed` is what `confirmation` asks for: eight words, or the whole digest.
+
+    The words are what people can read to each other; nothing shorter is enough.
+    """
+    return same_fingerprint(typed, confirmation.digest)

@@ -32,19 +32,24 @@ OFFER = (
 )
 
 
+ABOVE = "All its digits stand above, where it says SETS ASIDE."
+
+
 @dataclass(frozen=True)
 class Confirmation:
     """Something that whoever signs types, because a yes is too easily said.
 
     Attributes:
         what: the sentence that says why.
-        digest: the sha256 to be typed; of a card, its eight words do, or the card itself is given.
-        is_card: it is a key card that was not given by whoever signs.
+        digest: the sha256 whose eight words, or all of whose digits, are to be typed.
+        where: how whoever signs comes by them.
+        is_card: it is a key card that was not given by whoever signs; the card itself does, too.
     """
 
     what: str
     digest: str
-    is_card: bool
+    where: str
+    is_card: bool = False
 
 
 def check_past(head: Head, lineage: tuple[Follows, ...]) -> None:
@@ -95,7 +100,7 @@ def lost_recalls(
         f"You know recall {before.named}, which is not in what you go on from: what it recalled is "
         "not in this list.",
         before.digest,
-        is_card=False,
+        f"Its words are told by: sealift-sign heads --at {roles.RECALL}={before.version}",
     )
 
 
@@ -139,7 +144,7 @@ def published(
                 f"You set aside {other.role} {named}, which {how}. What it changed is undone, such "
                 "as that somebody was removed: what it says otherwise is shown above.",
                 named.digest,
-                is_card=False,
+                ABOVE,
             )
 
 
@@ -198,7 +203,9 @@ def former(heads: Iterable[Head], known: Known | None) -> Iterator[Confirmation]
             "role before others did; nothing shows that they signed it before that, and it is not "
             "known here. Ask somebody who knew it then.",
             head.digest,
-            is_card=False,
+            "Somebody who knew it reads out its words: sealift-sign heads --at "
+            f"{head.role}={head.version}. Or they write what they know, sealift-sign share FILE, "
+            "and you take it in first: sealift-sign learn FILE --colleague",
         )
 
 
@@ -260,7 +267,7 @@ def own_changes(
                 "number: whoever goes by the first takes this one only if those who hold the first "
                 "signed it, too.",
                 one.digest,
-                is_card=False,
+                ABOVE,
             )
             for one in sorted(aside)
         )
@@ -310,5 +317,5 @@ def _unpublished(one: SignedOnce, ask: Ask, lost: list[SignedOnce]) -> Confirmat
         f"Version {one.version} of {one.name} ({one.digest[:12]}), which you signed on "
         f"{one.signed[:10]} for {shown(one.act, 200)}, was never published.{often}",
         one.digest,
-        is_card=False,
+        "It is listed by: sealift-sign signed",
     )

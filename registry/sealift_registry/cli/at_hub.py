@@ -130,8 +130,8 @@ class AtHub:
         given = next((one for one in self._confirm if is_typed(one, confirmation)), None)
         if given is not None or not self._terminal.interactive:
             return given
-        self._terminal.note(confirmation.what)
-        answer: str = click.prompt("Type it", err=True)
+        self._terminal.note(f"{confirmation.what} {confirmation.where}")
+        answer: str = click.prompt("Its eight words, or all 64 digits", err=True)
         return answer
 
     def agree(self, question: str) -> bool:

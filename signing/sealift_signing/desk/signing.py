@@ -315,12 +315,10 @@ def _digests(draft: Draft, cards: Sequence[bytes]) -> list[str]:
 
 
 def _not_confirmed(one: Confirmation) -> RefusedError:
-    what = "these eight words" if one.is_card else "this digest"
     return RefusedError(
         "not-typed",
-        f"{one.what} What was typed is not {what}, so nothing was signed.",
+        f"{one.what} What was typed is neither its eight words nor all of its 64 digits, so "
+        "nothing was signed.",
         subject=one.digest if not one.is_card else "card",
-        next_step="Ask its owner for the words of their card, and type all eight."
-        if one.is_card
-        else "If you mean it, type all 64 digits: sealift-sign signed lists them.",
+        next_step=one.where,
     )

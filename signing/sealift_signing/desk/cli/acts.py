@@ -82,7 +82,7 @@ _ROLE = [
         ["--confirm"],
         metavar="DIGEST",
         multiple=True,
-        help="The digest that you would be asked to type, where nobody can be asked.",
+        help="What you would be asked to type, where nobody can be asked: all digits, or words.",
     ),
 ]
 
@@ -147,7 +147,7 @@ def _ask(name: str, act: Act, given: dict[str, Any]) -> Ask:
 
 def _run(name: str, act: Act, **given: Any) -> None:  # noqa: ANN401 - what click parsed
     from sealift_signing import drafts
-    from sealift_signing.desk.files import read, write_new
+    from sealift_signing.desk.files import read
     from sealift_signing.desk.signing import Desk
     from sealift_signing.memory import not_trusted
     from sealift_signing.public_key import PublicKey
@@ -166,8 +166,30 @@ def _run(name: str, act: Act, **given: Any) -> None:  # noqa: ANN401 - what clic
     signed = desk.sign(draft, ask, signer, cards, anew=given.get("anew", False))
     who = signer_name(signed, key)
     out = Path(given["out"]) if given["out"] else file.with_name(f"{file.stem}.{who}.signed")
-    write_new(out, drafts.write(signed))
+    _write(out, signed)
     _tell(session, ask, signed, key, out, talk.shown)
+
+
+def _write(out: Path, signed: Draft) -> None:
+    """Write what was signed.
+
+    Raises:
+        FailedError: it cannot be; but signed it is, and it can be had again.
+    """
+    from sealift_signing import drafts
+    from sealift_signing.desk.files import write_new
+    from sealift_signing.errors import FailedError
+
+    try:
+        write_new(out, drafts.write(signed))
+    except FailedError as bad:
+        digest = signed.parts[0].digest[:12]
+        bad.what = f"{bad.what} It is signed all the same, and remembered."
+        bad.next_step = (
+            f"Write it elsewhere: the same command with --out FILE, or sealift-sign again {digest} "
+            "FILE"
+        )
+        raise
 
 
 def _tell(

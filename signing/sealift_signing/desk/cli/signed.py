@@ -19,6 +19,8 @@ LEAST = 6
 @command(sign, "signed", example="sealift-sign signed", more=[ORGANISATION])
 def signed(session: Session, *, organisation: str | None) -> None:
     """List all that you signed, and whether it was seen published."""
+    from sealift_signing.words import words_of
+
     known = session.known(organisation)
     states = {one.digest: _state(session, known, one) for one in known.signed}
     lines = []
@@ -28,12 +30,14 @@ def signed(session: Session, *, organisation: str | None) -> None:
             f"{one.signed[:10]}  {what}: {one.act}",
             f"  {states[one.digest]}",
             f"  {one.digest}",
+            f"  {words_of(one.digest)}",
         ]
     told = [
         {
             "name": one.name,
             "version": one.version or None,
             "sha256": one.digest,
+            "words": words_of(one.digest),
             "act": one.act,
             "keyid": one.keyid,
             "signed": one.signed,

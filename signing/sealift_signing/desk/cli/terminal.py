@@ -27,6 +27,10 @@ FURTHER = "> "
 """How a further line of a value begins, after the value's own indentation; no line of ours does."""
 
 
+TYPED = "Its eight words, or all 64 digits"
+CONFIRM = '--confirm "EIGHT WORDS", or --confirm with all 64 digits'
+
+
 class Terminal:
     """Where output goes; `as_json` for machines, `interactive` where a person can be asked."""
 
@@ -109,18 +113,15 @@ class Asking:
         given = next((one for one in self._given if is_typed(one, confirmation)), None)
         if given is not None:
             return given
-        if confirmation.is_card:
-            how, option = "Eight words", '--words "EIGHT WORDS", or --card FILE'
-        else:
-            how, option = "Digest, all 64 digits", f"--confirm {confirmation.digest}"
+        option = '--words "EIGHT WORDS", or --card FILE' if confirmation.is_card else CONFIRM
         if not self._terminal.interactive:
             raise UsageError(
                 "not-confirmed",
                 f"{confirmation.what} Nobody can be asked here, and no option confirms it.",
                 subject=option.split()[0],
-                next_step=f"If it is meant, add {option}.",
+                next_step=f"{confirmation.where} If it is meant, add {option}.",
             )
-        return self._terminal.typed(confirmation.what, how)
+        return self._terminal.typed(f"{confirmation.what} {confirmation.where}", TYPED)
 
     def agree(self, question: str) -> bool:
         """Yes beforehand, or now.
