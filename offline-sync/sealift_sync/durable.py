@@ -44,10 +44,15 @@ def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         _check_free(aside)
         descriptor = os.open(aside, _ASIDE, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            flush(file)
-        aside.replace(path)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                flush(file)
+            aside.replace(path)
+        except OSError:
+            with suppress(OSError):
+                aside.unlink()  # on a full disk its room is needed
+            raise
         flush_folder(path.parent)
     except OSError as bad:
         raise unwritable(path, bad) from bad

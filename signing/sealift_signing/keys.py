@@ -148,7 +148,7 @@ def key_path(uri: str) -> Path:
             "key-scheme",
             f"Keys of the kind {scheme!r} are not supported yet.",
             subject=uri,
-            next_step="Use a key file: sealift key new FILE",
+            next_step="Use a key file: sealift-sign key new FILE",
         )
     return Path(uri)
 
@@ -227,7 +227,8 @@ def open_signer(uri: str, passphrases: Passphrases) -> Signer:
             "no-key-file",
             f"There is no key file {path}.",
             subject=str(path),
-            next_step=f"Make one with: sealift key new {path}",
+            next_step="Check its name, and whether the medium is there. A new one, which others "
+            f"have to take in by its card, is made with: sealift-sign key new {path}",
         ) from bad
     except OSError as bad:
         raise FailedError(
@@ -254,7 +255,7 @@ def read_public(text: str) -> PublicKey:
             "no-key-file",
             f"{text!r} is neither a public key nor a file that can be read.",
             subject=text,
-            next_step="Give the .pub file that `sealift key new` wrote, or its ed25519:… text.",
+            next_step="Give the .pub file that `sealift-sign key new` wrote, or its text.",
         ) from bad
     if b"PRIVATE KEY" in data:
         raise UsageError(
@@ -287,7 +288,7 @@ def _private(pem: bytes, path: Path, passphrases: Passphrases) -> PrivateKey:
             "bad-key",
             f"{path} is neither an Ed25519 nor an ECDSA key.",
             subject=str(path),
-            next_step="Make one with: sealift key new FILE",
+            next_step="Make one with: sealift-sign key new FILE",
         )
     PublicKey.from_crypto(key.public_key())
     return key
@@ -347,7 +348,11 @@ def _not_opened(path: Path, bad: Exception) -> MalformedError:
 
 def _write_new(path: Path, data: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink()  # an empty or half a file would pass for a key, and bar the next try
+        raise

@@ -318,17 +318,8 @@ def _compared(
 ) -> Head | None:
     """Their version of `role` if it is to be taken; what is said of it is added to `found`."""
     before = known.role(role)
-    try:
-        other = organisation.verified(role, theirs.files.metadata(role) or b"")
-    except (RefusedError, NotFoundError) as bad:
-        found.said.append(f"{role}: theirs is not believed. {bad.what}")
-        return None
-    if other.by_former and not theirs.colleague and not _is_known(known, other):
-        found.said.append(
-            f"{role} {other.named} is not taken: it is signed by {' and '.join(other.signers)}, "
-            "who held the role before others did, and no colleague says that they knew it: "
-            "where the file is a colleague's, add --colleague."
-        )
+    other = _believed(organisation, known, mine, theirs, role, found)
+    if other is None:
         return None
     if before is None or before.digest == other.digest:
         new = "" if before else ", which is taken: none was known here"
@@ -358,6 +349,48 @@ def _compared(
         return _forked(role, before.named, other, theirs.source, found)
     except RefusedError as bad:
         found.said.append(f"{role} {other.named} is not taken. {bad.what}")
+    return None
+
+
+def _believed(
+    organisation: Organisation,
+    known: Known,
+    mine: Offer,
+    theirs: Offer,
+    role: str,
+    found: Learned,
+) -> Head | None:
+    """Their version of `role` if it was signed by those who may; else it is said why it is not."""
+    before, data = known.role(role), theirs.files.metadata(role) or b""
+    old = _older(known, mine, role, data)
+    if before is not None and old is not None:  # also where others hold the role since
+        found.said.append(f"{role} {before.named} is known; theirs is older, {old}")
+        return None
+    try:
+        other = organisation.verified(role, data)
+    except (RefusedError, NotFoundError) as bad:
+        found.said.append(f"{role}: theirs is not believed. {bad.what}")
+        return None
+    if other.by_former and not theirs.colleague and not _is_known(known, other):
+        found.said.append(
+            f"{role} {other.named} is not taken: it is signed by {' and '.join(other.signers)}, "
+            "who held the role before others did, and no colleague says that they knew it: "
+            "where the file is a colleague's, add --colleague."
+        )
+        return None
+    return other
+
+
+def _older(known: Known, mine: Offer, role: str, data: bytes) -> Named | None:
+    """The version in `data` if the known one comes from it, whoever signs now; else None."""
+    newest = mine.files.metadata(role)
+    with suppress(RefusedError):
+        other = links.named(drafts.spelled_role(role, data))
+        if any((one.role, one.named) == (role, other) for one in known.older):
+            return other
+        said = links.follows_of(drafts.spelled_role(role, newest).signed) if newest else None
+        past = links.ancestry(role, said, mine.lineages.get(role, ())) if said else ()
+        return next((one.predecessor for one in past if one.predecessor == other), None)
     return None
 
 

@@ -71,7 +71,7 @@ class PublicKey:
         raise MalformedError(
             "bad-public-key",
             "Only Ed25519 and ECDSA P-256 keys are used.",
-            next_step="Make one with: sealift key new FILE",
+            next_step="Make one with: sealift-sign key new FILE",
         )
 
     @classmethod

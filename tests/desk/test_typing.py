@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 
 import pytest
 
+from sealift_signing import keys, memory
 from sealift_signing.desk.cli.terminal import Asking, Terminal
+from sealift_signing.errors import FailedError
 from sealift_signing.gate import is_typed
 from sealift_signing.organisation import Organisation
 from sealift_signing.past import Confirmation
 from sealift_signing.words import eight_words, words_of
+from sealift_sync import durable
 from tests.desk.people import Home
 from tests.desks import STEWARDS, TEAM, Acme
 
@@ -113,3 +117,45 @@ def test_t1_44_what_cannot_be_written_is_signed_and_can_be_had_again(
     anna("again", again, "once.signed")
     anna(*line, "--out", "more.signed")
     assert anna.read("once.signed") == anna.read("more.signed")
+
+
+def full(_descriptor: int) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_t1_45_on_a_full_disk_nothing_half_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty key file would pass for a key and bar the next try; half a file takes room."""
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(FailedError):
+        keys.new_key(tmp_path / "anna.pem", b"secret", rounds=1)
+    for write in (memory.write, durable.write):
+        with pytest.raises(FailedError):
+            write(tmp_path / "anna.signed", b"it")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_t1_46_a_medium_of_before_a_key_was_exchanged_is_old_and_no_forgery(
+    acme: Acme, tmp_path: Path
+) -> None:
+    """What anna and ben signed is known here; that ben was exchanged since makes it no lie."""
+    anna = at_home(acme, "anna", tmp_path)
+    before = acme.paper.copy()
+    acme.publish(("tina", "toni"), "set-stewards", TEAM, "anna", "cora", cards=["cora"])
+    anna.takes(acme.draft("renew", "targets"), "seen.draft")
+    anna("learn", "seen.draft")
+    acme.trusting("cora")
+    acme.later(hours=1)
+    acme.publish(("anna", "cora"), "renew", ROLE, typed=True)
+    anna.takes(acme.draft("renew", ROLE), "newer.draft")
+    anna("learn", "newer.draft")
+    bundle = anna.folder / "disk/sealift/plant-7-000001"
+    (bundle / "metadata").mkdir(parents=True)
+    for role, versions in before.roles.items():
+        for one, data in versions.items():
+            (bundle / f"metadata/{one}.{role}.json").write_bytes(data)
+    said = anna("learn", "disk")
+    assert f"{ROLE} version 2" in said
+    assert "is known; theirs is older, version 1" in said
+    assert "not believed" not in said

@@ -659,3 +659,14 @@ def test_receiving_says_what_a_site_has_lost(stall: Acme, tmp_path: Path, capsys
     out = cli.says("receive", home)
     assert "  Of what plant-7 is assigned 1 blob is lost there.\n" in out
     assert "  The next bundle brings it: sealift export plant-7 --to DIR\n" in out
+
+
+def test_t1_47_a_team_that_is_there_is_not_added_and_no_option_is_left_out_that_was_not_given(
+    cli: Cli,
+) -> None:
+    stewards = [word for one in ("anna", "ben") for word in ("--steward", cli.card(one))]
+    assert "Team vision is there already, with 2 stewards." in cli.says(
+        "team", "add", "vision", *stewards
+    )
+    line = ("renew", "team.vision", "--key", cli.key("anna"))
+    assert "Or leave out --at-hub, and" in cli(*line, "--at-hub")[2]

@@ -67,7 +67,8 @@ def sign_here(
     if how.at_hub and not solo:
         session.terminal.note(_given_away(how.keys))
     with session.app.hub.reading() as connection:
-        check_enough(connection, made, [PublicKey.from_tuf(one.public_key) for one in signers])
+        keys = [PublicKey.from_tuf(one.public_key) for one in signers]
+        check_enough(connection, made, keys, at_hub=how.at_hub)
     made = desk.unfinished(made, ask, signers)
     for signer in signers:
         made = desk.sign(made, ask, signer, own, anew=how.anew)

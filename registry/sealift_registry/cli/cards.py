@@ -24,28 +24,29 @@ def read_cards(files: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
     from sealift_signing.acts.asking import check_card
     from sealift_signing.altered import altered
     from sealift_signing.errors import MalformedError, UsageError
+    from sealift_signing.mistaken import reading
     from sealift_signing.statements import KeyCard
 
     found = []
     for name in files:
         data = read_file(name, _MAKE_CARD)
+        if b"PRIVATE KEY" in data:
+            raise UsageError(
+                "private-key-given",
+                f"{name} is a private key; only a card that was made with it belongs here.",
+                subject=name,
+                next_step=f"Keep {name} to its owner, who makes a card: sealift key card "
+                "PERSON --key FILE",
+            )
         try:
-            if b"PRIVATE KEY" in data:
-                raise UsageError(
-                    "private-key-given",
-                    f"{name} is a private key; only a card that was made with it belongs here.",
-                    subject=name,
-                    next_step=f"Keep {name} to its owner, who makes a card: sealift key card "
-                    "PERSON --key FILE",
-                )
-            card = statements.read(KeyCard, data, what=f"the key card {name}")
+            with reading(data, name, "card"):
+                card = statements.read(KeyCard, data, what=f"the key card {name}")
         except MalformedError as bad:
             if altered(data)[0]:
                 raise
             raise UsageError(
                 "no-card",
-                f"{name} is no key card; a key enters a document only by a card that its owner "
-                "signed with it.",
+                f"{bad.what} A key enters a document only by a card that its owner signed with it.",
                 subject=name,
                 next_step=_MAKE_CARD,
             ) from bad

@@ -67,10 +67,15 @@ def site_enroll(
     signs. The answer is written by `sealift site answer`.
     """
     from sealift_registry.delivery import enrolling
+    from sealift_signing import statements
+    from sealift_signing.mistaken import reading
+    from sealift_signing.statements import SiteRequest
     from sealift_sync.bundle.medium import read_named
 
     step = "Give the file that `sealift-site init --request` wrote."
     request = read_named(Path(file), LARGEST_REQUEST, next_step=step)
+    with reading(request, file, "request"):
+        statements.read(SiteRequest, request, what=file)
     if answer is not None:
         _check_new(session, answer)
     cards = [one for one in dispatchers if _is_card(one)]

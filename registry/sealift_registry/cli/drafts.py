@@ -142,13 +142,11 @@ def read_signed(name: str) -> Draft | Version:
     """What a file holds that came back: a signed draft, or a version that somebody remembered.
 
     Raises:
-        MalformedError: it is neither.
+        MalformedError: it is something else, which is named, or damaged.
     """
     from sealift_signing import drafts
-    from sealift_signing.errors import MalformedError
+    from sealift_signing.mistaken import reading
 
-    try:
-        return drafts.read_any(read_file(name), what=name)
-    except MalformedError as bad:
-        bad.next_step = bad.next_step or "Give a file that sealift-sign wrote, as it was written."
-        raise
+    data = read_file(name)
+    with reading(data, name, "draft", "version"):
+        return drafts.read_any(data, what=name)

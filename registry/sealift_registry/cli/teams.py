@@ -57,7 +57,8 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signi
     people = [who for who, _ in cards]
     count = f"{len(people)} steward" + ("" if len(people) == 1 else "s")
     data = {**done.data, "team": name, "stewards": people}
-    session.terminal.answer("team-add", data, f"Team {name} is added, with {count}.")
+    state = "is there already" if again else "is added"
+    session.terminal.answer("team-add", data, f"Team {name} {state}, with {count}.")
 
 
 @command(

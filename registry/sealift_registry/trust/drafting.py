@@ -85,8 +85,12 @@ def _composed(connection: Connection, wanted: Wanted, now: datetime) -> tuple[Dr
         raise
 
 
-def check_enough(connection: Connection, made: Draft, keys: Iterable[PublicKey]) -> None:
+def check_enough(
+    connection: Connection, made: Draft, keys: Iterable[PublicKey], *, at_hub: bool
+) -> None:
     """Check that whoever has `keys` could sign all of `made`, before anything is signed.
+
+    `at_hub` is whether that was asked for by this option, for the advice.
 
     A signature that is not enough is not lost: its number is taken, and whoever made it remembers.
 
@@ -108,7 +112,8 @@ def check_enough(connection: Connection, made: Draft, keys: Iterable[PublicKey])
                 f"{part.name} is signed by {held.threshold} people, and {count} of these keys may.",
                 subject=part.name,
                 next_step=f"Sign with {held.threshold} of the keys of: {', '.join(held.people)}; "
-                "name each with --key. Or leave out --at-hub, and have each sign elsewhere.",
+                f"name each with --key. Or leave out {'--at-hub' if at_hub else '--key'}, and have "
+                "each sign elsewhere.",
             )
 
 

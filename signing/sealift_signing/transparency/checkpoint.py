@@ -147,7 +147,7 @@ def _key_hash(origin: str, key: PublicKey) -> bytes:
             "log-key-not-ed25519",
             "A log's checkpoints are signed with an Ed25519 key; this is another kind.",
             subject=key.text,
-            next_step="Make one with: sealift key new FILE",
+            next_step="Make one with: sealift-sign key new FILE",
         )
     return sha256(origin.encode() + b"\n" + ED25519 + key.raw).digest()[:4]
 

@@ -150,14 +150,17 @@ def _run(name: str, act: Act, **given: Any) -> None:  # noqa: ANN401 - what clic
     from sealift_signing.desk.files import read
     from sealift_signing.desk.signing import Desk
     from sealift_signing.memory import not_trusted
+    from sealift_signing.mistaken import reading
     from sealift_signing.public_key import PublicKey
 
     session = Session(as_json=given["as_json"], passphrase_file=given["passphrase_file"])
     ask, file = _ask(name, act, given), Path(given["file"])
-    draft = drafts.read(read(file), what=file.name)
+    data = read(file)
+    with reading(data, file.name, "draft"):
+        draft = drafts.read(data, what=file.name)
     if session.memory.known(draft.organisation) is None:
         raise not_trusted(draft.organisation)  # before a passphrase is asked for
-    cards = [read(Path(one)) for one in given.get("cards", ())]
+    cards = [_card(Path(one)) for one in given.get("cards", ())]
     signer = session.signer(given["key"])
     key = PublicKey.from_tuf(signer.public_key)
     options = (given.get("confirm", ()), given.get("words", ()))
@@ -168,6 +171,23 @@ def _run(name: str, act: Act, **given: Any) -> None:  # noqa: ANN401 - what clic
     out = Path(given["out"]) if given["out"] else file.with_name(f"{file.stem}.{who}.signed")
     _write(out, signed)
     _tell(session, ask, signed, key, out, talk.shown)
+
+
+def _card(file: Path) -> bytes:
+    """A key card that whoever signs has from its owner.
+
+    Raises:
+        MalformedError: it is something else.
+    """
+    from sealift_signing import statements
+    from sealift_signing.desk.files import read
+    from sealift_signing.mistaken import reading
+    from sealift_signing.statements import KeyCard
+
+    data = read(file)
+    with reading(data, file.name, "card"):
+        statements.read(KeyCard, data, what=file.name)
+    return data
 
 
 def _write(out: Path, signed: Draft) -> None:

@@ -54,10 +54,13 @@ def card_show(session: Session, *, file: str) -> None:
     from sealift_signing import statements
     from sealift_signing.acts.asking import check_card
     from sealift_signing.desk.files import read
+    from sealift_signing.mistaken import reading
     from sealift_signing.statements import KeyCard
     from sealift_signing.words import words_of
 
-    found = statements.read(KeyCard, read(Path(file)), what=file)
+    data = read(Path(file))
+    with reading(data, file, "card"):
+        found = statements.read(KeyCard, data, what=file)
     check_card(found)
     said = found.predicate
     words = words_of(found.sha256)

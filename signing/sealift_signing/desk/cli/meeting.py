@@ -243,8 +243,11 @@ def _words(one: Named) -> str:
 def _carried(path: Path) -> Draft | Shared:
     from sealift_signing.desk.files import read
     from sealift_signing.learning import read_offer
+    from sealift_signing.mistaken import reading
 
-    return read_offer(read(path), what=path.name)
+    data = read(path)
+    with reading(data, path.name, "memory", "draft"):
+        return read_offer(data, what=path.name)
 
 
 def _source(path: Path) -> str:
