@@ -137,6 +137,13 @@ class OnlineKeys:
         self._open.pop((NEXT, name), None)
         return True
 
+    def tidy(self, name: str) -> None:
+        """Remove the public half that a key left behind that was cut while it took its place."""
+        half, own = Path(f"{self._next(name)}.pub"), Path(f"{self.path(name)}.pub")
+        left = half.exists() and not self._next(name).exists() and own.exists()
+        if left and half.read_bytes() == own.read_bytes():
+            half.unlink(missing_ok=True)
+
     def _next(self, name: str) -> Path:
         return self._folder / NEXT / f"{name}.pem"
 

@@ -124,6 +124,8 @@ def take_up(hub: Hub) -> None:
 
     Run again where it was cut, it goes on; mostly there is nothing to do.
     """
+    for name in NAMES:
+        hub.online.tidy(name)
     pending = [name for name in NAMES if hub.online.following(name) is not None]
     if not pending or is_read_only(hub.home.root):
         return
