@@ -251,6 +251,11 @@ class Catalog:
             )
         return [self._promotion(row) for row in self._connection.execute(query).all()]
 
+    def numbers(self) -> list[int]:
+        """The numbers of all promotions, in order."""
+        query = select(tables.promotion.c.number).order_by(tables.promotion.c.number)
+        return list(self._connection.execute(query).scalars())
+
     def next_promotion(self) -> int:
         """The number that the next promotion gets."""
         query = select(func.max(tables.promotion.c.number))

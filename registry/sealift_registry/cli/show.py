@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sealift_registry.cli import listing
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_registry.cli.terminal import table
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
+
+    from sealift_registry.catalog.catalog import Version
+    from sealift_signing.errors import SealiftError
 
 KINDS = ("versions", "promotions", "sites", "hardware-targets")
 
@@ -21,15 +25,19 @@ KINDS = ("versions", "promotions", "sites", "hardware-targets")
 def list_(session: Session, *, kind: str) -> None:
     """List versions, promotions, sites or hardware targets."""
     with session.app.hub.reading() as connection:
-        headings, rows, empty = {
+        headings, rows, refused, empty = {
             "versions": _versions,
             "promotions": _promotions,
             "sites": _sites,
             "hardware-targets": _hardware_targets,
         }[kind](session, connection)
-    data = [dict(zip(headings, row, strict=True)) for row in rows]
-    text = table(headings, rows) if rows else empty
-    session.terminal.answer(f"list-{kind}", {kind.replace("-", "_"): data}, text)
+    data = {
+        kind.replace("-", "_"): [dict(zip(headings, row, strict=True)) for row in rows],
+        "refused": [bad.as_json()["error"] for _, bad in refused],
+    }
+    text = table(headings, rows) if rows or refused else empty
+    session.terminal.answer(f"list-{kind}", data, "\n".join((text, *listing.told(refused))))
+    listing.check(refused)
 
 
 @command(sealift, "show", example="sealift show vision/digits/3")
@@ -43,59 +51,65 @@ def show(session: Session, *, what: str) -> None:
     session.terminal.answer(f"show-{kind}", data, lines)
 
 
-Listing = tuple[tuple[str, ...], list[tuple[str, ...]], str]
+Row = tuple[str, ...]
+Listing = tuple[Row, list[Row], "list[tuple[str, SealiftError]]", str]
 
 
 def _versions(session: Session, connection: Connection) -> Listing:
     from sealift_registry.catalog.catalog import Catalog
 
     catalog = Catalog(connection)
-    rows: list[tuple[str, ...]] = []
-    for version in catalog.versions():
+
+    def row(version: Version) -> Row:
         forms = [a.path.form for a in catalog.artifacts(version.ref) if not a.path.is_source]
         stages = sorted(session.app.promotions.listed(connection, version.ref))
-        rows.append(
-            (
-                str(version.ref),
-                version.source_version,
-                version.format,
-                ", ".join(forms) or "-",
-                ", ".join(stages) or "-",
-                version.made,
-            )
+        return (
+            str(version.ref),
+            version.source_version,
+            version.format,
+            ", ".join(forms) or "-",
+            ", ".join(stages) or "-",
+            version.made,
         )
+
     headings = ("version", "source", "format", "variants", "listed", "made")
-    return headings, rows, "There is no version yet. Take one in with: sealift ingest --help"
+    empty = "There is no version yet. Take one in with: sealift ingest --help"
+    return headings, *listing.each(catalog.versions(), row, lambda one: str(one.ref)), empty
 
 
 def _promotions(session: Session, connection: Connection) -> Listing:
     from sealift_registry.catalog.catalog import Catalog
+    from sealift_registry.catalog.reference import promotion_id
 
-    rows: list[tuple[str, ...]] = []
-    for promotion in Catalog(connection).promotions():
-        standing = session.app.promotions.standing(connection, promotion.number)
-        have = f"{len(standing.tally.counted)} of {standing.tally.needed}"
+    def row(number: int) -> Row:
+        standing = session.app.promotions.standing(connection, number)
+        one, have = standing.promotion, f"{len(standing.tally.counted)} of {standing.tally.needed}"
         listed = "yes" if standing.listed else "no"
-        row = (promotion.id, str(promotion.ref), promotion.stage, promotion.person)
-        rows.append((*row, have, listed))
+        return (one.id, str(one.ref), one.stage, one.person, have, listed)
+
     headings = ("promotion", "version", "stage", "asked by", "approvals", "listed")
-    return headings, rows, "No promotion was asked for yet. Ask with: sealift promote --help"
+    empty = "No promotion was asked for yet. Ask with: sealift promote --help"
+    return headings, *listing.each(Catalog(connection).numbers(), row, promotion_id), empty
 
 
 def _sites(_session: Session, connection: Connection) -> Listing:
     from sealift_registry.delivery.sites import Sites
 
-    rows: list[tuple[str, ...]] = [
-        (one.id, one.stage, ", ".join(f"{g}={h}" for g, h in sorted(one.groups.items())), one.made)
-        for one in Sites(connection).all()
-    ]
+    sites = Sites(connection)
+
+    def row(name: str) -> Row:
+        one = sites.get(name)
+        groups = ", ".join(f"{g}={h}" for g, h in sorted(one.groups.items()))
+        return (one.id, one.stage, groups, one.made)
+
     headings = ("site", "stage", "host groups", "enrolled")
-    return headings, rows, "No site is enrolled yet. Enrol one with: sealift site enroll --help"
+    empty = "No site is enrolled yet. Enrol one with: sealift site enroll --help"
+    return headings, *listing.each(sites.names(), row), empty
 
 
 def _hardware_targets(session: Session, _connection: Connection) -> Listing:
-    rows: list[tuple[str, ...]] = [
+    rows: list[Row] = [
         (one.id, one.precision, one.artifact_policy, one.description)
         for one in session.app.hardware_targets.values()
     ]
-    return ("hardware target", "precision", "policy", "description"), rows, ""
+    return ("hardware target", "precision", "policy", "description"), rows, [], ""

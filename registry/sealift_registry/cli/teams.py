@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sealift_registry.cli import listing
 from sealift_registry.cli.cards import own_card, read_cards
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
@@ -153,26 +154,31 @@ def team_list(session: Session) -> None:
 
     with session.app.hub.reading() as connection:
         repository = Repository(connection)
-        found = [
-            (name, _stewards(repository, name), repository.members(name))
-            for name in sorted(repository.teams())
-        ]
+        names = sorted(repository.teams())
+        stewards_of = {name: _stewards(repository, name) for name in names}
+        found, refused = listing.each(names, lambda name: (name, repository.members(name)))
     headings = ("team", "person", "status", "keys", "may")
     rows: list[tuple[str, ...]] = []
     shown: list[tuple[str, ...]] = []
-    for name, stewards, members in found:
+    for name, stewards in stewards_of.items():
         shown += [(name, who, "active", "", "steward") for who in stewards]
-        for one in members.people if members else ():
+    for _, members in found:
+        if members is None:
+            continue
+        for one in members.people:
             classes = ", ".join(sorted({k.key_class for k in one.keys}))
             uses = ", ".join(sorted({use for k in one.keys for use in k.purposes}))
-            rows.append((name, one.id, one.status, classes, uses))
+            rows.append((members.team, one.id, one.status, classes, uses))
     add = "Add one with: sealift team add NAME --steward CARD …"
     text = table(headings, sorted(shown + rows)) if shown else f"There is no team yet. {add}"
     data = {
-        "stewards": {name: list(stewards) for name, stewards, _ in found},
+        "stewards": {name: list(stewards) for name, stewards in stewards_of.items()},
         "people": [dict(zip(headings, row, strict=True)) for row in rows],
+        "refused": [bad.as_json()["error"] for _, bad in refused],
     }
-    session.terminal.answer("team-list", data, text)
+    people = [(f"who may do what in team {name}", bad) for name, bad in refused]
+    session.terminal.answer("team-list", data, "\n".join((text, *listing.told(people))))
+    listing.check(refused)
 
 
 @command(sealift, "renew", example="sealift renew team.vision")

@@ -78,8 +78,12 @@ class Sites:
         Raises:
             RefusedError: a row of one of them is of no enrolment that was signed.
         """
+        return [self.get(name) for name in self.names()]
+
+    def names(self) -> list[str]:
+        """The ids of those that have a row."""
         names = select(tables.site.c.id).distinct().order_by(tables.site.c.id)
-        return [self.get(name) for name in self._connection.execute(names).scalars().all()]
+        return list(self._connection.execute(names).scalars())
 
     def get(self, name: str) -> Site:
         """One site.
