@@ -7,7 +7,6 @@ before it has a variant, so nobody is told to.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -29,6 +28,7 @@ from sealift_registry.trust.stored import Stored
 from sealift_signing import documents, roles, shape
 from sealift_signing.approvals import REQUEST
 from sealift_signing.documents import Members
+from sealift_signing.drawing import pasted
 from sealift_signing.statements import Signed, Transfer
 from sealift_signing.vocabulary import instant, moment
 
@@ -248,7 +248,7 @@ def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
         yield Step(
             f"{waits.said.id} waits on {waits.medium} to be signed by whoever dispatches to "
             f"{site.id}. The same export again gives the same draft; what is signed of it:",
-            f"sealift submit FILE --medium {shlex.quote(str(waits.medium))}",
+            f"sealift submit FILE --medium {pasted([str(waits.medium)])}",
         )
     elif last is None:
         yield Step(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +19,7 @@ from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing import shape
 from sealift_signing.documents import Assignment, Withdrawal
-from sealift_signing.drawing import drawn, word
+from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import NotFoundError
 from sealift_signing.statements import ArtifactOutcome, Evidence, Receipt, Signed
 from sealift_signing.transparency.checkpoint import claimed
@@ -330,8 +329,8 @@ def _begun(hub: Hub, connection: Connection, what: str) -> Summary | None:
             f"  carries        {len(waits.said.files)} files, {size:,} bytes",
             f"  written to     {medium}, where it waits to be signed",
             f"  its draft is   {digest}",
-            f"  Draft again:   sealift export {row.site} --to {shlex.quote(medium)}",
-            f"  Then, signed:  sealift submit FILE --medium {shlex.quote(medium)}",
+            f"  Draft again:   sealift export {row.site} --to {pasted([medium])}",
+            f"  Then, signed:  sealift submit FILE --medium {pasted([medium])}",
         ]
         data |= {"waits": {"medium": medium, "sha256": digest}, "files": len(waits.said.files)}
     return "transfer", data, lines

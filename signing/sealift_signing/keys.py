@@ -29,6 +29,7 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.signer import CryptoSigner, Signer
 
 from sealift_signing import disk, key_forms
+from sealift_signing.drawing import pasted
 from sealift_signing.errors import (
     FailedError,
     MalformedError,
@@ -228,7 +229,8 @@ def open_signer(uri: str, passphrases: Passphrases) -> Signer:
             f"There is no key file {path}.",
             subject=str(path),
             next_step="Check its name, and whether the medium is there. A new one, which others "
-            f"have to take in by its card, is made with: sealift-sign key new {path}",
+            "have to take in by its card, is made with: sealift-sign key new "
+            f"{pasted([str(path)])}",
         ) from bad
     except OSError as bad:
         raise FailedError(

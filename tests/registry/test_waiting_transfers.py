@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from sealift_registry.delivery.exports import Drafted
 from sealift_signing import drafts
+from sealift_signing.desk.cli.run import run
 from sealift_signing.errors import NotFoundError
 from sealift_sync.site.importer import find_bundle
 from tests.registry.hub_fixture import SITE, Acme, stage
@@ -110,3 +112,28 @@ def test_a_transfer_that_another_one_replaced_says_so(ready: Acme, capsys: Capsy
     made = exported(ready)
     exported_again(ready)
     assert f"{SITE}-000002 took its place" in Cli(ready, capsys).says("show", made.transfer)
+
+
+def test_what_is_printed_at_each_end_is_typed_as_it_stands(
+    ready: Acme, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the lines that are printed alone, with spaces in every path."""
+    cli, folder = Cli(ready, capsys), ready.folder / "my desk"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "m 3").mkdir()
+    said = cli.says("export", SITE, "--to", "m 3", "--draft", "the draft")
+    lines = [shlex.split(line) for line in said.splitlines() if line.startswith("  sealift")]
+    (_, *signing), (_, *submitting) = lines
+    assert submitting[1:] == ["FILE", "--medium", "m 3"]
+    key = str(ready.key("dispatcher-1"))
+    more = ["--passphrase-file", str(ready.folder / "pass"), "--yes"]
+    assert run([*(key if one == "FILE" else one for one in signing), *more]) == 0
+    (then,) = (
+        shlex.split(line)
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("  sealift")
+    )
+    assert then == ["sealift", "submit", "the draft.dispatcher-1.signed", "--medium", "DIR"]
+    done = cli.says(*("m 3" if one == "DIR" else one for one in then[1:]))
+    assert shlex.split(done.splitlines()[-1].partition(":")[2])[-1] == f"m 3/sealift/{SITE}-000001"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sealift_signing.drawing import pasted
 from sealift_signing.errors import UsageError
 from sealift_sync.cli import telling
 from sealift_sync.cli.calling import Call
@@ -50,7 +51,7 @@ def write_request(
         telling.print_json("init", {**told, "words": words})
         return
     telling.good(f"This site is called {name}; its folder is {call.home}")
-    telling.say(f"Carry {file} to the hub, and there: sealift site enroll {file.name} …")
+    telling.say(f"Carry {file} to the hub, and there: sealift site enroll {pasted([file.name])} …")
     telling.say("Whoever answers it reads you the eight words of what arrived. Yours are:")
     telling.say(f"  {words}")
     telling.say("Then take in the answer here: sealift-site init --answer FILE")

@@ -16,6 +16,7 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, split
 from sealift_registry.cli.signing import Signing, carry_out, others, signing_options
 from sealift_registry.cli.terminal import counted, short
+from sealift_signing.drawing import pasted
 
 if TYPE_CHECKING:
     from sealift_registry.trust.submitting import Accepted
@@ -274,7 +275,7 @@ def _draft_export(session: Session, site_id: str, medium: str, how: Signing, *, 
         return
     for line in exporting.of_draft(made, medium):
         session.terminal.note(line)
-    then = (f"sealift submit FILE --medium {medium}",)
+    then = (f"sealift submit FILE --medium {pasted([medium])}",)
     write_draft(session, made.draft, ask_of(made.draft), how, then=then)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sealift_registry.cli.terminal import counted
+from sealift_signing.drawing import pasted
 from sealift_sync.pace import speed
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def of_export(made: Exported) -> tuple[dict[str, Any], str]:
     lines += _warned(made.warnings)
     if made.unprotected:
         lines += ["", "UNPROTECTED: " + "; ".join(made.unprotected) + "."]
-    lines += ["", f"At the site:  sealift-site import {made.folder}"]
+    lines += ["", f"At the site:  sealift-site import {pasted([str(made.folder)])}"]
     data = {
         "transfer": made.transfer,
         "folder": str(made.folder),

@@ -8,6 +8,7 @@ import click
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
+from sealift_signing.drawing import pasted
 
 COMPARE = (
     "This is what the hub has, and whoever owns this machine chose it. Before anybody copies it to "
@@ -48,7 +49,7 @@ def fingerprint(session: Session, *, out: str | None) -> None:
     if out:
         lines += [
             f"{out} holds all that people signed here. Who has no colleague to begin from:",
-            f"  sealift-sign trust FINGERPRINT {Path(out).name} --alone",
+            f"  sealift-sign trust FINGERPRINT {pasted([Path(out).name])} --alone",
         ]
     data = {
         "name": name,

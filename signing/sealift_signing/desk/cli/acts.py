@@ -13,6 +13,7 @@ import click
 from sealift_signing.acts.names import ACTS, Act
 from sealift_signing.desk.cli.group import JSON, KEY, PASSPHRASE, Session, sign
 from sealift_signing.desk.cli.terminal import Asking
+from sealift_signing.drawing import pasted
 
 if TYPE_CHECKING:
     from sealift_signing.acts.asking import Ask
@@ -220,7 +221,10 @@ def _tell(
     out: Path,
     words: Sequence[str],
 ) -> None:
-    lines = [f"Signed: {out}", "Carry it to the hub, and there:", f"  sealift submit {out.name}"]
+    # A transfer is finished on the medium that it lies on, which only the hub knows.
+    more = " --medium DIR" if ask.act == "transfer" else ""
+    submit = f"  sealift submit {pasted([out.name])}{more}"
+    lines = [f"Signed: {out}", "Carry it to the hub, and there:", submit]
     told = {
         "act": str(ask),
         "file": str(out),

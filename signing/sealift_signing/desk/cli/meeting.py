@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift_signing.desk.cli.group import ORGANISATION, Session, command, sign
+from sealift_signing.drawing import pasted
 
 if TYPE_CHECKING:
     from sealift_signing.drafts import Draft, Shared
@@ -168,7 +169,7 @@ def share(session: Session, *, file: str, organisation: str | None) -> None:
     lines = (
         f"{file} holds what you know of {known.name}: root and {len(known.roles)} other roles.",
         "A colleague takes it in with:",
-        f"  sealift-sign learn {Path(file).name} --colleague",
+        f"  sealift-sign learn {pasted([Path(file).name])} --colleague",
     )
     session.terminal.answer("share", {**_known_json(known), "file": file}, lines)
 

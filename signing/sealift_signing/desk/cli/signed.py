@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift_signing.desk.cli.group import ORGANISATION, Session, command, sign
+from sealift_signing.drawing import pasted
 
 if TYPE_CHECKING:
     from sealift_signing.known import Known, SignedOnce
@@ -91,7 +92,7 @@ def again(session: Session, *, digest: str, file: str, organisation: str | None)
     lines = (
         f"{file} holds what you signed on {one.signed[:10]}: {one.act}",
         "At the hub:",
-        f"  sealift submit {Path(file).name}",
+        f"  sealift submit {pasted([Path(file).name])}",
     )
     session.terminal.answer("again", {"file": file, "sha256": one.digest}, lines)
 
@@ -123,7 +124,7 @@ def write(
     lines = (
         f"{file} holds {role} {named}.",
         "At the hub:",
-        f"  sealift submit {Path(file).name}",
+        f"  sealift submit {pasted([Path(file).name])}",
     )
     told = {"file": file, "role": role, "version": named.version, "sha256": named.digest}
     session.terminal.answer("write", told, lines)
