@@ -172,6 +172,40 @@ def test_a_family_is_its_types_and_no_other(tmp_path: Path) -> None:
             assert asked(log, Question(type=family, since=at(-1)), newest_first=False) == expected
 
 
+KEYID = "ab" * 32
+TOGETHER = [
+    ("a.x", "anna, ben", ()),
+    ("a.y", "ben", (Term("key", KEYID),)),
+    ("b.x", "ben, cora", (Term("key", KEYID),)),
+    ("a.x", "ben-2", ()),
+    ("a.y", "anna", (Term("model", "vision/m"),)),
+    ("a.x", "anna, ben, cora", (Term("model", "vision/m"),)),
+    ("a.x", "hub", (Term("key", KEYID), Term("model", "vision/m"))),
+]
+
+
+@pytest.mark.parametrize("side", list(SIDES))
+@pytest.mark.parametrize("kind", [None, "a.*", "a.x"])
+@pytest.mark.parametrize("who", ["anna", "ben", "cora", "hub", KEYID, "nobody", "en", ", "])
+@pytest.mark.parametrize("terms", [(), (Term("model", "vision/m"),)])
+def test_who_did_it_together_with_others_is_found(
+    side: str, kind: str | None, who: str, terms: tuple[Term, ...], tmp_path: Path
+) -> None:
+    with opened(side, tmp_path) as log:
+        for number, (type_, actor, words) in enumerate(TOGETHER):
+            log.commit(replace(numbered(number), type=type_, actor=actor, terms=words))
+        expected = [
+            number
+            for number, (type_, actor, words) in enumerate(TOGETHER)
+            if (who in actor.split(", ") or Term("key", who) in words)
+            and set(terms) <= set(words)
+            and (kind is None or type_ == kind or (kind == "a.*" and type_[0] == "a"))
+        ]
+        question = Question(type=kind, actor=who, terms=terms)
+        assert asked(log, question, newest_first=False) == expected
+        assert asked(log, question, limit=1) == expected[-1:]
+
+
 def test_an_entry_is_found_by_its_id(log: SomeLog) -> None:
     (row,) = log.reader.page(Question(), limit=1, beyond=43)
     assert asked(log, Question(id=row.entry.id)) == [42]

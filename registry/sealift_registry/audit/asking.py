@@ -44,6 +44,7 @@ _ACTORS = text("""
     )
     SELECT actor FROM found WHERE instr(', ' || actor || ', ', ', ' || :who || ', ')
 """)
+_IS_KEY = text("SELECT 1 FROM log_term WHERE kind = :kind AND value = :who LIMIT 1")
 _DAY = "substr(recorded_at, 1, 10)"  # as the index has it
 _ROWS = text(f"""
     WITH RECURSIVE found (day) AS (
@@ -71,7 +72,7 @@ def page(connection: Connection, question: Question, place: Place) -> TextClause
     made = _Query(place, *_among(connection, question, place))
     lists = [made.family(_types(connection, question))] if _is_family(question) else []
     if question.actor is not None:
-        lists.append(made.actor(_actors(connection, question.actor), question.actor))
+        lists.append(made.actor(*_actors(connection, question.actor), question.actor))
     exact = {
         "id": question.id,
         "type": None if _is_family(question) else question.type,
@@ -108,8 +109,10 @@ class _Query:
         rows = [self._rows("log_entry", f"type = {value}") for value in bound]
         return _List(f"type IN ({', '.join(bound)})", " UNION ALL ".join(rows))
 
-    def actor(self, actors: list[str], who: str) -> _List:
+    def actor(self, actors: list[str], is_key: bool, who: str) -> _List:  # noqa: FBT001 - found out
         """What `actors` did, each of which names `who`, or was signed with the key `who`."""
+        if not is_key and len(actors) <= 1:  # mostly: one list, as long as it may be, in order
+            return self.column("actor", next(iter(actors), who))
         signed = self.term(KEY, who)
         named = [f"actor = {self._bound(one)}" for one in actors]
         rows = [*(self._rows("log_entry", one) for one in named), signed.rows]
@@ -160,9 +163,11 @@ def _types(connection: Connection, question: Question) -> list[str]:
     return list(connection.execute(_TYPES, ends).scalars())
 
 
-def _actors(connection: Connection, who: str) -> list[str]:
-    """Whom the log says to have done something, where that names `who`."""
-    return list(connection.execute(_ACTORS, {"who": who}).scalars())
+def _actors(connection: Connection, who: str) -> tuple[list[str], bool]:
+    """Whom the log says to have done something, where that names `who`; and if that is a key."""
+    named = {"who": who, "kind": KEY}
+    is_key = connection.execute(_IS_KEY, named).first() is not None
+    return list(connection.execute(_ACTORS, named).scalars()), is_key
 
 
 def _among(connection: Connection, question: Question, place: Place) -> tuple[int, int]:

@@ -99,7 +99,9 @@ class Sites:
                 "no-site",
                 f"No site {name} is enrolled.",
                 subject=name,
-                next_step="Enrol it with: sealift site enroll FILE --stage STAGE",
+                next_step="Enrol it with: sealift site enroll FILE --stage STAGE. A site that "
+                "believes that it is enrolled was so by what this hub lost or gave up: it asks "
+                "again, in a new home.",
             )
         said = found.answer.predicate
         return Site(
