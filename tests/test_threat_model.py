@@ -14,6 +14,7 @@ CLAIMING = (
     "Where people sign",
     "Keys that were stolen",
     "The limits",
+    "Other users of the machine",
     "What is never believed",
 )
 """Sections of which every item promises something, or says that it is not promised."""

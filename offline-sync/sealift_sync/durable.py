@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from sealift_signing import disk
+from sealift_signing import closing, disk
 from sealift_signing.errors import FailedError
 
 PARTIAL = ".partial"
@@ -33,19 +33,22 @@ Progress = Callable[[int], None]
 """Told the number of further bytes that were handled."""
 
 
-def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Put `data` at `path`, in place of what is there, durably and at once.
+def write(path: Path, data: bytes, *, mode: int = closing.FILE) -> None:
+    """Put `data` at `path`, in place of what is there, durably and at once, with this mode.
 
     Raises:
         FailedError: it could not be written; what was there is still there.
     """
     aside = path.with_name(path.name + PARTIAL)
     try:
+        if mode == closing.SHOWN_FILE:
+            closing.shown_folders(path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
         _check_free(aside)
         descriptor = os.open(aside, _ASIDE, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
+                closing.show(descriptor, mode)
                 file.write(data)
                 flush(file)
             aside.replace(path)
@@ -83,13 +86,14 @@ def flush(file: BinaryIO) -> None:
 class Unflushed:
     """New files, flushed some dozens at a time: one by one, after the whole file system is.
 
-    Nobody reads them again soon: they leave the page cache then.
+    Nobody reads them again soon: they leave the page cache then. Each has the mode `mode`.
 
     Each stays open until then, because a descriptor that was open while the disk failed is sure to
     be told of it (fsync(2), "errors"). Where something goes wrong they are closed, and not flushed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, mode: int = closing.FILE) -> None:
+        self._mode = mode
         self._files: list[BinaryIO] = []
         self._bytes = 0
         """Of all but the newest, which is still written."""
@@ -108,6 +112,7 @@ class Unflushed:
         if len(self._files) >= MOST_UNFLUSHED or self._bytes >= MOST_BYTES_UNFLUSHED:
             self.flush()
         self._files.append(path.open("x+b"))
+        closing.show(self._files[-1].fileno(), self._mode)
         return self._files[-1]
 
     def flush(self) -> None:

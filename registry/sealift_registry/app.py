@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -143,6 +143,8 @@ class App:
         self.hub.close()
 
 
-def open_app(root: Path, environment: Mapping[str, str]) -> App:
-    """The hub at `root`, wired."""
-    return App(open_hub(root, environment))
+def open_app(
+    root: Path, environment: Mapping[str, str], told: Callable[[str], None] = lambda _: None
+) -> App:
+    """The hub at `root`, wired; `told` of what in it was open to others, and was closed."""
+    return App(open_hub(root, environment, told))

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner, Signer
 
-from sealift_signing import disk, key_forms
+from sealift_signing import closing, disk, key_forms
 from sealift_signing.drawing import pasted
 from sealift_signing.errors import (
     FailedError,
@@ -155,7 +155,12 @@ def key_path(uri: str) -> Path:
 
 
 def new_key(
-    path: Path, passphrase: bytes, *, scheme: str = "ed25519", rounds: int = ROUNDS
+    path: Path,
+    passphrase: bytes,
+    *,
+    scheme: str = "ed25519",
+    rounds: int = ROUNDS,
+    public_mode: int = closing.SHOWN_FILE,
 ) -> PublicKey:
     """Make a key in a new file that only its owner can read, and `path`.pub beside it.
 
@@ -164,6 +169,7 @@ def new_key(
         passphrase: not empty.
         scheme: `ed25519` or `ecdsa-p256`.
         rounds: of the key derivation; `ROUNDS_RANDOM` where nobody could guess the passphrase.
+        public_mode: of the public half, which is there to be handed on, unless it lies in a home.
 
     Raises:
         FailedError: the file exists already (a key is never overwritten), or cannot be written.
@@ -188,10 +194,10 @@ def new_key(
     shown_half = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     try:
         if not path.parent.exists():
-            path.parent.mkdir(parents=True, mode=0o700)
-        _write_new(path, pem, 0o600)
+            path.parent.mkdir(parents=True, mode=closing.FOLDER)
+        _write_new(path, pem, closing.FILE)
         try:
-            _write_new(path.with_name(path.name + ".pub"), shown_half, 0o644)
+            _write_new(path.with_name(path.name + ".pub"), shown_half, public_mode)
         except OSError:
             path.unlink()  # a key whose public half nobody was told is no use and a risk
             raise
@@ -352,6 +358,7 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            closing.show(descriptor, mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -22,7 +22,7 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from sealift_signing import disk, drafts, links, shape
+from sealift_signing import closing, disk, drafts, links, shape
 from sealift_signing.drafts import Draft, Version, decoded
 from sealift_signing.errors import (
     FailedError,
@@ -200,7 +200,9 @@ class Memory:
             return
         path = self.folder / LOCK
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self.folder.mkdir(mode=closing.FOLDER, parents=True, exist_ok=True)
+            for sentence in closing.close_home(self.folder, ours=_is_ours):
+                self._told(sentence)
             descriptor = disk.open_regular(path, os.O_RDWR | os.O_CREAT)
         except OSError as bad:
             raise disk.unwritable(path, bad) from bad
@@ -238,7 +240,7 @@ class Memory:
             if place.exists():
                 _remove(aside)
                 return self._begun_before(known)
-            write(aside / KNOWN, shape.write(known), mode=0o600)
+            write(aside / KNOWN, shape.write(known))
             aside.rename(place)
             disk.flush_folder(place.parent)
             return known
@@ -312,7 +314,7 @@ class Memory:
     def _keep(self, before: Known, after: Known) -> Known:
         if after != before:
             path = self._place(after.organisation) / KNOWN
-            write(path, shape.write(after), mode=0o600)
+            write(path, shape.write(after))
         return after
 
     def _taken(
@@ -352,7 +354,7 @@ class Memory:
         digest = sha256(data).hexdigest()
         path = place / FILES / digest
         if _read(path) != data:
-            write(path, data, mode=0o600)
+            write(path, data)
         return digest
 
     def _place(self, organisation: str) -> Path:
@@ -402,6 +404,11 @@ class _Remembered:
         return None
 
 
+def _is_ours(name: str) -> bool:
+    """Whether what is called so in the folder is a memory's: people may name one of theirs."""
+    return name == LOCK or SHA256.matches(name)
+
+
 def _is_more(found: Version, kept: Version) -> bool:
     """Whether a version is wholer than the same one that is kept."""
     return (len(found.documents), len(found.lineage)) > (len(kept.documents), len(kept.lineage))
@@ -427,8 +434,8 @@ def _home(environment: Mapping[str, str]) -> Path:
         ) from bad
 
 
-def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Put `data` at `path`, in place of what is there, durably and at once.
+def write(path: Path, data: bytes, *, mode: int = closing.FILE) -> None:
+    """Put `data` at `path`, in place of what is there, durably and at once, with this mode.
 
     Raises:
         FailedError: it could not be written; what was there is still there.
@@ -436,13 +443,15 @@ def write(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     aside = path.with_name(path.name + PARTIAL)
     try:
         for folder in reversed((path.parent, path.parent.parent)):
-            folder.mkdir(mode=0o700, exist_ok=True)  # what `parents` makes has another mode
+            # What `parents` makes has another mode.
+            folder.mkdir(mode=closing.FOLDER, exist_ok=True)
         with suppress(FileNotFoundError):
             if not stat.S_ISREG(aside.lstat().st_mode):
                 raise FileExistsError(errno.EEXIST, f"{aside.name} is in the way, and is no file")
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
         descriptor = os.open(aside, flags, mode)
         with os.fdopen(descriptor, "wb") as file:
+            closing.show(descriptor, mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
+from sealift_signing import closing
 from sealift_signing.errors import FailedError
 from sealift_sync import durable
 from sealift_sync.bundle import layout
@@ -66,7 +67,7 @@ def keep_only(aside: Path, wanted: Mapping[str, int]) -> frozenset[str]:
     """
     if aside.is_symlink() or not aside.is_dir():
         remove(aside)
-    aside.mkdir(exist_ok=True)
+    closing.shown_folder(aside)
     return frozenset(_kept(aside, "", wanted, folders(wanted)))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from sealift_signing import closing
 from sealift_signing.errors import FailedError, SealiftError, UsageError
 from sealift_sync.cli.commands import site
 from sealift_sync.cli.telling import error
@@ -18,6 +19,7 @@ READER_GONE = 141
 """What shells say of a command that wrote to a pipe which nobody reads."""
 
 
+@closing.closed_to_others()
 def run(arguments: Sequence[str]) -> int:
     """Run `sealift-site` with `arguments`; returns the exit code of DESIGN section 8, choice 5."""
     as_json = "--json" in arguments

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, Literal
 
+from sealift_signing import closing
 from sealift_signing.canonical import Json
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
@@ -237,6 +238,7 @@ def _run(
                 env=environment,
                 cwd=site.home.models,
                 start_new_session=True,
+                umask=closing.callers_umask(),
             )
         except OSError as bad:
             raise _CommandFailedError(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
-from sealift_signing import disk
+from sealift_signing import closing, disk
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.keys import Passphrases, variable
 from sealift_sync import durable
@@ -68,6 +68,12 @@ class Home:
         """The file with the passphrase of the site's key, unless the environment has it."""
         return self.root / "keys" / "passphrase"
 
+    def close_to_others(self) -> tuple[str, ...]:
+        """Leave others on this machine nothing but `models`; what is to be told of it."""
+        return closing.close_home(
+            self.root, most=closing.PASSABLE, shown=["models", "store/sha256/"]
+        )
+
     def passphrases(self, environment: Mapping[str, str]) -> Passphrases:
         """Where the passphrase of the site's key is: the environment, else the file."""
         said = environment.get(variable(self.key))
@@ -86,9 +92,12 @@ def make_home(root: Path, environment: Mapping[str, str]) -> Home:
         FailedError: it could not be made.
     """
     try:
-        for folder, mode in (("", 0o755), ("store", 0o755), ("models", 0o755), ("keys", 0o700)):
-            (root / folder).mkdir(parents=True, exist_ok=True, mode=mode)
-        (root / "keys").chmod(0o700)
+        closing.shown_folders(root)  # whoever reads models must get there
+        if not (root / "settings.toml").exists():
+            closing.show(root, closing.PASSABLE)
+        for name in ("store", "keys"):
+            (root / name).mkdir(mode=closing.FOLDER, exist_ok=True)
+        closing.shown_folder(root / "models")
         if not (root / "settings.toml").exists():
             durable.write(root / "settings.toml", FIRST_SETTINGS.encode())
     except OSError as bad:
@@ -130,7 +139,7 @@ class Hold:
         self._next_step = next_step
         self._words = f"sealift-site {command} (process {os.getpid()})"
         try:
-            descriptor = disk.open_regular(path, os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = disk.open_regular(path, os.O_RDWR | os.O_CREAT)
         except OSError as bad:
             raise durable.unwritable(path, bad) from bad
         self._file = os.fdopen(descriptor, "r+", encoding="utf-8")

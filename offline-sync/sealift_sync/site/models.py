@@ -19,6 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from sealift_signing import closing
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_sync import durable, stream
 from sealift_sync.artifact import Artifact, ArtifactFile, read_manifest
@@ -28,6 +29,7 @@ from sealift_sync.site.standing import Choice, Place
 from sealift_sync.site.state import Current
 
 CURRENT = "current"
+READ_ONLY = 0o444
 LOCKED = 0o555
 """The mode of a version's folders: nothing in them changes."""
 
@@ -91,6 +93,7 @@ class ModelTree:
                 if link.parent.is_dir():
                     durable.flush_folder(link.parent)
                 return
+            self._open(link.parent)
             self._put(place, choice)
             aside = link.with_name(CURRENT + durable.PARTIAL)
             aside.unlink(missing_ok=True)
@@ -179,6 +182,14 @@ class ModelTree:
             durable.flush_folder(Path(parent))
             Path(parent).chmod(LOCKED)
 
+    def _open(self, folder: Path) -> None:
+        """Have everybody who may come to `models` get to `folder`, in it, and nobody change it."""
+        for part in reversed([folder, *folder.parents]):
+            if part.is_relative_to(self._root):
+                closing.shown_folder(part)
+                if part.stat().st_mode & 0o777 != closing.SHOWN_FOLDER:
+                    closing.show(part, closing.SHOWN_FOLDER)
+
     def _artifact(self, choice: Choice) -> Artifact:
         data = self._store.read(choice.sha256)
         return read_manifest(data, what=f"the manifest of {choice.path}")
@@ -244,7 +255,7 @@ def _link_or_copy(store: BlobFolder, digest: str, target: Path) -> None:
         with source.open("rb") as file, target.open("xb") as copy:
             stream.copy_hashed(file, copy)
             durable.flush(copy)
-        target.chmod(0o444)
+        target.chmod(READ_ONLY)
 
 
 def _hashes_to(path: Path, digest: str) -> bool:
@@ -270,7 +281,7 @@ def _open_folders(folder: Path, inner: Path) -> None:
             if part.is_symlink() or part.is_file():
                 part.unlink()
             part.mkdir(exist_ok=True)
-            part.chmod(0o755)
+            part.chmod(closing.SHOWN_FOLDER)
 
 
 def _remove(path: Path) -> None:

@@ -160,6 +160,8 @@ def open_site(
         FailedError: another command is working there, or it cannot be read.
     """
     home = find_home(root, environment)
+    for sentence in home.close_to_others():
+        told(sentence)
     with (
         one_medium(home, command) if reads_medium else nullcontext(),
         only_one(home, command, told) as hold,

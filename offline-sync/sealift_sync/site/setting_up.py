@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from sealift_signing import closing
 from sealift_signing.canonical import Json
 from sealift_signing.errors import RefusedError
 from sealift_signing.keys import new_key, open_signer, variable
@@ -120,7 +121,8 @@ def _make_key(home: Home, environment: Mapping[str, str]) -> None:
         durable.write(home.passphrase, secrets.token_urlsafe(32).encode() + b"\n", mode=0o600)
     rounds = ROUNDS if said else ROUNDS_RANDOM
     # Made aside: a key that is there is whole, wherever this was cut.
-    new_key(aside / home.key.name, home.passphrases(environment).of(home.key), rounds=rounds)
+    phrase = home.passphrases(environment).of(home.key)
+    new_key(aside / home.key.name, phrase, rounds=rounds, public_mode=closing.FILE)
     for half in (f"{home.key.name}.pub", home.key.name):
         (aside / half).replace(home.key.with_name(half))
     durable.flush_folder(home.key.parent)

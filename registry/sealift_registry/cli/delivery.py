@@ -148,10 +148,11 @@ def _check_new(session: Session, answer: str) -> None:
 
 
 def _write_answer(answer: str, data: bytes) -> None:
+    from sealift_signing import closing
     from sealift_sync import durable
 
     if not Path(answer).exists():
-        durable.write(Path(answer), data)
+        durable.write(Path(answer), data, mode=closing.SHOWN_FILE)
     elif not _holds(answer, data):
         raise _answer_exists(answer)
 

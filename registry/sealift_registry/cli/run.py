@@ -22,6 +22,7 @@ from sealift_registry.cli import (
 )
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.terminal import as_json as as_json_text
+from sealift_signing import closing
 from sealift_signing.drawing import plain
 from sealift_signing.errors import FailedError, SealiftError, UsageError, shown
 from sealift_signing.streams import spelled
@@ -37,6 +38,7 @@ READER_GONE = 141
 """What shells say of a command that wrote to a pipe which nobody reads."""
 
 
+@closing.closed_to_others()
 def run(given: list[str]) -> int:
     """Run the command `given`; its exit code (DESIGN section 8, choice 5)."""
     as_json = "--json" in given

@@ -52,7 +52,7 @@ class Session:
         """The open hub and its use cases; opened when first asked for."""
         from sealift_registry.app import open_app
 
-        app = open_app(self.root, self.environment)
+        app = open_app(self.root, self.environment, self.terminal.note)
         click.get_current_context().find_root().call_on_close(app.close)
         return app
 

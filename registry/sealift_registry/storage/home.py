@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sealift_registry.storage import engine, workspace
-from sealift_signing import disk
+from sealift_signing import closing, disk
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
 from sealift_sync import durable
 from sealift_sync.blobs import BlobFolder
@@ -103,6 +103,10 @@ class Home:
     def work(self) -> Path:
         """Where long work keeps its files while it runs."""
         return self.root / "work"
+
+    def close_to_others(self) -> tuple[str, ...]:
+        """Leave others on this machine nothing; what is to be told of it."""
+        return closing.close_home(self.root, shown=["blobs/sha256/"])
 
     def sweep(self) -> None:
         """Throw away what killed processes left unfinished: folders of work, and blobs.
@@ -192,9 +196,12 @@ def create_home(root: Path, settings: Settings) -> Home:
     check_new(root)
     home = Home(root, settings)
     try:
-        root.mkdir(parents=True, exist_ok=True)
-        home.keys.mkdir(mode=0o700)  # of two at once, one makes it and the other is refused
-        home.metadata.mkdir()
+        root.mkdir(mode=closing.FOLDER, parents=True, exist_ok=True)
+        root.chmod(closing.FOLDER)
+        home.keys.mkdir(
+            mode=closing.FOLDER
+        )  # of two at once, one makes it and the other is refused
+        home.metadata.mkdir(mode=closing.FOLDER)
     except FileExistsError as bad:
         raise _not_new(root) from bad
     except OSError as bad:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -43,8 +43,10 @@ from sealift_signing.transparency.entry import Entry
 SOLO_KEY = "file:keys/solo.pem"
 
 
-def open_hub(root: Path, environment: Mapping[str, str]) -> Hub:
-    """The hub whose home is `root`, its database brought up to date.
+def open_hub(
+    root: Path, environment: Mapping[str, str], told: Callable[[str], None] = lambda _: None
+) -> Hub:
+    """The hub whose home is `root`, its database brought up to date; `told` of what was closed.
 
     Raises:
         NotFoundError: there is no hub.
@@ -59,6 +61,8 @@ def open_hub(root: Path, environment: Mapping[str, str]) -> Hub:
             subject=str(home.database),
             next_step="Restore it from a backup, together with the rest of the home.",
         )
+    for sentence in home.close_to_others():
+        told(sentence)
     engine = open_sqlite(home.database)
     try:
         with said_in_words(home.database):

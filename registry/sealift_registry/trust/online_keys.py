@@ -12,7 +12,7 @@ from pathlib import Path
 
 from securesystemslib.signer import Signer
 
-from sealift_signing import keys
+from sealift_signing import closing, keys
 from sealift_signing.errors import FailedError
 from sealift_signing.keys import Passphrases
 from sealift_signing.pkcs8 import ROUNDS, ROUNDS_RANDOM
@@ -51,7 +51,8 @@ class OnlineKeys:
         """Make one more key that the hub keeps."""
         path = self.path(name)
         rounds = ROUNDS if self._environment.get(VARIABLE) else ROUNDS_RANDOM
-        return keys.new_key(path, self.passphrases().of(path), rounds=rounds)
+        phrase = self.passphrases().of(path)
+        return keys.new_key(path, phrase, rounds=rounds, public_mode=closing.FILE)
 
     def signer(self, name: str) -> Signer:
         """The signer called `name`, opened once."""
@@ -106,7 +107,8 @@ class OnlineKeys:
         path = self._next(name)
         path.parent.mkdir(mode=0o700, exist_ok=True)
         rounds = ROUNDS if self._environment.get(VARIABLE) else ROUNDS_RANDOM
-        keys.new_key(aside / path.name, self.passphrases().of(path), rounds=rounds)
+        phrase = self.passphrases().of(path)
+        keys.new_key(aside / path.name, phrase, rounds=rounds, public_mode=closing.FILE)
         # Its public half first: a key that is there is whole, wherever this was cut.
         for half in (f"{path.name}.pub", path.name):
             (aside / half).replace(path.with_name(half))
@@ -163,7 +165,7 @@ class OnlineKeys:
 def _move(key: Path, to: Path) -> None:
     """Move a key file. Its public half is copied first and goes last: either place is whole."""
     half, other = Path(f"{key}.pub"), Path(f"{to}.pub")
-    durable.write(other, half.read_bytes(), mode=0o644)
+    durable.write(other, half.read_bytes())
     key.replace(to)
     durable.flush_folder(to.parent)
     half.unlink()

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import click
 
+from sealift_signing import closing
 from sealift_signing.desk.cli import acts, keys, meeting, signed
 from sealift_signing.desk.cli.group import sign
 from sealift_signing.desk.cli.terminal import Terminal
@@ -21,6 +22,7 @@ READER_GONE = 141
 """What shells say of a command that wrote to a pipe which nobody reads."""
 
 
+@closing.closed_to_others()
 def run(arguments: Sequence[str]) -> int:
     """Run `sealift-sign` with `arguments`; returns the exit code (DESIGN section 8, choice 5)."""
     terminal = Terminal(as_json="--json" in arguments)

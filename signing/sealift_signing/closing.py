@@ -1,0 +1,163 @@
+"""What others on this machine may open: of ours, nothing that is not made to be read by them.
+
+Whoever can open a file, even only to read it, can also hold a lock on it for ever, and so stop
+every command that waits for that lock. Programs run with a umask of their own; what an earlier
+release, a restored backup or a user's umask left open is closed, and that is told.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from sealift_signing.drawing import word
+
+FOLDER, FILE = 0o700, 0o600
+"""The modes of what is nobody else's."""
+SHOWN_FOLDER, SHOWN_FILE = 0o755, 0o644
+"""The modes of what others are to read: a medium, a card, what a model server loads."""
+PASSABLE = 0o711
+"""The mode of a folder in which others see nothing, and get to what they know by name."""
+
+_OTHERS = 0o077
+_NAMED = 10
+"""Names that are told; of the others, how many."""
+_ITSELF = "."
+_callers: list[int] = []
+
+
+@contextmanager
+def closed_to_others() -> Iterator[None]:
+    """Have everything that this process makes be its user's alone, where it says nothing else."""
+    _callers.append(os.umask(_OTHERS))
+    try:
+        yield
+    finally:
+        os.umask(_callers.pop())
+
+
+def callers_umask() -> int:
+    """The umask of whoever started this program: for programs of theirs. -1: the one in force."""
+    return _callers[0] if _callers else -1
+
+
+def show(path: Path | int, mode: int) -> None:
+    """Give a file or folder exactly this mode, whatever the umask is.
+
+    Not every file system of a medium has modes, and one that was mounted for somebody may refuse.
+    """
+    with suppress(OSError):
+        os.chmod(path, mode)  # noqa: PTH101 - a descriptor as well
+
+
+def shown_folder(path: Path) -> None:
+    """Make a folder that others can read, in one that is there; it may be there already.
+
+    Raises:
+        OSError: it could not be made.
+    """
+    with suppress(FileExistsError):
+        path.mkdir()
+        show(path, SHOWN_FOLDER)
+
+
+def shown_folders(path: Path) -> None:
+    """Make a folder that others can read, and those above it; what is there stays as it is.
+
+    Raises:
+        OSError: one could not be made.
+    """
+    for folder in reversed([path, *path.parents]):
+        if not folder.exists():
+            shown_folder(folder)
+
+
+def close_home(
+    root: Path,
+    *,
+    most: int = FOLDER,
+    shown: Collection[str] = (),
+    ours: Callable[[str], bool] = lambda _: True,
+) -> tuple[str, ...]:
+    """Close to others what is open in the folder `root`; returns what is to be told, in sentences.
+
+    Only where something at its top is open is anything else looked at: below a closed folder
+    nobody gets at it. Links are never followed, and what has a second name is left: the folder may
+    have been open to be written in, and in it may lie what others want as it is.
+
+    Args:
+        root: a home, or a memory.
+        most: what others may at most do with `root` itself.
+        shown: folders in it that others read and do not change; where one ends in `/`, only what
+            is in it, such as blobs, which have a second name where they are read.
+        ours: whether what has this name in `root` is looked at.
+    """
+    try:
+        names = sorted(one.name for one in os.scandir(root) if ours(one.name))
+        if not any([_is_open(root, most), *(_is_open(root / n, _most(n, shown)) for n in names)]):
+            return ()
+    except OSError:
+        return ()  # whoever opens it is told
+    closed: set[str] = set()
+    left: dict[str, str] = {}
+    _close(root, most, _ITSELF, closed, left)
+    for name in names:
+        for path in _everything(root / name):
+            _close(path, _most(str(path.relative_to(root)), shown), name, closed, left)
+    told = []
+    if closed:
+        what = f"Others on this machine could open what lies in {root}."
+        told.append(f"{what} Closed to them: {_listed(closed)}.")
+    told += [
+        f"In {root}, {_called(one)} is open to others and stays so: {left[one]}." for one in left
+    ]
+    return tuple(told)
+
+
+def _most(inner: str, shown: Collection[str]) -> int:
+    is_shown = any(inner == one or inner.startswith(f"{one.rstrip('/')}/") for one in shown)
+    return SHOWN_FOLDER if is_shown else FOLDER
+
+
+def _is_open(path: Path, most: int) -> bool:
+    mode = path.lstat().st_mode
+    return not stat.S_ISLNK(mode) and bool(mode & _OTHERS & ~most)
+
+
+def _everything(path: Path) -> Iterator[Path]:
+    """What is to be closed, each folder before what is in it: by then nobody exchanges that."""
+    yield path
+    if path.is_symlink() or not path.is_dir():
+        return
+    for here, folders, files in os.walk(path):
+        yield from (Path(here) / name for name in (*folders, *files))
+
+
+def _close(path: Path, most: int, name: str, closed: set[str], left: dict[str, str]) -> None:
+    try:
+        if not _is_open(path, most):
+            return
+        found = path.lstat()
+        if most == FOLDER and not stat.S_ISDIR(found.st_mode) and found.st_nlink > 1:
+            left[name] = "it has a second name elsewhere"
+            return
+        path.chmod(stat.S_IMODE(found.st_mode) & (most | FOLDER))
+        closed.add(name)
+    except FileNotFoundError:
+        return  # another command has just ended
+    except OSError as bad:
+        left[name] = bad.strerror or str(bad)
+
+
+def _listed(names: Collection[str]) -> str:
+    first = sorted(names)[:_NAMED]
+    more = len(names) - len(first)
+    return ", ".join(map(_called, first)) + (f" and {more} more" if more else "")
+
+
+def _called(name: str) -> str:
+    """What lies in a folder, as it is told: others may have put it there, and named it."""
+    return "the folder itself" if name == _ITSELF else word(name)

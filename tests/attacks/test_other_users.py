@@ -1,0 +1,279 @@
+"""Other users of the same machine: what they open, what they hold, and what is closed on upgrade.
+
+Whoever can open a file can hold a lock on it for ever: a shared one suffices to stop a rollback.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+from sealift_registry.cli.run import run as run_hub
+from sealift_signing import closing
+from sealift_signing.keys import new_key
+from sealift_signing.memory import Memory
+from sealift_sync.cli.run import run as run_site
+from tests.desk.days import Days, said
+from tests.journey.test_thin_journey import CPU, Journey
+from tests.older.test_older import days, unpacked
+
+__all__ = ["days", "unpacked"]
+
+NOBODY = 65534
+UMASKS = [0o000, 0o077]
+TESTING_READ = 'for path; do if [ -r "$path" ] || [ -w "$path" ]; then echo "$path"; fi; done'
+SITE_STATUS = ["status"]
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user, which root may")
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that every user gets to; pytest's own are root's alone."""
+    folder = Path(tempfile.mkdtemp(prefix="sealift-others-"))
+    folder.chmod(0o755)
+    yield folder
+    for here, _, _ in os.walk(folder):
+        Path(here).chmod(0o700)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def journey(
+    reachable: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Journey:
+    for name in [name for name in os.environ if name.startswith("SEALIFT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("SEALIFT_LIMITS__LOCK_SECONDS", "0")
+    return Journey(reachable, capsys)
+
+
+def version(journey: Journey, number: int) -> None:
+    """One person's version, from its file to the site."""
+    journey.hub(
+        f"ingest onnx {{at}}/model-{number}.onnx --as vision/tiny --goldens {{at}}/goldens.npz"
+    )
+    journey.hub(f"convert vision/tiny/{number} --for {CPU}")
+    journey.hub(f"promote vision/tiny/{number} --to production --reason mine")
+    journey.hub(f"approve P-{number} --meaning validated --reason mine --yes")
+    journey.hub(f"assign plant-7 vision/tiny/{number} --for line-1={CPU}")
+    journey.hub("export plant-7 --to {at}/medium")
+    journey.site("import {at}/medium")
+
+
+def begin(journey: Journey) -> None:
+    journey.hub("init --solo --person me")
+    journey.hub("team add vision")
+    journey.enrolled()
+
+
+def everything(folder: Path) -> list[Path]:
+    return [folder, *sorted(folder.rglob("*"))]
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.lstat().st_mode)
+
+
+def open_to_others(home: Path, models: Path | None = None) -> list[str]:
+    """What lies open in a home, but for blobs behind closed folders and what is to be read."""
+    found = []
+    for path in everything(home):
+        allowed = {0o700} if path.is_dir() else {0o600}
+        if path.parent.name == "sha256":
+            allowed = {0o700} if path.is_dir() else {0o444, 0o644}
+        if models and path == home:
+            allowed = {0o711}
+        if models and path.is_relative_to(models):
+            allowed = {0o755, 0o555} if path.is_dir() else {0o444, 0o644}
+        if not path.is_symlink() and mode(path) not in allowed:
+            found.append(f"{mode(path):o} {path.relative_to(home)}")
+    return found
+
+
+def nobody_opens(*homes: Path) -> set[Path]:
+    """Of all that lies in `homes`, by its name: what another user may read or change."""
+    paths = [str(path) for home in homes for path in everything(home)]
+    command = ["sh", "-c", TESTING_READ, "sh", *paths]
+    done = subprocess.run(
+        command, user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, check=True
+    )
+    return {Path(line) for line in done.stdout.decode().splitlines()}
+
+
+@contextmanager
+def nobody_holds(*homes: Path) -> Iterator[None]:
+    """Another user takes a read lock on every file of `homes` that they can open."""
+    with ExitStack() as stack:
+        for path in (path for home in homes for path in everything(home) if path.is_file()):
+            held = subprocess.Popen(
+                ["flock", "--shared", "--nonblock", str(path), "sh", "-c", "echo held; read _"],
+                user=NOBODY,
+                group=NOBODY,
+                extra_groups=[],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+            )
+            stack.enter_context(held)
+            assert held.stdout
+            held.stdout.readline()  # it holds it now, or was refused
+        yield
+
+
+@as_root
+@pytest.mark.parametrize("mask", UMASKS, ids=oct)
+def test_t1_04_nobody_opens_anything_but_models(journey: Journey, mask: int) -> None:
+    """The whole journey, by whatever umask: what another user opens, and holds."""
+    hub, site = journey.folder / "hub", journey.folder / "site"
+    with umask(mask):
+        begin(journey)
+        version(journey, 1)
+        version(journey, 2)
+        with nobody_holds(hub, site):
+            journey.site("rollback vision/tiny --reason wrong")
+            journey.site("activate vision/tiny --reason mended")
+            journey.site("import {at}/medium")
+            journey.hub("export plant-7 --to {at}/medium --full")
+            journey.site("import {at}/medium")
+        journey.site("return --to {at}/medium")
+        journey.hub("receive {at}/medium")
+    models = site / "models"
+    assert open_to_others(hub) == []
+    assert open_to_others(site, models) == []
+    assert nobody_opens(hub, site) == set(everything(models))
+    shown = models / "line-1/vision/tiny/current"
+    assert shown.resolve() in nobody_opens(models)
+    medium = everything(journey.folder / "medium/sealift")
+    assert {mode(path) for path in medium if path.is_dir()} == {0o755}
+    assert {mode(path) for path in medium if path.is_file()} == {0o644}
+    assert {mode(journey.folder / name) for name in ("asked", "answer")} == {0o644}
+
+
+@as_root
+def test_t1_04_a_hook_of_the_sites_own_has_its_users_umask(
+    journey: Journey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What it writes for others is none of our business."""
+    begin(journey)
+    hook = f'hook = ["/bin/sh", "-c", "umask > {journey.folder}/umask"]\n'
+    with (journey.folder / "site/settings.toml").open("a") as settings:
+        settings.write(f"[groups.line-1]\n{hook}")
+    with umask(0o027):
+        version(journey, 1)
+    assert (journey.folder / "umask").read_text().strip() == "0027"
+
+
+def opened(home: Path, mask: int = 0) -> None:
+    """As an earlier release left a home that was made under this umask."""
+    for path in everything(home):
+        if not path.is_symlink() and path.parent.name != "sha256" and "models" not in path.parts:
+            path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+
+
+@as_root
+@pytest.mark.parametrize("mask", [0o000, 0o022], ids=oct)
+def test_t1_04_an_older_home_is_closed_by_its_next_command_and_that_is_told(
+    days: Days, mask: int
+) -> None:
+    hub, site = days.folder / "hub", days.folder / "plant-7"
+    days.site("import medium", "plant-7")
+    for home in (hub, site):
+        opened(home, mask)
+    for path in everything(site / "models"):
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(0o777 & ~mask)
+    _, told, _ = said(run_hub, ["list", "--home", str(hub)], days.folder, {})
+    assert told.count("could open what lies in") == 1
+    assert "sealift.db" in told
+    _, told, _ = said(run_site, ["--home", str(site), "status"], days.folder, {})
+    assert told.count("could open what lies in") == 1
+    assert "lock" in told
+    assert open_to_others(hub) == []
+    assert open_to_others(site, site / "models") == []
+    for program, line in ((run_hub, ["list", "--home", str(hub)]), (run_site, SITE_STATUS)):
+        out, told, code = said(program, line, days.folder, {"SEALIFT_SITE_HOME": str(site)})
+        assert (told, code) == ("", 0), out
+
+
+def test_t1_04_what_others_put_into_an_open_home_is_not_closed_for_them(tmp_path: Path) -> None:
+    """A link to what is theirs, or to what everybody needs; a second name of such a file."""
+    (tmp_path / "outside").mkdir()
+    for name in ("file", "linked"):
+        (tmp_path / "outside" / name).write_text("needed")
+        (tmp_path / "outside" / name).chmod(0o644)
+    (tmp_path / "outside").chmod(0o755)
+    home = tmp_path / "home"
+    (home / "work").mkdir(parents=True)
+    (home / "to-file").symlink_to(tmp_path / "outside/file")
+    (home / "to-folder").symlink_to(tmp_path / "outside")
+    (home / "work/to-folder").symlink_to(tmp_path / "outside")
+    os.link(tmp_path / "outside/linked", home / "second")
+    (home / "sealift.db").touch()
+    opened(home)
+    (tmp_path / "outside/linked").chmod(0o644)
+    told = closing.close_home(home)
+    assert [mode(path) for path in everything(tmp_path / "outside")] == [0o755, 0o644, 0o644]
+    assert [mode(home), mode(home / "work"), mode(home / "sealift.db")] == [0o700, 0o700, 0o600]
+    assert len(told) == 2
+    assert "the folder itself, sealift.db, work." in told[0]
+    assert f"In {home}, second is open" in told[1]
+    assert "second name" in told[1]
+
+
+def test_t1_04_a_name_that_others_chose_is_told_in_one_line(days: Days) -> None:
+    hub = days.folder / "hub"
+    (hub / "\x1b[2J\nEverything is fine").touch()
+    opened(hub)
+    _, told, _ = said(run_hub, ["list", "--home", str(hub)], days.folder, {})
+    assert "Everything is fine" in told
+    assert "\nEverything" not in told
+    assert "\x1b" not in told
+
+
+@pytest.mark.parametrize("mask", UMASKS, ids=oct)
+def test_t1_04_a_signers_keys_memory_and_drafts_are_theirs_alone(days: Days, mask: int) -> None:
+    with umask(mask):
+        anna, _ = days.trusting("anna", "ben")
+        made = days.draft("renew team.vision")
+        signed = anna.sign(made)
+        shared, card = anna.shares(), days.person("gina").card()
+        new_key(days.folder / "keys/x.pem", b"secret")
+    memory = [anna.folder / "trust", *everything(anna.folder / "trust")]
+    assert {mode(path) for path in memory if path.is_dir()} == {0o700}
+    assert {mode(path) for path in memory if path.is_file()} == {0o600}
+    assert {mode(path) for path in (made.file, signed, shared)} == {0o600}
+    assert mode(card) == 0o644
+    assert [mode(path) for path in everything(days.folder / "keys")] == [0o700, 0o600, 0o644]
+
+
+def test_t1_04_an_open_memory_is_closed_and_what_else_lies_there_is_not(tmp_path: Path) -> None:
+    told: list[str] = []
+    for name in ("lock", "f" * 64, "notes"):
+        (tmp_path / name).touch()
+    opened(tmp_path)
+    with Memory(tmp_path, told.append).hold():
+        pass
+    assert len(told) == 1
+    assert mode(tmp_path) == 0o700
+    assert {path.name: mode(path) for path in tmp_path.iterdir()} == {
+        "lock": 0o600,
+        "f" * 64: 0o600,
+        "notes": 0o666,
+    }
