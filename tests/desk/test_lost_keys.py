@@ -71,7 +71,7 @@ def test_t1_02_so_is_every_other_office(days: Days, anna: Person, ben: Person) -
     days.carry_out(line, fleet)
     told = steps(days)
     assert "still signs as dispatcher of site plant-9" in told
-    assert "still signs as in team vision: may approve for" in told
+    assert "still signs as one who may approve for" in told
     line = "site enroll plant-9.request --stage production --dispatcher ben.card"
     days.carry_out(line, fleet)
     assert "dispatcher of site plant-9" not in steps(days)

@@ -58,7 +58,7 @@ def offices(organisation: Organisation) -> Iterator[Office]:
             if one.status != "active":
                 continue  # such a key counts for nothing that is new
             for entitled in one.keys:
-                name = f"in team {team}: may {wording.purposes(entitled.purposes)}"
+                name = f"one who may {wording.purposes(entitled.purposes)} in team {team}"
                 key = PublicKey.parse(entitled.key)
                 yield Office(documents.members_path(team), name, one.id, key)
 
