@@ -35,6 +35,22 @@ def test_the_same_export_again_gives_the_same_draft(ready: Acme, plant: SiteOnPa
     assert not list((ready.root / "waiting").iterdir())
 
 
+@pytest.mark.parametrize("by", ["submit", "export"])
+def test_a_run_that_was_killed_once_it_was_recorded_leaves_nothing_waiting(
+    ready: Acme, by: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed = signed_off(ready, exported(ready))
+    with monkeypatch.context() as patched:
+        patched.setattr("sealift_registry.delivery.waiting.forget", lambda *_: None)
+        finished(ready, signed)
+    assert list((ready.root / "waiting").iterdir())
+    if by == "submit":
+        assert not finished(ready, signed).new
+    else:
+        assert ready.export().again
+    assert not list((ready.root / "waiting").iterdir())
+
+
 def other_medium(acme: Acme) -> Drafted:
     made = acme.app.exports.draft(SITE, acme.folder / "other medium", stage)
     assert isinstance(made, Drafted)

@@ -276,6 +276,7 @@ class Exports:
             return None
         if folder is None:
             return None
+        waiting.forget(self._hub, same.id)  # an earlier run was killed before it did
         warnings = (*told, *ready.lapsed)
         return _exported(same.id, folder, said.files, ready, again=True, warnings=warnings)
 

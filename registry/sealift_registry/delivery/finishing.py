@@ -105,6 +105,7 @@ def finish(hub: Hub, draft: Draft, medium: Path, stage: Stage) -> Accepted:
                 next_step="Wait until it is done, and run the command again.",
             )
         new, folder = _finish(hub, body, said, site, medium, stage)
+        waiting.forget(hub, said.id)  # also where an earlier run was killed before it did
     hub.copy_metadata()
     data: dict[str, Json] = {
         "transfer": said.id,
