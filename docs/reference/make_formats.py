@@ -121,6 +121,11 @@ FORMATS = (
         (
             "`site` is the site whose path it lies under.",
             "Every artifact stands under its own model.",
+            "`retire` and `back` are never empty, and name a host group and model once.",
+            "Where one stands, `requires` names it.",
+            "What is retired is not assigned; what goes back is, and no higher than its `version`.",
+            "A site keeps running what is left out.",
+            "It holds what is lower than what runs and is not said to go back from there.",
         ),
     ),
     Format(

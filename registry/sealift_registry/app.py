@@ -98,7 +98,7 @@ class App:
             return self.promotions.submit_objection(draft, at_hub=at_hub)
         if draft.act == "enroll":
             return enrolling.submit(self.hub, draft, at_hub=at_hub)
-        if draft.act == "assign":
+        if draft.act in {"assign", "unassign"}:
             return assignments.submit(self.hub, draft, at_hub=at_hub)
         if draft.act == "transfer":
             raise finishing.medium_needed(draft)

@@ -237,7 +237,7 @@ def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
     assigned = assignments.current(Repository(connection), site)
     last = _last_bundle(connection, site)
     path, digest = documents.assignment_path(site.id), sha256(shape.write(assigned)).hexdigest()
-    if not assigned.groups:
+    if not assigned.groups and not assigned.retire:
         group, hardware_target = min(site.groups.items())
         yield Step(
             f"Nothing is assigned to site {site.id}.",

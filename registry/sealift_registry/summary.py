@@ -21,7 +21,7 @@ from sealift_signing import shape
 from sealift_signing.documents import Assignment, Withdrawal
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import NotFoundError
-from sealift_signing.statements import ArtifactOutcome, Evidence, Receipt, Signed
+from sealift_signing.statements import NO_MORE, ArtifactOutcome, Evidence, Receipt, Signed
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.words import eight_words, words_of
 
@@ -252,6 +252,15 @@ def _site(connection: Connection, site: Site) -> Summary:
             f"  assigned       {g}: {m} {c}, falling back to {f or 'nothing'}"
             for g, m, c, f in rows
         ),
+        *(
+            f"  goes back      {one.group}: {one.model}, from version {one.version}: "
+            f"{drawn(one.reason)}"
+            for one in assignment.back or ()
+        ),
+        *(
+            f"  retired        {one.group}: {one.model}: {drawn(one.reason)}"
+            for one in assignment.retire or ()
+        ),
     ]
     note = attested.note(connection, site)
     log = claimed(note.encode()) if note else None
@@ -282,6 +291,10 @@ def _site(connection: Connection, site: Site) -> Summary:
             {"group": g, "model": m, "current": c, "fallbacks": f.split(", ") if f else []}
             for g, m, c, f in rows
         ],
+        "retired": [
+            {"group": one.group, "model": one.model, "reason": one.reason}
+            for one in assignment.retire or ()
+        ],
         "running": [
             {"group": r.group, "model": r.model, "version": r.version, "since": r.since}
             for r in running(connection, site)
@@ -294,8 +307,8 @@ def _site(connection: Connection, site: Site) -> Summary:
 
 
 def _outcome(one: ArtifactOutcome) -> str:
-    """What became of one artifact; of one that was held, why."""
-    why = f": {drawn(one.words)}" if one.outcome == "held" else ""
+    """What became of one artifact; why, of one that was held or is assigned no more."""
+    why = f": {drawn(one.words)}" if one.outcome == "held" or one.code in NO_MORE else ""
     return f"{one.outcome} {one.group}: {one.artifact}{why}"
 
 

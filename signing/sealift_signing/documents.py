@@ -45,6 +45,9 @@ APPROVE_WITHIN = "approve-within"
 LOG_STARTS = "log-starts"
 """The feature that the fleet's keys require if one of them says where its log starts."""
 
+RETIRE, BACK = "retire", "back"
+"""The features that an assignment requires if it has members of those names."""
+
 
 def members_path(team: str) -> str:
     """The TUF path of a team's members.json."""
@@ -248,6 +251,31 @@ class GroupAssignment:
 
 
 @dataclass(frozen=True)
+class Retired:
+    """A model that a host group stops running. It stands until the model is assigned there again.
+
+    A site may miss a bundle; to be left out of an assignment, by itself, stops nothing.
+    """
+
+    group: Name
+    model: ModelName
+    version: VersionNumber | None
+    """What was assigned before; none where nothing was."""
+    reason: Sentence
+
+
+@dataclass(frozen=True)
+class GoneBack:
+    """A model that is assigned a lower version than before, or other bytes of the same one."""
+
+    group: Name
+    model: ModelName
+    version: VersionNumber
+    """The highest that a site may run and still follow; what runs above it goes on."""
+    reason: Sentence
+
+
+@dataclass(frozen=True)
 class Assignment:
     """assignment.json, signed by the dispatcher for one site."""
 
@@ -256,6 +284,23 @@ class Assignment:
     site: Name
     enrolment: Sha256
     groups: Mapping[Name, GroupAssignment]
+    retire: tuple[Retired, ...] | None = None
+    back: tuple[GoneBack, ...] | None = None
+
+    def of(self, group: str, model: str) -> ModelAssignment | None:
+        """What is assigned of a model to a host group."""
+        given = self.groups.get(group)
+        return given.models.get(model) if given else None
+
+    def retired(self, group: str, model: str) -> Retired | None:
+        """That a host group stops running a model, if it is said."""
+        found = (one for one in self.retire or () if (one.group, one.model) == (group, model))
+        return next(found, None)
+
+    def gone_back(self, group: str, model: str) -> GoneBack | None:
+        """That a host group goes back with a model, if it is said."""
+        found = (one for one in self.back or () if (one.group, one.model) == (group, model))
+        return next(found, None)
 
     def artifacts(self) -> Iterator[tuple[str, str, AssignedArtifact]]:
         """Every (host group, model, artifact), the same artifact as often as it is assigned."""
@@ -405,7 +450,39 @@ def read_assignment(data: bytes, site: str) -> Assignment:
                 f"{what}: {artifact.path} stands under {model} in host group {group}.",
                 subject=artifact.path,
             )
+    _check_said(found, what)
     return found
+
+
+def _check_said(found: Assignment, what: str) -> None:
+    """What is retired is not assigned, what goes back is; each once, and required to be read."""
+    for name, member, assigned in ((RETIRE, found.retire, False), (BACK, found.back, True)):
+        if member is None:
+            continue
+        places = [(one.group, one.model) for one in member]
+        if not places or len(set(places)) != len(places) or name not in found.requires:
+            raise MalformedError(
+                "bad-assignment",
+                f"{what} has a member {name} that is empty, says one thing twice, or is not "
+                "required.",
+                subject=what,
+            )
+        for group, model in places:
+            if (found.of(group, model) is not None) is not assigned:
+                raise MalformedError(
+                    "bad-assignment",
+                    f"{what} says {name} of {model} in host group {group}, which "
+                    f"{'it does not assign' if assigned else 'it assigns'}.",
+                    subject=model,
+                )
+    for one in found.back or ():
+        given = found.of(one.group, one.model)
+        if given is not None and given.current.parsed.version > one.version:
+            raise MalformedError(
+                "bad-assignment",
+                f"{what} says that {one.model} goes back to a version above {one.version}.",
+                subject=one.model,
+            )
 
 
 def read_recalls(data: bytes) -> RecallList:

@@ -34,12 +34,16 @@ from sealift_signing.canonical import Json
 from sealift_signing.errors import MalformedError, RefusedError, shown
 from sealift_signing.vocabulary import Between, MomentSpelling, Spelling
 
-FEATURES_READ: frozenset[str] = frozenset({"approve-within", "log-starts", "packs"})
+FEATURES_READ: frozenset[str] = frozenset(
+    {"approve-within", "back", "log-starts", "packs", "retire"}
+)
 """What a document may list under `requires` and still be read by this software.
 
 `approve-within`: a stage of the policy says how long after its request an approval may be made.
+`back`: an assignment says that a site goes back to a lower version.
 `log-starts`: a key of the hub's log says where it goes on from another one.
 `packs`: what it is about has small files that lie together in one blob.
+`retire`: an assignment says that a site stops running a model.
 """
 
 

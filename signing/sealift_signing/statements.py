@@ -264,6 +264,10 @@ class Transfer:
     """The last checkpoint of the site's log that the hub accepted."""
 
 
+NO_LONGER_ASSIGNED, RETIRED = NO_MORE = ("no-longer-assigned", "retired")
+"""The codes of an outcome of what runs and is assigned no more: by itself it runs on."""
+
+
 @dataclass(frozen=True)
 class ArtifactOutcome:
     """What became of one assigned artifact in one host group."""

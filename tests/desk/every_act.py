@@ -133,6 +133,11 @@ def _delivery(acme: Acme, promoted: list[bytes]) -> Iterator[Case]:
     assign = acme.draft("assign", SITE, VERSION, statements=given, details={"for": (group,)})
     yield Case(assign, "dora", ("--for", group))
     acme.submit(acme.sign(assign, "dora"))
+    model, why = VERSION.rpartition("/")[0], ("--reason", "It misreads sevens.")
+    stop = acme.draft(
+        "unassign", SITE, model, statements=[answer, asked], details={"reason": (why[1],)}
+    )
+    yield Case(stop, "dora", why)
     said = Transfer(
         1,
         (),

@@ -140,6 +140,11 @@ class HubReckoning:
                 return Vouched(version, ask, frozenset(nods.values()))
         return None
 
+    def goes_back(self, site: str, group: str, version: int) -> bool:
+        """Whether `version` is lower than what is assigned, which is said by name."""
+        given = self.sites[site].given.get(group, ())
+        return bool(given) and version < given[0].version
+
     def assign(self, site: str, group: str, order: list[int], *, keep: bool) -> bool:
         """Assign versions in `order`, with what was there before behind if `keep`."""
         known = self.sites[site]
@@ -148,7 +153,12 @@ class HubReckoning:
         if len(found) != len(order):
             return False
         if keep:
-            before = [one for one in known.given.get(group, ()) if one.version not in order]
+            lower = self.goes_back(site, group, order[0])
+            before = [
+                one
+                for one in known.given.get(group, ())
+                if one.version not in order and not (lower and one.version > order[0])
+            ]
             found += [self.vouched(one.version) or one for one in before][:MOST_KEPT]
         known.given = {**known.given, group: tuple(found)}
         known.expires = (self.now + timedelta(days=LIFETIMES["site"])).replace(microsecond=0)

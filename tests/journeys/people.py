@@ -46,10 +46,12 @@ class People(Ground):
 
     def assign(self, site: str, group: str, order: list[int], *, keep: bool) -> None:
         behind = None if keep else order[1:]
+        back = "It is wrong." if self.hub.goes_back(site, group, order[0]) else ""
         allowed = self.hub.assign(site, group, order[:1] if keep else order, keep=keep)
         with self.foretold("assignment", allowed=allowed):
             dispatcher, ref = self.start.signers["dispatcher-1"], version(order[0])
-            sign_assignment(self.acme.app, site, ref, {group: TARGET}, behind, dispatcher)
+            groups = {group: TARGET}
+            sign_assignment(self.acme.app, site, ref, groups, behind, dispatcher, back)
 
     def change_person(self, person: str, *, active: bool) -> None:
         """The stewards retire somebody, or take somebody back."""

@@ -289,17 +289,20 @@ def test_solo_is_named_unprotected_on_the_receipt(tmp_path: Path, medium: Path) 
     assert "one steward suffices for team vision" in receipt.unprotected
 
 
-def test_a_model_that_is_no_longer_assigned_stops(
+def test_a_model_that_is_no_longer_assigned_runs_on(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path
 ) -> None:
     hub.assign(hub.promote(1))
     hub.assign(hub.promote(1, model="letters"))
     site.take(hub.export(medium))
     del hub.assigned[SITE][GROUP]["vision/letters"]
-    site.take(hub.export(medium))
-    assert site.running("vision/letters") is None
+    done = site.take(hub.export(medium))
+    assert site.running("vision/letters") is not None
     assert site.running() == DIGITS_1
-    assert site.entries()[-1].type == "model.stopped"
+    assert [one.code for one in done.receipt.artifacts] == [
+        "installed-already",
+        "no-longer-assigned",
+    ]
 
 
 def test_a_held_current_leaves_what_runs_alone(

@@ -56,6 +56,7 @@ from tests.registry.signing_people import (
     enrol,
     members_of,
     sign_members,
+    unassign,
 )
 from tests.site_on_paper import SiteOnPaper, as_told
 
@@ -272,10 +273,18 @@ class Acme:
         return enrol(self.app, request, stage, [self.card("dispatcher-1")], self.signer("fleet-1"))
 
     def assign(
-        self, number: int = 1, fallbacks: Sequence[int] | None = None, site: str = SITE
+        self,
+        number: int = 1,
+        fallbacks: Sequence[int] | None = None,
+        site: str = SITE,
+        back: str = "",
     ) -> Assignment:
         dispatcher, groups = self.signer("dispatcher-1"), {GROUP: TARGET}
-        return assign(self.app, site, version(number), groups, fallbacks, dispatcher)
+        return assign(self.app, site, version(number), groups, fallbacks, dispatcher, back)
+
+    def unassign(self, *groups: str, reason: str = "It misreads sevens.") -> Assignment:
+        dispatcher, model = self.signer("dispatcher-1"), str(version(1).of)
+        return unassign(self.app, SITE, model, groups, reason, dispatcher)
 
     def export(self, site: str = SITE, to: Path | None = None, *, full: bool = False) -> Exported:
         return self.app.exports.export(site, to or self.medium, self.dispatcher(), stage, full=full)

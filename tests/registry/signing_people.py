@@ -18,7 +18,7 @@ from tuf.api.metadata import Metadata, Root, Targets
 from sealift_registry.app import App
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.cli.signing import unchanged_of
-from sealift_registry.delivery import assignments, enrolling
+from sealift_registry.delivery import assignments, enrolling, retiring
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import drafting, submitting, teams
 from sealift_registry.trust.drafting import Wanted
@@ -95,10 +95,25 @@ def assign(
     groups: Mapping[str, str],
     fallbacks: Sequence[int] | None,
     signer: Signer,
+    back: str = "",
 ) -> Assignment:
     """Have the dispatcher say what a site should run."""
-    wanted = assignments.wanted(app.hub, site, ref, groups, fallbacks)
+    wanted = assignments.wanted(app.hub, site, ref, groups, fallbacks, back=back)
     carry_out(app, wanted, [signer], assignments.already)
+    return assigned(app, site)
+
+
+def unassign(
+    app: App, site: str, model: str, groups: Sequence[str], reason: str, signer: Signer
+) -> Assignment:
+    """Have the dispatcher say what a site should stop running."""
+    wanted = retiring.wanted(app.hub, site, model, groups, reason)
+    carry_out(app, wanted, [signer], assignments.already)
+    return assigned(app, site)
+
+
+def assigned(app: App, site: str) -> Assignment:
+    """What a site is assigned."""
     with app.hub.reading() as connection:
         return assignments.current(Repository(connection), Sites(connection).get(site))
 

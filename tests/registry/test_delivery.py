@@ -255,7 +255,7 @@ def versions(assignment: Assignment) -> list[int]:
 def test_fallbacks(ready: Acme) -> None:
     ready.promoted(2)
     assert versions(ready.assign(2)) == [2, 1]
-    assert versions(ready.assign(1)) == [1, 2]
+    assert versions(ready.assign(1, back="It is wrong.")) == [1], "it goes away from 2"
     assert versions(ready.assign(2, [])) == [2]
     assert versions(ready.assign(2, [1])) == [2, 1]
 
@@ -314,7 +314,7 @@ def test_two_dispatchers_at_once_do_not_overwrite_each_other(ready: Acme) -> Non
 
     with ready.another() as other, ThreadPoolExecutor(2) as threads:
         other.app  # noqa: B018
-        told = list(threads.map(once, ((ready, 1, [2]), (other, 2, [1]))))
+        told = list(threads.map(once, ((ready, 1, [2]), (other, 1, []))))
     assert sorted(told) in (["", ""], ["", "role-moved-on"])
     assert ready.types().count("site.assigned") == 1 + told.count("")
 

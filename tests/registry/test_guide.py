@@ -36,7 +36,7 @@ def test_from_nothing_to_a_receipt(hub: Acme, plant: SiteOnPaper) -> None:
     hub.app.returns.receive(hub.returned(plant))
     assert steps(hub) == []
     hub.promoted(1)
-    hub.assign(1)
+    hub.assign(1, back="It is wrong.")
     assert "has changed since plant-7-000001 was exported" in sentences(hub)
     hub.export()
     assert steps(hub) == ["sealift receive DIR"]

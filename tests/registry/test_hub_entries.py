@@ -98,6 +98,11 @@ def assigning(hub: Acme, plant: SiteOnPaper) -> Act:
     return hub.assign
 
 
+def retiring(hub: Acme, plant: SiteOnPaper) -> Act:
+    assigning(hub, plant)()
+    return hub.unassign
+
+
 def exporting(hub: Acme, plant: SiteOnPaper) -> Act:
     assigning(hub, plant)()
     return hub.export
@@ -131,6 +136,7 @@ USE_CASES: Mapping[Callable[[Acme, SiteOnPaper], Act], list[str]] = {
     enrolling: ["site.enrolled"],
     enrolling_again: ["site.enrolled"],
     assigning: ["site.assigned"],
+    retiring: ["site.unassigned"],
     exporting: ["transfer.begun", "transfer.exported"],
     receiving: ["return.accepted"],
 }

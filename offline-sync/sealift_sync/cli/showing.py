@@ -256,6 +256,8 @@ def _outcomes(outcomes: list[ArtifactOutcome], *, future: bool) -> None:
             telling.good(f"{'to install' if future else 'installed '} {name}: {one.words}")
         elif one.code == "installed-already":
             telling.good(f"there      {name}: {one.words}")
+        elif one.code == "retired":
+            telling.warn(f"retired    {name}: {one.words}")
         else:
             telling.warn(f"kept       {name}: {one.words}")
 

@@ -21,6 +21,7 @@ from sealift_signing import closing
 from sealift_signing.canonical import Json
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
+from sealift_signing.vocabulary import sentence
 from sealift_sync.site.models import ModelTree
 from sealift_sync.site.opened import Site
 from sealift_sync.site.standing import Choice, Place, Standing
@@ -98,7 +99,9 @@ def _settle(site: Site, tree: ModelTree, place: Place, reason: str) -> Iterator[
         before = Choice(running.path, running.sha256) if running else None
         if choice == before:
             return
-        done = switch(site, tree, place, before, choice, reason)
+        retired = standing.retired(place)
+        why = f"{reason}: retired: {sentence(retired.reason)[:500]}" if retired else reason
+        done = switch(site, tree, place, before, choice, why)
         yield done
         if done.outcome != "switched-back" or done.after is not None:
             return

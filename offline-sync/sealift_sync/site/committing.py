@@ -107,11 +107,13 @@ def _remember(site: Site, plan: Plan) -> None:
 def _end_rollbacks(site: Site) -> None:
     """A rollback holds while the hub assigns the same version; another one for that model ends it.
 
-    Other fallbacks do not: they say nothing of the version that people here went away from.
+    Other fallbacks do not: they say nothing of the version that people here went away from. Nor
+    does one that is held, or that leaves the model out, for it changes nothing here.
     """
     standing = Standing(site.state, site.enrolment)
     for group, model in site.state.rollbacks():
-        if not standing.held_back(Place(group, model)):
+        place = Place(group, model)
+        if not (standing.held_back(place) or standing.goes_back(place)):
             site.state.clear_rollbacks(group, model)
 
 

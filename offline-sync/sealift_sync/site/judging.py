@@ -18,8 +18,9 @@ from sealift_signing.vocabulary import CatalogPath
 from sealift_sync.artifact import Artifact, index_digests, read_manifest
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
+from sealift_sync.site import going_back
 from sealift_sync.site.opened import Site
-from sealift_sync.site.state import Installed
+from sealift_sync.site.state import Current, Installed
 from sealift_sync.site.walking import Visit
 
 
@@ -60,6 +61,7 @@ class Judge:
         self._visit = visit
         self._withdrawn = withdrawals(site, visit)
         self._installed = {(i.group, str(i.path), i.sha256): i for i in site.state.installed()}
+        self._current = site.state.current()
         recalled = site.state.recalls() | {recall.sha256: recall for recall in recalls}
         self._facts = facts(bundle, site, visit, recalled, self._withdrawn)
 
@@ -76,7 +78,20 @@ class Judge:
             key = (group, artifact.path, artifact.sha256)
             if key not in seen:
                 seen[key] = self._one(group, artifact)
-        return (*seen.values(), *self._unassigned())
+        for one in self._unassigned():
+            seen.setdefault((one.group, str(one.path), one.sha256), one)
+        for one in self._no_more():
+            seen[one.group, str(one.path), one.sha256] = one
+        return tuple(seen.values())
+
+    def _no_more(self) -> Iterator[Judged]:
+        """What runs and is assigned no more: nothing but a recall, or a name, stops it."""
+        runs: list[Current] = list(self._current.values())
+        for one, code, words in going_back.no_more(self._visit.assignment, runs):
+            place = (one.group, str(one.path), one.sha256)
+            before = self._installed.get(place)
+            if before is not None and one.sha256 not in self._facts.recalled:
+                yield Judged(one.group, one.path, one.sha256, "kept", code, words, before.despite)
 
     def _unassigned(self) -> Iterator[Judged]:
         """What the bundle carries and nobody assigned: not installed, and not passed over."""
@@ -95,9 +110,10 @@ class Judge:
         before = self._installed.get((group, artifact.path, digest))
         try:
             approved = judge(self._facts, group, artifact)
+            self._check_not_back(group, artifact)
             manifest = self._kept(digest) if before else self._manifest(path, digest)
         except HeldError as reason:
-            if before is None or reason.code == "recalled":
+            if before is None or reason.code in {"recalled", "goes-back"}:
                 return Judged(group, path, digest, "held", reason.code, str(reason))
             return _stays(before, reason, self._kept(digest))
         despite = set_aside(self._withdrawn.get(path.team, ()), path, digest, self._facts.stage)
@@ -105,6 +121,27 @@ class Judge:
         if before is not None:
             fate = ("kept", "installed-already")
         return Judged(group, path, digest, *fate, _words(approved), despite, manifest)
+
+    def _check_not_back(self, group: str, artifact: AssignedArtifact) -> None:
+        """What is assigned to run is no lower than what runs, unless the dispatcher said so.
+
+        Raises:
+            HeldError: it is.
+        """
+        path, visit = artifact.parsed, self._visit
+        given = visit.assignment.of(group, path.full_model)
+        if given is None or given.current != artifact:
+            return  # a fallback
+        running = self._current.get((group, path.full_model))
+        recalled = self._facts.recalled.keys()
+        why = going_back.why_held(visit.assignment, group, path, artifact.sha256, running, recalled)
+        if why:
+            raise HeldError(
+                "goes-back",
+                f"{path.full_version} is held: {why}",
+                subject=str(path),
+                next_step="Where it is meant, have it assigned with --back and a reason.",
+            )
 
     def _manifest(self, path: CatalogPath, digest: str) -> Artifact:
         """What the manifest says that TUF and the approvals signed for.

@@ -47,6 +47,13 @@ def activate_assigned(site: Site, model: str, group: str | None, reason: str) ->
             subject=model,
             next_step="See why with: sealift-site status",
         )
+    if lower := standing.goes_back(place):
+        raise RefusedError(
+            "goes-back",
+            f"Version {version} of {model} is held: {lower}",
+            subject=model,
+            next_step=f"To go back from here, run: sealift-site rollback {model} --reason TEXT",
+        )
     before = Choice(running.path, running.sha256) if running else None
     held = site.state.every_rollback(*place)
     tree = ModelTree(site.home, lost=site.state.lost())

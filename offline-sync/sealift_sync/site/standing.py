@@ -2,7 +2,8 @@
 
 what is assigned runs, once it is installed and neither recalled nor withdrawn;
 where people here rolled back, what they went back to runs until another version is assigned;
-what runs already goes on running, unless it is recalled or no longer assigned;
+what runs already goes on running, also where it is left out of an assignment, unless it is recalled
+or the dispatcher retires it by name; what is lower than that takes its place only by name, too;
 what is recalled stops, and the next fallback that may run takes its place, or nothing does.
 """
 
@@ -12,8 +13,14 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sealift_signing import documents
-from sealift_signing.documents import AssignedArtifact, Assignment, ModelAssignment
+from sealift_signing.documents import (
+    AssignedArtifact,
+    Assignment,
+    ModelAssignment,
+    Retired,
+)
 from sealift_signing.vocabulary import CatalogPath
+from sealift_sync.site import going_back
 from sealift_sync.site.enrolment import Enrolment
 from sealift_sync.site.judging import set_aside
 from sealift_sync.site.state import Current, State
@@ -72,10 +79,30 @@ class Standing:
         return dict(self.assigned()).get(place)
 
     def held_back(self, place: Place) -> bool:
-        """Whether a rollback by people here holds in `place`."""
+        """Whether a rollback by people here holds in `place`.
+
+        To be left out of an assignment ends it as little as it stops what runs.
+        """
         rolled = self._rollbacks.get(place)
+        if rolled is None:
+            return False
         assigned = self.of(place)
-        return bool(rolled and assigned and rolled.assigned == assigned.current.sha256)
+        if assigned is None:
+            return self.retired(place) is None
+        return assigned.current.sha256 == (rolled.assigned or rolled.away_from)
+
+    def retired(self, place: Place) -> Retired | None:
+        """That the dispatcher has `place` stop, if it is said."""
+        return self.assignment.retired(*place) if self.assignment else None
+
+    def goes_back(self, place: Place) -> str:
+        """Why what is assigned to `place` is held, being lower than what runs; empty if not."""
+        assigned = self.of(place)
+        if self.assignment is None or assigned is None:
+            return ""
+        foremost = _choice(assigned.current)
+        running = self.current.get(place)
+        return going_back.why_held(self.assignment, place.group, *foremost, running, self._recalled)
 
     def unfinished(self, place: Place) -> bool:
         """Whether a rollback in `place` was recorded, and what it goes away from still runs."""
@@ -87,15 +114,27 @@ class Standing:
 
         Where nothing runs, after the one that people here went away from: never forward to it.
         """
-        assigned = self.of(place)
-        if assigned is None:
-            return None
-        ordered = [_choice(one) for one in assigned.artifacts]
+        ordered = self._behind(place)
         running = self.current.get(place)
         here = running.sha256 if running else self._left(place)
         digests = [one.sha256 for one in ordered]
         after = ordered[digests.index(here) + 1 :] if here in digests else ordered[1:]
+        if self.goes_back(place):
+            after = ordered  # all of it is behind what runs
         return next((one for one in after if self.may_run(place, one)), None)
+
+    def _behind(self, place: Place) -> list[Choice]:
+        """What is assigned, in order; where nothing is, what is installed, the newest first."""
+        assigned = self.of(place)
+        if assigned is not None:
+            return [_choice(one) for one in assigned.artifacts]
+        found = (
+            Choice(one.path, one.sha256)
+            for one in self._installed.values()
+            if one.group == place.group
+        )
+        mine = (one for one in found if one.path.full_model == place.model)
+        return sorted(mine, key=lambda one: (-one.path.version, one.sha256))
 
     def may_run(self, place: Place, one: Choice) -> bool:
         """Whether `one` is permitted there and has not failed."""
@@ -123,8 +162,6 @@ class Standing:
     def wants(self, place: Place) -> Choice | None:
         """What should run in `place`; None if nothing."""
         assigned = self.of(place)
-        if assigned is None:
-            return None
         running = self.current.get(place)
         here = Choice(running.path, running.sha256) if running else None
         stays = here if here and not self.recalled(here) else None
@@ -132,8 +169,16 @@ class Standing:
             return self.fallback(place) or stays
         if self.held_back(place):
             return stays or self.fallback(place)
-        foremost = _choice(assigned.current)
-        if foremost == stays or self.may_run(place, foremost):
+        if assigned is None:
+            return None if self.retired(place) else stays
+        return self._assigned(place, _choice(assigned.current), here, stays)
+
+    def _assigned(
+        self, place: Place, foremost: Choice, here: Choice | None, stays: Choice | None
+    ) -> Choice | None:
+        """What should run where `foremost` is assigned, and no rollback holds."""
+        may = self.may_run(place, foremost) and not self.goes_back(place)
+        if foremost == stays or may:
             return foremost
         if stays:
             return stays

@@ -9,6 +9,7 @@ from datetime import datetime
 from tuf.api.metadata import Metadata
 
 from sealift_signing import statements
+from sealift_signing.documents import AssignedArtifact
 from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Receipt
 from sealift_sync.artifact import read_manifest
@@ -113,12 +114,28 @@ def _note(
         return "a rollback is not finished: run it again"
     if here != wanted:
         return "a switch is pending: run the import again"
-    if assigned is None or (here and here.sha256 == assigned.current.sha256):
+    if assigned is None:
+        return "no longer assigned; it runs on" if here else ""
+    return _not_assigned(site, standing, place, assigned.current, failures)
+
+
+def _not_assigned(
+    site: Site,
+    standing: Standing,
+    place: Place,
+    assigned: AssignedArtifact,
+    failures: dict[tuple[str, str, str], str],
+) -> str:
+    """Why something else runs than what is assigned; empty where just that does."""
+    here = standing.current.get(place)
+    if here and here.sha256 == assigned.sha256:
         return ""
     if standing.held_back(place):
         return f"rolled back: {site.state.rollbacks()[place].reason}"
-    failed = failures.get((*place, assigned.current.sha256))
-    return failed or f"version {assigned.current.parsed.version} is not installed or may not run"
+    if held := standing.goes_back(place):
+        return f"held: {held}"
+    failed = failures.get((*place, assigned.sha256))
+    return failed or f"version {assigned.parsed.version} is not installed or may not run"
 
 
 def _roles(site: Site) -> Iterator[tuple[str, int, datetime]]:

@@ -198,6 +198,8 @@ def _answer_exists(answer: str) -> UsageError:
     help="A version to go back to, in order. [default: the last three]",
 )
 @click.option("--no-fallback", is_flag=True, help="Nothing to go back to.")
+@click.option("--back", is_flag=True, help="It is lower than before, and that is meant.")
+@click.option("--reason", metavar="TEXT", help="With --back: why; the site logs it.")
 @signing_options(DISPATCHER)
 def assign(
     session: Session,
@@ -207,23 +209,73 @@ def assign(
     groups: Sequence[str],
     fallbacks: Sequence[int],
     no_fallback: bool,
+    back: bool,
+    reason: str | None,
     how: Signing,
 ) -> None:
     """Say what a site's host groups should run.
 
-    Only what is listed for the site's stage can be assigned.
+    Only what is listed for the site's stage can be assigned. A lower version than before is
+    assigned with --back and a reason; without, a site would hold it.
     """
     from sealift_registry.catalog.reference import VersionRef
     from sealift_registry.delivery import assignments
+    from sealift_signing.acts.going_back import needs_both
+
+    if back != bool(reason):
+        raise needs_both(version)
 
     ref = VersionRef.parse(version)
     pairs = dict(split(groups, "GROUP=HARDWARE-TARGET", once=True))
     given = None if not fallbacks and not no_fallback else list(fallbacks)
     aside = others(how.over)
-    wanted = assignments.wanted(session.app.hub, site_id, ref, pairs, given, aside)
+    wanted = assignments.wanted(
+        session.app.hub, site_id, ref, pairs, given, aside, back=reason or ""
+    )
     done = carry_out(session, wanted, how, own=True, already=assignments.already)
     if done is not None:
         session.terminal.answer("assign", done.data, done.sentence)
+
+
+@command(
+    sealift,
+    "unassign",
+    example='sealift unassign plant-7 vision/digits --reason "the line was closed" '
+    "--key dispatcher-1.pem",
+)
+@click.argument("site_id", metavar="SITE")
+@click.argument("model", metavar="TEAM/MODEL")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; the site logs it.")
+@click.option(
+    "--group",
+    "groups",
+    multiple=True,
+    metavar="NAME",
+    help="Only this host group. [default: all that it is assigned to]",
+)
+@signing_options(DISPATCHER)
+def unassign(
+    session: Session,
+    *,
+    site_id: str,
+    model: str,
+    reason: str,
+    groups: Sequence[str],
+    how: Signing,
+) -> None:
+    """Have a site's host groups stop running a model.
+
+    It stops with the next bundle that the site imports, and starts again where it is assigned. What
+    is wrong is recalled: a recall needs no assignment.
+    """
+    from sealift_registry.catalog.reference import ModelRef
+    from sealift_registry.delivery import assignments, retiring
+
+    ref = str(ModelRef.parse(model))
+    wanted = retiring.wanted(session.app.hub, site_id, ref, groups, reason, others(how.over))
+    done = carry_out(session, wanted, how, own=True, already=assignments.already)
+    if done is not None:
+        session.terminal.answer("unassign", done.data, done.sentence)
 
 
 @command(
@@ -287,6 +339,7 @@ def receive(session: Session, *, medium: str) -> None:
 
     Both are verified; a log that does not continue the one known so far is refused.
     """
+    from sealift_signing.statements import NO_MORE
     from sealift_sync.bundle.medium import foreign
 
     accepted, refused = session.app.returns.receive(Path(medium))
@@ -301,7 +354,7 @@ def receive(session: Session, *, medium: str) -> None:
             lines.append(f"  {said.transfer}, imported {said.made}")
             lines += [
                 f"    {a.outcome:9} {a.group}: {a.artifact}  {short(a.sha256)}"
-                + (f"  {a.words}" if a.outcome == "held" else "")
+                + (f"  {a.words}" if a.outcome == "held" or a.code in NO_MORE else "")
                 for a in said.artifacts
             ]
         lost = session.app.returns.missed(one.site)

@@ -75,9 +75,7 @@ def write_draft(
 
 def sign_line(ask: Ask, file: str, cards: Sequence[str] = ()) -> str:
     """The command with which a draft is signed, as it is typed."""
-    words = ["sealift-sign", ask.act, *ask.object, file]
-    for name, given in ask.details.items():
-        words += [word for value in given for word in (f"--{name}", value)]
+    words = ["sealift-sign", ask.act, *ask.object, file, *ask.options()]
     words += [word for card in cards for word in ("--card", card)]
     return f"{pasted(words)} --key FILE"
 

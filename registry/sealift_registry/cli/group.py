@@ -7,7 +7,7 @@ import click
 JOURNEY = (
     *("init", "key", "team", "next"),
     *("ingest", "convert", "promote", "approve", "object", "submit"),
-    *("site", "assign", "export", "receive"),
+    *("site", "assign", "unassign", "export", "receive"),
     *("list", "show", "audit", "renew", "fingerprint"),
 )
 """The commands as help lists them: in the order in which a newcomer needs them."""

@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.delivery import enrolments
+from sealift_registry.delivery import enrolments, retiring
+from sealift_registry.delivery.retiring import Told
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import submitting
 from sealift_registry.trust.drafting import Wanted
@@ -22,6 +23,7 @@ from sealift_registry.trust.unchanged import is_published
 from sealift_signing import documents, drafts, links, roles
 from sealift_signing.acts.asking import Ask, Other
 from sealift_signing.acts.assigning import NO_FALLBACK, check_fallbacks
+from sealift_signing.acts.names import GIVEN
 from sealift_signing.approvals import NotCountedError, Tally, check_request, tally
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Assignment
@@ -38,6 +40,8 @@ def wanted(
     groups: Mapping[str, str],
     fallbacks: Sequence[int] | None,
     aside: Sequence[Other] = (),
+    *,
+    back: str = "",
 ) -> Wanted:
     """To have host groups of `site` run `ref`.
 
@@ -49,6 +53,7 @@ def wanted(
         fallbacks: earlier versions to go back to, in order; None keeps what was current, and the
             fallbacks it had, behind the new one.
         aside: versions of the site's role that are to be set aside.
+        back: why it goes back, where it does; see `acts.going_back`.
 
     Raises:
         NotFoundError: no such site, version or variant.
@@ -59,6 +64,8 @@ def wanted(
     details = {"for": tuple(f"{group}={target}" for group, target in sorted(groups.items()))}
     if fallbacks is not None:
         details["fallback"] = tuple(map(str, fallbacks)) or (NO_FALLBACK,)
+    if back:
+        details |= {"back": (GIVEN,), "reason": (back,)}
     with hub.reading() as connection:
         enrolled = Sites(connection).get(site)
         envelopes = {enrolled.answer, enrolled.request.envelope.data}
@@ -79,8 +86,7 @@ def already(connection: Connection, made: Draft, keyids: frozenset[str] | None) 
     if not is_published(connection, made, keyids):
         return None
     assignment = _listed(made.parts[0], made.object[0])
-    ref = VersionRef.parse(made.object[1])
-    return accepted(made.object[0], ref, _said(made, assignment), assignment, new=False)
+    return _told(made, assignment).accepted
 
 
 def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
@@ -93,7 +99,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
     site = part.name.partition(".")[2]
     metadata = drafts.to_metadata(part)
     assignment = _listed(part, site)
-    groups = _said(draft, assignment)
+    told = _told(draft, assignment)
     with hub.reading() as connection:
         enrolled = Sites(connection).get(site)
         new = not submitting.is_there(stored(connection), part.name, links.named(metadata))
@@ -103,11 +109,8 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
         if not new and stored(connection).rows.newest(part.name) != number:
             stands = submitting.standing(connection, part.name, number)
             return Accepted(new=False, sentence=stands, data={"site": site})
-    ref = VersionRef.parse(draft.object[1])
     data: dict[str, Json] = {
-        "version": str(ref),
-        "groups": dict(groups),
-        "fallbacks": {group: _behind(assignment, group, ref) for group in groups},
+        **told.data,
         "stage": enrolled.stage,
         "enrolment": enrolled.enrolment,
         "at_hub": at_hub,
@@ -123,17 +126,41 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
             )
         if change is not None:
             hub.publish(connection, change)
-        terms = {"site": site, "model": str(ref.of)}
-        return hub.entry("site.assigned", actor, data, terms, site), None
+        terms = {"site": site, "model": told.model}
+        return hub.entry(told.type, actor, data, terms, site), None
 
     if new:
         hub.commit(action)
     hub.copy_metadata()
-    return accepted(site, ref, groups, assignment, new=new)
+    return replace(told.accepted, new=new)
 
 
-def accepted(
-    site: str, ref: VersionRef, groups: Mapping[str, str], assignment: Assignment, *, new: bool
+def _told(draft: Draft, assignment: Assignment) -> Told:
+    """What the log and whoever submits are told of what was signed.
+
+    Raises:
+        RefusedError: it is not what the draft says.
+    """
+    if draft.act == retiring.ACT:
+        return retiring.told(draft, assignment)
+    groups, ref = _said(draft, assignment), VersionRef.parse(draft.object[1])
+    data: dict[str, Json] = {
+        "version": str(ref),
+        "groups": dict(groups),
+        "fallbacks": {group: _behind(assignment, group, ref) for group in groups},
+    }
+    if draft.details.get("back"):
+        data["back"] = {
+            one.group: {"from": one.version, "reason": one.reason}
+            for one in assignment.back or ()
+            if one.group in groups and one.model == str(ref.of)
+        }
+    done = _accepted(assignment.site, ref, groups, assignment)
+    return Told("site.assigned", str(ref.of), data, done)
+
+
+def _accepted(
+    site: str, ref: VersionRef, groups: Mapping[str, str], assignment: Assignment
 ) -> Accepted:
     """What is said of what a site should run now."""
     rows: list[Json] = []
@@ -142,7 +169,7 @@ def accepted(
         behind = [str(number) for number in _behind(assignment, group, ref)]
         rows.append({"group": group, "current": str(ref), "fallbacks": [*behind]})
         lines.append(f"{site} {group}: {ref}, falling back to {', '.join(behind) or 'nothing'}.")
-    return Accepted(new, "\n".join(lines), {"site": site, "groups": rows})
+    return Accepted(new=False, sentence="\n".join(lines), data={"site": site, "groups": rows})
 
 
 def current(repository: Repository, site: Site) -> Assignment:
@@ -255,8 +282,7 @@ def _said(draft: Draft, assignment: Assignment) -> Mapping[str, str]:
     groups = dict(text.partition("=")[::2] for text in draft.details.get("for", ()))
     version = draft.object[1]
     for group, target in groups.items():
-        found = assignment.groups.get(group)
-        now = found.models.get(version.rpartition("/")[0]) if found else None
+        now = assignment.of(group, version.rpartition("/")[0])
         said = now.current.parsed if now else None
         if said is None or (said.full_version, said.form) != (version, target):
             raise RefusedError(

@@ -155,7 +155,7 @@ def _next_id(site: Site, newest: Begun | None, same: Begun | None) -> str:
 
 
 def _check_assigned(site: Site, assignment: Assignment) -> None:
-    if not assignment.groups:
+    if not assignment.groups and not assignment.retire:
         raise NotFoundError(
             "nothing-assigned",
             f"Nothing is assigned to site {site.id}.",

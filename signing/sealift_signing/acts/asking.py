@@ -8,6 +8,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from sealift_signing import statements
+from sealift_signing.acts.names import FLAGS
 from sealift_signing.compromised import NONE, Compromised, barred
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
 from sealift_signing.links import Named
@@ -31,8 +32,16 @@ class Ask:
 
     def __str__(self) -> str:
         """As it is typed, without the file: `add-approver vision carla`."""
-        options = [f"--{name} {value}" for name, given in self.details.items() for value in given]
-        return " ".join((self.act, *self.object, *options))
+        return " ".join((self.act, *self.object, *self.options()))
+
+    def options(self) -> list[str]:
+        """The options, each word as it is typed."""
+        return [
+            word
+            for name, given in self.details.items()
+            for value in given
+            for word in ((f"--{name}",) if name in FLAGS else (f"--{name}", value))
+        ]
 
     def all(self, name: str) -> tuple[str, ...]:
         """The values of an option."""

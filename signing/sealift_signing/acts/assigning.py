@@ -10,12 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from sealift_signing import documents, publishing, roles, shape, statements
-from sealift_signing.acts import versions, wording
+from sealift_signing.acts import going_back, versions, wording
 from sealift_signing.acts.asking import Ask, Material, Prepared
 from sealift_signing.acts.teams import targets_of
 from sealift_signing.approvals import check_request, tally
 from sealift_signing.counting import rules_for
 from sealift_signing.documents import (
+    BACK,
     AssignedArtifact,
     Assignment,
     GroupAssignment,
@@ -46,7 +47,8 @@ def assign(organisation: Organisation, ask: Ask, material: Material) -> Prepared
 
     Raises:
         NotFoundError: no such site or host group.
-        RefusedError: something is not promoted to the site's stage, or no longer.
+        RefusedError: something is not promoted to the site's stage, or no longer; or it goes back,
+            which is not said.
     """
     site, version = ask.object
     enrolled = enrolled_site(organisation, material, site)
@@ -57,13 +59,14 @@ def assign(organisation: Organisation, ask: Ask, material: Material) -> Prepared
             "It is not said which host groups should run it.",
             next_step="Give --for GROUP=HARDWARE-TARGET.",
         )
-    after = _current(organisation, enrolled)
+    before = after = current(organisation, enrolled)
     for group, target in sorted(groups.items()):
-        _check_group(enrolled, group, target)
+        _check_target(enrolled, group, target)
         path = CatalogPath.parse(f"catalog/{version}/{target}")
         first = _promoted(organisation, material, enrolled, path)
         behind = _behind(organisation, ask, material, enrolled, after, group, path)
         after = _with(after, group, target, path.full_model, [first, *behind])
+    after = going_back.assigned(before, after, ask, groups)
     role = roles.site_role(site)
     metadata = versions.next_version(organisation, role, material)
     signed = targets_of(metadata.signed)
@@ -74,7 +77,8 @@ def assign(organisation: Organisation, ask: Ask, material: Material) -> Prepared
         f"Assign {version} to {site} ({enrolled.stage}): "
         + ", ".join(f"{group} ({target})" for group, target in sorted(groups.items()))
         + ".",
-        *_no_longer(organisation, enrolled),
+        *going_back.words(before, after),
+        *no_longer(organisation, enrolled),
         (
             f"{role} becomes version {signed.version}, valid until {moment(signed.expires)}. "
             "The site should then run:"
@@ -239,8 +243,9 @@ def _behind(
 ) -> list[AssignedArtifact]:
     """What the group goes back to.
 
-    One whose approvals ran out stays as it was assigned: nothing is newly installed from them, and
-    a site that has it must still be able to go back to it.
+    By itself that is what ran before, or, of what goes back, what is lower still. One whose
+    approvals ran out stays as it was assigned: nothing is newly installed from them, and a site
+    that has it must still be able to go back to it.
     """
     given = ask.all("fallback")
     if given == (NO_FALLBACK,):
@@ -255,6 +260,8 @@ def _behind(
     assigned = assignment.groups.get(group)
     before = assigned.models.get(path.full_model) if assigned else None
     kept = [one for one in (before.artifacts if before else ()) if one.parsed != path]
+    if ask.one(BACK):  # what it goes away from is nothing to go back to
+        kept = [one for one in kept if one.parsed.version < path.version]
     return [_vouched(organisation, material, site, one.parsed) or one for one in kept[:MOST_KEPT]]
 
 
@@ -273,7 +280,7 @@ def check_fallbacks(version: str, number: int, given: Sequence[int]) -> None:
         )
 
 
-def _current(organisation: Organisation, site: Enrolled) -> Assignment:
+def current(organisation: Organisation, site: Enrolled) -> Assignment:
     """What the site is assigned now; nothing, where that was for an earlier enrolment."""
     found = organisation.assignment(site.id)
     if found is None or found.enrolment != site.enrolment:
@@ -281,7 +288,7 @@ def _current(organisation: Organisation, site: Enrolled) -> Assignment:
     return found
 
 
-def _no_longer(organisation: Organisation, site: Enrolled) -> tuple[str, ...]:
+def no_longer(organisation: Organisation, site: Enrolled) -> tuple[str, ...]:
     """What was assigned under an enrolment that this one is said to have come after.
 
     Nothing that is carried shows which of both is the newer: whoever signs knows.
@@ -297,7 +304,12 @@ def _no_longer(organisation: Organisation, site: Enrolled) -> tuple[str, ...]:
     return (what, *wording.indented(wording.assignment(found)))
 
 
-def _check_group(site: Enrolled, group: str, target: str) -> None:
+def check_group(site: Enrolled, group: str) -> str:
+    """The hardware target of one of the site's host groups.
+
+    Raises:
+        NotFoundError: it has no such group.
+    """
     pinned = site.groups.get(group)
     if pinned is None:
         raise NotFoundError(
@@ -306,6 +318,11 @@ def _check_group(site: Enrolled, group: str, target: str) -> None:
             subject=group,
             next_step=f"Its host groups are: {', '.join(sorted(site.groups))}.",
         )
+    return pinned
+
+
+def _check_target(site: Enrolled, group: str, target: str) -> None:
+    pinned = check_group(site, group)
     if pinned != target:
         raise UsageError(
             "other-hardware-target",

@@ -15,6 +15,7 @@ from sealift_signing.acts import (
     rotating,
     sites,
     teams,
+    unassigning,
 )
 from sealift_signing.acts.asking import Ask, Material, Prepared
 from sealift_signing.drafts import Draft
@@ -32,6 +33,7 @@ PREPARE: Mapping[str, Prepare] = {
     "rotate-keys": rotating.rotate,
     "enroll": sites.enroll,
     "assign": assigning.assign,
+    "unassign": unassigning.unassign,
     "transfer": carrying.transfer,
     "request": promoting.ask_for,
     "approve": promoting.approve_it,

@@ -29,6 +29,7 @@ class Option:
     Attributes:
         many: it may be given several times.
         ordered: of its values the order means something.
+        flag: it is there or not; its one value is no word of anybody's.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Option:
     words: str
     many: bool = False
     ordered: bool = False
+    flag: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,9 @@ class Act:
 
 
 REASON = Option("reason", "WORDS", "Why, in your own words.")
+
+GIVEN = "yes"
+"""The value of an option that is there or not."""
 
 FRESHNESS = "freshness"
 """What the keys of snapshot and timestamp are called together."""
@@ -107,7 +112,14 @@ ACTS: Mapping[str, Act] = {
         (
             Option("for", "GROUP=HARDWARE-TARGET", "A host group.", many=True),
             Option("fallback", "VERSION", "What to go back to, or none.", many=True, ordered=True),
+            Option("back", "", "It is lower than before, and that is meant.", flag=True),
+            Option("reason", "WORDS", "With --back: why."),
         ),
+    ),
+    "unassign": Act(
+        ("SITE", "MODEL"),
+        "Have a site's host groups stop running a model.",
+        (REASON, Option("group", "NAME", "Only this host group. [default: all]", many=True)),
     ),
     "transfer": Act(("TRANSFER",), "Vouch for a bundle that was written."),
     "request": Act(
@@ -137,6 +149,9 @@ ACTS: Mapping[str, Act] = {
     ),
 }
 
+
+FLAGS = frozenset(one.name for act in ACTS.values() for one in act.options if one.flag)
+"""Options that are typed without a value."""
 
 _NUMBERED = re.compile(r"[Pp]-0*([1-9][0-9]{0,8})")
 

@@ -129,7 +129,17 @@ def assignment(found: Assignment) -> list[str]:
                 f"goes back to {behind or 'nothing'}"
             )
             lines += [f"    {one.path}  {one.sha256}" for one in versions.artifacts]
-    return lines or ["nothing"]
+    lines = lines or ["nothing"]
+    lines += [
+        f"goes back: {one.model} in host group {one.group}, where it runs version {one.version} or "
+        f"a lower one: {drawn(one.reason)}"
+        for one in found.back or ()
+    ]
+    return lines + [
+        f"stops: {one.model} in host group {one.group}, until it is assigned there again: "
+        f"{drawn(one.reason)}"
+        for one in found.retire or ()
+    ]
 
 
 def recalls(found: RecallList) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from sealift_signing.acts.names import ACTS, Act
+from sealift_signing.acts.names import ACTS, GIVEN, Act, Option
 from sealift_signing.desk.cli.group import JSON, KEY, PASSPHRASE, Session, sign
 from sealift_signing.desk.cli.terminal import Asking
 from sealift_signing.drawing import pasted
@@ -30,6 +30,7 @@ SAMPLES = {
     "STEWARD": "anna ben",
     "PERSON": "carla",
     "SITE": "plant-7",
+    "MODEL": "vision/digits",
     "VERSION": "vision/digits/3",
     "STAGE": "production",
     "P-NUMBER": "P-000012",
@@ -41,6 +42,7 @@ OPTIONS = {
     "rotate-keys": "--status compromised",
     "enroll": "--stage production --dispatcher dora",
     "assign": "--for inspection=cpu-x86_64",
+    "unassign": '--reason "The line was closed"',
     "request": '--reason "Better on night shifts"',
     "approve": '--meaning validated --reason "I saw the test run"',
     "object": '--reason "The test set is last year\'s"',
@@ -103,9 +105,8 @@ def _make(name: str, act: Act) -> click.Command:
     parameters += [
         click.Option(
             [f"--{one.name}", f"option_{_plain(one.name)}"],
-            metavar=one.metavar,
-            multiple=one.many,
             help=one.words,
+            **_kind(one),
         )
         for one in act.options
     ]
@@ -117,6 +118,13 @@ def _make(name: str, act: Act) -> click.Command:
         short_help=act.words,
         epilog=f"\b\nExample:\n  {_example(name, act)}",
     )
+
+
+def _kind(one: Option) -> dict[str, Any]:
+    """Whether an option has a value, and how often it may be given."""
+    if one.flag:
+        return {"is_flag": True, "flag_value": GIVEN, "default": None}
+    return {"metavar": one.metavar, "multiple": one.many}
 
 
 def _example(name: str, act: Act) -> str:

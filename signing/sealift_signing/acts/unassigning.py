@@ -1,0 +1,97 @@
+"""`unassign SITE MODEL --reason WORDS`: what a site's host groups stop running."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from sealift_signing import documents, publishing, roles, shape
+from sealift_signing.acts import assigning, going_back, versions, wording
+from sealift_signing.acts.asking import Ask, Material, Prepared
+from sealift_signing.acts.teams import targets_of
+from sealift_signing.documents import Assignment, Retired
+from sealift_signing.drawing import drawn
+from sealift_signing.errors import NotFoundError, UsageError
+from sealift_signing.organisation import Organisation
+from sealift_signing.vocabulary import moment
+
+
+def unassign(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
+    """The site's next assignment, by which some of its host groups stop running a model.
+
+    Every later one says so again, until the model is assigned there.
+
+    Raises:
+        NotFoundError: no such host group, or the model is assigned to none.
+        UsageError: no reason is given.
+    """
+    site, model = ask.object
+    enrolled = assigning.enrolled_site(organisation, material, site)
+    before = assigning.current(organisation, enrolled)
+    reason = ask.one("reason")
+    if not reason:
+        raise UsageError(
+            "reason-needed",
+            f"It is not said why {model} is to stop.",
+            subject=model,
+            next_step="Give --reason WORDS.",
+        )
+    groups = tuple(sorted(set(ask.all("group")))) or assigned_to(before, model)
+    for group in groups:
+        assigning.check_group(enrolled, group)
+    if not groups:
+        raise NotFoundError(
+            "nothing-to-retire",
+            f"{model} is assigned to no host group of {site}.",
+            subject=model,
+            next_step="If it runs there all the same, name each host group: --group NAME",
+        )
+    after = _without(before, groups, model, reason)
+    role = roles.site_role(site)
+    metadata = versions.next_version(organisation, role, material)
+    document, data = documents.assignment_path(site), shape.write(after)
+    documents.read_assignment(data, site)
+    publishing.list_document(targets_of(metadata.signed), document, data)
+    words = (
+        f"STOP {model} at {site} ({enrolled.stage}), in {', '.join(groups)}: {drawn(reason)}",
+        *assigning.no_longer(organisation, enrolled),
+        (
+            f"{role} becomes version {metadata.signed.version}, valid until "
+            f"{moment(metadata.signed.expires)}. The site should then run:"
+        ),
+        *wording.indented(wording.assignment(after)),
+    )
+    part = versions.unsigned(role, metadata, {document: data}, versions.aside_of(metadata))
+    return Prepared((part,), words)
+
+
+def assigned_to(assignment: Assignment, model: str) -> tuple[str, ...]:
+    """The host groups that a model is assigned to, or was until it was retired there."""
+    runs = {group for group, given in assignment.groups.items() if model in given.models}
+    stopped = {one.group for one in assignment.retire or () if one.model == model}
+    return tuple(sorted(runs or stopped))
+
+
+def _without(before: Assignment, groups: Iterable[str], model: str, reason: str) -> Assignment:
+    here = {(group, model) for group in groups}
+    retire = [one for one in before.retire or () if (one.group, one.model) not in here]
+    back = [one for one in before.back or () if (one.group, one.model) not in here]
+    left = dict(before.groups)
+    for group, _ in sorted(here):
+        retire.append(Retired(group, model, _highest(before, group, model), reason))
+        if group in left:
+            models = {name: one for name, one in left[group].models.items() if name != model}
+            left[group] = replace(left[group], models=models)
+    return going_back.with_said(replace(before, groups=left), retire, back)
+
+
+def _highest(before: Assignment, group: str, model: str) -> int | None:
+    """The highest version that a site may still run of it, which missed a bundle."""
+    given, said = before.of(group, model), before.gone_back(group, model)
+    stopped = before.retired(group, model)
+    known = (
+        given.current.parsed.version if given else None,
+        said.version if said else None,
+        stopped.version if stopped else None,
+    )
+    return max((one for one in known if one is not None), default=None)
