@@ -96,7 +96,10 @@ def test_t0_61_a_bundle_of_then_is_imported_now_and_the_next_one_too(days: Days)
     days.site("return --to medium", "plant-7")
     (home,) = days.hub("receive medium")["returns"]
     assert len(home["receipts"]) == 2
-    assign = f"assign plant-7 vision/tiny/1 --for line-1={CPU} --key offline/dispatcher-1.pem"
+    assign = (
+        f"assign plant-7 vision/tiny/1 --for line-1={CPU} --back --reason better "
+        "--key offline/dispatcher-1.pem"
+    )
     assert "--alone" in days.hub(assign, code=3)["next"]
     days.first_trusts()
     days.hub(assign)
