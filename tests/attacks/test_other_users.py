@@ -69,6 +69,7 @@ def version(journey: Journey, number: int) -> None:
     journey.hub(
         f"ingest onnx {{at}}/model-{number}.onnx --as vision/tiny --goldens {{at}}/goldens.npz"
     )
+    assert open_to_others(journey.folder / "hub") == [], "made so, and not closed later"
     journey.hub(f"convert vision/tiny/{number} --for {CPU}")
     journey.hub(f"promote vision/tiny/{number} --to production --reason mine")
     journey.hub(f"approve P-{number} --meaning validated --reason mine --yes")
@@ -81,6 +82,8 @@ def begin(journey: Journey) -> None:
     journey.hub("init --solo --person me")
     journey.hub("team add vision")
     journey.enrolled()
+    site = journey.folder / "site"
+    assert open_to_others(site, site / "models") == [], "made so, and not closed later"
 
 
 def everything(folder: Path) -> list[Path]:
