@@ -44,6 +44,16 @@ def callers_umask() -> int:
     return _callers[0] if _callers else -1
 
 
+def make_file(path: Path) -> None:
+    """Make an empty file that is nobody else's, unless there is one.
+
+    Raises:
+        OSError: it could not be made.
+    """
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, FILE))
+
+
 def show(path: Path | int, mode: int) -> None:
     """Give a file or folder exactly this mode, whatever the umask is.
 
@@ -84,8 +94,8 @@ def close_home(
 ) -> tuple[str, ...]:
     """Close to others what is open in the folder `root`; returns what is to be told, in sentences.
 
-    Only where something at its top is open is anything else looked at: below a closed folder
-    nobody gets at it. Links are never followed, and what has a second name is left: the folder may
+    Only where others get at something in it is anything else looked at: below a closed folder they
+    get at nothing. Links are never followed, and what has a second name is left: the folder may
     have been open to be written in, and in it may lie what others want as it is.
 
     Args:
@@ -97,7 +107,9 @@ def close_home(
     """
     try:
         names = sorted(one.name for one in os.scandir(root) if ours(one.name))
-        if not any([_is_open(root, most), *(_is_open(root / n, _most(n, shown)) for n in names)]):
+        if not _is_open(root, most) and (
+            most == FOLDER or not any(_is_open(root / one, _most(one, shown)) for one in names)
+        ):
             return ()
     except OSError:
         return ()  # whoever opens it is told

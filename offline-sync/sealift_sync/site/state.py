@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sealift_signing import shape
+from sealift_signing import closing, shape
 from sealift_signing.compromised import Compromised
 from sealift_signing.documents import Recall, Withdrawal
 from sealift_signing.errors import FailedError
@@ -108,11 +108,12 @@ class State:
 
     def __init__(self, file: Path) -> None:
         try:
+            closing.make_file(file)  # others could hold a lock on what they can read
             self.connection = sqlite3.connect(file, isolation_level=None, timeout=10)
             self.connection.execute("PRAGMA journal_mode=WAL")
             self.connection.execute("PRAGMA synchronous=FULL")
             self.connection.execute("PRAGMA recursive_triggers=ON")
-        except sqlite3.Error as bad:
+        except (sqlite3.Error, OSError) as bad:
             raise _unusable(file, bad) from bad
         self._file = file
 
@@ -400,7 +401,7 @@ def _rolled_back(row: tuple[Any, ...]) -> RolledBack:
     return RolledBack(assigned, away_from, reason, instant(made))
 
 
-def _unusable(file: Path, reason: sqlite3.Error) -> FailedError:
+def _unusable(file: Path, reason: sqlite3.Error | OSError) -> FailedError:
     return FailedError(
         "state-unusable",
         f"The site's database {file} could not be used: {reason}.",
