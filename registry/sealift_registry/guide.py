@@ -67,8 +67,9 @@ def _steps(
     hub: Hub, promotions: Promotions, hardware_targets: Collection[str], connection: Connection
 ) -> Iterator[Step]:
     repository, catalog = Repository(connection), Catalog(connection)
+    expiring = list(_expiring(repository, hub.now()))  # read first: a false row is named so
     yield from _stale_keys(repository.stored)
-    yield from _expiring(repository, hub.now())
+    yield from expiring
     handed_on = list(_handed_on(repository))
     if handed_on:
         yield from handed_on  # what stands on such a role says nothing until then

@@ -44,7 +44,7 @@ COVERING = frozenset(
 MARKS = frozenset({"Mn", "Me"})
 MOST_MARKS = 2
 """Combining marks on one letter; no script that people write with needs more."""
-QUOTES = frozenset("“”„‟″‶〝〞〟❝❞ʺ˝ˮ\uff02")
+QUOTES = frozenset("“”„‟″‶〝〞〟❝❞ʺ˝ˮ\uff02\u05f4\u2057")
 """What closes our marks, or looks as if it did."""
 LOOK_ALIKE = frozenset(
     (
@@ -54,6 +54,10 @@ LOOK_ALIKE = frozenset(
 )
 """How the names of letters begin that can pass for Latin ones (Unicode 16, confusables.txt)."""
 WIDE = frozenset({"W", "F"})
+FIRST_WIDE, PUNCTUATION = "\u1100", ("\u1e00", "\u2069")
+"""Below the one, and within the other, no terminal draws a letter in two columns."""
+LAST_OF_FOUR = 0xFFFF
+"""The last character whose number a shell reads after `\\u`."""
 
 
 _WORD = re.compile(r"[A-Za-z0-9._/:@#+=~-]{1,200}")
@@ -81,7 +85,9 @@ def drawn(text: str) -> str:
     while "  " in said:
         said = said.replace("  ", " \\x20", 1)
     scripts = {_script(one) for one in text if one.isalpha()}
-    note = f" (letters: {', '.join(sorted(scripts))})" if scripts & LOOK_ALIKE else ""
+    scripts |= {_script(one) for one in text if _stands_for_latin(one)}
+    passes = scripts & LOOK_ALIKE or any(map(_stands_for_latin, text))
+    note = f" (letters: {', '.join(sorted(scripts))})" if passes else ""
     return f"“{said}”{note}"
 
 
@@ -100,7 +106,14 @@ def pasted(words: Iterable[str]) -> str:
 
 def _escaped(text: str) -> str:
     safe = text.replace("\\", "\\\\").replace("'", "\\'")
-    return f"$'{plain(safe)}'"
+    # By their numbers as characters: \\x would be a byte there.
+    return f"$'{''.join(plain(one) if one.isascii() else _in_a_shell(one) for one in safe)}'"
+
+
+def _in_a_shell(one: str) -> str:
+    if plain(one) == one:
+        return one
+    return f"\\u{ord(one):04x}" if ord(one) <= LAST_OF_FOUR else f"\\U{ord(one):08x}"
 
 
 def cells(text: str) -> int:
@@ -119,9 +132,19 @@ def cut(text: str, width: int) -> tuple[str, str]:
 
 
 def _cells(one: str) -> int:
+    """Terminals differ in some hundred characters; where they may, the wider is taken."""
     if unicodedata.category(one) in MARKS:
         return 0
-    return 2 if unicodedata.east_asian_width(one) in WIDE else 1
+    if unicodedata.east_asian_width(one) in WIDE:
+        return 2
+    narrow = one < FIRST_WIDE or PUNCTUATION[0] <= one <= PUNCTUATION[1]
+    return 1 if narrow else 2
+
+
+def _stands_for_latin(one: str) -> bool:
+    """Whether `one` is another form of an ASCII letter or digit (Unicode's compatibility forms)."""
+    same = unicodedata.normalize("NFKC", one)
+    return not one.isascii() and same.isascii() and same.isalnum()
 
 
 def _script(letter: str) -> str:

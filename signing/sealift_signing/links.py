@@ -29,6 +29,8 @@ from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.tuf_walk import MissingError, WentBackError
 from sealift_signing.vocabulary import RoleName, Sha256, VersionNumber
 
+RECALL_ROLE = "recall"
+"""Whose versions are taken whatever their past."""
 FIELD = "x-sealift-follows"
 """The member of a role's signed part that holds its `Follows`."""
 
@@ -93,6 +95,10 @@ class Lineage:
     requires: tuple[str, ...]
     role: RoleName
     versions: tuple[Follows, ...]
+
+
+class SkippedError(RefusedError):
+    """A version that leaves out numbers which nobody set aside."""
 
 
 @dataclass(frozen=True)
@@ -228,6 +234,7 @@ def check_descends(
     Raises:
         WentBackError: `newer` has a lower number.
         ForkedError: neither knew of the other.
+        SkippedError: a number was left out on the way.
         MissingError: the lineage does not reach down to what is held.
         MalformedError: the lineage is not what the links are of.
     """
@@ -257,18 +264,19 @@ def _descent(
 ) -> Descent:
     if said is None:
         return Descent(by_number=True)
-    above = newer.version
+    above, steps = newer.version, list[tuple[int, Follows]]()
     for ancestor in ancestry(role, said, lineage):
+        steps.append((above, ancestor))
         if held in ancestor.set_aside:
-            return Descent(set_aside=above)
+            return _accounted(role, steps, Descent(set_aside=above))
         if ancestor.version == held.version:
             if ancestor.digest != held.digest:
                 raise _forked(role, held, ancestor.predecessor)
-            return Descent()
+            return _accounted(role, steps, Descent())
         if ancestor.version < held.version:
             raise _forked(role, held, newer)
         if ancestor.link is None:
-            return Descent(by_number=True)
+            return _accounted(role, steps, Descent(by_number=True))
         above = ancestor.version
     raise MissingError(
         "lineage-missing",
@@ -277,6 +285,38 @@ def _descent(
         subject=role,
         next_step="Have it drafted or exported again, by a hub that has all versions.",
     )
+
+
+def _accounted(role: str, steps: Iterable[tuple[int, Follows]], found: Descent) -> Descent:
+    for version, follows in steps:
+        check_accounted(role, version, follows)
+    return found
+
+
+def check_accounted(role: str, version: int, follows: Follows) -> None:
+    """Check that a version leaves out no number but of those that it sets aside.
+
+    Whoever signs by acts can make no other (`acts.versions`). A number far ahead, signed by a thief
+    of a key, would be the last that its role ever has; so nobody takes it. Recalls are taken
+    whatever their past.
+
+    Raises:
+        SkippedError: it does.
+    """
+    if role == RECALL_ROLE:
+        return
+    aside = {one.version for one in follows.set_aside}
+    between = version - follows.version - 1
+    if between > len(aside) or not aside.issuperset(range(follows.version + 1, version)):
+        raise SkippedError(
+            "role-skipped",
+            f"Version {version} of {role} follows version {follows.version} and says of no version "
+            "between them that it is set aside: no tool of ours makes such a one, and it was "
+            "signed to leave no number to those who come after.",
+            subject=role,
+            next_step="Keep it, and tell the hub's administrators: whoever signed it misuses a "
+            "key. The next honest version is taken as if this one were not there.",
+        )
 
 
 def ancestry(role: str, newest: Follows, lineage: Iterable[Follows]) -> Iterable[Follows]:

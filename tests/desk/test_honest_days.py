@@ -100,7 +100,7 @@ def test_t0_35_two_sign_in_parallel_what_each_had_drafted(
         days.person(name).card()
     ours, theirs = (days.draft(f"team approver vision {one}.card") for one in ("gina", "hilda"))
     one, other = anna.sign(ours), ben.sign(theirs)
-    assert days.submit(one, other, code=1)["code"] == "not-signed-enough"
+    assert days.submit(one, other, code=1)["code"] == "partly-refused"
     # One of them signs the other's, too, which does not set theirs aside: that is refused.
     assert ben.sign(ours, code=1).name == "second-content"
     both = days.draft("team approver vision gina.card", one, other)

@@ -112,6 +112,9 @@ def test_t1_09_a_model_that_is_a_pickle_too(trained: Callable[[str], Path], tmp_
         b"\x8c\x05posix\x8c\x06system\x93(S'true'\ntR",
         b"N0N0cposix\nsystem\n)\x81",
         b"(" * 2_000_000,
+        b"V" + b"A" * 70_000 + b"\n0cposix\nsystem\n(S'true'\ntR.",
+        b"csys\npath\nS'/dir'\na0cevilmod\nx\n.",
+        b"cos\nenviron\nS'LD_PRELOAD'\nS'/x'\ns.",
     ],
 )
 def test_t1_09_pickles_need_no_beginning_and_no_end(tmp_path: Path, content: bytes) -> None:

@@ -43,6 +43,8 @@ def test_letters_that_pass_for_others_are_named() -> None:
     assert drawn("Прочитал отчёт").endswith("(letters: CYRILLIC)")
     assert drawn("\U0001d42aok").endswith("(letters: LATIN, MATHEMATICAL)")
     assert drawn("carla") == "“carla”"
+    for one in "\u212a\u2160\u217c\u24d0\u2113\uff21\U0001d7ce":
+        assert "(letters: " in drawn(f"emi{one}")
 
 
 @pytest.mark.parametrize("mark", sorted(drawing.QUOTES))
@@ -68,6 +70,8 @@ def test_spaces_push_nothing_away() -> None:
         "e\u0301" * 200,
         "🙂" * 50,
         "a  b" * 40,
+        "\u4dc0" * 60,
+        "\u3248" * 60,
     ],
     ids=ascii,
 )

@@ -64,7 +64,7 @@ class _Outcome:
         self.done.append(one)
         if not self._terminal.as_json:
             new, self._said = self.left_out[self._said :], len(self.left_out)
-            self._terminal.answer("submit", {}, "\n".join((*new, one.sentence)))
+            self._terminal.answer("submit", {}, [*new, *one.sentence.split("\n")])
 
     def end(self) -> None:
         """Tell machines all of it, and end with what was refused.
@@ -142,7 +142,7 @@ def _tell_others(session: Session, first: str, each: Sequence[Sequence[tuple[str
             continue  # what people say themselves is never the same
         names = ", ".join(name for name, _ in copies)
         session.terminal.note(
-            f"{names} is signed over other bytes than {first}: it is another draft."
+            [f"{names} is signed over other bytes than {first}: it is another draft."]
         )
 
 

@@ -27,8 +27,13 @@ _TEXTS = frozenset(
     for length in ("", "SHORT_")
 )
 """Opcodes with a text, two of which STACK_GLOBAL takes for a name."""
-_CALLS = frozenset({"REDUCE", "BUILD", "OBJ", "NEWOBJ", "NEWOBJ_EX"})
-"""Opcodes that call what was brought in."""
+_CALLS = frozenset(
+    (
+        *("REDUCE", "BUILD", "OBJ", "NEWOBJ", "NEWOBJ_EX"),
+        *("APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS"),
+    )
+)
+"""Opcodes that call what was brought in, or change it: `sys.path` and `os.environ` need no call."""
 _ENDS_LINE = pickletools.UP_TO_NEWLINE
 _PUTS = frozenset({"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"})
 """Opcodes that remember what is on the stack, which `pickletools` does not say they need."""
@@ -53,7 +58,7 @@ def begins(head: bytes) -> bool:
 
 
 def calls(data: BinaryIO) -> bool:
-    """Whether an unpickler would call something that `data` names, read from its first byte."""
+    """Whether an unpickler would call or change what `data` names, read from its first byte."""
     end = data.seek(0, os.SEEK_END)
     data.seek(0)
     text = named = False
@@ -63,7 +68,7 @@ def calls(data: BinaryIO) -> bool:
         if opcode is None or opcode.name == "STOP":
             return False
         if opcode.name in {"GLOBAL", "INST"}:
-            if not all(_NAME.fullmatch(data.readline(LONGEST_LINE)) for _ in range(2)):
+            if not all(_NAME.fullmatch(_line(data)) for _ in range(2)):
                 return False
         elif not _skipped(data, opcode, end):
             return False
@@ -81,7 +86,7 @@ def _skipped(data: BinaryIO, opcode: pickletools.OpcodeInfo, end: int) -> bool:
     if opcode.arg is None:
         return True
     if opcode.arg.n == _ENDS_LINE:
-        return data.readline(LONGEST_LINE).endswith(b"\n")
+        return _line(data).endswith(b"\n")
     length = opcode.arg.n
     if length < 0:
         size = _LENGTHS[length]
@@ -90,6 +95,15 @@ def _skipped(data: BinaryIO, opcode: pickletools.OpcodeInfo, end: int) -> bool:
         return False
     data.seek(length, os.SEEK_CUR)
     return True
+
+
+def _line(data: BinaryIO) -> bytes:
+    """The beginning of a line, and its end; an unpickler reads one of any length."""
+    begin = data.readline(LONGEST_LINE)
+    last = begin
+    while len(last) == LONGEST_LINE and not last.endswith(b"\n"):
+        last = data.readline(LONGEST_LINE)
+    return begin if last is begin else begin[:-1] + last[-1:]
 
 
 def _taken(stack: list[bool], opcode: pickletools.OpcodeInfo) -> bool:

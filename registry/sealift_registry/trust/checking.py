@@ -18,7 +18,7 @@ from tuf.api.metadata import Root, Targets
 from sealift_registry.audit.tables import log_entry
 from sealift_registry.trust.signatures import holders, strays
 from sealift_registry.trust.stored import FRESHNESS, Rows, Stored
-from sealift_signing import roles
+from sealift_signing import links, roles
 from sealift_signing.errors import RefusedError, SealiftError
 from sealift_signing.organisation import Head
 from sealift_signing.transparency.entry import read_entry
@@ -128,6 +128,9 @@ def _check_descent(role: str, versions: Iterable[Head]) -> Iterator[Finding]:
                 yield _gap(role, number, one.version)
         elif below is None or past.version > number:
             yield _gap(role, number, one.version)
+        elif _skips(role, one.version, past):
+            what = f"Version {one.version} of {role} leaves out numbers that nobody set aside."
+            yield Finding("role-skipped", what, None)
         elif past.predecessor != below.named and below.named not in past.set_aside:
             what = (
                 f"Version {one.version} of {role} was made without knowledge of {below.named}: "
@@ -135,6 +138,14 @@ def _check_descent(role: str, versions: Iterable[Head]) -> Iterator[Finding]:
             )
             yield Finding("role-forked", what, None)
         below = one
+
+
+def _skips(role: str, version: int, past: links.Follows) -> bool:
+    try:
+        links.check_accounted(role, version, past)
+    except links.SkippedError:
+        return True
+    return False
 
 
 def _check_listed(

@@ -338,6 +338,8 @@ def check_follows(found: Stored, role: str, metadata: Metadata[Any]) -> None:
         right = made_from_it and version > base.version
     if not right:
         raise _moved_on(found, role, links.named(metadata), follows)
+    if links.has_links(role) and follows is not None:
+        links.check_accounted(role, version, follows)
 
 
 def _moved_on(

@@ -291,10 +291,13 @@ def submit_version(hub: Hub, version: Version) -> Accepted:
             check_documents(found, role, metadata.signed, listed)
             people = _signed_or_about(found, role, Change({role: metadata}, listed))
     said: dict[str, Json] = {"role": role, "version": named.version, "sha256": named.digest}
-    if new:
-        change = Change({role: metadata}, listed)
-        hub.commit_change(change, hub.entry("role.restored", "hub", said, {"person": people}))
-    return Accepted(new, f"{named} of {role} is here{' again' if new else ' already'}.", said)
+    if not new:
+        return Accepted(new, f"{named} of {role} is here already.", said)
+    change = Change({role: metadata}, listed)
+    hub.commit_change(change, hub.entry("role.restored", "hub", said, {"person": people}))
+    # Not "again": whether this hub ever had it, its database does not know.
+    words = f"{named} of {role} is taken in as it was signed; look at it with: sealift audit list"
+    return Accepted(new, f"{words} --type role.restored", said)
 
 
 def _signed_or_about(found: Stored, role: str, change: Change) -> list[str]:
