@@ -9,7 +9,15 @@ from tuf.api.metadata import Metadata, Targets
 
 from sealift_signing import links, publishing
 from sealift_signing.errors import MalformedError, RefusedError
-from sealift_signing.links import Descent, Follows, ForkedError, Named, check_descends, follows_of
+from sealift_signing.links import (
+    Descent,
+    Follows,
+    ForkedError,
+    Named,
+    SkippedError,
+    check_descends,
+    follows_of,
+)
 from sealift_signing.tuf_walk import MissingError, WentBackError
 from tests.trust import NOW
 
@@ -91,6 +99,20 @@ def test_a_version_over_a_number_that_was_seen_is_a_fork() -> None:
     over = after(versions[1], version=4)
     with pytest.raises(ForkedError):
         descends(versions[2], [*versions[:2], over])
+
+
+@pytest.mark.parametrize("number", [4, 5, 1000, 10**15 - 1])
+def test_t0_190_a_number_that_nobody_set_aside_is_left_out_by_nobody(number: int) -> None:
+    """Signed by a thief of a key, it would be the last version that its role ever has."""
+    versions = chain(2)
+    far = after(versions[1], version=number)
+    later = after(far)
+    for newest in ([far], [far, later]):
+        with pytest.raises(SkippedError, match=f"Version {number} of {ROLE} follows version 2"):
+            descends(versions[1], [*versions, *newest])
+    said = follows_of(far.signed)
+    assert said is not None
+    links.check_accounted("recall", number, said)  # whatever its past
 
 
 def test_what_is_set_aside_gives_way() -> None:
