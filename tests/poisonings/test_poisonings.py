@@ -101,7 +101,7 @@ def sampled(made: list[Poisoning]) -> list[Poisoning]:
 
 
 @pytest.mark.timeout(900)
-def test_t0_60_a_sample_of_poisonings_gains_nothing(first: Quarter, tmp_path: Path) -> None:
+def test_t0_194_a_sample_of_poisonings_gains_nothing(first: Quarter, tmp_path: Path) -> None:
     made = generated(first)
     print(*(one.name for one in made), sep="\n")  # noqa: T201 - for whoever asks with -s
     assert len(made) >= LEAST, Counter(one.name.partition(":")[0] for one in made)
@@ -114,7 +114,7 @@ def test_t0_60_a_sample_of_poisonings_gains_nothing(first: Quarter, tmp_path: Pa
 @pytest.mark.long
 @pytest.mark.timeout(0)
 @pytest.mark.parametrize("shard", range(SHARDS))
-def test_t0_61_no_poisoning_of_a_whole_year_gains_anything(
+def test_t0_195_no_poisoning_of_a_whole_year_gains_anything(
     quarters: list[Quarter], tmp_path: Path, shard: int
 ) -> None:
     """Each poisoning in one quarter of the year, by turns; a role's rows in the first.

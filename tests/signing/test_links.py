@@ -102,7 +102,7 @@ def test_a_version_over_a_number_that_was_seen_is_a_fork() -> None:
 
 
 @pytest.mark.parametrize("number", [4, 5, 1000, 10**15 - 1])
-def test_t0_190_a_number_that_nobody_set_aside_is_left_out_by_nobody(number: int) -> None:
+def test_t0_193_a_number_that_nobody_set_aside_is_left_out_by_nobody(number: int) -> None:
     """Signed by a thief of a key, it would be the last version that its role ever has."""
     versions = chain(2)
     far = after(versions[1], version=number)
