@@ -81,11 +81,17 @@ def test_t1_02_an_older_digest_of_the_same_path_is_held(
 ) -> None:
     """Whoever holds the catalog's key lists the first build of a version again."""
     first = hub.promote(1, content=b"the first build")
-    hub.assign(hub.promote(1, content=b"the build that mended it"))
-    site.take(hub.export(medium))
-    hub.list_artifact(first)
     hub.assign(first)
     site.take(hub.export(medium))
+    hub.assign(hub.promote(1, content=b"the build that mended it"))
+    hub.publish_assignment(back=(replace(BACK, version=1),), requires=("back",))
+    site.take(hub.export(medium, publish=False))
+    assert site.running() == b"the build that mended it"
+    again = hub.promote(1, content=b"the first build")
+    assert again.sha256 == first.sha256
+    hub.assign(again)
+    done = site.take(hub.export(medium))
+    assert [one.code for one in done.receipt.artifacts] == ["goes-back"]
     assert site.running() == b"the build that mended it"
 
 
