@@ -35,6 +35,7 @@ OF_OURS = {
     ("home.py", "os.getpid()"),
     ("owners.py", "owner.name"),
     ("past.py", "one.digest[:12]"),
+    ("reactivation.py", "model"),
     ("teams.py", "name"),
     ("guide.py", "stewards"),
     ("guide.py", "teams[0]"),

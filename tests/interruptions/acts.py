@@ -70,6 +70,7 @@ ACTS = (
     ),
     Signed("assign", f"assign {SITE} {MODEL}/3 --for {GROUP}={TARGET}", ("dispatcher-1",)),
     Signed("transfer", f"export {SITE} --to medium", ("dispatcher-1",), "--medium medium"),
+    Signed("unassign", f"unassign {SITE} {MODEL} --reason misreads", ("dispatcher-1",)),
 )
 """In the order in which one follows from the other."""
 

@@ -47,6 +47,7 @@ from tests.registry.test_hub_entries import (
     receiving,
     renewing,
     requesting,
+    retiring,
 )
 from tests.site_on_paper import SiteOnPaper
 
@@ -117,7 +118,7 @@ def _types() -> Iterator[str]:
             found: list[ast.expr] = []
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                found = node.args if name in {"entry", "_entry"} else []
+                found = node.args if name in {"entry", "_entry", "Told"} else []
             elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in NAMED:
                 found = node.value.values if isinstance(node.value, ast.Dict) else [node.value]
             for one in found:
@@ -204,6 +205,7 @@ ABOUT: Mapping[Callable[[Acme, SiteOnPaper], Act], list[Term]] = {
     objecting: [Term("team", TEAM), Term("model", MODEL)],
     listing: [Term("team", TEAM), Term("model", MODEL)],
     assigning: [Term("team", TEAM), Term("site", SITE)],
+    retiring: [Term("team", TEAM), Term("site", SITE)],
     enrolling: [Term("site", SITE), Term("person", "dispatcher-1")],
     enrolling_again: [Term("site", SITE)],
     exporting: [Term("site", SITE)],

@@ -39,7 +39,7 @@ def another(acme: Acme, connection: Connection) -> Other:
     return Other(ROLE, publishing.to_bytes(metadata))
 
 
-@pytest.mark.parametrize("minutes, new", [(0, False), (59, False), (61, True)])
+@pytest.mark.parametrize("minutes, new", [(0, False), (30, False), (61, True)])
 def test_what_was_signed_within_the_hour_is_not_signed_again(
     acme: Acme, minutes: int, new: bool
 ) -> None:
