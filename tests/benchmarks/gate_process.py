@@ -48,7 +48,15 @@ class NoGate:
         """Nothing was ever signed here."""
         return draft
 
-    def sign(self, draft: Draft, ask: Ask, signer: Signer, cards: Sequence[bytes] = ()) -> Draft:
+    def sign(
+        self,
+        draft: Draft,
+        ask: Ask,
+        signer: Signer,
+        cards: Sequence[bytes] = (),
+        *,
+        anew: bool = False,
+    ) -> Draft:
         """A signature on every part, and no question."""
         for part in draft.parts:
             made = signer.sign(part.signed_data)

@@ -13,6 +13,8 @@ PAGE = 4096
 SIZE = 96 * 1024 * 1024
 """More than the 64 MiB that a site's settings keep free."""
 FILLER = "filler"
+MODES = {"medium": 755, "site": 711, "models": 755}
+"""Of the file systems, as Sealift has the folders; what is open to others it would close."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Case:
         self.folder.mkdir()
         for one in self._mounted:
             one.mkdir(parents=True)
-            options = f"size={SIZE},mode=755"
+            options = f"size={SIZE},mode={MODES.get(one.name, 700)}"
             _run("mount", "-t", "tmpfs", "-o", options, "tmpfs", str(one))
         # A site's models are hard links to its store, and copies where that lies elsewhere.
         links = [] if self.folder / "site/store" in self._mounted else ["--preserve=links"]
@@ -69,7 +71,8 @@ class Case:
         """Leave `pages` pages free in the small place."""
         there = os.statvfs(self._small)
         taken = there.f_bavail * there.f_frsize - pages * PAGE
-        with (self._small / FILLER).open("xb") as file:
+        (self._small / FILLER).touch(0o600, exist_ok=False)
+        with (self._small / FILLER).open("r+b") as file:
             os.posix_fallocate(file.fileno(), 0, taken)
 
     def make_room(self) -> None:
