@@ -46,7 +46,7 @@ test-long: $(VENV)/.dev system-tools  ## run the whole sweeps: every attack, kil
 	@$(BIN)/python -m pytest -m long -n logical --maxprocesses 8 --dist worksteal --timeout 0 $(ARGS)
 
 # atheris has wheels for few systems. Where there is none, Hypothesis alone makes the inputs.
-fuzz: $(VENV)/.dev  ## fuzz all that reads a medium (TIME=600, seconds each; TARGET="log oci"; ARGS=--keep)
+fuzz: $(VENV)/.dev  ## fuzz all that reads what is carried (TIME=600, seconds each; TARGET="log oci"; ARGS=--keep)
 	@$(BIN)/python -c "import atheris" 2>/dev/null || \
 	  $(UV) pip install --python $(BIN)/python --require-hashes --only-binary :all: -r requirements/fuzz.txt || \
 	  echo "atheris does not install here: Hypothesis makes the inputs, and does not see what they reach." >&2

@@ -22,6 +22,8 @@ from sealift_signing.site_rules import raised_pins
 from sealift_signing.statements import (
     Approval,
     Evidence,
+    KeyCard,
+    Objection,
     Pins,
     Predicate,
     Receipt,
@@ -251,13 +253,34 @@ def _payload(kind: type[Predicate]) -> Callable[[bytes], None]:
     return run
 
 
+def _own_seeds() -> list[bytes]:
+    """Statements of which docs/reference has no example."""
+    made, key = "2026-11-20T10:00:00.000000Z", KEYS.public("anna")
+    objection = Objection(
+        1, (), "1" * 64, "vision", "2" * 64, "anna", "The test set is last year's.", made
+    )
+    card = KeyCard(1, (), "anna", key.text, "file", made)
+    about = statements.subject("keys/anna", sha256(key.raw).hexdigest())
+    return [statements.sign(one, [about], KEYS["ben"]) for one in (objection, card)]
+
+
+def _seeds_of(*seeds: bytes) -> list[list[bytes]]:
+    """Each envelope, then each one's payload."""
+    payloads = [dsse.read(one, what="a seed").payload for one in seeds]
+    return [[one] for one in (*seeds, *payloads)]
+
+
+OWN: tuple[type[Objection | KeyCard], ...] = (Objection, KeyCard)
+"""After the others, so that the first bytes of what was kept mean what they did."""
 STATEMENTS = Target(
     "statements",
-    selected(*map(_statement, KINDS.values()), *map(_payload, KINDS.values())),
-    numbered(
-        *([example(name)] for name in KINDS),
-        *([dsse.read(example(name), what=name).payload] for name in KINDS),
+    selected(
+        *map(_statement, KINDS.values()),
+        *map(_payload, KINDS.values()),
+        *map(_statement, OWN),
+        *map(_payload, OWN),
     ),
+    numbered(*_seeds_of(*map(example, KINDS)), *_seeds_of(*_own_seeds())),
     "json",
 )
 
