@@ -36,7 +36,9 @@ def test_every_test_that_the_page_names_exists() -> None:
 
 
 def test_every_note_is_of_tests_and_stands_behind_a_sentence() -> None:
-    notes = dict(NOTE.findall(PAGE))
+    found = NOTE.findall(PAGE)
+    notes = dict(found)
+    assert len(notes) == len(found), "two notes of one name: one of them is read nowhere"
     assert set(notes) == set(re.findall(r"\[\^(\w+)\](?!:)", PAGE))
     for name, words in notes.items():
         assert re.sub(TEST, "", words).strip(", ") == "", f"{name} names something else: {words}"

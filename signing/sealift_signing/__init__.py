@@ -1,1 +1,1 @@
-"""Sealift's rules of trust and the mathematics of its log, over bytes and without I/O."""
+"""Sealift's rules of trust, the mathematics of its log, and the desk where people sign."""

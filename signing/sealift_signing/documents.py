@@ -260,7 +260,7 @@ class Retired:
     group: Name
     model: ModelName
     version: VersionNumber | None
-    """What was assigned before; none where nothing was."""
+    """The highest that the site may still run of it; none where nothing was assigned."""
     reason: Sentence
 
 

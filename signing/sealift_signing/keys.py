@@ -1,4 +1,4 @@
-"""Signers by URI: the one module of this package that opens anything.
+"""Signers by URI, and the key files that they open.
 
 `file:PATH` is an encrypted PKCS#8 PEM file (RFC 5958). PKCS#11, Vault and KMS come as further
 schemes, each a securesystemslib `Signer`, so nothing that signs needs to know where a key lives.
