@@ -5,9 +5,7 @@ A rename is atomic, and durable only once its folder was flushed too (POSIX `fsy
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -16,10 +14,9 @@ from types import TracebackType
 from typing import BinaryIO, Self, cast
 
 from sealift_signing import closing, disk
-from sealift_signing.errors import FailedError
 
-PARTIAL = ".partial"
-"""The end of every temporary name: what bears it is unfinished and may be thrown away."""
+PARTIAL = disk.PARTIAL
+flush, flush_folder, unwritable = disk.flush, disk.flush_folder, disk.unwritable
 MOST_UNFLUSHED = 64
 MOST_BYTES_UNFLUSHED = 64 * 1024 * 1024
 """Files, and bytes of them, that wait to be flushed together."""
@@ -27,7 +24,6 @@ WORTH_ALL = 8
 """Files for which the whole file system is flushed before each of them is."""
 
 _SYNC_FILE_RANGE_WRITE = 2
-_ASIDE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
 
 Progress = Callable[[int], None]
 """Told the number of further bytes that were handled."""
@@ -39,48 +35,14 @@ def write(path: Path, data: bytes, *, mode: int = closing.FILE) -> None:
     Raises:
         FailedError: it could not be written; what was there is still there.
     """
-    aside = path.with_name(path.name + PARTIAL)
     try:
         if mode == closing.SHOWN_FILE:
             closing.shown_folders(path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
-        _check_free(aside)
-        descriptor = os.open(aside, _ASIDE, mode)
-        try:
-            with os.fdopen(descriptor, "wb") as file:
-                closing.show(descriptor, mode)
-                file.write(data)
-                flush(file)
-            aside.replace(path)
-        except OSError:
-            with suppress(OSError):
-                aside.unlink()  # on a full disk its room is needed
-            raise
+        disk.write(path, data, mode)
         flush_folder(path.parent)
     except OSError as bad:
         raise unwritable(path, bad) from bad
-
-
-def _check_free(aside: Path) -> None:
-    """Check that nothing but a file lies at `aside`: a medium may have been prepared.
-
-    Raises:
-        OSError: something does. To open a device is to use it, and a pipe waits for a reader.
-    """
-    with suppress(FileNotFoundError):
-        if not stat.S_ISREG(aside.lstat().st_mode):
-            raise FileExistsError(errno.EEXIST, f"{aside.name} is in the way, and is no file")
-
-
-def flush_folder(folder: Path) -> None:
-    """Make the names in `folder` durable."""
-    disk.flush_folder(folder)
-
-
-def flush(file: BinaryIO) -> None:
-    """Make what was written to `file` durable."""
-    file.flush()
-    os.fsync(file.fileno())
 
 
 class Unflushed:
@@ -212,8 +174,3 @@ def _long(number: int) -> object:
     import ctypes
 
     return ctypes.c_int64(number)
-
-
-def unwritable(path: Path, reason: OSError) -> FailedError:
-    """The error for a file that could not be written."""
-    return disk.unwritable(path, reason)

@@ -14,14 +14,20 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
+from sealift_signing import closing
 from sealift_signing.errors import FailedError
+
+PARTIAL = ".partial"
+"""The end of every temporary name: what bears it is unfinished and may be thrown away."""
 
 NO_SUCH_CALL = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
 """What a file system says that cannot flush a folder, such as a shared folder of VirtualBox."""
 PATIENT = 1.0
 """Seconds after which somebody who waits is told for what."""
 
+_ASIDE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),
@@ -69,6 +75,46 @@ def read(path: Path, most: int = -1) -> bytes:
     """
     with os.fdopen(open_regular(path), "rb") as file:
         return file.read(most)
+
+
+def write(path: Path, data: bytes, mode: int) -> None:
+    """Put `data` at `path` with this mode, in place of what is there, at once.
+
+    It is durable once the folder was flushed, too (POSIX `fsync`, rationale).
+
+    Raises:
+        OSError: it could not be written; what was there is still there, and nothing half beside it.
+    """
+    aside = path.with_name(path.name + PARTIAL)
+    _check_free(aside)
+    descriptor = os.open(aside, _ASIDE, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            closing.show(descriptor, mode)
+            file.write(data)
+            flush(file)
+        aside.replace(path)
+    except OSError:
+        with suppress(OSError):
+            aside.unlink()  # on a full disk its room is needed
+        raise
+
+
+def _check_free(aside: Path) -> None:
+    """Check that nothing but a file lies at `aside`: a medium may have been prepared.
+
+    Raises:
+        OSError: something does. To open a device is to use it, and a pipe waits for a reader.
+    """
+    with suppress(FileNotFoundError):
+        if not stat.S_ISREG(aside.lstat().st_mode):
+            raise FileExistsError(errno.EEXIST, f"{aside.name} is in the way, and is no file")
+
+
+def flush(file: BinaryIO) -> None:
+    """Make what was written to `file` durable."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def flush_folder(folder: Path) -> None:

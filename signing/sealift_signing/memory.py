@@ -11,12 +11,10 @@ A memory that is damaged is refused by name: begun anew in silence, it would bel
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
-import stat
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
@@ -45,8 +43,6 @@ from sealift_signing.words import same_fingerprint
 KNOWN, FILES, LOCK = "known.json", "files", "lock"
 NO_FILE = "0" * 64
 """The sha256 of no file: of a memory that is just begun."""
-PARTIAL = ".partial"
-"""The end of every temporary name: what bears it is unfinished and may be thrown away."""
 
 
 class Memory:
@@ -234,7 +230,7 @@ class Memory:
             place = self._place(organisation.id)
             name = organisation.policy().organisation_name
             known = Known(1, (), organisation.id, name, root.named, NO_FILE, alone, (), (), (), ())
-            aside = place.with_name(place.name + PARTIAL)
+            aside = place.with_name(place.name + disk.PARTIAL)
             _remove(aside)  # of one that was interrupted: nothing was known by it yet
             known = self._taken(known, begin(organisation, offer), offer.source, now, aside)
             if place.exists():
@@ -440,22 +436,11 @@ def write(path: Path, data: bytes, *, mode: int = closing.FILE) -> None:
     Raises:
         FailedError: it could not be written; what was there is still there.
     """
-    aside = path.with_name(path.name + PARTIAL)
     try:
         for folder in reversed((path.parent, path.parent.parent)):
             # What `parents` makes has another mode.
             folder.mkdir(mode=closing.FOLDER, exist_ok=True)
-        with suppress(FileNotFoundError):
-            if not stat.S_ISREG(aside.lstat().st_mode):
-                raise FileExistsError(errno.EEXIST, f"{aside.name} is in the way, and is no file")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
-        descriptor = os.open(aside, flags, mode)
-        with os.fdopen(descriptor, "wb") as file:
-            closing.show(descriptor, mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        aside.replace(path)
+        disk.write(path, data, mode)
         disk.flush_folder(path.parent)
     except OSError as bad:
         raise disk.unwritable(path, bad) from bad

@@ -9,7 +9,7 @@ from unittest import mock
 
 import pytest
 
-from sealift_signing import drafts, memory
+from sealift_signing import disk, drafts
 from tests.desk.every_act import Case, every_act
 from tests.desk.people import Home
 from tests.desk.test_alone import at_home
@@ -120,7 +120,7 @@ def test_what_is_left_of_a_kill_is_no_memory(acme: Acme, tmp_path: Path) -> None
     home = Home(acme, "anna", tmp_path / "anna")
     home.trusts()
     (known,) = home.memory.organisations()
-    partial = home.folder / "trust" / (known.organisation + memory.PARTIAL)
+    partial = home.folder / "trust" / (known.organisation + disk.PARTIAL)
     partial.mkdir()
     assert home.memory.organisations() == (known,)
     assert drafts.LARGEST

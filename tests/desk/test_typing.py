@@ -133,7 +133,7 @@ def test_t1_45_on_a_full_disk_nothing_half_is_left(
     for write in (memory.write, durable.write):
         with pytest.raises(FailedError):
             write(tmp_path / "anna.signed", b"it")
-    assert list(tmp_path.iterdir()) == []
+        assert list(tmp_path.iterdir()) == []
 
 
 def test_t1_46_a_medium_of_before_a_key_was_exchanged_is_old_and_no_forgery(
