@@ -36,6 +36,7 @@ from sealift_signing.learning import Learned, Offer, Seen, begin, learn, seen_in
 from sealift_signing.links import Follows, Named
 from sealift_signing.organisation import Organisation
 from sealift_signing.public_key import PublicKey
+from sealift_signing.remembered import Remembered
 from sealift_signing.roles import ROOT
 from sealift_signing.vocabulary import SHA256, moment
 from sealift_signing.words import same_fingerprint
@@ -149,7 +150,7 @@ class Memory:
 
     def offer(self, known: Known) -> Offer:
         """All that is remembered, as files to verify things by, or to give to a colleague."""
-        files = _Remembered(self, known)
+        files = Remembered(known, lambda file: self.version(known, file))
         former = {(one.role, one.version): files.data(one) for one in known.older}
         return Offer(files, files.lineages, former, "what is known here")
 
@@ -355,49 +356,6 @@ class Memory:
 
     def _place(self, organisation: str) -> Path:
         return self.folder / organisation
-
-
-class _Remembered:
-    """A memory's files, as an organisation's."""
-
-    def __init__(self, memory: Memory, known: Known) -> None:
-        self._memory = memory
-        self._known = known
-        self._versions: dict[str, Version] = {}
-
-    def _version(self, file: str) -> Version:
-        if file not in self._versions:
-            self._versions[file] = self._memory.version(self._known, file)
-        return self._versions[file]
-
-    def data(self, one: KnownRole) -> bytes:
-        """The file of a version."""
-        return decoded(self._version(one.file).data)
-
-    @property
-    def lineages(self) -> dict[str, tuple[Follows, ...]]:
-        """What the versions below each newest one say of their past."""
-        return {one.role: self._version(one.file).lineage for one in self._known.roles}
-
-    def metadata(self, role: str, version: int | None = None) -> bytes | None:
-        """A version that is remembered; the newest of several that have one number."""
-        if role == ROOT:
-            roots = self._version(self._known.root_file).roots
-            number = len(roots) if version is None else version
-            return decoded(roots[number - 1]) if 0 < number <= len(roots) else None
-        newest = self._known.role(role)
-        if version is None or (newest is not None and newest.version == version):
-            return self.data(newest) if newest else None
-        older = [one for one in self._known.older if (one.role, one.version) == (role, version)]
-        return self.data(older[-1]) if older else None
-
-    def document(self, path: str, digest: str) -> bytes | None:
-        """A document that a remembered version lists."""
-        for one in (*self._known.roles, *self._known.older):
-            for carried in self._version(one.file).documents:
-                if carried.path == path and sha256(decoded(carried.data)).hexdigest() == digest:
-                    return decoded(carried.data)
-        return None
 
 
 def _is_ours(name: str) -> bool:
