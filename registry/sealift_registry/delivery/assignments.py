@@ -255,8 +255,7 @@ class _Gathering:
 
 def _kept(assignment: Assignment, group: str, ref: VersionRef) -> list[CatalogPath]:
     """What may stay behind the new version by itself."""
-    assigned = assignment.groups.get(group)
-    before = assigned.models.get(str(ref.of)) if assigned else None
+    before = assignment.of(group, str(ref.of))
     return [one.parsed for one in (before.artifacts if before else ())]
 
 

@@ -6,13 +6,12 @@ counting rule, from requests and approvals that the draft carries and that are v
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from sealift_signing import documents, publishing, roles, shape, statements
+from sealift_signing import documents, roles, shape, statements
 from sealift_signing.acts import going_back, versions, wording
 from sealift_signing.acts.asking import Ask, Material, Prepared
-from sealift_signing.acts.teams import targets_of
 from sealift_signing.approvals import check_request, tally
 from sealift_signing.counting import rules_for
 from sealift_signing.documents import (
@@ -32,7 +31,7 @@ from sealift_signing.statements import (
     SiteAnswer,
     SiteRequest,
 )
-from sealift_signing.vocabulary import CatalogPath, moment
+from sealift_signing.vocabulary import CatalogPath
 
 MOST_KEPT = 3
 """Fallbacks that an assignment keeps by itself: each is carried to the site in every bundle."""
@@ -67,26 +66,38 @@ def assign(organisation: Organisation, ask: Ask, material: Material) -> Prepared
         behind = _behind(organisation, ask, material, enrolled, after, group, path)
         after = _with(after, group, target, path.full_model, [first, *behind])
     after = going_back.assigned(before, after, ask, groups)
-    role = roles.site_role(site)
-    metadata = versions.next_version(organisation, role, material)
-    signed = targets_of(metadata.signed)
-    document, data = documents.assignment_path(site), shape.write(after)
-    documents.read_assignment(data, site)
-    publishing.list_document(signed, document, data)
     words = (
         f"Assign {version} to {site} ({enrolled.stage}): "
         + ", ".join(f"{group} ({target})" for group, target in sorted(groups.items()))
         + ".",
         *going_back.words(before, after),
-        *no_longer(organisation, enrolled),
-        (
-            f"{role} becomes version {signed.version}, valid until {moment(signed.expires)}. "
-            "The site should then run:"
-        ),
+    )
+    return prepared(organisation, material, enrolled, after, words)
+
+
+def prepared(
+    organisation: Organisation,
+    material: Material,
+    site: Enrolled,
+    after: Assignment,
+    words: Iterable[str],
+) -> Prepared:
+    """The next version of the site's role, with the assignment `after`; `words` say what changes.
+
+    Raises:
+        MalformedError: no site would take it.
+    """
+    role, path = roles.site_role(site.id), documents.assignment_path(site.id)
+    data = shape.write(after)
+    documents.read_assignment(data, site.id)
+    signed, part = versions.listing(organisation, role, material, path, data)
+    said = (
+        *words,
+        *_no_longer(organisation, site),
+        f"{wording.becomes(role, signed)}. The site should then run:",
         *wording.indented(wording.assignment(after)),
     )
-    part = versions.unsigned(role, metadata, {document: data}, versions.aside_of(metadata))
-    return Prepared((part,), words)
+    return Prepared((part,), said)
 
 
 class Enrolled:
@@ -257,8 +268,7 @@ def _behind(
             _promoted(organisation, material, site, replace(path, version=number))
             for number in versions_given
         ]
-    assigned = assignment.groups.get(group)
-    before = assigned.models.get(path.full_model) if assigned else None
+    before = assignment.of(group, path.full_model)
     kept = [one for one in (before.artifacts if before else ()) if one.parsed != path]
     if ask.one(BACK):  # what it goes away from is nothing to go back to
         kept = [one for one in kept if one.parsed.version < path.version]
@@ -288,7 +298,7 @@ def current(organisation: Organisation, site: Enrolled) -> Assignment:
     return found
 
 
-def no_longer(organisation: Organisation, site: Enrolled) -> tuple[str, ...]:
+def _no_longer(organisation: Organisation, site: Enrolled) -> tuple[str, ...]:
     """What was assigned under an enrolment that this one is said to have come after.
 
     Nothing that is carried shows which of both is the newer: whoever signs knows.

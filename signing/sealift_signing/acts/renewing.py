@@ -35,5 +35,4 @@ def renew(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
         "It says:",
         *wording.indented(wording.stands(organisation, role)),
     )
-    part = versions.unsigned(role, metadata, aside=versions.aside_of(metadata))
-    return Prepared((part,), words)
+    return Prepared((versions.unsigned(role, metadata),), words)

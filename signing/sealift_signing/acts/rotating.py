@@ -21,12 +21,10 @@ from sealift_signing import compromised, documents, floors, owners, publishing, 
 from sealift_signing.acts import versions, wording
 from sealift_signing.acts.asking import Ask, Material, Prepared
 from sealift_signing.acts.names import FRESHNESS, MACHINES, ROTATED
-from sealift_signing.acts.teams import targets_of
 from sealift_signing.documents import LOG_STARTS, FleetKeys, LogStart, MachineKey, Status
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, UsageError
 from sealift_signing.organisation import Organisation
 from sealift_signing.public_key import PublicKey
-from sealift_signing.vocabulary import moment
 
 STATUSES: tuple[Status, ...] = ("retired", "compromised")
 
@@ -64,14 +62,13 @@ def _freshness(organisation: Organisation, ask: Ask, material: Material) -> Prep
     status = _call(root, ask, old)
     words = (
         "Replace the keys with which the hub signs what is newest.",
-        f"root becomes version {root.version}, valid until {moment(root.expires)}.",
+        f"{wording.becomes(roles.ROOT, root)}.",
         *_told(changed, keys, old, numbers),
         *_meaning(status),
         "root said before:",
         *wording.indented(wording.stands(organisation, roles.ROOT)),
     )
-    part = versions.unsigned(roles.ROOT, metadata, aside=versions.aside_of(metadata))
-    return Prepared((part,), words)
+    return Prepared((versions.unsigned(roles.ROOT, metadata),), words)
 
 
 def _catalog(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
@@ -88,18 +85,17 @@ def _catalog(organisation: Organisation, ask: Ask, material: Material) -> Prepar
     (key,) = _new_keys(organisation, material, owners.HUB, 1, old, (roles.TARGETS, roles.ROOT))
     numbers = _numbers(material, changed)
     metadata = versions.next_version(organisation, roles.TARGETS, material)
-    signed = targets_of(metadata.signed)
+    signed = versions.targets_of(metadata.signed)
     for role, number in zip(changed, numbers, strict=True):
         publishing.delegate(signed, role, 1, {owners.HUB: key}, number + 1)
     status = _call(signed, ask, old)
     words = (
         "Replace the key with which the hub lists every team's artifacts.",
-        f"targets becomes version {signed.version}, valid until {moment(signed.expires)}.",
+        f"{wording.becomes(roles.TARGETS, signed)}.",
         *_told(changed, [key] * len(changed), old, numbers),
         *_meaning(status),
     )
-    part = versions.unsigned(roles.TARGETS, metadata, aside=versions.aside_of(metadata))
-    return Prepared((part,), words)
+    return Prepared((versions.unsigned(roles.TARGETS, metadata),), words)
 
 
 def _machine(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
@@ -123,12 +119,10 @@ def _machine(organisation: Organisation, ask: Ask, material: Material) -> Prepar
     after = _with_machine(known, old, status, entered)
     path, data = documents.FLEET_KEYS_PATH, shape.write(after)
     documents.read_fleet_keys(data)
-    metadata = versions.next_version(organisation, roles.FLEET, material)
-    signed = targets_of(metadata.signed)
-    publishing.list_document(signed, path, data)
+    signed, part = versions.listing(organisation, roles.FLEET, material, path, data)
     words = (
         f"Replace the key of the hub's {what}.",
-        f"fleet becomes version {signed.version}, valid until {moment(signed.expires)}.",
+        f"{wording.becomes(roles.FLEET, signed)}.",
         *wording.indented(
             f"new: {line}" for line in wording.fleet_keys(FleetKeys(1, (), (entered,)))
         ),
@@ -137,7 +131,6 @@ def _machine(organisation: Organisation, ask: Ask, material: Material) -> Prepar
         "Besides, the fleet's keys stay:",
         *wording.indented(wording.fleet_keys(replace(known, keys=_others(known, old)))),
     )
-    part = versions.unsigned(roles.FLEET, metadata, {path: data}, versions.aside_of(metadata))
     return Prepared((part,), words)
 
 
@@ -260,7 +253,7 @@ def _told(
     for role, key, held, number in zip(changed, keys, old, numbers, strict=True):
         before = ", ".join(one.text for one in held) or "nobody"
         yield f"  {role}: {key.text} (NEW, in place of {before})"
-        yield (f"    from version {number + 1} on: the hub says that it stands at version {number}")
+        yield f"    from version {number + 1} on: the hub says that it stands at version {number}"
 
 
 def _meaning(status: Status) -> Iterable[str]:

@@ -17,7 +17,7 @@ from tuf.api.metadata import Root
 from sealift_signing import documents, owners, publishing, roles, shape, statements
 from sealift_signing.acts import versions, wording
 from sealift_signing.acts.asking import Ask, Material, Prepared, Unsigned
-from sealift_signing.acts.teams import check_name, targets_of
+from sealift_signing.acts.teams import check_name
 from sealift_signing.documents import FleetKeys, MachineKey
 from sealift_signing.drafts import STATEMENT, Draft, encoded, envelopes
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, UsageError
@@ -51,7 +51,7 @@ def enroll(organisation: Organisation, ask: Ask, material: Material) -> Prepared
     request = _request(material, site)
     held = _dispatchers(organisation, material, site, dispatchers)
     metadata = versions.next_version(organisation, roles.FLEET, material)
-    signed = targets_of(metadata.signed)
+    signed = versions.targets_of(metadata.signed)
     role = roles.site_role(site)
     publishing.delegate(signed, role, 1, held, versions.floor(organisation, role))
     keys = with_site(organisation.fleet_keys(), site, request.predicate.key)
@@ -62,9 +62,7 @@ def enroll(organisation: Organisation, ask: Ask, material: Material) -> Prepared
     publishing.list_document(signed, documents.FLEET_KEYS_PATH, data)
     answer = _answer(organisation, material, request, stage)
     body = statements.payload(answer, [subject(f"sites/{site}/request", request.sha256)])
-    fleet = versions.unsigned(
-        roles.FLEET, metadata, {documents.FLEET_KEYS_PATH: data}, versions.aside_of(metadata)
-    )
+    fleet = versions.unsigned(roles.FLEET, metadata, {documents.FLEET_KEYS_PATH: data})
     said = request.predicate
     words = (
         f"Enrol the site {site}: it will take what is promoted to {stage}.",
@@ -79,7 +77,7 @@ def enroll(organisation: Organisation, ask: Ask, material: Material) -> Prepared
             f"never below version {number} of {role}"
             for role, number in sorted(answer.floors.items())
         ),
-        f"fleet becomes version {signed.version}, valid until {moment(signed.expires)}.",
+        f"{wording.becomes(roles.FLEET, signed)}.",
     )
     return Prepared((fleet, Unsigned(STATEMENT, ANSWER, roles.FLEET, body)), words)
 

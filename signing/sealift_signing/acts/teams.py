@@ -17,7 +17,7 @@ from sealift_signing.errors import NotFoundError, RefusedError, shown
 from sealift_signing.organisation import Organisation, holders_of
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard, Signed
-from sealift_signing.vocabulary import NAME, SOURCE, moment
+from sealift_signing.vocabulary import NAME, SOURCE
 
 
 def add_team(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
@@ -43,14 +43,14 @@ def add_team(organisation: Organisation, ask: Ask, material: Material) -> Prepar
     owners.check_machine_enters(organisation, owners.HUB, catalog)
     _check_catalog_key(organisation, catalog)
     metadata, change = _with_stewards(organisation, material, team, held)
-    signed = targets_of(metadata.signed)
+    signed = versions.targets_of(metadata.signed)
     publishing.delegate(signed, roles.catalog_role(team), 1, {"hub": catalog})
     words = (
         f"Add the team {team}: {change}.",
         *wording.indented(f"{who}: {key.text}" for who, key in held.items()),
         f"  the hub lists its artifacts with {catalog.text}",
     )
-    part = versions.unsigned(roles.TARGETS, metadata, aside=versions.aside_of(metadata))
+    part = versions.unsigned(roles.TARGETS, metadata)
     return Prepared((part,), words)
 
 
@@ -85,9 +85,9 @@ def set_stewards(organisation: Organisation, ask: Ask, material: Material) -> Pr
         *wording.indented(_steward(who, key, known.get(who)) for who, key in held.items()),
         f"  no longer a steward: {', '.join(left) or 'nobody'}",
         f"  until now {before.threshold} of {len(before.people)} stewards signed",
-        *_from_there(targets_of(metadata.signed), roles.team_role(team)),
+        *_from_there(versions.targets_of(metadata.signed), roles.team_role(team)),
     )
-    part = versions.unsigned(roles.TARGETS, metadata, aside=versions.aside_of(metadata))
+    part = versions.unsigned(roles.TARGETS, metadata)
     return Prepared((part,), words)
 
 
@@ -137,26 +137,20 @@ def _entitle(
     after = with_person(before, card, purposes)
     path, data = documents.members_path(team), shape.write(after)
     documents.read_members(data, team)
-    metadata = versions.next_version(organisation, role, material)
-    signed = targets_of(metadata.signed)
-    publishing.list_document(signed, path, data)
+    signed, part = versions.listing(organisation, role, material, path, data)
     entered = after.person(who)
     words = [
         (
             f"Entitle {who} in team {team} with the {card.predicate.key_class} key "
             f"{card.predicate.key} to: {wording.purposes(purposes)}."
         ),
-        (
-            f"{role} becomes version {signed.version}, valid until {moment(signed.expires)}. "
-            f"{who} is then:"
-        ),
+        f"{wording.becomes(role, signed)}. {who} is then:",
         *wording.indented(wording.person(entered) if entered else []),
         "Besides, it says as before:",
         *wording.indented(
             wording.members(replace(after, people=tuple(p for p in after.people if p.id != who)))
         ),
     ]
-    part = versions.unsigned(role, metadata, {path: data}, versions.aside_of(metadata))
     return Prepared((part,), tuple(words))
 
 
@@ -292,18 +286,6 @@ def _with_stewards(
     metadata = versions.next_version(organisation, roles.TARGETS, material)
     role = roles.team_role(team)
     floor = versions.floor(organisation, role) if team in organisation.teams else None
-    publishing.delegate(targets_of(metadata.signed), role, threshold, held, floor)
-    signed = metadata.signed
-    words = (
-        f"{threshold} of {len(held)} stewards sign; targets becomes version {signed.version}, "
-        f"valid until {moment(signed.expires)}"
-    )
-    return metadata, words
-
-
-def targets_of(signed: object) -> Targets:
-    """`signed`, which is known to be no root."""
-    if not isinstance(signed, Targets):
-        msg = f"{type(signed).__name__} is no targets role"
-        raise TypeError(msg)
-    return signed
+    publishing.delegate(versions.targets_of(metadata.signed), role, threshold, held, floor)
+    becomes = wording.becomes(roles.TARGETS, metadata.signed)
+    return metadata, f"{threshold} of {len(held)} stewards sign; {becomes}"

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sealift_signing import documents, publishing, roles, shape
-from sealift_signing.acts import assigning, going_back, versions, wording
+from sealift_signing.acts import assigning, going_back
 from sealift_signing.acts.asking import Ask, Material, Prepared
-from sealift_signing.acts.teams import targets_of
 from sealift_signing.documents import Assignment, Retired
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import NotFoundError, UsageError
 from sealift_signing.organisation import Organisation
-from sealift_signing.vocabulary import moment
 
 
 def unassign(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
@@ -47,22 +44,8 @@ def unassign(organisation: Organisation, ask: Ask, material: Material) -> Prepar
             next_step="If it runs there all the same, name each host group: --group NAME",
         )
     after = _without(before, groups, model, reason)
-    role = roles.site_role(site)
-    metadata = versions.next_version(organisation, role, material)
-    document, data = documents.assignment_path(site), shape.write(after)
-    documents.read_assignment(data, site)
-    publishing.list_document(targets_of(metadata.signed), document, data)
-    words = (
-        f"STOP {model} at {site} ({enrolled.stage}), in {', '.join(groups)}: {drawn(reason)}",
-        *assigning.no_longer(organisation, enrolled),
-        (
-            f"{role} becomes version {metadata.signed.version}, valid until "
-            f"{moment(metadata.signed.expires)}. The site should then run:"
-        ),
-        *wording.indented(wording.assignment(after)),
-    )
-    part = versions.unsigned(role, metadata, {document: data}, versions.aside_of(metadata))
-    return Prepared((part,), words)
+    what = f"STOP {model} at {site} ({enrolled.stage}), in {', '.join(groups)}: {drawn(reason)}"
+    return assigning.prepared(organisation, material, enrolled, after, [what])
 
 
 def assigned_to(assignment: Assignment, model: str) -> tuple[str, ...]:

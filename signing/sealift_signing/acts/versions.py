@@ -164,19 +164,30 @@ def set_aside(organisation: Organisation, other: Other) -> tuple[Named, ...]:
     return (links.named(metadata), *past)
 
 
+def listing(
+    organisation: Organisation, role: str, material: Material, path: str, data: bytes
+) -> tuple[Targets, Unsigned]:
+    """The next version of `role`, in which `data` stands under `path`; and what is signed of it."""
+    metadata = next_version(organisation, role, material)
+    signed = targets_of(metadata.signed)
+    publishing.list_document(signed, path, data)
+    return signed, unsigned(role, metadata, {path: data})
+
+
 def unsigned(
-    role: str,
-    metadata: Metadata[Any],
-    documents: Mapping[str, bytes] | None = None,
-    aside: Iterable[Named] = (),
+    role: str, metadata: Metadata[Any], documents: Mapping[str, bytes] | None = None
 ) -> Unsigned:
     """What is signed of `metadata`, once it is as it is to be."""
     if isinstance(metadata.signed, Targets):
         roles.check_layout(role, metadata.signed)
-    return Unsigned(ROLE, role, role, metadata.signed_bytes, documents or {}, tuple(aside))
-
-
-def aside_of(metadata: Metadata[Any]) -> tuple[Named, ...]:
-    """What a version sets aside."""
     said = links.follows_of(metadata.signed)
-    return said.set_aside if said else ()
+    aside = said.set_aside if said else ()
+    return Unsigned(ROLE, role, role, metadata.signed_bytes, documents or {}, aside)
+
+
+def targets_of(signed: object) -> Targets:
+    """`signed`, which is known to be no root."""
+    if not isinstance(signed, Targets):
+        msg = f"{type(signed).__name__} is no targets role"
+        raise TypeError(msg)
+    return signed

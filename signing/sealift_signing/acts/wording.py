@@ -50,6 +50,11 @@ def base(head: Head, now: datetime) -> str:
     )
 
 
+def becomes(role: str, signed: Root | Targets) -> str:
+    """What is signed: `team.vision becomes version 7, valid until …`."""
+    return f"{role} becomes version {signed.version}, valid until {moment(signed.expires)}"
+
+
 def purposes(given: Iterable[str]) -> str:
     """What a key may do, in words: `request, approve for production`."""
     said = ("request promotions" if one == REQUEST else one.replace(":", " for ") for one in given)
