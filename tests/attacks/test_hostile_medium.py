@@ -14,13 +14,14 @@ import pytest
 from sealift_signing import statements
 from sealift_signing.errors import MalformedError, RefusedError, SealiftError
 from sealift_signing.statements import Transfer
+from sealift_signing.streams import READER_GONE
 from sealift_sync import pace, stream
 from sealift_sync.artifact import manifest_bytes, read_manifest
 from sealift_sync.bundle import medium as reading
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.returned import find_returns, read_return
 from sealift_sync.cli import telling
-from sealift_sync.cli.run import READER_GONE, run
+from sealift_sync.cli.run import run
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.transfers import find_transfer
 from tests.hub_on_paper import SITE, HubOnPaper, resign

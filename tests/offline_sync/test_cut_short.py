@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from sealift_signing.errors import FailedError, NotFoundError
+from sealift_signing.starting import ABORTED
 from sealift_sync import durable, stream
 from sealift_sync.bundle.returned import Returned, find_returns, read_return
 from sealift_sync.cli import showing
 from sealift_sync.cli.calling import Call
-from sealift_sync.cli.run import ABORTED, run
+from sealift_sync.cli.run import run
 from sealift_sync.site import importer, setting_up
 from sealift_sync.site.returns import write_home
 from sealift_sync.site.setting_up import begin
