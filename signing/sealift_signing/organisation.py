@@ -239,14 +239,13 @@ class Organisation:
         if role in roles.TOP_ROLES:
             return True
         owner = self.head(roles.delegator(role)).targets
-        named = (owner.delegations.roles or {}) if owner.delegations else {}
-        return role in named and self._files.metadata(role) is not None
+        return role in floors.delegated(owner) and self._files.metadata(role) is not None
 
     def delegated(self, kind: str) -> tuple[str, ...]:
         """The roles of one kind (`team`, `site`, `catalog`) that are delegated, in order."""
         owner = self.head(roles.delegator(f"{kind}.x")).targets
-        found = (owner.delegations.roles or {}) if owner.delegations else {}
-        return tuple(sorted(name for name in found if roles.kind(name) == kind and "." in name))
+        found = (name for name in floors.delegated(owner) if roles.kind(name) == kind)
+        return tuple(sorted(name for name in found if "." in name))
 
     @property
     def teams(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ again (DESIGN section 3). Role names are for ever: TUF can never forget one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tuf.api.metadata import Root, Targets
@@ -206,28 +207,31 @@ def keyholders(signed: Root | Targets, role: str) -> Keyholders:
     Raises:
         MalformedError: `signed` delegates no such role.
     """
-    spec = (
-        signed.roles.get(role)
-        if isinstance(signed, Root)
-        else (signed.delegations.roles or {}).get(role)
-        if signed.delegations
-        else None
-    )
+    spec = floors.delegated(signed).get(role)
     if spec is None:
         raise MalformedError(
             "no-such-role", f"Nothing delegates a role {shown(role)}.", subject=role
         )
-    held = {}
-    people = set()
-    for keyid in spec.keyids:
-        try:
+    held = holders(signed, role).values()
+    keys = {key.raw: key for _, key in held}
+    people = {person for person, _ in held}
+    return Keyholders(spec.threshold, tuple(keys.values()), tuple(sorted(people)))
+
+
+def holders(signed: Root | Targets, role: str) -> dict[str, tuple[str, PublicKey]]:
+    """Each key of `role` by its id, and whose it is, by the word of the role's delegator.
+
+    A key that the delegator does not hold is nobody's, and signs nothing.
+    """
+    spec = floors.delegated(signed).get(role)
+    found = {}
+    for keyid in spec.keyids if spec else ():
+        with suppress(ValueError):
             key = signed.get_key(keyid)
-        except ValueError:
-            continue  # a key that the delegator does not hold is nobody's, and signs nothing
-        public = PublicKey.from_tuf(key)
-        held[public.raw] = public
-        people.add(str(key.unrecognized_fields.get(PERSON_FIELD, public.text)))
-    return Keyholders(spec.threshold, tuple(held.values()), tuple(sorted(people)))
+            public = PublicKey.from_tuf(key)
+            person = str(key.unrecognized_fields.get(PERSON_FIELD, public.text))
+            found[keyid] = (person, public)
+    return found
 
 
 def key_set(signed: Root | Targets, role: str) -> str:
@@ -237,13 +241,7 @@ def key_set(signed: Root | Targets, role: str) -> str:
 
 def named_keys(signed: Root | Targets, role: str) -> dict[str, PublicKey]:
     """Who holds `role` by the word of its delegator, each with their key."""
-    spec = signed.get_delegated_role(role)
-    found = {}
-    for keyid in spec.keyids:
-        key = signed.get_key(keyid)
-        public = PublicKey.from_tuf(key)
-        found[str(key.unrecognized_fields.get(PERSON_FIELD, public.text))] = public
-    return found
+    return dict(holders(signed, role).values())
 
 
 def quorum(holders: int) -> int:
@@ -306,8 +304,7 @@ def _split_keys(root: Root, targets: Targets) -> tuple[set[bytes], set[bytes]]:
     """The raw keys that the hub signs with by itself, and those that people keep."""
     online: set[bytes] = set()
     offline: set[bytes] = set()
-    delegated = (targets.delegations.roles or {}) if targets.delegations else {}
-    for owner, names in ((root, TOP_ROLES), (targets, tuple(delegated))):
+    for owner, names in ((root, TOP_ROLES), (targets, tuple(floors.delegated(targets)))):
         for name in names:
             keys = {key.raw for key in keyholders(owner, name).keys}
             (online if is_online(name) else offline).update(keys)

@@ -22,7 +22,7 @@ from textwrap import shorten
 
 from tuf.api.metadata import Root, Targets
 
-from sealift_signing import roles, statements
+from sealift_signing import floors, roles, statements
 from sealift_signing.approvals import NotCountedError, Rules, Tally, check_request, tally
 from sealift_signing.documents import (
     AssignedArtifact,
@@ -170,8 +170,7 @@ def brought_back(pins: Pins) -> tuple[str, ...]:
 
 
 def _roles_of_kind(targets: Targets, kind: str) -> list[str]:
-    delegated = (targets.delegations.roles or {}) if targets.delegations else {}
-    return [name for name in delegated if roles.kind(name) == kind]
+    return [name for name in floors.delegated(targets) if roles.kind(name) == kind]
 
 
 def _listed(facts: Facts, path: CatalogPath, sha256: str) -> None:

@@ -88,7 +88,7 @@ class Visit:
         """
         found = {PublicKey.parse(key.key).raw for key in self.fleet.keys}
         for signed in (self.walk.root, self.walk.targets):
-            for name in filter(roles.is_online, _delegated(signed)):
+            for name in filter(roles.is_online, floors.delegated(signed)):
                 found |= {key.raw for key in roles.keyholders(signed, name).keys}
         return frozenset(found)
 
@@ -226,9 +226,3 @@ def check_document(path: str, data: bytes, length: int, digest: str) -> None:
             subject=path,
             next_step="Copy the bundle again, or have it exported again.",
         )
-
-
-def _delegated(signed: Root | Targets) -> list[str]:
-    if isinstance(signed, Root):
-        return list(signed.roles)
-    return list((signed.delegations.roles or {}) if signed.delegations else {})

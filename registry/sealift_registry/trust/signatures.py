@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 from tuf.api.metadata import Metadata, Root, Targets
 
+from sealift_signing import roles
 from sealift_signing.errors import BadSignatureError, RefusedError
 from sealift_signing.public_key import PublicKey
-from sealift_signing.tuf_walk import PERSON_FIELD
 
 Holders = Mapping[str, tuple[str, PublicKey]]
 """Who may sign, and with which key, by the key's id."""
@@ -25,16 +24,7 @@ class Stray(NamedTuple):
 
 def holders(owners: Iterable[Root | Targets], role: str) -> dict[str, tuple[str, PublicKey]]:
     """Who holds `role` by the word of any of `owners`."""
-    found = {}
-    for owner in owners:
-        with suppress(ValueError):  # it delegates no such role
-            for keyid in owner.get_delegated_role(role).keyids:
-                with suppress(ValueError):  # a key that it lacks is nobody's
-                    key = owner.get_key(keyid)
-                    public = PublicKey.from_tuf(key)
-                    person = str(key.unrecognized_fields.get(PERSON_FIELD, public.text))
-                    found[keyid] = (person, public)
-    return found
+    return {keyid: held for owner in owners for keyid, held in roles.holders(owner, role).items()}
 
 
 def is_right(held: Holders, keyid: str, signature: bytes, payload: bytes) -> bool:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from tuf.api.metadata import Root, Targets
 
-from sealift_signing import documents, roles
+from sealift_signing import documents, floors, roles
 from sealift_signing.acts import wording
 from sealift_signing.acts.asking import Unsigned
 from sealift_signing.drafts import ROLE, Part, encoded, to_metadata
@@ -67,8 +67,7 @@ def held_by_people(signed: Root | Targets) -> tuple[str, ...]:
     """The roles to which a delegator names people, in order."""
     if isinstance(signed, Root):
         return (roles.ROOT, roles.TARGETS)
-    named = (signed.delegations.roles or {}) if signed.delegations else {}
-    return tuple(sorted(one for one in named if roles.kind(one) in _NAMES))
+    return tuple(sorted(one for one in floors.delegated(signed) if roles.kind(one) in _NAMES))
 
 
 def name_of(role: str) -> str:
@@ -113,10 +112,11 @@ def _delegated(organisation: Organisation, part: Unsigned) -> tuple[set[Held], s
     if part.kind != ROLE or part.name not in {roles.ROOT, roles.TARGETS, roles.FLEET}:
         return set(), set()
     after = to_metadata(Part("role", part.name, encoded(part.payload), (), ())).signed
-    return _holders(organisation.head(part.name).metadata.signed), _holders(after)
+    return holders(organisation.head(part.name).metadata.signed), holders(after)
 
 
-def _holders(signed: Root | Targets) -> set[Held]:
+def holders(signed: Root | Targets) -> set[Held]:
+    """Who holds the roles to which a delegator names people."""
     return {
         (role, person, key)
         for role in held_by_people(signed)

@@ -174,8 +174,7 @@ def contents(role: str, signed: Root | Targets, document: Documents) -> list[str
             lines.append(f"{path}: not at hand ({target.hashes['sha256']})")
         else:
             lines += _document(role, data)
-    named = (signed.delegations.roles or {}) if signed.delegations else {}
-    lines += [line for one in sorted(named) for line in _held(signed, one)]
+    lines += [line for one in sorted(floors.delegated(signed)) for line in _held(signed, one)]
     return lines or ["nothing"]
 
 
