@@ -314,7 +314,8 @@ def test_what_a_backup_brings_back_is_not_shown_once_a_medium_recalls_it(world: 
     world.restore(SITE)
     assert world.reckoning.sites[SITE].running == {GROUP: 2}
     world.journey(SITE, THERE, home=False)
-    assert world.reckoning.sites[SITE].visible == {}
+    assert world.happened["import: log-restored"] == 1
+    assert world.reckoning.sites[SITE].running == {GROUP: 1}
 
 
 def test_what_was_lost_and_told_is_carried_again(world: World) -> None:

@@ -32,7 +32,7 @@ def check_visible(world: World) -> None:
                 shas = {sha256(path.read_bytes()).hexdigest() for path in files}
                 assert shas == world.start.files[int(number)]
                 shown[group] = int(number)
-        assert shown == known.visible
+        assert shown == known.running
         _check_folders(world, site, models)
 
 

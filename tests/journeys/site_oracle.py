@@ -53,7 +53,7 @@ class SiteReckoning:
     shown: set[tuple[str, int]] = field(default_factory=set)
     """What ran once: its folder stays, and needs the store no more."""
     ahead: bool = False
-    """Known to be a restored backup: its log stays as it is."""
+    """Known to be a restored backup: it takes in nothing more."""
     failed: set[tuple[str, int]] = field(default_factory=set)
     """What could not be shown, and is not tried again before the next import."""
 
@@ -61,11 +61,6 @@ class SiteReckoning:
     def had(self) -> frozenset[str]:
         """Every blob that an installed version consists of."""
         return frozenset[str]().union(*(self.blobs[version] for _, version in self.installed))
-
-    @property
-    def visible(self) -> dict[str, int]:
-        """What consumers find; what a restored home cannot log as stopped is hidden."""
-        return {group: one for group, one in self.running.items() if one not in self.recalled}
 
     @property
     def trusted_time(self) -> datetime:
@@ -240,7 +235,7 @@ class SiteReckoning:
 
     def roll_back(self, group: str, *, further: bool) -> str:
         """Go back in `group`, or `further` where that was done before; how it ends."""
-        if self.ahead or group not in self.running:
+        if group not in self.running:
             return "refused"
         if self._left(group) is not None and not further:
             return "already"
@@ -255,7 +250,7 @@ class SiteReckoning:
 
     def activate(self, group: str) -> tuple[str, Counter[str]]:
         """Try what is assigned again, or end a rollback; how it ends, and the entries."""
-        if self.ahead or group not in self.given:
+        if group not in self.given:
             return "refused", Counter()
         foremost = self.given[group][0].version
         if self.running.get(group) == foremost and self._left(group) is None:

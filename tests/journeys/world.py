@@ -108,18 +108,19 @@ class World(People):
         signed = [one.log for one in beside if one.enrolment == known.enrolment]
         if (parcel.site, parcel.enrolment) == (site, known.enrolment):
             signed.append(parcel.site_log)
-        if known.notice(signed):
-            known.recalled |= parcel.recalled
-            self.happened["import: log-restored"] += 1
-            with pytest.raises(RestoredError):
-                plant.take(folder)
-            self.logged(site, Counter())
-            return
+        ahead = known.notice(signed)
         expected = Counter[str]()
         if parcel.recalled - known.recalled:  # recalls first, whatever else is wrong
             known.recalled |= parcel.recalled
             expected["recall.honoured"] += 1
             expected["switched"] += known.settle()
+        if ahead:
+            self.happened["import: log-restored"] += 1
+            with pytest.raises(RestoredError):
+                plant.take(folder)
+            self.happened.update(expected)
+            self.logged(site, expected)
+            return
         code = known.refusal(parcel)
         self.happened[f"import: {code or 'judged'}"] += 1
         if parcel.transfer in known.receipts:

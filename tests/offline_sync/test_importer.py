@@ -326,7 +326,7 @@ def test_the_answer_must_be_by_a_fleet_administrator(
     assert site.refuses(hub.export(medium)).code == "answer-not-by-fleet"
 
 
-def test_a_restored_site_refuses_to_begin_a_second_history(
+def test_a_restored_site_imports_nothing_and_begins_no_second_history(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path
 ) -> None:
     hub.assign(hub.promote(1))

@@ -1,4 +1,8 @@
-"""A site restored from yesterday's backup: it notices, and begins no second history."""
+"""A site whose key signed more than its log holds: it notices, and takes in nothing more.
+
+Restored from yesterday's backup, mostly; what goes on there is tested in
+tests/attacks/test_nothing_bars_stopping.py.
+"""
 
 import os
 import shutil
@@ -13,7 +17,7 @@ from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.run import run
 from sealift_sync.site.log_reading import SiteLogReader
-from sealift_sync.site.restored import AHEAD, RestoredError
+from sealift_sync.site.restored import AHEAD, MARK, MARK_TERM, RestoredError
 from sealift_sync.site.returns import write_home
 from tests.hub_on_paper import SITE, HubOnPaper
 from tests.site_on_paper import SiteOnPaper
@@ -50,20 +54,20 @@ def yesterday(hub: HubOnPaper, site: SiteOnPaper, medium: Path) -> bytes:
     return backup
 
 
-def refuses_everything(site: SiteOnPaper, folder: Path, elsewhere: Path) -> None:
-    """Whatever would append; and the sentence says what to do."""
+def takes_in_nothing(site: SiteOnPaper, folder: Path, elsewhere: Path) -> None:
+    """Whatever would begin a second history; and the sentence says what to do."""
     entries = len(site.entries())
     before = site.picture()
     elsewhere.mkdir(exist_ok=True)
     for act in (
         lambda: site.take(folder),
         lambda: site.verify(folder),
-        site.roll_back,
         lambda: go_home(site, elsewhere),
     ):
         with pytest.raises(RestoredError, match="restored from a backup") as caught:
             act()
-        assert "Restore the newest backup" in caught.value.next_step
+        assert "newer backup" in caught.value.next_step
+        assert "enrol anew" in caught.value.next_step
     assert (len(site.entries()), site.picture()) == (entries, before)
     assert list(elsewhere.iterdir()) == []
 
@@ -78,7 +82,7 @@ def test_its_own_return_on_the_medium_gives_it_away(
         site.take(folder)
     assert len(site.entries()) == entries
     plain = hub.export(tmp_path / "without returns")
-    refuses_everything(site, plain, tmp_path / "stick")  # from now on, on any medium
+    takes_in_nothing(site, plain, tmp_path / "stick")  # from now on, on any medium
 
 
 def test_verify_notices_and_remembers_nothing(
@@ -117,7 +121,7 @@ def test_a_second_history_of_the_same_length_gives_itself_away(
         site.take(hub.export(medium))
 
 
-def test_what_the_hub_accepted_gives_it_away_before_a_recall_is_logged(
+def test_what_the_hub_accepted_gives_it_away_before_a_recall_is_logged_and_that_says_so(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, tmp_path: Path, yesterday: bytes
 ) -> None:
     with site.opened() as opened:
@@ -128,7 +132,9 @@ def test_what_the_hub_accepted_gives_it_away_before_a_recall_is_logged(
     entries = len(site.entries())
     with pytest.raises(RestoredError):
         site.take(folder)
-    assert len(site.entries()) == entries
+    (honoured,) = site.entries()[entries:]
+    assert (honoured.type, honoured.data[MARK]) == ("recall.honoured", note)
+    assert MARK_TERM in honoured.terms
 
 
 @pytest.mark.parametrize("known", ["before", "by the same medium"])
@@ -136,14 +142,10 @@ def test_what_was_recalled_is_not_shown_again_by_a_backup_that_does_not_know(
     hub: HubOnPaper,
     site: SiteOnPaper,
     medium: Path,
-    tmp_path: Path,
     yesterday: bytes,
     known: str,
 ) -> None:
-    """And nothing is logged for that: to stop something needs no permission."""
-    (site.root / "settings.toml").write_text(
-        f'[groups.cpu]\nhook = ["/bin/sh", "-c", "echo $SEALIFT_VERSION- >> {tmp_path}/trace"]'
-    )
+    """The links are of today, and the database says that 1 runs: so 1 takes its place."""
     with site.opened() as opened:
         (running,) = opened.state.current().values()
     folder = hub.export(medium)
@@ -151,18 +153,19 @@ def test_what_was_recalled_is_not_shown_again_by_a_backup_that_does_not_know(
     if known == "before":
         with pytest.raises(RestoredError):
             site.take(folder)
-    hub.recall(running.sha256)  # the links are of today, and the database says that 1 runs
+    hub.recall(running.sha256)
     folder = hub.export(medium)
     entries = len(site.entries())
     for _ in range(2):
         with pytest.raises(RestoredError):
             site.take(folder)
-        assert site.running() is None
+        assert site.running() == DIGITS_1
     with Call(site.root, {}, site.clock).site("status"):
         pass
-    assert site.running() is None
-    assert len(site.entries()) == entries
-    assert (tmp_path / "trace").read_text() == "-\n"
+    assert site.running() == DIGITS_1
+    told = site.entries()[entries:]
+    assert [entry.type for entry in told] == ["recall.honoured"]
+    assert all(MARK in entry.data for entry in told)
 
 
 def test_status_and_audit_and_models_go_on(
@@ -172,12 +175,10 @@ def test_status_and_audit_and_models_go_on(
     yesterday: bytes,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    link = site.root / "models/cpu/vision/digits/current"
     folder = hub.export(medium)
     restore(site, yesterday)
     with pytest.raises(RestoredError):
         site.take(folder)
-    shown = link.readlink()
     home = ["--home", str(site.root)]
     assert run([*home, "status"]) == 0
     assert "restored from a backup" in capsys.readouterr().out
@@ -185,8 +186,7 @@ def test_status_and_audit_and_models_go_on(
     assert run([*home, "audit", "verify"]) == 1
     assert run([*home, "fsck"]) == 1
     assert "restored from a backup" in capsys.readouterr().out
-    assert run([*home, "rollback", "vision/digits", "--reason", "x"]) == 1
-    assert link.readlink() == shown  # a backup may not know what was recalled since
+    assert site.running() == DIGITS_1
 
 
 def test_with_the_newest_backup_it_goes_on(
@@ -306,14 +306,15 @@ def test_a_link_in_the_place_of_all_returns_is_not_followed(
     assert not site.take(folder).already
 
 
-def test_nothing_is_appended_by_any_road(hub: HubOnPaper, site: SiteOnPaper, medium: Path) -> None:
+@pytest.mark.parametrize("kind", ["transfer.imported", "store.mended", "anything.else"])
+def test_nothing_new_is_recorded_by_any_road(site: SiteOnPaper, kind: str) -> None:
     """The one place where entries are written refuses, whoever asks."""
     with site.opened() as opened:
         note = SiteLogReader(opened.state.connection).checkpoint().note
         with opened.state.transaction():
             opened.state.set_fact(AHEAD, note)
         with pytest.raises(SealiftError, match="restored"), opened.state.transaction():
-            opened.record(opened.entry("model.stopped", {}))
+            opened.record(opened.entry(kind, {}))
 
 
 def test_what_is_read_out_and_what_fsck_says_own_up_to_it(
@@ -324,6 +325,6 @@ def test_what_is_read_out_and_what_fsck_says_own_up_to_it(
     assert run([*home, "import", str(medium)]) == 1
     capsys.readouterr()
     assert run([*home, "return", "--print"]) == 0
-    assert "Restored       from a backup" in capsys.readouterr().out
+    assert "Behind         this log is not all" in capsys.readouterr().out
     assert run([*home, "fsck"]) == 1
     assert "The log is the one that was signed" not in capsys.readouterr().out

@@ -40,6 +40,8 @@ from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.question import Question
 from sealift_sync.bundle import layout
+from sealift_sync.site.hub_log import ACKNOWLEDGED
+from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.setting_up import begin
 from sealift_sync.site.spoken import spoken
 from tests.media import with_free
@@ -509,6 +511,18 @@ def made(folder: Path) -> Path:
     return folder
 
 
+def test_a_part_of_a_log_that_is_missing_is_no_fork(ready: Acme, plant: SiteOnPaper) -> None:
+    """A thief's bundle said that the hub had it already: then all of it is asked for."""
+    carried(ready, plant)
+    with plant.opened() as site, site.state.transaction():
+        newest = SiteLogReader(site.state.connection).checkpoint()
+        site.state.set_fact(ACKNOWLEDGED, newest.note)
+        site.record(site.entry("model.stopped", {}))
+    with pytest.raises(RefusedError, match="are missing from it") as caught:
+        received(ready, ready.returned(plant, made(ready.folder / "stick-1")))
+    assert "sealift-site return --all --to DIR" in caught.value.next_step
+
+
 def test_a_log_that_forked_is_refused_and_both_checkpoints_are_kept(
     ready: Acme, plant: SiteOnPaper
 ) -> None:
@@ -525,7 +539,12 @@ def test_a_log_that_forked_is_refused_and_both_checkpoints_are_kept(
         restored.take(newer)
     forked = ready.returned(restored, made(ready.folder / "stick-2"))
     before = {n: r for n, r in ready.rows().items() if not n.startswith("log_")}
-    refused(lambda: received(ready, forked), "log-not-continued")
+    with pytest.raises(RefusedError) as caught:
+        received(ready, forked)
+    assert caught.value.code == "log-not-continued"
+    told = caught.value.next_step
+    assert "plant-7 was restored from a backup, or somebody else has its key" in told
+    assert "enrolled anew" in told
     assert {n: r for n, r in ready.rows().items() if not n.startswith("log_")} == before
     assert ready.types()[-1] == "return.refused"
     with ready.app.hub.engine.connect() as connection:

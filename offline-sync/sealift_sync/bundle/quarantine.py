@@ -6,6 +6,9 @@ and the manifests are copied here first, capped, and from then on only the copy 
 What transfer.json lists is copied, and nothing else is read, with one exception: roots, and what a
 recall stands on, are read wherever the medium has them, because a recall is honoured even if the
 list of the bundle is spoiled, and a second root of one number is evidence.
+
+What recalls stand on is read into memory besides, before anything is copied: it waits for no room
+on a disk and for no other medium's import.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from pathlib import Path, PurePosixPath
 
 from sealift_signing import roles, statements
 from sealift_signing.documents import RECALL_PATH
-from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.statements import CarriedFile, Transfer
 from sealift_sync import durable
 from sealift_sync.artifact import LARGEST_MANIFEST, index_digests
@@ -26,6 +29,8 @@ from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 
 _FOR_RECALLS = re.compile(rf"[0-9]{{1,15}}\.(?:{roles.ROOT}|{roles.TARGETS}|{roles.RECALL})\.json")
+MOST_FOR_RECALLS = 128 * 1024 * 1024
+"""Bytes that are held in memory of one medium."""
 
 
 class Quarantine:
@@ -107,6 +112,61 @@ class Quarantine:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+class Carried:
+    """What a medium's recalls stand on, and its transfer.json, in memory.
+
+    Args:
+        files: their bytes, by their path in the bundle.
+        failure: the medium's, where it failed; what could be read of it is here.
+    """
+
+    def __init__(self, files: Mapping[str, bytes], failure: FailedError | None = None) -> None:
+        self._files = files
+        self.failure = failure
+
+    def get(self, path: str) -> bytes | None:
+        """The bytes of a file, or None if it is not here."""
+        return self._files.get(path)
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file that `below` named."""
+        return self._files[path]
+
+    def below(self, folder: str) -> Iterator[str]:
+        """The paths of the files below `folder`, in order."""
+        return (path for path in sorted(self._files) if path.startswith(f"{folder}/"))
+
+
+def for_recalls(medium: Medium) -> Carried:
+    """What can be read of that which recalls on `medium` stand on: nothing else keeps it back.
+
+    A file that cannot be read, or is none, is passed over: whoever laid it there could have taken
+    the recall away, and did not.
+    """
+    found: dict[str, bytes] = {}
+    failure = None
+    left = MOST_FOR_RECALLS
+    try:
+        names = [one for one in medium.names({layout.METADATA}) if _is_for_recalls(one)]
+    except FailedError as bad:
+        names, failure = [], bad
+    except SealiftError:
+        names = []
+    for path in (*names, layout.target_file(RECALL_PATH), layout.TRANSFER):
+        try:
+            found[path] = medium.read(path, min(left, layout.LARGEST_SMALL_FILE))
+            left -= len(found[path])
+        except FailedError as bad:
+            failure = bad
+        except SealiftError:
+            continue
+    return Carried(found, failure)
+
+
+def _is_for_recalls(path: str) -> bool:
+    return bool(_FOR_RECALLS.fullmatch(path.removeprefix(f"{layout.METADATA}/")))
+
+
 def quarantine(medium: Medium, into: Path) -> Quarantine:
     """Copy what decides trust from `medium` into the new folder `into`.
 
@@ -137,7 +197,7 @@ class _Copy:
     def for_recalls(self) -> None:
         """Roots, and what recalls are signed by, old ones too and listed or not."""
         for path in self._medium.names({layout.METADATA}):
-            if _FOR_RECALLS.fullmatch(path.removeprefix(f"{layout.METADATA}/")):
+            if _is_for_recalls(path):
                 self._take(path, layout.LARGEST_SMALL_FILE)
         self._take(layout.target_file(RECALL_PATH), layout.LARGEST_SMALL_FILE)
 

@@ -65,6 +65,7 @@ def list_(
     from sealift_signing import shape
     from sealift_signing.transparency.entry import read_entry
     from sealift_signing.transparency.question import Question, day_or_time
+    from sealift_sync.site.restored import MARK_TERM
 
     question = Question(
         id=entry,
@@ -85,6 +86,11 @@ def list_(
         return
     columns = ("No.", "When (UTC)", "What", "Who", "About")
     telling.table(columns, [_row(seq, one) for seq, one in entries])
+    if behind := sum(MARK_TERM in one.terms for _, one in entries):
+        telling.warn(
+            f"{behind} of these were written when this log was not all that was signed with this "
+            "site's key; each holds the checkpoint that says so."
+        )
     if len(rows) == limit:
         telling.say_aside(f"There may be more: add --beyond {rows[-1].seq}")
 
@@ -126,7 +132,7 @@ def _reading(call: Call, command: str) -> Iterator[tuple[Site, SiteLogReader]]:
 def _seen(site: Site) -> list[Checkpoint]:
     """What the hub accepted of this log: only that can show that its end was cut off.
 
-    And what showed before that this database is a restored backup.
+    And what showed before that this log is not all that was signed.
     """
     from sealift_signing.transparency.checkpoint import claimed
     from sealift_sync.site.hub_log import ACKNOWLEDGED
@@ -160,7 +166,9 @@ def _tell(command: str, verdict: Verdict, *, as_json: bool) -> None:
 def _row(seq: int, entry: Entry) -> tuple[str, ...]:
     from sealift_signing.drawing import drawn, word
 
-    about = ", ".join(word(term.value) for term in entry.terms if term.kind != "artifact")
+    about = ", ".join(
+        word(term.value) for term in entry.terms if term.kind not in {"artifact", "log"}
+    )
     data = entry.data if isinstance(entry.data, dict) else {}
     words, reason = data.get("words") or data.get("what"), data.get("reason")
     told = str(words) if words else drawn(str(reason)) if reason else about

@@ -38,11 +38,16 @@ class Call:
 
     @contextmanager
     def site(
-        self, command: str, *, mend: bool = True, reads_medium: bool = False
+        self,
+        command: str,
+        *,
+        mend: bool = True,
+        reads_medium: bool = False,
+        patient: bool = False,
     ) -> Iterator[Site]:
         """The site, held for `command`; links that a crash left wrong are put right first.
 
-        What `reads_medium` lets others in while it moves bytes.
+        What `reads_medium` lets others in while it moves bytes; who is `patient` waits for them.
         """
         from sealift_sync.site import mending
         from sealift_sync.site.opened import open_site
@@ -53,6 +58,7 @@ class Call:
             self.clock,
             command,
             reads_medium=reads_medium,
+            patient=patient,
             told=telling.warn_aside,
         ) as found:
             if mend:

@@ -152,24 +152,50 @@ def import_(call: Call, folder: Path, *, as_json: bool) -> int:
     either fails.
 
     DIR is the medium's top, or the folder of one transfer. Nothing is written to it.
+
+    What is recalled on it stops first, also while another import is under way.
     """
     from sealift_sync import progress
     from sealift_sync.cli import showing
     from sealift_sync.site.holdings import lost_and_missed
+    from sealift_sync.site.home import HomeBusyError
     from sealift_sync.site.importer import find_bundle, import_bundle
 
-    with (
-        call.site("import", reads_medium=True) as found,
-        progress.telling(quiet=as_json) as stage,
-    ):
-        bundle = find_bundle(found, folder)
-        done = import_bundle(found, bundle, showing.watch(stage, quiet=as_json))
-        lost = lost_and_missed(found)
+    try:
+        with (
+            call.site("import", reads_medium=True, patient=True) as found,
+            progress.telling(quiet=as_json) as stage,
+        ):
+            bundle = find_bundle(found, folder)
+            done = import_bundle(found, bundle, showing.watch(stage, quiet=as_json))
+            lost = lost_and_missed(found)
+    except HomeBusyError as busy:
+        if busy.at_medium:
+            busy.next_step = f"{_recalls_alone(call, folder, quiet=as_json)} {busy.next_step}"
+        raise
     if as_json:
         telling.print_json("import", showing.import_json(done))
     else:
         showing.imported(done, len(lost))
     return 1 if any(one.outcome == "switched-back" for one in done.activations) else 0
+
+
+def _recalls_alone(call: Call, folder: Path, *, quiet: bool) -> str:
+    """Stop what the medium in `folder` recalls, while another is imported; what to say of it."""
+    from sealift_sync import progress
+    from sealift_sync.cli import showing
+    from sealift_sync.site.honouring import honour
+    from sealift_sync.site.importer import find_bundle
+
+    with (
+        call.site("import", patient=True) as found,
+        progress.telling(quiet=quiet) as stage,
+    ):
+        bundle = find_bundle(found, folder)
+        recalls = honour(found, bundle, showing.watch(stage, quiet=quiet).recalled)
+    if recalls:
+        return "What this medium recalls was honoured all the same."
+    return "This medium recalls nothing that this site did not know of."
 
 
 @site.command(epilog=example("sealift-site status"))
@@ -220,7 +246,7 @@ def rollback(
     from sealift_sync.site.rollback import roll_back
 
     _check_reason(reason)
-    with call.site("rollback") as found:
+    with call.site("rollback", patient=True) as found:
         done = roll_back(found, model, group, reason, away_from)
     if as_json:
         telling.print_json("rollback", {"activation": showing.activation_json(done)})
@@ -244,7 +270,7 @@ def activate(call: Call, model: str, group: str | None, reason: str, *, as_json:
     from sealift_sync.site.reactivation import activate_assigned
 
     _check_reason(reason)
-    with call.site("activate") as found:
+    with call.site("activate", patient=True) as found:
         done = activate_assigned(found, model, group, reason)
     if as_json:
         telling.print_json("activate", {"activation": showing.activation_json(done)})

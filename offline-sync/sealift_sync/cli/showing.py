@@ -212,7 +212,7 @@ def spoken_aloud(said: Spoken) -> None:
     if said.lost:
         telling.say(f"Lost           {counted(said.lost, 'blob')}")
     if said.restored:
-        telling.say("Restored       from a backup: this log is not all that was signed")
+        telling.say("Behind         this log is not all that was signed with this site's key")
     telling.say(f"Log            {counted(said.log.size, 'entry', 'entries')}")
     telling.say(f"Its words      {said.words}")
 

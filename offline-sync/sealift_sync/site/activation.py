@@ -74,20 +74,6 @@ def activate(site: Site, reason: str) -> tuple[Activation, ...]:
     return tuple(done)
 
 
-def hide_recalled(site: Site) -> tuple[Place, ...]:
-    """Show nothing of what was recalled, and log nothing; the hook of each place is told.
-
-    For a site that may not append to its log: to stop something needs no permission.
-    """
-    tree, recalled = ModelTree(site.home), site.state.recalls()
-    hidden = [place for place, digest in tree.shown() if digest in recalled]
-    for place in hidden:
-        tree.switch(place, None)
-        with suppress(_CommandFailedError):  # the link is gone, which is what can be done
-            _run(site.home.settings.group(place.group).hook, "hook", site, tree, place, None)
-    return tuple(hidden)
-
-
 def _settle(site: Site, tree: ModelTree, place: Place, reason: str) -> Iterator[Activation]:
     """Switch `place` to what should run there; where that fails after a recall, to what is next.
 

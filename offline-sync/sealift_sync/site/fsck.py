@@ -151,7 +151,7 @@ def _database(site: Site) -> Iterator[str]:
     try:
         check_remembered(site.state)
     except RestoredError as bad:
-        yield bad.what
+        yield str(bad)
     for (said,) in site.state.connection.execute("PRAGMA integrity_check(20)"):
         if said != "ok":
             yield str(said)

@@ -22,8 +22,15 @@ from sealift_sync.site.settings import FIRST_SETTINGS, Settings, read_settings
 HOME_VARIABLE = "SEALIFT_SITE_HOME"
 DEFAULT_HOME = "sealift-site"
 MEDIUM_LOCK = "lock-medium"
+RETURN_LOCK = "lock-return"
 PATIENT = 1.0
 """Seconds that somebody waits without being told for what."""
+
+
+class HomeBusyError(FailedError):
+    """Another command works here; `at_medium`: it takes something in from one."""
+
+    at_medium = False
 
 
 @dataclass(frozen=True)
@@ -130,12 +137,15 @@ class Hold:
         path: Path,
         command: str,
         told: Callable[[str], None] = lambda _: None,
+        *,
+        patient: bool = False,
         next_step: str = "Wait until it has ended, then run this command again.",
     ) -> None:
         self._home = home
         self._path = path
         self._told = told
         self._held = False
+        self._patient = patient
         self._next_step = next_step
         self._words = f"sealift-site {command} (process {os.getpid()})"
         try:
@@ -146,13 +156,15 @@ class Hold:
 
     @contextmanager
     def taken(self) -> Iterator[Self]:
-        """Hold it, if whoever does lets go of it soon.
+        """Hold it, if whoever does lets go of it soon; who is patient, however late that is.
 
         Raises:
-            FailedError: another command holds it and did not end soon.
+            HomeBusyError: another command holds it and did not end soon.
         """
         with self._file:
-            if not self._is_free_within(self._home.settings.limits.lock_seconds):
+            if self._patient:
+                self._wait()
+            elif not self._is_free_within(self._home.settings.limits.lock_seconds):
                 raise self._busy()
             self._take()
             try:
@@ -176,10 +188,13 @@ class Hold:
         self._take_again()
 
     def _take_again(self) -> None:
+        self._wait()
+        self._take()
+
+    def _wait(self) -> None:
         if not self._is_free_within(PATIENT):
             self._told(f"Waiting until {_holder(self._path)} has ended.")
             fcntl.flock(self._file, fcntl.LOCK_EX)
-        self._take()
 
     def _take(self) -> None:
         self._held = True
@@ -214,30 +229,37 @@ class Hold:
             return False
         return True
 
-    def _busy(self) -> FailedError:
+    def _busy(self) -> HomeBusyError:
         holder = _holder(self._path)
-        return FailedError(
+        busy = HomeBusyError(
             "home-busy",
             f"{holder} is working in {self._home.root}.",
             subject=str(self._home.root),
             next_step=self._next_step,
         )
+        busy.at_medium = self._path.name == MEDIUM_LOCK
+        return busy
 
 
 def only_one(
-    home: Home, command: str, told: Callable[[str], None] = lambda _: None
+    home: Home,
+    command: str,
+    told: Callable[[str], None] = lambda _: None,
+    *,
+    patient: bool = False,
 ) -> AbstractContextManager[Hold]:
     """Hold the home for `command`: two at once would judge by each other's half-truths.
 
     Args:
         home: the site's.
         command: as others are told who works here.
-        told: for what it waits, where it let go of the home and others are long.
+        told: for what it waits, where others are long.
+        patient: it is there to stop something, and waits rather than fail.
 
     Raises:
-        FailedError: another command holds it and did not end soon.
+        HomeBusyError: another command holds it and did not end soon.
     """
-    return Hold(home, home.root / "lock", command, told).taken()
+    return Hold(home, home.root / "lock", command, told, patient=patient).taken()
 
 
 def one_medium(home: Home, command: str) -> AbstractContextManager[Hold]:
@@ -247,10 +269,19 @@ def one_medium(home: Home, command: str) -> AbstractContextManager[Hold]:
     lock; others work in the home meanwhile.
 
     Raises:
-        FailedError: as `only_one`.
+        HomeBusyError: another command does, and did not end soon.
     """
     step = "Wait until it has ended, or stop it if this cannot wait; then run this command again."
     return Hold(home, home.root / MEDIUM_LOCK, command, next_step=step).taken()
+
+
+def one_return(home: Home, command: str) -> AbstractContextManager[Hold]:
+    """Hold what `command` writes to a medium; others work in the home meanwhile.
+
+    Raises:
+        HomeBusyError: another command writes a return, and did not end soon.
+    """
+    return Hold(home, home.root / RETURN_LOCK, command).taken()
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """The import of a bundle, in nine steps (DESIGN section 4).
 
-    (1) everything small is copied once into quarantine; from here on only the copy is read
-    (2) recalls first, whatever else is wrong
+    (1) recalls first, whatever else is wrong: what they stand on is read into memory
+    (2) everything small is copied once into quarantine; from here on only the copy is read
     (3) the walk of TUF at trusted time
     (4) the floors
     (5) transfer.json: for this site and enrolment, by its dispatcher, every file as listed
@@ -34,18 +34,12 @@ from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine, quarantine
 from sealift_sync.site.accepting import Accepted, accept, settle, unlisted
-from sealift_sync.site.activation import Activation, activate, hide_recalled
+from sealift_sync.site.activation import Activation, activate
 from sealift_sync.site.committing import commit
 from sealift_sync.site.healing import heal
+from sealift_sync.site.honouring import honour, recalled_on
 from sealift_sync.site.opened import Site
-from sealift_sync.site.recalls import new_recalls
-from sealift_sync.site.restored import (
-    AHEAD,
-    RestoredError,
-    check_notes,
-    check_remembered,
-    notes_beside,
-)
+from sealift_sync.site.restored import RestoredError
 from sealift_sync.site.staging import (
     Stage,
     check_packs,
@@ -58,8 +52,6 @@ from sealift_sync.site.staging import (
 )
 from sealift_sync.site.transfers import find_transfer
 
-MOST_TOLD = 30
-"""Recalls that an entry names, which has its largest size; the state holds all of them."""
 NEXT_STEP = "Nothing of it was taken. Have the bundle copied or exported again."
 
 
@@ -130,21 +122,26 @@ def import_bundle(site: Site, medium: Medium, watch: Watch) -> Import:
 def _take(site: Site, medium: Medium, watch: Watch) -> Import:
     """Steps (1) to (9)."""
     claimed: list[Term] = []
-    told = _told_to_log(site, medium, claimed)
-    with told, _quarantined(site, medium) as bundle, _noting(bundle, claimed):  # (1)
-        recalls = new_recalls(bundle, site)  # (2)
-        try:
-            _check_not_restored(site, medium, bundle)
-        except RestoredError:
-            _hide(site, recalls, watch)
-            raise
-        _honour(site, recalls, watch)
-        done = _imported_before(site, bundle)
-        if done is None:
-            done = _install(site, bundle, recalls, medium, watch)
-        else:
-            done = replace(done, mended=heal(site, bundle, medium, watch.stage))
-        clear_staged(site.home)
+    with _told_to_log(site, medium, claimed):
+        recalls = honour(site, medium, watch.recalled)  # (1)
+        with _quarantined(site, medium) as bundle, _noting(bundle, claimed):  # (2)
+            return _copied(site, bundle, recalls, medium, watch)
+
+
+def _copied(
+    site: Site,
+    bundle: Quarantine,
+    recalls: tuple[Recall, ...],
+    medium: Medium,
+    watch: Watch,
+) -> Import:
+    """Steps (3) to (9), of what is in quarantine."""
+    done = _imported_before(site, bundle)
+    if done is None:
+        done = _install(site, bundle, recalls, medium, watch)
+    else:
+        done = replace(done, mended=heal(site, bundle, medium, watch.stage))
+    clear_staged(site.home)
     return done
 
 
@@ -155,9 +152,8 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
         RefusedError: an import would refuse it.
         FailedError: there is no room here for what an import would copy.
     """
+    recalls = recalled_on(site, medium)
     with _as_refusal(), _quarantined(site, medium) as bundle:
-        _check_not_restored(site, medium, bundle)
-        recalls = new_recalls(bundle, site)
         if recalls:
             watch.recalled(recalls, ())
         accepted = accept(site, bundle, recalls)
@@ -170,25 +166,6 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
             check_room(accepted.plan.copies, site.home)
             check_packs(accepted.plan.packs, medium, watch.stage)
             return accepted
-
-
-def _check_not_restored(site: Site, medium: Medium, bundle: Quarantine) -> None:
-    """Before anything is believed or written: does this database hold all that its site signed?
-
-    Nothing of transfer.json is verified yet, but a checkpoint that this site's own key signed is
-    one, wherever it comes from.
-    """
-    check_remembered(site.state)
-    with site.aside():
-        beside = tuple(notes_beside(medium, site.enrolment.site))
-    check_notes(site.state, site.key, site.origin, beside)
-    check_notes(site.state, site.key, site.origin, _accepted_by_hub(bundle))
-
-
-def _accepted_by_hub(bundle: Quarantine) -> Iterator[bytes]:
-    with suppress(SealiftError):  # what is wrong with transfer.json is said where it is read
-        said = statements.read(Transfer, bundle.read(layout.TRANSFER), what=layout.TRANSFER)
-        yield (said.predicate.site_log or "").encode()
 
 
 def _install(
@@ -254,42 +231,6 @@ def _imported_before(site: Site, bundle: Quarantine) -> Import | None:
     return None
 
 
-def _honour(site: Site, recalls: tuple[Recall, ...], watch: Watch) -> None:
-    """Never forget `recalls`, and stop what they name, at once and for good.
-
-    So does what was recalled by a medium before, if a power cut kept it from being stopped.
-    """
-    if recalls:
-        _remember(site, recalls)
-    known = site.state.recalls()
-    due = [known[one.sha256] for one in site.state.current().values() if one.sha256 in known]
-    reasons = [*recalls, *due]
-    if reasons:
-        watch.recalled(recalls, activate(site, f"recall {reasons[0].id}"))
-
-
-def _hide(site: Site, recalls: tuple[Recall, ...], watch: Watch) -> None:
-    """A restored site can log nothing; what was recalled is not shown by it for all that."""
-    with site.state.transaction():
-        for recall in recalls:
-            site.state.add_recall(recall)
-    if hide_recalled(site) or recalls:
-        watch.recalled(recalls, ())
-
-
-def _remember(site: Site, recalls: tuple[Recall, ...]) -> None:
-    terms = [Term("artifact", recall.sha256) for recall in recalls]
-    told: Json = [
-        {"id": one.id, "sha256": one.sha256, "reason": sentence(one.reason)[:200]}
-        for one in recalls[:MOST_TOLD]
-    ]
-    with site.state.transaction():
-        for recall in recalls:
-            site.state.add_recall(recall)
-        data: dict[str, Json] = {"recalls": told, "count": len(recalls)}
-        site.record(site.entry("recall.honoured", data, terms[:200]))
-
-
 @contextmanager
 def _told_when_stopped(site: Site) -> Iterator[None]:
     """Whoever presses Ctrl-C learns what was done by then, as the state has it."""
@@ -348,10 +289,8 @@ def _told_to_log(site: Site, medium: Medium, claimed: list[Term]) -> Iterator[No
     try:
         with _as_refusal():
             yield
-    except RestoredError as bad:
-        with site.state.transaction():  # a second history must not be begun, not even with this
-            site.state.set_fact(AHEAD, bad.note)
-        raise
+    except RestoredError:
+        raise  # it is remembered, and a second history is not begun with this
     except RefusedError as refusal:
         _log_refusal(site, refusal, claimed or _named(medium))
         raise

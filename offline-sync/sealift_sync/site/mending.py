@@ -10,7 +10,6 @@ import shutil
 
 from sealift_sync.site.models import Mended, ModelTree
 from sealift_sync.site.opened import Site
-from sealift_sync.site.restored import AHEAD
 from sealift_sync.site.standing import Standing
 
 
@@ -18,12 +17,7 @@ def mend(site: Site) -> tuple[Mended, ...]:
     """Sweep leftovers, and make every link what committed state says; returns what was wrong.
 
     What an import works with is not left over: it may be at its medium for hours.
-
-    Nothing is touched where the state is a restored backup: it may say that something runs which
-    was recalled since.
     """
-    if site.state.fact(AHEAD) is not None:
-        return ()
     with site.leftovers() as free:
         if free:
             shutil.rmtree(site.home.quarantine, ignore_errors=True)

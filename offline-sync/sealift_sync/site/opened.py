@@ -26,7 +26,7 @@ from sealift_signing.words import fingerprint
 from sealift_sync.site.enrolment import REQUEST, Enrolment, enrolment
 from sealift_sync.site.home import Hold, Home, find_home, no_medium, one_medium, only_one
 from sealift_sync.site.log import SiteLog
-from sealift_sync.site.restored import check_remembered
+from sealift_sync.site.restored import marked
 from sealift_sync.site.state import State
 
 Clock = Callable[[], datetime]
@@ -77,11 +77,12 @@ class Site:
 
     @contextmanager
     def aside(self) -> Iterator[None]:
-        """Let other commands work here while a medium's bytes are moved: a rollback cannot wait.
+        """Let other commands work here while a medium is looked at: a rollback cannot wait.
 
-        What was read of the state before is to be read again afterwards.
+        What was read of the state before is to be read again afterwards; what was taken from a
+        medium stays only where this command `reads_medium`.
         """
-        with self.hold.aside() if self.reads_medium else nullcontext():
+        with self.hold.aside():
             yield
 
     def as_set_now(self) -> Site:
@@ -107,10 +108,10 @@ class Site:
 
         Raises:
             FailedError: it could not be written; then what it tells of did not happen.
-            RestoredError: this database is a restored backup; likewise.
+            RestoredError: this log is not all that was signed, and takes no such entry; likewise.
         """
-        check_remembered(self.state)
-        SiteLog(self.state.connection, self.signer(), self.origin).append(entry)
+        log = SiteLog(self.state.connection, self.signer(), self.origin)
+        log.append(marked(self.state, entry))
         self._entries.append(entry.id)
 
     def has_logged(self) -> bool:
@@ -143,6 +144,7 @@ def open_site(
     command: str,
     *,
     reads_medium: bool = False,
+    patient: bool = False,
     told: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Site]:
     """The enrolled site at `root`, for `command` alone.
@@ -153,18 +155,20 @@ def open_site(
         clock: this machine's.
         command: as others are told who works here.
         reads_medium: it takes in a bundle, or judges one; one such command at a time.
-        told: what it waits for, as a sentence, where it let go of the home and others took it.
+        patient: it may stop something, and waits for others who work here, however long.
+        told: what it waits for, as a sentence, where others are long.
 
     Raises:
         NotFoundError: no home, or not enrolled.
-        FailedError: another command is working there, or it cannot be read.
+        HomeBusyError: another command is working there.
+        FailedError: it cannot be read.
     """
     home = find_home(root, environment)
     for sentence in home.close_to_others():
         told(sentence)
     with (
         one_medium(home, command) if reads_medium else nullcontext(),
-        only_one(home, command, told) as hold,
+        only_one(home, command, told, patient=patient) as hold,
     ):
         state = State(home.database)
         try:

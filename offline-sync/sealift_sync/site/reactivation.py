@@ -13,7 +13,6 @@ from sealift_signing.vocabulary import sentence
 from sealift_sync.site.activation import Activation, switch
 from sealift_sync.site.models import ModelTree
 from sealift_sync.site.opened import Site
-from sealift_sync.site.restored import check_remembered
 from sealift_sync.site.standing import Choice, Place, Standing
 
 
@@ -31,7 +30,6 @@ def activate_assigned(site: Site, model: str, group: str | None, reason: str) ->
         UsageError: it is assigned in several host groups, and which is meant was not said.
         RefusedError: it is not installed, or was recalled or withdrawn.
     """
-    check_remembered(site.state)
     standing = Standing(site.state, site.enrolment)
     place, foremost = _foremost(standing, model, group)
     running = standing.current.get(place)

@@ -1,4 +1,4 @@
-"""Step (2) of an import: recalls first, because they are honoured whatever else is wrong.
+"""Step (1) of an import: recalls first, because they are honoured whatever else is wrong.
 
 A recall needs no fresh timestamp and no whole bundle: it needs a safety officer's signature under
 the newest authentic delegation. A carrier who spoils the rest of a bundle does not stop a recall,
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Protocol
 
 from tuf.api.metadata import Metadata, Root, Targets
 
@@ -19,12 +20,24 @@ from sealift_signing.errors import RefusedError
 from sealift_signing.roles import RECALL, TARGETS
 from sealift_signing.tuf_walk import Need, Walk, check_signed, drive, read_metadata
 from sealift_sync.bundle import layout
-from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.site.opened import Site
 from sealift_sync.site.walking import check_document
 
 
-def new_recalls(bundle: Quarantine, site: Site) -> tuple[Recall, ...]:
+class SmallFiles(Protocol):
+    """Files of a bundle by their path in it, wherever they were copied to."""
+
+    def get(self, path: str) -> bytes | None:
+        """The bytes of a file, or None if it is not there."""
+
+    def read(self, path: str) -> bytes:
+        """The bytes of a file that is there."""
+
+    def below(self, folder: str) -> Iterator[str]:
+        """The paths of the files below `folder`, in order."""
+
+
+def new_recalls(bundle: SmallFiles, site: Site) -> tuple[Recall, ...]:
     """The recalls in `bundle` that this site had not seen, each authentic."""
     known = set(site.state.every_recall())
     found: dict[Recall, None] = {}
@@ -39,7 +52,7 @@ def new_recalls(bundle: Quarantine, site: Site) -> tuple[Recall, ...]:
 
 
 def _newest_targets(
-    bundle: Quarantine, site: Site, root: Root, lost: Compromised
+    bundle: SmallFiles, site: Site, root: Root, lost: Compromised
 ) -> Targets | None:
     """The newest top-level targets role that the newest reachable root vouches for."""
     without = barred(lost, (roles.ROOT,))
@@ -50,7 +63,7 @@ def _newest_targets(
     return max(found, key=lambda signed: signed.version, default=None)
 
 
-def _newest_root(bundle: Quarantine, site: Site) -> tuple[Root, Compromised]:
+def _newest_root(bundle: SmallFiles, site: Site) -> tuple[Root, Compromised]:
     """The newest reachable root, and all that is known to be compromised with it."""
     known, lost = site.state.roots(), site.state.compromised()
     now = site.trusted_time()
@@ -68,7 +81,7 @@ def _newest_root(bundle: Quarantine, site: Site) -> tuple[Root, Compromised]:
 
 
 def _signed_by(
-    bundle: Quarantine, role: str, delegator: Root | Targets, without: frozenset[bytes]
+    bundle: SmallFiles, role: str, delegator: Root | Targets, without: frozenset[bytes]
 ) -> Iterator[Metadata[Targets]]:
     """Every authentic version of `role` in the bundle, old ones too: a recall has no floor.
 
@@ -87,7 +100,7 @@ def _signed_by(
         yield metadata
 
 
-def _recalls(bundle: Quarantine, signed: Targets) -> tuple[Recall, ...]:
+def _recalls(bundle: SmallFiles, signed: Targets) -> tuple[Recall, ...]:
     listed = signed.targets.get(documents.RECALL_PATH)
     data = bundle.get(layout.target_file(documents.RECALL_PATH))
     if listed is None or data is None:

@@ -1,20 +1,27 @@
-"""A site that was restored from a backup knows less than it once did, and must notice.
+"""A site whose key signed more than its log holds: it imports nothing more, and stops all the same.
 
-If it went on, it would write a second history under its own key, and the receipts of the first
-would stand against it. What it signed itself tells: the checkpoint that the hub accepted, which a
-bundle carries, and the one in a return that lies on the medium. Only what this site's own key
-signed counts; a key belongs to one home, so another enrolment of the same name cannot be meant.
+Either the site was restored from a backup, and an import would be a second receipt for one
+transfer; or somebody else has its key. It cannot tell which. What the key signed shows it: the
+checkpoint that the hub accepted, which a bundle carries, and the one in a return that lies on the
+medium. Only what this site's own key signed counts; a key belongs to one home, so another enrolment
+of the same name cannot be meant.
+
+Whoever has the key could bar the site for ever with one such checkpoint. So what people here do
+goes on, and so do recalls; each entry is marked with the checkpoint that its log does not hold.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
+from sealift_signing.canonical import Json
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import LARGEST_NOTE, Checkpoint
+from sealift_signing.transparency.entry import Entry, Term
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.site.log_reading import SiteLogReader
@@ -22,13 +29,29 @@ from sealift_sync.site.state import State
 
 AHEAD = "ahead"
 """The fact that is a checkpoint of this site's log which its database does not hold."""
+GOES_ON = frozenset(
+    {
+        "model.activated",
+        "model.activation-failed",
+        "model.rolled-back",
+        "model.stopped",
+        "model.tried-again",
+        "recall.honoured",
+        "transfer.refused",
+    }
+)
+"""The entries that such a log still takes: none of them says that something new was taken in."""
+MARK = "not_in_this_log"
+"""The member of an entry's data that is the checkpoint, as it was signed."""
+MARK_TERM = Term("log", "behind")
+"""By which marked entries are found."""
 MOST_RETURNS = 64
 """Returns that are looked at, the largest first: a stranger may have made any number of them."""
 _SIZE = re.compile("[0-9]{1,15}")
 
 
 class RestoredError(RefusedError):
-    """This database is older than what its site has signed: `note` is what says so."""
+    """The log in this database is not all that its site's key signed: `note` is what says so."""
 
     note: bytes = b""
 
@@ -37,7 +60,7 @@ def check_holds(state: State, said: Checkpoint, note: bytes) -> None:
     """Check that the log in `state` holds what this site signed in `note`, and `said` in it.
 
     Raises:
-        RestoredError: it does not; the database is a restored backup.
+        RestoredError: it does not.
     """
     reader = SiteLogReader(state.connection)
     try:
@@ -52,7 +75,7 @@ def check_notes(state: State, key: PublicKey, origin: str, notes: Iterable[bytes
     """Check the log against every one of `notes` that is by this site's key; ignore the others.
 
     Raises:
-        RestoredError: the database is a restored backup.
+        RestoredError: it does not hold one of them.
     """
     for note in notes:
         try:
@@ -63,14 +86,29 @@ def check_notes(state: State, key: PublicKey, origin: str, notes: Iterable[bytes
 
 
 def check_remembered(state: State) -> None:
-    """Refuse, if it was found out before that this database is a restored backup.
+    """Refuse, if it was found out before that this log is not all that was signed.
 
     Raises:
-        RestoredError: it is.
+        RestoredError: it was.
     """
     note = state.fact(AHEAD)
     if note is not None:
         raise _restored(checkpoint.claimed(note), note)  # verified when it was remembered
+
+
+def marked(state: State, entry: Entry) -> Entry:
+    """`entry` as this log takes it: where it is not all that was signed, each entry says so.
+
+    Raises:
+        RestoredError: it is not, and `entry` says that something new was taken in.
+    """
+    note = state.fact(AHEAD)
+    if note is None:
+        return entry
+    if entry.type not in GOES_ON:
+        check_remembered(state)
+    said: dict[str, Json] = dict(entry.data) if isinstance(entry.data, Mapping) else {}
+    return replace(entry, data=said | {MARK: note.decode()}, terms=(*entry.terms, MARK_TERM))
 
 
 def restored_words(state: State) -> str:
@@ -122,11 +160,12 @@ def _folders(medium: Medium, path: str) -> list[str]:
 def _restored(said: Checkpoint, note: bytes) -> RestoredError:
     refusal = RestoredError(
         "log-restored",
-        f"This site once signed {said.size} entries of its log, and they are not the ones in this "
-        "database: it was restored from a backup.",
+        f"This site's key once signed {said.size:,} entries of its log, and they are not the ones "
+        "in this database: it was restored from a backup, or somebody else has the key.",
         subject=said.origin,
-        next_step="Nothing was changed. Restore the newest backup of this site's folder, or enrol "
-        "anew in a new home: sealift-site --home DIR init …",
+        next_step="Rollback, activation and recalls go on here, and nothing is imported. Is there "
+        "a newer backup of this site's folder, put it in its place; else, or if that says the same "
+        "again, enrol anew in a new home, with another key: sealift-site --home DIR init …",
     )
     refusal.note = note
     return refusal

@@ -10,6 +10,7 @@ from sealift_signing.transparency.checkpoint import claimed
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.returned import Returned
 from sealift_sync.bundle.returning import write_return
+from sealift_sync.site.home import one_return
 from sealift_sync.site.hub_log import ACKNOWLEDGED
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.opened import Site
@@ -31,20 +32,23 @@ def write_home(site: Site, medium: Path, *, everything: bool) -> tuple[Path, Ret
         everything: all receipts and the log from its first entry, acknowledged or not.
 
     Raises:
-        RefusedError: this database is a restored backup, as an earlier return on the medium shows:
-            that one is not touched.
+        RestoredError: this site's key signed more than this log holds, as was found out before or
+            an earlier return on the medium shows: that one is not touched.
         FailedError: it could not be written.
     """
     _check_not_restored(site, medium)
     first = 0 if everything else acknowledged(site)
     extract = SiteLogReader(site.state.connection).extract(first)
     returned = Returned(site.enrolment.site, _receipts(site, everything=everything), extract)
-    return write_return(returned, medium), returned
+    with site.aside(), one_return(site.home, "return"):  # a stick may answer never
+        return write_return(returned, medium), returned
 
 
 def _check_not_restored(site: Site, medium: Path) -> None:
     check_remembered(site.state)
-    notes = notes_beside(Medium(medium), site.enrolment.site) if medium.is_dir() else iter(())
+    with site.aside():
+        there = medium.is_dir()
+        notes = [*notes_beside(Medium(medium), site.enrolment.site)] if there else []
     try:
         check_notes(site.state, site.key, site.origin, notes)
     except RestoredError as bad:

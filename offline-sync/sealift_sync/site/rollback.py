@@ -18,7 +18,6 @@ from sealift_signing.vocabulary import sentence
 from sealift_sync.site.activation import Activation, switch
 from sealift_sync.site.models import ModelTree
 from sealift_sync.site.opened import Site
-from sealift_sync.site.restored import check_remembered
 from sealift_sync.site.standing import Choice, Place, Standing
 from sealift_sync.site.state import RolledBack
 
@@ -42,10 +41,9 @@ def roll_back(
     Raises:
         NotFoundError: it does not run here, or not that version.
         UsageError: it runs in several host groups, and which is meant was not said.
-        RefusedError: there is nothing to go back to, or this database is a restored backup.
+        RefusedError: there is nothing to go back to.
         FailedError: it could not be written; what was recorded of it is finished by the next run.
     """
-    check_remembered(site.state)
     tree = ModelTree(site.home, lost=site.state.lost())
     standing = Standing(site.state, site.enrolment)
     tree.repair(standing.showing())

@@ -30,7 +30,7 @@ class Spoken:
         held: each that was held, with its code.
         runs: per host group and model, the version that runs.
         lost: how many blobs of what is assigned or runs are known to be lost.
-        restored: this database is a restored backup: its log is not all that was signed.
+        restored: the log is not all that was signed: a restored backup, or a stolen key.
         log: the log's checkpoint now.
         words: the eight words of it.
     """

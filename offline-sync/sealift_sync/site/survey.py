@@ -50,7 +50,7 @@ class Survey:
         held: what the last transfer brought and was not installed: path and sentence.
         unused: blobs in the store that nothing assigned or running needs, and their bytes.
         lost: blobs of what is assigned or runs that are known not to be whole.
-        restored: that this database is a restored backup, as a sentence; empty if it is not.
+        restored: that the log is not all that was signed, as a sentence; empty if it is.
         under_way: the command that reads a medium at this moment; empty if none does.
     """
 

@@ -232,7 +232,11 @@ def _keep_log(
     """
     known = _known(connection, site)
     seen = _seen_by(connection, site, known, claimed(extract.checkpoint.encode()).size)
-    checkpoint, rows = check(extract, site.key, origin, seen)
+    try:
+        checkpoint, rows = check(extract, site.key, origin, seen)
+    except ProofError as bad:
+        bad.next_step = _next_step(site, extract, known)
+        raise
     new = [row for row in rows if known is None or row.seq >= known.size]
     for row in new:
         place = {"site": site.id, "enrolment": site.enrolment, "seq": row.seq}
@@ -249,6 +253,18 @@ def _keep_log(
             )
         )
     return len(new), checkpoint
+
+
+def _next_step(site: Site, extract: Extract, known: Checkpoint | None) -> str:
+    """What to do about a log that does not continue: is it a part of it, or another history?"""
+    if extract.first > (known.size if known else 0):
+        return "Have the site write all of its log: sealift-site return --all --to DIR"
+    return (
+        "What it signed is kept in the log here, as evidence, beside what was known: sealift audit "
+        f"list --type return.refused --json. Either {site.id} was restored from a backup, or "
+        "somebody else has its key. Have it enrolled anew, in a new home and so with another key: "
+        "sealift site enroll REQUEST …"
+    )
 
 
 def _known(connection: Connection, site: Site) -> Checkpoint | None:
