@@ -26,6 +26,7 @@ _OTHERS = 0o077
 _NAMED = 10
 """Names that are told; of the others, how many."""
 _ITSELF = "."
+_NO_MODES = "its file system keeps no modes, so mount it for its user alone (umask=077)"
 _callers: list[int] = []
 
 
@@ -95,8 +96,9 @@ def close_home(
     """Close to others what is open in the folder `root`; returns what is to be told, in sentences.
 
     Only where others get at something in it is anything else looked at: below a closed folder they
-    get at nothing. Links are never followed, and what has a second name is left: the folder may
-    have been open to be written in, and in it may lie what others want as it is.
+    get at nothing. `root` itself may be a link, which its user made to have the folder on another
+    disk; a link in it is never followed, and what has a second name is left: the folder may have
+    been open to be written in, and in it may lie what others want as it is.
 
     Args:
         root: a home, or a memory.
@@ -105,6 +107,7 @@ def close_home(
             is in it, such as blobs, which have a second name where they are read.
         ours: whether what has this name in `root` is looked at.
     """
+    asked, root = root, root.resolve()
     try:
         names = sorted(one.name for one in os.scandir(root) if ours(one.name))
         if not _is_open(root, most) and (
@@ -116,17 +119,27 @@ def close_home(
     closed: set[str] = set()
     left: dict[str, str] = {}
     _close(root, most, _ITSELF, closed, left)
+    if left.get(_ITSELF) == _NO_MODES:  # of what is in it, too
+        return (f"What lies in {asked} is open to others and stays so: {_NO_MODES}.",)
     for name in names:
         for path in _everything(root / name):
             _close(path, _most(str(path.relative_to(root)), shown), name, closed, left)
     told = []
     if closed:
-        what = f"Others on this machine could open what lies in {root}."
+        what = f"Others on this machine could open what lies in {asked}."
         told.append(f"{what} Closed to them: {_listed(closed)}.")
-    told += [
-        f"In {root}, {_called(one)} is open to others and stays so: {left[one]}." for one in left
-    ]
+    told += [_stays(asked, [one for one in left if left[one] == why], why) for why in _once(left)]
     return tuple(told)
+
+
+def _once(left: dict[str, str]) -> list[str]:
+    """Each reason once: where a file system has no modes, it is the same of all."""
+    return list(dict.fromkeys(left.values()))
+
+
+def _stays(root: Path, names: Collection[str], why: str) -> str:
+    verb, stay = ("is", "stays") if len(names) == 1 else ("are", "stay")
+    return f"In {root}, {_listed(names)} {verb} open to others and {stay} so: {why}."
 
 
 def _most(inner: str, shown: Collection[str]) -> int:
@@ -157,7 +170,10 @@ def _close(path: Path, most: int, name: str, closed: set[str], left: dict[str, s
             left[name] = "it has a second name elsewhere"
             return
         path.chmod(stat.S_IMODE(found.st_mode) & (most | FOLDER))
-        closed.add(name)
+        if _is_open(path, most):  # as FAT mounted as `quiet`, or some shares, which take any mode
+            left[name] = _NO_MODES
+        else:
+            closed.add(name)
     except FileNotFoundError:
         return  # another command has just ended
     except OSError as bad:

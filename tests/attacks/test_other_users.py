@@ -5,12 +5,13 @@ Whoever can open a file can hold a lock on it for ever: a shared one suffices to
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -238,6 +239,47 @@ def test_t1_04_what_others_put_into_an_open_home_is_not_closed_for_them(tmp_path
     assert "the folder itself, sealift.db, work." in told[0]
     assert f"In {home}, second is open" in told[1]
     assert "second name" in told[1]
+
+
+@pytest.mark.parametrize("most, shown", [(0o700, ()), (0o711, ("models",))])
+def test_t1_72_a_home_that_lies_elsewhere_is_closed_there(
+    tmp_path: Path, most: int, shown: tuple[str, ...]
+) -> None:
+    """Many have it on a large disk, and a link where it is looked for."""
+    there, home = tmp_path / "disk/home", tmp_path / "home"
+    (there / "models").mkdir(parents=True)
+    (there / "sealift.db").touch()
+    opened(there)
+    home.symlink_to(there)
+    told = closing.close_home(home, most=most, shown=shown)
+    assert mode(there) == most
+    assert mode(there / "sealift.db") == 0o600
+    assert len(told) == 1
+    assert f"what lies in {home}." in told[0]
+    assert closing.close_home(home, most=most, shown=shown) == ()
+
+
+def refused(_path: Path, _mode: int) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
+@pytest.mark.parametrize(
+    "chmod, why",
+    [(lambda _path, _mode: None, "keeps no modes"), (refused, "Operation not permitted")],
+    ids=["ignored", "refused"],
+)
+def test_t1_73_where_modes_are_not_kept_nothing_is_said_to_be_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chmod: Callable[[Path, int], None], why: str
+) -> None:
+    """FAT, many shares, and a home on a read-only disk: one line, and every command works."""
+    for name in ("sealift.db", "lock", "settings.toml"):
+        (tmp_path / name).touch()
+    opened(tmp_path)
+    monkeypatch.setattr(Path, "chmod", chmod)
+    (told,) = closing.close_home(tmp_path)
+    assert "Closed" not in told
+    assert why in told
+    assert "open to others and stay" in told
 
 
 def test_t1_04_a_name_that_others_chose_is_told_in_one_line(days: Days) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from pathlib import Path
@@ -12,7 +13,7 @@ import yaml
 from sealift_registry.intake import mlflow_worker
 from sealift_registry.intake.dvc_source import DvcSource
 from sealift_registry.intake.yaml_bound import MOST_ALIASED, AliasesError, check_size
-from sealift_signing.errors import RefusedError
+from sealift_signing.errors import RefusedError, SealiftError
 from tests.sources import GIT_WHO, DvcRepository
 
 
@@ -96,3 +97,83 @@ def test_t1_06_a_dvc_file_that_is_a_bomb(
         DvcSource(str(mine.path), "model.txt", "HEAD").fetch(tmp_path / "into", silent)
     assert refused.value.code == "yaml-aliases"
     assert time.monotonic() - began < 120
+
+
+FILES_OF_DVC = {
+    "params.yaml": {"params": ["params.yaml"]},
+    "metrics.yaml": {"metrics": ["metrics.yaml"]},
+    "values.yaml": {"vars": ["values.yaml"]},
+    "folder/params.yaml": {"params": ["folder/params.yaml"]},
+}
+"""What DVC reads besides dvc.yaml → what in dvc.yaml names it."""
+NEEDED = {"params.yaml", "values.yaml"}
+"""Of these, what DVC takes values of dvc.yaml from; the others it only shows."""
+
+
+def committed(repository: DvcRepository, folder: Path, **files: str) -> str:
+    """The path of a copy in which the last commit adds these files."""
+    mine = repository.copied(folder)
+    for name, text in files.items():
+        (mine.path / name).parent.mkdir(exist_ok=True)
+        (mine.path / name).write_text(text)
+    git = ("git", "-C", str(mine.path), *GIT_WHO)
+    subprocess.run([*git, "add", "-A", "--force"], check=True, capture_output=True)
+    subprocess.run([*git, "commit", "-q", "-m", "More"], check=True, capture_output=True)
+    return str(mine.path)
+
+
+@pytest.mark.parametrize(
+    "file, text", [*((file, bomb()) for file in FILES_OF_DVC), ("params.yaml", merging())]
+)
+def test_t1_70_whatever_yaml_dvc_reads_is_no_bomb(
+    dvc_repository: DvcRepository, tmp_path: Path, file: str, text: str
+) -> None:
+    """What only describes a model is left out, and what DVC needs to read on is refused."""
+    files = {file: text, "dvc.yaml": json.dumps(FILES_OF_DVC[file])}
+    mine = committed(dvc_repository, tmp_path / "mine", **files)
+    began = time.monotonic()
+    source = DvcSource(mine, "models/digits.txt", "HEAD")
+    if file in NEEDED:
+        with pytest.raises(RefusedError, match=file) as refused:
+            source.fetch(tmp_path / "into", silent)
+        assert refused.value.code == "yaml-aliases"
+    else:
+        assert "lol" not in json.dumps(source.fetch(tmp_path / "into", silent).details)
+    assert time.monotonic() - began < 120
+
+
+@pytest.mark.parametrize(
+    "file, text",
+    [
+        ("dvc.yaml", "outs: [\n"),
+        ("folder/dvc.yaml", "a: 1\n\tb: 2\n"),
+        ("other.txt.dvc", "outs: [\n"),
+        ("params.yaml", "a: 1\n\tb: 2\n"),
+    ],
+)
+def test_t1_71_a_file_that_is_no_yaml_is_named(
+    dvc_repository: DvcRepository, tmp_path: Path, file: str, text: str
+) -> None:
+    mine = committed(dvc_repository, tmp_path / "mine", **{file: text})
+    with pytest.raises(SealiftError) as told:
+        DvcSource(mine, "models/digits.txt", "HEAD").fetch(tmp_path / "into", silent)
+    assert told.value.code == "dvc-failed"
+    assert Path(file).name in told.value.what
+
+
+def test_t1_71_people_s_own_anchors_are_read_everywhere(
+    dvc_repository: DvcRepository, tmp_path: Path
+) -> None:
+    rows = "".join(f"run-{number}: {{<<: *base, seed: {number}}}\n" for number in range(100))
+    files = {
+        "params.yaml": "base: &base {depth: 3, rate: 0.1}\n" + rows,
+        "values.yaml": "shared: &größe {x: 1}\nsame: *größe\n",
+        "dvc.yaml": "vars: [values.yaml]\nparams: [params.yaml]\nmetrics: [metrics.json]\nstages:\n"
+        "  one: &stage\n    cmd: python one.py\n    deps: [models/digits.txt]\n"
+        "  two:\n    <<: *stage\n    cmd: python two.py ${same.x}\n",
+    }
+    mine = committed(dvc_repository, tmp_path / "mine", **files)
+    record = DvcSource(mine, "models/digits.txt", "HEAD").fetch(tmp_path / "into", silent)
+    details = json.loads(json.dumps(record.details))
+    assert details["params"]["params.yaml"]["run-99"]["seed"] == 99
+    assert details["params"]["params.yaml"]["run-99"]["depth"] == 3

@@ -9,6 +9,7 @@ there is counted from the parser's events, before anything is built.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from sealift_registry.intake.misled import MisledError
@@ -56,19 +57,37 @@ def check_size(events: Iterable[Any], *, what: str) -> None:
 
 
 def of_dvc() -> None:
-    """Have DVC read no YAML of a repository that is larger than it looks."""
-    from dvc.utils import strictyaml
+    """Have DVC, and what it calls, read no YAML of a repository that is larger than it looks.
+
+    Checked is where ruamel.yaml reads: stages, locks, parameters, metrics and variables each come
+    there in a way of their own. What is no YAML at all is told by ruamel.yaml's own error, which
+    DVC knows.
+    """
+    from dvc.utils import serialize, strictyaml
+    from dvc.utils.serialize import _yaml
     from ruamel.yaml import YAML
 
-    def checked(parse: Any) -> Any:  # noqa: ANN401 - DVC is Any to us
-        def parse_checked(text: str, path: str, *more: Any, **named: Any) -> Any:  # noqa: ANN401
-            check_size(YAML(typ="safe", pure=True).parse(text), what=str(path))
+    load, parse = YAML.load, _yaml.parse_yaml
+    reading = ["A YAML file of the repository"]
+
+    def load_checked(self: Any, stream: Any) -> Any:  # noqa: ANN401 - as ruamel.yaml has it
+        if isinstance(stream, Path):
+            text: Any = stream.read_bytes()
+        else:
+            text = stream.read() if hasattr(stream, "read") else stream
+        check_size(YAML(typ="safe", pure=True).parse(text), what=reading[-1])
+        return load(self, text)
+
+    def parse_named(text: str, path: str, *more: Any, **named: Any) -> Any:  # noqa: ANN401
+        reading.append(str(path))
+        try:
             return parse(text, path, *more, **named)
+        finally:
+            reading.pop()
 
-        return parse_checked
-
-    strictyaml.parse_yaml = checked(strictyaml.parse_yaml)
-    strictyaml.parse_yaml_for_update = checked(strictyaml.parse_yaml_for_update)
+    YAML.load = load_checked  # type: ignore[method-assign]
+    for module in (_yaml, serialize, strictyaml):
+        module.parse_yaml = parse_named
 
 
 def _name(sizes: dict[str, int], anchor: str | None, size: int) -> None:
