@@ -13,6 +13,9 @@ LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 # Before any test imports a library that would ask; subprocesses inherit it.
 os.environ.update(DO_NOT_TRACK="true", DVC_NO_ANALYTICS="true", MLFLOW_DISABLE_TELEMETRY="true")
 
+# A site in a test has nothing that a full disk would endanger; who tests that sets it.
+os.environ["SEALIFT_LIMITS__RESERVE_MIB"] = "0"
+
 # What a signer remembers is kept in the home of whoever runs the command: not of whoever tests.
 os.environ["XDG_CONFIG_HOME"] = tempfile.mkdtemp(prefix="sealift-tests-")
 atexit.register(shutil.rmtree, os.environ["XDG_CONFIG_HOME"], ignore_errors=True)

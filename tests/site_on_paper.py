@@ -58,7 +58,7 @@ class SiteOnPaper:
     ) -> None:
         self.root = root
         self.now = now
-        self.environment = environment or {}
+        self.environment = environment or {"SEALIFT_LIMITS__RESERVE_MIB": "0"}
         self.told: list[str] = []
 
     def clock(self) -> datetime:

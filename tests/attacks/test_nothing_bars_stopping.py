@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -216,6 +218,52 @@ def spoiled(plant: Plant) -> Iterator[None]:
     yield
 
 
+ON_A_FULL_DISK = """
+set -e
+home=$1; small=$2; shift 2
+mount -t tmpfs -o size=64M,mode=700 tmpfs "$small"
+cp -a "$home/." "$small"
+run="import sys; from sealift_sync.cli.run import run; sys.exit(run(sys.argv[1:]))"
+site() { "$PYTHON" -c "$run" "$@"; }
+site --home "$small" status > "$small/../said"
+dd if=/dev/zero of="$small/filler" bs=4096 2> "$small/../said" || true
+dd if=/dev/zero of="$small/filler-2" bs=1 count=1 2> "$small/../said" && exit 99
+code=0
+site --home "$small" "$@" || code=$?
+rm "$small"/filler*
+rm -rf "$home"
+cp -a "$small" "$home"
+exit $code
+"""
+
+
+def on_a_full_disk(plant: Plant, *words: str, reserve: int = 8) -> int:
+    """A command of which the home lies on a file system that is full to its last byte."""
+    small = plant.folder / "small"
+    small.mkdir(exist_ok=True)
+    given = {"PYTHON": sys.executable, "SEALIFT_LIMITS__RESERVE_MIB": str(reserve)}
+    apart = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
+    shell = ["bash", "-c", ON_A_FULL_DISK, "bash", str(plant.site.root), str(small), *words]
+    return subprocess.run([*apart, *shell], check=False, env=os.environ | given).returncode
+
+
+@contextmanager
+def full_disk(plant: Plant) -> Iterator[None]:
+    plant.run = lambda *words: on_a_full_disk(plant, *words)
+    yield
+
+
+@contextmanager
+def no_room_for_output(plant: Plant) -> Iterator[None]:
+    """There is a hook that says something, and nowhere a folder for it."""
+    (plant.site.root / "settings.toml").write_text(
+        '[groups.cpu]\nhook = ["/bin/sh", "-c", "set -e; echo It is loaded again."]\n'
+    )
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(tempfile, "tempdir", str(plant.folder / "nowhere"))
+        yield
+
+
 WRONG = {
     "the database was restored": restored,
     "the site's key was stolen": stolen_key,
@@ -228,7 +276,11 @@ WRONG = {
     "another command is at a medium": at_a_medium,
     "another command is at work": at_work,
     "a medium is spoiled": spoiled,
+    "the disk is full": full_disk,
+    "there is no room for a hook's output": no_room_for_output,
 }
+
+NEEDS = {"the disk is full": pytest.mark.system}
 
 
 # -- what works all the same
@@ -268,7 +320,7 @@ ACTS = {"rollback": roll_back, "activate": activate, "recall": recall}
 
 
 @pytest.mark.parametrize("act", ACTS)
-@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("wrong", [pytest.param(one, marks=NEEDS.get(one, ())) for one in WRONG])
 def test_t1_03_whatever_is_wrong_what_stops_a_model_works(
     plant: Plant, wrong: str, act: str
 ) -> None:
@@ -277,3 +329,15 @@ def test_t1_03_whatever_is_wrong_what_stops_a_model_works(
         doing()
     with plant.site.opened() as opened:
         assert SiteLogReader(opened.state.connection).verify(opened.key, opened.origin).ok
+
+
+@pytest.mark.system
+def test_t1_24_without_its_reserve_a_full_disk_is_told_and_nothing_is_half_done(
+    plant: Plant,
+) -> None:
+    before = plant.site.picture()
+    words = ("rollback", MODEL, "--reason", "It is wrong.")
+    assert on_a_full_disk(plant, *words, reserve=0) == 4
+    assert plant.site.picture() == before
+    assert on_a_full_disk(plant, *words) == 0
+    assert plant.version == 1

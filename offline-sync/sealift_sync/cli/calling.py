@@ -43,11 +43,11 @@ class Call:
         *,
         mend: bool = True,
         reads_medium: bool = False,
-        patient: bool = False,
+        stops: bool = False,
     ) -> Iterator[Site]:
         """The site, held for `command`; links that a crash left wrong are put right first.
 
-        What `reads_medium` lets others in while it moves bytes; who is `patient` waits for them.
+        What `reads_medium` lets others in while it moves bytes; see `open_site`.
         """
         from sealift_sync.site import mending
         from sealift_sync.site.opened import open_site
@@ -58,7 +58,7 @@ class Call:
             self.clock,
             command,
             reads_medium=reads_medium,
-            patient=patient,
+            stops=stops,
             told=telling.warn_aside,
         ) as found:
             if mend:

@@ -163,7 +163,7 @@ def import_(call: Call, folder: Path, *, as_json: bool) -> int:
 
     try:
         with (
-            call.site("import", reads_medium=True, patient=True) as found,
+            call.site("import", reads_medium=True, stops=True) as found,
             progress.telling(quiet=as_json) as stage,
         ):
             bundle = find_bundle(found, folder)
@@ -188,7 +188,7 @@ def _recalls_alone(call: Call, folder: Path, *, quiet: bool) -> str:
     from sealift_sync.site.importer import find_bundle
 
     with (
-        call.site("import", patient=True) as found,
+        call.site("import", stops=True) as found,
         progress.telling(quiet=quiet) as stage,
     ):
         bundle = find_bundle(found, folder)
@@ -246,7 +246,7 @@ def rollback(
     from sealift_sync.site.rollback import roll_back
 
     _check_reason(reason)
-    with call.site("rollback", patient=True) as found:
+    with call.site("rollback", stops=True) as found:
         done = roll_back(found, model, group, reason, away_from)
     if as_json:
         telling.print_json("rollback", {"activation": showing.activation_json(done)})
@@ -270,7 +270,7 @@ def activate(call: Call, model: str, group: str | None, reason: str, *, as_json:
     from sealift_sync.site.reactivation import activate_assigned
 
     _check_reason(reason)
-    with call.site("activate", patient=True) as found:
+    with call.site("activate", stops=True) as found:
         done = activate_assigned(found, model, group, reason)
     if as_json:
         telling.print_json("activate", {"activation": showing.activation_json(done)})

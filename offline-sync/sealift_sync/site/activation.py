@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Literal
 
 from sealift_signing import closing
@@ -217,7 +218,7 @@ def _run(
         return
     seconds = site.home.settings.group(place.group).timeout_seconds
     environment = _environment(tree, place, choice)
-    with tempfile.TemporaryFile() as output:
+    with _output() as output:
         try:
             process = subprocess.Popen(
                 command,
@@ -246,6 +247,19 @@ def _run(
         if code:
             said = _quote(output)
             raise _CommandFailedError(f"The {what} {command[0]} ended with {code}{said}.")
+
+
+def _output() -> IO[bytes]:
+    """Where a command's output goes: into memory, so that no full disk makes it fail.
+
+    Elsewhere than on Linux into a file; where there is no room for one, it is not quoted.
+    """
+    try:
+        if hasattr(os, "memfd_create"):
+            return os.fdopen(os.memfd_create("output"), "w+b")
+        return tempfile.TemporaryFile()
+    except OSError:
+        return Path(os.devnull).open("r+b")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -124,6 +124,7 @@ def _take(site: Site, medium: Medium, watch: Watch) -> Import:
     claimed: list[Term] = []
     with _told_to_log(site, medium, claimed):
         recalls = honour(site, medium, watch.recalled)  # (1)
+        site.reserve.take_back()  # for whoever goes back while this medium is copied
         with _quarantined(site, medium) as bundle, _noting(bundle, claimed):  # (2)
             return _copied(site, bundle, recalls, medium, watch)
 

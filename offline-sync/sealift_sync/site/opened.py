@@ -26,6 +26,7 @@ from sealift_signing.words import fingerprint
 from sealift_sync.site.enrolment import REQUEST, Enrolment, enrolment
 from sealift_sync.site.home import Hold, Home, find_home, no_medium, one_medium, only_one
 from sealift_sync.site.log import SiteLog
+from sealift_sync.site.reserve import Reserve
 from sealift_sync.site.restored import marked
 from sealift_sync.site.state import State
 
@@ -43,6 +44,7 @@ class Site:
         enrolment: as the hub answered it.
         clock: this machine's.
         hold: of the home.
+        reserve: of its disk; given up where the command stops something.
         reads_medium: the command also holds what is taken from a medium.
         home_now: the folder once more, with its settings as they are by then.
     """
@@ -53,6 +55,7 @@ class Site:
     enrolment: Enrolment
     clock: Clock
     hold: Hold
+    reserve: Reserve
     reads_medium: bool
     home_now: Callable[[], Home]
     _entries: list[str] = field(default_factory=list)
@@ -144,7 +147,7 @@ def open_site(
     command: str,
     *,
     reads_medium: bool = False,
-    patient: bool = False,
+    stops: bool = False,
     told: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Site]:
     """The enrolled site at `root`, for `command` alone.
@@ -155,7 +158,8 @@ def open_site(
         clock: this machine's.
         command: as others are told who works here.
         reads_medium: it takes in a bundle, or judges one; one such command at a time.
-        patient: it may stop something, and waits for others who work here, however long.
+        stops: it may stop something: it has the disk's reserve, and waits for others who work
+            here, however long.
         told: what it waits for, as a sentence, where others are long.
 
     Raises:
@@ -168,17 +172,24 @@ def open_site(
         told(sentence)
     with (
         one_medium(home, command) if reads_medium else nullcontext(),
-        only_one(home, command, told, patient=patient) as hold,
+        only_one(home, command, told, patient=stops) as hold,
     ):
-        state = State(home.database)
+        reserve = Reserve(home)
+        reserve.keep()
+        if stops:
+            reserve.give_up()  # before the database is opened, which takes room by itself
+        state = None
         try:
+            state = State(home.database)
             state.create()  # a home that an earlier release made has fewer tables
             known = enrolment(state)
             signer = cache(lambda: open_signer(str(home.key), home.passphrases(environment)))
             now = partial(find_home, root, environment)
-            yield Site(home, state, signer, known, clock, hold, reads_medium, now)
+            yield Site(home, state, signer, known, clock, hold, reserve, reads_medium, now)
         finally:
-            state.close()
+            if state is not None:
+                state.close()
+            reserve.take_back()
 
 
 def whoami() -> str:

@@ -20,6 +20,7 @@ FIRST_SETTINGS = """\
 [limits]
 least_free_mib = 64  # what an import leaves free on the disk of this folder
 lock_seconds = 5     # how long a command waits for another one to end
+reserve_mib = 8      # what is kept for a rollback on a full disk
 
 # What runs after a model of a host group was switched: a program and its arguments, never a shell.
 # They find SEALIFT_GROUP, SEALIFT_MODEL, SEALIFT_VERSION and SEALIFT_PATH in their environment.
@@ -34,10 +35,11 @@ lock_seconds = 5     # how long a command waits for another one to end
 
 @dataclass(frozen=True)
 class Limits:
-    """Whole numbers: mebibytes to leave free, and seconds to wait for another command."""
+    """Whole numbers: mebibytes to leave free, seconds to wait, mebibytes kept for what stops."""
 
     least_free_mib: int = 64
     lock_seconds: int = 5
+    reserve_mib: int = 8
 
 
 @dataclass(frozen=True)
