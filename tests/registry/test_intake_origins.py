@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_registry.intake import origins
+from sealift_registry.intake import mlflow_artifacts, origins
 from sealift_registry.intake.dvc_source import DvcSource
 from sealift_registry.intake.mlflow_source import MlflowSource
 from sealift_registry.intake.origins import LeftError
@@ -135,6 +135,49 @@ def test_where_a_redirect_leads(asked: str, told: str, stays: bool) -> None:
     else:
         with pytest.raises(LeftError):
             origins.check_stays(asked, told)
+
+
+@pytest.mark.parametrize("told", ["http://host:99999/a", "http://[bad/a", "http://host:port/a"])
+def test_t1_74_a_redirect_to_no_address_is_said_to_be_so(told: str) -> None:
+    with pytest.raises(LeftError, match="no address"):
+        origins.check_stays("http://host/a", told)
+
+
+def test_t1_74_a_server_that_moved_to_https_is_told_as_it_is_given() -> None:
+    with pytest.raises(LeftError) as refused:
+        origins.check_stays("http://mlflow.example/health", "https://mlflow.example/health")
+    assert "If https://mlflow.example is the server that you mean" in refused.value.next_step
+    with pytest.raises(LeftError, match=r"http://\[::1\]:5000/a sends us to http://\[::2\],"):
+        origins.check_stays("http://[::1]:5000/a", "http://[::2]/a")
+
+
+@pytest.mark.parametrize(
+    "location, tracking, is_its",
+    [
+        ("mlflow-artifacts:/1/a", "http://host:5000/prefix/", True),
+        ("mlflow-artifacts://host:5000/1/a", "http://host:5000", True),
+        ("mlflow-artifacts://Host:5000/1/a", "http://host:5000", True),
+        ("mlflow-artifacts://host/1/a", "https://host:443", True),
+        ("mlflow-artifacts://host:443/1/a", "https://host/mlflow", True),
+        ("mlflow-artifacts://host:5000/1/a", "http://me:secret@host:5000", True),
+        ("mlflow-artifacts://[::1]:5000/1/a", "http://[::1]:5000", True),
+        ("mlflow-artifacts://host:443/1/a", "http://host", False),
+        ("mlflow-artifacts://host:5001/1/a", "http://host:5000", False),
+        ("mlflow-artifacts://host.other/1/a", "http://host", False),
+        ("mlflow-artifacts://me@host/1/a", "http://host", False),
+        ("mlflow-artifacts://host:port/1/a", "http://host", False),
+        ("mlflow-artifacts://host\\.other/1/a", "http://host", False),
+    ],
+)
+def test_t1_74_the_tracking_server_is_known_however_it_is_spelled(
+    location: str, tracking: str, is_its: bool
+) -> None:
+    if is_its:
+        mlflow_artifacts.check_location(location, tracking)
+    else:
+        with pytest.raises(RefusedError) as refused:
+            mlflow_artifacts.check_location(location, tracking)
+        assert refused.value.code == "mlflow-artifact-host"
 
 
 def test_an_address_is_told_without_its_password() -> None:

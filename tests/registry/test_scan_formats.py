@@ -18,6 +18,8 @@ import pytest
 
 from sealift_registry.intake.formats import ModelFormat, recognise
 from sealift_registry.intake.side_files import fault, is_side_file
+from sealift_registry.intake.survey import survey
+from sealift_signing.errors import RefusedError
 
 PICKLED = Path("x")
 """Something whose pickle needs code."""
@@ -126,6 +128,45 @@ def test_t1_09_pickles_need_no_beginning_and_no_end(tmp_path: Path, content: byt
 )
 def test_words_of_opcodes_that_no_unpickler_follows(tmp_path: Path, content: bytes) -> None:
     assert recognise(written(tmp_path, content)) is ModelFormat.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "cat dog",
+        "car truck bus",
+        "chair couch bed table",
+        "cloudpickle numpy scikit-learn",
+        "cell cell2 p",
+        "c quit",
+    ],
+)
+def test_t1_75_a_list_of_words_is_no_pickle(tmp_path: Path, words: str) -> None:
+    """Labels and requirements, one a line: `c` is an opcode that takes two lines."""
+    content = ("\n".join(words.split()) + "\n").encode()
+    assert recognise(written(tmp_path, content, "labels.txt")) is ModelFormat.UNKNOWN
+
+
+@pytest.mark.parametrize("protocol", range(2))
+@pytest.mark.parametrize("thing", [{}, {"a": 1}, [], [[1]], list, PICKLED, b"x", {1}])
+def test_t1_75_old_pickles_are_known_by_how_they_begin(
+    tmp_path: Path, thing: object, protocol: int
+) -> None:
+    content = pickle.dumps(thing, protocol=protocol)
+    plain = protocol and isinstance(thing, dict | list)  # which call nothing, and begin as a text
+    expected = ModelFormat.UNKNOWN if plain else ModelFormat.PICKLE
+    for one in (content, content.replace(b"p0\n", b"p1\n").replace(b"q\x00", b"q\x01")):
+        assert recognise(written(tmp_path, one)) is expected
+
+
+def test_t1_75_a_text_that_would_run_is_told_how_it_becomes_none(tmp_path: Path) -> None:
+    written(tmp_path, b"tree\nversion=v4\n", "model.txt")
+    written(tmp_path, b"cat\ndog\ncow\nhen\nbee\n", "labels.txt")
+    with pytest.raises(RefusedError, match="would run as a pickle") as refused:
+        survey(tmp_path)
+    assert refused.value.code == "pickle"
+    written(tmp_path, b"Cat\ndog\ncow\nhen\nbee\n", "labels.txt")
+    assert survey(tmp_path).side_files == ("labels.txt",)
 
 
 def test_an_argument_of_any_length_is_skipped(tmp_path: Path) -> None:

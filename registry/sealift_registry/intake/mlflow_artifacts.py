@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from sealift_registry.intake import s3_faults
 from sealift_registry.intake.misled import raise_misled
+from sealift_registry.intake.origins import names_server
 from sealift_registry.intake.staging import CAPS, CHUNK, LEFT_OUT, check_name, receive
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.quoting import first_line
@@ -52,8 +53,9 @@ def check_location(location: str, tracking_uri: str) -> None:
     Raises:
         RefusedError: the address is neither.
     """
-    parts, server = urlsplit(location), urlsplit(tracking_uri)
-    if parts.scheme == PROXIED and parts.netloc not in {"", server.netloc}:
+    parts = urlsplit(location)
+    elsewhere = parts.netloc and not names_server(parts.netloc, tracking_uri)
+    if parts.scheme == PROXIED and elsewhere:
         raise RefusedError(
             "mlflow-artifact-host",
             f"The registry says that the model lies on {parts.netloc}, which is not the tracking "

@@ -29,19 +29,40 @@ def check_stays(asked: str, told: str) -> None:
     """Check that the redirect to `told`, which the address `asked` answered, stays on its server.
 
     Raises:
-        LeftError: it leads to another scheme, host or port.
+        LeftError: it leads to another scheme, host or port, or is no address.
     """
-    to = urljoin(asked, told)
-    if origin(to) == origin(asked):
-        return
-    scheme, host, port = origin(to)
+    try:
+        to = urljoin(asked, told)
+        if origin(to) == origin(asked):
+            return
+        where, shown = _server(to), _shown(to)
+    except ValueError as bad:
+        raise LeftError(
+            "redirected",
+            f"The server at {_shown(asked)} sends us to what is no address.",
+            subject=_shown(asked),
+            next_step="Name the server that answers itself, with its scheme and port.",
+        ) from bad
     raise LeftError(
         "redirected",
-        f"The server at {_shown(asked)} sends us to {scheme}://{host}:{port}, which is another "
-        "one.",
-        subject=_shown(to),
-        next_step="Name the server that answers itself, with its scheme and port.",
+        f"The server at {_shown(asked)} sends us to {where}, which is another one.",
+        subject=shown,
+        next_step=f"If {where} is the server that you mean, give its address; otherwise name the "
+        "one that answers itself.",
     )
+
+
+def names_server(place: str, address: str) -> bool:
+    """Whether `place`, the host and perhaps the port of an address, is the server at `address`.
+
+    However it is spelled: its case, a port that its scheme has anyway, a user before it. What names
+    a user of its own does not count, for that one would be asked for.
+    """
+    asked = urlsplit(address)
+    try:
+        return "@" not in place and origin(f"{asked.scheme}://{place}") == origin(address)
+    except ValueError:
+        return False
 
 
 def stay() -> None:
@@ -110,6 +131,11 @@ def check_no_pointer(file: Path) -> None:
 
 def _shown(address: str) -> str:
     """`address` without a user, a password or what is asked."""
+    return _server(address) + urlsplit(address).path
+
+
+def _server(address: str) -> str:
+    """The scheme, host and port of `address`, as they are given to a command."""
     parts = urlsplit(address)
-    port = f":{parts.port}" if parts.port else ""
-    return f"{parts.scheme}://{parts.hostname}{port}{parts.path}"
+    host = parts.netloc.rpartition("@")[2]
+    return f"{parts.scheme}://{host}"

@@ -19,7 +19,10 @@ MOST_OPCODES = 1_000_000
 LONGEST_LINE = 65_536
 _NAME = re.compile(rb"[^\x00-\x1f]+\n")
 
-_OLD = rb"\([dlt]p\d+\n|c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n"
+_OLD = rb"\([dlt]p\d+\n|c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n(p[01]\n|q[\x00\x01]|\.\Z)"
+"""How pickles of protocols 0 and 1 begin. What they name they remember at once, as the first thing:
+without that, a list of words (`cat`, `dog`) would be one.
+"""
 _BY_CODE = {opcode.code.encode("latin-1"): opcode for opcode in pickletools.opcodes}
 _TEXTS = frozenset(
     f"{length}{kind}"

@@ -60,6 +60,14 @@ def survey(folder: Path) -> Survey:
 
 
 def _pickle(path: str) -> RefusedError:
+    if is_side_file(path):
+        return RefusedError(
+            "pickle",
+            f"{path} would run as a pickle: whoever loads it as one runs what its lines name.",
+            subject=path,
+            next_step="Where it is a list of words, begin it otherwise, such as with a capital "
+            "letter or an empty line; else remove it from the model's folder. Ingest again.",
+        )
     return RefusedError(
         "pickle",
         f"{path} is a pickle: loading it runs whatever code its author put in, so Sealift does "
