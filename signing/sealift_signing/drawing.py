@@ -42,8 +42,9 @@ COVERING = frozenset(
 )
 """Combining marks that strike other letters through, or draw a box around them."""
 MARKS = frozenset({"Mn", "Me"})
-MOST_MARKS = 2
-"""Combining marks on one letter; no script that people write with needs more."""
+MOST_MARKS, MOST_OWN_MARKS = 2, 3
+"""Combining marks on one letter: of those for any script, and of those that a script has of its own
+(Burmese, Tibetan and pointed Hebrew need three)."""
 QUOTES = frozenset("“”„‟″‶〝〞〟❝❞ʺ˝ˮ\uff02\u05f4\u2057")
 """What closes our marks, or looks as if it did."""
 LOOK_ALIKE = frozenset(
@@ -70,7 +71,8 @@ def plain(text: str) -> str:
     drawn_, marks = [], 0
     for one in text:
         marks = marks + 1 if unicodedata.category(one) in MARKS else 0
-        hidden = not one.isprintable() or one in IGNORED or one in COVERING or marks > MOST_MARKS
+        hidden = not one.isprintable() or one in IGNORED or one in COVERING
+        hidden = hidden or marks > (MOST_MARKS if _is_shared(one) else MOST_OWN_MARKS)
         drawn_.append(_numbered(one) if hidden else one)
     return "".join(drawn_)
 
@@ -78,10 +80,11 @@ def plain(text: str) -> str:
 def drawn(text: str) -> str:
     """Somebody else's words in a sentence of ours: `“looks fine”`.
 
-    Further spaces are numbered, for they push words to where ours would stand; and letters that can
-    pass for Latin ones are named after the words: `“…” (letters: CYRILLIC, LATIN)`.
+    Quotation marks of whatever kind stand in it as `"`. Further spaces are numbered, for they push
+    words to where ours would stand; and letters that can pass for Latin ones are named after the
+    words: `“…” (letters: CYRILLIC, LATIN)`.
     """
-    said = "".join(_numbered(one) if one in QUOTES else one for one in plain(text))
+    said = "".join('"' if one in QUOTES else one for one in plain(text))
     while "  " in said:
         said = said.replace("  ", " \\x20", 1)
     scripts = {_script(one) for one in text if one.isalpha()}
@@ -139,6 +142,11 @@ def _cells(one: str) -> int:
         return 2
     narrow = one < FIRST_WIDE or PUNCTUATION[0] <= one <= PUNCTUATION[1]
     return 1 if narrow else 2
+
+
+def _is_shared(mark: str) -> bool:
+    """Whether a combining mark is none of one script's own: it goes on any letter."""
+    return _script(mark) == "COMBINING"
 
 
 def _stands_for_latin(one: str) -> bool:

@@ -38,6 +38,45 @@ def test_what_people_write_is_shown_as_it_is(text: str) -> None:
     assert drawn(unicodedata.normalize("NFD", text)) == f"“{unicodedata.normalize('NFD', text)}”"
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "မြို့တော်",
+        "བསྒྲུབས་",
+        "\u05e9\u05c1\u05bc\u05b8\u05dc\u05d5\u05b9\u05dd",
+        "ស្ត្រី",
+        "ເຖິ່ງ ຢູ່",
+        "क्ष्मीं श्री",
+        "Nguyễn Thế",
+        "Ọ̀ṣọ́",
+        "محمّدٌ عبد الله",
+    ],
+)
+def test_t1_76_no_script_s_own_marks_are_numbers(text: str) -> None:
+    assert plain(text) == text
+    assert plain(unicodedata.normalize("NFD", text)) == unicodedata.normalize("NFD", text)
+
+
+def test_t1_76_marks_that_pile_up_are_numbers_in_any_script() -> None:
+    for base, mark in (("e", "\u0301"), ("ก", "\u0e49"), ("ش", "\u0651"), ("a", "\u0e49")):
+        assert "\\u" in plain(base + mark * 4)
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        ("sagt „gut“", '“sagt "gut"”'),
+        ("他说“好”", '“他说"好"”'),
+        ("the “old” one", '“the "old" one”'),
+        ("\u05d1\u05e2\u05f4\u05de", '“\u05d1\u05e2"\u05de”'),
+        ("5″ pipe", '“5" pipe”'),
+    ],
+)
+def test_t1_76_quotation_marks_are_read_as_such(text: str, shown: str) -> None:
+    """Telephones and word processors set them by themselves."""
+    assert drawn(text) == shown
+
+
 def test_letters_that_pass_for_others_are_named() -> None:
     assert drawn("\u0441\u0430rla") == "“\u0441\u0430rla” (letters: CYRILLIC, LATIN)"
     assert drawn("Прочитал отчёт").endswith("(letters: CYRILLIC)")
