@@ -171,6 +171,21 @@ def test_consumers_see_original_names_without_a_second_copy_and_cannot_change_th
     assert stat.S_IMODE(current.resolve().stat().st_mode) == 0o555
 
 
+@pytest.mark.parametrize("given, kept", [(0o750, 0o750), (0o710, 0o710), (0o700, 0o755)])
+def test_t1_77_models_that_are_one_groups_stay_so(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, given: int, kept: int
+) -> None:
+    """Whose models are confidential gives them to the model server's group alone."""
+    hub.assign(hub.promote(1))
+    site.take(hub.export(medium))
+    (site.root / "models").chmod(given)
+    hub.assign(hub.promote(2))
+    site.take(hub.export(medium))
+    assert site.running() == DIGITS_2
+    assert stat.S_IMODE((site.root / "models").stat().st_mode) == kept
+    assert stat.S_IMODE((site.root / "models/cpu").stat().st_mode) == 0o755
+
+
 def test_where_links_are_not_possible_files_are_copied(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

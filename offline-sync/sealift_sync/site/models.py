@@ -32,6 +32,8 @@ CURRENT = "current"
 READ_ONLY = 0o444
 LOCKED = 0o555
 """The mode of a version's folders: nothing in them changes."""
+GROUPS = frozenset({0o750, 0o710})
+"""Modes of a folder whose group alone gets in, as an administrator sets them."""
 
 
 class Mended(NamedTuple):
@@ -183,11 +185,15 @@ class ModelTree:
             Path(parent).chmod(LOCKED)
 
     def _open(self, folder: Path) -> None:
-        """Have everybody who may come to `models` get to `folder`, in it, and nobody change it."""
+        """Have everybody who may come to `models` get to `folder`, in it, and nobody change it.
+
+        A folder that lets in its group, and no others, was made so by somebody, and stays so.
+        """
         for part in reversed([folder, *folder.parents]):
             if part.is_relative_to(self._root):
                 closing.shown_folder(part)
-                if part.stat().st_mode & 0o777 != closing.SHOWN_FOLDER:
+                mode = part.stat().st_mode & 0o777
+                if mode != closing.SHOWN_FOLDER and mode not in GROUPS:
                     closing.show(part, closing.SHOWN_FOLDER)
 
     def _artifact(self, choice: Choice) -> Artifact:
