@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import requests
+import urllib3
+from requests.sessions import SessionRedirectMixin
 
 from sealift_registry.intake import mlflow_artifacts, origins
 from sealift_registry.intake.dvc_source import DvcSource
@@ -126,7 +129,8 @@ def test_t1_05_a_git_server_sends_us_nowhere(elsewhere: Server, tmp_path: Path) 
         ("http://host/a", "http://host.other/a", False),
         ("http://host/a", "http://host@other/a", False),
         ("http://host/a", "file:///etc/passwd", False),
-        ("http://host/a", "\\\\other\\a", True),
+        ("http://host/a", "http://host:99999/a", False),
+        ("http://host/a", "http://[::1", False),
     ],
 )
 def test_where_a_redirect_leads(asked: str, told: str, stays: bool) -> None:
@@ -178,6 +182,39 @@ def test_t1_74_the_tracking_server_is_known_however_it_is_spelled(
         with pytest.raises(RefusedError) as refused:
             mlflow_artifacts.check_location(location, tracking)
         assert refused.value.code == "mlflow-artifact-host"
+
+
+LIBRARIES: dict[str, Callable[[str], object]] = {
+    "requests": lambda address: requests.get(address, timeout=10),
+    "urllib3": lambda address: urllib3.PoolManager().request("GET", address),
+}
+NO_ADDRESS = [
+    "http://{elsewhere}\\@{here}/a",
+    "//{elsewhere}\\@{here}/a",
+    "\\\\{elsewhere}/a",
+    "http://{here}\t@{elsewhere}/a",
+    "http://{here}/\u2028a",
+]
+
+
+@pytest.mark.parametrize("told", NO_ADDRESS)
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_t1_63_what_two_libraries_read_differently_leads_nowhere(
+    elsewhere: Server, monkeypatch: pytest.MonkeyPatch, library: str, told: str
+) -> None:
+    """A backslash ends a host to urllib3, and is a part of what stands before it to urlsplit."""
+    kept = SessionRedirectMixin.get_redirect_target
+    monkeypatch.setattr(SessionRedirectMixin, "get_redirect_target", kept)
+    monkeypatch.setattr(urllib3.PoolManager, "urlopen", urllib3.PoolManager.urlopen)
+    origins.stay()
+    sends_on = Server(302)
+    with serving(sends_on) as asked:
+        places = {"here": asked.address[7:], "elsewhere": elsewhere.address[7:]}
+        sends_on.headers["Location"] = told.format(**places).encode().decode("latin-1")
+        with pytest.raises(LeftError, match="sends us to"):
+            LIBRARIES[library](asked.address)
+    assert elsewhere.asked == []
+    assert len(sends_on.asked) == 1
 
 
 def test_an_address_is_told_without_its_password() -> None:

@@ -3,16 +3,18 @@
 Whoever may push to the repository writes DVC's settings, and DVC does what they say. So (1) no
 setting may name a file that could name a program, (2) nothing is read whose digest is not in the
 commit: DVC would fetch an import without one from any address, or from this machine's own disk,
-and (3) files come from the kinds of remote that were tried, and from no other.
+(3) files come from the kinds of remote that were tried, and from no other, and (4) there is one
+repository: what the commit says of another one, whose settings nobody looked at, leads nowhere.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NoReturn
 
 from sealift_registry.intake import s3_faults
+from sealift_registry.intake.misled import MisledError
 from sealift_registry.workers.channel import Document
 from sealift_registry.workers.quoting import redacted
 from sealift_signing.errors import RefusedError, SealiftError
@@ -27,6 +29,8 @@ _OF_A_PROGRAM = ("configpath", "credentialpath")
 def open_at(url: str, revision: str) -> Any:  # noqa: ANN401 - DVC is Any to us
     """DVC's file system of the repository at `url` as it was at `revision`.
 
+    From then on this process opens no other repository (4).
+
     Raises:
         RefusedError: its settings could run a program (1).
         DvcException: it cannot be opened, or has no such revision.
@@ -35,7 +39,30 @@ def open_at(url: str, revision: str) -> Any:  # noqa: ANN401 - DVC is Any to us
 
     files = DVCFileSystem(url=url, rev=revision, config=_remotes(url))
     _check_settings(files.repo.config["remote"])
+    _open_no_other()
     return files
+
+
+def _open_no_other() -> None:
+    """(4) Whatever DVC is asked of an import from another repository is a refusal."""
+    from dvc.repo import Repo
+
+    def refused(url: object = None, *_given: object, **_named: object) -> NoReturn:
+        raise MisledError(
+            "dvc-import",
+            f"The commit sends us to another repository, {redacted(str(url))}, which is not read.",
+            subject=redacted(str(url)),
+            next_step="Ingest from that repository itself; or track a copy here with `dvc add`, "
+            "push, and ingest that.",
+        )
+
+    Repo.open = refused
+
+
+def without_data(repo: Any) -> Any:  # noqa: ANN401 - DVC is Any to us
+    """`repo`, of which only what Git keeps is read: no cache, no remote and no import is asked."""
+    repo.dvcfs.fs.__dict__["_datafss"] = {}  # what would be made when it is first wanted
+    return repo
 
 
 def _remotes(url: str) -> Document:

@@ -211,18 +211,19 @@ def _old_digest(entry: Document, path: Path) -> str | None:
 
 
 def _details(repo: Any, copied: list[Document]) -> Document:  # noqa: ANN401 - DVC is Any to us
+    kept_by_git = dvc_repository.without_data(repo)
     return {
         "remote": dvc_repository.remote(repo),
         "files": copied,
-        "metrics": _shown(repo, repo.metrics),
-        "params": _shown(repo, repo.params),
+        "metrics": _shown(repo, kept_by_git.metrics),
+        "params": _shown(repo, kept_by_git.params),
     }
 
 
 def _shown(repo: Any, kind: Any) -> Document | None:  # noqa: ANN401 - DVC is Any to us
     """The metrics or params that Git keeps, by file; None where there are none to be read.
 
-    Of what DVC keeps or imports, nobody has compared the digest.
+    Of what DVC keeps or imports, nobody has compared the digest, nor looked at where it lies.
     """
     from dvc.exceptions import DvcException
 

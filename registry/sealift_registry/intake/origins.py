@@ -6,6 +6,7 @@ lies. Whoever can write these could have the hub read from any address that it r
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
@@ -13,6 +14,8 @@ from urllib.parse import urljoin, urlsplit
 from sealift_registry.intake.misled import MisledError
 
 PORTS = {"http": 80, "https": 443}
+_ADDRESS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")
+"""The characters of an address (RFC 3986, section 2): of others each library makes its own."""
 
 
 class LeftError(MisledError):
@@ -28,11 +31,14 @@ def origin(address: str) -> tuple[str, str | None, int | None]:
 def check_stays(asked: str, told: str) -> None:
     """Check that the redirect to `told`, which the address `asked` answered, stays on its server.
 
+    What is no address by RFC 3986 leads away, for the library that follows it may read it otherwise
+    than we do: to urllib3 a host ends at a backslash, and to `urllib.parse` it does not.
+
     Raises:
         LeftError: it leads to another scheme, host or port, or is no address.
     """
     try:
-        to = urljoin(asked, told)
+        to = urljoin(asked, _spelled(told))
         if origin(to) == origin(asked):
             return
         where, shown = _server(to), _shown(to)
@@ -50,6 +56,12 @@ def check_stays(asked: str, told: str) -> None:
         next_step=f"If {where} is the server that you mean, give its address; otherwise name the "
         "one that answers itself.",
     )
+
+
+def _spelled(told: str) -> str:
+    if not _ADDRESS.fullmatch(told):
+        raise ValueError(told)
+    return told
 
 
 def names_server(place: str, address: str) -> bool:
