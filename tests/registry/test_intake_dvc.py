@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 
 from sealift_registry.cli import intake
 from sealift_registry.intake import dvc_artifact, dvc_source
+from sealift_registry.intake.dvc_repository import not_opened
 from sealift_registry.intake.dvc_source import DvcSource
 from sealift_registry.intake.scan import scan
 from sealift_registry.intake.source import SourceRecord
@@ -159,6 +161,28 @@ def test_no_such_revision(dvc_repository: DvcRepository, tmp_path: Path) -> None
     with pytest.raises(NotFoundError) as caught:
         fetch(dvc_repository, "models/digits", tmp_path / "staging", "v9")
     assert caught.value.code == "dvc-revision-unknown"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="gives a folder away, which root may")
+def test_t1_78_another_users_repository_is_said_to_be_so(
+    dvc_repository: DvcRepository, tmp_path: Path
+) -> None:
+    """A scientist's own, on the machine where the hub has a user of its own."""
+    theirs = dvc_repository.copied(tmp_path / "theirs").path
+    for path in (theirs, *theirs.rglob("*")):
+        os.chown(path, 65534, 65534, follow_symlinks=False)
+    with pytest.raises(FailedError) as refused:
+        DvcSource(str(theirs), "models/digits", "v1").fetch(tmp_path / "into", silent)
+    assert refused.value.code == "git-not-opened"
+    assert "not owned by current user" in refused.value.what
+    assert f"git config --global --add safe.directory {theirs}" in refused.value.next_step
+
+
+def test_t1_78_what_git_says_of_an_address_is_told_without_its_password() -> None:
+    request = {"repository": "https://me:secret@host/a b.git", "shown": "https://host/a b.git"}
+    told = not_opened(request, "no")
+    assert "secret" not in told.what + told.subject + told.next_step
+    assert "'https://host/a b.git'" in told.next_step
 
 
 def test_no_repository(tmp_path: Path) -> None:

@@ -17,7 +17,8 @@ from sealift_registry.intake import s3_faults
 from sealift_registry.intake.misled import MisledError
 from sealift_registry.workers.channel import Document
 from sealift_registry.workers.quoting import redacted
-from sealift_signing.errors import RefusedError, SealiftError
+from sealift_signing.drawing import pasted
+from sealift_signing.errors import FailedError, RefusedError, SealiftError
 
 READABLE = frozenset({"local", "s3"})
 """Protocols of the remotes that files are read from."""
@@ -97,6 +98,23 @@ def _check_settings(remotes: Mapping[str, Mapping[str, Any]]) -> None:
                     next_step="Remove the option, and name the file for Sealift alone: set "
                     "AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE in its environment.",
                 )
+
+
+def not_opened(request: Document, said: str) -> FailedError:
+    """What to tell where libgit2 opens no repository: it is asked for another user's, or damaged.
+
+    Args:
+        request: the worker's; see `dvc_worker.fetch`.
+        said: libgit2's own words.
+    """
+    path = pasted([request["shown"]])
+    return FailedError(
+        "git-not-opened",
+        f"Git does not open {request['shown']}: {said}.",
+        subject=request["shown"],
+        next_step="Where it is another user's repository, and you trust whoever writes there: git "
+        f"config --global --add safe.directory {path}. Else check it with: git fsck",
+    )
 
 
 def digest(entry: Document) -> str | None:

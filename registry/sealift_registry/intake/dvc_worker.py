@@ -45,6 +45,7 @@ def fetch(request: Document, progress: Progress) -> Document:
     from dvc.exceptions import DvcException
     from dvc.fs import RemoteMissingDepsError
     from dvc.scm import RevError
+    from pygit2 import GitError
 
     origins.stay()
     origins.stay_without_lfs()
@@ -60,6 +61,8 @@ def fetch(request: Document, progress: Progress) -> Document:
         ) from bad
     except RemoteMissingDepsError as bad:
         raise s3_faults.missing("dvc-s3") from bad
+    except GitError as bad:
+        raise dvc_repository.not_opened(request, first_line(bad)) from bad
     except DvcException as bad:
         raise_misled(bad)
         raise FailedError(
