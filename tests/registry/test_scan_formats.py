@@ -147,6 +147,19 @@ def test_t1_75_a_list_of_words_is_no_pickle(tmp_path: Path, words: str) -> None:
     assert recognise(written(tmp_path, content, "labels.txt")) is ModelFormat.UNKNOWN
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"Predicts digits.\ncalibrated on data of 2024.\nSee the report.\nbuilt by the team.\n",
+        b"If you create a new model, you may\ncreate and use a label of your own,\nunless\nbut\n",
+        b"If X starts a lawsuit against Y\n(including a claim) alleging that the\nProgram is bad\n",
+    ],
+)
+def test_t1_75_prose_is_no_pickle(tmp_path: Path, content: bytes) -> None:
+    """Of 24,000 beginnings of lines in packages' licenses, 11 passed for one."""
+    assert recognise(written(tmp_path, content, "README.md")) is ModelFormat.UNKNOWN
+
+
 @pytest.mark.parametrize("protocol", range(2))
 @pytest.mark.parametrize("thing", [{}, {"a": 1}, [], [[1]], list, PICKLED, b"x", {1}])
 def test_t1_75_old_pickles_are_known_by_how_they_begin(

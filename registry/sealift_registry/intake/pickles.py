@@ -17,7 +17,8 @@ from typing import BinaryIO
 MOST_OPCODES = 1_000_000
 """After so many that are all right, something is called, whatever comes."""
 LONGEST_LINE = 65_536
-_NAME = re.compile(rb"[^\x00-\x1f]+\n")
+_NAME = re.compile(rb"[^\x00-\x20]+\n")
+"""What can name a module or what is in it. With spaces it would be most of what people write."""
 
 _OLD = rb"\([dlt]p\d+\n|c[A-Za-z_][\w.]*\n[A-Za-z_]\w*\n(p[01]\n|q[\x00\x01]|\.\Z)"
 """How pickles of protocols 0 and 1 begin. What they name they remember at once, as the first thing:
