@@ -95,6 +95,7 @@ def test_t1_21_what_would_take_something_in_is_refused_and_told(
         assert plant.run("return", "--print") == 0
         assert "not all that was signed" in capsys.readouterr().out
         assert plant.run("fsck") == 1
+        assert "Write nothing more" not in capsys.readouterr().err
         assert plant.run("audit", "verify") == 1
         assert plant.site.entries() == before
 

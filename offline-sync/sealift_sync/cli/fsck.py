@@ -50,7 +50,9 @@ def _not_whole(call: Call, found: Examined) -> RefusedError:
     what = f"This site is not whole: {showing.counted(found.problems, 'thing')} of it are wrong."
     if found.problems == 1:
         what = "This site is not whole: one thing of it is wrong."
-    if not found.recorded:
+    if found.restored and found.problems == 1:
+        step = "Nothing was recorded. Do what is said above."
+    elif not found.recorded:
         step = (
             "Nothing was recorded, because the database or the log is damaged. Write nothing more "
             "here, keep a copy, restore the newest backup, and tell the organisation's auditors."
@@ -71,8 +73,9 @@ def _tell(found: Examined) -> None:
     from sealift_sync.cli import showing
     from sealift_sync.pace import megabytes
 
-    for sentence in (*found.database, *found.receipts):
-        telling.bad(sentence)
+    for sentence in (found.restored, *found.database, *found.receipts):
+        if sentence:
+            telling.bad(sentence)
     for finding in found.log.findings:
         telling.bad(finding.sentence)
     for one in found.damages:
@@ -135,4 +138,5 @@ def _json(found: Examined) -> dict[str, Any]:
         },
         "receipts": list(found.receipts),
         "database": list(found.database),
+        "restored": bool(found.restored),
     }

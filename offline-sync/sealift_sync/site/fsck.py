@@ -27,7 +27,7 @@ from sealift_sync.site.hub_log import ACKNOWLEDGED
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.models import Mended, ModelTree
 from sealift_sync.site.opened import Site
-from sealift_sync.site.restored import RestoredError, check_remembered
+from sealift_sync.site.restored import restored_words
 from sealift_sync.site.staging import Stage
 from sealift_sync.site.standing import Standing
 from sealift_sync.site.state import Installed
@@ -69,6 +69,7 @@ class Examined:
         log: whether the log is the one that was signed.
         receipts: sentences about receipts that are not as they were signed.
         database: what the database says is wrong with itself.
+        restored: that the log is not all that was signed, as a sentence; empty if it is.
         blobs: how many were hashed, of how many bytes.
         damages: what is lost, or damaged.
         mended: blobs that were known to be lost and are whole again.
@@ -80,6 +81,7 @@ class Examined:
     log: Verdict
     receipts: tuple[str, ...]
     database: tuple[str, ...]
+    restored: str
     blobs: tuple[int, int]
     damages: tuple[Damage, ...]
     mended: tuple[str, ...]
@@ -92,6 +94,7 @@ class Examined:
         """How many things are wrong and stay so, of those that anybody would miss."""
         unmended = sum(1 for link in self.links if link.problem)
         missed = sum(1 for one in self.damages if one.missed)
+        missed += bool(self.restored)
         return unmended + missed + sum(map(len, (self.log.findings, self.receipts, self.database)))
 
 
@@ -99,18 +102,18 @@ def examine(opened: Opener, stage: Stage) -> Examined:
     """Look at everything; the site is open only for moments, at the beginning and at the end."""
     with opened() as site:
         log, receipts = _log(site), tuple(_receipts(site))  # (1)
-        database = tuple(_database(site))
+        database, restored = tuple(_database(site)), restored_words(site.state)
         store, expected = site.home.store, _expected(site)
     faults = _hash(store, expected, stage)  # (2)
     with opened() as site:  # (3)
         found = _look_again(site, {*faults, *site.state.lost()})
-        whole = log.ok and not receipts and not database
+        whole = log.ok and not (receipts or database or restored)
         removed = tuple(_remove(site, found)) if whole else ()
         damages = tuple(_damages(site, found))
         mended = _record(site, {one.sha256 for one in damages}) if whole else ()
         links = _show(site) if whole else ()
     told = (len(expected), sum(size for size in expected.values() if size > 0))
-    return Examined(log, receipts, database, told, damages, mended, links, removed, whole)
+    return Examined(log, receipts, database, restored, told, damages, mended, links, removed, whole)
 
 
 def _log(site: Site) -> Verdict:
@@ -148,10 +151,6 @@ def _read_receipts(site: Site) -> Iterator[tuple[str, Receipt | None]]:
 
 
 def _database(site: Site) -> Iterator[str]:
-    try:
-        check_remembered(site.state)
-    except RestoredError as bad:
-        yield str(bad)
     for (said,) in site.state.connection.execute("PRAGMA integrity_check(20)"):
         if said != "ok":
             yield str(said)
