@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -160,6 +163,45 @@ def test_onnx_with_external_data(trained: Trained, tiny_goldens: Path, tmp_path:
     model = SourceModel(folder, "onnx", ("tiny.onnx",), ("data/W", "data/b"))
     made = convert(model, X86, tmp_path / "variant")
     assert [file.path for file in made.variant.files] == ["tiny.onnx", "data/W", "data/b"]
+    assert compare(model, made.variant, X86, tiny_goldens).verdict == "pass"
+
+
+HIDDEN = {
+    "a pickle": pickle.dumps(["a"]),
+    "zlib": zlib.compress(pickle.dumps(["a"])),
+    "tar": tarfile.TarInfo("pickle").tobuf(),
+}
+
+
+@pytest.mark.parametrize("kind", ["a pickle", "zlib", "tar"])
+def test_t1_65_no_data_file_of_a_variant_begins_as_one_of_another_kind(
+    trained: Trained, tiny_goldens: Path, tmp_path: Path, kind: str
+) -> None:
+    """Also of what the scanner does not know: the variant's own page stands before all of it."""
+    import joblib  # type: ignore[import-untyped]
+    import onnx
+    from onnx import numpy_helper
+
+    (tmp_path / "model").mkdir()
+    hidden = HIDDEN[kind]
+    loaded, data = onnx.load(trained("tiny.onnx")), hidden + bytes(-len(hidden) % 64)
+    for tensor in loaded.graph.initializer:
+        content = numpy_helper.to_array(tensor).tobytes()
+        tensor.ClearField("float_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        place = {"location": "data.bin", "offset": len(data), "length": len(content)}
+        for key, value in (place | {"checksum": "0" * 40}).items():
+            tensor.external_data.add(key=key, value=str(value))
+        data += content
+    (tmp_path / "model" / "tiny.onnx").write_bytes(loaded.SerializeToString())
+    (tmp_path / "model" / "data.bin").write_bytes(data)
+    model = SourceModel(tmp_path / "model", "onnx", ("tiny.onnx",), ("data.bin",))
+    made = convert(model, X86, tmp_path / "variant")
+    written = tmp_path / "variant" / "data.bin"
+    with pytest.raises(KeyError, match="255"):  # which is no opcode
+        joblib.load(written)
+    assert not tarfile.is_tarfile(written)
+    assert written.read_bytes().endswith(data)
     assert compare(model, made.variant, X86, tiny_goldens).verdict == "pass"
 
 

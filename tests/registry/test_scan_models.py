@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
 import io
 import json
+import lzma
+import pickle
 import shutil
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -184,6 +189,29 @@ def test_t1_09_external_data_that_is_a_pickle_too(
     data = folder / "weights.bin"
     code = b"cbuiltins\nlist\n)R."
     data.write_bytes(code + data.read_bytes()[len(code) :])
+    refusal = refused(folder)
+    assert (refusal.code, refusal.subject) == ("scan-one-format", "weights.bin")
+
+
+PACKED = {
+    "zlib": zlib.compress,
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "lzma": lambda data: lzma.compress(data, format=lzma.FORMAT_ALONE),
+}
+
+
+@pytest.mark.parametrize("code", [b"cbuiltins\nlist\n)R.", pickle.dumps(["a"], 4)])
+@pytest.mark.parametrize("packed", PACKED.values(), ids=PACKED)
+def test_t1_64_external_data_that_is_a_compressed_pickle(
+    trained: Callable[[str], Path], folder: Path, packed: Callable[[bytes], bytes], code: bytes
+) -> None:
+    """`joblib.load` decompresses whatever it is given, and unpickles that."""
+    _external(trained("tiny.onnx"), folder, "weights.bin")
+    data = folder / "weights.bin"
+    hidden = packed(code)
+    data.write_bytes(hidden + data.read_bytes() * 9)
     refusal = refused(folder)
     assert (refusal.code, refusal.subject) == ("scan-one-format", "weights.bin")
 

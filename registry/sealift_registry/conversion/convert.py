@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
+from sealift_registry.conversion import external_data
 from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.models import SourceModel, VariantModel, model_file
 from sealift_registry.conversion.recipe import CONVERTERS, Recipe, recipe_for
@@ -90,8 +90,9 @@ def _take_as_it_is(
     """Write an ONNX source anew, and copy its data, under their own names: it is found by them.
 
     The model is what its fields say, and nothing that is beside them: no unknown field, in which a
-    file of another kind may lie, travels. Its own name is given the ending that runtimes look for,
-    if it lacks it.
+    file of another kind may lie, travels. Nor does a data file that begins as one of another kind:
+    a page stands before it. The model's own name is given the ending that runtimes look for, if it
+    lacks it.
     """
     model = source.model if source.model.endswith(ENDING) else source.model + ENDING
     (into / model).parent.mkdir(parents=True, exist_ok=True)
@@ -102,7 +103,7 @@ def _take_as_it_is(
     ask(_worker(toolchain), "rewrite", request, progress, work=into.parent)
     for path in source.data_files:
         (into / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(source.folder / path, into / path, follow_symlinks=False)
+        external_data.copy(source.folder / path, into / path)
         progress(path, 0, 0)
     return (model, *source.data_files)
 

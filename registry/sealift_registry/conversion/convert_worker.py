@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sealift_registry.conversion import toolchains
+from sealift_registry.conversion import external_data, toolchains
 from sealift_registry.conversion.frameworks import lightgbm_trees, scikit_learn, xgboost_trees
 from sealift_registry.conversion.frameworks.protocol import Convertible, no_converter
 from sealift_registry.conversion.recipe import Recipe
@@ -37,7 +37,8 @@ def convert(request: Document, progress: Progress) -> Document:
 def rewrite(request: Document, progress: Progress) -> Document:
     """Write what the ONNX file `source` says into the file `target`, in one spelling.
 
-    Left out is whatever is no field of ONNX: protobuf keeps that, and writes it out again.
+    Left out is whatever is no field of ONNX: protobuf keeps that, and writes it out again. Tensors
+    that lie outside of it are looked for where `external_data.copy` puts them.
     """
     import onnx
 
@@ -45,6 +46,7 @@ def rewrite(request: Document, progress: Progress) -> Document:
     progress(source.name, 0, 0)
     model = onnx.load(str(source), load_external_data=False)
     model.DiscardUnknownFields()
+    external_data.move_behind_page(model)
     target.write_bytes(model.SerializeToString(deterministic=True))
     progress(source.name, target.stat().st_size, target.stat().st_size)
     return {}

@@ -7,6 +7,7 @@ in the server's own process. What is recognised here is looked at closely by the
 from __future__ import annotations
 
 import bz2
+import io
 import lzma
 import os
 import re
@@ -20,7 +21,8 @@ from typing import BinaryIO
 
 from sealift_registry.intake import pickles
 
-_HEAD = 4096
+HEAD = 4096
+"""Bytes by which a file is known."""
 _XGBOOST_JSON = rb'\s*\{\s*("version"\s*:\s*\[[\d,\s]*\]\s*,\s*)?"learner"\s*:'
 
 
@@ -49,7 +51,7 @@ def recognise(path: Path) -> ModelFormat:
         OSError: it could not be read.
     """
     with path.open("rb") as data:
-        head = data.read(_HEAD)
+        head = data.read(HEAD)
         for is_it, found in _TESTS:
             data.seek(0)
             if is_it(head, data):
@@ -62,7 +64,12 @@ def recognise(path: Path) -> ModelFormat:
 
 def _is_pickle(head: bytes, data: BinaryIO) -> bool:
     """A pickle, one that joblib or gzip compressed, or what would be run as one."""
-    return any(map(pickles.begins, (head, *_decompressed(head)))) or pickles.calls(data)
+    return pickles.begins(head) or is_packed_pickle(head) or pickles.calls(data)
+
+
+def is_packed_pickle(head: bytes) -> bool:
+    """Whether what begins with `head` is what joblib would decompress and run as a pickle."""
+    return any(pickles.begins(one) or pickles.calls(io.BytesIO(one)) for one in _decompressed(head))
 
 
 def _decompressed(head: bytes) -> list[bytes]:
@@ -74,7 +81,7 @@ def _decompressed(head: bytes) -> list[bytes]:
         lzma.LZMADecompressor().decompress,
     ):
         try:
-            begins.append(decompress(head, _HEAD))
+            begins.append(decompress(head, HEAD))
         except (zlib.error, OSError, EOFError, lzma.LZMAError):
             continue
     return begins

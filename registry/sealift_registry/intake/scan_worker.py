@@ -6,7 +6,7 @@ import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sealift_registry.intake import pickles, side_files
+from sealift_registry.intake import formats, pickles, side_files
 from sealift_registry.intake.formats import ModelFormat
 from sealift_registry.intake.scan import ScanCheck, ScanReport
 from sealift_registry.intake.scanners import onnx_graph, skops_types, tensors, trees
@@ -124,7 +124,8 @@ def _one_format(folder: Path, found: Survey) -> str:
                 raise _two_formats(path, "a zip archive")
     for path in found.data_files:
         with (folder / path).open("rb") as data:
-            if pickles.calls(data):
+            head = data.read(formats.HEAD)
+            if pickles.calls(data) or formats.is_packed_pickle(head):
                 raise _two_formats(path, "a pickle")
     return "Its files are of one format each."
 
