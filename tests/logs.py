@@ -23,6 +23,7 @@ from sealift_signing.transparency.growth import Row
 from sealift_signing.transparency.history import StoredCheckpoint
 from sealift_signing.transparency.question import Question
 from sealift_signing.transparency.verdict import Verdict
+from sealift_signing.vocabulary import instant
 from sealift_sync.site.log import SiteLog, create_tables
 from sealift_sync.site.log_reading import SiteLogReader
 
@@ -103,6 +104,7 @@ class HubSide:
         self.reader = LogReader(self.engine)
 
     def commit(self, entry: Entry) -> tuple[int, int]:
+        self.log.stated = instant(entry.at).date()  # these tests date as they like
         committed = self.log.commit_entry(entry)
         return committed.seq, committed.size
 

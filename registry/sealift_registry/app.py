@@ -74,9 +74,11 @@ class App:
         """Take in a signed draft: whichever room its act belongs to publishes it.
 
         Raises:
-            RefusedError: too few of those who may have signed it, or it no longer follows.
+            RefusedError: too few of those who may have signed it, or it no longer follows; or this
+                hub takes nothing in, by its clock or because it was restored.
             UsageError: it is of a transfer, which is finished on its medium (`finish`).
         """
+        self._check_ready(draft)
         done = self._submit(draft, at_hub=at_hub)
         if not done.new:
             self.hub.copy_metadata()  # an earlier run may have been killed before it did
@@ -114,6 +116,7 @@ class App:
         from sealift_registry.trust import counting
         from sealift_signing import gate
 
+        self._check_ready(draft)
         gate.check_act(draft)
         with self.hub.reading() as connection:
             draft, _ = counting.joined(connection, [("", draft)])
@@ -131,6 +134,18 @@ class App:
         if not done.new:
             self.hub.copy_metadata()  # as above
         return done
+
+    def _check_ready(self, draft: Draft) -> None:
+        """Check that the log takes an entry now: else what was signed is judged by a wrong clock.
+
+        Raises:
+            ClockError, RestoredError: it does not.
+        """
+        from sealift_registry.trust import readiness
+
+        replaces = readiness.replaces_log(draft.act, draft.object)
+        with self.hub.reading() as connection:
+            readiness.check(self.hub, connection, replaces_key=replaces)
 
     def missing(self) -> list[Step]:
         """What is missing before the next step of the journey."""

@@ -21,7 +21,7 @@ from sealift_registry.delivery import assignments, attested, tables, transfers, 
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
-from sealift_registry.trust import exchanged
+from sealift_registry.trust import exchanged, readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import Stored
@@ -35,6 +35,9 @@ from sealift_signing.vocabulary import instant, moment
 SOON = timedelta(days=14)
 _KEYS = re.compile(r" --key [A-Z]+")
 _NO_COMMAND = "sealift team list     (no command takes it out yet: tell those who sign with them)"
+_NEW_LOG_KEY = "sealift key rotate log     (only where no backup holds them: restore that first)"
+_SET_CLOCK = "sealift --today YYYY-MM-DD next     (once the clock is right)"
+_WAYS_ON = dict.fromkeys(("clock-not-set", "clock-behind", "clock-ahead"), _SET_CLOCK)
 ONLINE = {roles.SNAPSHOT, roles.TIMESTAMP}
 """Signed anew at every export, so their running out is no concern of people."""
 
@@ -54,7 +57,12 @@ def no_hub(root: Path) -> Step:
 
 
 def missing(hub: Hub, promotions: Promotions, hardware_targets: Collection[str]) -> list[Step]:
-    """What is missing at the hub, in the order of the journey."""
+    """What is missing at the hub, in the order of the journey; first, and alone, what stops it."""
+    stopped = [
+        Step(bad.what, _WAYS_ON.get(bad.code, _NEW_LOG_KEY)) for bad in readiness.problems(hub)
+    ]
+    if stopped:
+        return stopped
     with hub.reading() as connection:
         steps = list(_steps(hub, promotions, hardware_targets, connection))
     if not hub.home.settings.keys.default:

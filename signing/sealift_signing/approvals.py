@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sealift_signing import clock
 from sealift_signing.documents import MemberKey, Members, Person, StageRule
 from sealift_signing.errors import RefusedError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Approval, Objection, Request, Signed
 from sealift_signing.vocabulary import instant, moment
 
-LARGEST_LEAD = timedelta(days=1)
+LARGEST_LEAD = clock.SKEW
 """How far ahead of trusted time a statement may be dated: clocks differ, a year does not."""
 
 REQUEST = "request"
@@ -400,6 +401,14 @@ def _check_active(person: Person, of: _Of) -> None:
 
 
 def _check_date(made: str, now: datetime, of: _Of) -> None:
+    if not clock.is_possible(instant(made)):
+        raise NotCountedError(
+            "dated-before",
+            f"{of.what} is dated {made}, before Sealift was made: the clock was wrong where it was "
+            "signed.",
+            subject=made,
+            next_step="Have that clock set. Then whoever signed it signs another, with --anew.",
+        )
     if instant(made) - now > LARGEST_LEAD:
         raise NotCountedError(
             "dated-ahead",

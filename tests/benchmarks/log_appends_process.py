@@ -80,6 +80,7 @@ def main(folder: Path, key: str, kind: str, callers: int, seconds: float) -> Non
     signer = CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key)))
     engine = open_sqlite(folder / "hub.db")
     with AuditLog(engine, lambda: signer, ORIGIN, folder / "writer.lock") as log:
+        log.stated = log.clock().date()  # a grown log may end later than today
         print("ready", flush=True)
         sys.stdin.readline()
         took = called(log, kind, callers, seconds)

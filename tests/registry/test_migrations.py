@@ -142,6 +142,7 @@ SIGNED = {
     "receipt": "'sha256', 'transfer', 'site', x'00', 'received'",
     "site_entry": "'site', 'enrolment', 0, x'00'",
     "site_checkpoint": "'site', 'enrolment', 1, x'00', x'00', 'received'",
+    "seen_ahead": "x'00'",
 }
 
 

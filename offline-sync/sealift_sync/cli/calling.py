@@ -61,6 +61,8 @@ class Call:
             stops=stops,
             told=telling.warn_aside,
         ) as found:
+            if wrong := found.wrong_clock():
+                telling.warn_aside(wrong)
             if mend:
                 for place, problem in mending.mend(found):
                     telling.warn_aside(

@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from sealift_signing import roles, statements
+from sealift_signing import clock, roles, statements
 from sealift_signing.approvals import LARGEST_LEAD
 from sealift_signing.documents import Recall, assignment_path
 from sealift_signing.errors import MalformedError, NoKeyError, RefusedError
 from sealift_signing.site_rules import brought_back
 from sealift_signing.statements import CarriedFile, Signed, Transfer
-from sealift_signing.vocabulary import instant
+from sealift_signing.vocabulary import instant, moment
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.site.enrolment import ANSWER_CHECKED, check_answerer
@@ -74,6 +74,7 @@ def accept(
     # Not verified yet. To refuse what says itself that it is not for us, or not whole, needs no
     # proof, and the sentence is the right one; nothing is believed of it before (5).
     _check_address(site, transfer.predicate)
+    _check_hubs_clock(transfer.predicate)
     for file in transfer.predicate.files:
         _check_name(file)
     check_root_chain(bundle, site.state.roots())  # a gap says more than a file that is missing
@@ -187,15 +188,32 @@ def _check_dispatcher(site: Site, visit: Visit, transfer: Signed[Transfer]) -> N
     )
 
 
+def _check_hubs_clock(said: Transfer) -> None:
+    """All that such a hub signed has lapsed, which would say of each part that it is too old."""
+    if not clock.is_possible(instant(said.made)):
+        raise RefusedError(
+            "hub-clock-wrong",
+            f"This bundle was made when the clock of the hub said {said.made[:10]}, before Sealift "
+            "was made.",
+            subject=said.id,
+            next_step="Have the hub's clock set, and the bundle exported again. Nobody needs to "
+            "approve anything again.",
+        )
+
+
 def _check_date(site: Site, said: Transfer) -> None:
     """A transfer from next year would carry this site's trusted time there."""
-    lead: timedelta = instant(said.made) - site.trusted_time()
+    now = site.trusted_time()
+    lead: timedelta = instant(said.made) - now
     if lead > LARGEST_LEAD:
         raise RefusedError(
             "transfer-dated-ahead",
-            f"This bundle is dated {said.made}, more than a day ahead of this site's time.",
+            f"This bundle is dated {said.made}; here it is {moment(now)}.",
             subject=said.id,
-            next_step="Check the clock of this machine, and that of the hub.",
+            next_step="Set the clock of this machine, and import the bundle again."
+            if site.wrong_clock()
+            else "One of the two clocks is wrong. Is it that of this machine, set it and import "
+            "the bundle again. Is it the hub's, have it set and the bundle exported again.",
         )
 
 

@@ -15,6 +15,7 @@ from tuf.api.metadata import Root
 
 from sealift_signing import statements
 from sealift_signing.canonical import Json
+from sealift_signing.clock import SKEW, is_possible
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.keys import open_signer
 from sealift_signing.public_key import PublicKey
@@ -22,6 +23,7 @@ from sealift_signing.statements import SiteRequest
 from sealift_signing.transparency.checkpoint import site_origin
 from sealift_signing.transparency.entry import Entry, Term, new_entry
 from sealift_signing.tuf_walk import read_metadata
+from sealift_signing.vocabulary import moment
 from sealift_signing.words import fingerprint
 from sealift_sync.site.enrolment import REQUEST, Enrolment, enrolment
 from sealift_sync.site.home import Hold, Home, find_home, no_medium, one_medium, only_one
@@ -129,6 +131,24 @@ class Site:
         """
         now, seen = self.clock(), self.state.high_water()
         return now if seen is None else max(now, seen)
+
+    def wrong_clock(self) -> str:
+        """What people here are told of a clock that cannot be right; empty where it may be.
+
+        It stops nothing: what runs, goes back or is recalled must not wait for a clock.
+        """
+        now, seen = self.clock(), self.state.high_water()
+        if is_possible(now) and (seen is None or seen - now <= SKEW):
+            return ""
+        known = (
+            f"this site has seen what was signed at {moment(seen)[:16]}"
+            if seen
+            else ("that is before Sealift was made")
+        )
+        return (
+            f"The clock of this machine says {moment(now)[:16]}, and {known}. Set it: until then "
+            "its log and receipts bear that date."
+        )
 
     def entry(
         self, kind: str, data: Mapping[str, Json], terms: Iterable[Term] = (), *, actor: str = ""

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sealift_signing import closing
 from sealift_signing.canonical import Json
+from sealift_signing.clock import check_possible
 from sealift_signing.errors import RefusedError
 from sealift_signing.keys import new_key, open_signer, variable
 from sealift_signing.pkcs8 import ROUNDS, ROUNDS_RANDOM
@@ -39,8 +40,10 @@ def begin(
 
     Raises:
         RefusedError: the home is enrolled already.
+        ClockError: this machine's clock was never set.
         FailedError: it could not be made.
     """
+    check_possible(clock())
     home = make_home(root, environment)
     with only_one(home, "init"):
         state = State(home.database)
@@ -66,7 +69,9 @@ def finish(
 
     Raises:
         RefusedError: not an answer to this site's request, or not the one that was spoken of.
+        ClockError: this machine's clock was never set.
     """
+    check_possible(clock())
     home = find_home(root, environment)
     with only_one(home, "init"):
         state = State(home.database)

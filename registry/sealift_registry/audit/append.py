@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from datetime import date
 from typing import Any
 
 from securesystemslib.signer import Signer
 from sqlalchemy import Connection, bindparam, insert, select
 
+from sealift_registry.audit.admitting import Admission
 from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term, log_tile
 from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.public_key import PublicKey
@@ -33,6 +35,10 @@ class Appender:
         self._key = PublicKey.from_tuf(signer.public_key)
         self._origin = origin
         self._own = Frontier()
+
+    def admission(self, connection: Connection, stated: date | None) -> Admission:
+        """What is asked of the entries of this commit."""
+        return Admission(connection, self._key, self._origin, stated)
 
     def append(self, connection: Connection, written: Sequence[tuple[Entry, bytes]]) -> Growth:
         """Insert these entries, each with its body, at the end of the log.

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from datetime import date
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine, RootTransaction, event
 
+from sealift_registry.audit.admitting import Admission
 from sealift_registry.audit.append import Appender
 from sealift_registry.storage.engine import IMMEDIATE, is_full
-from sealift_signing.errors import FailedError, SealiftError
+from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.transparency.entry import Entry, body_of
 
 T = TypeVar("T")
@@ -39,19 +41,25 @@ class Committed(Generic[T]):
 
 
 class Request(Generic[T]):
-    """A caller's action, and the answer that the caller waits for."""
+    """A caller's action, and the answer that the caller waits for.
 
-    def __init__(self, action: Action[T]) -> None:
+    `replaces_key` is whether it gives the log another key: the one thing that a restored hub does.
+    """
+
+    def __init__(self, action: Action[T], *, replaces_key: bool = False) -> None:
         self._action = action
+        self._replaces_key = replaces_key
         self.answer: Future[Committed[T]] = Future()
 
-    def run(self, connection: Connection) -> Done[T]:
+    def run(self, connection: Connection, admission: Admission) -> Done[T]:
         """Run it in a savepoint, undone alone when it raises or its entry cannot be written."""
         transaction = connection.get_transaction()
         # In SQL: SQLAlchemy's own savepoints take a third of the time of a small action.
         connection.exec_driver_sql(_SAVEPOINT)
         try:
+            admission.check_may_write(replaces_key=self._replaces_key)
             entry, result = self._action(connection)
+            admission.check_date(entry)
             done = Done(self, entry, body_of(entry), result)
         except BaseException as raised:  # noqa: BLE001 - it belongs to the caller, whatever it is
             _check_begun(connection, transaction)
@@ -76,8 +84,13 @@ class EntryRequest(Request[None]):
         self._entry = entry
         self._body = body_of(entry)
 
-    def run(self, connection: Connection) -> Done[None]:  # noqa: ARG002 - it needs none
-        """The entry as it is: nothing is left to do."""
+    def run(self, connection: Connection, admission: Admission) -> Done[None]:  # noqa: ARG002 - it needs none
+        """The entry as it is, if the log takes it."""
+        try:
+            admission.check_may_write(replaces_key=False)
+            admission.check_date(self._entry)
+        except RefusedError as refused:
+            return Done(self, error=refused)
         return Done(self, self._entry, self._body)
 
 
@@ -103,8 +116,15 @@ class _UnusableError(Exception):
     """The transaction is not the one that was begun: nothing in it may be committed."""
 
 
-def write(engine: Engine, appender: Appender, requests: Sequence[Request[Any]]) -> None:
+def write(
+    engine: Engine,
+    appender: Appender,
+    requests: Sequence[Request[Any]],
+    stated: date | None = None,
+) -> None:
     """Run, log and commit `requests`, and answer every one of them. Needs the writers' lock.
+
+    `stated` is today's date, where a person stated it.
 
     Raises:
         CommitError: COMMIT failed. The callers have been told so; write no more before checking.
@@ -114,7 +134,7 @@ def write(engine: Engine, appender: Appender, requests: Sequence[Request[Any]]) 
         with engine.connect() as connection:
             connection.execution_options(**IMMEDIATE)
             try:
-                answers = _run(connection, appender, requests, done)
+                answers = _run(connection, appender, requests, done, stated)
             except BaseException:
                 connection.invalidate()  # whatever state it is in, nobody gets it again
                 raise
@@ -132,12 +152,14 @@ def _run(
     appender: Appender,
     requests: Sequence[Request[Any]],
     done: list[Done[Any]],
+    stated: date | None,
 ) -> list[_Answer]:
     """The transaction itself; the answers may be given, for it is committed."""
     transaction = connection.begin()
     event.listen(connection, "commit", _refuse_commit)
     wanted = (item for item in requests if item.answer.set_running_or_notify_cancel())
-    done.extend(request.run(connection) for request in wanted)
+    admission = appender.admission(connection, stated)
+    done.extend(request.run(connection, admission) for request in wanted)
     event.remove(connection, "commit", _refuse_commit)
     answers: list[_Answer] = [(item.request, item.error) for item in done if item.error]
     logged = [(item, item.entry) for item in done if item.entry]

@@ -59,3 +59,9 @@ log_checkpoint = Table(
     Column("note", Blob, nullable=False),
 )
 """One row a commit: the tree's edge, the hashes the commit added, and the signed note."""
+
+seen_ahead = Table("seen_ahead", metadata, Column("note", Blob, primary_key=True))
+"""Checkpoints that this log's key signed and `log_checkpoint` lacks: see `audit.ahead`.
+
+The one table here that gets rows without an entry.
+"""

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -58,6 +58,9 @@ class AuditLog:
         lock_path: the lock file that every writer of this database uses.
         former: gives the keys that the signer's follows, which signed what is there so far.
         clock: what `clock()` of this object answers; actions date their entries by it.
+
+    Attributes:
+        stated: today's date, where a person stated it: by that the clock is judged, then.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class AuditLog:
         former: Former = lambda _, __: (),
     ) -> None:
         self.clock = clock
+        self.stated: date | None = None
         self._engine = engine
         self._signer = signer
         self._former = former
@@ -94,8 +98,17 @@ class AuditLog:
         Raises:
             FailedError: `log-unknown`, when COMMIT failed: it may have happened, look the entry up
                 by its id. Any other code: it has not happened.
+            ClockError, RestoredError: the log takes no entry now; likewise.
         """
         return self._commit(Request(action))
+
+    def commit_new_key(self, action: Action[T]) -> Committed[T]:
+        """As `commit`, of an action that gives the log another key: a restored hub takes that, too.
+
+        Raises:
+            FailedError, ClockError: as `commit`.
+        """
+        return self._commit(Request(action, replaces_key=True))
 
     def commit_entry(self, entry: Entry) -> Committed[None]:
         """Log something that changes no rows: a refusal, a verification, an outcome.
@@ -221,7 +234,7 @@ class AuditLog:
         try:
             self._check_failure()
             with file_lock.held(self._lock_path):
-                batch.write(self._engine, appender, requests)
+                batch.write(self._engine, appender, requests, self.stated)
         except batch.CommitError as failed:
             # After a failed flush, Linux may report the next one as done: believe nothing here.
             self._failure = str(failed)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,6 +15,7 @@ from sealift_signing.drawing import word
 
 if TYPE_CHECKING:
     from sealift_registry.audit.reading import LogReader
+    from sealift_signing.transparency.checkpoint import Checkpoint
     from sealift_signing.transparency.entry import Entry
     from sealift_signing.transparency.verdict import Verdict
 
@@ -104,7 +106,8 @@ def audit_verify(session: Session) -> None:
     Hashes every entry again, and checks the tree, its checkpoints and the newest signature.
     """
     key, origin, former = _log(session)
-    _tell(session, "audit-verify", _reader(session).verify(key, origin, former=former))
+    seen = _seen(session)
+    _tell(session, "audit-verify", _reader(session).verify(key, origin, seen=seen, former=former))
 
 
 @command(audit, "fsck", example="sealift audit fsck")
@@ -117,7 +120,7 @@ def audit_fsck(session: Session) -> None:
     from sealift_registry import fsck
 
     key, origin, former = _log(session)
-    verdict = _reader(session).fsck(key, origin, former=former)
+    verdict = _reader(session).fsck(key, origin, seen=_seen(session), former=former)
     with session.app.hub.reading() as connection:
         _tell(session, "audit-fsck", verdict.joined(fsck.check(connection)))
 
@@ -150,6 +153,19 @@ def _words(entry: Entry) -> str:
         for term in entry.terms
         if term.kind not in UNTOLD and (term.kind, term.value) not in said
     )
+
+
+def _seen(session: Session) -> list[Checkpoint]:
+    """What the log's key signed and this database lacks, where that was found out.
+
+    None where the fleet's list is damaged, which fsck says.
+    """
+    from sealift_registry.trust import readiness
+    from sealift_signing.errors import SealiftError
+
+    with session.app.hub.reading() as connection, suppress(SealiftError):
+        return readiness.seen(connection)
+    return []
 
 
 def _reader(session: Session) -> LogReader:

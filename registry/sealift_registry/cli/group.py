@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
 import click
 
 JOURNEY = (
@@ -11,6 +14,14 @@ JOURNEY = (
     *("list", "show", "audit", "renew", "fingerprint"),
 )
 """The commands as help lists them: in the order in which a newcomer needs them."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What was given before the command: the home, and today's date."""
+
+    home: str | None
+    today: date | None
 
 
 class Journey(click.Group):
@@ -31,8 +42,19 @@ Journey.group_class = Journey
     epilog="Start with `sealift init`; `sealift next` always says what is missing.",
 )
 @click.option("--home", metavar="DIR", help="The hub's home. [default: ./sealift-hub]")
+@click.option(
+    "--today",
+    metavar="DATE",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="Today by another clock, where this machine's was or is wrong.",
+)
 @click.version_option(package_name="sealift-registry", prog_name="sealift")
 @click.pass_context
-def sealift(context: click.Context, home: str | None) -> None:
+def sealift(context: click.Context, home: str | None, today: datetime | None) -> None:
     """The hub: ingest models, have people approve them, sign them, carry them to isolated sites."""
-    context.obj = home  # before the command or after it: both are meant
+    if today is not None:
+        from sealift_signing.clock import check_stated
+
+        check_stated(datetime.now(UTC), today.date())
+    # The home is given before the command or after it: both are meant.
+    context.obj = Given(home, today.date() if today else None)

@@ -6,7 +6,7 @@ import functools
 import getpass
 import os
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
     from sealift_registry.app import App
+    from sealift_registry.cli.group import Given
     from sealift_signing.keys import Passphrases
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -37,15 +38,28 @@ def _common() -> list[click.Parameter]:
 
 
 class Session:
-    """One run of `sealift`."""
+    """One run of `sealift`; `today` is the date, where somebody stated it.
 
-    def __init__(self, home: str | None, *, as_json: bool, passphrase_file: str | None) -> None:
+    Attributes:
+        warned: the command itself says why the hub signs nothing now, where it is so.
+    """
+
+    def __init__(
+        self,
+        home: str | None,
+        *,
+        as_json: bool,
+        passphrase_file: str | None,
+        today: date | None = None,
+    ) -> None:
         from sealift_registry.storage import home as homes
 
         self.environment = homes.environment()
         self.root = homes.locate(home, self.environment)
         self.terminal = Terminal(as_json=as_json)
         self._passphrase_file = passphrase_file
+        self._today = today
+        self.warned = False
 
     @cached_property
     def app(self) -> App:
@@ -53,12 +67,30 @@ class Session:
         from sealift_registry.app import open_app
 
         app = open_app(self.root, self.environment, self.terminal.note)
+        app.hub.log.stated = self._today
         click.get_current_context().find_root().call_on_close(app.close)
         return app
 
     def now(self) -> datetime:
-        """The time by this machine's clock."""
-        return datetime.now(UTC)
+        """The time by this machine's clock, for what somebody signs.
+
+        Raises:
+            ClockError: it was never set.
+        """
+        from sealift_signing.clock import check_possible
+
+        now = datetime.now(UTC)
+        check_possible(now)
+        return now
+
+    def warn(self) -> None:
+        """Tell whoever only looked why the hub signs nothing now, where it is so."""
+        if self.warned or "app" not in vars(self):
+            return
+        from sealift_registry.trust import readiness
+
+        for bad in readiness.problems(self.app.hub):
+            self.terminal.note(("", f"Warning: {bad.what}", f"  Next: {bad.advice}"))
 
     def say_what_was_kept(self, stop: BaseException) -> None:
         """Have `stop` say what had been done by then, unless the use case itself has said it."""
@@ -115,12 +147,16 @@ def command(
         @functools.wraps(function)
         def run(**given: object) -> None:
             home, file = (cast("str | None", given.pop(n)) for n in ("home", "passphrase_file"))
-            first = cast("str | None", click.get_current_context().obj)
+            first = cast("Given", click.get_current_context().obj)
             session = Session(
-                home or first, as_json=bool(given.pop("as_json")), passphrase_file=file
+                home or first.home,
+                as_json=bool(given.pop("as_json")),
+                passphrase_file=file,
+                today=first.today,
             )
             try:
                 function(session, **given)
+                session.warn()
             except (KeyboardInterrupt, click.Abort) as stop:
                 session.say_what_was_kept(stop)
                 raise

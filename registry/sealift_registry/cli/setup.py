@@ -141,6 +141,7 @@ def next_step(session: Session) -> None:
     steps = _missing(session)
     text = "\n\n".join(f"{step.sentence}\n  {step.command}" for step in steps)
     data = {"missing": [{"sentence": s.sentence, "command": s.command} for s in steps]}
+    session.warned = True
     session.terminal.answer("next", data, text or "Nothing is missing.")
 
 

@@ -21,6 +21,7 @@ from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.models import SourceModel, VariantModel, model_file
 from sealift_registry.conversion.parity import ParityReport, compare
 from sealift_registry.storage.workspace import workspace
+from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.workers.channel import Progress
@@ -103,6 +104,7 @@ class Builder:
         self._hub.home.sweep()
         target = self._hardware_target(hardware_target)
         with self._hub.reading() as connection:
+            readiness.check(self._hub, connection)  # before minutes of work
             plan = _plan(connection, self._hub, ref, target)
         if plan.existing is not None and plan.measured:
             return self._built(plan.existing, new=False)

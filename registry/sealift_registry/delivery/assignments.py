@@ -13,7 +13,7 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery import enrolments, retiring
 from sealift_registry.delivery.retiring import Told
 from sealift_registry.delivery.sites import Site, Sites
-from sealift_registry.trust import submitting
+from sealift_registry.trust import readiness, submitting
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
@@ -67,6 +67,7 @@ def wanted(
     if back:
         details |= {"back": (GIVEN,), "reason": (back,)}
     with hub.reading() as connection:
+        readiness.check(hub, connection)  # by a wrong clock nothing is approved any more, or yet
         enrolled = Sites(connection).get(site)
         envelopes = {enrolled.answer, enrolled.request.envelope.data}
         gathering = _Gathering(hub, connection, enrolled)

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
-from sealift_registry.delivery import locks, tables, transfers, waiting
+from sealift_registry.delivery import locks, tables, transfers, waiting, witnesses
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.delivery.transfers import Begun
-from sealift_registry.trust import submitting
+from sealift_registry.trust import readiness, submitting
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.submitting import Accepted
@@ -92,6 +92,7 @@ def finish(hub: Hub, draft: Draft, medium: Path, stage: Stage) -> Accepted:
             lies on the medium is not what was signed for.
     """
     body, said, site = _signed(hub, draft)
+    readiness.notice(hub, (said.log.encode(), *witnesses.on_medium(medium)))
     space = survey(medium, site.id)
     with (
         locks.medium(folder_of_locks(hub), space.identity, medium, f"for {said.id}"),

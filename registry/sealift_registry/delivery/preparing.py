@@ -9,13 +9,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import assignments, transfers
+from sealift_registry.delivery import assignments, transfers, witnesses
 from sealift_registry.delivery.lapsed import lapsed
 from sealift_registry.delivery.loads import Load, gather, people_roles
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.delivery.transfers import Begun
 from sealift_registry.delivery.vouching import unwritten
-from sealift_registry.trust import catalogs
+from sealift_registry.trust import catalogs, readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import roles
@@ -75,13 +75,18 @@ def prepare(
 ) -> Ready:
     """What a bundle made now would be, if the site would take it; from one state of the hub.
 
+    Raises:
+        RestoredError: what lies on the medium shows that this hub was restored from a backup.
+
     Args:
         hub: to be asked.
         order: for whom it is.
         transfer: its id, where it has one.
         before: what it would have been a moment ago, to be spared reading the same manifests.
     """
+    readiness.notice(hub, witnesses.on_medium(order.medium))
     with hub.reading() as connection:
+        readiness.check(hub, connection)
         site = Sites(connection).get(order.site)
         repository = Repository(connection)
         assignment = assignments.current(repository, site)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
-from sealift_registry.delivery import assignments, attested, tables
+from sealift_registry.audit.ahead import RestoredError
+from sealift_registry.delivery import assignments, attested, tables, witnesses
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing import statements
@@ -54,9 +56,14 @@ class Returns:
         The same return again is no error and adds nothing. Of one that is refused, nothing is kept
         but the entry that says so.
 
+        A return may show that this hub was restored from a backup: then that is remembered, it is
+        the first of the refusals, and nothing more is taken in.
+
         Raises:
             NotFoundError: there is none.
+            RestoredError: this hub was restored from a backup; nothing was taken in.
         """
+        readiness.notice(self._hub, witnesses.on_medium(medium))
         accepted: list[Accepted] = []
         refused: list[SealiftError] = []
         for returns in find_returns(medium):
@@ -64,6 +71,8 @@ class Returns:
                 try:
                     accepted.append(self._receive(read_return(one)))
                     break
+                except RestoredError as restored:
+                    return accepted, [restored, *refused]
                 except SealiftError as bad:
                     refused.append(bad)
         return accepted, refused
@@ -76,7 +85,10 @@ class Returns:
             return missed(connection, site, self._hub.home.blobs, wanted)
 
     def _receive(self, returned: Returned) -> Accepted:
+        # First: a hub that lost its end would call an honest return a forged one.
+        readiness.notice(self._hub, witnesses.in_log(returned.log.entries))
         with self._hub.reading() as connection:
+            readiness.check(self._hub, connection)
             site = Sites(connection).get(returned.site)
             organisation = Repository(connection).organisation()
         origin = site_origin(organisation, site.id)

@@ -18,6 +18,7 @@ from sealift_registry.intake.scan import ScanReport, scan
 from sealift_registry.intake.source import Source, SourceFile, SourceRecord
 from sealift_registry.intake.staging import take_stock
 from sealift_registry.storage.workspace import workspace
+from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.workers.channel import Progress
@@ -85,6 +86,7 @@ class Intake:
         """
         self._hub.home.sweep()
         with self._hub.reading() as connection:
+            readiness.check(self._hub, connection)  # before gigabytes are fetched
             _check_team(connection, model)
         with workspace(self._hub.home.work) as work:
             record = source.fetch(work / "model", progress)

@@ -20,6 +20,7 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.promotion import again, gates, objecting
 from sealift_registry.promotion.gates import Vouched
 from sealift_registry.promotion.listing import list_variants
+from sealift_registry.trust import readiness
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub, checkpoint_seen
 from sealift_registry.trust.repository import Repository
@@ -339,6 +340,7 @@ class Promotions:
 
     def _approvable(self, connection: Connection, number: int) -> Standing:
         """A promotion whose request still counts, and whose evidence nothing newer contradicts."""
+        readiness.check(self._hub, connection)  # by a wrong clock nothing counts any more, or yet
         standing = self.standing(connection, number)
         promotion, catalog = standing.promotion, Catalog(connection)
         check_request(promotion.request, self._rules(connection, promotion.request))

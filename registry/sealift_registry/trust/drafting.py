@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from sealift_registry.trust import exchanged
+from sealift_registry.trust import exchanged, readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.stored import Rows, Stored, stored
 from sealift_signing import drafting, roles
@@ -47,6 +47,7 @@ class Drafted:
 
 def drafted(hub: Hub, connection: Connection, wanted: Wanted) -> Drafted:
     """As `draft`, with what is told of it."""
+    _check_ready(hub, connection, wanted.ask)
     now = hub.now()
     made, prepared = _composed(connection, wanted, now)
     replaced = exchanged.warnings(stored(connection), made)
@@ -57,8 +58,10 @@ def draft(hub: Hub, connection: Connection, wanted: Wanted) -> Draft:
     """The draft of `wanted`, of one state of the hub, made now.
 
     Raises:
-        RefusedError, NotFoundError, UsageError: as the act; or what it stands on is nobody's.
+        RefusedError, NotFoundError, UsageError: as the act; or what it stands on is nobody's; or
+            the hub could take in nothing that is signed of it.
     """
+    _check_ready(hub, connection, wanted.ask)
     return draft_at(connection, wanted, hub.now())
 
 
@@ -66,6 +69,11 @@ def draft_at(connection: Connection, wanted: Wanted, now: datetime) -> Draft:
     """As `draft`, made at `now`."""
     made, _ = _composed(connection, wanted, now)
     return made
+
+
+def _check_ready(hub: Hub, connection: Connection, ask: Ask) -> None:
+    """A draft bears the hub's date, and whoever signs it does so for nothing if none is taken."""
+    readiness.check(hub, connection, replaces_key=readiness.replaces_log(ask.act, ask.object))
 
 
 def _composed(connection: Connection, wanted: Wanted, now: datetime) -> tuple[Draft, Prepared]:

@@ -34,6 +34,7 @@ from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
 from sealift_signing import publishing, roles
+from sealift_signing.clock import check_possible
 from sealift_signing.documents import Policy
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.keys import Passphrases
@@ -107,9 +108,11 @@ def found(
 
     Raises:
         UsageError: `root` is not new, or `offline` is in it.
+        ClockError: this machine's clock was never set.
         FailedError: a key file exists already, or something could not be written; nothing that
             was made is left.
     """
+    check_possible(utc_now())
     check_new(root)
     policy = ceremony.policy_of(name, solo=False)
     ceremony.check_offline(root, offline, passphrases)
@@ -129,7 +132,9 @@ def found_solo(root: Path, name: str, person: str, environment: Mapping[str, str
 
     Raises:
         UsageError: `root` is not new.
+        ClockError: this machine's clock was never set.
     """
+    check_possible(utc_now())
     check_new(root)
     policy = ceremony.policy_of(name, solo=True)
     home = create_home(root, Settings())

@@ -73,8 +73,10 @@ class Hub:
         publish(connection, change, self.online, self.now(), days)
         connection.info.setdefault(_PUBLISHED, {}).update(change.metadata)
 
-    def commit(self, action: Action[T]) -> Committed[T]:
+    def commit(self, action: Action[T], *, replaces_key: bool = False) -> Committed[T]:
         """Run `action` in the log's writer (`AuditLog.commit`): rows and entry, or neither.
+
+        `replaces_key` is whether the action gives the log another key.
 
         Its entry says which versions were published, so that none can go without being missed, and
         is found by whoever signed them.
@@ -90,9 +92,9 @@ class Hub:
             return findable(with_published(entry, published)), result
 
         with said_in_words(self.home.database):
-            return self.log.commit(told)
+            return self.log.commit_new_key(told) if replaces_key else self.log.commit(told)
 
-    def commit_change(self, change: Change, entry: Entry) -> bool:
+    def commit_change(self, change: Change, entry: Entry, *, replaces_key: bool = False) -> bool:
         """Publish `change` with `entry`, where no other rows belong to it.
 
         Returns whether it was: of a change that is published already, and just now, nothing is.
@@ -104,7 +106,7 @@ class Hub:
             return entry, None
 
         try:
-            self.commit(action)
+            self.commit(action, replaces_key=replaces_key)
             new = True
         except UnchangedError:
             new = False

@@ -14,7 +14,7 @@ from hashlib import sha256
 from sqlalchemy import Connection
 from tuf.api.metadata import Metadata, Targets
 
-from sealift_registry.trust import catalogs, rotating
+from sealift_registry.trust import catalogs, readiness, rotating
 from sealift_registry.trust.about import people_about
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository, check_follows
@@ -206,7 +206,9 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
         "at_hub": at_hub,
     }
     if new:
-        hub.commit_change(change, hub.entry(ENTRIES[draft.act], actor, said, _terms(draft, people)))
+        entry = hub.entry(ENTRIES[draft.act], actor, said, _terms(draft, people))
+        replaces = readiness.replaces_log(draft.act, draft.object)
+        hub.commit_change(change, entry, replaces_key=replaces)
     if draft.act == "rotate-keys":
         rotating.take_up(hub)
     with hub.reading() as connection:

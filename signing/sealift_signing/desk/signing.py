@@ -105,7 +105,7 @@ class Desk:
         if self.memory is not None:
             known = self.memory.remember(found, _source(ask), now)  # (3)
         alone = (ALONE,) if known is not None and known.alone else ()
-        self.talk.show((*found.words, *alone))  # (4)
+        self.talk.show((*_behind(known, now), *found.words, *alone))  # (4)
         self._agree(found)  # (5)
         return self._told(self._sign(found, signer, known, now, anew=anew))  # (6)
 
@@ -254,6 +254,19 @@ class Desk:
 
 def _as_drafted(ask: Ask, draft: Draft) -> Ask:
     return names.as_drafted(ask, draft.object, draft.details)
+
+
+def _behind(known: Known | None, now: datetime) -> tuple[str, ...]:
+    """What is told where the clock here is behind what was signed by it."""
+    newest = max((instant(one.signed) for one in known.signed), default=now) if known else now
+    if newest - now <= LARGEST_LEAD:
+        return ()
+    here, then = moment(now)[:16], moment(newest)[:16]
+    words = (
+        f"THE CLOCK here says {here}, and you signed something at {then}: one of the two was "
+        "wrong. Look at another clock before you sign."
+    )
+    return (words,)
 
 
 def _undated(part: drafts.Part) -> object:

@@ -19,6 +19,7 @@ from typing import Any, cast
 from tuf.api.exceptions import LengthOrHashMismatchError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, Targets, Timestamp
 
+from sealift_signing import clock
 from sealift_signing.errors import RefusedError
 from sealift_signing.vocabulary import moment, visible
 from sealift_signing.walk.counting import check_signed
@@ -257,9 +258,9 @@ class LetterWalk:
             raise ExpiredError(
                 "role-expired",
                 f"The signature of {role} (version {metadata.signed.version}) expired at "
-                f"{moment(metadata.signed.expires)}.",
+                f"{moment(metadata.signed.expires)}; here it is {moment(self.now)}.",
                 subject=role,
-                next_step="Carry a newer bundle; what is installed keeps running.",
+                next_step=clock.after_expiry(metadata.signed.expires),
             )
 
 

@@ -76,8 +76,16 @@ class Session:
         return Memory.located(self.environment, self.terminal.note)
 
     def now(self) -> datetime:
-        """The clock here."""
-        return datetime.now(UTC)
+        """The clock here.
+
+        Raises:
+            ClockError: it was never set.
+        """
+        from sealift_signing.clock import check_possible
+
+        now = datetime.now(UTC)
+        check_possible(now)
+        return now
 
     def known(self, prefix: str | None) -> Known:
         """The organisation that is meant: the only one, or that whose id begins so.

@@ -1,0 +1,94 @@
+"""Whether this hub may sign: not by a clock that cannot be right, and not as a restored backup.
+
+The log's writer asks the same of every entry, under its lock, and decides. Here it is asked before
+slow work, before anybody's signature, and for who only looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from sqlalchemy import Connection
+
+from sealift_registry.audit import admitting, ahead
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Repository
+from sealift_signing.errors import NotFoundError, RefusedError
+from sealift_signing.public_key import PublicKey
+from sealift_signing.transparency.checkpoint import Checkpoint, hub_origin
+
+
+def replaces_log(act: str, of: Sequence[str]) -> bool:
+    """Whether an act gives the log another key: the only one that a restored hub takes."""
+    return (act, *of) == ("rotate-keys", "log")
+
+
+def check(hub: Hub, connection: Connection, *, replaces_key: bool = False) -> None:
+    """Check that the log would take an entry that is made now.
+
+    Args:
+        hub: whose log it is.
+        connection: to read through.
+        replaces_key: it is to name another key of the log; a restored hub takes that, too.
+
+    Raises:
+        ClockError: this machine's clock cannot be right.
+        RestoredError: the database is a restored backup.
+    """
+    if not replaces_key:
+        _check_not_restored(connection)
+    admitting.check_clock(hub.now(), admitting.newest(connection), hub.log.stated)
+
+
+def problems(hub: Hub) -> list[RefusedError]:
+    """Why the hub signs nothing now, for who only looks."""
+    found = []
+    with hub.reading() as connection:
+        for replaces_key in (False, True):
+            try:
+                check(hub, connection, replaces_key=replaces_key)
+            except RefusedError as bad:
+                found.append(bad)
+    return list({one.code: one for one in found}.values())
+
+
+def notice(hub: Hub, notes: Iterable[bytes]) -> None:
+    """Check that this database holds every checkpoint in `notes` that the log's key signed.
+
+    Who signed them is all that counts, and not where they were found: nobody but the hub can sign
+    one, so nobody else can stop it.
+
+    Raises:
+        RestoredError: it does not; that is remembered.
+    """
+    given = list(notes)
+    if not given:
+        return
+    with hub.reading() as connection:
+        key, origin = _log(connection)
+    if key is not None:
+        ahead.notice(hub.engine, hub.home.lock, given, key, origin)
+
+
+def seen(connection: Connection) -> list[Checkpoint]:
+    """The checkpoints that were found out, count today, and are not in this database."""
+    if not ahead.is_remembered(connection):
+        return []
+    key, origin = _log(connection)
+    return [] if key is None else ahead.seen(connection, key, origin)
+
+
+def _check_not_restored(connection: Connection) -> None:
+    found = seen(connection)
+    if found:
+        raise ahead.restored(found[-1])
+
+
+def _log(connection: Connection) -> tuple[PublicKey | None, str]:
+    """The log's key of today and its name; a log without a key has signed nothing that counts."""
+    repository = Repository(connection)
+    origin = hub_origin(repository.organisation())
+    try:
+        return repository.log_key(), origin
+    except NotFoundError:
+        return None, origin
