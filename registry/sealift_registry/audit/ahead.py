@@ -8,7 +8,7 @@ was replaced, stops nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,7 +35,8 @@ def is_remembered(connection: Connection) -> bool:
 def seen(connection: Connection, key: PublicKey, origin: str) -> list[Checkpoint]:
     """What `key` signed, was found out, and this database does not hold; the smallest first."""
     notes = connection.execute(select(seen_ahead.c.note)).scalars()
-    return _missing(connection, notes, key, origin)
+    found = [said for _, said in _verified(notes, key, origin) if not _holds(connection, said)]
+    return sorted(found, key=lambda one: one.size)
 
 
 def notice(
@@ -49,18 +50,22 @@ def notice(
     Raises:
         RestoredError: the database is a restored backup.
     """
-    given = dict(_verified(notes, key, origin))
+    given = _verified(notes, key, origin)
+    with engine.connect() as connection:
+        given = [one for one in given if not _holds(connection, one[1])]
     if not given:
-        return
+        return  # mostly; nobody has to wait for that
     with file_lock.held(lock_path), engine.connect() as connection:
         connection.execution_options(**IMMEDIATE)
         with connection.begin():
-            new = [one for one, said in given.items() if not _holds(connection, said)]
-            known = set(connection.execute(select(seen_ahead.c.note)).scalars())
-            for note in {max(new, key=lambda one: given[one].size)} - known if new else ():
+            # Again: another process may have signed it after we had looked.
+            given = [one for one in given if not _holds(connection, one[1])]
+            if not given:
+                return
+            note, said = max(given, key=lambda one: one[1].size)
+            if note not in set(connection.execute(select(seen_ahead.c.note)).scalars()):
                 connection.execute(insert(seen_ahead).values(note=note))
-    if new:
-        raise restored(max((given[one] for one in new), key=lambda one: one.size))
+    raise restored(said)
 
 
 def restored(said: Checkpoint) -> RestoredError:
@@ -76,19 +81,14 @@ def restored(said: Checkpoint) -> RestoredError:
     )
 
 
-def _missing(
-    connection: Connection, notes: Iterable[bytes], key: PublicKey, origin: str
-) -> list[Checkpoint]:
-    found = (said for _, said in _verified(notes, key, origin))
-    return sorted((one for one in found if not _holds(connection, one)), key=lambda one: one.size)
-
-
 def _verified(
     notes: Iterable[bytes], key: PublicKey, origin: str
-) -> Iterator[tuple[bytes, Checkpoint]]:
+) -> list[tuple[bytes, Checkpoint]]:
+    found = []
     for note in notes:
         with suppress(RefusedError):
-            yield note, checkpoint.verify(note, key, origin)
+            found.append((note, checkpoint.verify(note, key, origin)))
+    return found
 
 
 def _holds(connection: Connection, said: Checkpoint) -> bool:
