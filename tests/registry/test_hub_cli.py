@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 import subprocess
 import sys
@@ -529,6 +530,18 @@ def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("pwd.getpwuid", nobody)
     assert re.fullmatch(r"uid-[0-9]+", user())
+
+
+def test_t1_66_the_log_says_who_it_was_and_not_what_the_environment_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from sealift_registry.cli.session import user
+    from sealift_sync.site.opened import whoami
+
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "carla")
+    mine = pwd.getpwuid(os.getuid()).pw_name
+    assert (user(), whoami()) == (mine, f"{mine} at this site")
 
 
 # -------------------------------------------------------------------- setting up

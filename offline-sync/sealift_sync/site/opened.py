@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -18,6 +17,7 @@ from sealift_signing.canonical import Json
 from sealift_signing.clock import SKEW, is_possible
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.keys import open_signer
+from sealift_signing.login import login_name
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import SiteRequest
 from sealift_signing.transparency.checkpoint import site_origin
@@ -214,7 +214,4 @@ def open_site(
 
 def whoami() -> str:
     """Who runs this command, as this machine knows them."""
-    try:
-        return f"{getpass.getuser()} at this site"
-    except (KeyError, OSError):  # a container's user may have no name
-        return "somebody at this site"
+    return f"{login_name() or 'somebody'} at this site"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import getpass
 import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
@@ -15,6 +14,7 @@ import click
 
 from sealift_registry.cli.terminal import Terminal
 from sealift_signing.errors import UsageError
+from sealift_signing.login import login_name
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
@@ -194,10 +194,7 @@ def split(pairs: Sequence[str], form: str, *, once: bool = False) -> list[tuple[
 
 def user() -> str:
     """Who runs the command, by their login name; their number, where the system has no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # such as in a container that runs as an arbitrary user
-        return f"uid-{os.getuid()}"
+    return login_name() or f"uid-{os.getuid()}"
 
 
 def _asker(*, new: bool) -> Callable[[str], str]:
