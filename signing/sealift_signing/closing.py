@@ -12,6 +12,7 @@ import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import NamedTuple
 
 from sealift_signing.drawing import word
 
@@ -118,12 +119,13 @@ def close_home(
         return ()  # whoever opens it is told
     closed: set[str] = set()
     left: dict[str, str] = {}
-    _close(root, most, _ITSELF, closed, left)
+    _close(None, str(root), most, (_ITSELF, closed, left))
     if left.get(_ITSELF) == _NO_MODES:  # of what is in it, too
         return (f"What lies in {asked} is open to others and stays so: {_NO_MODES}.",)
-    for name in names:
-        for path in _everything(root / name):
-            _close(path, _most(str(path.relative_to(root)), shown), name, closed, left)
+    with _opened(None, str(root)) as folder:
+        for name in names:
+            for inner in _everything(folder, name):
+                _close(inner.folder, inner.name, _most(inner.path, shown), (name, closed, left))
     told = []
     if closed:
         what = f"Others on this machine could open what lies in {asked}."
@@ -148,36 +150,85 @@ def _most(inner: str, shown: Collection[str]) -> int:
 
 
 def _is_open(path: Path, most: int) -> bool:
-    mode = path.lstat().st_mode
+    return _lets_in(path.lstat().st_mode, most)
+
+
+def _lets_in(mode: int, most: int) -> bool:
     return not stat.S_ISLNK(mode) and bool(mode & _OTHERS & ~most)
 
 
-def _everything(path: Path) -> Iterator[Path]:
-    """What is to be closed, each folder before what is in it: by then nobody exchanges that."""
-    yield path
-    if path.is_symlink() or not path.is_dir():
+class _Inner(NamedTuple):
+    """What lies in a folder: the folder, held open; its name there, and its path in the home."""
+
+    folder: int
+    name: str
+    path: str
+
+
+def _everything(top: int | None, name: str) -> Iterator[_Inner]:
+    """What is to be closed, each folder before what is in it; nothing where `top` is not open.
+
+    Everything is reached from the folder that holds it, which is held open: whoever could write
+    there, or has a folder of their own there still, may exchange what is on the way for a link.
+    """
+    if top is None:
         return
-    for here, folders, files in os.walk(path):
-        yield from (Path(here) / name for name in (*folders, *files))
-
-
-def _close(path: Path, most: int, name: str, closed: set[str], left: dict[str, str]) -> None:
+    yield _Inner(top, name, name)
     try:
-        if not _is_open(path, most):
+        if not stat.S_ISDIR(os.stat(name, dir_fd=top, follow_symlinks=False).st_mode):
             return
-        found = path.lstat()
-        if most == FOLDER and not stat.S_ISDIR(found.st_mode) and found.st_nlink > 1:
-            left[name] = "it has a second name elsewhere"
+        for here, folders, files, descriptor in os.fwalk(name, dir_fd=top, follow_symlinks=False):
+            yield from (_Inner(descriptor, one, f"{here}/{one}") for one in (*folders, *files))
+    except (OSError, RecursionError):
+        return  # gone; or thousands of folders deep, below one that is closed by now
+
+
+@contextmanager
+def _opened(folder: int | None, name: str) -> Iterator[int | None]:
+    """A descriptor of what is called so in `folder`, be it no link; None where it cannot be had."""
+    try:
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    except OSError:
+        yield None
+        return
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _close(
+    folder: int | None, name: str, most: int, told: tuple[str, set[str], dict[str, str]]
+) -> None:
+    """Close one thing, and say so of the first part of its path; what it is, is asked of it alone.
+
+    By name it would be asked twice, and could be another thing in between.
+    """
+    first, closed, left = told
+    try:
+        found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if not _lets_in(found.st_mode, most):
             return
-        path.chmod(stat.S_IMODE(found.st_mode) & (most | FOLDER))
-        if _is_open(path, most):  # as FAT mounted as `quiet`, or some shares, which take any mode
-            left[name] = _NO_MODES
-        else:
-            closed.add(name)
+        with _opened(folder, name) as descriptor:
+            if descriptor is None:
+                left[first] = "it cannot be opened here"
+                return
+            found = os.fstat(descriptor)
+            if not _lets_in(found.st_mode, most):
+                return
+            if most == FOLDER and not stat.S_ISDIR(found.st_mode) and found.st_nlink > 1:
+                left[first] = "it has a second name elsewhere"
+                return
+            os.fchmod(descriptor, stat.S_IMODE(found.st_mode) & (most | FOLDER))
+            # FAT mounted as `quiet`, and some shares, take any mode and keep none.
+            if _lets_in(os.fstat(descriptor).st_mode, most):
+                left[first] = _NO_MODES
+            else:
+                closed.add(first)
     except FileNotFoundError:
         return  # another command has just ended
     except OSError as bad:
-        left[name] = bad.strerror or str(bad)
+        left[first] = bad.strerror or str(bad)
 
 
 def _listed(names: Collection[str]) -> str:

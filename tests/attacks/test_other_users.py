@@ -241,6 +241,57 @@ def test_t1_04_what_others_put_into_an_open_home_is_not_closed_for_them(tmp_path
     assert "second name" in told[1]
 
 
+@pytest.mark.parametrize("exchanged", ["work/file", "work"])
+def test_t1_67_what_is_exchanged_for_a_link_meanwhile_is_not_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exchanged: str
+) -> None:
+    """Whoever could write in an open home has whoever runs a command there close what they like."""
+    outside, home = tmp_path / "outside", tmp_path / "home"
+    for folder in (outside, home / "work"):
+        folder.mkdir(parents=True)
+        (folder / "file").touch()
+    opened(home)
+    needed = outside / "file"
+    needed.chmod(0o644)
+    asked, place = os.stat, home / exchanged
+    done: list[str | int] = []
+
+    def exchanging(
+        path: str | int, *, dir_fd: int | None = None, follow_symlinks: bool = True
+    ) -> os.stat_result:
+        found = asked(path, dir_fd=dir_fd, follow_symlinks=follow_symlinks)
+        if str(path).endswith("file") and not done:
+            done.append(path)
+            place.rename(tmp_path / "theirs")
+            place.symlink_to(needed if exchanged == "work/file" else outside)
+        return found
+
+    monkeypatch.setattr(os, "stat", exchanging)
+    closing.close_home(home)
+    monkeypatch.undo()
+    assert (home / exchanged).is_symlink(), "it was exchanged"
+    assert mode(needed) == 0o644
+
+
+def test_t1_67_thousands_of_folders_stop_no_command(tmp_path: Path) -> None:
+    """Made by whoever could write there; what is below a closed folder nobody gets to."""
+    here = os.open(tmp_path, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("a", dir_fd=here)
+        inner = os.open("a", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(here)
+    for path in (tmp_path, tmp_path / "a"):
+        path.chmod(0o777)
+    try:
+        (told,) = closing.close_home(tmp_path)
+        assert mode(tmp_path / "a") == 0o700
+    finally:
+        subprocess.run(["rm", "-rf", tmp_path / "a"], check=True)  # Python's own goes not so deep
+    assert "Closed to them" in told
+
+
 @pytest.mark.parametrize("most, shown", [(0o700, ()), (0o711, ("models",))])
 def test_t1_72_a_home_that_lies_elsewhere_is_closed_there(
     tmp_path: Path, most: int, shown: tuple[str, ...]
@@ -259,23 +310,23 @@ def test_t1_72_a_home_that_lies_elsewhere_is_closed_there(
     assert closing.close_home(home, most=most, shown=shown) == ()
 
 
-def refused(_path: Path, _mode: int) -> None:
+def refused(_descriptor: int, _mode: int) -> None:
     raise PermissionError(errno.EPERM, "Operation not permitted")
 
 
 @pytest.mark.parametrize(
     "chmod, why",
-    [(lambda _path, _mode: None, "keeps no modes"), (refused, "Operation not permitted")],
+    [(lambda _descriptor, _mode: None, "keeps no modes"), (refused, "Operation not permitted")],
     ids=["ignored", "refused"],
 )
 def test_t1_73_where_modes_are_not_kept_nothing_is_said_to_be_closed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chmod: Callable[[Path, int], None], why: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, chmod: Callable[[int, int], None], why: str
 ) -> None:
     """FAT, many shares, and a home on a read-only disk: one line, and every command works."""
     for name in ("sealift.db", "lock", "settings.toml"):
         (tmp_path / name).touch()
     opened(tmp_path)
-    monkeypatch.setattr(Path, "chmod", chmod)
+    monkeypatch.setattr(os, "fchmod", chmod)
     (told,) = closing.close_home(tmp_path)
     assert "Closed" not in told
     assert why in told
