@@ -20,13 +20,9 @@ from sealift_registry.cli import (
     teams,
 )
 from sealift_registry.cli.group import sealift
-from sealift_registry.cli.terminal import as_json as as_json_text
-from sealift_signing import closing, ending
-from sealift_signing.drawing import plain
+from sealift_signing import closing, ending, printing
 from sealift_signing.errors import FailedError, SealiftError, UsageError
 from sealift_signing.starting import ABORTED
-from sealift_signing.streams import spelled
-from sealift_signing.wrapping import columns, wrapped
 
 COMMANDS = (
     *(setup, keys, teams, intake, conversion, promotion, delivery),
@@ -45,17 +41,18 @@ def run(given: list[str]) -> int:
         result = sealift.main(given, prog_name=PROGRAM, standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt) as stop:
         what = f"Stopped. {ending.kept(stop)}"
-        _tell(UsageError("interrupted", what, next_step="Run the command again."), as_json=as_json)
+        told = UsageError("interrupted", what, next_step="Run the command again.")
+        printing.error(told, for_machines=as_json)
         return ABORTED
     except click.ClickException as error:
         if as_json:
-            return _tell(ending.usage(error, PROGRAM), as_json=True)
+            return printing.error(ending.usage(error, PROGRAM), for_machines=True)
         error.show()
         return error.exit_code
     except (BrokenPipeError, SystemExit):
         return ending.reader_gone()
     except Exception as error:  # noqa: BLE001 - the last place: a sentence, never a stack trace
-        return _tell(_told(error), as_json=as_json)
+        return printing.error(_told(error), for_machines=as_json)
     return result if isinstance(result, int) else 0
 
 
@@ -72,20 +69,6 @@ def _told(error: Exception) -> SealiftError:
             next_step="Check the disk and who may write there; else restore it from a backup.",
         )
     return ending.unexpected(error, PROGRAM)
-
-
-def _tell(error: SealiftError, *, as_json: bool) -> int:
-    if as_json:
-        click.echo(as_json_text(error.as_json(), sys.stderr), err=True)
-    else:
-        click.echo(_lines(f"Error: {error.what}"), err=True)
-        if error.advice:
-            click.echo(_lines(f"  Next: {error.advice}"), err=True)
-    return error.exit_code
-
-
-def _lines(text: str) -> str:
-    return wrapped(spelled(plain(text), sys.stderr), columns(sys.stderr))
 
 
 def _is_database_error(error: Exception) -> bool:

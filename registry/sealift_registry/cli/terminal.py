@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sealift_signing.drawing import cells, plain
-from sealift_signing.streams import shows_all, spelled
-from sealift_signing.vocabulary import visible
-from sealift_signing.wrapping import columns, wrapped
+from sealift_signing.printing import as_json, printed
 
 if TYPE_CHECKING:
     from sealift_sync.progress import Stage, Stages
@@ -40,12 +37,12 @@ class Terminal:
             click.echo(as_json(said, sys.stdout))
             return
         for line in _lines(text):
-            click.echo(wrapped(spelled(plain(line), sys.stdout), columns(sys.stdout)))
+            click.echo(printed(line, sys.stdout))
 
     def note(self, text: str | Iterable[str]) -> None:
         """Tell a person something on the way, as in `answer`; machines are not told."""
         for line in () if self.as_json else _lines(text):
-            click.echo(wrapped(spelled(plain(line), sys.stderr), columns(sys.stderr)), err=True)
+            click.echo(printed(line, sys.stderr), err=True)
 
     def ask(self, question: str) -> bool:
         """Yes or no; no where nobody can be asked."""
@@ -89,12 +86,6 @@ class _Steps:
         seen = self._seen.get(subject, 0)
         self._seen[subject] = max(done, seen)
         self._stage.add(self._seen[subject] - seen if self._counted else 0)
-
-
-def as_json(said: Mapping[str, Any], out: TextIO) -> str:
-    """JSON leaves some characters be that a terminal obeys; they are spelled by their numbers."""
-    text = json.dumps(said, ensure_ascii=not shows_all(out), sort_keys=True)
-    return visible(text, lambda one: f"\\u{ord(one):04x}")
 
 
 def _lines(text: str | Iterable[str]) -> Iterable[str]:

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 
 import click
 
-from sealift_signing import closing, ending
+from sealift_signing import closing, ending, printing
 from sealift_signing.desk.cli import acts, keys, meeting, signed
 from sealift_signing.desk.cli.group import sign
-from sealift_signing.desk.cli.terminal import Terminal
 from sealift_signing.errors import SealiftError
 from sealift_signing.starting import ABORTED
 
@@ -22,7 +21,6 @@ PROGRAM = "sealift-sign"
 @closing.closed_to_others()
 def run(arguments: Sequence[str]) -> int:
     """Run `sealift-sign` with `arguments`; returns the exit code (DESIGN section 8, choice 5)."""
-    terminal = Terminal(as_json="--json" in arguments)
     try:
         ending.check_text(arguments)
         found = sign.main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
@@ -32,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
     except (BrokenPipeError, SystemExit):
         return ending.reader_gone()
     except Exception as bad:  # noqa: BLE001 - the last resort: a user gets a sentence, not a trace
-        return terminal.error(_told(bad))
+        return printing.error(_told(bad), for_machines="--json" in arguments)
     return found if isinstance(found, int) else 0
 
 

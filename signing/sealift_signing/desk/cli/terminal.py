@@ -6,19 +6,18 @@ where a line is too long for the terminal, each further line of it begins with a
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from sealift_signing.drawing import cells, plain
-from sealift_signing.errors import SealiftError, UsageError
-from sealift_signing.streams import shows_all, spelled
-from sealift_signing.vocabulary import visible
-from sealift_signing.wrapping import columns, filled, wrapped
+from sealift_signing.errors import UsageError
+from sealift_signing.printing import as_json, printed
+from sealift_signing.streams import spelled
+from sealift_signing.wrapping import columns, filled
 
 if TYPE_CHECKING:
     from sealift_signing.past import Confirmation
@@ -42,10 +41,10 @@ class Terminal:
         """Print the outcome: `lines`, or under `--json` the one object (DESIGN section 8, 5)."""
         if self.as_json:
             said = {"schema": f"sealift/sign-{command}/1", **data}
-            click.echo(_json(said, sys.stdout))
+            click.echo(as_json(said, sys.stdout))
             return
         for line in lines:
-            click.echo(_lines(line, sys.stdout))
+            click.echo(printed(line, sys.stdout))
 
     def show(self, lines: Iterable[str]) -> None:
         """Show what is signed, whole; under `--json` only to somebody who is asked."""
@@ -60,24 +59,13 @@ class Terminal:
         """Tell a person something on the way; machines are not told."""
         if not self.as_json:
             with suppress(BrokenPipeError):
-                click.echo(_lines(text, sys.stderr), err=True)
+                click.echo(printed(text, sys.stderr), err=True)
 
     def typed(self, asked: str, what: str) -> str:
         """What somebody types."""
-        click.echo(_lines(asked, sys.stderr), err=True)
+        click.echo(printed(asked, sys.stderr), err=True)
         said: str = click.prompt(what, err=True)
         return said
-
-    def error(self, problem: SealiftError) -> int:
-        """Tell of `problem` on standard error; returns its exit code."""
-        with suppress(BrokenPipeError):
-            if self.as_json:
-                click.echo(_json(problem.as_json(), sys.stderr), err=True)
-            else:
-                click.echo(_lines(f"Error: {problem.what}", sys.stderr), err=True)
-                if problem.advice:
-                    click.echo(_lines(f"  Next: {problem.advice}", sys.stderr), err=True)
-        return problem.exit_code
 
 
 class Asking:
@@ -138,7 +126,7 @@ class Asking:
                 subject="--yes",
                 next_step="Run this on a terminal, or add --yes.",
             )
-        return click.confirm(_lines(question, sys.stderr), err=True)
+        return click.confirm(printed(question, sys.stderr), err=True)
 
 
 def whole(line: str, width: int | None) -> str:
@@ -147,14 +135,3 @@ def whole(line: str, width: int | None) -> str:
         return line
     start = len(line) - len(line.lstrip(" "))
     return filled(line[start:], width, " " * start, " " * start + FURTHER)
-
-
-def _lines(text: str, out: TextIO) -> str:
-    """A sentence as it is printed on `out`."""
-    return wrapped(spelled(plain(text), out), columns(out))
-
-
-def _json(said: Mapping[str, Any], out: TextIO) -> str:
-    """JSON leaves some characters be that a terminal obeys; they are spelled by their numbers."""
-    text = json.dumps(said, ensure_ascii=not shows_all(out), sort_keys=True)
-    return visible(text, lambda one: f"\\u{ord(one):04x}")
