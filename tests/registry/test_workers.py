@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_registry.workers import runner
+from sealift_registry.workers import brief, runner
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import Limits, Worker
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
@@ -163,6 +163,14 @@ def test_what_is_short_has_little_time_and_memory_and_what_follows_has_more(work
     error = failure(quick(worker, cpu_seconds=60, seconds=30), "brief_slow")
     assert "processor time" in error.what
     assert ask(worker, "brief_done", {}) == {"done": 100 * 1024**2}
+
+
+def test_memory_is_limited_also_where_nobody_says_how_much_is_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as on macOS, which has no /proc."""
+    monkeypatch.setattr(brief, "_STATM", tmp_path / "none")
+    assert brief._allocated() == 0
 
 
 def test_files_are_limited(worker: Worker) -> None:

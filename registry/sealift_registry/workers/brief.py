@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 SECONDS, BYTES = 300, 2 * 1024**3
+_STATM = Path("/proc/self/statm")
 
 
 @contextmanager
@@ -38,5 +39,8 @@ def brief(seconds: int = SECONDS, more_bytes: int = BYTES) -> Iterator[None]:
 
 def _allocated() -> int:
     """Bytes that RLIMIT_DATA counts of this process now (proc(5), statm: data and stack)."""
-    said = Path("/proc/self/statm").read_text(encoding="ascii").split()
+    try:
+        said = _STATM.read_text(encoding="ascii").split()
+    except OSError:
+        return 0  # not Linux: then it is so much memory in all
     return int(said[5]) * resource.getpagesize()
