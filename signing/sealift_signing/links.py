@@ -26,11 +26,10 @@ from tuf.api.metadata import Metadata, Root, Targets
 from sealift_signing import shape
 from sealift_signing.canonical import Json
 from sealift_signing.errors import MalformedError, RefusedError
+from sealift_signing.floors import RECALL
 from sealift_signing.tuf_walk import MissingError, WentBackError
 from sealift_signing.vocabulary import RoleName, Sha256, VersionNumber
 
-RECALL_ROLE = "recall"
-"""Whose versions are taken whatever their past."""
 FIELD = "x-sealift-follows"
 """The member of a role's signed part that holds its `Follows`."""
 
@@ -303,7 +302,7 @@ def check_accounted(role: str, version: int, follows: Follows) -> None:
     Raises:
         SkippedError: it does.
     """
-    if role == RECALL_ROLE:
+    if role == RECALL:
         return
     aside = {one.version for one in follows.set_aside}
     between = version - follows.version - 1

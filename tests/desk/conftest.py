@@ -8,9 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests.desk.days import Days, Person
+from tests.desks import TEAM, Acme
 from tests.registry.hub_fixture import STEWARDS, copied, founded, stocked
 
 __all__ = ["founded", "stocked"]
+
+
+@pytest.fixture
+def acme() -> Acme:
+    """A hub on paper, which its stewards and two holders of targets know; carla may approve."""
+    made = Acme()
+    made.trusting(*STEWARDS, "tina", "toni")
+    made.publish(STEWARDS, "add-approver", TEAM, "carla", cards=["carla"])
+    return made
 
 
 @pytest.fixture

@@ -16,14 +16,6 @@ ROLE = f"team.{TEAM}"
 
 
 @pytest.fixture
-def acme() -> Acme:
-    made = Acme()
-    made.trusting(*STEWARDS, "tina", "toni")
-    made.publish(STEWARDS, "add-approver", TEAM, "carla", cards=["carla"])
-    return made
-
-
-@pytest.fixture
 def anna(acme: Acme, tmp_path: Path) -> Home:
     made = Home(acme, "anna", tmp_path / "anna")
     made.trusts()

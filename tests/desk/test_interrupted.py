@@ -7,13 +7,11 @@ from datetime import timedelta
 from pathlib import Path
 from unittest import mock
 
-import pytest
-
 from sealift_signing import disk, drafts
 from tests.desk.every_act import Case, every_act
 from tests.desk.people import Home
 from tests.desk.test_alone import at_home
-from tests.desks import STEWARDS, TEAM, Acme
+from tests.desks import TEAM, Acme
 
 ROLE = f"team.{TEAM}"
 CALLS = ("open", "fsync", "replace", "rename")
@@ -55,14 +53,6 @@ def killed_after(home: Home, left: int, words: list[str]) -> bool:
         except Killed:
             return True
     return False
-
-
-@pytest.fixture
-def acme() -> Acme:
-    made = Acme()
-    made.trusting(*STEWARDS, "tina", "toni")
-    made.publish(STEWARDS, "add-approver", TEAM, "carla", cards=["carla"])
-    return made
 
 
 def test_t0_130_signing_is_killed_at_every_write(acme: Acme, tmp_path: Path) -> None:

@@ -20,14 +20,6 @@ ROLE = f"team.{TEAM}"
 
 
 @pytest.fixture
-def acme() -> Acme:
-    made = Acme()
-    made.trusting(*STEWARDS, "tina", "toni")
-    made.publish(STEWARDS, "add-approver", TEAM, "carla", cards=["carla"])
-    return made
-
-
-@pytest.fixture
 def anna(acme: Acme, tmp_path: Path) -> Signer:
     made = Signer(acme, "anna", tmp_path / "anna")
     made.trust()

@@ -21,14 +21,6 @@ from tests.desks import STEWARDS, TEAM, Acme
 ROLE = f"team.{TEAM}"
 
 
-@pytest.fixture
-def acme() -> Acme:
-    made = Acme()
-    made.trusting(*STEWARDS, "tina", "toni")
-    made.publish(STEWARDS, "add-approver", TEAM, "carla", cards=["carla"])
-    return made
-
-
 def at_home(acme: Acme, name: str, tmp_path: Path) -> Home:
     made = Home(acme, name, tmp_path / name)
     made.trusts()

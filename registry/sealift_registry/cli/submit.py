@@ -38,7 +38,7 @@ def submit(session: Session, *, files: Sequence[str], medium: str | None) -> Non
     each = together(signed)
     _tell_others(session, files[0], each)
     work: list[Work] = [
-        partial(_taken_back, session, one) for _, one in read if isinstance(one, drafts.Version)
+        partial(session.app.take_back, one) for _, one in read if isinstance(one, drafts.Version)
     ]
     work += [partial(_submitted, session, copies, medium, outcome.left_out) for copies in each]
     _do_all(work, outcome)
@@ -144,10 +144,6 @@ def _tell_others(session: Session, first: str, each: Sequence[Sequence[tuple[str
         session.terminal.note(
             [f"{names} is signed over other bytes than {first}: it is another draft."]
         )
-
-
-def _taken_back(session: Session, one: Version) -> Accepted:
-    return session.app.take_back(one)
 
 
 def _submitted(

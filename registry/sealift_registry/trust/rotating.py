@@ -26,8 +26,8 @@ from sealift_registry.trust.unchanged import JUST_NOW
 from sealift_signing import roles
 from sealift_signing.acts.asking import Ask, Other
 from sealift_signing.acts.names import FRESHNESS, MACHINES
-from sealift_signing.acts.rotating import is_hubs
-from sealift_signing.errors import RefusedError, UsageError
+from sealift_signing.acts.rotating import check_hubs, is_hubs
+from sealift_signing.errors import RefusedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import hub_origin
@@ -88,15 +88,8 @@ def just_done(connection: Connection, ask: Ask, now: datetime) -> bool:
 
 def _files(what: str) -> tuple[str, ...]:
     """The key files behind one word, in the order in which the act has their roles."""
-    names = (roles.SNAPSHOT, roles.TIMESTAMP) if what == FRESHNESS else (what,)
-    if not set(names) <= set(NAMES):
-        raise UsageError(
-            "no-such-keys",
-            f"The hub has no keys of its own called {what}.",
-            subject=what,
-            next_step=f"They are: {', '.join((FRESHNESS, 'catalog', *MACHINES))}.",
-        )
-    return names
+    check_hubs(what)
+    return (roles.SNAPSHOT, roles.TIMESTAMP) if what == FRESHNESS else (what,)
 
 
 def with_catalogs(hub: Hub, connection: Connection, change: Change) -> None:

@@ -37,6 +37,18 @@ def rotate(organisation: Organisation, ask: Ask, material: Material) -> Prepared
         RefusedError: a key is not new, or somebody else's.
     """
     (what,) = ask.object
+    check_hubs(what)
+    if what == FRESHNESS:
+        return _freshness(organisation, ask, material)
+    return (_machine if what in MACHINES else _catalog)(organisation, ask, material)
+
+
+def check_hubs(what: str) -> None:
+    """Check that the hub signs something with keys that are called so.
+
+    Raises:
+        UsageError: it does not.
+    """
     if what not in ROTATED:
         raise UsageError(
             "no-such-keys",
@@ -44,9 +56,6 @@ def rotate(organisation: Organisation, ask: Ask, material: Material) -> Prepared
             subject=what,
             next_step=f"They are: {', '.join(ROTATED)}.",
         )
-    if what == FRESHNESS:
-        return _freshness(organisation, ask, material)
-    return (_machine if what in MACHINES else _catalog)(organisation, ask, material)
 
 
 def _freshness(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
