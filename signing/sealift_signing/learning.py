@@ -260,9 +260,9 @@ def learn(known: Known, mine: Offer, theirs: Offer) -> Learned:
         if newer
         else f"root {known.root}: theirs is the same, or one before it"
     )
-    heads = []
+    heads, comparison = [], _Comparison(organisation, known, mine, theirs, found)
     for role in _in_order(theirs.lineages):
-        head = _compared(organisation, known, mine, theirs, role, found)
+        head = comparison.taken(role)
         if head is not None:
             both.choose(role, head.data)
             heads.append(head)
@@ -308,117 +308,110 @@ def _roots(known: Known, mine: Offer, theirs: Offer) -> tuple[Head, ...]:
     return Organisation(mine.files).roots
 
 
-def _compared(
-    organisation: Organisation,
-    known: Known,
-    mine: Offer,
-    theirs: Offer,
-    role: str,
-    found: Learned,
-) -> Head | None:
-    """Their version of `role` if it is to be taken; what is said of it is added to `found`."""
-    before = known.role(role)
-    other = _believed(organisation, known, mine, theirs, role, found)
-    if other is None:
-        return None
-    if before is None or before.digest == other.digest:
-        new = "" if before else ", which is taken: none was known here"
-        found.said.append(f"{role} {other.named}{new or ': the same'}")
-        return other
-    try:
-        if other.version >= before.version:
-            descent = links.check_descends(
+@dataclass
+class _Comparison:
+    """Two memories that are compared role by role; what is said of each is added to `found`."""
+
+    organisation: Organisation
+    known: Known
+    mine: Offer
+    theirs: Offer
+    found: Learned
+
+    def taken(self, role: str) -> Head | None:
+        """Their version of `role` if it is to be taken."""
+        before, said = self.known.role(role), self.found.said
+        other = self._believed(role)
+        if other is None:
+            return None
+        if before is None or before.digest == other.digest:
+            new = "" if before else ", which is taken: none was known here"
+            said.append(f"{role} {other.named}{new or ': the same'}")
+            return other
+        try:
+            if other.version >= before.version:
+                descent = links.check_descends(
+                    role,
+                    before.named,
+                    other.metadata,
+                    self.theirs.lineages[role],
+                    linked=before.link is not None,
+                )
+                aside = ", and was set aside" if descent.set_aside is not None else ""
+                said.append(f"{role} {other.named} is taken; {before.named} was known{aside}")
+                return other
+            links.check_descends(
                 role,
-                before.named,
-                other.metadata,
-                theirs.lineages[role],
-                linked=before.link is not None,
+                other.named,
+                self.organisation.head(role).metadata,
+                self.mine.lineages.get(role, ()),
+                linked=other.link is not None,
             )
-            aside = ", and was set aside" if descent.set_aside is not None else ""
-            found.said.append(f"{role} {other.named} is taken; {before.named} was known{aside}")
-            return other
-        links.check_descends(
-            role,
-            other.named,
-            organisation.head(role).metadata,
-            mine.lineages.get(role, ()),
-            linked=other.link is not None,
-        )
-        found.said.append(f"{role} {before.named} is known; theirs is older, {other.named}")
-    except ForkedError:
-        return _forked(role, before.named, other, theirs.source, found)
-    except RefusedError as bad:
-        found.said.append(f"{role} {other.named} is not taken. {bad.what}")
-    return None
-
-
-def _believed(
-    organisation: Organisation,
-    known: Known,
-    mine: Offer,
-    theirs: Offer,
-    role: str,
-    found: Learned,
-) -> Head | None:
-    """Their version of `role` if it was signed by those who may; else it is said why it is not."""
-    before, data = known.role(role), theirs.files.metadata(role) or b""
-    old = _older(known, mine, role, data)
-    if before is not None and old is not None:  # also where others hold the role since
-        found.said.append(f"{role} {before.named} is known; theirs is older, {old}")
+            said.append(f"{role} {before.named} is known; theirs is older, {other.named}")
+        except ForkedError:
+            return self._forked(role, before.named, other)
+        except RefusedError as bad:
+            said.append(f"{role} {other.named} is not taken. {bad.what}")
         return None
-    try:
-        other = organisation.verified(role, data)
-    except (RefusedError, NotFoundError) as bad:
-        found.said.append(f"{role}: theirs is not believed. {bad.what}")
+
+    def _believed(self, role: str) -> Head | None:
+        """Their version of `role` if it was signed by those who may; else it is said why not."""
+        before, data = self.known.role(role), self.theirs.files.metadata(role) or b""
+        old, said = self._older(role, data), self.found.said
+        if before is not None and old is not None:  # also where others hold the role since
+            said.append(f"{role} {before.named} is known; theirs is older, {old}")
+            return None
+        try:
+            other = self.organisation.verified(role, data)
+        except (RefusedError, NotFoundError) as bad:
+            said.append(f"{role}: theirs is not believed. {bad.what}")
+            return None
+        if other.by_former and not self.theirs.colleague and not self._is_known(other):
+            said.append(
+                f"{role} {other.named} is not taken: it is signed by "
+                f"{' and '.join(other.signers)}, who held the role before others did, and no "
+                "colleague says that they knew it: where the file is a colleague's, add "
+                "--colleague."
+            )
+            return None
+        return other
+
+    def _older(self, role: str, data: bytes) -> Named | None:
+        """The version in `data` if the known one comes from it, whoever signs now; else None."""
+        newest = self.mine.files.metadata(role)
+        with suppress(RefusedError):
+            other = links.named(drafts.spelled_role(role, data))
+            if any((one.role, one.named) == (role, other) for one in self.known.older):
+                return other
+            said = links.follows_of(drafts.spelled_role(role, newest).signed) if newest else None
+            past = links.ancestry(role, said, self.mine.lineages.get(role, ())) if said else ()
+            return next((one.predecessor for one in past if one.predecessor == other), None)
         return None
-    if other.by_former and not theirs.colleague and not _is_known(known, other):
-        found.said.append(
-            f"{role} {other.named} is not taken: it is signed by {' and '.join(other.signers)}, "
-            "who held the role before others did, and no colleague says that they knew it: "
-            "where the file is a colleague's, add --colleague."
+
+    def _is_known(self, head: Head) -> bool:
+        own = {one.digest for one in self.known.signed if one.name == head.role}
+        before = self.known.role(head.role)
+        return head.digest in own or (before is not None and before.digest == head.digest)
+
+    def _forked(self, role: str, mine: Named, other: Head) -> Head | None:
+        what = (
+            f"{role} has forked: version {mine.version} ({mine.digest}) is known here, "
+            f"{self.theirs.source} has version {other.version} ({other.digest}), and one was made "
+            "without knowledge of the other."
+        )
+        if role == RECALL:  # said, and bars nothing: a recall must never wait
+            self.found.said.append(what)
+            return other if other.version > mine.version else None
+        self.found.forks.append(
+            ForkedError(
+                "role-forked",
+                what,
+                subject=role,
+                next_step="Keep both. Its holders settle it by a later version that sets one of "
+                "them aside: have it drafted with --over FILE.",
+            )
         )
         return None
-    return other
-
-
-def _older(known: Known, mine: Offer, role: str, data: bytes) -> Named | None:
-    """The version in `data` if the known one comes from it, whoever signs now; else None."""
-    newest = mine.files.metadata(role)
-    with suppress(RefusedError):
-        other = links.named(drafts.spelled_role(role, data))
-        if any((one.role, one.named) == (role, other) for one in known.older):
-            return other
-        said = links.follows_of(drafts.spelled_role(role, newest).signed) if newest else None
-        past = links.ancestry(role, said, mine.lineages.get(role, ())) if said else ()
-        return next((one.predecessor for one in past if one.predecessor == other), None)
-    return None
-
-
-def _is_known(known: Known, head: Head) -> bool:
-    own = {one.digest for one in known.signed if one.name == head.role}
-    before = known.role(head.role)
-    return head.digest in own or (before is not None and before.digest == head.digest)
-
-
-def _forked(role: str, mine: Named, other: Head, source: str, found: Learned) -> Head | None:
-    what = (
-        f"{role} has forked: version {mine.version} ({mine.digest}) is known here, {source} has "
-        f"version {other.version} ({other.digest}), and one was made without knowledge of the "
-        "other."
-    )
-    if role == RECALL:  # said, and bars nothing: a recall must never wait
-        found.said.append(what)
-        return other if other.version > mine.version else None
-    found.forks.append(
-        ForkedError(
-            "role-forked",
-            what,
-            subject=role,
-            next_step="Keep both. Its holders settle it by a later version that sets one of them "
-            "aside: have it drafted with --over FILE.",
-        )
-    )
-    return None
 
 
 # ---------------------------------------------------------------------- what is kept
