@@ -7,10 +7,27 @@ from datetime import datetime
 from sealift_signing import roles
 from sealift_signing.approvals import Rules
 from sealift_signing.compromised import NONE, Compromised, barred, entered_by, people_of, union
+from sealift_signing.documents import Policy, StageRule
 from sealift_signing.errors import NotFoundError
 from sealift_signing.organisation import Organisation
 from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import ROOT, TARGETS
+
+
+def rule_of(policy: Policy, stage: str) -> StageRule:
+    """What the policy asks for at a stage.
+
+    Raises:
+        NotFoundError: there is no such stage.
+    """
+    if stage not in policy.stages:
+        raise NotFoundError(
+            "no-stage",
+            f"The policy has no stage {stage}.",
+            subject=stage,
+            next_step=f"Its stages are: {', '.join(sorted(policy.stages))}.",
+        )
+    return policy.stages[stage]
 
 
 def rules_for(
@@ -27,14 +44,7 @@ def rules_for(
     Raises:
         NotFoundError: there is no such stage, or the team has no members yet.
     """
-    stages = organisation.policy().stages
-    if stage not in stages:
-        raise NotFoundError(
-            "no-stage",
-            f"The policy has no stage {stage}.",
-            subject=stage,
-            next_step=f"Its stages are: {', '.join(sorted(stages))}.",
-        )
+    rule = rule_of(organisation.policy(), stage)
     members = organisation.members(team)
     if members is None:
         raise NotFoundError(
@@ -49,7 +59,7 @@ def rules_for(
         for one in (*organisation.roots, organisation.head(TARGETS))
     )
     lost = barred(union((known, people_of(role, members), *above)), (role, TARGETS, ROOT))
-    return Rules(organisation.id, members, stage, stages[stage], now, machines, lost)
+    return Rules(organisation.id, members, stage, rule, now, machines, lost)
 
 
 def _machine_keys(organisation: Organisation) -> frozenset[bytes]:

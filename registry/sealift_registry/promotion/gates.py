@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest
 from sealift_registry.catalog.reference import VersionRef
+from sealift_signing.counting import rule_of
 from sealift_signing.documents import FleetKeys, Policy
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.evidence import entitled_machine
@@ -89,14 +90,7 @@ def check(
         RefusedError: evidence is missing, failed, is of other goldens or not signed by a machine
             of ours; the sentence names artifact and kind.
     """
-    rule = policy.stages.get(stage)
-    if rule is None:
-        raise NotFoundError(
-            "no-stage",
-            f"The policy has no stage {stage}.",
-            subject=stage,
-            next_step=f"Its stages are: {', '.join(sorted(policy.stages))}.",
-        )
+    rule = rule_of(policy, stage)
     variants = [one for one in found if not one.artifact.path.is_source]
     if not variants:
         raise NotFoundError(

@@ -18,9 +18,10 @@ from sealift_signing import documents, owners, publishing, roles, shape, stateme
 from sealift_signing.acts import versions, wording
 from sealift_signing.acts.asking import Ask, Material, Prepared, Unsigned
 from sealift_signing.acts.teams import check_name
-from sealift_signing.documents import FleetKeys, MachineKey
+from sealift_signing.counting import rule_of
+from sealift_signing.documents import FleetKeys, MachineKey, StageRule
 from sealift_signing.drafts import STATEMENT, Draft, encoded, envelopes
-from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, UsageError
+from sealift_signing.errors import MalformedError, RefusedError, UsageError
 from sealift_signing.organisation import Organisation, people_roles
 from sealift_signing.public_key import PublicKey
 from sealift_signing.site_rules import raised_pins
@@ -40,14 +41,7 @@ def enroll(organisation: Organisation, ask: Ask, material: Material) -> Prepared
     """
     (site,) = ask.object
     stage, dispatchers = ask.one("stage"), ask.all("dispatcher")
-    stages = organisation.policy().stages
-    if stage not in stages:
-        raise NotFoundError(
-            "no-stage",
-            f"The policy has no stage {stage}.",
-            subject=stage,
-            next_step=f"Its stages are: {', '.join(sorted(stages))}.",
-        )
+    rule = rule_of(organisation.policy(), stage)
     request = _request(material, site)
     held = _dispatchers(organisation, material, site, dispatchers)
     metadata = versions.next_version(organisation, roles.FLEET, material)
@@ -60,7 +54,7 @@ def enroll(organisation: Organisation, ask: Ask, material: Material) -> Prepared
     material.check_not_lost(f"site {site}", own, roles.FLEET, roles.TARGETS, roles.ROOT)
     data = shape.write(keys)
     publishing.list_document(signed, documents.FLEET_KEYS_PATH, data)
-    answer = _answer(organisation, material, request, stage)
+    answer = _answer(organisation, material, request, stage, rule)
     body = statements.payload(answer, [subject(f"sites/{site}/request", request.sha256)])
     fleet = versions.unsigned(roles.FLEET, metadata, {documents.FLEET_KEYS_PATH: data})
     said = request.predicate
@@ -205,11 +199,14 @@ def _which_key(person: str) -> RefusedError:
 
 
 def _answer(
-    organisation: Organisation, material: Material, request: Signed[SiteRequest], stage: str
+    organisation: Organisation,
+    material: Material,
+    request: Signed[SiteRequest],
+    stage: str,
+    rule: StageRule,
 ) -> SiteAnswer:
     root = cast("Root", organisation.root.metadata.signed)
     targets = organisation.head(roles.TARGETS).targets
-    rule = organisation.policy().stages[stage]
     return SiteAnswer(
         format=1,
         requires=(),

@@ -12,6 +12,7 @@ from sealift_signing import documents, floors, owners, publishing, roles, shape
 from sealift_signing.acts import versions, wording
 from sealift_signing.acts.asking import Ask, Material, Prepared
 from sealift_signing.approvals import REQUEST, approve
+from sealift_signing.counting import rule_of
 from sealift_signing.documents import MemberKey, Members, Person
 from sealift_signing.errors import NotFoundError, RefusedError, shown
 from sealift_signing.organisation import Organisation, holders_of
@@ -105,16 +106,10 @@ def _steward(who: str, key: PublicKey, before: PublicKey | None) -> str:
 
 def add_approver(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
     """`add-approver TEAM PERSON [--stage STAGE]…`: who may approve, for all stages or for some."""
-    known = organisation.policy().stages
-    stages = ask.all("stage") or tuple(sorted(known))
+    policy = organisation.policy()
+    stages = ask.all("stage") or tuple(sorted(policy.stages))
     for stage in stages:
-        if stage not in known:
-            raise NotFoundError(
-                "no-stage",
-                f"The policy has no stage {stage}.",
-                subject=stage,
-                next_step=f"Its stages are: {', '.join(sorted(known))}.",
-            )
+        rule_of(policy, stage)
     return _entitle(organisation, ask, material, [approve(stage) for stage in stages])
 
 
