@@ -1,0 +1,244 @@
+"""Sealift's own documents, each with what formats.md says of it besides its members."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from sealift_signing import documents, drafts, known, links, statements
+from sealift_signing.transparency import entry
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """One document: its type, where it lies, who signs it, and what a reader does besides."""
+
+    title: str
+    kind: type[Any]
+    example: str
+    lies: str
+    signed_by: str
+    words: str
+    checks: tuple[str, ...] = ()
+
+    @property
+    def is_statement(self) -> bool:
+        """Whether this is the predicate of a signed statement."""
+        return hasattr(self.kind, "PREDICATE_TYPE")
+
+    @property
+    def slug(self) -> str:
+        """The name of its schema's file."""
+        return self.title.removesuffix(".json").lower().replace(" ", "-")
+
+
+FORMATS = (
+    Format(
+        "policy.json",
+        documents.Policy,
+        "policy.json",
+        "`targets/policy.json`",
+        "`targets` (offline, two of three), through TUF",
+        "What each stage asks before an artifact counts as promoted to it, and how long signatures "
+        "last. A site keeps its own lower bounds besides (its pins), which a lowered policy does "
+        "not lower.",
+        (
+            "There is at least one stage.",
+            "`requester_may_approve` is true only where one approval suffices: one person alone.",
+        ),
+    ),
+    Format(
+        "members.json",
+        documents.Members,
+        "members.json",
+        "`targets/teams/<team>/members.json`",
+        "`team.<team>` (more than half of its stewards), through TUF",
+        "Who may request and approve what in one team, with which keys; and what the team has "
+        "withdrawn. A site keeps the union of all withdrawals it ever saw.",
+        (
+            "`team` is the team whose path it lies under.",
+            "One key stands for one person.",
+            "A withdrawal names a digest, or a model of this team and a version: all below it.",
+        ),
+    ),
+    Format(
+        "keys.json",
+        documents.FleetKeys,
+        "keys.json",
+        "`targets/fleet/keys.json`",
+        "`fleet`, through TUF",
+        "The keys of machines that sign by themselves: the hub's log, scanners, builders, sites. "
+        "A retired machine's evidence still counts where a request names it; a compromised one's "
+        "never does.",
+        (
+            "Every key is one, and listed once.",
+            "`starts` stands only at a key of a log, and names another that is listed.",
+            "Where it stands, `requires` names `log-starts`.",
+            "A site takes the hub's checkpoints by an active key, none behind the last by it.",
+            "Nor does it take one behind `starts.size`.",
+            "Of a new key without `starts` it goes back behind nothing that it saw.",
+        ),
+    ),
+    Format(
+        "assignment.json",
+        documents.Assignment,
+        "assignment.json",
+        "`targets/sites/<site>/assignment.json`",
+        "`site.<site>` (its dispatcher), through TUF",
+        "What the host groups of one site should run, and which statements vouch for it.",
+        (
+            "`site` is the site whose path it lies under.",
+            "Every artifact stands under its own model.",
+            "`retire` and `back` are never empty, and name a host group and model once.",
+            "Where one stands, `requires` names it.",
+            "What is retired is not assigned; what goes back is, and no higher than its `version`.",
+            "A site keeps running what is left out.",
+            "It holds what is lower than what runs and is not said to go back from there.",
+        ),
+    ),
+    Format(
+        "recall.json",
+        documents.RecallList,
+        "recall.json",
+        "`targets/recall.json`",
+        "`recall` (a safety officer), through TUF",
+        "What must stop, wherever it runs. It is read before everything else and honoured even "
+        "where all metadata has expired; a site keeps the union of all recalls it ever saw.",
+    ),
+    Format(
+        "lineage.json",
+        links.Lineage,
+        "lineage.json",
+        "`metadata/<role>.lineage.json`",
+        "nobody: it follows from the link that the role's newest version names",
+        "What each version of a role that people sign says of the one it follows, but for the "
+        "newest, whose own file is there: so whoever missed many versions sees in a few hundred "
+        "bytes for each that the newest one descends from the one that they hold.",
+        (
+            "`role` is the role whose name it bears.",
+            "The sha256 of each of `versions`, spelled as here, is the `link` of the one above.",
+            "That of the first is the `link` that the role's newest version names.",
+        ),
+    ),
+    Format(
+        "Version given back",
+        drafts.Version,
+        "version.json",
+        "a file of its own, and whole in a signer's memory",
+        "nobody: `data` is signed as TUF has it",
+        "One version of a role with its documents, as `sealift-sign write` gives it to a hub that "
+        "lost it.",
+        ("`roots` is of root every root since 1; of another role it is empty.",),
+    ),
+    Format(
+        "Shared memory",
+        drafts.Shared,
+        "memory.json",
+        "a file of its own, from `sealift-sign share`",
+        "nobody: all of it is verified from the root that its reader trusts",
+        "The newest version of each role that one signer knows, for another's "
+        "`sealift-sign learn`. It says nothing of what was signed.",
+    ),
+    Format(
+        "known.json",
+        known.Known,
+        "known.json",
+        "`known.json`, in the signer's memory of that organisation",
+        "nobody: it is its owner's own",
+        "What a signer knows of an organisation, and all that they signed.",
+        ("Each file that it names lies in `files/`, under its sha256.",),
+    ),
+    Format(
+        "Request",
+        statements.Request,
+        "request.json",
+        "`statements/<sha256>.json`",
+        "the person who requests",
+        "Please bring exactly these artifacts to a stage. It never changes: an artifact or "
+        "evidence that comes later needs a request of its own. The subjects are all artifacts, "
+        "the source artifact among them.",
+        (
+            "`person` is active in the team, and signed with a key whose purpose is `request`.",
+            "It is not dated more than a day ahead.",
+            "A withdrawal is set aside only by its sha256 under `despite`; dates decide nothing.",
+        ),
+    ),
+    Format(
+        "Approval",
+        statements.Approval,
+        "approval.json",
+        "`statements/<sha256>.json`",
+        "the person who approves",
+        "One person's signature on one request. Only approvals of one request count together, "
+        "and its requester counts for none of them.",
+        (
+            "Organisation, team, model, version, stage and *all* subjects are the request's.",
+            "`person` is active, and signed with a key whose purpose is `approve:<stage>`.",
+            "The policy counts keys of that class, and knows that meaning.",
+            "It is made no more than a day before its request, nor more than 30 days after it.",
+            "The policy's `approve_within_days` is there in place of these 30 days, if it is said.",
+            "Distinct people with distinct keys are counted; no key is a machine's or the hub's.",
+            "`valid_until` lies ahead, at most the policy's longest validity after `made`.",
+        ),
+    ),
+    Format(
+        "Evidence",
+        statements.Evidence,
+        "scan.json",
+        "`statements/<sha256>.json`",
+        "a machine whose purpose in keys.json fits the kind: `scan` a scanner, `parity` and "
+        "`provenance` a builder",
+        "What a machine found out about the artifacts that are its subjects.",
+        (
+            "The counted request names it by its sha256.",
+            "The verdict is `pass`, and so is every check.",
+        ),
+    ),
+    Format(
+        "Site request",
+        statements.SiteRequest,
+        "site-request.json",
+        "a file of its own, carried to the hub",
+        "the site's new key, which it holds",
+        "A site asks to be enrolled. The subject is the site's public key.",
+    ),
+    Format(
+        "Site answer",
+        statements.SiteAnswer,
+        "site-answer.json",
+        "a file of its own, carried to the site",
+        "a fleet administrator",
+        "What the site trusts from now on. Eight words cover every byte of it and are typed at the "
+        "site; its sha256 is the enrolment's id. The subject is the site's request.",
+        ("The organisation is the sha256 of the first root, and every root leads to the next.",),
+    ),
+    Format(
+        "transfer.json",
+        statements.Transfer,
+        "transfer.json",
+        "`transfer.json`",
+        "the site's dispatcher, whom `site.<site>` names",
+        "What one medium carries to one site: every other file with its size and digest. Files "
+        "that it does not list are never read. The subject is the assignment.",
+        ("It is for this site, this enrolment and this organisation.",),
+    ),
+    Format(
+        "Receipt",
+        statements.Receipt,
+        "receipt.json",
+        "`returns/<site>/…`",
+        "the site",
+        "What became of a transfer, what the site holds, and how far it has seen each role. The "
+        "subject is the transfer's transfer.json.",
+    ),
+    Format(
+        "Log entry",
+        entry.Entry,
+        "entry.json",
+        "the log's rows, at the hub and at each site",
+        "nobody by itself: the log's checkpoint covers it",
+        "One record of the append-only log. These bytes are what the log stores and hashes; the "
+        "columns beside them are derived from them again by `fsck`.",
+        (f"It has at most {entry.LARGEST_BODY:,} bytes.",),
+    ),
+)
