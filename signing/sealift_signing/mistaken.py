@@ -78,7 +78,7 @@ def _kind_of_object(value: dict[str, Any]) -> tuple[Kind, str]:
     if "role" in value and "lineage" in value:
         return "version", f"a version of {shown(value['role'], 80)} (of sealift-sign write)"
     role = "signed" in value and "signatures" in value
-    return "other", f"{'the file of a role' if role else 'a file of another kind'}"
+    return "other", "the file of a role" if role else "a file of another kind"
 
 
 def _draft(value: dict[str, Any]) -> str:

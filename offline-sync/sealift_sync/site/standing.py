@@ -76,7 +76,9 @@ class Standing:
 
     def of(self, place: Place) -> ModelAssignment | None:
         """What is assigned to `place`."""
-        return dict(self.assigned()).get(place)
+        if self.assignment is None or place.group not in self._groups:
+            return None
+        return self.assignment.of(*place)
 
     def held_back(self, place: Place) -> bool:
         """Whether a rollback by people here holds in `place`.

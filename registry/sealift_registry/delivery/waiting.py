@@ -48,10 +48,6 @@ def keep(hub: Hub, medium: Path, draft: Draft) -> None:
     """
     said = {"medium": str(medium.absolute()), "draft": drafts.write(draft).decode()}
     path = _file(hub, draft.object[0])
-    try:
-        path.parent.mkdir(exist_ok=True)
-    except OSError as bad:
-        raise durable.unwritable(path, bad) from bad
     durable.write(path, json.dumps(said).encode())
     for other in path.parent.glob("*.json"):
         if other != path and other.stem.rpartition("-")[0] == path.stem.rpartition("-")[0]:

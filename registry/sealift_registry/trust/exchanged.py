@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from sealift_registry.trust.stored import Stored
-from sealift_signing import roles, statements
+from sealift_signing import roles
 from sealift_signing.acts import offices
+from sealift_signing.acts.asking import Carried
 from sealift_signing.acts.offices import Office
 from sealift_signing.drafts import Draft, decoded
 from sealift_signing.organisation import Organisation
@@ -39,10 +40,11 @@ class Replaced:
 
 def warnings(found: Stored, made: Draft) -> tuple[str, ...]:
     """What is said of key cards that a draft goes by, whose key was put out somewhere."""
+    carried = Carried([decoded(one) for one in made.statements])
     return tuple(
         f"The card of {card.owner} is of a key that {one.by} put out of {one.role}: {card.key}. "
         f"Ask {card.owner} whether it was lost; if so, go by the new card."
-        for card in _cards(made)
+        for card in (one.predicate for one in carried.all(KeyCard))
         for one in replaced(found, card.owner, PublicKey.parse(card.key))
     )
 
@@ -125,9 +127,3 @@ def _held(signed: Any, person: str, key: PublicKey) -> set[str]:  # noqa: ANN401
         named = {role for role, one in each if key.keyid in one["keyids"]}
         return {role for role in named if not roles.is_online(role)}
     return set()
-
-
-def _cards(made: Draft) -> Iterator[KeyCard]:
-    for data in map(decoded, made.statements):
-        if statements.predicate_type(data, what="a statement") == KeyCard.PREDICATE_TYPE:
-            yield statements.read(KeyCard, data, what="a key card").predicate
