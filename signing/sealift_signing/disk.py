@@ -44,7 +44,7 @@ _STEPS = {
 _STEPS[errno.ENOTSUP] = _STEPS[errno.EOPNOTSUPP] = _STEPS[errno.ENOLCK]
 
 
-def open_regular(path: Path, flags: int = os.O_RDONLY, mode: int = 0o600) -> int:
+def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
     """A descriptor of the regular file at `path`, or where links lead to from there.
 
     Raises:
@@ -52,7 +52,7 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, mode: int = 0o600) -> int
     """
     with suppress(FileNotFoundError):  # O_CREAT may be asked for
         _check_regular(path, path.stat())
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, mode)
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, closing.FILE)
     try:
         _check_regular(path, os.fstat(descriptor))
     except OSError:

@@ -297,7 +297,7 @@ def _remove(path: Path) -> None:
     if not path.is_dir():
         return
     for parent, _, _ in os.walk(path):
-        Path(parent).chmod(0o755)
+        Path(parent).chmod(closing.SHOWN_FOLDER)
     shutil.rmtree(path)
 
 

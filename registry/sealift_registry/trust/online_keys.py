@@ -44,15 +44,18 @@ class OnlineKeys:
         """Make all of them, in an empty folder; the public keys by name."""
         if not self._environment.get(VARIABLE):
             phrase = secrets.token_urlsafe(32)
-            durable.write(self._folder / PASSPHRASE, f"{phrase}\n".encode(), mode=0o600)
+            durable.write(self._folder / PASSPHRASE, f"{phrase}\n".encode())
         return {name: self.create_one(name) for name in NAMES}
 
     def create_one(self, name: str) -> PublicKey:
         """Make one more key that the hub keeps."""
-        path = self.path(name)
+        return self._make(self.path(name), self.path(name))
+
+    def _make(self, path: Path, at: Path) -> PublicKey:
+        """Make the key whose place is `path`, in the file `at`."""
         rounds = ROUNDS if self._environment.get(VARIABLE) else ROUNDS_RANDOM
         phrase = self.passphrases().of(path)
-        return keys.new_key(path, phrase, rounds=rounds, public_mode=closing.FILE)
+        return keys.new_key(at, phrase, rounds=rounds, public_mode=closing.FILE)
 
     def signer(self, name: str) -> Signer:
         """The signer called `name`, opened once."""
@@ -103,18 +106,16 @@ class OnlineKeys:
         found = self.following(name)
         if found is not None:
             return found
-        aside.mkdir(mode=0o700)
+        aside.mkdir(mode=closing.FOLDER)
         path = self._next(name)
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        rounds = ROUNDS if self._environment.get(VARIABLE) else ROUNDS_RANDOM
-        phrase = self.passphrases().of(path)
-        keys.new_key(aside / path.name, phrase, rounds=rounds, public_mode=closing.FILE)
+        path.parent.mkdir(mode=closing.FOLDER, exist_ok=True)
+        made = self._make(path, aside / path.name)
         # Its public half first: a key that is there is whole, wherever this was cut.
         for half in (f"{path.name}.pub", path.name):
             (aside / half).replace(path.with_name(half))
         durable.flush_folder(path.parent)
         aside.rmdir()
-        return keys.read_public(f"{path}.pub")
+        return made
 
     def forget_next(self, name: str) -> None:
         """The key that was to follow is made anew: somebody may have had it meanwhile."""
@@ -131,7 +132,7 @@ class OnlineKeys:
             return False
         path, after = self.path(name), self._next(name)
         if path.exists() and self.public(name) != following:
-            (self._folder / FORMER).mkdir(mode=0o700, exist_ok=True)
+            (self._folder / FORMER).mkdir(mode=closing.FOLDER, exist_ok=True)
             count = len(list((self._folder / FORMER).glob(f"{name}-*.pem")))
             _move(path, self._folder / FORMER / f"{name}-{count + 1}.pem")
         _move(after, path)
