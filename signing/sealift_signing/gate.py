@@ -302,7 +302,7 @@ def _called_so(draft: Draft) -> Compromised:
     if FLEET_KEYS_PATH in documents:
         found.append(machines_of(roles.FLEET, organisation.fleet_keys()))
     for role in sorted(carried):
-        team = role.partition(".")[2]
+        team = roles.whose(role)
         if roles.kind(role) == roles.TEAM and members_path(team) in documents:
             members = organisation.members(team)
             found.append(people_of(role, members) if members else NONE)

@@ -250,12 +250,12 @@ class Organisation:
     @property
     def teams(self) -> tuple[str, ...]:
         """The teams that `targets` delegates to."""
-        return tuple(role.partition(".")[2] for role in self.delegated(TEAM))
+        return tuple(map(roles.whose, self.delegated(TEAM)))
 
     @property
     def sites(self) -> tuple[str, ...]:
         """The sites that `fleet` delegates to."""
-        return tuple(role.partition(".")[2] for role in self.delegated(SITE))
+        return tuple(map(roles.whose, self.delegated(SITE)))
 
     def lineage(self, role: str, down_to: int) -> tuple[Follows, ...]:
         """What the versions of `role` below its newest say of their past, newest first.

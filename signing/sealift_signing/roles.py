@@ -69,6 +69,11 @@ def kind(role: str) -> str:
     return role.partition(".")[0]
 
 
+def whose(role: str) -> str:
+    """The team or site that a role is of: `vision` of `team.vision`; empty for the others."""
+    return role.partition(".")[2]
+
+
 def is_known(role: str) -> bool:
     """Whether our layout has such a role, spelled so: `team.../../x` is none."""
     if role in {*TOP_ROLES, FLEET, RECALL}:
@@ -110,7 +115,7 @@ def paths(role: str) -> list[str]:
         raise MalformedError(
             "no-such-role", f"There is no delegated role {shown(role)}.", subject=role
         )
-    name = role.partition(".")[2]
+    name = whose(role)
     return {
         TEAM: [members_path(name)],
         CATALOG: [f"catalog/{name}/*/*/*"],

@@ -221,6 +221,11 @@ def later(when: datetime, days: int) -> datetime:
         ) from bad
 
 
+def site_of(transfer: str) -> str:
+    """The site that a transfer is to, by the transfer's id: `plant-7` of `plant-7-000042`."""
+    return transfer.rpartition("-")[0]
+
+
 def sentence(text: str) -> str:
     """`text` as a document may hold it: controls become spaces, and it is cut at its longest.
 

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from sealift_signing import closing
 from sealift_signing.errors import FailedError
+from sealift_signing.vocabulary import site_of
 from sealift_sync import durable
 from sealift_sync.bundle import layout
 
@@ -37,7 +38,7 @@ def unfinished(medium: Path, site: str) -> tuple[str, ...]:
     except OSError:
         return ()
     ids = (name.removeprefix(".").removesuffix(durable.PARTIAL) for name in names)
-    ours = (i for i in ids if layout.is_transfer_id(i) and i.rpartition("-")[0] == site)
+    ours = (i for i in ids if layout.is_transfer_id(i) and site_of(i) == site)
     return tuple(dict.fromkeys(one for one in ours if folder(medium, one).name in names))
 
 

@@ -21,7 +21,7 @@ from typing import BinaryIO
 from sealift_signing import closing
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.statements import CarriedFile
-from sealift_signing.vocabulary import CatalogPath
+from sealift_signing.vocabulary import CatalogPath, site_of
 from sealift_sync import durable, stream
 from sealift_sync.artifact import LAYOUT, index_bytes
 from sealift_sync.blobs import BlobFolder
@@ -114,7 +114,7 @@ def write_bundle(
             medium that does not lie has interrupted stays, for the next run to go on from.
     """
     final, aside = medium / layout.SEALIFT / transfer_id, partial.folder(medium, transfer_id)
-    space = fitting.survey(medium, transfer_id.rpartition("-")[0])
+    space = fitting.survey(medium, site_of(transfer_id))
     transfer = sign(write_unsigned(contents, medium, transfer_id, stage))
     try:
         fitting.check_same(medium, space)
@@ -134,7 +134,7 @@ def write_unsigned(
     Returns what is there now. Raises as `write_bundle`.
     """
     final = medium / layout.SEALIFT / transfer_id
-    fitting.check(contents.sizes, fitting.survey(medium, transfer_id.rpartition("-")[0]), medium)
+    fitting.check(contents.sizes, fitting.survey(medium, site_of(transfer_id)), medium)
     try:
         make_folder(medium, layout.SEALIFT)
         durable.flush_folder(medium)

@@ -6,6 +6,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from sealift_signing.errors import NotFoundError
+from sealift_signing.vocabulary import site_of
 from sealift_sync import durable
 from sealift_sync.bundle import layout, partial
 from sealift_sync.bundle.medium import Medium
@@ -33,7 +34,7 @@ def find_transfer(folder: Path, site: str) -> Medium:
     if medium.has(layout.TRANSFER) or medium.has(layout.METADATA):
         return medium
     found = [name for name in medium.folders(layout.SEALIFT) if layout.is_transfer_id(name)]
-    ours = [name for name in found if name.rpartition("-")[0] == site]
+    ours = [name for name in found if site_of(name) == site]
     if ours:
         newest = max(ours, key=lambda name: int(name.rpartition("-")[2]))
         return Medium(folder, f"{layout.SEALIFT}/{newest}")
@@ -65,6 +66,6 @@ def _unsigned(folder: Path, site: str) -> str:
         if named != own and layout.is_transfer_id(named) and folder.is_dir():
             return named
     there = Medium(folder).folders(layout.SEALIFT)
-    if any(layout.is_transfer_id(one) and one.rpartition("-")[0] == site for one in there):
+    if any(layout.is_transfer_id(one) and site_of(one) == site for one in there):
         return ""
     return next(reversed(partial.unfinished(folder, site)), "")

@@ -126,13 +126,14 @@ class AtHub:
 
     def typed(self, confirmation: Confirmation) -> str | None:
         """What was typed beforehand, or is typed now; None where nobody can be asked."""
+        from sealift_signing.desk.cli.terminal import TYPED
         from sealift_signing.gate import is_typed
 
         given = next((one for one in self._confirm if is_typed(one, confirmation)), None)
         if given is not None or not self._terminal.interactive:
             return given
         self._terminal.note(f"{confirmation.what} {confirmation.where}")
-        answer: str = click.prompt("Its eight words, or all 64 digits", err=True)
+        answer: str = click.prompt(TYPED, err=True)
         return answer
 
     def agree(self, question: str) -> bool:

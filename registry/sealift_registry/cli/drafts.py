@@ -84,10 +84,11 @@ def _who(session: Session, made: Draft) -> str:
     """Who signs it, and how many of them."""
     from sealift_registry.trust.repository import Repository
     from sealift_signing import drafts, roles
+    from sealift_signing.vocabulary import site_of
 
     named = [part.name for part in made.parts if part.kind == drafts.ROLE]
     if made.act == "transfer":
-        named = [roles.site_role(made.object[0].rpartition("-")[0])]
+        named = [roles.site_role(site_of(made.object[0]))]
     with session.app.hub.reading() as connection:
         found = Repository(connection).stored
         for role in named:

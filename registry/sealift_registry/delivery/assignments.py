@@ -97,7 +97,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
         RefusedError: as `submitting.change_of`; or it is for an enrolment that is over.
     """
     (part,) = draft.parts
-    site = part.name.partition(".")[2]
+    site = roles.whose(part.name)
     metadata = drafts.to_metadata(part)
     assignment = _listed(part, site)
     told = _told(draft, assignment)

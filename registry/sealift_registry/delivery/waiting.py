@@ -21,6 +21,7 @@ from sealift_signing.acts.carrying import TRANSFER
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Subject, Transfer
+from sealift_signing.vocabulary import site_of
 from sealift_sync import durable
 
 FOLDER = "waiting"
@@ -50,7 +51,7 @@ def keep(hub: Hub, medium: Path, draft: Draft) -> None:
     path = _file(hub, draft.object[0])
     durable.write(path, json.dumps(said).encode())
     for other in path.parent.glob("*.json"):
-        if other != path and other.stem.rpartition("-")[0] == path.stem.rpartition("-")[0]:
+        if other != path and site_of(other.stem) == site_of(path.stem):
             forget(hub, other.stem)
 
 

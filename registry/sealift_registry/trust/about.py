@@ -17,7 +17,7 @@ def people_about(found: Stored, change: Change) -> list[str]:
         people |= {who for _, who, _ in held ^ offices.holders(metadata.signed)}
     for path, data in change.documents.items():
         for role in change.metadata:
-            team = role.partition(".")[2]
+            team = roles.whose(role)
             if roles.kind(role) == roles.TEAM and path == documents.members_path(team):
                 people |= _of_team(_before(found, role, path), data, team)
     return sorted(people)

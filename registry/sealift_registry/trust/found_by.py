@@ -26,7 +26,7 @@ def findable(entry: Entry) -> Entry:
     if not keyids:
         return entry
     people = [one for one in names(entry.actor) if "at_hub" in entry.data and one not in keyids]
-    teams = [role.partition(".")[2] for role in of_roles if roles.kind(role) == roles.TEAM]
+    teams = [roles.whose(role) for role in of_roles if roles.kind(role) == roles.TEAM]
     words = (
         *entry.terms,
         *_terms("person", people),

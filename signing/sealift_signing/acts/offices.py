@@ -72,7 +72,7 @@ def held_by_people(signed: Root | Targets) -> tuple[str, ...]:
 
 def name_of(role: str) -> str:
     """The office of whoever holds a role."""
-    return _NAMES[roles.kind(role)].format(role.partition(".")[2])
+    return _NAMES[roles.kind(role)].format(roles.whose(role))
 
 
 def warnings(
@@ -93,7 +93,7 @@ def warnings(
         left |= before - after
         entered |= after - before
         if roles.kind(part.name) == roles.TEAM:
-            path = documents.members_path(part.name.partition(".")[2])
+            path = documents.members_path(roles.whose(part.name))
             entered |= {(path, one.owner, PublicKey.parse(one.key)) for one in cards}
     known = list(offices(organisation)) if left | entered else []
     for place, person, key in sorted(left, key=str):

@@ -36,6 +36,7 @@ from sealift_signing.roles import (
     keyholders,
     kind,
     named_keys,
+    whose,
 )
 from sealift_signing.vocabulary import moment
 
@@ -196,7 +197,7 @@ def stands(organisation: Organisation, role: str) -> list[str]:
 
 
 def _document(role: str, data: bytes) -> list[str]:
-    name = role.partition(".")[2]
+    name = whose(role)
     if role == TARGETS:
         return policy(documents.read_policy(data))
     if role == FLEET:

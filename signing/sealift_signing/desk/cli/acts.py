@@ -248,11 +248,12 @@ def signer_name(signed: Draft, key: PublicKey) -> str:
     from sealift_signing import drafts, roles
     from sealift_signing.drafts import DraftFiles
     from sealift_signing.organisation import Organisation
+    from sealift_signing.vocabulary import site_of
 
     organisation = Organisation(DraftFiles(signed), former=True)
     named = [part.name for part in signed.parts if part.kind == drafts.ROLE]
     if signed.act == "transfer":  # it is its site's dispatcher who vouches for it
-        named.append(roles.site_role(signed.object[0].rpartition("-")[0]))
+        named.append(roles.site_role(site_of(signed.object[0])))
     for role in named:
         owner = organisation.head(roles.delegator(role)).metadata.signed
         for person, held in roles.named_keys(owner, role).items():
