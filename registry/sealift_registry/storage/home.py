@@ -1,7 +1,8 @@
 """The hub's home: one folder with everything the hub keeps (DESIGN section 8, choice 1).
 
 `settings.toml`, `sealift.db`, `blobs/`, `metadata/` (a copy of what the database holds), `keys/`
-(what the hub signs with by itself). Offline keys live elsewhere.
+(what the hub signs with by itself), `work/` (what is under way) and `waiting/` (drafts of transfers
+that wait to be signed). Offline keys live elsewhere.
 """
 
 from __future__ import annotations
