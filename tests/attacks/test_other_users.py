@@ -15,18 +15,22 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import click
 import pytest
 
+from sealift_registry.cli.group import sealift
 from sealift_registry.cli.run import run as run_hub
 from sealift_signing import closing
 from sealift_signing.keys import new_key
 from sealift_signing.memory import Memory
+from sealift_sync.cli.commands import site as sealift_site
 from sealift_sync.cli.run import run as run_site
 from tests.desk.days import Days, said
 from tests.journey.test_thin_journey import CPU, Journey
 from tests.older.test_older import days, unpacked
+from tests.registry.hub_fixture import copied, founded
 
-__all__ = ["days", "unpacked"]
+__all__ = ["days", "founded", "unpacked"]
 
 NOBODY = 65534
 UMASKS = [0o000, 0o077]
@@ -122,10 +126,10 @@ def nobody_opens(*homes: Path) -> set[Path]:
 
 
 @contextmanager
-def nobody_holds(*homes: Path) -> Iterator[None]:
-    """Another user takes a read lock on every file of `homes` that they can open."""
+def nobody_holds(*places: Path) -> Iterator[None]:
+    """Another user takes a read lock on all files and folders in `places` that they can open."""
     with ExitStack() as stack:
-        for path in (path for home in homes for path in everything(home) if path.is_file()):
+        for path in nobody_opens(*places):
             held = subprocess.Popen(
                 ["flock", "--shared", "--nonblock", str(path), "sh", "-c", "echo held; read _"],
                 user=NOBODY,
@@ -137,37 +141,170 @@ def nobody_holds(*homes: Path) -> Iterator[None]:
             )
             stack.enter_context(held)
             assert held.stdout
-            held.stdout.readline()  # it holds it now, or was refused
+            assert held.stdout.readline() == b"held\n", path
         yield
 
 
+HUB = """
+    ingest onnx {at}/model-2.onnx --as vision/tiny --goldens {at}/goldens.npz
+    convert vision/tiny/2 --for cpu-x86_64
+    promote vision/tiny/2 --to production --reason mine
+    approve P-2 --meaning validated --reason mine --yes
+    assign plant-7 vision/tiny/2 --for line-1=cpu-x86_64
+    export plant-7 --to {at}/medium --plan
+    export plant-7 --to {at}/medium
+    renew team.vision
+    key rotate catalog
+    key new {at}/new.pem
+    key show {at}/new.pem
+    key card gina --key {at}/new.pem --out {at}/gina.card
+    team requester vision {at}/gina.card
+    team approver vision {at}/gina.card --stage production
+    team stewards vision me
+    team list
+    list
+    show plant-7
+    next
+    audit list
+    audit verify
+    audit fsck
+    fingerprint --out {at}/first.draft
+    site answer plant-7 --out {at}/again.answer
+"""
+"""What is done at a hub while another user holds all that they can; the second version is made."""
+SITE = """
+    verify {at}/medium
+    import {at}/medium
+    status
+    rollback vision/tiny --reason wrong
+    activate vision/tiny --reason mended
+    fsck
+    audit list
+    audit verify
+    audit fsck
+    return --to {at}/medium
+"""
+"""And at its site."""
+LATER = """
+    receive {at}/medium
+    unassign plant-7 vision/tiny --reason gone
+    assign plant-7 vision/tiny/1 --for line-1=cpu-x86_64 --back --reason older
+    export plant-7 --to {at}/medium --full
+"""
+ELSEWHERE = {
+    *("init", "team add", "site enroll"),  # before anybody has a home to hold anything in
+    *("ingest mlflow", "ingest dvc"),  # as ingest onnx
+    *("object", "submit"),  # whoever is alone drafts nothing: below, by people at desks
+}
+"""Commands that are not tried there."""
+
+
+def lines(text: str) -> list[str]:
+    return [line.strip() for line in text.strip().splitlines()]
+
+
+def test_t1_04_every_command_is_tried() -> None:
+    """A new command that waits for a lock which others can hold would be found."""
+    for program, tried, but in (
+        (sealift, lines(HUB + LATER), ELSEWHERE),
+        (sealift_site, lines(SITE), {"init"}),
+    ):
+        left = {name for name in leaves(program) if not any(t.startswith(name) for t in tried)}
+        assert left == but
+
+
+def leaves(program: click.Group, before: str = "") -> set[str]:
+    """The names of a program's commands."""
+    found = set()
+    for name, one in program.commands.items():
+        inner = leaves(one, f"{before}{name} ") if isinstance(one, click.Group) else set()
+        found |= inner or {f"{before}{name}"}
+    return found
+
+
 @as_root
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("mask", UMASKS, ids=oct)
 def test_t1_04_nobody_opens_anything_but_models(journey: Journey, mask: int) -> None:
     """The whole journey, by whatever umask: what another user opens, and holds."""
-    hub, site = journey.folder / "hub", journey.folder / "site"
+    hub, site, medium = (journey.folder / name for name in ("hub", "site", "medium"))
     with umask(mask):
         begin(journey)
         version(journey, 1)
-        version(journey, 2)
-        with nobody_holds(hub, site):
-            journey.site("rollback vision/tiny --reason wrong")
-            journey.site("activate vision/tiny --reason mended")
+        with nobody_holds(hub, site, medium):
+            for line in lines(HUB):
+                journey.hub(line)
+            for line in lines(SITE):
+                journey.site(line)
+            for line in lines(LATER):
+                journey.hub(line)
             journey.site("import {at}/medium")
-            journey.hub("export plant-7 --to {at}/medium --full")
-            journey.site("import {at}/medium")
-        journey.site("return --to {at}/medium")
-        journey.hub("receive {at}/medium")
     models = site / "models"
     assert open_to_others(hub) == []
     assert open_to_others(site, models) == []
     assert nobody_opens(hub, site) == set(everything(models))
-    shown = models / "line-1/vision/tiny/current"
-    assert shown.resolve() in nobody_opens(models)
-    medium = everything(journey.folder / "medium/sealift")
-    assert {mode(path) for path in medium if path.is_dir()} == {0o755}
-    assert {mode(path) for path in medium if path.is_file()} == {0o644}
-    assert {mode(journey.folder / name) for name in ("asked", "answer")} == {0o644}
+    carried = everything(medium / "sealift")
+    assert {mode(path) for path in carried if path.is_dir()} == {0o755}
+    assert {mode(path) for path in carried if path.is_file()} == {0o644}
+    shown = ("asked", "answer", "again.answer", "gina.card", "new.pem.pub")
+    assert {mode(journey.folder / name) for name in shown} == {0o644}
+    assert mode(journey.folder / "new.pem") == 0o600
+    current = models / "line-1/vision/tiny/current"
+    assert (nobody_reads(current / "model-1.onnx")) == (
+        journey.folder / "model-1.onnx"
+    ).read_bytes()
+
+
+DESK = """
+    key new x.pem
+    key show x.pem
+    card gina --key x.pem
+    card-show gina.card
+    heads
+    signed
+    share anna.memory
+    write team.vision team.version
+"""
+"""What anna does at hers while another user holds all that they can; and what she signs."""
+
+
+@as_root
+@pytest.mark.parametrize("mask", UMASKS, ids=oct)
+def test_t1_04_nobody_stops_who_drafts_and_signs(
+    founded: Path, reachable: Path, monkeypatch: pytest.MonkeyPatch, mask: int
+) -> None:
+    monkeypatch.setenv("SEALIFT_LIMITS__LOCK_SECONDS", "0")
+    with umask(mask):
+        copied(founded, reachable).close()
+        days = Days(reachable)
+        anna, ben = days.trusting("anna", "ben")
+        with nobody_holds(days.folder / "hub", anna.folder, ben.folder):
+            made = days.draft("renew team.vision")
+            days.submit(*(one.sign(made) for one in (anna, ben)))
+            anna.learns(ben.shares())
+            for line in lines(DESK):
+                anna(*line.split(), *_passphrase(days, line))
+            anna("again", anna.signed[0]["sha256"][:12], "again.signed")
+            days.draft("object P-1 --reason wrong", code=3)
+        days.close()
+    desks = [days.folder / "desks", *(one.folder for one in (anna, ben))]
+    shown = {path for path in nobody_opens(*desks) if path.is_file()}
+    assert {path.suffix for path in shown} <= {".pub", ".card"}
+    for one in (anna, ben):
+        assert nobody_opens(one.folder / "trust") == set()
+
+
+def _passphrase(days: Days, line: str) -> list[str]:
+    needs = line.startswith(("key new", "card gina"))
+    return ["--passphrase-file", str(days.folder / "pass")] if needs else []
+
+
+def nobody_reads(path: Path) -> bytes:
+    """As another user's model server reads a file."""
+    command = ["cat", str(path)]
+    return subprocess.run(
+        command, user=NOBODY, group=NOBODY, extra_groups=[], capture_output=True, check=True
+    ).stdout
 
 
 @as_root
