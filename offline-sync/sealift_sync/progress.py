@@ -175,7 +175,7 @@ class Bar:
 def _write(words: str) -> None:
     """What is told on the side must not stop the work because nobody reads it any more."""
     with suppress(BrokenPipeError):
-        sys.stderr.write(f"{words}\n")
+        sys.stderr.write(f"{plain(words)}\n")
         sys.stderr.flush()
 
 
@@ -191,12 +191,12 @@ def _drawing(stage: Stage) -> Live:
 
     def picture() -> Table:
         now = stage.pace.figures()
-        row = Table.grid(padding=(0, 2))
+        row, name = Table.grid(padding=(0, 2)), Text(plain(stage.name))
         words = Text(stage.standing, no_wrap=True, overflow="ellipsis")
         if now.total and console.width >= BAR + WORDS:
-            row.add_row(stage.name, ProgressBar(now.total, now.done, width=BAR), words)
+            row.add_row(name, ProgressBar(now.total, now.done, width=BAR), words)
         else:
-            row.add_row(stage.name, words)
+            row.add_row(name, words)
         return row
 
     return Live(

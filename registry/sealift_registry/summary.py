@@ -176,7 +176,7 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
     runs, repository = _running(connection, ref), Repository(connection)
     standings = [promotions.standing(connection, p.number) for p in catalog.promotions(ref)]
     lines = [
-        f"{ref} ({version.source_version}, {version.format}), taken in {version.made}",
+        f"{ref} ({word(version.source_version)}, {version.format}), taken in {version.made}",
         f"  source         {word(source['locator'])}",
         f"  asked for as   {', '.join(map(word, aliases or (source['locator'],)))}",
         f"  source record  {version.source_sha256[:12]}",
@@ -270,7 +270,7 @@ def _site(connection: Connection, site: Site) -> Summary:
         lines += ["  It has sent no receipt yet."]
     else:
         said = receipt.predicate
-        lines += [f"  last receipt   {said.transfer}, {said.made}, {said.software}"]
+        lines += [f"  last receipt   {said.transfer}, {said.made}, {drawn(said.software)}"]
         lines += [f"    {_outcome(a)}" for a in said.artifacts]
         lines += [f"    lost           {len(said.lost)} of its blobs"] if said.lost else []
         lines += [

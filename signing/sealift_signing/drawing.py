@@ -77,18 +77,23 @@ def plain(text: str) -> str:
     return "".join(drawn_)
 
 
-def drawn(text: str) -> str:
+def drawn(text: str, most: int = 0) -> str:
     """Somebody else's words in a sentence of ours: `“looks fine”`.
 
     Quotation marks of whatever kind stand in it as `"`. Further spaces are numbered, for they push
     words to where ours would stand; and letters that can pass for Latin ones are named after the
     words: `“…” (letters: CYRILLIC, LATIN)`.
+
+    Args:
+        text: theirs.
+        most: characters, beyond which it is cut within the marks; 0: it is shown whole.
     """
     said = "".join('"' if one in QUOTES else one for one in plain(text))
     while "  " in said:
         said = said.replace("  ", " \\x20", 1)
     scripts = {_script(one) for one in text if one.isalpha()}
     scripts |= {_script(one) for one in text if _stands_for_latin(one)}
+    said = f"{said[: most - 1]}…" if 0 < most < len(said) else said
     passes = scripts & LOOK_ALIKE or any(map(_stands_for_latin, text))
     note = f" (letters: {', '.join(sorted(scripts))})" if passes else ""
     return f"“{said}”{note}"

@@ -7,12 +7,15 @@ docs/reference/errors.md.
 
 from __future__ import annotations
 
+import re
 from typing import ClassVar
 
-from sealift_signing.drawing import plain
+from sealift_signing.drawing import drawn, plain, word
 
 LONGEST_SUBJECT = 4096
 """Characters; a path on this machine is no longer, and a stranger's string is cut."""
+_OURS = re.compile(r"[A-Za-z][A-Za-z0-9' :-]*")
+"""What we call things in words of our own, such as `this site's request`."""
 
 
 class SealiftError(Exception):
@@ -32,7 +35,7 @@ class SealiftError(Exception):
     def __init__(self, code: str, what: str, *, subject: str = "", next_step: str = "") -> None:
         super().__init__(what)
         self.code = code
-        self.what = plain(what)
+        self.what = plain(_marked(what, subject))
         self.subject = plain(subject[:LONGEST_SUBJECT])
         self.next_step = next_step
 
@@ -49,6 +52,18 @@ class SealiftError(Exception):
         """The object that goes to standard error under `--json` (DESIGN section 8, choice 5)."""
         told = {"code": self.code, "what": self.what, "subject": self.subject}
         return {"error": told | {"next": self.advice}}
+
+
+def _marked(what: str, subject: str) -> str:
+    """`what` with its subject between marks, where that is a name or a path which is no one word.
+
+    Whoever writes a medium names what lies on it, and whoever sends a file names that.
+    """
+    if not subject or subject not in what or word(subject) == subject or _OURS.fullmatch(subject):
+        return what
+    if any(one in what for one in (drawn(subject), repr(subject))):
+        return what
+    return what.replace(subject, drawn(subject, LONGEST_SUBJECT))
 
 
 def shown(value: object, most: int = 60) -> str:

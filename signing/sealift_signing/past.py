@@ -312,7 +312,7 @@ def _second(role: str, one: SignedOnce, number: int) -> RefusedError:
 
 def _unpublished(one: SignedOnce, ask: Ask, lost: list[SignedOnce]) -> Confirmation:
     same = sum(1 for other in lost if other.act == str(ask))
-    often = f" You have signed {ask} {same} times." if same > 1 else ""
+    often = f" You have signed {ask.drawn} {same} times." if same > 1 else ""
     return Confirmation(
         f"Version {one.version} of {one.name} ({one.digest[:12]}), which you signed on "
         f"{one.signed[:10]} for {shown(one.act, 200)}, was never published.{often}",

@@ -34,11 +34,14 @@ from sealift_signing.documents import (
     StageRule,
     Withdrawal,
 )
+from sealift_signing.drawing import drawn
 from sealift_signing.errors import BadSignatureError, RefusedError
 from sealift_signing.evidence import entitled_machine
 from sealift_signing.statements import Approval, Evidence, P, Pins, Request, Signed
 from sealift_signing.vocabulary import CatalogPath
 
+MOST_QUOTED = 1200
+"""Characters of other people's words, so that the sentence around them still fits a receipt."""
 MOST_PINNED = 2
 """To what a site's pins rise by themselves: more than one person. More is for people to pin."""
 
@@ -271,9 +274,9 @@ def _carried(facts: Facts, kind: type[P], digest: str, what: str) -> Signed[P] |
     return statements.read(kind, data, what=what)
 
 
-def _short(text: str, most: int = 1200) -> str:
-    """Other people's words, cut so that the sentence around them still fits a receipt."""
-    return shorten(text, most, placeholder=" …")
+def _short(text: str) -> str:
+    """What others gave cause to, cut so that the sentence around it still fits a receipt."""
+    return shorten(text, MOST_QUOTED, placeholder=" …")
 
 
 def _request(
@@ -311,7 +314,7 @@ def _not_withdrawn(facts: Facts, path: CatalogPath, sha256: str, request: Signed
         by_id = f" The request names only its id {one.id}." if one.id in despite else ""
         raise HeldError(
             "withdrawn",
-            f"{path} was withdrawn from {facts.stage}: {_short(one.reason)}{by_id}",
+            f"{path} was withdrawn from {facts.stage}: {drawn(one.reason, MOST_QUOTED)}{by_id}",
             subject=str(path),
             next_step="Ask again: a new request that names the withdrawal by its digest, "
             "approved, permits it again.",
@@ -376,7 +379,9 @@ def _not_recalled(facts: Facts, path: CatalogPath, sha256: str) -> None:
     recall = facts.recalled.get(sha256)
     if recall is not None:
         raise HeldError(
-            "recalled", f"{path} was recalled: {_short(recall.reason)}", subject=str(path)
+            "recalled",
+            f"{path} was recalled: {drawn(recall.reason, MOST_QUOTED)}",
+            subject=str(path),
         )
 
 

@@ -81,18 +81,23 @@ class Days:
 
     # ------------------------------------------------------------------ the hub
 
-    def hub(self, line: str, *files: Path, code: int = 0, home: str = "hub") -> Told:
+    def hub(
+        self, line: str | Sequence[str], *files: Path, code: int = 0, home: str = "hub"
+    ) -> Told:
         """Run `sealift` where the hub's home is, as whoever looks after it."""
-        words = [*line.split(), *map(str, files), "--json", "--home", str(self.folder / home)]
+        given = line.split() if isinstance(line, str) else line
+        words = [*given, *map(str, files), "--json", "--home", str(self.folder / home)]
         words += ["--passphrase-file", str(self.folder / "pass")]
         return _run(run_hub, words, self.folder, self._trust, code)
 
-    def draft(self, line: str, *over: Path, code: int = 0) -> Drafted:
+    def draft(self, line: str | Sequence[str], *over: Path, code: int = 0) -> Drafted:
         """Have the hub write the draft of a command."""
         self._count += 1
         name = f"{self._count}.draft"
-        words = [f"{line} --draft {name}", *(f"--over {one}" for one in over)]
-        told = self.hub(" ".join(words), code=code)
+        given = line.split() if isinstance(line, str) else line
+        words = [*given, "--draft", name]
+        words += [word for one in over for word in ("--over", str(one))]
+        told = self.hub(words, code=code)
         return Drafted(self.folder / name, told["sign"] if code == 0 else told["code"])
 
     def submit(self, *files: Path, code: int = 0) -> Told:
@@ -258,6 +263,11 @@ class Person:
         self.takes(made.file)
         line = made.sign.removeprefix("sealift-sign ").replace("FILE", f"{self.name}.pem")
         out, err, _ = said(run_desk, shlex.split(line), self.folder, self._environment)
+        return out + err
+
+    def types(self, *words: str) -> str:
+        """Run `sealift-sign` here, for people; all that it says, whatever comes of it."""
+        out, err, _ = said(run_desk, words, self.folder, self._environment)
         return out + err
 
     def heads(self, role: str) -> str:

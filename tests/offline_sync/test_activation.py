@@ -81,7 +81,7 @@ def test_a_failure_switches_back(
     done = site.take(folder)
     (told,) = done.activations
     assert told.outcome == "switched-back"
-    assert "ended with 3: wrong labels" in told.words
+    assert "ended with 3: “wrong labels”." in told.words
     assert "switched back to version 1" in told.words
     assert site.running() == DIGITS_1
     assert site.entries()[-1].type == "model.activation-failed"

@@ -20,6 +20,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 
 from sealift_signing import closing
+from sealift_signing.drawing import word
 from sealift_signing.errors import (
     FailedError,
     MalformedError,
@@ -184,7 +185,7 @@ class Medium:
                 raise self._refused(path, bad) from bad
             raise NotFoundError(
                 "file-missing",
-                f"{path} is missing from {self.folder}.",
+                f"{path} is missing from {word(str(self.folder))}.",
                 subject=path,
                 next_step="Copy the whole bundle again.",
             ) from bad
@@ -255,7 +256,7 @@ class Medium:
             )
         return FailedError(
             "medium-unreadable",
-            f"{path} could not be read from {self.folder}: {reason.strerror or reason}.",
+            f"{path} could not be read from {word(str(self.folder))}: {reason.strerror or reason}.",
             subject=path,
             next_step="Check that the medium is in place, and run the command again.",
         )
@@ -263,7 +264,8 @@ class Medium:
     def _too_many(self, folder: str) -> RefusedError:
         return RefusedError(
             "too-many-files",
-            f"{self.folder} holds more files, or deeper folders, than any medium of ours does.",
+            f"{word(str(self.folder))} holds more files, or deeper folders, than any medium of "
+            "ours does.",
             subject=folder,
             next_step="Take away what is not Sealift's, or have the bundle exported again.",
         )

@@ -172,7 +172,7 @@ def _row(seq: int, entry: Entry) -> tuple[str, ...]:
     data = entry.data if isinstance(entry.data, dict) else {}
     words, reason = data.get("words") or data.get("what"), data.get("reason")
     told = str(words) if words else drawn(str(reason)) if reason else about
-    return (str(seq), entry.at[:19].replace("T", " "), entry.type, entry.actor, told)
+    return (str(seq), entry.at[:19].replace("T", " "), entry.type, word(entry.actor), told)
 
 
 def _term(text: str) -> Term:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import click
 
 from sealift_signing import closing, ending
+from sealift_signing.drawing import plain
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.starting import ABORTED
 from sealift_sync.cli.commands import site
@@ -24,8 +25,11 @@ def run(arguments: Sequence[str]) -> int:
     try:
         found = site.main(list(arguments), prog_name=PROGRAM, standalone_mode=False, obj=kept)
     except (click.Abort, KeyboardInterrupt) as stop:
-        sys.stderr.write(f"Stopped. {ending.kept(stop, kept)} Run the command again.\n")
+        sys.stderr.write(f"Stopped. {plain(ending.kept(stop, kept))} Run the command again.\n")
         return ABORTED
+    except click.exceptions.NoArgsIsHelpError as asked:
+        asked.show()
+        return asked.exit_code
     except (BrokenPipeError, SystemExit):
         return ending.reader_gone()
     except Exception as bad:  # noqa: BLE001 - the last resort: a user gets a sentence, not a trace

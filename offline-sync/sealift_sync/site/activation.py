@@ -20,9 +20,9 @@ from typing import IO, Literal
 
 from sealift_signing import closing
 from sealift_signing.canonical import Json
+from sealift_signing.drawing import drawn
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
-from sealift_signing.vocabulary import sentence
 from sealift_sync.site.models import ModelTree
 from sealift_sync.site.opened import Site
 from sealift_sync.site.standing import Choice, Place, Standing
@@ -87,7 +87,7 @@ def _settle(site: Site, tree: ModelTree, place: Place, reason: str) -> Iterator[
         if choice == before:
             return
         retired = standing.retired(place)
-        why = f"{reason}: retired: {sentence(retired.reason)[:500]}" if retired else reason
+        why = f"{reason}: retired: {drawn(retired.reason, 500)}" if retired else reason
         done = switch(site, tree, place, before, choice, why)
         yield done
         if done.outcome != "switched-back" or done.after is not None:
@@ -268,12 +268,12 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _quote(output: IO[bytes]) -> str:
-    """The end of what a command printed, without anything that would rewrite a terminal."""
+    """The end of what a command printed, which may be whatever a server sent it."""
     size = output.seek(0, os.SEEK_END)
     output.seek(max(size - LONGEST_QUOTE, 0))
     text = output.read().decode("utf-8", "replace")
-    plain = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return f": {plain}" if plain else ""
+    said = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return f": {drawn(said)}" if said else ""
 
 
 def _environment(tree: ModelTree, place: Place, choice: Choice | None) -> Mapping[str, str]:

@@ -7,6 +7,7 @@ installed, approved and committed before.
 from __future__ import annotations
 
 from sealift_signing.canonical import Json
+from sealift_signing.drawing import word
 from sealift_signing.errors import NotFoundError, RefusedError, UsageError
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import sentence
@@ -87,7 +88,7 @@ def _foremost(standing: Standing, model: str, group: str | None) -> tuple[Place,
         if place.model == model and group in {None, place.group}
     }
     if not found:
-        where = f" to host group {group}" if group else ""
+        where = f" to host group {word(group)}" if group else ""
         raise NotFoundError(
             "not-assigned-here",
             f"{model} is not assigned{where} at this site.",

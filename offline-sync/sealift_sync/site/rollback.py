@@ -6,6 +6,7 @@ No metadata is looked at, so nothing can have expired; no network, no medium and
 from __future__ import annotations
 
 from sealift_signing.canonical import Json
+from sealift_signing.drawing import word
 from sealift_signing.errors import (
     FailedError,
     NotFoundError,
@@ -152,7 +153,7 @@ def _place(standing: Standing, model: str, group: str | None) -> Place:
     if group is not None:
         runs = [place for place in runs if place.group == group]
     if not runs:
-        where = f" in host group {group}" if group else ""
+        where = f" in host group {word(group)}" if group else ""
         raise NotFoundError(
             "not-running",
             f"{model} does not run here{where}.",

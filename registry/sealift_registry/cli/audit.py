@@ -11,7 +11,7 @@ import click
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, split
 from sealift_registry.cli.terminal import table
-from sealift_signing.drawing import word
+from sealift_signing.drawing import drawn, word
 
 if TYPE_CHECKING:
     from sealift_registry.audit.reading import LogReader
@@ -90,13 +90,12 @@ def audit_list(
     )
     entries = [(row.seq, read_entry(row.body)) for row in rows]
     shown = [(str(seq), _when(e.at), e.type, _by(e), _words(e)) for seq, e in entries]
-    text = (
-        table(("no.", "when (UTC)", "what", "by", "about"), shown) if shown else "No entry matches."
-    )
+    columns = ("no.", "when (UTC)", "what", "by", "about")
+    lines = table(columns, shown) if shown else ["No entry matches."]
     if len(rows) == limit:
-        text += f"\n\nThere may be more: add --beyond {rows[-1].seq}"
+        lines += ["", f"There may be more: add --beyond {rows[-1].seq}"]
     data = [{"seq": seq, **_entry(entry)} for seq, entry in entries]
-    session.terminal.answer("audit-list", {"entries": data}, text)
+    session.terminal.answer("audit-list", {"entries": data}, lines)
 
 
 @command(audit, "verify", example="sealift audit verify")
@@ -139,6 +138,8 @@ def _by(entry: Entry) -> str:
 
 
 def _cut(name: str) -> str:
+    if word(name) != name:
+        return drawn(name, LONGEST)
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
 
 
@@ -202,11 +203,11 @@ def _tell(session: Session, name: str, verdict: Verdict) -> None:
     root = verdict.root.hex()
     data = {"ok": verdict.ok, "size": verdict.size, "root": root, "findings": findings}
     if verdict.ok:
-        text = f"The log is whole: {verdict.size} entries, root {root}."
+        lines = [f"The log is whole: {verdict.size} entries, root {root}."]
     else:
-        lines = [f"  {one.sentence}" for one in verdict.findings]
-        text = "\n".join(["What is stored is NOT what was committed and signed:", *lines])
-    session.terminal.answer(name, data, text)
+        lines = ["What is stored is NOT what was committed and signed:"]
+        lines += [f"  {one.sentence}" for one in verdict.findings]
+    session.terminal.answer(name, data, lines)
     if not verdict.ok:
         from sealift_signing.errors import RefusedError
 

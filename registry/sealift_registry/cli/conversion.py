@@ -7,6 +7,7 @@ import click
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
 from sealift_registry.cli.terminal import short
+from sealift_signing.drawing import drawn
 
 
 @command(sealift, "convert", example="sealift convert vision/digits/3 --for cpu-x86_64")
@@ -35,8 +36,8 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
         lines.append(f"{done.artifact.path} {state}  {short(done.artifact.sha256)}")
         for evidence in done.evidence:
             said = evidence.predicate
-            lines.append(f"  {said.kind}: {said.verdict}, on {said.machine}")
-            lines += [f"    {c.verdict:4}  {c.words}" for c in said.checks]
+            lines.append(f"  {said.kind}: {said.verdict}, on {drawn(said.machine)}")
+            lines += [f"    {c.verdict:4}  {drawn(c.words)}" for c in said.checks]
         made.append(
             {
                 "path": str(done.artifact.path),

@@ -16,7 +16,7 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, split
 from sealift_registry.cli.signing import Signing, carry_out, others, signing_options
 from sealift_registry.cli.terminal import counted, short
-from sealift_signing.drawing import pasted
+from sealift_signing.drawing import drawn, pasted, word
 
 if TYPE_CHECKING:
     from sealift_registry.trust.submitting import Accepted
@@ -119,9 +119,10 @@ def _tell_enrolled(session: Session, done: Accepted, out: str | None) -> None:
         enrolled = Sites(connection).get(str(done.data["site"]))
     if out is not None:
         _write_answer(out, enrolled.answer)
-    where = f"The answer is in {out}." if out else f"Write the answer: {_answer_line(enrolled.id)}"
-    text = f"{done.sentence}\n{where}"
-    session.terminal.answer("site-enroll", {**done.data, "answer": out}, text)
+    where = f"Write the answer: {_answer_line(enrolled.id)}"
+    if out:
+        where = f"The answer is in {word(out)}."
+    session.terminal.answer("site-enroll", {**done.data, "answer": out}, [*done.lines, where])
 
 
 def _answer_line(site_id: str) -> str:
@@ -234,7 +235,7 @@ def assign(
     )
     done = carry_out(session, wanted, how, own=True, already=assignments.already)
     if done is not None:
-        session.terminal.answer("assign", done.data, done.sentence)
+        session.terminal.answer("assign", done.data, done.lines)
 
 
 @command(
@@ -275,7 +276,7 @@ def unassign(
     wanted = retiring.wanted(session.app.hub, site_id, ref, groups, reason, others(how.over))
     done = carry_out(session, wanted, how, own=True, already=assignments.already)
     if done is not None:
-        session.terminal.answer("unassign", done.data, done.sentence)
+        session.terminal.answer("unassign", done.data, done.lines)
 
 
 @command(
@@ -301,8 +302,8 @@ def export(
     exports = session.app.exports
     if planned:
         plan = exports.plan(site_id, Path(medium), full=full)
-        data, text = exporting.of_plan(plan, medium)
-        session.terminal.answer("export-plan", data, text)
+        data, lines = exporting.of_plan(plan, medium)
+        session.terminal.answer("export-plan", data, lines)
         if plan.misfits:
             raise plan.misfits[0]
         return
@@ -354,7 +355,7 @@ def receive(session: Session, *, medium: str) -> None:
             lines.append(f"  {said.transfer}, imported {said.made}")
             lines += [
                 f"    {a.outcome:9} {a.group}: {a.artifact}  {short(a.sha256)}"
-                + (f"  {a.words}" if a.outcome == "held" or a.code in NO_MORE else "")
+                + (f"  {drawn(a.words)}" if a.outcome == "held" or a.code in NO_MORE else "")
                 for a in said.artifacts
             ]
         lost = session.app.returns.missed(one.site)

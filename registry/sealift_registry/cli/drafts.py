@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealift_registry.cli.cards import read_file
-from sealift_signing.drawing import pasted
+from sealift_signing.drawing import pasted, word
 
 if TYPE_CHECKING:
     from sealift_registry.cli.session import Session
@@ -49,19 +49,18 @@ def write_draft(
     line = sign_line(ask, str(path), cards)
     if how.keys:
         session.terminal.note(
-            f"{', '.join(how.keys)}: not opened. A hub opens nobody's key without --at-hub."
+            f"Not opened: {', '.join(map(word, how.keys))}. A hub opens nobody's key without "
+            "--at-hub."
         )
     who = _who(session, made)
-    text = "\n".join(
-        [
-            *warnings,
-            f"The draft is written to {path}; nothing is signed yet.",
-            f"{who}, where their key is:",
-            f"  {line}",
-            "Then, with all that was signed:",
-            *(f"  {one}" for one in then),
-        ]
-    )
+    lines = [
+        *warnings,
+        f"The draft is written to {word(str(path))}; nothing is signed yet.",
+        f"{who}, where their key is:",
+        f"  {line}",
+        "Then, with all that was signed:",
+        *(f"  {one}" for one in then),
+    ]
     data = {
         "act": ask.act,
         "object": list(ask.object),
@@ -70,7 +69,7 @@ def write_draft(
         "holders": who,
         "warnings": list(warnings),
     }
-    session.terminal.answer("draft", data, text)
+    session.terminal.answer("draft", data, lines)
 
 
 def sign_line(ask: Ask, file: str, cards: Sequence[str] = ()) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sealift_registry.cli.terminal import counted
-from sealift_signing.drawing import pasted
+from sealift_signing.drawing import pasted, word
 from sealift_sync.pace import speed
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ MINUTE = 60
 HOUR = 60 * MINUTE
 
 
-def of_export(made: Exported) -> tuple[dict[str, Any], str]:
+def of_export(made: Exported) -> tuple[dict[str, Any], list[str]]:
     """What was written."""
     lines = [
-        f"{made.transfer} is written to {made.folder} and was read back:",
+        f"{made.transfer} is written to {word(str(made.folder))} and was read back:",
         f"  {made.files} files, {made.size:,} bytes",
         *(f"  {path}" for path in made.artifacts),
         *_left_out(made.ready),
@@ -49,13 +49,13 @@ def of_export(made: Exported) -> tuple[dict[str, Any], str]:
         "unprotected": list(made.unprotected),
         "warnings": list(made.warnings),
     }
-    return data | _carried(made.ready), "\n".join(lines)
+    return data | _carried(made.ready), lines
 
 
 def of_draft(made: Drafted, medium: str) -> list[str]:
     """What waits on the medium for its signature."""
     return [
-        f"{made.transfer} is written to {medium} and was read back, all but its signature:",
+        f"{made.transfer} is written to {word(medium)} and was read back, all but its signature:",
         f"  {made.files} files, {made.size:,} bytes",
         *(f"  {path}" for path in made.ready.load.artifacts),
         *_left_out(made.ready),
@@ -108,12 +108,12 @@ def at_hub(session: Session, how: Signing) -> AtHub:
     return AtHub(desk_at_hub(session, how), signer)
 
 
-def of_plan(plan: Plan, medium: str) -> tuple[dict[str, Any], str]:
+def of_plan(plan: Plan, medium: str) -> tuple[dict[str, Any], list[str]]:
     """What would be written, and whether it fits."""
     ready, space = plan.ready, plan.space
     size, kind = f"{plan.files} files, {plan.size:,} bytes", space.kind or "file system unknown"
     lines = [
-        f"For {ready.site.id}, to {medium}: {size}. Nothing was written.",
+        f"For {ready.site.id}, to {word(medium)}: {size}. Nothing was written.",
         *(f"  {path}" for path in ready.load.artifacts),
         *_left_out(ready),
         "",
@@ -136,7 +136,7 @@ def of_plan(plan: Plan, medium: str) -> tuple[dict[str, Any], str]:
         "misfits": [bad.as_json()["error"] for bad in plan.misfits],
         "warnings": list(ready.lapsed),
     }
-    return data | _carried(ready), "\n".join(lines)
+    return data | _carried(ready), lines
 
 
 def _misfits(misfits: tuple[FailedError, ...]) -> list[str]:

@@ -8,7 +8,7 @@ import click
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
-from sealift_signing.drawing import pasted
+from sealift_signing.drawing import drawn, pasted, word
 
 COMPARE = (
     "This is what the hub has, and whoever owns this machine chose it. Before anybody copies it to "
@@ -40,7 +40,7 @@ def fingerprint(session: Session, *, out: str | None) -> None:
     until = moment(root.metadata.signed.expires)
     signers = " and ".join(root.signers)
     lines = [
-        f"{name}, by root {root.version}, signed by {signers}, valid until {until[:10]}",
+        f"Root {root.version} of {drawn(name)}, signed by {signers}, valid until {until[:10]}",
         f"  fingerprint   {words_of(root.digest)}",
         f"                {root.digest}",
         f"  organisation  {found.id}",
@@ -48,7 +48,7 @@ def fingerprint(session: Session, *, out: str | None) -> None:
     ]
     if out:
         lines += [
-            f"{out} holds all that people signed here. Who has no colleague to begin from:",
+            f"All that people signed here is in {word(out)}. Who has no colleague to begin from:",
             f"  sealift-sign trust FINGERPRINT {pasted([Path(out).name])} --alone",
         ]
     data = {

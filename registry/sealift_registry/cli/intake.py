@@ -11,6 +11,7 @@ import click
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import F, Session, command, user
 from sealift_registry.cli.terminal import short
+from sealift_signing.drawing import word
 from sealift_signing.errors import UsageError
 
 if TYPE_CHECKING:
@@ -133,9 +134,9 @@ def _tell(session: Session, done: Ingested) -> None:
     version = done.version
     state = "is new" if done.new else "was here already; nothing was added"
     if not done.new and done.aliases:
-        state = f"was here already; now also known as {', '.join(done.aliases)}"
+        state = f"was here already; now also known as {', '.join(map(word, done.aliases))}"
     lines = [
-        f"{version.ref} {state} ({version.source_version}, {version.format}).",
+        f"{version.ref} {state} ({word(version.source_version)}, {version.format}).",
         f"  source record  {short(version.source_sha256)}",
         f"  goldens        {short(done.goldens) if done.goldens else 'none yet'}",
     ]

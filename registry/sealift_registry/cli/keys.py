@@ -91,4 +91,4 @@ def key_rotate(session: Session, *, what: str, status: str, other_keys: bool, ho
     done = carry_out(session, wanted, how)
     if done is not None:
         told = with_fingerprint(session.app.hub, done)
-        session.terminal.answer("key-rotate", told.data, told.sentence)
+        session.terminal.answer("key-rotate", told.data, told.lines)

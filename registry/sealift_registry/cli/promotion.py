@@ -115,7 +115,7 @@ def approve(
     done = carry_out(session, wanted, replace(how, asks=not yes))
     if done is not None:
         data = standing_data(_standing(session, done))
-        session.terminal.answer("approve", data, done.sentence)
+        session.terminal.answer("approve", data, done.lines)
 
 
 @command(sealift, "object", example="sealift object P-000001 --reason 'fails at night'")
@@ -137,7 +137,7 @@ def object_(session: Session, *, promotion: str, reason: str, yes: bool, how: Si
     done = carry_out(session, wanted, replace(how, asks=not yes))
     if done is not None:
         data = standing_data(_standing(session, done))
-        session.terminal.answer("object", data, done.sentence)
+        session.terminal.answer("object", data, done.lines)
 
 
 def _standing(session: Session, done: Accepted) -> Standing:

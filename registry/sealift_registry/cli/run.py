@@ -45,10 +45,10 @@ def run(given: list[str]) -> int:
         printing.error(told, for_machines=as_json)
         return ABORTED
     except click.ClickException as error:
-        if as_json:
-            return printing.error(ending.usage(error, PROGRAM), for_machines=True)
-        error.show()
-        return error.exit_code
+        if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
+            error.show()
+            return error.exit_code
+        return printing.error(ending.usage(error, PROGRAM), for_machines=as_json)
     except (BrokenPipeError, SystemExit):
         return ending.reader_gone()
     except Exception as error:  # noqa: BLE001 - the last place: a sentence, never a stack trace

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -15,6 +16,7 @@ import click
 from sealift_registry.cli.terminal import Terminal
 from sealift_signing.errors import UsageError
 from sealift_signing.login import login_name
+from sealift_signing.printing import printed
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
@@ -204,7 +206,9 @@ def _asker(*, new: bool) -> Callable[[str], str]:
         if new and answers:
             return answers[0]
         text = "Passphrase for the new keys (one for all of them)" if new else question
-        answer: str = click.prompt(text, hide_input=True, confirmation_prompt=new, err=True)
+        answer: str = click.prompt(
+            printed(text, sys.stderr), hide_input=True, confirmation_prompt=new, err=True
+        )
         answers.append(answer)
         return answer
 

@@ -139,10 +139,10 @@ def _offices() -> list[tuple[str, str, str]]:
 def next_step(session: Session) -> None:
     """Say what is missing next: a sentence and a command each."""
     steps = _missing(session)
-    text = "\n\n".join(f"{step.sentence}\n  {step.command}" for step in steps)
+    lines = [line for step in steps for line in ("", step.sentence, f"  {step.command}")][1:]
     data = {"missing": [{"sentence": s.sentence, "command": s.command} for s in steps]}
     session.warned = True
-    session.terminal.answer("next", data, text or "Nothing is missing.")
+    session.terminal.answer("next", data, lines or "Nothing is missing.")
 
 
 def _missing(session: Session) -> Sequence[Step]:

@@ -35,8 +35,8 @@ def list_(session: Session, *, kind: str) -> None:
         kind.replace("-", "_"): [dict(zip(headings, row, strict=True)) for row in rows],
         "refused": [bad.as_json()["error"] for _, bad in refused],
     }
-    text = table(headings, rows) if rows or refused else empty
-    session.terminal.answer(f"list-{kind}", data, "\n".join((text, *listing.told(refused))))
+    lines = table(headings, rows) if rows or refused else [empty]
+    session.terminal.answer(f"list-{kind}", data, [*lines, *listing.told(refused)])
     listing.check(refused)
 
 

@@ -64,7 +64,7 @@ class _Outcome:
         self.done.append(one)
         if not self._terminal.as_json:
             new, self._said = self.left_out[self._said :], len(self.left_out)
-            self._terminal.answer("submit", {}, [*new, *one.sentence.split("\n")])
+            self._terminal.answer("submit", {}, [*new, *one.lines])
 
     def end(self) -> None:
         """Tell machines all of it, and end with what was refused.
@@ -80,7 +80,7 @@ class _Outcome:
                 "left_out": self.left_out,
                 "refused": [bad.as_json()["error"] for bad in self.refused],
             }
-            self._terminal.answer("submit", data, "")
+            self._terminal.answer("submit", data, ())
         if len(self.refused) == 1 and not self.done and self.failed is None:
             raise self.refused[0]
         for bad in self.refused:

@@ -94,8 +94,9 @@ def team_stewards(
     done = carry_out(session, wanted, how, cards)
     if done is not None:
         words = (
-            f"{done.sentence}\nThe stewards of team {name} are: {', '.join(named)}.\n"
-            f"Next, by them: sealift renew team.{name}"
+            *done.lines,
+            f"The stewards of team {name} are: {', '.join(named)}.",
+            f"Next, by them: sealift renew team.{name}",
         )
         data = {**done.data, "team": name, "stewards": list(named)}
         session.terminal.answer("team-stewards", data, words)
@@ -170,14 +171,14 @@ def team_list(session: Session) -> None:
             uses = ", ".join(sorted({use for k in one.keys for use in k.purposes}))
             rows.append((members.team, one.id, one.status, classes, uses))
     add = "Add one with: sealift team add NAME --steward CARD …"
-    text = table(headings, sorted(shown + rows)) if shown else f"There is no team yet. {add}"
+    lines = table(headings, sorted(shown + rows)) if shown else [f"There is no team yet. {add}"]
     data = {
         "stewards": {name: list(stewards) for name, stewards in stewards_of.items()},
         "people": [dict(zip(headings, row, strict=True)) for row in rows],
         "refused": [bad.as_json()["error"] for _, bad in refused],
     }
     people = [(f"who may do what in team {name}", bad) for name, bad in refused]
-    session.terminal.answer("team-list", data, "\n".join((text, *listing.told(people))))
+    session.terminal.answer("team-list", data, [*lines, *listing.told(people)])
     listing.check(refused)
 
 
@@ -195,7 +196,7 @@ def renew(session: Session, *, role: str, how: Signing) -> None:
     done = carry_out(session, teams.renewal(role, others(how.over)), how)
     if done is not None:
         told = with_fingerprint(session.app.hub, done)
-        session.terminal.answer("renew", told.data, told.sentence)
+        session.terminal.answer("renew", told.data, told.lines)
 
 
 def _stewards(repository: Repository, name: str) -> Sequence[str]:

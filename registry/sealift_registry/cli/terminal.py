@@ -30,7 +30,7 @@ class Terminal:
     def answer(self, command: str, data: Mapping[str, Any], text: str | Iterable[str]) -> None:
         """Print the outcome, or under `--json` the one object (DESIGN section 8, 5).
 
-        `text` is a text of ours, or lines, each of which stays one whatever it holds.
+        `text` is a line, or lines; each stays one, whatever it holds.
         """
         if self.as_json:
             said = {"schema": f"sealift/{command}/1", **data}
@@ -46,7 +46,7 @@ class Terminal:
 
     def ask(self, question: str) -> bool:
         """Yes or no; no where nobody can be asked."""
-        return self.interactive and click.confirm(question, err=True)
+        return self.interactive and click.confirm(printed(question, sys.stderr), err=True)
 
     @contextmanager
     def stages(self) -> Iterator[Stages]:
@@ -89,10 +89,10 @@ class _Steps:
 
 
 def _lines(text: str | Iterable[str]) -> Iterable[str]:
-    return (text.split("\n") if text else ()) if isinstance(text, str) else text
+    return (text,) if isinstance(text, str) else text
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns in line, two spaces apart; readable on a terminal and in a pipe."""
     shown = [list(headings), *([plain(cell) for cell in row] for row in rows)]
     widths = [max(cells(row[n]) for row in shown) for n in range(len(headings))]
@@ -100,7 +100,7 @@ def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "  ".join(one + " " * (w - cells(one)) for one, w in zip(row, widths, strict=True))
         for row in shown
     )
-    return "\n".join(line.rstrip() for line in lines)
+    return [line.rstrip() for line in lines]
 
 
 def counted(number: int, one: str, many: str = "") -> str:

@@ -170,7 +170,8 @@ def _accepted(
         behind = [str(number) for number in _behind(assignment, group, ref)]
         rows.append({"group": group, "current": str(ref), "fallbacks": [*behind]})
         lines.append(f"{site} {group}: {ref}, falling back to {', '.join(behind) or 'nothing'}.")
-    return Accepted(new=False, sentence="\n".join(lines), data={"site": site, "groups": rows})
+    said: dict[str, Json] = {"site": site, "groups": rows}
+    return Accepted(new=False, sentence=lines[0], data=said, more=tuple(lines[1:]))
 
 
 def current(repository: Repository, site: Site) -> Assignment:

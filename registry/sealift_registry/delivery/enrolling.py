@@ -134,8 +134,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
 
 def accepted(site: Site, *, new: bool) -> Accepted:
     """What is said of a site that is enrolled: the words, by which both ends know it is this."""
-    lines = [
-        f"Site {site.id} is enrolled for {site.stage}.",
+    more = (
         *(f"  {group}: {target}" for group, target in sorted(site.groups.items())),
         "",
         "The site printed these words with its request; where it did not, stop here:",
@@ -145,7 +144,7 @@ def accepted(site: Site, *, new: bool) -> Accepted:
         "The organisation's fingerprint is typed there too, from paper and not from you:",
         f"  fingerprint  {words_of(site.fingerprint)}",
         f"               {site.fingerprint}",
-    ]
+    )
     data: dict[str, Json] = {
         "site": site.id,
         "stage": site.stage,
@@ -155,7 +154,7 @@ def accepted(site: Site, *, new: bool) -> Accepted:
         "words": site.words,
         "fingerprint": site.fingerprint,
     }
-    return Accepted(new, "\n".join(lines), data)
+    return Accepted(new, f"Site {site.id} is enrolled for {site.stage}.", data, more)
 
 
 def _checked(data: bytes, hardware_targets: Collection[str]) -> Signed[SiteRequest]:

@@ -20,7 +20,7 @@ from sealift_signing import roles, statements
 from sealift_signing.acts.carrying import TRANSFER
 from sealift_signing.canonical import Json
 from sealift_signing.drafts import Draft
-from sealift_signing.drawing import pasted
+from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
 from sealift_signing.statements import Transfer
 from sealift_signing.transparency.entry import Entry
@@ -115,11 +115,9 @@ def finish(hub: Hub, draft: Draft, medium: Path, stage: Stage) -> Accepted:
         "files": len(said.files) + 1,
         "bytes": sum(file.size for file in said.files),
     }
-    sentence = (
-        f"{said.id} is signed, and on {folder} as it was signed for.\n"
-        f"At the site:  sealift-site import {pasted([str(folder)])}"
-    )
-    return Accepted(new, sentence, data)
+    sentence = f"{said.id} is signed, and on {word(str(folder))} as it was signed for."
+    then = f"At the site:  sealift-site import {pasted([str(folder)])}"
+    return Accepted(new, sentence, data, (then,))
 
 
 def _finish(

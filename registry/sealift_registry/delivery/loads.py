@@ -16,6 +16,7 @@ from sealift_registry.trust.hub import Hub, newest_note
 from sealift_registry.trust.repository import Repository
 from sealift_signing import documents, roles, shape
 from sealift_signing.documents import AssignedArtifact, Assignment
+from sealift_signing.drawing import plain
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.links import Lineage
 from sealift_signing.statements import Transfer
@@ -226,4 +227,4 @@ def _read_me(
         lines += ["UNPROTECTED: one person alone could have made this bundle, because", ""]
         lines += [f"  - {reason}" for reason in reasons]
         lines += [""]
-    return "\n".join(lines)
+    return "\n".join(map(plain, lines))

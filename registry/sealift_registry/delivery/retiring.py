@@ -75,5 +75,6 @@ def told(draft: Draft, assignment: Assignment) -> Told:
     data: dict[str, Json] = {"groups": [*groups], "reason": reason}
     lines = [f"{site} {group}: {model} stops, once a bundle says so there." for group in groups]
     rows: list[Json] = [{"group": group, "model": model} for group in groups]
-    done = Accepted(new=False, sentence="\n".join(lines), data={"site": site, "retired": rows})
+    said: dict[str, Json] = {"site": site, "retired": rows}
+    done = Accepted(new=False, sentence=lines[0], data=said, more=tuple(lines[1:]))
     return Told("site.unassigned", model, data, done)

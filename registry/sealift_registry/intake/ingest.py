@@ -24,6 +24,7 @@ from sealift_registry.trust.repository import Repository
 from sealift_registry.workers.channel import Progress
 from sealift_signing import shape
 from sealift_signing.canonical import Json
+from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.statements import Check
 from sealift_signing.transparency.entry import Entry
@@ -253,7 +254,8 @@ def _not_onnx(record: SourceRecord, report: ScanReport) -> RefusedError | None:
         return None
     return RefusedError(
         "not-onnx",
-        f"{record.locator} is {report.model_format}, and only ONNX is taken in as a plain file.",
+        f"{word(record.locator)} is {report.model_format}, and only ONNX is taken in as a plain "
+        "file.",
         subject=record.locator,
         next_step="Log it to MLflow or track it with DVC, and ingest it from there: then its "
         "origin is on record.",
@@ -270,5 +272,5 @@ def _check_team(connection: Connection, model: ModelRef) -> None:
             "no-team",
             f"There is no team {model.team}.",
             subject=model.team,
-            next_step=f"Add it with: sealift team add {model.team} --steward CARD …",
+            next_step=f"Add it with: sealift team add {pasted([model.team])} --steward CARD …",
         )

@@ -39,6 +39,7 @@ from sealift_signing.approvals import (
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Withdrawal
 from sealift_signing.drafts import Draft
+from sealift_signing.drawing import drawn
 from sealift_signing.errors import RefusedError
 from sealift_signing.statements import (
     Approval,
@@ -272,7 +273,7 @@ class Promotions:
         except _AskedBeforeError as before:
             made, new = before.promotion, False
         data: dict[str, Json] = {"promotion": made.id, "objection": objection.sha256}
-        return Accepted(new, f"{made.id}: {said.person} objects: {said.reason}", data)
+        return Accepted(new, f"{made.id}: {said.person} objects: {drawn(said.reason)}", data)
 
     def _record_approval(self, approval: Signed[Approval], *, at_hub: bool) -> Standing:
         said = approval.predicate

@@ -49,13 +49,20 @@ class Accepted:
 
     Attributes:
         new: it was published now; else it is there already.
-        sentence: what is so now.
+        sentence: what is so now, in one line.
         data: the same, for machines.
+        more: further lines.
     """
 
     new: bool
     sentence: str
     data: Mapping[str, Json]
+    more: tuple[str, ...] = ()
+
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """All that is said."""
+        return (self.sentence, *self.more)
 
 
 def change_of(connection: Connection, draft: Draft) -> Change:
@@ -259,8 +266,8 @@ def with_fingerprint(hub: Hub, done: Accepted) -> Accepted:
         if done.new
         else "This is what your paper says; where it does not, copy this one to it."
     )
-    sentence = f"{done.sentence}\n  fingerprint  {words_of(fingerprint)}\n{paper}"
-    return replace(done, sentence=sentence, data={**done.data, "fingerprint": fingerprint})
+    more = (*done.more, f"  fingerprint  {words_of(fingerprint)}", paper)
+    return replace(done, more=more, data={**done.data, "fingerprint": fingerprint})
 
 
 def submit_version(hub: Hub, version: Version) -> Accepted:

@@ -10,6 +10,7 @@ from hashlib import sha256
 from sealift_signing import statements
 from sealift_signing.acts.names import FLAGS
 from sealift_signing.compromised import NONE, Compromised, barred
+from sealift_signing.drawing import word
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
 from sealift_signing.links import Named
 from sealift_signing.public_key import PublicKey
@@ -33,6 +34,11 @@ class Ask:
     def __str__(self) -> str:
         """As it is typed, without the file: `add-approver vision carla`."""
         return " ".join((self.act, *self.object, *self.options()))
+
+    @property
+    def drawn(self) -> str:
+        """As it is shown: each word that somebody may have written stands between marks."""
+        return " ".join(map(word, (self.act, *self.object, *self.options())))
 
     def options(self) -> list[str]:
         """The options, each word as it is typed."""

@@ -14,6 +14,7 @@ from sealift_signing.acts.asking import Ask, Material, Prepared
 from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.counting import rule_of
 from sealift_signing.documents import MemberKey, Members, Person
+from sealift_signing.drawing import pasted
 from sealift_signing.errors import NotFoundError, RefusedError, shown
 from sealift_signing.organisation import Organisation, holders_of
 from sealift_signing.public_key import PublicKey
@@ -188,7 +189,7 @@ def check_team(organisation: Organisation, team: str) -> None:
             "no-team",
             f"There is no team {team}.",
             subject=team,
-            next_step=f"Add it with: sealift team add {team} --steward CARD …",
+            next_step=f"Add it with: sealift team add {pasted([team])} --steward CARD …",
         )
 
 

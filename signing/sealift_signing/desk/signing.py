@@ -211,7 +211,7 @@ class Desk:
             typed = self.talk.typed(one)
             if typed is None or not gate.is_typed(typed, one):
                 raise _not_confirmed(one)
-        if not self.talk.agree(f"Sign this: {found.ask}?"):
+        if not self.talk.agree(f"Sign this: {found.ask.drawn}?"):
             raise RefusedError(
                 "not-agreed",
                 "You did not agree, so nothing was signed.",

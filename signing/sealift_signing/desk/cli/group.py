@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import sys
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from sealift_signing.desk.cli.terminal import Terminal
+from sealift_signing.drawing import drawn
 from sealift_signing.errors import NotFoundError, UsageError
+from sealift_signing.printing import printed
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
@@ -113,7 +116,7 @@ class Session:
             "which-organisation",
             f"{len(meant)} organisations are trusted here.",
             next_step="Say which, by the beginning of its id: "
-            + ", or ".join(f"--organisation {o.organisation[:12]} ({o.name})" for o in meant),
+            + ", or ".join(f"--organisation {o.organisation[:12]} {drawn(o.name)}" for o in meant),
         )
 
     def passphrases(self, *, new: bool = False) -> Passphrases:
@@ -123,7 +126,8 @@ class Session:
         given = Path(self._passphrase_file) if self._passphrase_file else None
 
         def ask(question: str) -> str:
-            said: str = click.prompt(question, hide_input=True, confirmation_prompt=new, err=True)
+            text = printed(question, sys.stderr)
+            said: str = click.prompt(text, hide_input=True, confirmation_prompt=new, err=True)
             return said
 
         asked = ask if self.terminal.interactive else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift_signing.desk.cli.group import ORGANISATION, Session, command, sign
-from sealift_signing.drawing import pasted
+from sealift_signing.drawing import drawn, pasted, word
 
 if TYPE_CHECKING:
     from sealift_signing.drafts import Draft, Shared
@@ -52,7 +52,7 @@ def trust(session: Session, *, fingerprint: str, file: str, alone: bool) -> None
         alone=alone,
     )
     count = f"{len(known.roles)} other roles" if len(known.roles) != 1 else "one other role"
-    lines = [f"{known.name} is trusted: root {known.root.version}, and {count}."]
+    lines = [f"Trusted is {drawn(known.name)}: root {known.root.version}, and {count}."]
     if known.alone:
         lines.append(
             "ALONE: nobody's memory was compared with it. Take a colleague's in when there is "
@@ -166,8 +166,9 @@ def share(session: Session, *, file: str, organisation: str | None) -> None:
     mark = session.memory.marked(known)
     data = shape.write(shared(offer, Organisation(offer.files, former=True), mark))
     write_new(Path(file), data)
+    roles = f"root and {len(known.roles)} other roles"
     lines = (
-        f"{file} holds what you know of {known.name}: root and {len(known.roles)} other roles.",
+        f"What you know of {drawn(known.name)} is in {word(file)}: {roles}.",
         "A colleague takes it in with:",
         f"  sealift-sign learn {pasted([Path(file).name])} --colleague",
     )
@@ -199,7 +200,7 @@ def heads(session: Session, *, organisation: str | None, at: tuple[str, ...]) ->
             for role, n, _ in found
         ],
     }
-    session.terminal.answer("heads", told, [f"{known.name}, as it is known here:", *lines])
+    session.terminal.answer("heads", told, [f"What is known here of {drawn(known.name)}:", *lines])
 
 
 def _newest(known: Known) -> Iterator[tuple[str, Named, str]]:
@@ -252,9 +253,7 @@ def _carried(path: Path) -> Draft | Shared:
 
 
 def _source(path: Path) -> str:
-    from sealift_signing.vocabulary import sentence
-
-    return sentence(path.name)
+    return word(path.name)
 
 
 def _known_json(known: Known) -> dict[str, str]:

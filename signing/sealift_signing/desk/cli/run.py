@@ -27,6 +27,9 @@ def run(arguments: Sequence[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("Stopped. What was signed before is kept. Run the command again.\n")
         return ABORTED
+    except click.exceptions.NoArgsIsHelpError as asked:
+        asked.show()
+        return asked.exit_code
     except (BrokenPipeError, SystemExit):
         return ending.reader_gone()
     except Exception as bad:  # noqa: BLE001 - the last resort: a user gets a sentence, not a trace

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift_signing.desk.cli.group import ORGANISATION, Session, command, sign
-from sealift_signing.drawing import pasted
+from sealift_signing.drawing import drawn, pasted, word
 
 if TYPE_CHECKING:
     from sealift_signing.known import Known, SignedOnce
@@ -28,7 +28,7 @@ def signed(session: Session, *, organisation: str | None) -> None:
     for one in known.signed:
         what = f"{one.name} version {one.version}" if one.version else one.name
         lines += [
-            f"{one.signed[:10]}  {what}: {one.act}",
+            f"{one.signed[:10]}  {what}: {_act(one)}",
             f"  {states[one.digest]}",
             f"  {one.digest}",
             f"  {words_of(one.digest)}",
@@ -48,6 +48,11 @@ def signed(session: Session, *, organisation: str | None) -> None:
     ]
     lines = lines or ["Nothing was signed here yet."]
     session.terminal.answer("signed", {"signed": told}, lines)
+
+
+def _act(one: SignedOnce) -> str:
+    """What was signed; in marks where a reason or another text stands in it."""
+    return drawn(one.act) if " --" in one.act else one.act
 
 
 def _state(session: Session, known: Known, one: SignedOnce) -> str:
@@ -90,7 +95,7 @@ def again(session: Session, *, digest: str, file: str, organisation: str | None)
     one = found[-1]
     write_new(Path(file), drafts.write(session.memory.draft(known, one)))
     lines = (
-        f"{file} holds what you signed on {one.signed[:10]}: {one.act}",
+        f"What you signed on {one.signed[:10]} is in {word(file)}: {_act(one)}",
         "At the hub:",
         f"  sealift submit {pasted([Path(file).name])}",
     )
@@ -122,7 +127,7 @@ def write(
     named = links.named(drafts.spelled_role(role, drafts.decoded(whole.data)))
     write_new(Path(file), shape.write(whole))
     lines = (
-        f"{file} holds {role} {named}.",
+        f"What is known of {word(role)} {named} is in {word(file)}.",
         "At the hub:",
         f"  sealift submit {pasted([Path(file).name])}",
     )

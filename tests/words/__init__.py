@@ -1,0 +1,1 @@
+"""Hostile words in every text field there is, and what commands then tell."""

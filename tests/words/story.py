@@ -1,0 +1,246 @@
+"""A whole journey in which every free text is hostile, told by every command that people run."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from sealift_registry.cli.run import run as run_hub
+from sealift_registry.trust.repository import Change, Repository
+from sealift_signing import documents, publishing, roles, shape
+from sealift_signing.documents import Recall, RecallList, Withdrawal
+from sealift_signing.vocabulary import moment
+from sealift_sync.cli.run import run as run_site
+from tests import models
+from tests.desk import days as commands
+from tests.desk.days import Days, Drafted, Person
+from tests.desk.test_what_was_seen import changed
+from tests.registry.hub_fixture import GROUP, MODEL, SITE, STAGE, STEWARDS, TARGET, copied
+from tests.registry.signing_people import sign_enough
+from tests.words.listening import Words
+
+PEOPLE = ("dora", "carla", "emil", "dispatcher-1")
+KEY = ("--key", "offline/dispatcher-1.pem")
+SHOWN = [
+    *(("show", what) for what in (f"{MODEL}/1", f"{MODEL}/2", "P-1", "P-2", SITE)),
+    *(("show", f"{SITE}-{number:06}") for number in (1, 2, 3)),
+    *(("list", kind) for kind in ("versions", "promotions", "sites", "hardware-targets")),
+    *(("team", "list"), ("next",), ("fingerprint",)),
+    *(("audit", "list"), ("audit", "verify"), ("audit", "fsck")),
+]
+"""What only shows, at the hub."""
+SHOWN_AT_SITE = [
+    *(("status",), ("fsck",), ("return", "--print")),
+    *(("audit", "list"), ("audit", "verify"), ("audit", "fsck")),
+]
+KNOWN = [("heads",), ("signed",), ("write", "team.vision", "it"), ("heads", "--at", "root=1")]
+"""What only shows, at a desk."""
+
+
+LOOKS: Mapping[tuple[str, ...], tuple[str, ...]] = {
+    ("Entry.actor", "Term.value"): ("log",),
+    ("Draft.object", "Draft.details", "Draft.facts", "Part.name"): ("draft",),
+    ("CheckpointSeen.origin", "Receipt.log", "Transfer.log", "Transfer.site_log"): (
+        "show",
+        "carry",
+    ),
+    ("Extract.checkpoint", "Extract.entries", "_Envelope.payloadType"): ("show", "carry"),
+}
+"""Texts that are compared, and where somebody then only looks."""
+
+
+class Shell:
+    """Splits a line as the shell does into which it is pasted; `shlex` knows no $'…'."""
+
+    @staticmethod
+    def split(line: str) -> list[str]:
+        done = subprocess.run(
+            ["bash", "-c", f"printf '%s\\0' {line}"],
+            capture_output=True,
+            check=True,
+            env={"LC_ALL": "C.UTF-8"},
+        )
+        return done.stdout.decode().split("\0")[:-1]
+
+
+SHELL = Shell()
+
+
+class Story:
+    """The journey, over a hub whose site is to run version 1."""
+
+    def __init__(self, assigned: Path, folder: Path, words: Words) -> None:
+        copied(assigned, folder).close()
+        (folder / "medium").mkdir(exist_ok=True)
+        self.days = Days(folder)
+        self.words = words
+        self.reason = words("typed")
+        self.meaning = words("Approval.meaning", "validated")
+
+    # ------------------------------------------------------------------ as people type
+
+    def hub(self, *words: str, code: int | None = 0) -> None:
+        """Run `sealift`, for people."""
+        home = ("--home", str(self.days.folder / "hub"))
+        word = ("--passphrase-file", str(self.days.folder / "pass"))
+        trust = {"SEALIFT_TRUST": str(self.days.folder / "trust")}
+        self._run(run_hub, (*words, *home, *word), trust, code)
+
+    def site(self, *words: str, code: int | None = 0) -> None:
+        """Run `sealift-site`, for people."""
+        home = ("--home", str(self.days.folder / "site"))
+        self._run(run_site, (*home, *words), {}, code)
+
+    def _run(
+        self,
+        program: Callable[[list[str]], int],
+        words: Sequence[str],
+        environment: Mapping[str, str],
+        code: int | None,
+    ) -> None:
+        out, err, found = commands.said(program, words, self.days.folder, environment)
+        assert code in {None, found}, (words, out, err)
+
+    # ------------------------------------------------------------------ what happens
+
+    def play(self, *, whole: bool) -> None:
+        """All of it; `whole`: also what takes a while."""
+        self.team()
+        if whole:
+            self.intake()
+        self.promotion()
+        self.delivery()
+        self.home()
+        self.looking()
+
+    def team(self) -> None:
+        """Stewards take somebody in, and withdraw what they will ask for all the same."""
+        self.days.trusting(*STEWARDS, *PEOPLE)
+        self.days.person("gina").card()
+        self._signed(self.days.draft("team approver vision gina.card"), *STEWARDS)
+        gone = Withdrawal("w-1", STAGE, None, MODEL, 2, "It is wrong.", moment(self.days.now))
+        changed(self.days, withdrawn=(gone,))
+        self._recalls()
+
+    def intake(self) -> None:
+        """A file of a hostile name is taken in, and built for another class of machine."""
+        goldens = models.tiny_goldens(self.days.folder / "new.npz", 1)
+        path = models.tiny_onnx(self.days.folder / self.words.named("file", ".onnx"), 3)
+        self.hub("ingest", "onnx", str(path), "--as", MODEL, code=1)
+        path = models.tiny_onnx(self.days.folder / "new.onnx", 3)
+        self.hub("ingest", "onnx", str(path), "--as", MODEL, "--goldens", str(goldens))
+        self.hub("ingest", "onnx", str(path), "--as", MODEL)
+        self.hub("ingest", "onnx", str(goldens), "--as", MODEL, code=1)
+        self.hub("convert", f"{MODEL}/3", "--for", TARGET)
+
+    def promotion(self) -> None:
+        said, approve = ("--reason", self.reason), ("approve", "P-2", "--meaning", self.meaning)
+        asked = ("promote", f"{MODEL}/2", "--to", STAGE, *said, "--despite", "w-1")
+        self._signed(self.days.draft(asked), "dora")
+        for who, words in (("carla", approve), ("emil", ("object", "P-2")), ("emil", approve)):
+            self._signed(self.days.draft((*words, *said)), who)
+
+    def delivery(self) -> None:
+        """Version 1 is carried, then 2; then back to 1, and then nothing runs any more."""
+        said, group = ("--reason", self.reason), ("--for", f"{GROUP}={TARGET}")
+        self._carried()
+        self.hub("assign", SITE, f"{MODEL}/2", *group, *KEY)
+        self._hooked()
+        self._strewn()
+        self._carried()
+        (self.days.folder / "site/settings.toml").unlink()
+        for words in (("rollback", MODEL, *said), ("activate", MODEL, *said), *SHOWN_AT_SITE):
+            self.site(*words, code=None)
+        self.hub("assign", SITE, f"{MODEL}/1", *group, "--back", *said, *KEY)
+        self._carried()
+        self.home()
+        self.hub("unassign", SITE, MODEL, *said, *KEY)
+        self.hub("show", SITE)
+        self._carried()
+
+    def home(self) -> None:
+        self.site("return", "--to", "medium")
+        self.hub("receive", "medium")
+
+    def looking(self) -> None:
+        """Whoever only looks."""
+        for words in SHOWN:
+            self.hub(*words, code=None)
+        for words in SHOWN_AT_SITE:
+            self.site(*words, code=None)
+        anna, ben = self.days.people(*STEWARDS)
+        for words in KNOWN:
+            anna(*words)
+        self.days.person("carla")("signed")
+        asked = ("promote", f"{MODEL}/2", "--to", "staging", "--reason", self.reason)
+        self.days.draft(asked).file.rename(self.days.folder / "last.draft")
+        self.days.person("dora").takes(self.days.folder / "last.draft")
+        file = ben.shares()
+        named = self.days.folder / self.words.named("memory", ".memory")
+        anna.types("learn", str(file.rename(named)), "--colleague")
+        anna.types("heads")
+
+    def look(self, where: Iterable[str]) -> None:
+        """Look at something, whatever comes of it."""
+        for one in where:
+            if one == "log":
+                self.hub("audit", "list", code=None)
+                self.site("audit", "list", code=None)
+            elif one == "draft":
+                asked = ("request", f"{MODEL}/2", "staging", "last.draft", "--reason", self.reason)
+                self.days.person("dora").types(*asked, "--key", "dora.pem")
+                self.hub("submit", "last.draft", code=None)
+            elif one == "show":
+                for words in (("show", "P-2"), ("show", SITE), ("next",)):
+                    self.hub(*words, code=None)
+                self.site("status", code=None)
+            else:
+                self.site("import", "medium", code=None)
+                self.hub("receive", "medium", code=None)
+
+    def _recalls(self) -> None:
+        """A safety officer recalls something that nobody has."""
+        acme = self.days.acme
+        hub = acme.app.hub
+        with hub.reading() as connection:
+            repository = Repository(connection)
+            one = Recall("r-1", "9" * 64, "It is wrong.", moment(self.days.now))
+            data = shape.write(RecallList(1, (), (one,)))
+            expires = publishing.expiry(self.days.now, repository.lifetime(roles.RECALL))
+            metadata = publishing.following(repository.targets(roles.RECALL), expires=expires)
+            publishing.list_document(metadata.signed, documents.RECALL_PATH, data)
+            owner = repository.targets().signed
+            sign_enough(metadata, roles.RECALL, [acme.signer("recall-1")], owner)
+        change = Change({roles.RECALL: metadata}, {documents.RECALL_PATH: data})
+        hub.commit_change(change, hub.entry("recall.made", "recall-1", {"sha256": one.sha256}))
+        acme.close()
+
+    def _signed(self, made: Drafted, *names: str) -> None:
+        people: list[Person] = self.days.people(*names)
+        people[0].says(made)
+        self.days.submit(*(one.sign(made) for one in people))
+
+    def _hooked(self) -> None:
+        """The site's hook fails, and prints what a server sent it."""
+        settings = self.days.folder / "site/settings.toml"
+        said = self.words("hook")
+        (self.days.folder / "said").write_text(said)
+        command = ["/bin/sh", "-c", f"cat {self.days.folder}/said; exit 1"]
+        settings.write_text(f"[groups.{GROUP}]\nhook = {json.dumps(command)}\n")
+
+    def _strewn(self) -> None:
+        """Others' files and folders lie on the medium, each with a hostile name."""
+        for number, place in enumerate(("", "sealift", "sealift/returns")):
+            folder = self.days.folder / "medium" / place
+            folder.mkdir(exist_ok=True)
+            (folder / self.words.named(f"file{number}")).touch()
+            (folder / self.words.named(f"folder{number}")).mkdir()
+
+    def _carried(self) -> None:
+        self.days.later(hours=1)
+        self.hub("export", SITE, "--to", "medium", *KEY)
+        self.site("verify", "medium")
+        self.site("import", "medium", code=None)
+        self.site("status")

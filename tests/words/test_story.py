@@ -1,0 +1,96 @@
+"""The whole journey with hostile words in every text that there is: no line is theirs.
+
+Which texts there are, the types of documents say. So one that is new is tried by itself, where the
+journey reads it; else it has to be named here, with a reason.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sealift_signing import shape
+from sealift_signing.documents import RecallList
+from sealift_signing.errors import RefusedError
+from tests.registry.hub_fixture import assigned, founded, stocked
+from tests.words.listening import TRIED, Words, listening
+from tests.words.planting import free, planted
+from tests.words.story import LOOKS, SHELL, Story
+
+__all__ = ["assigned", "founded", "stocked"]
+
+REQUIRES = {name for name in free() if name.endswith(".requires")}
+"""What a document needs; what is not known is refused before anything else of it is told."""
+COMPARED = {name for names in LOOKS for name in names}
+"""What must be as it was written, or nothing goes on; exchanged where somebody only looks."""
+REMEMBERED = {"SignedOnce.act", "SignedOnce.name", "KnownRole.source"}
+"""What a memory holds it wrote itself."""
+TYPED = {"GoneBack.reason", "Retired.reason", "Known.name"}
+"""What is hostile as it is written: by who types it, or as the policy says it."""
+SETTINGS = {f"HardwareTarget.{name}" for name in ("arch", "execution_provider", "cpu_features")}
+"""What whoever set the hub up wrote, and goes by."""
+BUILT = {
+    *("GoldenArray.dtype", "GoldenArray.name", "ParityReport.reference", "ParityReport.words"),
+    *("Machine.arch", "Machine.cpu", "Machine.os", "Machine.software", "OutputParity.name"),
+    *("HardwareTarget.compute_capability", "HardwareTarget.description"),
+    *("HardwareTarget.runtime_version", "Recipe.opsets", "Recipe.shapes", "Recipe.toolchain"),
+    *("ScanCheck.next_step", "ScanCheck.subject", "ScanCheck.words", "ScanReport.tools"),
+    *("SourceRecord.aliases", "SourceRecord.locator", "SourceRecord.source_version"),
+}
+"""What is read when a model is taken in and built, which takes a while: `make test-long` does."""
+
+
+@pytest.fixture(autouse=True)
+def shell(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tests.desk.days.shlex", SHELL)
+
+
+def told(story: Story, words: Words, *, whole: bool) -> set[str]:
+    """Play it, and check all that was told; the texts that were tried."""
+    not_exchanged = REQUIRES | COMPARED | REMEMBERED | TYPED | SETTINGS
+    try:
+        with planted(words, not_exchanged) as seen, listening(words) as heard:
+            story.play(whole=whole)
+        for names, looks in LOOKS.items():
+            with planted(words, free() - set(names)) as more, listening(words) as looked:
+                story.look(looks)
+            seen |= more
+            heard.lines += looked.lines
+    finally:
+        story.days.close()
+    assert len(heard.lines) > 500
+    heard.check()
+    return seen
+
+
+@pytest.mark.timeout(300)
+def test_t1_50_no_words_in_any_document_are_a_line_of_ours(assigned: Path, tmp_path: Path) -> None:
+    words = Words(first=7)
+    story = Story(assigned, tmp_path, words)
+    seen = told(story, words, whole=False)
+    left = REQUIRES | REMEMBERED | TYPED | SETTINGS | BUILT
+    assert free() - seen - left == set(), "a new text has no case"
+    assert left <= free()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("first", range(0, len(TRIED), 3))
+def test_t1_50_none_of_all_words_in_any_document_is(
+    assigned: Path, tmp_path: Path, first: int
+) -> None:
+    words = Words(first)
+    story = Story(assigned, tmp_path, words)
+    seen = told(story, words, whole=True)
+    assert seen > BUILT - {f"HardwareTarget.{name}" for name in ("description", "runtime_version")}
+
+
+def test_t1_52_what_a_document_needs_is_told_in_one_line() -> None:
+    words = Words()
+    needs = words("RecallList.requires")
+    data = shape.write(RecallList(1, (needs,), ()))
+    with pytest.raises(RefusedError) as caught:
+        shape.read(RecallList, data, what="recall.json")
+    assert words.bare(caught.value.what) == ""
+    assert "RecallList" in caught.value.what
