@@ -510,3 +510,29 @@ def test_t1_04_an_open_memory_is_closed_and_what_else_lies_there_is_not(tmp_path
         "f" * 64: 0o600,
         "notes": 0o666,
     }
+
+
+@as_root
+@pytest.mark.parametrize("variable", ["SEALIFT_HOME", "SEALIFT_SITE_HOME"])
+def test_t1_68_what_another_user_put_where_i_am_is_not_taken_for_my_home(
+    days: Days, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    """Settings of a site name programs, and what is typed at a hub is the hub's."""
+    run, name, older, line = {
+        "SEALIFT_HOME": (run_hub, "hub", "hub", "list"),
+        "SEALIFT_SITE_HOME": (run_site, "site", "plant-7", "status"),
+    }[variable]
+    home = tmp_path / f"sealift-{name}"
+    shutil.copytree(days.folder / older, home)
+    closing.close_home(home)
+    os.chown(home, NOBODY, NOBODY)
+    monkeypatch.chdir(tmp_path)
+    _, told, code = said(run, [line], tmp_path, {})
+    assert code == 1
+    assert f"sealift-{name} belongs to another user" in told
+    assert f"Name it with --home, or in {variable}" in told
+    _, told, code = said(run, [line], tmp_path, {variable: str(home)})
+    assert code == 0, told
+    os.chown(home, os.geteuid(), -1)
+    _, told, code = said(run, [line], tmp_path, {})
+    assert code == 0, told

@@ -15,6 +15,7 @@ from typing import IO, Any, Self
 from sealift_signing import closing, disk
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.keys import Passphrases, variable
+from sealift_signing.login import check_not_of_another
 from sealift_sync import durable
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.site.settings import FIRST_SETTINGS, Settings, read_settings
@@ -88,8 +89,16 @@ class Home:
 
 
 def choose_home(option: Path | None, environment: Mapping[str, str]) -> Path:
-    """`--home`, else SEALIFT_SITE_HOME, else ./sealift-site (DESIGN section 8, choice 1)."""
-    return (option or Path(environment.get(HOME_VARIABLE) or DEFAULT_HOME)).absolute()
+    """`--home`, else SEALIFT_SITE_HOME, else ./sealift-site (DESIGN section 8, choice 1).
+
+    Raises:
+        RefusedError: nobody named it, and it is another user's.
+    """
+    named = option or environment.get(HOME_VARIABLE)
+    home = Path(named or DEFAULT_HOME).absolute()
+    if not named:
+        check_not_of_another(home, HOME_VARIABLE)
+    return home
 
 
 def make_home(root: Path, environment: Mapping[str, str]) -> Home:

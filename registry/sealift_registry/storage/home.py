@@ -18,11 +18,13 @@ from typing import TypeVar
 from sealift_registry.storage import engine, workspace
 from sealift_signing import closing, disk
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
+from sealift_signing.login import check_not_of_another
 from sealift_sync import durable
 from sealift_sync.blobs import BlobFolder
 
 S = TypeVar("S", "OrganisationSettings", "KeySettings", "DeliverySettings")
 
+HOME_VARIABLE = "SEALIFT_HOME"
 SETTINGS = "settings.toml"
 ENVIRONMENT = "SEALIFT_"
 FORMER = (("delivery", "dispatcher"),)
@@ -136,8 +138,16 @@ def check_writable(root: Path) -> None:
 
 
 def locate(given: str | None, environment: Mapping[str, str]) -> Path:
-    """Where the home is: `--home`, else SEALIFT_HOME, else ./sealift-hub."""
-    return Path(given or environment.get("SEALIFT_HOME") or "sealift-hub")
+    """Where the home is: `--home`, else SEALIFT_HOME, else ./sealift-hub.
+
+    Raises:
+        RefusedError: nobody named it, and it is another user's.
+    """
+    named = given or environment.get(HOME_VARIABLE)
+    home = Path(named or "sealift-hub")
+    if not named:
+        check_not_of_another(home, HOME_VARIABLE)
+    return home
 
 
 def open_home(root: Path, environment: Mapping[str, str]) -> Home:
