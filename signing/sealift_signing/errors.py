@@ -61,7 +61,7 @@ def _marked(what: str, subject: str) -> str:
     """
     if not subject or subject not in what or word(subject) == subject or _OURS.fullmatch(subject):
         return what
-    if any(one in what for one in (drawn(subject), repr(subject))):
+    if subject[0] in "'\"" or any(one in what for one in (drawn(subject), repr(subject))):
         return what
     return what.replace(subject, drawn(subject, LONGEST_SUBJECT))
 
