@@ -12,6 +12,7 @@ HUBS_OWN = "The hub's own keys sign it: it is no word of anybody's, and a site w
 FINDS = "The columns only find a statement; what is signed and counted is what the statement says."
 WORDS = "It is words or a date for people, or a name that nothing stands under: it grants nothing."
 COPY = "It is what stands already, and the version made of it grants no more."
+ANEW = "Whoever assigns says that anew: what the version before said of it goes into nothing."
 NOT_OURS = "No role of our layout may say that, so nobody reads it, gate or no gate."
 BREAKS = "It breaks what honest people do, who are told, and gives nobody anything."
 STRICTER = "It takes rights from nobody who has them, and asks for more than before."
@@ -19,7 +20,10 @@ NOBODYS = "It is of somebody who is retired, with whom nothing counts."
 AS_IT_WAS = "Without a gate only the bytes to be signed count, and they are what they were."
 
 ASSIGNMENT = (
-    r"sites/plant-7/assignment\.json: \.(enrolment|groups one|groups\.line-1\.hardware_target)"
+    r"sites/plant-7/assignment\.json: \.(groups one|groups\.line-1\.hardware_target)"
+)
+OF_A_VERSION_BEFORE = (
+    r"sites/plant-7/assignment\.json: \.(enrolment|groups\.line-1\.models\S+\.current\.sha256)"
 )
 NAMED = r"sites/plant-7/assignment\.json: \S+\.current\.(approvals|evidence|request)"
 STAGE = r"policy\.json: \.stages\.\w+\.(approvals = twice|evidence one|longest_validity_days = 1)"
@@ -35,7 +39,7 @@ NEEDED = (
 )
 ASSIGNED = (
     r"sites/plant-7/assignment\.json: "
-    r"(\.groups|\S+\.(models|vision/tiny|approvals|evidence|fallbacks)|) one more$"
+    r"(\.groups|\S+\.(approvals|evidence)) one more$"
 )
 HARMLESS: list[tuple[str, str]] = [
     (r"row: log_", "Nobody signs what the log says; `sealift audit verify` names the change."),
@@ -46,7 +50,7 @@ HARMLESS: list[tuple[str, str]] = [
     (r"row: tuf_metadata (catalog\.|snapshot|timestamp)", HUBS_OWN),
     (r"row: tuf_metadata (\S+ insert|root: delete)", COPY),
     (r"row: tuf_document \S+ insert", "Nothing lists it."),
-    (r"row: tuf_document sites/\S+ change body", BREAKS),
+    (r"row: tuf_document (sites/\S+ change body|fleet/keys\.json: delete)", BREAKS),
     (
         r"row: tuf_document (policy|recall)\.json",
         "No act makes it anew: what is listed stays listed.",
@@ -62,13 +66,14 @@ HARMLESS: list[tuple[str, str]] = [
     (r"forged \w+: recall: recall\.json: \.recalls\[0\]\.(id|made|reason)", WORDS),
     (rf"forged \w+: site\.plant-7: {ASSIGNMENT}", BREAKS),
     (rf"forged \w+: site\.plant-7: {NAMED}", BREAKS),
+    (rf"forged row: site\.plant-7: {OF_A_VERSION_BEFORE}", ANEW),
     (r"forged \w+: targets: policy\.json: \.lifetimes_days\.\w+( = 1| gone)$", STRICTER),
     (r"forged \w+: targets: policy\.json: \.organisation_name", WORDS),
     (rf"forged \w+: targets: {STAGE}", STRICTER),
     (rf"forged \w+: targets: {FEWER}", STRICTER),
     (r"forged \w+: team\.vision: \S+ \.people\[\d\]\.(id|printed_name)", WORDS),
     (r"forged \w+: team\.vision: \S+ \.people\[5\]( gone|\.keys)", NOBODYS),
-    (r"old \w+: (root|site\.)", COPY),
+    (r"old (\w+: root|draft: site\.)", COPY),
     (rf"{DRAFT}({CARRIED})", AS_IT_WAS),
     (rf"{DRAFT}[a-z0-9.-]+ (gone|forged|older|as well|without a past)$", AS_IT_WAS),
     (rf"{DRAFT}[a-z0-9.-]+ signed$", "A signature by nobody who holds the role counts for none."),
