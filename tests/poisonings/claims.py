@@ -292,12 +292,20 @@ def enrolled(before: Paper, least: Mapping[str, int], world: World) -> Iterator[
 
 def _answer(part: Part) -> SiteAnswer | None:
     with suppress(SealiftError, ValueError):  # nobody reads it
-        return statements.read(SiteAnswer, drafts.to_envelope(part), what="it").predicate
+        for envelope in _envelopes(part):  # each says the same
+            return statements.read(SiteAnswer, envelope, what="it").predicate
     return None
 
 
+def _envelopes(part: Part) -> Iterator[bytes]:
+    """What somebody could make of the part: of each of its signatures one."""
+    for one in part.signatures:
+        yield drafts.to_envelope(replace(part, signatures=(one,)))
+
+
 def _statements(world: World) -> tuple[list[Signed[Request]], list[Signed[Approval]]]:
-    bodies = {drafts.to_envelope(p) for d in world.given for p in d.parts if p.kind != drafts.ROLE}
+    parts = (p for d in world.given for p in d.parts if p.kind != drafts.ROLE)
+    bodies = {envelope for part in parts for envelope in _envelopes(part)}
     with world.app.hub.engine.connect() as connection:
         stored = connection.execute(select(catalog.statement.c.body)).scalars()
         bodies |= {bytes(body) for body in stored}

@@ -289,8 +289,10 @@ class Exports:
         if found is None or not self._says_the_same(ready, found.said):
             return None
         files = found.said.files
-        if not lies_whole(order.medium, found.said.id, files, stage):
-            return None
+        with ExitStack() as stack:
+            locks.hold(self._locks, found.said.id, stack)  # so that its file goes, likewise
+            if not lies_whole(order.medium, found.said.id, files, stage):
+                return None
         size = sum(file.size for file in files)
         again = f"{found.said.id} waits there already, and this is the same draft again."
         return Drafted(found.said.id, found.draft, len(files) + 1, size, ready, (again,))
