@@ -19,9 +19,7 @@ STRICTER = "It takes rights from nobody who has them, and asks for more than bef
 NOBODYS = "It is of somebody who is retired, with whom nothing counts."
 AS_IT_WAS = "Without a gate only the bytes to be signed count, and they are what they were."
 
-ASSIGNMENT = (
-    r"sites/plant-7/assignment\.json: \.(groups one|groups\.line-1\.hardware_target)"
-)
+ASSIGNMENT = r"sites/plant-7/assignment\.json: \.(groups one|groups\.line-1\.hardware_target)"
 OF_A_VERSION_BEFORE = (
     r"sites/plant-7/assignment\.json: \.(enrolment|groups\.line-1\.models\S+\.current\.sha256)"
 )
