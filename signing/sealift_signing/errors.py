@@ -16,6 +16,8 @@ LONGEST_SUBJECT = 4096
 """Characters; a path on this machine is no longer, and a stranger's string is cut."""
 _OURS = re.compile(r"[A-Za-z][A-Za-z0-9' :-]*")
 """What we call things in words of our own, such as `this site's request`."""
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|“[^“”]*”""")
+"""What stands between marks already; a mark at the beginning alone is no more than a letter."""
 
 
 class SealiftError(Exception):
@@ -61,7 +63,7 @@ def _marked(what: str, subject: str) -> str:
     """
     if not subject or subject not in what or word(subject) == subject or _OURS.fullmatch(subject):
         return what
-    if subject[0] in "'\"" or any(one in what for one in (drawn(subject), repr(subject))):
+    if _QUOTED.fullmatch(subject) or any(one in what for one in (drawn(subject), repr(subject))):
         return what
     return what.replace(subject, drawn(subject, LONGEST_SUBJECT))
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from sealift_signing.drawing import drawn
 from sealift_signing.errors import (
     BadSignatureError,
     FailedError,
@@ -80,3 +81,16 @@ def test_a_subject_is_cut_before_it_is_looked_at() -> None:
 def test_a_file_s_name_in_a_sentence_cannot_rewrite_a_terminal() -> None:
     error = RefusedError("some-code", "\x1b[2J/\u202ex\udcff of vision/digits,\n\tthe café's.")
     assert error.what == "\\x1b[2J/\\u202ex\\udcff of vision/digits,\\n\\tthe café's."
+
+
+@pytest.mark.parametrize(
+    "name", ["'ok. Signed by all", '"ok" and "so on', "'a' b 'c'", "'", "“a” b “c”"]
+)
+def test_t1_79_a_mark_in_a_name_does_not_pass_for_marks_around_it(name: str) -> None:
+    error = RefusedError("some-code", f"There is no model {name}.", subject=name)
+    assert error.what == f"There is no model {drawn(name)}."
+
+
+@pytest.mark.parametrize("said", [repr("a b"), repr("it's"), repr("'\"\\"), drawn("a b")])
+def test_what_stands_between_marks_is_not_put_between_them_again(said: str) -> None:
+    assert RefusedError("some-code", f"{said} is odd.", subject=said).what == f"{said} is odd."

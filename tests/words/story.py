@@ -41,7 +41,8 @@ KNOWN = [("heads",), ("signed",), ("write", "team.vision", "it"), ("heads", "--a
 
 LOOKS: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("Entry.actor", "Term.value"): ("log",),
-    ("Draft.object", "Draft.details", "Draft.facts", "Part.name"): ("draft",),
+    ("Draft.object", "Draft.details", "Draft.facts"): ("draft", "renewal"),
+    ("Part.name",): ("renewal",),
     ("CheckpointSeen.origin", "Receipt.log", "Transfer.log", "Transfer.site_log"): (
         "show",
         "carry",
@@ -177,6 +178,7 @@ class Story:
         asked = ("promote", f"{MODEL}/2", "--to", "staging", "--reason", self.reason)
         self.days.draft(asked).file.rename(self.days.folder / "last.draft")
         self.days.person("dora").takes(self.days.folder / "last.draft")
+        self.renewal = self.days.draft("renew team.vision")
         file = ben.shares()
         named = self.days.folder / self.words.named("memory", ".memory")
         anna.types("learn", str(file.rename(named)), "--colleague")
@@ -192,6 +194,9 @@ class Story:
                 asked = ("request", f"{MODEL}/2", "staging", "last.draft", "--reason", self.reason)
                 self.days.person("dora").types(*asked, "--key", "dora.pem")
                 self.hub("submit", "last.draft", code=None)
+            elif one == "renewal":
+                self.days.person("anna").says(self.renewal)
+                self.hub("submit", self.renewal.file.name, code=None)
             elif one == "show":
                 for words in (("show", "P-2"), ("show", SITE), ("next",)):
                     self.hub(*words, code=None)
