@@ -14,8 +14,9 @@ from sealift_signing.drawing import drawn, plain, word
 
 LONGEST_SUBJECT = 4096
 """Characters; a path on this machine is no longer, and a stranger's string is cut."""
-_OURS = re.compile(r"[A-Za-z][A-Za-z0-9' :-]*")
-"""What we call things in words of our own, such as `this site's request`."""
+_OURS = re.compile(r"(?:an?|the|The|this|statement)(?: [A-Za-z0-9'-]+){1,7}")
+"""What we call things in words of our own, such as `this site's request`; anybody's words are not
+taken for it, unless they begin like it and hold nothing but letters and digits."""
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|“[^“”]*”""")
 """What stands between marks already; a mark at the beginning alone is no more than a letter."""
 

@@ -94,3 +94,16 @@ def test_t1_79_a_mark_in_a_name_does_not_pass_for_marks_around_it(name: str) -> 
 @pytest.mark.parametrize("said", [repr("a b"), repr("it's"), repr("'\"\\"), drawn("a b")])
 def test_what_stands_between_marks_is_not_put_between_them_again(said: str) -> None:
     assert RefusedError("some-code", f"{said} is odd.", subject=said).what == f"{said} is odd."
+
+
+@pytest.mark.parametrize(
+    "name", ["approved so far by: emil", "Signed by all", "all's well", "a: ok"]
+)
+def test_t1_91_a_name_of_plain_words_stands_between_marks(name: str) -> None:
+    error = RefusedError("some-code", f"There is no model {name}.", subject=name)
+    assert error.what == f"There is no model {drawn(name)}."
+
+
+@pytest.mark.parametrize("ours", ["this site's request", "statement 0123abcd", "a log entry"])
+def test_what_we_call_things_ourselves_stands_bare(ours: str) -> None:
+    assert RefusedError("some-code", f"{ours} is odd.", subject=ours).what == f"{ours} is odd."
