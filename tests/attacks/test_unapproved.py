@@ -434,7 +434,8 @@ def test_a1_05_a_longer_validity_than_the_policy_allows(
 def test_a1_05_withdrawn_by_digest(hub: HubOnPaper, attack: Attack) -> None:
     made = hub.promote(1)
     hub.withdraw(sha256=made.sha256)
-    assert attack(made).startswith(f"withdrawn: {BAD} was withdrawn from production: Drifts in fog")
+    said = f"withdrawn: {BAD} was withdrawn from production: “Drifts in fog"
+    assert attack(made).startswith(said)
 
 
 def test_a1_05_withdrawn_below_a_version(hub: HubOnPaper, attack: Attack) -> None:
@@ -471,7 +472,7 @@ def test_a1_05_withdrawn_stops_nothing_that_runs(
 def test_a1_05_recalled_before_it_came(hub: HubOnPaper, attack: Attack) -> None:
     made = hub.promote(1)
     hub.recall(made.sha256)
-    assert attack(made).startswith(f"recalled: {BAD} was recalled: It hallucinates.")
+    assert attack(made).startswith(f"recalled: {BAD} was recalled: “It hallucinates.”")
 
 
 def test_a1_05_machine_and_role_keys_are_nobodys(

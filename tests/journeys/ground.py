@@ -91,6 +91,7 @@ class Ground:
         self.copies: list[tuple[Path, Parcel]] = []
         self.floors: dict[str, dict[str, int]] = {site: {} for site in self.plants}
         self.acme.app.hub.log.clock = lambda: self.hub.now
+        self.shift_hub(timedelta())
 
     @property
     def hub(self) -> HubReckoning:
@@ -124,7 +125,9 @@ class Ground:
             self.shift_site(site, span)
 
     def shift_hub(self, span: timedelta) -> None:
+        """Whoever works there takes the date that the clock says for true, and says so."""
         self.hub.now += span
+        self.acme.app.hub.log.stated = self.hub.now.date()
 
     def shift_site(self, site: str, span: timedelta) -> None:
         self.plants[site].now += span
