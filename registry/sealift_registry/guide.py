@@ -37,7 +37,11 @@ _KEYS = re.compile(r" --key [A-Z]+")
 _NO_COMMAND = "sealift team list     (no command takes it out yet: tell those who sign with them)"
 _NEW_LOG_KEY = "sealift key rotate log     (only where no backup holds them: restore that first)"
 _SET_CLOCK = "sealift --today YYYY-MM-DD next     (once the clock is right)"
-_WAYS_ON = dict.fromkeys(("clock-not-set", "clock-behind", "clock-ahead"), _SET_CLOCK)
+_WAYS_ON = {
+    "clock-not-set": "sealift next     (once the clock is set)",
+    "clock-behind": _SET_CLOCK,
+    "clock-ahead": _SET_CLOCK,
+}
 ONLINE = {roles.SNAPSHOT, roles.TIMESTAMP}
 """Signed anew at every export, so their running out is no concern of people."""
 

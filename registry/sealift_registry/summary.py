@@ -12,6 +12,7 @@ from sqlalchemy import Connection, select
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
 from sealift_registry.delivery import assignments, attested, tables, transfers, waiting
+from sealift_registry.delivery.holdings import by_log
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
@@ -21,7 +22,15 @@ from sealift_signing import shape
 from sealift_signing.documents import Assignment, Withdrawal
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import NotFoundError
-from sealift_signing.statements import NO_MORE, ArtifactOutcome, Evidence, Receipt, Signed
+from sealift_signing.statements import (
+    NO_LONGER_ASSIGNED,
+    NO_MORE,
+    RETIRED,
+    ArtifactOutcome,
+    Evidence,
+    Receipt,
+    Signed,
+)
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.words import eight_words, words_of
 
@@ -231,9 +240,9 @@ def _running(connection: Connection, ref: VersionRef) -> list[dict[str, str | No
 
 
 def last_receipt(connection: Connection, site: Site) -> Signed[Receipt] | None:
-    """The newest receipt of a site as it is enrolled, by the site's own time."""
+    """The newest receipt of a site as it is enrolled, by its log: its clock may have gone back."""
     found = attested.receipts(connection, site)
-    return max(found, key=lambda one: one.predicate.made, default=None)
+    return max(found, key=lambda one: by_log(one.predicate), default=None)
 
 
 def _site(connection: Connection, site: Site) -> Summary:
@@ -309,7 +318,12 @@ def _site(connection: Connection, site: Site) -> Summary:
 def _outcome(one: ArtifactOutcome) -> str:
     """What became of one artifact; why, of one that was held or is assigned no more."""
     why = f": {drawn(one.words)}" if one.outcome == "held" or one.code in NO_MORE else ""
-    return f"{one.outcome} {one.group}: {one.artifact}{why}"
+    return f"{became(one)} {one.group}: {one.artifact}{why}"
+
+
+def became(one: ArtifactOutcome) -> str:
+    """The word for what became of an artifact, as the site's own import says it."""
+    return {RETIRED: "retired", NO_LONGER_ASSIGNED: "kept"}.get(one.code, one.outcome)
 
 
 def _assigned(assignment: Assignment) -> list[tuple[str, str, str, str]]:

@@ -24,6 +24,8 @@ PARTIAL = ".partial"
 
 NO_SUCH_CALL = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
 """What a file system says that cannot flush a folder, such as a shared folder of VirtualBox."""
+LEAST_ROOM = 1 << 16
+"""Bytes below which a disk is called full: SQLite makes its files' index in steps of 32 KiB."""
 PATIENT = 1.0
 """Seconds after which somebody who waits is told for what."""
 
@@ -175,3 +177,15 @@ def step_after(reason: OSError) -> str:
     """What to do where something could not be written or locked for this reason."""
     otherwise = "Make room, or mend the permissions, and run the command again."
     return _STEPS.get(reason.errno or 0, otherwise)
+
+
+def is_full(folder: Path) -> bool:
+    """Whether the disk of `folder` has no room: SQLite often calls that an I/O error.
+
+    It is for the words about what failed already; what needs room tries to take it.
+    """
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return False
+    return found.f_bavail * found.f_frsize < LEAST_ROOM

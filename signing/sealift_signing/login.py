@@ -44,3 +44,24 @@ def check_not_of_another(home: Path, variable: str) -> None:
         next_step=f"Name it with --home, or in {variable}, if you mean it; or go to another "
         "folder.",
     )
+
+
+def check_may_open(home: Path) -> None:
+    """Check that `home` is not another user's and closed to whoever runs this.
+
+    Raises:
+        RefusedError: it is.
+    """
+    try:
+        owner = home.stat().st_uid
+    except OSError:
+        return  # whoever opens it is told
+    if owner == os.geteuid() or os.access(home, os.R_OK | os.X_OK):
+        return
+    raise RefusedError(
+        "home-closed",
+        f"{home} belongs to another user of this machine (number {owner}), and is closed to you.",
+        subject=str(home),
+        next_step="Run the command as that user, or as root. At a site a model server reads "
+        "models/ all the same.",
+    )

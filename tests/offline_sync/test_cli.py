@@ -316,6 +316,27 @@ def test_a_database_that_is_none_is_a_sentence(shell: Shell) -> None:
     assert "could not be used: file is not a database" in said.err
 
 
+def test_t1_88_a_home_that_is_closed_to_this_user_says_whose_it_is(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = os.geteuid()
+    monkeypatch.setattr("os.geteuid", lambda: owner + 7)
+    monkeypatch.setattr("os.access", lambda _path, _mode: False)
+    said = " ".join(shell("status").err.split())
+    assert f"belongs to another user of this machine (number {owner}), and is closed" in said
+    assert "Next: Run the command as that user" in said
+
+
+def test_t1_87_a_full_disk_is_not_called_an_error_of_the_disk(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shell.home / "sealift.db").write_bytes(b"whatever SQLite says of it" * 99)
+    monkeypatch.setattr("sealift_signing.disk.is_full", lambda folder: folder == shell.home)
+    said = " ".join(shell("status").err.split())
+    assert "is full. Next: Nothing was changed. Make room there" in said
+    assert "rollback" in said
+
+
 def test_audit_names_what_was_changed(shell: Shell, medium: Path) -> None:
     import sqlite3
 

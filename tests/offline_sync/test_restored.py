@@ -183,7 +183,12 @@ def test_status_and_audit_and_models_go_on(
     assert run([*home, "status"]) == 0
     assert "restored from a backup" in capsys.readouterr().out
     assert run([*home, "audit", "list"]) == 0
-    assert run([*home, "audit", "verify"]) == 1
+    capsys.readouterr()
+    for question in ("verify", "fsck"):
+        assert run([*home, "audit", question]) == 1
+        told = capsys.readouterr().err
+        assert "Rollback, activation and recalls go on here" in " ".join(told.split())
+        assert "Write nothing more" not in told
     assert run([*home, "fsck"]) == 1
     assert "restored from a backup" in capsys.readouterr().out
     assert site.running() == DIGITS_1

@@ -21,6 +21,7 @@ from sealift_registry.delivery.assignments import current
 from sealift_registry.delivery.returns import Accepted
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.summary import last_receipt
 from sealift_registry.trust.repository import Repository
 from sealift_signing import shape, statements
 from sealift_signing.acts import assigning
@@ -481,6 +482,23 @@ def test_the_way_home(ready: Acme, plant: SiteOnPaper) -> None:
     again = received(ready)
     assert (again.receipts, again.entries) == ((), 0)
     assert ready.rows() == before
+
+
+def test_t1_86_the_last_receipt_is_the_last_in_its_log_whatever_its_clock_said(
+    ready: Acme, plant: SiteOnPaper
+) -> None:
+    carried(ready, plant)
+    received(ready, ready.returned(plant))
+    ready.promoted(2)
+    ready.assign(2)
+    plant.later(days=-20000)
+    carried(ready, plant)
+    received(ready, ready.returned(plant))
+    with ready.app.hub.reading() as connection:
+        last = last_receipt(connection, Sites(connection).get(SITE))
+    assert last is not None
+    assert last.predicate.made < "2000"
+    assert last.predicate.transfer == "plant-7-000002"
 
 
 def test_a_bundle_tells_the_site_what_the_hub_knows_of_it(ready: Acme, plant: SiteOnPaper) -> None:

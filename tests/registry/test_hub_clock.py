@@ -70,6 +70,8 @@ def test_t1_10_by_a_wrong_clock_a_hub_signs_nothing(
     assert ready.app.returns.receive(home)[1][0].code == code
     assert ready.rows() == before
     assert [one.code for one in readiness.problems(ready.app.hub)] == [code]
+    (step,) = ready.app.missing()
+    assert ("--today" in step.command) is (code != "clock-not-set"), "where the clock may be right"
     ready.app.hub.log.clock = lambda: told
     ready.export()
 

@@ -124,3 +124,15 @@ def test_both_are_typed_at_the_hub(newer: Acme, capsys: Capsys) -> None:
     assert told["sign"].startswith(f"sealift-sign unassign {SITE} {MODEL} ")
     newer.unassign()
     assert WHY in cli.says("show", SITE)
+
+
+def test_t1_89_what_stopped_comes_home_as_retired_and_not_as_installed(
+    newer: Acme, plant: SiteOnPaper, capsys: Capsys
+) -> None:
+    newer.unassign()
+    plant.take(newer.export().folder)
+    cli = Cli(newer, capsys)
+    told = cli.says("receive", newer.returned(plant)), cli.says("show", SITE)
+    for one in told:
+        (line,) = (words for words in one.splitlines() if WHY in words and "catalog/" in words)
+        assert line.split()[:2] == ["retired", f"{GROUP}:"]

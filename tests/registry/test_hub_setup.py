@@ -11,11 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from sealift_registry.storage import engine
 from sealift_registry.storage.home import Home, open_home
 from sealift_registry.trust import ceremony, founding
 from sealift_registry.trust.ceremony import person_id
 from sealift_registry.trust.repository import Repository
-from sealift_signing import keys
+from sealift_signing import disk, keys
 from sealift_signing.errors import (
     FailedError,
     NotFoundError,
@@ -223,7 +224,21 @@ def test_a_database_that_is_none(acme: Acme) -> None:
     for file in acme.root.glob("sealift.db*"):
         file.unlink()
     (acme.root / "sealift.db").write_bytes(b"not a database" * 100)
+    assert "file is not a database" in refused(
+        lambda: acme.app, "database-unreadable", FailedError
+    ), "and not what became of the connection after that"
+
+
+def test_t1_85_a_full_disk_is_not_called_damage(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite calls it an I/O error, and whoever goes back to a backup for that loses entries."""
+    acme.close()
+    monkeypatch.setattr(engine, "_SETTINGS", ("SELECT raise_an_error",))
     refused(lambda: acme.app, "database-unreadable", FailedError)
+    monkeypatch.setattr(disk, "is_full", lambda folder: folder == acme.root)
+    told = refused(lambda: acme.app, "database-full", FailedError)
+    assert "disk of the hub's database is full" in told
 
 
 def test_two_processes_migrate_one_after_the_other(

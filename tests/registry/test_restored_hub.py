@@ -276,7 +276,9 @@ def test_t1_10_whoever_only_looks_is_told(
     assert told.err == ""
     for question in ("verify", "fsck"):
         assert run([*home, "audit", question]) == 1
-        assert "entries that were signed and seen" in capsys.readouterr().out
+        told = capsys.readouterr()
+        assert "entries that were signed and seen" in told.out
+        assert "Restore the newest backup" in told.err
 
 
 def test_t1_10_limit_a_key_that_was_replaced_after_the_backup_tells_nothing(

@@ -105,7 +105,8 @@ def verify(call: Call, *, as_json: bool) -> None:
     """
     with _reading(call, "audit verify") as (site, reader):
         verdict = reader.verify(site.key, site.origin, seen=_seen(site))
-    _tell("audit-verify", verdict, as_json=as_json)
+        step = _step_where_restored(site)
+    _tell("audit-verify", verdict, step, as_json=as_json)
 
 
 @audit.command(epilog="Example: sealift-site audit fsck")
@@ -118,7 +119,8 @@ def fsck(call: Call, *, as_json: bool) -> None:
     """
     with _reading(call, "audit fsck") as (site, reader):
         verdict = reader.fsck(site.key, site.origin, seen=_seen(site))
-    _tell("audit-fsck", verdict, as_json=as_json)
+        step = _step_where_restored(site)
+    _tell("audit-fsck", verdict, step, as_json=as_json)
 
 
 @contextmanager
@@ -142,7 +144,18 @@ def _seen(site: Site) -> list[Checkpoint]:
     return [claimed(note) for note in notes if note]
 
 
-def _tell(command: str, verdict: Verdict, *, as_json: bool) -> None:
+def _step_where_restored(site: Site) -> str:
+    """What every command says to do where this log is not all that was signed; else empty."""
+    from sealift_sync.site.restored import RestoredError, check_remembered
+
+    try:
+        check_remembered(site.state)
+    except RestoredError as bad:
+        return bad.next_step
+    return ""
+
+
+def _tell(command: str, verdict: Verdict, step: str, *, as_json: bool) -> None:
     if as_json:
         found = [
             {"code": one.code, "what": one.sentence, "seq": one.seq} for one in verdict.findings
@@ -156,7 +169,8 @@ def _tell(command: str, verdict: Verdict, *, as_json: bool) -> None:
         raise RefusedError(
             "log-not-whole",
             f"The log is not the one that was signed; faults found: {len(verdict.findings)}.",
-            next_step="Write nothing more here, keep a copy, and tell the organisation's auditors.",
+            next_step=step
+            or "Write nothing more here, keep a copy, and tell the organisation's auditors.",
         )
     if not as_json:
         telling.good(f"{verdict.size} entries, each the one that was committed and signed for.")

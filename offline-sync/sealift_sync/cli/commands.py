@@ -16,7 +16,7 @@ from sealift_sync.cli import telling
 from sealift_sync.cli.audit import audit
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.fsck import fsck
-from sealift_sync.cli.group import FOLDER, InOrder
+from sealift_sync.cli.group import FOLDER, HOME, InOrder
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -36,7 +36,7 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 )
 @click.option(
     "--home",
-    type=FOLDER,
+    type=HOME,
     metavar="DIR",
     help="The site's folder; else SEALIFT_SITE_HOME, else ./sealift-site.",
 )

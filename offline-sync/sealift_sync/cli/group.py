@@ -10,6 +10,8 @@ import click
 from sealift_sync.cli.calling import Call
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
+HOME = click.Path(file_okay=False, readable=False, path_type=Path)
+"""Whose home it is, if it is closed, is said by what opens it."""
 
 
 class InOrder(click.Group):
@@ -29,7 +31,7 @@ class InOrder(click.Group):
 def _home() -> click.Option:
     return click.Option(
         ["--home"],
-        type=FOLDER,
+        type=HOME,
         metavar="DIR",
         expose_value=False,
         callback=_call_there,

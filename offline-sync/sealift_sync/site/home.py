@@ -15,7 +15,7 @@ from typing import IO, Any, Self
 from sealift_signing import closing, disk
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.keys import Passphrases, variable
-from sealift_signing.login import check_not_of_another
+from sealift_signing.login import check_may_open, check_not_of_another
 from sealift_sync import durable
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.site.settings import FIRST_SETTINGS, Settings, read_settings
@@ -126,7 +126,9 @@ def find_home(root: Path, environment: Mapping[str, str]) -> Home:
 
     Raises:
         NotFoundError: there is none.
+        RefusedError: it is another user's, and closed.
     """
+    check_may_open(root)
     if not (root / "sealift.db").is_file():
         raise NotFoundError(
             "no-home",

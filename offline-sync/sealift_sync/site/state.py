@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sealift_signing import closing, shape
+from sealift_signing import closing, disk, shape
 from sealift_signing.compromised import Compromised
 from sealift_signing.documents import Recall, Withdrawal
 from sealift_signing.errors import FailedError
@@ -402,6 +402,14 @@ def _rolled_back(row: tuple[Any, ...]) -> RolledBack:
 
 
 def _unusable(file: Path, reason: sqlite3.Error | OSError) -> FailedError:
+    if disk.is_full(file.parent):
+        return FailedError(
+            "state-full",
+            f"The disk of the site's database {file} is full.",
+            subject=str(file),
+            next_step="Nothing was changed. Make room there, and run the command again. What runs "
+            "goes on, and sealift-site rollback and activate work meanwhile.",
+        )
     return FailedError(
         "state-unusable",
         f"The site's database {file} could not be used: {reason}.",

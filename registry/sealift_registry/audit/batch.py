@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, RootTransaction, event
 
 from sealift_registry.audit.admitting import Admission
 from sealift_registry.audit.append import Appender
-from sealift_registry.storage.engine import IMMEDIATE, is_full
+from sealift_registry.storage.engine import IMMEDIATE, database_full, is_full
 from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.transparency.entry import Entry, body_of
 
@@ -174,17 +174,9 @@ def _run(
         transaction.commit()
     except Exception as failed:
         if is_full(failed):
-            raise _full() from failed
+            raise database_full() from failed
         raise CommitError(str(failed)) from failed
     return answers
-
-
-def _full() -> FailedError:
-    return FailedError(
-        "database-full",
-        "The disk of the hub's database is full.",
-        next_step="Make room there, and run the command again.",
-    )
 
 
 def _give(answers: Sequence[_Answer]) -> None:

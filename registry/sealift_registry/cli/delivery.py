@@ -340,6 +340,7 @@ def receive(session: Session, *, medium: str) -> None:
 
     Both are verified; a log that does not continue the one known so far is refused.
     """
+    from sealift_registry.summary import became
     from sealift_signing.statements import NO_MORE
     from sealift_sync.bundle.medium import foreign
 
@@ -354,7 +355,7 @@ def receive(session: Session, *, medium: str) -> None:
             said = receipt.predicate
             lines.append(f"  {said.transfer}, imported {said.made}")
             lines += [
-                f"    {a.outcome:9} {a.group}: {a.artifact}  {short(a.sha256)}"
+                f"    {became(a):9} {a.group}: {a.artifact}  {short(a.sha256)}"
                 + (f"  {drawn(a.words)}" if a.outcome == "held" or a.code in NO_MORE else "")
                 for a in said.artifacts
             ]

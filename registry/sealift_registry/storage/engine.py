@@ -81,6 +81,15 @@ def _open_to_read(path: Path) -> Engine:
     return engine
 
 
+def database_full() -> FailedError:
+    """What to say where the hub's database has no room."""
+    return FailedError(
+        "database-full",
+        "The disk of the hub's database is full.",
+        next_step="Make room there, and run the command again.",
+    )
+
+
 def is_full(error: Exception) -> bool:
     """Whether a statement failed because the disk is full, in which case it wrote nothing.
 
@@ -100,10 +109,10 @@ def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
         for setting in _SETTINGS:
             cursor.execute(setting)
     except sqlite3.Error:
+        cursor.close()  # first: of a closed connection it would fail, and hide what was wrong
         connection.close()
         raise
-    finally:
-        cursor.close()
+    cursor.close()
 
 
 def _begin(connection: Connection) -> None:

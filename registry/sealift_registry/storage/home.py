@@ -18,7 +18,7 @@ from typing import TypeVar
 from sealift_registry.storage import engine, workspace
 from sealift_signing import closing, disk
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
-from sealift_signing.login import check_not_of_another
+from sealift_signing.login import check_may_open, check_not_of_another
 from sealift_sync import durable
 from sealift_sync.blobs import BlobFolder
 
@@ -155,8 +155,10 @@ def open_home(root: Path, environment: Mapping[str, str]) -> Home:
 
     Raises:
         NotFoundError: there is none.
+        RefusedError: it is another user's, and closed.
         UsageError: a setting that is not known, or of the wrong type.
     """
+    check_may_open(root)
     path = root / SETTINGS
     try:
         text = disk.read(path).decode()

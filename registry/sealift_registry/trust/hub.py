@@ -17,13 +17,14 @@ from sealift_registry.audit.batch import Action, Committed
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.audit.writer import AuditLog
 from sealift_registry.storage import file_lock
+from sealift_registry.storage.engine import database_full
 from sealift_registry.storage.home import Home
 from sealift_registry.trust.found_by import findable
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, publish, write_copies
 from sealift_registry.trust.stored import READING
 from sealift_registry.trust.unchanged import UnchangedError, check_changes
-from sealift_signing import links, roles
+from sealift_signing import disk, links, roles
 from sealift_signing.canonical import Json
 from sealift_signing.errors import FailedError
 from sealift_signing.statements import CheckpointSeen
@@ -174,6 +175,8 @@ def said_in_words(database: Path) -> Iterator[None]:
     try:
         yield
     except DBAPIError as bad:
+        if disk.is_full(database.parent):
+            raise database_full() from bad
         raise FailedError(
             "database-unreadable",
             f"The database {database} could not be read or written: {bad.orig}.",
