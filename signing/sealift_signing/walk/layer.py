@@ -27,6 +27,9 @@ PERSON_FIELD = "x-sealift-person"
 LARGEST_NUMBER = 2**53
 """The largest whole number that a reader in any language holds exactly (RFC 8785)."""
 
+MOST_HASHES = 8
+"""Hashes by which one file may be named; TUF's writers name one or two."""
+
 _HEXADECIMAL = re.compile(r"(?:[0-9a-f]{2})*")
 
 
@@ -47,7 +50,7 @@ class Rule:
         """Check a file of `role` that is metadata of the right kind."""
 
     def check_hashes(self, hashes: Mapping[str, str], what: str) -> None:
-        """Check with which hashes a file is named that matched all of them."""
+        """Check by which hashes a file is named, before any of them is reckoned."""
 
     def counts(self, holder: Holder) -> bool:
         """Whether a key whose signature a file bears may count at all; or its refusal."""
@@ -115,17 +118,28 @@ class PlainNumbers(Rule):
 
 
 class Sha256(Rule):
-    """One hash, which every document of ours uses."""
+    """One hash, which every document of ours uses, and few beside it."""
 
     name = "sha256"
-    refuses = "refuses a file that is named by hashes of which none is a sha256"
+    refuses = (
+        "refuses a file that is named by hashes of which none is a sha256, or by more than "
+        f"{MOST_HASHES}"
+    )
     reason = (
         "Log, receipts and approvals name bytes by their sha256. A file that is known by another "
-        "hash alone cannot be found again in any of them."
+        "hash alone cannot be found again in any of them. And a hash has hundreds of names: who "
+        "stole the snapshot's key could have a large file reckoned for minutes."
     )
 
     def check_hashes(self, hashes: Mapping[str, str], what: str) -> None:
-        """Check that one of them is a sha256."""
+        """Check that one of them is a sha256, and that they are few."""
+        if len(hashes) > MOST_HASHES:
+            raise MalformedError(
+                "too-many-hashes",
+                f"The metadata of {what} is named by {len(hashes)} hashes, which is more than "
+                f"{MOST_HASHES}.",
+                subject=what,
+            )
         if "sha256" not in hashes:
             raise differs(what)
 

@@ -214,13 +214,13 @@ class LetterWalk:
         )
 
     def _check_meta(self, data: bytes, info: MetaFile, role: str) -> None:
+        if info.hashes is not None:
+            for rule in self._rules:
+                rule.check_hashes(info.hashes, role)
         try:
             info.verify_length_and_hashes(data)
         except LengthOrHashMismatchError as bad:
             raise differs(role) from bad
-        if info.hashes is not None:
-            for rule in self._rules:
-                rule.check_hashes(info.hashes, role)
 
     def _delegating(self, delegator: str) -> Root | Targets:
         walked = [metadata for (_, name), metadata in self._trusted.items() if name == delegator]
