@@ -70,7 +70,7 @@ class Words:
         shown = "".join(one if one.isprintable() else " " for one in found)
         self.made |= {found, sentence(found), " ".join(shown.split())}
         if field == "Draft.object":
-            self.made.add(f"request {found}")  # the first of two words that it is told with
+            self.made |= {f"request {found}", f"renew {found}"}  # as it is told, after the act
         return found
 
     def named(self, field: str, suffix: str = "") -> str:

@@ -129,7 +129,7 @@ class Story:
         """A file of a hostile name is taken in, and built for another class of machine."""
         goldens = models.tiny_goldens(self.days.folder / "new.npz", 1)
         path = models.tiny_onnx(self.days.folder / self.words.named("file", ".onnx"), 3)
-        self.hub("ingest", "onnx", str(path), "--as", MODEL, code=1)
+        self.hub("ingest", "onnx", str(path), "--as", "vision/named", code=None)
         path = models.tiny_onnx(self.days.folder / "new.onnx", 3)
         self.hub("ingest", "onnx", str(path), "--as", MODEL, "--goldens", str(goldens))
         self.hub("ingest", "onnx", str(path), "--as", MODEL)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift_signing.drawing import pasted
-from sealift_signing.errors import UsageError
+from sealift_signing.errors import UsageError, shown
 from sealift_sync.cli import telling
 from sealift_sync.cli.calling import Call
 
@@ -38,7 +38,7 @@ def write_request(
     if not NAME.matches(name):
         raise UsageError(
             "usage",
-            f"{name!r} is not {NAME.words}.",
+            f"{shown(name)} is not {NAME.words}.",
             subject=name,
             next_step="Choose a name of that form.",
         )
@@ -152,7 +152,7 @@ def _groups(given: tuple[str, ...]) -> dict[str, str]:
         if not match or not all(NAME.matches(part) for part in match.groups()):
             raise UsageError(
                 "usage",
-                f"{text!r} is not of the form NAME=HARDWARE-TARGET.",
+                f"{shown(text)} is not of the form NAME=HARDWARE-TARGET.",
                 subject=text,
                 next_step="For example: --group cpu=cpu-x86_64",
             )

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from sealift_registry.cli.terminal import Terminal
-from sealift_signing.errors import UsageError
+from sealift_signing.errors import UsageError, shown
 from sealift_signing.login import login_name
 from sealift_signing.printing import printed
 
@@ -181,7 +181,10 @@ def split(pairs: Sequence[str], form: str, *, once: bool = False) -> list[tuple[
         name, equals, value = pair.partition("=")
         if not (name and equals and value):
             raise UsageError(
-                "bad-pair", f"{pair!r} is not {form}.", subject=pair, next_step=f"Write {form}."
+                "bad-pair",
+                f"{shown(pair)} is not {form}.",
+                subject=pair,
+                next_step=f"Write {form}.",
             )
         if once and name in dict(found):
             raise UsageError(

@@ -10,6 +10,7 @@ from sealift_registry.cli import listing
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_registry.cli.terminal import table
+from sealift_signing.drawing import word
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from sealift_signing.errors import SealiftError
 
 KINDS = ("versions", "promotions", "sites", "hardware-targets")
+THEIRS = {"source"}
+"""Columns of what somebody else wrote, such as the name of a file."""
 
 
 @command(sealift, "list", example="sealift list promotions")
@@ -35,7 +38,7 @@ def list_(session: Session, *, kind: str) -> None:
         kind.replace("-", "_"): [dict(zip(headings, row, strict=True)) for row in rows],
         "refused": [bad.as_json()["error"] for _, bad in refused],
     }
-    lines = table(headings, rows) if rows or refused else [empty]
+    lines = table(headings, [_told(headings, row) for row in rows]) if rows or refused else [empty]
     session.terminal.answer(f"list-{kind}", data, [*lines, *listing.told(refused)])
     listing.check(refused)
 
@@ -53,6 +56,11 @@ def show(session: Session, *, what: str) -> None:
 
 Row = tuple[str, ...]
 Listing = tuple[Row, list[Row], "list[tuple[str, SealiftError]]", str]
+
+
+def _told(headings: Row, row: Row) -> Row:
+    cells = zip(headings, row, strict=True)
+    return tuple(word(cell) if heading in THEIRS else cell for heading, cell in cells)
 
 
 def _versions(session: Session, connection: Connection) -> Listing:
