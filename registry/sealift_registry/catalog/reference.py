@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from sealift_signing.errors import UsageError
+from sealift_signing.errors import UsageError, shown
 from sealift_signing.vocabulary import NAME, SOURCE, CatalogPath
 
 
@@ -31,7 +31,7 @@ class ModelRef:
         if not (slash and all(NAME.matches(p) and p != SOURCE for p in (team, model))):
             raise UsageError(
                 "bad-model",
-                f"{text!r} does not name a model.",
+                f"{shown(text)} does not name a model.",
                 subject=text,
                 next_step="Write TEAM/MODEL, each lower-case letters and digits joined by . _ or -",
             )
@@ -70,7 +70,7 @@ class VersionRef:
         if found is None:
             raise UsageError(
                 "bad-version",
-                f"{text!r} does not name a version.",
+                f"{shown(text)} does not name a version.",
                 subject=text,
                 next_step="Write TEAM/MODEL/NUMBER, such as vision/digits/3.",
             )
@@ -93,7 +93,7 @@ def parse_promotion(text: str) -> int:
     if found is None:
         raise UsageError(
             "bad-promotion",
-            f"{text!r} does not name a promotion.",
+            f"{shown(text)} does not name a promotion.",
             subject=text,
             next_step="Write P-000001, as `sealift promote` printed it.",
         )
