@@ -8,7 +8,7 @@ from tests.hub_on_paper import HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 
 
-@pytest.mark.parametrize("days", [900, 31])
+@pytest.mark.parametrize("days", [300, 31])
 def test_t0_73_what_was_approved_long_after_it_was_asked_for_is_not_installed(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, days: int
 ) -> None:
