@@ -17,6 +17,8 @@ LONGEST_SUBJECT = 4096
 _OURS = re.compile(r"(?:an?|the|The|this|statement)(?: [A-Za-z0-9'-]+){1,7}")
 """What we call things in words of our own, such as `this site's request`; anybody's words are not
 taken for it, unless they begin like it and hold nothing but letters and digits."""
+_PLACE = re.compile(r"[A-Za-z0-9_./-]+(?:\[[0-9]+\][A-Za-z0-9_./-]*)+")
+"""Where in a document something stands: one word, and no sentence."""
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|“[^“”]*”""")
 """What stands between marks already; a mark at the beginning alone is no more than a letter."""
 
@@ -64,7 +66,9 @@ def _marked(what: str, subject: str) -> str:
     """
     if not subject or subject not in what or word(subject) == subject or _OURS.fullmatch(subject):
         return what
-    if _QUOTED.fullmatch(subject) or any(one in what for one in (drawn(subject), repr(subject))):
+    if _PLACE.fullmatch(subject) or _QUOTED.fullmatch(subject):
+        return what
+    if any(one in what for one in (drawn(subject), repr(subject))):
         return what
     return what.replace(subject, drawn(subject, LONGEST_SUBJECT))
 

@@ -23,6 +23,7 @@ from unittest import mock
 from sealift_registry.cli.run import run as run_hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing import drafts, links, shape
+from sealift_signing.clock import LONGEST_SILENCE
 from sealift_signing.desk.cli.run import run as run_desk
 from sealift_signing.memory import Memory
 from sealift_sync.cli.run import run as run_site
@@ -32,6 +33,7 @@ Told = Any
 """What a command said under --json; of a refusal, its error."""
 CLOCKS = (
     "sealift_registry.audit.writer.datetime",
+    "sealift_registry.cli.group.datetime",
     "sealift_registry.cli.session.datetime",
     "sealift_signing.desk.cli.group.datetime",
     "sealift_sync.cli.commands.datetime",
@@ -63,6 +65,7 @@ class Days:
         self.folder = folder
         self.clock = Clock(datetime.now(UTC) + timedelta(hours=2))
         self._count = 0
+        self._states_date = False
         self._clocks = ExitStack()
         for name in CLOCKS:
             self._clocks.enter_context(mock.patch(name, self.clock))
@@ -77,7 +80,9 @@ class Days:
         return self.clock.time
 
     def later(self, **span: float) -> None:
+        """Time passes everywhere; after more than a year of silence people say the date."""
         self.clock.time += timedelta(**span)
+        self._states_date = self._states_date or timedelta(**span) >= LONGEST_SILENCE
 
     # ------------------------------------------------------------------ the hub
 
@@ -86,7 +91,8 @@ class Days:
     ) -> Told:
         """Run `sealift` where the hub's home is, as whoever looks after it."""
         given = line.split() if isinstance(line, str) else line
-        words = [*given, *map(str, files), "--json", "--home", str(self.folder / home)]
+        dated = ["--today", f"{self.now:%Y-%m-%d}"] if self._states_date else []
+        words = [*dated, *given, *map(str, files), "--json", "--home", str(self.folder / home)]
         words += ["--passphrase-file", str(self.folder / "pass")]
         return _run(run_hub, words, self.folder, self._trust, code)
 

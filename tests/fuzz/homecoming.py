@@ -17,7 +17,8 @@ from securesystemslib.signer import Signer
 from sqlalchemy import Connection, create_engine, insert
 from sqlalchemy.pool import StaticPool
 
-from sealift_registry.delivery import tables
+from sealift_registry.audit.tables import log_checkpoint
+from sealift_registry.delivery import tables, witnesses
 from sealift_registry.delivery.holdings import holdings
 from sealift_registry.delivery.returns import Returns
 from sealift_registry.delivery.running import last_heard, running
@@ -34,7 +35,8 @@ from sealift_signing.transparency.extract import Extract
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import leaf_hash
 from sealift_sync.bundle import layout
-from sealift_sync.bundle.returned import find_returns, read_return
+from sealift_sync.bundle.medium import Medium
+from sealift_sync.bundle.returned import Returned, find_returns, read_return
 from sealift_sync.site.enrolment import ANSWER, REQUEST
 from sealift_sync.site.opened import Site
 from sealift_sync.site.returns import write_home
@@ -60,9 +62,12 @@ class ForgetfulHub:
     connection: Connection
     look: Callable[[Connection], None]
     log: Any = field(init=False)
+    home: Any = field(init=False)
 
     def __post_init__(self) -> None:
-        self.log = SimpleNamespace(commit_entry=body_of)
+        self.log = SimpleNamespace(commit_entry=body_of, stated=NOW.date())
+        self.home = SimpleNamespace(database=Path("hub.db"), lock=scratch() / "lock")
+        self.engine = self.connection.engine
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -102,6 +107,7 @@ def _home() -> tuple[ForgetfulHub, Site, Files]:
         if path.is_file()
     }
     connection = _database(hub, site, (bundle / layout.TRANSFER).read_bytes(), bundle.name)
+    _holds_its_own(connection, read_return(Medium(folder)))
 
     def look(connection: Connection) -> None:
         """Whatever was accepted must not keep the hub from its work with this site, for ever."""
@@ -162,6 +168,16 @@ def _database(hub: HubOnPaper, site: Site, transfer: bytes, name: str) -> Connec
         connection.execute(insert(table).values(**row))
     connection.commit()
     return connection
+
+
+def _holds_its_own(connection: Connection, returned: Returned) -> None:
+    """What the hub signed of its own log, which the site saw: another one stops it."""
+    for note in witnesses.in_log(returned.log.entries):
+        said = checkpoint.claimed(note)
+        edge = {"frontier": b"", "leaves": b""}
+        row = {"size": said.size, "root": said.root, "note": note, **edge}
+        connection.execute(insert(log_checkpoint).values(**row))
+    connection.commit()
 
 
 def _returns(data: bytes) -> None:

@@ -125,16 +125,16 @@ def test_t0_93_a_label_decides_nothing(hub: Acme) -> None:
     assert hub.standing(2).tally.people == ()
 
 
-def test_t0_113_a_request_900_days_old_is_approved_by_nobody(hub: Acme) -> None:
+def test_t0_113_a_request_300_days_old_is_approved_by_nobody(hub: Acme) -> None:
     """The hub says that the draft is of today; the request says when it was made."""
-    hub.later(days=-900)
+    hub.later(days=-300)
     number = hub.request()
     young = drafted(hub, number)
     hub.later(days=0)
-    with pytest.raises(NotCountedError, match="900 days after its request"):
+    with pytest.raises(NotCountedError, match="300 days after its request"):
         drafted(hub, number)
     forged = replace(young, made=moment(hub.app.hub.now()))
-    with pytest.raises(NotCountedError, match="900 days after its request"):
+    with pytest.raises(NotCountedError, match="300 days after its request"):
         examined(hub, forged)
 
 

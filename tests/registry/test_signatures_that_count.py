@@ -212,8 +212,8 @@ def test_an_old_copy_says_what_stands_now(acme: Acme, capsys: Capsys) -> None:
 
 def test_an_old_assignment_likewise(ready: Acme, capsys: Capsys) -> None:
     hub, copies = ready.app.hub, []
-    for days in (1, 2):
-        ready.later(days=days)
+    for hours in (1, 2):
+        ready.later(hours=hours)
         wanted = assignments.wanted(hub, SITE, version(1), {GROUP: TARGET}, None)
         copies.append(by(ready, drafted(ready, wanted), wanted, "dispatcher-1"))
         ready.app.submit(copies[-1], at_hub=False)
@@ -293,4 +293,4 @@ def test_a_root_that_stays_replaces_nothing_on_paper(acme: Acme, capsys: Capsys)
     assert "in place of the one before" not in said
     assert "This is what your paper says" in said
     new = Accepted(new=True, sentence="root is now version 2.", data={"role": "root"})
-    assert "in place of the one before" in with_fingerprint(acme.app.hub, new).sentence
+    assert "in place of the one before" in " ".join(with_fingerprint(acme.app.hub, new).more)
