@@ -95,7 +95,7 @@ def _sealift_export(carried: Carried) -> Contestant:
 
     def steps(place: Place) -> Taken:
         yield us.export(place / "medium")
-        rivals.check_same(us.carried(place / "medium"), us.expected, place)
+        rivals.check_same(us.carried(place / "medium"), us.arriving, place)
 
     return carried.contestant(EXPORT, steps, "medium", "hashed, copied, flushed, read back")
 
@@ -159,7 +159,7 @@ def _skopeo_copy(carried: Carried) -> Contestant:
         bundle, layout = carried.blobs.parent.parent, place / "layout"
         yield rivals.skopeo(bundle, f"{MODEL}/1/{us.hardware_target}", layout)
         yield rivals.flush(layout)
-        rivals.check_same(layout / "blobs" / "sha256", us.expected, place)
+        rivals.check_same(layout / "blobs" / "sha256", us.arriving, place)
 
     note = "from one OCI layout to another; hashed, not read back"
     return carried.contestant(SKOPEO, steps, "layout", note)
@@ -213,7 +213,7 @@ def _sealift_import(carried: Carried) -> Contestant:
     def steps(place: Place) -> Taken:
         site = us.copy_site(place / "site")
         yield us.take(carried.medium, site)
-        rivals.check_same(us.installed(site), us.expected, place)
+        rivals.check_same(us.installed(site), us.arriving, place)
         yield us.go_home(site, place / "home")
         yield us.receive(place / "home", us.copy_hub(place / "hub"))
 

@@ -10,15 +10,17 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.reference import ModelRef
 from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_registry.trust import founding
 from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.memory import Memory
+from sealift_sync.artifact import Artifact, read_manifest
 from sealift_sync.bundle import layout
 from sealift_sync.site.setting_up import begin, finish
 from tests.benchmarks import weights
@@ -52,15 +54,22 @@ class Organisation:
 
     Attributes:
         folder: as above.
-        expected: the sha256 of every file that must arrive at the site, by its path.
+        expected: the sha256 of every file of the model that is carried, by its path.
         size: of them all, in bytes.
         hardware_target: of the site's one host group.
+        converted: likewise of the variant that must arrive at the site, where it is another.
     """
 
     folder: Path
     expected: Mapping[str, str]
     size: int
     hardware_target: str = TARGET
+    converted: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def arriving(self) -> Mapping[str, str]:
+        """The sha256 of every file that must arrive at the site, by its path."""
+        return self.converted or self.expected
 
     @property
     def hub(self) -> Path:
@@ -139,9 +148,18 @@ def with_model(acme: Acme, model: Path) -> Organisation:
     goldens = model.with_name(f"{model.name}.npz")
     acme.app.intake.ingest(OnnxSource(model), ModelRef.parse(MODEL), "bench", goldens, quiet)
     acme.convert()
-    made = Organisation(acme.folder, weights.digests(model), size_of(model))
+    files = {file.path: file.sha256 for file in _variant(acme).files}
+    made = Organisation(acme.folder, weights.digests(model), size_of(model), converted=files)
     to_be_run(acme, made)
     return made
+
+
+def _variant(acme: Acme) -> Artifact:
+    app = acme.app.hub
+    with app.reading() as connection:
+        row = Catalog(connection).artifact(version(1).path(TARGET))
+    assert row is not None
+    return read_manifest(app.home.blobs.read(row.sha256), what="the variant")
 
 
 def founded(folder: Path) -> Acme:
