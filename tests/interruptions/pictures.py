@@ -28,13 +28,16 @@ LASTING = frozenset(
 LASTING_FOLDERS = ("hub/blobs/", "site/store/", "site/models/")
 MEMORY = "trust"
 """A signer's memory, which may hold a draft that was looked at and not signed."""
+RESERVES = ("site/reserve", "site/models/.reserve")
+"""Made and given up by how much room a disk has at the moment; nobody reads them."""
 SQLITES = ("sealift.db-wal", "sealift.db-shm")
 """SQLite's own, beside the database for as long as somebody reads it, we among them."""
 
 
 def picture(folder: Path) -> dict[str, list[str]]:
     """All that is kept below `folder`, by what it is: `names`, and each table of each database."""
-    found = {"names": sorted(_names(folder)), "signed": sorted(_signed(folder / "trust"))}
+    names = sorted(one for one in _names(folder) if one not in RESERVES)
+    found = {"names": names, "signed": sorted(_signed(folder / "trust"))}
     for name in ("hub", "site"):
         database = folder / name / "sealift.db"
         if database.exists():

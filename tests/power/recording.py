@@ -181,11 +181,9 @@ class _Reader:
             self._next[_number(given[0])] = call.result
         elif name in {"write", "pwrite64"}:
             yield from self._written(name, given, call.result)
-        elif name in {"fsync", "fdatasync", "ftruncate"}:
-            path = _opened(given[0])
-            if path and self._is_ours(path):
-                flush = Flush(path, call.before)
-                yield Resize(path, int(given[1])) if name == "ftruncate" else flush
+        elif name in {"fsync", "fdatasync", "ftruncate", "fallocate"}:
+            if self._is_ours(_opened(given[0])):
+                yield _kept(call)
         elif name in {"mkdirat", "unlinkat", "symlinkat"}:
             yield from self._named(name, given)
         elif name in {"renameat", "renameat2", "linkat"}:
@@ -237,6 +235,17 @@ class _Reader:
         assert self._is_ours(old) == self._is_ours(new), (old, new)
         if self._is_ours(old):
             yield Link(old, new) if name == "linkat" else Rename(old, new)
+
+
+def _kept(call: _Call) -> Operation:
+    """A flush, or another length."""
+    path = _opened(call.given[0])
+    if call.name == "ftruncate":
+        return Resize(path, int(call.given[1]))
+    if call.name == "fallocate":
+        assert call.given[1] == "0", call  # it makes files longer, and nothing else
+        return Resize(path, int(call.given[2]) + int(call.given[3]))
+    return Flush(path, call.before)
 
 
 def _bytes(quoted: str) -> bytes:
