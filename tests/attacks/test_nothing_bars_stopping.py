@@ -25,6 +25,7 @@ from sealift_signing.errors import SealiftError
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_sync.bundle import layout
+from sealift_sync.bundle import medium as reading
 from sealift_sync.cli import commands
 from sealift_sync.cli.run import run
 from sealift_sync.site.home import find_home, one_medium, only_one
@@ -218,6 +219,20 @@ def spoiled(plant: Plant) -> Iterator[None]:
     yield
 
 
+@contextmanager
+def stuffed(plant: Plant) -> Iterator[None]:
+    """Whatever comes has more among its files than anybody would hold, and first in every order."""
+    for number in range(1, 6):
+        with (plant.old / layout.METADATA / f"{10**14 + number}.recall.json").open("wb") as junk:
+            junk.truncate(layout.LARGEST_SMALL_FILE)
+    for number in range(50):
+        (plant.old / f"junk-{number}").touch()
+        (plant.old / layout.METADATA / f"{10**14 + number}.root.json").touch()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(reading, "MOST_ENTRIES", 40)
+        yield
+
+
 ON_A_FULL_DISK = """
 set -e
 home=$1; small=$2; shift 2
@@ -276,6 +291,7 @@ WRONG = {
     "another command is at a medium": at_a_medium,
     "another command is at work": at_work,
     "a medium is spoiled": spoiled,
+    "a medium is stuffed": stuffed,
     "the disk is full": full_disk,
     "there is no room for a hook's output": no_room_for_output,
 }

@@ -20,7 +20,7 @@ from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine, quarantine
 from sealift_sync.site.accepting import accept, unlisted
 from sealift_sync.site.opened import Site
-from sealift_sync.site.recalls import new_recalls
+from sealift_sync.site.recalls import Grounds, authentic_recalls
 from sealift_sync.site.receipts import make_receipt
 from tests.fuzz.forging import TAPES, Files, resigned, role_of
 from tests.fuzz.mutating import mutate, mutate_bytes, nudge
@@ -74,7 +74,7 @@ def _bundle(data: bytes) -> None:
     if not tape.chance(3):
         changed[layout.TRANSFER] = relisted(hub, changed)
     bundle = BundleInMemory(changed)
-    recalls = new_recalls(bundle, site)
+    recalls = authentic_recalls(bundle, Grounds.of(site))
     assert all(recall.sha256 for recall in recalls)
     accepted = accept(site, bundle, recalls)
     unlisted(bundle, accepted.transfer.predicate)

@@ -142,6 +142,19 @@ class Medium:
         """
         yield from self._walk("", entered, [MOST_ENTRIES])
 
+    def each_in(self, folder: str) -> Iterator[str]:
+        """What lies in `folder` and is no folder, one name after the other, however many there are.
+
+        Raises:
+            NotFoundError: it is not there.
+            RefusedError: it is a link or a file.
+            FailedError: it could not be listed.
+        """
+        with self._telling(folder), self._at(folder.split("/")) as here, os.scandir(here) as found:
+            for one in found:
+                if not one.is_dir(follow_symlinks=False):
+                    yield one.name
+
     def _walk(self, folder: str, entered: Collection[str], left: list[int]) -> Iterator[str]:
         if folder.count("/") >= DEEPEST:
             raise self._too_many(folder)

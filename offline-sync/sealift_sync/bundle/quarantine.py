@@ -7,8 +7,8 @@ What transfer.json lists is copied, and nothing else is read, with one exception
 recall stands on, are read wherever the medium has them, because a recall is honoured even if the
 list of the bundle is spoiled, and a second root of one number is evidence.
 
-What recalls stand on is read into memory besides, before anything is copied: it waits for no room
-on a disk and for no other medium's import.
+What recalls stand on is read into memory besides, before anything is copied, and judged file by
+file: it waits for no room on a disk and for no other medium's import.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from sealift_sync.artifact import LARGEST_MANIFEST, index_digests
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 
-_FOR_RECALLS = re.compile(rf"[0-9]{{1,15}}\.(?:{roles.ROOT}|{roles.TARGETS}|{roles.RECALL})\.json")
-MOST_FOR_RECALLS = 128 * 1024 * 1024
-"""Bytes that are held in memory of one medium."""
+_FOR_RECALLS = re.compile(
+    rf"[1-9][0-9]{{0,14}}\.(?:{roles.ROOT}|{roles.TARGETS}|{roles.RECALL})\.json"
+)
 
 
 class Quarantine:
@@ -112,55 +112,41 @@ class Quarantine:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-class Carried:
-    """What a medium's recalls stand on, and its transfer.json, in memory.
+class ForRecalls:
+    """What recalls on a medium stand on, and its transfer.json: each file by itself, into memory.
 
-    Args:
-        files: their bytes, by their path in the bundle.
-        failure: the medium's, where it failed; what could be read of it is here.
+    Nothing is held here. Whoever judges one forgets it before the next is read, so no number of
+    files that nobody signed keeps out the one that an officer signed. A file that cannot be read,
+    or is none, is passed over: whoever laid it there could have taken the recall away, and did not.
+
+    Attributes:
+        failure: the medium's, where it failed.
     """
 
-    def __init__(self, files: Mapping[str, bytes], failure: FailedError | None = None) -> None:
-        self._files = files
-        self.failure = failure
+    def __init__(self, medium: Medium) -> None:
+        self._medium = medium
+        self.failure: FailedError | None = None
 
     def get(self, path: str) -> bytes | None:
-        """The bytes of a file, or None if it is not here."""
-        return self._files.get(path)
-
-    def read(self, path: str) -> bytes:
-        """The bytes of a file that `below` named."""
-        return self._files[path]
+        """The bytes of a file, as they are now; None if it is not there or cannot be read."""
+        try:
+            return self._medium.read(path, layout.LARGEST_SMALL_FILE)
+        except FailedError as bad:
+            self.failure = bad
+        except SealiftError:
+            pass
+        return None
 
     def below(self, folder: str) -> Iterator[str]:
-        """The paths of the files below `folder`, in order."""
-        return (path for path in sorted(self._files) if path.startswith(f"{folder}/"))
-
-
-def for_recalls(medium: Medium) -> Carried:
-    """What can be read of that which recalls on `medium` stand on: nothing else keeps it back.
-
-    A file that cannot be read, or is none, is passed over: whoever laid it there could have taken
-    the recall away, and did not.
-    """
-    found: dict[str, bytes] = {}
-    failure = None
-    left = MOST_FOR_RECALLS
-    try:
-        names = [one for one in medium.names({layout.METADATA}) if _is_for_recalls(one)]
-    except FailedError as bad:
-        names, failure = [], bad
-    except SealiftError:
-        names = []
-    for path in (*names, layout.target_file(RECALL_PATH), layout.TRANSFER):
+        """The paths of what is called as a role's metadata below `folder`, in any order."""
         try:
-            found[path] = medium.read(path, min(left, layout.LARGEST_SMALL_FILE))
-            left -= len(found[path])
+            for name in self._medium.each_in(folder):
+                if _FOR_RECALLS.fullmatch(name):
+                    yield f"{folder}/{name}"
         except FailedError as bad:
-            failure = bad
+            self.failure = bad
         except SealiftError:
-            continue
-    return Carried(found, failure)
+            pass
 
 
 def _is_for_recalls(path: str) -> bool:

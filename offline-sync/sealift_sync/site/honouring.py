@@ -2,7 +2,7 @@
 
 A recall needs a safety officer's signature and the site's own log, and nothing else: no room for a
 copy, no turn at the medium's lock, no whole bundle, no time that has not passed, and no log that
-holds all that its key signed. What it stands on is read into memory, once, and judged from there.
+holds all that its key signed. What it stands on is read into memory and judged there, file by file.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import sentence
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
-from sealift_sync.bundle.quarantine import Carried, for_recalls
+from sealift_sync.bundle.quarantine import ForRecalls
 from sealift_sync.site.activation import Activation, activate
 from sealift_sync.site.opened import Site
-from sealift_sync.site.recalls import new_recalls
+from sealift_sync.site.recalls import Grounds, authentic_recalls
 from sealift_sync.site.restored import (
     AHEAD,
     RestoredError,
@@ -85,15 +85,22 @@ def recalled_on(site: Site, medium: Medium) -> tuple[Recall, ...]:
 
 
 def _read(site: Site, medium: Medium) -> _Found:
-    with site.aside():
-        carried = for_recalls(medium)
-        notes = [*_accepted_by_hub(carried)]
-        problem: SealiftError | None = carried.failure
-        try:
-            notes += notes_beside(medium, site.enrolment.site)
-        except SealiftError as bad:
-            problem = problem or bad
-    return _Found(new_recalls(carried, site), _behind(site, notes), problem)
+    """What `medium` says, judged while others work here: once more, where they changed by what."""
+    while True:
+        grounds = Grounds.of(site)
+        with site.aside():
+            carried = ForRecalls(medium)
+            recalls = authentic_recalls(carried, grounds)
+            notes = [*_accepted_by_hub(carried)]
+            problem: SealiftError | None = carried.failure
+            try:
+                notes += notes_beside(medium, site.enrolment.site)
+            except SealiftError as bad:
+                problem = problem or bad
+        if grounds == Grounds.of(site):
+            known = set(site.state.every_recall())
+            new = tuple(one for one in recalls if one not in known)
+            return _Found(new, _behind(site, notes), problem)
 
 
 def _behind(site: Site, notes: list[bytes]) -> RestoredError | None:
@@ -110,7 +117,7 @@ def _behind(site: Site, notes: list[bytes]) -> RestoredError | None:
     return None
 
 
-def _accepted_by_hub(carried: Carried) -> Iterator[bytes]:
+def _accepted_by_hub(carried: ForRecalls) -> Iterator[bytes]:
     with suppress(SealiftError):  # what is wrong with transfer.json is said where it is read
         data = carried.get(layout.TRANSFER) or b""
         said = statements.read(Transfer, data, what=layout.TRANSFER)

@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
 from typing import Protocol
 
 from tuf.api.metadata import Metadata, Root, Targets
@@ -25,49 +28,73 @@ from sealift_sync.site.walking import check_document
 
 
 class SmallFiles(Protocol):
-    """Files of a bundle by their path in it, wherever they were copied to."""
+    """Files of a bundle by their path in it, wherever they lie."""
 
     def get(self, path: str) -> bytes | None:
         """The bytes of a file, or None if it is not there."""
 
-    def read(self, path: str) -> bytes:
-        """The bytes of a file that is there."""
-
     def below(self, folder: str) -> Iterator[str]:
-        """The paths of the files below `folder`, in order."""
+        """The paths of the files below `folder`."""
 
 
-def new_recalls(bundle: SmallFiles, site: Site) -> tuple[Recall, ...]:
-    """The recalls in `bundle` that this site had not seen, each authentic."""
-    known = set(site.state.every_recall())
+@dataclass(frozen=True)
+class Grounds:
+    """By what a site judges recalls.
+
+    Attributes:
+        root: the newest root that it trusts, as bytes.
+        targets: the newest top-level targets role that it verified, if any.
+        compromised: the keys that it knows to be.
+        now: trusted time, which nothing here goes by.
+    """
+
+    root: bytes
+    targets: bytes | None
+    compromised: Compromised
+    now: datetime = field(compare=False)
+
+    @classmethod
+    def of(cls, site: Site) -> Grounds:
+        """Those of `site`, as its state is now."""
+        roots = site.state.roots()
+        return cls(
+            roots[max(roots)],
+            site.state.trusted().get((roles.ROOT, TARGETS)),
+            site.state.compromised(),
+            site.trusted_time(),
+        )
+
+
+def authentic_recalls(bundle: SmallFiles, grounds: Grounds) -> tuple[Recall, ...]:
+    """The recalls in `bundle` that an officer signed, each once."""
     found: dict[Recall, None] = {}
-    root, lost = _newest_root(bundle, site)
-    delegating = _newest_targets(bundle, site, root, lost)
-    if delegating is not None:
+    root, lost = _newest_root(bundle, grounds)
+    delegating = _newest_targets(bundle, grounds, root, lost)
+    data = bundle.get(layout.target_file(documents.RECALL_PATH))
+    if delegating is not None and data is not None:
         lost |= entered_by(TARGETS, delegating)
         without = barred(lost, (roles.ROOT, TARGETS))
         for metadata in _signed_by(bundle, RECALL, delegating, without):
-            found |= dict.fromkeys(_recalls(bundle, metadata.signed))
-    return tuple(recall for recall in found if recall not in known)
+            found |= dict.fromkeys(_recalls(data, metadata.signed))
+    return tuple(found)
 
 
 def _newest_targets(
-    bundle: SmallFiles, site: Site, root: Root, lost: Compromised
+    bundle: SmallFiles, grounds: Grounds, root: Root, lost: Compromised
 ) -> Targets | None:
     """The newest top-level targets role that the newest reachable root vouches for."""
     without = barred(lost, (roles.ROOT,))
-    found = [metadata.signed for metadata in _signed_by(bundle, TARGETS, root, without)]
-    kept = site.state.trusted().get((roles.ROOT, TARGETS))
-    if kept is not None:
-        found.append(read_metadata(kept, TARGETS, Targets).signed)
-    return max(found, key=lambda signed: signed.version, default=None)
+    known = () if grounds.targets is None else (read_metadata(grounds.targets, TARGETS, Targets),)
+    found = chain(_signed_by(bundle, TARGETS, root, without), known)
+    return max(
+        (metadata.signed for metadata in found), key=lambda signed: signed.version, default=None
+    )
 
 
-def _newest_root(bundle: SmallFiles, site: Site) -> tuple[Root, Compromised]:
+def _newest_root(bundle: SmallFiles, grounds: Grounds) -> tuple[Root, Compromised]:
     """The newest reachable root, and all that is known to be compromised with it."""
-    known, lost = site.state.roots(), site.state.compromised()
-    now = site.trusted_time()
-    walk = Walk(known[max(known)], {}, now, check_expiry=False, compromised=lost)
+    lost = grounds.compromised
+    walk = Walk(grounds.root, {}, grounds.now, check_expiry=False, compromised=lost)
 
     def roots_only(need: Need) -> bytes | None:
         if need.role != roles.ROOT:
@@ -91,8 +118,11 @@ def _signed_by(
         version, _, name = path.removeprefix(f"{layout.METADATA}/").partition(".")
         if name != f"{role}.json" or not version.isdigit():
             continue
+        data = bundle.get(path)
+        if data is None:
+            continue
         try:
-            metadata = read_metadata(bundle.read(path), role, Targets)
+            metadata = read_metadata(data, role, Targets)
             check_signed(delegator, role, metadata, without=without)
             roles.check_layout(role, metadata.signed)
         except RefusedError:
@@ -100,10 +130,9 @@ def _signed_by(
         yield metadata
 
 
-def _recalls(bundle: SmallFiles, signed: Targets) -> tuple[Recall, ...]:
+def _recalls(data: bytes, signed: Targets) -> tuple[Recall, ...]:
     listed = signed.targets.get(documents.RECALL_PATH)
-    data = bundle.get(layout.target_file(documents.RECALL_PATH))
-    if listed is None or data is None:
+    if listed is None:
         return ()
     try:
         check_document(documents.RECALL_PATH, data, listed.length, listed.hashes.get("sha256", ""))
