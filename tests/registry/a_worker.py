@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,6 +23,14 @@ OUT = os.dup(1)
 def echo(request: Document, progress: Progress) -> Document:
     progress("half", 1, 2)
     return {"said": request}
+
+
+def find(request: Document, _progress: Progress) -> Document:
+    try:
+        import_module(request["package"])
+    except ImportError:
+        return {"found": False}
+    return {"found": True}
 
 
 def chatty(_request: Document, _progress: Progress) -> Document:
@@ -144,6 +153,7 @@ if __name__ == "__main__":
     serve(
         {
             "echo": echo,
+            "find": find,
             "chatty": chatty,
             "refuse": refuse,
             "miss": miss,

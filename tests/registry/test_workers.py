@@ -243,3 +243,9 @@ def test_nothing_is_left_open(worker: Worker) -> None:
     before = len(list(ours.iterdir()))
     ask(worker, "echo", {})
     assert len(list(ours.iterdir())) == before
+
+
+def test_what_a_worker_has_no_use_of_is_not_found(worker: Worker) -> None:
+    assert ask(worker, "find", {"package": "wave"}) == {"found": True}
+    without = replace(worker, absent=("wave",))
+    assert ask(without, "find", {"package": "wave"}) == {"found": False}

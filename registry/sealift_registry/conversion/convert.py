@@ -125,6 +125,7 @@ def _worker(toolchain: Toolchain) -> Worker:
         name="the converter",
         limits=Limits(seconds=1800),
         interpreter=toolchain.interpreter,
+        absent=("pandas",),
     )
 
 

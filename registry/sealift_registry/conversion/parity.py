@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,7 +26,10 @@ WORKER = Worker(
     module="sealift_registry.conversion.parity_worker",
     name="the parity check",
     limits=Limits(seconds=1800, file_bytes=0),
+    absent=("pandas", "sklearn"),
 )
+WITH_SKLEARN = replace(WORKER, absent=("pandas",))
+"""For the sources that scikit-learn itself answers for; the others only load it if they find it."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,8 @@ def compare(
         "arch": target.arch,
     }
     known = _hashed(source, variant, goldens)
-    answer = ask(WORKER, "compare", request, progress, work=goldens.parent)
+    worker = WITH_SKLEARN if source.format == "skops" else WORKER
+    answer = ask(worker, "compare", request, progress, work=goldens.parent)
     try:
         report = shape.from_json(ParityReport, answer | known, what="the parity check's answer")
     except (MalformedError, RefusedError) as bad:

@@ -27,13 +27,14 @@ from sealift_registry.demo.cast import (
     signed_at_hub,
 )
 from sealift_registry.demo.commands import LONGEST, Hands
-from sealift_registry.demo.journey import approval, ask_for, enrol_other_site, export
+from sealift_registry.demo.journey import OTHER_MEDIUM, approval, ask_for, export
 from sealift_registry.demo.signing import Act, carry_out, sign
 from sealift_registry.demo.story import DemoFailedError, Ran
 from sealift_sync.artifact import read_manifest
 from sealift_sync.bundle import layout
 
 HOME = f"tampered/{OTHER_SITE}"
+BUNDLE = f"{OTHER_MEDIUM}/sealift/{OTHER_SITE}-000001"
 STOLEN = "tampered/hub"
 VERSION = f"{DIGITS}/3"
 INVENTED = "viktor"
@@ -44,15 +45,13 @@ def play(hands: Hands) -> None:
     """Chapter: everything that must not get through."""
     hands.story.chapter(
         "What does not get through",
-        f"A second site, {OTHER_SITE}, is enrolled to be attacked; its home and all that is forged "
-        "lie in tampered/.",
+        f"The second site, {OTHER_SITE}, is attacked; all that is forged lies in tampered/.",
     )
-    (hands.folder.tampered / "medium").mkdir()
-    bundle = enrol_other_site(hands)
-    carry_to_another_site(hands, bundle)
-    flip_a_bit(hands, bundle)
-    hands.site(OTHER_SITE, "import", bundle, home=HOME)
-    promotion = ask_for_third(hands)
+    with hands.beside(ask_for_third) as asked:
+        carry_to_another_site(hands)
+        flip_a_bit(hands)
+        hands.site(OTHER_SITE, "import", BUNDLE, home=HOME)
+    promotion = asked.result()
     assign_unapproved(hands, promotion)
     approve_own_request(hands, promotion)
     hands.story.tell(
@@ -63,16 +62,16 @@ def play(hands: Hands) -> None:
     poison_what_is_signed(hands)
 
 
-def carry_to_another_site(hands: Hands, bundle: str) -> None:
+def carry_to_another_site(hands: Hands) -> None:
     """A bundle that is whole and signed, at the wrong site."""
-    ran = hands.refused_site(SITE, "import", bundle)
+    ran = hands.refused_site(SITE, "import", BUNDLE)
     _refused(hands, "another-site", f"{OTHER_SITE}'s bundle, carried to {SITE}", ran, OTHER_SITE)
 
 
-def flip_a_bit(hands: Hands, bundle: str) -> None:
+def flip_a_bit(hands: Hands) -> None:
     """One bit of the model's bytes, changed on the way."""
     copy = hands.folder.tampered / "flipped"
-    shutil.copytree(hands.folder.root / bundle, copy)
+    shutil.copytree(hands.folder.root / BUNDLE, copy)
     blob = _largest_blob(copy)
     data = bytearray(blob.read_bytes())
     data[len(data) // 2] ^= 1
@@ -104,17 +103,24 @@ def assign_unapproved(hands: Hands, promotion: str) -> None:
         shutil.copytree(hands.folder.root / "hub", hands.folder.root / STOLEN)
         people = hands.folder.people
         shutil.copytree(people / DISPATCHER, people / ATTACKER, symlinks=True)
-    _around_the_hub(hands, promotion, "unapproved", "an artifact that nobody approved")
+    with hands.beside(lambda other: approve_once(other, promotion)):
+        _around_the_hub(hands, promotion, "unapproved", "an artifact that nobody approved")
+
+
+def approve_once(hands: Hands, promotion: str) -> None:
+    """At the hub that was not stolen: one of the two approvals that are needed."""
+    first = APPROVERS[0]
+    hands.story.tell(
+        f"\nMeanwhile, at the real hub, {first.capitalize()} approves, since the variant is "
+        "faithful to its source: that its source is bad, parity cannot tell."
+    )
+    carry_out(hands, approval(promotion, "Faithful to its source"), [first])
 
 
 def approve_own_request(hands: Hands, promotion: str) -> None:
-    """At the hub, and around it: the requester approves what she asked for."""
-    first, root = APPROVERS[0], hands.folder.root
-    hands.story.tell(
-        f"\n{first.capitalize()} approves, since the variant is faithful to its source: that its "
-        "source is bad, parity cannot tell. One more is needed, and Dora is impatient."
-    )
-    carry_out(hands, approval(promotion, "Faithful to its source"), [first])
+    """At a desk, and around the hub: the requester approves what she asked for."""
+    root = hands.folder.root
+    hands.story.tell("\nOne more approval is needed, and Dora is impatient.")
     own = approval(promotion, IMPATIENT)
     (ran,) = sign(hands, own, [REQUESTER], show=LONGEST, expect=1)
     _refused(hands, "own-request-at-a-desk", "the requester's approval", ran, REQUESTER)
@@ -157,7 +163,7 @@ def _around_the_hub(hands: Hands, promotion: str, name: str, what: str) -> None:
     stolen, people = hands.folder.root / STOLEN, hands.folder.people
     with hands.working(ATTACKER, f"lists {VERSION} and assigns it, with the stolen keys"):
         hostile_hub.assign_anyway(stolen, people, promotion, OTHER_SITE, GROUP)
-    folder = export(hands, OTHER_SITE, "tampered/medium", STOLEN, ATTACKER)
+    folder = export(hands, OTHER_SITE, OTHER_MEDIUM, STOLEN, ATTACKER)
     ran = hands.site(OTHER_SITE, "import", folder, home=HOME)
     sentence = found(rf"held\s+{VERSION} in {GROUP}: .*", ran.out).partition(": ")[2]
     if not sentence or "/1-" not in _current(hands):

@@ -9,18 +9,22 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import TypeVar
 
 from sealift_registry.demo.cast import memory, place
 from sealift_registry.demo.folder import Folder
 from sealift_registry.demo.story import DemoFailedError, Ran, Story
 from sealift_registry.demo.surroundings import environment
 from sealift_registry.demo.training import Training
+from sealift_registry.demo.voices import Later
+
+T = TypeVar("T")
 
 UNSHARE = ("unshare", "-rn")
 """A user and a network namespace of its own: no interface but a dead loopback."""
@@ -163,20 +167,21 @@ class Hands:
         return ran
 
     @contextmanager
-    def meanwhile(self, who: str, *commands: Sequence[str], show: int = LONGEST) -> Iterator[None]:
-        """Run `sealift` with each of `commands`, one after the other, beside what the body does.
+    def beside(self, flow: Callable[[Hands], T]) -> Iterator[Future[T]]:
+        """Let `flow` be played by the same hands while the body is; its result, once it has.
 
-        They are told of when both have ended.
+        What it tells is told when both have ended, so that the two do not mix.
         """
-        with ThreadPoolExecutor(1) as beside:
-            running = [
-                beside.submit(self.quietly, who, ("sealift", *command), SEALIFT_HOME="hub")
-                for command in commands
-            ]
-            yield
-            for command, one in zip(commands, running, strict=True):
-                self.story.started(who, ("sealift", *command))
-                self.ended(one.result(), show=show)
+        later = Later()
+        theirs = replace(self, story=self.story.told_by(later))
+        try:
+            with ThreadPoolExecutor(1) as other:
+                running = other.submit(flow, theirs)
+                yield running
+                running.result()
+        finally:
+            later.tell_to(self.story.voice)
+            self.story.steps += theirs.story.steps
 
     @contextmanager
     def working(self, who: str, what: str) -> Iterator[None]:

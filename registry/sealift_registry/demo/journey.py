@@ -33,6 +33,7 @@ from sealift_registry.demo.train import ALIAS, GOLDENS_FILE, HELD_OUT, NAME, STO
 from sealift_registry.demo.train import BOOSTED as BOOSTED_FILE
 
 TRACKING = ("--tracking", f"sqlite:///sources/{STORE}")
+OTHER_MEDIUM = "tampered/medium"
 CLOSE = 0.01
 """How far an installed model's accuracy may lie from its original's."""
 
@@ -47,7 +48,8 @@ def take_in(hands: Hands) -> None:
     )
     where = (REPOSITORY, "--path", BOOSTED_FILE, "--rev", TAG)
     goldens = ("--goldens", f"sources/{GOLDENS_FILE}")
-    with hands.meanwhile(CLERK, ("ingest", "dvc", *where, "--as", BOOSTED, *goldens)):
+    dvc = ("ingest", "dvc", *where, "--as", BOOSTED, *goldens)
+    with hands.beside(lambda other: other.hub(CLERK, *dvc)):
         hands.hub(CLERK, *mlflow(f"@{ALIAS}"))
 
 
@@ -64,7 +66,7 @@ def convert(hands: Hands) -> None:
         "that comparison is signed, and names the machine that it was made on.",
     )
     wanted = ("--for", hardware_target())
-    with hands.meanwhile(CLERK, ("convert", f"{BOOSTED}/1", *wanted)):
+    with hands.beside(lambda other: other.hub(CLERK, "convert", f"{BOOSTED}/1", *wanted)):
         hands.hub(CLERK, "convert", f"{DIGITS}/1", *wanted)
 
 
@@ -75,7 +77,12 @@ def approve(hands: Hands) -> None:
         "A promotion is a signed request; an approval is a signature on it, with a meaning and a "
         "reason. What approvers read is computed where they sign, from the bytes that they sign.",
     )
-    promote(hands, f"{DIGITS}/1", "The first model that reads our meters", whole=True)
+    with hands.beside(_approve_boosted):
+        promote(hands, f"{DIGITS}/1", "The first model that reads our meters", whole=True)
+
+
+def _approve_boosted(hands: Hands) -> None:
+    hands.story.tell("\nThe other model has gone the same way meanwhile:")
     promote(hands, f"{BOOSTED}/1", "To be compared with the first")
 
 
@@ -230,15 +237,32 @@ def ship_second(hands: Hands) -> None:
     )
     with hands.working(SCIENTIST, f"moves the alias {ALIAS} to v2, in MLflow"):
         hands.training.move_alias(ALIAS, 2)
-    hands.hub(CLERK, *mlflow(f"@{ALIAS}"))
-    wanted = ("--for", hardware_target())
-    with hands.meanwhile(CLERK, mlflow("/3"), ("convert", f"{DIGITS}/3", *wanted), show=1):
-        hands.hub(CLERK, "convert", f"{DIGITS}/2", *wanted, show=1)
+    with hands.beside(enrol_other_site):
+        hands.hub(CLERK, *mlflow(f"@{ALIAS}"))
+    with hands.beside(_take_in_third):
+        hands.hub(CLERK, "convert", f"{DIGITS}/2", "--for", hardware_target(), show=1)
         promote(hands, f"{DIGITS}/2", "Learned from seven times as many rows")
         assign(hands, f"{DIGITS}/2")
         hands.site(SITE, "import", export(hands))
         answer(hands, DIGITS, "v2")
-        hands.story.tell("\nMeanwhile a third version was taken in, whose labels were spoiled:")
+
+
+def enrol_other_site(hands: Hands) -> None:
+    """A second site is enrolled and sent the first version, for the last chapter."""
+    hands.story.tell(
+        f"\nA second site, {OTHER_SITE}, is enrolled meanwhile and sent the first version. The "
+        "last chapter will attack it; its home and its medium lie in tampered/."
+    )
+    (hands.folder.tampered / "medium").mkdir()
+    enrol(hands, OTHER_SITE, f"tampered/{OTHER_SITE}", OTHER_MEDIUM)
+    assign(hands, f"{DIGITS}/1", OTHER_SITE)
+    export(hands, OTHER_SITE, OTHER_MEDIUM)
+
+
+def _take_in_third(hands: Hands) -> None:
+    hands.story.tell("\nMeanwhile a third version was taken in, whose labels were spoiled:")
+    hands.hub(CLERK, *mlflow("/3"), show=1)
+    hands.hub(CLERK, "convert", f"{DIGITS}/3", "--for", hardware_target(), show=1)
 
 
 def go_back(hands: Hands) -> None:
@@ -291,14 +315,11 @@ def prove(hands: Hands) -> None:
         "Every promotion, transfer and import is an entry in a log that cannot be changed unseen: "
         "one at the hub, one at each site, each witnessing the other.",
     )
-    hands.hub("auditor", "audit", "list", "--limit", "100", "--oldest-first", show=100)
-    hands.hub("auditor", "audit", "verify")
+    with hands.beside(_prove_at_site):
+        hands.hub("auditor", "audit", "list", "--limit", "100", "--oldest-first", show=100)
+        hands.hub("auditor", "audit", "verify")
+
+
+def _prove_at_site(hands: Hands) -> None:
     hands.site("auditor", "audit", "list", "--limit", "100", show=100)
     hands.site("auditor", "audit", "verify")
-
-
-def enrol_other_site(hands: Hands) -> str:
-    """A second site with the first version installed; the folder of the bundle that brought it."""
-    enrol(hands, OTHER_SITE, f"tampered/{OTHER_SITE}", "tampered/medium")
-    assign(hands, f"{DIGITS}/1", OTHER_SITE)
-    return export(hands, OTHER_SITE, "tampered/medium")

@@ -83,6 +83,10 @@ class Story:
         self.title = title
         self.voice.chapter(self._number, self.chapters, title, text)
 
+    def told_by(self, voice: Voice) -> Story:
+        """A story of the same chapter, for `voice` alone, with steps of its own."""
+        return Story(voice, self.chapters, title=self.title)
+
     def tell(self, text: str) -> None:
         """Say a sentence; machines are told figures instead."""
         self.voice.tell(text)

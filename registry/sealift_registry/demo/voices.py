@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from sealift_registry.demo.story import Voice
@@ -48,6 +48,46 @@ class Silent:
 
     def refused(self, what: str, how: str, sentence: str) -> None:
         """Say nothing."""
+
+
+class Later:
+    """Keeps what is said, for another voice to say afterwards."""
+
+    def __init__(self) -> None:
+        self._said: list[Callable[[Voice], None]] = []
+
+    def tell_to(self, voice: Voice) -> None:
+        """Have `voice` say all of it."""
+        for said in self._said:
+            said(voice)
+
+    def chapter(self, number: int, count: int, title: str, text: str) -> None:
+        """Keep it."""
+        self._said.append(lambda voice: voice.chapter(number, count, title, text))
+
+    def started(self, who: str, command: Sequence[str]) -> None:
+        """Keep it."""
+        self._said.append(lambda voice: voice.started(who, command))
+
+    def ended(self, seconds: float, lines: Sequence[str], more: int) -> None:
+        """Keep it."""
+        self._said.append(lambda voice: voice.ended(seconds, lines, more))
+
+    def tell(self, text: str) -> None:
+        """Keep it."""
+        self._said.append(lambda voice: voice.tell(text))
+
+    def lines(self, lines: Sequence[str]) -> None:
+        """Keep it."""
+        self._said.append(lambda voice: voice.lines(lines))
+
+    def measured(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Keep it."""
+        self._said.append(lambda voice: voice.measured(rows))
+
+    def refused(self, what: str, how: str, sentence: str) -> None:
+        """Keep it."""
+        self._said.append(lambda voice: voice.refused(what, how, sentence))
 
 
 class Plain:

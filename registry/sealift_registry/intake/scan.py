@@ -26,6 +26,7 @@ WORKER = Worker(
     module="sealift_registry.intake.scan_worker",
     name="the scanner",
     limits=Limits(seconds=1800, file_bytes=0),
+    absent=("pandas",),
 )
 
 

@@ -16,7 +16,9 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from importlib.machinery import ModuleSpec, PathFinder
+from types import ModuleType
 from typing import Any, BinaryIO, Protocol, TextIO
 
 from sealift_signing.errors import (
@@ -54,6 +56,7 @@ def serve(verbs: Mapping[str, Work]) -> None:
     envelope = json.loads(asker.readline())
     threading.Thread(target=_end_with, args=(asker,), daemon=True).start()
     _limit(envelope["limits"])
+    _hide(frozenset(envelope["absent"]))
     try:
         answer = verbs[envelope["verb"]](envelope["request"], _reporter(out))
     except SealiftError as error:
@@ -113,6 +116,25 @@ def _lower(what: int, most: int) -> None:
     if hard != resource.RLIM_INFINITY:
         most = min(most, hard)
     resource.setrlimit(what, (most, most))
+
+
+def _hide(absent: frozenset[str]) -> None:
+    """Let `absent` packages be found by nobody in this process.
+
+    None in `sys.modules` would do for `import`, but libraries also look there themselves.
+    """
+
+    class Finder(PathFinder):
+        """Finds everything else, and every distribution."""
+
+        @classmethod
+        def find_spec(
+            cls, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+        ) -> ModuleSpec | None:
+            hidden = name.partition(".")[0] in absent
+            return None if hidden else super().find_spec(name, path, target)
+
+    sys.meta_path[:] = [Finder if one is PathFinder else one for one in sys.meta_path]
 
 
 def _reporter(out: TextIO) -> Progress:
