@@ -70,7 +70,7 @@ def _in_command(text: str) -> bool:
 def _trees() -> Iterator[tuple[str, ast.Module]]:
     for one in PACKAGES:
         for file in sorted((ROOT / one).rglob("*.py")):
-            if "demo" not in file.parts:  # it shows what people typed
+            if "demo" not in file.relative_to(ROOT).parts:  # it shows what people typed
                 yield file.name, ast.parse(file.read_text("utf-8"))
 
 
