@@ -235,36 +235,49 @@ def stuffed(plant: Plant) -> Iterator[None]:
 
 ON_A_FULL_DISK = """
 set -e
-home=$1; small=$2; shift 2
-mount -t tmpfs -o size=64M,mode=700 tmpfs "$small"
+home=$1; small=$2; full=$3; shift 3
+mount -t tmpfs -o size=64M,nr_inodes=1000,mode=700 tmpfs "$small"
 cp -a "$home/." "$small"
 run="import sys; from sealift_sync.cli.run import run; sys.exit(run(sys.argv[1:]))"
 site() { "$PYTHON" -c "$run" "$@"; }
 site --home "$small" status > "$small/../said"
-dd if=/dev/zero of="$small/filler" bs=4096 2> "$small/../said" || true
-dd if=/dev/zero of="$small/filler-2" bs=1 count=1 2> "$small/../said" && exit 99
+mkdir -m 700 "$small/filler"
+if [ "$full" = room ]; then
+    dd if=/dev/zero of="$small/filler/1" bs=4096 2> "$small/../said" || true
+    dd if=/dev/zero of="$small/filler/2" bs=1 count=1 2> "$small/../said" && exit 99
+else
+    seq 1000 | (cd "$small/filler" && xargs touch) 2> "$small/../said" && exit 99
+fi
 code=0
 site --home "$small" "$@" || code=$?
-rm "$small"/filler*
+rm -r "$small/filler"
 rm -rf "$home"
 cp -a "$small" "$home"
 exit $code
 """
 
 
-def on_a_full_disk(plant: Plant, *words: str, reserve: int = 8) -> int:
-    """A command of which the home lies on a file system that is full to its last byte."""
+def on_a_full_disk(plant: Plant, *words: str, reserve: int = 8, full: str = "room") -> int:
+    """A command of which the home lies on a file system that has no more of something."""
     small = plant.folder / "small"
     small.mkdir(exist_ok=True)
     given = {"PYTHON": sys.executable, "SEALIFT_LIMITS__RESERVE_MIB": str(reserve)}
     apart = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
-    shell = ["bash", "-c", ON_A_FULL_DISK, "bash", str(plant.site.root), str(small), *words]
+    arguments = [str(plant.site.root), str(small), full, *words]
+    shell = ["bash", "-c", ON_A_FULL_DISK, "bash", *arguments]
     return subprocess.run([*apart, *shell], check=False, env=os.environ | given).returncode
 
 
 @contextmanager
 def full_disk(plant: Plant) -> Iterator[None]:
     plant.run = lambda *words: on_a_full_disk(plant, *words)
+    yield
+
+
+@contextmanager
+def no_more_files(plant: Plant) -> Iterator[None]:
+    """Another user made as many empty ones as the file system has."""
+    plant.run = lambda *words: on_a_full_disk(plant, *words, full="files")
     yield
 
 
@@ -293,10 +306,14 @@ WRONG = {
     "a medium is spoiled": spoiled,
     "a medium is stuffed": stuffed,
     "the disk is full": full_disk,
+    "the disk has no more files": no_more_files,
     "there is no room for a hook's output": no_room_for_output,
 }
 
-NEEDS = {"the disk is full": pytest.mark.system}
+NEEDS = {
+    "the disk is full": pytest.mark.system,
+    "the disk has no more files": pytest.mark.system,
+}
 
 
 # -- what works all the same

@@ -36,7 +36,7 @@ SQLITES = ("sealift.db-wal", "sealift.db-shm")
 
 def picture(folder: Path) -> dict[str, list[str]]:
     """All that is kept below `folder`, by what it is: `names`, and each table of each database."""
-    names = sorted(one for one in _names(folder) if one not in RESERVES)
+    names = sorted(one for one in _names(folder) if not one.startswith(RESERVES))
     found = {"names": names, "signed": sorted(_signed(folder / "trust"))}
     for name in ("hub", "site"):
         database = folder / name / "sealift.db"

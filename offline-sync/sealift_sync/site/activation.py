@@ -25,6 +25,7 @@ from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
 from sealift_sync.site.models import ModelTree
 from sealift_sync.site.opened import Site
+from sealift_sync.site.reserve import A_HOOKS
 from sealift_sync.site.standing import Choice, Place, Standing
 from sealift_sync.site.state import Current
 
@@ -218,7 +219,7 @@ def _run(
         return
     seconds = site.home.settings.group(place.group).timeout_seconds
     environment = _environment(tree, place, choice)
-    with _output() as output:
+    with _output() as output, site.reserve.resting(A_HOOKS):
         try:
             process = subprocess.Popen(
                 command,

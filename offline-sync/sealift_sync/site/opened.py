@@ -85,9 +85,9 @@ class Site:
         """Let other commands work here while a medium is looked at: a rollback cannot wait.
 
         What was read of the state before is to be read again afterwards; what was taken from a
-        medium stays only where this command `reads_medium`.
+        medium stays only where this command `reads_medium`. The disk's reserve is there for them.
         """
-        with self.hold.aside():
+        with self.reserve.resting(), self.hold.aside():
             yield
 
     def as_set_now(self) -> Site:
