@@ -77,18 +77,18 @@ def approve(hands: Hands) -> None:
         "A promotion is a signed request; an approval is a signature on it, with a meaning and a "
         "reason. What approvers read is computed where they sign, from the bytes that they sign.",
     )
-    with hands.beside(_approve_boosted):
-        promote(hands, f"{DIGITS}/1", "The first model that reads our meters", whole=True)
+    first = ask_for(hands, f"{DIGITS}/1", "The first model that reads our meters")
+    with hands.beside(_promote_boosted):
+        judge(hands, first, whole=True)
 
 
-def _approve_boosted(hands: Hands) -> None:
-    hands.story.tell("\nThe other model has gone the same way meanwhile:")
-    promote(hands, f"{BOOSTED}/1", "To be compared with the first")
+def _promote_boosted(hands: Hands) -> None:
+    hands.story.tell("\nThe other model goes the same way meanwhile:")
+    judge(hands, ask_for(hands, f"{BOOSTED}/1", "To be compared with the first"))
 
 
-def promote(hands: Hands, version: str, reason: str, *, whole: bool = False) -> None:
-    """`version` asked for and approved by both approvers."""
-    promotion = ask_for(hands, version, reason)
+def judge(hands: Hands, promotion: str, *, whole: bool = False) -> None:
+    """`promotion` approved by both approvers."""
     wanted = approval(promotion, "Read the parity report")
     draft(hands, wanted)
     sign(hands, wanted, APPROVERS, show=EVERYTHING if whole else 1)
@@ -241,7 +241,7 @@ def ship_second(hands: Hands) -> None:
         hands.hub(CLERK, *mlflow(f"@{ALIAS}"))
     with hands.beside(_take_in_third):
         hands.hub(CLERK, "convert", f"{DIGITS}/2", "--for", hardware_target(), show=1)
-        promote(hands, f"{DIGITS}/2", "Learned from seven times as many rows")
+        judge(hands, ask_for(hands, f"{DIGITS}/2", "Learned from seven times as many rows"))
         assign(hands, f"{DIGITS}/2")
         hands.site(SITE, "import", export(hands))
         answer(hands, DIGITS, "v2")

@@ -41,6 +41,7 @@ WORKER = Worker(
         "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
         "MLFLOW_HTTP_REQUEST_TIMEOUT": "60",
     },
+    absent=("pandas",),
 )
 
 
