@@ -9,6 +9,7 @@ import json
 import lzma
 import pickle
 import shutil
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import onnx
 import pytest
 from onnx import TensorProto
 
@@ -226,6 +228,40 @@ def test_t1_09_a_model_that_is_an_archive_too(trained: Callable[[str], Path], fo
     key = bytes([6 << 3 | 2, len(hidden) & 0x7F | 0x80, len(hidden) >> 7])  # doc_string
     (folder / "model.onnx").write_bytes(content + key + hidden)
     assert zipfile.is_zipfile(folder / "model.onnx")
+    assert refused(folder).code == "scan-one-format"
+
+
+@pytest.mark.parametrize("at", [0, 512, 4096, 8192])
+def test_t1_92_external_data_that_is_hdf5_too(
+    trained: Callable[[str], Path], folder: Path, at: int
+) -> None:
+    """A Keras model in HDF5 may hold code; HDF5's readers look for it at 0, 512, 1024 and so on.
+
+    Behind the page that our own variants' data begins with, a tensor lies at 4096.
+    """
+    _external(trained("tiny.onnx"), folder, "weights.bin")
+    data = folder / "weights.bin"
+    content = data.read_bytes().ljust(at, b"\0")
+    data.write_bytes(content[:at] + b"\x89HDF\r\n\x1a\n" + content[at:])
+    refusal = refused(folder)
+    assert (refusal.code, refusal.subject) == ("scan-one-format", "weights.bin")
+
+
+def test_t1_93_a_model_that_is_a_tar_too(trained: Callable[[str], Path], folder: Path) -> None:
+    """torch.load opens a file as an archive of its first kind, and unpickles what lies in it."""
+    member = tarfile.TarInfo("n")
+    member.size = 1
+    header = bytearray(member.tobuf(tarfile.USTAR_FORMAT))
+    # It begins as ONNX does: the version of the format, then a text of what is left of the header.
+    header[:5] = bytes([1 << 3, 8, 2 << 3 | 2, 0x80 | (1024 - 5) & 0x7F, (1024 - 5) >> 7])
+    header[148:156] = b"%06o\0 " % (sum(header[:148]) + sum(b" " * 8) + sum(header[156:]))
+    rest = onnx.load(trained("tiny.onnx"))
+    rest.ClearField("ir_version")
+    rest.ClearField("producer_name")
+    path = folder / "model.onnx"
+    path.write_bytes(bytes(header).ljust(1024, b"\0") + rest.SerializeToString())
+    assert tarfile.is_tarfile(path)
+    assert onnx.load(path).ir_version == 8
     assert refused(folder).code == "scan-one-format"
 
 

@@ -12,6 +12,7 @@ import lzma
 import os
 import re
 import struct
+import tarfile
 import zipfile
 import zlib
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from sealift_registry.intake import pickles
 
 HEAD = 4096
 """Bytes by which a file is known."""
+_HDF5 = b"\x89HDF\r\n\x1a\n"
 _XGBOOST_JSON = rb'\s*\{\s*("version"\s*:\s*\[[\d,\s]*\]\s*,\s*)?"learner"\s*:'
 
 
@@ -113,6 +115,46 @@ def _archived(head: bytes, data: BinaryIO) -> list[str]:
             return archive.namelist()
     except (zipfile.BadZipFile, NotImplementedError, ValueError, OSError):
         return []
+
+
+def second(path: Path) -> str:
+    """What the file at `path` is besides, for readers that do not begin at its first byte.
+
+    Such a second thing fits into a field, or among numbers, that the file's own format lets be
+    anything.
+
+    Raises:
+        OSError: it could not be read.
+    """
+    if zipfile.is_zipfile(path):
+        return "a zip archive"
+    with path.open("rb") as data:
+        if _is_tar(data.read(tarfile.BLOCKSIZE)):
+            return "a tar archive"
+        return "an HDF5 file" if _is_hdf5(data) else ""
+
+
+def _is_tar(head: bytes) -> bool:
+    """A header whose checksum is right; the oldest archives have no other mark (POSIX, "pax")."""
+    if len(head) < tarfile.BLOCKSIZE:
+        return False
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.HeaderError:
+        return False
+    return True
+
+
+def _is_hdf5(data: BinaryIO) -> bool:
+    """A signature at 0, 512, 1024, 2048 or at any doubling (HDF5 format, II.A, "superblock")."""
+    end = data.seek(0, os.SEEK_END)
+    places = [0, *(512 << n for n in range(end.bit_length()))]
+    return any(_at(data, place, len(_HDF5)) == _HDF5 for place in places if place < end)
+
+
+def _at(data: BinaryIO, place: int, length: int) -> bytes:
+    data.seek(place)
+    return data.read(length)
 
 
 # -------------------------------------------------------------------- plain headers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -113,15 +112,11 @@ def _side_files(folder: Path, found: Survey) -> str:
 
 
 def _one_format(folder: Path, found: Survey) -> str:
-    """No file is a second thing for whoever reads it otherwise: an archive at its end, a pickle.
-
-    A zip archive is read from its end, a pickle from its beginning; either may lie in a field, or
-    among numbers, that the model's own format lets be anything.
-    """
+    """No file is a second thing for whoever reads it otherwise: an archive, HDF5, a pickle."""
     if found.format is not ModelFormat.SKOPS:
         for path in (*found.model_files, *found.data_files):
-            if zipfile.is_zipfile(folder / path):
-                raise _two_formats(path, "a zip archive")
+            if other := formats.second(folder / path):
+                raise _two_formats(path, other)
     for path in found.data_files:
         with (folder / path).open("rb") as data:
             head = data.read(formats.HEAD)
