@@ -36,6 +36,7 @@ OF_OURS = {
     ("owners.py", "owner.name"),
     ("past.py", "one.digest[:12]"),
     ("reactivation.py", "model"),
+    ("showing.py", "place.model"),
     ("teams.py", "name"),
     ("guide.py", "stewards"),
     ("guide.py", "teams[0]"),

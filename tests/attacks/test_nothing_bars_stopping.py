@@ -6,6 +6,7 @@ model or brings one back; what comes to either later joins it with one line.
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from sealift_sync.bundle import layout
 from sealift_sync.bundle import medium as reading
 from sealift_sync.cli import commands
 from sealift_sync.cli.run import run
+from sealift_sync.site import models
 from sealift_sync.site.home import find_home, one_medium, only_one
 from sealift_sync.site.log_reading import SiteLogReader
 from tests.attacks.test_fast_forward import ONLINE, fast_forward
@@ -292,6 +294,23 @@ def no_room_for_output(plant: Plant) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def unswept(plant: Plant) -> Iterator[None]:
+    """Among the models lies something unfinished that cannot be removed, such as a mount."""
+    left = plant.site.root / "models/cpu/vision/digits/left.partial"
+    left.mkdir()
+    honest = models._remove
+
+    def remove(path: Path) -> None:
+        if path == left:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(path))
+        honest(path)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(models, "_remove", remove)
+        yield
+
+
 WRONG = {
     "the database was restored": restored,
     "the site's key was stolen": stolen_key,
@@ -308,6 +327,7 @@ WRONG = {
     "the disk is full": full_disk,
     "the disk has no more files": no_more_files,
     "there is no room for a hook's output": no_room_for_output,
+    "something cannot be swept": unswept,
 }
 
 NEEDS = {

@@ -192,7 +192,7 @@ def test_a_recall_that_was_cut_before_anything_stopped_stops_with_the_same_bundl
     folder = hub.export(medium)
     site.later(days=4000)
 
-    def cut(*_: object) -> None:
+    def cut(*_: object, **_given: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:

@@ -177,7 +177,7 @@ def import_(call: Call, folder: Path, *, as_json: bool) -> int:
         telling.print_json("import", showing.import_json(done))
     else:
         showing.imported(done, len(lost))
-    return 1 if any(one.outcome == "switched-back" for one in done.activations) else 0
+    return 0 if all(one.went_well for one in (*done.stopped, *done.activations)) else 1
 
 
 def _recalls_alone(call: Call, folder: Path, *, quiet: bool) -> str:
@@ -252,7 +252,7 @@ def rollback(
         telling.print_json("rollback", {"activation": showing.activation_json(done)})
     else:
         showing.activation(done)
-    return 0 if done.outcome in {"activated", "already"} else 1
+    return 0 if done.went_well else 1
 
 
 @site.command(epilog=example('sealift-site activate vision/digits --reason "the camera is mended"'))
@@ -276,7 +276,7 @@ def activate(call: Call, model: str, group: str | None, reason: str, *, as_json:
         telling.print_json("activate", {"activation": showing.activation_json(done)})
     else:
         showing.activation(done)
-    return 0 if done.outcome in {"activated", "already"} else 1
+    return 0 if done.went_well else 1
 
 
 @site.command("return", epilog=example("sealift-site return --to /media/stick"))

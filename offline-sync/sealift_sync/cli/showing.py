@@ -93,7 +93,7 @@ def import_json(done: Import) -> dict[str, Any]:
         "already_imported": done.already,
         "mended": done.mended,
         "receipt": shape.to_json(done.receipt),
-        "activations": [activation_json(one) for one in done.activations],
+        "activations": [activation_json(one) for one in (*done.stopped, *done.activations)],
         "remarks": list(done.remarks),
     }
 
@@ -142,6 +142,7 @@ def status(site: Site, found: Survey) -> None:
         telling.table(columns, [_run(one) for one in found.runs])
     for group, _, words in found.held:
         telling.warn(f"Held in {group}: {words}")
+    _untold(found)
     _lost(known.site, len(found.lost))
     _unprotected(found.unprotected)
     for role, version, expires in found.roles:
@@ -182,6 +183,10 @@ def status_json(site: Site, found: Survey) -> dict[str, Any]:
             for one in found.runs
         ],
         "held": [dict(zip(("group", "artifact", "words"), one, strict=True)) for one in found.held],
+        "untold": [
+            {"group": place.group, "model": place.model, "words": words}
+            for place, words in found.untold
+        ],
         "lost": sorted(found.lost),
         "restored": bool(found.restored),
         "recalls": found.recalls,
@@ -301,3 +306,13 @@ def _when(text: str) -> str:
     days = (datetime.now(UTC) - when).days
     age = "today" if days < 1 else "yesterday" if days == 1 else f"{days} days ago"
     return f"{when:%Y-%m-%d %H:%M} UTC ({age})"
+
+
+def _untold(found: Survey) -> None:
+    for place, words in found.untold:
+        telling.bad(
+            f"{place.model} in host group {place.group} was stopped, and its server was not told. "
+            f"It may still run it: {words}"
+        )
+        again = f"sealift-site rollback {place.model} --group {place.group} --reason TEXT"
+        telling.say(f"  Stop it there, or mend the hook and run: {again}")

@@ -4,6 +4,9 @@ The link is switched first, because a server reloads what it finds there; if the
 fails, it is switched back and the hook runs again. What was recalled is never switched back to:
 where nothing else can take its place, nothing runs. What was committed is what the log says, and
 the links follow it.
+
+A server that holds a model in memory stops because a hook told it so. Where that failed, it is
+remembered: every import runs the hook again, and until it succeeds nobody reads that all is well.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal
 
@@ -38,25 +41,35 @@ LACKING = {"no-blob", "blob-damaged"}
 
 @dataclass(frozen=True)
 class Activation:
-    """What was done in one place, and how it ended; `already` means nothing was to be done."""
+    """What was done in one place, and how it ended; `already` means nothing was to be done.
+
+    `untold` is why whoever serves what was stopped may still do so: what the hook said.
+    """
 
     place: Place
     before: int | None
     after: int | None
     outcome: Literal["activated", "already", "stopped", "switched-back"]
     words: str
+    untold: str = ""
+
+    @property
+    def went_well(self) -> bool:
+        """Whether what was meant to happen did."""
+        return self.outcome != "switched-back" and not self.untold
 
 
 class _CommandFailedError(Exception):
     """A hook or health check that did not succeed; its text says why."""
 
 
-def activate(site: Site, reason: str) -> tuple[Activation, ...]:
+def activate(site: Site, reason: str, *, tell_again: bool = False) -> tuple[Activation, ...]:
     """Bring what runs in line with what should run; every change is an entry of its own.
 
     Args:
         site: the site.
         reason: why now, for the log: a transfer's id, or the words of who rolled back.
+        tell_again: run the hook again where something was stopped and it failed.
 
     Raises:
         FailedError: a place could not be switched; all others were.
@@ -66,6 +79,11 @@ def activate(site: Site, reason: str) -> tuple[Activation, ...]:
     tree.repair(standing.current.values())
     done: list[Activation] = []
     failed: SealiftError | None = None
+    for place in sorted(site.state.untold()) if tell_again else ():
+        try:
+            done.append(stop_again(site, tree, Place(*place), reason))
+        except SealiftError as bad:
+            failed = failed or bad
     for place, _ in standing.wanted():
         try:
             done += _settle(site, tree, place, reason)
@@ -95,6 +113,15 @@ def _settle(site: Site, tree: ModelTree, place: Place, reason: str) -> Iterator[
             return
 
 
+def stop_again(site: Site, tree: ModelTree, place: Place, reason: str) -> Activation:
+    """Run the hook of a place where nothing runs once more, for it failed.
+
+    Raises:
+        FailedError: it could not be logged.
+    """
+    return switch(site, tree, place, None, None, reason)
+
+
 def switch(
     site: Site,
     tree: ModelTree,
@@ -121,7 +148,7 @@ def switch(
     settings = site.home.settings.group(place.group)
     recalled = before is not None and before.sha256 in site.state.recalls()
     back = None if recalled else before
-    failure = ""
+    failure = untold = ""
     try:
         try:
             if after is not None:
@@ -138,8 +165,13 @@ def switch(
             failure = bad.what  # a fallback that cannot be shown does not keep a recalled one
         if failure and after is not None:
             tree.switch(place, back)
-            failure += _hook_again(site, tree, place, back)
+            untold = _hook_again(site, tree, place, back)
+            failure += untold
+        elif failure:
+            untold = failure
         done = _told(place, before, after, back, failure)
+        if done.after is None:
+            done = replace(done, untold=untold.strip())
         _commit(site, done, after, reason, otherwise)
     except (SealiftError, KeyboardInterrupt):
         with suppress(SealiftError):  # what went wrong first is what must be told
@@ -154,7 +186,9 @@ def _told(
     was = before.path.version if before else None
     where = f"{place.model} in host group {place.group}"
     if after is None:
-        words = f"{where} stopped; nothing runs there now.{' ' if failure else ''}{failure}"
+        words = f"{where} stopped; nothing runs there now."
+        if failure:
+            words = f"{where} stopped. But its server was not told, and may still run it: {failure}"
         return Activation(place, was, None, "stopped", words)
     if failure:
         stays = back.path.version if back else None
@@ -195,6 +229,7 @@ def _commit(
             site.state.set_current(Current(place.group, after.path, after.sha256, site.clock()))
         if done.outcome != "activated":
             otherwise()
+        site.state.set_untold(*place, done.untold)
         site.record(site.entry(f"model.{kinds[done.outcome]}", data, terms))
 
 

@@ -127,15 +127,17 @@ def _accepted_by_hub(carried: ForRecalls) -> Iterator[bytes]:
 def _stop(site: Site, recalls: tuple[Recall, ...], told: Told) -> None:
     """Never forget `recalls`, and stop what they name, at once and for good.
 
-    So does what was recalled by a medium before, if a power cut kept it from being stopped.
+    So does what was recalled by a medium before, if a power cut kept it from being stopped, or a
+    hook that failed from being unloaded.
     """
     if recalls:
         _remember(site, recalls)
     known = site.state.recalls()
     due = [known[one.sha256] for one in site.state.current().values() if one.sha256 in known]
     reasons = [*recalls, *due]
-    if reasons:
-        told(recalls, activate(site, f"recall {reasons[0].id}"))
+    if reasons or site.state.untold():
+        reason = f"recall {reasons[0].id}" if reasons else "its hook failed before"
+        told(recalls, activate(site, reason, tell_again=True))
 
 
 def _remember(site: Site, recalls: tuple[Recall, ...]) -> None:

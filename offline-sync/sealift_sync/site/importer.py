@@ -79,6 +79,7 @@ class Import:
         receipt: what the site signed.
         already: the very same transfer was imported before; only what was lost was mended.
         activations: what was switched.
+        stopped: what was switched before anything else, for a recall.
         mended: how many blobs such a transfer brought back.
         remarks: what people here should know of the roles' versions.
     """
@@ -87,6 +88,7 @@ class Import:
     receipt: Receipt
     already: bool
     activations: tuple[Activation, ...]
+    stopped: tuple[Activation, ...] = ()
     mended: int = 0
     remarks: tuple[str, ...] = ()
 
@@ -113,10 +115,17 @@ def import_bundle(site: Site, medium: Medium, watch: Watch) -> Import:
         RefusedError: it is refused; nothing changed but one log entry.
         FailedError: something could not be read or written; the next run goes on from there.
     """
+    stopped: list[Activation] = []
+
+    def recalled(recalls: tuple[Recall, ...], switched: tuple[Activation, ...]) -> None:
+        stopped.extend(switched)
+        watch.recalled(recalls, switched)
+
     with _told_when_stopped(site):
-        done = _take(site, medium, watch)
+        done = _take(site, medium, replace(watch, recalled=recalled))
         watch.stage("activate", 0)  # a hook may take its time, and the copy is over
-        return replace(done, activations=activate(site.as_set_now(), done.transfer))
+        switched = activate(site.as_set_now(), done.transfer)
+        return replace(done, activations=switched, stopped=tuple(stopped))
 
 
 def _take(site: Site, medium: Medium, watch: Watch) -> Import:

@@ -236,9 +236,13 @@ class ModelTree:
         return True
 
     def _sweep(self) -> None:
-        """Throw away what a command that was cut had not finished."""
+        """Throw away what a command that was cut had not finished; what does not go, stays.
+
+        Somebody may have mounted something there, or left a file that is not ours to remove.
+        """
         for path in self._root.glob(f"*/*/*/*{durable.PARTIAL}"):
-            _remove(path)
+            with suppress(OSError):
+                _remove(path)
 
     def _linked(self) -> Iterator[Place]:
         for link in sorted(self._root.glob(f"*/*/*/{CURRENT}")):

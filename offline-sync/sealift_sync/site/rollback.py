@@ -16,7 +16,7 @@ from sealift_signing.errors import (
 )
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import sentence
-from sealift_sync.site.activation import Activation, switch
+from sealift_sync.site.activation import Activation, stop_again, switch
 from sealift_sync.site.models import ModelTree
 from sealift_sync.site.opened import Site
 from sealift_sync.site.standing import Choice, Place, Standing
@@ -48,6 +48,8 @@ def roll_back(
     tree = ModelTree(site.home, lost=site.state.lost())
     standing = Standing(site.state, site.enrolment)
     tree.repair(standing.showing())
+    if untold := _untold(site, standing, model, group):
+        return stop_again(site, tree, untold, f"rollback: {sentence(reason)[:500]}")
     place = _place(standing, model, group)
     running = standing.current[place]
     if _done_before(site, standing, place, away_from):
@@ -81,6 +83,14 @@ def roll_back(
         with site.state.transaction():
             undo()
         raise
+
+
+def _untold(site: Site, standing: Standing, model: str, group: str | None) -> Place | None:
+    """Where `model` was stopped, which its hook is still to say; and where else nothing runs."""
+    found = {Place(*one) for one in site.state.untold()} - standing.current.keys()
+    meant = sorted(one for one in found if one.model == model and group in {None, one.group})
+    runs = any(one.model == model and group is None for one in standing.current)
+    return meant[0] if meant and not runs else None
 
 
 def _done_before(site: Site, standing: Standing, place: Place, away_from: int | None) -> bool:

@@ -46,6 +46,8 @@ CREATE TABLE IF NOT EXISTS current (
 CREATE TABLE IF NOT EXISTS failure (
   host_group TEXT, model TEXT, sha256 TEXT, words TEXT NOT NULL,
   PRIMARY KEY (host_group, model, sha256));
+CREATE TABLE IF NOT EXISTS untold (
+  host_group TEXT, model TEXT, words TEXT NOT NULL, PRIMARY KEY (host_group, model));
 CREATE TABLE IF NOT EXISTS rolled_back (
   number INTEGER PRIMARY KEY, host_group TEXT NOT NULL, model TEXT NOT NULL,
   assigned TEXT NOT NULL, away_from TEXT NOT NULL, reason TEXT NOT NULL, made TEXT NOT NULL);
@@ -321,6 +323,19 @@ class State:
     def clear_failures(self) -> None:
         """A new transfer was imported: everything may be tried once more."""
         self.connection.execute("DELETE FROM failure")
+
+    def untold(self) -> dict[tuple[str, str], str]:
+        """Where a model was stopped and its hook failed, by (host group, model): what it said."""
+        return {(row[0], row[1]): row[2] for row in self._all("SELECT * FROM untold")}
+
+    def set_untold(self, group: str, model: str, words: str) -> None:
+        """Whether whoever serves `model` heard that it stopped: no `words` where they did."""
+        if words:
+            self.connection.execute("REPLACE INTO untold VALUES (?, ?, ?)", (group, model, words))
+        else:
+            self.connection.execute(
+                "DELETE FROM untold WHERE host_group = ? AND model = ?", (group, model)
+            )
 
     def rollbacks(self) -> dict[tuple[str, str], RolledBack]:
         """Which models people here took back, by (host group, model): the last time each."""

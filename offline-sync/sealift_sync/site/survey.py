@@ -48,6 +48,7 @@ class Survey:
         roles: each trusted role's version and end.
         unprotected: why one person alone could promote, as the last receipt says.
         held: what the last transfer brought and was not installed: path and sentence.
+        untold: where something was stopped and the hook failed, and what it said.
         unused: blobs in the store that nothing assigned or running needs, and their bytes.
         lost: blobs of what is assigned or runs that are known not to be whole.
         restored: that the log is not all that was signed, as a sentence; empty if it is.
@@ -60,6 +61,7 @@ class Survey:
     recalls: int
     unprotected: tuple[str, ...]
     held: tuple[tuple[str, str, str], ...]
+    untold: tuple[tuple[Place, str], ...]
     unused: tuple[int, int]
     lost: frozenset[str]
     restored: str
@@ -79,6 +81,7 @@ def survey(site: Site) -> Survey:
         recalls=len(site.state.recalls()),
         unprotected=last.unprotected if last else (),
         held=tuple((one.group, one.artifact, one.words) for one in held),
+        untold=tuple((Place(*one), words) for one, words in sorted(site.state.untold().items())),
         unused=_unused(site, standing),
         lost=lost_and_missed(site),
         restored=restored_words(site.state),
