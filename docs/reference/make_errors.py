@@ -37,7 +37,9 @@ This page is written by `docs/reference/make_errors.py` from the code, and a tes
 Every error says what happened, to which thing, and what to do next. With `--json` it is one object
 on standard error: `{"error": {"code": …, "what": …, "subject": …, "next": …}}`. A code keeps its
 meaning from release to release; its words may become clearer. Words in *italics* stand for the
-thing at hand. Codes of artifacts that a site holds back are in its receipt as well.
+thing at hand. Each is one line, and cut after 8,192 characters, which it then says; what somebody
+else wrote stands in it between marks: “…”. Codes of artifacts that a site holds back are in its
+receipt as well.
 """
 
 

@@ -88,6 +88,7 @@ def drawn(text: str, most: int = 0) -> str:
         text: theirs.
         most: characters, beyond which it is cut within the marks; 0: it is shown whole.
     """
+    text = text[: most + 1] if most else text  # a megabyte is not looked through, and then cut
     said = "".join('"' if one in QUOTES else one for one in plain(text))
     while "  " in said:
         said = said.replace("  ", " \\x20", 1)

@@ -10,7 +10,11 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from sealift_signing.drawing import drawn, plain, word
+from sealift_signing.drawing import QUOTES, drawn, plain, word
+
+LONGEST_TOLD = 8192
+"""Characters of a sentence; it may name two paths, and no list or stranger's string goes on for
+pages."""
 
 LONGEST_SUBJECT = 4096
 """Characters; a path on this machine is no longer, and a stranger's string is cut."""
@@ -21,6 +25,7 @@ _PLACE = re.compile(r"[A-Za-z0-9_./-]+(?:\[[0-9]+\][A-Za-z0-9_./-]*)+")
 """Where in a document something stands: one word, and no sentence."""
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|“[^“”]*”""")
 """What stands between marks already; a mark at the beginning alone is no more than a letter."""
+_BETWEEN = re.compile("(“[^“”]*”)")
 
 
 class SealiftError(Exception):
@@ -40,9 +45,9 @@ class SealiftError(Exception):
     def __init__(self, code: str, what: str, *, subject: str = "", next_step: str = "") -> None:
         super().__init__(what)
         self.code = code
-        self.what = plain(_marked(what, subject))
-        self.subject = plain(subject[:LONGEST_SUBJECT])
-        self.next_step = next_step
+        self.what = _bounded(_marked(what, subject))
+        self.subject = plain(subject[:LONGEST_SUBJECT]) + "…" * (len(subject) > LONGEST_SUBJECT)
+        self.next_step = _bounded(next_step)
 
     @property
     def advice(self) -> str:
@@ -64,13 +69,28 @@ def _marked(what: str, subject: str) -> str:
 
     Whoever writes a medium names what lies on it, and whoever sends a file names that.
     """
-    if not subject or subject not in what or word(subject) == subject or _OURS.fullmatch(subject):
+    if not subject or subject not in what or word(subject[:LONGEST_SUBJECT]) == subject:
         return what
-    if _PLACE.fullmatch(subject) or _QUOTED.fullmatch(subject):
+    if any(one.fullmatch(subject) for one in (_OURS, _PLACE, _QUOTED)):
         return what
-    if any(one in what for one in (drawn(subject), repr(subject))):
+    said = drawn(subject, LONGEST_SUBJECT)
+    if said in what or repr(subject) in what:
         return what
-    return what.replace(subject, drawn(subject, LONGEST_SUBJECT))
+    if QUOTES & set(subject):
+        return what.replace(subject, said)
+    parts = _BETWEEN.split(what)  # every other one is what stands between marks
+    parts[::2] = [one.replace(subject, said) for one in parts[::2]]
+    return "".join(parts)
+
+
+def _bounded(text: str) -> str:
+    """`text` on one line, and cut where it is too long, which it then says."""
+    told = plain(text[: LONGEST_TOLD + 1])  # which is no shorter than what it is made of
+    if len(told) <= LONGEST_TOLD:
+        return told
+    kept = told[:LONGEST_TOLD]
+    closing = "”" if kept.rfind("“") > kept.rfind("”") else ""
+    return f"{kept}…{closing} (cut: it is longer than {LONGEST_TOLD:,} characters)"
 
 
 def shown(value: object, most: int = 60) -> str:

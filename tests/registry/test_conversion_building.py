@@ -380,6 +380,9 @@ def test_other_numbers(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path)
     refusal = report.refusal()
     assert refusal is not None
     assert "probabilities differs too much" in refusal.what
+    said = replace(report, words="the same. Signed by all").refusal()
+    assert said is not None
+    assert said.what.endswith("source does: “the same. Signed by all”")
 
 
 def test_other_labels(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path) -> None:

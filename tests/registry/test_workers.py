@@ -85,7 +85,7 @@ def test_a_crash_is_told_with_its_last_words(worker: Worker) -> None:
     error = failure(worker, "crash")
     assert error.code == "worker-crashed"
     assert "ended with status 1" in error.what
-    assert "ValueError: all is lost" in error.what
+    assert "Its last words were: “ValueError: all is lost”" in error.what
 
 
 def test_a_missing_package_is_named(worker: Worker) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import (
+    LONGEST_TOLD,
     BadSignatureError,
     FailedError,
     MalformedError,
@@ -75,7 +76,7 @@ def test_a_subject_that_is_no_unicode_can_still_be_told() -> None:
 
 def test_a_subject_is_cut_before_it_is_looked_at() -> None:
     error = RefusedError("some-code", "It happened.", subject="\x00" * 50_000_000)
-    assert error.subject == r"\x00" * 4096
+    assert error.subject == r"\x00" * 4096 + "…"
 
 
 def test_a_file_s_name_in_a_sentence_cannot_rewrite_a_terminal() -> None:
@@ -107,3 +108,30 @@ def test_t1_91_a_name_of_plain_words_stands_between_marks(name: str) -> None:
 @pytest.mark.parametrize("ours", ["this site's request", "statement 0123abcd", "a log entry"])
 def test_what_we_call_things_ourselves_stands_bare(ours: str) -> None:
     assert RefusedError("some-code", f"{ours} is odd.", subject=ours).what == f"{ours} is odd."
+
+
+def test_t1_54_a_name_within_marks_is_not_put_between_marks_again() -> None:
+    name = "approved so far"
+    error = RefusedError("some-code", f"{name} says: “{name} is odd.”", subject=name)
+    assert error.what == f"{drawn(name)} says: “{name} is odd.”"
+
+
+@pytest.mark.parametrize("marks", ["“”", "''", "()"])
+@pytest.mark.parametrize("one", ["x", "\U000e0041", "\n"])
+def test_t1_55_no_error_goes_on_for_pages(one: str, marks: str) -> None:
+    long = f"{marks[0]}{one * 1_000_000}{marks[1]}"
+    error = RefusedError("some-code", f"It holds {long}.", next_step=f"Move {long}.")
+    for told in (error.what, error.advice):
+        assert len(told) < LONGEST_TOLD + 100
+        assert told.endswith("(cut: it is longer than 8,192 characters)")
+        assert told.count("“") == told.count("”")
+    error = RefusedError("some-code", f"It holds {long}.", subject=long)
+    assert len(error.what) < LONGEST_TOLD + 100
+    assert error.subject.endswith("…")
+
+
+def test_t1_55_what_two_paths_of_this_machine_need_is_told_whole() -> None:
+    path = "/" + "x" * 4000
+    error = FailedError("some-code", f"{path} is not {path}.", subject=path, next_step=path)
+    assert error.what == f"“{path}” is not “{path}”."
+    assert error.subject == error.next_step == path

@@ -19,6 +19,7 @@ from tests.desk.days import Days, Drafted, Person
 from tests.desk.test_what_was_seen import changed
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, STAGE, STEWARDS, TARGET, copied
 from tests.registry.signing_people import sign_enough
+from tests.words import building
 from tests.words.listening import Words
 
 PEOPLE = ("dora", "carla", "emil", "dispatcher-1")
@@ -50,6 +51,11 @@ LOOKS: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("Extract.checkpoint", "Extract.entries", "_Envelope.payloadType"): ("show", "carry"),
 }
 """Texts that are compared, and where somebody then only looks."""
+BUILDS: Mapping[tuple[str, ...], tuple[str, ...]] = {
+    ("Recipe.toolchain",): ("recipe",),
+    ("Recipe.opsets", "Recipe.shapes"): ("recipe",),
+}
+"""Likewise, of what is built, which takes a while."""
 
 
 class Shell:
@@ -135,6 +141,17 @@ class Story:
         self.hub("ingest", "onnx", str(path), "--as", MODEL)
         self.hub("ingest", "onnx", str(goldens), "--as", MODEL, code=1)
         self.hub("convert", f"{MODEL}/3", "--for", TARGET)
+        building.gpu(self.days.folder / "hub/hardware-targets")
+
+    def wordy(self) -> None:
+        """Models are taken in that say hostile things themselves."""
+        goldens = models.tiny_goldens(self.days.folder / "new.npz", 1)
+        given = ("--goldens", str(goldens))
+        for path in building.wordy(self.days.folder, self.words):
+            name = f"vision/{path.stem}"
+            self.hub("ingest", "onnx", str(path), "--as", name, *given, code=None)
+            self.hub("convert", f"{name}/1", "--for", TARGET, code=None)
+            self.hub("show", f"{name}/1", code=None)
 
     def promotion(self) -> None:
         said, approve = ("--reason", self.reason), ("approve", "P-2", "--meaning", self.meaning)
@@ -197,6 +214,11 @@ class Story:
             elif one == "renewal":
                 self.days.person("anna").says(self.renewal)
                 self.hub("submit", self.renewal.file.name, code=None)
+            elif one == "recipe":
+                path = self.days.folder / "model.skops"
+                if not path.exists():
+                    models.digits_logreg_skops(path)
+                self._run(building.converting, (str(path),), {}, None)
             elif one == "show":
                 for words in (("show", "P-2"), ("show", SITE), ("next",)):
                     self.hub(*words, code=None)

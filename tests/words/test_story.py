@@ -16,25 +16,27 @@ from sealift_signing.errors import RefusedError
 from tests.registry.hub_fixture import assigned, founded, stocked
 from tests.words.listening import TRIED, Words, listening
 from tests.words.planting import free, planted
-from tests.words.story import LOOKS, SHELL, Story
+from tests.words.story import BUILDS, LOOKS, SHELL, Story
 
 __all__ = ["assigned", "founded", "stocked"]
 
 REQUIRES = {name for name in free() if name.endswith(".requires")}
 """What a document needs; what is not known is refused before anything else of it is told."""
-COMPARED = {name for names in LOOKS for name in names}
+COMPARED = {name for names in (*LOOKS, *BUILDS) for name in names}
 """What must be as it was written, or nothing goes on; exchanged where somebody only looks."""
 REMEMBERED = {"SignedOnce.act", "SignedOnce.name", "KnownRole.source"}
 """What a memory holds it wrote itself."""
 TYPED = {"GoneBack.reason", "Retired.reason", "Known.name"}
 """What is hostile as it is written: by who types it, or as the policy says it."""
-SETTINGS = {f"HardwareTarget.{name}" for name in ("arch", "execution_provider", "cpu_features")}
+SETTINGS = {
+    *(f"HardwareTarget.{name}" for name in ("arch", "execution_provider", "cpu_features")),
+    *(f"HardwareTarget.{name}" for name in ("description", "runtime_version")),
+}
 """What whoever set the hub up wrote, and goes by."""
 BUILT = {
     *("GoldenArray.dtype", "GoldenArray.name", "ParityReport.reference", "ParityReport.words"),
     *("Machine.arch", "Machine.cpu", "Machine.os", "Machine.software", "OutputParity.name"),
-    *("HardwareTarget.compute_capability", "HardwareTarget.description"),
-    *("HardwareTarget.runtime_version", "Recipe.opsets", "Recipe.shapes", "Recipe.toolchain"),
+    *("HardwareTarget.compute_capability", "Recipe.opsets", "Recipe.shapes", "Recipe.toolchain"),
     *("ScanCheck.next_step", "ScanCheck.subject", "ScanCheck.words", "ScanReport.tools"),
     *("SourceRecord.aliases", "SourceRecord.locator", "SourceRecord.source_version"),
 }
@@ -52,7 +54,7 @@ def told(story: Story, words: Words, *, whole: bool) -> set[str]:
     try:
         with planted(words, not_exchanged) as seen, listening(words) as heard:
             story.play(whole=whole)
-        for names, looks in LOOKS.items():
+        for names, looks in {**LOOKS, **(BUILDS if whole else {})}.items():
             with planted(words, free() - set(names)) as more, listening(words) as looked:
                 story.look(looks)
             seen |= more
@@ -83,7 +85,22 @@ def test_t1_50_none_of_all_words_in_any_document_is(
     words = Words(first)
     story = Story(assigned, tmp_path, words)
     seen = told(story, words, whole=True)
-    assert seen > BUILT - {f"HardwareTarget.{name}" for name in ("description", "runtime_version")}
+    assert seen > BUILT
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("first", range(0, len(TRIED), 12))
+def test_t1_54_no_words_in_a_model_are_a_line_of_ours(
+    assigned: Path, tmp_path: Path, first: int
+) -> None:
+    words = Words(first)
+    story = Story(assigned, tmp_path, words)
+    with listening(words) as heard:
+        story.wordy()
+    story.days.close()
+    assert len(heard.lines) > 50
+    heard.check()
 
 
 def test_t1_52_what_a_document_needs_is_told_in_one_line() -> None:

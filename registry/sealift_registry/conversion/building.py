@@ -27,6 +27,7 @@ from sealift_registry.trust.repository import Repository
 from sealift_registry.workers.channel import Progress
 from sealift_signing import shape
 from sealift_signing.canonical import Json
+from sealift_signing.drawing import drawn
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.statements import Check, Evidence, Signed
 from sealift_signing.transparency.entry import Entry
@@ -289,7 +290,7 @@ def _check_scan(scanned: Finding, path: CatalogPath) -> None:
     if scanned.verdict != "pass":
         raise RefusedError(
             "variant-scan",
-            f"The variant {path} did not pass the scan: {' '.join(failed)}",
+            f"The variant {path} did not pass the scan: {drawn(' '.join(failed))}",
             subject=str(path),
             next_step="The variant is not kept. Export the model to ONNX yourself and ingest that.",
         )

@@ -14,6 +14,7 @@ from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.quoting import first_line
 from sealift_registry.workers.software import installed
 from sealift_signing import shape
+from sealift_signing.drawing import word
 from sealift_signing.errors import FailedError
 
 
@@ -93,7 +94,7 @@ def _check_toolchain(pins: Mapping[str, str]) -> None:
         if found != wanted:
             raise FailedError(
                 "toolchain-differs",
-                f"The recipe asks for {package} {wanted}; this toolchain has {found}.",
+                f"The recipe asks for {word(package)} {word(wanted)}; this toolchain has {found}.",
                 subject=package,
                 next_step="Install the pinned toolchain (requirements/demo.txt), or convert anew.",
             )

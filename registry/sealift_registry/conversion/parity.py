@@ -12,6 +12,7 @@ from sealift_registry.conversion.models import ModelFile, SourceModel, VariantMo
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
 from sealift_signing import shape
+from sealift_signing.drawing import drawn
 from sealift_signing.errors import FailedError, MalformedError, RefusedError
 from sealift_signing.shape import Distinct
 from sealift_signing.vocabulary import Count, Decimal, Name, Sentence, Sha256
@@ -125,7 +126,7 @@ class ParityReport:
             return None
         return RefusedError(
             "parity-failed",
-            self.words,
+            f"The variant does not answer as its source does: {drawn(self.words)}",
             subject=self.hardware_target,
             next_step="The variant is not kept. Export the model to ONNX yourself and ingest "
             "that, or train it in a way that 32-bit numbers can follow.",

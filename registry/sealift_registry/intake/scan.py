@@ -16,6 +16,7 @@ from sealift_registry.intake.source import SourceFile
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
 from sealift_signing import shape
+from sealift_signing.drawing import drawn
 from sealift_signing.errors import FailedError, MalformedError, RefusedError
 from sealift_signing.shape import Distinct
 from sealift_signing.vocabulary import MediumPath, Name, Sentence
@@ -76,15 +77,19 @@ class ScanReport:
     files: Annotated[tuple[SourceFile, ...], Distinct(by="path")]
 
     def refusal(self) -> RefusedError | None:
-        """The error to raise for the check that failed; None where all passed."""
+        """The error to raise for the check that failed; None where all passed.
+
+        What the scanner says stands between marks: its process reads a stranger's file.
+        """
         if self.verdict == "pass":
             return None
         failed = next(check for check in self.checks if check.verdict == "fail")
+        advice = f"The scanner advises: {drawn(failed.next_step)}" if failed.next_step else ""
         return RefusedError(
             f"scan-{failed.name}",
-            failed.words,
+            f"The scanner refuses it: {drawn(failed.words)}",
             subject=failed.subject or "",
-            next_step=failed.next_step or "",
+            next_step=advice,
         )
 
 

@@ -7,8 +7,11 @@ import re
 from collections.abc import Iterable
 
 from sealift_registry.workers.environment import secrets
+from sealift_signing.drawing import drawn
 
 HIDDEN = "***"
+LONGEST = 300
+"""Characters that are quoted."""
 _USER = re.compile(r"(?<=://)[^/\s'\"<>]*@")
 """Who asks, in an address; up to the last @ before the path, since a password may hold one."""
 
@@ -17,10 +20,13 @@ _SIGNED = re.compile(r"sig|token|secret|passw|credential|key", re.IGNORECASE)
 
 
 def first_line(bad: BaseException) -> str:
-    """The first line of what `bad` says, without its full stop; its class where it says nothing."""
+    """The first line of what `bad` says, between marks; its class where it says nothing.
+
+    A library quotes what a stranger wrote: the names in a model, a server's answer.
+    """
     lines = str(bad).strip().splitlines() or [type(bad).__name__]
     # First without secrets and then cut: half a password is one that is no longer found.
-    return redacted(lines[0], secrets(os.environ)).strip().rstrip(".:")[:300]
+    return drawn(redacted(lines[0], secrets(os.environ)).strip().rstrip(".:"), LONGEST)
 
 
 def redacted(text: str, hidden: Iterable[str] = ()) -> str:

@@ -26,7 +26,8 @@ from typing import IO, Any, NoReturn, cast
 
 from sealift_registry.workers.channel import KINDS, OUT_OF_MEMORY, Document, Progress
 from sealift_registry.workers.environment import scrubbed, secrets
-from sealift_registry.workers.quoting import redacted
+from sealift_registry.workers.quoting import LONGEST, redacted
+from sealift_signing.drawing import drawn
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.vocabulary import sentence
 
@@ -298,7 +299,8 @@ class _Conversation:
 
     def _fail(self, code: str, how: str, cause: Exception | None = None) -> NoReturn:
         words = self._last_words.decode("utf-8", "replace").strip().splitlines()
-        last = f" Its last words were: {self._shown(words[-1].strip())[:300]}" if words else ""
+        said = drawn(self._shown(words[-1].strip()), LONGEST) if words else ""
+        last = f" Its last words were: {said}" if said else ""
         raise FailedError(
             code,
             f"{_begin(self._worker.name)} {how}.{last}",

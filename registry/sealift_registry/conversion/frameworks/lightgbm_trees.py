@@ -18,6 +18,7 @@ from sealift_registry.conversion.frameworks.protocol import (
 )
 from sealift_registry.conversion.recipe import INPUT, Recipe
 from sealift_registry.workers.quoting import first_line
+from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
 
 BINARY = frozenset({"binary"})
@@ -77,7 +78,7 @@ class LightgbmModel:
         from onnxmltools.convert.common.data_types import FloatTensorType
 
         if self._kind() not in BINARY | MULTICLASS | NUMBERS:
-            raise no_converter(f"LightGBM's objective {self._kind()}")
+            raise no_converter(f"LightGBM's objective {word(self._kind())}")
         try:
             return convert_lightgbm(
                 self._booster,

@@ -11,6 +11,7 @@ import numpy as np
 from sealift_registry.conversion.frameworks.protocol import Array
 from sealift_registry.conversion.recipe import INPUT
 from sealift_registry.workers.quoting import first_line
+from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
 
 TYPES: Mapping[str, str] = {
@@ -112,10 +113,11 @@ def fitted(inputs: Mapping[str, Array], wanted: Mapping[str, str]) -> dict[str, 
         inputs = {next(iter(wanted)): inputs[INPUT]}
     unknown = [name for name, kind in wanted.items() if kind not in TYPES]
     if set(inputs) != set(wanted) or unknown:
-        shown = ", ".join(f"{name}: {kind}" for name, kind in wanted.items())
+        shown = ", ".join(f"{word(name)}: {kind}" for name, kind in wanted.items())
+        given = ", ".join(word(name) for name in sorted(inputs))
         raise RefusedError(
             "goldens-inputs",
-            f"The goldens hold {', '.join(sorted(inputs))}; the model takes {shown}.",
+            f"The goldens hold {given}; the model takes {shown}.",
             subject=", ".join(wanted),
             next_step="Give goldens with one array for each of the model's inputs, by its name.",
         )

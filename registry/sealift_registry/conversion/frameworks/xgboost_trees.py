@@ -19,6 +19,7 @@ from sealift_registry.conversion.frameworks.protocol import (
 )
 from sealift_registry.conversion.recipe import INPUT, Recipe
 from sealift_registry.workers.quoting import first_line
+from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
 
 BINARY, MULTICLASS = "binary:logistic", "multi:softprob"
@@ -97,7 +98,7 @@ class XgboostModel:
         from onnxmltools.convert.common.data_types import FloatTensorType
 
         if self._objective not in NUMBERS | {BINARY, MULTICLASS}:
-            raise no_converter(f"XGBoost's objective {self._objective}")
+            raise no_converter(f"XGBoost's objective {word(self._objective)}")
         shape = [None, self._booster.num_features()]
         try:
             return convert_xgboost(
