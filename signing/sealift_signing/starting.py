@@ -28,14 +28,21 @@ def refuse_network(program: str) -> None:
     sys.addaudithook(refuse)
 
 
+def seldom_look_for_garbage() -> None:
+    """Spare what this process loads first: a hundred thousand objects, which all stay.
+
+    To look through them for garbage again and again took a twentieth of a command's time, and of
+    the hub's workers' as well.
+    """
+    gc.set_threshold(250_000)
+
+
 def command(load: Callable[[], Run], kept: str = "Nothing was changed.") -> NoReturn:
     """Run this process's command line with what `load` loads.
 
     `kept` is said to whoever stops it while it loads.
     """
-    # Reading our own code makes a hundred thousand objects, which all stay: to look through them
-    # for garbage again and again took a twentieth of a command's time.
-    gc.set_threshold(250_000)
+    seldom_look_for_garbage()
     # securesystemslib loads it where it finds it, for keys in a cloud, of which we have none yet:
     # half of a command's time. What reads from S3 is a worker of the hub's, which has its own.
     sys.modules["boto3"] = None  # type: ignore[assignment]

@@ -28,6 +28,7 @@ from sealift_signing.errors import (
     SealiftError,
     UsageError,
 )
+from sealift_signing.starting import seldom_look_for_garbage
 
 Document = dict[str, Any]
 """A JSON object on its way between two of our own processes (fractions and null allowed)."""
@@ -57,6 +58,7 @@ def serve(verbs: Mapping[str, Work]) -> None:
     threading.Thread(target=_end_with, args=(asker,), daemon=True).start()
     _limit(envelope["limits"])
     _hide(frozenset(envelope["absent"]))
+    seldom_look_for_garbage()
     try:
         answer = verbs[envelope["verb"]](envelope["request"], _reporter(out))
     except SealiftError as error:
