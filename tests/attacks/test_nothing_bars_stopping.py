@@ -235,6 +235,38 @@ def stuffed(plant: Plant) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def outnumbered(plant: Plant) -> Iterator[None]:
+    """On the stick lie newer transfers: one that is empty, and what hides what a medium holds."""
+    beside = plant.folder / "recall" / layout.SEALIFT
+    (beside / "plant-7-999998").mkdir(parents=True)
+    (beside / "plant-7-999999").symlink_to("plant-7-000001")
+    honest = plant.run
+
+    def top(*words: str) -> int:
+        return honest(
+            *(str(plant.folder / "recall") if one.startswith("/") else one for one in words)
+        )
+
+    plant.run = top
+    yield
+
+
+@contextmanager
+def misdirected(plant: Plant) -> Iterator[None]:
+    """The stick has nothing for this site but the recall: a bundle for another one."""
+    honest = plant.run
+
+    def renamed(*words: str) -> int:
+        beside = plant.folder / "recall" / layout.SEALIFT
+        if beside.exists():
+            (beside / plant.old.name).rename(beside / "plant-8-000001")
+        return honest(*(str(beside.parent) if one.startswith("/") else one for one in words))
+
+    plant.run = renamed
+    yield
+
+
 ON_A_FULL_DISK = """
 set -e
 home=$1; small=$2; full=$3; shift 3
@@ -324,6 +356,8 @@ WRONG = {
     "another command is at work": at_work,
     "a medium is spoiled": spoiled,
     "a medium is stuffed": stuffed,
+    "a medium has newer transfers": outnumbered,
+    "a medium has no transfer for this site": misdirected,
     "the disk is full": full_disk,
     "the disk has no more files": no_more_files,
     "there is no room for a hook's output": no_room_for_output,

@@ -166,8 +166,8 @@ def import_(call: Call, folder: Path, *, as_json: bool) -> int:
             call.site("import", reads_medium=True, stops=True) as found,
             progress.telling(quiet=as_json) as stage,
         ):
-            bundle = find_bundle(found, folder)
-            done = import_bundle(found, bundle, showing.watch(stage, quiet=as_json))
+            watch = showing.watch(stage, quiet=as_json)
+            done = import_bundle(found, find_bundle(found, folder, watch.recalled), watch)
             lost = lost_and_missed(found)
     except HomeBusyError as busy:
         if busy.at_medium:
@@ -191,8 +191,8 @@ def _recalls_alone(call: Call, folder: Path, *, quiet: bool) -> str:
         call.site("import", stops=True) as found,
         progress.telling(quiet=quiet) as stage,
     ):
-        bundle = find_bundle(found, folder)
-        recalls = honour(found, bundle, showing.watch(stage, quiet=quiet).recalled)
+        told = showing.watch(stage, quiet=quiet).recalled
+        recalls = honour(found, find_bundle(found, folder, told), told)
     if recalls:
         return "What this medium recalls was honoured all the same."
     return "This medium recalls nothing that this site did not know of."

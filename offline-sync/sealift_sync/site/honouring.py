@@ -31,6 +31,7 @@ from sealift_sync.site.restored import (
     check_remembered,
     notes_beside,
 )
+from sealift_sync.site.transfers import bundles_beside
 
 MOST_TOLD = 30
 """Recalls that an entry names, which has its largest size; the state holds all of them."""
@@ -55,6 +56,9 @@ class _Found:
 
 def honour(site: Site, medium: Medium, told: Told) -> tuple[Recall, ...]:
     """Stop what is recalled on `medium`, and what was before and still runs; returns what is new.
+
+    What else lies on the same medium counts as well, for another site or older: an officer's order
+    is for everybody, and whoever lays a newer bundle beside it must not hide it.
 
     Raises:
         RestoredError: this site imports nothing, for its log is not all that was signed; what is
@@ -90,7 +94,9 @@ def _read(site: Site, medium: Medium) -> _Found:
         grounds = Grounds.of(site)
         with site.aside():
             carried = ForRecalls(medium)
-            recalls = authentic_recalls(carried, grounds)
+            recalls = dict.fromkeys(authentic_recalls(carried, grounds))
+            for other in bundles_beside(medium):
+                recalls |= dict.fromkeys(authentic_recalls(ForRecalls(other), grounds))
             notes = [*_accepted_by_hub(carried)]
             problem: SealiftError | None = carried.failure
             try:

@@ -26,7 +26,7 @@ from pathlib import Path
 from sealift_signing import statements
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Recall
-from sealift_signing.errors import FailedError, RefusedError, SealiftError
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.statements import Receipt, Transfer
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import TRANSFER_ID, sentence
@@ -37,7 +37,7 @@ from sealift_sync.site.accepting import Accepted, accept, settle, unlisted
 from sealift_sync.site.activation import Activation, activate
 from sealift_sync.site.committing import commit
 from sealift_sync.site.healing import heal
-from sealift_sync.site.honouring import honour, recalled_on
+from sealift_sync.site.honouring import Told, honour, recalled_on
 from sealift_sync.site.opened import Site
 from sealift_sync.site.restored import RestoredError
 from sealift_sync.site.staging import (
@@ -67,7 +67,7 @@ class Watch:
 
     stage: Stage
     plan: Callable[[Accepted, tuple[str, ...]], None]
-    recalled: Callable[[tuple[Recall, ...], tuple[Activation, ...]], None]
+    recalled: Told
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,12 @@ class Import:
     remarks: tuple[str, ...] = ()
 
 
-def find_bundle(site: Site, folder: Path) -> Medium:
+def find_bundle(
+    site: Site, folder: Path, recalled: Told = lambda _recalls, _switched: None
+) -> Medium:
     """The transfer for this site that `folder` is or holds, to be imported; see `find_transfer`.
+
+    Where there is none, what `folder` recalls is honoured all the same, and `recalled` is told.
 
     Raises:
         NotFoundError: there is none.
@@ -103,8 +107,11 @@ def find_bundle(site: Site, folder: Path) -> Medium:
     try:
         with site.aside():
             return find_transfer(folder, site.enrolment.site)
-    except RefusedError as refusal:
-        _log_refusal(site, refusal, [])
+    except SealiftError as problem:
+        with suppress(RefusedError, NotFoundError):  # what is wrong first is what is told
+            honour(site, Medium(folder), recalled)
+        if isinstance(problem, RefusedError):
+            _log_refusal(site, problem, [])
         raise
 
 

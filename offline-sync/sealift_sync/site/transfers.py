@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from sealift_signing.errors import NotFoundError
+from sealift_signing.errors import NotFoundError, SealiftError
 from sealift_signing.vocabulary import site_of
 from sealift_sync import durable
 from sealift_sync.bundle import layout, partial
@@ -51,6 +52,34 @@ def find_transfer(folder: Path, site: str) -> Medium:
         subject=str(folder),
         next_step="Plug the medium in; give its top folder, or the one that holds transfer.json.",
     )
+
+
+def bundles_beside(medium: Medium) -> Iterator[Medium]:
+    """What else on the same medium may hold a recall, whoever it is for.
+
+    By names alone: nobody is to hide a recall by a folder with a higher number. What cannot be
+    listed is passed over, because who made it so could have taken it away.
+    """
+    for top, path in _tops(medium):
+        with suppress(SealiftError):
+            for name in Medium(top).folders(path):
+                other = Medium(top, f"{path}/{name}" if path else name)
+                if other.folder.absolute() != medium.folder.absolute() and _has_metadata(other):
+                    yield other
+
+
+def _tops(medium: Medium) -> Iterator[tuple[Path, str]]:
+    """Where bundles lie: below the medium's top, or beside the one transfer that was named."""
+    yield medium.root, layout.SEALIFT
+    above = medium.root.absolute().parent
+    if not medium.inside and above.name == layout.SEALIFT:
+        yield above, ""
+
+
+def _has_metadata(medium: Medium) -> bool:
+    with suppress(SealiftError):
+        return medium.has(layout.METADATA)
+    return False
 
 
 def _unsigned(folder: Path, site: str) -> str:
