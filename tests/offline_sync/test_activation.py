@@ -3,11 +3,13 @@
 import os
 import stat
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from sealift_signing.errors import FailedError
 from sealift_signing.transparency.entry import Entry
+from sealift_sync.site import activation
 from sealift_sync.site.activation import activate
 from sealift_sync.site.opened import Site
 from tests.hub_on_paper import HubOnPaper
@@ -110,6 +112,30 @@ def test_a_check_that_hangs_is_ended_with_all_its_children(
     (told,) = site.take(hub.export(medium)).activations
     assert "took longer than 1 seconds" in told.words
     assert not trace.exists()
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="held in memory on Linux")
+def test_what_prints_without_end_does_not_fill_memory(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A check prints what a server answers, and that serves a model which nobody wants any more."""
+    made, honest = list[int](), activation._output
+
+    def output() -> IO[bytes]:
+        made.append(os.dup((found := honest()).fileno()))
+        return found
+
+    monkeypatch.setattr(activation, "_output", output)
+    monkeypatch.setattr(activation, "MOST_OUTPUT", 1 << 20)
+    script = "for _ in 1 2 3 4 5 6 7 8 9 10; do head -c 1000000 /dev/zero; sleep 0.2; done"
+    configure(site, check=f"{script}; echo The end.; exit 1")
+    hub.assign(hub.promote(1))
+    (told,) = site.take(hub.export(medium)).activations
+    assert "The end." in told.words
+    held = [os.fstat(one).st_blocks * 512 for one in made]
+    for one in made:
+        os.close(one)
+    assert 0 < max(held) < 4_000_000
 
 
 def test_a_hook_that_is_not_there_is_named(

@@ -11,10 +11,12 @@ remembered: every import runs the hook again, and until it succeeds nobody reads
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -34,6 +36,11 @@ from sealift_sync.site.state import Current
 
 LONGEST_QUOTE = 300
 """Characters of a command's output that an error and the log quote."""
+
+MOST_OUTPUT = 16 * 1024 * 1024
+"""Bytes of a command's output that are held in memory, and what it prints until we look again."""
+LOOK = 0.1
+"""Seconds between two looks at it."""
 
 LACKING = {"no-blob", "blob-damaged"}
 """The store has lost what should be shown: to try again changes nothing, and another may do."""
@@ -271,7 +278,7 @@ def _run(
                 f"The {what} {command[0]} could not be started: {bad.strerror or bad}."
             ) from bad
         try:
-            code = process.wait(seconds)
+            code = _wait(process, output, seconds)
         except subprocess.TimeoutExpired:
             _end(process)
             raise _CommandFailedError(
@@ -291,11 +298,44 @@ def _output() -> IO[bytes]:
     Elsewhere than on Linux into a file; where there is no room for one, it is not quoted.
     """
     try:
-        if hasattr(os, "memfd_create"):
-            return os.fdopen(os.memfd_create("output"), "w+b")
-        return tempfile.TemporaryFile()
+        found = _unnamed()
     except OSError:
         return Path(os.devnull).open("r+b")
+    # After something was dropped, a command goes on at the end, and not beyond a hole.
+    fcntl.fcntl(found, fcntl.F_SETFL, fcntl.fcntl(found, fcntl.F_GETFL) | os.O_APPEND)
+    return found
+
+
+def _unnamed() -> IO[bytes]:
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create("output"), "w+b")
+    return tempfile.TemporaryFile()
+
+
+def _wait(process: subprocess.Popen[bytes], output: IO[bytes], seconds: float) -> int:
+    """The command's exit code. Of what it prints meanwhile, which may have no end, the end is kept.
+
+    Raises:
+        TimeoutExpired: it takes longer than so many seconds.
+    """
+    end = time.monotonic() + seconds
+    while True:
+        left = end - time.monotonic()
+        try:
+            return process.wait(max(min(left, LOOK), 0))
+        except subprocess.TimeoutExpired:
+            if left <= LOOK:
+                raise
+        _drop(output.fileno())
+
+
+def _drop(output: int) -> None:
+    """Drop what a command printed but for its end, where it is much: memory has an end, too."""
+    found = os.fstat(output)
+    if found.st_blocks * 512 > MOST_OUTPUT:
+        last = os.pread(output, LONGEST_QUOTE, max(found.st_size - LONGEST_QUOTE, 0))
+        os.ftruncate(output, 0)
+        os.write(output, last)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
