@@ -61,6 +61,9 @@ LAST_OF_FOUR = 0xFFFF
 """The last character whose number a shell reads after `\\u`."""
 
 
+LONGEST_PATH = 4096
+"""Characters; a path on this machine is no longer."""
+
 _WORD = re.compile(r"[A-Za-z0-9._/:@#+=~-]{1,200}")
 
 
@@ -100,9 +103,14 @@ def drawn(text: str, most: int = 0) -> str:
     return f"“{said}”{note}"
 
 
-def word(text: str) -> str:
+def word(text: str, most: int = 0) -> str:
     """Somebody else's name or address: as it is where it is one word, else `drawn`."""
-    return text if _WORD.fullmatch(text) else drawn(text)
+    return text if _WORD.fullmatch(text) else drawn(text, most)
+
+
+def named(paths: Iterable[str]) -> str:
+    """Files that somebody named, in a sentence; what is too long for a path is cut."""
+    return ", ".join(word(one, LONGEST_PATH) for one in paths)
 
 
 def pasted(words: Iterable[str]) -> str:

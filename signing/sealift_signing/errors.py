@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from typing import ClassVar
 
-from sealift_signing.drawing import QUOTES, drawn, plain, word
+from sealift_signing.drawing import LONGEST_PATH, QUOTES, drawn, plain, word
 
 LONGEST_TOLD = 8192
 """Characters of a sentence; it may name two paths, and no list or stranger's string goes on for
 pages."""
 
-LONGEST_SUBJECT = 4096
+LONGEST_SUBJECT = LONGEST_PATH
 """Characters; a path on this machine is no longer, and a stranger's string is cut."""
 _OURS = re.compile(r"(?:an?|the|The|this|statement)(?: [A-Za-z0-9'-]+){1,7}")
 """What we call things in words of our own, such as `this site's request`; anybody's words are not

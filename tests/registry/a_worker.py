@@ -51,6 +51,10 @@ def escape(_request: Document, _progress: Progress) -> NoReturn:
     raise RefusedError("so", "It is \x1b[2Jso.")
 
 
+def quote(_request: Document, _progress: Progress) -> NoReturn:
+    raise RefusedError("so", f"It says “{'x ' * 2000}” here.", next_step=f"Leave “{'y ' * 9999}”.")
+
+
 LEAK = "no answer from https://alice:hunter2@host/x?X-Amz-Signature=abcdef with "
 
 
@@ -158,6 +162,7 @@ if __name__ == "__main__":
             "refuse": refuse,
             "miss": miss,
             "escape": escape,
+            "quote": quote,
             "crash": crash,
             "brief_hungry": brief_hungry,
             "brief_slow": brief_slow,

@@ -113,7 +113,7 @@ def test_t0_107_what_a_request_sets_aside_is_the_first_thing_that_is_shown(
     assert code == 0
     words = " ".join(err.split())
     given, _, shown = words.partition("signed at the hub. ")
-    assert f"{cli.key('carla')} has been opened on this machine" in given
+    assert f"Now opened on this machine, to sign here: {cli.key('carla')}. " in given
     assert shown.startswith(f"SETS ASIDE the withdrawal w-1, of {MODEL} below version 2")
     assert f"“It is wrong.” ({wrong.digest})" in shown
 

@@ -81,6 +81,13 @@ def test_a_quoted_file_cannot_rewrite_the_terminal(worker: Worker) -> None:
     assert "\x1b" not in str(caught.value)
 
 
+def test_t1_54_what_is_cut_within_marks_is_closed(worker: Worker) -> None:
+    with pytest.raises(RefusedError) as caught:
+        ask(worker, "quote", {})
+    assert caught.value.what == f"It says “{'x ' * 2000}” here."
+    assert caught.value.next_step.endswith("…” (cut: it is longer than 8,192 characters)")
+
+
 def test_a_crash_is_told_with_its_last_words(worker: Worker) -> None:
     error = failure(worker, "crash")
     assert error.code == "worker-crashed"

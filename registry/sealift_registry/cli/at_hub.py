@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift_registry.cli.cards import cards_of, read_file
+from sealift_signing.drawing import named
 
 if TYPE_CHECKING:
     from securesystemslib.signer import Signer
@@ -77,11 +78,10 @@ def sign_here(
 
 def _given_away(keys: Sequence[str]) -> str:
     """What signing here means, at the moment that it happens."""
-    has, them = ("has", "it") if len(keys) == 1 else ("have", "them")
+    them = "it" if len(keys) == 1 else "them"
     return (
-        f"{' and '.join(keys)} {has} been opened on this machine, to sign here. Whoever owns the "
-        f"machine can sign anything with {them} from now on. The log will say that this was signed "
-        "at the hub."
+        f"Now opened on this machine, to sign here: {named(keys)}. Whoever owns the machine can "
+        f"sign anything with {them} from now on. The log will say that this was signed at the hub."
     )
 
 

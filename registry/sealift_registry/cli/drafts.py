@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealift_registry.cli.cards import read_file
-from sealift_signing.drawing import pasted, word
+from sealift_signing.drawing import named, pasted, word
 
 if TYPE_CHECKING:
     from sealift_registry.cli.session import Session
@@ -49,8 +49,7 @@ def write_draft(
     line = sign_line(ask, str(path), cards)
     if how.keys:
         session.terminal.note(
-            f"Not opened: {', '.join(map(word, how.keys))}. A hub opens nobody's key without "
-            "--at-hub."
+            f"Not opened: {named(how.keys)}. A hub opens nobody's key without --at-hub."
         )
     who = _who(session, made)
     lines = [

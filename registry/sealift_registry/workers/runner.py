@@ -267,7 +267,7 @@ class _Conversation:
         if code == OUT_OF_MEMORY:
             self._fail(code, "needed more memory than it may use")
         names = ("what", "subject", "next_step")
-        what, subject, next_step = (self._shown(told.get(name)) for name in names)
+        what, subject, next_step = (self._without_secrets(told.get(name)) for name in names)
         raise kind(self._shown(code), what, subject=subject, next_step=next_step)
 
     def _rubbish(self, line: bytes, cause: Exception | None = None) -> NoReturn:
@@ -311,7 +311,11 @@ class _Conversation:
 
     def _shown(self, said: object) -> str:
         """What a worker said, which quotes strangers, fit for a terminal, the log and a ticket."""
-        return sentence(redacted(str(said), self._hidden)) if said else ""
+        return sentence(self._without_secrets(said)) if said else ""
+
+    def _without_secrets(self, said: object) -> str:
+        """For an error, which cuts what is too long by itself, and closes the marks around it."""
+        return redacted(str(said), self._hidden).strip() if said else ""
 
 
 def _signal_words(number: int) -> str:
