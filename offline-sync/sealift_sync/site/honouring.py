@@ -30,6 +30,7 @@ from sealift_sync.site.restored import (
     check_notes,
     check_remembered,
     notes_beside,
+    own,
 )
 from sealift_sync.site.transfers import bundles_beside
 
@@ -91,16 +92,16 @@ def recalled_on(site: Site, medium: Medium) -> tuple[Recall, ...]:
 def _read(site: Site, medium: Medium) -> _Found:
     """What `medium` says, judged while others work here: once more, where they changed by what."""
     while True:
-        grounds = Grounds.of(site)
+        grounds, key = Grounds.of(site), site.key
         with site.aside():
             carried = ForRecalls(medium)
             recalls = dict.fromkeys(authentic_recalls(carried, grounds))
             for other in bundles_beside(medium):
                 recalls |= dict.fromkeys(authentic_recalls(ForRecalls(other), grounds))
-            notes = [*_accepted_by_hub(carried)]
+            notes = own(_accepted_by_hub(carried), key, site.origin)
             problem: SealiftError | None = carried.failure
             try:
-                notes += notes_beside(medium, site.enrolment.site)
+                notes += own(notes_beside(medium, site.enrolment.site), key, site.origin)
             except SealiftError as bad:
                 problem = problem or bad
         if grounds == Grounds.of(site):
@@ -117,7 +118,7 @@ def _behind(site: Site, notes: list[bytes]) -> RestoredError | None:
     """
     try:
         check_remembered(site.state)
-        check_notes(site.state, site.key, site.origin, notes)
+        check_notes(site.state, notes)
     except RestoredError as bad:
         return bad
     return None

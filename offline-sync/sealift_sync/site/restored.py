@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
 
 from sealift_signing.canonical import Json
@@ -45,8 +46,6 @@ MARK = "not_in_this_log"
 """The member of an entry's data that is the checkpoint, as it was signed."""
 MARK_TERM = Term("log", "behind")
 """By which marked entries are found."""
-MOST_RETURNS = 64
-"""Returns that are looked at, the largest first: a stranger may have made any number of them."""
 _SIZE = re.compile("[0-9]{1,15}")
 
 
@@ -71,18 +70,26 @@ def check_holds(state: State, said: Checkpoint, note: bytes) -> None:
         raise _restored(said, note)
 
 
-def check_notes(state: State, key: PublicKey, origin: str, notes: Iterable[bytes]) -> None:
-    """Check the log against every one of `notes` that is by this site's key; ignore the others.
+def own(notes: Iterable[bytes], key: PublicKey, origin: str) -> list[bytes]:
+    """Those of `notes` that are by this site's key, the largest first; the others are forgotten.
+
+    Only these are held in memory: there may be any number of what others made.
+    """
+    found: dict[bytes, int] = {}
+    for note in notes:
+        with suppress(SealiftError):
+            found[note] = checkpoint.verify(note, key, origin).size
+    return sorted(found, key=found.__getitem__, reverse=True)
+
+
+def check_notes(state: State, notes: Iterable[bytes]) -> None:
+    """Check the log against every one of `notes`, which are this site's `own`.
 
     Raises:
         RestoredError: it does not hold one of them.
     """
     for note in notes:
-        try:
-            said = checkpoint.verify(note, key, origin)
-        except SealiftError:
-            continue
-        check_holds(state, said, note)
+        check_holds(state, checkpoint.claimed(note), note)
 
 
 def check_remembered(state: State) -> None:
@@ -123,15 +130,15 @@ def restored_words(state: State) -> str:
 def notes_beside(medium: Medium, site: str) -> Iterator[bytes]:
     """The checkpoints in the returns of `site` on the medium that a bundle lies on.
 
-    Nothing of them is verified. What a stranger made of them instead is passed over, because he
-    could have taken them away as well.
+    Nothing of them is verified, and all are looked at: of a part, a stranger would choose which by
+    making more. What he made of them instead is passed over, because he could have taken them away
+    as well.
 
     Raises:
         FailedError: the medium could not be read.
     """
     for top, path in _tops(medium, site):
-        sizes = [name for name in _folders(top, path) if _SIZE.fullmatch(name)]
-        for name in sorted(sizes, key=int, reverse=True)[:MOST_RETURNS]:
+        for name in filter(_SIZE.fullmatch, _folders(top, path)):
             try:
                 yield top.read(f"{path}/{name}/{layout.SITE_CHECKPOINT}", LARGEST_NOTE)
             except FailedError:

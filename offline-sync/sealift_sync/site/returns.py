@@ -20,6 +20,7 @@ from sealift_sync.site.restored import (
     check_notes,
     check_remembered,
     notes_beside,
+    own,
 )
 
 
@@ -46,11 +47,13 @@ def write_home(site: Site, medium: Path, *, everything: bool) -> tuple[Path, Ret
 
 def _check_not_restored(site: Site, medium: Path) -> None:
     check_remembered(site.state)
+    key = site.key
     with site.aside():
         there = medium.is_dir()
-        notes = [*notes_beside(Medium(medium), site.enrolment.site)] if there else []
+        beside = notes_beside(Medium(medium), site.enrolment.site) if there else ()
+        notes = own(beside, key, site.origin)
     try:
-        check_notes(site.state, site.key, site.origin, notes)
+        check_notes(site.state, notes)
     except RestoredError as bad:
         with site.state.transaction():
             site.state.set_fact(AHEAD, bad.note)

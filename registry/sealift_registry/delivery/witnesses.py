@@ -1,7 +1,8 @@
 """Where the hub's own checkpoints come home: in sites' logs, and in bundles that lie on a medium.
 
 Nothing here is verified, and nobody who put it there is believed: a checkpoint counts by the key of
-the hub's log alone (`sealift_registry.trust.readiness.notice`).
+the hub's log alone (`sealift_registry.trust.readiness.notice`). So all of them are looked at: of a
+part, whoever may add to them would choose which.
 """
 
 from __future__ import annotations
@@ -11,15 +12,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from sealift_signing.errors import SealiftError
-from sealift_signing.transparency.checkpoint import LARGEST_NOTE, claimed
+from sealift_signing.transparency.checkpoint import LARGEST_NOTE
 from sealift_signing.transparency.entry import read_entry
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 
-MOST = 64
-"""Bundles that are looked at, the highest numbers first: a stranger may have made any number."""
-MOST_NOTES = 1_000
-"""Checkpoints of one return, the largest first."""
 _NAMED = b'"hub_log"'
 
 
@@ -33,14 +30,13 @@ def on_medium(folder: Path) -> Iterator[bytes]:
     names: list[str] = []
     with suppress(SealiftError):
         names += filter(layout.is_transfer_id, medium.folders(layout.SEALIFT))
-    for name in sorted(names, key=_number, reverse=True)[:MOST]:
+    for name in names:
         with suppress(SealiftError):
             yield medium.read(f"{layout.SEALIFT}/{name}/{layout.HUB_CHECKPOINT}", LARGEST_NOTE)
 
 
-def in_log(bodies: Sequence[str]) -> list[bytes]:
+def in_log(bodies: Sequence[str]) -> Iterator[bytes]:
     """The hub's checkpoints that a site's log names: of the bundles that the site took."""
-    found: dict[bytes, int] = {}
     for body in bodies:
         data = body.encode()
         if _NAMED not in data:
@@ -49,9 +45,4 @@ def in_log(bodies: Sequence[str]) -> list[bytes]:
             said = read_entry(data).data
             note = said.get("hub_log") if isinstance(said, Mapping) else None
             if isinstance(note, str):
-                found[note.encode()] = claimed(note.encode()).size
-    return sorted(found, key=found.__getitem__, reverse=True)[:MOST_NOTES]
-
-
-def _number(transfer: str) -> int:
-    return int(transfer.rpartition("-")[2])
+                yield note.encode()

@@ -61,14 +61,11 @@ def notice(hub: Hub, notes: Iterable[bytes]) -> None:
     Raises:
         RestoredError: it does not; that is remembered.
     """
-    given = list(notes)
-    if not given:
-        return
     with hub.reading() as connection:
         key, origin = _log(connection)
     if key is not None:
         with said_in_words(hub.home.database):
-            ahead.notice(hub.engine, hub.home.lock, given, key, origin)
+            ahead.notice(hub.engine, hub.home.lock, notes, key, origin)
 
 
 def seen(connection: Connection) -> list[Checkpoint]:
