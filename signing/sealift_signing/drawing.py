@@ -93,8 +93,7 @@ def drawn(text: str, most: int = 0) -> str:
     """
     text = text[: most + 1] if most else text  # a megabyte is not looked through, and then cut
     said = "".join('"' if one in QUOTES else one for one in plain(text))
-    while "  " in said:
-        said = said.replace("  ", " \\x20", 1)
+    said = said.replace("  ", " \\x20")
     scripts = {_script(one) for one in text if one.isalpha()}
     scripts |= {_script(one) for one in text if _stands_for_latin(one)}
     said = f"{said[: most - 1]}…" if 0 < most < len(said) else said

@@ -146,3 +146,8 @@ def test_what_is_pasted_is_that_word(text: str) -> None:
         ["bash", "-c", line], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"}
     )
     assert done.stdout.decode() == text
+
+
+@pytest.mark.timeout(20)
+def test_t1_55_a_megabyte_of_spaces_is_drawn_at_once() -> None:
+    assert drawn(" " * 1_000_000) == "“" + " \\x20" * 500_000 + "”"

@@ -51,6 +51,8 @@ class Words:
     def __init__(self, first: int = 0) -> None:
         self._first = first
         self.program = ""
+        self.more = ""
+        """What follows each: a megabyte, where a type says nothing of a length."""
         self.made: set[str] = set()
 
     def __call__(self, field: str, text: str = "") -> str:
@@ -63,7 +65,7 @@ class Words:
             return text
         number = self._first + sum(map(ord, name))
         lead = TRIED[number % len(TRIED)][:LONGEST_LEAD]
-        found = f"{lead}{tag}{LINES}\n{tag}{LINES} {text}"[:LONGEST_SENTENCE]
+        found = f"{lead}{tag}{LINES}\n{tag}{LINES} {text}"[:LONGEST_SENTENCE] + self.more
         shown = "".join(one if one.isprintable() else " " for one in found)
         self.made |= {found, sentence(found), " ".join(shown.split())}
         if field == "Draft.object":

@@ -55,6 +55,16 @@ def free() -> set[str]:
     }
 
 
+def endless() -> set[str]:
+    """Those of them of which no rule says how long they may be."""
+    return {
+        f"{kind.__name__}.{name}"
+        for kind in documents()
+        for name, hint in _hints(kind).items()
+        if _is_endless(hint)
+    }
+
+
 def _hints(kind: type[Any]) -> dict[str, Hint]:
     try:
         hints = get_type_hints(kind, include_extras=True)
@@ -77,6 +87,14 @@ def _is_free(hint: Hint) -> bool:
     if hasattr(hint, "__metadata__") and hint.__origin__ is str:
         return False  # another rule
     return any(map(_is_free, get_args(hint)))  # the words of a Literal are no types
+
+
+def _is_endless(hint: Hint) -> bool:
+    if hasattr(hint, "__metadata__") and hint.__origin__ is str:
+        return False
+    if hint is str:
+        return True
+    return any(map(_is_endless, get_args(hint)))
 
 
 def _is_sentence(hint: Hint) -> bool:

@@ -13,10 +13,14 @@ import pytest
 from sealift_signing import shape
 from sealift_signing.documents import RecallList
 from sealift_signing.errors import RefusedError
-from tests.registry.hub_fixture import assigned, founded, stocked
+from tests import models
+from tests.registry.hub_fixture import MODEL, assigned, founded, stocked
 from tests.words.listening import TRIED, Words, listening
-from tests.words.planting import free, planted
+from tests.words.planting import endless, free, planted
 from tests.words.story import BUILDS, LOOKS, SHELL, Story
+
+MOST = 30_000
+"""Characters that a line may have, whatever a document says."""
 
 __all__ = ["assigned", "founded", "stocked"]
 
@@ -33,6 +37,7 @@ SETTINGS = {
     *(f"HardwareTarget.{name}" for name in ("description", "runtime_version")),
 }
 """What whoever set the hub up wrote, and goes by."""
+KEPT = REQUIRES | COMPARED | REMEMBERED | TYPED | SETTINGS
 BUILT = {
     *("GoldenArray.dtype", "GoldenArray.name", "ParityReport.reference", "ParityReport.words"),
     *("Machine.arch", "Machine.cpu", "Machine.os", "Machine.software", "OutputParity.name"),
@@ -50,9 +55,8 @@ def shell(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(story: Story, words: Words, *, whole: bool) -> set[str]:
     """Play it, and check all that was told; the texts that were tried."""
-    not_exchanged = REQUIRES | COMPARED | REMEMBERED | TYPED | SETTINGS
     try:
-        with planted(words, not_exchanged) as seen, listening(words) as heard:
+        with planted(words, KEPT) as seen, listening(words) as heard:
             story.play(whole=whole)
         for names, looks in {**LOOKS, **(BUILDS if whole else {})}.items():
             with planted(words, free() - set(names)) as more, listening(words) as looked:
@@ -101,6 +105,27 @@ def test_t1_54_no_words_in_a_model_are_a_line_of_ours(
     story.days.close()
     assert len(heard.lines) > 50
     heard.check()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("more", ["x" * 1_000_000, "x \n" * 300_000], ids=["word", "lines"])
+def test_t1_55_a_megabyte_in_a_document_is_told_in_few_words(
+    assigned: Path, tmp_path: Path, more: str
+) -> None:
+    words = Words()
+    story = Story(assigned, tmp_path, words)
+    with planted(words, KEPT), listening(words):
+        story.play(whole=False)
+    words.more = more
+    path = models.tiny_onnx(tmp_path / "new.onnx", 3)
+    for name in endless() - REQUIRES:
+        with planted(words, free() - {name}) as seen, listening(words) as heard:
+            story.look(("show", "carry"))
+            story.hub("ingest", "onnx", str(path), "--as", MODEL, code=None)
+        assert seen == {name}
+        assert not [f"{said}: {line[:200]}" for said, line in heard.lines if len(line) > MOST]
+    story.days.close()
 
 
 def test_t1_52_what_a_document_needs_is_told_in_one_line() -> None:
