@@ -445,7 +445,7 @@ def sentences(what: str) -> None:
         or "/" in what.split(maxsplit=1)[0]
         or what[0].islower()
     )
-    assert what.rstrip()[-1] in ".?:'\"", what
+    assert what.rstrip(" ”")[-1] in ".?:'\"", what
     for inside in ("Traceback", "sqlalchemy", "<class", "object at 0x", "b'"):
         assert inside not in what, what
 
