@@ -290,7 +290,7 @@ def _import_everything() -> None:
     import sealift_signing
     import sealift_sync
 
-    aside = ("_worker", ".demo", ".frameworks", ".scanners", "__main__")
+    aside = ("_worker", ".demo", "__main__")
     for package in (sealift_signing, sealift_sync, sealift_registry):
         for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             if not any(one in found.name for one in aside):

@@ -8,8 +8,10 @@ from pathlib import Path
 from sealift_registry.conversion import external_data
 from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.models import SourceModel, VariantModel, model_file
-from sealift_registry.conversion.recipe import CONVERTERS, Recipe, recipe_for
+from sealift_registry.conversion.recipe import Recipe, recipe_for
 from sealift_registry.conversion.toolchains import Toolchain, current
+from sealift_registry.frameworks.framework import AS_IT_IS, Converter, Framework
+from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS, NEEDED_BY_NONE
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.runner import Limits, Worker, ask
 from sealift_signing import shape
@@ -41,12 +43,12 @@ def convert(
             variant is larger than the machine can hold.
         FailedError: the converter failed, or is not installed.
     """
-    converter = _converter(source, target)
+    framework, converter = _converter(source, target)
     toolchain = current(converter)
-    recipe = recipe_for(source.format, converter, toolchain.pins)
+    recipe = recipe_for(framework, converter, source.format, toolchain.pins)
     try:
         into.mkdir(parents=True, exist_ok=True)
-        if converter == "none":
+        if converter.name == AS_IT_IS:
             paths = _take_as_it_is(source, toolchain, into, progress)
         else:
             _run(source, recipe, toolchain, into, progress)
@@ -64,7 +66,7 @@ def convert(
     return Conversion(recipe, variant)
 
 
-def _converter(source: SourceModel, target: HardwareTarget) -> str:
+def _converter(source: SourceModel, target: HardwareTarget) -> tuple[Framework, Converter]:
     if target.artifact_policy != "portable":
         raise RefusedError(
             "policy-unbuildable",
@@ -73,15 +75,15 @@ def _converter(source: SourceModel, target: HardwareTarget) -> str:
             subject=target.id,
             next_step="Choose a hardware target with the artifact policy 'portable'.",
         )
-    found = CONVERTERS.get(source.format)
-    if found is None:
+    framework, converter = BY_FORMAT.get(source.format), CONVERTERS.get(source.format)
+    if framework is None or converter is None or target.artifact_policy not in framework.policies:
         raise RefusedError(
             "converter-unknown",
             f"There is no converter yet for {source.format}.",
             subject=source.format,
             next_step=f"Formats that can be converted: {', '.join(sorted(CONVERTERS))}.",
         )
-    return found
+    return framework, converter
 
 
 def _take_as_it_is(
@@ -125,7 +127,7 @@ def _worker(toolchain: Toolchain) -> Worker:
         name="the converter",
         limits=Limits(seconds=1800),
         interpreter=toolchain.interpreter,
-        absent=("pandas",),
+        absent=NEEDED_BY_NONE,
     )
 
 

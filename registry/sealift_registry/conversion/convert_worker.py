@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sealift_registry.conversion import external_data, toolchains
-from sealift_registry.conversion.frameworks import lightgbm_trees, scikit_learn, xgboost_trees
-from sealift_registry.conversion.frameworks.protocol import Convertible, no_converter
 from sealift_registry.conversion.recipe import Recipe
 from sealift_registry.conversion.steady import steadied
+from sealift_registry.frameworks.framework import Convertible, no_converter
+from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.quoting import first_line
 from sealift_registry.workers.software import installed
@@ -28,7 +28,7 @@ def convert(request: Document, progress: Progress) -> Document:
     _check_toolchain(recipe.toolchain)
     source, target = Path(request["source"]), Path(request["target"])
     progress(source.name, 0, 0)
-    content = _written(_load(recipe.converter, source), recipe, source.name)
+    content = _written(_load(recipe, source), recipe, source.name)
     _check(content)
     target.write_bytes(content)
     progress(source.name, len(content), len(content))
@@ -53,21 +53,24 @@ def rewrite(request: Document, progress: Progress) -> Document:
     return {}
 
 
-def _load(converter: str, source: Path) -> Convertible:
-    match converter:
-        case "sklearn":
-            return scikit_learn.load(source)
-        case "xgboost":
-            return xgboost_trees.load(source)
-        case "lightgbm":
-            return lightgbm_trees.load(source)
-        case _:
-            raise no_converter(converter)
+def _load(recipe: Recipe, source: Path) -> Convertible:
+    """The model, of which nothing is left that its converter is not known to honour."""
+    converter = CONVERTERS.get(recipe.source_format)
+    if converter is None or converter.name != recipe.converter:
+        raise no_converter(recipe.converter)
+    model = converter.load(source)
+    if not isinstance(model, Convertible):
+        raise no_converter(recipe.converter)
+    for parameter, value in model.parameters().items():
+        if value not in converter.honours.get(parameter, ()):
+            name = BY_FORMAT[recipe.source_format].name
+            raise no_converter(f"{name}'s {parameter} {word(value)}")
+    return model
 
 
 def _written(model: Convertible, recipe: Recipe, name: str) -> bytes:
     try:
-        return steadied(model.to_onnx(recipe))
+        return steadied(model.to_onnx(recipe.opsets, recipe.options))
     except ValueError as bad:
         raise no_converter(name, first_line(bad)) from bad
 

@@ -9,11 +9,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal, Protocol
 
+from sealift_registry.frameworks.policies import ArtifactPolicy
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, MalformedError, NotFoundError, RefusedError
 from sealift_signing.vocabulary import SOURCE, Count, Name, Sentence
-
-ArtifactPolicy = Literal["portable", "as is", "prebuilt", "ahead of time", "build at site"]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.models import ModelFile, SourceModel, VariantModel, model_file
+from sealift_registry.frameworks.known import absent
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
 from sealift_signing import shape
@@ -27,10 +28,7 @@ WORKER = Worker(
     module="sealift_registry.conversion.parity_worker",
     name="the parity check",
     limits=Limits(seconds=1800, file_bytes=0),
-    absent=("pandas", "sklearn"),
 )
-WITH_SKLEARN = replace(WORKER, absent=("pandas",))
-"""For the sources that scikit-learn itself answers for; the others only load it if they find it."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +153,7 @@ def compare(
         "arch": target.arch,
     }
     known = _hashed(source, variant, goldens)
-    worker = WITH_SKLEARN if source.format == "skops" else WORKER
+    worker = replace(WORKER, absent=absent(source.format))
     answer = ask(worker, "compare", request, progress, work=goldens.parent)
     try:
         report = shape.from_json(ParityReport, answer | known, what="the parity check's answer")

@@ -9,41 +9,28 @@ from pathlib import Path
 
 import numpy as np
 
-from sealift_registry.conversion.frameworks import (
-    lightgbm_trees,
-    onnx_graph,
-    scikit_learn,
-    xgboost_trees,
-)
-from sealift_registry.conversion.frameworks.protocol import Array, Load
 from sealift_registry.conversion.parity import ABSOLUTE, RELATIVE
+from sealift_registry.frameworks.framework import Array
+from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS, PACKAGES
+from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.software import installed
 from sealift_signing.errors import RefusedError
 from sealift_signing.vocabulary import sentence
 
 LABELS = "labels"
-SOURCES: Mapping[str, tuple[Load, str]] = {
-    "onnx": (onnx_graph.load, "onnx's reference evaluator"),
-    "skops": (scikit_learn.load, "scikit-learn"),
-    "xgboost-ubj": (xgboost_trees.load, "XGBoost"),
-    "xgboost-json": (xgboost_trees.load, "XGBoost"),
-    "lightgbm": (lightgbm_trees.load, "LightGBM"),
-}
-SOFTWARE = (
-    *("lightgbm", "numpy", "onnx", "onnxruntime", "scikit-learn", "skops", "xgboost"),
-    "xgboost-cpu",
-)
+SOFTWARE = ("numpy", "onnxruntime", *PACKAGES)
 
 
 def compare(request: Document, progress: Progress) -> Document:
     """The parts of a ParityReport that need the models; the caller knows the digests."""
     inputs, labels = _goldens(Path(request["goldens"]))
-    load, reference = SOURCES[request["source_format"]]
+    framework = BY_FORMAT[request["source_format"]]
+    load = CONVERTERS[request["source_format"]].load
     progress("source", 0, 0)
     source = load(Path(request["source"])).answer(inputs)
     progress("variant", 0, 0)
-    variant = onnx_graph.RuntimeModel(Path(request["variant"])).answer(inputs)
+    variant = RuntimeModel(Path(request["variant"])).answer(inputs)
     rows = len(next(iter(inputs.values())))
     outputs = _side_by_side(source, variant)
     machine = _machine()
@@ -54,7 +41,7 @@ def compare(request: Document, progress: Progress) -> Document:
         "hardware_target": request["hardware_target"],
         "measured_on_target": machine["arch"] == request["arch"],
         "machine": machine,
-        "reference": reference,
+        "reference": framework.reference or framework.name,
         "rows": rows,
         "absolute_tolerance": ABSOLUTE,
         "relative_tolerance": RELATIVE,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from sealift_registry.frameworks.framework import AS_IT_IS, Converter, Framework
 from sealift_signing import shape
 from sealift_signing.shape import Opaque
 from sealift_signing.vocabulary import Count, Name, Sentence
@@ -43,42 +44,23 @@ class Recipe:
         return hashlib.sha256(shape.write(self)).hexdigest()
 
 
-INPUT = "inputs"
-"""What the input of a converted model is called, as in the goldens."""
-
 OPSETS: Mapping[str, int] = {"ai.onnx": 15, "ai.onnx.ml": 3}
 """Pinned, so that a newer converter does not by itself ask for a newer runtime at the sites; 15 is
 the newest that onnxmltools 1.16 writes."""
 
-CONVERTERS: Mapping[str, str] = {
-    "onnx": "none",
-    "skops": "sklearn",
-    "xgboost-ubj": "xgboost",
-    "xgboost-json": "xgboost",
-    "lightgbm": "lightgbm",
-}
-"""Source format → converter."""
 
-OPTIONS: Mapping[str, Mapping[str, bool]] = {
-    "none": {},
-    "sklearn": {"zipmap": False},
-    "xgboost": {},
-    "lightgbm": {"zipmap": False},
-}
-"""zipmap would answer with one dictionary a row, which few runtimes can hand out."""
-
-
-def recipe_for(source_format: str, converter: str, toolchain: Mapping[str, str]) -> Recipe:
+def recipe_for(
+    framework: Framework, converter: Converter, source_format: str, toolchain: Mapping[str, str]
+) -> Recipe:
     """The recipe for one source format; conversion to fp32 is the only kind so far."""
-    as_it_is = converter == "none"
     return Recipe(
         format=1,
         requires=(),
-        converter=converter,
+        converter=converter.name,
         source_format=source_format,
         precision="fp32",
-        opsets={} if as_it_is else OPSETS,
-        shapes={} if as_it_is else {INPUT: ("rows", "features")},
-        options=dict(OPTIONS[converter]),
+        opsets={} if converter.name == AS_IT_IS else OPSETS,
+        shapes=framework.goldens,
+        options=dict(converter.options),
         toolchain=toolchain,
     )

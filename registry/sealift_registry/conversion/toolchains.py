@@ -11,16 +11,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sealift_registry.frameworks.framework import Converter
 from sealift_registry.workers.software import installed
 from sealift_signing.errors import FailedError
-
-PACKAGES: Mapping[str, tuple[str, ...]] = {
-    "none": ("onnx",),
-    "sklearn": ("skl2onnx", "onnx", "scikit-learn", "skops", "numpy"),
-    "xgboost": ("onnxmltools", "onnx", "xgboost|xgboost-cpu", "numpy"),
-    "lightgbm": ("onnxmltools", "onnx", "lightgbm", "numpy"),
-}
-"""Converter → what has a say in the bytes; `a|b` where one package comes under two names."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +29,13 @@ class Toolchain:
     pins: Mapping[str, str]
 
 
-def current(converter: str) -> Toolchain:
+def current(converter: Converter) -> Toolchain:
     """The environment that Sealift runs in, as a toolchain for `converter`.
 
     Raises:
         FailedError: a package that the converter needs is not installed here.
     """
-    pins = dict(_pin(names) for names in PACKAGES[converter])
+    pins = dict(_pin(names) for names in converter.packages)
     pins["python"] = python()
     return Toolchain(sys.executable, pins)
 

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from sealift_registry.intake.formats import ModelFormat
+from sealift_registry.frameworks.known import BY_FORMAT, NEEDED_BY_NONE
+from sealift_registry.intake.formats import PICKLE, UNKNOWN
 from sealift_registry.intake.source import SourceFile
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
@@ -27,7 +28,7 @@ WORKER = Worker(
     module="sealift_registry.intake.scan_worker",
     name="the scanner",
     limits=Limits(seconds=1800, file_bytes=0),
-    absent=("pandas",),
+    absent=NEEDED_BY_NONE,
 )
 
 
@@ -109,9 +110,10 @@ def scan(
     answer = ask(worker, "scan", request, progress, work=folder.parent)
     try:
         report = shape.from_json(ScanReport, answer, what="the scanner's answer")
-        ModelFormat(report.model_format)
-    except (MalformedError, RefusedError, ValueError) as bad:
+    except (MalformedError, RefusedError) as bad:
         raise nonsense(WORKER) from bad
+    if report.model_format not in {*BY_FORMAT, PICKLE, UNKNOWN}:
+        raise nonsense(WORKER)
     passed = all(check.verdict == "pass" for check in report.checks)
     if not report.checks or (report.verdict == "pass") != passed:
         raise nonsense(WORKER)

@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
-from sealift_registry.intake import formats, pickles, side_files
-from sealift_registry.intake.formats import ModelFormat
+from sealift_registry.frameworks import pickles
+from sealift_registry.frameworks.content import HEAD
+from sealift_registry.frameworks.framework import Check, Survey
+from sealift_registry.frameworks.known import BY_FORMAT
+from sealift_registry.intake import formats, side_files
 from sealift_registry.intake.scan import ScanCheck, ScanReport
-from sealift_registry.intake.scanners import onnx_graph, skops_types, tensors, trees
 from sealift_registry.intake.staging import take_stock
-from sealift_registry.intake.survey import Survey, survey
+from sealift_registry.intake.survey import survey
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.software import installed
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.vocabulary import sentence
-
-Check = Callable[[Path, Survey], str]
-
-BY_FORMAT: Mapping[ModelFormat, Mapping[str, Check]] = {
-    ModelFormat.ONNX: {
-        "external-data": onnx_graph.external_data,
-        "operator-domains": onnx_graph.operators,
-        "onnx-checker": onnx_graph.checker,
-    },
-    ModelFormat.SKOPS: {
-        "skops-archive": skops_types.archive,
-        "skops-types": skops_types.types,
-    },
-    ModelFormat.XGBOOST_UBJ: {"xgboost-model": trees.xgboost_model},
-    ModelFormat.XGBOOST_JSON: {"xgboost-model": trees.xgboost_model},
-    ModelFormat.LIGHTGBM: {"lightgbm-model": trees.lightgbm_model},
-    ModelFormat.SAFETENSORS: {"safetensors-header": tensors.layout},
-}
-"""The checks of each format, in order: what is cheap and what could mislead the next come first."""
-
-TOOLS: Mapping[ModelFormat, tuple[str, ...]] = {
-    ModelFormat.ONNX: ("onnx",),
-    ModelFormat.SKOPS: ("skops", "scikit-learn"),
-    ModelFormat.XGBOOST_UBJ: ("xgboost-cpu", "xgboost"),
-    ModelFormat.XGBOOST_JSON: ("xgboost-cpu", "xgboost"),
-    ModelFormat.LIGHTGBM: ("lightgbm",),
-    ModelFormat.SAFETENSORS: (),
-}
 
 
 def scan(request: Document, progress: Progress) -> Document:
@@ -54,16 +28,16 @@ def scan(request: Document, progress: Progress) -> Document:
     if found is not None:
         progress(found.model, 0, 0)
         checks += _look(folder, found)
-    model_format = found.format if found else ModelFormat.UNKNOWN
+    packages = BY_FORMAT[found.format].packages if found else ()
     report = ScanReport(
         format=1,
         requires=(),
         verdict="fail" if any(check.verdict == "fail" for check in checks) else "pass",
-        model_format=model_format.value,
+        model_format=found.format if found else formats.UNKNOWN,
         model_files=found.model_files if found else (),
         data_files=found.data_files if found else (),
         checks=tuple(checks),
-        tools=installed(("sealift-registry", *TOOLS.get(model_format, ()))),
+        tools=installed(("sealift-registry", *packages)),
         files=files,
     )
     return shape.to_json(report)
@@ -81,8 +55,8 @@ def _sorted_out(folder: Path) -> tuple[Survey | None, list[ScanCheck]]:
 
 def _look(folder: Path, found: Survey) -> list[ScanCheck]:
     checks: list[ScanCheck] = []
-    first = {"side-files": _side_files, "one-format": _one_format}
-    for name, check in (first | dict(BY_FORMAT[found.format])).items():
+    first: Mapping[str, Check] = {"side-files": _side_files, "one-format": _one_format}
+    for name, check in {**first, **BY_FORMAT[found.format].checks}.items():
         try:
             checks.append(ScanCheck(name, "pass", sentence(check(folder, found))))
         except RefusedError as bad:
@@ -113,14 +87,14 @@ def _side_files(folder: Path, found: Survey) -> str:
 
 def _one_format(folder: Path, found: Survey) -> str:
     """No file is a second thing for whoever reads it otherwise: an archive, HDF5, a pickle."""
-    if found.format is not ModelFormat.SKOPS:
+    if not BY_FORMAT[found.format].is_archive:
         for path in (*found.model_files, *found.data_files):
             if other := formats.second(folder / path):
                 raise _two_formats(path, other)
     for path in found.data_files:
         with (folder / path).open("rb") as data:
-            head = data.read(formats.HEAD)
-            if pickles.calls(data) or formats.is_packed_pickle(head):
+            head = data.read(HEAD)
+            if pickles.calls(data) or pickles.is_packed(head):
                 raise _two_formats(path, "a pickle")
     return "Its files are of one format each."
 

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
-from sealift_registry.intake.formats import ModelFormat, recognise
+from sealift_registry.frameworks.framework import Survey
+from sealift_registry.frameworks.known import BY_FORMAT, FRAMEWORKS
+from sealift_registry.intake.formats import PICKLE, recognise
 from sealift_registry.intake.side_files import is_side_file
 from sealift_registry.intake.staging import walk
 from sealift_signing.errors import RefusedError
-
-
-@dataclass(frozen=True)
-class Survey:
-    """The files of a folder by what they are for; paths are relative to it.
-
-    Attributes:
-        format: of the model.
-        model_files: the model; more than one only where the format allows it to be split.
-        data_files: an ONNX model's external data, if the scanner finds it to be that.
-        side_files: known by name; their content is still to be looked at.
-    """
-
-    format: ModelFormat
-    model_files: tuple[str, ...]
-    data_files: tuple[str, ...]
-    side_files: tuple[str, ...]
-
-    @property
-    def model(self) -> str:
-        """The path of the model, or of its first part."""
-        return self.model_files[0]
 
 
 def survey(folder: Path) -> Survey:
@@ -40,17 +19,18 @@ def survey(folder: Path) -> Survey:
         RefusedError: a pickle, no model, several models, or a file that belongs to none.
     """
     formats = {path: recognise(file) for path, file in walk(folder)}
-    models = {path: found for path, found in formats.items() if found.allowed}
+    models = {path: found for path, found in formats.items() if found in BY_FORMAT}
     others = [path for path in formats if path not in models]
     kinds = set(models.values())
+    framework = BY_FORMAT[next(iter(kinds))] if len(kinds) == 1 else None
     # An ONNX model's external data is raw numbers, which may look like anything.
-    data = kinds == {ModelFormat.ONNX} and len(models) == 1
+    data = framework is not None and framework.has_data and len(models) == 1
     for path in others:
-        if formats[path] is ModelFormat.PICKLE and not data:
+        if formats[path] == PICKLE and not data:
             raise _pickle(path)
     if not models:
         raise _no_model(others)
-    if len(models) > 1 and kinds != {ModelFormat.SAFETENSORS}:
+    if framework is None or (len(models) > 1 and not framework.in_parts):
         raise _several(models)
     strangers = tuple(path for path in others if not is_side_file(path))
     if strangers and not data:
@@ -73,10 +53,15 @@ def _pickle(path: str) -> RefusedError:
         f"{path} is a pickle: loading it runs whatever code its author put in, so Sealift does "
         "not take it in.",
         subject=path,
-        next_step="Save the model in a format without code and ingest that: skops for "
-        "scikit-learn (in MLflow: serialization_format='skops'), .ubj for XGBoost, the text file "
-        "for LightGBM, ONNX or safetensors for the rest.",
+        next_step=f"Save the model in a format without code and ingest that: {_instead()}.",
     )
+
+
+def _instead() -> str:
+    """What to save instead of a pickle: for each framework what is its own, and for the rest."""
+    own = [one.instead for one in FRAMEWORKS if one.instead]
+    rest = " or ".join(one.name for one in FRAMEWORKS if not one.instead)
+    return f"{', '.join(own)}, {rest} for the rest"
 
 
 def _no_model(others: list[str]) -> RefusedError:
@@ -85,12 +70,16 @@ def _no_model(others: list[str]) -> RefusedError:
         "format",
         f"No model of a known format is there; found: {shown}.",
         subject=others[0] if others else "",
-        next_step="Known are ONNX, skops, XGBoost (.ubj, .json), LightGBM's text file and "
-        "safetensors, told by their content.",
+        next_step=f"Known are {_known()}, told by their content.",
     )
 
 
-def _several(models: dict[str, ModelFormat]) -> RefusedError:
+def _known() -> str:
+    *first, last = (one.files for one in FRAMEWORKS)
+    return f"{', '.join(first)} and {last}"
+
+
+def _several(models: dict[str, str]) -> RefusedError:
     shown = " and ".join(f"{path} ({found})" for path, found in list(models.items())[:2])
     return RefusedError(
         "format",

@@ -6,10 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from sealift_registry.conversion.frameworks.protocol import Array
-from sealift_registry.conversion.recipe import INPUT
+from sealift_registry.frameworks.framework import INPUT, Array
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
@@ -28,11 +25,6 @@ TYPES: Mapping[str, str] = {
 """ONNX Runtime's names of types → NumPy's."""
 
 
-def load(path: Path) -> ReferenceModel:
-    """The model at `path` for the reference evaluator; see `protocol.Load`."""
-    return ReferenceModel(path)
-
-
 class ReferenceModel:
     """A model as the ONNX specification says it must answer; slow, and in plain NumPy."""
 
@@ -42,7 +34,7 @@ class ReferenceModel:
         self._path = path
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """See `protocol.Model`."""
+        """See `framework.Model`."""
         import onnx.reference
 
         fed = fitted(inputs, self._inputs)
@@ -87,7 +79,7 @@ class RuntimeModel:
         return {one.name: one.type for one in self._session.get_inputs()}
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """See `protocol.Model`."""
+        """See `framework.Model`."""
         names = [one.name for one in self._session.get_outputs()]
         try:
             found = self._session.run(None, fitted(inputs, self.inputs))
@@ -126,6 +118,8 @@ def fitted(inputs: Mapping[str, Array], wanted: Mapping[str, str]) -> dict[str, 
 
 def plain(output: Any) -> Array:  # noqa: ANN401 - an array, or what ZipMap makes of one
     """`output` as one array: a list of one dictionary a row becomes a table."""
+    import numpy as np
+
     if isinstance(output, Sequence) and output and isinstance(output[0], Mapping):
         return np.array([[row[name] for name in sorted(row)] for row in output])
     return np.asarray(output)

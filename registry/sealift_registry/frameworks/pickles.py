@@ -9,10 +9,17 @@ only a beginning as picklers write it makes a pickle: by chance anything has som
 
 from __future__ import annotations
 
+import bz2
+import io
+import lzma
 import os
 import pickletools
 import re
+import zlib
+from pathlib import Path
 from typing import BinaryIO
+
+from sealift_registry.frameworks.content import HEAD, archived
 
 MOST_OPCODES = 1_000_000
 """After so many that are all right, something is called, whatever comes."""
@@ -49,6 +56,43 @@ _LENGTHS = {
 }
 """In how many bytes an argument's length is written."""
 _SIGNED = frozenset({pickletools.TAKEN_FROM_ARGUMENT4})
+
+
+def is_pickle(path: Path) -> bool:
+    """Whether the file at `path` is one: plain, compressed, or in an archive.
+
+    Raises:
+        OSError: it could not be read.
+    """
+    with path.open("rb") as data:
+        head = data.read(HEAD)
+        return begins(head) or is_packed(head) or calls(data) or _is_archive(head, data)
+
+
+def is_packed(head: bytes) -> bool:
+    """Whether what begins with `head` is what joblib would decompress and run as a pickle."""
+    return any(begins(one) or calls(io.BytesIO(one)) for one in _decompressed(head))
+
+
+def _decompressed(head: bytes) -> list[bytes]:
+    """The first bytes of what `head` begins to compress, in each of the ways that joblib knows."""
+    found = []
+    for decompress in (
+        zlib.decompressobj(zlib.MAX_WBITS | 32).decompress,  # zlib and gzip
+        bz2.BZ2Decompressor().decompress,
+        lzma.LZMADecompressor().decompress,
+    ):
+        try:
+            found.append(decompress(head, HEAD))
+        except (zlib.error, OSError, EOFError, lzma.LZMAError):
+            continue
+    return found
+
+
+def _is_archive(head: bytes, data: BinaryIO) -> bool:
+    """A torch checkpoint, or any other archive that has a pickle in it."""
+    data.seek(0)
+    return any(name.endswith((".pkl", ".pickle", ".joblib")) for name in archived(head, data))
 
 
 def begins(head: bytes) -> bool:

@@ -1,16 +1,27 @@
-"""ONNX: its external data, the operators it may use, and the checker of the ONNX project."""
+"""ONNX, into which all others are converted: how it is told, and what the scanner looks at.
+
+These are its external data, the operators it may use, and what the ONNX project's checker says.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from functools import cache
 from math import prod
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
-from sealift_registry.intake.formats import ModelFormat, recognise
-from sealift_registry.intake.survey import Survey
+from sealift_registry.frameworks import pickles
+from sealift_registry.frameworks.framework import (
+    AS_IT_IS,
+    Converter,
+    Format,
+    Framework,
+    Model,
+    Survey,
+)
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
@@ -37,6 +48,56 @@ MOST_DIMENSIONS = 64
 MOST_DIGITS = 19
 MOST_NAMED = 3
 """Files that a check names; of a thousand, nobody who approves reads the names."""
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+_IR_VERSION, _GRAPH, _OPSET_IMPORT = 1, 7, 8
+_MODEL_FIELDS = {1: 0, 2: 2, 3: 2, 4: 2, 5: 0, 6: 2, 7: 2, 8: 2, 14: 2, 20: 2, 25: 2, 26: 2}
+"""The fields of onnx.proto's ModelProto, and how each is written."""
+
+_MOST_FIELDS = 100_000
+"""More are no model, only a way to keep us busy."""
+
+
+# -------------------------------------------------------------------- telling it
+
+
+def is_onnx(_head: bytes, data: BinaryIO) -> bool:
+    """A protobuf message, to its last byte, with the fields of a ModelProto and no others."""
+    seen = set()
+    end = data.seek(0, os.SEEK_END)
+    data.seek(0)
+    try:
+        for _ in range(_MOST_FIELDS):
+            if data.tell() >= end:
+                break
+            key = _varint(data)
+            number, wire = key >> 3, key & 7
+            if _MODEL_FIELDS.get(number) != wire:
+                return False
+            seen.add(number)
+            length = _varint(data)
+            if wire == _BYTES:
+                data.seek(min(length, end + 1), os.SEEK_CUR)  # any length may stand in weights
+        return data.tell() == end and {_IR_VERSION, _GRAPH, _OPSET_IMPORT} <= seen
+    except ValueError:
+        return False
+
+
+def _varint(data: BinaryIO) -> int:
+    """A number in protobuf's variable-length spelling (at most ten bytes)."""
+    value = 0
+    for shift in range(0, 70, 7):
+        byte = data.read(1)
+        if not byte:
+            break
+        value |= (byte[0] & 0x7F) << shift
+        if byte[0] < 0x80:  # noqa: PLR2004 - the high bit says that more follows
+            return value
+    msg = "not a varint"
+    raise ValueError(msg)
+
+
+# -------------------------------------------------------------------- scanning it
 
 
 def external_data(folder: Path, survey: Survey) -> str:
@@ -183,7 +244,7 @@ def _size(tensor: Any) -> int:  # noqa: ANN401 - protobuf's
 
 
 def _unreferenced(folder: Path, path: str) -> RefusedError:
-    pickle = recognise(folder / path) is ModelFormat.PICKLE
+    pickle = pickles.is_pickle(folder / path)
     what = "is a pickle" if pickle else "is not known to lie beside a model"
     return RefusedError(
         "side-files",
@@ -191,3 +252,32 @@ def _unreferenced(folder: Path, path: str) -> RefusedError:
         subject=path,
         next_step="Remove it from the model's folder, and ingest again.",
     )
+
+
+# -------------------------------------------------------------------- the record
+
+
+def load(path: Path) -> Model:
+    """The model at `path` for the reference evaluator; see `framework.Load`."""
+    from sealift_registry.frameworks.onnx_runs import ReferenceModel
+
+    return ReferenceModel(path)
+
+
+FRAMEWORK = Framework(
+    name="ONNX",
+    files="ONNX",
+    instead="",
+    formats=(Format("onnx", is_onnx, marked=False),),
+    checks={
+        "external-data": external_data,
+        "operator-domains": operators,
+        "onnx-checker": checker,
+    },
+    packages=("onnx",),
+    policies=frozenset({"portable"}),
+    converter=Converter(AS_IT_IS, load, packages=("onnx",)),
+    reference="onnx's reference evaluator",
+    goldens={},
+    has_data=True,
+)

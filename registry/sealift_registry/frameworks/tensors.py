@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-from sealift_registry.intake.survey import Survey
+from sealift_registry.frameworks.framework import Format, Framework, Survey
 from sealift_signing.errors import RefusedError
 
 LONGEST_HEADER = 100_000_000
@@ -33,6 +34,14 @@ BITS = {
     "C64": 64,
     "F4": 4,
 }
+
+
+def is_safetensors(head: bytes, data: BinaryIO) -> bool:
+    """A length in eight bytes, and so many bytes of JSON at once after it."""
+    if head[8:9] != b"{":
+        return False
+    length = int.from_bytes(head[:8], "little")
+    return len("{}") <= length <= data.seek(0, os.SEEK_END) - 8
 
 
 def layout(folder: Path, survey: Survey) -> str:
@@ -85,3 +94,16 @@ def _span(name: str, tensor: dict[str, Any]) -> tuple[int, int, str]:
 
 def _fault(words: str) -> None:
     raise ValueError(words)
+
+
+FRAMEWORK = Framework(
+    name="safetensors",
+    files="safetensors",
+    instead="",
+    formats=(Format("safetensors", is_safetensors),),
+    checks={"safetensors-header": layout},
+    packages=(),
+    policies=frozenset({"as is"}),
+    goldens={},
+    in_parts=True,
+)

@@ -1,26 +1,37 @@
-"""XGBoost models in its own two formats, which hold no code."""
+"""XGBoost models in its own two formats, which hold no code.
+
+Its own reader, which is native code, must take the file. That the reader runs in the scanner,
+within limits, is the point: a file that would crash it crashes the scanner, and is not let in.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+import struct
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
-import numpy as np
-
-from sealift_registry.conversion.frameworks.protocol import (
+from sealift_registry.frameworks.framework import (
+    INPUT,
     LABEL,
     PROBABILITIES,
     VARIABLE,
     Array,
+    Converter,
+    Format,
+    Framework,
+    Survey,
     no_converter,
     only_input,
 )
-from sealift_registry.conversion.recipe import INPUT, Recipe
 from sealift_registry.workers.quoting import first_line
-from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
+
+_JSON = rb'\s*\{\s*("version"\s*:\s*\[[\d,\s]*\]\s*,\s*)?"learner"\s*:'
+
+BOOSTERS = frozenset({"dart", "gblinear", "gbtree"})
 
 BINARY, MULTICLASS = "binary:logistic", "multi:softprob"
 NUMBERS = frozenset(
@@ -30,8 +41,59 @@ NUMBERS = frozenset(
 """Objectives whose answer is one number a row."""
 
 
+# -------------------------------------------------------------------- telling it
+
+
+def is_ubj(head: bytes, _data: BinaryIO) -> bool:
+    """An object in Universal Binary JSON whose first member is `learner` or `version`."""
+    members = (b"learner", b"version")
+    return any(head.startswith(b"{L" + struct.pack(">q", len(one)) + one) for one in members)
+
+
+def is_json(head: bytes, _data: BinaryIO) -> bool:
+    """JSON whose first member is `learner`, or `version` and then `learner`."""
+    return re.match(_JSON, head) is not None
+
+
+# -------------------------------------------------------------------- scanning it
+
+
+def readable(folder: Path, survey: Survey) -> str:
+    """XGBoost reads the file, and finds a model of a known booster in it.
+
+    Raises:
+        RefusedError: it does not.
+    """
+    import xgboost
+
+    booster = xgboost.Booster()
+    try:
+        # Given bytes, XGBoost looks at the content; given a path, at the name's ending.
+        booster.load_model(bytearray((folder / survey.model).read_bytes()))
+        config = json.loads(booster.save_config())
+        kind = config["learner"]["gradient_booster"]["name"]
+        features = booster.num_features()
+    except (xgboost.core.XGBoostError, ValueError, KeyError) as bad:
+        raise _refused(survey.model, bad) from bad
+    if kind not in BOOSTERS or features < 1:
+        raise _refused(survey.model, ValueError(f"booster {kind}"))
+    return f"XGBoost reads it: a {kind} model of {features} features."
+
+
+def _refused(path: str, bad: Exception) -> RefusedError:
+    return RefusedError(
+        "xgboost-model",
+        f"XGBoost cannot read {path}: {first_line(bad)}.",
+        subject=path,
+        next_step="Save the model again, and ingest that.",
+    )
+
+
+# -------------------------------------------------------------------- running and converting it
+
+
 def load(path: Path) -> XgboostModel:
-    """The booster in the file at `path`; see `protocol.Load`."""
+    """The booster in the file at `path`; see `framework.Load`."""
     import xgboost
 
     booster = xgboost.Booster()
@@ -72,7 +134,8 @@ class XgboostModel:
         self._objective = str(learner["objective"]["name"])
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
-        """See `protocol.Model`."""
+        """See `framework.Model`."""
+        import numpy as np
         import xgboost
 
         features = only_input(inputs)
@@ -92,20 +155,39 @@ class XgboostModel:
             return {LABEL: found.argmax(axis=1), PROBABILITIES: found}
         return {VARIABLE: found}
 
-    def to_onnx(self, recipe: Recipe) -> Any:  # noqa: ANN401 - onnx is Any to us
-        """See `protocol.Convertible`."""
+    def parameters(self) -> dict[str, str]:
+        """See `framework.Convertible`."""
+        return {"objective": self._objective}
+
+    def to_onnx(self, opsets: Mapping[str, int], options: Mapping[str, Any]) -> Any:  # noqa: ANN401, ARG002 - onnx is Any to us; this converter has no options
+        """See `framework.Convertible`."""
         from onnxmltools import convert_xgboost
         from onnxmltools.convert.common.data_types import FloatTensorType
 
-        if self._objective not in NUMBERS | {BINARY, MULTICLASS}:
-            raise no_converter(f"XGBoost's objective {word(self._objective)}")
         shape = [None, self._booster.num_features()]
         try:
             return convert_xgboost(
                 self._booster,
                 name="model",
                 initial_types=[(INPUT, FloatTensorType(shape))],
-                target_opset=recipe.opsets["ai.onnx"],
+                target_opset=opsets["ai.onnx"],
             )
         except (RuntimeError, ValueError, TypeError, KeyError, NotImplementedError) as bad:
             raise no_converter(f"this XGBoost model ({self._objective})", first_line(bad)) from bad
+
+
+FRAMEWORK = Framework(
+    name="XGBoost",
+    files="XGBoost (.ubj, .json)",
+    instead=".ubj for XGBoost",
+    formats=(Format("xgboost-ubj", is_ubj), Format("xgboost-json", is_json)),
+    checks={"xgboost-model": readable},
+    packages=("xgboost-cpu", "xgboost"),
+    policies=frozenset({"portable"}),
+    converter=Converter(
+        "xgboost",
+        load,
+        packages=("onnxmltools", "onnx", "xgboost|xgboost-cpu", "numpy"),
+        honours={"objective": NUMBERS | {BINARY, MULTICLASS}},
+    ),
+)

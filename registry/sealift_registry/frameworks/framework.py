@@ -1,0 +1,224 @@
+"""What is said of every framework, what its module offers, and what they share in refusing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+from sealift_registry.frameworks.content import Told
+from sealift_registry.frameworks.policies import ArtifactPolicy
+from sealift_signing.errors import RefusedError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Array: TypeAlias = "np.ndarray[Any, Any]"
+
+LABEL, PROBABILITIES, VARIABLE = "label", "probabilities", "variable"
+
+INPUT = "inputs"
+"""What the input of a converted model is called, as in the goldens."""
+
+TABLE: Mapping[str, tuple[str, ...]] = {INPUT: ("rows", "features")}
+"""Goldens of one table."""
+
+AS_IT_IS = "none"
+"""The converter of what is ONNX already."""
+
+LOADED_WHERE_FOUND = ("pandas", "sklearn")
+"""What libraries import wherever they find it, slowly, and most models have no use of."""
+
+
+# -------------------------------------------------------------------- the record
+
+
+@dataclass(frozen=True)
+class Format:
+    """One kind of file.
+
+    Attributes:
+        name: in the catalog, in evidence and in recipes, for good: `xgboost-ubj`.
+        told: whether a file is one, by its content.
+        marked: whether it begins as no other does. What has no such mark is tried last.
+    """
+
+    name: str
+    told: Told
+    marked: bool = True
+
+
+@dataclass(frozen=True)
+class Converter:
+    """How a framework's models become ONNX.
+
+    Attributes:
+        name: in recipes and provenance; `none` where the model is taken as it is.
+        load: makes a model of a file that passed the scan; it also answers for the source.
+        packages: that have a say in the bytes; `a|b` where one comes under two names.
+        options: that the recipe gives it.
+        honours: parameter → its values that it is known to convert faithfully. A model with another
+            parameter or value is refused by its name. Empty where the converter itself
+            refuses what it does not know.
+    """
+
+    name: str
+    load: Load
+    packages: tuple[str, ...]
+    options: Mapping[str, bool] = field(default_factory=dict)
+    honours: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Framework:
+    """All that is particular to one framework.
+
+    Attributes:
+        name: as its makers spell it.
+        files: what sentences call its files.
+        instead: what to save and not a pickle, in the words of a list; empty where it is for
+            models of every kind.
+        formats: of its files.
+        checks: what the scanner looks at, by the check's name and in order: what is cheap and what
+            could mislead the next comes first.
+        packages: that read its models; their versions stand in the evidence.
+        policies: the artifact policies of hardware targets that a model of it can be made for.
+        converter: None where its models cannot become ONNX.
+        reference: what computes the source's own answers, where that is not the framework itself.
+        goldens: the arrays that are asked for, with the meaning of each axis; empty where the model
+            says what its inputs are called.
+        needs: of `LOADED_WHERE_FOUND`, what it cannot do without.
+        is_archive: its files are zip archives, and are not refused for being one.
+        in_parts: one model may lie in several files.
+        has_data: raw numbers may lie beside the model, and look like anything.
+    """
+
+    name: str
+    files: str
+    instead: str
+    formats: tuple[Format, ...]
+    checks: Mapping[str, Check]
+    packages: tuple[str, ...]
+    policies: frozenset[ArtifactPolicy]
+    converter: Converter | None = None
+    reference: str = ""
+    goldens: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: TABLE)
+    needs: tuple[str, ...] = ()
+    is_archive: bool = False
+    in_parts: bool = False
+    has_data: bool = False
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """What a worker for its models need not find; it is hidden from the libraries."""
+        return tuple(one for one in LOADED_WHERE_FOUND if one not in self.needs)
+
+
+# -------------------------------------------------------------------- the scanner's part
+
+
+@dataclass(frozen=True)
+class Survey:
+    """The files of a folder by what they are for; paths are relative to it.
+
+    Attributes:
+        format: of the model.
+        model_files: the model; more than one only where the format allows it to be split.
+        data_files: an ONNX model's external data, if the scanner finds it to be that.
+        side_files: known by name; their content is still to be looked at.
+    """
+
+    format: str
+    model_files: tuple[str, ...]
+    data_files: tuple[str, ...]
+    side_files: tuple[str, ...]
+
+    @property
+    def model(self) -> str:
+        """The path of the model, or of its first part."""
+        return self.model_files[0]
+
+
+class Check(Protocol):
+    """One thing that the scanner looks at, in its process and nowhere else."""
+
+    def __call__(self, folder: Path, survey: Survey, /) -> str:
+        """What it found in order, in words.
+
+        Raises:
+            RefusedError: what it found wrong.
+        """
+
+
+# -------------------------------------------------------------------- the model's part
+
+
+class Model(Protocol):
+    """A model that has been loaded."""
+
+    def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The model's outputs for `inputs`, by output name; the first axis counts the rows.
+
+        Raises:
+            RefusedError: the inputs do not fit the model.
+        """
+
+
+@runtime_checkable
+class Convertible(Model, Protocol):
+    """A model that can also be converted."""
+
+    def parameters(self) -> Mapping[str, str]:
+        """What of it the converter must be known to honour: parameter → value."""
+
+    def to_onnx(self, opsets: Mapping[str, int], options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - onnx is Any to us
+        """The converted model, an onnx.ModelProto.
+
+        Args:
+            opsets: the newest version of each operator domain that it may use.
+            options: of the converter, as the recipe has them.
+
+        Raises:
+            RefusedError: there is no converter for the model or a part of it, which is named.
+        """
+
+
+class Load(Protocol):
+    """How a framework's model is loaded."""
+
+    def __call__(self, path: Path, /) -> Model:
+        """The model in the file at `path`.
+
+        Raises:
+            RefusedError: it holds what must not be loaded, or cannot be read.
+        """
+
+
+def only_input(inputs: Mapping[str, Array]) -> Array:
+    """The one array of `inputs`, as rows of features.
+
+    Raises:
+        RefusedError: there are several, or it is no table.
+    """
+    if len(inputs) != 1:
+        raise RefusedError(
+            "goldens-inputs",
+            f"The model takes one table of features; the goldens hold {len(inputs)} arrays.",
+            subject=", ".join(sorted(inputs)),
+            next_step="Give goldens with one array called `inputs`, its rows being examples.",
+        )
+    (found,) = inputs.values()
+    return found.reshape(len(found), -1)
+
+
+def no_converter(kind: str, why: str = "") -> RefusedError:
+    """The refusal for a model, or a part of one, that no converter knows."""
+    because = f" ({why})" if why else ""
+    return RefusedError(
+        "converter-unknown",
+        f"There is no converter for {kind}{because}.",
+        subject=kind,
+        next_step="Train a model that can be converted, or export this one to ONNX yourself and "
+        "ingest the ONNX file.",
+    )
