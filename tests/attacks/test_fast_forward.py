@@ -256,6 +256,7 @@ def to_former_release(site: SiteOnPaper) -> None:
             "INSERT INTO floor SELECT role, MAX(version) FROM floor_of_keys GROUP BY role"
         )
         connection.execute("DROP TABLE floor_of_keys")
+        connection.execute("PRAGMA user_version = 0")
     connection.close()
     with site.opened():
         pass  # any command of this release takes them over

@@ -35,6 +35,7 @@ from sealift_sync.site.log_reading import SiteLogReader
 from tests.attacks.test_fast_forward import ONLINE, fast_forward
 from tests.attacks.test_log_far_ahead import far_ahead
 from tests.hub_on_paper import Changes, HubOnPaper, Release
+from tests.offline_sync.databases import OLDER, change
 from tests.site_on_paper import SiteOnPaper
 
 FAR = 10**15 - 1
@@ -275,6 +276,9 @@ cp -a "$home/." "$small"
 run="import sys; from sealift_sync.cli.run import run; sys.exit(run(sys.argv[1:]))"
 site() { "$PYTHON" -c "$run" "$@"; }
 site --home "$small" status > "$small/../said"
+if [ -n "$OLDER" ]; then
+    "$PYTHON" -c "from tests.offline_sync.databases import *; change(Path('$small'), OLDER)"
+fi
 mkdir -m 700 "$small/filler"
 if [ "$full" = room ]; then
     dd if=/dev/zero of="$small/filler/1" bs=4096 2> "$small/../said" || true
@@ -291,11 +295,14 @@ exit $code
 """
 
 
-def on_a_full_disk(plant: Plant, *words: str, reserve: int = 8, full: str = "room") -> int:
+def on_a_full_disk(
+    plant: Plant, *words: str, reserve: int = 8, full: str = "room", older: bool = False
+) -> int:
     """A command of which the home lies on a file system that has no more of something."""
     small = plant.folder / "small"
     small.mkdir(exist_ok=True)
     given = {"PYTHON": sys.executable, "SEALIFT_LIMITS__RESERVE_MIB": str(reserve)}
+    given |= {"OLDER": "1" if older else "", "PYTHONPATH": str(Path(__file__).parents[2])}
     apart = ["unshare", "-m"] if os.geteuid() == 0 else ["unshare", "-rm"]
     arguments = [str(plant.site.root), str(small), full, *words]
     shell = ["bash", "-c", ON_A_FULL_DISK, "bash", *arguments]
@@ -312,6 +319,26 @@ def full_disk(plant: Plant) -> Iterator[None]:
 def no_more_files(plant: Plant) -> Iterator[None]:
     """Another user made as many empty ones as the file system has."""
     plant.run = lambda *words: on_a_full_disk(plant, *words, full="files")
+    yield
+
+
+@contextmanager
+def older(plant: Plant) -> Iterator[None]:
+    """An earlier release worked here last: a step of the schema is due."""
+    change(plant.site.root, OLDER)
+    yield
+
+
+@contextmanager
+def older_and_full(plant: Plant) -> Iterator[None]:
+    """The same, and the disk is full: the step has the reserve, as the rollback has."""
+    plant.run = lambda *words: on_a_full_disk(plant, *words, older=True)
+    yield
+
+
+@contextmanager
+def older_and_no_more_files(plant: Plant) -> Iterator[None]:
+    plant.run = lambda *words: on_a_full_disk(plant, *words, full="files", older=True)
     yield
 
 
@@ -360,6 +387,9 @@ WRONG = {
     "a medium has no transfer for this site": misdirected,
     "the disk is full": full_disk,
     "the disk has no more files": no_more_files,
+    "an earlier release worked here": older,
+    "an earlier release worked here, and the disk is full": older_and_full,
+    "an earlier release worked here, and the disk has no more files": older_and_no_more_files,
     "there is no room for a hook's output": no_room_for_output,
     "something cannot be swept": unswept,
 }
@@ -367,6 +397,8 @@ WRONG = {
 NEEDS = {
     "the disk is full": pytest.mark.system,
     "the disk has no more files": pytest.mark.system,
+    "an earlier release worked here, and the disk is full": pytest.mark.system,
+    "an earlier release worked here, and the disk has no more files": pytest.mark.system,
 }
 
 

@@ -1,7 +1,8 @@
 """The points of a command: every moment at which it changes what is kept on a disk.
 
 A point is a call that opens a file to be written, flushes it, gives it a name, takes a name away or
-commits a transaction, where the path lies in the case's own folder. `watch` replaces those calls in
+commits a transaction, where the path lies in the case's own folder; and each statement of a step of
+a site's schema. `watch` replaces those calls in
 the process that it is called in, which must be one that ends soon.
 """
 
@@ -22,6 +23,7 @@ from typing import Any, Literal
 When = Literal["before", "after"]
 Call = Callable[..., Any]
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+SCHEMA = ("CREATE", "DROP", "ALTER", "PRAGMA USER_VERSION =")
 CHANGES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "DROP", "ALTER")
 
 
@@ -180,11 +182,10 @@ def _connection(points: Points, database: object) -> type[sqlite3.Connection]:
                     "commit", database, lambda: real(sql, *values)
                 )
                 return found
+            if words.startswith(SCHEMA):
+                named = " ".join(words.split()[:6])
+                done: sqlite3.Cursor = points.around(named, database, lambda: real(sql, *values))
+                return done
             return real(sql, *values)
-
-        def executescript(self, script: str) -> sqlite3.Cursor:
-            real = super().executescript
-            found: sqlite3.Cursor = points.around("commit", database, lambda: real(script))
-            return found
 
     return Watched

@@ -30,7 +30,7 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency.entry import Entry
 from sealift_sync import durable
 from sealift_sync.cli.run import run as run_site
-from sealift_sync.site.log import SiteLog, create_tables
+from sealift_sync.site.log import SiteLog
 from sealift_sync.site.state import State
 from tests.logs import ORIGIN, numbered
 
@@ -87,8 +87,7 @@ def written_log(side: str, folder: Path) -> Iterator[Callable[[Entry], int]]:
         return
     state = State(folder / DATABASE)
     state.connection.execute(OFTEN)
-    state.create()
-    create_tables(state.connection)
+    state.bring_forward()
 
     def commit(entry: Entry) -> int:
         with state.transaction():

@@ -127,7 +127,7 @@ def fsck(call: Call, *, as_json: bool) -> None:
 def _reading(call: Call, command: str) -> Iterator[tuple[Site, SiteLogReader]]:
     from sealift_sync.site.log_reading import SiteLogReader
 
-    with call.site(command) as site:
+    with call.site(command, looks=True) as site:
         yield site, SiteLogReader(site.state.connection)
 
 

@@ -44,10 +44,12 @@ class Call:
         mend: bool = True,
         reads_medium: bool = False,
         stops: bool = False,
+        looks: bool = False,
     ) -> Iterator[Site]:
         """The site, held for `command`; links that a crash left wrong are put right first.
 
-        What `reads_medium` lets others in while it moves bytes; see `open_site`.
+        What `reads_medium` lets others in while it moves bytes; what `looks` writes nothing but
+        those links. See `open_site`.
         """
         from sealift_sync.site import mending
         from sealift_sync.site.opened import open_site
@@ -59,6 +61,7 @@ class Call:
             command,
             reads_medium=reads_medium,
             stops=stops,
+            looks=looks,
             told=telling.warn_aside,
         ) as found:
             if wrong := found.wrong_clock():

@@ -206,7 +206,7 @@ def status(call: Call, *, as_json: bool) -> None:
     from sealift_sync.cli import showing
     from sealift_sync.site.survey import survey
 
-    with call.site("status") as found:
+    with call.site("status", looks=True) as found:
         state = survey(found)
         if as_json:
             telling.print_json("status", showing.status_json(found, state))
@@ -303,7 +303,7 @@ def return_(
     from sealift_sync.site.returns import write_home
     from sealift_sync.site.spoken import spoken
 
-    with call.site("return") as found:
+    with call.site("return", looks=aloud) as found:
         if medium is None:
             said = spoken(found)
             if as_json:

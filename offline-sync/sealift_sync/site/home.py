@@ -150,6 +150,7 @@ class Hold:
         told: Callable[[str], None] = lambda _: None,
         *,
         patient: bool = False,
+        looks: bool = False,
         next_step: str = "Wait until it has ended, then run this command again.",
     ) -> None:
         self._home = home
@@ -160,7 +161,7 @@ class Hold:
         self._next_step = next_step
         self._words = f"sealift-site {command} (process {os.getpid()})"
         try:
-            descriptor = disk.open_regular(path, os.O_RDWR | os.O_CREAT)
+            descriptor = _lock_file(path, looks=looks)
         except OSError as bad:
             raise durable.unwritable(path, bad) from bad
         self._file = os.fdopen(descriptor, "r+", encoding="utf-8")
@@ -235,7 +236,8 @@ class Hold:
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as bad:
-            if bad.errno in {errno.ENOLCK, *disk.NO_SUCH_CALL}:  # nobody works here: it never will
+            # Nobody works here: it never will be ours. EBADF: NFS, where it can only be read.
+            if bad.errno in {errno.ENOLCK, errno.EBADF, *disk.NO_SUCH_CALL}:
                 raise durable.unwritable(self._path, bad) from bad
             return False
         return True
@@ -258,6 +260,7 @@ def only_one(
     told: Callable[[str], None] = lambda _: None,
     *,
     patient: bool = False,
+    looks: bool = False,
 ) -> AbstractContextManager[Hold]:
     """Hold the home for `command`: two at once would judge by each other's half-truths.
 
@@ -266,11 +269,12 @@ def only_one(
         command: as others are told who works here.
         told: for what it waits, where others are long.
         patient: it is there to stop something, and waits rather than fail.
+        looks: it writes nothing; the home may lie where nothing can be written.
 
     Raises:
         HomeBusyError: another command holds it and did not end soon.
     """
-    return Hold(home, home.root / "lock", command, told, patient=patient).taken()
+    return Hold(home, home.root / "lock", command, told, patient=patient, looks=looks).taken()
 
 
 def one_medium(home: Home, command: str) -> AbstractContextManager[Hold]:
@@ -314,6 +318,20 @@ def at_a_medium(home: Home) -> str:
     """The command that reads a medium now, as it says itself; empty if none does."""
     with no_medium(home) as free:
         return "" if free else _holder(home.root / MEDIUM_LOCK)
+
+
+def _lock_file(path: Path, *, looks: bool) -> int:
+    """A descriptor of the lock file; of whoever only `looks`, also on a read-only disk.
+
+    Raises:
+        OSError: it could not be opened.
+    """
+    try:
+        return disk.open_regular(path, os.O_RDWR | os.O_CREAT)
+    except OSError as bad:
+        if not looks or bad.errno != errno.EROFS:
+            raise
+    return disk.open_regular(path)
 
 
 def _holder(path: Path) -> str:

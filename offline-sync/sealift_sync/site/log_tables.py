@@ -1,8 +1,12 @@
-"""The tables of a site's log, as the hub's migrations make them: the same columns and triggers."""
+"""The tables of a site's log, as the hub's migrations make them: the same columns and triggers.
+
+They are part of the first step of the site's schema (`schema.py`), and change by a further one.
+"""
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS log_entry (
@@ -72,10 +76,15 @@ def create_tables(connection: sqlite3.Connection) -> None:
     Part of the caller's transaction, if it has begun one.
     """
     guards = "".join(_GUARDS.format(table=table, same=same) for table, same in _SAME.items())
+    for statement in statements(_TABLES + guards):
+        connection.execute(statement)
+
+
+def statements(script: str) -> Iterator[str]:
+    """Each statement of `script`; SQLite's own executescript() would commit what was begun."""
     statement = ""
-    for line in (_TABLES + guards).splitlines(keepends=True):
-        # Not executescript(), which would commit what the caller has begun.
+    for line in script.splitlines(keepends=True):
         statement += line
         if sqlite3.complete_statement(statement):
-            connection.execute(statement)
+            yield statement
             statement = ""

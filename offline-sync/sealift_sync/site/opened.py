@@ -160,7 +160,7 @@ class Site:
 
 
 @contextmanager
-def open_site(
+def open_site(  # noqa: PLR0913 - what a command does here, each said by name
     root: Path,
     environment: Mapping[str, str],
     clock: Clock,
@@ -168,6 +168,7 @@ def open_site(
     *,
     reads_medium: bool = False,
     stops: bool = False,
+    looks: bool = False,
     told: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Site]:
     """The enrolled site at `root`, for `command` alone.
@@ -180,19 +181,20 @@ def open_site(
         reads_medium: it takes in a bundle, or judges one; one such command at a time.
         stops: it may stop something: it has the disk's reserve, and waits for others who work
             here, however long.
+        looks: it writes nothing, and works also where nothing can be written.
         told: what it waits for, as a sentence, where others are long.
 
     Raises:
         NotFoundError: no home, or not enrolled.
         HomeBusyError: another command is working there.
-        FailedError: it cannot be read.
+        FailedError: it cannot be read, or newer software has worked there.
     """
     home = find_home(root, environment)
     for sentence in home.close_to_others():
         told(sentence)
     with (
         one_medium(home, command) if reads_medium else nullcontext(),
-        only_one(home, command, told, patient=stops) as hold,
+        only_one(home, command, told, patient=stops, looks=looks) as hold,
     ):
         reserve = Reserve(home)
         reserve.keep()
@@ -200,8 +202,8 @@ def open_site(
             reserve.give_up()  # before the database is opened, which takes room by itself
         state = None
         try:
-            state = State(home.database)
-            state.create()  # a home that an earlier release made has fewer tables
+            state = State(home.database, looks=looks)
+            state.bring_forward()  # after the reserve, too: what stops a model may be what takes it
             known = enrolment(state)
             signer = cache(lambda: open_signer(str(home.key), home.passphrases(environment)))
             now = partial(find_home, root, environment)

@@ -28,7 +28,7 @@ from sealift_sync.site.enrolment import (
 )
 from sealift_sync.site.floors import as_enrolled
 from sealift_sync.site.home import Home, find_home, make_home, only_one
-from sealift_sync.site.log import SiteLog, create_tables
+from sealift_sync.site.log import SiteLog
 from sealift_sync.site.opened import Clock, whoami
 from sealift_sync.site.state import State
 
@@ -48,7 +48,7 @@ def begin(
     with only_one(home, "init"):
         state = State(home.database)
         try:
-            state.create()
+            state.bring_forward()
             _make_key(home, environment)
             signer = open_signer(str(home.key), home.passphrases(environment))
             return make_request(state, signer, site, groups, clock())
@@ -76,7 +76,7 @@ def finish(
     with only_one(home, "init"):
         state = State(home.database)
         try:
-            state.create()  # an earlier release that asked made fewer tables
+            state.bring_forward()  # an earlier release may have asked
             known = check_answer(state, answer)
             if state.fact(ANSWER) == answer:
                 return enrolment(state)
@@ -101,7 +101,6 @@ def _enrol(
     signer = open_signer(str(home.key), home.passphrases(environment))
     log = SiteLog(state.connection, signer, site_origin(known.organisation, known.site))
     with state.transaction():
-        create_tables(state.connection)
         state.set_fact(ANSWER, known.answer.envelope.data)
         state.set_floors(as_enrolled(known.floors))
         for version, data in enumerate(known.roots, start=1):

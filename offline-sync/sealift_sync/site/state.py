@@ -6,6 +6,7 @@ SQLite in WAL mode with synchronous=FULL: NORMAL loses acknowledged commits in a
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -13,49 +14,27 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sealift_signing import closing, disk, shape
 from sealift_signing.compromised import Compromised
 from sealift_signing.documents import Recall, Withdrawal
 from sealift_signing.errors import FailedError
-from sealift_signing.floors import ANY, FloorKey, Floors
-from sealift_signing.roles import delegator
+from sealift_signing.floors import FloorKey, Floors
 from sealift_signing.statements import Pins
 from sealift_signing.tuf_walk import Keep, RoleKey
 from sealift_signing.vocabulary import CatalogPath, instant, moment
+from sealift_sync.site import schema
 
-TABLES = """
-CREATE TABLE IF NOT EXISTS fact (name TEXT PRIMARY KEY, value BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS root (version INTEGER PRIMARY KEY, data BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS trusted (
-  delegator TEXT, role TEXT, version INTEGER NOT NULL, data BLOB NOT NULL,
-  PRIMARY KEY (delegator, role));
-CREATE TABLE IF NOT EXISTS floor_of_keys (
-  delegator TEXT, role TEXT, keys TEXT, version INTEGER NOT NULL,
-  PRIMARY KEY (delegator, role, keys));
-CREATE TABLE IF NOT EXISTS hub_checkpoint (key TEXT PRIMARY KEY, note BLOB NOT NULL);
-CREATE TABLE IF NOT EXISTS recall (body BLOB PRIMARY KEY);
-CREATE TABLE IF NOT EXISTS withdrawal (team TEXT, body BLOB, PRIMARY KEY (team, body));
-CREATE TABLE IF NOT EXISTS compromised (role TEXT, key TEXT, PRIMARY KEY (role, key));
-CREATE TABLE IF NOT EXISTS installed (
-  host_group TEXT, path TEXT, sha256 TEXT, despite TEXT NOT NULL, transfer TEXT NOT NULL,
-  installed_at TEXT NOT NULL, PRIMARY KEY (host_group, path, sha256));
-CREATE TABLE IF NOT EXISTS current (
-  host_group TEXT, model TEXT, path TEXT NOT NULL, sha256 TEXT NOT NULL, since TEXT NOT NULL,
-  PRIMARY KEY (host_group, model));
-CREATE TABLE IF NOT EXISTS failure (
-  host_group TEXT, model TEXT, sha256 TEXT, words TEXT NOT NULL,
-  PRIMARY KEY (host_group, model, sha256));
-CREATE TABLE IF NOT EXISTS untold (
-  host_group TEXT, model TEXT, words TEXT NOT NULL, PRIMARY KEY (host_group, model));
-CREATE TABLE IF NOT EXISTS rolled_back (
-  number INTEGER PRIMARY KEY, host_group TEXT NOT NULL, model TEXT NOT NULL,
-  assigned TEXT NOT NULL, away_from TEXT NOT NULL, reason TEXT NOT NULL, made TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS lost (sha256 TEXT PRIMARY KEY);
-CREATE TABLE IF NOT EXISTS imported (
-  number INTEGER PRIMARY KEY, transfer_sha256 TEXT NOT NULL UNIQUE, id TEXT NOT NULL,
-  made TEXT NOT NULL, receipt BLOB NOT NULL);
-"""
+_SETTINGS = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",
+    "PRAGMA recursive_triggers=ON",
+)
+_CANNOT_WRITE = frozenset(
+    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
+)
+"""What SQLite says where it cannot make the files that it keeps beside a database."""
 
 
 @dataclass(frozen=True, order=True)
@@ -106,31 +85,34 @@ class Imported:
 
 
 class State:
-    """The site's database; `connection` is shared with the site's log."""
+    """The site's database; `connection` is shared with the site's log.
 
-    def __init__(self, file: Path) -> None:
+    Args:
+        file: made when it is not there.
+        looks: nothing will be written; so where nothing can be, it is read all the same.
+
+    Raises:
+        FailedError: it cannot be used, or is newer than this software.
+    """
+
+    def __init__(self, file: Path, *, looks: bool = False) -> None:
+        self._file = file
         try:
-            closing.make_file(file)  # others could hold a lock on what they can read
-            self.connection = sqlite3.connect(file, isolation_level=None, timeout=10)
-            self.connection.execute("PRAGMA journal_mode=WAL")
-            self.connection.execute("PRAGMA synchronous=FULL")
-            self.connection.execute("PRAGMA recursive_triggers=ON")
+            self.connection = _opened(file, looks=looks)
         except (sqlite3.Error, OSError) as bad:
             raise _unusable(file, bad) from bad
-        self._file = file
 
-    def create(self) -> None:
-        """Make the tables that are not there yet."""
-        self.connection.executescript(TABLES)
-        if self._all("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'floor'"):
-            self._take_floors_over()
+    def bring_forward(self) -> None:
+        """Take the steps of the schema that are due: each is one transaction with its number.
 
-    def _take_floors_over(self) -> None:
-        """Floors as an earlier release kept them: by the role's name, whatever its keys."""
-        with self.transaction():
-            for role, version in self._all("SELECT role, version FROM floor"):
-                self.set_floors({(delegator(role), role, ANY): version})
-            self.connection.execute("DROP TABLE floor")
+        Raises:
+            FailedError: the database did not take one; it is as the step before left it.
+        """
+        while schema.due(self.connection):
+            with self.transaction():
+                # Asked again: only now nobody else can take it.
+                if step := schema.due(self.connection):
+                    schema.take(self.connection, step)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -416,7 +398,56 @@ def _rolled_back(row: tuple[Any, ...]) -> RolledBack:
     return RolledBack(assigned, away_from, reason, instant(made))
 
 
+def _opened(file: Path, *, looks: bool) -> sqlite3.Connection:
+    """A connection to the database, of which this software knows the schema.
+
+    Raises:
+        sqlite3.Error, OSError: it could not be opened.
+        FailedError: newer software has worked here.
+    """
+    try:
+        closing.make_file(file)  # others could hold a lock on what they can read
+        return _set_up(sqlite3.connect(file, isolation_level=None, timeout=10), file, _SETTINGS)
+    except sqlite3.Error as bad:
+        code = getattr(bad, "sqlite_errorcode", 0) & 0xFF  # the other bytes say more
+        if not (looks and code in _CANNOT_WRITE and _is_all_there(file)):
+            raise
+    # The file alone (SQLite, "Uniform Resource Identifiers"): nobody writes while we hold the home.
+    alone = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
+    return _set_up(sqlite3.connect(alone, uri=True, isolation_level=None), file)
+
+
+def _set_up(
+    connection: sqlite3.Connection, file: Path, settings: Iterable[str] = ()
+) -> sqlite3.Connection:
+    try:
+        schema.check_known(connection, file)
+        for setting in settings:
+            connection.execute(setting)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _is_all_there(file: Path) -> bool:
+    """Whether the file itself holds every commit: what is in its write-ahead log would be missed.
+
+    What somebody recalled would run there.
+    """
+    behind = file.with_name(f"{file.name}-wal")
+    return not behind.exists() or not behind.stat().st_size
+
+
 def _unusable(file: Path, reason: sqlite3.Error | OSError) -> FailedError:
+    if not os.access(file.parent, os.W_OK):
+        return FailedError(
+            "state-read-only",
+            f"The site's database {file} can only be read, and this command has to write there.",
+            subject=str(file),
+            next_step="Nothing was changed. Copy the whole folder to a disk that can be written, "
+            "and name the copy with --home.",
+        )
     if disk.is_full(file.parent):
         return FailedError(
             "state-full",
