@@ -7,7 +7,6 @@ Each reader also checks what a shape cannot say, such as that one key stands for
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from typing import Annotated, Literal
@@ -16,6 +15,7 @@ from sealift_signing import shape
 from sealift_signing.errors import MalformedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.shape import Distinct
+from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import (
     CatalogPath,
     CatalogPathText,

@@ -14,7 +14,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from typing import Annotated, Any, Literal, cast
 
@@ -29,6 +29,7 @@ from sealift_signing.organisation import Files
 from sealift_signing.roles import ROOT
 from sealift_signing.shape import Distinct
 from sealift_signing.tuf_walk import read_spelled
+from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import (
     Base64,
     MediumPath,

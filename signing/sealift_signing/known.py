@@ -8,7 +8,7 @@ verified, and all that they signed. These are the values; `memory` keeps them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -20,6 +20,7 @@ from sealift_signing.organisation import Head
 from sealift_signing.roles import ROOT
 from sealift_signing.shape import Distinct
 from sealift_signing.tuf_walk import check_signed
+from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import Count, KeyText, Moment, RoleName, Sentence, Sha256
 
 

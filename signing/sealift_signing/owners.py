@@ -9,7 +9,6 @@ document only by a card of its owner's, and everybody who signs checks it agains
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from tuf.api.metadata import Root, Targets
 
@@ -18,6 +17,7 @@ from sealift_signing.errors import RefusedError
 from sealift_signing.organisation import Organisation
 from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import CATALOG, FLEET, SITE, TARGETS, TEAM
+from sealift_signing.values import dataclass
 
 HUB = "hub"
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from io import BytesIO
@@ -21,6 +20,7 @@ from typing import BinaryIO
 from sealift_signing import closing
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.statements import CarriedFile
+from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import CatalogPath, site_of
 from sealift_sync import durable, stream
 from sealift_sync.artifact import LAYOUT, index_bytes

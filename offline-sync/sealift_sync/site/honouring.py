@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 
 from sealift_signing import statements
 from sealift_signing.canonical import Json
@@ -17,6 +16,7 @@ from sealift_signing.documents import Recall
 from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Transfer
 from sealift_signing.transparency.entry import Term
+from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import sentence
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium

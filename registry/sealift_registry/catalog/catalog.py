@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import Connection, Row, func, select
@@ -20,6 +19,7 @@ from sealift_signing.statements import (
     Request,
     Signed,
 )
+from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import SOURCE, CatalogPath
 
 P = TypeVar("P", bound=Predicate)

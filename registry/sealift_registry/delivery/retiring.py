@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.trust.drafting import Wanted
@@ -14,6 +13,7 @@ from sealift_signing.canonical import Json
 from sealift_signing.documents import Assignment
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import RefusedError
+from sealift_signing.values import dataclass
 
 ACT = "unassign"
 

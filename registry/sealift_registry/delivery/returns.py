@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
@@ -24,6 +23,7 @@ from sealift_signing.transparency.entry import Entry
 from sealift_signing.transparency.extract import Extract, check
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import ProofError, leaf_hash
+from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import moment
 from sealift_sync.bundle.returned import Returned, find_returns, read_return
 

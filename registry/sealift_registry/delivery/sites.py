@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 from tuf.api.metadata import Root
@@ -16,6 +15,7 @@ from sealift_signing.errors import NotFoundError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Signed, SiteAnswer, SiteRequest
 from sealift_signing.tuf_walk import read_metadata
+from sealift_signing.values import dataclass
 from sealift_signing.words import fingerprint, words_of
 
 

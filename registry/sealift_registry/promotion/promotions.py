@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -50,6 +49,7 @@ from sealift_signing.statements import (
     Subject,
 )
 from sealift_signing.transparency.entry import Entry
+from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import instant
 
 P = TypeVar("P", bound=Predicate)

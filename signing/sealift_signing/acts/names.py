@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sealift_signing.errors import UsageError, shown
+from sealift_signing.values import dataclass
 
 if TYPE_CHECKING:
     from sealift_signing.acts.asking import Ask

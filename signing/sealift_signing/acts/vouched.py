@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from sealift_signing.acts.asking import Material
 from sealift_signing.approvals import Rules
@@ -12,6 +11,7 @@ from sealift_signing.errors import RefusedError
 from sealift_signing.evidence import entitled_machine, sound
 from sealift_signing.organisation import Organisation
 from sealift_signing.statements import Evidence, Measured, Signed, Subject
+from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import CatalogPath, instant
 
 
