@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
 from sealift_signing import documents as docs
-from sealift_signing import drafts, known, links, publishing, roles, shape
+from sealift_signing import drafts, features, known, links, publishing, roles, shape
 from sealift_signing import statements as stated
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint, entry
@@ -319,7 +319,7 @@ def _promotion(
 
 
 def _enrolment(organisation: str, root: bytes) -> dict[str, Example]:
-    reads = ("transfer:1",)
+    reads = features.reads(features.AT_A_SITE)
     request = stated.SiteRequest(
         format=1,
         requires=(),
@@ -413,7 +413,7 @@ def _journey(organisation: str, told: Mapping[str, Example]) -> dict[str, Exampl
         unprotected=(),
         overrides=(),
         software="sealift-offline-sync 0.1.0",
-        reads=("transfer:1",),
+        reads=features.reads(features.AT_A_SITE),
         log="",
     )
     carried = stated.subject(f"transfers/{TRANSFER}", _named(sent))

@@ -45,6 +45,8 @@ FORMATS = (
         (
             "There is at least one stage.",
             "`requester_may_approve` is true only where one approval suffices: one person alone.",
+            "`evidence_by_policy` asks for some evidence of each, and never of `portable`.",
+            "Where `approve_within_days` or `evidence_by_policy` stands, `requires` names it.",
         ),
     ),
     Format(
@@ -161,6 +163,8 @@ FORMATS = (
             "`person` is active in the team, and signed with a key whose purpose is `request`.",
             "It is not dated more than a day ahead.",
             "A withdrawal is set aside only by its sha256 under `despite`; dates decide nothing.",
+            "`artifact_policies` names variants that are subjects, none of them portable.",
+            "Where it stands, `requires` names it.",
         ),
     ),
     Format(

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from format_examples import Example, examples
 from format_list import FORMATS, Format
 
-from sealift_signing import dsse, shape, statements, vocabulary
+from sealift_signing import dsse, features, shape, statements, vocabulary
 from sealift_signing.vocabulary import Between, Spelling
 from sealift_sync import packs
 from sealift_sync.artifact import (
@@ -76,6 +76,11 @@ any.
   2^53. **A reader refuses any other spelling**, a member twice, and a member it does not know.
 - `format` and `requires` are looked at first: a reader that does not know the format, or a feature
   under `requires`, says so in one sentence and looks at nothing else.
+- What bears trust is strict for ever. A member that came later is a *feature*: where it stands,
+  `requires` names it, with the release that first read it (`name@0.3`; the first ones stand by
+  their names alone). A reader that lacks some names all of them.
+- What informs (receipts, site requests, returns; in evidence, its details) may say anything under
+  `more`: names, each with any JSON. A reader keeps and shows it, and no rule ever goes by it.
 - What is shown below is indented, and long strings are cut at "…", for people to read; each example
   leads to its exact bytes. The examples tell one story, are really signed, and are the same bytes
   wherever they are made. Their keys are made from published sentences: trust them in nothing.
@@ -86,6 +91,13 @@ any.
 Texts with a rule are spelled so everywhere; the schemas hold the patterns:
 
 {spellings}
+
+## Features
+
+A site's request and its receipts tell under `reads` what its software reads: each kind of document
+with its format (`transfer:1`), and its features. What is written for a site uses no other.
+
+{features}
 
 ## Signed statements
 
@@ -148,7 +160,7 @@ def page() -> str:
     """formats.md."""
     told = examples()
     envelope = _shown(json.loads(told["request.json"].data))
-    top = TOP.format(spellings=_spellings(), envelope=_fenced(envelope))
+    top = TOP.format(spellings=_spellings(), features=_features(), envelope=_fenced(envelope))
     parts = [top, *(_section(one, told[one.example]) for one in FORMATS)]
     bottom = BOTTOM.format(
         checkpoint=told["checkpoint.txt"].data.decode(),
@@ -319,6 +331,16 @@ def _spellings() -> str:
         name, _, said = words.partition(": ")
         rows.append(f"| {_cell(name)} | {_cell(said)} |")
     head = "| what | spelled |\n|---|---|\n"
+    return head + "\n".join(rows)
+
+
+def _features() -> str:
+    """Every feature of every document."""
+    rows = [
+        f"| `{one.full}` | `{one.spelled}` | {one.since} | {one.words} |"
+        for one in sorted(features.FEATURES)
+    ]
+    head = "| feature | under `requires` | since | the document says that |\n|---|---|---|---|\n"
     return head + "\n".join(rows)
 
 

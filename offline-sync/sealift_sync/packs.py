@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from hashlib import sha256
 from typing import TYPE_CHECKING, BinaryIO
 
+from sealift_signing import features
 from sealift_signing.errors import RefusedError
 from sealift_sync import ustar
 from sealift_sync.artifact import LARGEST_PACKED, ArtifactFile, Pack
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 WORTH_PACKING = 100
 """Small files of an artifact, of which fewer are blobs like all others."""
-FEATURE = "packs"
+FEATURE = features.PACKS.spelled
 """What a transfer requires of its reader, if something that it carries has packs."""
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from functools import cache
 
-READS = ("transfer:1",)
+from sealift_signing import features
+
+READS = features.reads(features.AT_A_SITE)
+"""Every kind of document that a site reads, in its formats and with its features."""
 
 
 @cache

@@ -49,7 +49,10 @@ class App:
         """Requests and approvals."""
         from sealift_registry.promotion.promotions import Promotions
 
-        return Promotions(self.hub)
+        return Promotions(
+            self.hub,
+            lambda: {name: one.artifact_policy for name, one in self.hardware_targets.items()},
+        )
 
     @cached_property
     def exports(self) -> Exports:

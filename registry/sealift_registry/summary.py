@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
-from sealift_registry.delivery import assignments, attested, tables, transfers, waiting
+from sealift_registry.delivery import assignments, attested, reading, tables, transfers, waiting
 from sealift_registry.delivery.holdings import by_log
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
@@ -22,6 +22,7 @@ from sealift_signing import shape
 from sealift_signing.documents import Assignment, Withdrawal
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import NotFoundError
+from sealift_signing.informing import more_json, more_of, more_words
 from sealift_signing.statements import (
     NO_LONGER_ASSIGNED,
     NO_MORE,
@@ -32,6 +33,7 @@ from sealift_signing.statements import (
     Signed,
 )
 from sealift_signing.transparency.checkpoint import claimed
+from sealift_signing.vocabulary import PORTABLE
 from sealift_signing.words import eight_words, words_of
 
 Summary = tuple[str, dict[str, Any], list[str]]
@@ -121,6 +123,8 @@ def evidence_lines(standing: Standing) -> list[str]:
     lines = []
     for one in standing.vouched:
         lines += ["", f"  {one.artifact.path}  {one.artifact.sha256[:12]}"]
+        policy = standing.promotion.request.predicate.artifact_policy(str(one.artifact.path))
+        lines += [f"    {policy}"] if policy != PORTABLE else []
         for evidence in one.evidence:
             said, signer = evidence.predicate, _signer(evidence, standing.machines)
             whose = "" if evidence.sha256 in standing.machines else "the hub says "
@@ -198,6 +202,7 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
             whose = "" if signer else "the hub says "
             words = f"{said.kind}: {said.verdict}, {said.made}, {drawn(said.machine)}, signed by "
             lines.append(f"    {whose}{words}{signer or 'no machine of ours'}")
+            lines += [f"      {text}" for text in more_words(more_of(said.details))]
     lines += [""] if standings else []
     for standing in standings:
         have, need = len(standing.tally.counted), standing.tally.needed
@@ -271,6 +276,10 @@ def _site(connection: Connection, site: Site) -> Summary:
             for one in assignment.retire or ()
         ),
     ]
+    reads = reading.reads_of(connection, site)
+    lines += [f"  its software   {drawn(reads.software)}, by {reads.where}"]
+    if unread := reading.lacking(reads):
+        lines += [f"    does not read  {', '.join(unread)}"]
     note = attested.note(connection, site)
     log = claimed(note.encode()) if note else None
     if log:
@@ -279,8 +288,9 @@ def _site(connection: Connection, site: Site) -> Summary:
         lines += ["  It has sent no receipt yet."]
     else:
         said = receipt.predicate
-        lines += [f"  last receipt   {said.transfer}, {said.made}, {drawn(said.software)}"]
+        lines += [f"  last receipt   {said.transfer}, {said.made}"]
         lines += [f"    {_outcome(a)}" for a in said.artifacts]
+        lines += [f"    {text}" for text in more_words(said.more)]
         lines += [f"    lost           {len(said.lost)} of its blobs"] if said.lost else []
         lines += [
             f"  runs           {one.group}: {one.model}/{one.version}, since {one.since}"
@@ -309,8 +319,11 @@ def _site(connection: Connection, site: Site) -> Summary:
             for r in running(connection, site)
         ],
         "heard": last_heard(connection, site),
+        "software": reads.software,
+        "does_not_read": list(unread),
         "log": {"size": log.size, "words": eight_words(log.body())} if log else None,
         "last_receipt": receipt.predicate.transfer if receipt else None,
+        **more_json(receipt.predicate.more if receipt else None),
     }
     return "site", data, lines
 
@@ -383,6 +396,7 @@ def _transfer(hub: Hub, connection: Connection, what: str) -> Summary | None:
     else:
         lines.append(f"  imported       {receipt.predicate.made}")
         lines += [f"    {_outcome(a)}" for a in receipt.predicate.artifacts]
+        lines += [f"    {text}" for text in more_words(receipt.predicate.more)]
     data = {
         "transfer": what,
         "site": said.site,
@@ -391,5 +405,6 @@ def _transfer(hub: Hub, connection: Connection, what: str) -> Summary | None:
         "files": len(said.files),
         "bytes": size,
         "receipt": receipt.sha256 if receipt else None,
+        **more_json(receipt.predicate.more if receipt else None),
     }
     return "transfer", data, lines

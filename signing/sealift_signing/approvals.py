@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from sealift_signing import clock
+from sealift_signing import clock, features
 from sealift_signing.documents import MemberKey, Members, Person, StageRule
 from sealift_signing.errors import RefusedError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Approval, Objection, Request, Signed
 from sealift_signing.values import dataclass
-from sealift_signing.vocabulary import instant, moment
+from sealift_signing.vocabulary import CatalogPath, PORTABLE, instant, moment
 
 LARGEST_LEAD = clock.SKEW
 """How far ahead of trusted time a statement may be dated: clocks differ, a year does not."""
@@ -93,8 +93,30 @@ def check_request(request: Signed[Request], rules: Rules) -> None:
     said = request.predicate
     of = _named("request", request)
     _check_place(request, rules, of)
+    _check_policies(request, of)
     _check_person(request, said.person, REQUEST, rules, of)
     _check_date(said.made, rules.now, of)
+
+
+def _check_policies(request: Signed[Request], of: _Of) -> None:
+    """What is not portable is one of the request's own variants, and said by a feature.
+
+    Whoever approves is shown it: by it a stage may ask for less evidence.
+    """
+    said = request.predicate
+    found = said.artifact_policies
+    if found is None:
+        return
+    variants = {one.name for one in request.subjects if not CatalogPath.parse(one.name).is_source}
+    spelled = bool(found) and found.keys() <= variants and PORTABLE not in found.values()
+    if not spelled or features.ARTIFACT_POLICIES.spelled not in said.requires:
+        raise NotCountedError(
+            "bad-artifact-policies",
+            f"{of.what} says of artifacts that are not its own, or without requiring "
+            f"{features.ARTIFACT_POLICIES.spelled}, that they are not portable.",
+            subject=of.sha256,
+            next_step="Do not approve it; have it asked for again.",
+        )
 
 
 def tally(request: Signed[Request], approvals: Iterable[Signed[Approval]], rules: Rules) -> Tally:
@@ -239,8 +261,8 @@ def _check_terms(said: Approval, key: MemberKey, rules: Rules, of: _Of) -> None:
     if key.key_class not in rule.key_classes:
         raise NotCountedError(
             "key-class",
-            f"{of.what} was signed with a {key.key_class} key, which the policy does not count for "
-            f"{rules.stage}.",
+            f"{of.what} was signed with a key of class {key.key_class}, which the policy does not "
+            f"count for {rules.stage}.",
             subject=of.sha256,
             next_step=f"Sign with a key of one of these classes: {', '.join(rule.key_classes)}.",
         )

@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from hashlib import sha256
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
-from sealift_signing import shape
+from sealift_signing import features, shape
 from sealift_signing.errors import MalformedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.shape import Distinct
 from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import (
+    PORTABLE,
+    ArtifactPolicy,
     CatalogPath,
     CatalogPathText,
     Count,
@@ -39,14 +41,10 @@ RECALL_PATH = "recall.json"
 APPROVE_WITHIN_DAYS = 30
 """How long after its request an approval may be made: what was asked long ago fits no more."""
 
-APPROVE_WITHIN = "approve-within"
-"""The feature that a policy requires if a stage of it says `approve_within_days`."""
-
-LOG_STARTS = "log-starts"
-"""The feature that the fleet's keys require if one of them says where its log starts."""
-
-RETIRE, BACK = "retire", "back"
-"""The features that an assignment requires if it has members of those names."""
+APPROVE_WITHIN = features.APPROVE_WITHIN.spelled
+LOG_STARTS = features.LOG_STARTS.spelled
+RETIRE, BACK = features.RETIRE.spelled, features.BACK.spelled
+"""As they stand under `requires`, and as the members of an assignment are called, too."""
 
 
 def members_path(team: str) -> str:
@@ -75,16 +73,26 @@ class StageRule:
     """How far ahead an approval's end may lie."""
     approve_within_days: Days | None = None
     """How long after its request an approval may be made, if not 30 days."""
+    evidence_by_policy: Mapping[ArtifactPolicy, Annotated[tuple[Name, ...], Distinct()]] | None = (
+        None
+    )
+    """In place of `evidence`, for artifacts that their request calls other than portable."""
 
     @property
     def within(self) -> timedelta:
         """How long after its request an approval may be made."""
         return timedelta(days=self.approve_within_days or APPROVE_WITHIN_DAYS)
 
+    def evidence_of(self, artifact_policy: str) -> tuple[str, ...]:
+        """The kinds of evidence that there must be about an artifact of this artifact policy."""
+        return (self.evidence_by_policy or {}).get(artifact_policy, self.evidence)
+
 
 @dataclass(frozen=True)
 class Policy:
     """policy.json, signed by `targets`: the stages, and how long each role's signature lasts."""
+
+    DOCUMENT: ClassVar[str] = "policy"
 
     format: Literal[1]
     requires: tuple[str, ...]
@@ -93,7 +101,9 @@ class Policy:
     lifetimes_days: Mapping[RoleKind, Days]
 
 
-KeyClass = Literal["hardware", "file", "browser"]
+KeyClass = Literal["file", "hardware", "passkey"]
+"""Where a person keeps a key: in a file, in a device that does not give it away, or as a passkey
+that a browser signs with."""
 Status = Literal["active", "retired", "compromised"]
 
 
@@ -154,6 +164,8 @@ class Withdrawal:
 class Members:
     """members.json, signed by a team's stewards: who may request and approve what."""
 
+    DOCUMENT: ClassVar[str] = "members"
+
     format: Literal[1]
     requires: tuple[str, ...]
     team: Name
@@ -199,6 +211,8 @@ class MachineKey:
 @dataclass(frozen=True)
 class FleetKeys:
     """fleet/keys.json, signed by `fleet`: whose machines are ours, and what for."""
+
+    DOCUMENT: ClassVar[str] = "fleet-keys"
 
     format: Literal[1]
     requires: tuple[str, ...]
@@ -279,6 +293,8 @@ class GoneBack:
 class Assignment:
     """assignment.json, signed by the dispatcher for one site."""
 
+    DOCUMENT: ClassVar[str] = "assignment"
+
     format: Literal[1]
     requires: tuple[str, ...]
     site: Name
@@ -324,6 +340,8 @@ class Recall:
 class RecallList:
     """recall.json, signed by a safety officer."""
 
+    DOCUMENT: ClassVar[str] = "recall"
+
     format: Literal[1]
     requires: tuple[str, ...]
     recalls: Annotated[tuple[Recall, ...], Distinct(by="id")]
@@ -334,7 +352,8 @@ def read_policy(data: bytes) -> Policy:
 
     Raises:
         MalformedError: no stage, or one where the requester counts among several approvers; or one
-            with a span of its own for approvals, which the policy does not require to be read.
+            with a span of its own for approvals, or with evidence by artifact policy, which the
+            policy does not require to be read.
     """
     policy = shape.read(Policy, data, what=POLICY_PATH)
     if not policy.stages:
@@ -348,6 +367,7 @@ def read_policy(data: bytes) -> Policy:
                 f"{rule.approvals} approvals; only where one suffices may they be one person.",
                 subject=POLICY_PATH,
             )
+        _check_evidence(policy, name, rule)
         if rule.approve_within_days is not None and APPROVE_WITHIN not in policy.requires:
             raise MalformedError(
                 "bad-policy",
@@ -356,6 +376,27 @@ def read_policy(data: bytes) -> Policy:
                 subject=POLICY_PATH,
             )
     return policy
+
+
+def _check_evidence(policy: Policy, stage: str, rule: StageRule) -> None:
+    """Other evidence is asked of artifacts that are not portable, never none, and by a feature."""
+    asked = rule.evidence_by_policy
+    if asked is None:
+        return
+    if not asked or PORTABLE in asked or not all(asked.values()):
+        raise MalformedError(
+            "bad-policy",
+            f"policy.json asks for {stage} no evidence of some artifacts, or of portable ones in "
+            "two places.",
+            subject=POLICY_PATH,
+        )
+    if features.EVIDENCE_BY_POLICY.spelled not in policy.requires:
+        raise MalformedError(
+            "bad-policy",
+            f"policy.json says for {stage} what evidence it asks of each artifact policy, and does "
+            f"not require {features.EVIDENCE_BY_POLICY.spelled}.",
+            subject=POLICY_PATH,
+        )
 
 
 def read_members(data: bytes, team: str) -> Members:

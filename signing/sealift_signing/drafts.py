@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from hashlib import sha256
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from tuf.api.exceptions import RepositoryError
 from tuf.api.metadata import Metadata, Root, Signature, Targets
@@ -146,6 +146,8 @@ class Draft:
         check: the sha256 of the file without `check` and signatures.
     """
 
+    DOCUMENT: ClassVar[str] = "draft"
+
     format: Literal[1]
     requires: tuple[str, ...]
     organisation: Sha256
@@ -182,6 +184,8 @@ class Version:
         roots: of root, every one since 1, of which this is the last; of another role, none.
     """
 
+    DOCUMENT: ClassVar[str] = "version"
+
     format: Literal[1]
     requires: tuple[str, ...]
     organisation: Sha256
@@ -199,6 +203,8 @@ class Shared:
     Attributes:
         mark: a random number, of the memory that wrote it: by it a memory knows its own file.
     """
+
+    DOCUMENT: ClassVar[str] = "shared"
 
     format: Literal[1]
     requires: tuple[str, ...]

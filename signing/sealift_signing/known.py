@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from sealift_signing.compromised import barred, entered_by
 from sealift_signing.errors import RefusedError
@@ -102,6 +102,8 @@ class Known:
         mark: a random number that stands in each file that this memory writes for a colleague;
             none before the first.
     """
+
+    DOCUMENT: ClassVar[str] = "known"
 
     format: Literal[1]
     requires: tuple[str, ...]

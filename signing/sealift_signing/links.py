@@ -18,7 +18,7 @@ import json
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from hashlib import sha256
-from typing import Any, Literal, cast
+from typing import Any, ClassVar, Literal, cast
 
 from tuf.api.metadata import Metadata, Root, Targets
 
@@ -89,6 +89,8 @@ class Lineage:
     Attributes:
         versions: newest first, down to where the chain starts or as far as whoever wrote it knew.
     """
+
+    DOCUMENT: ClassVar[str] = "lineage"
 
     format: Literal[1]
     requires: tuple[str, ...]

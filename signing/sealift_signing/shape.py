@@ -29,22 +29,10 @@ from typing import (
     get_type_hints,
 )
 
-from sealift_signing import canonical
+from sealift_signing import canonical, features
 from sealift_signing.canonical import Json
 from sealift_signing.errors import MalformedError, RefusedError, shown
-from sealift_signing.vocabulary import Between, MomentSpelling, Spelling
-
-FEATURES_READ: frozenset[str] = frozenset(
-    {"approve-within", "back", "log-starts", "packs", "retire"}
-)
-"""What a document may list under `requires` and still be read by this software.
-
-`approve-within`: a stage of the policy says how long after its request an approval may be made.
-`back`: an assignment says that a site goes back to a lower version.
-`log-starts`: a key of the hub's log says where it goes on from another one.
-`packs`: what it is about has small files that lie together in one blob.
-`retire`: an assignment says that a site stops running a model.
-"""
+from sealift_signing.vocabulary import Between, MomentSpelling, Name, Spelling
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +48,12 @@ class Distinct:
 
 
 Opaque = Annotated[Any, _AnyJson()]
+
+More = Mapping[Name, Opaque]
+"""What informs may say besides: kept and shown by every reader, and no rule ever goes by it."""
+
+
+_OURS = "urn:sealift:"
 
 
 class Dataclass(Protocol):
@@ -101,7 +95,7 @@ def write(document: Dataclass) -> bytes:
 def from_json(kind: type[D], value: Mapping[str, Json], *, what: str) -> D:
     """As `read`, from a value that is already parsed."""
     if "requires" in _field_hints(kind):
-        _check_skew(value, what)
+        _check_skew(document_name(kind), value, what)
     return cast("D", _reader(kind)(value, what))
 
 
@@ -117,24 +111,37 @@ def schema(kind: type[Dataclass], *, title: str) -> dict[str, Any]:
     return {"$schema": dialect, "title": title, **_schema(kind)}
 
 
-def _check_skew(value: Mapping[str, Json], what: str) -> None:
+def document_name(kind: type[Dataclass]) -> str:
+    """What this kind of document is called, in features and to people; empty where it has none."""
+    return getattr(kind, "DOCUMENT", "") or statement_name(getattr(kind, "PREDICATE_TYPE", ""))
+
+
+def statement_name(predicate_type: str) -> str:
+    """What a statement of this type is called: `receipt` of `urn:sealift:receipt:1`."""
+    return predicate_type.removeprefix(_OURS).partition(":")[0]
+
+
+def _check_skew(document: str, value: Mapping[str, Json], what: str) -> None:
     """Said before anything else is looked at: this software is too old for that document."""
     required = value.get("requires")
     if not isinstance(required, list | tuple) or not all(isinstance(x, str) for x in required):
         raise MalformedError("bad-shape", f"{what} does not say what it requires.", subject=what)
-    unknown = sorted(set(cast("list[str]", required)) - FEATURES_READ)
-    if unknown or value.get("format") != 1:
-        needs = (
-            f"the feature {shown(unknown[0])}"
-            if unknown
-            else f"format {shown(value.get('format'))}"
-        )
-        raise RefusedError(
-            "format-unknown",
-            f"{what} needs {needs}, which this version of Sealift does not read.",
-            subject=what,
-            next_step="Update Sealift here, or ask the sender to export for this version.",
-        )
+    unknown = features.unknown(document, cast("list[str]", required))
+    other = value.get("format") != features.FORMAT
+    if not unknown and not other:
+        return
+    needs = [f"format {shown(value.get('format'))}"] if other else []
+    if unknown:
+        called = "the feature" if len(unknown) == 1 else "the features"
+        needs.append(f"{called} {features.told(unknown)}")
+    newest = features.releases(unknown)
+    raise RefusedError(
+        "format-unknown",
+        f"{what} needs {' and '.join(needs)}, which this version of Sealift does not read.",
+        subject=what,
+        next_step=f"Update Sealift here{f' to {newest} or newer' if newest else ''}, or ask the "
+        "sender to export for this version.",
+    )
 
 
 @cache

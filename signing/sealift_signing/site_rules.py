@@ -325,7 +325,8 @@ def _not_withdrawn(facts: Facts, path: CatalogPath, sha256: str, request: Signed
 def _evidenced(
     facts: Facts, path: CatalogPath, artifact: AssignedArtifact, request: Signed[Request]
 ) -> None:
-    asked = facts.policy.stages[facts.stage].evidence
+    policy = request.predicate.artifact_policy(str(path))
+    asked = facts.policy.stages[facts.stage].evidence_of(policy)
     found = set()
     for digest in artifact.evidence:
         evidence = _carried(facts, Evidence, digest, f"the evidence {digest[:12]}")

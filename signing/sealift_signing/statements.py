@@ -16,9 +16,11 @@ from sealift_signing import canonical, dsse, shape
 from sealift_signing.documents import KeyClass
 from sealift_signing.errors import MalformedError, shown
 from sealift_signing.public_key import PublicKey
-from sealift_signing.shape import Distinct, Opaque
+from sealift_signing.shape import Distinct, More, Opaque
 from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import (
+    PORTABLE,
+    ArtifactPolicy,
     Base64,
     CatalogPathText,
     Count,
@@ -126,6 +128,13 @@ class Request:
     made: Moment
     despite: Annotated[tuple[Name, ...], Distinct()]
     """Withdrawals that the requester asks to set aside, each by the sha256 of its bytes."""
+    artifact_policies: Mapping[CatalogPathText, ArtifactPolicy] | None = None
+    """Of the artifacts that are not portable, each one's artifact policy: what a stage asks of
+    evidence differs by it."""
+
+    def artifact_policy(self, path: str) -> str:
+        """The artifact policy of the artifact at `path`, as its requester signed it."""
+        return (self.artifact_policies or {}).get(path, PORTABLE)
 
 
 @dataclass(frozen=True)
@@ -219,7 +228,7 @@ class Evidence:
     machine: Sentence
     made: Moment
     details: Opaque
-    """The whole report."""
+    """The whole report. What is under `more` in it is for people: no rule goes by it."""
 
     @property
     def failures(self) -> tuple[Check, ...]:
@@ -311,9 +320,12 @@ class Receipt:
     """What two people at the site allowed against a rule."""
     software: Sentence
     reads: tuple[Sentence, ...]
-    """The documents that the site's software reads, so that exports are written for it."""
+    """What the site's software reads: each document's format, such as `transfer:1`, and features,
+    such as `transfer:packs`. What is written for the site uses no other."""
     log: str
     """The site's log checkpoint just before this receipt, a C2SP signed note; empty if none."""
+    more: More | None = None
+    """What else the site says, for people: no rule goes by it."""
 
 
 @dataclass(frozen=True)
@@ -334,6 +346,9 @@ class SiteRequest:
     made: Moment
     software: Sentence
     reads: tuple[Sentence, ...]
+    """What the site's software reads, as in a receipt."""
+    more: More | None = None
+    """What else the site says, for people: no rule goes by it."""
 
 
 @dataclass(frozen=True)

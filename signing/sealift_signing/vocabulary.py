@@ -101,6 +101,12 @@ PURPOSE = Spelling(
     rf"request|approve:{_PLAIN_NAME}",
     "a purpose: what a person's key may do, request or approve:<stage>",
 )
+PORTABLE = "portable"
+"""The artifact policy of what is converted for everybody, with its parity proven."""
+ARTIFACT_POLICY = Spelling(
+    f"{PORTABLE}|as is|prebuilt|ahead of time|build at site",
+    "an artifact policy: what travels of a model, such as portable or as is",
+)
 BASE64 = Spelling(r"[A-Za-z0-9+/]+={0,2}", "base64: the standard alphabet, with its padding")
 DECIMAL = Spelling(
     r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:e[+-]?[0-9]+)?",
@@ -119,6 +125,7 @@ MediumPath = Annotated[str, MEDIUM_PATH]
 KeyText = Annotated[str, PUBLIC_KEY]
 Sentence = Annotated[str, SENTENCE]
 Purpose = Annotated[str, PURPOSE]
+ArtifactPolicy = Annotated[str, ARTIFACT_POLICY]
 Base64 = Annotated[str, BASE64]
 Decimal = Annotated[str, DECIMAL]
 VersionNumber = Annotated[int, Between(1, 10**15 - 1)]

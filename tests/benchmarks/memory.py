@@ -193,7 +193,7 @@ def _carried(us: Organisation, media: Path, sites: Path) -> dict[str, Measured]:
 
 
 def _named(part: str, step: Step) -> Step:
-    return Step(step.command, step.cold, part=part)
+    return replace(step, part=part)
 
 
 def _check(us: Organisation, site: Path) -> None:

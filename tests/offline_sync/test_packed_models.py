@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_signing import shape
+from sealift_signing import features
 from sealift_signing.errors import FailedError, MalformedError, SealiftError
 from sealift_sync import packs
 from sealift_sync.artifact import Artifact, ArtifactFile, manifest_bytes, read_manifest
@@ -154,7 +154,7 @@ def test_a_transfer_that_requires_packs_is_not_read_by_who_cannot(
     site: SiteOnPaper, bundle: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As every site that was made before there were packs."""
-    monkeypatch.setattr(shape, "FEATURES_READ", frozenset())
+    monkeypatch.setattr(features, "_READ", {})
     refusal = site.refuses(bundle)
     assert refusal.code == "format-unknown"
     assert "packs" in str(refusal)

@@ -282,9 +282,11 @@ class Acme:
         dispatcher, groups = self.signer("dispatcher-1"), {GROUP: TARGET}
         return assign(self.app, site, version(number), groups, fallbacks, dispatcher, back)
 
-    def unassign(self, *groups: str, reason: str = "It misreads sevens.") -> Assignment:
+    def unassign(
+        self, *groups: str, reason: str = "It misreads sevens.", any_software: bool = False
+    ) -> Assignment:
         dispatcher, model = self.signer("dispatcher-1"), str(version(1).of)
-        return unassign(self.app, SITE, model, groups, reason, dispatcher)
+        return unassign(self.app, SITE, model, groups, reason, dispatcher, any_software)
 
     def export(self, site: str = SITE, to: Path | None = None, *, full: bool = False) -> Exported:
         return self.app.exports.export(site, to or self.medium, self.dispatcher(), stage, full=full)

@@ -6,7 +6,7 @@ What a signer's memory adds is tested where memories are (tests/signing, tests/d
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
@@ -104,10 +104,17 @@ def assign(
 
 
 def unassign(
-    app: App, site: str, model: str, groups: Sequence[str], reason: str, signer: Signer
+    app: App,
+    site: str,
+    model: str,
+    groups: Sequence[str],
+    reason: str,
+    signer: Signer,
+    any_software: bool = False,
 ) -> Assignment:
     """Have the dispatcher say what a site should stop running."""
     wanted = retiring.wanted(app.hub, site, model, groups, reason)
+    wanted = replace(wanted, check=drafting.unchecked) if any_software else wanted
     carry_out(app, wanted, [signer], assignments.already)
     return assigned(app, site)
 

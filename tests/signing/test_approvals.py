@@ -159,9 +159,9 @@ def meaning_nothing(promotion: Promotion, request: str) -> str:
 def with_the_wrong_class(promotion: Promotion, request: str) -> str:
     second_key(promotion, "bert-2", "bert", APPROVE)
     bert = next(person for person in promotion.people if person.id == "bert")
-    browser = replace(bert.keys[1], key_class="browser")
+    passkey = replace(bert.keys[1], key_class="passkey")
     promotion.people = [
-        replace(person, keys=(bert.keys[0], browser)) if person is bert else person
+        replace(person, keys=(bert.keys[0], passkey)) if person is bert else person
         for person in promotion.people
     ]
     return promotion.approve(request, "bert", key="bert-2")
@@ -208,7 +208,7 @@ def by_compromised(promotion: Promotion, request: str) -> str:
         (dated_ahead, "more than a day ahead"),
         (for_too_long, "longer than the policy's 365 days"),
         (meaning_nothing, "'looks nice', which is none of the policy's meanings"),
-        (with_the_wrong_class, "a browser key, which the policy does not count"),
+        (with_the_wrong_class, "a key of class passkey, which the policy does not count"),
         (without_the_purpose, "not signed with a key of bert that may approve for production"),
         (with_another_s_key, "not signed with a key of bert"),
         (by_retired, "bert is retired"),

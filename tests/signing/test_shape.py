@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 import jsonschema
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sealift_signing import canonical, shape
@@ -86,6 +86,7 @@ def fits(data: bytes) -> bool:
 
 
 @given(WHOLES)
+@settings(suppress_health_check=[HealthCheck.too_slow])  # how busy a machine is is no fault
 def test_what_is_written_is_read_back(document: Whole) -> None:
     assert shape.read(Whole, shape.write(document), what="it") == document
 
@@ -167,9 +168,9 @@ def test_a_document_says_what_it_requires(requires: object) -> None:
 @pytest.mark.parametrize(
     "members,needs",
     [
-        ({"requires": ["time-travel"]}, "the feature 'time-travel'"),
+        ({"requires": ["time-travel"]}, "the feature time-travel"),
         ({"format": 2}, "format 2"),
-        ({"requires": ["z", "a"], "format": 9, "unheard-of": 1}, "the feature 'a'"),
+        ({"requires": ["z", "a"], "format": 9, "unheard-of": 1}, "format 9 and the features a, z"),
     ],
 )
 def test_a_newer_document_is_refused_with_what_to_do(members: dict[str, Any], needs: str) -> None:

@@ -12,7 +12,7 @@ from sealift_signing.site_rules import raised_pins
 from sealift_signing.statements import Receipt
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import instant, moment, sentence
-from sealift_sync.site import floors, hub_log
+from sealift_sync.site import floors, hub_log, own_software
 from sealift_sync.site.accepting import Accepted
 from sealift_sync.site.enrolment import ANSWER_CHECKED
 from sealift_sync.site.holdings import parts, remember
@@ -46,6 +46,7 @@ def commit(site: Site, accepted: Accepted) -> Receipt:
         receipt = make_receipt(site, accepted, when)
         name, digest = accepted.transfer.predicate.id, accepted.transfer.sha256
         site.state.add_imported(Imported(digest, name, when, receipt))
+        own_software.remember_told(site)
     return statements.read(Receipt, receipt, what="the receipt").predicate
 
 

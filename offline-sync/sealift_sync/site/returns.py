@@ -10,6 +10,7 @@ from sealift_signing.transparency.checkpoint import claimed
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.returned import Returned
 from sealift_sync.bundle.returning import write_return
+from sealift_sync.site import own_software
 from sealift_sync.site.home import one_return
 from sealift_sync.site.hub_log import ACKNOWLEDGED
 from sealift_sync.site.log_reading import SiteLogReader
@@ -38,6 +39,7 @@ def write_home(site: Site, medium: Path, *, everything: bool) -> tuple[Path, Ret
         FailedError: it could not be written.
     """
     _check_not_restored(site, medium)
+    own_software.tell(site)
     first = 0 if everything else acknowledged(site)
     extract = SiteLogReader(site.state.connection).extract(first)
     returned = Returned(site.enrolment.site, _receipts(site, everything=everything), extract)

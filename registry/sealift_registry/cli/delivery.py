@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
     from sealift_signing.errors import UsageError
 
 DISPATCHER = "The dispatcher's key; with it, the command signs here."
+
+any_software_option = click.option(
+    "--any-software",
+    is_flag=True,
+    help="It is meant though the site's software does not read it, by what the site said last.",
+)
 
 LARGEST_VERSION = 10**15 - 1
 LARGEST_REQUEST = 1024 * 1024
@@ -201,6 +208,7 @@ def _answer_exists(answer: str) -> UsageError:
 @click.option("--no-fallback", is_flag=True, help="Nothing to go back to.")
 @click.option("--back", is_flag=True, help="It is lower than before, and that is meant.")
 @click.option("--reason", metavar="TEXT", help="With --back: why; the site logs it.")
+@any_software_option
 @signing_options(DISPATCHER)
 def assign(
     session: Session,
@@ -212,6 +220,7 @@ def assign(
     no_fallback: bool,
     back: bool,
     reason: str | None,
+    any_software: bool,
     how: Signing,
 ) -> None:
     """Say what a site's host groups should run.
@@ -221,6 +230,7 @@ def assign(
     """
     from sealift_registry.catalog.reference import VersionRef
     from sealift_registry.delivery import assignments
+    from sealift_registry.trust.drafting import unchecked
     from sealift_signing.acts.going_back import needs_both
 
     if back != bool(reason):
@@ -233,6 +243,7 @@ def assign(
     wanted = assignments.wanted(
         session.app.hub, site_id, ref, pairs, given, aside, back=reason or ""
     )
+    wanted = replace(wanted, check=unchecked) if any_software else wanted
     done = carry_out(session, wanted, how, own=True, already=assignments.already)
     if done is not None:
         session.terminal.answer("assign", done.data, done.lines)
@@ -254,6 +265,7 @@ def assign(
     metavar="NAME",
     help="Only this host group. [default: all that it is assigned to]",
 )
+@any_software_option
 @signing_options(DISPATCHER)
 def unassign(
     session: Session,
@@ -262,6 +274,7 @@ def unassign(
     model: str,
     reason: str,
     groups: Sequence[str],
+    any_software: bool,
     how: Signing,
 ) -> None:
     """Have a site's host groups stop running a model.
@@ -271,9 +284,11 @@ def unassign(
     """
     from sealift_registry.catalog.reference import ModelRef
     from sealift_registry.delivery import assignments, retiring
+    from sealift_registry.trust.drafting import unchecked
 
     ref = str(ModelRef.parse(model))
     wanted = retiring.wanted(session.app.hub, site_id, ref, groups, reason, others(how.over))
+    wanted = replace(wanted, check=unchecked) if any_software else wanted
     done = carry_out(session, wanted, how, own=True, already=assignments.already)
     if done is not None:
         session.terminal.answer("unassign", done.data, done.lines)
@@ -288,9 +303,17 @@ def unassign(
 @click.option(
     "--plan", "planned", is_flag=True, help="Say what would be written, and leave nothing there."
 )
+@any_software_option
 @signing_options(DISPATCHER, over=False)
 def export(
-    session: Session, *, site_id: str, medium: str, full: bool, planned: bool, how: Signing
+    session: Session,
+    *,
+    site_id: str,
+    medium: str,
+    full: bool,
+    planned: bool,
+    any_software: bool,
+    how: Signing,
 ) -> None:
     """Write a signed bundle for a site to a medium.
 
@@ -301,29 +324,35 @@ def export(
     """
     exports = session.app.exports
     if planned:
-        plan = exports.plan(site_id, Path(medium), full=full)
+        plan = exports.plan(site_id, Path(medium), full=full, any_software=any_software)
         data, lines = exporting.of_plan(plan, medium)
         session.terminal.answer("export-plan", data, lines)
         if plan.misfits:
             raise plan.misfits[0]
         return
     if not signs_here(session, how, own=True):
-        _draft_export(session, site_id, medium, how, full=full)
+        _draft_export(session, site_id, medium, how, full=full, any_software=any_software)
         return
     hand = exporting.at_hub(session, how)
     with session.terminal.stages() as stage:
-        made = exports.export(site_id, Path(medium), hand, stage, full=full)
+        made = exports.export(
+            site_id, Path(medium), hand, stage, full=full, any_software=any_software
+        )
     session.terminal.answer("export", *exporting.of_export(made))
 
 
-def _draft_export(session: Session, site_id: str, medium: str, how: Signing, *, full: bool) -> None:
+def _draft_export(
+    session: Session, site_id: str, medium: str, how: Signing, *, full: bool, any_software: bool
+) -> None:
     from sealift_registry.delivery.exports import Exported
     from sealift_registry.delivery.vouching import ask_of
 
     if how.draft:
         check_free(Path(how.draft))  # before hours of writing
     with session.terminal.stages() as stage:
-        made = session.app.exports.draft(site_id, Path(medium), stage, full=full)
+        made = session.app.exports.draft(
+            site_id, Path(medium), stage, full=full, any_software=any_software
+        )
     if isinstance(made, Exported):
         session.terminal.answer("export", *exporting.of_export(made))
         return
@@ -341,6 +370,7 @@ def receive(session: Session, *, medium: str) -> None:
     Both are verified; a log that does not continue the one known so far is refused.
     """
     from sealift_registry.summary import became
+    from sealift_signing.informing import more_json, more_words
     from sealift_signing.statements import NO_MORE
     from sealift_sync.bundle.medium import foreign
 
@@ -359,6 +389,7 @@ def receive(session: Session, *, medium: str) -> None:
                 + (f"  {drawn(a.words)}" if a.outcome == "held" or a.code in NO_MORE else "")
                 for a in said.artifacts
             ]
+            lines += [f"    {text}" for text in more_words(said.more)]
         lost = session.app.returns.missed(one.site)
         if lost:
             are = "is" if lost == 1 else "are"
@@ -366,7 +397,8 @@ def receive(session: Session, *, medium: str) -> None:
                 f"  Of what {one.site} is assigned {counted(lost, 'blob')} {are} lost there."
             )
             lines.append(f"  The next bundle brings it: sealift export {one.site} --to DIR")
-        lines += [f"  {text}" for text in foreign(one.ignored)]
+        lines += [f"  {text}" for text in (*more_words(one.besides), *foreign(one.ignored))]
+        besides = {r.predicate.transfer: dict(r.predicate.more or {}) for r in one.receipts}
         found.append(
             {
                 "site": one.site,
@@ -375,6 +407,10 @@ def receive(session: Session, *, medium: str) -> None:
                 "size": one.size,
                 "lost": lost,
                 "ignored": list(one.ignored),
+                **more_json(one.besides),
+                **more_json(
+                    {name: said for name, said in besides.items() if said}, "receipts_more"
+                ),
             }
         )
     told = [bad.as_json()["error"] for bad in refused]

@@ -8,11 +8,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Literal, Protocol
 
-from sealift_registry.frameworks.policies import ArtifactPolicy
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, MalformedError, NotFoundError, RefusedError
 from sealift_signing.values import dataclass
-from sealift_signing.vocabulary import SOURCE, Count, Name, Sentence
+from sealift_signing.vocabulary import ArtifactPolicy, Count, Name, SOURCE, Sentence
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.models import ModelFile, SourceModel, VariantModel, model_file
@@ -97,6 +97,8 @@ class ParityReport:
         source_files: what was compared with.
         variant_files: what was compared.
     """
+
+    DOCUMENT: ClassVar[str] = "parity-report"
 
     format: Literal[1]
     requires: tuple[str, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sealift_registry.frameworks.framework import AS_IT_IS, Converter, Framework
 from sealift_signing import shape
@@ -28,6 +28,8 @@ class Recipe:
         options: of the converter.
         toolchain: package → version, of all that has a say in the bytes.
     """
+
+    DOCUMENT: ClassVar[str] = "recipe"
 
     format: Literal[1]
     requires: tuple[str, ...]

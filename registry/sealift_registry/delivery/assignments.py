@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.delivery import enrolments, retiring
+from sealift_registry.delivery import enrolments, reading, retiring
 from sealift_registry.delivery.retiring import Told
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import readiness, submitting
@@ -79,7 +79,12 @@ def wanted(
             if fallbacks is None:
                 for path in _kept(current(Repository(connection), enrolled), group, ref):
                     envelopes |= set(gathering.kept(path))
-    return Wanted(Ask("assign", (site, str(ref)), details), tuple(envelopes), others=tuple(aside))
+    return Wanted(
+        Ask("assign", (site, str(ref)), details),
+        tuple(envelopes),
+        others=tuple(aside),
+        check=lambda state, made: reading.check_assignment(state, enrolled, made),
+    )
 
 
 def already(connection: Connection, made: Draft, keyids: frozenset[str] | None) -> Accepted | None:

@@ -148,13 +148,15 @@ class Exports:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
-    def plan(self, name: str, medium: Path, *, full: bool = False) -> Plan:
+    def plan(
+        self, name: str, medium: Path, *, full: bool = False, any_software: bool = False
+    ) -> Plan:
         """What exporting for site `name` to `medium` would do; nothing is written.
 
         Raises:
             NotFoundError, RefusedError: as `export`.
         """
-        order = Order(name, medium, None, full)
+        order = Order(name, medium, None, full, any_software)
         space = survey(medium, name)
         ready = prepare(self._hub, order)
         sizes = ready.load.contents.sizes
@@ -166,19 +168,28 @@ class Exports:
         return Plan(files, size, ready, space, needed, misfits, measured, seconds)
 
     def export(
-        self, name: str, medium: Path, hand: Hand, stage: Stage, *, full: bool = False
+        self,
+        name: str,
+        medium: Path,
+        hand: Hand,
+        stage: Stage,
+        *,
+        full: bool = False,
+        any_software: bool = False,
     ) -> Exported:
         """Write a bundle for site `name` to `medium`, signed by `hand`, its dispatcher.
 
         It leaves out the blobs that the site has by its newest receipt; `full` leaves out none.
+        With `any_software` it may need what the site's software does not read, by the site's word.
 
         Raises:
             NotFoundError: no such site, or nothing assigned to it.
-            RefusedError: a role has expired, the key is not the dispatcher's, or the gate refuses.
+            RefusedError: a role has expired, the key is not the dispatcher's, the gate refuses, or
+                the site's software would not read it.
             FailedError: another export writes there, the bundle does not fit, or the medium did
                 not keep what was written.
         """
-        order = Order(name, medium, hand.key, full)
+        order = Order(name, medium, hand.key, full, any_software)
 
         def write(
             ready: Ready, transfer: str, warnings: tuple[str, ...], *, again: bool
@@ -189,13 +200,19 @@ class Exports:
         return self._ordered(order, stage, write, hand)
 
     def draft(
-        self, name: str, medium: Path, stage: Stage, *, full: bool = False
+        self,
+        name: str,
+        medium: Path,
+        stage: Stage,
+        *,
+        full: bool = False,
+        any_software: bool = False,
     ) -> Drafted | Exported:
         """Write all of a bundle but its transfer.json, and draft that; else as `export`.
 
         Returns the bundle itself where it was signed and recorded already.
         """
-        order = Order(name, medium, None, full)
+        order = Order(name, medium, None, full, any_software)
 
         def write(
             ready: Ready, transfer: str, warnings: tuple[str, ...], *, again: bool

@@ -64,7 +64,7 @@ def holdings(
     newest = max(receipts, key=by_log, default=None)
     if newest is None:
         return NOTHING
-    lost = _lost_since(connection, site, _size(newest))
+    lost = _lost_since(connection, site, size_of(newest))
     if lost is None:
         return NOTHING
     there = {d for one in newest.inventory for d in _contents(store, one, known or {})}
@@ -88,10 +88,10 @@ def missed(connection: Connection, site: Site, store: BlobFolder, wanted: Assign
 
 def by_log(receipt: Receipt) -> tuple[int, str]:
     """What puts receipts of one enrolment in order: a site's clock may go back, its log not."""
-    return _size(receipt), receipt.made
+    return size_of(receipt), receipt.made
 
 
-def _size(receipt: Receipt) -> int:
+def size_of(receipt: Receipt) -> int:
     """How many entries the site's log had when it made the receipt."""
     return claimed(receipt.log.encode()).size if receipt.log else 0
 

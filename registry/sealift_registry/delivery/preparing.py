@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import assignments, transfers, witnesses
+from sealift_registry.delivery import assignments, reading, transfers, witnesses
 from sealift_registry.delivery.lapsed import lapsed
 from sealift_registry.delivery.loads import Load, gather, people_roles
 from sealift_registry.delivery.sites import Site, Sites
@@ -34,13 +34,15 @@ RENEW_WITHIN = timedelta(days=45)
 class Order:
     """What is to be exported: for which site, to which medium, `full` or without what it has.
 
-    `key` is that of whoever signs it while it is written; None where nobody does.
+    `key` is that of whoever signs it while it is written; None where nobody does. `any_software` is
+    whether it is meant although the site's software does not read it, by the site's word.
     """
 
     site: str
     medium: Path
     key: PublicKey | None
     full: bool
+    any_software: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Ready:
         draft: what vouches for it, unsigned, with no file written yet.
         newest: the site's newest transfer.
         same: an earlier run's transfer, of the same state, for this run to go on with.
-        lapsed: sentences about what the site would not install.
+        lapsed: sentences about what the site would not install, or not read.
         unprotected: why one person alone could have made the bundle.
     """
 
@@ -101,6 +103,9 @@ def prepare(
         load = gather(
             hub, connection, site, assignment, full=order.full, transfer=name, listed=listed
         )
+        told = reading.check_load(
+            connection, site, load.contents, load.requires, whatever=order.any_software
+        )
         return Ready(
             site,
             assignment,
@@ -108,7 +113,7 @@ def prepare(
             unwritten(hub, connection, site, load, name),
             newest,
             same,
-            lapsed(hub, connection, site, assignment, load.held.manifests),
+            (*told, *lapsed(hub, connection, site, assignment, load.held.manifests)),
             repository.unprotected(),
         )
 

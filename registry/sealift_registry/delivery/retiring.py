@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sealift_registry.delivery import reading
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
@@ -52,7 +53,12 @@ def wanted(
     with hub.reading() as connection:
         enrolled = Sites(connection).get(site)
     envelopes = (enrolled.answer, enrolled.request.envelope.data)
-    return Wanted(Ask(ACT, (site, model), details), envelopes, others=tuple(aside))
+    return Wanted(
+        Ask(ACT, (site, model), details),
+        envelopes,
+        others=tuple(aside),
+        check=lambda state, made: reading.check_assignment(state, enrolled, made),
+    )
 
 
 def told(draft: Draft, assignment: Assignment) -> Told:

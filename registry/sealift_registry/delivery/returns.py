@@ -16,6 +16,7 @@ from sealift_registry.trust.repository import Repository
 from sealift_signing import statements
 from sealift_signing.canonical import Json
 from sealift_signing.errors import RefusedError, SealiftError
+from sealift_signing.shape import More
 from sealift_signing.statements import Receipt, Signed
 from sealift_signing.transparency import checkpoint as note
 from sealift_signing.transparency.checkpoint import Checkpoint, claimed, site_origin
@@ -33,13 +34,17 @@ MOST_TOLD = 200
 
 @dataclass(frozen=True)
 class Accepted:
-    """A return that was believed: what is new in it, and what lay beside it and was not read."""
+    """A return that was believed: what is new in it, and what lay beside it and was not read.
+
+    `besides` is what it says under `more`, which nobody signed.
+    """
 
     site: str
     receipts: tuple[Signed[Receipt], ...]
     entries: int
     size: int
     ignored: tuple[str, ...]
+    besides: More | None
 
 
 class Returns:
@@ -99,7 +104,8 @@ class Returns:
             new, checkpoint = _keep_log(connection, site, returned.log, origin, received)
             kept = tuple(self._keep_receipt(connection, site, one) for one in receipts)
             fresh = tuple(one for one in kept if one is not None)
-            accepted = Accepted(site.id, fresh, new, checkpoint.size, returned.ignored)
+            more = returned.log.more
+            accepted = Accepted(site.id, fresh, new, checkpoint.size, returned.ignored, more)
             if not new and not fresh:
                 raise _NothingNewError(accepted)
             return self._entry(site, accepted, checkpoint), accepted

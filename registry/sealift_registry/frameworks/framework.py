@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from sealift_registry.frameworks.content import Told
-from sealift_registry.frameworks.policies import ArtifactPolicy
+from sealift_signing.vocabulary import ArtifactPolicy
 from sealift_signing.errors import RefusedError
 from sealift_signing.values import dataclass
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from sealift_registry.workers.channel import Document
 from sealift_registry.workers.runner import GIB, Limits, Worker, ask
@@ -52,6 +52,8 @@ class GoldensRecord:
         sha256: of the `.npz` file.
         size: of that file, in bytes.
     """
+
+    DOCUMENT: ClassVar[str] = "goldens"
 
     format: Literal[1]
     requires: tuple[str, ...]

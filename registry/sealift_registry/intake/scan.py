@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from sealift_registry.frameworks.known import BY_FORMAT, NEEDED_BY_NONE
 from sealift_registry.intake.formats import PICKLE, UNKNOWN
@@ -66,6 +66,8 @@ class ScanReport:
         tools: what looked, and in which version.
         files: all that was looked at, as the scanner itself hashed it.
     """
+
+    DOCUMENT: ClassVar[str] = "scan-report"
 
     format: Literal[1]
     requires: tuple[str, ...]

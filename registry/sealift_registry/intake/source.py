@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.quoting import redacted
@@ -54,6 +54,8 @@ class SourceRecord:
         details: everything else that the source said; numbers that are not whole are strings.
         files: all of them, sorted by path.
     """
+
+    DOCUMENT: ClassVar[str] = "source-record"
 
     format: Literal[1]
     requires: tuple[str, ...]

@@ -12,6 +12,7 @@ from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.evidence import entitled_machine
 from sealift_signing.statements import Evidence, Measured, Request, Signed
 from sealift_signing.values import dataclass
+from sealift_signing.vocabulary import PORTABLE
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ def check(
     ref: VersionRef,
     found: Sequence[Vouched],
     goldens: str | None,
+    policies: Mapping[str, str],
 ) -> None:
     """Check the gates of `stage`: every variant has the evidence, and all of it passed.
 
@@ -84,6 +86,7 @@ def check(
         ref: the version.
         found: its artifacts, each with the newest evidence about it.
         goldens: the digest of the goldens that count for it now.
+        policies: the artifact policy of each artifact that is not portable, by its path.
 
     Raises:
         NotFoundError: the policy has no such stage, or the version has no variant yet.
@@ -100,10 +103,32 @@ def check(
             next_step=f"Make one with: sealift convert {ref} --for HARDWARE-TARGET",
         )
     for one in variants:
-        for kind in rule.evidence:
+        for kind in rule.evidence_of(policies.get(str(one.artifact.path), PORTABLE)):
             _check_kind(one, kind, stage)
             _check_signed(one, kind, fleet)
         _check_goldens(one, goldens)
+
+
+def check_policies(request: Request, known: Mapping[str, str]) -> None:
+    """Check that a request says of its artifacts' policies what this hub's hardware targets do.
+
+    Args:
+        request: that was signed.
+        known: the artifact policy of each artifact of its version that is not portable.
+
+    Raises:
+        RefusedError: it calls one something else, by which a stage may ask for less evidence.
+    """
+    said = request.artifact_policies or {}
+    for path in sorted({*said, *known}):
+        if said.get(path) != known.get(path):
+            raise RefusedError(
+                "other-artifact-policy",
+                f"The request calls {path} {said.get(path, PORTABLE)}; the hardware target that it "
+                f"is for takes what is {known.get(path, PORTABLE)}.",
+                subject=path,
+                next_step="Ask again with: sealift promote",
+            )
 
 
 def check_all_signed(found: Sequence[Vouched], signers: Mapping[str, str]) -> None:

@@ -6,7 +6,7 @@ The hub holds no approver's key. It records what was signed, counts by the same 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -50,7 +50,7 @@ from sealift_signing.statements import (
 )
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.values import dataclass
-from sealift_signing.vocabulary import instant
+from sealift_signing.vocabulary import PORTABLE, instant
 
 P = TypeVar("P", bound=Predicate)
 
@@ -102,8 +102,10 @@ class _ApprovedBeforeError(Exception):
 class Promotions:
     """The use cases of promotion."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, targets: Callable[[], Mapping[str, str]] = dict) -> None:
+        """`targets` says the artifact policy of each hardware target."""
         self._hub = hub
+        self._targets = targets
 
     # ------------------------------------------------------------------ what is drafted
 
@@ -123,7 +125,8 @@ class Promotions:
         """
         catalog = Catalog(connection)
         version, found = catalog.version(ref), gates.vouched(catalog, ref)
-        self._check_gates(connection, ref, stage, found)
+        policies = self._policies(found)
+        self._check_gates(connection, ref, stage, found, policies)
         seen = checkpoint_seen(connection)
         facts = {
             "artifact": tuple(f"{one.artifact.path} {one.artifact.sha256}" for one in found),
@@ -132,6 +135,8 @@ class Promotions:
             "log-size": (str(seen.size),),
             "log-root": (seen.root,),
         }
+        if policies:
+            facts["artifact-policy"] = tuple(f"{path} {one}" for path, one in policies.items())
         details = {"reason": (reason,)} | ({"despite": tuple(despite)} if despite else {})
         return Wanted(Ask("request", (str(ref), stage), details), _envelopes(found), facts)
 
@@ -207,7 +212,9 @@ class Promotions:
             check_request(request, self._rules(connection, request))
             catalog = Catalog(connection)
             found = gates.named(catalog, request)
-            self._check_gates(connection, ref, request.predicate.stage, found)
+            said, policies = request.predicate, self._policies(found)
+            gates.check_policies(said, policies)
+            self._check_gates(connection, ref, said.stage, found, policies)
             number = catalog.next_promotion()
             recording.add_promotion(connection, number, request)
             made = catalog.promotion(number)
@@ -347,16 +354,29 @@ class Promotions:
         check_request(promotion.request, self._rules(connection, promotion.request))
         about = {one.artifact.path for one in standing.vouched}
         newest = [v for v in gates.vouched(catalog, promotion.ref) if v.artifact.path in about]
-        self._check_gates(connection, promotion.ref, promotion.stage, newest)
+        policies = promotion.request.predicate.artifact_policies or {}
+        self._check_gates(connection, promotion.ref, promotion.stage, newest, policies)
         gates.check_all_signed(standing.vouched, standing.machines)
         return standing
 
+    def _policies(self, found: Sequence[Vouched]) -> dict[str, str]:
+        """The artifact policies of those that are not portable, by path."""
+        variants = [one.artifact.path for one in found if not one.artifact.path.is_source]
+        known = self._targets() if variants else {}
+        said = {str(path): known.get(path.form, PORTABLE) for path in variants}
+        return {path: one for path, one in sorted(said.items()) if one != PORTABLE}
+
     def _check_gates(
-        self, connection: Connection, ref: VersionRef, stage: str, found: Sequence[Vouched]
+        self,
+        connection: Connection,
+        ref: VersionRef,
+        stage: str,
+        found: Sequence[Vouched],
+        policies: Mapping[str, str],
     ) -> None:
         repository, goldens = Repository(connection), Catalog(connection).goldens(ref)
         fleet = repository.sound_fleet()
-        gates.check(repository.policy(), fleet, stage, ref, found, goldens)
+        gates.check(repository.policy(), fleet, stage, ref, found, goldens, policies)
         gates.check_all_signed(found, signers(repository, found))
 
     def _check_new(self, connection: Connection, ref: VersionRef, request: Signed[Request]) -> None:

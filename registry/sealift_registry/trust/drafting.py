@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import field
 from datetime import datetime
 
@@ -19,6 +19,10 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.values import dataclass
 
 
+def unchecked(_connection: Connection, _draft: Draft) -> None:
+    """Nothing else must hold of a draft than what its act says."""
+
+
 @dataclass(frozen=True)
 class Wanted:
     """An act that is to be drafted: as a person names it, and what the hub brings to it.
@@ -29,6 +33,7 @@ class Wanted:
         facts: what the hub adds, and whoever signs is shown.
         parts: statements that the hub wrote, by name.
         others: versions that are to be set aside.
+        check: what else must hold of the draft before anybody is asked to sign it.
     """
 
     ask: Ask
@@ -36,6 +41,7 @@ class Wanted:
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     parts: Mapping[str, bytes] = field(default_factory=dict)
     others: tuple[Other, ...] = ()
+    check: Callable[[Connection, Draft], None] = unchecked
 
 
 @dataclass(frozen=True)
@@ -88,10 +94,12 @@ def _composed(connection: Connection, wanted: Wanted, now: datetime) -> tuple[Dr
         compromised=stored(connection).compromised(),
     )
     try:
-        return drafting.compose(Rows(connection), wanted.ask, material)
+        found = drafting.compose(Rows(connection), wanted.ask, material)
     except RefusedError:
         _check_rows(stored(connection))
         raise
+    wanted.check(connection, found[0])
+    return found
 
 
 def check_enough(

@@ -128,7 +128,10 @@ ACTS: Mapping[str, Act] = {
         "Ask for a version to be promoted.",
         (REASON, Option("despite", "DIGEST", "A withdrawal that this sets aside.", many=True)),
         own=True,
-        facts=("artifact", "source-record", "log-origin", "log-size", "log-root"),
+        facts=(
+            *("artifact", "artifact-policy", "source-record"),
+            *("log-origin", "log-size", "log-root"),
+        ),
     ),
     "approve": Act(
         ("P-NUMBER",),

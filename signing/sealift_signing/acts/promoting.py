@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sealift_signing import statements
+from sealift_signing import features, statements
 from sealift_signing.acts import promotion_words, vouched
 from sealift_signing.acts.asking import Ask, Material, Prepared, Unsigned
 from sealift_signing.acts.names import LABEL
@@ -37,7 +37,14 @@ from sealift_signing.statements import (
     Subject,
     subject,
 )
-from sealift_signing.vocabulary import SENTENCE, CatalogPath, later, moment
+from sealift_signing.vocabulary import (
+    ARTIFACT_POLICY,
+    PORTABLE,
+    SENTENCE,
+    CatalogPath,
+    later,
+    moment,
+)
 
 LONGEST_NUMBER = 15
 """Digits; what is longer is no number of ours, and slow to read."""
@@ -58,13 +65,14 @@ def ask_for(organisation: Organisation, ask: Ask, material: Material) -> Prepare
     subjects = tuple(_subject(text) for text in material.facts.get("artifact", ()))
     _check_subjects(subjects, version)
     evidence = vouched.carried(organisation, material, subjects)
-    vouched.check_gates(rules, subjects, evidence)
+    policies = _policies(material.facts.get("artifact-policy", ()), subjects)
+    vouched.check_gates(rules, subjects, evidence, policies)
     despite = tuple(sorted(_withdrawn(one, rules.members).digest for one in ask.all("despite")))
     reason = _reason(ask)
     person = _person(material, rules, REQUEST, "request promotions")
     said = Request(
         format=1,
-        requires=(),
+        requires=(features.ARTIFACT_POLICIES.spelled,) if policies else (),
         organisation=organisation.id,
         team=team,
         model=model,
@@ -81,12 +89,13 @@ def ask_for(organisation: Organisation, ask: Ask, material: Material) -> Prepare
         reason=reason,
         made=moment(material.now),
         despite=despite,
+        artifact_policies=policies or None,
     )
     words = (
         *promotion_words.set_aside_words(despite, rules.members),
         f"Ask for {version} to be promoted to {stage}, because {drawn(reason)}.",
         *promotion_words.named_words(said, subjects, rules),
-        *promotion_words.subject_words(subjects, evidence),
+        *promotion_words.subject_words(subjects, evidence, said, rules),
     )
     if person is not None and material.key is not None:
         check_before_signing(said, material.key, rules)
@@ -209,7 +218,7 @@ def _asked(
             next_step="Do not sign it; have it drafted again.",
         )
     if gates:
-        vouched.check_gates(rules, request.subjects, evidence)
+        vouched.check_gates(rules, request.subjects, evidence, said.artifact_policies or {})
     return request, rules, evidence
 
 
@@ -273,6 +282,23 @@ def _subject(text: str) -> Subject:
     name, _, digest = text.partition(" ")
     CatalogPath.parse(name)
     return subject(name, digest)
+
+
+def _policies(texts: Iterable[str], subjects: Iterable[Subject]) -> dict[str, str]:
+    """The artifact policies that the draft brings: of the variants that are not portable."""
+    found = dict(text.partition(" ")[::2] for text in texts)
+    variants = {one.name for one in subjects if not CatalogPath.parse(one.name).is_source}
+    for path, policy in found.items():
+        known = ARTIFACT_POLICY.matches(policy) and policy != PORTABLE
+        if path not in variants or not known:
+            raise RefusedError(
+                "other-object",
+                f"{shown(path)} is no variant of what is asked for, or {shown(policy)} no artifact "
+                "policy of one that is not portable.",
+                subject=path,
+                next_step="Do not sign it; have it drafted again.",
+            )
+    return found
 
 
 def _check_subjects(subjects: Iterable[Subject], version: str) -> None:

@@ -10,8 +10,9 @@ from sealift_signing.acts.vouched import Vouched
 from sealift_signing.approvals import NotCountedError, Rules, check_objection, tally
 from sealift_signing.documents import Members
 from sealift_signing.drawing import drawn
+from sealift_signing.informing import more_of, more_words
 from sealift_signing.statements import Approval, Objection, Request, Signed, Subject
-from sealift_signing.vocabulary import CatalogPath
+from sealift_signing.vocabulary import PORTABLE, CatalogPath
 
 
 def request_words(
@@ -29,7 +30,7 @@ def request_words(
     )
     yield f"request {request.sha256}"
     yield from named_words(said, request.subjects, rules)
-    yield from subject_words(request.subjects, evidence)
+    yield from subject_words(request.subjects, evidence, said, rules)
     yield from _approval_words(request, rules, material)
     found = material.carried.all(Objection)
     to_this = [one for one in found if one.predicate.request == request.sha256]
@@ -88,11 +89,17 @@ def _bars_words(subjects: Iterable[Subject], rules: Rules, despite: Iterable[str
                 yield f"{about.name} IS WITHDRAWN: {wording.withdrawal(one)}"
 
 
-def subject_words(subjects: Iterable[Subject], evidence: Iterable[Vouched]) -> Iterator[str]:
-    """Every artifact, with all evidence about it."""
+def subject_words(
+    subjects: Iterable[Subject], evidence: Iterable[Vouched], asked: Request, rules: Rules
+) -> Iterator[str]:
+    """Every artifact, with all evidence about it; and which of them is not portable."""
     found = tuple(evidence)
     for about in sorted(subjects, key=lambda one: one.name):
         yield f"{about.name}  {about.sha256}"
+        policy = asked.artifact_policy(about.name)
+        if policy != PORTABLE:
+            kinds = ", ".join(rules.rule.evidence_of(policy))
+            yield f"  {policy.upper()}: of it {rules.stage} asks for {kinds}"
         for one in found:
             if one.about(about):
                 yield from wording.indented(_evidence_words(one))
@@ -111,3 +118,4 @@ def _evidence_words(one: Vouched) -> Iterator[str]:
     goldens = said.details.get("goldens") if isinstance(said.details, Mapping) else None
     if isinstance(goldens, str):
         yield f"  on the goldens {drawn(goldens)}"
+    yield from (f"  {text}" for text in more_words(more_of(said.details)))

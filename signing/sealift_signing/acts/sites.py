@@ -22,6 +22,7 @@ from sealift_signing.counting import rule_of
 from sealift_signing.documents import FleetKeys, MachineKey, StageRule
 from sealift_signing.drafts import STATEMENT, Draft, encoded, envelopes
 from sealift_signing.errors import MalformedError, RefusedError, UsageError
+from sealift_signing.informing import more_words
 from sealift_signing.organisation import Organisation, people_roles
 from sealift_signing.public_key import PublicKey
 from sealift_signing.site_rules import raised_pins
@@ -66,6 +67,7 @@ def enroll(organisation: Organisation, ask: Ask, material: Material) -> Prepared
             f"host group {group}: {target}" for group, target in sorted(said.groups.items())
         ),
         *wording.indented(f"dispatcher {who}: {one.text}" for who, one in held.items()),
+        *wording.indented(more_words(said.more)),
         *wording.indented(_pins_words(answer.pins)),
         *wording.indented(
             f"never below version {number} of {role}"

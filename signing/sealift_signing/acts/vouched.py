@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from sealift_signing.acts.asking import Material
 from sealift_signing.approvals import Rules
@@ -12,7 +12,7 @@ from sealift_signing.evidence import entitled_machine, sound
 from sealift_signing.organisation import Organisation
 from sealift_signing.statements import Evidence, Measured, Signed, Subject
 from sealift_signing.values import dataclass
-from sealift_signing.vocabulary import CatalogPath, instant
+from sealift_signing.vocabulary import CatalogPath, PORTABLE, instant
 
 
 @dataclass(frozen=True)
@@ -70,8 +70,15 @@ def _machine(organisation: Organisation, one: Signed[Evidence], fleet: FleetKeys
     return machine.name
 
 
-def check_gates(rules: Rules, subjects: Iterable[Subject], evidence: tuple[Vouched, ...]) -> None:
+def check_gates(
+    rules: Rules,
+    subjects: Iterable[Subject],
+    evidence: tuple[Vouched, ...],
+    policies: Mapping[str, str],
+) -> None:
     """Check that every variant has the evidence that the stage asks for, and all of it passed.
+
+    `policies` has the artifact policy of each that is not portable.
 
     Raises:
         RefusedError: one has not.
@@ -79,7 +86,7 @@ def check_gates(rules: Rules, subjects: Iterable[Subject], evidence: tuple[Vouch
     for about in subjects:
         if CatalogPath.parse(about.name).is_source:
             continue
-        for kind in rules.rule.evidence:
+        for kind in rules.rule.evidence_of(policies.get(about.name, PORTABLE)):
             found = [one.said for one in evidence if one.said.kind == kind and one.about(about)]
             failed = not all(one.passed for one in found)
             if not found or failed:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from sealift_signing import canonical, shape
 from sealift_signing.canonical import Json
@@ -55,6 +55,8 @@ class Entry:
         terms: what else it concerns.
         data: the particulars; each type has its own members.
     """
+
+    DOCUMENT: ClassVar[str] = "entry"
 
     format: Literal[1]
     requires: tuple[str, ...]

@@ -8,9 +8,10 @@ entries, all of them and in this order, are what it grew by.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 from sealift_signing.public_key import PublicKey
+from sealift_signing.shape import More
 from sealift_signing.transparency import checkpoint as note
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.entry import read_entry
@@ -38,7 +39,10 @@ class Extract:
         proof: that the log continues its first `first` entries (RFC 9162 §2.1.4), for those who
             hold only two checkpoints; empty when `first` is 0.
         checkpoint: the signed note of the log with all these entries.
+        more: what else is said of the return, for people; no rule goes by it, and nobody signed it.
     """
+
+    DOCUMENT: ClassVar[str] = "extract"
 
     format: Literal[1]
     requires: tuple[str, ...]
@@ -47,6 +51,7 @@ class Extract:
     entries: tuple[str, ...]
     proof: tuple[Sha256, ...]
     checkpoint: str
+    more: More | None = None
 
 
 def make(

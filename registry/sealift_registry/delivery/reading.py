@@ -1,0 +1,192 @@
+"""What a site's software reads, as the site itself says; what is written for it uses no other.
+
+A site refuses a document that requires what its software does not know, and with it the bundle that
+brings it, recalls and all. So nothing is signed or written for a site that its software could not
+read: whoever asks for it is told which release the site must get first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from sqlalchemy import Connection
+
+from sealift_registry.delivery import attested
+from sealift_registry.delivery.holdings import by_log, size_of
+from sealift_registry.delivery.sites import Site
+from sealift_signing import canonical, documents, dsse, features, shape
+from sealift_signing.documents import (
+    Assignment,
+    FleetKeys,
+    Members,
+    Policy,
+    RecallList,
+)
+from sealift_signing.drafts import Draft, decoded
+from sealift_signing.drawing import drawn
+from sealift_signing.errors import RefusedError
+from sealift_signing.statements import Transfer
+from sealift_signing.transparency.entry import read_entry
+from sealift_signing.values import dataclass
+from sealift_sync.bundle.writer import Contents
+
+CHANGED = "software.changed"
+"""The entry of a site's log that says what software it has now, and what that reads."""
+
+Needs = Mapping[str, str]
+"""Features, by full name, each with the document that requires it."""
+
+
+@dataclass(frozen=True)
+class Reads:
+    """What a site said last of its software.
+
+    Attributes:
+        site: its id.
+        software: its name and version, in the site's words.
+        told: the formats and features that it reads, by full name.
+        where: what says so.
+    """
+
+    site: str
+    software: str
+    told: tuple[str, ...]
+    where: str
+
+
+def reads_of(connection: Connection, site: Site) -> Reads:
+    """What `site` says that it reads: its log, else its newest receipt, else its request.
+
+    Raises:
+        RefusedError: the database has something else than what the site signed.
+    """
+    receipts = [one.predicate for one in attested.receipts(connection, site)]
+    newest = max(receipts, key=by_log, default=None)
+    request = site.request.predicate
+    found = Reads(site.id, request.software, request.reads, "its request")
+    if newest is not None:
+        where = f"its receipt for {newest.transfer}"
+        found = Reads(site.id, newest.software, newest.reads, where)
+    for body in attested.entries(connection, site)[size_of(newest) if newest else 0 :]:
+        entry = read_entry(body)
+        said = entry.data if entry.type == CHANGED and isinstance(entry.data, Mapping) else {}
+        software, told = said.get("software"), said.get("reads")
+        if isinstance(software, str) and isinstance(told, list | tuple):
+            told = tuple(one for one in told if isinstance(one, str))
+            found = Reads(site.id, software, told, f"its log, {entry.at}")
+    return found
+
+
+def check_load(
+    connection: Connection,
+    site: Site,
+    contents: Contents,
+    requires: Iterable[str],
+    *,
+    whatever: bool,
+) -> tuple[str, ...]:
+    """Check that `site` reads a bundle of `contents`, whose transfer requires `requires`.
+
+    With `whatever` somebody knows better than what the site said last: then it is only told. Who
+    has stolen a site's key could else have it say that it reads nothing, and keep recalls from it.
+
+    Raises:
+        RefusedError: it does not; the features are named, and the release that has them.
+    """
+    lacks = _lacks(connection, site, _needs_of(contents, requires), "the bundle")
+    if lacks is not None and not whatever:
+        raise lacks
+    return () if lacks is None else (f"Written all the same: {lacks.what}",)
+
+
+def check_assignment(connection: Connection, site: Site, made: Draft) -> None:
+    """Check that `site` reads the assignment that `made` has its dispatcher sign.
+
+    Raises:
+        RefusedError: it does not; the features are named, and the release that has them.
+    """
+    path = documents.assignment_path(site.id)
+    needs: dict[str, str] = {}
+    for part in made.parts:
+        for one in part.documents:
+            if one.path == path:
+                needs |= _needs(one.path, Assignment, decoded(one.data))
+    lacks = _lacks(connection, site, needs, "the assignment")
+    if lacks is not None:
+        raise lacks
+
+
+def _lacks(connection: Connection, site: Site, needs: Needs, what: str) -> RefusedError | None:
+    if not needs:
+        return None  # every reader reads what requires nothing: what sites say need not be read
+    said = reads_of(connection, site)
+    unread = features.unread(needs, said.told)
+    if not unread:
+        return None
+    release = features.release_with(unread)
+    wanted = f"Sealift {release} or newer" if release else "software that reads them"
+    named = ", ".join(f"{one} ({needs[one]})" for one in unread)
+    return RefusedError(
+        "site-lacks-features",
+        f"{what[0].upper()}{what[1:]} for {site.id} needs what its software "
+        f"({drawn(said.software)}, by {said.where}) does not read: {named}.",
+        subject=site.id,
+        next_step=f"Install {wanted} at {site.id}, and have it say so: there sealift-site return "
+        "--to DIR, here sealift receive DIR. Where you know that it has that, add --any-software.",
+    )
+
+
+def lacking(said: Reads) -> tuple[str, ...]:
+    """The features that this hub may write for a site, and that the site does not read."""
+    known = {one.full for one in features.FEATURES if one.document in features.AT_A_SITE}
+    return features.unread(known, said.told)
+
+
+# ---------------------------------------------------------------------- what documents require
+
+_KINDS: Mapping[str, type[shape.Dataclass]] = {
+    documents.POLICY_PATH: Policy,
+    documents.FLEET_KEYS_PATH: FleetKeys,
+    documents.RECALL_PATH: RecallList,
+}
+"""The documents of the organisation, by their TUF paths."""
+
+
+def _needs_of(contents: Contents, requires: Iterable[str]) -> Needs:
+    needs: dict[str, str] = {}
+    for path, data in contents.targets.items():
+        needs |= _needs(path, _kind_at(path), data)
+    for digest, data in contents.statements.items():
+        needs |= dict(_stated(digest, data))
+    needs |= dict(_required("transfer.json", shape.document_name(Transfer), requires))
+    return needs
+
+
+def _kind_at(path: str) -> type[shape.Dataclass]:
+    return _KINDS.get(path) or (Assignment if path.startswith("sites/") else Members)
+
+
+def _needs(path: str, kind: type[shape.Dataclass], data: bytes) -> Needs:
+    said = shape.parsed(data, what=path)
+    return dict(_required(path, shape.document_name(kind), _texts(said.get("requires"))))
+
+
+def _stated(digest: str, data: bytes) -> Iterator[tuple[str, str]]:
+    """What a statement requires: of whichever kind it is."""
+    what = f"the statement {digest[:12]}"
+    value = shape.parsed(dsse.read(data, what=what).payload, what=what)
+    said = value.get("predicate")
+    if isinstance(said, Mapping):
+        kind = shape.statement_name(str(value.get("predicateType")))
+        yield from _required(what, kind, _texts(said.get("requires")))
+
+
+def _required(where: str, document: str, requires: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for name in features.named(document, requires)[1:]:
+        yield name, where
+
+
+def _texts(value: canonical.Json | None) -> tuple[str, ...]:
+    if not isinstance(value, list | tuple):
+        return ()
+    return tuple(one for one in value if isinstance(one, str))

@@ -1,0 +1,90 @@
+"""The site's and the desk's software as it was at earlier commits, run in processes of its own.
+
+`software.tar.xz` holds `signing/` and `offline-sync/` of each commit below: whoever changes a
+format plays against them. To keep another one, in a clone that has all of them:
+
+    .venv/bin/python -m tests.older.software
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+BEFORE_FEATURES = "41a22c4"
+"""The last that told no features."""
+FIRST = BEFORE_FEATURES
+"""The first whose documents must stay readable, both ways."""
+KEPT = tuple({BEFORE_FEATURES, FIRST})
+ARCHIVE = Path(__file__).with_name("software.tar.xz")
+_SITE = "import sys; from sealift_sync.cli.run import run; sys.exit(run(sys.argv[1:]))"
+_WHERE = (
+    "import json, sealift_signing, sealift_sync; "
+    "print(json.dumps([sealift_signing.__file__, sealift_sync.__file__]))"
+)
+
+
+@dataclass(frozen=True)
+class Software:
+    """`signing/` and `offline-sync/` of one commit, in `folder`."""
+
+    folder: Path
+
+    def site(self, home: Path, line: str | Sequence[str], code: int = 0) -> Any:  # noqa: ANN401 - what it told
+        """Run `sealift-site`; what it told under --json, or the error."""
+        words = line.split() if isinstance(line, str) else line
+        return self._told([_SITE, "--home", str(home), *words, "--json"], home.parent, code)
+
+    def python(self, program: str, *words: str) -> Any:  # noqa: ANN401 - as above
+        """Run a few lines over the modules of then; what they print as JSON."""
+        return self._told([program, *words], self.folder, 0)
+
+    def _told(self, words: Sequence[str], folder: Path, code: int) -> Any:  # noqa: ANN401 - as above
+        path = os.pathsep.join(str(self.folder / one) for one in ("signing", "offline-sync"))
+        ran = subprocess.run(
+            [sys.executable, "-c", *words],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == code, ran.stderr
+        if code:
+            return json.loads(ran.stderr[ran.stderr.index('{"') :])["error"]
+        return json.loads(ran.stdout)
+
+
+def unpack(commit: str, folder: Path) -> Software:
+    """The software of `commit`, unpacked into `folder`; it is made sure that it is what runs."""
+    with tarfile.open(ARCHIVE) as tar:
+        tar.extractall(folder, filter="data")
+    found = Software(folder / commit)
+    assert all(str(file).startswith(str(found.folder)) for file in found.python(_WHERE))
+    return found
+
+
+def main() -> None:
+    """Make the archive of every commit that is kept."""
+    with tarfile.open(ARCHIVE, "w:xz", preset=9) as kept:
+        for commit in KEPT:
+            packed = subprocess.run(
+                ["git", "archive", f"--prefix={commit}/", commit, "signing", "offline-sync"],
+                check=True,
+                capture_output=True,
+            ).stdout
+            with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+                for one in tar:
+                    kept.addfile(one, tar.extractfile(one) if one.isfile() else None)
+
+
+if __name__ == "__main__":
+    main()
