@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
@@ -16,7 +17,6 @@ from sealift_registry.trust.repository import Repository
 from sealift_signing import statements
 from sealift_signing.canonical import Json
 from sealift_signing.errors import RefusedError, SealiftError
-from sealift_signing.shape import More
 from sealift_signing.statements import Receipt, Signed
 from sealift_signing.transparency import checkpoint as note
 from sealift_signing.transparency.checkpoint import Checkpoint, claimed, site_origin
@@ -44,7 +44,7 @@ class Accepted:
     entries: int
     size: int
     ignored: tuple[str, ...]
-    besides: More | None
+    besides: Mapping[str, Json] | None
 
 
 class Returns:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from sealift_registry.frameworks.content import Told
-from sealift_signing.vocabulary import ArtifactPolicy
 from sealift_signing.errors import RefusedError
 from sealift_signing.values import dataclass
 
@@ -101,7 +100,7 @@ class Framework:
     formats: tuple[Format, ...]
     checks: Mapping[str, Check]
     packages: tuple[str, ...]
-    policies: frozenset[ArtifactPolicy]
+    policies: frozenset[str]
     converter: Converter | None = None
     reference: str = ""
     goldens: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: TABLE)
