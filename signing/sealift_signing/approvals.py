@@ -15,7 +15,7 @@ from sealift_signing.errors import RefusedError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Approval, Objection, Request, Signed
 from sealift_signing.values import dataclass
-from sealift_signing.vocabulary import CatalogPath, PORTABLE, instant, moment
+from sealift_signing.vocabulary import PORTABLE, CatalogPath, instant, moment
 
 LARGEST_LEAD = clock.SKEW
 """How far ahead of trusted time a statement may be dated: clocks differ, a year does not."""

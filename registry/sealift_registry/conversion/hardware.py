@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, MalformedError, NotFoundError, RefusedError
 from sealift_signing.values import dataclass
-from sealift_signing.vocabulary import ArtifactPolicy, Count, Name, SOURCE, Sentence
+from sealift_signing.vocabulary import SOURCE, ArtifactPolicy, Count, Name, Sentence
 
 
 @dataclass(frozen=True)

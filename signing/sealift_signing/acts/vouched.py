@@ -12,7 +12,7 @@ from sealift_signing.evidence import entitled_machine, sound
 from sealift_signing.organisation import Organisation
 from sealift_signing.statements import Evidence, Measured, Signed, Subject
 from sealift_signing.values import dataclass
-from sealift_signing.vocabulary import CatalogPath, PORTABLE, instant
+from sealift_signing.vocabulary import PORTABLE, CatalogPath, instant
 
 
 @dataclass(frozen=True)
