@@ -9,13 +9,13 @@ same content always has the same digest.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 from sealift_signing.canonical import decode, encode
 from sealift_signing.errors import MalformedError
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import MEDIUM_PATH, SHA256, CatalogPath
 from sealift_sync import ustar
 

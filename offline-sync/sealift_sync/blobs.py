@@ -11,13 +11,13 @@ import stat
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import SHA256
 from sealift_sync import claims, stream
 from sealift_sync.durable import PARTIAL, Progress, flush, flush_folder, unwritable

@@ -11,9 +11,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
-
-from sealift_signing.values import dataclass
 
 MB = 1_000_000
 BIG = 1_000 * MB

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,6 @@ from typing import TYPE_CHECKING
 from sealift_registry.conversion import hardware
 from sealift_registry.trust.founding import open_hub
 from sealift_registry.trust.hub import Hub
-from sealift_signing.values import dataclass
 
 if TYPE_CHECKING:
     from sealift_registry.conversion.building import Builder

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -30,7 +30,6 @@ from sealift_signing.approvals import REQUEST
 from sealift_signing.documents import Members
 from sealift_signing.drawing import pasted
 from sealift_signing.statements import Signed, Transfer
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import instant, moment
 
 SOON = timedelta(days=14)

@@ -7,6 +7,7 @@ clock and its own pins, and believes only its own answer.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sealift_signing import clock, features
@@ -14,7 +15,6 @@ from sealift_signing.documents import MemberKey, Members, Person, StageRule
 from sealift_signing.errors import RefusedError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Approval, Objection, Request, Signed
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import PORTABLE, CatalogPath, instant, moment
 
 LARGEST_LEAD = clock.SKEW

@@ -16,9 +16,8 @@ enters a document (`is_prime_order`), and the other three wherever a signature i
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
-
-from sealift_signing.values import dataclass
 
 P = 2**255 - 19
 """The field's prime (RFC 8032, section 5.1)."""

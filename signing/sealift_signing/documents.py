@@ -7,6 +7,7 @@ Each reader also checks what a shape cannot say, such as that one key stands for
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
 from typing import Annotated, ClassVar, Literal
@@ -15,7 +16,6 @@ from sealift_signing import features, shape
 from sealift_signing.errors import MalformedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.shape import Distinct
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import (
     PORTABLE,
     ArtifactPolicy,

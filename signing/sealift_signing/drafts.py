@@ -14,7 +14,7 @@ import base64
 import binascii
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal, cast
 
@@ -29,7 +29,6 @@ from sealift_signing.organisation import Files
 from sealift_signing.roles import ROOT
 from sealift_signing.shape import Distinct
 from sealift_signing.tuf_walk import read_spelled
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import (
     Base64,
     MediumPath,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from dataclasses import dataclass
 from hashlib import sha256
 
 from securesystemslib.signer import Signer
@@ -16,7 +17,6 @@ from securesystemslib.signer import Signer
 from sealift_signing import shape
 from sealift_signing.errors import MalformedError, NoKeyError
 from sealift_signing.public_key import PublicKey
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import Base64, Sha256
 
 IN_TOTO = "application/vnd.in-toto+json"

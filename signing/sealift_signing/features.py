@@ -3,7 +3,7 @@
 What bears trust is strict for ever: a reader refuses a member that it does not know. So a member
 that comes later is a *feature* of its document, named under `requires` wherever it stands; a reader
 that lacks it says so before it looks at anything else, and says which release has it
-(docs/adr/0034-formats-that-can-grow.md). What a site's software reads stands in its request and in
+(docs/adr/0033-formats-that-can-grow.md). What a site's software reads stands in its request and in
 each receipt, and whoever writes for the site writes no other.
 """
 
@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 
 from sealift_signing.errors import shown
-from sealift_signing.values import dataclass
 
 FORMAT = 1
 """The format of every document, so far."""

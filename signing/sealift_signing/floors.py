@@ -14,6 +14,7 @@ Pure: verified metadata and rows in, an answer or a refusal out.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 
 from tuf.api.metadata import Role, Root, Targets
@@ -21,7 +22,6 @@ from tuf.api.metadata import Role, Root, Targets
 from sealift_signing.errors import MalformedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import WentBackError
-from sealift_signing.values import dataclass
 
 FIELD = "x-sealift-floor"
 """In a delegation: the number from which the keys that it names go on."""

@@ -16,7 +16,7 @@ shown is computed from the bytes that are signed, and nothing is read again betw
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from securesystemslib.signer import Signer
@@ -45,7 +45,6 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard
 from sealift_signing.telling import base_of, words_for
 from sealift_signing.tuf_walk import WentBackError
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import instant, moment
 from sealift_signing.words import same_fingerprint
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -38,7 +39,6 @@ from sealift_signing.errors import (
 )
 from sealift_signing.pkcs8 import ROUNDS, encrypted_pem
 from sealift_signing.public_key import PublicKey
-from sealift_signing.values import dataclass
 
 LARGEST = 64 * 1024
 """Bytes of a key file, or of a passphrase with all that stands after it: far more than any has."""

@@ -8,7 +8,7 @@ verified, and all that they signed. These are the values; `memory` keeps them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
@@ -20,7 +20,6 @@ from sealift_signing.organisation import Head
 from sealift_signing.roles import ROOT
 from sealift_signing.shape import Distinct
 from sealift_signing.tuf_walk import check_signed
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import Count, KeyText, Moment, RoleName, Sentence, Sha256
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 from itertools import islice
@@ -43,7 +43,6 @@ from sealift_signing.known import Known
 from sealift_signing.links import Follows, ForkedError, Named
 from sealift_signing.organisation import Files, Head, Organisation, people_roles
 from sealift_signing.roles import FLEET, RECALL, ROOT, SITE, TARGETS, TEAM
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import moment
 
 PEOPLE = {TARGETS: 0, FLEET: 1, RECALL: 1, TEAM: 1, SITE: 2}

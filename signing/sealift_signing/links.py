@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, ClassVar, Literal, cast
@@ -27,7 +28,6 @@ from sealift_signing.canonical import Json
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.floors import RECALL
 from sealift_signing.tuf_walk import MissingError, WentBackError
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import RoleName, Sha256, VersionNumber
 
 FIELD = "x-sealift-follows"

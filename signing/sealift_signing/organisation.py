@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
@@ -39,7 +39,6 @@ from sealift_signing.tuf_walk import (
     read_spelled,
     signed_by,
 )
-from sealift_signing.values import dataclass
 
 _PAST: dict[str, Follows] = {}
 """What a link is of, once it was read: it cannot be anything else."""

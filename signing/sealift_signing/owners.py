@@ -9,6 +9,7 @@ document only by a card of its owner's, and everybody who signs checks it agains
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from tuf.api.metadata import Root, Targets
 
@@ -17,7 +18,6 @@ from sealift_signing.errors import RefusedError
 from sealift_signing.organisation import Organisation
 from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import CATALOG, FLEET, SITE, TARGETS, TEAM
-from sealift_signing.values import dataclass
 
 HUB = "hub"
 

@@ -9,6 +9,7 @@ Both hold a draft against what somebody remembers. Pure, as the gate.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from sealift_signing import drafts, links, roles
 from sealift_signing.acts.asking import Ask, Other, Unsigned
@@ -20,7 +21,6 @@ from sealift_signing.links import Follows, Named
 from sealift_signing.organisation import Head, Organisation, holders_of
 from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import WentBackError, check_signed
-from sealift_signing.values import dataclass
 
 ED25519 = 32
 """Bytes of such a public key; the other scheme's keys are longer."""

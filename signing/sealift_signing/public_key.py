@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 from base64 import b64decode, b64encode
+from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 from typing import cast
@@ -26,7 +27,6 @@ from securesystemslib.signer import Key, Signature, SSlibKey
 
 from sealift_signing import curve
 from sealift_signing.errors import BadSignatureError, MalformedError, RefusedError, shown
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import PUBLIC_KEY
 
 P256 = "ecdsa-sha2-nistp256"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 
 from tuf.api.metadata import Root, Targets
 
@@ -23,7 +24,6 @@ from sealift_signing.documents import (
 from sealift_signing.errors import MalformedError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import PERSON_FIELD
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import CATALOG_PATH, NAME, SHA256, SOURCE
 
 ROOT, TIMESTAMP, SNAPSHOT, TARGETS = "root", "timestamp", "snapshot", "targets"

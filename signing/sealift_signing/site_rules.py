@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from textwrap import shorten
 
@@ -38,7 +38,6 @@ from sealift_signing.drawing import drawn
 from sealift_signing.errors import BadSignatureError, RefusedError
 from sealift_signing.evidence import entitled_machine
 from sealift_signing.statements import Approval, Evidence, P, Pins, Request, Signed
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import CatalogPath
 
 MOST_QUOTED = 1200

@@ -8,6 +8,7 @@ at a site is decided in `site_rules`; here it is only read, strictly, and signed
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Generic, Literal, Protocol, TypeVar, cast
 
 from securesystemslib.signer import Signer
@@ -17,7 +18,6 @@ from sealift_signing.documents import KeyClass
 from sealift_signing.errors import MalformedError, shown
 from sealift_signing.public_key import PublicKey
 from sealift_signing.shape import Distinct, More, Opaque
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import (
     PORTABLE,
     ArtifactPolicy,

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Annotated
 
 from sealift_signing.errors import MalformedError, RefusedError, shown
-from sealift_signing.values import dataclass
 
 
 @dataclass(frozen=True)

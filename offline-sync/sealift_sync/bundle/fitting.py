@@ -9,10 +9,10 @@ import os
 import re
 import resource
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from sealift_signing.errors import FailedError
-from sealift_signing.values import dataclass
 from sealift_sync.bundle import partial
 
 SPARE = 4 * 1024 * 1024

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from sealift_signing import shape
@@ -25,7 +26,6 @@ from sealift_signing.errors import (
 )
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.transparency.extract import Extract
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import NAME, TRANSFER_ID
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium

@@ -11,11 +11,11 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from sealift_signing.values import dataclass
 from sealift_sync import durable, stream
 
 SAMPLE = 8 * 1024 * 1024

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
 from io import BytesIO
@@ -20,7 +21,6 @@ from typing import BinaryIO
 from sealift_signing import closing
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.statements import CarriedFile
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import CatalogPath, site_of
 from sealift_sync import durable, stream
 from sealift_sync.artifact import LAYOUT, index_bytes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
@@ -12,7 +12,6 @@ from sealift_signing.documents import Recall, assignment_path
 from sealift_signing.errors import MalformedError, NoKeyError, RefusedError
 from sealift_signing.site_rules import brought_back
 from sealift_signing.statements import CarriedFile, Signed, Transfer
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import instant, moment
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine

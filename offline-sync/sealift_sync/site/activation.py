@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Literal
 
@@ -28,7 +28,6 @@ from sealift_signing.canonical import Json
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
-from sealift_signing.values import dataclass
 from sealift_sync.site.models import ModelTree
 from sealift_sync.site.opened import Site
 from sealift_sync.site.reserve import A_HOOKS

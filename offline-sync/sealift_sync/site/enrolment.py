@@ -12,6 +12,7 @@ import base64
 import binascii
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
@@ -25,7 +26,6 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import FLEET, keyholders
 from sealift_signing.statements import Pins, Signed, SiteAnswer, SiteRequest, subject
 from sealift_signing.tuf_walk import check_signed, read_metadata
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import moment
 from sealift_signing.words import fingerprint, same_fingerprint, same_words, words_of
 from sealift_sync.site.state import State

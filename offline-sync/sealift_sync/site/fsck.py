@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 
 from sealift_signing import statements
 from sealift_signing.errors import SealiftError
@@ -19,7 +20,6 @@ from sealift_signing.statements import Receipt
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint, claimed
 from sealift_signing.transparency.verdict import Verdict
-from sealift_signing.values import dataclass
 from sealift_sync import stream
 from sealift_sync.blobs import BlobFolder, Fault
 from sealift_sync.site.holdings import in_use, parts, remember

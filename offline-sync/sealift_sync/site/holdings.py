@@ -7,11 +7,11 @@ it again (DESIGN section 4): what a bundle may leave out is what its site really
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 
 from sealift_signing.canonical import Json
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
-from sealift_signing.values import dataclass
 from sealift_sync.artifact import Artifact, read_manifest
 from sealift_sync.site.opened import Site
 from sealift_sync.site.standing import Standing

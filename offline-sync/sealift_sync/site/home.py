@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -15,7 +16,6 @@ from sealift_signing import closing, disk
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.keys import Passphrases, variable
 from sealift_signing.login import check_may_open, check_not_of_another
-from sealift_signing.values import dataclass
 from sealift_sync import durable
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.site.settings import FIRST_SETTINGS, Settings, read_settings

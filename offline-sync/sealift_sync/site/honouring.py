@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 
 from sealift_signing import statements
 from sealift_signing.canonical import Json
@@ -16,7 +17,6 @@ from sealift_signing.documents import Recall
 from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Transfer
 from sealift_signing.transparency.entry import Term
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import sentence
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium

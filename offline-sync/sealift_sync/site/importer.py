@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -29,7 +29,6 @@ from sealift_signing.documents import Recall
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.statements import Receipt, Transfer
 from sealift_signing.transparency.entry import Term
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import TRANSFER_ID, sentence
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Literal
@@ -13,7 +14,6 @@ from sealift_signing.documents import AssignedArtifact, Recall, Withdrawal
 from sealift_signing.errors import RefusedError
 from sealift_signing.site_rules import Facts, HeldError, capped_pins, check_pinned_policy, judge
 from sealift_signing.statements import ArtifactOutcome
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync.artifact import Artifact, index_digests, read_manifest
 from sealift_sync.bundle import layout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache, partial
 from pathlib import Path
@@ -23,7 +23,6 @@ from sealift_signing.statements import SiteRequest
 from sealift_signing.transparency.checkpoint import site_origin
 from sealift_signing.transparency.entry import Entry, Term, new_entry
 from sealift_signing.tuf_walk import read_metadata
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import moment
 from sealift_signing.words import fingerprint
 from sealift_sync.site.enrolment import REQUEST, Enrolment, enrolment

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
 from typing import Protocol
@@ -22,7 +22,6 @@ from sealift_signing.documents import Recall
 from sealift_signing.errors import RefusedError
 from sealift_signing.roles import RECALL, TARGETS
 from sealift_signing.tuf_walk import Need, Walk, check_signed, drive, read_metadata
-from sealift_signing.values import dataclass
 from sealift_sync.bundle import layout
 from sealift_sync.site.opened import Site
 from sealift_sync.site.walking import check_document

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 
 from tuf.api.metadata import Root
@@ -17,7 +18,6 @@ from sealift_signing.errors import RefusedError
 from sealift_signing.links import digest, follows_of, named
 from sealift_signing.roles import ROOT
 from sealift_signing.tuf_walk import MissingError, WentBackError, check_signed, read_metadata
-from sealift_signing.values import dataclass
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
 

@@ -15,13 +15,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import FailedError
 from sealift_signing.floors import ANY
 from sealift_signing.roles import delegator
-from sealift_signing.values import dataclass
 from sealift_sync.site.log_tables import create_tables, statements
 from sealift_sync.software import software
 

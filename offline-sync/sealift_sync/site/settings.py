@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from sealift_signing import disk
 from sealift_signing.errors import UsageError
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import NAME
 
 PREFIX = "SEALIFT_"

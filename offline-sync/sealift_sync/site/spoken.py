@@ -8,11 +8,11 @@ that of the import among them. The hub compares them with the next return, or co
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 
 from sealift_signing import statements
 from sealift_signing.statements import ArtifactOutcome, Receipt
 from sealift_signing.transparency.checkpoint import Checkpoint
-from sealift_signing.values import dataclass
 from sealift_signing.words import eight_words
 from sealift_sync.site.holdings import lost_and_missed
 from sealift_sync.site.log_reading import SiteLogReader

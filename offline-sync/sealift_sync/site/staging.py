@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +19,6 @@ from typing import BinaryIO
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 from sealift_signing.site_rules import HeldError
 from sealift_signing.statements import Transfer
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import SHA256
 from sealift_sync import durable, stream
 from sealift_sync.artifact import Artifact, ArtifactFile, Pack, manifest_bytes

@@ -10,6 +10,7 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,6 @@ from sealift_signing.errors import FailedError
 from sealift_signing.floors import FloorKey, Floors
 from sealift_signing.statements import Pins
 from sealift_signing.tuf_walk import Keep, RoleKey
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import CatalogPath, instant, moment
 from sealift_sync.site import schema
 

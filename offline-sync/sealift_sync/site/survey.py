@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 from tuf.api.metadata import Metadata
@@ -11,7 +12,6 @@ from sealift_signing import statements
 from sealift_signing.documents import AssignedArtifact
 from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Receipt
-from sealift_signing.values import dataclass
 from sealift_sync.artifact import read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.site.holdings import lost_and_missed

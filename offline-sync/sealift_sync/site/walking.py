@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
@@ -36,7 +37,6 @@ from sealift_signing.tuf_walk import (
     drive,
     signed_by,
 )
-from sealift_signing.values import dataclass
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.site.descent import check_descent, newest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from datetime import date
 from typing import Any, Generic, TypeVar
 
@@ -14,7 +15,6 @@ from sealift_registry.audit.append import Appender
 from sealift_registry.storage.engine import IMMEDIATE, database_full, is_full
 from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.transparency.entry import Entry, body_of
-from sealift_signing.values import dataclass
 
 T = TypeVar("T")
 Action = Callable[[Connection], tuple[Entry, T]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy import Connection, Row, func, select
@@ -19,7 +20,6 @@ from sealift_signing.statements import (
     Request,
     Signed,
 )
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import SOURCE, CatalogPath
 
 P = TypeVar("P", bound=Predicate)

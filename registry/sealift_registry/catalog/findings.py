@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from securesystemslib.signer import Signer
 
 from sealift_signing import statements
 from sealift_signing.statements import Check, Evidence, subject
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import CatalogPath
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from sealift_signing.errors import UsageError, shown
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import NAME, SOURCE, CatalogPath
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256 as hashed
 from io import BytesIO
 from pathlib import Path
 
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync import artifact, durable, packs, stream
 from sealift_sync.artifact import Artifact, ArtifactFile, Pack

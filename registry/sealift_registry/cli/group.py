@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 import click
-
-from sealift_signing.values import dataclass
 
 JOURNEY = (
     *("init", "key", "team", "next"),

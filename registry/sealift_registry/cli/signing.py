@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from sealift_registry.cli.at_hub import AT_HUB, sign_here, signs_here
 from sealift_registry.cli.drafts import read_signed, write_draft
-from sealift_signing.values import dataclass
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

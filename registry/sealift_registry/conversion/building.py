@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version as package_version
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,6 @@ from sealift_signing.drawing import drawn
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.statements import Check, Evidence, Signed
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import SOURCE, CatalogPath, moment
 from sealift_sync.artifact import read_manifest
 

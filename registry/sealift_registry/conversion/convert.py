@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from sealift_registry.conversion import external_data
@@ -15,7 +16,6 @@ from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.runner import Limits, Worker, ask
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
-from sealift_signing.values import dataclass
 
 ENDING = ".onnx"
 MODEL = f"model{ENDING}"

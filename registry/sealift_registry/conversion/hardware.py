@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Literal, Protocol
 
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, MalformedError, NotFoundError, RefusedError
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import SOURCE, ArtifactPolicy, Count, Name, Sentence
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import Count, MediumPath, Sha256
 
 

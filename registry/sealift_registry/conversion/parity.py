@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -16,7 +16,6 @@ from sealift_signing import shape
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import FailedError, MalformedError, RefusedError
 from sealift_signing.shape import Distinct
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import Count, Decimal, Name, Sentence, Sha256
 
 Verdict = Literal["pass", "fail"]

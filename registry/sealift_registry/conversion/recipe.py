@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from sealift_registry.frameworks.framework import AS_IT_IS, Converter, Framework
 from sealift_signing import shape
 from sealift_signing.shape import Opaque
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import Count, Name, Sentence
 
 

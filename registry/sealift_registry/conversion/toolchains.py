@@ -9,11 +9,11 @@ from __future__ import annotations
 import platform
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sealift_registry.frameworks.framework import Converter
 from sealift_registry.workers.software import installed
 from sealift_signing.errors import FailedError
-from sealift_signing.values import dataclass
 
 
 @dataclass(frozen=True)

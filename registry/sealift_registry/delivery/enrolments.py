@@ -8,6 +8,7 @@ the delegation by `fleet` are looked at before a word of it is used.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 
 from sqlalchemy import Row
@@ -18,7 +19,6 @@ from sealift_signing import roles, statements
 from sealift_signing.errors import NoKeyError, RefusedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Signed, SiteAnswer, SiteRequest
-from sealift_signing.values import dataclass
 
 NEXT = (
     "Somebody changed the database, or it is damaged. See all that is wrong with it with: "

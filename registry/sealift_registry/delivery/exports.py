@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
 
@@ -37,7 +38,6 @@ from sealift_signing.errors import (
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import CarriedFile, Transfer
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_sync.bundle import fitting, layout, partial, speed
 from sealift_sync.bundle.fitting import Space

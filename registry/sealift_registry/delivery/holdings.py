@@ -6,6 +6,7 @@ Only what came home counts, never what was sent: a bundle may not have arrived.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -16,7 +17,6 @@ from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Receipt
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.transparency.entry import read_entry
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import SHA256
 from sealift_sync.artifact import LARGEST_MANIFEST, Artifact, read_manifest
 from sealift_sync.blobs import BlobFolder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
@@ -19,7 +20,6 @@ from sealift_signing.drawing import plain
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.links import Lineage
 from sealift_signing.statements import Transfer
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_sync import packs
 from sealift_sync.artifact import Artifact, read_manifest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,7 +23,6 @@ from sealift_signing.documents import Assignment
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.public_key import PublicKey
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import moment
 from sealift_sync.bundle import layout
 

@@ -8,6 +8,7 @@ read: whoever asks for it is told which release the site must get first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -27,7 +28,6 @@ from sealift_signing.drawing import drawn
 from sealift_signing.errors import RefusedError
 from sealift_signing.statements import Transfer
 from sealift_signing.transparency.entry import read_entry
-from sealift_signing.values import dataclass
 from sealift_sync.bundle.writer import Contents
 
 CHANGED = "software.changed"

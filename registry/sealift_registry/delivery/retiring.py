@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sealift_registry.delivery import reading
 from sealift_registry.delivery.sites import Sites
@@ -14,7 +15,6 @@ from sealift_signing.canonical import Json
 from sealift_signing.documents import Assignment
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import RefusedError
-from sealift_signing.values import dataclass
 
 ACT = "unassign"
 

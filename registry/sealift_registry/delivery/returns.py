@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
@@ -24,7 +25,6 @@ from sealift_signing.transparency.entry import Entry
 from sealift_signing.transparency.extract import Extract, check
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import ProofError, leaf_hash
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import moment
 from sealift_sync.bundle.returned import Returned, find_returns, read_return
 

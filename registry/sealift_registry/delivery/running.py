@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from sealift_registry.delivery import attested
 from sealift_registry.delivery.sites import Site
 from sealift_signing.transparency.entry import Entry, read_entry
-from sealift_signing.values import dataclass
 
 SWITCHES = {"model.activated", "model.stopped", "model.activation-failed"}
 """The entries of a site's log that say what runs after them; 0 says that nothing does."""

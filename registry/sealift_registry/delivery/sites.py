@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import dataclass
 
 from sqlalchemy import Connection, select
 from tuf.api.metadata import Root
@@ -15,7 +16,6 @@ from sealift_signing.errors import NotFoundError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Signed, SiteAnswer, SiteRequest
 from sealift_signing.tuf_walk import read_metadata
-from sealift_signing.values import dataclass
 from sealift_signing.words import fingerprint, words_of
 
 

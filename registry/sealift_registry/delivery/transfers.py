@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,7 +16,6 @@ from sealift_registry.trust.stored import RowError
 from sealift_signing import roles, statements
 from sealift_signing.errors import NoKeyError, RefusedError
 from sealift_signing.statements import Signed, Transfer
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import instant
 
 FRESH = timedelta(days=1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -20,7 +21,6 @@ from sealift_signing.acts.carrying import TRANSFER
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Subject, Transfer
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import site_of
 from sealift_sync import durable
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
@@ -23,7 +23,6 @@ from sealift_registry.demo.story import DemoFailedError, Ran, Story
 from sealift_registry.demo.surroundings import environment
 from sealift_registry.demo.training import Training
 from sealift_registry.demo.voices import Later
-from sealift_signing.values import dataclass
 
 T = TypeVar("T")
 

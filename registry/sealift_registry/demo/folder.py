@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from sealift_signing.errors import FailedError, UsageError
-from sealift_signing.values import dataclass
 
 MARKER = ".made-by-sealift-demo"
 MARKER_TEXT = "The Sealift demo made this folder, and replaces all of it when it runs again.\n"

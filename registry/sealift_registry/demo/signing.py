@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sealift_registry.demo.cast import CLERK
 from sealift_registry.demo.commands import Hands
 from sealift_registry.demo.folder import Folder
 from sealift_registry.demo.story import Ran
-from sealift_signing.values import dataclass
 
 DRAFTS = "drafts"
 AGREED = ("--yes", "--passphrase-file", "../passphrase")

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sealift_signing.errors import SealiftError
-from sealift_signing.values import dataclass
 
 
 class DemoFailedError(SealiftError):

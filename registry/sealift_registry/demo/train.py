@@ -14,10 +14,9 @@ import json
 import sys
 import time
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from sealift_signing.values import dataclass
 
 NAME = "digits"
 ALIAS = "champion"

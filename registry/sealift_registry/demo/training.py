@@ -6,14 +6,13 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import field
+from dataclasses import dataclass, field
 from types import TracebackType
 from typing import IO, Any, Self, cast
 
 from sealift_registry.demo.folder import Folder
 from sealift_registry.demo.story import DemoFailedError
 from sealift_registry.demo.surroundings import environment
-from sealift_signing.values import dataclass
 
 LOG = "training.log"
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from sealift_registry.frameworks.content import Told
 from sealift_signing.errors import RefusedError
-from sealift_signing.values import dataclass
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 from sealift_registry.workers.channel import Document
 from sealift_signing.errors import NotFoundError
-from sealift_signing.values import dataclass
 
 LATEST = "latest"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
@@ -12,7 +13,6 @@ from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.environment import NETWORK, S3
 from sealift_registry.workers.runner import Worker, ask
 from sealift_signing.errors import UsageError
-from sealift_signing.values import dataclass
 
 WORKER = Worker(
     module="sealift_registry.intake.dvc_worker",

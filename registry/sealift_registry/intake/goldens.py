@@ -8,6 +8,7 @@ array counts the rows. The same goldens make the same bytes.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -16,7 +17,6 @@ from sealift_registry.workers.runner import GIB, Limits, Worker, ask
 from sealift_signing import shape
 from sealift_signing.errors import RefusedError
 from sealift_signing.shape import Distinct
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import Count, Sentence, Sha256
 
 LEAST_ROWS = 5

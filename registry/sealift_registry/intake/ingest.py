@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -27,7 +28,6 @@ from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.statements import Check
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import SOURCE, moment
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -14,7 +14,6 @@ from sealift_registry.workers.environment import NETWORK, S3
 from sealift_registry.workers.quoting import redacted
 from sealift_registry.workers.runner import Worker, ask
 from sealift_signing.errors import NotFoundError, UsageError
-from sealift_signing.values import dataclass
 
 _BY_VERSION = re.compile(r"models:/(?P<name>[^/@:]+)/(?P<version>[1-9][0-9]*)")
 _BY_ALIAS = re.compile(r"models:/(?P<name>[^/@:]+)@(?P<alias>[^/@:]+)")

@@ -7,6 +7,7 @@ The looking itself is done by `scan_worker` in a subprocess with limits. Whateve
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -19,7 +20,6 @@ from sealift_signing import shape
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import FailedError, MalformedError, RefusedError
 from sealift_signing.shape import Distinct
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import MediumPath, Name, Sentence
 
 Verdict = Literal["pass", "fail"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Protocol
 
@@ -13,7 +13,6 @@ from sealift_registry.workers.runner import GIB, Limits
 from sealift_signing import canonical, shape
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.shape import Distinct, Opaque
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import Count, MediumPath, Sentence, Sha256
 
 SourceKind = Literal["mlflow", "dvc", "onnx"]

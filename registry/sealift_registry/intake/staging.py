@@ -12,12 +12,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from sealift_registry.intake.source import SourceFile
 from sealift_registry.workers.channel import Progress
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import MEDIUM_PATH
 
 CHUNK = 1024**2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest
 from sealift_registry.catalog.reference import VersionRef
@@ -11,7 +12,6 @@ from sealift_signing.documents import FleetKeys, Policy
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.evidence import entitled_machine
 from sealift_signing.statements import Evidence, Measured, Request, Signed
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import PORTABLE
 
 

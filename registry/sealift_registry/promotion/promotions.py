@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
@@ -49,7 +50,6 @@ from sealift_signing.statements import (
     Subject,
 )
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import PORTABLE, instant
 
 P = TypeVar("P", bound=Predicate)

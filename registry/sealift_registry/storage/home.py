@@ -11,7 +11,7 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TypeVar
 
@@ -19,7 +19,6 @@ from sealift_registry.storage import engine, workspace
 from sealift_signing import closing, disk
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
 from sealift_signing.login import check_may_open, check_not_of_another
-from sealift_signing.values import dataclass
 from sealift_sync import durable
 from sealift_sync.blobs import BlobFolder
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -17,7 +18,6 @@ from sealift_signing.documents import FleetKeys, MachineKey, Policy, RecallList,
 from sealift_signing.errors import FailedError, UsageError
 from sealift_signing.keys import Passphrases
 from sealift_signing.publishing import Holders
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import SENTENCE
 from sealift_sync import durable
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -16,7 +16,6 @@ from sealift_signing.acts.asking import Ask, Carried, Material, Other, Prepared
 from sealift_signing.drafts import ROLE, Draft
 from sealift_signing.errors import NoKeyError, NotSignedEnoughError, RefusedError
 from sealift_signing.public_key import PublicKey
-from sealift_signing.values import dataclass
 
 
 def unchecked(_connection: Connection, _draft: Draft) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from sealift_registry.trust.stored import Stored
@@ -21,7 +22,6 @@ from sealift_signing.organisation import Organisation
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard
 from sealift_signing.tuf_walk import PERSON_FIELD
-from sealift_signing.values import dataclass
 
 _DELEGATORS = (roles.ROOT, roles.TARGETS, roles.FLEET)
 

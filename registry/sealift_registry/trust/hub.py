@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -30,7 +30,6 @@ from sealift_signing.errors import FailedError
 from sealift_signing.statements import CheckpointSeen
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.transparency.entry import Entry, Term, new_entry
-from sealift_signing.values import dataclass
 
 T = TypeVar("T")
 

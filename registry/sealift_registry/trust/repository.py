@@ -8,7 +8,7 @@ role meanwhile, the version no longer follows and nothing happens.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
@@ -30,7 +30,6 @@ from sealift_signing.evidence import entitled_machine, sound
 from sealift_signing.links import Named
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Evidence, Signed
-from sealift_signing.values import dataclass
 from sealift_signing.words import fingerprint
 from sealift_sync import durable
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from sqlalchemy import Connection
@@ -31,7 +31,6 @@ from sealift_signing.errors import (
 )
 from sealift_signing.links import Named
 from sealift_signing.public_key import PublicKey
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import moment
 from sealift_signing.words import words_of
 

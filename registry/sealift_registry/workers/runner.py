@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, Any, NoReturn, cast
 
@@ -29,7 +29,6 @@ from sealift_registry.workers.environment import scrubbed, secrets
 from sealift_registry.workers.quoting import LONGEST, redacted
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import FailedError, SealiftError
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import sentence
 
 GIB = 1024**3

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 
@@ -15,7 +15,6 @@ from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
 from sealift_signing.links import Named
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard, P, Signed
-from sealift_signing.values import dataclass
 
 
 @dataclass(frozen=True)

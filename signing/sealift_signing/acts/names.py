@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from sealift_signing.errors import UsageError, shown
-from sealift_signing.values import dataclass
 
 if TYPE_CHECKING:
     from sealift_signing.acts.asking import Ask

@@ -8,6 +8,7 @@ So whoever drafts or signs an exchange is told of all of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from tuf.api.metadata import Root, Targets
 
@@ -18,7 +19,6 @@ from sealift_signing.drafts import ROLE, Part, encoded, to_metadata
 from sealift_signing.organisation import Organisation
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard
-from sealift_signing.values import dataclass
 
 _NAMES = {
     roles.ROOT: "holder of root",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from sealift_signing.acts.asking import Material
 from sealift_signing.approvals import Rules
@@ -11,7 +12,6 @@ from sealift_signing.errors import RefusedError
 from sealift_signing.evidence import entitled_machine, sound
 from sealift_signing.organisation import Organisation
 from sealift_signing.statements import Evidence, Measured, Signed, Subject
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import PORTABLE, CatalogPath, instant
 
 

@@ -13,7 +13,7 @@ Nothing is read again between (2) and (6): if the memory was changed meanwhile, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, Protocol, cast
@@ -33,7 +33,6 @@ from sealift_signing.organisation import Organisation
 from sealift_signing.past import Confirmation
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard, Request
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import instant, moment
 
 ALONE = (

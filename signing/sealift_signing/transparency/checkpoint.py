@@ -17,6 +17,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import NoReturn
 
@@ -25,7 +26,6 @@ from securesystemslib.signer import Signer
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency.merkle import HASH_BYTES
-from sealift_signing.values import dataclass
 
 ED25519 = b"\x01"
 """The signature type in a note's key hash (C2SP signed-note, "Signature types")."""

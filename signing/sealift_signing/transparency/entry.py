@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
@@ -16,7 +17,6 @@ from sealift_signing import canonical, shape
 from sealift_signing.canonical import Json
 from sealift_signing.errors import RefusedError
 from sealift_signing.shape import Distinct, Opaque
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import Moment, Name, Sentence, Spelling, moment
 
 LARGEST_BODY = 64 * 1024

@@ -8,6 +8,7 @@ entries, all of them and in this order, are what it grew by.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from sealift_signing.public_key import PublicKey
@@ -24,7 +25,6 @@ from sealift_signing.transparency.merkle import (
     leaf_hash,
     verify_consistency,
 )
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import Count, Sha256
 
 

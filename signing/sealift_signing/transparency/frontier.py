@@ -8,10 +8,10 @@ that a writer continues a log of any length after reading one row.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from sealift_signing.errors import MalformedError
 from sealift_signing.transparency.merkle import EMPTY_ROOT, HASH_BYTES, node_hash
-from sealift_signing.values import dataclass
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ that holds another entry than was committed there can be traced to where that en
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sealift_signing.transparency.verdict import Finding
-from sealift_signing.values import dataclass
 
 
 class Misplaced(NamedTuple):

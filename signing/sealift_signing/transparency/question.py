@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from sealift_signing.errors import UsageError, shown
 from sealift_signing.transparency.entry import Term
-from sealift_signing.values import dataclass
 from sealift_signing.vocabulary import moment
 
 KEY = "key"

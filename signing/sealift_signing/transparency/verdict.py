@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
-
-from sealift_signing.values import dataclass
 
 MOST_FINDINGS = 1_000
 """More than this tells a reader nothing new, and a verdict must fit into memory."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, TypeVar
 
@@ -11,7 +12,6 @@ from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
 from sealift_signing.errors import BadSignatureError, RefusedError
 from sealift_signing.public_key import PublicKey
-from sealift_signing.values import dataclass
 
 S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
 
