@@ -130,7 +130,7 @@ class Story:
         self._signed(self.days.draft("team approver vision gina.card"), *STEWARDS)
         gone = Withdrawal("w-1", STAGE, None, MODEL, 2, "It is wrong.", moment(self.days.now))
         changed(self.days, withdrawn=(gone,))
-        self._recalls()
+        recall(self.days, "9" * 64)
 
     def intake(self) -> None:
         """A file of a hostile name is taken in, and built for another class of machine."""
@@ -230,23 +230,6 @@ class Story:
                 self.site("import", "medium", code=None)
                 self.hub("receive", "medium", code=None)
 
-    def _recalls(self) -> None:
-        """A safety officer recalls something that nobody has."""
-        acme = self.days.acme
-        hub = acme.app.hub
-        with hub.reading() as connection:
-            repository = Repository(connection)
-            one = Recall("r-1", "9" * 64, "It is wrong.", moment(self.days.now))
-            data = shape.write(RecallList(1, (), (one,)))
-            expires = publishing.expiry(self.days.now, repository.lifetime(roles.RECALL))
-            metadata = publishing.following(repository.targets(roles.RECALL), expires=expires)
-            publishing.list_document(metadata.signed, documents.RECALL_PATH, data)
-            owner = repository.targets().signed
-            sign_enough(metadata, roles.RECALL, [acme.signer("recall-1")], owner)
-        change = Change({roles.RECALL: metadata}, {documents.RECALL_PATH: data})
-        hub.commit_change(change, hub.entry("recall.made", "recall-1", {"sha256": one.sha256}))
-        acme.close()
-
     def _signed(self, made: Drafted, *names: str) -> None:
         people: list[Person] = self.days.people(*names)
         people[0].says(made)
@@ -274,3 +257,21 @@ class Story:
         self.site("verify", "medium")
         self.site("import", "medium", code=None)
         self.site("status")
+
+
+def recall(days: Days, digest: str) -> None:
+    """A safety officer recalls an artifact."""
+    acme = days.acme
+    hub = acme.app.hub
+    with hub.reading() as connection:
+        repository = Repository(connection)
+        one = Recall("r-1", digest, "It is wrong.", moment(days.now))
+        data = shape.write(RecallList(1, (), (one,)))
+        expires = publishing.expiry(days.now, repository.lifetime(roles.RECALL))
+        metadata = publishing.following(repository.targets(roles.RECALL), expires=expires)
+        publishing.list_document(metadata.signed, documents.RECALL_PATH, data)
+        owner = repository.targets().signed
+        sign_enough(metadata, roles.RECALL, [acme.signer("recall-1")], owner)
+    change = Change({roles.RECALL: metadata}, {documents.RECALL_PATH: data})
+    hub.commit_change(change, hub.entry("recall.made", "recall-1", {"sha256": one.sha256}))
+    acme.close()
