@@ -182,7 +182,7 @@ def _carried(us: Organisation, media: Path, sites: Path) -> dict[str, Measured]:
     def journey(place: Place) -> Iterator[Step]:
         medium, site = place / "medium", us.copy_site(sites / "site")
         yield _named(EXPORT, us.export(medium))
-        yield _named(VERIFY, us.verify(medium))
+        yield _named(VERIFY, us.verify(medium, site))
         yield _named(IMPORT, us.take(medium, site))
         _check(us, site)
         yield us.go_home(site, place / "home")

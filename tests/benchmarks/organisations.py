@@ -95,9 +95,9 @@ class Organisation:
         words = ("receive", medium, *self._of(hub))
         return Step((BIN / "sealift", *words), [medium], part="sealift receive")
 
-    def verify(self, medium: Path) -> Step:
-        """`sealift-site verify` of the bundle on `medium`."""
-        words = ("verify", medium, *self._of(self.site))
+    def verify(self, medium: Path, site: Path | None = None) -> Step:
+        """`sealift-site verify` of the bundle on `medium`; `site` is where it would have room."""
+        words = ("verify", medium, *self._of(site or self.site))
         return Step((BIN / "sealift-site", *words), [medium])
 
     def take(self, medium: Path, site: Path) -> Step:
