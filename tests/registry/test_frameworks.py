@@ -54,10 +54,14 @@ def test_f1_21_no_two_frameworks_have_one_name() -> None:
     assert not set(checks) & {"format", "one-format", "side-files", "pickle"}
 
 
+POLICIES = {"portable", "as is", "prebuilt", "ahead of time", "build at site"}
+
+
 def test_f1_22_what_is_portable_has_a_converter_and_nothing_else_has() -> None:
     for one in known.FRAMEWORKS:
         assert ("portable" in one.policies) == (one.converter is not None), one.name
         assert one.policies, one.name
+        assert one.policies <= POLICIES, one.name
 
 
 def test_f1_23_the_records_load_no_framework() -> None:
