@@ -16,6 +16,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 BENCH_TOOLS := build/bench-tools
 UV := $(BIN)/uv --quiet
+PROGRAMS := requirements/programs.list
 SETUPS := pyproject.toml signing/pyproject.toml offline-sync/pyproject.toml
 
 # Nothing that runs here reports home.
@@ -70,7 +71,7 @@ bench-quick: $(VENV)/.dev  ## measure a tenth of it, in two minutes
 	@$(BIN)/python -m tests.benchmarks --quick $(ARGS)
 
 bench-tools: $(BENCH_TOOLS)/.done  ## install what Sealift is compared with: restic, borg, skopeo, model-signing
-	@$(call debian,restic:restic borg:borgbackup skopeo:skopeo openssl:openssl mkfs.btrfs:btrfs-progs); \
+	@$(call debian,bench); \
 	if [ -n "$$packages" ]; then \
 	  echo "Not installed, and named as absent by make bench:" $$packages"." \
 	    "Install them with apt-get install" $$packages"." >&2; \
@@ -101,25 +102,27 @@ $(BENCH_TOOLS)/.done: requirements/bench.txt $(VENV)/.uv
 	@$(UV) pip install --python $(BENCH_TOOLS)/bin/python --require-hashes -r $<
 	@touch $@
 
-# Installs Debian's packages of those "tool:package" that are missing, where we may; leaves the rest in $packages.
+# Installs Debian's packages of the programs that are missing of those for $(1), where we may; leaves
+# the rest in $packages. Debian keeps some programs where only root's PATH leads.
 define debian
-missing() { for tool in $(1); do \
-    command -v "$${tool%:*}" >/dev/null || echo "$${tool#*:}"; done; }; \
+missing() { awk '!/^#/ && $$3 ~ /(^|,)($(1))(,|$$)/ { print $$1, $$2 }' $(PROGRAMS) | \
+	    while read -r program package; do \
+	      PATH=$$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$$program" >/dev/null || echo "$$package"; \
+	    done | sort -u; }; \
 	packages=$$(missing); \
 	if [ -n "$$packages" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
 	  echo "Installing" $$packages "…"; \
 	  export DEBIAN_FRONTEND=noninteractive; \
 	  said=$$(apt-get -qq update 2>&1 && \
 	    apt-get -qq install --yes --no-install-recommends $$packages 2>&1) || echo "$$said" >&2; \
-	  packages=$$(missing); \
+	  hash -r; packages=$$(missing); \
 	fi
 endef
 
-# The system tests' tools: installed where we may, asked for where we may not, never skipped.
+# The system tests' programs: installed where we may, asked for where we may not, never skipped.
 .PHONY: system-tools
 system-tools:
-	@$(call debian,skopeo:skopeo openssl:openssl ip:iproute2 unshare:util-linux mount:mount losetup:mount \
-	    strace:strace mkntfs:ntfs-3g mkfs.exfat:exfatprogs mount.exfat-fuse:exfat-fuse mkfs.btrfs:btrfs-progs); \
+	@$(call debian,test|linux|system); \
 	if [ -n "$$packages" ]; then \
 	  echo "The system tests need" $$packages": install with apt-get install" $$packages"," \
 	    "or run make test-system as root on Debian." >&2; exit 1; \

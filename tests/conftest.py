@@ -1,12 +1,18 @@
-"""What holds for every test: nothing reports home, and loopback only on request."""
+"""What holds for every test: nothing reports home, loopback on request, declared programs only."""
 
 import atexit
 import os
 import shutil
 import signal
 import tempfile
+from collections.abc import Generator
+from functools import partial
+from pathlib import Path
 
 import pytest
+
+from tests.programs import EVERYWHERE, SYSTEM, Paths
+from tests.where_time_goes import Where
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
 
@@ -35,6 +41,47 @@ LONGEST = (
     "test_hub_setup.py",
 )
 """Files that take longest: begun first, so that no worker has one left when the others are done."""
+
+
+PATHS = pytest.StashKey[Paths]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--where-time-goes", action="store_true", help="tell the processor time of every test"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="sealift-tests-path-"))
+    config.add_cleanup(partial(shutil.rmtree, folder, ignore_errors=True))
+    config.stash[PATHS] = Paths(folder)
+    if config.getoption("--where-time-goes"):
+        config.pluginmanager.register(Where())
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Give a test, and whatever it starts, a PATH of the programs that are declared for it."""
+    before = os.environ["PATH"]
+    os.environ["PATH"] = _path_of(item)[0]
+    try:
+        return (yield)
+    finally:
+        os.environ["PATH"] = before
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Nothing is skipped because it was not installed."""
+    missing = _path_of(item)[1]
+    if missing:
+        pytest.fail(missing, pytrace=False)
+
+
+def _path_of(item: pytest.Item) -> tuple[str, str]:
+    marked = item.get_closest_marker("system") or item.get_closest_marker("long")
+    return item.config.stash[PATHS].path_for(SYSTEM if marked else EVERYWHERE)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import unicodedata
 
@@ -143,7 +144,10 @@ def test_what_is_pasted_is_that_word(text: str) -> None:
     line = pasted(["printf", "%s", text])
     assert plain(line) == line
     done = subprocess.run(
-        ["bash", "-c", line], capture_output=True, check=True, env={"LC_ALL": "C.UTF-8"}
+        ["bash", "-c", line],
+        capture_output=True,
+        check=True,
+        env=os.environ | {"LC_ALL": "C.UTF-8"},
     )
     assert done.stdout.decode() == text
 

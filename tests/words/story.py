@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -68,7 +69,7 @@ class Shell:
             ["bash", "-c", f"printf '%s\\0' {line}"],
             capture_output=True,
             check=True,
-            env={"LC_ALL": "C.UTF-8"},
+            env=os.environ | {"LC_ALL": "C.UTF-8"},
         )
         return done.stdout.decode().split("\0")[:-1]
 
