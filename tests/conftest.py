@@ -1,16 +1,19 @@
 """What holds for every test: nothing reports home, loopback on request, declared programs only."""
 
 import atexit
+import gc
 import os
 import shutil
 import signal
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from functools import partial
 from pathlib import Path
 
 import pytest
 
+from sealift_signing.starting import seldom_look_for_garbage
+from tests.cheap_keys import cheap_keys
 from tests.programs import EVERYWHERE, SYSTEM, Paths
 from tests.where_time_goes import Where
 
@@ -91,3 +94,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("socket"):
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage as seldom as commands do, and not among what was collected: it stays."""
+    gc.collect()
+    gc.freeze()
+    seldom_look_for_garbage()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_keys() -> Iterator[None]:
+    with cheap_keys():
+        yield

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,11 @@ import pytest
 from sealift_signing.desk.cli.terminal import FURTHER, Terminal
 from sealift_signing.drawing import drawn
 from sealift_signing.streams import spelled
-from tests.registry.hub_fixture import Acme as Hub
 from tests.registry.hub_fixture import copied, founded
 
 __all__ = ["founded"]
+
+Done = subprocess.CompletedProcess[bytes]
 
 PACKAGES = {
     "sealift": "sealift_registry.cli",
@@ -34,16 +36,28 @@ SHORT = [
 ]
 
 
-@pytest.fixture
-def hub(founded: Path, tmp_path: Path) -> Hub:
-    made = copied(founded, tmp_path)
+@dataclass(frozen=True)
+class Place:
+    """Where every command here looks and none writes; what each says undisturbed is asked once."""
+
+    folder: Path
+    _said: dict[tuple[str, ...], Done] = field(default_factory=dict)
+
+    def undisturbed(self, words: list[str], **environment: str) -> Done:
+        asked = (*words, *environment.values())
+        if asked not in self._said:
+            self._said[asked] = shell(self.folder, words, **environment)
+        return self._said[asked]
+
+
+@pytest.fixture(scope="module")
+def hub(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    made = copied(founded, tmp_path_factory.mktemp("hub"))
     made.close()
-    return made
+    return Place(made.folder)
 
 
-def shell(
-    folder: Path, words: list[str], redirected: str = "", **environment: str
-) -> subprocess.CompletedProcess[bytes]:
+def shell(folder: Path, words: list[str], redirected: str = "", **environment: str) -> Done:
     """A command as a shell starts it, its streams redirected."""
     command, *arguments = words
     script = f"import sys; from {PACKAGES[command]} import main; main()"
@@ -64,8 +78,8 @@ def shell(
 
 @pytest.mark.parametrize("redirected", ["<&-", ">&-", "<&- >&- 2>&-"])
 @pytest.mark.parametrize("words", SHORT, ids=" ".join)
-def test_closed_streams_are_no_surprise(hub: Hub, words: list[str], redirected: str) -> None:
-    expected = shell(hub.folder, words)
+def test_closed_streams_are_no_surprise(hub: Place, words: list[str], redirected: str) -> None:
+    expected = hub.undisturbed(words)
     done = shell(hub.folder, words, redirected)
     assert done.returncode == expected.returncode
     if "2>" not in redirected:
@@ -74,17 +88,17 @@ def test_closed_streams_are_no_surprise(hub: Hub, words: list[str], redirected: 
         assert done.stdout == expected.stdout
 
 
-def test_no_file_is_opened_where_a_stream_was_closed(hub: Hub) -> None:
+def test_no_file_is_opened_where_a_stream_was_closed(hub: Place) -> None:
     """Else an error would be written into the database."""
-    database = hub.root / "sealift.db"
+    database = hub.folder / "hub/sealift.db"
     before = database.read_bytes()
     shell(hub.folder, ["sealift", "submit", "{folder}/nothing"], "<&- >&- 2>&-")
     assert database.read_bytes() == before
 
 
 @pytest.mark.parametrize("words", SHORT, ids=" ".join)
-def test_a_full_output_is_said(hub: Hub, words: list[str]) -> None:
-    expected = shell(hub.folder, words)
+def test_a_full_output_is_said(hub: Place, words: list[str]) -> None:
+    expected = hub.undisturbed(words)
     done = shell(hub.folder, words, "> /dev/full")
     if expected.stdout:
         assert done.returncode == 4
@@ -95,8 +109,8 @@ def test_a_full_output_is_said(hub: Hub, words: list[str]) -> None:
 
 @pytest.mark.parametrize("encoding", ["cp437"])
 @pytest.mark.parametrize("words", [[one, "--help"] for one in PACKAGES] + SHORT, ids=" ".join)
-def test_any_terminal_shows_every_answer(hub: Hub, words: list[str], encoding: str) -> None:
-    expected = shell(hub.folder, words, PYTHONIOENCODING="utf-8")
+def test_any_terminal_shows_every_answer(hub: Place, words: list[str], encoding: str) -> None:
+    expected = hub.undisturbed(words, PYTHONIOENCODING="utf-8")
     done = shell(hub.folder, words, PYTHONIOENCODING=encoding)
     assert done.returncode == expected.returncode
     assert b"unexpected" not in done.stderr

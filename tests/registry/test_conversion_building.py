@@ -45,6 +45,24 @@ def source(trained: Trained, name: str) -> SourceModel:
     return SourceModel(path.parent, FORMATS[name], (path.name,))
 
 
+Built = Callable[[str], Conversion]
+
+
+@pytest.fixture(scope="module")
+def built(trained: Trained, tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """The variant of a model by its name, converted the first time that it is asked for."""
+    made: dict[str, Conversion] = {}
+
+    def conversion(name: str) -> Conversion:
+        if name not in made:
+            made[name] = convert(
+                source(trained, name), X86, tmp_path_factory.mktemp("built") / "it"
+            )
+        return made[name]
+
+    return conversion
+
+
 @pytest.fixture
 def goldens(trained: Trained, tmp_path: Path) -> Path:
     from_file(trained("digits.npz"), tmp_path / "goldens.npz")
@@ -76,10 +94,10 @@ def refused(model: SourceModel, into: Path) -> RefusedError:
     ],
 )
 def test_a_trained_model(
-    trained: Trained, goldens: Path, tmp_path: Path, name: str, converter: str, reference: str
+    trained: Trained, built: Built, goldens: Path, name: str, converter: str, reference: str
 ) -> None:
     model = source(trained, name)
-    made = convert(model, X86, tmp_path / "variant")
+    made = built(name)
     assert made.recipe.converter == converter
     assert made.recipe.opsets == {"ai.onnx": 15, "ai.onnx.ml": 3}
     assert made.recipe.toolchain["onnx"]
@@ -97,7 +115,7 @@ def test_a_trained_model(
         "probabilities": "numbers",
     }
     assert shape.read(ParityReport, shape.write(report), what="it") == report
-    _check_interface(tmp_path / "variant" / "model.onnx")
+    _check_interface(made.variant.folder / "model.onnx")
 
 
 def _check_interface(path: Path) -> None:
@@ -114,9 +132,10 @@ def _check_interface(path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["logreg.skops", "xgboost.ubj", "lightgbm.txt"])
-def test_the_same_source_makes_the_same_bytes(trained: Trained, tmp_path: Path, name: str) -> None:
-    model = source(trained, name)
-    one, two = (convert(model, target, tmp_path / target.id) for target in (X86, ARM))
+def test_the_same_source_makes_the_same_bytes(
+    trained: Trained, built: Built, tmp_path: Path, name: str
+) -> None:
+    one, two = built(name), convert(source(trained, name), ARM, tmp_path / "again")
     assert one.variant.files == two.variant.files
     assert one.recipe.digest() == two.recipe.digest()
 
@@ -347,9 +366,11 @@ def test_a_toolchain_that_differs(
 
 
 @pytest.fixture
-def tiny(trained: Trained, tmp_path: Path) -> tuple[SourceModel, Conversion]:
-    model = source(trained, "tiny.onnx")
-    return model, convert(model, X86, tmp_path / "variant")
+def tiny(trained: Trained, built: Built, tmp_path: Path) -> tuple[SourceModel, Conversion]:
+    """A model and its variant, which a test may change."""
+    made, mine = built("tiny.onnx"), tmp_path / "variant"
+    shutil.copytree(made.variant.folder, mine)
+    return source(trained, "tiny.onnx"), replace(made, variant=replace(made.variant, folder=mine))
 
 
 def altered(made: Conversion, change: Callable[[Any], None]) -> VariantModel:
@@ -423,11 +444,11 @@ def test_other_outputs(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path)
 
 
 @pytest.mark.parametrize("name", ["tiny.onnx", "logreg.skops", "lightgbm.txt"])
-def test_goldens_that_do_not_fit(trained: Trained, tmp_path: Path, name: str) -> None:
+def test_goldens_that_do_not_fit(trained: Trained, built: Built, tmp_path: Path, name: str) -> None:
     np.savez(tmp_path / "given.npz", inputs=np.zeros((5, 7)))
     from_file(tmp_path / "given.npz", tmp_path / "goldens.npz")
     model = source(trained, name)
-    made = convert(model, X86, tmp_path / "variant")
+    made = built(name)
     with pytest.raises(RefusedError) as caught:
         compare(model, made.variant, X86, tmp_path / "goldens.npz")
     assert caught.value.code in {"goldens-unfit", "reference-evaluator"}

@@ -180,6 +180,7 @@ def test_passwords_are_not_recorded(mlflow_server: str, tmp_path: Path) -> None:
     assert record.details["tracking_uri"] == mlflow_server
 
 
+@pytest.mark.system
 def test_a_server_may_not_name_a_folder_of_this_machine(
     mlflow_store: str, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

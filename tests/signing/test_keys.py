@@ -1,9 +1,9 @@
 """Key files: made once, encrypted, opened with the right words only."""
 
 import base64
-import shutil
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,7 @@ from sealift_signing.errors import (
 )
 from sealift_signing.keys import Passphrases
 from sealift_signing.public_key import PublicKey
+from tests.cheap_keys import dear_keys
 
 WORDS = Passphrases(None, {"SEALIFT_PASSPHRASE_ANNA": "open sesame"}, None)
 
@@ -40,21 +41,48 @@ def test_a_new_key_signs_and_its_public_half_verifies(tmp_path: Path, scheme: st
     assert keys.read_public(f"{file}.pub") == made
 
 
+def rounds_of(file: Path, count: int) -> bool:
+    """Whether a key file says that it takes so many."""
+    body = b"".join(file.read_bytes().splitlines()[1:-1])
+    return b"\x02\x03" + count.to_bytes(3, "big") in base64.b64decode(body)
+
+
 @pytest.mark.parametrize("scheme", ["ed25519", "ecdsa-p256"])
 def test_a_passphrase_is_dear_to_guess(tmp_path: Path, scheme: str) -> None:
-    """600,000 rounds of PBKDF2, as the standard spells them and every tool reads them."""
+    """600,000 rounds of PBKDF2, as the standard spells them."""
     file = tmp_path / "anna.pem"
-    keys.new_key(file, b"open sesame", scheme=scheme)
-    body = b"".join(file.read_bytes().splitlines()[1:-1])
-    assert b"\x02\x03" + (600_000).to_bytes(3, "big") in base64.b64decode(body)
-    tool = shutil.which("openssl")
-    if tool is not None:  # git needs it nearly everywhere; our own reader is tested above
-        said = subprocess.run(
-            [tool, "pkey", "-in", file, "-passin", "pass:open sesame", "-pubout"],
-            check=True,
-            capture_output=True,
-        )
-        assert said.stdout == Path(f"{file}.pub").read_bytes()
+    with dear_keys():
+        made = keys.new_key(file, b"open sesame", scheme=scheme)
+        assert PublicKey.from_tuf(keys.open_signer(str(file), WORDS).public_key) == made
+    assert rounds_of(file, 600_000)
+
+
+def test_f1_45_cheap_keys_are_these_tests_and_no_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that a process is told makes its keys so."""
+    file = tmp_path / "here.pem"
+    keys.new_key(file, b"open sesame")
+    assert rounds_of(file, 100_000)
+    (tmp_path / "words").write_text("open sesame\n")
+    made = tmp_path / "there.pem"
+    program = Path(sys.executable).with_name("sealift-sign")
+    words = ["key", "new", str(made), "--passphrase-file", str(tmp_path / "words")]
+    for name in ("ROUNDS", "SEALIFT_ROUNDS", "SEALIFT_KEYS__ROUNDS"):
+        monkeypatch.setenv(name, "1")
+    subprocess.run([program, *words], check=True, capture_output=True)
+    assert rounds_of(made, 600_000)
+
+
+@pytest.mark.system
+@pytest.mark.parametrize("scheme", ["ed25519", "ecdsa-p256"])
+def test_a_tool_reads_a_new_key(tmp_path: Path, scheme: str) -> None:
+    file = tmp_path / "anna.pem"
+    with dear_keys():
+        keys.new_key(file, b"open sesame", scheme=scheme)
+    command = ["openssl", "pkey", "-in", str(file), "-passin", "pass:open sesame", "-pubout"]
+    said = subprocess.run(command, check=True, capture_output=True)
+    assert said.stdout == Path(f"{file}.pub").read_bytes()
 
 
 def test_only_its_owner_reads_a_private_key(tmp_path: Path) -> None:
