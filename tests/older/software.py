@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.older.unpacking import extract
+
 BEFORE_FEATURES = "41a22c4"
 """The last that told no features."""
 FIRST = "0c321da"
@@ -65,8 +67,7 @@ class Software:
 
 def unpack(commit: str, folder: Path) -> Software:
     """The software of `commit`, unpacked into `folder`; it is made sure that it is what runs."""
-    with tarfile.open(ARCHIVE) as tar:
-        tar.extractall(folder, filter="data")
+    extract(ARCHIVE, folder)
     found = Software(folder / commit)
     assert all(str(file).startswith(str(found.folder)) for file in found.python(_WHERE))
     return found

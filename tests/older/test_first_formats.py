@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 import json
 import shutil
-import tarfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +17,7 @@ from tests.desk.days import Days, Drafted
 from tests.older.make_first import ARCHIVE, KEY
 from tests.older.software import FIRST, Software, unpack
 from tests.older.test_software_of_before import READ
+from tests.older.unpacking import extract
 from tests.registry.hub_fixture import APPROVERS, GROUP, STEWARDS, TARGET
 
 MADE = datetime(2026, 11, 30, 23, 30, tzinfo=UTC)
@@ -28,8 +28,7 @@ REFERENCE = Path(__file__).parents[2] / "docs" / "reference"
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("first")
-    with tarfile.open(ARCHIVE) as tar:
-        tar.extractall(folder, filter="data")
+    extract(ARCHIVE, folder)
     return folder / "first"
 
 

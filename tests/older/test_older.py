@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tarfile
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +16,7 @@ from sealift_registry.trust.stored import stored
 from sealift_registry.trust.tables import tuf_metadata
 from sealift_signing import publishing
 from tests.desk.days import Days
+from tests.older.unpacking import extract
 
 ARCHIVE = Path(__file__).with_name("c2b2927.tar.xz")
 MADE = datetime(2026, 11, 29, 19, 30, tzinfo=UTC)
@@ -28,8 +28,7 @@ STEWARDS = ("anna", "ben")
 @pytest.fixture(scope="session")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("older")
-    with tarfile.open(ARCHIVE) as tar:
-        tar.extractall(folder, filter="data")
+    extract(ARCHIVE, folder)
     return folder / "older"
 
 
