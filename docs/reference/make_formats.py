@@ -95,7 +95,8 @@ Texts with a rule are spelled so everywhere; the schemas hold the patterns:
 ## Features
 
 A site's request and its receipts tell under `reads` what its software reads: each kind of document
-with its format (`transfer:1`), and its features. What is written for a site uses no other.
+with its format (`transfer:1`), and its features. What is written for a site uses no feature that it
+lacks.
 
 {features}
 
@@ -317,6 +318,8 @@ def _annotated(inner: Hint, rules: tuple[object, ...]) -> str:
         if isinstance(rule, Between):
             most = "" if rule.most >= 10**15 - 1 else f" and at most {rule.most}"
             return f"a whole number, at least {rule.least}{most}"
+        if isinstance(rule, shape.Largest):
+            return f"{_words(inner)}, at most {rule.size:,} bytes of it"
         if isinstance(rule, shape.Distinct):
             twice = f"no `{rule.by}` twice" if rule.by else "none twice"
             return f"{_words(inner)}, {twice}"

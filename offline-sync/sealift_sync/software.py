@@ -10,6 +10,10 @@ READS = features.reads(features.AT_A_SITE)
 """Every kind of document that a site reads, in its formats and with its features."""
 
 
+SOFTWARE_CHANGED = "software.changed"
+"""The entry of a site's log that says what software it has now, and what that reads."""
+
+
 @cache
 def software() -> str:
     """Its name and version. To look that up takes longer than most commands have."""

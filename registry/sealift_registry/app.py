@@ -49,10 +49,8 @@ class App:
         """Requests and approvals."""
         from sealift_registry.promotion.promotions import Promotions
 
-        return Promotions(
-            self.hub,
-            lambda: {name: one.artifact_policy for name, one in self.hardware_targets.items()},
-        )
+        extra = self.hub.home.root / "hardware-targets"
+        return Promotions(self.hub, lambda name: hardware.policy_of(name, extra))
 
     @cached_property
     def exports(self) -> Exports:

@@ -124,7 +124,7 @@ def evidence_lines(standing: Standing) -> list[str]:
     for one in standing.vouched:
         lines += ["", f"  {one.artifact.path}  {one.artifact.sha256[:12]}"]
         policy = standing.promotion.request.predicate.artifact_policy(str(one.artifact.path))
-        lines += [f"    {policy}"] if policy != PORTABLE else []
+        lines += [f"    its request calls it {policy}"] if policy != PORTABLE else []
         for evidence in one.evidence:
             said, signer = evidence.predicate, _signer(evidence, standing.machines)
             whose = "" if evidence.sha256 in standing.machines else "the hub says "
@@ -277,9 +277,9 @@ def _site(connection: Connection, site: Site) -> Summary:
         ),
     ]
     reads = reading.reads_of(connection, site)
-    lines += [f"  its software   {drawn(reads.software)}, by {reads.where}"]
+    lines += [f"  its software   {drawn(reads.software, reading.LONGEST_SHOWN)}, by {reads.where}"]
     if unread := reading.lacking(reads):
-        lines += [f"    does not read  {', '.join(unread)}"]
+        lines += [f"    does not read  {', '.join(unread)}: what needs one is refused here"]
     note = attested.note(connection, site)
     log = claimed(note.encode()) if note else None
     if log:

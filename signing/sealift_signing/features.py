@@ -4,13 +4,13 @@ What bears trust is strict for ever: a reader refuses a member that it does not 
 that comes later is a *feature* of its document, named under `requires` wherever it stands; a reader
 that lacks it says so before it looks at anything else, and says which release has it
 (docs/adr/0033-formats-that-can-grow.md). What a site's software reads stands in its request and in
-each receipt, and whoever writes for the site writes no other.
+each receipt, and what is written for the site uses no feature that it lacks.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sealift_signing.errors import shown
@@ -102,6 +102,8 @@ _READ: Mapping[str, frozenset[str]] = {
 _SPELLED = re.compile(r"([a-z0-9]+(?:-[a-z0-9]+)*)(?:@([0-9]{1,4}(?:\.[0-9]{1,4}){0,3}))?")
 """A feature under `requires`, and its release."""
 _LONGEST = 64
+MOST_TOLD = 10
+"""Features that an error names."""
 
 
 def full_format(document: str, number: int = FORMAT) -> str:
@@ -117,19 +119,16 @@ def reads(documents: Iterable[str]) -> tuple[str, ...]:
 
 
 def named(document: str, required: Iterable[str]) -> tuple[str, ...]:
-    """The full names of what a document of this kind requires of its reader, its format first."""
+    """The full names of what a document of this kind requires of its reader."""
     known = {one.spelled: one.full for one in FEATURES if one.document == document}
-    return (
-        full_format(document),
-        *(known.get(one, f"{document}:{one}") for one in sorted(set(required))),
-    )
+    return tuple(known.get(one, f"{document}:{one}") for one in sorted(set(required)))
 
 
 def unread(needed: Iterable[str], told: Collection[str]) -> tuple[str, ...]:
     """What of `needed`, by full names, software does not read that tells what is in `told`."""
     said = set(told)
     if said == TOLD_BEFORE:
-        said = {full_format(one) for one in AT_A_SITE} | {one.full for one in READ_BEFORE}
+        said = {one.full for one in READ_BEFORE}
     return tuple(sorted(set(needed) - said))
 
 
@@ -145,22 +144,20 @@ def unknown(document: str, required: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(required) - _READ.get(document, frozenset())))
 
 
-def told(items: Iterable[str]) -> str:
-    """Features as they stand under `requires`, for an error: each with its release, if it says."""
-    return ", ".join(_told(one) for one in items)
+def told(items: Sequence[str]) -> str:
+    """Features as they stand under `requires`, for an error: each with its release, if it says.
 
-
-def releases(items: Iterable[str]) -> str:
-    """The newest release that features as they stand under `requires` name; empty where none."""
-    found = [match[2] for one in items if (match := _match(one)) and match[2]]
-    return max(found, key=_number, default="")
+    Whoever wrote them may be a stranger: each stands between marks, and of very many some are told.
+    """
+    some = ", ".join(_told(one) for one in items[:MOST_TOLD])
+    return some + (f" and {len(items) - MOST_TOLD:,} more" if len(items) > MOST_TOLD else "")
 
 
 def _told(item: str) -> str:
     match = _match(item)
     if match is None:
         return shown(item)
-    return f"{match[1]} (Sealift {match[2]})" if match[2] else match[1]
+    return shown(match[1]) + (f" (of Sealift {shown(match[2])}, it says)" if match[2] else "")
 
 
 def _match(item: str) -> re.Match[str] | None:

@@ -49,7 +49,16 @@ class Distinct:
 
 Opaque = Annotated[Any, _AnyJson()]
 
-More = Mapping[Name, Opaque]
+
+@dataclasses.dataclass(frozen=True)
+class Largest:
+    """A rule for any JSON: so many bytes, canonically spelled, and no more."""
+
+    size: int
+
+
+LARGEST_MORE = 64 * 1024
+More = Annotated[Mapping[Name, Opaque], Largest(LARGEST_MORE)]
 """What informs may say besides: kept and shown by every reader, and no rule ever goes by it."""
 
 
@@ -134,13 +143,12 @@ def _check_skew(document: str, value: Mapping[str, Json], what: str) -> None:
     if unknown:
         called = "the feature" if len(unknown) == 1 else "the features"
         needs.append(f"{called} {features.told(unknown)}")
-    newest = features.releases(unknown)
     raise RefusedError(
         "format-unknown",
         f"{what} needs {' and '.join(needs)}, which this version of Sealift does not read.",
         subject=what,
-        next_step=f"Update Sealift here{f' to {newest} or newer' if newest else ''}, or ask the "
-        "sender to export for this version.",
+        next_step="Ask whoever sent it, in another way, whether that is so: who wrote it was not "
+        "looked at yet. Then update Sealift here, or have them export for this version.",
     )
 
 
@@ -280,11 +288,22 @@ def _distinct_check(rule: Distinct) -> Callable[[Any, str], None]:
     return check
 
 
+def _largest_check(rule: Largest) -> Callable[[Any, str], None]:
+    def check(value: Any, where: str) -> None:  # noqa: ANN401 - any JSON
+        if len(canonical.encode(value)) > rule.size:
+            raise MalformedError(
+                "bad-shape", f"{where} is longer than {rule.size:,} bytes.", subject=where
+            )
+
+    return check
+
+
 _CHECKS: dict[type, Callable[[Any], Callable[[Any, str], None]]] = {
     Spelling: _spelling_check,
     MomentSpelling: _spelling_check,
     Between: _between_check,
     Distinct: _distinct_check,
+    Largest: _largest_check,
 }
 
 
@@ -375,6 +394,8 @@ def _schema_annotated(hint: Any) -> dict[str, Any]:  # noqa: ANN401 - a type hin
             said |= {"pattern": f"^(?:{pattern})$", "description": rule.words}
         if isinstance(rule, Between):
             said |= {"minimum": rule.least, "maximum": rule.most}
+        if isinstance(rule, Largest):  # JSON Schema has no word for it
+            said["description"] = f"at most {rule.size:,} bytes"
         if isinstance(rule, Distinct):  # with `by`, JSON Schema can say only this much of it
             said["uniqueItems"] = True
     return said

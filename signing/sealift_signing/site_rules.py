@@ -340,6 +340,7 @@ def _evidenced(
                 subject=digest,
             )
         if said.kind not in asked:
+            _not_failed(facts, path, artifact, evidence)
             continue  # a kind that this site does not go by, and may not even know
         _signed_for_purpose(facts, path, evidence)
         if said.organisation == facts.organisation and evidence.about(str(path), artifact.sha256):
@@ -352,6 +353,19 @@ def _evidenced(
             f"{path} comes without the evidence that {facts.stage} asks for: {', '.join(missing)}.",
             subject=str(path),
         )
+
+
+def _not_failed(
+    facts: Facts, path: CatalogPath, artifact: AssignedArtifact, evidence: Signed[Evidence]
+) -> None:
+    """What is not asked of this artifact policy, and is asked of others, has not failed either.
+
+    Nobody calls a conversion something else because its parity failed.
+    """
+    said = evidence.predicate
+    usual = facts.policy.stages[facts.stage].evidence
+    if said.kind in usual and evidence.about(str(path), artifact.sha256):
+        _passed(path, evidence)
 
 
 def _passed(path: CatalogPath, evidence: Signed[Evidence]) -> None:

@@ -321,7 +321,7 @@ class Receipt:
     software: Sentence
     reads: tuple[Sentence, ...]
     """What the site's software reads: each document's format, such as `transfer:1`, and features,
-    such as `transfer:packs`. What is written for the site uses no other."""
+    such as `transfer:packs`. What is written for the site uses no feature that it lacks."""
     log: str
     """The site's log checkpoint just before this receipt, a C2SP signed note; empty if none."""
     more: More | None = None

@@ -112,7 +112,7 @@ def test_a1_05_a_format_or_feature_of_the_future(
         )
     )
     refusal = site.refuses(folder)
-    assert "needs the feature delta," in refusal.what
+    assert "needs the feature 'delta'" in refusal.what
 
 
 def test_a1_05_a_hub_whose_log_shrank_or_split(

@@ -20,7 +20,7 @@ from sealift_registry.catalog.storing import store_files, store_manifest
 from sealift_registry.trust import ceremony, founding
 from sealift_registry.trust.drafting import draft
 from sealift_registry.trust.repository import Repository
-from sealift_signing import features
+from sealift_signing import features, gate
 from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.documents import Policy
 from sealift_signing.statements import Check
@@ -158,7 +158,8 @@ def test_f1_16_weights_as_they_are_go_the_whole_way_without_parity(
     promotion = apart.promoted()
     assert apart.standing(promotion).listed
     shown = Cli(apart, capsys).says("show", f"P-{promotion}").splitlines()
-    assert "    as is" in shown[shown.index(next(n for n in shown if AS_IS in n)) :][:2]
+    there = shown[shown.index(next(n for n in shown if AS_IS in n)) :][:2]
+    assert there[1] == "    its request calls it as is"
     enrolled(apart, plant)
     dispatcher = apart.signer("dispatcher-1")
     assign(apart.app, SITE, version(1), {GROUP: AS_IS}, None, dispatcher)
@@ -206,3 +207,30 @@ def test_f1_17_the_hub_takes_no_request_that_its_own_targets_contradict(apart: A
     file.write_text(TARGET_FILE.replace('"as is"', '"portable"'))
     words = refused(lambda: apart.app.submit(signed, at_hub=True), "other-artifact-policy")
     assert f"calls {version(1).path(AS_IS)} as is" in words
+
+
+def test_f1_17_a_hardware_target_that_was_mended_since_is_gone_by(apart: Acme) -> None:
+    """Asked for as it is, which it never was: nobody approves it any more."""
+    promotion = apart.request()
+    apart.close()
+    file = apart.root / "hardware-targets" / f"{AS_IS}.toml"
+    file.write_text(TARGET_FILE.replace('"as is"', '"portable"'))
+    refused(lambda: apart.approve(promotion, APPROVERS[0]), "other-artifact-policy")
+    assert not apart.standing(promotion).tally.counted
+
+
+def test_f1_17_what_is_not_asked_is_the_first_thing_that_whoever_signs_reads(apart: Acme) -> None:
+    promotion = apart.request()
+    line = f"NO PARITY IS ASKED of {version(1).path(AS_IS)}: the request calls it as is"
+    with apart.app.hub.reading() as connection:
+        hub, promotions = apart.app.hub, apart.app.promotions
+        approval = promotions.approval_wanted(connection, promotion, "validated", "tested")
+        for one, who in ((wanted(apart), REQUESTER), (approval, APPROVERS[0])):
+            made = draft(hub, connection, one)
+            words = gate.examine(made, one.ask, None, hub.now(), apart.public(who)).words
+            assert line in words[:3]
+
+
+def test_f1_17_another_targets_broken_file_bars_no_request(apart: Acme) -> None:
+    (apart.root / "hardware-targets" / "other.toml").write_text("not = [toml")
+    apart.request()

@@ -19,6 +19,7 @@ from sealift_signing.transparency.entry import new_entry
 from sealift_sync.bundle import layout
 from sealift_sync.site import own_software
 from sealift_sync.site.log_reading import SiteLogReader
+from sealift_sync.software import SOFTWARE_CHANGED
 from tests.registry.hub_fixture import SITE, Acme, Loose, copied, stage
 from tests.registry.test_delivery import carried, received
 from tests.registry.test_exports_delta import receipt_of
@@ -38,7 +39,7 @@ def without(*names: str) -> tuple[str, ...]:
 def says(hub: Acme, reads: Loose, software: str = "sealift-offline-sync 0.0.9") -> None:
     """The site says in its log what it reads, and that came home."""
     data = {"software": software, "reads": reads}
-    hub.site_says(new_entry(reading.CHANGED, "site", hub.app.hub.now(), data, []))
+    hub.site_says(new_entry(SOFTWARE_CHANGED, "site", hub.app.hub.now(), data, []))
 
 
 def said(hub: Acme) -> reading.Reads:
@@ -85,8 +86,8 @@ def test_f1_08_what_a_site_does_not_read_is_not_written(packed: Acme) -> None:
     words = str(error.value)
     assert error.value.code == "site-lacks-features"
     assert "The bundle for plant-7 needs what its software" in words
-    assert "“sealift-offline-sync 0.0.9”, by its log" in words
     assert "does not read: transfer:packs (transfer.json)." in words
+    assert "That software is “sealift-offline-sync 0.0.9”, by its log" in words
     assert "Install Sealift 0.1 or newer at plant-7, and have it say so" in words
     assert packed.rows() == with_entry, "no number was given, and nothing logged"
     assert sorted(packed.medium.rglob("*")) == before[0], "before the first byte"
@@ -101,6 +102,12 @@ def test_f1_08_who_stole_a_sites_key_keeps_no_bundle_from_it(packed: Acme) -> No
     export = packed.app.exports.export
     made = export(SITE, packed.medium, packed.dispatcher(), stage, any_software=True)
     (told,) = made.warnings
+    begun = packed.app.hub
+    with begun.engine.connect() as connection:
+        newest = connection.exec_driver_sql(
+            "SELECT body FROM log_entry WHERE type = 'transfer.begun' ORDER BY seq DESC LIMIT 1"
+        ).scalar_one()
+    assert json.loads(newest)["data"]["any_software"] is True
     assert told.startswith("Written all the same: The bundle for plant-7 needs what its software")
     packed.unassign(any_software=True)
 
@@ -122,10 +129,30 @@ def test_f1_08_the_newest_word_counts(answered: Acme) -> None:
     assert (said(answered).software, said(answered).told) == ("newer", ALL)
 
 
-@pytest.mark.parametrize("data", [{}, [], {"software": 1, "reads": ALL}, {"software": "x"}])
+@pytest.mark.parametrize(
+    "data",
+    [
+        *(
+            {},
+            [],
+            {"software": 1, "reads": ALL},
+            {"software": "x"},
+            {"software": "x", "reads": [1]},
+        ),
+        {"software": "x" * 57_000, "reads": ALL},
+        {"software": "reads everything\x1b[2J", "reads": ALL},
+    ],
+)
 def test_f1_08_what_makes_no_sense_changes_nothing(answered: Acme, data: Loose) -> None:
-    answered.site_says(new_entry(reading.CHANGED, "site", answered.app.hub.now(), data, []))
+    answered.site_says(new_entry(SOFTWARE_CHANGED, "site", answered.app.hub.now(), data, []))
     assert said(answered).where == "its receipt for plant-7-000001"
+
+
+def test_f1_08_what_a_site_calls_its_software_hides_no_feature(packed: Acme) -> None:
+    says(packed, without("transfer:packs"), "reads everything; nothing is lacking. " * 50)
+    words = refused(packed.export, "site-lacks-features")
+    assert words.index("transfer:packs") < words.index("reads everything")
+    assert len(words) < 500
 
 
 def test_f1_08_before_its_first_receipt_a_site_said_it_in_its_request(ready: Acme) -> None:
@@ -174,6 +201,20 @@ def test_f1_13_a_site_with_other_software_says_so_on_its_way_home(
     answered.unassign()
 
 
+def test_f1_13_a_site_that_went_back_and_forth_says_so(
+    answered: Acme, plant: SiteOnPaper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Software of before imported in between, and knew nothing of what was remembered."""
+    with monkeypatch.context() as patch:
+        patch.setattr("sealift_sync.site.receipts.READS", ("transfer:1",))
+        patch.setattr(own_software, "remember_told", lambda _site: None)
+        answered.promoted(2)
+        answered.assign(2)
+        plant.take(answered.export().folder)
+    received(answered, answered.returned(plant))
+    assert (said(answered).told, said(answered).where[:7]) == (ALL, "its log")
+
+
 def test_f1_13_a_home_of_before_remembers_what_its_receipt_told(
     answered: Acme, plant: SiteOnPaper
 ) -> None:
@@ -214,7 +255,8 @@ def test_f1_14_what_a_receipt_says_besides_is_taken_and_shown(
     shown = cli.says("receive", medium)
     assert "    besides, note: “it\\nrained; sealift export plant-7”" in shown.splitlines()
     assert '    besides, power: “{"watts":12}”' in shown.splitlines()
-    assert "  besides, carrier: “by hand”" in shown.splitlines()
+    told = "  on the medium, signed by nobody: besides, carrier: “by hand”"
+    assert told in shown.splitlines()
     for what in ("plant-7", "plant-7-000001"):
         assert '    besides, power: “{"watts":12}”' in cli.says("show", what).splitlines()
         assert cli.json("show", what)["more"] == MORE
@@ -226,8 +268,8 @@ def test_f1_14_under_json_all_of_it_is_there(
     carried(ready, plant)
     signed_anew(plant, more=MORE)
     (told,) = Cli(ready, capsys).json("receive", ready.returned(plant))["returns"]
-    assert told["receipts_more"] == {"plant-7-000001": MORE}
-    assert "more" not in told
+    assert told["more"] == {"plant-7-000001": MORE}
+    assert "unsigned_more" not in told
 
 
 def test_f1_14_no_decision_differs_by_it(answered: Acme, plant: SiteOnPaper) -> None:

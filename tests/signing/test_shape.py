@@ -168,9 +168,12 @@ def test_a_document_says_what_it_requires(requires: object) -> None:
 @pytest.mark.parametrize(
     "members,needs",
     [
-        ({"requires": ["time-travel"]}, "the feature time-travel"),
+        ({"requires": ["time-travel"]}, "the feature 'time-travel'"),
         ({"format": 2}, "format 2"),
-        ({"requires": ["z", "a"], "format": 9, "unheard-of": 1}, "format 9 and the features a, z"),
+        (
+            {"requires": ["z", "a"], "format": 9, "unheard-of": 1},
+            "format 9 and the features 'a', 'z'",
+        ),
     ],
 )
 def test_a_newer_document_is_refused_with_what_to_do(members: dict[str, Any], needs: str) -> None:
@@ -178,7 +181,7 @@ def test_a_newer_document_is_refused_with_what_to_do(members: dict[str, Any], ne
         shape.read(Whole, changed(**members), what="it")
     assert error.value.code == "format-unknown"
     assert needs in error.value.what
-    assert "Update Sealift" in error.value.next_step
+    assert "update Sealift" in error.value.next_step
 
 
 def test_an_error_quotes_no_megabytes() -> None:

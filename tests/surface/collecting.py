@@ -88,7 +88,7 @@ def entries() -> Iterator[str]:
     """Every type of an entry of a log, as the code spells it; `…` stands for what it adds."""
     for package in PACKAGES:
         for file in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text())):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Constant) and _is_type(node.value):
                     yield str(node.value)
                 elif isinstance(node, ast.Call) and _name(node.func) in {"entry", "new_entry"}:
@@ -121,12 +121,12 @@ def settings() -> Iterator[str]:
     yield from _settings("site groups.*", site_settings.GroupSettings())
     for package in PACKAGES:
         for file in (ROOT / package).rglob("*.py"):
-            for node in ast.walk(ast.parse(file.read_text())):
+            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     found = re.fullmatch(r"[A-Z]+_[A-Z0-9_]+", node.value)
                     if found and node.value.startswith(VARIABLES):
                         yield f"variable {node.value}"
-    listed = (REFERENCE / "settings.md").read_text().partition("## Others")[2]
+    listed = (REFERENCE / "settings.md").read_text(encoding="utf-8").partition("## Others")[2]
     yield from (f"variable {name}" for name in re.findall(r"`([A-Z][A-Z0-9_]+)`", listed))
 
 
@@ -151,7 +151,7 @@ def commands() -> Iterator[str]:
         yield one.words
         for parameter in one.command.params:
             yield f"{one.words} {_parameter(parameter)}"
-    table = (REFERENCE / "exit-codes.md").read_text()
+    table = (REFERENCE / "exit-codes.md").read_text(encoding="utf-8")
     for code, means in re.findall(r"(?m)^\| (\d+) \| ([^|]+?) \|", table):
         yield f"exit {code}: {means}"
 

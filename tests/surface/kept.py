@@ -32,13 +32,13 @@ class Changed:
 
 def recorded(kind: str) -> set[str]:
     """The lines of one kind, as they were recorded."""
-    return set((RECORDED / f"{kind}.txt").read_text().splitlines())
+    return set((RECORDED / f"{kind}.txt").read_text(encoding="utf-8").splitlines())
 
 
 def changes() -> list[Changed]:
     """Each change since, in order."""
     found, reason = [], ""
-    for line in CHANGES.read_text().splitlines():
+    for line in CHANGES.read_text(encoding="utf-8").splitlines():
         if line.startswith("# ") or not line.strip():
             continue
         if line[:2] in {"+ ", "- "}:

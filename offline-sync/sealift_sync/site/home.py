@@ -321,7 +321,7 @@ def at_a_medium(home: Home) -> str:
 
 
 def _lock_file(path: Path, *, looks: bool) -> int:
-    """A descriptor of the lock file; of whoever only `looks`, also on a read-only disk.
+    """A descriptor of the lock file; of whoever only `looks`, also where nothing can be written.
 
     Raises:
         OSError: it could not be opened.
@@ -329,7 +329,7 @@ def _lock_file(path: Path, *, looks: bool) -> int:
     try:
         return disk.open_regular(path, os.O_RDWR | os.O_CREAT)
     except OSError as bad:
-        if not looks or bad.errno != errno.EROFS:
+        if not looks or bad.errno not in {errno.EROFS, errno.EACCES, errno.EPERM}:
             raise
     return disk.open_regular(path)
 

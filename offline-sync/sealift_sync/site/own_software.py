@@ -7,6 +7,7 @@ it, and a return carries the log.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from sealift_signing import canonical, statements
@@ -15,16 +16,18 @@ from sealift_signing.errors import FailedError
 from sealift_signing.statements import Receipt, SiteRequest
 from sealift_sync.site.enrolment import REQUEST
 from sealift_sync.site.opened import Site
-from sealift_sync.software import READS, software
+from sealift_sync.software import READS, SOFTWARE_CHANGED, software
 
-CHANGED = "software.changed"
-"""The entry of a site's log that says what software it has now, and what that reads."""
 _TOLD = "told-software"
 
 
 def remember_told(site: Site) -> None:
-    """A receipt tells of the software that there is; within the transaction that keeps it."""
-    site.state.set_fact(_TOLD, _spelled(_now()))
+    """A receipt tells of the software that there is; within the transaction that keeps it.
+
+    With how many there were: one more is by software that did not know of this, and newer word.
+    """
+    count = len(site.state.imported())
+    site.state.set_fact(_TOLD, canonical.encode({**_now(), "receipts": count}))
 
 
 def tell(site: Site) -> None:
@@ -33,10 +36,10 @@ def tell(site: Site) -> None:
     Where that cannot be written, the return goes home all the same: it says what it said before.
     """
     now = _now()
-    if _told(site) == _spelled(now):
+    if _told(site) == now:
         return
     with suppress(FailedError), site.state.transaction():
-        site.record(site.entry(CHANGED, now))
+        site.record(site.entry(SOFTWARE_CHANGED, now))
         remember_told(site)
 
 
@@ -44,20 +47,20 @@ def _now() -> dict[str, Json]:
     return {"software": software(), "reads": [*READS]}
 
 
-def _told(site: Site) -> bytes:
+def _told(site: Site) -> dict[str, Json]:
     """What the hub was told last: by the log, or by a receipt or the request of before."""
-    told = site.state.fact(_TOLD)
-    if told is not None:
-        return told
-    done = site.state.imported()
+    told, done = site.state.fact(_TOLD), site.state.imported()
+    known = canonical.decode(told, what=_TOLD) if told is not None else None
+    if isinstance(known, Mapping) and known.get("receipts") == len(done):
+        return {"software": known.get("software", ""), "reads": [*_list(known.get("reads"))]}
     said: Receipt | SiteRequest
     if done:
         said = statements.read(Receipt, done[-1].receipt, what="a receipt").predicate
     else:
         request = site.state.fact(REQUEST) or b""
         said = statements.read(SiteRequest, request, what="this site's request").predicate
-    return _spelled({"software": said.software, "reads": [*said.reads]})
+    return {"software": said.software, "reads": [*said.reads]}
 
 
-def _spelled(said: dict[str, Json]) -> bytes:
-    return canonical.encode(said)
+def _list(value: Json | None) -> Sequence[Json]:
+    return value if isinstance(value, list | tuple) else ()

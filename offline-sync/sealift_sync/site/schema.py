@@ -12,6 +12,7 @@ the home's reserve, so a step writes less than that.
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
@@ -58,6 +59,8 @@ CREATE TABLE IF NOT EXISTS imported (
   made TEXT NOT NULL, receipt BLOB NOT NULL);
 """
 
+_SOFTWARE = re.compile(r"sealift-offline-sync [0-9][0-9A-Za-z.+-]{0,30}")
+"""As our own wheels are called: whoever can write the file must not choose what is installed."""
 _TAKEN_BY = "schema-taken-by"
 """The fact that names the software that took the newest step: whoever is older asks for that."""
 
@@ -125,7 +128,24 @@ def check_known(connection: sqlite3.Connection, file: Path) -> None:
         FailedError: it does not: newer software made it what it is.
     """
     found = number(connection)
-    if not 0 <= found <= newest():
+    named = _named_by(connection)
+    if found == 0 and named:
+        raise FailedError(
+            "state-unusable",
+            f"The site's database {file} has lost its number: it was not copied as the file it is.",
+            subject=str(file),
+            next_step="Nothing was changed. Put a backup of the whole folder in its place, one "
+            "that was copied while nothing worked there. What runs goes on.",
+        )
+    if found < 0 or (found > newest() and named == software()):
+        raise FailedError(
+            "state-unusable",
+            f"The site's database {file} has a number that no software wrote: {found}.",
+            subject=str(file),
+            next_step="Nothing was changed. The file is damaged, or somebody changed it: put a "
+            "backup of the home in its place. What runs goes on.",
+        )
+    if found > newest():
         raise FailedError(
             "site-newer",
             f"The site's database has schema {found}, and this software knows only "
@@ -138,9 +158,16 @@ def check_known(connection: sqlite3.Connection, file: Path) -> None:
 
 def _taken_by(connection: sqlite3.Connection) -> str:
     """The software that took the newest step, as far as it can be read by this one."""
+    named = _named_by(connection)
+    return (
+        drawn(named) if _SOFTWARE.fullmatch(named) else "the wheels that were installed here last"
+    )
+
+
+def _named_by(connection: sqlite3.Connection) -> str:
     with suppress(sqlite3.Error):
         known = "SELECT value FROM fact WHERE name = ?"
         row = connection.execute(known, (_TAKEN_BY,)).fetchone()
         if row and isinstance(row[0], bytes):
-            return drawn(row[0].decode(errors="replace"), most=100)
-    return "the wheels that were installed here last"
+            return bytes(row[0]).decode(errors="replace")
+    return ""

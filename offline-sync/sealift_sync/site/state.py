@@ -413,7 +413,8 @@ def _opened(file: Path, *, looks: bool) -> sqlite3.Connection:
         if not (looks and code in _CANNOT_WRITE and _is_all_there(file)):
             raise
     # The file alone (SQLite, "Uniform Resource Identifiers"): nobody writes while we hold the home.
-    alone = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
+    place = quote(os.fsencode(file.absolute())).lstrip("/")
+    alone = f"file:///{place}?mode=ro&immutable=1"
     return _set_up(sqlite3.connect(alone, uri=True, isolation_level=None), file)
 
 
@@ -431,12 +432,13 @@ def _set_up(
 
 
 def _is_all_there(file: Path) -> bool:
-    """Whether the file itself holds every commit: what is in its write-ahead log would be missed.
+    """Whether the file itself holds every commit, and nothing else.
 
-    What somebody recalled would run there.
+    What is in its write-ahead log would be missed, and what a journal would take back again be
+    seen: what somebody recalled would run there.
     """
-    behind = file.with_name(f"{file.name}-wal")
-    return not behind.exists() or not behind.stat().st_size
+    beside = (file.with_name(f"{file.name}-{one}") for one in ("wal", "journal"))
+    return not any(one.exists() and one.stat().st_size for one in beside)
 
 
 def _unusable(file: Path, reason: sqlite3.Error | OSError) -> FailedError:

@@ -28,7 +28,7 @@ DISPATCHER = "The dispatcher's key; with it, the command signs here."
 any_software_option = click.option(
     "--any-software",
     is_flag=True,
-    help="It is meant though the site's software does not read it, by what the site said last.",
+    help="Go on although the site said that its software cannot read this.",
 )
 
 LARGEST_VERSION = 10**15 - 1
@@ -397,7 +397,9 @@ def receive(session: Session, *, medium: str) -> None:
                 f"  Of what {one.site} is assigned {counted(lost, 'blob')} {are} lost there."
             )
             lines.append(f"  The next bundle brings it: sealift export {one.site} --to DIR")
-        lines += [f"  {text}" for text in (*more_words(one.besides), *foreign(one.ignored))]
+        unsigned = "on the medium, signed by nobody"
+        lines += [f"  {unsigned}: {text}" for text in more_words(one.besides)]
+        lines += [f"  {text}" for text in foreign(one.ignored)]
         besides = {r.predicate.transfer: dict(r.predicate.more or {}) for r in one.receipts}
         found.append(
             {
@@ -407,10 +409,8 @@ def receive(session: Session, *, medium: str) -> None:
                 "size": one.size,
                 "lost": lost,
                 "ignored": list(one.ignored),
-                **more_json(one.besides),
-                **more_json(
-                    {name: said for name, said in besides.items() if said}, "receipts_more"
-                ),
+                **more_json({name: said for name, said in besides.items() if said}),
+                **more_json(one.besides, "unsigned_more"),
             }
         )
     told = [bad.as_json()["error"] for bad in refused]

@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, MalformedError, NotFoundError, RefusedError
-from sealift_signing.vocabulary import SOURCE, ArtifactPolicy, Count, Name, Sentence
+from sealift_signing.vocabulary import PORTABLE, SOURCE, ArtifactPolicy, Count, Name, Sentence
 
 
 @dataclass(frozen=True)
@@ -80,6 +80,7 @@ class _DataFile(Protocol):
 
     @property
     def name(self) -> str: ...
+    def is_file(self) -> bool: ...
     def read_text(self, encoding: str) -> str: ...
 
 
@@ -117,6 +118,22 @@ def get(wanted: str, extra: Path | None = None) -> HardwareTarget:
             next_step=f"Known are: {', '.join(sorted(known))}.",
         )
     return known[wanted]
+
+
+def policy_of(wanted: str, extra: Path) -> str:
+    """The artifact policy of one hardware target, whatever else lies in `extra`.
+
+    One that comes with Sealift is what it is, and one that is no more is portable: of that most is
+    asked.
+
+    Raises:
+        RefusedError: its own file is not understood.
+        FailedError: it cannot be read.
+    """
+    for file in (*_data_files(None), extra / f"{wanted}.toml"):
+        if file.name == f"{wanted}.toml" and file.is_file():
+            return _load(file).artifact_policy
+    return PORTABLE
 
 
 def _data_files(extra: Path | None) -> Iterator[_DataFile]:

@@ -29,6 +29,7 @@ from sealift_registry.delivery.preparing import Order, Ready, prepare, renewed
 from sealift_registry.delivery.sites import Site
 from sealift_registry.delivery.vouching import Hand, ask_of, written
 from sealift_registry.trust.hub import Hub
+from sealift_signing.canonical import Json
 from sealift_signing.drafts import Draft, envelopes
 from sealift_signing.errors import (
     FailedError,
@@ -339,7 +340,7 @@ class Exports:
         with ExitStack() as stack:
             try:
                 begun = self._taken_up(ready, order.medium, order.key, stack)
-                transfer = begun or self._begin(ready.site, order.key, stack)
+                transfer = begun or self._begin(ready.site, order, stack)
                 self._hub.copy_metadata()
                 yield transfer, begun is not None
             except KeyboardInterrupt as cut:
@@ -379,8 +380,10 @@ class Exports:
 
     # ------------------------------------------------------------------ writing
 
-    def _begin(self, site: Site, key: PublicKey | None, stack: ExitStack) -> str:
+    def _begin(self, site: Site, order: Order, stack: ExitStack) -> str:
         """Give the transfer its number, and sign freshness that lasts for its journey."""
+        key = order.key
+        said: dict[str, Json] = {"any_software": True} if order.any_software else {}
 
         def action(connection: Connection) -> tuple[Entry, str]:
             newest = transfers.newest(connection, site)
@@ -396,7 +399,7 @@ class Exports:
             )
             self._hub.publish(connection, renewed(self._hub, connection))
             actor = dispatchers(connection, site).get(key.keyid, key.text) if key else "hub"
-            return entry(self._hub, BEGUN, made, site, actor, {}), made
+            return entry(self._hub, BEGUN, made, site, actor, said), made
 
         return self._hub.commit(action).result
 

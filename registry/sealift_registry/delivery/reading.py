@@ -1,4 +1,4 @@
-"""What a site's software reads, as the site itself says; what is written for it uses no other.
+"""What a site's software reads, as the site itself says; what is written for it uses no more.
 
 A site refuses a document that requires what its software does not know, and with it the bundle that
 brings it, recalls and all. So nothing is signed or written for a site that its software could not
@@ -25,13 +25,15 @@ from sealift_signing.documents import (
 )
 from sealift_signing.drafts import Draft, decoded
 from sealift_signing.drawing import drawn
-from sealift_signing.errors import RefusedError
+from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.statements import Transfer
-from sealift_signing.transparency.entry import read_entry
+from sealift_signing.transparency.entry import Entry, read_entry
+from sealift_signing.vocabulary import Sentence
 from sealift_sync.bundle.writer import Contents
+from sealift_sync.software import SOFTWARE_CHANGED
 
-CHANGED = "software.changed"
-"""The entry of a site's log that says what software it has now, and what that reads."""
+LONGEST_SHOWN = 100
+"""Characters of what a site calls its software."""
 
 Needs = Mapping[str, str]
 """Features, by full name, each with the document that requires it."""
@@ -69,12 +71,28 @@ def reads_of(connection: Connection, site: Site) -> Reads:
         found = Reads(site.id, newest.software, newest.reads, where)
     for body in attested.entries(connection, site)[size_of(newest) if newest else 0 :]:
         entry = read_entry(body)
-        said = entry.data if entry.type == CHANGED and isinstance(entry.data, Mapping) else {}
-        software, told = said.get("software"), said.get("reads")
-        if isinstance(software, str) and isinstance(told, list | tuple):
-            told = tuple(one for one in told if isinstance(one, str))
-            found = Reads(site.id, software, told, f"its log, {entry.at}")
+        said = _said(entry)
+        if said is not None:
+            found = Reads(site.id, said.software, said.reads, f"its log, {entry.at}")
     return found
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What a site's log says of its software, in the words that a receipt may have."""
+
+    software: Sentence
+    reads: tuple[Sentence, ...]
+
+
+def _said(entry: Entry) -> _Said | None:
+    """What an entry says of the site's software; None of any other, and of what makes no sense."""
+    if entry.type != SOFTWARE_CHANGED or not isinstance(entry.data, Mapping):
+        return None
+    try:
+        return shape.from_json(_Said, entry.data, what="the entry")
+    except MalformedError:
+        return None
 
 
 def check_load(
@@ -126,10 +144,11 @@ def _lacks(connection: Connection, site: Site, needs: Needs, what: str) -> Refus
     release = features.release_with(unread)
     wanted = f"Sealift {release} or newer" if release else "software that reads them"
     named = ", ".join(f"{one} ({needs[one]})" for one in unread)
+    software = drawn(said.software, LONGEST_SHOWN)
     return RefusedError(
         "site-lacks-features",
-        f"{what[0].upper()}{what[1:]} for {site.id} needs what its software "
-        f"({drawn(said.software)}, by {said.where}) does not read: {named}.",
+        f"{what[0].upper()}{what[1:]} for {site.id} needs what its software does not read: "
+        f"{named}. That software is {software}, by {said.where}.",
         subject=site.id,
         next_step=f"Install {wanted} at {site.id}, and have it say so: there sealift-site return "
         "--to DIR, here sealift receive DIR. Where you know that it has that, add --any-software.",
@@ -182,7 +201,7 @@ def _stated(digest: str, data: bytes) -> Iterator[tuple[str, str]]:
 
 
 def _required(where: str, document: str, requires: Iterable[str]) -> Iterator[tuple[str, str]]:
-    for name in features.named(document, requires)[1:]:
+    for name in features.named(document, requires):
         yield name, where
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from sealift_registry.frameworks.content import Told
 from sealift_signing.errors import RefusedError
+from sealift_signing.vocabulary import ARTIFACT_POLICY, NAME
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,6 +108,15 @@ class Framework:
     is_archive: bool = False
     in_parts: bool = False
     has_data: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the words that stand in documents: a wrong one would be told of something else."""
+        names = [*self.checks, *(one.name for one in self.formats)]
+        wrong = [one for one in names if not NAME.matches(one)]
+        wrong += [one for one in self.policies if not ARTIFACT_POLICY.matches(one)]
+        if wrong:
+            msg = f"{self.name}: {wrong[0]!r} is spelled as no document may have it"
+            raise ValueError(msg)
 
     @property
     def absent(self) -> tuple[str, ...]:

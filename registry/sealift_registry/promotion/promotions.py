@@ -102,10 +102,10 @@ class _ApprovedBeforeError(Exception):
 class Promotions:
     """The use cases of promotion."""
 
-    def __init__(self, hub: Hub, targets: Callable[[], Mapping[str, str]] = dict) -> None:
-        """`targets` says the artifact policy of each hardware target."""
+    def __init__(self, hub: Hub, policy_of: Callable[[str], str] = lambda _: PORTABLE) -> None:
+        """`policy_of` says the artifact policy of a hardware target."""
         self._hub = hub
-        self._targets = targets
+        self._policy_of = policy_of
 
     # ------------------------------------------------------------------ what is drafted
 
@@ -354,7 +354,8 @@ class Promotions:
         check_request(promotion.request, self._rules(connection, promotion.request))
         about = {one.artifact.path for one in standing.vouched}
         newest = [v for v in gates.vouched(catalog, promotion.ref) if v.artifact.path in about]
-        policies = promotion.request.predicate.artifact_policies or {}
+        policies = self._policies(newest)  # of today: a hardware target may have been mended since
+        gates.check_policies(promotion.request.predicate, policies)
         self._check_gates(connection, promotion.ref, promotion.stage, newest, policies)
         gates.check_all_signed(standing.vouched, standing.machines)
         return standing
@@ -362,8 +363,7 @@ class Promotions:
     def _policies(self, found: Sequence[Vouched]) -> dict[str, str]:
         """The artifact policies of those that are not portable, by path."""
         variants = [one.artifact.path for one in found if not one.artifact.path.is_source]
-        known = self._targets() if variants else {}
-        said = {str(path): known.get(path.form, PORTABLE) for path in variants}
+        said = {str(path): self._policy_of(path.form) for path in variants}
         return {path: one for path, one in sorted(said.items()) if one != PORTABLE}
 
     def _check_gates(

@@ -24,6 +24,7 @@ def request_words(
     """A request as whoever approves or objects reads it, and what others said of it."""
     said = request.predicate
     yield from set_aside_words(said.despite, rules.members)
+    yield from not_asked_words(said, rules)
     yield (
         f"{said.team}/{said.model}/{said.version} to {said.stage}, asked for by {said.person} on "
         f"{said.made}, because {drawn(said.reason)}."
@@ -77,6 +78,14 @@ def set_aside_words(despite: Iterable[str], members: Members) -> Iterator[str]:
         one = known.get(digest)
         what = wording.withdrawal(one) if one else f"{digest}, which is not known now"
         yield f"SETS ASIDE the withdrawal {what}"
+
+
+def not_asked_words(said: Request, rules: Rules) -> Iterator[str]:
+    """What the stage would ask of an artifact, were it not called what it is: as early."""
+    for path, policy in sorted((said.artifact_policies or {}).items()):
+        lacks = [k for k in rules.rule.evidence if k not in rules.rule.evidence_of(policy)]
+        if lacks:
+            yield f"NO {', '.join(lacks).upper()} IS ASKED of {path}: the request calls it {policy}"
 
 
 def _bars_words(subjects: Iterable[Subject], rules: Rules, despite: Iterable[str]) -> Iterator[str]:
