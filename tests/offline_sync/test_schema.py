@@ -155,7 +155,7 @@ def test_f1_63_every_command_is_tried() -> None:
     "words, number",
     [
         *((words, schema.newest() + 1) for words in EVERY),
-        *((["status"], number) for number in (2**31 - 1, -1)),
+        (["status"], 2**31 - 1),
     ],
     ids=str,
 )

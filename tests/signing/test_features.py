@@ -309,7 +309,7 @@ def test_f1_11_what_failed_is_held_whatever_it_is_called(promotion: Promotion) -
 
     scan = promotion.evidence("scan", "scanner-1")
     parity = promotion.evidence("parity", "builder-1", verdict="fail", check="fail")
-    said = {"requires": (AS_IS,), "artifact_policies": {promotion.path: "as is"}}
+    said: dict[str, Any] = {"requires": (AS_IS,), "artifact_policies": {promotion.path: "as is"}}
     request = promotion.request((scan, parity), **said)
     approvals = (promotion.approve(request, "bert"), promotion.approve(request, "carla"))
     artifact = replace(
