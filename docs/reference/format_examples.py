@@ -20,7 +20,8 @@ from sealift_signing import documents as docs
 from sealift_signing import drafts, features, known, links, publishing, roles, shape
 from sealift_signing import statements as stated
 from sealift_signing.public_key import PublicKey
-from sealift_signing.transparency import checkpoint, entry
+from sealift_signing.transparency import checkpoint, entry, extract
+from sealift_signing.transparency.merkle import leaf_hash
 from sealift_signing.vocabulary import moment
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -84,6 +85,7 @@ def examples() -> Mapping[str, Example]:
     told["assignment.json"] = Example(shape.write(_assignment(told)))
     told |= _journey(organisation, told)
     told["entry.json"] = Example(entry.body_of(_entry(told)))
+    told["extract.json"] = Example(shape.write(_extract(organisation)))
     return told
 
 
@@ -432,6 +434,26 @@ def _entry(told: Mapping[str, Example]) -> entry.Entry:
         terms=(entry.Term("model", f"{TEAM}/{MODEL}/3"), entry.Term("promotion", "P-000017")),
         data={"approval": _named(told["approval.json"])},
     )
+
+
+def _extract(organisation: str) -> extract.Extract:
+    """A site's log of one entry, on its way home."""
+    body = entry.body_of(
+        entry.Entry(
+            format=1,
+            requires=(),
+            id="019a9f2b-6c00-7a51-8f0e-3b1d5c7e9a11",
+            at=moment(NOW),
+            type="site.enrolled",
+            actor="the operator at this site",
+            site=SITE,
+            terms=(),
+            data={},
+        )
+    )
+    said = checkpoint.Checkpoint(checkpoint.site_origin(organisation, SITE), 1, leaf_hash(body))
+    note = checkpoint.sign(said, signer(SITE)).decode()
+    return extract.Extract(1, (), 0, (), (body.decode(),), (), note, {"carrier": "by hand"})
 
 
 def _named(example: Example) -> str:

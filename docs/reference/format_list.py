@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from sealift_signing import documents, drafts, known, links, statements
-from sealift_signing.transparency import entry
+from sealift_signing.transparency import entry, extract
 
 
 @dataclasses.dataclass(frozen=True)
@@ -234,6 +234,19 @@ FORMATS = (
         "the site",
         "What became of a transfer, what the site holds, and how far it has seen each role. The "
         "subject is the transfer's transfer.json.",
+    ),
+    Format(
+        "extract.json",
+        extract.Extract,
+        "extract.json",
+        "`returns/<site>/<size of its log>/log/extract.json`",
+        "nobody but for `checkpoint`, from which all follows but `more`",
+        "The site's log on its way home: its entries from number `first` on, and what proves them.",
+        (
+            "The site signed `checkpoint`, for its own log of this organisation.",
+            "From `edge`, the hashes of what is before `first`, the entries lead to its root.",
+            "What the hub saw before lies on the way.",
+        ),
     ),
     Format(
         "Log entry",

@@ -122,9 +122,12 @@ def test_f1_71_where_a_step_is_due_that_is_told_and_nothing_is_half_done(
 
 
 @pytest.mark.system
-def test_f1_72_what_is_not_in_the_file_yet_is_not_passed_over(looked_at: SiteOnPaper) -> None:
-    """A recall may be in the write-ahead log alone."""
-    (looked_at.root / "sealift.db-wal").write_bytes(b"x" * 32)
+@pytest.mark.parametrize("beside", ["wal", "journal"])
+def test_f1_72_what_is_not_in_the_file_yet_is_not_passed_over(
+    looked_at: SiteOnPaper, beside: str
+) -> None:
+    """A recall may be in the write-ahead log alone, or what nobody committed in the file."""
+    (looked_at.root / f"sealift.db-{beside}").write_bytes(b"x" * 32)
     found = PLACES["read only"].run(looked_at.root, ["status"])
     assert found.returncode == 4
     error = json.loads(found.stderr[found.stderr.index('{"') :])["error"]

@@ -323,3 +323,16 @@ def test_f1_67_a_step_that_another_process_took_meanwhile_is_not_taken_again(
     state.bring_forward()
     state.close()
     assert taken == []
+
+
+def test_f1_64_who_holds_the_database_is_looked_for_and_no_disk(empty: Path) -> None:
+    """A backup script, or a database browser: no fault of the disk."""
+    state = State(empty / "sealift.db")
+    state.connection.execute("PRAGMA busy_timeout = 10")
+    with closing(sqlite3.connect(empty / "sealift.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(FailedError) as caught, state.transaction():
+            pass
+    state.close()
+    assert "Another program holds" in caught.value.what
+    assert f"fuser {empty}/sealift.db" in caught.value.next_step

@@ -36,6 +36,7 @@ DOCUMENTS = [
     "site-answer.json",
     "transfer.json",
     "receipt.json",
+    "extract.json",
     "entry.json",
 ]
 SCHEMA_OF = {

@@ -19,6 +19,7 @@ from urllib.parse import quote
 from sealift_signing import closing, disk, shape
 from sealift_signing.compromised import Compromised
 from sealift_signing.documents import Recall, Withdrawal
+from sealift_signing.drawing import pasted
 from sealift_signing.errors import FailedError
 from sealift_signing.floors import FloorKey, Floors
 from sealift_signing.statements import Pins
@@ -458,9 +459,18 @@ def _unusable(file: Path, reason: sqlite3.Error | OSError) -> FailedError:
             next_step="Nothing was changed. Make room there, and run the command again. What runs "
             "goes on, and sealift-site rollback and activate work meanwhile.",
         )
+    if getattr(reason, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
+        return FailedError(
+            "state-unusable",
+            f"Another program holds the site's database {file}.",
+            subject=str(file),
+            next_step=f"Nothing was changed. End that program, which fuser {pasted([str(file)])} "
+            "names: a backup, or somebody's database browser. Then run the command again.",
+        )
     return FailedError(
         "state-unusable",
         f"The site's database {file} could not be used: {reason}.",
         subject=str(file),
-        next_step="Nothing was changed. Check the disk, and run the command again.",
+        next_step="Nothing was changed. Check the disk, and run the command again. If that changes "
+        "nothing, put a backup of the whole folder in its place.",
     )
