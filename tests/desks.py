@@ -17,13 +17,14 @@ from securesystemslib.signer import CryptoSigner
 
 from sealift_signing import documents, drafting, drafts, gate, publishing, roles, shape, statements
 from sealift_signing.acts.asking import Ask, Carried, Material, Other
-from sealift_signing.documents import FleetKeys, MachineKey, Policy, RecallList
+from sealift_signing.documents import FleetKeys, MachineKey, RecallList
 from sealift_signing.drafts import Draft
 from sealift_signing.gate import Examined
 from sealift_signing.known import Known, SignedOnce
 from sealift_signing.learning import seen_in
 from sealift_signing.links import Named
 from sealift_signing.organisation import Organisation
+from sealift_signing.policy import POLICY_PATH, Policy
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard
 from sealift_signing.vocabulary import moment
@@ -132,7 +133,7 @@ class Acme:
         catalog = self.keys.publics(("hub-catalog",))
         publishing.delegate(targets.signed, f"catalog.{TEAM}", 1, catalog)
         first: list[tuple[str, Any, str, Any, Sequence[str]]] = [
-            ("targets", targets, documents.POLICY_PATH, policy, TARGETS_HOLDERS[:2]),
+            ("targets", targets, POLICY_PATH, policy, TARGETS_HOLDERS[:2]),
             ("fleet", self._first(365), documents.FLEET_KEYS_PATH, fleet, FLEET_HOLDERS[:1]),
             ("recall", self._first(90), documents.RECALL_PATH, RecallList(1, (), ()), ("olga",)),
         ]

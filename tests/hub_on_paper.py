@@ -28,14 +28,13 @@ from sealift_signing.documents import (
     Members,
     ModelAssignment,
     Person,
-    Policy,
     Recall,
     RecallList,
-    StageRule,
     Withdrawal,
     assignment_path,
     members_path,
 )
+from sealift_signing.policy import Policy, StageRule
 from sealift_signing.statements import (
     Approval,
     CarriedFile,

@@ -30,11 +30,10 @@ from sealift_signing.documents import (
     Members,
     ModelAssignment,
     Person,
-    Policy,
-    StageRule,
 )
 from sealift_signing.floors import FIELD as FLOOR
 from sealift_signing.links import Follows, Lineage
+from sealift_signing.policy import Policy, StageRule
 from sealift_signing.public_key import PublicKey
 from sealift_signing.site_rules import Facts
 from sealift_signing.statements import (

@@ -19,6 +19,7 @@ from securesystemslib.signer import CryptoSigner
 from sealift_signing import documents as docs
 from sealift_signing import drafts, features, known, links, publishing, roles, shape
 from sealift_signing import statements as stated
+from sealift_signing.policy import Policy, StageRule
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint, entry, extract
 from sealift_signing.transparency.merkle import leaf_hash
@@ -107,8 +108,8 @@ def _root() -> bytes:
     return publishing.to_bytes(metadata)
 
 
-def _policy() -> docs.Policy:
-    production = docs.StageRule(
+def _policy() -> Policy:
+    production = StageRule(
         approvals=2,
         requester_may_approve=False,
         evidence=("scan", "parity"),
@@ -117,7 +118,7 @@ def _policy() -> docs.Policy:
         longest_validity_days=365,
     )
     staging = replace(production, approvals=1)
-    return docs.Policy(
+    return Policy(
         format=1,
         requires=(),
         organisation_name="Example Works",

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from sealift_signing import documents, drafts, known, links, statements
+from sealift_signing.policy import Policy
 from sealift_signing.transparency import entry, extract
 
 
@@ -35,7 +36,7 @@ class Format:
 FORMATS = (
     Format(
         "policy.json",
-        documents.Policy,
+        Policy,
         "policy.json",
         "`targets/policy.json`",
         "`targets` (offline, two of three), through TUF",

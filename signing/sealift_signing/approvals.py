@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sealift_signing import clock, features
-from sealift_signing.documents import MemberKey, Members, Person, StageRule
+from sealift_signing.documents import MemberKey, Members, Person
 from sealift_signing.errors import RefusedError, shown
+from sealift_signing.policy import StageRule
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Approval, Objection, Request, Signed
 from sealift_signing.vocabulary import PORTABLE, CatalogPath, instant, moment

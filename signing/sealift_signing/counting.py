@@ -7,9 +7,9 @@ from datetime import datetime
 from sealift_signing import roles
 from sealift_signing.approvals import Rules
 from sealift_signing.compromised import NONE, Compromised, barred, entered_by, people_of, union
-from sealift_signing.documents import Policy, StageRule
 from sealift_signing.errors import NotFoundError
 from sealift_signing.organisation import Organisation
+from sealift_signing.policy import Policy, StageRule
 from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import ROOT, TARGETS
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 from hashlib import sha256
 from typing import Annotated, ClassVar, Literal
 
@@ -17,31 +16,22 @@ from sealift_signing.errors import MalformedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.shape import Distinct
 from sealift_signing.vocabulary import (
-    PORTABLE,
-    ArtifactPolicy,
     CatalogPath,
     CatalogPathText,
     Count,
-    Days,
     KeyText,
     ModelName,
     Moment,
     Name,
     Purpose,
-    RoleKind,
     Sentence,
     Sha256,
     VersionNumber,
 )
 
-POLICY_PATH = "policy.json"
 FLEET_KEYS_PATH = "fleet/keys.json"
 RECALL_PATH = "recall.json"
 
-APPROVE_WITHIN_DAYS = 30
-"""How long after its request an approval may be made: what was asked long ago fits no more."""
-
-APPROVE_WITHIN = features.APPROVE_WITHIN.spelled
 LOG_STARTS = features.LOG_STARTS.spelled
 RETIRE, BACK = features.RETIRE.spelled, features.BACK.spelled
 """As they stand under `requires`, and as the members of an assignment are called, too."""
@@ -55,50 +45,6 @@ def members_path(team: str) -> str:
 def assignment_path(site: str) -> str:
     """The TUF path of a site's assignment.json."""
     return f"sites/{site}/assignment.json"
-
-
-@dataclass(frozen=True)
-class StageRule:
-    """What the policy asks before an artifact counts as promoted to a stage."""
-
-    approvals: Count
-    requester_may_approve: bool
-    evidence: Annotated[tuple[Name, ...], Distinct()]
-    """The kinds of evidence that must be there, about each artifact."""
-    key_classes: Annotated[tuple[Name, ...], Distinct()]
-    """Where an approver's key may be kept."""
-    meanings: Annotated[tuple[Sentence, ...], Distinct()]
-    """What an approval may mean, in the words that the approver signs."""
-    longest_validity_days: Days
-    """How far ahead an approval's end may lie."""
-    approve_within_days: Days | None = None
-    """How long after its request an approval may be made, if not 30 days."""
-    evidence_by_policy: Mapping[ArtifactPolicy, Annotated[tuple[Name, ...], Distinct()]] | None = (
-        None
-    )
-    """In place of `evidence`, for artifacts that their request calls other than portable."""
-
-    @property
-    def within(self) -> timedelta:
-        """How long after its request an approval may be made."""
-        return timedelta(days=self.approve_within_days or APPROVE_WITHIN_DAYS)
-
-    def evidence_of(self, artifact_policy: str) -> tuple[str, ...]:
-        """The kinds of evidence that there must be about an artifact of this artifact policy."""
-        return (self.evidence_by_policy or {}).get(artifact_policy, self.evidence)
-
-
-@dataclass(frozen=True)
-class Policy:
-    """policy.json, signed by `targets`: the stages, and how long each role's signature lasts."""
-
-    DOCUMENT: ClassVar[str] = "policy"
-
-    format: Literal[1]
-    requires: tuple[str, ...]
-    organisation_name: Sentence
-    stages: Mapping[Name, StageRule]
-    lifetimes_days: Mapping[RoleKind, Days]
 
 
 KeyClass = Literal["file", "hardware", "passkey"]
@@ -345,58 +291,6 @@ class RecallList:
     format: Literal[1]
     requires: tuple[str, ...]
     recalls: Annotated[tuple[Recall, ...], Distinct(by="id")]
-
-
-def read_policy(data: bytes) -> Policy:
-    """The policy that `data` spells.
-
-    Raises:
-        MalformedError: no stage, or one where the requester counts among several approvers; or one
-            with a span of its own for approvals, or with evidence by artifact policy, which the
-            policy does not require to be read.
-    """
-    policy = shape.read(Policy, data, what=POLICY_PATH)
-    if not policy.stages:
-        raise MalformedError("bad-policy", "policy.json has no stage.", subject=POLICY_PATH)
-    for name, rule in policy.stages.items():
-        # Who may approve his own request is alone; with two approvals he would be one of "two".
-        if rule.requester_may_approve and rule.approvals > 1:
-            raise MalformedError(
-                "bad-policy",
-                f"policy.json lets the requester approve for {name} and asks for "
-                f"{rule.approvals} approvals; only where one suffices may they be one person.",
-                subject=POLICY_PATH,
-            )
-        _check_evidence(policy, name, rule)
-        if rule.approve_within_days is not None and APPROVE_WITHIN not in policy.requires:
-            raise MalformedError(
-                "bad-policy",
-                f"policy.json says for {name} how long after its request an approval may be made, "
-                f"and does not require {APPROVE_WITHIN}.",
-                subject=POLICY_PATH,
-            )
-    return policy
-
-
-def _check_evidence(policy: Policy, stage: str, rule: StageRule) -> None:
-    """Other evidence is asked of artifacts that are not portable, never none, and by a feature."""
-    asked = rule.evidence_by_policy
-    if asked is None:
-        return
-    if not asked or PORTABLE in asked or not all(asked.values()):
-        raise MalformedError(
-            "bad-policy",
-            f"policy.json asks for {stage} no evidence of some artifacts, or of portable ones in "
-            "two places.",
-            subject=POLICY_PATH,
-        )
-    if features.EVIDENCE_BY_POLICY.spelled not in policy.requires:
-        raise MalformedError(
-            "bad-policy",
-            f"policy.json says for {stage} what evidence it asks of each artifact policy, and does "
-            f"not require {features.EVIDENCE_BY_POLICY.spelled}.",
-            subject=POLICY_PATH,
-        )
 
 
 def read_members(data: bytes, team: str) -> Members:

@@ -23,7 +23,7 @@ from typing import Any, Protocol, cast
 from tuf.api.metadata import Metadata, Root, Targets
 
 from sealift_signing import documents, floors, links, roles
-from sealift_signing.documents import Assignment, FleetKeys, Members, Policy, RecallList
+from sealift_signing.documents import Assignment, FleetKeys, Members, RecallList
 from sealift_signing.errors import (
     NoKeyError,
     NotFoundError,
@@ -31,6 +31,7 @@ from sealift_signing.errors import (
     RefusedError,
 )
 from sealift_signing.links import Follows, Named
+from sealift_signing.policy import POLICY_PATH, Policy, read_policy
 from sealift_signing.roles import FLEET, RECALL, ROOT, SITE, TARGETS, TEAM
 from sealift_signing.tuf_walk import (
     PERSON_FIELD,
@@ -308,7 +309,7 @@ class Organisation:
 
     def policy(self) -> Policy:
         """The policy in force."""
-        return documents.read_policy(self._present(TARGETS, documents.POLICY_PATH))
+        return read_policy(self._present(TARGETS, POLICY_PATH))
 
     def members(self, team: str) -> Members | None:
         """A team's people; None while its stewards have signed no list yet."""

@@ -13,15 +13,9 @@ from dataclasses import dataclass
 from tuf.api.metadata import Root, Targets
 
 from sealift_signing import compromised, floors
-from sealift_signing.documents import (
-    FLEET_KEYS_PATH,
-    POLICY_PATH,
-    RECALL_PATH,
-    Policy,
-    assignment_path,
-    members_path,
-)
+from sealift_signing.documents import FLEET_KEYS_PATH, RECALL_PATH, assignment_path, members_path
 from sealift_signing.errors import MalformedError, shown
+from sealift_signing.policy import POLICY_PATH, Policy
 from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import PERSON_FIELD
 from sealift_signing.vocabulary import CATALOG_PATH, NAME, SHA256, SOURCE

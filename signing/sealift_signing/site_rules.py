@@ -29,14 +29,13 @@ from sealift_signing.documents import (
     Assignment,
     FleetKeys,
     Members,
-    Policy,
     Recall,
-    StageRule,
     Withdrawal,
 )
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import BadSignatureError, RefusedError
 from sealift_signing.evidence import entitled_machine
+from sealift_signing.policy import Policy, StageRule
 from sealift_signing.statements import Approval, Evidence, P, Pins, Request, Signed
 from sealift_signing.vocabulary import CatalogPath
 

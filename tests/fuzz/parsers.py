@@ -14,9 +14,9 @@ from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
 from sealift_signing import canonical, documents, dsse, links, roles, shape, statements, vocabulary
-from sealift_signing.documents import Policy
 from sealift_signing.errors import RefusedError
 from sealift_signing.links import Lineage
+from sealift_signing.policy import Policy, read_policy
 from sealift_signing.public_key import PublicKey
 from sealift_signing.site_rules import raised_pins
 from sealift_signing.statements import (
@@ -184,7 +184,7 @@ def _lineage(data: bytes) -> None:
 DOCUMENTS = Target(
     "documents",
     selected(
-        _document(documents.read_policy),
+        _document(read_policy),
         _document(_members),
         _document(documents.read_fleet_keys),
         _document(lambda data: documents.read_assignment(data, "plant-7")),

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from sealift_signing import documents, features, shape, statements
+from sealift_signing import features, shape, statements
+from sealift_signing.policy import Policy
 from sealift_signing.statements import Receipt
 from tests.desk.days import Days
 from tests.older.software import BEFORE_FEATURES, Software, unpack
@@ -121,7 +122,7 @@ def test_f1_15_it_refuses_a_feature_that_it_lacks_by_name(
     stage = next(iter(value["stages"].values()))
     stage["evidence_by_policy"] = {"as is": ["scan"]}
     value["requires"] = [features.EVIDENCE_BY_POLICY.spelled]
-    policy = shape.from_json(documents.Policy, value, what="it")
+    policy = shape.from_json(Policy, value, what="it")
     file.write_bytes(shape.write(policy))
     refused = before.python(READ, "Policy", str(file))
     assert refused["code"] == "format-unknown"

@@ -14,6 +14,7 @@ from sealift_signing import documents, roles
 from sealift_signing.approvals import approve
 from sealift_signing.documents import MachineKey, MemberKey, Person, Recall, Withdrawal
 from sealift_signing.errors import SealiftError
+from sealift_signing.policy import POLICY_PATH
 from sealift_signing.vocabulary import moment
 from sealift_sync.site.setting_up import begin
 from tests.poisonings import delivering, promoting
@@ -166,7 +167,7 @@ def remove_things(world: World) -> None:
     stricter = replace(rule, longest_validity_days=360, evidence=(*rule.evidence, "provenance"))
     stages = {**policy.stages, STAGE: stricter}
     after_policy = replace(policy, stages=stages)
-    world.publish(roles.TARGETS, documents.POLICY_PATH, after_policy, TARGETS_HOLDERS)
+    world.publish(roles.TARGETS, POLICY_PATH, after_policy, TARGETS_HOLDERS)
     for people, cards in (((*STEWARDS, "cleo"), [world.card("cleo")]), (STEWARDS, [])):
         wanted = teams.stewards(TEAM, people, cards)
         world.carry_out(wanted, TARGETS_HOLDERS, cards=cards)

@@ -22,7 +22,7 @@ from sealift_registry.trust.drafting import draft
 from sealift_registry.trust.repository import Repository
 from sealift_signing import features, gate
 from sealift_signing.approvals import REQUEST, approve
-from sealift_signing.documents import Policy
+from sealift_signing.policy import Policy
 from sealift_signing.statements import Check
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import moment

@@ -11,12 +11,12 @@ from sealift_signing.documents import (
     MachineKey,
     MemberKey,
     Person,
-    Policy,
     Recall,
     RecallList,
     Withdrawal,
 )
 from sealift_signing.errors import MalformedError
+from sealift_signing.policy import APPROVE_WITHIN, Policy, read_policy
 from sealift_signing.vocabulary import CatalogPath
 from tests.trust import GROUP, MODEL, SITE, STAGE, TEAM, Promotion, rule
 
@@ -33,7 +33,7 @@ def policy(**stages: object) -> bytes:
 
 
 def test_each_document_is_read_as_written() -> None:
-    assert documents.read_policy(policy()).stages == {STAGE: rule()}
+    assert read_policy(policy()).stages == {STAGE: rule()}
     assert documents.read_members(shape.write(MEMBERS), TEAM) == MEMBERS
     assert documents.read_fleet_keys(shape.write(PROMOTION.fleet())) == PROMOTION.fleet()
     assignment = PROMOTION.facts(ARTIFACT).assignment
@@ -49,29 +49,29 @@ def test_paths_name_the_team_and_the_site() -> None:
 
 def test_a_policy_needs_a_stage() -> None:
     with pytest.raises(MalformedError, match="has no stage"):
-        documents.read_policy(shape.write(Policy(1, (), "Example", {}, {})))
+        read_policy(shape.write(Policy(1, (), "Example", {}, {})))
 
 
 def test_the_requester_is_never_one_of_several_approvers() -> None:
     lone = rule(requester_may_approve=True, approvals=1)
-    assert documents.read_policy(policy(solo=lone)).stages == {"solo": lone}
+    assert read_policy(policy(solo=lone)).stages == {"solo": lone}
     with pytest.raises(MalformedError, match="lets the requester approve"):
-        documents.read_policy(policy(production=replace(lone, approvals=2)))
+        read_policy(policy(production=replace(lone, approvals=2)))
 
 
 def test_a_span_for_approvals_is_written_only_where_used_and_then_required() -> None:
     assert b"approve_within_days" not in policy()
     spanned = {STAGE: rule(approve_within_days=90)}
     with pytest.raises(MalformedError, match="does not require approve-within"):
-        documents.read_policy(policy(**spanned))
-    named = Policy(1, (documents.APPROVE_WITHIN,), "Example", spanned, {})
-    assert documents.read_policy(shape.write(named)) == named
+        read_policy(policy(**spanned))
+    named = Policy(1, (APPROVE_WITHIN,), "Example", spanned, {})
+    assert read_policy(shape.write(named)) == named
 
 
 @pytest.mark.parametrize("days", [0, 36_501, 2**53])
 def test_days_are_days_that_a_calendar_has(days: int) -> None:
     with pytest.raises(MalformedError, match="a number from 1 to 36500"):
-        documents.read_policy(policy(production=rule(longest_validity_days=days)))
+        read_policy(policy(production=rule(longest_validity_days=days)))
 
 
 def test_members_of_another_team_are_refused() -> None:

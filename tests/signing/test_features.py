@@ -18,9 +18,9 @@ import sealift_registry
 import sealift_signing
 import sealift_sync
 from sealift_signing import documents, dsse, features, informing, shape
-from sealift_signing.documents import Policy
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.features import Feature
+from sealift_signing.policy import Policy, read_policy
 from sealift_signing.statements import Receipt, SiteRequest
 from sealift_signing.transparency.extract import Extract
 from tests.signing.test_formats import maker, told  # noqa: F401 - fixtures
@@ -263,7 +263,7 @@ def policy_with(**asked: tuple[str, ...]) -> Policy:
 
 def test_f1_10_a_policy_that_asks_by_artifact_policy_requires_the_feature() -> None:
     good = policy_with(as_is=("scan",))
-    assert documents.read_policy(shape.write(good)) == good
+    assert read_policy(shape.write(good)) == good
     assert good.stages[STAGE].evidence_of("as is") == ("scan",)
     assert good.stages[STAGE].evidence_of("prebuilt") == good.stages[STAGE].evidence
     for bad in (
@@ -274,7 +274,7 @@ def test_f1_10_a_policy_that_asks_by_artifact_policy_requires_the_feature() -> N
         policy_with(whatever=("scan",)),
     ):
         with pytest.raises(MalformedError) as error:
-            documents.read_policy(shape.write(bad))
+            read_policy(shape.write(bad))
         assert error.value.code in {"bad-policy", "bad-shape"}
 
 

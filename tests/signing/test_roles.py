@@ -7,8 +7,8 @@ import pytest
 from tuf.api.metadata import DelegatedRole, Delegations, SuccinctRoles, TargetFile, Targets
 
 from sealift_signing import publishing, roles
-from sealift_signing.documents import Policy
 from sealift_signing.errors import MalformedError, NotSignedEnoughError
+from sealift_signing.policy import Policy
 from sealift_signing.tuf_walk import PERSON_FIELD
 from tests.trust import NOW, STAGE, Repository, rule
 

@@ -15,12 +15,12 @@ from sealift_signing.documents import (
     GroupAssignment,
     MachineKey,
     ModelAssignment,
-    Policy,
     Recall,
     Status,
     Withdrawal,
 )
 from sealift_signing.errors import BadSignatureError, MalformedError, RefusedError
+from sealift_signing.policy import Policy
 from sealift_signing.site_rules import (
     Facts,
     HeldError,

@@ -13,12 +13,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sealift_signing import documents
-from sealift_signing.documents import (
-    AssignedArtifact,
-    Assignment,
-    ModelAssignment,
-    Retired,
-)
+from sealift_signing.documents import AssignedArtifact, Assignment, ModelAssignment, Retired
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync.site import going_back
 from sealift_sync.site.enrolment import Enrolment

@@ -21,11 +21,12 @@ from sealift_signing.compromised import (
     people_of,
     union,
 )
-from sealift_signing.documents import Assignment, FleetKeys, Members, Policy, RecallList
+from sealift_signing.documents import Assignment, FleetKeys, Members, RecallList
 from sealift_signing.errors import RefusedError
 from sealift_signing.evidence import sound
 from sealift_signing.floors import Seen
 from sealift_signing.organisation import holders_named
+from sealift_signing.policy import POLICY_PATH, Policy, read_policy
 from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import FLEET, RECALL, TARGETS
 from sealift_signing.tuf_walk import (
@@ -139,7 +140,7 @@ class Walker:
         return Visit(
             walk=self.walk,
             kept=newest(self._before, self._kept),
-            policy=documents.read_policy(self.document(targets, documents.POLICY_PATH)),
+            policy=read_policy(self.document(targets, POLICY_PATH)),
             fleet=sound(machines, known),
             recalls=documents.read_recalls(self.document(recall, documents.RECALL_PATH)),
             assignment=assignment,

@@ -19,6 +19,7 @@ from sealift_signing.documents import AssignedArtifact, Assignment
 from sealift_signing.drawing import plain
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.links import Lineage
+from sealift_signing.policy import POLICY_PATH
 from sealift_signing.statements import Transfer
 from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_sync import packs
@@ -175,7 +176,7 @@ def _metadata(repository: Repository, assignment: Assignment) -> Iterator[tuple[
 def _documents(repository: Repository, assignment: Assignment) -> Iterator[tuple[str, bytes]]:
     site = assignment.site
     wanted = [
-        (roles.TARGETS, documents.POLICY_PATH),
+        (roles.TARGETS, POLICY_PATH),
         (roles.FLEET, documents.FLEET_KEYS_PATH),
         (roles.RECALL, documents.RECALL_PATH),
         (roles.site_role(site), documents.assignment_path(site)),

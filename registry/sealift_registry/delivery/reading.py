@@ -16,16 +16,11 @@ from sealift_registry.delivery import attested
 from sealift_registry.delivery.holdings import by_log, size_of
 from sealift_registry.delivery.sites import Site
 from sealift_signing import canonical, documents, dsse, features, shape
-from sealift_signing.documents import (
-    Assignment,
-    FleetKeys,
-    Members,
-    Policy,
-    RecallList,
-)
+from sealift_signing.documents import Assignment, FleetKeys, Members, RecallList
 from sealift_signing.drafts import Draft, decoded
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import MalformedError, RefusedError
+from sealift_signing.policy import POLICY_PATH, Policy
 from sealift_signing.statements import Transfer
 from sealift_signing.transparency.entry import Entry, read_entry
 from sealift_signing.vocabulary import Sentence
@@ -164,7 +159,7 @@ def lacking(said: Reads) -> tuple[str, ...]:
 # ---------------------------------------------------------------------- what documents require
 
 _KINDS: Mapping[str, type[shape.Dataclass]] = {
-    documents.POLICY_PATH: Policy,
+    POLICY_PATH: Policy,
     documents.FLEET_KEYS_PATH: FleetKeys,
     documents.RECALL_PATH: RecallList,
 }

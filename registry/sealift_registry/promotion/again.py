@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
+from sealift_registry.catalog.catalog import Promotion
+from sealift_signing.approvals import Rules
+from sealift_signing.errors import RefusedError
 from sealift_signing.statements import Approval, Objection, Request, Signed
 from sealift_signing.vocabulary import instant
 
@@ -36,3 +39,15 @@ def same_objection(one: Signed[Objection], other: Signed[Objection]) -> bool:
 
 def _span(approval: Signed[Approval]) -> timedelta:
     return instant(approval.predicate.valid_until) - instant(approval.predicate.made)
+
+
+def too_old(earlier: Promotion, rules: Rules) -> RefusedError:
+    """The refusal of a request that is here already, and can be approved by nobody any more."""
+    return RefusedError(
+        "request-too-old",
+        f"This request is {earlier.id} already, made {earlier.made}; it can be approved for "
+        f"{rules.rule.within.days} days.",
+        subject=earlier.id,
+        next_step="Ask again in other words, or with a new signature: sealift-sign request … "
+        "--anew",
+    )

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest
 from sealift_registry.catalog.reference import VersionRef
 from sealift_signing.counting import rule_of
-from sealift_signing.documents import FleetKeys, Policy
+from sealift_signing.documents import FleetKeys
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.evidence import entitled_machine
+from sealift_signing.policy import Policy
 from sealift_signing.statements import Evidence, Measured, Request, Signed
 from sealift_signing.vocabulary import PORTABLE
 

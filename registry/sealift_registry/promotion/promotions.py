@@ -386,7 +386,7 @@ class Promotions:
             late = rules.now - instant(earlier.made) > rules.rule.within
             if earlier.request.sha256 == request.sha256:
                 if late:
-                    raise _too_old(earlier, rules)
+                    raise again.too_old(earlier, rules)
                 raise _AskedBeforeError(earlier)
             if not late and again.same_request(earlier.request, request):
                 with suppress(RefusedError):  # such as by a key that was replaced since
@@ -466,17 +466,6 @@ def _read(kind: type[P], draft: Draft) -> Signed[P]:
             next_step="Whoever makes it signs it first, with sealift-sign; submit what that wrote.",
         )
     return statements.read(kind, drafts.to_envelope(part), what=f"the {name}")
-
-
-def _too_old(earlier: Promotion, rules: Rules) -> RefusedError:
-    return RefusedError(
-        "request-too-old",
-        f"This request is {earlier.id} already, made {earlier.made}; it can be approved for "
-        f"{rules.rule.within.days} days.",
-        subject=earlier.id,
-        next_step="Ask again in other words, or with a new signature: sealift-sign request … "
-        "--anew",
-    )
 
 
 def _ref(request: Signed[Request]) -> VersionRef:

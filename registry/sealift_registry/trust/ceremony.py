@@ -14,9 +14,10 @@ from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change
 from sealift_signing import closing, documents, keys, publishing, roles, shape
 from sealift_signing.desk.cards import make_card
-from sealift_signing.documents import FleetKeys, MachineKey, Policy, RecallList, StageRule
+from sealift_signing.documents import FleetKeys, MachineKey, RecallList
 from sealift_signing.errors import FailedError, UsageError
 from sealift_signing.keys import Passphrases
+from sealift_signing.policy import POLICY_PATH, Policy, StageRule
 from sealift_signing.publishing import Holders
 from sealift_signing.vocabulary import SENTENCE
 from sealift_sync import durable
@@ -151,7 +152,7 @@ def first_metadata(offices: Offices, online: OnlineKeys, policy: Policy, now: da
     for role in (roles.FLEET, roles.RECALL):
         publishing.delegate(targets.signed, role, *offices.holders[role])
     listed = {
-        roles.TARGETS: (targets, documents.POLICY_PATH, shape.write(policy)),
+        roles.TARGETS: (targets, POLICY_PATH, shape.write(policy)),
         roles.FLEET: (
             publishing.first_targets(expires=_until(now, policy, roles.FLEET)),
             documents.FLEET_KEYS_PATH,

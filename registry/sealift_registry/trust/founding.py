@@ -35,9 +35,9 @@ from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
 from sealift_signing import publishing, roles
 from sealift_signing.clock import check_possible
-from sealift_signing.documents import Policy
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.keys import Passphrases
+from sealift_signing.policy import Policy
 from sealift_signing.transparency.checkpoint import hub_origin
 from sealift_signing.transparency.entry import Entry
 

@@ -24,10 +24,11 @@ from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import compromised, documents, floors, links, publishing, roles
 from sealift_signing.approvals import Rules
 from sealift_signing.counting import rules_for
-from sealift_signing.documents import FleetKeys, Members, Policy
+from sealift_signing.documents import FleetKeys, Members
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.evidence import entitled_machine, sound
 from sealift_signing.links import Named
+from sealift_signing.policy import Policy
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.words import fingerprint

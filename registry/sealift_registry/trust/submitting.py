@@ -30,12 +30,13 @@ from sealift_signing.errors import (
     RefusedError,
 )
 from sealift_signing.links import Named
+from sealift_signing.policy import read_policy
 from sealift_signing.public_key import PublicKey
 from sealift_signing.vocabulary import moment
 from sealift_signing.words import words_of
 
 READERS: Mapping[str, Callable[[bytes, str], object]] = {
-    roles.TARGETS: lambda data, _name: documents.read_policy(data),
+    roles.TARGETS: lambda data, _name: read_policy(data),
     roles.FLEET: lambda data, _name: documents.read_fleet_keys(data),
     roles.RECALL: lambda data, _name: documents.read_recalls(data),
     roles.TEAM: documents.read_members,

@@ -10,14 +10,7 @@ from dataclasses import replace
 
 from sealift_signing.acts.asking import Ask
 from sealift_signing.acts.names import GIVEN
-from sealift_signing.documents import (
-    BACK,
-    RETIRE,
-    AssignedArtifact,
-    Assignment,
-    GoneBack,
-    Retired,
-)
+from sealift_signing.documents import BACK, RETIRE, AssignedArtifact, Assignment, GoneBack, Retired
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import RefusedError, UsageError
 

@@ -19,11 +19,12 @@ from sealift_signing.acts import versions, wording
 from sealift_signing.acts.asking import Ask, Material, Prepared, Unsigned
 from sealift_signing.acts.teams import check_name
 from sealift_signing.counting import rule_of
-from sealift_signing.documents import FleetKeys, MachineKey, StageRule
+from sealift_signing.documents import FleetKeys, MachineKey
 from sealift_signing.drafts import STATEMENT, Draft, encoded, envelopes
 from sealift_signing.errors import MalformedError, RefusedError, UsageError
 from sealift_signing.informing import more_words
 from sealift_signing.organisation import Organisation, people_roles
+from sealift_signing.policy import StageRule
 from sealift_signing.public_key import PublicKey
 from sealift_signing.site_rules import raised_pins
 from sealift_signing.statements import KeyCard, Pins, Signed, SiteAnswer, SiteRequest, subject

@@ -20,12 +20,12 @@ from sealift_signing.documents import (
     MachineKey,
     Members,
     Person,
-    Policy,
     RecallList,
     Withdrawal,
 )
 from sealift_signing.drawing import drawn
 from sealift_signing.organisation import Head, Organisation
+from sealift_signing.policy import Policy, read_policy
 from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import (
     FLEET,
@@ -199,7 +199,7 @@ def stands(organisation: Organisation, role: str) -> list[str]:
 def _document(role: str, data: bytes) -> list[str]:
     name = whose(role)
     if role == TARGETS:
-        return policy(documents.read_policy(data))
+        return policy(read_policy(data))
     if role == FLEET:
         return fleet_keys(documents.read_fleet_keys(data))
     if role == RECALL:
