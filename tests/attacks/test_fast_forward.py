@@ -18,6 +18,7 @@ from sealift_sync.bundle import layout
 from sealift_sync.site.reactivation import activate_assigned
 from tests.attacks.test_going_back import forge_snapshot, replace_metadata
 from tests.hub_on_paper import HubOnPaper, relist
+from tests.offline_sync.databases import UNCOUNTED
 from tests.site_on_paper import SiteOnPaper
 from tests.trust import STAGE, rule
 
@@ -256,7 +257,8 @@ def to_former_release(site: SiteOnPaper) -> None:
             "INSERT INTO floor SELECT role, MAX(version) FROM floor_of_keys GROUP BY role"
         )
         connection.execute("DROP TABLE floor_of_keys")
-        connection.execute("PRAGMA user_version = 0")
+        for statement in UNCOUNTED:  # its makers counted no schema
+            connection.execute(statement)
     connection.close()
     with site.opened():
         pass  # any command of this release takes them over
