@@ -19,11 +19,11 @@ from sealift_signing import canonical, documents, dsse, features, shape
 from sealift_signing.documents import Assignment, FleetKeys, Members, RecallList
 from sealift_signing.drafts import Draft, decoded
 from sealift_signing.drawing import drawn
-from sealift_signing.errors import MalformedError, RefusedError
+from sealift_signing.errors import RefusedError
 from sealift_signing.policy import POLICY_PATH, Policy
 from sealift_signing.statements import Transfer
 from sealift_signing.transparency.entry import Entry, read_entry
-from sealift_signing.vocabulary import Sentence
+from sealift_signing.vocabulary import SENTENCE
 from sealift_sync.bundle.writer import Contents
 from sealift_sync.software import SOFTWARE_CHANGED
 
@@ -68,26 +68,25 @@ def reads_of(connection: Connection, site: Site) -> Reads:
         entry = read_entry(body)
         said = _said(entry)
         if said is not None:
-            found = Reads(site.id, said.software, said.reads, f"its log, {entry.at}")
+            software, reads = said
+            found = Reads(site.id, software, reads, f"its log, {entry.at}")
     return found
 
 
-@dataclass(frozen=True)
-class _Said:
-    """What a site's log says of its software, in the words that a receipt may have."""
+def _said(entry: Entry) -> tuple[str, tuple[str, ...]] | None:
+    """What an entry says of the site's software, and of what that reads; None of any other.
 
-    software: Sentence
-    reads: tuple[Sentence, ...]
-
-
-def _said(entry: Entry) -> _Said | None:
-    """What an entry says of the site's software; None of any other, and of what makes no sense."""
+    In words that a receipt could have, too: whoever has the site's key chose them.
+    """
     if entry.type != SOFTWARE_CHANGED or not isinstance(entry.data, Mapping):
         return None
-    try:
-        return shape.from_json(_Said, entry.data, what="the entry")
-    except MalformedError:
+    software, reads = entry.data.get("software"), entry.data.get("reads")
+    if not isinstance(reads, list | tuple):
         return None
+    texts = [one for one in (software, *reads) if isinstance(one, str) and SENTENCE.matches(one)]
+    if len(texts) != 1 + len(reads):
+        return None
+    return texts[0], tuple(texts[1:])
 
 
 def check_load(
