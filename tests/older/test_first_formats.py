@@ -144,9 +144,9 @@ def test_f1_18_a_site_of_then_takes_a_bundle_of_now(days: Days, of_then: Softwar
     days.hub(f"assign plant-7 vision/tiny/1 --for {GROUP}={TARGET} {KEY} --back --reason worse")
     made = days.hub(f"export plant-7 --to medium {KEY}")
     home = days.folder / "plant-7"
-    receipt = of_then.site(home, ["import", made["folder"]])["receipt"]
+    receipt = of_then.site(home, days.now, ["import", made["folder"]])["receipt"]
     assert {one["outcome"] for one in receipt["artifacts"]} == {"installed"}
-    of_then.site(home, ["return", "--to", "home"])
+    of_then.site(home, days.now, ["return", "--to", "home"])
     (told,) = days.hub("receive home")["returns"]
     assert told["receipts"]
     assert days.hub("show plant-7")["does_not_read"] == []

@@ -60,20 +60,22 @@ def test_f1_15_a_site_with_software_of_before_goes_the_whole_way(
 ) -> None:
     """It enrols at this hub, takes its bundles, what stops among them, and goes home."""
     home = days.folder / "older-site"
-    before.site(home, f"init --id plant-9 --group {GROUP}={TARGET} --request plant-9.request")
+    before.site(
+        home, days.now, f"init --id plant-9 --group {GROUP}={TARGET} --request plant-9.request"
+    )
     enroll = "site enroll plant-9.request --stage production --dispatcher dispatcher-1.card"
     days.carry_out(enroll, *days.trusting("fleet-1"))
     answer = days.hub("site answer plant-9 --out plant-9.answer")
     words = answer["words"].replace(" ", "-")
     typed = f"--fingerprint {days.paper} --words {words}"
-    before.site(home, f"init --answer plant-9.answer {typed}")
+    before.site(home, days.now, f"init --answer plant-9.answer {typed}")
     key = "--key offline/dispatcher-1.pem"
     days.hub(f"assign plant-9 vision/tiny/1 --for {GROUP}={TARGET} {key}")
     (days.folder / "stick").mkdir()
     exported = days.hub(f"export plant-9 --to stick {key}")
-    receipt = before.site(home, ["import", exported["folder"]])["receipt"]
+    receipt = before.site(home, days.now, ["import", exported["folder"]])["receipt"]
     assert [one["outcome"] for one in receipt["artifacts"]] == ["installed"]
-    before.site(home, "return --to stick")
+    before.site(home, days.now, "return --to stick")
     (home_again,) = days.hub("receive stick")["returns"]
     assert home_again["receipts"] == ["plant-9-000001"]
     shown = days.hub("show plant-9")
@@ -83,8 +85,8 @@ def test_f1_15_a_site_with_software_of_before_goes_the_whole_way(
     }
     days.hub(["unassign", "plant-9", "vision/tiny", "--reason", "closed", *key.split()])
     exported = days.hub(f"export plant-9 --to stick {key}")
-    before.site(home, ["import", exported["folder"]])
-    assert before.site(home, "status")["runs"] == []
+    before.site(home, days.now, ["import", exported["folder"]])
+    assert before.site(home, days.now, "status")["runs"] == []
     # Today's software takes the home over, and says so on its way home.
     days.site("return --to stick", "older-site")
     days.hub("receive stick")
