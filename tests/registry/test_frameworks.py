@@ -19,7 +19,7 @@ from sealift_registry.conversion.convert import convert
 from sealift_registry.conversion.models import SourceModel, VariantModel
 from sealift_registry.conversion.recipe import recipe_for
 from sealift_registry.frameworks import known
-from sealift_registry.frameworks.framework import Converter
+from sealift_registry.frameworks.framework import Converter, Facts
 from sealift_registry.intake import scan
 from sealift_registry.intake.formats import recognise
 from sealift_registry.intake.survey import survey
@@ -231,6 +231,9 @@ class Odd:
     """A model with a parameter that no record has."""
 
     def answer(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def facts(self) -> Facts:
         raise NotImplementedError
 
     def parameters(self) -> dict[str, str]:

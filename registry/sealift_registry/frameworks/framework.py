@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
@@ -163,6 +163,44 @@ class Check(Protocol):
 # -------------------------------------------------------------------- the model's part
 
 
+@dataclass(frozen=True)
+class Tree:
+    """One tree that is asked of the raw input, its nodes numbered from the root, 0.
+
+    Attributes:
+        feature: that each node asks of; -1 at a leaf. Whole numbers, as long as there are nodes.
+        threshold: that each node compares with, as doubles; anything at a leaf.
+        left: the node for what is at most the threshold (or less, as the framework has it).
+        right: the node for what is more.
+    """
+
+    feature: Array
+    threshold: Array
+    left: Array
+    right: Array
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a fitted model says of itself: it tells which rows would show a wrong conversion.
+
+    Attributes:
+        trees: those that are fed the raw input, of which no arithmetic was made before.
+        edges: column → values at which a fitted parameter takes another turn (bins, clips, a
+            binarizer's threshold), of columns that no arithmetic was made of before.
+        categories: column → the values that the model knows of it, where it knows some by name.
+        classes: the labels that it can answer; empty where it answers no labels.
+        may_tie: two answers may be equally right: trees that are fed what was computed before,
+            nearest neighbours.
+    """
+
+    trees: Sequence[Tree] = ()
+    edges: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    categories: Mapping[int, Sequence[float]] = field(default_factory=dict)
+    classes: Sequence[str] = ()
+    may_tie: bool = False
+
+
 class Model(Protocol):
     """A model that has been loaded."""
 
@@ -172,6 +210,9 @@ class Model(Protocol):
         Raises:
             RefusedError: the inputs do not fit the model.
         """
+
+    def facts(self) -> Facts:
+        """What of it tells which rows to try; where nothing is known, nothing is said."""
 
 
 @runtime_checkable

@@ -17,6 +17,7 @@ from sealift_registry.frameworks.framework import (
     VARIABLE,
     Array,
     Converter,
+    Facts,
     Format,
     Framework,
     Survey,
@@ -120,6 +121,10 @@ class LightgbmModel:
         if self._kind() in MULTICLASS:
             return {LABEL: found.argmax(axis=1), PROBABILITIES: found}
         return {VARIABLE: found}
+
+    def facts(self) -> Facts:
+        """See `framework.Model`."""
+        return Facts()
 
     def parameters(self) -> dict[str, str]:
         """See `framework.Convertible`."""

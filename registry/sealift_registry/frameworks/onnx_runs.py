@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sealift_registry.frameworks.framework import INPUT, Array
+from sealift_registry.frameworks.framework import INPUT, Array, Facts
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
@@ -51,6 +51,10 @@ class ReferenceModel:
             ) from bad
         return dict(zip(evaluator.output_names, map(plain, found), strict=True))
 
+    def facts(self) -> Facts:
+        """See `framework.Model`."""
+        return Facts()
+
 
 class RuntimeModel:
     """A model in ONNX Runtime, on this machine's processor."""
@@ -93,6 +97,10 @@ class RuntimeModel:
                 next_step="Give goldens of the shape that the model takes.",
             ) from bad
         return dict(zip(names, map(plain, found), strict=True))
+
+    def facts(self) -> Facts:
+        """See `framework.Model`."""
+        return Facts()
 
 
 def fitted(inputs: Mapping[str, Array], wanted: Mapping[str, str]) -> dict[str, Array]:

@@ -16,6 +16,7 @@ from sealift_registry.frameworks.framework import (
     VARIABLE,
     Array,
     Converter,
+    Facts,
     Format,
     Framework,
     Survey,
@@ -154,6 +155,10 @@ class SklearnModel:
                 subject=self._name(),
                 next_step="Give goldens with as many features as the model was trained on.",
             ) from bad
+
+    def facts(self) -> Facts:
+        """See `framework.Model`."""
+        return Facts()
 
     def parameters(self) -> dict[str, str]:
         """See `framework.Convertible`; of this framework's, the converter tells what it lacks."""

@@ -20,6 +20,7 @@ from sealift_registry.frameworks.framework import (
     VARIABLE,
     Array,
     Converter,
+    Facts,
     Format,
     Framework,
     Survey,
@@ -154,6 +155,10 @@ class XgboostModel:
         if self._objective == MULTICLASS:
             return {LABEL: found.argmax(axis=1), PROBABILITIES: found}
         return {VARIABLE: found}
+
+    def facts(self) -> Facts:
+        """See `framework.Model`."""
+        return Facts()
 
     def parameters(self) -> dict[str, str]:
         """See `framework.Convertible`."""
