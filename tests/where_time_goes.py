@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.forked_workers import Nursery
+
 SPENT = "processor seconds"
 MOST = 40
 """Lines of each list."""
@@ -24,14 +26,14 @@ class Where:
     """Adds to each report what was spent since the one before; tells of all of them at the end."""
 
     def __init__(self) -> None:
-        self._before = spent()
+        self._before = spent() + Nursery.seconds
         self._whole = 0.0
         self._parts: dict[str, Counter[str]] = {"setup": Counter(), "call": Counter()}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
-        now = spent()
+        now = spent() + Nursery.seconds  # which this process started, and has not waited for
         report.user_properties.append((SPENT, now - self._before))
         self._before = now
         return report

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,20 +16,23 @@ from sealift_registry.workers import brief, runner
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import Limits, Worker
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
+from tests.forked_workers import fresh_workers
 
 MIB = 1024**2
 
 
-@pytest.fixture
-def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Worker:
+@pytest.fixture(params=["fresh", "forked"])
+def worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
     """A worker whose module is tests/registry/a_worker.py, found by its own path."""
     root = Path(__file__).parents[2]
-    return Worker(
+    found = Worker(
         module="tests.registry.a_worker",
         name="the worker",
         limits=Limits(seconds=20, memory_bytes=512 * MIB, file_bytes=MIB, answer_bytes=MIB),
         given={"PYTHONPATH": str(root)},
     )
+    with fresh_workers() if request.param == "fresh" else nullcontext():
+        yield found
 
 
 @pytest.fixture(autouse=True)
@@ -246,6 +251,7 @@ def test_a_long_request_does_not_block(worker: Worker) -> None:
 
 
 def test_nothing_is_left_open(worker: Worker) -> None:
+    ask(worker, "echo", {})  # what forks workers stays
     ours = Path("/dev/fd")  # on Linux a link to /proc/self/fd
     before = len(list(ours.iterdir()))
     ask(worker, "echo", {})
