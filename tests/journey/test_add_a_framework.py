@@ -180,7 +180,8 @@ def test_f1_33_without_the_line_the_module_is_not_known(tmp_path: Path) -> None:
 CONVERT = """
 import sys
 from pathlib import Path
-from sealift_registry.conversion import convert, hardware, models
+from sealift_registry.conversion import convert, hardware
+from sealift_registry.proof import models
 from sealift_registry.intake.scan import scan
 from sealift_registry.intake.staging import take_stock
 from sealift_signing.errors import SealiftError

@@ -20,10 +20,10 @@ import pytest
 
 from sealift_registry.conversion import hardware
 from sealift_registry.conversion.convert import Conversion, convert
-from sealift_registry.conversion.models import SourceModel, VariantModel, model_file
 from sealift_registry.conversion.parity import ParityReport, compare
 from sealift_registry.conversion.recipe import Recipe
 from sealift_registry.intake.goldens import from_file
+from sealift_registry.proof.models import SourceModel, VariantModel, model_file
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
 
@@ -497,7 +497,8 @@ def test_no_model_library_is_imported_here(trained: Trained, goldens: Path, tmp_
 _JOURNEY = """
 import sys
 from pathlib import Path
-from sealift_registry.conversion import convert, hardware, models, parity
+from sealift_registry.conversion import convert, hardware, parity
+from sealift_registry.proof import models
 from sealift_registry.intake import dvc_source, mlflow_source, onnx_source, scan
 
 model, goldens = map(Path, sys.argv[1:])

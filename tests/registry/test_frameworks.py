@@ -16,13 +16,13 @@ import pytest
 from sealift_registry import frameworks
 from sealift_registry.conversion import convert_worker, hardware, parity, parity_worker
 from sealift_registry.conversion.convert import convert
-from sealift_registry.conversion.models import SourceModel, VariantModel
 from sealift_registry.conversion.recipe import recipe_for
 from sealift_registry.frameworks import known
 from sealift_registry.frameworks.framework import Converter, Facts
 from sealift_registry.intake import scan
 from sealift_registry.intake.formats import recognise
 from sealift_registry.intake.survey import survey
+from sealift_registry.proof.models import SourceModel, VariantModel
 from sealift_registry.workers.runner import Worker
 from sealift_signing import shape
 from sealift_signing.errors import RefusedError

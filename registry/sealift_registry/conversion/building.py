@@ -18,8 +18,8 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.storing import copy_out, lay_out, store_files, store_manifest
 from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.conversion.hardware import HardwareTarget
-from sealift_registry.conversion.models import SourceModel, VariantModel, model_file
 from sealift_registry.conversion.parity import ParityReport, compare
+from sealift_registry.proof.models import SourceModel, VariantModel, model_file
 from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub

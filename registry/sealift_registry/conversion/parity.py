@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from sealift_registry.conversion.hardware import HardwareTarget
-from sealift_registry.conversion.models import ModelFile, SourceModel, VariantModel, model_file
 from sealift_registry.frameworks.known import absent
+from sealift_registry.proof.models import ModelFile, SourceModel, VariantModel, model_file
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
 from sealift_signing import shape

@@ -1,4 +1,4 @@
-"""What conversion takes and gives: a model's files in a folder."""
+"""What is proved of what: a model's files in a folder."""
 
 from __future__ import annotations
 

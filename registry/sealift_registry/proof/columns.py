@@ -1,0 +1,146 @@
+"""What is known of a table's columns, from the goldens and from the model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sealift_registry.frameworks.framework import Array, Facts
+from sealift_registry.proof.table import Type
+
+FEW = 12
+"""A column of so many whole numbers at most is taken for one of categories."""
+ALONE = 0.1
+"""The spread of a column that never changes, as a part of its value."""
+TINY = 1e-30
+"""Nearer to zero there are thresholds that mean zero."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Of each column: where its values lie, how far apart, and of which kind they are.
+
+    Attributes:
+        dtypes: the types that the variant takes.
+        low: the least that goldens or model know.
+        high: the largest.
+        spread: standard deviation of the goldens; never 0.
+        whole: whether all values are whole numbers.
+        categories: the values of those that are taken for categories.
+        beyond: the columns in which the model knows more than the goldens show.
+    """
+
+    dtypes: Sequence[Type]
+    low: Array
+    high: Array
+    spread: Array
+    whole: Array
+    categories: Mapping[int, Array]
+    beyond: Sequence[int]
+
+    @property
+    def width(self) -> int:
+        """How many there are."""
+        return len(self.low)
+
+    @property
+    def fractions(self) -> list[int]:
+        """Those whose type has fractions, and a value that says that there is none."""
+        return [at for at, dtype in enumerate(self.dtypes) if dtype.kind == "f"]
+
+
+def columns(goldens: Array, dtypes: Sequence[Type], facts: Facts) -> Columns:
+    """What `goldens` (rows of doubles) and `facts` know of the columns."""
+    finite = np.isfinite(goldens)
+    low = np.where(finite, goldens, np.inf).min(axis=0)
+    high = np.where(finite, goldens, -np.inf).max(axis=0)
+    low, high = np.where(np.isfinite(low), low, 0.0), np.where(np.isfinite(high), high, 0.0)
+    seen_low, seen_high = low.copy(), high.copy()
+    for at, values in _turns(facts, len(low)).items():
+        low[at], high[at] = min(low[at], *values), max(high[at], *values)
+    with np.errstate(all="ignore"):
+        count = np.maximum(finite.sum(axis=0), 1)
+        middle = np.where(finite, goldens, 0.0).sum(axis=0) / count
+        away = np.where(finite, goldens - middle, 0.0)
+        spread = np.sqrt((away**2).sum(axis=0) / count)
+    lone = ALONE * np.maximum(np.abs(low), np.abs(high))
+    spread = np.where(spread > 0, spread, np.where(high > low, (high - low) / 4, lone))
+    spread = np.where((spread > 0) & np.isfinite(spread), spread, 1.0)
+    whole: Array = np.all(~finite | (goldens == np.round(goldens)), axis=0)
+    beyond = np.flatnonzero((low < seen_low) | (high > seen_high))
+    known = _categories(goldens, whole, facts)
+    return Columns(dtypes, low, high, spread, whole, known, [int(at) for at in beyond])
+
+
+def _turns(facts: Facts, width: int) -> dict[int, list[float]]:
+    """The values at which the model takes another turn, by column."""
+    found: dict[int, list[float]] = {}
+    for tree in facts.trees:
+        for at, value in zip(tree.feature.tolist(), tree.threshold.tolist(), strict=True):
+            if 0 <= at < width and np.isfinite(value) and abs(value) < np.finfo(np.float32).max:
+                found.setdefault(at, []).append(value)
+    for known in (facts.edges, facts.categories):
+        for at, values in known.items():
+            real = [float(one) for one in values if np.isfinite(one)]
+            if 0 <= at < width and real:
+                found.setdefault(at, []).extend(real)
+    return found
+
+
+def _categories(goldens: Array, whole: Array, facts: Facts) -> dict[int, Array]:
+    found = {
+        at: np.array(values, dtype=np.float64)
+        for at, values in facts.categories.items()
+        if 0 <= at < goldens.shape[1] and len(values)
+    }
+    for at in np.flatnonzero(whole):
+        if int(at) not in found:
+            values = np.unique(goldens[np.isfinite(goldens[:, at]), at])
+            if 0 < len(values) <= min(FEW, max(len(goldens) // 2, 2)):
+                found[int(at)] = values
+    return found
+
+
+def cast(rows: Array, dtypes: Sequence[Type]) -> Array:
+    """`rows` with each value as the type of its column holds it; too large is the largest."""
+    found: Array = rows.astype(np.float64)
+    for dtype in dict.fromkeys(dtypes):
+        at = [n for n, one in enumerate(dtypes) if one == dtype]
+        part: Array = found[:, at]
+        with np.errstate(all="ignore"):
+            if dtype.kind == "f":
+                most = float(np.finfo(dtype).max)
+                found[:, at] = np.clip(part, -most, most).astype(dtype)
+            else:
+                part = np.round(np.nan_to_num(part, nan=0.0))
+                found[:, at] = np.clip(part, *_bounds(dtype))
+    return found
+
+
+def _bounds(dtype: Type) -> tuple[float, float]:
+    """Of whole numbers, as far as doubles can tell them apart."""
+    if dtype.kind == "b":
+        return 0.0, 1.0
+    known = np.iinfo(dtype)
+    return float(max(known.min, -(2**53))), float(min(known.max, 2**53))
+
+
+def around(value: float, dtype: Type) -> tuple[float, float, float]:
+    """The values of a type just below, at and just above `value`.
+
+    `at` is the largest that is not above it: whether that goes left or right is the framework's to
+    say; the two others are on one side for certain.
+    """
+    if dtype.kind != "f":
+        at = float(np.floor(value))
+        return at - 1, at, at + 1
+    if abs(value) < TINY:
+        return -TINY, 0.0, TINY
+    with np.errstate(all="ignore"):
+        near = np.array(value).astype(dtype)
+        least, most = np.array(-np.inf, dtype), np.array(np.inf, dtype)
+        if float(near) > value:
+            near = np.nextafter(near, least)
+        return float(np.nextafter(near, least)), float(near), float(np.nextafter(near, most))

@@ -1,0 +1,270 @@
+"""Two models' answers side by side: arrays in, a verdict out.
+
+What is allowed is bound to the scale of each column of an output, so that an answer of 1e-7 is
+looked at as closely as one of 1e7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sealift_registry.frameworks.framework import PROBABILITIES, Array
+
+Answers = Mapping[str, Array]
+
+OF_SPREAD, OF_ANSWER, OF_LARGEST = 1e-4, 1e-5, 2e-7
+"""Parts of the output's spread, of the answer itself, and of the largest answer: their sum is
+allowed. The last is what 32 bits lose in a sum of terms that cancel."""
+MOST_OF_SPREAD = 0.01
+"""No more of the spread is ever allowed, but for what 32 bits cannot hold at all."""
+PROBABILITY = 1e-3
+"""What a probability may be off, where that is not more than `MOST_OF_SPREAD`."""
+STEPS = 1e-6
+"""About eight steps of 32 bits, as a part of an answer: no sum of many terms does better."""
+NOISE = 4
+"""So many times what one step of 32 bits in the inputs changes."""
+TIE = 1e-5
+"""Two scores nearer than that (as a part of their spread, where it is less) are as good."""
+MOVES = 1e-12
+"""A spread below such a part of the largest answer is what 64 bits lose, and no spread."""
+SUM = 1e-3
+"""How far probabilities may sum to something else than 1."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """By what one output is measured; arrays have one number a column.
+
+    Attributes:
+        spread: standard deviation of the source's answers, over goldens and mild rows.
+        largest: of these answers, without their signs.
+        noise: what a step of 32 bits in the inputs changes, in the median.
+        probabilities: whether each row is a distribution.
+    """
+
+    spread: Array
+    largest: Array
+    noise: Array
+    probabilities: bool
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One output of some rows, compared.
+
+    Attributes:
+        kind: labels are equal or not; numbers are near or not.
+        wrong: by row.
+        ratio: by row, the largest difference as a part of what is allowed there.
+        away: by row, that difference; infinite where one is no finite number.
+        allowed: by row, what is allowed where the ratio is largest; 0 of labels.
+    """
+
+    kind: Literal["labels", "numbers"]
+    wrong: Array
+    ratio: Array
+    away: Array
+    allowed: Array
+
+
+# -------------------------------------------------------------------- what is compared with what
+
+
+def fault(source: Answers, variant: Answers) -> str:
+    """Why these outputs cannot be compared at all; empty where they can."""
+    if set(source) != set(variant):
+        ours, theirs = ", ".join(sorted(source)), ", ".join(sorted(variant))
+        return f"the source gives {ours}, the variant {theirs}"
+    for name in sorted(source):
+        one, other = source[name], variant[name]
+        if flat(one).shape != flat(other).shape:
+            return f"{name} has the shape {shown(one)} in the source, {shown(other)} in the variant"
+        if is_labels(one) != is_labels(other) and not _same_numbers(one, other):
+            return f"{name} is of the type {one.dtype} in the source, {other.dtype} in the variant"
+    return ""
+
+
+def shown(array: Array) -> str:
+    """The shape of an output, its rows left out."""
+    return " by ".join(["rows", *map(str, array.shape[1:])])
+
+
+def _same_numbers(one: Array, other: Array) -> bool:
+    """Whole numbers are labels in one of them: they may be so in the other, as 1.0 and 2.0."""
+    return one.dtype.kind in "fiub" and other.dtype.kind in "fiub"
+
+
+def is_labels(array: Array) -> bool:
+    """Whether an output is of labels: what is no fraction is equal or not."""
+    return bool(array.dtype.kind != "f")
+
+
+def flat(array: Array) -> Array:
+    """Rows and columns; (rows,) and (rows, 1) say the same."""
+    return array.reshape(len(array), -1)
+
+
+# -------------------------------------------------------------------- numbers
+
+
+def scale(mild: Array, noise: Array | None = None) -> Scale:
+    """The scale of an output by the source's answers on goldens and mild rows."""
+    values = flat(mild).astype(np.float64)
+    finite = np.isfinite(values)
+    kept = np.where(finite, values, 0.0)
+    count = np.maximum(finite.sum(axis=0), 1)
+    middle = kept.sum(axis=0) / count
+    away = np.where(finite, values - middle, 0.0)
+    spread = np.sqrt((away**2).sum(axis=0) / count)
+    largest = np.abs(kept).max(axis=0, initial=0.0)
+    spread = np.where(spread > MOVES * largest, spread, 0.0)
+    if noise is None:
+        noise = np.zeros_like(spread)
+    return Scale(spread, largest, noise, probabilities(values))
+
+
+def probabilities(values: Array) -> bool:
+    """Whether every finite row is a distribution over two classes or more."""
+    rows = values[np.isfinite(values).all(axis=1)]
+    if values.shape[1] < 2 or not len(rows):  # noqa: PLR2004 - one class is no distribution
+        return False
+    inside = (rows >= -SUM).all() and (rows <= 1 + SUM).all()
+    return bool(inside and (np.abs(rows.sum(axis=1) - 1) <= SUM).all())
+
+
+def allowed(by: Scale, source: Array) -> Array:
+    """How far each number may lie from the source's."""
+    size = np.abs(np.where(np.isfinite(source), source, 0.0))
+    most = MOST_OF_SPREAD * by.spread
+    if by.probabilities:
+        may = np.maximum(np.minimum(PROBABILITY, most), OF_LARGEST * by.largest)
+        return np.broadcast_to(may, size.shape)
+    sum_of = OF_SPREAD * by.spread + OF_ANSWER * size + OF_LARGEST * by.largest
+    beyond = OF_ANSWER * np.maximum(size - by.largest, 0.0)  # of rows far from the goldens
+    least = STEPS * size + OF_LARGEST * by.largest
+    noise = np.minimum(NOISE * by.noise, OF_LARGEST * by.largest.max(initial=0.0))
+    return np.asarray(np.maximum(np.minimum(sum_of, most + beyond), least) + noise)
+
+
+def numbers(source: Array, variant: Array, by: Scale) -> Compared:
+    """Rows of numbers: each near, and what is no finite number the same on both sides."""
+    theirs, ours = flat(source).astype(np.float64), flat(variant).astype(np.float64)
+    with np.errstate(all="ignore"):
+        held = flat(source).astype(variant.dtype).astype(np.float64)  # 1e39 is infinite in 32 bits
+        both = np.isfinite(theirs) & np.isfinite(ours)
+        same = ~both & ((held == ours) | (np.isnan(held) & np.isnan(ours)))
+        away = np.where(both, np.abs(ours - theirs), np.where(same, 0.0, np.inf))
+        may = allowed(by, theirs)
+        ratio = np.where(away > 0, away / np.where(may > 0, may, np.finfo(float).tiny), 0.0)
+    if not ratio.shape[1]:
+        none = np.zeros(len(ratio))
+        return Compared("numbers", none > 0, none, none, none)
+    at = np.arange(len(ratio)), ratio.argmax(axis=1)
+    return Compared("numbers", ratio[at] > 1, ratio[at], away[at], may[at])
+
+
+# -------------------------------------------------------------------- labels
+
+
+def agreeing(some: Array, others: Array) -> Array:
+    """By row, whether all labels are the same; 3 and 3.0 are, and text is compared as text."""
+    one, other = flat(some), flat(others)
+    if one.dtype.kind in "fiub" and other.dtype.kind in "fiub":
+        return np.asarray((one == other).all(axis=1))
+    return np.asarray((one.astype(str) == other.astype(str)).all(axis=1))
+
+
+def labels(source: Array, variant: Array, tied: Array) -> Compared:
+    """Rows of labels: each equal, unless the source's two best scores are as good (`tied`)."""
+    wrong = ~agreeing(source, variant) & ~tied
+    ratio = np.where(wrong, np.inf, 0.0)
+    return Compared("labels", wrong, ratio, ratio, np.zeros(len(wrong)))
+
+
+def ties(scores: Array, by: Scale) -> Array:
+    """By row, whether the two best scores are so near that either label is right."""
+    values = flat(scores).astype(np.float64)
+    spread = by.spread.max(initial=0.0)
+    near = min(TIE, MOST_OF_SPREAD * spread) if by.probabilities else TIE * spread
+    near = max(near, OF_LARGEST * by.largest.max(initial=0.0))
+    if values.shape[1] == 1:  # one score for two classes: its sign decides
+        return np.asarray(np.abs(values[:, 0]) <= near)
+    best = np.sort(values, axis=1)[:, -2:]
+    with np.errstate(all="ignore"):
+        return np.asarray(best[:, 1] - best[:, 0] <= near)
+
+
+def scores_of(answers: Answers) -> str | None:
+    """The output that the labels were decided by, where there is one."""
+    tables = [name for name, one in answers.items() if not is_labels(one)]
+    if PROBABILITIES in tables:
+        return PROBABILITIES
+    return tables[0] if len(tables) == 1 else None
+
+
+# -------------------------------------------------------------------- all outputs of some rows
+
+
+def scales(mild: Answers, noise: Answers | None = None) -> dict[str, Scale]:
+    """The scale of each output of numbers."""
+    found = noise or {}
+    return {n: scale(one, found.get(n)) for n, one in mild.items() if not is_labels(one)}
+
+
+def side_by_side(source: Answers, variant: Answers, by: Mapping[str, Scale]) -> dict[str, Compared]:
+    """Every output of some rows, by its name; `fault` has found none."""
+    found: dict[str, Compared] = {}
+    scores = scores_of(source)
+    for name in sorted(source):
+        one, other = source[name], variant[name]
+        if is_labels(other) or is_labels(one):
+            known = scores is not None and scores != name and scores in by
+            tied = ties(source[scores], by[scores]) if known and scores else False
+            found[name] = labels(one, other, np.broadcast_to(tied, len(one)))
+        else:
+            found[name] = numbers(one, other, by[name])
+    return found
+
+
+def wrong_rows(found: Mapping[str, Compared]) -> Array:
+    """By row, whether any output is wrong."""
+    return np.asarray(np.logical_or.reduce([one.wrong for one in found.values()]))
+
+
+# -------------------------------------------------------------------- outputs that do not move
+
+
+def stands_still(source: Array, variant: Array) -> str:
+    """What of an output does not move though the source's does; empty where it moves alike.
+
+    Both are answers on goldens and mild rows.
+    """
+    theirs, ours = flat(source), flat(variant)
+    if len(ours) < 2 or not ours.shape[1]:  # noqa: PLR2004 - one row moves nowhere
+        return ""
+    if is_labels(variant):
+        return "is the same on every row" if _still(ours) and not _still(theirs) else ""
+    doubles, values = theirs.astype(np.float64), ours.astype(np.float64)
+    if np.isnan(values).all() and not np.isnan(doubles).all():
+        return "is no number on any row"
+    if _still(values) and scale(doubles).spread.any():
+        return "is the same on every row"
+    inside = ((doubles > STEPS) & (doubles < 1 - STEPS)).any(axis=1).mean()
+    if np.isin(values, (0.0, 1.0)).all() and inside > MOST_OF_SPREAD:
+        return "is 0 or 1 on every row"
+    return ""
+
+
+def still(answers: Array) -> bool:
+    """Whether an output is the same on every row, or is no number."""
+    return len(answers) > 1 and _still(flat(answers))
+
+
+def _still(values: Array) -> bool:
+    if values.dtype.kind == "f":
+        return bool(((values == values[:1]) | (np.isnan(values) & np.isnan(values[:1]))).all())
+    return bool((values.astype(str) == values[:1].astype(str)).all())

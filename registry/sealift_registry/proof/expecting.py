@@ -1,0 +1,172 @@
+"""What is expected of a model on the goldens, where somebody knows it: labels or numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sealift_registry.frameworks.framework import Array
+from sealift_registry.proof.comparing import Answers, agreeing, flat, is_labels, scores_of
+from sealift_signing.drawing import word
+from sealift_signing.errors import RefusedError
+
+MOST_NAMED = 5
+NEARLY = 1e-4
+"""A number is as expected where it is so near, as a part of the spread of what is expected."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """How both models do what is expected of them.
+
+    Attributes:
+        kind: of what is expected.
+        rows: of which it is known.
+        source: accuracy, or mean error.
+        variant: likewise.
+        chance: what guessing would reach.
+        exact: numbers that the source answers nearly as expected, of all.
+    """
+
+    kind: Literal["labels", "numbers"]
+    rows: int
+    source: float
+    variant: float
+    chance: float
+    exact: float
+
+    @property
+    def is_poor(self) -> bool:
+        """Whether guessing does as well."""
+        if self.kind == "labels":
+            return self.source <= self.chance or self.variant <= self.chance
+        return self.source >= self.chance or self.variant >= self.chance
+
+
+def judged(
+    expected: Array, source: Answers, variant: Answers, classes: Sequence[str]
+) -> Judged | None:
+    """Accuracy or error of both on the goldens; None where nothing of theirs can be compared.
+
+    Args:
+        expected: one label, or a number or more, for each row.
+        source: its answers to the goldens.
+        variant: likewise.
+        classes: the labels that the model can answer, where it says so.
+
+    Raises:
+        RefusedError: a label is expected that the model cannot answer.
+    """
+    told = _told(source, classes), _told(variant, classes)
+    if told[0] is not None and told[1] is not None and expected.ndim == 1:
+        _check_labels(expected, told[0], source, classes)
+        right = [float(agreeing(one, expected).mean()) for one in told if one is not None]
+        known = len(classes) or width(source) or len(np.unique(told[0].astype(str)))
+        return Judged("labels", len(expected), right[0], right[1], 1 / max(known, 1), right[0])
+    return _numbers(expected, source, variant)
+
+
+def _told(answers: Answers, classes: Sequence[str]) -> Array | None:
+    """The one output of labels; else the likeliest column of the one table of scores."""
+    labels = [one for one in answers.values() if is_labels(one) and flat(one).shape[1] == 1]
+    if len(labels) == 1:
+        return flat(labels[0])[:, 0]
+    named = [one for name, one in answers.items() if name == "label"]
+    if named:
+        return flat(named[0])[:, 0]
+    scores = scores_of(answers)
+    if labels or scores is None or flat(answers[scores]).shape[1] < 2:  # noqa: PLR2004 - one is a number
+        return None
+    at = np.asarray(flat(answers[scores]).argmax(axis=1))
+    return np.array(classes)[at] if len(classes) == flat(answers[scores]).shape[1] else at
+
+
+def width(answers: Answers) -> int:
+    """How many classes there are scores for; 0 where that is not known."""
+    scores = scores_of(answers)
+    found = flat(answers[scores]).shape[1] if scores is not None else 0
+    return found if found > 1 else 0
+
+
+def _check_labels(expected: Array, told: Array, source: Answers, classes: Sequence[str]) -> None:
+    """Labels that were given other names on the way make every answer wrong, and no row shows it.
+
+    Raises:
+        RefusedError: one is expected that is none of the model's.
+    """
+    known = list(classes)
+    if not known and not np.issubdtype(told.dtype, np.str_) and not _named(source):
+        known = [str(one) for one in range(width(source))]  # the columns of its scores
+    if not known:
+        return
+    asked, can = _spelled(expected), _spelled(np.array(known))
+    strange = sorted(set(asked) - set(can))
+    if strange:
+        shown = ", ".join(word(one) for one in strange[:MOST_NAMED])
+        have = ", ".join(word(one) for one in sorted(set(can))[: 2 * MOST_NAMED])
+        raise RefusedError(
+            "labels-unknown",
+            f"The goldens expect the label {shown}, which the model cannot answer; it answers "
+            f"{have}.",
+            subject=strange[0],
+            next_step="Give goldens whose `expected` is spelled as the labels that the model "
+            "answers: look at what became of them where it was trained (an encoder, XGBoost and "
+            "LightGBM number them from 0 on).",
+        )
+
+
+def _named(source: Answers) -> bool:
+    """Whether the model has an output of labels, whose names are its own."""
+    return any(is_labels(one) or name == "label" for name, one in source.items())
+
+
+def _spelled(labels: Array) -> list[str]:
+    """Labels as text; 3 and 3.0 are the same."""
+    found = []
+    for one in labels.tolist():
+        try:
+            number = float(one)
+            found.append(str(int(number)) if number == int(number) else str(number))
+        except (ValueError, OverflowError):
+            found.append(str(one))
+    return found
+
+
+def _numbers(expected: Array, source: Answers, variant: Answers) -> Judged | None:
+    """The mean error of the one output that has as many numbers as are expected."""
+    if expected.dtype.kind not in "fiub":
+        return None
+    wanted = flat(expected).astype(np.float64)
+    fitting = [
+        name
+        for name, one in source.items()
+        if flat(one).shape == wanted.shape and one.dtype.kind in "fiub"
+    ]
+    if len(fitting) != 1:
+        return None
+    away = [np.abs(flat(one[fitting[0]]) - wanted) for one in (source, variant)]
+    errors = [float(np.where(np.isfinite(one), one, np.inf).mean()) for one in away]
+    guess = float(np.abs(wanted - wanted.mean(axis=0)).mean())
+    exact = float((away[0] <= NEARLY * max(float(wanted.std()), 1e-300)).all(axis=1).mean())
+    return Judged("numbers", len(wanted), errors[0], errors[1], guess, exact)
+
+
+def strange(expected: Array | None, seen: set[str], judged: Judged | None) -> list[str]:
+    """Labels that are expected and that were answered on no row at all.
+
+    Where a model does not say which labels it can answer, they cannot be called impossible.
+    """
+    if expected is None or judged is None or judged.kind != "labels" or not seen:
+        return []
+    answered = set(_spelled(np.array(sorted(seen))))
+    return sorted(set(_spelled(expected)) - answered)
+
+
+def unfit(expected: Array | None, judged: Judged | None) -> str:
+    """Told where something is expected that none of the model's outputs could be compared with."""
+    if expected is None or judged is not None:
+        return ""
+    return "What the goldens expect fits none of the model's outputs, and was compared with none."

@@ -1,0 +1,286 @@
+"""Rows made to find out: the kinds of them, each for what no other sees.
+
+They come from the goldens and from what the model says of itself, and are drawn by a seed: the same
+goldens and the same model make the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sealift_registry.frameworks.framework import Array, Facts
+from sealift_registry.proof.columns import Columns, around, cast
+from sealift_registry.proof.directed import directed
+from sealift_registry.proof.jumps import Ask, jumps
+
+MOST_ROWS = 4096
+LEAST_ROWS = 151
+FIRST = 10
+"""Rows of every kind that are run before more of any."""
+MOST_BYTES = 96 * 1024**2
+"""Of all probe rows in memory; images have few."""
+BASES = 512
+"""Golden rows, at most, that others are made of."""
+AWAY = 0.37
+"""No half and no quarter: those lie in the middle between training values, where trees split."""
+
+MILD = ("permuted", "noise", "corners")
+"""Rows as ordinary as the goldens: by the answers to them an output's scale is measured."""
+
+KINDS: Mapping[str, str] = {
+    "permuted": "columns exchanged between golden rows",
+    "noise": "golden rows with noise of one spread",
+    "corners": "every column at its least or largest",
+    "far-noise": "golden rows with noise of three spreads",
+    "uniform": "anywhere in the columns' ranges and half as much beyond",
+    "sweep": "one column across its range",
+    "scaled": "golden rows times 1.5",
+    "scaled-back": "golden rows times -10",
+    "negated": "golden rows with the other sign",
+    "zeros": "one column, or all, at zero",
+    "shifted": "one column, or all, moved by .37 of its spread",
+    "fractions": "whole numbers and categories moved by .37",
+    "unknown": "categories that nobody knows",
+    "missing": "one column, or all, missing",
+    "edges": "at the edges of fitted parameters, to either side",
+    "thresholds": "at the thresholds of trees, to either side",
+    "jumps": "beside the places at which the answer changes",
+}
+
+
+@dataclass(frozen=True)
+class Making:
+    """What probe rows are made from.
+
+    Attributes:
+        goldens: as a table of doubles; at most `BASES` rows are used.
+        known: of its columns.
+        facts: of the source.
+        seed: from the digests of goldens and model.
+        ask: the source's answers to rows; it may refuse.
+    """
+
+    goldens: Array
+    known: Columns
+    facts: Facts
+    seed: bytes
+    ask: Ask
+
+    def draw(self, kind: str) -> np.random.Generator:
+        """Chance for one kind: how many rows another has does not change it."""
+        return np.random.default_rng([*self.seed, *kind.encode()])
+
+    def bases(self, kind: str, count: int) -> Array:
+        """So many golden rows, all of them before one comes twice."""
+        draw, rows = self.draw(f"{kind} bases"), self.goldens[:BASES]
+        turns = [draw.permutation(len(rows)) for _ in range(-(-count // len(rows)))]
+        return rows[np.concatenate(turns)[:count]].copy()
+
+    def some(self, kind: str, columns: Sequence[int], most: int) -> list[int]:
+        """At most so many of `columns`."""
+        if len(columns) <= most:
+            return list(columns)
+        drawn = self.draw(f"{kind} columns").choice(len(columns), most, replace=False)
+        return [columns[at] for at in sorted(drawn)]
+
+
+def probes(making: Making, most: int = MOST_ROWS) -> dict[str, Array]:
+    """Rows of every kind that there are any of, in the columns' types."""
+    width = making.known.width
+    most = max(min(most, MOST_BYTES // (8 * max(width, 1))), LEAST_ROWS)
+    found: dict[str, Array] = {}
+    for kind in KINDS:
+        if kind == "thresholds":
+            continue
+        share = max(min(_MOST[kind], most * _MOST[kind] // _ALL), FIRST)
+        rows = _MAKERS[kind](making, share)
+        if len(rows):
+            found[kind] = cast(rows[:share], making.known.dtypes)
+    left = most - sum(map(len, found.values()))
+    if making.facts.trees and left > 0:
+        draw = making.draw("thresholds")
+        rows = directed(making.facts.trees, making.goldens[:BASES], making.known, draw, left)
+        if len(rows):
+            found["thresholds"] = cast(rows, making.known.dtypes)
+    return {kind: found[kind] for kind in KINDS if kind in found}
+
+
+# -------------------------------------------------------------------- rows as ordinary as goldens
+
+
+def _permuted(making: Making, count: int) -> Array:
+    rows, draw = making.goldens[:BASES], making.draw("permuted")
+    at = draw.integers(len(rows), size=(count, rows.shape[1]))
+    return np.asarray(rows[at, np.arange(rows.shape[1])])
+
+
+def _noise(making: Making, count: int, kind: str = "noise", size: float = 1.0) -> Array:
+    """Heavy-tailed, as data is; whole numbers stay whole, and categories what is known."""
+    draw, known = making.draw(kind), making.known
+    rows = making.bases(kind, count)
+    moved = rows + size * known.spread * draw.standard_t(3, size=rows.shape)
+    moved = np.where(known.whole, np.round(moved), moved)
+    return _with_categories(moved, known, draw)
+
+
+def _far_noise(making: Making, count: int) -> Array:
+    return _noise(making, count, "far-noise", 3.0)
+
+
+def _corners(making: Making, count: int) -> Array:
+    draw, known = making.draw("corners"), making.known
+    high = draw.integers(2, size=(count, known.width)) == 1
+    return _with_categories(np.where(high, known.high, known.low), known, draw)
+
+
+def _uniform(making: Making, count: int) -> Array:
+    draw, known = making.draw("uniform"), making.known
+    half = np.maximum(known.high - known.low, known.spread) / 2
+    rows = draw.uniform(known.low - half, known.high + half, size=(count, known.width))
+    return _with_categories(rows, known, draw)
+
+
+def _with_categories(rows: Array, known: Columns, draw: np.random.Generator) -> Array:
+    for at, values in known.categories.items():
+        rows[:, at] = draw.choice(values, len(rows))
+    return rows
+
+
+# -------------------------------------------------------------------- one column after the other
+
+
+def _replaced(
+    making: Making, kind: str, values: Sequence[tuple[int, float]], *, add: bool = False
+) -> Array:
+    """A golden row for each (column, value), with that value there, or added."""
+    rows = making.bases(kind, len(values)) if values else making.goldens[:0]
+    for row, (at, value) in zip(rows, values, strict=True):
+        row[at] = value + (row[at] if add else 0.0)
+    return rows
+
+
+def _sweep(making: Making, count: int) -> Array:
+    known, places = making.known, (-0.5, 0.0, 0.23, 0.61, 1.0, 1.5)
+    chosen = making.some("sweep", range(known.width), max(count // len(places), 1))
+    reach = np.maximum(known.high - known.low, known.spread)
+    values = [(at, known.low[at] + place * reach[at]) for place in places for at in chosen]
+    return _replaced(making, "sweep", values)
+
+
+def _zeros(making: Making, count: int) -> Array:
+    chosen = making.some("zeros", range(making.known.width), count - 1)
+    rows = _replaced(making, "zeros", [(at, 0.0) for at in chosen])
+    return np.concatenate([np.zeros((1, making.known.width)), rows])
+
+
+def _shifted(making: Making, count: int) -> Array:
+    few = max(count // 4, 1)
+    spread = making.known.spread
+    every = making.bases("shifted all", few) + AWAY * spread
+    chosen = making.some("shifted", range(making.known.width), count - few)
+    values = [(at, AWAY * spread[at]) for at in chosen]
+    return np.concatenate([every, _replaced(making, "shifted", values, add=True)])
+
+
+def _missing(making: Making, count: int) -> Array:
+    """Twice in each column: what is right for one row may be so by luck."""
+    fractions = making.known.fractions
+    if not fractions:
+        return making.goldens[:0]
+    chosen = making.some("missing", fractions, count - 1)
+    turns = max(min((count - 1) // len(chosen), 4), 1)
+    rows = _replaced(making, "missing", [(at, np.nan) for at in chosen] * turns)
+    every = making.bases("missing all", 1)
+    every[:, fractions] = np.nan
+    return np.concatenate([rows[:1], every, rows[1:]])
+
+
+def _fractions(making: Making, count: int) -> Array:
+    known = making.known
+    columns = [at for at in known.fractions if known.whole[at] or at in known.categories]
+    chosen = making.some("fractions", columns, max(count // 2, 1))
+    values = [(at, sign * AWAY) for at in chosen for sign in (1, -1)]
+    return _replaced(making, "fractions", values, add=True)
+
+
+def _unknown(making: Making, count: int) -> Array:
+    known = making.known.categories
+    chosen = making.some("unknown", sorted(known), max(count // 3, 1))
+    values = [
+        (at, value)
+        for at in chosen
+        for value in (known[at].max() + 1, known[at].min() - 1, known[at].max() + 7)
+    ]
+    return _replaced(making, "unknown", values)
+
+
+def _edges(making: Making, count: int) -> Array:
+    known = making.known
+    values = [
+        (at, one)
+        for at, edges in sorted(making.facts.edges.items())
+        for edge in edges
+        if at < known.width and np.isfinite(edge)
+        for one in around(float(edge), known.dtypes[at])
+    ]
+    values = [values[n] for n in making.some("edges", range(len(values)), count)]
+    return _replaced(making, "edges", values)
+
+
+# -------------------------------------------------------------------- whole rows
+
+
+def _times(kind: str, factor: float) -> Callable[[Making, int], Array]:
+    def rows(making: Making, count: int) -> Array:
+        return making.bases(kind, count) * factor
+
+    return rows
+
+
+def _jumps(making: Making, _count: int) -> Array:
+    return jumps(making.ask, making.goldens[:BASES], making.known, making.draw("jumps"))
+
+
+_MAKERS: Mapping[str, Callable[[Making, int], Array]] = {
+    "permuted": _permuted,
+    "noise": _noise,
+    "corners": _corners,
+    "far-noise": _far_noise,
+    "uniform": _uniform,
+    "sweep": _sweep,
+    "scaled": _times("scaled", 1.5),
+    "scaled-back": _times("scaled-back", -10.0),
+    "negated": _times("negated", -1.0),
+    "zeros": _zeros,
+    "shifted": _shifted,
+    "fractions": _fractions,
+    "unknown": _unknown,
+    "missing": _missing,
+    "edges": _edges,
+    "jumps": _jumps,
+}
+
+_MOST: Mapping[str, int] = {
+    "permuted": 64,
+    "noise": 64,
+    "corners": 32,
+    "far-noise": 48,
+    "uniform": 64,
+    "sweep": 180,
+    "scaled": 16,
+    "scaled-back": 16,
+    "negated": 16,
+    "zeros": 65,
+    "shifted": 80,
+    "fractions": 64,
+    "unknown": 48,
+    "missing": 129,
+    "edges": 256,
+    "jumps": 192,
+}
+"""Rows of each kind; those for thresholds have what is left of `MOST_ROWS`."""
+
+_ALL = sum(_MOST.values())

@@ -1,0 +1,302 @@
+"""The heart of the proof, in one process: two models and goldens in, findings out.
+
+(1) The goldens are held by the variant's types, or refused. (2) Both models answer them. (3) Rows
+of every kind are made. (4) Both answer those, slice by slice, as long as there is time; the first
+slice tells how large the outputs are. (5) What differs is looked at again: is it rounding? (6) What
+is expected is compared with what was answered. (7) All of it is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sealift_registry.frameworks.framework import Array, Model
+from sealift_registry.proof import comparing, expecting, rounding, saying
+from sealift_registry.proof.columns import columns
+from sealift_registry.proof.comparing import Answers, Scale
+from sealift_registry.proof.probing import MILD, MOST_ROWS, Making, probes
+from sealift_registry.proof.report import Findings
+from sealift_registry.proof.result import Result, constant
+from sealift_registry.proof.rounding import Merged
+from sealift_registry.proof.running import Runner, joined, taken, types
+from sealift_registry.proof.slices import Budget, Named, ordered, slices
+from sealift_registry.proof.table import held, laid_out
+from sealift_registry.proof.tally import MOST_KEPT, Tally
+from sealift_registry.workers.channel import Progress
+from sealift_signing.errors import RefusedError
+
+SECONDS = 600.0
+FOR_JUMPS = 0.2
+"""Of the time: halving asks the source many times."""
+TOLD_TIES = 2
+"""Probe rows that may differ where two answers may be equally right."""
+GOLDENS = "goldens"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much is tried.
+
+    Attributes:
+        seed: of the rows; from the digests of goldens and model.
+        seconds: that probe rows may take.
+        most_rows: of them; 0 for goldens alone.
+        progress: told how many rows have been run.
+    """
+
+    seed: bytes = b""
+    seconds: float = SECONDS
+    most_rows: int = MOST_ROWS
+    progress: Progress = lambda _subject, _done, _total: None
+
+
+def proved(
+    source: Model,
+    variant: Model,
+    goldens: Mapping[str, Array],
+    expected: Array | None = None,
+    plan: Plan | None = None,
+) -> Findings:
+    """Whether `variant` answers as `source` does, on goldens and on rows made to find out.
+
+    Args:
+        source: the model as it came.
+        variant: what was made of it. Where it has `inputs` (name → type in ONNX Runtime's words),
+            rows are of these types; else of 32-bit floats.
+        goldens: inputs by name; the first axis counts the rows.
+        expected: of each golden row, the right label, or number or numbers; None if not known.
+        plan: how much is tried; all of it if None.
+
+    Raises:
+        RefusedError: the goldens do not fit, a label is expected that the model cannot answer, or
+            one of the models cannot be run.
+    """
+    proof = _Proof(source, variant, goldens, plan or Plan())
+    proof.run_goldens()
+    if proof.plan.most_rows:
+        proof.run_probes()
+    else:
+        proof.measure(proof.golden_answers[0])
+        proof.count_goldens()
+    proof.excuse()
+    return saying.findings(proof.result(expected))
+
+
+class _Proof:
+    """What is known so far."""
+
+    def __init__(
+        self, source: Model, variant: Model, goldens: Mapping[str, Array], plan: Plan
+    ) -> None:
+        self.plan = plan
+        self._given = goldens
+        self._held = held(goldens, types(variant, goldens))  # (1)
+        self._source = Runner(source, in_doubles=True)
+        self._variant = Runner(variant, in_doubles=False)
+        self._single = Runner(source, in_doubles=False)
+        self._facts = source.facts()
+        self.layout = laid_out(self._held)
+        self._table = self.layout.table(self._held)
+        self._known = columns(self._table, self.layout.dtypes, self._facts)
+        self._tally = Tally()
+        self._scales: Mapping[str, Scale] = {}
+        self._moved: tuple[list[Answers], list[Answers]] = ([], [])
+        self._seen: set[str] = set()
+        self._total = len(self._table)
+        self.golden_answers: tuple[Answers, Answers] = ({}, {})
+
+    # ---------------------------------------------------------------- (2) goldens
+
+    def run_goldens(self) -> None:
+        """Let both models answer the goldens.
+
+        Raises:
+            RefusedError: one of them does not, or their answers are of different shapes.
+        """
+        self.plan.progress("goldens, by the source", 0, 0)
+        theirs = self._source.answers(self._held)
+        self.plan.progress("goldens, by the variant", 0, 0)
+        ours = self._variant.answers(self._held)
+        fault = comparing.fault(theirs, ours)
+        if fault:
+            raise RefusedError(
+                "parity-outputs",
+                f"The two models' answers cannot be compared: {fault}.",
+                subject=", ".join(sorted(ours)),
+                next_step="Export the model to ONNX yourself, and ingest the ONNX file.",
+            )
+        self.golden_answers = theirs, ours
+        self._keep(theirs, ours)
+
+    def measure(self, mild: Answers, noise: Answers | None = None) -> None:
+        """Take the outputs' scale from ordinary answers."""
+        self._scales = comparing.scales(mild, noise)
+
+    def count_goldens(self) -> None:
+        """Compare the answers to the goldens."""
+        named = [(GOLDENS, at) for at in range(len(self._table))]
+        theirs, ours = self.golden_answers
+        found = comparing.side_by_side(theirs, ours, self._scales)
+        self._tally.add(named, self._table, theirs, ours, found)
+
+    # ---------------------------------------------------------------- (3) and (4) probes
+
+    def run_probes(self) -> None:
+        """Make rows, and let both models answer them as long as there is time."""
+        budget = Budget(self.plan.seconds)
+        self.plan.progress("making rows", 0, 0)
+        ask = self._within(Budget(FOR_JUMPS * self.plan.seconds))
+        making = Making(self._table, self._known, self._facts, self.plan.seed, ask)
+        made = probes(making, self.plan.most_rows)
+        order = ordered(made)
+        mild = sum(kind in MILD for kind, _ in order)
+        self._total += len(order)
+        ran = 0
+        for some in slices(order, mild, budget):
+            self._run(some, np.array([made[kind][at] for kind, at in some]))
+            ran += len(some)
+            self.plan.progress("rows", len(self._table) + ran, self._total)
+        for kind, _ in order[ran:]:
+            self._tally.kind(kind).left_out += 1
+        if not self._scales:
+            self.measure(self.golden_answers[0])
+            self.count_goldens()
+
+    def _within(self, budget: Budget) -> Callable[[Array], Answers]:
+        def ask(rows: Array) -> Answers:
+            if budget.left < 0:
+                raise TimeoutError
+            return self._source.answers(self.layout.inputs(rows))
+
+        return ask
+
+    def _run(self, named: Named, rows: Array) -> None:
+        """One slice: what the source refuses is dropped, what the variant refuses is wrong."""
+        inputs = self.layout.inputs(rows)
+        kept, theirs = self._source.tried(inputs)
+        answered = set(kept.tolist())
+        for at, (kind, _) in enumerate(named):
+            if at not in answered:
+                self._tally.kind(kind).dropped += 1
+        if not len(kept):
+            return
+        took, ours = self._variant.tried(taken(inputs, kept))
+        if not self._scales:
+            self._measured(named, rows, kept, theirs)
+            self.count_goldens()
+        for at in sorted(set(range(len(kept))) - set(took.tolist())):
+            kind, number = named[kept[at]]
+            self._tally.refused(kind, number, rows[kept[at]], theirs, at)
+        if not len(took):
+            return
+        both, names = taken(theirs, took), [named[at] for at in kept[took].tolist()]
+        found = comparing.side_by_side(both, ours, self._scales)
+        self._tally.add(names, rows[kept[took]], both, ours, found)
+        mild = np.array([kind in MILD for kind, _ in names])
+        self._keep(taken(both, mild), taken(ours, mild), both)
+
+    def _keep(self, theirs: Answers, ours: Answers, seen: Answers | None = None) -> None:
+        """Keep ordinary answers, by which it is told whether an output moves; and what labels."""
+        self._moved[0].append(theirs)
+        self._moved[1].append(ours)
+        for one in (theirs if seen is None else seen).values():
+            if comparing.is_labels(one) and comparing.flat(one).shape[1] == 1:
+                self._seen |= set(np.unique(one.astype(str)).tolist())
+
+    def _measured(self, named: Named, rows: Array, kept: Array, answers: Answers) -> None:
+        """The outputs' scale, by the goldens and the mild rows of the first slice."""
+        mild = np.array([named[at][0] in MILD for at in kept.tolist()])
+        ordinary = rows[kept[mild]]
+        those = taken(answers, mild)
+        all_of = joined([self.golden_answers[0], those])
+        table = np.concatenate([self._table, ordinary])
+        try:
+            noise = rounding.noise(self._source.answers, self.layout, self._known, table, all_of)
+        except RefusedError:
+            noise = {}
+        self.measure(all_of, noise)
+
+    # ---------------------------------------------------------------- (5) rounding
+
+    def excuse(self) -> None:
+        """Find out which of the differing rows are rounding; trees fed the raw input round not."""
+        rows = [one for one in self._tally.differing if not one.refused]
+        most = min(MOST_KEPT - 1, max(rounding.MOST_EXCUSED * self._tally.ran * 2, 10))
+        if self._facts.trees or not 0 < len(rows) <= most:
+            return
+        self.plan.progress("rows that differ", 0, 0)
+        draw = np.random.default_rng([*self.plan.seed, 1])
+        try:
+            found = rounding.excused(
+                self._single.answers,  # in 32 bits, where the inputs are
+                self.layout,
+                self._known,
+                np.array([one.values for one in rows]),
+                joined([one.answers for one in rows]),
+                self._scales,
+                draw,
+            )
+        except RefusedError:
+            return
+        for row, is_rounding in zip(rows, found.tolist(), strict=True):
+            if is_rounding:
+                kind = self._tally.kind(row.kind)
+                kind.wrong, kind.excused = kind.wrong - 1, kind.excused + 1
+                self._tally.differing.remove(row)
+
+    def _told_kinds(self) -> set[str]:
+        """Kinds whose few differing rows are ties, and told; a golden row is none."""
+        wrong = {k: t.wrong for k, t in self._tally.kinds.items() if t.wrong and k != GOLDENS}
+        few = self._facts.may_tie and sum(wrong.values()) <= TOLD_TIES
+        return set(wrong) if few else set()
+
+    # -------------------------------------------------------------- in the end: (6) and (7) follow
+
+    def result(self, expected: Array | None) -> Result:
+        """All that is known, with what is expected."""
+        theirs, ours = self.golden_answers
+        labels = self._labels(theirs)
+        judged = None if expected is None else expecting.judged(expected, theirs, ours, labels)
+        moved = joined(self._moved[0]), joined(self._moved[1])
+        still = {n: comparing.stands_still(one, moved[1][n]) for n, one in moved[0].items()}
+        return Result(
+            tally=self._tally,
+            scales=self._scales,
+            layout=self.layout,
+            known=self._known,
+            facts=self._facts,
+            goldens=self._table,
+            answers=(theirs, ours),
+            labels=labels,
+            merged=self._merged(),
+            judged=judged,
+            strange=expecting.strange(expected, self._seen, judged) if not labels else (),
+            unfit=expecting.unfit(expected, judged),
+            still={name: what for name, what in still.items() if what},
+            constant=constant(moved[0]),
+            told=self._told_kinds(),
+        )
+
+    def _labels(self, answers: Answers) -> list[str]:
+        """The labels that the model can answer: as it says, or as many as it has scores for."""
+        if self._facts.classes:
+            return list(self._facts.classes)
+        width = expecting.width(answers)
+        return sorted(self._seen) if len(self._seen) == width else []
+
+    def _merged(self) -> Merged:
+        wide = self.layout.in_doubles()
+        table = wide.table(self._given)
+        draw = np.random.default_rng([*self.plan.seed, 2])
+        try:
+            return rounding.merged(
+                lambda rows: self._single.answers(wide.inputs(rows)),
+                table,
+                self.layout.dtypes,
+                draw,
+            )
+        except RefusedError:
+            return Merged(0, 0)

@@ -1,0 +1,320 @@
+"""What the proof found, as documents: they stand in signed evidence, and hold no value of a row.
+
+Rows are named by kind, number and digest: who may see the evidence may not see the data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Literal
+
+from sealift_registry.proof.models import ModelFile
+from sealift_signing.drawing import drawn
+from sealift_signing.errors import RefusedError
+from sealift_signing.shape import Distinct
+from sealift_signing.statements import Check
+from sealift_signing.vocabulary import Count, Decimal, Name, Sentence, Sha256
+
+Verdict = Literal["pass", "fail"]
+
+BINS = ("0", "1e-6", "1e-5", "1e-4", "0.001", "0.01", "0.1", "1")
+"""Upper ends of the histogram's bins: parts of what is allowed. The last bin is what is above."""
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where it was measured.
+
+    Attributes:
+        arch: as `uname -m` spells it.
+        cpu: the processor's own name.
+        os: with its version.
+        software: package → version, of all that computed.
+    """
+
+    arch: Sentence
+    cpu: Sentence
+    os: Sentence
+    software: Mapping[Sentence, Sentence]
+
+
+@dataclass(frozen=True)
+class Operator:
+    """One kind of operator, and what ran it.
+
+    Attributes:
+        domain: of the operator; `ai.onnx` is the default one.
+        operator: its name.
+        provider: the runtime's execution provider that its nodes were placed on.
+        nodes: how many of them.
+    """
+
+    domain: Sentence
+    operator: Sentence
+    provider: Sentence
+    nodes: Count
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """What ran the variant.
+
+    Attributes:
+        name: of the runtime.
+        version: of it.
+        ir: the version of ONNX's file format that the variant is written in.
+        opsets: operator domain → the version of its operators.
+        operators: where each ran, as far as the runtime says.
+    """
+
+    name: Name
+    version: Sentence
+    ir: Count
+    opsets: Mapping[Sentence, Count]
+    operators: tuple[Operator, ...]
+
+
+@dataclass(frozen=True)
+class OutputProof:
+    """One output of both models, laid side by side on all rows.
+
+    Attributes:
+        name: of the output.
+        kind: labels must be equal; numbers must be near.
+        rows: how many were compared.
+        wrong: how many differ more than is allowed, rounding among them.
+        spread: standard deviation of the source's numbers, of the column that has most.
+        largest_difference: of the numbers; absent where one of a pair is no finite number.
+        allowed: at the number that used up most of what it was allowed.
+        differences: rows by the part of what is allowed that they used up (`BINS`).
+        constant: whether the source's answers are the same on every row, or no number.
+        verdict: of this output.
+    """
+
+    name: Sentence
+    kind: Literal["labels", "numbers"]
+    rows: Count
+    wrong: Count
+    spread: Decimal | None
+    largest_difference: Decimal | None
+    allowed: Decimal | None
+    differences: tuple[Count, ...]
+    constant: bool
+    verdict: Verdict
+
+
+@dataclass(frozen=True)
+class KindProof:
+    """Rows of one kind.
+
+    Attributes:
+        kind: `goldens`, or a kind of probe rows.
+        ran: how many both models were asked.
+        dropped: how many the source refuses.
+        left_out: how many the time was not enough for.
+        wrong: how many are answered differently, those excused as rounding not among them.
+        excused: how many are rounding.
+    """
+
+    kind: Name
+    ran: Count
+    dropped: Count
+    left_out: Count
+    wrong: Count
+    excused: Count
+
+
+@dataclass(frozen=True)
+class WorstRow:
+    """The row whose answers lie furthest apart, by what is allowed there.
+
+    Attributes:
+        kind: of the row.
+        number: in its kind, from 0.
+        sha256: of the row as the variant is given it.
+        output: on which.
+        source: its answer there.
+        variant: likewise.
+        allowed: how far apart the two may be; absent of labels.
+    """
+
+    kind: Name
+    number: Count
+    sha256: Sha256
+    output: Sentence
+    source: Sentence
+    variant: Sentence
+    allowed: Decimal | None
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """The parts of the sum that a number may be off, and what holds for labels.
+
+    Attributes:
+        of_spread: of the output's standard deviation.
+        of_answer: of the source's own number.
+        of_largest: of the largest of its numbers.
+        most_of_spread: no more than that, but for what 32 bits do not hold.
+        probability: a probability may be off so much, where that is no more of the spread.
+        tie: two scores so near are as good as each other.
+    """
+
+    of_spread: Decimal
+    of_answer: Decimal
+    of_largest: Decimal
+    most_of_spread: Decimal
+    probability: Decimal
+    tie: Decimal
+
+
+@dataclass(frozen=True)
+class Expected:
+    """How often, or how nearly, both models answer as is expected of them on the goldens.
+
+    Attributes:
+        kind: of what is expected.
+        rows: of which it is known.
+        source: the part of labels that it tells rightly, or the mean error of its numbers.
+        variant: likewise.
+        chance: what guessing would reach: one in so many classes, or the error of always answering
+            the mean of what is expected.
+    """
+
+    kind: Literal["labels", "numbers"]
+    rows: Count
+    source: Decimal
+    variant: Decimal
+    chance: Decimal
+
+
+@dataclass(frozen=True)
+class Merging:
+    """What becomes one value in the variant's type.
+
+    Attributes:
+        rows: that were looked at; none where the type holds the goldens as they are.
+        merged: that the source answers otherwise then.
+    """
+
+    rows: Count
+    merged: Count
+
+
+@dataclass(frozen=True)
+class Findings:
+    """All that the proof found out from the two models and the goldens alone.
+
+    Attributes:
+        verdict: `pass` only where every check's is.
+        words: what was found, in one sentence, for whoever approves.
+        told_first: what whoever approves should know before all else.
+        checks: each with what it looked at, in words.
+        rows: of the goldens.
+        outputs: each of them.
+        probes: rows by kind, the goldens first.
+        worst: absent where all answers are the same.
+        never: what the goldens never show.
+        classes: the labels that the model can answer, where it says so.
+        tolerances: that were used.
+        merging: of values of the goldens.
+        expected: absent where nothing is known to be right.
+    """
+
+    verdict: Verdict
+    words: Sentence
+    told_first: tuple[Sentence, ...]
+    checks: Annotated[tuple[Check, ...], Distinct(by="name")]
+    rows: Count
+    outputs: Annotated[tuple[OutputProof, ...], Distinct(by="name")]
+    probes: Annotated[tuple[KindProof, ...], Distinct(by="kind")]
+    worst: WorstRow | None
+    never: tuple[Sentence, ...]
+    classes: tuple[Sentence, ...]
+    tolerances: Tolerances
+    merging: Merging
+    expected: Expected | None
+
+
+@dataclass(frozen=True)
+class ProofReport:
+    """A document: one variant, proved against its source.
+
+    Attributes:
+        format: of this document.
+        requires: features that a reader must know.
+        hardware_target: that the variant is for.
+        measured_on_target: whether the machine is of the hardware target's architecture.
+        machine: on which it was measured.
+        reference: what the source's own answers were computed by.
+        runtimes: that ran the variant.
+        rows: of the goldens.
+        goldens: the sha256 of their file.
+        findings: what was found.
+        source_files: what was compared with.
+        variant_files: what was compared.
+    """
+
+    DOCUMENT: ClassVar[str] = "proof-report"
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    hardware_target: Name
+    measured_on_target: bool
+    machine: Machine
+    reference: Sentence
+    runtimes: tuple[Runtime, ...]
+    rows: Count
+    goldens: Sha256
+    findings: Findings
+    source_files: Annotated[tuple[ModelFile, ...], Distinct(by="path")]
+    variant_files: Annotated[tuple[ModelFile, ...], Distinct(by="path")]
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether the variant answers as its source does."""
+        return self.findings.verdict
+
+    @property
+    def checks(self) -> tuple[Check, ...]:
+        """What was looked at."""
+        return self.findings.checks
+
+    @property
+    def words(self) -> str:
+        """What was found, and where."""
+        return self.findings.words
+
+    def refusal(self) -> RefusedError | None:
+        """The error to raise where the proof failed; None where it did not."""
+        if self.verdict == "pass":
+            return None
+        failed = [one for one in self.checks if one.verdict == "fail"]
+        return RefusedError(
+            "parity-failed",
+            f"The variant does not answer as its source does: {failed[0].name}: "
+            f"{drawn(failed[0].words)}",
+            subject=self.hardware_target,
+            next_step=f"The variant is not kept. {ADVICE.get(failed[0].name, INSTEAD)}",
+        )
+
+
+INSTEAD = (
+    "Leave out the part of the model that is converted wrongly (an option, a step, a column), or "
+    "export the model to ONNX yourself and ingest that."
+)
+"""What to do about a check that failed, where nothing better is known."""
+
+ADVICE: Mapping[str, str] = {
+    "missing": "Fill in what is missing before the model, where it is used as where it was "
+    "trained, or train it with an imputer in it; or export it to ONNX yourself and ingest that.",
+    "categories": "Give each category a number from 0 on before the model, as where it was "
+    "trained; or export the model to ONNX yourself and ingest that.",
+    "merging": "Train the model on numbers that 32 bits tell apart: subtract what is common to "
+    "all values of a column, and train again.",
+    "expected": "Give goldens whose `expected` is spelled as the labels that the model was "
+    "trained on, and ingest it again with --goldens FILE.npz.",
+    "moving": "Train the model on answers that are not so near to each other (subtract their mean, "
+    "divide by their spread), or export it to ONNX yourself and ingest that.",
+}

@@ -1,0 +1,49 @@
+"""All that is known once both models have answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sealift_registry.frameworks.framework import Array, Facts
+from sealift_registry.proof import comparing
+from sealift_registry.proof.columns import Columns
+from sealift_registry.proof.comparing import Answers, Scale
+from sealift_registry.proof.expecting import Judged
+from sealift_registry.proof.rounding import Merged
+from sealift_registry.proof.table import Layout
+from sealift_registry.proof.tally import Tally
+
+
+@dataclass(frozen=True)
+class Result:
+    """All that is known in the end; `saying` makes findings of it."""
+
+    tally: Tally
+    scales: Mapping[str, Scale]
+    layout: Layout
+    known: Columns
+    facts: Facts
+    goldens: Array
+    answers: tuple[Answers, Answers]
+    labels: Sequence[str]
+    merged: Merged
+    judged: Judged | None
+    strange: Sequence[str]
+    unfit: str
+    still: Mapping[str, str]
+    constant: Mapping[str, str]
+    told: set[str] = field(default_factory=set)
+
+
+def constant(answers: Answers) -> dict[str, str]:
+    """Outputs of the source that say nothing."""
+    found = {}
+    for name, one in answers.items():
+        if one.dtype.kind == "f" and np.isnan(one).all():
+            found[name] = "IS NO NUMBER on any row"
+        elif comparing.still(one):
+            found[name] = "IS THE SAME on every row"
+    return found

@@ -1,0 +1,163 @@
+"""What may be called rounding: where 32 bits give another answer than 64, and nobody is wrong.
+
+A model that computes in 32 bits may take another branch on a row that lies on the very place where
+the branches part. It is told from a wrong conversion by the source itself: computing in 32 bits, or
+on the row moved by a few steps of them, it gives the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from sealift_registry.frameworks.framework import Array
+from sealift_registry.proof.columns import Columns, cast
+from sealift_registry.proof.comparing import (
+    Answers,
+    Scale,
+    scales,
+    side_by_side,
+    wrong_rows,
+)
+from sealift_registry.proof.table import Layout, Type
+
+STEPS = (1, 4, 16)
+MOST_EXCUSED = 0.01
+"""More of the rows than that are no accident."""
+FEW = 2
+"""Rows that are no share of anything."""
+SIGNS = 3
+"""Random directions in which a row is moved, beside up and down."""
+
+Ask = Callable[[Mapping[str, Array]], Answers]
+
+
+# -------------------------------------------------------------------- single rows
+
+
+def excused(
+    ask: Ask,
+    layout: Layout,
+    known: Columns,
+    rows: Array,
+    variant: Answers,
+    by: Mapping[str, Scale],
+    draw: np.random.Generator,
+) -> Array:
+    """By row, whether the source gives the variant's answer within a few steps of 32 bits.
+
+    Args:
+        ask: the source's answers to inputs; it may refuse.
+        layout: of the inputs.
+        known: of the columns; those of whole numbers are not moved.
+        rows: on which the two differ.
+        variant: its answers to them.
+        by: the outputs' scales.
+        draw: chance.
+    """
+    found = np.zeros(len(rows), dtype=bool)
+    for inputs in _nearly(layout, known, rows, draw):
+        with np.errstate(all="ignore"):
+            near = side_by_side(ask(inputs), variant, by)
+        found |= ~wrong_rows(near)
+        if found.all():
+            break
+    return found
+
+
+def _nearly(
+    layout: Layout, known: Columns, rows: Array, draw: np.random.Generator
+) -> Iterator[dict[str, Array]]:
+    """The rows in 32 bits, and moved by a few steps of them."""
+    yield layout.inputs(rows)
+    for steps in STEPS:
+        directions = [np.ones(rows.shape), -np.ones(rows.shape)]
+        directions += [draw.choice((-1.0, 1.0), rows.shape) for _ in range(SIGNS)]
+        for signs in directions:
+            yield _doubles(layout, moved(rows, known, steps * signs))
+
+
+def moved(rows: Array, known: Columns, steps: Array) -> Array:
+    """`rows`, every fraction so many steps of its type further.
+
+    Whole numbers are exact: what happens at 0 or -999 and nowhere beside it is meant.
+    """
+    found = rows.copy()
+    for at in known.fractions:
+        if not known.whole[at] and at not in known.categories:
+            with np.errstate(all="ignore"):
+                step = np.spacing(np.abs(rows[:, at]).astype(known.dtypes[at])).astype(np.float64)
+            exact = rows[:, at] == np.round(rows[:, at])
+            found[:, at] = rows[:, at] + np.where(exact, 0.0, steps[:, at] * step)
+    return cast(found, known.dtypes)
+
+
+def _doubles(layout: Layout, rows: Array) -> dict[str, Array]:
+    return {
+        name: one.astype(np.float64) if one.dtype.kind == "f" else one
+        for name, one in layout.inputs(rows).items()
+    }
+
+
+def noise(ask: Ask, layout: Layout, known: Columns, rows: Array, answers: Answers) -> Answers:
+    """What one step of 32 bits in the inputs changes in each output of numbers, in the median."""
+    up = np.where(np.arange(known.width) % 2 == 0, 1.0, -1.0)
+    near = ask(_doubles(layout, moved(rows, known, np.broadcast_to(up, rows.shape))))
+    found = {}
+    for name, one in answers.items():
+        if one.dtype.kind == "f" and near[name].shape == one.shape:
+            with np.errstate(all="ignore"):
+                away = np.abs(near[name].astype(np.float64) - one).reshape(len(one), -1)
+            found[name] = np.median(np.where(np.isfinite(away), away, 0.0), axis=0)
+    return found
+
+
+# -------------------------------------------------------------------- what 32 bits merge
+
+
+@dataclass(frozen=True)
+class Merged:
+    """Rows that the source answers otherwise once they are in the variant's type.
+
+    Attributes:
+        rows: how many were looked at; 0 where the type holds every value of the goldens.
+        merged: how many have another answer then.
+    """
+
+    rows: int
+    merged: int
+
+    @property
+    def too_many(self) -> bool:
+        """Whether that is more than an accident."""
+        return self.merged >= FEW and self.merged > MOST_EXCUSED * self.rows
+
+
+def merged(
+    ask: Callable[[Array], Answers],
+    goldens: Array,
+    dtypes: Sequence[Type],
+    draw: np.random.Generator,
+) -> Merged:
+    """Ask the source for rows as they are and as the variant's type holds them.
+
+    Args:
+        ask: its answers to rows of doubles; it may refuse.
+        goldens: as they were given, in doubles.
+        dtypes: of the columns.
+        draw: chance.
+    """
+    if np.array_equal(cast(goldens, dtypes), goldens, equal_nan=True):
+        return Merged(0, 0)
+    mixed = goldens[draw.integers(len(goldens), size=goldens.shape), np.arange(goldens.shape[1])]
+    rows = np.concatenate([goldens, mixed, np.round(goldens) + 1, np.round(goldens) - 1])
+    first = ask(rows[: 2 * len(goldens)])
+    near, held = ask(rows), ask(cast(rows, dtypes))
+    by = {
+        name: Scale(one.spread, one.largest, 0 * one.noise, one.probabilities)
+        for name, one in scales(first).items()
+    }
+    wrong = wrong_rows(side_by_side(near, held, by))
+    return Merged(len(rows), int(wrong.sum()))

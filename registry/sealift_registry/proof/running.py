@@ -1,0 +1,153 @@
+"""Running a model on rows: in batches where it takes them, one by one where it does not."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from sealift_registry.frameworks.framework import Array, Model
+from sealift_registry.frameworks.onnx_runs import TYPES
+from sealift_registry.proof.comparing import Answers
+from sealift_registry.proof.table import Type, doubles
+from sealift_signing.errors import RefusedError
+
+MOST_BYTES = 64 * 1024**2
+"""Of inputs in one batch."""
+
+
+@runtime_checkable
+class HasInputs(Protocol):
+    """A model that says what it takes."""
+
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """Input name → type, in ONNX Runtime's words."""
+
+
+@runtime_checkable
+class HasBatch(Protocol):
+    """A model that may take so many rows at once and no other number of them."""
+
+    @property
+    def batch(self) -> int | None:
+        """How many; None where any number is taken."""
+
+
+def types(variant: Model, goldens: Mapping[str, Array]) -> dict[str, Type]:
+    """The type of each of the goldens' arrays at the variant; 32 bits where it does not say."""
+    said = variant.inputs if isinstance(variant, HasInputs) else {}
+    only = next(iter(said.values())) if len(said) == len(goldens) == 1 else ""
+    return {name: np.dtype(TYPES.get(said.get(name, only), "float32")) for name in sorted(goldens)}
+
+
+class Runner:
+    """A model, and how many rows it takes at once.
+
+    Args:
+        model: to be run.
+        in_doubles: whether fractions are handed to it in 64 bits.
+    """
+
+    def __init__(self, model: Model, *, in_doubles: bool) -> None:
+        self._model = model
+        self._in_doubles = in_doubles
+        self._batch: int | None = None
+        self._settled = False
+
+    def answers(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
+        """The answers to all rows of `inputs`.
+
+        Raises:
+            RefusedError: the model does not take them.
+        """
+        given = doubles(inputs) if self._in_doubles else dict(inputs)
+        rows = len(next(iter(given.values())))
+        size = sum(one.nbytes for one in given.values()) // max(rows, 1)
+        together = max(MOST_BYTES // max(size, 1), 1)
+        with quiet():
+            parts = [
+                self._some({name: one[at : at + together] for name, one in given.items()})
+                for at in range(0, rows, together)
+            ]
+        return joined(parts)
+
+    def tried(self, inputs: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+        """Which rows are answered, by their numbers, and the answers to those.
+
+        A batch that is refused is halved, until the rows that are to blame are alone.
+        """
+        rows = len(next(iter(inputs.values())))
+        kept: list[Array] = []
+        parts: list[dict[str, Array]] = []
+        waiting = [np.arange(rows)]
+        while waiting:
+            at = waiting.pop()
+            if not len(at):
+                continue
+            try:
+                parts.append(self.answers({name: one[at] for name, one in inputs.items()}))
+                kept.append(at)
+            except Exception:  # noqa: BLE001 - odd rows: a model may refuse them in any way
+                half = len(at) // 2
+                waiting += [at[half:], at[:half]] if half else []
+        if not parts:
+            return np.arange(0), {}
+        return np.concatenate(kept), joined(parts)
+
+    def _some(self, given: dict[str, Array]) -> dict[str, Array]:
+        """One batch, in one call if the model takes it so; the first batch tells whether it does.
+
+        Later ones are not tried one by one: what is refused then is a row.
+        """
+        if self._batch:
+            return self._in_turns(given, self._batch)
+        rows = len(next(iter(given.values())))
+        try:
+            found = self._model.answer(given)
+        except RefusedError:
+            if self._settled or rows == self._fixed():
+                raise
+        else:
+            if all(one.ndim and len(one) == rows for one in found.values()):
+                self._settled = True
+                return found
+        found = self._in_turns(given, self._fixed())
+        self._settled, self._batch = True, self._fixed()
+        return found
+
+    def _fixed(self) -> int:
+        return (self._model.batch if isinstance(self._model, HasBatch) else None) or 1
+
+    def _in_turns(self, given: dict[str, Array], batch: int) -> dict[str, Array]:
+        """So many rows at a time; the last are filled up with the last of them."""
+        parts, rows = [], len(next(iter(given.values())))
+        for at in range(0, rows, batch):
+            some = {name: one[at : at + batch] for name, one in given.items()}
+            lacking = batch - len(next(iter(some.values())))
+            if lacking:
+                some = {n: np.concatenate([a, *[a[-1:]] * lacking]) for n, a in some.items()}
+            found = self._model.answer(some)
+            parts.append({n: np.atleast_1d(a)[: batch - lacking] for n, a in found.items()})
+        return joined(parts)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What libraries say of odd rows is for nobody."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def taken(answers: Answers, at: Array) -> dict[str, Array]:
+    """The answers to some rows, by their numbers or as a mask."""
+    return {name: one[at] for name, one in answers.items()}
+
+
+def joined(parts: Sequence[Answers]) -> dict[str, Array]:
+    """Answers to some rows and to others, as one."""
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

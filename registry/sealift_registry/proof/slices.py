@@ -1,0 +1,67 @@
+"""In which order probe rows are run, and how many at a time: time may end before the rows do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sealift_registry.frameworks.framework import Array
+from sealift_registry.proof.probing import FIRST, LEAST_ROWS, MILD
+
+LEAST, MOST = 64, 1024
+"""Rows of one slice."""
+SHARE = 0.25
+"""Of the time that is left, for one slice."""
+
+
+@dataclass
+class Budget:
+    """So many seconds, from now on."""
+
+    seconds: float
+    _began: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left."""
+        return self.seconds - (time.monotonic() - self._began)
+
+
+Named = list[tuple[str, int]]
+
+
+def ordered(probes: Mapping[str, Array]) -> Named:
+    """Kind and number of every row: ten of each kind first, mild ones before others; then the rest.
+
+    The rest are mixed, so that no kind is left out for another.
+    """
+    kinds = sorted(probes, key=lambda kind: kind not in MILD)
+    first = [(kind, n) for kind in kinds for n in range(min(FIRST, len(probes[kind])))]
+    rest = [
+        ((n + 0.5) / len(probes[kind]), kind, n)
+        for kind in kinds
+        for n in range(FIRST, len(probes[kind]))
+    ]
+    # As many of each as there are, evenly over the whole; but all mild ones at once.
+    rest.sort(key=lambda one: (one[1] not in MILD, one[0], one[1]))
+    return first + [(kind, n) for _, kind, n in rest]
+
+
+def slices(rows: Named, mild: int, budget: Budget) -> Iterator[Named]:
+    """Slices of `rows`; at least `LEAST_ROWS` of them, and then as long as there is time.
+
+    Args:
+        rows: in their order.
+        mild: how many of them the scale of the outputs needs: they come at once, if time allows.
+        budget: the time.
+    """
+    at, size = 0, max(LEAST_ROWS, mild)
+    while at < len(rows) and (at < LEAST_ROWS or budget.left > 0):
+        began = time.monotonic()
+        yield rows[at : at + size]
+        at += size
+        each = max((time.monotonic() - began) / size, 1e-9)
+        size = int(np.clip(SHARE * max(budget.left, 0) / each, LEAST, MOST))

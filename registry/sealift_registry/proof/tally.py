@@ -1,0 +1,174 @@
+"""What is kept of the rows that were compared: counts, the worst row, and those that differ."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sealift_registry.frameworks.framework import Array
+from sealift_registry.proof.comparing import Answers, Compared, flat, wrong_rows
+from sealift_registry.proof.report import BINS
+from sealift_registry.proof.running import taken
+
+MOST_KEPT = 400
+"""Differing rows that are looked at again; with more of them nothing is to be excused."""
+LONGEST = 60
+"""Characters of an answer that is shown."""
+
+_EDGES = np.array([float(one) for one in BINS])
+
+
+@dataclass
+class OutputTally:
+    """Of one output."""
+
+    kind: str
+    rows: int = 0
+    wrong: int = 0
+    away: float = 0.0
+    ratio: float = -1.0
+    allowed: float = 0.0
+    bins: Array = field(default_factory=lambda: np.zeros(len(BINS) + 1, dtype=int))
+
+    def add(self, found: Compared) -> None:
+        """Count some rows."""
+        self.rows += len(found.wrong)
+        self.wrong += int(found.wrong.sum())
+        self.away = max(self.away, float(found.away.max(initial=0.0)))
+        self.bins += np.bincount(
+            np.searchsorted(_EDGES, found.ratio, side="left"), minlength=len(self.bins)
+        )
+        if len(found.ratio) and float(found.ratio.max()) > self.ratio:
+            at = int(found.ratio.argmax())
+            self.ratio, self.allowed = float(found.ratio[at]), float(found.allowed[at])
+
+
+@dataclass
+class KindTally:
+    """Of one kind of rows."""
+
+    ran: int = 0
+    dropped: int = 0
+    left_out: int = 0
+    wrong: int = 0
+    excused: int = 0
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row and both answers; `refused` where the variant does not answer at all."""
+
+    kind: str
+    number: int
+    values: Array
+    output: str
+    ratio: float
+    source: str
+    variant: str
+    allowed: float | None
+    answers: Answers
+    refused: bool = False
+
+
+@dataclass
+class Tally:
+    """All that is kept."""
+
+    outputs: dict[str, OutputTally] = field(default_factory=dict)
+    kinds: dict[str, KindTally] = field(default_factory=dict)
+    differing: list[Row] = field(default_factory=list)
+    worst: Row | None = None
+
+    @property
+    def ran(self) -> int:
+        """All rows that were compared."""
+        return sum(one.ran for one in self.kinds.values())
+
+    @property
+    def wrong(self) -> int:
+        """All rows that differ."""
+        return sum(one.wrong for one in self.kinds.values())
+
+    def kind(self, name: str) -> KindTally:
+        """The tally of a kind."""
+        return self.kinds.setdefault(name, KindTally())
+
+    def add(
+        self,
+        named: Sequence[tuple[str, int]],
+        rows: Array,
+        source: Answers,
+        variant: Answers,
+        found: Mapping[str, Compared],
+    ) -> None:
+        """Count rows by kind and number, with both answers to them and how those compare."""
+        for output, one in found.items():
+            self.outputs.setdefault(output, OutputTally(one.kind)).add(one)
+        wrong = wrong_rows(found)
+        for kind, _ in named:
+            self.kind(kind).ran += 1
+        for at in np.flatnonzero(wrong).tolist():
+            self.kind(named[at][0]).wrong += 1
+            if len(self.differing) < MOST_KEPT:
+                self.differing.append(_row(named[at], rows[at], source, variant, found, at))
+        if not len(rows):
+            return
+        ratios = np.max([one.ratio for one in found.values()], axis=0)
+        top = int(ratios.argmax())
+        if self.worst is None or float(ratios[top]) > self.worst.ratio:
+            self.worst = _row(named[top], rows[top], source, variant, found, top)
+
+    def refused(self, kind: str, number: int, row: Array, source: Answers, at: int) -> None:
+        """The variant does not answer a row that the source answers."""
+        one = self.kind(kind)
+        one.ran += 1
+        one.wrong += 1
+        output = min(source)
+        said = shown(source[output], at)
+        lost = Row(kind, number, row, output, np.inf, said, "refused", None, {}, refused=True)
+        self.differing.append(lost)
+        if self.worst is None or not np.isinf(self.worst.ratio):
+            self.worst = lost
+
+
+def _row(
+    named: tuple[str, int],
+    values: Array,
+    source: Answers,
+    variant: Answers,
+    found: Mapping[str, Compared],
+    at: int,
+) -> Row:
+    output = max(found, key=lambda name: float(found[name].ratio[at]))
+    one = found[output]
+    column = None
+    if one.kind == "numbers":
+        with np.errstate(all="ignore"):
+            away = np.abs(
+                flat(source[output])[at].astype(np.float64)
+                - flat(variant[output])[at].astype(np.float64)
+            )
+        column = int(np.where(np.isnan(away), np.inf, away).argmax()) if len(away) else 0
+    return Row(
+        kind=named[0],
+        number=named[1],
+        values=values,
+        output=output,
+        ratio=float(one.ratio[at]),
+        source=shown(source[output], at, column),
+        variant=shown(variant[output], at, column),
+        allowed=float(one.allowed[at]) if one.kind == "numbers" else None,
+        answers=taken(variant, np.array([at])),
+    )
+
+
+def shown(answers: Array, at: int, column: int | None = None) -> str:
+    """One answer, short: that of a column, or all."""
+    values = flat(answers)[at]
+    if column is not None:
+        where = f" (column {column})" if len(values) > 1 else ""
+        return f"{float(values[column]):.7g}{where}" if len(values) else "nothing"
+    text = ", ".join(str(one) for one in values.tolist())
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

@@ -1,0 +1,257 @@
+"""What the proof says in words: its checks, and what whoever approves is told first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+
+import numpy as np
+
+from sealift_registry.frameworks.framework import Array, Facts
+from sealift_registry.proof.columns import Columns
+from sealift_registry.proof.expecting import Judged
+from sealift_registry.proof.report import Verdict
+from sealift_registry.proof.rounding import FEW, MOST_EXCUSED, Merged
+from sealift_registry.proof.tally import Row, Tally
+from sealift_signing.drawing import word
+from sealift_signing.statements import Check
+from sealift_signing.vocabulary import sentence
+
+CHECKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "goldens": ("golden rows", ("goldens",)),
+    "ordinary": ("rows as ordinary as the goldens", ("permuted", "noise", "corners")),
+    "range": (
+        "rows of other range, scale and sign",
+        (
+            *("far-noise", "uniform", "sweep", "scaled", "scaled-back", "negated", "zeros"),
+            "shifted",
+        ),
+    ),
+    "missing": ("rows with something missing", ("missing",)),
+    "categories": ("rows of unknown and broken categories", ("fractions", "unknown")),
+    "thresholds": (
+        "rows beside thresholds, edges and jumps",
+        ("edges", "thresholds", "jumps"),
+    ),
+}
+"""Check → what its rows are, and the kinds of them."""
+
+SMALL, LARGE = 1e-4, 1e9
+"""Between them a number is written without its power of ten."""
+
+MOST_TOLD = 3
+"""Of things of which there may be many."""
+
+
+def decimal(number: float) -> str:
+    """Three digits, as documents spell a number that is not whole."""
+    if number and not SMALL <= abs(number) < LARGE:
+        digits, _, power = f"{number:.2e}".partition("e")
+        return f"{Decimal(digits).normalize():f}e{int(power)}"
+    return f"{Decimal(f'{number:.2e}').normalize():f}"
+
+
+def rows_checks(tally: Tally, told: set[str]) -> list[Check]:
+    """A check for each group of kinds: all alike, or which row is not.
+
+    `told` are the kinds whose differing rows are told and do not fail.
+    """
+    found = []
+    for name, (what, kinds) in CHECKS.items():
+        counts = [tally.kinds[kind] for kind in kinds if kind in tally.kinds]
+        ran, dropped = sum(one.ran for one in counts), sum(one.dropped for one in counts)
+        wrong = sum(one.wrong for one in counts)
+        left_out = sum(one.left_out for one in counts)
+        if not ran + dropped + left_out:
+            continue
+        failed = any(
+            one.wrong and kind not in told for kind, one in tally.kinds.items() if kind in kinds
+        )
+        said = [f"{ran:,} {what}: {_alike(ran, wrong)}"]
+        if wrong:
+            first = worst_of(tally, kinds)
+            said += [row_words(first)] if first else []
+        if dropped:
+            said.append(f"{dropped:,} more are refused by the source")
+        if left_out:
+            said.append(f"for {left_out:,} there was no time")
+        verdict: Verdict = "fail" if failed else "pass"
+        found.append(Check(name, verdict, sentence("; ".join(said) + ".")))
+    return found
+
+
+def _alike(ran: int, wrong: int) -> str:
+    if not ran:
+        return "none was run"
+    return f"{wrong:,} are answered differently" if wrong else "all are answered alike"
+
+
+def worst_of(tally: Tally, kinds: Sequence[str]) -> Row | None:
+    """The row of some kinds that is furthest off, of those that were kept."""
+    rows = [one for one in tally.differing if one.kind in kinds]
+    return max(rows, key=lambda one: one.ratio, default=None)
+
+
+def row_words(row: Row) -> str:
+    """A row and both answers to it."""
+    may = "" if row.allowed is None else f", where {decimal(row.allowed)} may lie between"
+    where = f"row {row.number} of {row.kind}"
+    return (
+        f"in {where}, {word(row.output)} is {word(row.source)} in the source and "
+        f"{word(row.variant)} in the variant{may}"
+    )
+
+
+def rounding_check(tally: Tally) -> Check:
+    """More rows excused than an accident would have are a fault."""
+    count, ran = sum(one.excused for one in tally.kinds.values()), tally.ran
+    failed = count > max(MOST_EXCUSED * ran, FEW)
+    words = f"{count:,} of {ran:,} rows differ by the rounding of 32 bits alone"
+    if failed:
+        words += ", which is too often for an accident"
+    return Check("rounding", "fail" if failed else "pass", f"{words}.")
+
+
+def merging_check(merged: Merged, dtype: str) -> Check:
+    """What the variant's type merges."""
+    if not merged.rows:
+        return Check("merging", "pass", f"The goldens are held by {dtype} as they are.")
+    words = (
+        f"{merged.merged:,} of {merged.rows:,} rows are answered otherwise by the source once "
+        f"their values are rounded to {dtype}, as the variant takes them"
+    )
+    return Check("merging", "fail" if merged.too_many else "pass", f"{words}.")
+
+
+def moving_check(still: Mapping[str, str]) -> Check:
+    """Outputs that do not move though the source's do, by name."""
+    if not still:
+        return Check("moving", "pass", "Every output moves where the source's does.")
+    said = "; ".join(f"the variant's {word(name)} {what}" for name, what in still.items())
+    return Check("moving", "fail", sentence(f"{said}, and the source's is not."))
+
+
+def expected_check(judged: Judged, classes: Sequence[str]) -> Check:
+    """How both do what is expected of them."""
+    if judged.kind == "labels":
+        words = (
+            f"Of {judged.rows:,} expected labels the source tells {judged.source:.1%} rightly, "
+            f"the variant {judged.variant:.1%}"
+        )
+        if classes:
+            words += f"; the classes are {named(classes)}"
+    else:
+        words = (
+            f"From {judged.rows:,} expected numbers the source is off by "
+            f"{decimal(judged.source)} in the mean, the variant by {decimal(judged.variant)}; "
+            f"always answering their mean is off by {decimal(judged.chance)}"
+        )
+    return Check("expected", "pass", sentence(f"{words}."))
+
+
+def named(names: Sequence[str], most: int = 12) -> str:
+    """Names of things, not more than can be read."""
+    shown = ", ".join(word(one) for one in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most:,} more"
+
+
+# -------------------------------------------------------------------- told first, and never shown
+
+
+def first(
+    judged: Judged | None, unfit: str, constant: Mapping[str, str], strange: Sequence[str]
+) -> list[str]:
+    """What whoever approves is told before all else."""
+    said = []
+    if judged is not None and judged.kind == "labels" and judged.is_poor:
+        said.append(
+            f"THE ANSWERS ARE WRONG: of {judged.rows:,} expected labels the source tells "
+            f"{judged.source:.1%} rightly and the variant {judged.variant:.1%}; guessing reaches "
+            f"{judged.chance:.1%}."
+        )
+    elif judged is not None and judged.is_poor:
+        said.append(
+            f"THE ANSWERS ARE WRONG: the source is off by {decimal(judged.source)} in the mean, "
+            f"the variant by {decimal(judged.variant)}; always answering the mean of what is "
+            f"expected is off by {decimal(judged.chance)}."
+        )
+    elif judged is not None and judged.kind == "numbers" and 1 > judged.exact >= 1 / 2:
+        said.append(
+            f"{judged.exact:.1%} of the golden rows are answered exactly as expected, and the "
+            "others are not: something of the model may have been lost before its file."
+        )
+    if strange:
+        said.append(f"The goldens expect {named(strange)}, which the model answered on no row.")
+    said += [unfit] if unfit else []
+    said += [
+        f"{word(name)} {what} of all that were run, of the source as of the variant."
+        for name, what in constant.items()
+    ]
+    return [sentence(one) for one in said]
+
+
+def never(
+    goldens: Array,
+    known: Columns,
+    facts: Facts,
+    labels: Sequence[str],
+    seen: set[str],
+    missing: int,
+) -> list[str]:
+    """What the goldens never show, though the model knows of it.
+
+    Args:
+        goldens: as a table.
+        known: of its columns.
+        facts: of the source.
+        labels: that it can answer.
+        seen: labels that it answers on the goldens.
+        missing: rows with something missing that it answers.
+    """
+    said = []
+    lacks = [one for one in labels if one not in seen]
+    if lacks:
+        said.append(f"No golden row is answered {named(lacks)}.")
+    unseen = [
+        at
+        for at, values in sorted(facts.categories.items())
+        if at < goldens.shape[1] and not np.isin(values, goldens[:, at]).all()
+    ]
+    if unseen:
+        said.append(f"Categories of {_columns(unseen)} are in no golden row.")
+    if missing and not np.isnan(goldens).any():
+        said.append("Nothing is missing in the goldens; the model answers where something is.")
+    if known.beyond:
+        said.append(f"The model decides beyond the goldens' range in {_columns(known.beyond)}.")
+    return [sentence(one) for one in said]
+
+
+def _columns(at: Sequence[int]) -> str:
+    if len(at) == 1:
+        return f"column {at[0]}"
+    if len(at) <= MOST_TOLD:
+        return f"columns {', '.join(map(str, at))}"
+    return f"{len(at):,} columns"
+
+
+def summary(tally: Tally, verdict: str) -> str:
+    """All of it in one sentence."""
+    goldens = tally.kind("goldens").ran
+    made = tally.ran - goldens
+    wrong = sum(one.wrong for one in tally.kinds.values())
+    rows = f"On {goldens:,} golden rows and {made:,} made to find out"
+    if wrong:
+        said = f"{rows} {wrong:,} are answered differently"
+    elif verdict == "pass":
+        said = f"{rows} the variant answers as the source does"
+    else:
+        said = f"{rows} the answers are alike, but not all is well"
+    nearest = max(
+        (one for one in tally.outputs.values() if one.kind == "numbers" and one.ratio >= 0),
+        key=lambda one: one.ratio,
+        default=None,
+    )
+    if nearest is not None and np.isfinite(nearest.ratio) and not wrong:
+        away = decimal(nearest.ratio * nearest.allowed)
+        said += f"; the worst difference is {away} where {decimal(nearest.allowed)} is allowed"
+    return said
