@@ -27,7 +27,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where it is set, every process that the tests start compiles all of our modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-system test-long fuzz conformance lint bench bench-quick bench-tools docs requirements clean
+.PHONY: help demo test test-system test-long fuzz hunt conformance lint bench bench-quick bench-tools docs requirements clean
 
 help:  ## say what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,9 @@ fuzz: $(VENV)/.dev  ## fuzz all that reads what is carried (TIME=600, seconds ea
 	  $(UV) pip install --python $(BIN)/python --require-hashes --only-binary :all: -r requirements/fuzz.txt || \
 	  echo "atheris does not install here: Hypothesis makes the inputs, and does not see what they reach." >&2
 	@$(BIN)/python -m tests.fuzz --seconds $(TIME) $(ARGS) $(TARGET)
+
+hunt: $(VENV)/.dev  ## look for models that are signed and wrong (half an hour; ARGS="--count 200 --first 5000"; goes on where it was cut off)
+	@$(BIN)/python -m tests.hunt $(ARGS)
 
 conformance: $(VENV)/.dev  ## run TUF's conformance suite, which lies in SUITE=DIR, with our strict rules and without
 	@$(BIN)/python -m tests.conformance $(SUITE)

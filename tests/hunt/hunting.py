@@ -1,0 +1,141 @@
+"""One number is hunted: a model is drawn, converted, proved and judged; or its mutants are."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from tests.hunt import models, product
+from tests.hunt.judge import ROWS, Judgement, judged
+from tests.hunt.mutants import MUTANTS, Told, mutated
+from tests.hunt.original import Drawn, UnfitError
+
+GOLDENS = 20
+"""Rows that are given as goldens."""
+
+Truth = Literal["right", "merged", "wrong", "unknown"]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of one model.
+
+    Attributes:
+        seed: that makes it again.
+        converter: its name.
+        family: of models.
+        words: what it is.
+        loads: skops' own list lets it in; true of every other format.
+        outcome: what Sealift does with it; `unfit` where there was no model.
+        said: what Sealift says of it.
+        truth: by the judge.
+        judgement: the judge's figures.
+    """
+
+    seed: int
+    converter: str
+    family: str
+    words: str = ""
+    loads: bool = True
+    outcome: str = "unfit"
+    said: str = ""
+    seen: tuple[str, ...] = ()
+    truth: Truth = "unknown"
+    judgement: dict[str, Any] | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.outcome, self.truth
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """What became of one mutant of a right variant.
+
+    Attributes:
+        seed: of the model.
+        converter: its name.
+        kind: of mutant.
+        changes: ordinary rows, by the judge.
+        caught: by goldens and probes.
+        without: by goldens alone.
+        seen: the checks that failed.
+    """
+
+    seed: int
+    converter: str
+    kind: str
+    changes: bool
+    caught: bool
+    without: bool
+    seen: tuple[str, ...]
+
+
+def tried(seed: int, folder: Path) -> Tried:
+    """Draw, convert, prove and judge the model of this number."""
+    return _tried(seed, folder)[0]
+
+
+def _tried(seed: int, folder: Path) -> tuple[Tried, Drawn | None]:
+    converter, family, _ = models.family(seed)
+    with product.every_type_trusted(), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            drawn = models.drawn(seed, folder)
+        except UnfitError as bad:
+            return Tried(seed, converter, family, said=str(bad)[:300]), None
+        variant = folder / "variant.onnx"
+        loads = product.loads(drawn.path, drawn.form)
+        verdict = product.converted(drawn.path, drawn.form, variant)
+        found: Judgement | None = None
+        if verdict.outcome == "signed":
+            goldens = product.goldens(drawn.rows.fresh(GOLDENS, 0))
+            verdict = product.proved(drawn.path, drawn.form, variant, goldens)
+            found = judged(drawn.original, variant.read_bytes(), drawn.rows.fresh(ROWS))
+    result = Tried(
+        seed=seed,
+        converter=converter,
+        family=family,
+        words=drawn.words,
+        loads=loads,
+        outcome=verdict.outcome,
+        said=verdict.words,
+        seen=verdict.seen,
+        truth=_truth(found),
+        judgement=None if found is None else asdict(found),
+    )
+    return result, drawn
+
+
+def _truth(found: Judgement | None) -> Truth:
+    if found is None:
+        return "unknown"
+    return "wrong" if found.is_wrong else "merged" if found.merges else "right"
+
+
+def mutants(seed: int, folder: Path) -> Iterator[Mutant]:
+    """The mutants of the model of this number, one of each kind; none where it is not signed."""
+    model, drawn = _tried(seed, folder)
+    if drawn is None or model.key != ("signed", "right"):
+        return
+    right, path = (folder / "variant.onnx").read_bytes(), folder / "mutant.onnx"
+    rows = drawn.rows.fresh(ROWS)
+    told = Told(drawn.rows.fresh(200, 2), drawn.original(drawn.rows.fresh(200, 2)).numbers)
+    goldens = product.goldens(drawn.rows.fresh(GOLDENS, 0))
+    with product.every_type_trusted(), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        for at, kind in enumerate(MUTANTS):
+            mutant = mutated(right, kind, 100 * seed + at, told)
+            if mutant is None:
+                continue
+            path.write_bytes(mutant)
+            changes = judged(drawn.original, mutant, rows).is_wrong
+            whole = product.proved(drawn.path, drawn.form, path, goldens)
+            plain = product.proved(drawn.path, drawn.form, path, goldens, probes=False)
+            caught, without = (one.outcome != "signed" for one in (whole, plain))
+            yield Mutant(seed, model.converter, kind, changes, caught, without, whole.seen)

@@ -1,0 +1,145 @@
+"""Sealift as the hunt sees it: a model's file goes in, a variant and a verdict come out.
+
+Whatever of Sealift the hunt calls is called here, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+from unittest import mock
+
+import numpy as np
+
+from sealift_registry.conversion import convert_worker, parity_worker, toolchains
+from sealift_registry.conversion.recipe import recipe_for
+from sealift_registry.frameworks.framework import INPUT
+from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS
+from sealift_registry.frameworks.scikit_learn import SklearnModel
+from sealift_signing import shape
+from sealift_signing.errors import SealiftError
+from tests.hunt.draws import Array
+
+Outcome = Literal["signed", "stopped", "refused", "broken"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What Sealift does with a variant.
+
+    Attributes:
+        outcome: `stopped` by the proof; `refused` in words, before or beside it; `broken` where
+            what was raised is no error of ours.
+        words: what it says.
+        seen: the checks that failed.
+    """
+
+    outcome: Outcome
+    words: str = ""
+    seen: tuple[str, ...] = ()
+
+
+def converted(path: Path, form: str, target: Path) -> Verdict:
+    """Convert the file at `path` to `target`, as the converter's process does."""
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            if form == "onnx":
+                convert_worker.rewrite({"source": str(path), "target": str(target)}, _quiet)
+            else:
+                recipe = _recipe(form)
+                asked = {"source": str(path), "target": str(target), "recipe": recipe}
+                convert_worker.convert(asked, _quiet)
+    except SealiftError as refused:
+        return Verdict("refused", f"{refused.code}: {refused.what}", (refused.code,))
+    except Exception as bad:  # noqa: BLE001 - what is no error of ours is a find
+        return Verdict("broken", f"{type(bad).__name__}: {bad}"[:300], (type(bad).__name__,))
+    return Verdict("signed")
+
+
+def loads(path: Path, form: str) -> bool:
+    """Whether the file would be let in, of whose types skops has a list."""
+    if form != "skops":
+        return True
+    import skops.io
+
+    return not skops.io.get_untrusted_types(file=path)
+
+
+def proved(
+    path: Path, form: str, variant: Path, goldens: Mapping[str, Array], *, probes: bool = True
+) -> Verdict:
+    """What the proof says of the variant: whether it would be signed.
+
+    Args:
+        path: of the source.
+        form: of the source.
+        variant: its path.
+        goldens: by name.
+        probes: whether more rows are tried than the goldens.
+    """
+    assert probes in (True, False)  # today's proof has none
+    kept = variant.with_name("goldens.npz")
+    np.savez(kept, allow_pickle=False, **goldens)
+    asked = {
+        "source": str(path),
+        "source_format": form,
+        "variant": str(variant),
+        "goldens": str(kept),
+        "hardware_target": "cpu-x86_64",
+        "arch": "x86_64",
+    }
+    try:
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            report = parity_worker.compare(asked, _quiet)
+    except SealiftError as refused:
+        return Verdict("refused", f"{refused.code}: {refused.what}", (refused.code,))
+    except Exception as bad:  # noqa: BLE001 - what is no error of ours is a find
+        return Verdict("broken", f"{type(bad).__name__}: {bad}"[:300], (type(bad).__name__,))
+    if report["verdict"] == "pass":
+        return Verdict("signed", report["words"])
+    failed = tuple(one["name"] for one in report["outputs"] if one["verdict"] == "fail")
+    return Verdict("stopped", report["words"], failed)
+
+
+@contextmanager
+def every_type_trusted() -> Iterator[None]:
+    """skops' list of trusted types is as if it were whole.
+
+    It names few that a tree, a network or an imputer is kept in, and another release of it names
+    others: what is converted of them must be right all the same.
+    """
+    import skops.io
+
+    def load(path: Path) -> SklearnModel:
+        untrusted = skops.io.get_untrusted_types(file=path)
+        return SklearnModel(skops.io.load(path, trusted=untrusted))
+
+    assert isinstance(CONVERTERS, dict)
+    with mock.patch.dict(CONVERTERS, {"skops": replace(CONVERTERS["skops"], load=load)}):
+        yield
+
+
+def goldens(rows: Array) -> dict[str, Array]:
+    """Goldens of these rows."""
+    return {INPUT: rows}
+
+
+def _recipe(form: str) -> object:
+    framework, converter = BY_FORMAT[form], CONVERTERS[form]
+    pins = toolchains.current(converter).pins
+    return shape.to_json(recipe_for(framework, converter, form, pins))
+
+
+def _quiet(_path: str, _done: int, _total: int) -> None:
+    """Nobody looks on."""
+
+
+def converters() -> set[str]:
+    """The converters that Sealift has."""
+    return {one.name for one in CONVERTERS.values()}
