@@ -14,6 +14,7 @@ import pytest
 
 from sealift_signing.starting import seldom_look_for_garbage
 from tests.cheap_keys import cheap_keys
+from tests.cheap_signatures import cheap_signatures
 from tests.forked_workers import forked_workers
 from tests.programs import EVERYWHERE, SYSTEM, Paths
 from tests.where_time_goes import Where
@@ -105,8 +106,8 @@ def pytest_collection_finish() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _cheap_keys() -> Iterator[None]:
-    with cheap_keys():
+def _cheap_keys_and_signatures() -> Iterator[None]:
+    with cheap_keys(), cheap_signatures():
         yield
 
 

@@ -3,6 +3,7 @@
 import pkgutil
 import subprocess
 import sys
+from functools import cache
 
 import pytest
 
@@ -26,7 +27,8 @@ MODULES = sorted(
 )
 
 
-def loaded_by(statement: str) -> set[str]:
+@cache
+def loaded_by(statement: str) -> frozenset[str]:
     """What a fresh interpreter has loaded after `statement`."""
     # securesystemslib takes in boto3 where it finds it, for signers in a cloud; a site has none.
     alone = "import sys; sys.modules['boto3'] = None"
@@ -37,7 +39,7 @@ def loaded_by(statement: str) -> set[str]:
         text=True,
         check=True,
     )
-    return set(done.stdout.split())
+    return frozenset(done.stdout.split())
 
 
 def test_the_core_is_found() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -37,8 +38,13 @@ REASONS = {
 """Files where something is printed that the search does not see to be drawn, and why."""
 
 
-def printed() -> Iterator[tuple[str, int, str]]:
+@cache
+def printed() -> tuple[tuple[str, int, str], ...]:
     """Each place where a text is printed that is neither ours nor drawn there."""
+    return tuple(_printed())
+
+
+def _printed() -> Iterator[tuple[str, int, str]]:
     for package in PACKAGES:
         for file in sorted((ROOT / package).rglob("*.py")):
             tree = ast.parse(file.read_text())
