@@ -12,6 +12,9 @@ from tests.hunt.draws import Array, Draws
 
 Task = Literal["classes", "numbers", "positive", "counts"]
 
+SELDOM = 0.15
+"""How often a table may have columns of the rare kinds, most of which 32 bits do not hold."""
+
 TRAINED = 300
 """Rows that a model is trained on."""
 
@@ -160,7 +163,8 @@ def table(
         coded: whether there are codes among them.
     """
     usual = [*NUMBERS, *WHOLE, *(CODED if coded else ())]
-    wild = [one for one in (*usual, *RARE) if not kinds or one in kinds]
+    rare = RARE if draws.chance(SELDOM) else ()
+    wild = [one for one in (*usual, *rare) if not kinds or one in kinds]
     calm = [one for one in ("normal", "even", "cents", "codes") if one in wild] or wild
     among = calm if draws.chance(0.35) else wild
     columns = [_column(draws, draws.pick(among)) for _ in range(draws.whole(2, 8))]

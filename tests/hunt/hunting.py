@@ -6,13 +6,14 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from time import process_time
 from typing import Any, Literal
 
 import numpy as np
 
 from tests.hunt import models, product
 from tests.hunt.judge import ROWS, Judgement, judged
-from tests.hunt.mutants import MUTANTS, Told, mutated
+from tests.hunt.mutants import ANSWERS, MUTANTS, SEEN_BY, Told, mutated
 from tests.hunt.original import Drawn, UnfitError
 
 GOLDENS = 20
@@ -35,6 +36,7 @@ class Tried:
         said: what Sealift says of it.
         truth: by the judge.
         judgement: the judge's figures.
+        seconds: of the processor, that the proof took.
     """
 
     seed: int
@@ -47,6 +49,7 @@ class Tried:
     seen: tuple[str, ...] = ()
     truth: Truth = "unknown"
     judgement: dict[str, Any] | None = None
+    seconds: float = 0.0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -75,6 +78,11 @@ class Mutant:
     without: bool
     seen: tuple[str, ...]
 
+    @property
+    def by_its_check(self) -> bool:
+        """One of the checks that should see it did."""
+        return bool(SEEN_BY.get(self.kind, ANSWERS) & set(self.seen))
+
 
 def tried(seed: int, folder: Path) -> Tried:
     """Draw, convert, prove and judge the model of this number."""
@@ -93,9 +101,12 @@ def _tried(seed: int, folder: Path) -> tuple[Tried, Drawn | None]:
         loads = product.loads(drawn.path, drawn.form)
         verdict = product.converted(drawn.path, drawn.form, variant)
         found: Judgement | None = None
+        seconds = 0.0
         if verdict.outcome == "signed":
             goldens = product.goldens(drawn.rows.fresh(GOLDENS, 0))
+            begun = process_time()
             verdict = product.proved(drawn.path, drawn.form, variant, goldens)
+            seconds = process_time() - begun
             found = judged(drawn.original, variant.read_bytes(), drawn.rows.fresh(ROWS))
     result = Tried(
         seed=seed,
@@ -108,6 +119,7 @@ def _tried(seed: int, folder: Path) -> tuple[Tried, Drawn | None]:
         seen=verdict.seen,
         truth=_truth(found),
         judgement=None if found is None else asdict(found),
+        seconds=round(seconds, 3),
     )
     return result, drawn
 

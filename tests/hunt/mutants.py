@@ -398,3 +398,15 @@ MUTANTS: Mapping[str, Mutate] = {
     "inputs made whole": floored,
     "missing as zero": missing_as_zero,
 }
+
+ANSWERS = frozenset({"goldens", "ordinary", "range"})
+SEEN_BY: Mapping[str, frozenset[str]] = {
+    "a threshold, one step": frozenset({"thresholds"}),
+    "all thresholds, one step": frozenset({"thresholds"}),
+    "a threshold, 1 %": ANSWERS | {"thresholds"},
+    "all thresholds, 1 %": ANSWERS | {"thresholds"},
+    "missing goes the other way": frozenset({"missing"}),
+    "missing as zero": frozenset({"missing"}),
+    "inputs made whole": ANSWERS | {"categories"},
+}
+"""The checks of which one should see a mutant of a kind; where none is named, `ANSWERS`."""

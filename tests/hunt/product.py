@@ -5,6 +5,7 @@ Whatever of Sealift the hunt calls is called here, and nowhere else.
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -15,14 +16,21 @@ from unittest import mock
 
 import numpy as np
 
-from sealift_registry.conversion import convert_worker, parity_worker, toolchains
+from sealift_registry.conversion import convert_worker, toolchains
 from sealift_registry.conversion.recipe import recipe_for
 from sealift_registry.frameworks.framework import INPUT
 from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS
+from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.frameworks.scikit_learn import SklearnModel
+from sealift_registry.proof import proving
+from sealift_registry.proof.probing import MOST_ROWS
+from sealift_registry.proof.proving import Plan
 from sealift_signing import shape
 from sealift_signing.errors import SealiftError
 from tests.hunt.draws import Array
+
+SECONDS = 60.0
+"""That the rows of one model may take; those drawn here are small."""
 
 Outcome = Literal["signed", "stopped", "refused", "broken"]
 
@@ -82,29 +90,22 @@ def proved(
         goldens: by name.
         probes: whether more rows are tried than the goldens.
     """
-    assert probes in (True, False)  # today's proof has none
-    kept = variant.with_name("goldens.npz")
-    np.savez(kept, allow_pickle=False, **goldens)
-    asked = {
-        "source": str(path),
-        "source_format": form,
-        "variant": str(variant),
-        "goldens": str(kept),
-        "hardware_target": "cpu-x86_64",
-        "arch": "x86_64",
-    }
+    seed = hashlib.sha256(variant.read_bytes()).digest()
+    plan = Plan(seed=seed, seconds=SECONDS, most_rows=MOST_ROWS if probes else 0)
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            report = parity_worker.compare(asked, _quiet)
+            source, run = CONVERTERS[form].load(path), RuntimeModel(variant)
+            found = proving.proved(source, run, goldens, None, plan)
     except SealiftError as refused:
         return Verdict("refused", f"{refused.code}: {refused.what}", (refused.code,))
     except Exception as bad:  # noqa: BLE001 - what is no error of ours is a find
         return Verdict("broken", f"{type(bad).__name__}: {bad}"[:300], (type(bad).__name__,))
-    if report["verdict"] == "pass":
-        return Verdict("signed", report["words"])
-    failed = tuple(one["name"] for one in report["outputs"] if one["verdict"] == "fail")
-    return Verdict("stopped", report["words"], failed)
+    if found.verdict == "pass":
+        return Verdict("signed", found.words)
+    failed = [one for one in found.checks if one.verdict == "fail"]
+    said = " ".join(one.words for one in failed)
+    return Verdict("stopped", said, tuple(one.name for one in failed))
 
 
 @contextmanager

@@ -26,7 +26,14 @@ COLUMNS: Sequence[tuple[str, Callable[[Tried], bool]]] = (
 
 def summary(tried: Sequence[Tried], mutants: Sequence[Mutant]) -> str:
     """The whole, for people."""
-    parts = [_models(tried), _alarms(tried), _wrong(tried), _stopped(tried), _broken(tried)]
+    parts = [
+        _models(tried),
+        _alarms(tried),
+        _times(tried),
+        _wrong(tried),
+        _stopped(tried),
+        _broken(tried),
+    ]
     parts += [_refused(tried)]
     if mutants:
         parts += [_mutants(mutants), _missed(mutants)]
@@ -53,6 +60,19 @@ def _alarms(tried: Sequence[Tried]) -> str:
     stopped = sum(one.outcome == "stopped" for one in right)
     return (
         f"Of {len(right)} models that the judge calls right, {_part(stopped, len(right))} stopped."
+    )
+
+
+def _times(tried: Sequence[Tried]) -> str:
+    """What proofs cost, and the dearest."""
+    found = sorted((one for one in tried if one.seconds), key=lambda one: one.seconds)
+    if not found:
+        return ""
+    middle, most = found[len(found) // 2].seconds, found[-1]
+    return (
+        f"A proof takes {middle:.2f} s of the processor in the median, "
+        f"{found[len(found) * 9 // 10].seconds:.2f} s at the 90th percentile, and at most "
+        f"{most.seconds:.2f} s ({most.seed})."
     )
 
 
@@ -107,8 +127,8 @@ def _grouped(title: str, some: Sequence[Tried]) -> str:
 
 def _mutants(mutants: Sequence[Mutant]) -> str:
     lines = [
-        "| mutant | changes rows | seen | seen by goldens alone | changes no row | seen |",
-        "|---|---|---|---|---|---|",
+        "| mutant | changes rows | seen | by its check | by goldens alone | changes none | seen |",
+        "|---|---|---|---|---|---|---|",
     ]
     kinds = {kind: [one for one in mutants if one.kind == kind] for kind in MUTANTS}
     converters = dict.fromkeys(one.converter for one in mutants)
@@ -124,7 +144,9 @@ def _seen(some: Sequence[Mutant]) -> str:
     idle = [one for one in some if not one.changes]
     caught = _part(sum(one.caught for one in bad), len(bad))
     without = _part(sum(one.without for one in bad), len(bad))
-    return f"{len(bad)} | {caught} | {without} | {len(idle)} | {sum(one.caught for one in idle)}"
+    by_it = _part(sum(one.by_its_check for one in bad), len(bad))
+    also = sum(one.caught for one in idle)
+    return f"{len(bad)} | {caught} | {by_it} | {without} | {len(idle)} | {also}"
 
 
 def _missed(mutants: Sequence[Mutant]) -> str:

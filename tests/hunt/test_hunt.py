@@ -135,6 +135,35 @@ def test_p0_81_what_float32_merges_is_counted_apart() -> None:
     assert not found.is_wrong
 
 
+def test_p0_81_between_a_row_and_its_32_bits_either_answer_is_the_originals() -> None:
+    """A threshold lies between 0.1 and what 32 bits hold of it; the variant's is the latter."""
+    rows = np.where(np.arange(1000)[:, None] < 500, 0.1, -1.0) * np.ones((1, 2))
+    found = judged(lambda given: Answers(None, (given[:, :1] > 0.1) * 1.0), above(0.1), rows)
+    assert (found.wrong, found.merged) == (0, 500)
+    off = judged(lambda given: Answers(None, (given[:, :1] > 0.1) * 1.0), above(-2.0), rows)
+    assert (off.wrong, off.merged) == (500, 500)
+
+
+def above(threshold: float) -> bytes:
+    """Whether the first column is above a threshold."""
+    graph = helper.make_graph(
+        [
+            helper.make_node("Gather", ["X", "first"], ["x"], axis=1),
+            helper.make_node("Greater", ["x", "threshold"], ["is"]),
+            helper.make_node("Cast", ["is"], ["answer"], to=TensorProto.FLOAT),
+        ],
+        "above",
+        [helper.make_tensor_value_info("X", TensorProto.FLOAT, ["rows", 2])],
+        [helper.make_tensor_value_info("answer", TensorProto.FLOAT, ["rows", 1])],
+        [
+            numpy_helper.from_array(np.array([0]), "first"),
+            numpy_helper.from_array(np.array([threshold], np.float32), "threshold"),
+        ],
+    )
+    made = helper.make_model(graph, ir_version=8, opset_imports=[helper.make_opsetid("", 15)])
+    return bytes(made.SerializeToString(deterministic=True))
+
+
 @pytest.mark.parametrize("number", [np.nan, np.inf, -np.inf])
 def test_p0_81_what_is_no_number_is_no_number_on_both_sides(number: float) -> None:
     def change(scores: Array, _rows: Array) -> None:
@@ -298,7 +327,7 @@ def test_p0_84_the_summary_names_what_is_signed_and_wrong() -> None:
     text = summary([one], [unseen])
     assert "- 1234 sklearn/tree: wrong 7, labels 7, merged 0; a tree" in text
     assert "- 77 none: float16" in text
-    assert "| float16 | 1 | 0 (0.0%) | 0 (0.0%) | 0 | 0 |" in text
+    assert "| float16 | 1 | 0 (0.0%) | 0 (0.0%) | 0 (0.0%) | 0 | 0 |" in text
 
 
 @pytest.fixture(scope="module")
