@@ -10,6 +10,7 @@ a test starts, and whoever asks for `fresh_workers`, start each worker as everyb
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import json
 import os
@@ -20,6 +21,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -29,6 +31,7 @@ from typing import IO, Any, NoReturn, TextIO
 from unittest import mock
 
 from sealift_registry.workers import channel, runner
+from sealift_registry.workers.environment import scrubbed
 
 ASIDE = ("__main__", "tests", "_pytest", "pytest")
 LONGEST = 4 * 1024**2
@@ -90,6 +93,7 @@ class Nursery:
     def __init__(self, key: Key, environment: Mapping[str, str]) -> None:
         absent, _ = key
         self._mine, theirs = socket.socketpair()
+        self._turn = _Turn()
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-s", __file__, str(theirs.fileno()), *absent],
             stdin=subprocess.DEVNULL,
@@ -102,16 +106,18 @@ class Nursery:
     def fork(self, asked: Message, descriptors: list[int]) -> int:
         """The process id of a new worker that has these descriptors."""
         data = json.dumps(asked).encode()
-        socket.send_fds(self._mine, [len(data).to_bytes(4, "big")], descriptors)
-        self._mine.sendall(data)
-        said = self._mine.recv(64)
+        with self._turn:
+            socket.send_fds(self._mine, [len(data).to_bytes(4, "big")], descriptors)
+            self._mine.sendall(data)
+            said = self._mine.recv(64)
         assert said, "the nursery ended"
         return int(said)
 
     def ended(self, pid: int) -> None:
         """Say that nobody will send a signal to the worker `pid` any more."""
         data = json.dumps({"ended": pid}).encode()
-        self._mine.sendall(len(data).to_bytes(4, "big") + data)
+        with self._turn:
+            self._mine.sendall(len(data).to_bytes(4, "big") + data)
 
     def close(self) -> None:
         """End it."""
@@ -119,17 +125,41 @@ class Nursery:
         self._process.wait(30)
 
 
+class _Turn:
+    """Held while a nursery is spoken to, by one thread of one process."""
+
+    def __init__(self) -> None:
+        self._threads = threading.Lock()
+        # A lock of fcntl's is a process's own, also where the file was opened before it was forked.
+        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the nursery
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        fcntl.lockf(self._file, fcntl.LOCK_EX)
+
+    def __exit__(self, *_: object) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_UN)
+        self._threads.release()
+
+
 @contextmanager
-def forked_workers() -> Iterator[None]:
-    """As long as this lasts, workers that this process starts are forked."""
-    nurseries: dict[Key, Nursery] = {}
+def forked_workers(*known: Key) -> Iterator[None]:
+    """As long as this lasts, workers that this process starts are forked.
+
+    Those of the `known` keys are so as well in processes that it forks.
+    """
+    nurseries = {key: Nursery(key, scrubbed(Path(), (), {})) for key in known}
+    one_at_a_time, here = threading.Lock(), os.getpid()
 
     def start(worker: runner.Worker, work: Path, environment: Mapping[str, str]) -> object:
         if worker.interpreter != sys.executable:
             return _FRESH(worker, work, environment)
         key = (tuple(sorted(worker.absent)), environment.get("PYTHONPATH", ""))
-        if key not in nurseries:
-            nurseries[key] = Nursery(key, environment)
+        with one_at_a_time:
+            if key not in nurseries:
+                if os.getpid() != here:
+                    return _FRESH(worker, work, environment)
+                nurseries[key] = Nursery(key, environment)
         asked = {"module": worker.module, "cwd": str(work), "environment": dict(environment)}
         return Forked(nurseries[key], asked)
 

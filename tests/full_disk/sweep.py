@@ -18,7 +18,7 @@ from typing import NoReturn
 import onnx
 
 from tests.full_disk.places import PLACES, Case
-from tests.interruptions.launcher import PROGRAMS, Launcher, _end, _import_everything
+from tests.interruptions.launcher import PROGRAMS, Launcher, _end, import_everything
 from tests.interruptions.pictures import differences, picture
 from tests.interruptions.story import Story
 
@@ -197,7 +197,7 @@ def main(stocked: Path, folder: Path, count: int, wanted: Sequence[str]) -> None
         story = HeavyStory(folder, launcher)
         story.tell(stocked)
     os.environ["SEALIFT_TRUST"] = str(folder / "case" / "trust")
-    _import_everything()
+    import_everything()
     found = {}
     for one in wanted:
         place, _, name = one.partition(":")

@@ -281,7 +281,7 @@ PROGRAMS: Mapping[str, Callable[[list[str]], int]] = {
 }
 
 
-def _import_everything() -> None:
+def import_everything() -> None:
     """Everything that a command would import, heavy libraries of workers aside."""
     import importlib
     import pkgutil
@@ -302,7 +302,7 @@ def serve() -> None:
     """Answer one request a line, until there is no more."""
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
-    _import_everything()
+    import_everything()
     # Not TemporaryDirectory, which each child would remove when it ends.
     folder = Path(tempfile.mkdtemp(prefix="sealift-launcher-"))
     for number, line in enumerate(sys.stdin):

@@ -5,6 +5,7 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from sealift_registry.demo.story import DemoFailedError, Story
 from sealift_registry.demo.training import Training
 from sealift_registry.demo.voices import Silent, typed
 from sealift_signing.errors import UsageError
+from tests.forked_commands import ROOT, stand_ins
 
 ATTACKS = {
     "another-site": "refused",
@@ -30,9 +32,17 @@ ATTACKS = {
 }
 
 
-def play(folder: Path, *before: str) -> subprocess.CompletedProcess[str]:
-    command = [*before, sys.executable, "-m", "sealift_registry.demo", "--folder", str(folder)]
-    return subprocess.run([*command, "--json"], capture_output=True, text=True, check=False)
+def play(
+    folder: Path, *before: str, module: Sequence[str] = ("sealift_registry.demo",)
+) -> subprocess.CompletedProcess[str]:
+    command = [*before, sys.executable, "-m", *module, "--folder", str(folder), "--json"]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def play_forked(folder: Path) -> subprocess.CompletedProcess[str]:
+    """With commands that are forked; as they are installed, `make test-system` plays it."""
+    with stand_ins(folder.with_name("stand-ins")) as programs:
+        return play(folder, module=("tests.journey.forked_demo", str(programs)))
 
 
 def check(done: subprocess.CompletedProcess[str], folder: Path) -> list[dict[str, Any]]:
@@ -49,7 +59,7 @@ def check(done: subprocess.CompletedProcess[str], folder: Path) -> list[dict[str
 @pytest.mark.timeout(900)
 def test_a1_01_the_demo_plays_to_its_end_and_is_left_behind(tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    steps = check(play(folder), folder)
+    steps = check(play_forked(folder), folder)
     figures = {s["name"]: s["values"] for s in steps if s["kind"] == "measured"}
     assert figures["rollback"]["seconds"] < 60
     for model in ("digits", "digits-boosted"):
