@@ -22,7 +22,7 @@ from sealift_signing import shape
 from sealift_signing.documents import Assignment, Withdrawal
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import NotFoundError
-from sealift_signing.informing import more_json, more_of, more_words
+from sealift_signing.informing import TOLD_FIRST, more_json, more_of, more_words
 from sealift_signing.statements import (
     NO_LONGER_ASSIGNED,
     NO_MORE,
@@ -33,7 +33,7 @@ from sealift_signing.statements import (
     Signed,
 )
 from sealift_signing.transparency.checkpoint import claimed
-from sealift_signing.vocabulary import PORTABLE
+from sealift_signing.vocabulary import PORTABLE, SHA256
 from sealift_signing.words import eight_words, words_of
 
 Summary = tuple[str, dict[str, Any], list[str]]
@@ -46,7 +46,7 @@ def of(hub: Hub, promotions: Promotions, connection: Connection, what: str) -> S
         NotFoundError: it names nothing that there is.
     """
     if "/" in what:
-        return _version(promotions, connection, VersionRef.parse(what))
+        return _version(hub, promotions, connection, VersionRef.parse(what))
     if re.fullmatch(r"P-[0-9]+", what):  # in lower case it may be a site's id
         standing = promotions.standing(connection, parse_promotion(what))
         return "promotion", standing_data(standing), standing_lines(standing)
@@ -72,6 +72,7 @@ def standing_lines(standing: Standing) -> list[str]:
     lines = [
         *despite_lines(standing),
         *doubt_lines(standing),
+        *first_lines(standing),
         f"{promotion.id}: {promotion.ref} to {promotion.stage}",
         f"  asked for by   {said.person}, {said.made}",
         f"  reason         {drawn(said.reason)}",
@@ -95,6 +96,17 @@ def doubt_lines(standing: Standing) -> list[str]:
     if not standing.doubt:
         return []
     return [f"This request does not count, and what follows is what the hub says: {standing.doubt}"]
+
+
+def first_lines(standing: Standing) -> list[str]:
+    """What the evidence has to say before all else."""
+    return [
+        f"LOOK AT THIS FIRST, of {one.artifact.path}: {drawn(check.words)}"
+        for one in standing.vouched
+        for evidence in one.evidence
+        for check in evidence.predicate.checks
+        if check.name == TOLD_FIRST
+    ]
 
 
 def despite_lines(standing: Standing) -> list[str]:
@@ -180,7 +192,7 @@ def _signer(evidence: Signed[Evidence], machines: Mapping[str, str]) -> str:
     return machines.get(evidence.sha256, "no machine of ours")
 
 
-def _version(promotions: Promotions, connection: Connection, ref: VersionRef) -> Summary:
+def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: VersionRef) -> Summary:
     catalog = Catalog(connection)
     version = catalog.version(ref)
     source = json.loads(version.source)
@@ -202,6 +214,9 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
             whose = "" if signer else "the hub says "
             words = f"{said.kind}: {said.verdict}, {said.made}, {drawn(said.machine)}, signed by "
             lines.append(f"    {whose}{words}{signer or 'no machine of ours'}")
+            if said.kind == "parity":
+                lines += [f"      {c.verdict:4}  {drawn(c.words)}" for c in said.checks]
+                lines += [f"      {text}" for text in picture_lines(hub, said)]
             lines += [f"      {text}" for text in more_words(more_of(said.details))]
     lines += [""] if standings else []
     for standing in standings:
@@ -227,6 +242,14 @@ def _version(promotions: Promotions, connection: Connection, ref: VersionRef) ->
         "running": runs,
     }
     return "version", data, lines
+
+
+def picture_lines(hub: Hub, said: Evidence) -> list[str]:
+    """Where the picture of a proof lies, if it is here: it is kept as a blob."""
+    shown = said.details.get("picture") if isinstance(said.details, Mapping) else None
+    if not isinstance(shown, str) or not SHA256.matches(shown) or not hub.home.blobs.has(shown):
+        return []
+    return [f"its picture (SVG) is {hub.home.blobs.path(shown)}"]
 
 
 def _running(connection: Connection, ref: VersionRef) -> list[dict[str, str | None]]:

@@ -16,6 +16,8 @@ from sealift_signing.drawing import drawn, word
 from sealift_signing.shape import More
 
 MORE = "more"
+TOLD_FIRST = "told-first"
+"""The check of evidence whose words stand before all others where somebody is to decide."""
 MOST_SHOWN = 20
 """Members that are shown to people; all of them are in the document itself, and under `--json`."""
 LONGEST_SHOWN = 400

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +22,14 @@ import pytest
 
 from sealift_registry.conversion import hardware
 from sealift_registry.conversion.convert import Conversion, convert
-from sealift_registry.conversion.parity import ParityReport, compare
 from sealift_registry.conversion.recipe import Recipe
 from sealift_registry.intake.goldens import from_file
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
+from sealift_registry.proof.prove import prove
+from sealift_registry.proof.report import ProofReport
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
+from sealift_signing.statements import Check
 
 X86, ARM = hardware.get("cpu-x86_64"), hardware.get("cpu-aarch64")
 FORMATS = {
@@ -102,19 +106,21 @@ def test_a_trained_model(
     assert made.recipe.opsets == {"ai.onnx": 15, "ai.onnx.ml": 3}
     assert made.recipe.toolchain["onnx"]
     assert made.variant.model == "model.onnx"
-    report = compare(model, made.variant, X86, goldens)
+    report = prove(model, made.variant, X86, goldens)
     assert report.refusal() is None
-    assert (report.rows, report.labels_equal, report.labels_compared) == (20, 20, 20)
-    assert report.largest_difference is not None
-    assert float(report.largest_difference) < 1e-4
-    assert report.source_accuracy == report.variant_accuracy
-    assert float(report.source_accuracy or 0) > 0.5
+    found = report.findings
+    assert (report.rows, found.probes[0].kind, found.probes[0].ran) == (20, "goldens", 20)
+    assert sum(one.wrong for one in found.probes) == 0
+    assert sum(one.ran for one in found.probes) > 500
+    assert found.expected is not None
+    assert found.expected.source == found.expected.variant
+    assert float(found.expected.source) > 0.5
     assert report.reference == reference
-    assert {one.name: one.kind for one in report.outputs} == {
+    assert {one.name: one.kind for one in found.outputs} == {
         "label": "labels",
         "probabilities": "numbers",
     }
-    assert shape.read(ParityReport, shape.write(report), what="it") == report
+    assert shape.read(ProofReport, shape.write(report), what="it") == report
     _check_interface(made.variant.folder / "model.onnx")
 
 
@@ -158,10 +164,10 @@ def test_t1_09_onnx_is_written_anew_and_stays_the_model(
     assert onnx.load_from_string(written) == loaded
     assert made.recipe.converter == "none"
     assert set(made.recipe.toolchain) == {"onnx", "python"}
-    report = compare(model, made.variant, ARM, tiny_goldens)
+    report = prove(model, made.variant, ARM, tiny_goldens)
     assert report.verdict == "pass"
     assert report.reference == "onnx's reference evaluator"
-    assert (report.source_accuracy, report.variant_accuracy) == (None, None)
+    assert report.findings.expected is None
     assert shape.read(Recipe, shape.write(made.recipe), what="it") == made.recipe
 
 
@@ -182,7 +188,7 @@ def test_onnx_with_external_data(trained: Trained, tiny_goldens: Path, tmp_path:
     model = SourceModel(folder, "onnx", ("tiny.onnx",), ("data/W", "data/b"))
     made = convert(model, X86, tmp_path / "variant")
     assert [file.path for file in made.variant.files] == ["tiny.onnx", "data/W", "data/b"]
-    assert compare(model, made.variant, X86, tiny_goldens).verdict == "pass"
+    assert prove(model, made.variant, X86, tiny_goldens).verdict == "pass"
 
 
 HIDDEN = {
@@ -221,7 +227,7 @@ def test_t1_65_no_data_file_of_a_variant_begins_as_one_of_another_kind(
         joblib.load(written)
     assert not tarfile.is_tarfile(written)
     assert written.read_bytes().endswith(data)
-    assert compare(model, made.variant, X86, tiny_goldens).verdict == "pass"
+    assert prove(model, made.variant, X86, tiny_goldens).verdict == "pass"
 
 
 def test_onnx_under_another_name(trained: Trained, tiny_goldens: Path, tmp_path: Path) -> None:
@@ -229,7 +235,7 @@ def test_onnx_under_another_name(trained: Trained, tiny_goldens: Path, tmp_path:
     model = SourceModel(tmp_path, "onnx", ("model",))
     made = convert(model, X86, tmp_path / "variant")
     assert [file.path for file in made.variant.files] == ["model.onnx"]
-    assert compare(model, made.variant, X86, tiny_goldens).verdict == "pass"
+    assert prove(model, made.variant, X86, tiny_goldens).verdict == "pass"
 
 
 def test_labels_that_are_words(tmp_path: Path) -> None:
@@ -244,9 +250,10 @@ def test_labels_that_are_words(tmp_path: Path) -> None:
     from_file(tmp_path / "given.npz", tmp_path / "goldens.npz")
     found = SourceModel(tmp_path / "model", "skops", ("model.skops",))
     made = convert(found, X86, tmp_path / "variant")
-    report = compare(found, made.variant, X86, tmp_path / "goldens.npz")
-    assert (report.verdict, report.labels_equal) == ("pass", 9)
-    assert float(report.variant_accuracy or 0) > 0.5
+    report = prove(found, made.variant, X86, tmp_path / "goldens.npz")
+    assert report.verdict == "pass"
+    assert report.findings.expected is not None
+    assert float(report.findings.expected.variant) > 0.5
 
 
 def test_rounds_after_the_best_one_do_not_answer(tmp_path: Path) -> None:
@@ -281,10 +288,9 @@ def test_regression(tmp_path: Path) -> None:
     from_file(tmp_path / "given.npz", tmp_path / "goldens.npz")
     found = SourceModel(tmp_path / "model", "xgboost-ubj", ("model.ubj",))
     made = convert(found, X86, tmp_path / "variant")
-    report = compare(found, made.variant, X86, tmp_path / "goldens.npz")
+    report = prove(found, made.variant, X86, tmp_path / "goldens.npz")
     assert report.verdict == "pass"
-    assert report.labels_compared == 0
-    assert "labels" not in report.words
+    assert {one.kind for one in report.findings.outputs} == {"numbers"}
 
 
 # -------------------------------------------------------------------- what cannot
@@ -362,7 +368,7 @@ def test_a_toolchain_that_differs(
     assert caught.value.code == "toolchain-differs"
 
 
-# -------------------------------------------------------------------- parity that fails
+# -------------------------------------------------------------------- proofs that fail
 
 
 @pytest.fixture
@@ -394,23 +400,24 @@ def _bias(by: float) -> Callable[[Any], None]:
 
 def test_other_numbers(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path) -> None:
     model, made = tiny
-    report = compare(model, altered(made, _bias(0.01)), X86, tiny_goldens)
-    failed = {one.name for one in report.outputs if one.verdict == "fail"}
-    assert failed == {"probabilities"}
-    assert float(report.largest_difference or 0) > 1e-4
+    report = prove(model, altered(made, _bias(0.01)), X86, tiny_goldens)
+    failed = {one.name for one in report.findings.outputs if one.verdict == "fail"}
+    assert "probabilities" in failed
     refusal = report.refusal()
     assert refusal is not None
-    assert "probabilities differs too much" in refusal.what
-    said = replace(report, words="the same. Signed by all").refusal()
+    assert re.search(r"does: goldens: .* in row \d+ of goldens, probabilities is ", refusal.what)
+    assert "ONNX" in refusal.next_step
+    checks = (Check("goldens", "fail", "the same. Signed by all"),)
+    said = replace(report, findings=replace(report.findings, checks=checks)).refusal()
     assert said is not None
-    assert said.what.endswith("source does: “the same. Signed by all”")
+    assert said.what.endswith("source does: goldens: “the same. Signed by all”")
 
 
 def test_other_labels(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path) -> None:
     model, made = tiny
-    report = compare(model, altered(made, _bias(100)), X86, tiny_goldens)
+    report = prove(model, altered(made, _bias(100)), X86, tiny_goldens)
     assert report.verdict == "fail"
-    assert report.labels_equal < report.labels_compared
+    assert next(one for one in report.findings.outputs if one.name == "label").wrong > 0
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
@@ -418,18 +425,21 @@ def test_no_finite_number(
     tiny: tuple[SourceModel, Conversion], tiny_goldens: Path, value: float
 ) -> None:
     model, made = tiny
-    report = compare(model, altered(made, _bias(value)), X86, tiny_goldens)
+    report = prove(model, altered(made, _bias(value)), X86, tiny_goldens)
     assert report.verdict == "fail"
-    assert report.largest_difference is None
+    assert {one.largest_difference for one in report.findings.outputs} == {None}
 
 
-def test_not_a_number_in_both_is_no_parity(
+def test_p0_23_not_a_number_in_both_is_told_first(
     tiny: tuple[SourceModel, Conversion], tiny_goldens: Path
 ) -> None:
     _, made = tiny
     variant = altered(made, _bias(float("nan")))
     same = SourceModel(variant.folder, "onnx", (variant.model,))
-    assert compare(same, variant, X86, tiny_goldens).verdict == "fail"
+    report = prove(same, variant, X86, tiny_goldens)
+    assert report.verdict == "pass"
+    assert report.evidence()[0].name == "told-first"
+    assert "probabilities IS NO NUMBER on any row" in report.evidence()[0].words
 
 
 def test_other_outputs(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path) -> None:
@@ -439,7 +449,7 @@ def test_other_outputs(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path)
         graph.node[2].output[0] = graph.output[0].name = "class"
 
     with pytest.raises(RefusedError) as caught:
-        compare(model, altered(made, rename), X86, tiny_goldens)
+        prove(model, altered(made, rename), X86, tiny_goldens)
     assert caught.value.code == "parity-outputs"
 
 
@@ -450,32 +460,48 @@ def test_goldens_that_do_not_fit(trained: Trained, built: Built, tmp_path: Path,
     model = source(trained, name)
     made = built(name)
     with pytest.raises(RefusedError) as caught:
-        compare(model, made.variant, X86, tmp_path / "goldens.npz")
+        prove(model, made.variant, X86, tmp_path / "goldens.npz")
     assert caught.value.code in {"goldens-unfit", "reference-evaluator"}
 
 
 def test_the_machine_is_named(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path) -> None:
     model, made = tiny
     elsewhere = replace(ARM, arch="s390x")
-    report = compare(model, made.variant, elsewhere, tiny_goldens)
+    report = prove(model, made.variant, elsewhere, tiny_goldens)
     assert not report.measured_on_target
     assert report.machine.arch in report.words
-    assert "not on the hardware target's s390x" in report.words
+    assert "which is not the hardware target's" in report.words
     assert report.machine.software["onnxruntime"]
+
+
+def test_p0_45_what_ran_the_variant_is_said(
+    tiny: tuple[SourceModel, Conversion], tiny_goldens: Path
+) -> None:
+    model, made = tiny
+    (runtime,) = prove(model, made.variant, X86, tiny_goldens).runtimes
+    assert runtime.version == version("onnxruntime")
+    assert (runtime.ir, runtime.opsets) == (10, {"ai.onnx": 21})
+    assert {(one.operator, one.provider, one.nodes) for one in runtime.operators} == {
+        (name, "CPUExecutionProvider", 1) for name in ("ArgMax", "Gemm", "Softmax")
+    }
 
 
 def test_rubbish_is_no_parity(
     tiny: tuple[SourceModel, Conversion], tiny_goldens: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, made = tiny
-    report = shape.to_json(compare(model, made.variant, X86, tiny_goldens))
+    report = shape.to_json(prove(model, made.variant, X86, tiny_goldens))
     changes: list[dict[str, Any]]
-    changes = [{"outputs": []}, {"verdict": "fail"}, {"verdict": "yes"}, {"rows": "8"}]
+    found: Any = report["findings"]
+    inner: list[dict[str, Any]]
+    inner = [{"outputs": []}, {"verdict": "fail"}, {"verdict": "yes"}, {"checks": []}]
+    inner += [{"probes": []}, {"rows": 7}]
+    changes = [{"findings": found | one} for one in inner] + [{"rows": "8"}, {"rows": 7}]
     for change in changes:
         answer = report | change
-        monkeypatch.setattr("sealift_registry.conversion.parity.ask", lambda *_, a=answer, **__: a)
+        monkeypatch.setattr("sealift_registry.proof.prove.ask", lambda *_, a=answer, **__: a)
         with pytest.raises(FailedError):
-            compare(model, made.variant, X86, tiny_goldens)
+            prove(model, made.variant, X86, tiny_goldens)
 
 
 # -------------------------------------------------------------------- the server's own process
@@ -497,8 +523,8 @@ def test_no_model_library_is_imported_here(trained: Trained, goldens: Path, tmp_
 _JOURNEY = """
 import sys
 from pathlib import Path
-from sealift_registry.conversion import convert, hardware, parity
-from sealift_registry.proof import models
+from sealift_registry.conversion import convert, hardware
+from sealift_registry.proof import models, prove
 from sealift_registry.intake import dvc_source, mlflow_source, onnx_source, scan
 
 model, goldens = map(Path, sys.argv[1:])
@@ -508,6 +534,6 @@ found = scan.scan(folder, record.files)
 source = models.SourceModel(folder, found.model_format, found.model_files)
 target = hardware.get("cpu-x86_64")
 made = convert.convert(source, target, model.parent / "made")
-assert parity.compare(source, made.variant, target, goldens).verdict == "pass"
+assert prove.prove(source, made.variant, target, goldens).verdict == "pass"
 print(*sorted(name.partition(".")[0] for name in sys.modules))
 """

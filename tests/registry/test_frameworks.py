@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from sealift_registry import frameworks
-from sealift_registry.conversion import convert_worker, hardware, parity, parity_worker
+from sealift_registry.conversion import convert_worker, hardware
 from sealift_registry.conversion.convert import convert
 from sealift_registry.conversion.recipe import recipe_for
 from sealift_registry.frameworks import known
@@ -22,6 +22,7 @@ from sealift_registry.frameworks.framework import Converter, Facts
 from sealift_registry.intake import scan
 from sealift_registry.intake.formats import recognise
 from sealift_registry.intake.survey import survey
+from sealift_registry.proof import prove, prove_worker
 from sealift_registry.proof.models import SourceModel, VariantModel
 from sealift_registry.workers.runner import Worker
 from sealift_signing import shape
@@ -174,7 +175,7 @@ def test_f1_26_what_stands_in_signed_documents_stays(form: str) -> None:
 
 def test_f1_27_every_format_of_before_is_known_and_the_same_software_is_named() -> None:
     assert set(known.BY_FORMAT) >= {*SIGNED, "safetensors"}
-    assert set(parity_worker.SOFTWARE) >= {
+    assert set(prove_worker.SOFTWARE) >= {
         *("lightgbm", "numpy", "onnx", "onnxruntime", "scikit-learn", "skops", "xgboost"),
         "xgboost-cpu",
     }
@@ -193,12 +194,12 @@ def test_f1_28_a_worker_finds_scikit_learn_only_where_its_framework_needs_it(
         started[source.format] = worker.absent
         raise RefusedError("stop", "That was all.")
 
-    monkeypatch.setattr(parity, "ask", ask)
-    monkeypatch.setattr(parity, "_hashed", lambda *_: {})
+    monkeypatch.setattr(prove, "ask", ask)
+    monkeypatch.setattr(prove, "_hashed", lambda *_: {"goldens": "", "source_files": []})
     for form in known.CONVERTERS:
         source = SourceModel(tmp_path, form, ("model",))
         with pytest.raises(RefusedError, match="That was all"):
-            parity.compare(source, _variant(tmp_path), hardware.get("cpu-x86_64"), tmp_path)
+            prove.prove(source, _variant(tmp_path), hardware.get("cpu-x86_64"), tmp_path)
     both, one = ("pandas", "sklearn"), ("pandas",)
     plain = dict.fromkeys(["lightgbm", "onnx", "xgboost-json", "xgboost-ubj"], both)
     assert started == plain | {"skops": one}

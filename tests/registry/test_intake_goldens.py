@@ -24,7 +24,7 @@ def saved(folder: Path, **arrays: np.ndarray[Any, Any]) -> Path:
 
 def test_a_file_with_labels(trained: Callable[[str], Path], tmp_path: Path) -> None:
     record = from_file(trained("digits.npz"), tmp_path / "kept.npz")
-    assert (record.rows, record.has_labels, record.origin) == (20, True, "file")
+    assert (record.rows, record.has_answers, record.origin) == (20, True, "file")
     assert [(one.name, one.dtype, one.shape) for one in record.arrays] == [
         ("inputs", "float32", (20, 64)),
         ("labels", "int64", (20,)),
@@ -35,6 +35,19 @@ def test_a_file_with_labels(trained: Callable[[str], Path], tmp_path: Path) -> N
     with np.load(trained("digits.npz")) as given, np.load(tmp_path / "kept.npz") as kept:
         assert (given["inputs"] == kept["inputs"]).all()
     assert shape.read(GoldensRecord, shape.write(record), what="it") == record
+
+
+@pytest.mark.parametrize(
+    "expected", [np.zeros(5), np.zeros((5, 2)), np.array(["a", "b", "a", "b", "c"])]
+)
+def test_p0_42_what_is_expected_is_kept_with_the_inputs(
+    tmp_path: Path, expected: np.ndarray[Any, Any]
+) -> None:
+    given = saved(tmp_path, inputs=np.zeros((5, 2)), expected=expected)
+    record = from_file(given, tmp_path / "kept.npz")
+    assert record.has_answers
+    with np.load(tmp_path / "kept.npz") as kept:
+        assert kept["expected"].tolist() == expected.tolist()
 
 
 def test_the_same_goldens_make_the_same_bytes(tmp_path: Path) -> None:
@@ -55,6 +68,12 @@ def test_the_same_goldens_make_the_same_bytes(tmp_path: Path) -> None:
         ({"inputs": np.array([object()] * 5)}, "goldens-unreadable"),
         ({"inputs": np.zeros((5, 2)), "labels": np.zeros(6)}, "goldens-uneven"),
         ({"inputs": np.zeros((5, 2)), "labels": np.zeros((5, 1))}, "goldens-labels"),
+        ({"inputs": np.zeros((5, 2)), "expected": np.array([["a"]] * 5)}, "goldens-labels"),
+        (
+            {"inputs": np.zeros((5, 2)), "labels": np.zeros(5), "expected": np.zeros(5)},
+            "goldens-labels",
+        ),
+        ({"expected": np.zeros(5)}, "goldens-no-inputs"),
     ],
 )
 def test_files_that_are_no_goldens(

@@ -83,7 +83,7 @@ def test_the_input_example_serves_as_goldens(
     first: tuple[Path, SourceRecord], tmp_path: Path
 ) -> None:
     record = goldens.from_input_example(first[0], tmp_path / "goldens.npz")
-    assert (record.rows, record.origin, record.has_labels) == (8, "input example", False)
+    assert (record.rows, record.origin, record.has_answers) == (8, "input example", False)
     assert record.arrays[0].shape == (8, 64)
 
 

@@ -8,6 +8,7 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
 from sealift_registry.cli.terminal import short
 from sealift_signing.drawing import drawn
+from sealift_signing.informing import TOLD_FIRST
 
 
 @command(sealift, "convert", example="sealift convert vision/digits/3 --for cpu-x86_64")
@@ -23,12 +24,15 @@ from sealift_signing.drawing import drawn
 def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]) -> None:
     """Build a version's variant for a hardware target.
 
-    The variant is scanned, and compared with its source on the goldens; both are kept as evidence.
+    The variant is scanned, and proved against its source on the goldens and on rows that are made
+    to find out; both are kept as evidence. A variant whose proof fails is not kept.
     """
     from sealift_registry.catalog.reference import VersionRef
+    from sealift_registry.summary import picture_lines
 
     ref = VersionRef.parse(version)
     lines, made = [], []
+    first: list[str] = []
     for target in hardware_targets:
         with session.terminal.steps(f"convert for {target}", counted=False) as progress:
             done = session.app.conversion.convert(ref, target, user(), progress)
@@ -38,6 +42,8 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
             said = evidence.predicate
             lines.append(f"  {said.kind}: {said.verdict}, on {drawn(said.machine)}")
             lines += [f"    {c.verdict:4}  {drawn(c.words)}" for c in said.checks]
+            lines += [f"    {text}" for text in picture_lines(session.app.hub, said)]
+            first += [drawn(c.words) for c in said.checks if c.name == TOLD_FIRST]
         made.append(
             {
                 "path": str(done.artifact.path),
@@ -46,4 +52,5 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
                 "evidence": {e.predicate.kind: e.predicate.verdict for e in done.evidence},
             }
         )
-    session.terminal.answer("convert", {"artifacts": made}, lines)
+    told = [f"LOOK AT THIS FIRST: {words}" for words in dict.fromkeys(first)]
+    session.terminal.answer("convert", {"artifacts": made}, [*told, *lines])

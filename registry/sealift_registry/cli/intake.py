@@ -24,7 +24,7 @@ def _target(help_text: str) -> Callable[[F], F]:
         function = click.option(
             "--goldens",
             metavar="FILE.npz",
-            help="Inputs (and labels) on which variants are compared with the source.",
+            help="Inputs (and what is expected) on which variants are compared with the source.",
         )(function)
         return click.option("--as", "model", required=True, metavar="TEAM/MODEL", help=help_text)(
             function

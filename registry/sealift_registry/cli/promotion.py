@@ -53,7 +53,7 @@ def promote(
     never changes; a variant built later needs a request of its own.
     """
     from sealift_registry.catalog.reference import VersionRef
-    from sealift_registry.summary import despite_lines, evidence_lines, standing_data
+    from sealift_registry.summary import despite_lines, evidence_lines, first_lines, standing_data
 
     ref, promotions = VersionRef.parse(version), session.app.promotions
     with session.app.hub.reading() as connection:
@@ -65,6 +65,7 @@ def promote(
     made = standing.promotion
     lines = [
         *despite_lines(standing),
+        *first_lines(standing),
         done.sentence,
         *evidence_lines(standing),
         "",

@@ -18,8 +18,10 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.storing import copy_out, lay_out, store_files, store_manifest
 from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.conversion.hardware import HardwareTarget
-from sealift_registry.conversion.parity import ParityReport, compare
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
+from sealift_registry.proof.picture import picture
+from sealift_registry.proof.prove import prove
+from sealift_registry.proof.report import ProofReport
 from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
@@ -117,7 +119,9 @@ class Builder:
             try:
                 if plan.existing is None:
                     return self._build(plan, source, target, goldens, work, actor, progress)
-                refusal = self._measure_again(plan, plan.existing, source, target, goldens, work)
+                refusal = self._measure_again(
+                    plan, plan.existing, source, target, goldens, work, progress
+                )
             except RefusedError as refused:
                 self._refused(plan.path, refused, actor)
                 raise
@@ -138,7 +142,7 @@ class Builder:
         made = convert(source, target, work / "variant", progress)
         scanned = self._scan_folder(made.variant.folder)
         _check_scan(scanned, plan.path)
-        report = compare(source, made.variant, target, goldens, progress)
+        report = prove(source, made.variant, target, goldens, progress)
         refusal = report.refusal()
         if refusal is not None:
             raise refusal
@@ -146,7 +150,7 @@ class Builder:
         expected = {file.path: file.sha256 for file in made.variant.files}
         stored = store_files(blobs, made.variant.folder, expected, lambda _: None)
         manifest = store_manifest(blobs, plan.path, "onnx", stored)
-        found = (scanned, _parity(report), _provenance(made, plan))
+        found = (scanned, self._parity(report, plan.path), _provenance(made, plan))
 
         def action(connection: Connection) -> tuple[Entry, ArtifactRow]:
             now = moment(self._hub.now())
@@ -178,6 +182,7 @@ class Builder:
         target: HardwareTarget,
         goldens: Path,
         work: Path,
+        progress: Progress,
     ) -> RefusedError | None:
         """The variant is there, and the goldens are others: only its parity is measured.
 
@@ -190,12 +195,12 @@ class Builder:
         paths = [file.path for file in read_manifest(manifest, what=str(plan.path)).files]
         model = next(path for path in paths if path.endswith(".onnx"))
         variant = VariantModel(folder, model, tuple(model_file(folder, path) for path in paths))
-        report = compare(source, variant, target, goldens)
-        refusal = report.refusal()
+        report = prove(source, variant, target, goldens, progress)
+        refusal, parity = report.refusal(), self._parity(report, plan.path)
 
         def action(connection: Connection) -> tuple[Entry, None]:
             now = moment(self._hub.now())
-            (signed,) = self._sign(connection, existing, (_parity(report),), now)
+            (signed,) = self._sign(connection, existing, (parity,), now)
             data: dict[str, Json] = {
                 "artifact": str(existing.path),
                 "parity": signed.sha256,
@@ -206,6 +211,16 @@ class Builder:
 
         self._hub.commit(action)
         return refusal
+
+    def _parity(self, report: ProofReport, path: CatalogPath) -> Finding:
+        """The evidence; its picture stays here, as what a site has no use of."""
+        drawing = self._hub.home.blobs.put_bytes(picture(report.findings, str(path)))
+        details = shape.to_json(report) | {"picture": drawing.sha256}
+        machine = report.machine
+        where = f"{machine.cpu}, {machine.arch}, {machine.os}"
+        return Finding(
+            "parity", report.verdict, report.evidence(), machine.software, where, details
+        )
 
     def _sign(
         self, connection: Connection, row: ArtifactRow, found: Sequence[Finding], now: str
@@ -294,13 +309,6 @@ def _check_scan(scanned: Finding, path: CatalogPath) -> None:
             subject=str(path),
             next_step="The variant is not kept. Export the model to ONNX yourself and ingest that.",
         )
-
-
-def _parity(report: ParityReport) -> Finding:
-    machine = report.machine
-    where = f"{machine.cpu}, {machine.arch}, {machine.os}"
-    checks = (Check("parity", report.verdict, report.words),)
-    return Finding("parity", report.verdict, checks, machine.software, where, shape.to_json(report))
 
 
 def _provenance(made: Conversion, plan: _Plan) -> Finding:

@@ -83,6 +83,35 @@ def is_onnx(_head: bytes, data: BinaryIO) -> bool:
         return False
 
 
+def written_in(path: Path) -> tuple[int, dict[str, int]]:
+    """The version of the file format, and of each operator domain; nothing else is read."""
+    ir, opsets = 0, {}
+    with path.open("rb") as data:
+        end = data.seek(0, os.SEEK_END)
+        data.seek(0)
+        while data.tell() < end:
+            number, length = _varint(data) >> 3, _varint(data)
+            if number == _OPSET_IMPORT:
+                domain, version = _opset(data, data.tell() + length)
+                opsets[domain] = version
+            elif _MODEL_FIELDS.get(number) == _BYTES:
+                data.seek(length, os.SEEK_CUR)
+            elif number == _IR_VERSION:
+                ir = length
+    return ir, opsets
+
+
+def _opset(data: BinaryIO, end: int) -> tuple[str, int]:
+    domain, version = "", 0
+    while data.tell() < end:
+        number, value = _varint(data) >> 3, _varint(data)
+        if number == 1:
+            domain = data.read(value).decode("utf-8", "replace")
+        else:
+            version = value
+    return domain or "ai.onnx", version
+
+
 def _varint(data: BinaryIO) -> int:
     """A number in protobuf's variable-length spelling (at most ten bytes)."""
     value = 0

@@ -30,16 +30,16 @@ class ReferenceModel:
 
     def __init__(self, path: Path) -> None:
         # The types of the inputs are read by ONNX Runtime, which also checks that it can run.
-        self._inputs = RuntimeModel(path).inputs
+        checked = RuntimeModel(path)
+        self._inputs, self.batch = checked.inputs, checked.batch
         self._path = path
+        self._evaluator: Any = None
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `framework.Model`."""
-        import onnx.reference
-
         fed = fitted(inputs, self._inputs)
         try:
-            evaluator = onnx.reference.ReferenceEvaluator(str(self._path))
+            evaluator = self._loaded()
             found = evaluator.run(None, fed)
         except (RuntimeError, NotImplementedError, ValueError, TypeError, KeyError) as bad:
             raise RefusedError(
@@ -50,6 +50,18 @@ class ReferenceModel:
                 "goldens that fit its inputs.",
             ) from bad
         return dict(zip(evaluator.output_names, map(plain, found), strict=True))
+
+    def _loaded(self) -> Any:  # noqa: ANN401 - onnx is Any to us
+        """The evaluator, made once; it has arrays of its own, and needs the file's no more."""
+        if self._evaluator is None:
+            import onnx
+            import onnx.reference
+
+            model = onnx.load(str(self._path))
+            self._evaluator = onnx.reference.ReferenceEvaluator(model)
+            for tensor in model.graph.initializer:
+                tensor.ClearField("raw_data")
+        return self._evaluator
 
     def facts(self) -> Facts:
         """See `framework.Model`."""
@@ -64,6 +76,7 @@ class RuntimeModel:
 
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # its warnings are for whoever made the model
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
         try:
             self._session = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
@@ -81,6 +94,23 @@ class RuntimeModel:
     def inputs(self) -> dict[str, str]:
         """Input name → type, in ONNX Runtime's words."""
         return {one.name: one.type for one in self._session.get_inputs()}
+
+    @property
+    def batch(self) -> int | None:
+        """How many rows it takes at once, where it takes no other number."""
+        shapes = [one.shape for one in self._session.get_inputs()]
+        fixed = {shape[0] for shape in shapes if shape and isinstance(shape[0], int)}
+        return fixed.pop() if len(fixed) == 1 else None
+
+    @property
+    def placed(self) -> dict[tuple[str, str, str], int]:
+        """(domain, operator, execution provider) → how many nodes; as the runtime says."""
+        found: dict[tuple[str, str, str], int] = {}
+        for part in self._session.get_provider_graph_assignment_info():
+            for node in part.get_nodes():
+                key = (node.domain or "ai.onnx", node.op_type, part.ep_name)
+                found[key] = found.get(key, 0) + 1
+        return found
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `framework.Model`."""

@@ -1,8 +1,9 @@
-"""Goldens: the inputs, and labels where known, on which a variant is compared with its source.
+"""Goldens: inputs, and what is expected where known, on which variant and source are compared.
 
 They are kept as one `.npz` file of a known layout: an array called `inputs`, or one array for each
-of an ONNX model's inputs by its name, and `labels` where there are any. The first axis of every
-array counts the rows. The same goldens make the same bytes.
+of an ONNX model's inputs by its name, and `expected` (labels, or a number or more a row) where the
+right answers are known; `labels` is an older name of it. The first axis of every array counts the
+rows. The same goldens make the same bytes.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from sealift_signing.vocabulary import Count, Sentence, Sha256
 
 LEAST_ROWS = 5
 LABELS = "labels"
+EXPECTED = "expected"
+ANSWERS = (EXPECTED, LABELS)
+"""What the right answers may be called."""
 INPUTS = "inputs"
 
 WORKER = Worker(
@@ -48,7 +52,7 @@ class GoldensRecord:
         requires: features that a reader must know.
         origin: the model's own input example, or a file that somebody gave.
         rows: how many; at least five.
-        arrays: by name, `labels` among them where there are any.
+        arrays: by name, `expected` or `labels` among them where the right answers are known.
         sha256: of the `.npz` file.
         size: of that file, in bytes.
     """
@@ -64,9 +68,9 @@ class GoldensRecord:
     size: Count
 
     @property
-    def has_labels(self) -> bool:
-        """Whether the right answers are known, so that accuracy can be told."""
-        return any(array.name == LABELS for array in self.arrays)
+    def has_answers(self) -> bool:
+        """Whether the right answers are known, so that accuracy or error can be told."""
+        return any(array.name in ANSWERS for array in self.arrays)
 
 
 def from_file(given: Path, target: Path) -> GoldensRecord:

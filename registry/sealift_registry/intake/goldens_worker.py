@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from sealift_registry.intake.goldens import INPUTS, LABELS, LEAST_ROWS
+from sealift_registry.intake.goldens import ANSWERS, INPUTS, LABELS, LEAST_ROWS
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
 
@@ -23,7 +23,7 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 _ADVICE = (
     f"Give at least {LEAST_ROWS} rows as a file: sealift ingest … --goldens FILE.npz, with an "
-    "array `inputs` and, if known, `labels`."
+    "array `inputs` and, if the right answers are known, `expected`."
 )
 
 
@@ -93,11 +93,11 @@ def _rows(arrays: Mapping[str, Array], name: str, kind: type[SealiftError]) -> i
     Raises:
         SealiftError: of the given kind, where they are no goldens.
     """
-    inputs = [array for at, array in arrays.items() if at != LABELS]
+    inputs = [array for at, array in arrays.items() if at not in ANSWERS]
     if not inputs:
         raise _fault(kind, "no-inputs", f"There is no array `{INPUTS}` in {name}.")
     for at, array in arrays.items():
-        if array.dtype.kind not in ("fiubU" if at == LABELS else "fiub"):
+        if array.dtype.kind not in ("fiubU" if at in ANSWERS else "fiub"):
             raise _fault(kind, "not-numbers", f"The array `{at}` in {name} holds no numbers.")
     lengths = {array.shape[0] if array.ndim else 0 for array in arrays.values()}
     if len(lengths) > 1:
@@ -107,9 +107,19 @@ def _rows(arrays: Mapping[str, Array], name: str, kind: type[SealiftError]) -> i
         raise _fault(
             kind, "rows", f"There are {rows} rows in {name}; {LEAST_ROWS} to {MOST_ROWS:,} serve."
         )
-    if LABELS in arrays and arrays[LABELS].ndim != 1:
-        raise _fault(kind, "labels", f"The labels in {name} are not one for each row.")
+    _check_answers({at: arrays[at] for at in ANSWERS if at in arrays}, name, kind)
     return rows
+
+
+def _check_answers(answers: Mapping[str, Array], name: str, kind: type[SealiftError]) -> None:
+    """At most one array of answers; labels are one a row, expected numbers may be more."""
+    if len(answers) > 1:
+        raise _fault(
+            kind, "labels", f"Both `{ANSWERS[0]}` and `{ANSWERS[1]}` are in {name}; give one."
+        )
+    for at, array in answers.items():
+        if array.ndim != 1 and (at == LABELS or array.dtype.kind == "U"):
+            raise _fault(kind, "labels", f"The labels in {name} are not one for each row.")
 
 
 def _kept(arrays: Mapping[str, Array], rows: int, origin: str, target: Path) -> Document:

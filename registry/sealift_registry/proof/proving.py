@@ -18,7 +18,7 @@ from sealift_registry.proof import comparing, expecting, rounding, saying
 from sealift_registry.proof.columns import columns
 from sealift_registry.proof.comparing import Answers, Scale
 from sealift_registry.proof.probing import MILD, MOST_ROWS, Making, probes
-from sealift_registry.proof.report import Findings
+from sealift_registry.proof.report import SECONDS, Findings
 from sealift_registry.proof.result import Result, constant
 from sealift_registry.proof.rounding import Merged
 from sealift_registry.proof.running import Runner, joined, taken, types
@@ -28,7 +28,6 @@ from sealift_registry.proof.tally import MOST_KEPT, Tally
 from sealift_registry.workers.channel import Progress
 from sealift_signing.errors import RefusedError
 
-SECONDS = 600.0
 FOR_JUMPS = 0.2
 """Of the time: halving asks the source many times."""
 TOLD_TIES = 2
@@ -116,9 +115,8 @@ class _Proof:
         Raises:
             RefusedError: one of them does not, or their answers are of different shapes.
         """
-        self.plan.progress("goldens, by the source", 0, 0)
+        self.plan.progress("goldens", 0, 0)
         theirs = self._source.answers(self._held)
-        self.plan.progress("goldens, by the variant", 0, 0)
         ours = self._variant.answers(self._held)
         fault = comparing.fault(theirs, ours)
         if fault:
@@ -176,14 +174,16 @@ class _Proof:
     def _run(self, named: Named, rows: Array) -> None:
         """One slice: what the source refuses is dropped, what the variant refuses is wrong."""
         inputs = self.layout.inputs(rows)
-        kept, theirs = self._source.tried(inputs)
+        kinds = [kind for kind, _ in named]
+        kept, theirs = self._source.tried(inputs, kinds)
         answered = set(kept.tolist())
         for at, (kind, _) in enumerate(named):
             if at not in answered:
                 self._tally.kind(kind).dropped += 1
         if not len(kept):
             return
-        took, ours = self._variant.tried(taken(inputs, kept))
+        those = [kinds[at] for at in kept.tolist()]
+        took, ours = self._variant.tried(taken(inputs, kept), those)
         if not self._scales:
             self._measured(named, rows, kept, theirs)
             self.count_goldens()

@@ -5,74 +5,26 @@ Rows are named by kind, number and digest: who may see the evidence may not see 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
+from sealift_registry.proof.advice import ADVICE, INSTEAD
+from sealift_registry.proof.measured import Machine, Runtime
 from sealift_registry.proof.models import ModelFile
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import RefusedError
+from sealift_signing.informing import TOLD_FIRST
 from sealift_signing.shape import Distinct
 from sealift_signing.statements import Check
-from sealift_signing.vocabulary import Count, Decimal, Name, Sentence, Sha256
+from sealift_signing.vocabulary import Count, Decimal, Name, Sentence, Sha256, sentence
 
 Verdict = Literal["pass", "fail"]
 
+SECONDS = 600.0
+"""That probe rows may take."""
+
 BINS = ("0", "1e-6", "1e-5", "1e-4", "0.001", "0.01", "0.1", "1")
 """Upper ends of the histogram's bins: parts of what is allowed. The last bin is what is above."""
-
-
-@dataclass(frozen=True)
-class Machine:
-    """Where it was measured.
-
-    Attributes:
-        arch: as `uname -m` spells it.
-        cpu: the processor's own name.
-        os: with its version.
-        software: package → version, of all that computed.
-    """
-
-    arch: Sentence
-    cpu: Sentence
-    os: Sentence
-    software: Mapping[Sentence, Sentence]
-
-
-@dataclass(frozen=True)
-class Operator:
-    """One kind of operator, and what ran it.
-
-    Attributes:
-        domain: of the operator; `ai.onnx` is the default one.
-        operator: its name.
-        provider: the runtime's execution provider that its nodes were placed on.
-        nodes: how many of them.
-    """
-
-    domain: Sentence
-    operator: Sentence
-    provider: Sentence
-    nodes: Count
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """What ran the variant.
-
-    Attributes:
-        name: of the runtime.
-        version: of it.
-        ir: the version of ONNX's file format that the variant is written in.
-        opsets: operator domain → the version of its operators.
-        operators: where each ran, as far as the runtime says.
-    """
-
-    name: Name
-    version: Sentence
-    ir: Count
-    opsets: Mapping[Sentence, Count]
-    operators: tuple[Operator, ...]
 
 
 @dataclass(frozen=True)
@@ -134,6 +86,7 @@ class WorstRow:
         number: in its kind, from 0.
         sha256: of the row as the variant is given it.
         output: on which.
+        column: of a row of its numbers; absent where there is one number, and of labels.
         source: its answer there.
         variant: likewise.
         allowed: how far apart the two may be; absent of labels.
@@ -143,6 +96,7 @@ class WorstRow:
     number: Count
     sha256: Sha256
     output: Sentence
+    column: Count | None
     source: Sentence
     variant: Sentence
     allowed: Decimal | None
@@ -283,8 +237,19 @@ class ProofReport:
 
     @property
     def words(self) -> str:
-        """What was found, and where."""
-        return self.findings.words
+        """What was found, by what and where."""
+        machine = self.machine
+        where = f"measured on {machine.arch} ({machine.cpu})"
+        if not self.measured_on_target:
+            where += ", which is not the hardware target's"
+        return sentence(f"{self.findings.words}; compared with {self.reference}, {where}.")
+
+    def evidence(self) -> tuple[Check, ...]:
+        """The checks as they stand in the evidence: what is told first, the whole, each of them."""
+        found = self.findings
+        first = sentence(" ".join(found.told_first))
+        told = (Check(TOLD_FIRST, "pass", first),) if found.told_first else ()
+        return (*told, Check("proof", found.verdict, self.words), *found.checks)
 
     def refusal(self) -> RefusedError | None:
         """The error to raise where the proof failed; None where it did not."""
@@ -298,23 +263,3 @@ class ProofReport:
             subject=self.hardware_target,
             next_step=f"The variant is not kept. {ADVICE.get(failed[0].name, INSTEAD)}",
         )
-
-
-INSTEAD = (
-    "Leave out the part of the model that is converted wrongly (an option, a step, a column), or "
-    "export the model to ONNX yourself and ingest that."
-)
-"""What to do about a check that failed, where nothing better is known."""
-
-ADVICE: Mapping[str, str] = {
-    "missing": "Fill in what is missing before the model, where it is used as where it was "
-    "trained, or train it with an imputer in it; or export it to ONNX yourself and ingest that.",
-    "categories": "Give each category a number from 0 on before the model, as where it was "
-    "trained; or export the model to ONNX yourself and ingest that.",
-    "merging": "Train the model on numbers that 32 bits tell apart: subtract what is common to "
-    "all values of a column, and train again.",
-    "expected": "Give goldens whose `expected` is spelled as the labels that the model was "
-    "trained on, and ingest it again with --goldens FILE.npz.",
-    "moving": "Train the model on answers that are not so near to each other (subtract their mean, "
-    "divide by their spread), or export it to ONNX yourself and ingest that.",
-}

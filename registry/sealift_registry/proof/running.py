@@ -75,10 +75,13 @@ class Runner:
             ]
         return joined(parts)
 
-    def tried(self, inputs: Mapping[str, Array]) -> tuple[Array, dict[str, Array]]:
+    def tried(
+        self, inputs: Mapping[str, Array], kinds: Sequence[str]
+    ) -> tuple[Array, dict[str, Array]]:
         """Which rows are answered, by their numbers, and the answers to those.
 
-        A batch that is refused is halved, until the rows that are to blame are alone.
+        A batch that is refused is taken apart by kind, and then halved, until the rows that are to
+        blame are alone.
         """
         rows = len(next(iter(inputs.values())))
         kept: list[Array] = []
@@ -92,8 +95,7 @@ class Runner:
                 parts.append(self.answers({name: one[at] for name, one in inputs.items()}))
                 kept.append(at)
             except Exception:  # noqa: BLE001 - odd rows: a model may refuse them in any way
-                half = len(at) // 2
-                waiting += [at[half:], at[:half]] if half else []
+                waiting += _parted(at, kinds)
         if not parts:
             return np.arange(0), {}
         return np.concatenate(kept), joined(parts)
@@ -133,6 +135,16 @@ class Runner:
             found = self._model.answer(some)
             parts.append({n: np.atleast_1d(a)[: batch - lacking] for n, a in found.items()})
         return joined(parts)
+
+
+def _parted(at: Array, kinds: Sequence[str]) -> list[Array]:
+    """The rows of each kind, or halves of those of one; none of one row."""
+    named = np.array([kinds[one] for one in at.tolist()])
+    several = np.unique(named)
+    if len(several) > 1:
+        return [at[named == kind] for kind in several]
+    half = len(at) // 2
+    return [at[half:], at[:half]] if half else []
 
 
 @contextmanager

@@ -6,6 +6,7 @@ import numpy as np
 
 from sealift_registry.proof import comparing, telling
 from sealift_registry.proof.expecting import Judged
+from sealift_registry.proof.probing import KINDS
 from sealift_registry.proof.report import (
     Expected,
     Findings,
@@ -21,6 +22,8 @@ from sealift_registry.proof.tally import OutputTally
 from sealift_registry.proof.telling import decimal
 from sealift_signing.statements import Check
 from sealift_signing.vocabulary import sentence
+
+_KINDS = ("goldens", *KINDS)
 
 MOST_CLASSES = 200
 """Class names in the evidence."""
@@ -42,7 +45,7 @@ def findings(result: Result) -> Findings:
         outputs=tuple(_output(name, one, result) for name, one in sorted(tally.outputs.items())),
         probes=tuple(
             KindProof(kind, one.ran, one.dropped, one.left_out, one.wrong, one.excused)
-            for kind, one in tally.kinds.items()
+            for kind, one in sorted(tally.kinds.items(), key=lambda at: _KINDS.index(at[0]))
         ),
         worst=_worst(result),
         never=tuple(_never(result)),
@@ -59,6 +62,7 @@ def _checks(result: Result) -> list[Check]:
     found.append(telling.rounding_check(result.tally))
     found.append(telling.merging_check(result.merged, " and ".join(dtypes)))
     found.append(telling.moving_check(result.still))
+    found.append(telling.coverage_check(_never(result)))
     if result.judged is not None:
         found.append(telling.expected_check(result.judged, result.labels))
     return found
@@ -96,6 +100,7 @@ def _worst(result: Result) -> WorstRow | None:
         number=row.number,
         sha256=result.layout.digest(row.values),
         output=sentence(row.output),
+        column=row.column,
         source=sentence(row.source),
         variant=sentence(row.variant),
         allowed=None if row.allowed is None else decimal(row.allowed),

@@ -64,6 +64,7 @@ class Row:
     number: int
     values: Array
     output: str
+    column: int | None
     ratio: float
     source: str
     variant: str
@@ -127,7 +128,7 @@ class Tally:
         one.wrong += 1
         output = min(source)
         said = shown(source[output], at)
-        lost = Row(kind, number, row, output, np.inf, said, "refused", None, {}, refused=True)
+        lost = Row(kind, number, row, output, None, np.inf, said, "refused", None, {}, refused=True)
         self.differing.append(lost)
         if self.worst is None or not np.isinf(self.worst.ratio):
             self.worst = lost
@@ -156,6 +157,7 @@ def _row(
         number=named[1],
         values=values,
         output=output,
+        column=column if flat(source[output]).shape[1] > 1 else None,
         ratio=float(one.ratio[at]),
         source=shown(source[output], at, column),
         variant=shown(variant[output], at, column),
@@ -168,7 +170,6 @@ def shown(answers: Array, at: int, column: int | None = None) -> str:
     """One answer, short: that of a column, or all."""
     values = flat(answers)[at]
     if column is not None:
-        where = f" (column {column})" if len(values) > 1 else ""
-        return f"{float(values[column]):.7g}{where}" if len(values) else "nothing"
+        return f"{float(values[column]):.7g}" if len(values) else "nothing"
     text = ", ".join(str(one) for one in values.tolist())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"

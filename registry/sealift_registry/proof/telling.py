@@ -67,7 +67,11 @@ def rows_checks(tally: Tally, told: set[str]) -> list[Check]:
         failed = any(
             one.wrong and kind not in told for kind, one in tally.kinds.items() if kind in kinds
         )
-        said = [f"{ran:,} {what}: {_alike(ran, wrong)}"]
+        of_which = ", ".join(
+            f"{tally.kinds[kind].ran:,} {kind}" for kind in kinds if kind in tally.kinds
+        )
+        which = f" ({of_which})" if len(kinds) > 1 else ""
+        said = [f"{ran:,} {what}{which}: {_alike(ran, wrong)}"]
         if wrong:
             first = worst_of(tally, kinds)
             said += [row_words(first)] if first else []
@@ -95,10 +99,10 @@ def worst_of(tally: Tally, kinds: Sequence[str]) -> Row | None:
 def row_words(row: Row) -> str:
     """A row and both answers to it."""
     may = "" if row.allowed is None else f", where {decimal(row.allowed)} may lie between"
-    where = f"row {row.number} of {row.kind}"
+    column = "" if row.column is None else f", column {row.column},"
     return (
-        f"in {where}, {word(row.output)} is {word(row.source)} in the source and "
-        f"{word(row.variant)} in the variant{may}"
+        f"in row {row.number} of {row.kind}, {word(row.output)}{column} is {word(row.source)} in "
+        f"the source and {word(row.variant)} in the variant{may}"
     )
 
 
@@ -129,6 +133,12 @@ def moving_check(still: Mapping[str, str]) -> Check:
         return Check("moving", "pass", "Every output moves where the source's does.")
     said = "; ".join(f"the variant's {word(name)} {what}" for name, what in still.items())
     return Check("moving", "fail", sentence(f"{said}, and the source's is not."))
+
+
+def coverage_check(lacks: Sequence[str]) -> Check:
+    """What only rows that were made to find out have shown."""
+    words = " ".join(lacks) or "The goldens show all that the model says that it knows."
+    return Check("coverage", "pass", sentence(words))
 
 
 def expected_check(judged: Judged, classes: Sequence[str]) -> Check:

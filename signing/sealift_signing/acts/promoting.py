@@ -94,6 +94,7 @@ def ask_for(organisation: Organisation, ask: Ask, material: Material) -> Prepare
     words = (
         *promotion_words.set_aside_words(despite, rules.members),
         *promotion_words.not_asked_words(said, rules),
+        *promotion_words.first_words(evidence),
         f"Ask for {version} to be promoted to {stage}, because {drawn(reason)}.",
         *promotion_words.named_words(said, subjects, rules),
         *promotion_words.subject_words(subjects, evidence, said, rules),

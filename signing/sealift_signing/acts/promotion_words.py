@@ -10,7 +10,7 @@ from sealift_signing.acts.vouched import Vouched
 from sealift_signing.approvals import NotCountedError, Rules, check_objection, tally
 from sealift_signing.documents import Members
 from sealift_signing.drawing import drawn
-from sealift_signing.informing import more_of, more_words
+from sealift_signing.informing import TOLD_FIRST, more_of, more_words
 from sealift_signing.statements import Approval, Objection, Request, Signed, Subject
 from sealift_signing.vocabulary import PORTABLE, CatalogPath
 
@@ -22,19 +22,20 @@ def request_words(
     material: Material,
 ) -> Iterator[str]:
     """A request as whoever approves or objects reads it, and what others said of it."""
-    said = request.predicate
+    said, found = request.predicate, tuple(evidence)
     yield from set_aside_words(said.despite, rules.members)
     yield from not_asked_words(said, rules)
+    yield from first_words(found)
     yield (
         f"{said.team}/{said.model}/{said.version} to {said.stage}, asked for by {said.person} on "
         f"{said.made}, because {drawn(said.reason)}."
     )
     yield f"request {request.sha256}"
     yield from named_words(said, request.subjects, rules)
-    yield from subject_words(request.subjects, evidence, said, rules)
+    yield from subject_words(request.subjects, found, said, rules)
     yield from _approval_words(request, rules, material)
-    found = material.carried.all(Objection)
-    to_this = [one for one in found if one.predicate.request == request.sha256]
+    objections = material.carried.all(Objection)
+    to_this = [one for one in objections if one.predicate.request == request.sha256]
     for objection in material.carried.take(to_this):
         yield _objection_words(objection, request, rules)
 
@@ -86,6 +87,15 @@ def not_asked_words(said: Request, rules: Rules) -> Iterator[str]:
         lacks = [k for k in rules.rule.evidence if k not in rules.rule.evidence_of(policy)]
         if lacks:
             yield f"NO {', '.join(lacks).upper()} IS ASKED of {path}: the request calls it {policy}"
+
+
+def first_words(evidence: Iterable[Vouched]) -> Iterator[str]:
+    """What a machine of ours found that is to be known before all else: as early."""
+    for one in evidence:
+        for check in one.said.checks:
+            if check.name == TOLD_FIRST:
+                about = ", ".join(sorted(subject.name for subject in one.signed.subjects))
+                yield f"LOOK AT THIS FIRST, of {about}: {drawn(check.words)}"
 
 
 def _bars_words(subjects: Iterable[Subject], rules: Rules, despite: Iterable[str]) -> Iterator[str]:

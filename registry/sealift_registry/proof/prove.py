@@ -1,0 +1,107 @@
+"""The proof of a variant, in a process of its own with limits: files in, a report out."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+from sealift_registry.frameworks.known import absent
+from sealift_registry.proof.models import SourceModel, VariantModel, model_file
+from sealift_registry.proof.report import SECONDS, ProofReport
+from sealift_registry.workers.channel import Document, Progress
+from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
+from sealift_signing import shape
+from sealift_signing.errors import FailedError, MalformedError, RefusedError
+
+OTHERWISE = 1800
+"""Seconds for all but the probe rows: to load both models, and for as many goldens as there are."""
+
+WORKER = Worker(
+    module="sealift_registry.proof.prove_worker",
+    name="the proof",
+    limits=Limits(seconds=SECONDS + OTHERWISE, cpu_seconds=4 * 3600, file_bytes=0),
+)
+
+
+class Target(Protocol):
+    """The class of machine that a variant is for, as far as the proof goes by it."""
+
+    @property
+    def id(self) -> str:
+        """`cpu-x86_64`."""
+
+    @property
+    def arch(self) -> str:
+        """As `uname -m` spells it."""
+
+
+def prove(
+    source: SourceModel,
+    variant: VariantModel,
+    target: Target,
+    goldens: Path,
+    progress: Progress = lambda _path, _done, _total: None,
+) -> ProofReport:
+    """Let both models answer goldens (an `.npz` file of intake's layout) and probe rows.
+
+    Raises:
+        RefusedError: the goldens do not fit, or one of the models cannot be run.
+        FailedError: the proof itself failed; the variant may not be used.
+    """
+    known = _hashed(source, variant, goldens)
+    request = {
+        "source": str((source.folder / source.model).absolute()),
+        "source_format": source.format,
+        "variant": str((variant.folder / variant.model).absolute()),
+        "goldens": str(goldens.absolute()),
+        "hardware_target": target.id,
+        "arch": target.arch,
+        "seed": _seed(known),
+        "seconds": SECONDS,
+    }
+    worker = replace(WORKER, absent=absent(source.format))
+    answer = ask(worker, "prove", request, progress, work=goldens.parent)
+    try:
+        report = shape.from_json(ProofReport, answer | known, what="the proof's answer")
+    except (MalformedError, RefusedError) as bad:
+        raise nonsense(WORKER) from bad
+    if not _is_sound(report):
+        raise nonsense(WORKER)
+    return report
+
+
+def _is_sound(report: ProofReport) -> bool:
+    """A verdict is that of its checks, and there were rows and outputs to find it by."""
+    found = report.findings
+    passed = all(one.verdict == "pass" for one in found.checks)
+    compared = any(one.kind == "goldens" and one.ran == report.rows for one in found.probes)
+    whole = bool(found.checks and found.outputs and report.rows == found.rows and compared)
+    return whole and (found.verdict == "pass") == passed
+
+
+def _seed(known: Document) -> str:
+    """The same goldens and the same source make the same rows."""
+    told = hashlib.sha256(known["goldens"].encode())
+    for file in known["source_files"]:
+        told.update(file["sha256"].encode())
+    return told.hexdigest()
+
+
+def _hashed(source: SourceModel, variant: VariantModel, goldens: Path) -> Document:
+    """Which bytes are compared: hashed by us, before; the worker's word is not taken for it."""
+    paths = (*source.model_files, *source.data_files)
+    try:
+        return {
+            "goldens": model_file(goldens.parent, goldens.name).sha256,
+            "source_files": [shape.to_json(model_file(source.folder, path)) for path in paths],
+            "variant_files": [shape.to_json(file) for file in variant.files],
+        }
+    except OSError as bad:
+        raise FailedError(
+            "parity-unreadable",
+            f"{bad.filename} could not be read: {bad.strerror}.",
+            subject=str(bad.filename),
+            next_step="Convert again.",
+        ) from bad

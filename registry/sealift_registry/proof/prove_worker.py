@@ -1,0 +1,87 @@
+"""The proof's process: load source and variant, and prove the one against the other."""
+
+from __future__ import annotations
+
+import platform
+from pathlib import Path
+
+import numpy as np
+
+from sealift_registry.frameworks.framework import Array
+from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS, PACKAGES
+from sealift_registry.frameworks.onnx_graph import written_in
+from sealift_registry.frameworks.onnx_runs import RuntimeModel
+from sealift_registry.proof.measured import Machine, Operator, Runtime
+from sealift_registry.proof.proving import Plan, proved
+from sealift_registry.workers.channel import Document, Progress, serve
+from sealift_registry.workers.software import installed
+from sealift_signing import shape
+from sealift_signing.vocabulary import sentence
+
+EXPECTED = ("expected", "labels")
+"""What the right answers are called in goldens; the second name is the older one."""
+RUNTIME = "onnxruntime"
+SOFTWARE = ("numpy", RUNTIME, *PACKAGES)
+
+
+def prove(request: Document, progress: Progress) -> Document:
+    """The parts of a ProofReport that need the models; the caller knows the digests."""
+    inputs, expected = _goldens(Path(request["goldens"]))
+    framework = BY_FORMAT[request["source_format"]]
+    progress("source", 0, 0)
+    source = CONVERTERS[request["source_format"]].load(Path(request["source"]))
+    progress("variant", 0, 0)
+    variant = RuntimeModel(Path(request["variant"]))
+    plan = Plan(bytes.fromhex(request["seed"]), float(request["seconds"]), progress=progress)
+    found = proved(source, variant, inputs, expected, plan)
+    machine = _machine()
+    return {
+        "format": 1,
+        "requires": [],
+        "hardware_target": request["hardware_target"],
+        "measured_on_target": machine.arch == request["arch"],
+        "machine": shape.to_json(machine),
+        "reference": framework.reference or framework.name,
+        "runtimes": [shape.to_json(_runtime(variant, Path(request["variant"]), machine))],
+        "rows": found.rows,
+        "findings": shape.to_json(found),
+    }
+
+
+def _goldens(path: Path) -> tuple[dict[str, Array], Array | None]:
+    with np.load(path, allow_pickle=False) as found:
+        arrays = {name: found[name] for name in found.files}
+    known = [arrays.pop(name) for name in EXPECTED if name in arrays]
+    return arrays, known[0] if known else None
+
+
+def _runtime(variant: RuntimeModel, path: Path, machine: Machine) -> Runtime:
+    ir, opsets = written_in(path)
+    operators = tuple(
+        Operator(sentence(domain), sentence(operator), sentence(provider), nodes)
+        for (domain, operator, provider), nodes in sorted(variant.placed.items())
+    )
+    said = {sentence(domain): number for domain, number in sorted(opsets.items())}
+    return Runtime(RUNTIME, machine.software[RUNTIME], ir, said, operators)
+
+
+def _machine() -> Machine:
+    return Machine(
+        arch=platform.machine(),
+        cpu=sentence(_cpu()),
+        os=sentence(f"{platform.system()} {platform.release()}"),
+        software={"python": platform.python_version()} | installed(SOFTWARE),
+    )
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(named, "") or platform.processor() or "unknown"
+
+
+if __name__ == "__main__":
+    serve({"prove": prove})
