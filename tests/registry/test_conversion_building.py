@@ -405,7 +405,9 @@ def test_other_numbers(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path)
     assert "probabilities" in failed
     refusal = report.refusal()
     assert refusal is not None
-    assert re.search(r"does: goldens: .* in row \d+ of goldens, probabilities is ", refusal.what)
+    assert re.search(
+        r"does: goldens: .* in row \d+ of goldens, probabilities, column \d, is ", refusal.what
+    )
     assert "ONNX" in refusal.next_step
     checks = (Check("goldens", "fail", "the same. Signed by all"),)
     said = replace(report, findings=replace(report.findings, checks=checks)).refusal()

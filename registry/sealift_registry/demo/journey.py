@@ -62,8 +62,8 @@ def convert(hands: Hands) -> None:
     """Chapter: a variant for the site's machines, compared with its source."""
     hands.story.chapter(
         "They are converted, and compared with what they were",
-        "Each becomes ONNX for the machines of the site. On the goldens, and on rows that are made to "
-        "find out, both must answer alike; that proof is signed, and names its machine.",
+        "Each becomes ONNX for the machines of the site. On the goldens, and on rows that are made "
+        "to find out, both must answer alike; that proof is signed, and names its machine.",
     )
     wanted = ("--for", hardware_target())
     with hands.beside(lambda other: other.hub(CLERK, "convert", f"{BOOSTED}/1", *wanted)):

@@ -135,8 +135,8 @@ class _Proof:
 
     def count_goldens(self) -> None:
         """Compare the answers to the goldens."""
-        named = [(GOLDENS, at) for at in range(len(self._table))]
         theirs, ours = self.golden_answers
+        named = [(GOLDENS, at) for at in range(len(self._table))]
         found = comparing.side_by_side(theirs, ours, self._scales)
         self._tally.add(named, self._table, theirs, ours, found)
 

@@ -98,7 +98,7 @@ def worst_of(tally: Tally, kinds: Sequence[str]) -> Row | None:
 
 def row_words(row: Row) -> str:
     """A row and both answers to it."""
-    may = "" if row.allowed is None else f", where {decimal(row.allowed)} may lie between"
+    may = "" if row.allowed is None else f"; they may be {decimal(row.allowed)} apart there"
     column = "" if row.column is None else f", column {row.column},"
     return (
         f"in row {row.number} of {row.kind}, {word(row.output)}{column} is {word(row.source)} in "
