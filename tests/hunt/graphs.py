@@ -300,4 +300,4 @@ def drawn(seed: int, family: str, folder: Path, attempt: int = 0) -> Drawn:
         return Answers(None, found)
 
     words = f"{' → '.join(graph.told)} on [{', '.join(one.kind for one in data.columns)}]"
-    return Drawn("none", words, path, "onnx", answer, Rows(seed, data), (family,))
+    return Drawn("none", words, path, "onnx", answer, Rows(seed, data), tags=(family,))

@@ -91,29 +91,33 @@ def tried(seed: int, folder: Path) -> Tried:
 
 def _tried(seed: int, folder: Path) -> tuple[Tried, Drawn | None]:
     converter, family, _ = models.family(seed)
-    with product.every_type_trusted(), warnings.catch_warnings(), np.errstate(all="ignore"):
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
             drawn = models.drawn(seed, folder)
         except UnfitError as bad:
             return Tried(seed, converter, family, said=str(bad)[:300]), None
-        variant = folder / "variant.onnx"
-        loads = product.loads(drawn.path, drawn.form)
+        return of(drawn, folder, seed, family), drawn
+
+
+def of(drawn: Drawn, folder: Path, seed: int = 0, family: str = "") -> Tried:
+    """Convert, prove and judge a model; the variant lies in `folder`."""
+    variant, seconds = folder / "variant.onnx", 0.0
+    found: Judgement | None = None
+    with product.every_type_trusted():
         verdict = product.converted(drawn.path, drawn.form, variant)
-        found: Judgement | None = None
-        seconds = 0.0
         if verdict.outcome == "signed":
             goldens = product.goldens(drawn.rows.fresh(GOLDENS, 0))
             begun = process_time()
             verdict = product.proved(drawn.path, drawn.form, variant, goldens)
             seconds = process_time() - begun
-            found = judged(drawn.original, variant.read_bytes(), drawn.rows.fresh(ROWS))
-    result = Tried(
+            found = _judged(drawn, variant.read_bytes())
+    return Tried(
         seed=seed,
-        converter=converter,
+        converter=drawn.converter,
         family=family,
         words=drawn.words,
-        loads=loads,
+        loads=product.loads(drawn.path, drawn.form),
         outcome=verdict.outcome,
         said=verdict.words,
         seen=verdict.seen,
@@ -121,7 +125,11 @@ def _tried(seed: int, folder: Path) -> tuple[Tried, Drawn | None]:
         judgement=None if found is None else asdict(found),
         seconds=round(seconds, 3),
     )
-    return result, drawn
+
+
+def _judged(drawn: Drawn, variant: bytes) -> Judgement:
+    rows = drawn.rows.fresh(ROWS)
+    return judged(drawn.original, variant, rows, computes=drawn.computes)
 
 
 def _truth(found: Judgement | None) -> Truth:
@@ -136,7 +144,6 @@ def mutants(seed: int, folder: Path) -> Iterator[Mutant]:
     if drawn is None or model.key != ("signed", "right"):
         return
     right, path = (folder / "variant.onnx").read_bytes(), folder / "mutant.onnx"
-    rows = drawn.rows.fresh(ROWS)
     told = Told(drawn.rows.fresh(200, 2), drawn.original(drawn.rows.fresh(200, 2)).numbers)
     goldens = product.goldens(drawn.rows.fresh(GOLDENS, 0))
     with product.every_type_trusted(), warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -146,7 +153,9 @@ def mutants(seed: int, folder: Path) -> Iterator[Mutant]:
             if mutant is None:
                 continue
             path.write_bytes(mutant)
-            changes = judged(drawn.original, mutant, rows).is_wrong
+            found = _judged(drawn, mutant)
+            assert "does not run" not in found.words, (seed, kind, found.words)
+            changes = found.is_wrong
             whole = product.proved(drawn.path, drawn.form, path, goldens)
             plain = product.proved(drawn.path, drawn.form, path, goldens, probes=False)
             caught, without = (one.outcome != "signed" for one in (whole, plain))

@@ -18,11 +18,15 @@ ROWS = 1000
 MOST_WRONG = 0.001
 """The part of the rows that may be wrong."""
 
+MOST_ROUNDED = 0.01
+"""The part of the rows that may lie on a threshold; more are no accident."""
+
 SPREAD = 0.01
 """How far numbers may lie apart, as a part of their standard deviation."""
 
 LEAST = 1e-6
-"""They may lie so far apart in any case, or such a part of the largest, where that is less."""
+"""They may lie so far apart in any case; of numbers that are all smaller or larger than 1, by such
+a part of the largest, or a few of them: 32 bits hold little more."""
 
 TIE = 1e-5
 
@@ -60,6 +64,8 @@ class Judgement:
         numbers: rows with a number that is too far off.
         wrong: rows with either, unless it is what the original answers to the row in doubles.
         merged: rows to which the original itself answers otherwise once they are float32.
+        rounded: rows that would be wrong, if the original did not give the variant's answer a few
+            steps of float32 away.
         furthest: by which a number is off, in parts of what may be.
         words: what cannot be compared, where something cannot.
     """
@@ -69,20 +75,30 @@ class Judgement:
     numbers: int = 0
     wrong: int = 0
     merged: int = 0
+    rounded: int = 0
     furthest: float = 0.0
     words: str = ""
 
     @property
     def is_wrong(self) -> bool:
-        return bool(self.words) or self.wrong > MOST_WRONG * self.rows
+        too_many = self.wrong > MOST_WRONG * self.rows or self.rounded > MOST_ROUNDED * self.rows
+        return bool(self.words) or too_many
 
     @property
     def merges(self) -> bool:
         return self.merged > MOST_WRONG * self.rows
 
 
-def judged(original: Original, variant: bytes, rows: Array) -> Judgement:
-    """The variant against the original on `rows`, which are doubles."""
+def judged(original: Original, variant: bytes, rows: Array, *, computes: bool = False) -> Judgement:
+    """The variant against the original on `rows`, which are doubles.
+
+    Args:
+        original: its own answers.
+        variant: an ONNX file.
+        rows: fresh ones.
+        computes: the original computes before it decides, as a scaler before a tree does: a row may
+            lie on the very threshold, as far as 32 bits can tell. What asks the row itself cannot.
+    """
     try:
         kind, run = _session(variant)
         given = rows.astype(kind)
@@ -97,14 +113,34 @@ def judged(original: Original, variant: bytes, rows: Array) -> Judgement:
     # Between the row and what 32 bits hold of it the original may turn; either turn is its own.
     merged = np.logical_or(*_differing(exact, ours)[:2])
     both = (labels | numbers) & ~(merged & ~np.logical_or(*_differing(exact, theirs)[:2]))
+    rounded = np.zeros(len(rows), bool)
+    if computes and both.any():
+        rounded = both & _rounded(original, theirs, given)
+        both &= ~rounded
     return Judgement(
         rows=len(rows),
         labels=int((labels & both).sum()),
         numbers=int((numbers & both).sum()),
         wrong=int(both.sum()),
         merged=int(merged.sum()),
+        rounded=int(rounded.sum()),
         furthest=furthest,
     )
+
+
+def _rounded(original: Original, theirs: Answers, given: Array) -> Array:
+    """The rows to which the original gives the variant's answer, moved by a few steps of 32 bits.
+
+    Whole numbers stay where they are: they are exact.
+    """
+    by, found = np.random.default_rng(1), np.zeros(len(given), bool)
+    exact = given == np.round(given)
+    for steps in (1, 4):
+        for _ in range(4):
+            moved = steps * by.choice((-1.0, 1.0), given.shape) * np.spacing(np.abs(given))
+            near = original(given + np.where(exact, 0.0, moved).astype(np.float64))
+            found |= ~np.logical_or(*_differing(near, theirs)[:2])
+    return found
 
 
 _TYPES = {"tensor(float)": "f4", "tensor(double)": "f8", "tensor(float16)": "f2"}
@@ -184,7 +220,8 @@ def _parts(ours: Array, theirs: Array, *, share: bool) -> Array:
         spread, largest = np.zeros(ours.shape[1]), np.zeros(ours.shape[1])
         spread[some] = np.nanstd(finite[:, some], axis=0)
         largest[some] = np.nanmax(np.abs(finite[:, some]), axis=0)
-        least = LEAST if share else LEAST * np.minimum(1.0, largest)
+        small = np.minimum(LEAST, 4 * LEAST * largest)
+        least = LEAST if share else np.maximum(LEAST * largest, small)
         allowed = np.maximum(np.maximum(SPREAD * spread, least), 1e-30)
         away = np.abs(ours - theirs) / allowed
         same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))

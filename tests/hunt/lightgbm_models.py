@@ -80,7 +80,7 @@ def drawn(seed: int, family: str, folder: Path, attempt: int = 0) -> Drawn:
     words = f"{shown}, categorical {categorical}, on {_told(data)}"
     tags = (objective, params["boosting"], *(["categorical"] if categorical else []))
     answer = answers(booster, objective)
-    return Drawn("lightgbm", words, path, "lightgbm", answer, Rows(seed, data), tags)
+    return Drawn("lightgbm", words, path, "lightgbm", answer, Rows(seed, data), tags=tags)
 
 
 def _params(draws: Draws, objective: str, data: Table) -> dict[str, Any]:

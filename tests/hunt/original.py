@@ -32,6 +32,7 @@ class Drawn:
         form: of the file, as the scanner calls it.
         original: its own answers.
         rows: draws so many fresh rows of the process that it was trained on.
+        computes: before it decides; see `judge.judged`.
         tags: what sets it apart, to count by.
         arrays: more that the goldens hold: what was expected.
     """
@@ -42,6 +43,7 @@ class Drawn:
     form: str
     original: Original
     rows: Rows
+    computes: bool = False
     tags: tuple[str, ...] = ()
     arrays: Mapping[str, Array] = field(default_factory=dict)
 

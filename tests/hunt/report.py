@@ -86,7 +86,9 @@ def _named(title: str, some: Sequence[Tried], *, every: bool = False) -> str:
     lines = [f"{title}: {len(some)}."]
     for one in some if every else some[:SHOWN]:
         found = one.judgement or {}
-        figures = ", ".join(f"{name} {found[name]}" for name in ("wrong", "labels", "merged"))
+        figures = ", ".join(
+            f"{name} {found[name]}" for name in ("wrong", "labels", "merged", "rounded")
+        )
         lines.append(f"- {one.seed} {one.converter}/{one.family}: {figures}; {one.words[:300]}")
         if one.outcome != "signed":
             lines.append(f"  said: {', '.join(one.seen)}; {one.said[:300]}")

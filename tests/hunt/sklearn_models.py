@@ -42,6 +42,7 @@ def drawn(seed: int, family: str, folder: Path, attempt: int = 0) -> Drawn:
         form="skops",
         original=answers(estimator),
         rows=Rows(seed, data),
+        computes=_computes(estimator),
         tags=(family,),
     )
 
@@ -58,6 +59,11 @@ def _whole(draws: Draws, data: Table, head: Head) -> Estimator:
     if draws.chance(0.04) and before:
         return make_pipeline(*before)
     return make_pipeline(*before, head.estimator) if before else head.estimator
+
+
+def _computes(estimator: Estimator) -> bool:
+    """Whether it is anything but trees that are asked of the row itself."""
+    return not type(estimator).__module__.startswith(("sklearn.tree", "sklearn.ensemble._"))
 
 
 def fit(estimator: Estimator, rows: Array, target: Array, *, several: bool = False) -> None:

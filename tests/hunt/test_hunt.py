@@ -144,6 +144,22 @@ def test_p0_81_between_a_row_and_its_32_bits_either_answer_is_the_originals() ->
     assert (off.wrong, off.merged) == (500, 500)
 
 
+def test_p0_81_a_row_on_the_threshold_is_rounding_only_where_something_is_computed() -> None:
+    """A scaler in 64 bits, and one in 32, fall to either side of it."""
+    rows = np.where(np.arange(1000)[:, None] < 8, 0.1, -1.0) * np.ones((1, 2))
+
+    def original(given: Array) -> Answers:
+        return Answers(None, (given[:, :1] > np.float32(0.1)) * 1.0)
+
+    variant = above(float(np.nextafter(np.float32(0.1), np.float32(0))))
+    asked = judged(original, variant, rows)
+    assert (asked.wrong, asked.rounded, asked.is_wrong) == (8, 0, True)
+    computed = judged(original, variant, rows, computes=True)
+    assert (computed.wrong, computed.rounded, computed.is_wrong) == (0, 8, False)
+    often = judged(original, variant, np.repeat(rows[:100], 10, axis=0), computes=True)
+    assert (often.rounded, often.is_wrong) == (80, True)
+
+
 def above(threshold: float) -> bytes:
     """Whether the first column is above a threshold."""
     graph = helper.make_graph(
@@ -319,13 +335,13 @@ def test_p0_84_what_was_found_outlives_a_hunt_that_is_cut_off(tmp_path: Path) ->
 
 
 def test_p0_84_the_summary_names_what_is_signed_and_wrong() -> None:
-    figures = {"wrong": 7, "labels": 7, "merged": 0}
+    figures = {"wrong": 7, "labels": 7, "merged": 0, "rounded": 1}
     one = hunting.Tried(
         1234, "sklearn", "tree", "a tree", True, "signed", truth="wrong", judgement=figures
     )
     unseen = hunting.Mutant(77, "none", "float16", True, False, False, ())
     text = summary([one], [unseen])
-    assert "- 1234 sklearn/tree: wrong 7, labels 7, merged 0; a tree" in text
+    assert "- 1234 sklearn/tree: wrong 7, labels 7, merged 0, rounded 1; a tree" in text
     assert "- 77 none: float16" in text
     assert "| float16 | 1 | 0 (0.0%) | 0 (0.0%) | 0 (0.0%) | 0 | 0 |" in text
 

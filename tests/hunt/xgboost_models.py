@@ -73,7 +73,7 @@ def drawn(seed: int, family: str, folder: Path, attempt: int = 0) -> Drawn:
     shown = ", ".join(f"{name}={value!r}" for name, value in params.items())
     words = f"{how} {shown}, categorical {categorical}, on {_told(data)}"
     tags = (objective, params["booster"], *(["categorical"] if categorical else []))
-    return Drawn("xgboost", words, path, f"xgboost-{form}", answer, Rows(seed, data), tags)
+    return Drawn("xgboost", words, path, f"xgboost-{form}", answer, Rows(seed, data), tags=tags)
 
 
 def _params(draws: Draws, objective: str, data: Table) -> dict[str, Any]:
@@ -116,10 +116,10 @@ def _trained(
     plain = params["objective"] in USUAL and not categorical and params.get("num_class") != 2
     if plain and draws.chance(0.5):
         return _of_class(draws, params, rounds, (rows, target), path)
-    return _of_booster(params, rounds, (rows, target), categorical, path)
+    return of_booster(params, rounds, (rows, target), categorical, path)
 
 
-def _of_booster(
+def of_booster(
     params: dict[str, Any],
     rounds: int,
     seen: tuple[Array, Array],
