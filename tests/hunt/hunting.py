@@ -133,7 +133,7 @@ def _judged(drawn: Drawn, variant: bytes) -> Judgement:
 
 
 def _truth(found: Judgement | None) -> Truth:
-    if found is None:
+    if found is None or (found.is_open and not found.is_wrong):
         return "unknown"
     return "wrong" if found.is_wrong else "merged" if found.merges else "right"
 

@@ -66,6 +66,7 @@ class Judgement:
         merged: rows to which the original itself answers otherwise once they are float32.
         rounded: rows that would be wrong, if the original did not give the variant's answer a few
             steps of float32 away.
+        even: rows of which two answers are equally right, numbers and all.
         furthest: by which a number is off, in parts of what may be.
         words: what cannot be compared, where something cannot.
     """
@@ -76,6 +77,7 @@ class Judgement:
     wrong: int = 0
     merged: int = 0
     rounded: int = 0
+    even: int = 0
     furthest: float = 0.0
     words: str = ""
 
@@ -83,6 +85,14 @@ class Judgement:
     def is_wrong(self) -> bool:
         too_many = self.wrong > MOST_WRONG * self.rows or self.rounded > MOST_ROUNDED * self.rows
         return bool(self.words) or too_many
+
+    @property
+    def is_open(self) -> bool:
+        """Whether most rows have two right answers, and nobody can say that the variant is right.
+
+        Among neighbours that are all equally near the original takes whichever it finds.
+        """
+        return self.even > self.rows / 2
 
     @property
     def merges(self) -> bool:
@@ -124,6 +134,7 @@ def judged(original: Original, variant: bytes, rows: Array, *, computes: bool = 
         wrong=int(both.sum()),
         merged=int(merged.sum()),
         rounded=int(rounded.sum()),
+        even=0 if ours.even is None else int(ours.even.sum()),
         furthest=furthest,
     )
 

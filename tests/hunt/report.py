@@ -18,6 +18,7 @@ COLUMNS: Sequence[tuple[str, Callable[[Tried], bool]]] = (
     ("stopped, right", lambda one: one.key == ("stopped", "right")),
     ("stopped, merged", lambda one: one.key == ("stopped", "merged")),
     ("stopped, wrong", lambda one: one.key == ("stopped", "wrong")),
+    ("either, open", lambda one: one.key in {("signed", "unknown"), ("stopped", "unknown")}),
     ("refused", lambda one: one.outcome == "refused"),
     ("broken", lambda one: one.outcome == "broken"),
     ("no model", lambda one: one.outcome == "unfit"),

@@ -1,0 +1,17 @@
+"""What hunts found stopped although it was right, and what is allowed since."""
+
+import numpy as np
+import pytest
+
+from sealift_registry.proof import comparing
+
+
+@pytest.mark.parametrize("away, wrong", [(1e-10, False), (1e-8, True)])
+def test_p0_91_a_class_that_is_never_met_is_not_measured_by_nothing(
+    away: float, wrong: bool
+) -> None:
+    """Of a network so sure of itself, 6.350e-34 was told from 6.353e-34."""
+    rare = np.array([1e-70, 3e-67, 2e-66, 1e-72])
+    scale = comparing.scale(np.stack([1 - rare, rare], axis=1))
+    source, variant = np.array([[1.0, 6.350e-34]]), np.array([[1.0, 6.350e-34 + away]])
+    assert comparing.numbers(source, variant, scale).wrong.tolist() == [wrong]
