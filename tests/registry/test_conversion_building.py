@@ -299,7 +299,7 @@ def test_regression(tmp_path: Path) -> None:
 def test_a_class_without_a_converter_is_named(trained: Trained, tmp_path: Path) -> None:
     error = refused(source(trained, "unconvertible.skops"), tmp_path / "variant")
     assert error.code == "converter-unknown"
-    assert error.what == "There is no converter for LabelPropagation."
+    assert error.what == "There is no converter for “scikit-learn's class LabelPropagation”."
     assert "ONNX" in error.next_step
 
 

@@ -237,8 +237,8 @@ class Odd:
     def facts(self) -> Facts:
         raise NotImplementedError
 
-    def parameters(self) -> dict[str, str]:
-        return {"objective": "regression", "calibration": "isotonic"}
+    def parameters(self) -> list[tuple[str, str]]:
+        return [("objective", "regression"), ("calibration", "isotonic")]
 
     def to_onnx(self, opsets: Mapping[str, int], options: Mapping[str, Any]) -> object:
         raise NotImplementedError("it would be left out")

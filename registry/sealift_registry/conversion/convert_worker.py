@@ -8,7 +8,7 @@ from pathlib import Path
 from sealift_registry.conversion import external_data, toolchains
 from sealift_registry.conversion.recipe import Recipe
 from sealift_registry.conversion.steady import steadied
-from sealift_registry.frameworks.framework import Convertible, no_converter
+from sealift_registry.frameworks.framework import Convertible, check_honoured, no_converter
 from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.quoting import first_line
@@ -61,10 +61,7 @@ def _load(recipe: Recipe, source: Path) -> Convertible:
     model = converter.load(source)
     if not isinstance(model, Convertible):
         raise no_converter(recipe.converter)
-    for parameter, value in model.parameters().items():
-        if value not in converter.honours.get(parameter, ()):
-            name = BY_FORMAT[recipe.source_format].name
-            raise no_converter(f"{name}'s {parameter} {word(value)}")
+    check_honoured(BY_FORMAT[recipe.source_format], model)
     return model
 
 

@@ -6,6 +6,9 @@ from typing import Any
 
 ROWS = "rows"
 PRODUCER = "sealift"
+IR_VERSION = 8
+"""Of the file: the one that ONNX had with the operators of `recipe.OPSETS`. Converters write the
+newest that their ONNX knows, which a runtime of another year refuses: 1.17 reads 9 and no more."""
 
 
 def steadied(model: Any) -> bytes:  # noqa: ANN401 - onnx is Any to us
@@ -23,6 +26,7 @@ def steadied(model: Any) -> bytes:  # noqa: ANN401 - onnx is Any to us
     del model.opset_import[:]
     for domain in sorted(newest):
         model.opset_import.add(domain=domain, version=newest[domain])
+    model.ir_version = IR_VERSION
     model.graph.name = "model"
     model.doc_string = model.graph.doc_string = ""
     model.producer_name, model.producer_version = PRODUCER, ""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 
 from sealift_registry.frameworks.content import Told
+from sealift_registry.workers.quoting import first_line
+from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
 from sealift_signing.vocabulary import ARTIFACT_POLICY, NAME
 
@@ -26,6 +29,9 @@ TABLE: Mapping[str, tuple[str, ...]] = {INPUT: ("rows", "features")}
 
 AS_IT_IS = "none"
 """The converter of what is ONNX already."""
+
+LONGEST_VALUE = 80
+"""Characters of a parameter's value in a sentence."""
 
 LOADED_WHERE_FOUND = ("pandas", "sklearn")
 """What libraries import wherever they find it, slowly, and most models have no use of."""
@@ -59,8 +65,7 @@ class Converter:
         packages: that have a say in the bytes; `a|b` where one comes under two names.
         options: that the recipe gives it.
         honours: parameter → its values that it is known to convert faithfully. A model with another
-            parameter or value is refused by its name. Empty where the converter itself
-            refuses what it does not know.
+            parameter or value is refused by its name.
     """
 
     name: str
@@ -219,8 +224,12 @@ class Model(Protocol):
 class Convertible(Model, Protocol):
     """A model that can also be converted."""
 
-    def parameters(self) -> Mapping[str, str]:
-        """What of it the converter must be known to honour: parameter → value."""
+    def parameters(self) -> Sequence[tuple[str, str]]:
+        """What of it the converter must be known to honour: parameters and their values.
+
+        They are read from what was fitted, and not from what was asked for. One parameter may come
+        several times, where a model has several parts.
+        """
 
     def to_onnx(self, opsets: Mapping[str, int], options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - onnx is Any to us
         """The converted model, an onnx.ModelProto.
@@ -243,6 +252,18 @@ class Load(Protocol):
         Raises:
             RefusedError: it holds what must not be loaded, or cannot be read.
         """
+
+
+def check_honoured(framework: Framework, model: Convertible) -> None:
+    """Nothing is left of `model` that its framework's converter is not known to honour.
+
+    Raises:
+        RefusedError: a parameter or a value that the record does not have, by its name.
+    """
+    honours = framework.converter.honours if framework.converter else {}
+    for parameter, value in model.parameters():
+        if value not in honours.get(parameter, ()):
+            raise no_converter(f"{framework.name}'s {parameter} {word(value, LONGEST_VALUE)}")
 
 
 def only_input(inputs: Mapping[str, Array]) -> Array:
@@ -272,3 +293,20 @@ def no_converter(kind: str, why: str = "") -> RefusedError:
         next_step="Train a model that can be converted, or export this one to ONNX yourself and "
         "ingest the ONNX file.",
     )
+
+
+@contextmanager
+def converting(kind: str) -> Iterator[None]:
+    """What a converter says of a model that it does not know becomes the refusal of `kind`.
+
+    Raises:
+        RefusedError: there is no converter, or it broke down.
+    """
+    try:
+        yield
+    except (RefusedError, MemoryError):
+        raise
+    except Exception as bad:
+        # Converters meet what they do not know with any class of error, asserts and names among
+        # them; and nothing is left half done.
+        raise no_converter(kind, first_line(bad)) from bad

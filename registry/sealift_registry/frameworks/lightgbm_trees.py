@@ -5,11 +5,14 @@ Its own reader, which is native code, must take the file; it runs in the scanner
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeAlias
 
+from sealift_registry.frameworks import naming, tree_ensembles
 from sealift_registry.frameworks.framework import (
     INPUT,
     LABEL,
@@ -21,19 +24,41 @@ from sealift_registry.frameworks.framework import (
     Format,
     Framework,
     Survey,
-    no_converter,
+    converting,
     only_input,
 )
+from sealift_registry.frameworks.naming import Names
+from sealift_registry.frameworks.tree_ensembles import Grown
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
-BINARY = frozenset({"binary"})
-MULTICLASS = frozenset({"multiclass", "multiclassova"})
+Node: TypeAlias = dict[str, Any]
+"""A node of a tree, as LightGBM dumps it."""
+
+BINARY, MULTICLASS = "binary", "multiclass"
+ZERO = 1.0000000180025095e-35
+"""LightGBM's kZeroThreshold, a float32: what is no further from zero is zero to it."""
+INFINITE = 1e300
+"""How LightGBM spells a threshold that nothing is above."""
 NUMBERS = frozenset(
-    {"fair", "gamma", "huber", "mape", "poisson", "quantile", "regression", "regression_l1"}
-    | {"tweedie"}
+    {"gamma", "huber", "poisson", "quantile", "regression", "regression_l1", "tweedie"}
 )
 """Objectives whose answer is one number a row."""
+
+HONOURS: Mapping[str, frozenset[str]] = {
+    "objective": NUMBERS | {BINARY, MULTICLASS},
+    # What follows the objective: `sqrt`, or another `sigmoid`, is dropped in silence.
+    "objective's option": frozenset({"sigmoid:1", "num_class"}),
+    # A forest's answer (boosting=rf) is a mean, and would be divided by 100 or not at all.
+    "average_output": frozenset({"False"}),
+    # The lines in the leaves of linear_tree would be dropped.
+    "linear_tree": frozenset({"False"}),
+    # `==` asks for a category, and 1.5 is one of them to LightGBM.
+    "decision_type": frozenset({"<="}),
+    # `Zero` (zero_as_missing): ONNX has no word for it.
+    "missing_type": frozenset({"None", "NaN"}),
+    "trees a round": frozenset({"as the objective has"}),
+}
 
 
 def is_lightgbm(head: bytes, _data: BinaryIO) -> bool:
@@ -99,7 +124,19 @@ class LightgbmModel:
 
     def __init__(self, booster: Any) -> None:  # noqa: ANN401 - LightGBM is Any to us
         self._booster = booster
-        self._objective = str(booster.dump_model(num_iteration=1).get("objective", "none"))
+        said = str(booster.dump_model(num_iteration=1).get("objective", "none")).split()
+        self._objective, *self._options = said or ["none"]
+
+    @cached_property
+    def _dump(self) -> dict[str, Any]:
+        """What the booster says of itself, in LightGBM's own words."""
+        found: dict[str, Any] = self._booster.dump_model()
+        return found
+
+    @cached_property
+    def _trees(self) -> list[list[Node]]:
+        """The nodes of each tree; the first is its root."""
+        return [_nodes(one["tree_structure"]) for one in self._dump["tree_info"]]
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `framework.Model`."""
@@ -115,40 +152,111 @@ class LightgbmModel:
                 subject=self._objective,
                 next_step=f"Give goldens of {self._booster.num_feature()} features.",
             ) from bad
-        if self._kind() in BINARY:
+        if self._objective == BINARY:
             labels = (found > 0.5).astype(np.int64)  # noqa: PLR2004 - as LGBMClassifier decides
             return {LABEL: labels, PROBABILITIES: np.stack([1 - found, found], axis=1)}
-        if self._kind() in MULTICLASS:
+        if self._objective == MULTICLASS:
             return {LABEL: found.argmax(axis=1), PROBABILITIES: found}
         return {VARIABLE: found}
 
     def facts(self) -> Facts:
         """See `framework.Model`."""
-        return Facts()
+        counts = {BINARY: 2, MULTICLASS: self._dump["num_class"]}
+        classes = tuple(map(str, range(counts.get(self._objective, 0))))
+        numeric = all(node["decision_type"] == "<=" for node in self._inner())
+        return Facts(trees=[one.tree for one in self._grown()] if numeric else (), classes=classes)
 
-    def parameters(self) -> dict[str, str]:
+    def parameters(self) -> list[tuple[str, str]]:
         """See `framework.Convertible`."""
-        return {"objective": self._kind()}
+        found = {("objective", self._objective)}
+        found |= {("objective's option", _option(one)) for one in self._options}
+        found.add(("average_output", str(bool(self._dump["average_output"]))))
+        leaves = (node for nodes in self._trees for node in nodes if "left_child" not in node)
+        linear = any("leaf_coeff" in leaf or "leaf_const" in leaf for leaf in leaves)
+        found.add(("linear_tree", str(linear)))
+        for node in self._inner():
+            found.add(("decision_type", str(node["decision_type"])))
+            found.add(("missing_type", str(node["missing_type"])))
+        wanted = self._dump["num_class"] if self._objective == MULTICLASS else 1
+        a_round = self._dump["num_tree_per_iteration"]
+        found.add(("trees a round", "as the objective has" if a_round == wanted else str(a_round)))
+        return sorted(found)
 
     def to_onnx(self, opsets: Mapping[str, int], options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - onnx is Any to us
         """See `framework.Convertible`."""
         from onnxmltools import convert_lightgbm
         from onnxmltools.convert.common.data_types import FloatTensorType
 
-        try:
-            return convert_lightgbm(
+        with converting(f"this LightGBM model ({self._objective})"):
+            made = convert_lightgbm(
                 self._booster,
                 name="model",
                 initial_types=[(INPUT, FloatTensorType([None, self._booster.num_feature()]))],
                 target_opset=opsets["ai.onnx"],
                 zipmap=bool(options["zipmap"]),
             )
-        except (RuntimeError, ValueError, TypeError, KeyError, NotImplementedError) as bad:
-            raise no_converter(f"this LightGBM model ({self._kind()})", first_line(bad)) from bad
+        tree_ensembles.exact(made, self._grown())
+        tree_ensembles.label_by_half(made, opsets["ai.onnx"], at_least=False)
+        naming.bear(made, self._names())
+        return made
 
-    def _kind(self) -> str:
-        """The objective without its parameters: `binary` of `binary sigmoid:1`."""
-        return self._objective.partition(" ")[0]
+    def _grown(self) -> list[Grown]:
+        return [_grown(nodes) for nodes in self._trees]
+
+    def _inner(self) -> Iterator[Node]:
+        return (node for nodes in self._trees for node in nodes if "left_child" in node)
+
+    def _names(self) -> Names:
+        """The columns' names, unless LightGBM made them up, and what pandas had as categories.
+
+        The text does not say which columns had them: they are those that it calls categorical, in
+        their order.
+        """
+        names = self._booster.feature_name()
+        own = names != [f"Column_{number}" for number in range(len(names))]
+        return Names(features=names if own else (), classes=self.facts().classes)
+
+
+def _nodes(root: Node) -> list[Node]:
+    """All nodes below `root`, which is the first; without recursion, for trees may be deep."""
+    found, waiting = [], [root]
+    while waiting:
+        node = waiting.pop()
+        found.append(node)
+        waiting.extend(node[one] for one in ("right_child", "left_child") if one in node)
+    return found
+
+
+def _grown(nodes: Sequence[Node]) -> Grown:
+    """A tree whose nodes ask `<=`: a missing value is 0 to LightGBM, or goes where it is said."""
+    place = {id(node): number for number, node in enumerate(nodes)}
+    return tree_ensembles.grown(
+        feature=[node.get("split_feature", -1) for node in nodes],
+        threshold=[_threshold(node) for node in nodes],
+        left=[place.get(id(node.get("left_child")), 0) for node in nodes],
+        right=[place.get(id(node.get("right_child")), 0) for node in nodes],
+        missing=["left_child" in node and _missing_left(node) for node in nodes],
+    )
+
+
+def _threshold(node: Node) -> float:
+    """What a node asks of a number: LightGBM spells infinity otherwise, and zero is wide to it."""
+    threshold = float(node.get("threshold", 0.0))
+    if abs(threshold) >= INFINITE:
+        return math.copysign(math.inf, threshold)
+    if abs(threshold) > ZERO:
+        return threshold
+    return ZERO if threshold >= 0 else math.nextafter(-ZERO, -1)
+
+
+def _missing_left(node: Node) -> bool:
+    left = node["threshold"] >= 0 if node["missing_type"] == "None" else node["default_left"]
+    return bool(left)
+
+
+def _option(text: str) -> str:
+    """What follows the objective; how many classes there are is no option of it."""
+    return "num_class" if text.startswith("num_class:") else text
 
 
 FRAMEWORK = Framework(
@@ -165,6 +273,6 @@ FRAMEWORK = Framework(
         packages=("onnxmltools", "onnx", "lightgbm", "numpy"),
         # zipmap would answer with one dictionary a row, which few runtimes can hand out.
         options={"zipmap": False},
-        honours={"objective": BINARY | MULTICLASS | NUMBERS},
+        honours=HONOURS,
     ),
 )

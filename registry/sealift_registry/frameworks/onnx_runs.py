@@ -64,8 +64,29 @@ class ReferenceModel:
         return self._evaluator
 
     def facts(self) -> Facts:
-        """See `framework.Model`."""
-        return Facts()
+        """See `framework.Model`; of an ensemble of trees, those that are fed the input itself."""
+        import onnx
+
+        from sealift_registry.frameworks import tree_ensembles
+
+        graph = onnx.load(str(self._path), load_external_data=False).graph
+        if len(graph.input) != 1:
+            return Facts()
+        given = graph.input[0].name
+        ensembles = [one for one in graph.node if one.op_type in tree_ensembles.ENSEMBLES]
+        raw = [one for one in ensembles if list(one.input) == [given]]
+        labels = [
+            str(label.decode() if isinstance(label, bytes) else label)
+            for one in ensembles
+            for attribute in one.attribute
+            if attribute.name.startswith("classlabels_")
+            for label in (*attribute.ints, *attribute.strings)
+        ]
+        return Facts(
+            trees=tuple(tree_ensembles.asked(raw)),
+            classes=tuple(dict.fromkeys(labels)),
+            may_tie=len(raw) < len(ensembles),
+        )
 
 
 class RuntimeModel:

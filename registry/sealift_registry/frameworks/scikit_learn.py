@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+import warnings
 import zipfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sealift_registry.frameworks import naming, scikit_learn_parts, tree_ensembles
+from sealift_registry.frameworks import scikit_learn_graphs as graphs
 from sealift_registry.frameworks.content import archived
 from sealift_registry.frameworks.framework import (
     INPUT,
@@ -20,9 +24,12 @@ from sealift_registry.frameworks.framework import (
     Format,
     Framework,
     Survey,
+    converting,
     no_converter,
     only_input,
 )
+from sealift_registry.frameworks.naming import Names
+from sealift_registry.frameworks.scikit_learn_table import HONOURS
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
@@ -136,17 +143,12 @@ class SklearnModel:
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `framework.Model`."""
         import numpy as np
-        from sklearn.base import is_classifier
 
-        estimator, features = self._estimator, only_input(inputs)
         try:
-            if is_classifier(estimator):
-                score = getattr(estimator, "predict_proba", None) or estimator.decision_function
-                answers = {LABEL: estimator.predict(features), PROBABILITIES: score(features)}
-            elif hasattr(estimator, "predict"):
-                answers = {VARIABLE: estimator.predict(features)}
-            else:
-                answers = {VARIABLE: estimator.transform(features)}
+            with warnings.catch_warnings():
+                # Columns come in their order here, and not by the names that it was trained with.
+                warnings.simplefilter("ignore", UserWarning)
+                answers = self._answers(only_input(inputs))
             return {name: np.asarray(found) for name, found in answers.items()}
         except (ValueError, AttributeError) as bad:
             raise RefusedError(
@@ -156,44 +158,82 @@ class SklearnModel:
                 next_step="Give goldens with as many features as the model was trained on.",
             ) from bad
 
+    def _answers(self, features: Array) -> dict[str, Any]:
+        from sklearn.base import is_classifier
+
+        estimator = self._estimator
+        if is_classifier(estimator):
+            return {LABEL: estimator.predict(features), PROBABILITIES: self._scores(features)}
+        if hasattr(estimator, "predict"):
+            return {VARIABLE: estimator.predict(features)}
+        found = estimator.transform(features)
+        return {VARIABLE: found.toarray() if hasattr(found, "toarray") else found}
+
+    def _scores(self, features: Array) -> Array:
+        """A number a class: scikit-learn has one alone for two classes that it only scores."""
+        import numpy as np
+
+        if hasattr(self._estimator, "predict_proba"):
+            return np.asarray(self._estimator.predict_proba(features))
+        scores = np.asarray(self._estimator.decision_function(features))
+        return np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
+
     def facts(self) -> Facts:
         """See `framework.Model`."""
-        return Facts()
+        return scikit_learn_parts.facts(self._estimator)
 
-    def parameters(self) -> dict[str, str]:
-        """See `framework.Convertible`; of this framework's, the converter tells what it lacks."""
-        return {}
+    def parameters(self) -> list[tuple[str, str]]:
+        """See `framework.Convertible`."""
+        self._check_trained()
+        with converting(self._name()):
+            return scikit_learn_parts.parameters(self._estimator)
 
     def to_onnx(self, opsets: Mapping[str, int], options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - onnx is Any to us
         """See `framework.Convertible`."""
         from skl2onnx import convert_sklearn
         from skl2onnx.common.data_types import FloatTensorType
-        from skl2onnx.common.exceptions import MissingConverter, MissingShapeCalculator
         from sklearn.base import is_classifier
 
-        features = getattr(self._estimator, "n_features_in_", None)
-        if features is None:
-            raise no_converter(self._name(), "it does not say how many features it takes")
+        self._check_trained()
         own = dict(options) if is_classifier(self._estimator) else {}
-        try:
-            return convert_sklearn(
+        with converting(self._name()):
+            made = convert_sklearn(
                 self._estimator,
                 name="model",
-                initial_types=[(INPUT, FloatTensorType([None, int(features)]))],
+                initial_types=[(INPUT, FloatTensorType([None, self._estimator.n_features_in_]))],
                 target_opset=_spelled(opsets),
                 options={id(self._estimator): own} if own else None,
             )
-        except (MissingConverter, MissingShapeCalculator) as bad:
-            named = re.search(r"<class '([^']+)'>", str(bad))
-            name = named.group(1).rpartition(".")[2] if named else self._name()
-            raise no_converter(name) from bad
-        except (RuntimeError, ValueError, TypeError, NotImplementedError) as bad:
-            raise no_converter(self._name(), first_line(bad)) from bad
+            graphs.whole_categories(made.graph)
+            graphs.exact_edges(made.graph, scikit_learn_parts.edges(self._estimator))
+        tree_ensembles.exact(made, scikit_learn_parts.grown(self._estimator))
+        tree_ensembles.label_by_half(made, opsets["ai.onnx"], at_least=True)
+        graphs.rename_only(made.graph, LABEL, VARIABLE)
+        with suppress(RefusedError):
+            row = scikit_learn_parts.thinkable_row(self._estimator)
+            graphs.widths(made.graph, self.answer({INPUT: row}))
+        naming.bear(made, self._names())
+        return made
+
+    def _names(self) -> Names:
+        names = getattr(self._estimator, "feature_names_in_", ())
+        found = self.facts()
+        return Names([str(one) for one in names], found.classes, found.categories)
+
+    def _check_trained(self) -> None:
+        from sklearn.exceptions import NotFittedError
+        from sklearn.utils.validation import check_is_fitted
+
+        try:
+            check_is_fitted(self._estimator)
+        except (NotFittedError, TypeError, AttributeError) as bad:
+            raise no_converter(self._name(), "it was never trained") from bad
+        if getattr(self._estimator, "n_features_in_", None) is None:
+            raise no_converter(self._name(), "it does not say how many features it takes")
 
     def _name(self) -> str:
         """The class that a person would name: a pipeline's last step."""
-        steps = getattr(self._estimator, "steps", None)
-        return type(steps[-1][1] if steps else self._estimator).__name__
+        return scikit_learn_parts.name_of(scikit_learn_parts.last_of(self._estimator))
 
 
 def _spelled(opsets: Mapping[str, int]) -> dict[str, int]:
@@ -215,6 +255,7 @@ FRAMEWORK = Framework(
         packages=("skl2onnx", "onnx", "scikit-learn", "skops", "numpy"),
         # zipmap would answer with one dictionary a row, which few runtimes can hand out.
         options={"zipmap": False},
+        honours=HONOURS,
     ),
     needs=("sklearn",),
     is_archive=True,

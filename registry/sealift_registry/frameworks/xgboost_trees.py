@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sealift_registry.frameworks import naming, tree_ensembles
 from sealift_registry.frameworks.framework import (
     INPUT,
     LABEL,
@@ -24,9 +25,11 @@ from sealift_registry.frameworks.framework import (
     Format,
     Framework,
     Survey,
-    no_converter,
+    converting,
     only_input,
 )
+from sealift_registry.frameworks.naming import Names
+from sealift_registry.frameworks.tree_ensembles import Grown
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
@@ -36,10 +39,24 @@ BOOSTERS = frozenset({"dart", "gblinear", "gbtree"})
 
 BINARY, MULTICLASS = "binary:logistic", "multi:softprob"
 NUMBERS = frozenset(
-    {"count:poisson", "reg:absoluteerror", "reg:gamma", "reg:logistic", "reg:quantileerror"}
-    | {"reg:pseudohubererror", "reg:squarederror", "reg:squaredlogerror", "reg:tweedie"}
+    {"count:poisson", "reg:absoluteerror", "reg:gamma", "reg:pseudohubererror"}
+    | {"reg:quantileerror", "reg:squarederror", "reg:squaredlogerror", "reg:tweedie"}
 )
 """Objectives whose answer is one number a row."""
+
+TREES = "gbtree"
+HONOURS: Mapping[str, frozenset[str]] = {
+    "objective": NUMBERS | {BINARY, MULTICLASS},
+    # The weights of dart's trees would be dropped, and gblinear has no trees.
+    "booster": frozenset({TREES}),
+    # More are counted as further rounds, and classes are taken for others.
+    "num_parallel_tree": frozenset({"1"}),
+    # Several targets, or quantiles, a row.
+    "num_target": frozenset({"1"}),
+    "numbers a leaf": frozenset({"1"}),
+    "base_score": frozenset({"one number", "one number a class"}),
+    "split_type": frozenset({"numerical"}),
+}
 
 
 # -------------------------------------------------------------------- telling it
@@ -78,7 +95,8 @@ def readable(folder: Path, survey: Survey) -> str:
         raise _refused(survey.model, bad) from bad
     if kind not in BOOSTERS or features < 1:
         raise _refused(survey.model, ValueError(f"booster {kind}"))
-    return f"XGBoost reads it: a {kind} model of {features} features."
+    known = "" if kind == TREES else f", and no converter knows what {kind} makes"
+    return f"XGBoost reads it: a {kind} model of {features} features{known}."
 
 
 def _refused(path: str, bad: Exception) -> RefusedError:
@@ -127,12 +145,13 @@ class XgboostModel:
     """A booster, whichever of XGBoost's classes saved it."""
 
     def __init__(self, booster: Any) -> None:  # noqa: ANN401 - XGBoost is Any to us
-        # The converter understands f0, f1 … only; the columns' names are in the source.
+        self._names = tuple(booster.feature_names or ())
+        # The converter understands f0, f1 … only; the columns' names are borne by the variant.
         booster.feature_names = None
         booster.feature_types = None
         self._booster = booster
-        learner = json.loads(booster.save_config())["learner"]
-        self._objective = str(learner["objective"]["name"])
+        self._learner = json.loads(bytes(booster.save_raw("json")))["learner"]
+        self._objective = str(self._learner["objective"]["name"])
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `framework.Model`."""
@@ -158,11 +177,26 @@ class XgboostModel:
 
     def facts(self) -> Facts:
         """See `framework.Model`."""
-        return Facts()
+        counts = {BINARY: 2, MULTICLASS: self._said("num_class")}
+        classes = tuple(map(str, range(counts.get(self._objective, 0))))
+        numeric = not any(any(tree["split_type"]) for tree in self._trees)
+        return Facts(trees=[one.tree for one in self._grown()] if numeric else (), classes=classes)
 
-    def parameters(self) -> dict[str, str]:
+    def parameters(self) -> list[tuple[str, str]]:
         """See `framework.Convertible`."""
-        return {"objective": self._objective}
+        found = [("objective", self._objective), ("booster", self._kind)]
+        if self._kind != TREES:
+            return found
+        parallel = self._learner["gradient_booster"]["model"]["gbtree_model_param"]
+        found.append(("num_parallel_tree", str(parallel["num_parallel_tree"])))
+        found.append(("num_target", str(self._said("num_target", 1))))
+        for tree in self._trees:
+            found.append(
+                ("numbers a leaf", str(max(1, int(tree["tree_param"]["size_leaf_vector"]))))
+            )
+            found.append(("split_type", "categorical" if any(tree["split_type"]) else "numerical"))
+        found.append(("base_score", self._base_score()))
+        return list(dict.fromkeys(found))
 
     def to_onnx(self, opsets: Mapping[str, int], options: Mapping[str, Any]) -> Any:  # noqa: ANN401, ARG002 - onnx is Any to us; this converter has no options
         """See `framework.Convertible`."""
@@ -170,15 +204,60 @@ class XgboostModel:
         from onnxmltools.convert.common.data_types import FloatTensorType
 
         shape = [None, self._booster.num_features()]
-        try:
-            return convert_xgboost(
+        with converting(f"this XGBoost model ({self._objective})"):
+            made = convert_xgboost(
                 self._booster,
                 name="model",
                 initial_types=[(INPUT, FloatTensorType(shape))],
                 target_opset=opsets["ai.onnx"],
             )
-        except (RuntimeError, ValueError, TypeError, KeyError, NotImplementedError) as bad:
-            raise no_converter(f"this XGBoost model ({self._objective})", first_line(bad)) from bad
+        tree_ensembles.exact(made, self._grown())
+        tree_ensembles.label_by_half(made, opsets["ai.onnx"], at_least=False)
+        naming.bear(made, Names(features=self._names, classes=self.facts().classes))
+        return made
+
+    @property
+    def _kind(self) -> str:
+        return str(self._learner["gradient_booster"]["name"])
+
+    @property
+    def _trees(self) -> list[dict[str, Any]]:
+        """The trees as XGBoost saves them; none where they are weighed, or are no trees."""
+        if self._kind != TREES:
+            return []
+        found: list[dict[str, Any]] = self._learner["gradient_booster"]["model"]["trees"]
+        return found
+
+    def _grown(self) -> list[Grown]:
+        return [_grown(tree) for tree in self._trees]
+
+    def _said(self, name: str, otherwise: int = 0) -> int:
+        return int(self._learner["learner_model_param"].get(name, otherwise))
+
+    def _base_score(self) -> str:
+        """How many numbers it is made of; XGBoost before 3.0 wrote it without brackets."""
+        text = str(self._learner["learner_model_param"]["base_score"])
+        count = len(json.loads(text)) if text.startswith("[") else 1
+        if count == 1:
+            return "one number"
+        a_class = self._objective == MULTICLASS and count == self._said("num_class")
+        return "one number a class" if a_class else f"{count} numbers"
+
+
+def _grown(tree: Mapping[str, Any]) -> Grown:
+    """A tree whose nodes ask `<`; XGBoost's thresholds are float32 as they stand."""
+    import numpy as np
+
+    left = np.asarray(tree["left_children"], np.int64)
+    inner = left >= 0
+    return tree_ensembles.grown(
+        feature=np.where(inner, np.asarray(tree["split_indices"], np.int64), -1),
+        threshold=np.asarray(tree["split_conditions"], np.float32),
+        left=left,
+        right=np.asarray(tree["right_children"], np.int64),
+        missing=np.asarray(tree["default_left"], bool),
+        mode=tree_ensembles.LESS,
+    )
 
 
 FRAMEWORK = Framework(
@@ -193,6 +272,6 @@ FRAMEWORK = Framework(
         "xgboost",
         load,
         packages=("onnxmltools", "onnx", "xgboost|xgboost-cpu", "numpy"),
-        honours={"objective": NUMBERS | {BINARY, MULTICLASS}},
+        honours=HONOURS,
     ),
 )

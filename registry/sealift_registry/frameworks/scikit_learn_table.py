@@ -1,0 +1,295 @@
+"""What of scikit-learn is known to become ONNX faithfully: classes, and their parameters' values.
+
+Each was trained on awkward data (negative numbers, zeros, fractions, missing values, wide ranges),
+converted, and compared with the original on fresh rows; `tests/registry/test_honoured_sklearn.py`
+does so again. What is not in the table was not seen to be right, or was seen to be wrong, and is
+refused by name: also a parameter that a newer scikit-learn adds to a class.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+TRAINING = frozenset(
+    (  # noqa: SIM905 - a hundred words are read better as words
+        "C Cs alpha alphas alpha_1 alpha_2 alpha_init alpha_per_target average batch_size beta_1 "
+        "beta_2 bootstrap bootstrap_features cache_size callback ccp_alpha check_inverse "
+        "class_prior class_weight compute_inverse_components compute_score copy copy_X "
+        "covariance_estimator criterion cv dual early_stopping eigen_solver eps "
+        "epsilon error_score eta0 fit_intercept fit_inverse_transform fit_path fit_prior "
+        "force_alpha gcv_mode importance_getter intercept_scaling is_data_valid "
+        "is_model_valid iterated_power jitter l1_ratio l1_ratios lambda_1 lambda_2 lambda_init "
+        "leaf_size learning_rate_init max_depth max_features max_fun max_iter max_leaf_nodes "
+        "max_n_alphas max_samples max_skips max_subpopulation max_trials memory min_samples "
+        "min_features_to_select min_impurity_decrease min_samples_leaf min_samples_split "
+        "min_weight_fraction_leaf momentum monotonic_cst n_estimators n_features_to_select "
+        "n_iter n_iter_no_change n_jobs n_nonzero_coefs n_oversamples n_quantiles n_subsamples "
+        "nesterovs_momentum noise_variance norm_order nu oob_score param_grid penalty positive "
+        "power_iteration_normalizer power_t pre_dispatch precompute prefit priors quantile "
+        "quantile_method quantile_range random_state refit reg_param remove_zero_eig "
+        "residual_threshold return_train_score scoring selection shrinkage shrinking shuffle "
+        "solver solver_options splitter step stop_n_inliers stop_probability stop_score "
+        "store_covariance store_cv_results subsample threshold_lambda tol "
+        "transform_input use_legacy_attributes validation_fraction var_smoothing verbose "
+        "verbose_feature_names_out warm_start"
+    ).split()
+)
+"""Parameters of which training leaves nothing but the numbers that are converted, in any class of
+the table."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A class that is converted faithfully.
+
+    Attributes:
+        values: parameter → the values that were seen to be right.
+        free: parameters that have a say in the answers, and convert whatever they are.
+        parts: attributes that hold its own estimators, which are looked at in turn.
+    """
+
+    values: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    free: frozenset[str] = frozenset()
+    parts: tuple[str, ...] = ()
+
+
+Values: TypeAlias = str | tuple[str, ...]
+"""Words between spaces; or each as it is, where one holds spaces."""
+
+
+def _known(
+    *shared: Mapping[str, Values], free: str = "", parts: str = "", **values: Values
+) -> Known:
+    """A class by its free parameters, its parts, and the values of others, some of them shared.
+
+    A parameter that its constructor does not have is what `scikit_learn_parts` reads from the
+    fitted model.
+    """
+    split = {
+        name: frozenset(said.split() if isinstance(said, str) else said)
+        for some in (*shared, values)
+        for name, said in some.items()
+    }
+    return Known(split, frozenset(free.split()), tuple(parts.split()))
+
+
+_CLASSIFIER: Mapping[str, Values] = {"classes": ("whole numbers", "words", "True and False")}
+_KERNELS: Mapping[str, Values] = {"kernel": "linear poly rbf sigmoid"}
+_VECTORS: Mapping[str, Values] = {
+    "break_ties": "False",
+    "decision_function_shape": "ovr",
+    "scores": ("probabilities", "one a class"),
+    **_KERNELS,
+    **_CLASSIFIER,
+}
+_NEIGHBOURS: Mapping[str, Values] = {
+    "weights": "uniform",
+    "metric_params": "None",
+    "fitted_metric": "euclidean manhattan minkowski sqeuclidean",
+}
+_LAYERS: Mapping[str, Values] = {"activation": "identity logistic tanh relu"}
+# Of one column alone, the converter makes a graph that no runtime loads.
+_SELECTED: Mapping[str, Values] = {"columns": "several"}
+
+TABLE: Mapping[str, Known] = {
+    # preprocessing
+    "Binarizer": _known(free="threshold"),
+    "FunctionTransformer": _known(
+        free="accept_sparse feature_names_out inverse_func inv_kw_args validate",
+        func="None",
+        kw_args="None",
+    ),
+    "KBinsDiscretizer": _known(free="dtype n_bins strategy", encode="onehot-dense ordinal"),
+    "MaxAbsScaler": _known(clip="False"),
+    "MinMaxScaler": _known(free="clip feature_range"),
+    # ONNX divides by the largest number, scikit-learn by the largest without its sign: no `max`.
+    "Normalizer": _known(norm="l1 l2"),
+    "OneHotEncoder": _known(
+        free="categories dtype feature_name_combiner sparse_output",
+        drop="None first if_binary",
+        handle_unknown="error ignore",
+        min_frequency="None",
+        max_categories="None",
+        categories=("whole numbers",),
+    ),
+    "OrdinalEncoder": _known(
+        free="categories dtype encoded_missing_value handle_unknown unknown_value",
+        min_frequency="None",
+        max_categories="None",
+        categories=("whole numbers", "fractions that float32 has"),
+    ),
+    "PolynomialFeatures": _known(free="degree include_bias interaction_only order"),
+    "PowerTransformer": _known(free="standardize", method="yeo-johnson box-cox", missing="refused"),
+    "QuantileTransformer": _known(
+        free="ignore_implicit_zeros", output_distribution="uniform", missing="refused"
+    ),
+    "RobustScaler": _known(free="unit_variance with_centering with_scaling"),
+    "SimpleImputer": _known(
+        free="fill_value keep_empty_features",
+        add_indicator="False",
+        missing_values="nan",
+        strategy="mean median most_frequent constant",
+        columns="all",
+    ),
+    "StandardScaler": _known(free="with_mean with_std"),
+    # decomposition and projection
+    "GaussianRandomProjection": _known(free="n_components"),
+    "IncrementalPCA": _known(free="n_components whiten"),
+    "KernelPCA": _known(
+        free="coef0 degree gamma n_components",
+        kernel="linear poly rbf sigmoid cosine",
+        kernel_params="None",
+    ),
+    "NeighborhoodComponentsAnalysis": _known(free="init n_components"),
+    "PCA": _known(free="n_components svd_solver whiten"),
+    "PLSRegression": _known(free="n_components scale"),
+    "TruncatedSVD": _known(free="algorithm n_components"),
+    # selection of columns
+    "GenericUnivariateSelect": _known(_SELECTED, free="mode param score_func"),
+    "SelectFdr": _known(_SELECTED, free="score_func"),
+    "SelectFpr": _known(_SELECTED, free="score_func"),
+    "SelectFromModel": _known(_SELECTED, free="estimator threshold"),
+    "SelectFwe": _known(_SELECTED, free="score_func"),
+    "SelectKBest": _known(_SELECTED, free="k score_func"),
+    "SelectPercentile": _known(_SELECTED, free="percentile score_func"),
+    "VarianceThreshold": _known(_SELECTED, free="threshold"),
+    # linear models of numbers
+    **dict.fromkeys(
+        (
+            *("ARDRegression", "BayesianRidge", "ElasticNet", "ElasticNetCV", "GammaRegressor"),
+            *("HuberRegressor", "Lars", "LarsCV", "Lasso", "LassoCV", "LassoLars", "LassoLarsCV"),
+            *("LassoLarsIC", "LinearRegression", "MultiTaskElasticNet"),
+            *("MultiTaskElasticNetCV", "MultiTaskLasso", "MultiTaskLassoCV"),
+            *("OrthogonalMatchingPursuit", "OrthogonalMatchingPursuitCV"),
+            *("PoissonRegressor", "QuantileRegressor", "Ridge", "RidgeCV", "TheilSenRegressor"),
+        ),
+        _known(),
+    ),
+    "LinearSVR": _known(free="loss"),
+    "PassiveAggressiveRegressor": _known(free="loss"),
+    "SGDRegressor": _known(free="learning_rate loss"),
+    "RANSACRegressor": _known(free="estimator loss", parts="estimator_"),
+    "TweedieRegressor": _known(free="power", link="auto identity log"),
+    # linear models of labels
+    "LinearDiscriminantAnalysis": _known(
+        _CLASSIFIER,
+        # Of two classes, the converter's probabilities are other ones.
+        free="n_components",
+        scores=("one a class",),
+    ),
+    "LogisticRegression": _known(_CLASSIFIER),
+    "LogisticRegressionCV": _known(_CLASSIFIER),
+    "PassiveAggressiveClassifier": _known(_CLASSIFIER, free="loss"),
+    "Perceptron": _known(_CLASSIFIER),
+    # Of two classes, the converter's scores have one column, and say that they have two.
+    "RidgeClassifier": _known(_CLASSIFIER, scores=("one a class",)),
+    "RidgeClassifierCV": _known(_CLASSIFIER, scores=("one a class",)),
+    "SGDClassifier": _known(
+        _CLASSIFIER,
+        # Of three classes, modified_huber's labels are wrong.
+        free="learning_rate",
+        loss="hinge log_loss squared_hinge perceptron squared_error huber",
+    ),
+    # support vectors
+    "NuSVC": _known(_VECTORS, free="coef0 degree gamma probability"),
+    "NuSVR": _known(_KERNELS, free="coef0 degree gamma"),
+    "SVC": _known(_VECTORS, free="coef0 degree gamma probability"),
+    "SVR": _known(_KERNELS, free="coef0 degree gamma"),
+    # trees
+    "DecisionTreeClassifier": _known(_CLASSIFIER),
+    "DecisionTreeRegressor": _known(),
+    "ExtraTreeClassifier": _known(_CLASSIFIER),
+    "ExtraTreeRegressor": _known(),
+    "ExtraTreesClassifier": _known(_CLASSIFIER, parts="estimators_"),
+    "ExtraTreesRegressor": _known(parts="estimators_"),
+    "GradientBoostingClassifier": _known(
+        _CLASSIFIER,
+        free="learning_rate",
+        parts="estimators_",
+        loss="log_loss exponential",
+        init="None",
+    ),
+    "GradientBoostingRegressor": _known(
+        free="learning_rate",
+        parts="estimators_",
+        init="None zero",
+        loss="squared_error absolute_error huber quantile",
+    ),
+    "RandomForestClassifier": _known(_CLASSIFIER, parts="estimators_"),
+    "RandomForestRegressor": _known(parts="estimators_"),
+    # others
+    "BernoulliNB": _known(_CLASSIFIER, free="binarize"),
+    "ComplementNB": _known(_CLASSIFIER, norm="False"),
+    "GaussianNB": _known(_CLASSIFIER),
+    "KNeighborsClassifier": _known(_NEIGHBOURS, _CLASSIFIER, free="algorithm metric n_neighbors p"),
+    "KNeighborsRegressor": _known(_NEIGHBOURS, free="algorithm metric n_neighbors p"),
+    "MLPClassifier": _known(_LAYERS, _CLASSIFIER, free="hidden_layer_sizes learning_rate"),
+    "MLPRegressor": _known(_LAYERS, free="hidden_layer_sizes learning_rate", loss="squared_error"),
+    "MultinomialNB": _known(_CLASSIFIER),
+    # of several parts
+    "AdaBoostClassifier": _known(
+        _CLASSIFIER,
+        free="estimator learning_rate",
+        parts="estimators_",
+        of="DecisionTreeClassifier LogisticRegression",
+    ),
+    "AdaBoostRegressor": _known(
+        free="estimator learning_rate loss",
+        parts="estimators_",
+        of="DecisionTreeRegressor LinearRegression",
+    ),
+    "BaggingClassifier": _known(
+        _CLASSIFIER,
+        free="estimator",
+        parts="estimators_",
+        of="DecisionTreeClassifier LogisticRegression",
+    ),
+    "BaggingRegressor": _known(
+        targets="one",
+        free="estimator",
+        parts="estimators_",
+        of="DecisionTreeRegressor LinearRegression",
+    ),
+    "ColumnTransformer": _known(
+        free="remainder sparse_threshold transformer_weights transformers",
+        parts="transformers_",
+        columns=("by their numbers",),
+    ),
+    "FeatureUnion": _known(
+        free="transformer_list transformer_weights",
+        parts="transformer_list",
+        left_out="nothing",
+    ),
+    "GridSearchCV": _known(free="estimator", parts="best_estimator_"),
+    "MultiOutputRegressor": _known(free="estimator", parts="estimators_"),
+    # The scores of those that have no probabilities would be other ones.
+    "OneVsRestClassifier": _known(
+        _CLASSIFIER,
+        free="estimator",
+        parts="estimators_",
+        of="DecisionTreeClassifier GaussianNB LogisticRegression RandomForestClassifier",
+    ),
+    "Pipeline": _known(free="steps", parts="steps"),
+    "StackingClassifier": _known(
+        _CLASSIFIER,
+        free="estimators final_estimator passthrough stack_method",
+        parts="estimators_ final_estimator_",
+        stack_methods="predict_proba",
+    ),
+    "StackingRegressor": _known(
+        free="estimators final_estimator passthrough", parts="estimators_ final_estimator_"
+    ),
+    "VotingRegressor": _known(free="estimators", parts="estimators_", weights="None"),
+}
+
+HONOURS: Mapping[str, frozenset[str]] = {
+    "class": frozenset(TABLE),
+    **{
+        f"{name} {parameter}": values
+        for name, known in TABLE.items()
+        for parameter, values in known.values.items()
+    },
+}
+"""The table as a converter's record has it."""
