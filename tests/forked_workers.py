@@ -122,6 +122,7 @@ class Nursery:
     def close(self) -> None:
         """End it."""
         self._mine.close()
+        self._turn.close()
         self._process.wait(30)
 
 
@@ -132,6 +133,9 @@ class _Turn:
         self._threads = threading.Lock()
         # A lock of fcntl's is a process's own, also where the file was opened before it was forked.
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the nursery
+
+    def close(self) -> None:
+        self._file.close()
 
     def __enter__(self) -> None:
         self._threads.acquire()
