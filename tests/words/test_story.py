@@ -39,8 +39,12 @@ SETTINGS = {
 """What whoever set the hub up wrote, and goes by."""
 KEPT = REQUIRES | COMPARED | REMEMBERED | TYPED | SETTINGS
 BUILT = {
-    *("GoldenArray.dtype", "GoldenArray.name", "ParityReport.reference", "ParityReport.words"),
-    *("Machine.arch", "Machine.cpu", "Machine.os", "Machine.software", "OutputParity.name"),
+    *("GoldenArray.dtype", "GoldenArray.name", "ProofReport.reference", "OutputProof.name"),
+    *("Findings.classes", "Findings.never", "Findings.told_first", "Findings.words"),
+    *("WorstRow.output", "WorstRow.source", "WorstRow.variant"),
+    *("Operator.domain", "Operator.operator", "Operator.provider"),
+    *("Runtime.opsets", "Runtime.version"),
+    *("Machine.arch", "Machine.cpu", "Machine.os", "Machine.software"),
     *("HardwareTarget.compute_capability", "Recipe.opsets", "Recipe.shapes", "Recipe.toolchain"),
     *("ScanCheck.next_step", "ScanCheck.subject", "ScanCheck.words", "ScanReport.tools"),
     *("SourceRecord.aliases", "SourceRecord.locator", "SourceRecord.source_version"),
