@@ -623,6 +623,29 @@ def test_p0_34_whole_numbers_do_not_round() -> None:
     assert "goldens" in failing(found)
 
 
+def test_p0_34_nor_do_fractions_in_a_column_of_whole_numbers() -> None:
+    """What happens at 7.37 and nowhere beside it is no rounding where the goldens are whole."""
+    goldens = np.random.default_rng(4).permutation(np.tile(np.arange(20.0), (4, 1)).T)
+
+    def spike(x: Array) -> dict[str, Array]:
+        away = np.abs(x.astype(np.float64) % 1 - 0.37)
+        return {LABEL: (away < 4e-7).any(axis=1).astype(int)}
+
+    assert "categories" in failing(proof(spike, lambda x: {LABEL: np.zeros(len(x), int)}, goldens))
+
+
+def test_p0_34_a_few_more_than_a_hundredth_are_too_many() -> None:
+    goldens = rows(400)
+    goldens[:8, 0] = np.nextafter(np.float32(0.25), np.float32(1))
+    aside = TREE.threshold.copy()
+    aside[0] = goldens[0, 0]
+    found = proof(tree(), tree(aside), goldens)
+    assert failing(found) == {"rounding"}
+    assert "too often for an accident" in _words(found, "rounding")
+    goldens[4:8, 0] = 0
+    assert failing(proof(tree(), tree(aside), goldens)) == set()
+
+
 def test_p0_34_more_than_a_hundredth_excused_is_a_fault() -> None:
     goldens = rows(100)
     goldens[:, 0] = np.float32(0.25)

@@ -25,6 +25,10 @@ TYPES: Mapping[str, str] = {
 """ONNX Runtime's names of types → NumPy's."""
 
 
+LARGE, FEW = 64 * 1024**2, 32
+"""A model with so many bytes of weights is asked for so few rows at once."""
+
+
 class ReferenceModel:
     """A model as the ONNX specification says it must answer; slow, and in plain NumPy."""
 
@@ -34,13 +38,14 @@ class ReferenceModel:
         self._inputs, self.batch = checked.inputs, checked.batch
         self._path = path
         self._evaluator: Any = None
+        self._size = 0
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `framework.Model`."""
         fed = fitted(inputs, self._inputs)
         try:
             evaluator = self._loaded()
-            found = evaluator.run(None, fed)
+            parts = [evaluator.run(None, some) for some in self._parts(fed)]
         except (RuntimeError, NotImplementedError, ValueError, TypeError, KeyError) as bad:
             raise RefusedError(
                 "reference-evaluator",
@@ -49,7 +54,27 @@ class ReferenceModel:
                 next_step="Export the model with operators that the evaluator knows, or with "
                 "goldens that fit its inputs.",
             ) from bad
-        return dict(zip(evaluator.output_names, map(plain, found), strict=True))
+        names = evaluator.output_names
+        if len(parts) == 1:
+            return dict(zip(names, map(plain, parts[0]), strict=True))
+        import numpy as np
+
+        joined = [
+            np.concatenate([plain(one) for one in found]) for found in zip(*parts, strict=True)
+        ]
+        return dict(zip(names, joined, strict=True))
+
+    def _parts(self, fed: dict[str, Array]) -> list[dict[str, Array]]:
+        """All rows, or so few at once that what each node answers is not as large as the model.
+
+        The evaluator keeps all of that until the last node has answered.
+        """
+        rows = max((len(one) for one in fed.values() if one.ndim), default=0)
+        if self._size < LARGE or self.batch is not None or rows <= FEW:
+            return [fed]
+        return [
+            {name: one[at : at + FEW] for name, one in fed.items()} for at in range(0, rows, FEW)
+        ]
 
     def _loaded(self) -> Any:  # noqa: ANN401 - onnx is Any to us
         """The evaluator, made once; it has arrays of its own, and needs the file's no more."""
@@ -60,6 +85,7 @@ class ReferenceModel:
             model = onnx.load(str(self._path))
             self._evaluator = onnx.reference.ReferenceEvaluator(model)
             for tensor in model.graph.initializer:
+                self._size += len(tensor.raw_data)
                 tensor.ClearField("raw_data")
         return self._evaluator
 
