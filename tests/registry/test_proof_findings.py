@@ -394,6 +394,22 @@ def test_p0_37_a_probability_may_be_off_by_a_hundredth_of_the_spread() -> None:
     assert "goldens" in failing(proof(faint(0), faint(5e-5)))
 
 
+def test_p0_37_a_class_that_no_golden_row_meets_may_be_off_by_what_32_bits_lose() -> None:
+    """Its spread is next to nothing, and on rows far away it is met all the same."""
+
+    def rare(by: float) -> Answer:
+        def answer(x: Array) -> dict[str, Array]:
+            one = 1 / (1 + np.exp(np.clip(20 - x[:, 0].astype(np.float64), -50, 50))) + by
+            return {PROBABILITIES: np.stack([1 - one, one], axis=1)}
+
+        return answer
+
+    goldens = rows()
+    goldens[:, 0] /= 4
+    assert failing(proof(rare(0), rare(1e-7), goldens)) == set()
+    assert failing(proof(rare(0), rare(1e-6), goldens)) != set()
+
+
 def test_p0_36_labels_may_differ_only_where_scores_tie() -> None:
     def close(gap: float, label: int) -> Answer:
         def answer(x: Array) -> dict[str, Array]:

@@ -23,9 +23,6 @@ MOST_OF_SPREAD = 0.01
 """No more of the spread is ever allowed, but for what 32 bits cannot hold at all."""
 PROBABILITY = 1e-3
 """What a probability may be off, where that is not more than `MOST_OF_SPREAD`."""
-NEXT_TO_NOTHING = 1e-9
-"""What a probability may be off in any case: a hundredth of what 32 bits hold beside 1. Where all
-are 0 or 1 to the last digit, the spread of a class is 1e-60, and no measure."""
 STEPS = 1e-6
 """About eight steps of 32 bits, as a part of an answer: no sum of many terms does better."""
 NOISE = 4
@@ -143,12 +140,12 @@ def allowed(by: Scale, source: Array) -> Array:
     """How far each number may lie from the source's."""
     size = np.abs(np.where(np.isfinite(source), source, 0.0))
     most = MOST_OF_SPREAD * by.spread
-    if by.probabilities:
-        may = np.maximum(np.minimum(PROBABILITY, most), OF_LARGEST * by.largest)
-        may = np.maximum(may, NEXT_TO_NOTHING)
-        return np.broadcast_to(may, size.shape)
-    sum_of = OF_SPREAD * by.spread + OF_ANSWER * size + OF_LARGEST * by.largest
     beyond = OF_ANSWER * np.maximum(size - by.largest, 0.0)  # of rows far from the goldens
+    if by.probabilities:
+        # They sum to 1, and 32 bits lose a part of that in each, also of a class that is not met.
+        least = OF_LARGEST * by.largest.max(initial=0.0)
+        return np.asarray(np.maximum(np.minimum(PROBABILITY, most), least) + beyond)
+    sum_of = OF_SPREAD * by.spread + OF_ANSWER * size + OF_LARGEST * by.largest
     least = STEPS * size + OF_LARGEST * by.largest
     noise = np.minimum(NOISE * by.noise, OF_LARGEST * by.largest.max(initial=0.0))
     return np.asarray(np.maximum(np.minimum(sum_of, most + beyond), least) + noise)
