@@ -207,7 +207,8 @@ class SklearnModel:
             graphs.whole_categories(made.graph)
             graphs.exact_edges(made.graph, scikit_learn_parts.edges(self._estimator))
         tree_ensembles.exact(made, scikit_learn_parts.grown(self._estimator))
-        tree_ensembles.label_by_half(made, opsets["ai.onnx"], at_least=True)
+        newest = opsets.get("ai.onnx", tree_ensembles.OPSET)  # a recipe need not name each domain
+        tree_ensembles.label_by_half(made, newest, at_least=True)
         graphs.rename_only(made.graph, LABEL, VARIABLE)
         with suppress(RefusedError):
             row = scikit_learn_parts.thinkable_row(self._estimator)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ENSEMBLES = frozenset({"TreeEnsembleClassifier", "TreeEnsembleRegressor"})
 LEAF, AT_MOST, LESS = "LEAF", "BRANCH_LEQ", "BRANCH_LT"
+OPSET = 15
+"""Of the operators that are added here, where a recipe names none of their domain."""
 NEAR = 2
 """Steps of a float32 that a converter's rounding may be away from the source's threshold."""
 
