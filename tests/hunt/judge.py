@@ -7,7 +7,7 @@ makes its rows nor how far numbers may lie apart there. What it calls wrong is w
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -66,7 +66,7 @@ class Judgement:
         merged: rows to which the original itself answers otherwise once they are float32.
         rounded: rows that would be wrong, if the original did not give the variant's answer a few
             steps of float32 away.
-        even: rows of which two answers are equally right, numbers and all.
+        spared: rows that would be wrong, were not two answers equally right.
         furthest: by which a number is off, in parts of what may be.
         words: what cannot be compared, where something cannot.
     """
@@ -77,7 +77,7 @@ class Judgement:
     wrong: int = 0
     merged: int = 0
     rounded: int = 0
-    even: int = 0
+    spared: int = 0
     furthest: float = 0.0
     words: str = ""
 
@@ -88,11 +88,11 @@ class Judgement:
 
     @property
     def is_open(self) -> bool:
-        """Whether most rows have two right answers, and nobody can say that the variant is right.
+        """Whether nobody can say that the variant is right: on too many rows it is by a tie alone.
 
         Among neighbours that are all equally near the original takes whichever it finds.
         """
-        return self.even > self.rows / 2
+        return self.spared > MOST_ROUNDED * self.rows
 
     @property
     def merges(self) -> bool:
@@ -122,7 +122,8 @@ def judged(original: Original, variant: bytes, rows: Array, *, computes: bool = 
     labels, numbers, furthest = _differing(ours, theirs)
     # Between the row and what 32 bits hold of it the original may turn; either turn is its own.
     merged = np.logical_or(*_differing(exact, ours)[:2])
-    both = (labels | numbers) & ~(merged & ~np.logical_or(*_differing(exact, theirs)[:2]))
+    differs = labels | numbers
+    both = differs & ~(merged & ~np.logical_or(*_differing(exact, theirs)[:2]))
     rounded = np.zeros(len(rows), bool)
     if computes and both.any():
         rounded = both & _rounded(original, theirs, given)
@@ -134,9 +135,14 @@ def judged(original: Original, variant: bytes, rows: Array, *, computes: bool = 
         wrong=int(both.sum()),
         merged=int(merged.sum()),
         rounded=int(rounded.sum()),
-        even=0 if ours.even is None else int(ours.even.sum()),
+        spared=int((np.logical_or(*_differing(_strictly(ours), theirs)[:2]) & ~differs).sum()),
         furthest=furthest,
     )
+
+
+def _strictly(ours: Answers) -> Answers:
+    """As if every row had one right answer."""
+    return replace(ours, tied=None, even=None)
 
 
 def _rounded(original: Original, theirs: Answers, given: Array) -> Array:

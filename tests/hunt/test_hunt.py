@@ -116,14 +116,14 @@ def test_p0_81_a_tie_has_two_right_labels_and_one_right_number() -> None:
     assert judged(shifted(1e-3), plain(), tied).wrong == 1000
 
 
-def test_p0_81_where_most_rows_have_two_right_answers_nobody_knows() -> None:
-    def nearest(part: float) -> judge.Original:
-        even = np.arange(1000) < 1000 * part
+def test_p0_81_where_many_rows_are_right_by_a_tie_alone_nobody_knows() -> None:
+    def nearest(rows: int) -> judge.Original:
+        even = np.arange(1000) < rows
         return lambda rows: Answers(None, rows @ WEIGHTS.astype(float) + even[:, None], even=even)
 
-    half, most = (judged(nearest(part), plain(), ROWS) for part in (0.5, 0.6))
-    assert (half.wrong, half.even, half.is_open) == (0, 500, False)
-    assert (most.wrong, most.even, most.is_open) == (0, 600, True)
+    few, many = (judged(nearest(rows), plain(), ROWS) for rows in (10, 11))
+    assert (few.wrong, few.spared, few.is_open) == (0, 10, False)
+    assert (many.wrong, many.spared, many.is_open) == (0, 11, True)
 
 
 def test_p0_81_what_float32_merges_is_counted_apart() -> None:
