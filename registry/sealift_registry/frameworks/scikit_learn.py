@@ -10,7 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sealift_registry.frameworks import naming, scikit_learn_parts, tree_ensembles
+from sealift_registry.frameworks import (
+    naming,
+    scikit_learn_parts,
+    scikit_learn_scaled,
+    tree_ensembles,
+)
 from sealift_registry.frameworks import scikit_learn_graphs as graphs
 from sealift_registry.frameworks.content import archived
 from sealift_registry.frameworks.framework import (
@@ -207,6 +212,7 @@ class SklearnModel:
             graphs.whole_categories(made.graph)
             graphs.exact_edges(made.graph, scikit_learn_parts.edges(self._estimator))
         tree_ensembles.exact(made, scikit_learn_parts.grown(self._estimator))
+        scikit_learn_scaled.ask_rows(made, self._estimator)
         newest = opsets.get("ai.onnx", tree_ensembles.OPSET)  # a recipe need not name each domain
         tree_ensembles.label_by_half(made, newest, at_least=True)
         graphs.rename_only(made.graph, LABEL, VARIABLE)

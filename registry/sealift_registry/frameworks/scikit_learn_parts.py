@@ -190,7 +190,7 @@ def _columns(part: Estimator, _: _Whole) -> Iterator[str]:
     if name_of(part) == "ColumnTransformer":
         yield from (_called(columns) for _, _, columns in part.transformers_)
     elif name_of(part) == "SimpleImputer":
-        yield "without those that were empty" if _gone(part).any() else "all"
+        yield "without those that were empty" if gone(part).any() else "all"
     else:
         count = np.count_nonzero(part.get_support())
         yield "several" if count > 1 else ("none", "one alone")[count]
@@ -212,7 +212,7 @@ def _called(columns: Any) -> str:  # noqa: ANN401 - scikit-learn takes many kind
     return "by their names" if all(isinstance(one, str) for one in listed) else "by a mask"
 
 
-def _gone(imputer: Estimator) -> Array:
+def gone(imputer: Estimator) -> Array:
     """Which columns an imputer leaves out, for nothing was in them when it was trained."""
     import numpy as np
 
@@ -322,9 +322,9 @@ def _through(part: Estimator, columns: Array, found: _Found) -> Array:
             columns = _through(step, columns, found)
         return columns
     if name in {"ColumnTransformer", "FeatureUnion"}:
-        return _side_by_side(part, columns, found)
+        return side_by_side(part, columns, lambda one, given: _through(one, given, found))
     if name in {"SimpleImputer", "FunctionTransformer"}:
-        return columns[~_gone(part)] if name == "SimpleImputer" else columns
+        return columns[~gone(part)] if name == "SimpleImputer" else columns
     if hasattr(part, "get_support"):
         selected: Array = columns[part.get_support(indices=True)]
         return selected
@@ -343,10 +343,13 @@ def _within(part: Estimator, name: str, columns: Array, found: _Found) -> Array:
         for number, one in enumerate(_estimators(getattr(part, attribute))):
             seen = columns if of_each is None else columns[of_each[number]]
             _through(one, np.full(_takes(one), -1) if derived else seen, found)
-    return np.full(_width(part), -1)
+    return np.full(width(part), -1)
 
 
-def _side_by_side(part: Estimator, columns: Array, found: _Found) -> Array:
+def side_by_side(
+    part: Estimator, columns: Array, through: Callable[[Estimator, Array], Array]
+) -> Array:
+    """What comes out of parts that lie beside each other; weighed, it is computed."""
     import numpy as np
 
     if name_of(part) == "FeatureUnion":
@@ -355,7 +358,7 @@ def _side_by_side(part: Estimator, columns: Array, found: _Found) -> Array:
     else:
         sides = [(one, _chosen(columns, chosen)) for _, one, chosen in part.transformers_]
         weights = part.transformer_weights
-    out = [_through(one, given, found) for one, given in sides]
+    out = [through(one, given) for one, given in sides]
     whole: Array = np.concatenate(out) if out else columns[:0]
     return np.full(len(whole), -1) if weights else whole
 
@@ -374,7 +377,7 @@ def _takes(part: Estimator) -> int:
     return int(getattr(part, "n_features_in_", 0))
 
 
-def _width(part: Estimator) -> int:
+def width(part: Estimator) -> int:
     """How many columns come out of a transformer; none of what is none."""
     if not hasattr(part, "transform"):
         return 0
