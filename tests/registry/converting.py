@@ -67,6 +67,7 @@ def targets(rows: Array, kind: str) -> Array:
         "pairs": np.stack([sums, 2 * sums - 1], axis=1),
         "two": (sums > 0).astype(int),
         "rare": (sums > 3).astype(int),
+        "most": (sums > -0.3).astype(int),
         "truth": sums > 0,
         "three": three,
         "ids": np.array([-5, 10, 10**7])[three],

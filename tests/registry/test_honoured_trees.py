@@ -82,6 +82,11 @@ LIGHT_REFUSED: dict[str, tuple[Given, str, str]] = {
     "fair": ({"objective": "fair"}, "numbers", "objective fair"),
     "mape": ({"objective": "mape"}, "positive", "objective mape"),
     "cross_entropy": ({"objective": "cross_entropy"}, "two", "objective cross_entropy"),
+    "two classes of many": (
+        {"objective": "multiclass", "num_class": 2},
+        "two",
+        "objective's option num_class:2",
+    ),
     "several a round": (
         {"objective": lambda found, _: (found * 0, found * 0 + 1), "num_class": 3},
         "three",
@@ -127,6 +132,11 @@ EXTREME_REFUSED: dict[str, tuple[Given, str, str]] = {
         {"objective": "multi:softprob", "num_class": 3, "num_parallel_tree": 2},
         "three",
         "num_parallel_tree 2",
+    ),
+    "two classes of many": (
+        {"objective": "multi:softprob", "num_class": 2},
+        "two",
+        "num_class 2",
     ),
     "quantiles": (
         {"objective": "reg:quantileerror", "quantile_alpha": [0.2, 0.8]},
@@ -182,7 +192,8 @@ LIGHT: dict[str, tuple[Given, str]] = {
     "binary": ({"objective": "binary"}, "two"),
     "unbalanced": ({"objective": "binary", "is_unbalance": True}, "rare"),
     "one leaf": (RARE, "rare"),
-    "one leaf, the other way": ({**RARE, "scale_pos_weight": 1000}, "rare"),
+    # A runtime that decides by the sum takes a half of it for the bound, and not zero.
+    "one leaf, most of one class": (RARE, "most"),
     "classes": ({"objective": "multiclass", "num_class": 3}, "three"),
     "dart": ({"objective": "multiclass", "num_class": 3, "boosting": "dart"}, "three"),
     "goss": ({"objective": "regression", "data_sample_strategy": "goss"}, "numbers"),
@@ -202,6 +213,7 @@ EXTREME: dict[str, tuple[Given, str]] = {
     "tiny": ({"objective": "reg:squarederror"}, "tiny"),
     "binary": ({"objective": "binary:logistic"}, "two"),
     "one leaf": ({"objective": "binary:logistic", "gamma": 1e9, "base_score": 0.9}, "two"),
+    "one leaf, most of one class": ({"objective": "binary:logistic", "gamma": 1e9}, "most"),
     "base_score": ({"objective": "binary:logistic", "base_score": 0.05}, "two"),
     "classes": ({"objective": "multi:softprob", "num_class": 3}, "three"),
     "exact": ({"objective": "multi:softprob", "num_class": 3, "tree_method": "exact"}, "three"),

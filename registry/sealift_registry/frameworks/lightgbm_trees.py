@@ -47,7 +47,8 @@ NUMBERS = frozenset(
 
 HONOURS: Mapping[str, frozenset[str]] = {
     "objective": NUMBERS | {BINARY, MULTICLASS},
-    # What follows the objective: `sqrt`, or another `sigmoid`, is dropped in silence.
+    # What follows the objective: `sqrt`, or another `sigmoid`, is dropped in silence; and of two
+    # classes, a runtime takes two trees a round for one answer.
     "objective's option": frozenset({"sigmoid:1", "num_class"}),
     # A forest's answer (boosting=rf) is a mean, and would be divided by 100 or not at all.
     "average_output": frozenset({"False"}),
@@ -255,8 +256,9 @@ def _missing_left(node: Node) -> bool:
 
 
 def _option(text: str) -> str:
-    """What follows the objective; how many classes there are is no option of it."""
-    return "num_class" if text.startswith("num_class:") else text
+    """What follows the objective; of how many classes they are, only two are an option."""
+    name, _, value = text.partition(":")
+    return "num_class" if name == "num_class" and value != "2" else text
 
 
 FRAMEWORK = Framework(

@@ -51,6 +51,8 @@ HONOURS: Mapping[str, frozenset[str]] = {
     "booster": frozenset({TREES}),
     # More are counted as further rounds, and classes are taken for others.
     "num_parallel_tree": frozenset({"1"}),
+    # A runtime takes the two trees a round of multi:softprob for one answer.
+    "num_class": frozenset({"none", "three or more"}),
     # Several targets, or quantiles, a row.
     "num_target": frozenset({"1"}),
     "numbers a leaf": frozenset({"1"}),
@@ -189,6 +191,7 @@ class XgboostModel:
             return found
         parallel = self._learner["gradient_booster"]["model"]["gbtree_model_param"]
         found.append(("num_parallel_tree", str(parallel["num_parallel_tree"])))
+        found.append(("num_class", self._num_class()))
         found.append(("num_target", str(self._said("num_target", 1))))
         for tree in self._trees:
             found.append(
@@ -233,6 +236,10 @@ class XgboostModel:
 
     def _said(self, name: str, otherwise: int = 0) -> int:
         return int(self._learner["learner_model_param"].get(name, otherwise))
+
+    def _num_class(self) -> str:
+        count = self._said("num_class")
+        return {0: "none", 1: "1", 2: "2"}.get(count, "three or more")
 
     def _base_score(self) -> str:
         """How many numbers it is made of; XGBoost before 3.0 wrote it without brackets."""
