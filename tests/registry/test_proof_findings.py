@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -639,6 +640,20 @@ def test_p0_34_whole_numbers_do_not_round() -> None:
     assert "goldens" in failing(found)
 
 
+def test_p0_34_where_columns_are_whole_a_source_in_32_bits_excuses_nothing() -> None:
+    """A whole number lies in the middle of two others, where trees split: one side is right."""
+
+    def between(x: Array) -> dict[str, Array]:
+        scaled = x[:, 0] * x.dtype.type(1 / 30)
+        return {LABEL: (scaled <= 0.1).astype(int)}
+
+    goldens = np.random.default_rng(4).normal(size=(400, 4))
+    goldens[:, 1] = np.arange(400)
+    goldens[0, 0] = 3.0
+    assert between(np.array([[3.0]]))[LABEL] != between(np.array([[3.0]], np.float32))[LABEL]
+    assert "goldens" in failing(proof(between, between, goldens))
+
+
 def test_p0_34_nor_do_fractions_in_a_column_of_whole_numbers() -> None:
     """What happens at 7.37 and nowhere beside it is no rounding where the goldens are whole."""
     goldens = np.random.default_rng(4).permutation(np.tile(np.arange(20.0), (4, 1)).T)
@@ -659,7 +674,11 @@ def test_p0_34_a_few_more_than_a_hundredth_are_too_many() -> None:
     assert failing(found) == {"rounding"}
     assert "too often for an accident" in _words(found, "rounding")
     goldens[4:8, 0] = 0
-    assert failing(proof(tree(), tree(aside), goldens)) == set()
+    few = proof(tree(), tree(aside), goldens)
+    assert failing(few) == set()
+    assert re.search(
+        r"does, but for \d where 32 bits .*; the worst difference is 0 where", few.words
+    )
 
 
 def test_p0_34_more_than_a_hundredth_excused_is_a_fault() -> None:

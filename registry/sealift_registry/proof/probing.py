@@ -30,6 +30,9 @@ AWAY = 0.37
 MILD = ("permuted", "noise", "corners")
 """Rows as ordinary as the goldens: by the answers to them an output's scale is measured."""
 
+MORE = 8
+"""So many times more of them where two answers may be equally right: a fault hides among ties."""
+
 KINDS: Mapping[str, str] = {
     "permuted": "columns exchanged between golden rows",
     "noise": "golden rows with noise of one spread",
@@ -95,7 +98,8 @@ def probes(making: Making, most: int = MOST_ROWS) -> dict[str, Array]:
     for kind in KINDS:
         if kind == "thresholds":
             continue
-        share = max(min(_MOST[kind], most * _MOST[kind] // _ALL), FIRST)
+        wanted = _MOST[kind] * (MORE if kind in MILD and making.facts.may_tie else 1)
+        share = max(min(wanted, most * wanted // _ALL), FIRST)
         rows = _MAKERS[kind](making, share)
         if len(rows):
             found[kind] = cast(rows[:share], making.known.dtypes)

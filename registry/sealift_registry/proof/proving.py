@@ -248,8 +248,9 @@ class _Proof:
                 self._tally.differing.remove(row)
 
     def _told_kinds(self) -> set[str]:
-        """Kinds whose few differing rows are ties, and told; a golden row is none."""
-        wrong = {k: t.wrong for k, t in self._tally.kinds.items() if t.wrong and k != GOLDENS}
+        """Kinds whose few differing rows are ties, and told; an ordinary row is none."""
+        ordinary = (GOLDENS, *MILD)
+        wrong = {k: t.wrong for k, t in self._tally.kinds.items() if t.wrong and k not in ordinary}
         few = self._facts.may_tie and sum(wrong.values()) <= TOLD_TIES
         return set(wrong) if few else set()
 

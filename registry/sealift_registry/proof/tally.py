@@ -30,6 +30,8 @@ class OutputTally:
     away: float = 0.0
     ratio: float = -1.0
     allowed: float = 0.0
+    near: tuple[float, float] = (-1.0, 0.0)
+    """Of rows that are right, the largest part of what is allowed, and what is allowed there."""
     bins: Array = field(default_factory=lambda: np.zeros(len(BINS) + 1, dtype=int))
 
     def add(self, found: Compared) -> None:
@@ -40,6 +42,10 @@ class OutputTally:
         self.bins += np.bincount(
             np.searchsorted(_EDGES, found.ratio, side="left"), minlength=len(self.bins)
         )
+        right = np.where(found.wrong, -1.0, found.ratio)
+        if len(right) and float(right.max()) > self.near[0]:
+            top = int(right.argmax())
+            self.near = float(right[top]), float(found.allowed[top])
         if len(found.ratio) and float(found.ratio.max()) > self.ratio:
             at = int(found.ratio.argmax())
             self.ratio, self.allowed = float(found.ratio[at]), float(found.allowed[at])

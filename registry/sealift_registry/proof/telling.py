@@ -257,11 +257,13 @@ def summary(tally: Tally, verdict: str) -> str:
     else:
         said = f"{rows} the answers are alike, but not all is well"
     nearest = max(
-        (one for one in tally.outputs.values() if one.kind == "numbers" and one.ratio >= 0),
-        key=lambda one: one.ratio,
+        (one.near for one in tally.outputs.values() if one.kind == "numbers" and one.near[0] >= 0),
         default=None,
     )
-    if nearest is not None and np.isfinite(nearest.ratio) and not wrong:
-        away = decimal(nearest.ratio * nearest.allowed)
-        said += f"; the worst difference is {away} where {decimal(nearest.allowed)} is allowed"
+    excused = sum(one.excused for one in tally.kinds.values())
+    if excused:
+        said += f", but for {excused:,} where 32 bits round to another side"
+    if nearest is not None and not wrong:
+        part, may = nearest
+        said += f"; the worst difference is {decimal(part * may)} where {decimal(may)} is allowed"
     return said
