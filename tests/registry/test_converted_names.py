@@ -35,6 +35,7 @@ from sealift_registry.frameworks.lightgbm_trees import LightgbmModel
 from sealift_registry.frameworks.onnx_runs import ReferenceModel
 from sealift_registry.frameworks.scikit_learn import SklearnModel
 from sealift_registry.frameworks.xgboost_trees import XgboostModel
+from sealift_signing.errors import RefusedError
 from tests.registry.converting import Array, Converted, awkward, targets
 
 ROWS = awkward(200, 1)
@@ -108,6 +109,25 @@ def test_p0_64_names_that_are_too_long_are_left_out_whole(features: list[str]) -
     model = onnx.ModelProto()
     naming.bear(model, naming.Names(features=features, classes=["no", "yes"]))
     assert [one.key for one in model.metadata_props] == ["sealift.classes"]
+
+
+def test_p0_72_what_breaks_down_beside_the_converter_is_a_sentence_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*_: object) -> None:
+        msg = "a name"
+        raise KeyError(msg)
+
+    monkeypatch.setattr(naming, "bear", broken)
+    two = targets(ROWS, "two")
+    for model in (
+        SklearnModel(LogisticRegression(max_iter=200).fit(ROWS, two)),
+        light({"objective": "binary"}, two),
+        extreme({"objective": "binary:logistic"}, two),
+    ):
+        with pytest.raises(RefusedError) as caught:
+            Converted(model)
+        assert caught.value.code == "converter-unknown"
 
 
 # -------------------------------------------------------------------- for the oldest runtime

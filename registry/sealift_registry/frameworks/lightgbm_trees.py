@@ -196,9 +196,9 @@ class LightgbmModel:
                 target_opset=opsets["ai.onnx"],
                 zipmap=bool(options["zipmap"]),
             )
-        tree_ensembles.exact(made, self._grown())
-        tree_ensembles.label_by_half(made, opsets["ai.onnx"], at_least=False)
-        naming.bear(made, self._names())
+            tree_ensembles.exact(made, self._grown())
+            tree_ensembles.label_by_half(made, opsets["ai.onnx"], at_least=False)
+            naming.bear(made, self._names())
         return made
 
     def _grown(self) -> list[Grown]:

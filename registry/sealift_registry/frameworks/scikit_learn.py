@@ -209,18 +209,21 @@ class SklearnModel:
                 target_opset=_spelled(opsets),
                 options={id(self._estimator): own} if own else None,
             )
-            graphs.whole_categories(made.graph)
-            graphs.exact_edges(made.graph, scikit_learn_parts.edges(self._estimator))
+            # A recipe need not name each domain.
+            self._put_right(made, opsets.get("ai.onnx", tree_ensembles.OPSET))
+        return made
+
+    def _put_right(self, made: Any, opset: int) -> None:  # noqa: ANN401 - onnx is Any to us
+        graphs.whole_categories(made.graph)
+        graphs.exact_edges(made.graph, scikit_learn_parts.edges(self._estimator))
         tree_ensembles.exact(made, scikit_learn_parts.grown(self._estimator))
         scikit_learn_scaled.ask_rows(made, self._estimator)
-        newest = opsets.get("ai.onnx", tree_ensembles.OPSET)  # a recipe need not name each domain
-        tree_ensembles.label_by_half(made, newest, at_least=True)
+        tree_ensembles.label_by_half(made, opset, at_least=True)
         graphs.rename_only(made.graph, LABEL, VARIABLE)
         with suppress(RefusedError):
             row = scikit_learn_parts.thinkable_row(self._estimator)
             graphs.widths(made.graph, self.answer({INPUT: row}))
         naming.bear(made, self._names())
-        return made
 
     def _names(self) -> Names:
         names = getattr(self._estimator, "feature_names_in_", ())

@@ -214,9 +214,9 @@ class XgboostModel:
                 initial_types=[(INPUT, FloatTensorType(shape))],
                 target_opset=opsets["ai.onnx"],
             )
-        tree_ensembles.exact(made, self._grown())
-        tree_ensembles.label_by_half(made, opsets["ai.onnx"], at_least=False)
-        naming.bear(made, Names(features=self._names, classes=self.facts().classes))
+            tree_ensembles.exact(made, self._grown())
+            tree_ensembles.label_by_half(made, opsets["ai.onnx"], at_least=False)
+            naming.bear(made, Names(features=self._names, classes=self.facts().classes))
         return made
 
     @property
