@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,11 +15,13 @@ from sealift_registry.trust.hub import Hub
 
 if TYPE_CHECKING:
     from sealift_registry.conversion.building import Builder
+    from sealift_registry.conversion.trying import Runtimes
     from sealift_registry.delivery.exports import Exports
     from sealift_registry.delivery.returns import Returns
     from sealift_registry.guide import Step
     from sealift_registry.intake.ingest import Intake
     from sealift_registry.promotion.promotions import Promotions
+    from sealift_registry.runtimes.ranges import Promise
     from sealift_registry.trust.submitting import Accepted
     from sealift_signing.drafts import Draft, Version
     from sealift_sync.bundle.writer import Stage
@@ -42,7 +45,7 @@ class App:
         """Building variants."""
         from sealift_registry.conversion.building import Builder
 
-        return Builder(self.hub, self.intake.scan_folder, self.hardware_targets)
+        return Builder(self.hub, self.intake.scan_folder, self.hardware_targets, self.runtimes)
 
     @cached_property
     def promotions(self) -> Promotions:
@@ -50,7 +53,7 @@ class App:
         from sealift_registry.promotion.promotions import Promotions
 
         extra = self.hub.home.root / "hardware-targets"
-        return Promotions(self.hub, lambda name: hardware.policy_of(name, extra))
+        return Promotions(self.hub, lambda name: hardware.policy_of(name, extra), self._promise)
 
     @cached_property
     def exports(self) -> Exports:
@@ -65,6 +68,18 @@ class App:
         from sealift_registry.delivery.returns import Returns
 
         return Returns(self.hub)
+
+    @cached_property
+    def runtimes(self) -> Runtimes:
+        """The releases of runtimes that are promised, and where each is tried."""
+        from sealift_registry.conversion.trying import Runtimes
+
+        return Runtimes(self.hub.home.root, os.environ)
+
+    def _promise(self, name: str) -> Promise | None:
+        """What a hardware target promises of its runtime; nothing where it is no more."""
+        target = hardware.one_of(name, self.hub.home.root / "hardware-targets")
+        return None if target is None else self.runtimes.promise(target)
 
     @cached_property
     def hardware_targets(self) -> dict[str, hardware.HardwareTarget]:

@@ -15,6 +15,7 @@ EVIDENCE_PURPOSE: Mapping[str, str] = {
     "scan": "scanner",
     "parity": "builder",
     "provenance": "builder",
+    "runtimes": "builder",
 }
 """Which purpose a key must have in fleet/keys.json to sign evidence of each kind."""
 

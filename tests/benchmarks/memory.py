@@ -24,9 +24,9 @@ from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.reference import ModelRef
 from sealift_registry.catalog.storing import Stored, store_manifest
-from sealift_registry.conversion.building import SIGNED_BY
 from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_registry.trust.repository import Repository
+from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import moment
@@ -158,7 +158,7 @@ def _add_variant(acme: Acme, files: Sequence[ArtifactFile]) -> None:
         recording.add_artifact(connection, ArtifactRow(path, manifest.sha256, None, now))
         organisation = Repository(connection).organisation()
         for kind, evidence in known.items():
-            signer = hub.online.signer(SIGNED_BY[kind])
+            signer = hub.online.signer(EVIDENCE_PURPOSE[kind])
             said = _finding(evidence)
             body = findings.sign(said, organisation, path, manifest.sha256, signer, now)
             recording.add_evidence(connection, body, path)

@@ -16,6 +16,7 @@ from tests.desk.days import Days
 from tests.desk.test_what_was_seen import changed
 from tests.offline_sync.databases import change
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, STAGE, TARGET, TEAM, copied
+from tests.registry.test_runtimes import house
 from tests.words.story import recall
 
 PEOPLE = ("anna", "ben", "carla", "emil", "dora")
@@ -28,6 +29,10 @@ LOOKING = f"""
     list promotions
     list sites
     list hardware-targets
+    runtime list
+    runtime add 1.25.0
+    runtime add 1.25.0 --from wheels
+    runtime check
     show {MODEL}/2
     show P-2
     show {SITE}
@@ -85,9 +90,10 @@ class Played:
     def _hub(self, line: str) -> None:
         """Run `sealift`, whatever comes of it."""
         homes = ["--home", str(self.days.folder / "hub")]
-        trust = {"SEALIFT_TRUST": str(self.days.folder / "trust")}
+        places = {"SEALIFT_TRUST": "trust", "XDG_CACHE_HOME": "cache"}
+        mine = {name: str(self.days.folder / one) for name, one in places.items()}
         words = [*line.split(), "--json", *homes]
-        _, err, _ = commands.said(run_hub, words, self.days.folder, trust)
+        _, err, _ = commands.said(run_hub, words, self.days.folder, mine)
         assert "unexpected" not in err, err
 
     def beginnings(self) -> None:
@@ -253,7 +259,11 @@ class Played:
         anna("write", f"team.{TEAM}", "given-back")
 
     def looking(self) -> None:
-        """Whoever only looks."""
+        """Whoever only looks; and a release of a runtime, of which the hub knows that it is bad."""
+        house(self.days.folder / "wheels", "1.25.0")
+        known_bad = self.days.folder / "hub/runtimes/known-bad.toml"
+        known_bad.parent.mkdir()
+        known_bad.write_text('[[onnxruntime]]\nrelease = "1.25.0"\nreason = "it hangs"\n')
         for line in lines(LOOKING):
             self._hub(line)
         for line in lines(LOOKING_AT_SITE):

@@ -46,6 +46,7 @@ LOOKS: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("Entry.actor", "Term.value"): ("log",),
     ("Draft.object", "Draft.details", "Draft.facts"): ("draft", "renewal"),
     ("Part.name",): ("renewal",),
+    ("Evidence.tools",): ("draft", "show"),
     ("CheckpointSeen.origin", "Receipt.log", "Transfer.log", "Transfer.site_log"): (
         "show",
         "carry",

@@ -7,7 +7,7 @@ import click
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
 from sealift_registry.cli.terminal import short
-from sealift_signing.drawing import drawn
+from sealift_signing.drawing import drawn, plain
 from sealift_signing.informing import TOLD_FIRST
 
 
@@ -25,7 +25,9 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
     """Build a version's variant for a hardware target.
 
     The variant is scanned, and proved against its source on the goldens and on rows that are made
-    to find out; both are kept as evidence. A variant whose proof fails is not kept.
+    to find out; both are kept as evidence. A variant whose proof fails is not kept. Where the
+    hardware target promises other releases of its runtime than the one that came with Sealift, the
+    proof is made on the oldest and the newest of them as well (`sealift runtime add`).
     """
     from sealift_registry.catalog.reference import VersionRef
     from sealift_registry.summary import picture_lines
@@ -44,12 +46,14 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
             lines += [f"    {c.verdict:4}  {drawn(c.words)}" for c in said.checks]
             lines += [f"    {text}" for text in picture_lines(session.app.hub, said)]
             first += [drawn(c.words) for c in said.checks if c.name == TOLD_FIRST]
+        lines += [f"  {plain(words)}" for words in done.untried]
         made.append(
             {
                 "path": str(done.artifact.path),
                 "sha256": done.artifact.sha256,
                 "new": done.new,
                 "evidence": {e.predicate.kind: e.predicate.verdict for e in done.evidence},
+                "untried": list(done.untried),
             }
         )
     told = [f"LOOK AT THIS FIRST: {words}" for words in dict.fromkeys(first)]

@@ -9,7 +9,7 @@ import click
 
 JOURNEY = (
     *("init", "key", "team", "next"),
-    *("ingest", "convert", "promote", "approve", "object", "submit"),
+    *("ingest", "convert", "runtime", "promote", "approve", "object", "submit"),
     *("site", "assign", "unassign", "export", "receive"),
     *("list", "show", "audit", "renew", "fingerprint"),
 )

@@ -14,6 +14,7 @@ from sealift_registry.cli import (
     intake,
     keys,
     promotion,
+    runtimes,
     setup,
     show,
     submit,
@@ -25,7 +26,7 @@ from sealift_signing.errors import FailedError, SealiftError, UsageError
 from sealift_signing.starting import ABORTED
 
 COMMANDS = (
-    *(setup, keys, teams, intake, conversion, promotion, delivery),
+    *(setup, keys, teams, intake, conversion, runtimes, promotion, delivery),
     *(show, audit, submit, fingerprint),
 )
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""

@@ -18,10 +18,13 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.storing import copy_out, lay_out, store_files, store_manifest
 from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.conversion.hardware import HardwareTarget
+from sealift_registry.conversion.trying import Runtimes, untried
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
 from sealift_registry.proof.picture import picture
 from sealift_registry.proof.prove import prove
 from sealift_registry.proof.report import ProofReport
+from sealift_registry.runtimes.report import KIND as RUNTIMES
+from sealift_registry.runtimes.report import by_release
 from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
@@ -31,21 +34,28 @@ from sealift_signing import shape
 from sealift_signing.canonical import Json
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import NotFoundError, RefusedError
+from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.statements import Check, Evidence, Signed
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import SOURCE, CatalogPath, moment
 from sealift_sync.artifact import read_manifest
 
-SIGNED_BY = {"scan": "scanner", "parity": "builder", "provenance": "builder"}
-
 
 @dataclass(frozen=True)
 class Built:
-    """A variant with the newest evidence about it; `new` unless it was there before."""
+    """A variant with the newest evidence about it.
+
+    Attributes:
+        artifact: the variant.
+        evidence: about it.
+        new: unless it was there before.
+        untried: releases that its hardware target promises and that it was not tried on, in words.
+    """
 
     artifact: ArtifactRow
     evidence: tuple[Signed[Evidence], ...]
     new: bool
+    untried: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,7 @@ class _Plan:
     goldens: str
     existing: ArtifactRow | None
     parity: Signed[Evidence] | None
+    runtimes: Signed[Evidence] | None
 
     @property
     def measured(self) -> bool:
@@ -81,6 +92,7 @@ class Builder:
         hub: the hub.
         scan_folder: scans the files of a folder (intake's scanner).
         hardware_targets: the known ones, by id.
+        runtimes: the releases that those promise, and where each is tried.
     """
 
     def __init__(
@@ -88,7 +100,9 @@ class Builder:
         hub: Hub,
         scan_folder: Callable[[Path], Finding],
         hardware_targets: Mapping[str, HardwareTarget],
+        runtimes: Runtimes,
     ) -> None:
+        self._runtimes = runtimes
         self._hub = hub
         self._scan_folder = scan_folder
         self._hardware_targets = hardware_targets
@@ -98,7 +112,8 @@ class Builder:
     ) -> Built:
         """Build the variant of `ref` for a hardware target; built before, nothing is done.
 
-        Where the goldens changed since, the variant's parity is measured anew.
+        Where the goldens changed since, or a release that is promised can be tried only now, the
+        variant is measured anew.
 
         Raises:
             NotFoundError: no such version or hardware target, or no goldens yet.
@@ -109,17 +124,18 @@ class Builder:
         with self._hub.reading() as connection:
             readiness.check(self._hub, connection)  # before minutes of work
             plan = _plan(connection, self._hub, ref, target)
-        if plan.existing is not None and plan.measured:
-            return self._built(plan.existing, new=False)
+        lacking = self._lacking(plan, target)
+        if plan.existing is not None and plan.measured and lacking is not None:
+            return self._built(plan.existing, lacking, new=False)
         with workspace(self._hub.home.work) as work:
             source = self._source(plan, work / "source")
             goldens = work / "goldens.npz"
             copy_out(self._hub.home.blobs, plan.goldens, goldens)
-            refusal = None
+            refusal, lacking = None, ()
             try:
                 if plan.existing is None:
                     return self._build(plan, source, target, goldens, work, actor, progress)
-                refusal = self._measure_again(
+                refusal, lacking = self._measure_again(
                     plan, plan.existing, source, target, goldens, work, progress
                 )
             except RefusedError as refused:
@@ -127,7 +143,24 @@ class Builder:
                 raise
         if refusal is not None:
             raise refusal
-        return self._built(plan.existing, new=False)
+        return self._built(plan.existing, lacking, new=False)
+
+    def _lacking(self, plan: _Plan, target: HardwareTarget) -> tuple[str, ...] | None:
+        """What is promised and was not tried, in words; None where some of it can be tried now.
+
+        Raises:
+            RefusedError: what is promised is no range.
+        """
+        asked = self._runtimes.promise(target)
+        if asked is None or plan.parity is None:
+            return ()
+        before = None if plan.runtimes is None else plan.runtimes.predicate
+        found = by_release(plan.parity.predicate, before, plan.goldens)
+        ends = [end for end in asked.ends if end not in found]
+        changed = before is not None and before.details["asked"] != asked.asked
+        if changed or self._runtimes.triable(ends):
+            return None
+        return tuple(untried(end) for end in ends)
 
     def _build(
         self,
@@ -142,15 +175,17 @@ class Builder:
         made = convert(source, target, work / "variant", progress)
         scanned = self._scan_folder(made.variant.folder)
         _check_scan(scanned, plan.path)
+        self._runtimes.check_written(target, made.variant)
         report = prove(source, made.variant, target, goldens, progress)
         refusal = report.refusal()
         if refusal is not None:
             raise refusal
+        trial = self._runtimes.tried(source, made.variant, target, goldens, report, progress)
         blobs = self._hub.home.blobs
         expected = {file.path: file.sha256 for file in made.variant.files}
         stored = store_files(blobs, made.variant.folder, expected, lambda _: None)
         manifest = store_manifest(blobs, plan.path, "onnx", stored)
-        found = (scanned, self._parity(report, plan.path), _provenance(made, plan))
+        found = (scanned, self._parity(report, plan.path), _provenance(made, plan), *trial.findings)
 
         def action(connection: Connection) -> tuple[Entry, ArtifactRow]:
             now = moment(self._hub.now())
@@ -170,9 +205,9 @@ class Builder:
             return self._entry("variant.built", actor, plan.path, data), row
 
         try:
-            return self._built(self._hub.commit(action).result, new=True)
+            return self._built(self._hub.commit(action).result, trial.untried, new=True)
         except _BuiltMeanwhileError as meanwhile:
-            return self._built(meanwhile.artifact, new=False)
+            return self._built(meanwhile.artifact, trial.untried, new=False)
 
     def _measure_again(
         self,
@@ -183,10 +218,11 @@ class Builder:
         goldens: Path,
         work: Path,
         progress: Progress,
-    ) -> RefusedError | None:
-        """The variant is there, and the goldens are others: only its parity is measured.
+    ) -> tuple[RefusedError | None, tuple[str, ...]]:
+        """The variant is there, and the goldens or runtimes are others: it is only measured.
 
-        Returns what is wrong with it; its evidence, good or bad, is kept and logged by then.
+        Returns what is wrong with it, and what could not be tried; its evidence, good or bad, is
+        kept and logged by then.
         """
         folder = work / "variant"
         blobs = self._hub.home.blobs
@@ -197,20 +233,23 @@ class Builder:
         variant = VariantModel(folder, model, tuple(model_file(folder, path) for path in paths))
         report = prove(source, variant, target, goldens, progress)
         refusal, parity = report.refusal(), self._parity(report, plan.path)
+        trial = self._runtimes.tried(source, variant, target, goldens, report, progress)
+        if plan.runtimes is not None:
+            trial = trial.said_again()
 
         def action(connection: Connection) -> tuple[Entry, None]:
             now = moment(self._hub.now())
-            (signed,) = self._sign(connection, existing, (parity,), now)
+            signed = self._sign(connection, existing, (parity, *trial.findings), now)
             data: dict[str, Json] = {
                 "artifact": str(existing.path),
-                "parity": signed.sha256,
+                **{one.predicate.kind: one.sha256 for one in signed},
                 "verdict": report.verdict,
                 "goldens": plan.goldens,
             }
             return self._entry("variant.measured", "hub-builder", existing.path, data), None
 
         self._hub.commit(action)
-        return refusal
+        return refusal, trial.untried
 
     def _parity(self, report: ProofReport, path: CatalogPath) -> Finding:
         """The evidence; its picture stays here, as what a site has no use of."""
@@ -228,7 +267,7 @@ class Builder:
         organisation = Repository(connection).organisation()
         signed = []
         for finding in found:
-            signer = self._hub.online.signer(SIGNED_BY[finding.kind])
+            signer = self._hub.online.signer(EVIDENCE_PURPOSE[finding.kind])
             body = findings.sign(finding, organisation, row.path, row.sha256, signer, now)
             signed.append(recording.add_evidence(connection, body, row.path))
         return signed
@@ -240,10 +279,10 @@ class Builder:
         models, data = tuple(said["model_files"]), tuple(said["data_files"])
         return SourceModel(folder, said["format"], models, data)
 
-    def _built(self, row: ArtifactRow, *, new: bool) -> Built:
+    def _built(self, row: ArtifactRow, untried: tuple[str, ...], *, new: bool) -> Built:
         with self._hub.reading() as connection:
             found = latest(Catalog(connection).evidence(row.path))
-        return Built(row, tuple(found.values()), new)
+        return Built(row, tuple(found.values()), new, untried)
 
     def _refused(self, path: CatalogPath, refused: RefusedError, actor: str) -> None:
         data: dict[str, Json] = {
@@ -289,6 +328,7 @@ def _plan(connection: Connection, hub: Hub, ref: VersionRef, target: HardwareTar
             next_step="Take the version in again with: sealift ingest",
         )
     path = ref.path(target.id)
+    known = latest(catalog.evidence(path))
     return _Plan(
         path=path,
         source_manifest=hub.home.blobs.read(source.sha256),
@@ -296,7 +336,8 @@ def _plan(connection: Connection, hub: Hub, ref: VersionRef, target: HardwareTar
         scan=scan.predicate.details,
         goldens=goldens,
         existing=catalog.artifact(path),
-        parity=latest(catalog.evidence(path)).get("parity"),
+        parity=known.get("parity"),
+        runtimes=known.get(RUNTIMES),
     )
 
 

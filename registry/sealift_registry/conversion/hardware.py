@@ -49,7 +49,8 @@ class HardwareTarget:
         compute_capability: of a GPU; absent for a processor.
         cpu_features: that must be there, as /proc/cpuinfo spells them.
         runtime: what runs the model.
-        runtime_version: which versions of it, as Python's packages are pinned.
+        runtime_version: which releases of it are asked for (`runtimes.ranges`): two ends, one
+            release, or the one that is installed with Sealift.
         execution_provider: of the runtime.
         precision: that the variant computes in.
         rows: of one request.
@@ -130,10 +131,21 @@ def policy_of(wanted: str, extra: Path) -> str:
         RefusedError: its own file is not understood.
         FailedError: it cannot be read.
     """
+    found = one_of(wanted, extra)
+    return PORTABLE if found is None else found.artifact_policy
+
+
+def one_of(wanted: str, extra: Path) -> HardwareTarget | None:
+    """One hardware target, whatever else lies in `extra`; None where it is no more.
+
+    Raises:
+        RefusedError: its own file is not understood.
+        FailedError: it cannot be read.
+    """
     for file in (*_data_files(None), extra / f"{wanted}.toml"):
         if file.name == f"{wanted}.toml" and file.is_file():
-            return _load(file).artifact_policy
-    return PORTABLE
+            return _load(file)
+    return None
 
 
 def _data_files(extra: Path | None) -> Iterator[_DataFile]:

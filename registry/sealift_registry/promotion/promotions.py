@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.promotion import again, gates, objecting
+from sealift_registry.promotion import again, gates, objecting, promised
 from sealift_registry.promotion.gates import Vouched
 from sealift_registry.promotion.listing import list_variants
 from sealift_registry.trust import readiness
@@ -102,10 +102,16 @@ class _ApprovedBeforeError(Exception):
 class Promotions:
     """The use cases of promotion."""
 
-    def __init__(self, hub: Hub, policy_of: Callable[[str], str] = lambda _: PORTABLE) -> None:
-        """`policy_of` says the artifact policy of a hardware target."""
+    def __init__(
+        self,
+        hub: Hub,
+        policy_of: Callable[[str], str] = lambda _: PORTABLE,
+        promise_of: promised.PromiseOf = promised.nothing,
+    ) -> None:
+        """`policy_of` says a hardware target's artifact policy, `promise_of` what it promises."""
         self._hub = hub
         self._policy_of = policy_of
+        self._promise_of = promise_of
 
     # ------------------------------------------------------------------ what is drafted
 
@@ -378,6 +384,7 @@ class Promotions:
         fleet = repository.sound_fleet()
         gates.check(repository.policy(), fleet, stage, ref, found, goldens, policies)
         gates.check_all_signed(found, signers(repository, found))
+        promised.check(found, goldens, self._promise_of)
 
     def _check_new(self, connection: Connection, ref: VersionRef, request: Signed[Request]) -> None:
         """Check that nobody asked for this before by a request that can still be approved."""

@@ -10,6 +10,7 @@ from typing import Protocol
 from sealift_registry.frameworks.known import absent
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
 from sealift_registry.proof.report import SECONDS, ProofReport
+from sealift_registry.runtimes.environments import Environment
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
 from sealift_signing import shape
@@ -43,8 +44,17 @@ def prove(
     target: Target,
     goldens: Path,
     progress: Progress = lambda _path, _done, _total: None,
+    elsewhere: Environment | None = None,
 ) -> ProofReport:
     """Let both models answer goldens (an `.npz` file of intake's layout) and probe rows.
+
+    Args:
+        source: the model as it came.
+        variant: what was made of it.
+        target: that the variant is for.
+        goldens: the file.
+        progress: told what is done.
+        elsewhere: the environment whose runtime runs the variant; Sealift's own if None.
 
     Raises:
         RefusedError: the goldens do not fit, or one of the models cannot be run.
@@ -60,7 +70,10 @@ def prove(
         "arch": target.arch,
         "seed": _seed(known),
         "seconds": SECONDS,
+        "elsewhere": None,
     }
+    if elsewhere is not None:
+        request["elsewhere"] = [str(elsewhere.release), str(elsewhere.interpreter.absolute())]
     worker = replace(WORKER, absent=absent(source.format))
     answer = ask(worker, "prove", request, progress, work=goldens.parent)
     try:

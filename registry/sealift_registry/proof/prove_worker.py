@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from sealift_registry.frameworks.onnx_graph import written_in
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.proof.measured import Machine, Operator, Runtime
 from sealift_registry.proof.proving import Plan, proved
+from sealift_registry.runtimes.elsewhere import ModelElsewhere
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.software import installed
 from sealift_signing import shape
@@ -31,10 +33,12 @@ def prove(request: Document, progress: Progress) -> Document:
     progress("source", 0, 0)
     source = CONVERTERS[request["source_format"]].load(Path(request["source"]))
     progress("variant", 0, 0)
-    variant = RuntimeModel(Path(request["variant"]))
+    variant = _variant(Path(request["variant"]), request["elsewhere"])
     plan = Plan(bytes.fromhex(request["seed"]), float(request["seconds"]), progress=progress)
     found = proved(source, variant, inputs, expected, plan)
     machine = _machine()
+    if isinstance(variant, ModelElsewhere):
+        machine = replace(machine, software={**machine.software, **variant.software})
     return {
         "format": 1,
         "requires": [],
@@ -55,11 +59,19 @@ def _goldens(path: Path) -> tuple[dict[str, Array], Array | None]:
     return arrays, known[0] if known else None
 
 
-def _runtime(variant: RuntimeModel, path: Path, machine: Machine) -> Runtime:
+def _variant(path: Path, elsewhere: tuple[str, str] | None) -> RuntimeModel | ModelElsewhere:
+    if elsewhere is None:
+        return RuntimeModel(path)
+    release, interpreter = elsewhere
+    return ModelElsewhere(release, Path(interpreter), path)
+
+
+def _runtime(variant: RuntimeModel | ModelElsewhere, path: Path, machine: Machine) -> Runtime:
     ir, opsets = written_in(path)
+    placed = variant.placed if isinstance(variant, RuntimeModel) else {}
     operators = tuple(
         Operator(sentence(domain), sentence(operator), sentence(provider), nodes)
-        for (domain, operator, provider), nodes in sorted(variant.placed.items())
+        for (domain, operator, provider), nodes in sorted(placed.items())
     )
     said = {sentence(domain): number for domain, number in sorted(opsets.items())}
     return Runtime(RUNTIME, machine.software[RUNTIME], ir, said, operators)

@@ -241,7 +241,7 @@ class ProofReport:
         machine = self.machine
         where = f"measured on {machine.arch} ({machine.cpu})"
         if not self.measured_on_target:
-            where += ", which is not the hardware target's"
+            where += ", which is not the hardware target's: it was never run there"
         return sentence(f"{self.findings.words}; compared with {self.reference}, {where}.")
 
     def evidence(self) -> tuple[Check, ...]:

@@ -1,0 +1,267 @@
+"""What hardware targets promise of runtimes, held to: a variant is proved on both ends of a range.
+
+What was tried is evidence of its own kind: whether the variant is faithful is the proof's to say,
+and which releases run it is said beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from importlib.metadata import version as package_version
+from pathlib import Path
+
+from sealift_registry.catalog.findings import Finding
+from sealift_registry.conversion.hardware import HardwareTarget
+from sealift_registry.frameworks.onnx_graph import written_in
+from sealift_registry.proof.models import SourceModel, VariantModel
+from sealift_registry.proof.prove import prove
+from sealift_registry.proof.report import ProofReport, Verdict
+from sealift_registry.runtimes import environments
+from sealift_registry.runtimes.environments import Environments
+from sealift_registry.runtimes.known import Known, known
+from sealift_registry.runtimes.ranges import INSTALLED, ONNX_RUNTIME, Promise, Release, promise
+from sealift_registry.runtimes.report import KIND, RuntimesReport, Tried
+from sealift_registry.workers.channel import Progress
+from sealift_signing import shape
+from sealift_signing.drawing import pasted, word
+from sealift_signing.errors import FailedError, RefusedError
+from sealift_signing.statements import Check
+from sealift_signing.vocabulary import sentence
+
+CRASHED = "runtime-crashed"
+"""The failure that is the runtime's own answer to a variant."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What came of trying: evidence, where another release than Sealift's own was tried.
+
+    Attributes:
+        said: what was tried; None where the runtime is none that is tried here.
+        others: whether another release than Sealift's own was.
+        untried: ends that could not be tried, each with why and what to do.
+    """
+
+    said: Finding | None = None
+    others: bool = False
+    untried: tuple[str, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Evidence, where the proof does not say all of it already."""
+        return (self.said,) if self.said is not None and self.others else ()
+
+    def said_again(self) -> Trial:
+        """The same, as evidence also where the proof says it: it takes the place of what was."""
+        return replace(self, others=True)
+
+
+class Runtimes:
+    """The releases that are promised, and where each can be tried.
+
+    Args:
+        home: of the hub; what it adds to what is known lies there.
+        environment: of this process, which says where the user's cache is.
+    """
+
+    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
+        self._home = home
+        self._environment = environment
+
+    @cached_property
+    def known(self) -> Known:
+        """What is known of releases."""
+        return known(self._home)
+
+    @cached_property
+    def where(self) -> Environments:
+        """Where other releases can be tried."""
+        return Environments.located(self._environment, self._home)
+
+    @property
+    def own(self) -> Release | None:
+        """The release that Sealift itself runs with."""
+        return environments.own()
+
+    def promise(self, target: HardwareTarget) -> Promise | None:
+        """What `target` promises; None where nothing of it can be tried here.
+
+        That is so of another runtime, and of the installed one where none is installed.
+
+        Raises:
+            RefusedError: it is no range with two ends, or one of them is known to be bad.
+        """
+        own, asked = self.own, target.runtime_version
+        if target.runtime != ONNX_RUNTIME or (asked == INSTALLED and own is None):
+            return None
+        return promise(target.id, asked, own, self.known)
+
+    def triable(self, ends: Sequence[Release]) -> list[Release]:
+        """Those of `ends` that can be tried now."""
+        return [one for one in ends if one == self.own or self.where.get(one) is not None]
+
+    def check_written(self, target: HardwareTarget, variant: VariantModel) -> None:
+        """Check that the oldest release that is promised reads how the variant is written.
+
+        Of a release that nothing is known of, it is seen once it is tried.
+
+        Raises:
+            RefusedError: it does not.
+        """
+        asked = self.promise(target)
+        pins = None if asked is None else self.known.of(str(asked.oldest))
+        if asked is None or pins is None:
+            return
+        ir, opsets = written_in(variant.folder / variant.model)
+        if ir > pins.ir:
+            raise _too_new(asked, "ONNX IR version", ir, pins.ir)
+        for domain, number in sorted(opsets.items()):
+            if number > pins.opsets.get(domain, number):
+                raise _too_new(asked, f"opset of {domain}:", number, pins.opsets[domain])
+
+    def tried(
+        self,
+        source: SourceModel,
+        variant: VariantModel,
+        target: HardwareTarget,
+        goldens: Path,
+        report: ProofReport,
+        progress: Progress,
+    ) -> Trial:
+        """Prove `variant` on the ends of what is promised; `report` is of Sealift's own runtime."""
+        asked = self.promise(target)
+        if asked is None:
+            return Trial()
+        found: list[Tried] = []
+        lacking: list[str] = []
+        for end in asked.ends:
+            try:
+                found.append(self._at(end, source, variant, target, goldens, report, progress))
+            except FailedError as bad:
+                lacking.append(f"{ONNX_RUNTIME} {end} was not tried. {bad.what} {bad.next_step}")
+        others = any(one.release != str(self.own) for one in found)
+        return Trial(_finding(asked, found, report), others, tuple(lacking))
+
+    def _at(
+        self,
+        end: Release,
+        source: SourceModel,
+        variant: VariantModel,
+        target: HardwareTarget,
+        goldens: Path,
+        report: ProofReport,
+        progress: Progress,
+    ) -> Tried:
+        """One release.
+
+        Raises:
+            FailedError: it could not be tried.
+        """
+        if end == self.own:
+            return _of(end, report)
+        there = self.where.get(end)
+        if there is None:
+            raise _untriable(end)
+
+        def told(subject: str, done: int, total: int) -> None:
+            progress(f"{ONNX_RUNTIME} {end}: {subject}", done, total)
+
+        try:
+            return _of(end, prove(source, variant, target, goldens, told, there))
+        except RefusedError as bad:
+            why = bad.what
+        except FailedError as bad:
+            if bad.code != CRASHED:
+                raise
+            why = bad.what
+        return Tried(str(end), there.software, 0, 0, "fail", sentence(why))
+
+
+def untried(end: Release) -> str:
+    """What is said of a release that could not be tried, for want of an environment."""
+    bad = _untriable(end)
+    return f"{ONNX_RUNTIME} {end} was not tried. {bad.what} {bad.next_step}"
+
+
+def _untriable(end: Release) -> FailedError:
+    return FailedError(
+        "runtime-untriable",
+        f"There is no environment of {ONNX_RUNTIME} {end}.",
+        subject=str(end),
+        next_step=f"Make one with: sealift runtime add {pasted([str(end)])}; then convert again.",
+    )
+
+
+def _of(end: Release, report: ProofReport) -> Tried:
+    """What a proof says of the release that ran it.
+
+    Raises:
+        FailedError: another one did.
+    """
+    ran = report.runtimes[0].version
+    if Release.parse(ran) != end:
+        raise FailedError(
+            "runtime-broken",
+            f"The environment of {ONNX_RUNTIME} {end} runs {word(ran)}.",
+            subject=str(end),
+            next_step=f"Make it again with: sealift runtime add {pasted([str(end)])}",
+        )
+    kinds = report.findings.probes
+    return Tried(
+        str(end),
+        report.machine.software,
+        sum(one.ran for one in kinds),
+        sum(one.wrong for one in kinds),
+        report.verdict,
+        sentence(_words(report)),
+    )
+
+
+def _words(report: ProofReport) -> str:
+    failed = [one for one in report.checks if one.verdict == "fail"]
+    return report.findings.words + (f": {failed[0].words}" if failed else "")
+
+
+def _finding(asked: Promise, found: Sequence[Tried], report: ProofReport) -> Finding:
+    without = {str(one): sentence(why) for one, why in asked.without.items()}
+    said = RuntimesReport(
+        format=1,
+        requires=(),
+        hardware_target=asked.hardware_target,
+        runtime=ONNX_RUNTIME,
+        asked=sentence(asked.asked),
+        measured_on_target=report.measured_on_target,
+        goldens=report.goldens,
+        tried=tuple(found),
+        without=without,
+    )
+    checks = [
+        Check(f"{ONNX_RUNTIME}-{one.release}", one.verdict, sentence(_said(one))) for one in found
+    ]
+    if without:
+        left_out = "; ".join(f"{one}: {why}" for one, why in without.items())
+        words = f"Not promised, though between the ends, is {left_out}."
+        checks.append(Check("without", "pass", sentence(words)))
+    verdict: Verdict = "pass" if all(one.verdict == "pass" for one in found) else "fail"
+    tools = {"sealift": package_version("sealift-registry")}
+    machine = report.machine
+    where = f"{machine.cpu}, {machine.arch}, {machine.os}"
+    return Finding(KIND, verdict, tuple(checks), tools, where, shape.to_json(said))
+
+
+def _said(one: Tried) -> str:
+    numpy = one.software.get("numpy", "")
+    return f"On {ONNX_RUNTIME} {one.release} with NumPy {numpy}: {one.words}"
+
+
+def _too_new(asked: Promise, what: str, found: int, most: int) -> RefusedError:
+    return RefusedError(
+        "variant-too-new",
+        f"The variant is written in {what} {found}, and {ONNX_RUNTIME} {asked.oldest}, the oldest "
+        f"that {asked.hardware_target} promises, reads {most} and nothing newer.",
+        subject=asked.hardware_target,
+        next_step="Promise newer releases only, or export the model for an older ONNX and ingest "
+        "that.",
+    )

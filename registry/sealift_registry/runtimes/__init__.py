@@ -1,0 +1,1 @@
+"""Which releases of a runtime a hardware target promises, and where each of them is tried."""
