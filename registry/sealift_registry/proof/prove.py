@@ -23,6 +23,8 @@ WORKER = Worker(
     module="sealift_registry.proof.prove_worker",
     name="the proof",
     limits=Limits(seconds=SECONDS + OTHERWISE, cpu_seconds=4 * 3600, file_bytes=0),
+    # What is freed of a large model is given back at once, and not kept for the next one.
+    given={"MALLOC_MMAP_THRESHOLD_": "1048576"},
 )
 
 
