@@ -135,10 +135,9 @@ class _Proof:
 
     def count_goldens(self) -> None:
         """Compare the answers to the goldens."""
-        theirs, ours = self.golden_answers
+        found = comparing.side_by_side(*self.golden_answers, self._scales)
         named = [(GOLDENS, at) for at in range(len(self._table))]
-        found = comparing.side_by_side(theirs, ours, self._scales)
-        self._tally.add(named, self._table, theirs, ours, found)
+        self._tally.add(named, self._table, *self.golden_answers, found)
 
     # ---------------------------------------------------------------- (3) and (4) probes
 
@@ -150,9 +149,8 @@ class _Proof:
         making = Making(self._table, self._known, self._facts, self.plan.seed, ask)
         made = probes(making, self.plan.most_rows)
         order = ordered(made)
-        mild = sum(kind in MILD for kind, _ in order)
+        mild, ran = sum(kind in MILD for kind, _ in order), 0
         self._total += len(order)
-        ran = 0
         for some in slices(order, mild, budget):
             self._run(some, np.array([made[kind][at] for kind, at in some]))
             ran += len(some)
@@ -228,7 +226,6 @@ class _Proof:
         if self._facts.trees or not 0 < len(rows) <= most:
             return
         self.plan.progress("rows that differ", 0, 0)
-        draw = np.random.default_rng([*self.plan.seed, 1])
         try:
             found = rounding.excused(
                 self._single.answers,  # in 32 bits, where the inputs are
@@ -237,7 +234,7 @@ class _Proof:
                 np.array([one.values for one in rows]),
                 joined([one.answers for one in rows]),
                 self._scales,
-                draw,
+                np.random.default_rng([*self.plan.seed, 1]),
             )
         except RefusedError:
             return
@@ -249,8 +246,8 @@ class _Proof:
 
     def _told_kinds(self) -> set[str]:
         """Kinds whose few differing rows are ties, and told; an ordinary row is none."""
-        ordinary = (GOLDENS, *MILD)
-        wrong = {k: t.wrong for k, t in self._tally.kinds.items() if t.wrong and k not in ordinary}
+        counts = {k: t.wrong for k, t in self._tally.kinds.items() if k not in (GOLDENS, *MILD)}
+        wrong = {kind: count for kind, count in counts.items() if count}
         few = self._facts.may_tie and sum(wrong.values()) <= TOLD_TIES
         return set(wrong) if few else set()
 
@@ -291,13 +288,12 @@ class _Proof:
     def _merged(self) -> Merged:
         wide = self.layout.in_doubles()
         table = wide.table(self._given)
-        draw = np.random.default_rng([*self.plan.seed, 2])
         try:
             return rounding.merged(
                 lambda rows: self._single.answers(wide.inputs(rows)),
                 table,
                 self.layout.dtypes,
-                draw,
+                np.random.default_rng([*self.plan.seed, 2]),
             )
         except RefusedError:
             return Merged(0, 0)
