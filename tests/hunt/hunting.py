@@ -154,7 +154,8 @@ def mutants(seed: int, folder: Path) -> Iterator[Mutant]:
                 continue
             path.write_bytes(mutant)
             found = _judged(drawn, mutant)
-            assert "does not run" not in found.words, (seed, kind, found.words)
+            if found.does_not_run:
+                continue  # no runtime was ever fooled by it
             changes = found.is_wrong
             whole = product.proved(drawn.path, drawn.form, path, goldens)
             plain = product.proved(drawn.path, drawn.form, path, goldens, probes=False)

@@ -30,6 +30,8 @@ a part of the largest, or a few of them: 32 bits hold little more."""
 
 TIE = 1e-5
 
+NOT_RUN = "it does not run"
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -87,6 +89,10 @@ class Judgement:
         return bool(self.words) or too_many
 
     @property
+    def does_not_run(self) -> bool:
+        return self.words.startswith(NOT_RUN)
+
+    @property
     def is_open(self) -> bool:
         """Whether nobody can say that the variant is right: on too many rows it is by a tie alone.
 
@@ -114,7 +120,7 @@ def judged(original: Original, variant: bytes, rows: Array, *, computes: bool = 
         given = rows.astype(kind)
         theirs = run(given)
     except Exception as bad:  # noqa: BLE001 - ONNX Runtime's errors have no other class
-        return Judgement(len(rows), words=f"it does not run: {str(bad).splitlines()[0][:200]}")
+        return Judgement(len(rows), words=f"{NOT_RUN}: {str(bad).splitlines()[0][:200]}")
     ours, exact = original(given.astype(np.float64)), original(rows)
     words = _unlike(ours, theirs)
     if words:

@@ -32,6 +32,9 @@ FLOATS, TENSOR, FLOAT = 6, 4, 1
 OPSET = 15
 """Of what is put into a graph that is all of another domain."""
 
+WHERE = 9
+"""The first that has Where; what converters use of older ones is the same there."""
+
 OFF = 1.01
 """By which a number is off, where it is off by 1 %."""
 
@@ -62,6 +65,9 @@ def mutated(variant: bytes, kind: str, number: int, told: Told) -> bytes | None:
         return None
     if all(one.domain for one in model.opset_import):
         model.opset_import.add(domain="", version=OPSET)
+    for one in model.opset_import:
+        if not one.domain:
+            one.version = max(one.version, WHERE)
     content = bytes(model.SerializeToString(deterministic=True))
     return None if content == variant else content
 
@@ -265,8 +271,8 @@ def answer_clipped(model: Model, draws: Draws, told: Told) -> bool:
     """What is rare is not answered."""
     if told.numbers is None or not np.isfinite(told.numbers).all():
         return False
-    least, most = np.quantile(told.numbers, (0.05, 0.95))
-    return _after(model, "Clip", np.array(least, "f4"), np.array(most, "f4"))
+    least, most = (np.array(one, "f4") for one in np.quantile(told.numbers, (0.05, 0.95)))
+    return _after(model, "Max", least) and _after(model, "Min", most)  # Clip is newer than some
 
 
 def _two(draws: Draws, among: int) -> tuple[int, int]:
@@ -278,15 +284,16 @@ def _after(model: Model, kind: str, *tensors: Array, **options: Node) -> bool:
     """Put a node between the numbers that are answered and whoever asks for them."""
     from onnx import helper, numpy_helper
 
+    number = len(model.graph.node)
     for output in model.graph.output:
         if output.type.tensor_type.elem_type == FLOAT:
-            name = output.name
+            name, right = output.name, f"right_{number}"
             for node in model.graph.node:
-                node.output[:] = [f"{one}_right" if one == name else one for one in node.output]
-                node.input[:] = [f"{one}_right" if one == name else one for one in node.input]
-            fed = [f"{name}_right"]
+                node.output[:] = [right if one == name else one for one in node.output]
+                node.input[:] = [right if one == name else one for one in node.input]
+            fed = [right]
             for at, tensor in enumerate(tensors):
-                fed.append(f"mutant_{at}")
+                fed.append(f"mutant_{number}_{at}")
                 model.graph.initializer.append(numpy_helper.from_array(np.asarray(tensor), fed[-1]))
             model.graph.node.append(helper.make_node(kind, fed, [name], **options))
             return True
