@@ -6,6 +6,9 @@ This takes packages from where pip finds them.
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,3 +132,19 @@ def test_p0_121_if_nobody_knew_the_proof_would_find_it(line: Acme) -> None:
     assert [one.name for one in tried.failures] == [f"onnxruntime-{BAD}"]
     stopped = refused(lambda: line.request(1), "runtime-failed")
     assert f"failed on {BAD}" in stopped.what
+
+
+def test_p0_122_without_a_network_it_is_said_that_there_is_none(tmp_path: Path) -> None:
+    main = "from sealift_registry.cli import main; main()"
+    command = ["unshare", "-rn", sys.executable, "-c", main, "runtime", "add"]
+    given = {**os.environ, "XDG_CACHE_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [*command, "1.21.1", "--home", str(tmp_path / "no-hub"), "--json"],
+        capture_output=True,
+        env=given,
+        check=False,
+    )
+    error = json.loads(done.stderr)["error"]
+    assert (done.returncode, error["code"]) == (4, "runtime-no-network")
+    assert "--from" in error["next"]
+    assert Environments(tmp_path / "sealift/runtimes").all() == []

@@ -484,6 +484,12 @@ WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionErro
 ERROR: Could not find a version that satisfies onnxruntime==1.17.3 (from versions: none)
 ERROR: No matching distribution found for onnxruntime==1.17.3
 """
+NEARLY_NO_NETWORK = NO_NETWORK.replace("versions: none", "versions: 1.30.0")
+"""Some lie on this machine."""
+CUT_OFF = """\
+WARNING: Connection timed out while downloading, and connection broken by 'ReadTimeoutError'
+ERROR: Could not install packages due to an OSError: the connection ended
+"""
 NO_WHEEL = """\
 ERROR: Could not find a version that satisfies onnxruntime==1.17.3 (from versions: 1.20.0, 1.31.1)
 ERROR: No matching distribution found for onnxruntime==1.17.3
@@ -495,6 +501,8 @@ NO_SPACE = "ERROR: Could not install packages due to an OSError: No space left\n
     "said, code",
     [
         (NO_NETWORK, "runtime-no-network"),
+        (NEARLY_NO_NETWORK, "runtime-no-network"),
+        (CUT_OFF, "runtime-no-network"),
         (NO_WHEEL, "runtime-no-wheel"),
         (NO_SPACE, "runtime-not-installed"),
     ],
