@@ -14,7 +14,7 @@ from sealift_registry.runtimes import environments
 from sealift_registry.runtimes.environments import MADE, Environments
 from sealift_registry.runtimes.known import known
 from sealift_registry.runtimes.ranges import Release
-from sealift_registry.runtimes.report import RuntimesReport
+from sealift_registry.runtimes.report import RuntimesReport, by_release
 from sealift_signing import shape
 from sealift_signing.errors import RefusedError, SealiftError
 from sealift_signing.evidence import EVIDENCE_PURPOSE
@@ -194,6 +194,10 @@ def test_p0_114_what_was_tried_on_other_goldens_counts_no_more(line: Acme) -> No
     again = line.convert(1, LINE)
     assert len(report(again).tried) == 2
     line.request(1)
+    parity, runtimes = evidence(again, "parity"), evidence(again)
+    assert parity is not None
+    assert {str(one) for one in by_release(parity, runtimes, report(again).goldens)} == {OLD, OWN}
+    assert by_release(parity, runtimes, "0" * 64) == {}
 
 
 def test_p0_114_an_approval_is_held_to_it_too(line: Acme) -> None:
