@@ -155,6 +155,8 @@ HUB = """
     export plant-7 --to {at}/medium
     renew team.vision
     key rotate catalog
+    runtime list
+    runtime check
     key new {at}/new.pem
     key show {at}/new.pem
     key card gina --key {at}/new.pem --out {at}/gina.card
@@ -194,6 +196,7 @@ LATER = """
 ELSEWHERE = {
     *("init", "team add", "site enroll"),  # before anybody has a home to hold anything in
     *("ingest mlflow", "ingest dvc"),  # as ingest onnx
+    "runtime add",  # it opens no home, and fetches what it installs
     *("object", "submit"),  # whoever is alone drafts nothing: below, by people at desks
 }
 """Commands that are not tried there."""
