@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,13 @@ from sealift_signing import shape
 from sealift_signing.errors import RefusedError, SealiftError
 from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.statements import Evidence
+from sealift_sync.site.setting_up import begin, finish
 from tests.registry import a_runtime
-from tests.registry.hub_fixture import STAGE, Acme, founded, version
+from tests.registry.hub_fixture import GROUP, SITE, STAGE, Acme, founded, version
+from tests.registry.signing_people import assign
 from tests.registry.test_conversion_hardware import EXAMPLE
 from tests.registry.test_hub_cli import Capsys, Cli
+from tests.site_on_paper import SiteOnPaper, as_told
 from tests.words.listening import TRIED, Heard, Words
 from tests.words.planting import free, planted
 
@@ -131,6 +136,30 @@ def test_p0_112_both_ends_of_a_range_run_goldens_and_probes(line: Acme, capsys: 
 
 def test_p0_112_its_evidence_is_a_builders() -> None:
     assert EVIDENCE_PURPOSE["runtimes"] == "builder"
+
+
+def test_p0_123_what_was_tried_is_signed_shown_and_installed_with_the_variant(
+    line: Acme, tmp_path: Path, capsys: Capsys
+) -> None:
+    """A site goes by no evidence that its stage does not ask for, and takes it along."""
+    asks(line, f">={OLD},<={OWN}")
+    there(line, OLD)
+    line.convert(1, LINE)
+    promotion = line.promoted(1)
+    shown = Cli(line, capsys).says("show", f"P-{promotion}")
+    assert f"On onnxruntime {OLD} with NumPy " in shown
+    plant = SiteOnPaper(tmp_path / "site", datetime.now(UTC))
+    wanted = begin(plant.root, {}, SITE, {GROUP: LINE}, plant.clock)
+    finish(plant.root, {}, line.enrolled(wanted).answer, plant.clock, as_told)
+    assign(line.app, SITE, version(1), {GROUP: LINE}, None, line.signer("dispatcher-1"))
+    folder = line.export().folder
+    (outcome,) = plant.take(folder).receipt.artifacts
+    assert (outcome.outcome, outcome.artifact) == ("installed", f"catalog/vision/tiny/1/{LINE}")
+    said = "".join(
+        base64.b64decode(json.loads(one.read_bytes())["payload"]).decode()
+        for one in (folder / "statements").iterdir()
+    )
+    assert f"onnxruntime-{OLD}" in said
 
 
 @pytest.mark.parametrize(
