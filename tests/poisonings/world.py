@@ -28,6 +28,7 @@ from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.storing import store_files, store_manifest
+from sealift_registry.runtimes import environments
 from sealift_registry.trust import drafting, founding
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.repository import Change, Repository
@@ -262,7 +263,8 @@ class World:
         for kind, machine in kinds[: 1 if path.is_source else 3]:
             check = Check(kind, "pass", f"{kind} found nothing.")
             details: Any = {"goldens": goldens} if kind == "parity" else {}
-            found = Finding(kind, "pass", (check,), {"looker": "1"}, "x86_64", details)
+            tools = {"looker": "1", "onnxruntime": str(environments.own())}
+            found = Finding(kind, "pass", (check,), tools, "x86_64", details)
             yield findings.sign(
                 found, organisation, path, manifest, signer(machine), moment(self.now)
             )

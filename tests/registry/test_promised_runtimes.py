@@ -240,6 +240,18 @@ def test_p0_114_an_approval_is_held_to_it_too(line: Acme) -> None:
     line.approve(promotion, "carla")
 
 
+def test_p0_114_the_installed_release_needs_no_environment(
+    line: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Sealift was brought forward: what came with it is another release than was tried."""
+    line.convert(1)
+    newer = Release.parse("1.99.0")
+    with monkeypatch.context() as patch:
+        patch.setattr(environments, "own", lambda: newer)
+        stopped = refused(lambda: line.request(1), "runtime-untried")
+    assert stopped.advice == "Run: sealift convert vision/tiny/1 --for cpu-x86_64"
+
+
 def test_p0_115_an_environment_that_holds_another_release_proves_nothing(line: Acme) -> None:
     asks(line, f">={OLD},<={OWN}")
     there(line, OLD, calls_itself="1.22.0")

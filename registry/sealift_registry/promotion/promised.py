@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sealift_registry.promotion.gates import Vouched
-from sealift_registry.runtimes.ranges import ONNX_RUNTIME, Promise, Release
+from sealift_registry.runtimes.ranges import INSTALLED, ONNX_RUNTIME, Promise, Release
 from sealift_registry.runtimes.report import KIND, by_release
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import RefusedError
@@ -66,11 +66,13 @@ def _failed(path: CatalogPath, asked: Promise, end: Release, words: str) -> Refu
 
 
 def _untried(path: CatalogPath, asked: Promise, end: Release) -> RefusedError:
+    # What came with Sealift needs no environment.
+    first = f"sealift runtime add {pasted([str(end)])}; and then: "
+    first = "" if asked.asked == INSTALLED else first
     return RefusedError(
         "runtime-untried",
         f"{asked.hardware_target} promises {ONNX_RUNTIME} {word(asked.asked)}, and {path} was "
         f"never tried on {end}.",
         subject=str(path),
-        next_step=f"Run: sealift runtime add {pasted([str(end)])}; and then: sealift convert "
-        f"{path.full_version} --for {path.form}",
+        next_step=f"Run: {first}sealift convert {path.full_version} --for {path.form}",
     )
