@@ -50,7 +50,7 @@ def _histogram(output: OutputProof, top: int) -> Iterator[str]:
     name = word(output.name, LONGEST)
     what = "labels, equal or not" if output.kind == "labels" else "part of what is allowed"
     yield _text(12, top, f"{name}: {output.rows:,} rows, {what}")
-    names = [f"≤ {one}" for one in BINS] + ["more"]
+    names = [f"≤ {one}" for one in BINS] + ["larger"]
     wide = (WIDTH - 24) // len(names)
     most = max(output.differences, default=0)
     base = top + CHART
