@@ -127,7 +127,10 @@ def proof(
     one = source if isinstance(source, Made) else Made(source, facts or Facts())
     other = variant if isinstance(variant, Made) else Made(variant)
     given = rows() if goldens is None else goldens
-    return proved(one, other, {"inputs": given}, expected, plan)
+    found = proved(one, other, {"inputs": given}, expected, plan)
+    # As `prove` asks of its worker.
+    assert [one.ran for one in found.probes if one.kind == "goldens"] == [len(given)]
+    return found
 
 
 def failing(found: Findings) -> set[str]:

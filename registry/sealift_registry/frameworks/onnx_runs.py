@@ -101,9 +101,11 @@ class ReferenceModel:
         given = graph.input[0].name
         ensembles = [one for one in graph.node if one.op_type in tree_ensembles.ENSEMBLES]
         raw = [one for one in ensembles if list(one.input) == [given]]
+        told = _told(graph)
         labels = [
             str(label.decode() if isinstance(label, bytes) else label)
             for one in ensembles
+            if one.output[0] in told  # the label of trees within another model is not the model's
             for attribute in one.attribute
             if attribute.name.startswith("classlabels_")
             for label in (*attribute.ints, *attribute.strings)
@@ -178,6 +180,15 @@ class RuntimeModel:
     def facts(self) -> Facts:
         """See `framework.Model`."""
         return Facts()
+
+
+def _told(graph: Any) -> set[str]:  # noqa: ANN401 - onnx is Any to us
+    """The names of what comes out of the graph as it is, or in another type."""
+    found = {one.name for one in graph.output}
+    for node in reversed(graph.node):
+        if node.op_type in {"Cast", "Identity"} and found & set(node.output):
+            found |= set(node.input)
+    return found
 
 
 def fitted(inputs: Mapping[str, Array], wanted: Mapping[str, str]) -> dict[str, Array]:

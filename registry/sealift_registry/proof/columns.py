@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array, Facts
+from sealift_registry.proof.comparing import NORMAL, TAILS, WIDER
 from sealift_registry.proof.table import Type
 
 FEW = 12
@@ -26,7 +27,7 @@ class Columns:
         dtypes: the types that the variant takes.
         low: the least that goldens or model know.
         high: the largest.
-        spread: standard deviation of the goldens; never 0.
+        spread: standard deviation of the goldens, their outliers aside; never 0.
         whole: whether all values are whole numbers.
         categories: the values of those that are taken for categories.
         beyond: the columns in which the model knows more than the goldens show.
@@ -65,6 +66,11 @@ def columns(goldens: Array, dtypes: Sequence[Type], facts: Facts) -> Columns:
         middle = np.where(finite, goldens, 0.0).sum(axis=0) / count
         away = np.where(finite, goldens - middle, 0.0)
         spread = np.sqrt((away**2).sum(axis=0) / count)
+        low_part, high_part = np.nanquantile(
+            np.where(finite.any(axis=0), np.where(finite, goldens, np.nan), 0.0), TAILS, axis=0
+        )
+    usual = WIDER * (high_part - low_part) / NORMAL
+    spread = np.where(usual > 0, np.minimum(spread, usual), spread)
     lone = ALONE * np.maximum(np.abs(low), np.abs(high))
     spread = np.where(spread > 0, spread, np.where(high > low, (high - low) / 4, lone))
     spread = np.where((spread > 0) & np.isfinite(spread), spread, 1.0)

@@ -31,6 +31,12 @@ TIE = 1e-5
 """Two scores nearer than that (as a part of their spread, where it is less) are as good."""
 MOVES = 1e-12
 """A spread below such a part of the largest answer is what 64 bits lose, and no spread."""
+TAILS = (0.1, 0.9)
+"""Between these parts of its values an output is measured: what few rows have lends no width."""
+NORMAL = 2.563
+"""Standard deviations between those parts of a normal distribution."""
+WIDER = 3
+"""So much wider than by its middle an output may be taken to be, for there are heavy tails."""
 SUM = 1e-3
 """How far probabilities may sum to something else than 1."""
 
@@ -124,7 +130,22 @@ def scale(mild: Array, noise: Array | None = None) -> Scale:
     spread = np.where(spread > MOVES * largest, spread, 0.0)
     if noise is None:
         noise = np.zeros_like(spread)
-    return Scale(spread, largest, noise, probabilities(values))
+    if probabilities(values):  # none is larger than 1, and a rare class moves in few rows
+        return Scale(spread, largest, noise, probabilities=True)
+    return Scale(*_without_outliers(kept, spread, largest), noise, probabilities=False)
+
+
+def _without_outliers(values: Array, spread: Array, largest: Array) -> tuple[Array, Array]:
+    """Spread and largest that a few rows far away cannot stretch.
+
+    A single -99999 among the goldens would else allow every other row as much as it needs itself.
+    """
+    low, high = np.quantile(values, TAILS, axis=0)
+    middle = WIDER * (high - low) / NORMAL
+    spread = np.where(middle > 0, np.minimum(spread, middle), spread)
+    usual = np.maximum(np.abs(low), np.abs(high))
+    most = usual + WIDER * WIDER * (high - low)
+    return spread, np.where(middle > 0, np.minimum(largest, most), largest)
 
 
 def probabilities(values: Array) -> bool:

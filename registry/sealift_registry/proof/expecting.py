@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -9,11 +10,14 @@ from typing import Literal
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array
-from sealift_registry.proof.comparing import Answers, agreeing, flat, is_labels, scores_of
+from sealift_registry.proof.comparing import Answers, flat, is_labels, scores_of
 from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
 
 MOST_NAMED = 5
+TRUTHS = {"True": "1", "False": "0"}
+_NUMBER = re.compile(r"(-?(?:0|[1-9][0-9]*))\.0")
+"""A whole number that is spelled as a fraction; "01" and "1_000" are texts."""
 NEARLY = 1e-4
 """A number is as expected where it is so near, as a part of the spread of what is expected."""
 
@@ -46,6 +50,19 @@ class Judged:
         return self.source >= self.chance or self.variant >= self.chance
 
 
+def known(expected: Array) -> tuple[Array, Array]:
+    """What is expected, without rows of which nobody knows it (NaN); and which rows those are not.
+
+    Labels in one column are labels.
+    """
+    if expected.ndim == 2 and expected.shape[1] == 1:  # noqa: PLR2004 - rows and a column
+        expected = expected[:, 0]
+    if expected.dtype.kind != "f":
+        return expected, np.ones(len(expected), dtype=bool)
+    told = np.asarray(np.isfinite(flat(expected)).all(axis=1))
+    return expected[told], told
+
+
 def judged(
     expected: Array, source: Answers, variant: Answers, classes: Sequence[str]
 ) -> Judged | None:
@@ -63,7 +80,10 @@ def judged(
     told = _told(source, classes), _told(variant, classes)
     if told[0] is not None and told[1] is not None and expected.ndim == 1:
         _check_labels(expected, told[0], source, classes)
-        right = [float(agreeing(one, expected).mean()) for one in told if one is not None]
+        asked = np.array(_spelled(expected))
+        right = [
+            float((np.array(_spelled(one)) == asked).mean()) for one in told if one is not None
+        ]
         known = len(classes) or width(source) or len(np.unique(told[0].astype(str)))
         return Judged("labels", len(expected), right[0], right[1], 1 / max(known, 1), right[0])
     return _numbers(expected, source, variant)
@@ -124,15 +144,16 @@ def _named(source: Answers) -> bool:
 
 
 def _spelled(labels: Array) -> list[str]:
-    """Labels as text; 3 and 3.0 are the same."""
-    found = []
-    for one in labels.tolist():
-        try:
-            number = float(one)
-            found.append(str(int(number)) if number == int(number) else str(number))
-        except (ValueError, OverflowError):
-            found.append(str(one))
-    return found
+    """Labels as text: 3 and 3.0 are the same, and so are true and 1, which a variant has for it."""
+    return [_label(one) for one in labels.tolist()]
+
+
+def _label(one: object) -> str:
+    text = str(one)
+    if text in TRUTHS:
+        return TRUTHS[text]
+    number = _NUMBER.fullmatch(text)
+    return text if number is None else number.group(1)
 
 
 def _numbers(expected: Array, source: Answers, variant: Answers) -> Judged | None:

@@ -17,7 +17,7 @@ from sealift_registry.frameworks.framework import Array, Model
 from sealift_registry.proof import comparing, expecting, rounding, saying
 from sealift_registry.proof.columns import columns
 from sealift_registry.proof.comparing import Answers, Scale
-from sealift_registry.proof.probing import MILD, MOST_ROWS, Making, probes
+from sealift_registry.proof.probing import MEASURED, MILD, MOST_ROWS, Making, probes
 from sealift_registry.proof.report import SECONDS, Findings
 from sealift_registry.proof.result import Result, constant
 from sealift_registry.proof.rounding import Merged
@@ -102,6 +102,7 @@ class _Proof:
         self._known = columns(self._table, self.layout.dtypes, self._facts)
         self._tally = Tally()
         self._scales: Mapping[str, Scale] = {}
+        self._measured_yet = False
         self._moved: tuple[list[Answers], list[Answers]] = ([], [])
         self._seen: set[str] = set()
         self._total = len(self._table)
@@ -132,6 +133,7 @@ class _Proof:
     def measure(self, mild: Answers, noise: Answers | None = None) -> None:
         """Take the outputs' scale from ordinary answers."""
         self._scales = comparing.scales(mild, noise)
+        self._measured_yet = True
 
     def count_goldens(self) -> None:
         """Compare the answers to the goldens."""
@@ -157,7 +159,7 @@ class _Proof:
             self.plan.progress("rows", len(self._table) + ran, self._total)
         for kind, _ in order[ran:]:
             self._tally.kind(kind).left_out += 1
-        if not self._scales:
+        if not self._measured_yet:
             self.measure(self.golden_answers[0])
             self.count_goldens()
 
@@ -182,7 +184,7 @@ class _Proof:
             return
         those = [kinds[at] for at in kept.tolist()]
         took, ours = self._variant.tried(taken(inputs, kept), those)
-        if not self._scales:
+        if not self._measured_yet:
             self._measured(named, rows, kept, theirs)
             self.count_goldens()
         for at in sorted(set(range(len(kept))) - set(took.tolist())):
@@ -205,8 +207,8 @@ class _Proof:
                 self._seen |= set(np.unique(one.astype(str)).tolist())
 
     def _measured(self, named: Named, rows: Array, kept: Array, answers: Answers) -> None:
-        """The outputs' scale, by the goldens and the mild rows of the first slice."""
-        mild = np.array([named[at][0] in MILD for at in kept.tolist()])
+        """The outputs' scale, by the goldens and the mildest rows of the first slice."""
+        mild = np.array([named[at][0] in MEASURED for at in kept.tolist()])
         ordinary = rows[kept[mild]]
         those = taken(answers, mild)
         all_of = joined([self.golden_answers[0], those])
@@ -257,7 +259,11 @@ class _Proof:
         """All that is known, with what is expected."""
         theirs, ours = self.golden_answers
         labels = self._labels(theirs)
-        judged = None if expected is None else expecting.judged(expected, theirs, ours, labels)
+        judged = None
+        if expected is not None:
+            expected, known = expecting.known(expected)
+            both = taken(theirs, known), taken(ours, known)
+            judged = expecting.judged(expected, *both, labels) if known.any() else None
         moved = joined(self._moved[0]), joined(self._moved[1])
         still = {n: comparing.stands_still(one, moved[1][n]) for n, one in moved[0].items()}
         return Result(
@@ -288,12 +294,9 @@ class _Proof:
     def _merged(self) -> Merged:
         wide = self.layout.in_doubles()
         table = wide.table(self._given)
-        try:
-            return rounding.merged(
-                lambda rows: self._single.answers(wide.inputs(rows)),
-                table,
-                self.layout.dtypes,
-                np.random.default_rng([*self.plan.seed, 2]),
-            )
-        except RefusedError:
-            return Merged(0, 0)
+        return rounding.merged(
+            lambda rows, kinds: self._single.tried(wide.inputs(rows), kinds),
+            table,
+            self.layout.dtypes,
+            np.random.default_rng([*self.plan.seed, 2]),
+        )

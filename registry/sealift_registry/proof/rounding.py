@@ -21,11 +21,14 @@ from sealift_registry.proof.comparing import (
     side_by_side,
     wrong_rows,
 )
+from sealift_registry.proof.running import taken
 from sealift_registry.proof.table import Layout, Type
 
 STEPS = (1, 4, 16)
 MOST_EXCUSED = 0.01
 """More of the rows than that are no accident."""
+LEAST = 1 / 3
+"""Of the rows that are asked for, as a part of those that were refused."""
 FEW = 2
 """Rows that are no share of anything."""
 SIGNS = 3
@@ -127,12 +130,19 @@ class Merged:
     """Rows that the source answers otherwise once they are in the variant's type.
 
     Attributes:
-        rows: how many were looked at; 0 where the type holds every value of the goldens.
+        rows: how many were looked at.
         merged: how many have another answer then.
+        refused: how many the source did not answer.
     """
 
     rows: int
     merged: int
+    refused: int = 0
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether so few were answered that they tell nothing."""
+        return self.rows < LEAST * self.refused
 
     @property
     def too_many(self) -> bool:
@@ -140,8 +150,11 @@ class Merged:
         return self.merged >= FEW and self.merged > MOST_EXCUSED * self.rows
 
 
+Tried = Callable[[Array, Sequence[str]], tuple[Array, Answers]]
+
+
 def merged(
-    ask: Callable[[Array], Answers],
+    tried: Tried,
     goldens: Array,
     dtypes: Sequence[Type],
     draw: np.random.Generator,
@@ -149,20 +162,29 @@ def merged(
     """Ask the source for rows as they are and as the variant's type holds them.
 
     Args:
-        ask: its answers to rows of doubles; it may refuse.
+        tried: the source's answers to rows of doubles, and which rows of some kinds it answers.
         goldens: as they were given, in doubles.
-        dtypes: of the columns.
+        dtypes: of the columns; whole numbers are left as they are, for they may be names of things.
         draw: chance.
     """
     if np.array_equal(cast(goldens, dtypes), goldens, equal_nan=True):
         return Merged(0, 0)
     mixed = goldens[draw.integers(len(goldens), size=goldens.shape), np.arange(goldens.shape[1])]
-    rows = np.concatenate([goldens, mixed, np.round(goldens) + 1, np.round(goldens) - 1])
-    first = ask(rows[: 2 * len(goldens)])
-    near, held = ask(rows), ask(cast(rows, dtypes))
+    fractions = np.array([one.kind == "f" for one in dtypes])
+    beside = [np.where(fractions, np.round(goldens) + step, goldens) for step in (1.0, -1.0)]
+    parts = {"goldens": goldens, "mixed": mixed, "above": beside[0], "below": beside[1]}
+    rows = np.concatenate(list(parts.values()))
+    kinds = [kind for kind, one in parts.items() for _ in range(len(one))]
+    (took, near), (kept, held) = tried(rows, kinds), tried(cast(rows, dtypes), kinds)
+    both, first, second = np.intersect1d(took, kept, return_indices=True)
+    if not len(both):
+        return Merged(0, 0, len(rows))
+    near, held = taken(near, first), taken(held, second)
+    ordinary = both < 2 * len(goldens)
+    mild = taken(near, ordinary) if ordinary.any() else near
     by = {
         name: Scale(one.spread, one.largest, 0 * one.noise, one.probabilities)
-        for name, one in scales(first).items()
+        for name, one in scales(mild).items()
     }
     wrong = wrong_rows(side_by_side(near, held, by))
-    return Merged(len(rows), int(wrong.sum()))
+    return Merged(len(both), int(wrong.sum()), len(rows) - len(both))

@@ -13,7 +13,8 @@ from sealift_registry.frameworks.framework import Array, Model
 from sealift_registry.frameworks.onnx_runs import TYPES
 from sealift_registry.proof.comparing import Answers
 from sealift_registry.proof.table import Type, doubles
-from sealift_signing.errors import RefusedError
+from sealift_signing.drawing import word
+from sealift_signing.errors import RefusedError, SealiftError
 
 MOST_BYTES = 64 * 1024**2
 """Of inputs in one batch."""
@@ -109,7 +110,7 @@ class Runner:
             return self._in_turns(given, self._batch)
         rows = len(next(iter(given.values())))
         try:
-            found = self._model.answer(given)
+            found = self._answered(given)
         except RefusedError:
             if self._settled or rows == self._fixed():
                 raise
@@ -132,9 +133,42 @@ class Runner:
             lacking = batch - len(next(iter(some.values())))
             if lacking:
                 some = {n: np.concatenate([a, *[a[-1:]] * lacking]) for n, a in some.items()}
-            found = self._model.answer(some)
-            parts.append({n: np.atleast_1d(a)[: batch - lacking] for n, a in found.items()})
+            found = self._answered(some)
+            parts.append({n: _by_row(n, a, batch)[: batch - lacking] for n, a in found.items()})
         return joined(parts)
+
+    def _answered(self, given: dict[str, Array]) -> dict[str, Array]:
+        """What the model answers; whatever it breaks down with is a refusal of these rows."""
+        try:
+            return self._model.answer(given)
+        except (SealiftError, MemoryError):
+            raise
+        except Exception as bad:
+            raise RefusedError(
+                "goldens-unfit",
+                f"A model does not take the rows: it broke down with {type(bad).__name__}.",
+                subject=", ".join(sorted(given)),
+                next_step="Give goldens that the model takes, and that it takes one by one.",
+            ) from bad
+
+
+def _by_row(name: str, found: Array, batch: int) -> Array:
+    """An output with an axis that counts the rows; of a single row all of it is kept.
+
+    Raises:
+        RefusedError: nothing tells which part of it belongs to which row.
+    """
+    found = np.asarray(found)
+    if found.ndim and len(found) == batch:
+        return found
+    if batch == 1:
+        return found[np.newaxis]
+    raise RefusedError(
+        "parity-outputs",
+        f"The output {word(name)} has no axis that counts the {batch} rows of a batch.",
+        subject=name,
+        next_step="Export the model with an output for each row, or for one row at a time.",
+    )
 
 
 def _parted(at: Array, kinds: Sequence[str]) -> list[Array]:
@@ -161,5 +195,18 @@ def taken(answers: Answers, at: Array) -> dict[str, Array]:
 
 
 def joined(parts: Sequence[Answers]) -> dict[str, Array]:
-    """Answers to some rows and to others, as one."""
+    """Answers to some rows and to others, as one.
+
+    Raises:
+        RefusedError: an output is of another length for each row.
+    """
+    for name in parts[0]:
+        if len({part[name].shape[1:] for part in parts}) > 1:
+            raise RefusedError(
+                "parity-outputs",
+                f"The output {word(name)} is of another length for each row, and is not compared.",
+                subject=name,
+                next_step="Export the model with outputs of one length, such as all scores before "
+                "any are left out.",
+            )
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
