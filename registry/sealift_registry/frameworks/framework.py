@@ -283,6 +283,32 @@ def only_input(inputs: Mapping[str, Array]) -> Array:
     return found.reshape(len(found), -1)
 
 
+def unfit(bad: Exception, subject: str, given: Array, features: int | None) -> RefusedError:
+    """The refusal of goldens at which a model broke off with `bad`.
+
+    Never in the words of `bad`: libraries quote values of the rows, and refusals are logged.
+
+    Args:
+        bad: what the framework raised.
+        subject: what the model is.
+        given: the rows.
+        features: that the model takes, where it says so.
+    """
+    return RefusedError(
+        "goldens-unfit",
+        f"The model does not take the goldens: {_why(bad, given.shape[1], features)}.",
+        subject=subject,
+        next_step="Give goldens with as many features as the model was trained on, with no "
+        "category that it does not know, and with missing values only where it takes them.",
+    )
+
+
+def _why(bad: Exception, have: int, features: int | None) -> str:
+    if features is not None and have != features:
+        return f"it takes {features} features, and they have {have}"
+    return f"it broke off with {type(bad).__name__}"
+
+
 def no_converter(kind: str, why: str = "") -> RefusedError:
     """The refusal for a model, or a part of one, that no converter knows."""
     because = f" ({why})" if why else ""

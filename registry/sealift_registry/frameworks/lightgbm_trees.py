@@ -26,6 +26,7 @@ from sealift_registry.frameworks.framework import (
     Survey,
     converting,
     only_input,
+    unfit,
 )
 from sealift_registry.frameworks.naming import Names
 from sealift_registry.frameworks.tree_ensembles import Grown
@@ -144,15 +145,11 @@ class LightgbmModel:
         import lightgbm
         import numpy as np
 
+        features = only_input(inputs)
         try:
-            found = np.asarray(self._booster.predict(only_input(inputs)))
+            found = np.asarray(self._booster.predict(features))
         except (lightgbm.basic.LightGBMError, ValueError) as bad:
-            raise RefusedError(
-                "goldens-unfit",
-                f"The model does not take the goldens: {first_line(bad)}.",
-                subject=self._objective,
-                next_step=f"Give goldens of {self._booster.num_feature()} features.",
-            ) from bad
+            raise unfit(bad, self._objective, features, self._booster.num_feature()) from bad
         if self._objective == BINARY:
             labels = (found > 0.5).astype(np.int64)  # noqa: PLR2004 - as LGBMClassifier decides
             return {LABEL: labels, PROBABILITIES: np.stack([1 - found, found], axis=1)}

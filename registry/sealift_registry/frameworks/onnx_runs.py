@@ -25,6 +25,8 @@ TYPES: Mapping[str, str] = {
 """ONNX Runtime's names of types → NumPy's."""
 
 
+_EVALUATOR_RAISES = (RuntimeError, NotImplementedError, ValueError, TypeError, KeyError)
+
 LARGE, FEW = 64 * 1024**2, 32
 """A model with so many bytes of weights is asked for so few rows at once."""
 
@@ -45,15 +47,15 @@ class ReferenceModel:
         fed = fitted(inputs, self._inputs)
         try:
             evaluator = self._loaded()
+        except _EVALUATOR_RAISES as bad:
+            raise self._cannot_run(first_line(bad)) from bad
+        try:
             parts = [evaluator.run(None, some) for some in self._parts(fed)]
-        except (RuntimeError, NotImplementedError, ValueError, TypeError, KeyError) as bad:
-            raise RefusedError(
-                "reference-evaluator",
-                f"onnx's reference evaluator cannot run {self._path.name}: {first_line(bad)}.",
-                subject=self._path.name,
-                next_step="Export the model with operators that the evaluator knows, or with "
-                "goldens that fit its inputs.",
-            ) from bad
+        except MemoryError:
+            raise
+        except Exception as bad:
+            # Its operators raise what NumPy does, and more; their words quote values of the rows.
+            raise self._cannot_run(f"it broke off with {type(bad).__name__}") from bad
         names = evaluator.output_names
         if len(parts) == 1:
             return dict(zip(names, map(plain, parts[0]), strict=True))
@@ -63,6 +65,15 @@ class ReferenceModel:
             np.concatenate([plain(one) for one in found]) for found in zip(*parts, strict=True)
         ]
         return dict(zip(names, joined, strict=True))
+
+    def _cannot_run(self, why: str) -> RefusedError:
+        return RefusedError(
+            "reference-evaluator",
+            f"onnx's reference evaluator cannot run {self._path.name}: {why}.",
+            subject=self._path.name,
+            next_step="Export the model with operators that the evaluator knows, or with "
+            "goldens that fit its inputs.",
+        )
 
     def _parts(self, fed: dict[str, Array]) -> list[dict[str, Array]]:
         """All rows, or so few at once that what each node answers is not as large as the model.
@@ -164,18 +175,25 @@ class RuntimeModel:
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `framework.Model`."""
         names = [one.name for one in self._session.get_outputs()]
+        fed = fitted(inputs, self.inputs)
         try:
-            found = self._session.run(None, fitted(inputs, self.inputs))
-        except RefusedError:
-            raise
+            found = self._session.run(None, fed)
         except Exception as bad:
+            takes, have = self._takes(), ", ".join(_shaped(one.shape) for one in fed.values())
+            # In our own words: an operator's may quote values of the rows, and this is logged.
             raise RefusedError(
                 "goldens-unfit",
-                f"ONNX Runtime cannot run the model on the goldens: {first_line(bad)}.",
+                f"ONNX Runtime cannot run the model on the goldens: it broke off with "
+                f"{type(bad).__name__}. It takes {takes}; they are of {have}.",
                 subject=", ".join(self.inputs),
-                next_step="Give goldens of the shape that the model takes.",
+                next_step="Give goldens of the shape that the model takes, with no category that "
+                "it does not know.",
             ) from bad
         return dict(zip(names, map(plain, found), strict=True))
+
+    def _takes(self) -> str:
+        given = self._session.get_inputs()
+        return ", ".join(f"{word(one.name)} of {_shaped(one.shape)}" for one in given)
 
     def facts(self) -> Facts:
         """See `framework.Model`."""
@@ -210,6 +228,11 @@ def fitted(inputs: Mapping[str, Array], wanted: Mapping[str, str]) -> dict[str, 
             next_step="Give goldens with one array for each of the model's inputs, by its name.",
         )
     return {name: inputs[name].astype(TYPES[kind]) for name, kind in wanted.items()}
+
+
+def _shaped(shape: Sequence[object]) -> str:
+    """A shape as sentences show it: `any by 4`; what is not fixed is `any`."""
+    return " by ".join(str(one) if isinstance(one, int) else "any" for one in shape) or "one number"
 
 
 def plain(output: Any) -> Array:  # noqa: ANN401 - an array, or what ZipMap makes of one

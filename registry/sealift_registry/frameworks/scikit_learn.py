@@ -32,6 +32,7 @@ from sealift_registry.frameworks.framework import (
     converting,
     no_converter,
     only_input,
+    unfit,
 )
 from sealift_registry.frameworks.naming import Names
 from sealift_registry.frameworks.scikit_learn_table import HONOURS
@@ -149,19 +150,19 @@ class SklearnModel:
         """See `framework.Model`."""
         import numpy as np
 
+        features = only_input(inputs)
         try:
             with warnings.catch_warnings():
                 # Columns come in their order here, and not by the names that it was trained with.
                 warnings.simplefilter("ignore", UserWarning)
-                answers = self._answers(only_input(inputs))
+                answers = self._answers(features)
             return {name: np.asarray(found) for name, found in answers.items()}
-        except (ValueError, AttributeError) as bad:
-            raise RefusedError(
-                "goldens-unfit",
-                f"The model does not take the goldens: {first_line(bad)}.",
-                subject=self._name(),
-                next_step="Give goldens with as many features as the model was trained on.",
-            ) from bad
+        except MemoryError:
+            raise
+        except Exception as bad:
+            # Estimators meet rows that they do not take with any class of error.
+            width = getattr(self._estimator, "n_features_in_", None)
+            raise unfit(bad, self._name(), features, width) from bad
 
     def _answers(self, features: Array) -> dict[str, Any]:
         from sklearn.base import is_classifier

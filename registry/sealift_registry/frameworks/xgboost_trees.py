@@ -27,6 +27,7 @@ from sealift_registry.frameworks.framework import (
     Survey,
     converting,
     only_input,
+    unfit,
 )
 from sealift_registry.frameworks.naming import Names
 from sealift_registry.frameworks.tree_ensembles import Grown
@@ -163,13 +164,8 @@ class XgboostModel:
         features = only_input(inputs)
         try:
             found = self._booster.predict(xgboost.DMatrix(features), validate_features=False)
-        except xgboost.core.XGBoostError as bad:
-            raise RefusedError(
-                "goldens-unfit",
-                f"The model does not take the goldens: {first_line(bad)}.",
-                subject=self._objective,
-                next_step=f"Give goldens of {self._booster.num_features()} features.",
-            ) from bad
+        except (xgboost.core.XGBoostError, ValueError) as bad:
+            raise unfit(bad, self._objective, features, self._booster.num_features()) from bad
         if self._objective == BINARY:
             labels = (found > 0.5).astype(np.int64)  # noqa: PLR2004 - as XGBClassifier decides
             return {LABEL: labels, PROBABILITIES: np.stack([1 - found, found], axis=1)}

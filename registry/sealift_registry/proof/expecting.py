@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
 
@@ -125,13 +127,12 @@ def _check_labels(expected: Array, told: Array, source: Answers, classes: Sequen
     asked, can = _spelled(expected), _spelled(np.array(known))
     strange = sorted(set(asked) - set(can))
     if strange:
-        shown = ", ".join(word(one) for one in strange[:MOST_NAMED])
+        shown = _shown(strange, numbers=_fractions(asked))
         have = ", ".join(word(one) for one in sorted(set(can))[: 2 * MOST_NAMED])
         raise RefusedError(
             "labels-unknown",
-            f"The goldens expect the label {shown}, which the model cannot answer; it answers "
-            f"{have}.",
-            subject=strange[0],
+            f"The goldens expect {shown}, which the model cannot answer; it answers {have}.",
+            subject="expected" if _fractions(asked) else strange[0],
             next_step="Give goldens whose `expected` is spelled as the labels that the model "
             "answers: look at what became of them where it was trained (an encoder, XGBoost and "
             "LightGBM number them from 0 on).",
@@ -154,6 +155,21 @@ def _label(one: object) -> str:
         return TRUTHS[text]
     number = _NUMBER.fullmatch(text)
     return text if number is None else number.group(1)
+
+
+def _shown(strange: Sequence[str], *, numbers: bool) -> str:
+    if numbers:
+        return f"{len(strange)} numbers"
+    return f"the label {', '.join(word(one) for one in strange[:MOST_NAMED])}"
+
+
+def _fractions(spelled: Sequence[str]) -> bool:
+    """Whether these are numbers and no labels: such a value tells of a row, and is not shown."""
+    for one in spelled:
+        with suppress(ValueError):
+            if not float(one).is_integer() and math.isfinite(float(one)):
+                return True
+    return False
 
 
 def _numbers(expected: Array, source: Answers, variant: Answers) -> Judged | None:
@@ -183,7 +199,8 @@ def strange(expected: Array | None, seen: set[str], judged: Judged | None) -> li
     if expected is None or judged is None or judged.kind != "labels" or not seen:
         return []
     answered = set(_spelled(np.array(sorted(seen))))
-    return sorted(set(_spelled(expected)) - answered)
+    found = sorted(set(_spelled(expected)) - answered)
+    return [f"{len(found)} numbers"] if _fractions(_spelled(expected)) else found
 
 
 def unfit(expected: Array | None, judged: Judged | None) -> str:

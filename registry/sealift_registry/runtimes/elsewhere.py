@@ -109,7 +109,8 @@ class ModelElsewhere:
         if "error" in said:
             raise RefusedError(
                 "goldens-unfit",
-                f"{self._name} cannot run the model on these rows: {_shown(said['error'])}.",
+                f"{self._name} cannot run the model on these rows: it broke off with "
+                f"{_class_of(said['error'])}.",
                 subject=", ".join(self.inputs),
                 next_step="Give goldens of the shape that the model takes, or promise another "
                 "release.",
@@ -177,6 +178,12 @@ class ModelElsewhere:
             next_step="Promise another release, or see whether its environment is whole with: "
             "sealift runtime check",
         )
+
+
+def _class_of(said: object) -> str:
+    """The class of an error, and nothing more: a runtime's words quote values of the rows."""
+    found = str(said)
+    return found if found.isidentifier() else "an error"
 
 
 def _shown(said: object) -> str:
