@@ -122,7 +122,10 @@ def _received(door: socket.socket) -> tuple[list[Any], list[int]]:
     head, streams, _, _ = socket.recv_fds(door, 4, 3)
     length, data = int.from_bytes(head, "big"), b""
     while len(data) < length:
-        data += door.recv(length - len(data))
+        piece = door.recv(length - len(data))
+        if not piece:
+            raise EOFError
+        data += piece
     return json.loads(data), streams
 
 
@@ -156,7 +159,11 @@ class _Forker:
 
     def _fork(self) -> None:
         door, _ = self._listening.accept()
-        asked, streams = _received(door)
+        try:
+            asked, streams = _received(door)
+        except (EOFError, ConnectionError):  # whoever knocked was killed
+            door.close()
+            return
         open_here = [door, self._listening, *self._waiting.values()]
         others = [one.fileno() for one in open_here] + [self._woken, self._wake]
         pid = os.fork()

@@ -298,7 +298,10 @@ def _received(control: socket.socket) -> tuple[Message, list[int]]:
     assert length <= LONGEST
     data = b""
     while len(data) < length:
-        data += control.recv(length - len(data))
+        piece = control.recv(length - len(data))
+        if not piece:
+            return {}, []
+        data += piece
     return json.loads(data), descriptors
 
 
