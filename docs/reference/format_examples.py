@@ -24,6 +24,8 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint, entry, extract
 from sealift_signing.transparency.merkle import leaf_hash
 from sealift_signing.vocabulary import moment
+from sealift_sync import check_rows
+from sealift_sync.check_rows import tensor
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 TEAM, MODEL, SITE, GROUP, TARGET = "vision", "digits", "plant-7", "inspection", "cpu-x86_64"
@@ -85,6 +87,7 @@ def examples() -> Mapping[str, Example]:
     told |= _enrolment(organisation, root)
     told["assignment.json"] = Example(shape.write(_assignment(told)))
     told |= _journey(organisation, told)
+    told["check-rows.json"] = Example(_check_rows().partition(b"\n")[0])
     told["entry.json"] = Example(entry.body_of(_entry(told)))
     told["extract.json"] = Example(shape.write(_extract(organisation)))
     return told
@@ -421,6 +424,17 @@ def _journey(organisation: str, told: Mapping[str, Example]) -> dict[str, Exampl
     )
     carried = stated.subject(f"transfers/{TRANSFER}", _named(sent))
     return {"transfer.json": sent, "receipt.json": _sign(receipt, (carried,), SITE)}
+
+
+def _check_rows() -> bytes:
+    """A file of one row; the page shows its header."""
+    labels = check_rows.Expected("label", tensor("int64", (1,), (7,)), "labels")
+    near = tensor("float64", (1, 2), (1e-6, 1e-6))
+    scores = check_rows.Expected("scores", tensor("float32", (1, 2), (0, 1)), "numbers", near)
+    pixels = check_rows.Given("pixels", tensor("float32", (1, 4), (0, 4, 16, 8)))
+    return check_rows.pack(
+        check_rows.CheckRowsContent(1, alone=False, inputs=(pixels,), outputs=(labels, scores))
+    )
 
 
 def _entry(told: Mapping[str, Example]) -> entry.Entry:

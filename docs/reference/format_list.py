@@ -8,6 +8,7 @@ from typing import Any
 from sealift_signing import documents, drafts, known, links, statements
 from sealift_signing.policy import Policy
 from sealift_signing.transparency import entry, extract
+from sealift_sync.check_rows import CheckRows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -226,6 +227,26 @@ FORMATS = (
         "What one medium carries to one site: every other file with its size and digest. Files "
         "that it does not list are never read. The subject is the assignment.",
         ("It is for this site, this enrolment and this organisation.",),
+    ),
+    Format(
+        "Check rows",
+        CheckRows,
+        "check-rows.json",
+        "`checks/<sha256>`, as the first line",
+        "nobody: `transfer.json` lists the file, and the details of `parity` evidence name it "
+        "under `check_rows`",
+        "Rows of inputs and what a variant must answer to them, for a site to ask its own runtime. "
+        "This is the header of a file; after it come a line feed and the tensors, in the order of "
+        "the header: every input, then every output, each of numbers followed by how far each may "
+        "be off, as `float64` of the same shape. Tensors are little-endian and in C order, with "
+        "nothing between them; a `text` is its length in four bytes and its UTF-8. A transfer that "
+        "brings such a file says `check-rows` under `requires`.",
+        (
+            "The file has at most 64 MiB, and ends with the last tensor.",
+            "There is an input and an output, and the first number of each shape is `rows`.",
+            "What numbers may be off is finite and not below zero.",
+            "`free` names rows of labels alone, in order and none twice.",
+        ),
     ),
     Format(
         "Receipt",

@@ -78,15 +78,19 @@ EVIDENCE_BY_POLICY = Feature(
 ARTIFACT_POLICIES = Feature(
     "request", "artifact-policies", "0.1", "an artifact is asked for that is not portable"
 )
+CHECK_ROWS = Feature(
+    "transfer", "check-rows", "0.1", "it brings rows that a site asks its own runtime"
+)
 
 FEATURES: tuple[Feature, ...] = (
-    *(APPROVE_WITHIN, ARTIFACT_POLICIES, BACK, EVIDENCE_BY_POLICY, LOG_STARTS, PACKS, RETIRE),
+    *(APPROVE_WITHIN, ARTIFACT_POLICIES, BACK, CHECK_ROWS, EVIDENCE_BY_POLICY, LOG_STARTS),
+    *(PACKS, RETIRE),
 )
 """Every feature that this release reads."""
 
 AT_A_SITE = (
-    *("approval", "assignment", "evidence", "fleet-keys", "lineage", "members", "policy"),
-    *("recall", "request", "site-answer", "transfer"),
+    *("approval", "assignment", "check-rows", "evidence", "fleet-keys", "lineage", "members"),
+    *("policy", "recall", "request", "site-answer", "transfer"),
 )
 """The kinds of documents that a site reads."""
 

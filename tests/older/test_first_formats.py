@@ -12,7 +12,7 @@ from types import ModuleType
 
 import pytest
 
-from sealift_signing import shape, statements
+from sealift_signing import features, shape, statements
 from tests.desk.days import Days, Drafted
 from tests.older.make_first import ARCHIVE, KEY
 from tests.older.software import FIRST, Software, unpack
@@ -149,4 +149,4 @@ def test_f1_18_a_site_of_then_takes_a_bundle_of_now(days: Days, of_then: Softwar
     of_then.site(home, days.now, ["return", "--to", "home"])
     (told,) = days.hub("receive home")["returns"]
     assert told["receipts"]
-    assert days.hub("show plant-7")["does_not_read"] == []
+    assert days.hub("show plant-7")["does_not_read"] == [features.CHECK_ROWS.full]

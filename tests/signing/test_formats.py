@@ -36,6 +36,7 @@ DOCUMENTS = [
     "site-request.json",
     "site-answer.json",
     "transfer.json",
+    "check-rows.json",
     "receipt.json",
     "extract.json",
     "entry.json",

@@ -11,6 +11,7 @@ READ_ME = "READ-ME-FIRST.txt"
 METADATA = "metadata"
 TARGETS = "targets"
 STATEMENTS = "statements"
+CHECKS = "checks"
 LOG = "log"
 INDEX = "index.json"
 OCI_LAYOUT = "oci-layout"
@@ -53,6 +54,11 @@ def statement_file(sha256: str) -> str:
 def blob_file(sha256: str) -> str:
     """Where a blob lies."""
     return f"{BLOBS}/{sha256}"
+
+
+def check_file(sha256: str) -> str:
+    """Where a file of check rows lies."""
+    return f"{CHECKS}/{sha256}"
 
 
 def transfer_id(site: str, number: int) -> str:
