@@ -33,6 +33,8 @@ AS_IT_IS = "none"
 LONGEST_VALUE = 80
 """Characters of a parameter's value in a sentence."""
 
+HALF = 0.5
+
 LOADED_WHERE_FOUND = ("pandas", "sklearn")
 """What libraries import wherever they find it, slowly, and most models have no use of."""
 
@@ -281,6 +283,24 @@ def only_input(inputs: Mapping[str, Array]) -> Array:
         )
     (found,) = inputs.values()
     return found.reshape(len(found), -1)
+
+
+def decided(found: Array, *, two: bool, several: bool) -> dict[str, Array]:
+    """The outputs of a model that answers with numbers alone.
+
+    Args:
+        found: the numbers.
+        two: whether each is the probability of the second of two classes.
+        several: whether a row of them has one for each class.
+    """
+    import numpy as np
+
+    if two:
+        labels = (found > HALF).astype(np.int64)  # as LGBMClassifier and XGBClassifier decide
+        return {LABEL: labels, PROBABILITIES: np.stack([1 - found, found], axis=1)}
+    if several:
+        return {LABEL: found.argmax(axis=1), PROBABILITIES: found}
+    return {VARIABLE: found}
 
 
 def unfit(bad: Exception, subject: str, given: Array, features: int | None) -> RefusedError:

@@ -15,9 +15,6 @@ from typing import Any, BinaryIO, TypeAlias
 from sealift_registry.frameworks import naming, tree_ensembles
 from sealift_registry.frameworks.framework import (
     INPUT,
-    LABEL,
-    PROBABILITIES,
-    VARIABLE,
     Array,
     Converter,
     Facts,
@@ -25,6 +22,8 @@ from sealift_registry.frameworks.framework import (
     Framework,
     Survey,
     converting,
+    decided,
+    no_converter,
     only_input,
     unfit,
 )
@@ -126,14 +125,13 @@ class LightgbmModel:
 
     def __init__(self, booster: Any) -> None:  # noqa: ANN401 - LightGBM is Any to us
         self._booster = booster
-        said = str(booster.dump_model(num_iteration=1).get("objective", "none")).split()
+        said = str(_dumped(booster, 1).get("objective", "none")).split()
         self._objective, *self._options = said or ["none"]
 
     @cached_property
     def _dump(self) -> dict[str, Any]:
         """What the booster says of itself, in LightGBM's own words."""
-        found: dict[str, Any] = self._booster.dump_model()
-        return found
+        return _dumped(self._booster)
 
     @cached_property
     def _trees(self) -> list[list[Node]]:
@@ -142,20 +140,18 @@ class LightgbmModel:
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `framework.Model`."""
-        import lightgbm
         import numpy as np
 
         features = only_input(inputs)
         try:
             found = np.asarray(self._booster.predict(features))
-        except (lightgbm.basic.LightGBMError, ValueError) as bad:
+        except MemoryError:
+            raise
+        except Exception as bad:
+            # Odd rows are met with any class of error.
             raise unfit(bad, self._objective, features, self._booster.num_feature()) from bad
-        if self._objective == BINARY:
-            labels = (found > 0.5).astype(np.int64)  # noqa: PLR2004 - as LGBMClassifier decides
-            return {LABEL: labels, PROBABILITIES: np.stack([1 - found, found], axis=1)}
-        if self._objective == MULTICLASS:
-            return {LABEL: found.argmax(axis=1), PROBABILITIES: found}
-        return {VARIABLE: found}
+        two, several = self._objective == BINARY, self._objective == MULTICLASS
+        return decided(found, two=two, several=several)
 
     def facts(self) -> Facts:
         """See `framework.Model`."""
@@ -213,6 +209,20 @@ class LightgbmModel:
         names = self._booster.feature_name()
         own = names != [f"Column_{number}" for number in range(len(names))]
         return Names(features=names if own else (), classes=self.facts().classes)
+
+
+def _dumped(booster: Any, rounds: int | None = None) -> dict[str, Any]:  # noqa: ANN401 - LightGBM is Any to us
+    """What `booster` says of itself; each node lies in the one above it, and JSON is not endless.
+
+    Raises:
+        RefusedError: its trees are too deep to be told.
+    """
+    try:
+        found: dict[str, Any] = booster.dump_model(num_iteration=rounds)
+    except RecursionError as bad:
+        why = "LightGBM cannot tell of them"
+        raise no_converter("LightGBM's trees of a thousand levels or more", why) from bad
+    return found
 
 
 def _nodes(root: Node) -> list[Node]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from sealift_registry.frameworks.framework import Array, Tree, no_converter
+from sealift_signing.errors import RefusedError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -222,13 +223,20 @@ def _label_by_half(graph: Any, node: Any, name: str, *, at_least: bool) -> None:
 
 
 def _order(tree: Tree) -> Array:
-    """The nodes of `tree` level by level, whatever numbers they have."""
+    """The nodes of `tree` level by level, whatever numbers they have.
+
+    Raises:
+        RefusedError: two ways lead to a node: there may be more ways than anybody can go.
+    """
     import numpy as np
 
     level = np.zeros(1, np.int64)
-    levels = []
+    levels, left = [], len(tree.feature)
     while len(level):
         levels.append(level)
+        left -= len(level)
+        if left < 0:
+            raise _hanging_otherwise()
         inner = level[tree.feature[level] >= 0]
         level = np.stack([tree.left[inner], tree.right[inner]], axis=1).ravel()
     return np.concatenate(levels)
@@ -244,8 +252,17 @@ def asked(nodes: Sequence[Any]) -> Iterator[Tree]:
     """The trees of the operators `nodes` (ONNX), which only ask whether a value is small enough."""
     for node in nodes:
         for written in _trees(node):
-            if written.modes <= {AT_MOST, LESS}:
+            if written.modes <= {AT_MOST, LESS} and _has_one_way(written.tree):
                 yield written.tree
+
+
+def _has_one_way(tree: Tree) -> bool:
+    """Whether only one way leads to each node; a file may say otherwise, and runtimes take it."""
+    import numpy as np
+
+    inner = tree.feature >= 0
+    below = np.concatenate([tree.left[inner], tree.right[inner]])
+    return len(np.unique(below)) == len(below)
 
 
 def _trees(node: Any) -> Iterator[_Written]:  # noqa: ANN401 - onnx is Any to us
@@ -285,13 +302,17 @@ def _numbered(
     left, right = by_number[children]
     roots = np.setdiff1d(np.arange(len(numbers)), np.concatenate([left[inner], right[inner]]))
     if len(roots) != 1 or (left < 0).any() or (right < 0).any():
-        raise no_converter("these trees", "their nodes do not hang together")
+        raise _hanging_otherwise()
     # The root becomes 0, and what stood there takes its place.
     swap = np.arange(len(numbers))
     swap[[0, roots[0]]] = swap[[roots[0], 0]]
     tree = Tree(features[swap], thresholds[swap], swap[left[swap]], swap[right[swap]])
     found = frozenset(modes[place].decode() for place in places[inner])
     return _Written(tree, places[swap], found)
+
+
+def _hanging_otherwise() -> RefusedError:
+    return no_converter("these trees", "their nodes do not hang together")
 
 
 def _attribute(node: Any, name: str) -> Any:  # noqa: ANN401 - onnx is Any to us

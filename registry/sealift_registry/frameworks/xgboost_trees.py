@@ -16,9 +16,6 @@ from typing import Any, BinaryIO
 from sealift_registry.frameworks import naming, tree_ensembles
 from sealift_registry.frameworks.framework import (
     INPUT,
-    LABEL,
-    PROBABILITIES,
-    VARIABLE,
     Array,
     Converter,
     Facts,
@@ -26,6 +23,7 @@ from sealift_registry.frameworks.framework import (
     Framework,
     Survey,
     converting,
+    decided,
     only_input,
     unfit,
 )
@@ -158,20 +156,18 @@ class XgboostModel:
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `framework.Model`."""
-        import numpy as np
         import xgboost
 
         features = only_input(inputs)
         try:
             found = self._booster.predict(xgboost.DMatrix(features), validate_features=False)
-        except (xgboost.core.XGBoostError, ValueError) as bad:
+        except MemoryError:
+            raise
+        except Exception as bad:
+            # Odd rows are met with any class of error.
             raise unfit(bad, self._objective, features, self._booster.num_features()) from bad
-        if self._objective == BINARY:
-            labels = (found > 0.5).astype(np.int64)  # noqa: PLR2004 - as XGBClassifier decides
-            return {LABEL: labels, PROBABILITIES: np.stack([1 - found, found], axis=1)}
-        if self._objective == MULTICLASS:
-            return {LABEL: found.argmax(axis=1), PROBABILITIES: found}
-        return {VARIABLE: found}
+        two, several = self._objective == BINARY, self._objective == MULTICLASS
+        return decided(found, two=two, several=several)
 
     def facts(self) -> Facts:
         """See `framework.Model`."""

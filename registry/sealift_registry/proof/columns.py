@@ -58,9 +58,9 @@ def columns(goldens: Array, dtypes: Sequence[Type], facts: Facts) -> Columns:
     low = np.where(finite, goldens, np.inf).min(axis=0)
     high = np.where(finite, goldens, -np.inf).max(axis=0)
     low, high = np.where(np.isfinite(low), low, 0.0), np.where(np.isfinite(high), high, 0.0)
-    seen_low, seen_high = low.copy(), high.copy()
-    for at, values in _turns(facts, len(low)).items():
-        low[at], high[at] = min(low[at], *values), max(high[at], *values)
+    seen_low, seen_high = low, high
+    least, most = _turns(facts, len(low))
+    low, high = np.minimum(low, least), np.maximum(high, most)
     with np.errstate(all="ignore"):
         count = np.maximum(finite.sum(axis=0), 1)
         middle = np.where(finite, goldens, 0.0).sum(axis=0) / count
@@ -80,19 +80,23 @@ def columns(goldens: Array, dtypes: Sequence[Type], facts: Facts) -> Columns:
     return Columns(dtypes, low, high, spread, whole, known, [int(at) for at in beyond])
 
 
-def _turns(facts: Facts, width: int) -> dict[int, list[float]]:
-    """The values at which the model takes another turn, by column."""
-    found: dict[int, list[float]] = {}
+def _turns(facts: Facts, width: int) -> tuple[Array, Array]:
+    """The least and the largest value at which the model takes another turn, by column."""
+    low, high = np.full(width, np.inf), np.full(width, -np.inf)
+
+    def widen(columns: Array, values: Array) -> None:
+        asked = (columns >= 0) & (columns < width) & np.isfinite(values)
+        np.minimum.at(low, columns[asked], values[asked])
+        np.maximum.at(high, columns[asked], values[asked])
+
     for tree in facts.trees:
-        for at, value in zip(tree.feature.tolist(), tree.threshold.tolist(), strict=True):
-            if 0 <= at < width and np.isfinite(value) and abs(value) < np.finfo(np.float32).max:
-                found.setdefault(at, []).append(value)
+        with np.errstate(invalid="ignore"):
+            held = np.abs(tree.threshold) < np.finfo(np.float32).max
+        widen(np.where(held, tree.feature, -1), tree.threshold)
     for known in (facts.edges, facts.categories):
         for at, values in known.items():
-            real = [float(one) for one in values if np.isfinite(one)]
-            if 0 <= at < width and real:
-                found.setdefault(at, []).extend(real)
-    return found
+            widen(np.full(len(values), at), np.array(values, np.float64))
+    return low, high
 
 
 def _categories(goldens: Array, whole: Array, facts: Facts) -> dict[int, Array]:
@@ -139,14 +143,23 @@ def around(value: float, dtype: Type) -> tuple[float, float, float]:
     `at` is the largest that is not above it: whether that goes left or right is the framework's to
     say; the two others are on one side for certain.
     """
+    below, at, above = arounds(np.array([value]), dtype)
+    return float(below[0]), float(at[0]), float(above[0])
+
+
+def arounds(values: Array, dtype: Type) -> tuple[Array, Array, Array]:
+    """`around` each of `values`."""
     if dtype.kind != "f":
-        at = float(np.floor(value))
-        return at - 1, at, at + 1
-    if abs(value) < TINY:
-        return -TINY, 0.0, TINY
+        floor = np.floor(values)
+        return floor - 1, floor, floor + 1
     with np.errstate(all="ignore"):
-        near = np.array(value).astype(dtype)
+        near = values.astype(dtype)
         least, most = np.array(-np.inf, dtype), np.array(np.inf, dtype)
-        if float(near) > value:
-            near = np.nextafter(near, least)
-        return float(np.nextafter(near, least)), float(near), float(np.nextafter(near, most))
+        near = np.where(near.astype(np.float64) > values, np.nextafter(near, least), near)
+        below, above = np.nextafter(near, least), np.nextafter(near, most)
+    tiny = np.abs(values) < TINY
+    return (
+        np.where(tiny, -TINY, below.astype(np.float64)),
+        np.where(tiny, 0.0, near.astype(np.float64)),
+        np.where(tiny, TINY, above.astype(np.float64)),
+    )

@@ -24,13 +24,16 @@ DIFFERENT = 0.05
 def jumps(ask: Ask, goldens: Array, known: Columns, draw: np.random.Generator) -> Array:
     """Rows to both sides of each place that was found.
 
-    None where the source refuses, or there is no time.
+    None where the source refuses.
+
+    Raises:
+        TimeoutError: `ask` says that there is no more time.
     """
     starts, ends = _pairs(goldens, known, draw)
     try:
         with np.errstate(all="ignore"):
             return _beside(ask, starts, ends, known)
-    except (RefusedError, TimeoutError):
+    except RefusedError:
         return goldens[:0]
 
 

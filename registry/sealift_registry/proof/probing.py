@@ -7,11 +7,12 @@ goldens and the same model make the same rows.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array, Facts
+from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.columns import Columns, around, cast
 from sealift_registry.proof.directed import directed
 from sealift_registry.proof.jumps import Ask, jumps
@@ -22,6 +23,7 @@ FIRST = 10
 """Rows of every kind that are run before more of any."""
 MOST_BYTES = 96 * 1024**2
 """Of all probe rows in memory; images have few."""
+FOREVER = float("inf")
 BASES = 512
 """Golden rows, at most, that others are made of."""
 AWAY = 0.37
@@ -65,7 +67,8 @@ class Making:
         known: of its columns.
         facts: of the source.
         seed: from the digests of goldens and model.
-        ask: the source's answers to rows; it may refuse.
+        ask: the source's answers to rows; it may refuse, or say that time is up.
+        budget: the time for rows that stand at the thresholds of trees.
     """
 
     goldens: Array
@@ -73,6 +76,7 @@ class Making:
     facts: Facts
     seed: bytes
     ask: Ask
+    budget: Budget = field(default_factory=lambda: Budget(FOREVER))
 
     def draw(self, kind: str) -> np.random.Generator:
         """Chance for one kind: how many rows another has does not change it."""
@@ -92,26 +96,38 @@ class Making:
         return [columns[at] for at in sorted(drawn)]
 
 
-def probes(making: Making, most: int = MOST_ROWS) -> dict[str, Array]:
-    """Rows of every kind that there are any of, in the columns' types."""
+def probes(making: Making, most: int = MOST_ROWS) -> tuple[dict[str, Array], dict[str, int]]:
+    """Rows of every kind that there are any of, in the columns' types.
+
+    Returns them, and how many of a kind there was no time to make.
+    """
     width = making.known.width
     most = max(min(most, MOST_BYTES // (8 * max(width, 1))), LEAST_ROWS)
     found: dict[str, Array] = {}
+    left_out: dict[str, int] = {}
     for kind in KINDS:
         if kind == "thresholds":
             continue
         wanted = _MOST[kind] * (MORE if kind in MILD and making.facts.may_tie else 1)
         share = max(min(wanted, most * wanted // _ALL), FIRST)
-        rows = _MAKERS[kind](making, share)
+        try:
+            rows = _MAKERS[kind](making, share)
+        except TimeoutError:
+            left_out[kind] = share
+            continue
         if len(rows):
             found[kind] = cast(rows[:share], making.known.dtypes)
     left = most - sum(map(len, found.values()))
     if making.facts.trees and left > 0:
         draw = making.draw("thresholds")
-        rows = directed(making.facts.trees, making.goldens[:BASES], making.known, draw, left)
+        rows, lacking = directed(
+            making.facts.trees, making.goldens[:BASES], making.known, draw, left, making.budget
+        )
         if len(rows):
             found["thresholds"] = cast(rows, making.known.dtypes)
-    return {kind: found[kind] for kind in KINDS if kind in found}
+        if lacking:
+            left_out["thresholds"] = lacking
+    return {kind: found[kind] for kind in KINDS if kind in found}, left_out
 
 
 # -------------------------------------------------------------------- rows as ordinary as goldens

@@ -15,6 +15,7 @@ import numpy as np
 
 from sealift_registry.frameworks.framework import Array, Model
 from sealift_registry.proof import comparing, expecting, rounding, saying
+from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.columns import columns
 from sealift_registry.proof.comparing import Answers, Scale
 from sealift_registry.proof.probing import MEASURED, MILD, MOST_ROWS, Making, probes
@@ -22,7 +23,7 @@ from sealift_registry.proof.report import SECONDS, Findings
 from sealift_registry.proof.result import Result, constant
 from sealift_registry.proof.rounding import Merged
 from sealift_registry.proof.running import Runner, joined, taken, types
-from sealift_registry.proof.slices import Budget, Named, ordered, slices
+from sealift_registry.proof.slices import Named, ordered, slices
 from sealift_registry.proof.table import held, laid_out
 from sealift_registry.proof.tally import MOST_KEPT, Tally
 from sealift_registry.workers.channel import Progress
@@ -30,6 +31,8 @@ from sealift_signing.errors import RefusedError
 
 FOR_JUMPS = 0.2
 """Of the time: halving asks the source many times."""
+FOR_THRESHOLDS = 0.1
+"""Of the time: the ways to the nodes of deep trees are long."""
 TOLD_TIES = 2
 """Probe rows that may differ where two answers may be equally right."""
 GOLDENS = "goldens"
@@ -148,8 +151,11 @@ class _Proof:
         budget = Budget(self.plan.seconds)
         self.plan.progress("making rows", 0, 0)
         ask = self._within(Budget(FOR_JUMPS * self.plan.seconds))
-        making = Making(self._table, self._known, self._facts, self.plan.seed, ask)
-        made = probes(making, self.plan.most_rows)
+        thresholds = Budget((FOR_JUMPS + FOR_THRESHOLDS) * self.plan.seconds)
+        making = Making(self._table, self._known, self._facts, self.plan.seed, ask, thresholds)
+        made, left_out = probes(making, self.plan.most_rows)
+        for kind, count in left_out.items():
+            self._tally.kind(kind).left_out += count
         order = ordered(made)
         mild, ran = sum(kind in MILD for kind, _ in order), 0
         self._total += len(order)

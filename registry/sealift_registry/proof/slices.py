@@ -4,30 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array
+from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.probing import FIRST, LEAST_ROWS, MILD
 
 LEAST, MOST = 64, 1024
 """Rows of one slice."""
 SHARE = 0.25
 """Of the time that is left, for one slice."""
-
-
-@dataclass
-class Budget:
-    """So many seconds, from now on."""
-
-    seconds: float
-    _began: float = field(default_factory=time.monotonic)
-
-    @property
-    def left(self) -> float:
-        """Seconds that are left."""
-        return self.seconds - (time.monotonic() - self._began)
 
 
 Named = list[tuple[str, int]]
