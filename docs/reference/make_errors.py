@@ -56,10 +56,11 @@ class Told:
 
 @dataclass
 class Module:
-    """A module's syntax, and the room it belongs to."""
+    """A module's syntax, the room it belongs to, and what it is called where it is imported."""
 
     tree: ast.Module
     room: str
+    name: str
 
 
 Bindings = Mapping[str, ast.expr]
@@ -70,7 +71,12 @@ def collect() -> list[Told]:
     modules = list(_modules())
     exits = _inherited(modules, 1, _own_exit)
     steps = _inherited(modules, "", _own_step)
-    found = {told for module in modules for told in _told_in(module, exits, steps)}
+    texts = {module.name: _texts(module.tree) for module in modules}
+    found = {
+        told
+        for module in modules
+        for told in _told_in(module, exits, steps, _texts_known(module, texts))
+    }
     return sorted(found)
 
 
@@ -101,7 +107,32 @@ def _modules() -> Iterator[Module]:
         for file in sorted(folder.rglob("*.py")):
             parts = (folder.name, *file.relative_to(folder).with_suffix("").parts)
             room = ".".join(part for part in parts[:2] if part != "__init__")
-            yield Module(ast.parse(file.read_text(encoding="utf-8")), room)
+            tree = ast.parse(file.read_text(encoding="utf-8"))
+            yield Module(tree, room, ".".join(parts))
+
+
+def _texts(tree: ast.Module) -> dict[str, ast.expr]:
+    """The texts that a module has a name for."""
+    return {
+        node.targets[0].id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        and isinstance(node.targets[0], ast.Name)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+    }
+
+
+def _texts_known(module: Module, texts: Mapping[str, Bindings]) -> Bindings:
+    """Its own, and those that it imports."""
+    imported = {
+        alias.asname or alias.name: texts[node.module][alias.name]
+        for node in ast.walk(module.tree)
+        if isinstance(node, ast.ImportFrom) and node.module in texts
+        for alias in node.names
+        if alias.name in texts[node.module]
+    }
+    return imported | dict(texts[module.name])
 
 
 T = TypeVar("T")
@@ -146,12 +177,15 @@ def _assigned_in(node: ast.ClassDef, name: str) -> Iterator[object]:
             yield line.value.value if isinstance(line.value, ast.Constant) else None
 
 
-def _told_in(module: Module, exits: Mapping[str, int], steps: Mapping[str, str]) -> Iterator[Told]:
+def _told_in(
+    module: Module, exits: Mapping[str, int], steps: Mapping[str, str], texts: Bindings
+) -> Iterator[Told]:
     for call, function in _calls(module.tree, None):
         exit_code = exits.get(_name(call.func))
         if exit_code is None or not call.args:
             continue
-        for bindings in _bindings(module.tree, call.args[0], function):
+        for found in _bindings(module.tree, call.args[0], function):
+            bindings = {**texts, **found}
             code = _code(_bound(call.args[0], bindings))
             if code:
                 what = _text(call.args[1], bindings) if len(call.args) > 1 else ""

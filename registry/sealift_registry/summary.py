@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import Connection, select
 
-from sealift_registry.catalog.catalog import Catalog
+from sealift_registry.catalog.catalog import Catalog, latest
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
 from sealift_registry.delivery import assignments, attested, reading, tables, transfers, waiting
 from sealift_registry.delivery.holdings import by_log
@@ -22,7 +22,7 @@ from sealift_signing import shape
 from sealift_signing.documents import Assignment, Withdrawal
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import NotFoundError
-from sealift_signing.informing import TOLD_FIRST, more_json, more_of, more_words
+from sealift_signing.informing import TOLD_FIRST, mark, more_json, more_of, more_words
 from sealift_signing.statements import (
     NO_LONGER_ASSIGNED,
     NO_MORE,
@@ -33,7 +33,7 @@ from sealift_signing.statements import (
     Signed,
 )
 from sealift_signing.transparency.checkpoint import claimed
-from sealift_signing.vocabulary import PORTABLE, SHA256
+from sealift_signing.vocabulary import PORTABLE, SHA256, CatalogPath
 from sealift_signing.words import eight_words, words_of
 
 Summary = tuple[str, dict[str, Any], list[str]]
@@ -101,9 +101,15 @@ def doubt_lines(standing: Standing) -> list[str]:
 def first_lines(standing: Standing) -> list[str]:
     """What the evidence has to say before all else."""
     return [
-        f"LOOK AT THIS FIRST, of {one.artifact.path}: {drawn(check.words)}"
-        for one in standing.vouched
-        for evidence in one.evidence
+        text for one in standing.vouched for text in told_first(one.artifact.path, one.evidence)
+    ]
+
+
+def told_first(path: CatalogPath, found: Iterable[Signed[Evidence]]) -> list[str]:
+    """The same, of one artifact."""
+    return [
+        f"LOOK AT THIS FIRST, of {path}: {drawn(check.words)}"
+        for evidence in found
         for check in evidence.predicate.checks
         if check.name == TOLD_FIRST
     ]
@@ -142,7 +148,7 @@ def evidence_lines(standing: Standing) -> list[str]:
             whose = "" if evidence.sha256 in standing.machines else "the hub says "
             words = f"{said.kind}: {said.verdict}, on {drawn(said.machine)}, signed by {signer}"
             lines.append(f"    {whose}{words}")
-            lines += [f"      {check.verdict:4}  {drawn(check.words)}" for check in said.checks]
+            lines += [f"      {mark(check):4}  {drawn(check.words)}" for check in said.checks]
     return lines
 
 
@@ -201,6 +207,7 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
     runs, repository = _running(connection, ref), Repository(connection)
     standings = [promotions.standing(connection, p.number) for p in catalog.promotions(ref)]
     lines = [
+        *(text for one in artifacts for text in _newest_first(catalog, one.path)),
         f"{ref} ({word(version.source_version)}, {version.format}), taken in {version.made}",
         f"  source         {word(source['locator'])}",
         f"  asked for as   {', '.join(map(word, aliases or (source['locator'],)))}",
@@ -215,7 +222,7 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
             words = f"{said.kind}: {said.verdict}, {said.made}, {drawn(said.machine)}, signed by "
             lines.append(f"    {whose}{words}{signer or 'no machine of ours'}")
             if said.kind == "parity":
-                lines += [f"      {c.verdict:4}  {drawn(c.words)}" for c in said.checks]
+                lines += [f"      {mark(c):4}  {drawn(c.words)}" for c in said.checks]
                 lines += [f"      {text}" for text in picture_lines(hub, said)]
             lines += [f"      {text}" for text in more_words(more_of(said.details))]
     lines += [""] if standings else []
@@ -242,6 +249,11 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
         "running": runs,
     }
     return "version", data, lines
+
+
+def _newest_first(catalog: Catalog, path: CatalogPath) -> list[str]:
+    """What is told first of an artifact by its newest evidence: older may be of other goldens."""
+    return told_first(path, latest(catalog.evidence(path)).values())
 
 
 def picture_lines(hub: Hub, said: Evidence) -> list[str]:

@@ -14,6 +14,7 @@ from sealift_signing import canonical
 from sealift_signing.canonical import Json
 from sealift_signing.drawing import drawn, word
 from sealift_signing.shape import More
+from sealift_signing.statements import Check
 
 MORE = "more"
 TOLD_FIRST = "told-first"
@@ -33,6 +34,11 @@ def more_words(more: More | None) -> Iterator[str]:
         yield f"besides, {word(name, LONGEST_SHOWN)}: {drawn(said, LONGEST_SHOWN)}"
     if len(found) > MOST_SHOWN:
         yield f"besides, {len(found) - MOST_SHOWN} things more"
+
+
+def mark(check: Check) -> str:
+    """How a check's words begin where they are shown: what is told first was not passed by it."""
+    return "note" if check.name == TOLD_FIRST else check.verdict
 
 
 def more_of(details: Json) -> More | None:

@@ -225,7 +225,10 @@ def test_f1_29_an_objective_that_lightgbm_s_record_does_not_have_is_named(tmp_pa
     with pytest.raises(RefusedError) as caught:
         convert(source, hardware.get("cpu-x86_64"), tmp_path / "variant")
     assert caught.value.code == "converter-unknown"
-    assert caught.value.what == "There is no converter for “LightGBM's objective cross_entropy”."
+    assert caught.value.what == (
+        "There is no converter for “LightGBM's objective cross_entropy” (known to be right: "
+        "binary, gamma, huber, multiclass, poisson, quantile, regression, regression_l1, tweedie)."
+    )
 
 
 class Odd:
@@ -254,7 +257,7 @@ def test_f1_36_a_parameter_that_the_record_does_not_have_refuses_the_model(
     request = {"recipe": recipe, "source": str(tmp_path / "m"), "target": str(tmp_path / "n")}
     with pytest.raises(RefusedError) as caught:
         convert_worker.convert(request, lambda *_: None)
-    assert caught.value.what == "There is no converter for “LightGBM's calibration isotonic”."
+    assert caught.value.what == ("There is no converter for “LightGBM's calibration isotonic”.")
 
 
 def test_f1_37_a_recipe_of_another_converter_than_the_format_s_is_not_run(tmp_path: Path) -> None:

@@ -92,7 +92,8 @@ def test_p0_41_a_proof_that_fails_leaves_no_artifact(
     error = caught.value
     assert error.code == "parity-failed"
     assert re.search(
-        r"does not answer as its source does: (ordinary|range): .*in row \d+ of [\w-]+, "
+        r"does not answer as onnx's reference evaluator does, of the same file: "
+        r"(ordinary|range): .*in row \d+ of [\w-]+, "
         r"probabilities, column \d, is \S+ in the source and \S+ in the variant; they may be",
         error.what,
     )

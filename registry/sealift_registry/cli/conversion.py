@@ -8,7 +8,7 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
 from sealift_registry.cli.terminal import short
 from sealift_signing.drawing import drawn, plain
-from sealift_signing.informing import TOLD_FIRST
+from sealift_signing.informing import TOLD_FIRST, mark
 
 
 @command(sealift, "convert", example="sealift convert vision/digits/3 --for cpu-x86_64")
@@ -43,7 +43,7 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
         for evidence in done.evidence:
             said = evidence.predicate
             lines.append(f"  {said.kind}: {said.verdict}, on {drawn(said.machine)}")
-            lines += [f"    {c.verdict:4}  {drawn(c.words)}" for c in said.checks]
+            lines += [f"    {mark(c):4}  {drawn(c.words)}" for c in said.checks]
             lines += [f"    {text}" for text in picture_lines(session.app.hub, said)]
             first += [drawn(c.words) for c in said.checks if c.name == TOLD_FIRST]
         lines += [f"  {plain(words)}" for words in done.untried]

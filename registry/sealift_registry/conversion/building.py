@@ -19,6 +19,8 @@ from sealift_registry.catalog.storing import copy_out, lay_out, store_files, sto
 from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.trying import Runtimes, untried
+from sealift_registry.frameworks.framework import WITHOUT_CONVERTER
+from sealift_registry.frameworks.known import as_it_is
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
 from sealift_registry.proof.picture import picture
 from sealift_registry.proof.prove import prove
@@ -177,7 +179,7 @@ class Builder:
         _check_scan(scanned, plan.path)
         self._runtimes.check_written(target, made.variant)
         report = prove(source, made.variant, target, goldens, progress)
-        refusal = report.refusal()
+        refusal = report.refusal(as_it_is=as_it_is(source.format))
         if refusal is not None:
             raise refusal
         trial = self._runtimes.tried(source, made.variant, target, goldens, report, progress)
@@ -232,7 +234,8 @@ class Builder:
         model = next(path for path in paths if path.endswith(".onnx"))
         variant = VariantModel(folder, model, tuple(model_file(folder, path) for path in paths))
         report = prove(source, variant, target, goldens, progress)
-        refusal, parity = report.refusal(), self._parity(report, plan.path)
+        refusal = report.refusal(as_it_is=as_it_is(source.format))
+        parity = self._parity(report, plan.path)
         trial = self._runtimes.tried(source, variant, target, goldens, report, progress)
         if plan.runtimes is not None:
             trial = trial.said_again()
@@ -348,7 +351,7 @@ def _check_scan(scanned: Finding, path: CatalogPath) -> None:
             "variant-scan",
             f"The variant {path} did not pass the scan: {drawn(' '.join(failed))}",
             subject=str(path),
-            next_step="The variant is not kept. Export the model to ONNX yourself and ingest that.",
+            next_step=f"The variant is not kept. {WITHOUT_CONVERTER}",
         )
 
 

@@ -8,7 +8,12 @@ from pathlib import Path
 from sealift_registry.conversion import external_data, toolchains
 from sealift_registry.conversion.recipe import Recipe
 from sealift_registry.conversion.steady import steadied
-from sealift_registry.frameworks.framework import Convertible, check_honoured, no_converter
+from sealift_registry.frameworks.framework import (
+    WITHOUT_CONVERTER,
+    Convertible,
+    check_honoured,
+    no_converter,
+)
 from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.quoting import first_line
@@ -82,7 +87,7 @@ def _check(content: bytes) -> None:
         raise FailedError(
             "converter-broken",
             f"The converter made a file that is not valid ONNX: {first_line(bad)}.",
-            next_step="Export the model to ONNX yourself, and ingest the ONNX file.",
+            next_step=WITHOUT_CONVERTER,
         ) from bad
 
 

@@ -31,6 +31,14 @@ AS_IT_IS = "none"
 """The converter of what is ONNX already."""
 
 LONGEST_VALUE = 80
+MOST_VALUES = 12
+"""Of a parameter, that a refusal names."""
+WITHOUT_CONVERTER = (
+    "Train a model that can be converted. Or export this one to ONNX yourself, and ingest the file "
+    "with goldens that hold `expected`, the answers of the trained model itself: without them the "
+    "file is compared with itself alone, and nobody sees what the export dropped."
+)
+"""What to do where nothing converts a model."""
 """Characters of a parameter's value in a sentence."""
 
 HALF = 0.5
@@ -75,6 +83,11 @@ class Converter:
     packages: tuple[str, ...]
     options: Mapping[str, bool] = field(default_factory=dict)
     honours: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    @property
+    def takes_as_it_is(self) -> bool:
+        """Whether a variant is a copy of the source: what was lost before is lost in both."""
+        return self.name == AS_IT_IS
 
 
 @dataclass(frozen=True)
@@ -264,8 +277,16 @@ def check_honoured(framework: Framework, model: Convertible) -> None:
     """
     honours = framework.converter.honours if framework.converter else {}
     for parameter, value in model.parameters():
-        if value not in honours.get(parameter, ()):
-            raise no_converter(f"{framework.name}'s {parameter} {word(value, LONGEST_VALUE)}")
+        known = honours.get(parameter, frozenset())
+        if value not in known:
+            what = f"{framework.name}'s {parameter} {word(value, LONGEST_VALUE)}"
+            raise no_converter(what, _honoured(known))
+
+
+def _honoured(known: frozenset[str]) -> str:
+    """What could stand there instead; where that is much, or a parameter nobody tried, nothing."""
+    shown = ", ".join(word(one, LONGEST_VALUE) for one in sorted(known))
+    return f"known to be right: {shown}" if 0 < len(known) <= MOST_VALUES else ""
 
 
 def only_input(inputs: Mapping[str, Array]) -> Array:
@@ -336,8 +357,7 @@ def no_converter(kind: str, why: str = "") -> RefusedError:
         "converter-unknown",
         f"There is no converter for {kind}{because}.",
         subject=kind,
-        next_step="Train a model that can be converted, or export this one to ONNX yourself and "
-        "ingest the ONNX file.",
+        next_step=WITHOUT_CONVERTER,
     )
 
 

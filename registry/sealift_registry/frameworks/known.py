@@ -51,6 +51,11 @@ NEEDED_BY_NONE = tuple(
 """What a worker need not find, of whatever format the model is."""
 
 
+def as_it_is(form: str) -> bool:
+    """Whether a variant of a model of the format `form` is a copy of it."""
+    return form in CONVERTERS and CONVERTERS[form].takes_as_it_is
+
+
 def absent(form: str) -> tuple[str, ...]:
     """What a worker for models of the format `form` need not find."""
     framework = BY_FORMAT.get(form)

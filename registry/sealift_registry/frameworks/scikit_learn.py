@@ -23,6 +23,7 @@ from sealift_registry.frameworks.framework import (
     LABEL,
     PROBABILITIES,
     VARIABLE,
+    WITHOUT_CONVERTER,
     Array,
     Converter,
     Facts,
@@ -106,10 +107,7 @@ def _advice(untrusted: list[str]) -> str:
             "Log or save its booster instead, which needs no skops: model.booster_ with "
             "mlflow.lightgbm.log_model, or model.booster_.save_model('model.txt')."
         )
-    return (
-        "Convert the model to ONNX where it was trained (skl2onnx.to_onnx), and ingest the ONNX "
-        "file; or train one that has no such part."
-    )
+    return WITHOUT_CONVERTER
 
 
 def _refused(survey: Survey, words: str) -> RefusedError:
@@ -135,7 +133,7 @@ def load(path: Path) -> SklearnModel:
             f"{path.name} holds the type {untrusted[0]}, which skops does not trust; it is not "
             "loaded.",
             subject=untrusted[0],
-            next_step="Export the model to ONNX where it was trained, and ingest the ONNX file.",
+            next_step=WITHOUT_CONVERTER,
         )
     return SklearnModel(skops.io.load(path, trusted=[]))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array
-from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS, PACKAGES
+from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS, PACKAGES, as_it_is
 from sealift_registry.frameworks.onnx_graph import written_in
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.proof.measured import Machine, Operator, Runtime
@@ -34,7 +34,12 @@ def prove(request: Document, progress: Progress) -> Document:
     source = CONVERTERS[request["source_format"]].load(Path(request["source"]))
     progress("variant", 0, 0)
     variant = _variant(Path(request["variant"]), request["elsewhere"])
-    plan = Plan(bytes.fromhex(request["seed"]), float(request["seconds"]), progress=progress)
+    plan = Plan(
+        bytes.fromhex(request["seed"]),
+        float(request["seconds"]),
+        as_it_is=as_it_is(request["source_format"]),
+        progress=progress,
+    )
     found = proved(source, variant, inputs, expected, plan)
     machine = _machine()
     if isinstance(variant, ModelElsewhere):

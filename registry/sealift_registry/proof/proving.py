@@ -15,6 +15,7 @@ import numpy as np
 
 from sealift_registry.frameworks.framework import Array, Model
 from sealift_registry.proof import comparing, expecting, rounding, saying
+from sealift_registry.proof.advice import UNLIKE
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.columns import columns
 from sealift_registry.proof.comparing import Answers, Scale
@@ -46,12 +47,14 @@ class Plan:
         seed: of the rows; from the digests of goldens and model.
         seconds: that probe rows may take.
         most_rows: of them; 0 for goldens alone.
+        as_it_is: the variant is a copy of the source, and nothing else was asked.
         progress: told how many rows have been run.
     """
 
     seed: bytes = b""
     seconds: float = SECONDS
     most_rows: int = MOST_ROWS
+    as_it_is: bool = False
     progress: Progress = lambda _subject, _done, _total: None
 
 
@@ -128,7 +131,7 @@ class _Proof:
                 "parity-outputs",
                 f"The two models' answers cannot be compared: {fault}.",
                 subject=", ".join(sorted(ours)),
-                next_step="Export the model to ONNX yourself, and ingest the ONNX file.",
+                next_step=UNLIKE,
             )
         self.golden_answers = theirs, ours
         self._keep(theirs, ours)
@@ -288,6 +291,7 @@ class _Proof:
             still={name: what for name, what in still.items() if what},
             constant=constant(moved[0]),
             told=self._told_kinds(),
+            as_it_is=self.plan.as_it_is,
         )
 
     def _labels(self, answers: Answers) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from sealift_registry.proof.advice import ADVICE, INSTEAD
+from sealift_registry.proof.advice import ADVICE, INSTEAD, OF_ONE_FILE
 from sealift_registry.proof.measured import Machine, Runtime
 from sealift_registry.proof.models import ModelFile
 from sealift_signing.drawing import drawn
@@ -251,15 +251,27 @@ class ProofReport:
         told = (Check(TOLD_FIRST, "pass", first),) if found.told_first else ()
         return (*told, Check("proof", found.verdict, self.words), *found.checks)
 
-    def refusal(self) -> RefusedError | None:
-        """The error to raise where the proof failed; None where it did not."""
+    def refusal(self, *, as_it_is: bool = False) -> RefusedError | None:
+        """The error to raise where the proof failed; None where it did not.
+
+        Args:
+            as_it_is: the variant is a copy of the source, which only other software runs.
+        """
         if self.verdict == "pass":
             return None
-        failed = [one for one in self.checks if one.verdict == "fail"]
+        first = next(one for one in self.checks if one.verdict == "fail")
+        said = f"{first.name}: {drawn(first.words)}"
+        advice = ADVICE.get(first.name, OF_ONE_FILE if as_it_is else INSTEAD)
+        if as_it_is:
+            return RefusedError(
+                "parity-failed",
+                f"ONNX Runtime does not answer as {self.reference} does, of the same file: {said}",
+                subject=self.hardware_target,
+                next_step=f"The variant is not kept. {advice}",
+            )
         return RefusedError(
             "parity-failed",
-            f"The variant does not answer as its source does: {failed[0].name}: "
-            f"{drawn(failed[0].words)}",
+            f"The variant does not answer as its source does: {said}",
             subject=self.hardware_target,
-            next_step=f"The variant is not kept. {ADVICE.get(failed[0].name, INSTEAD)}",
+            next_step=f"The variant is not kept. {advice}",
         )

@@ -36,6 +36,7 @@ class Result:
     still: Mapping[str, str]
     constant: Mapping[str, str]
     told: set[str] = field(default_factory=set)
+    as_it_is: bool = False
 
 
 def constant(answers: Answers) -> dict[str, str]:

@@ -38,7 +38,13 @@ def findings(result: Result) -> Findings:
         verdict=verdict,
         words=sentence(telling.summary(tally, verdict)),
         told_first=tuple(
-            telling.first(result.judged, result.unfit, result.constant, result.strange)
+            telling.first(
+                result.judged,
+                result.unfit,
+                result.constant,
+                result.strange,
+                as_it_is=result.as_it_is,
+            )
         ),
         checks=tuple(checks),
         rows=len(result.goldens),

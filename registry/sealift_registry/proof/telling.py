@@ -46,6 +46,14 @@ LARGEST = float(np.finfo(np.float64).max)
 MOST_LOST = 0.01
 """Of the source's accuracy: no tie takes more."""
 
+ALONE = (
+    "The ONNX file was compared with itself: it was taken as it is, and nothing was asked of the "
+    "model that it was exported from. An export that dropped something of that model passes. Only "
+    "goldens with `expected`, the answers of the trained model itself, can show that the file is "
+    "right."
+)
+"""What a proof is worth whose source is the file that it proves, and nobody knows its answers."""
+
 MOST_TOLD = 3
 """Of things of which there may be many."""
 
@@ -186,7 +194,12 @@ def named(names: Sequence[str], most: int = 12) -> str:
 
 
 def first(
-    judged: Judged | None, unfit: str, constant: Mapping[str, str], strange: Sequence[str]
+    judged: Judged | None,
+    unfit: str,
+    constant: Mapping[str, str],
+    strange: Sequence[str],
+    *,
+    as_it_is: bool = False,
 ) -> list[str]:
     """What whoever approves is told before all else."""
     said = []
@@ -214,6 +227,7 @@ def first(
         f"{word(name)} {what} of all that were run, of the source as of the variant."
         for name, what in constant.items()
     ]
+    said += [ALONE] if as_it_is and judged is None else []
     return [sentence(one) for one in said]
 
 

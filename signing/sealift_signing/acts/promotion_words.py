@@ -10,7 +10,7 @@ from sealift_signing.acts.vouched import Vouched
 from sealift_signing.approvals import NotCountedError, Rules, check_objection, tally
 from sealift_signing.documents import Members
 from sealift_signing.drawing import drawn
-from sealift_signing.informing import TOLD_FIRST, more_of, more_words
+from sealift_signing.informing import TOLD_FIRST, mark, more_of, more_words
 from sealift_signing.statements import Approval, Objection, Request, Signed, Subject
 from sealift_signing.vocabulary import PORTABLE, CatalogPath
 
@@ -131,7 +131,7 @@ def _evidence_words(one: Vouched) -> Iterator[str]:
         f"{said.kind}: {said.verdict}, on {drawn(said.machine)}, {said.made}, signed by "
         f"{one.machine} ({one.signed.sha256})"
     )
-    yield from (f"  {c.verdict}  {c.name}: {drawn(c.words)}" for c in said.checks)
+    yield from (f"  {mark(c)}  {c.name}: {drawn(c.words)}" for c in said.checks)
     for name, version in sorted(said.tools.items()):
         yield f"  with {drawn(name)} {drawn(version)}"
     goldens = said.details.get("goldens") if isinstance(said.details, Mapping) else None
