@@ -204,7 +204,8 @@ except SealiftError as refused:
     [
         (
             "link log\nweights 1\nbias 0\n",
-            "converter-unknown There is no converter for “Slope's link log”.",
+            "converter-unknown There is no converter for “Slope's link log” (known to be "
+            "right: identity).",
         ),
         ("link identity\nweights 1\n", "scan-slope-whole"),
         ("link identity\nweights 1e999\nbias 0\n", "scan-slope-whole"),

@@ -25,6 +25,7 @@ from sealift_signing.documents import Withdrawal
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import RefusedError
 from sealift_signing.gate import Examined
+from sealift_signing.informing import mark
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Approval, Objection
 from sealift_signing.vocabulary import moment
@@ -115,8 +116,10 @@ def test_t0_93_a_label_decides_nothing(hub: Acme) -> None:
     second = request_of(hub, 2)
     exchanged(hub)
     found = examined(hub, drafted(hub, 1))
-    assert found.words[0].startswith(f"{MODEL}/2 to {STAGE}, asked for by dora")
-    assert found.words[1] == f"request {second}"
+    first, asked, which, *_ = found.words
+    assert first.startswith(f"LOOK AT THIS FIRST, of {version(2).path(TARGET)}")
+    assert asked.startswith(f"{MODEL}/2 to {STAGE}, asked for by dora")
+    assert which == f"request {second}"
     hub.app.submit(
         sign(found.draft, found.ask, [hub.signer("carla")], hub.app.hub.now()), at_hub=False
     )
@@ -148,7 +151,7 @@ def test_t0_94_an_approver_reads_all_that_the_hub_shows(hub: Acme) -> None:
             said = evidence.predicate
             assert f"{said.kind}: {said.verdict}, on “{said.machine}”, {said.made}" in words
             assert f"signed by {standing.machines[evidence.sha256]} ({evidence.sha256})" in words
-            assert all(f"{c.verdict}  {c.name}: “{c.words}”" in words for c in said.checks)
+            assert all(f"{mark(c)}  {c.name}: “{c.words}”" in words for c in said.checks)
             assert all(f"“{name}” “{which}”" in words for name, which in said.tools.items())
     with hub.app.hub.reading() as connection:
         assert f"on the goldens “{Catalog(connection).goldens(version(1))}”" in words
