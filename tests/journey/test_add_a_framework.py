@@ -204,8 +204,7 @@ except SealiftError as refused:
     [
         (
             "link log\nweights 1\nbias 0\n",
-            "converter-unknown There is no converter for “Slope's link log” (known to be "
-            "right: identity).",
+            "converter-unknown There is no converter for “Slope's link log” (known to be right: ",
         ),
         ("link identity\nweights 1\n", "scan-slope-whole"),
         ("link identity\nweights 1e999\nbias 0\n", "scan-slope-whole"),
