@@ -20,6 +20,7 @@ from sealift_signing.errors import UsageError
 from tests.forked_commands import ROOT, stand_ins
 
 ATTACKS = {
+    "wrong-variant": "refused",
     "another-site": "refused",
     "tampered-blob": "refused",
     "unapproved-at-the-hub": "refused",

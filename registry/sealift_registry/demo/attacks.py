@@ -27,9 +27,9 @@ from sealift_registry.demo.cast import (
     signed_at_hub,
 )
 from sealift_registry.demo.commands import LONGEST, Hands
-from sealift_registry.demo.journey import OTHER_MEDIUM, approval, ask_for, export
+from sealift_registry.demo.journey import OTHER_MEDIUM, approval, ask_for, export, keep_refusal
 from sealift_registry.demo.signing import Act, carry_out, sign
-from sealift_registry.demo.story import DemoFailedError, Ran
+from sealift_registry.demo.story import DemoFailedError
 from sealift_sync.artifact import read_manifest
 from sealift_sync.bundle import layout
 
@@ -65,7 +65,9 @@ def play(hands: Hands) -> None:
 def carry_to_another_site(hands: Hands) -> None:
     """A bundle that is whole and signed, at the wrong site."""
     ran = hands.refused_site(SITE, "import", BUNDLE)
-    _refused(hands, "another-site", f"{OTHER_SITE}'s bundle, carried to {SITE}", ran, OTHER_SITE)
+    keep_refusal(
+        hands, "another-site", f"{OTHER_SITE}'s bundle, carried to {SITE}", ran, OTHER_SITE
+    )
 
 
 def flip_a_bit(hands: Hands) -> None:
@@ -78,7 +80,7 @@ def flip_a_bit(hands: Hands) -> None:
     blob.write_bytes(data)
     hands.story.tell(f"\nOne bit of {blob.name[:12]}…, the model in a copy of it, is flipped:")
     ran = hands.refused_site(OTHER_SITE, "import", "tampered/flipped", home=HOME)
-    _refused(hands, "tampered-blob", "a blob with one flipped bit", ran, blob.name[:12])
+    keep_refusal(hands, "tampered-blob", "a blob with one flipped bit", ran, blob.name[:12])
 
 
 def ask_for_third(hands: Hands) -> str:
@@ -93,7 +95,7 @@ def assign_unapproved(hands: Hands, promotion: str) -> None:
     """At the hub, and with a stolen hub: an artifact that nobody approved."""
     signed = (*on_group(), *signed_at_hub())
     ran = hands.refused_hub(DISPATCHER, "assign", OTHER_SITE, VERSION, *signed)
-    _refused(hands, "unapproved-at-the-hub", f"assigning {VERSION} at the hub", ran, VERSION)
+    keep_refusal(hands, "unapproved-at-the-hub", f"assigning {VERSION} at the hub", ran, VERSION)
     hands.story.tell(
         "\nMallory does not ask. He has the hub with every key that is on it, and has stolen the "
         "dispatcher's key and memory as well (what he does stands in "
@@ -123,7 +125,7 @@ def approve_own_request(hands: Hands, promotion: str) -> None:
     hands.story.tell("\nOne more approval is needed, and Dora is impatient.")
     own = approval(promotion, IMPATIENT)
     (ran,) = sign(hands, own, [REQUESTER], show=LONGEST, expect=1)
-    _refused(hands, "own-request-at-a-desk", "the requester's approval", ran, REQUESTER)
+    keep_refusal(hands, "own-request-at-a-desk", "the requester's approval", ran, REQUESTER)
     hands.story.tell("\nSo Dora and Mallory work together.")
     with hands.working(ATTACKER, "in his copy he files Carla's approval, and one that Dora signs"):
         hostile_hub.approve_anyway(
@@ -147,15 +149,15 @@ def poison_what_is_signed(hands: Hands) -> None:
         paths = {name: root / path for name, path in into.items()}
         hostile_drafts.forge(root / STOLEN, TEAM, INVENTED, paths)
     ran = hands.refused_hub(CLERK, *forged.hub, home=STOLEN)
-    _refused(hands, "forged-list-at-the-hub", "a forged list of people, at the hub", ran, role)
+    keep_refusal(hands, "forged-list-at-the-hub", "a forged list of people, at the hub", ran, role)
     hands.story.tell(
         f"\nSo {steward.capitalize()} gets a draft of his own making, above that list:"
     )
     (ran,) = sign(hands, forged, [steward], show=LONGEST, expect=1)
-    _refused(hands, "forged-list", "a renewal of a forged list", ran, role)
+    keep_refusal(hands, "forged-list", "a renewal of a forged list", ran, role)
     hands.story.tell("\nAnd another, above the real list, in which the forged one is to be signed:")
     (ran,) = sign(hands, swapped, [steward], show=LONGEST, expect=1)
-    _refused(hands, "swapped-draft", "a renewal that holds another act", ran, "renew")
+    keep_refusal(hands, "swapped-draft", "a renewal that holds another act", ran, "renew")
 
 
 def _around_the_hub(hands: Hands, promotion: str, name: str, what: str) -> None:
@@ -174,20 +176,6 @@ def _around_the_hub(hands: Hands, promotion: str, name: str, what: str) -> None:
 def _current(hands: Hands) -> str:
     link = hands.folder.root / HOME / "models" / GROUP / DIGITS / "current"
     return str(link.resolve())
-
-
-def _refused(hands: Hands, name: str, what: str, ran: Ran, names: str) -> None:
-    """Keep a refusal: the sentence that names the thing.
-
-    Raises:
-        DemoFailedError: there is none.
-    """
-    said = ran.err.splitlines()
-    errors = [line for line in said if line.startswith("Error: ")] or said
-    lines = [line.removeprefix("Error: ") for line in errors if names in line]
-    if not lines:
-        raise DemoFailedError("demo-sentence", f"The refusal does not name {names}.", subject=what)
-    hands.story.refused(name, what, "refused", lines[0])
 
 
 def _largest_blob(bundle: Path) -> Path:

@@ -14,6 +14,7 @@ from sealift_registry.demo.cast import (
     EIGHT_WORDS,
     FLEET,
     GROUP,
+    LAMP,
     OTHER_SITE,
     REQUESTER,
     SCIENTIST,
@@ -28,9 +29,10 @@ from sealift_registry.demo.cast import (
 from sealift_registry.demo.commands import EVERYTHING, UNSHARE, Hands
 from sealift_registry.demo.setting_up import REPOSITORY, TAG, paper
 from sealift_registry.demo.signing import Act, carry_out, draft, sign, submit
-from sealift_registry.demo.story import DemoFailedError
+from sealift_registry.demo.story import DemoFailedError, Ran
 from sealift_registry.demo.train import ALIAS, GOLDENS_FILE, HELD_OUT, NAME, STORE
 from sealift_registry.demo.train import BOOSTED as BOOSTED_FILE
+from sealift_registry.demo.train import LAMP as LAMP_NAME
 
 TRACKING = ("--tracking", f"sqlite:///sources/{STORE}")
 OTHER_MEDIUM = "tampered/medium"
@@ -53,9 +55,9 @@ def take_in(hands: Hands) -> None:
         hands.hub(CLERK, *mlflow(f"@{ALIAS}"))
 
 
-def mlflow(which: str) -> tuple[str, ...]:
+def mlflow(which: str, name: str = NAME, model: str = DIGITS) -> tuple[str, ...]:
     """The command that takes a version in from MLflow."""
-    return ("ingest", "mlflow", f"models:/{NAME}{which}", *TRACKING, "--as", DIGITS)
+    return ("ingest", "mlflow", f"models:/{name}{which}", *TRACKING, "--as", model)
 
 
 def convert(hands: Hands) -> None:
@@ -68,6 +70,37 @@ def convert(hands: Hands) -> None:
     wanted = ("--for", hardware_target())
     with hands.beside(lambda other: other.hub(CLERK, "convert", f"{BOOSTED}/1", *wanted)):
         hands.hub(CLERK, "convert", f"{DIGITS}/1", *wanted)
+    _stop_what_is_wrong(hands)
+
+
+def _stop_what_is_wrong(hands: Hands) -> None:
+    """A model that no conversion to 32 bits can be right of: its proof fails, and nothing is kept.
+
+    Its conversion is what the converter made, and is not spoiled for the purpose.
+    """
+    hands.training.wait_for("lamp")
+    hands.story.tell(
+        "\nA third model tells by the second in which a picture was taken, counted since 1970, "
+        "whether the meter's new lamp was on yet. A variant computes in 32 bits, in which such "
+        "seconds are 128 apart; its converter says nothing of that:"
+    )
+    hands.hub(CLERK, *mlflow("/1", LAMP_NAME, LAMP), show=1)
+    ran = hands.refused_hub(CLERK, "convert", f"{LAMP}/1", "--for", hardware_target())
+    keep_refusal(hands, "wrong-variant", "a variant that answers otherwise", ran, "source")
+
+
+def keep_refusal(hands: Hands, name: str, what: str, ran: Ran, names: str) -> None:
+    """Keep a refusal: the sentence that names the thing.
+
+    Raises:
+        DemoFailedError: there is none.
+    """
+    said = ran.err.splitlines()
+    errors = [line for line in said if line.startswith("Error: ")] or said
+    lines = [line.removeprefix("Error: ") for line in errors if names in line]
+    if not lines:
+        raise DemoFailedError("demo-sentence", f"The refusal does not name {names}.", subject=what)
+    hands.story.refused(name, what, "refused", lines[0])
 
 
 def approve(hands: Hands) -> None:
