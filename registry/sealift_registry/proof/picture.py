@@ -18,6 +18,12 @@ CHART = 96
 PART = 34
 """The height of a heading."""
 FINE, BAD, ROUNDED, PALE, INK = "#3b7a57", "#b3261e", "#c98a00", "#d9d9d9", "#1c1c1c"
+COLOURS = {
+    "alike": FINE,
+    "rounding of 32 bits": ROUNDED,
+    "different": BAD,
+    "refused by the source, or left out": PALE,
+}
 LONGEST = 24
 """Characters of a name."""
 
@@ -30,7 +36,8 @@ def picture(found: Findings, title: str) -> bytes:
     for output in found.outputs:
         parts += _histogram(output, top)
         top += CHART + PART
-    parts.append(_text(12, top, "Rows by kind: alike, rounding, different, refused or left out"))
+    parts.append(_text(12, top, "Rows by kind"))
+    parts += _legend(top)
     top += 10
     most = max((_all(one) for one in found.probes), default=1)
     for one in found.probes:
@@ -43,6 +50,13 @@ def picture(found: Findings, title: str) -> bytes:
         f'<rect width="{WIDTH}" height="{top + 16}" fill="#ffffff"/>'
     )
     return "\n".join([head, *parts, "</svg>", ""]).encode()
+
+
+def _legend(top: int) -> Iterator[str]:
+    """Which colour is which, beside the heading."""
+    for left, (name, colour) in zip((190, 260, 408, 500), COLOURS.items(), strict=True):
+        yield _box(left, top - 9, BAR - 1, BAR - 1, colour)
+        yield _text(left + 15, top, name, size=11)
 
 
 def _histogram(output: OutputProof, top: int) -> Iterator[str]:
