@@ -258,6 +258,22 @@ def test_large_blobs_are_not_copied_into_quarantine(
     assert blobs == {sha256(data).hexdigest() for data in hub.manifests.values()}
 
 
+def test_p0_182_files_of_check_rows_are_written_listed_and_not_held_in_quarantine(
+    hub: HubOnPaper, medium: Path, tmp_path: Path
+) -> None:
+    hub.assign(hub.promote(1))
+    digest = hub.store.put_bytes(b"rows" * 1000).sha256
+    folder = hub.export(medium, edit=lambda all_: replace(all_, checks=frozenset({digest})))
+    assert (folder / "checks" / digest).read_bytes() == b"rows" * 1000
+    copy = quarantine(Medium(folder), tmp_path / "quarantine")
+    assert not copy.has(layout.check_file(digest))
+    assert copy.has(layout.TRANSFER)
+    data = copy.read(layout.TRANSFER)
+    listed = statements.read(Transfer, data, what="transfer.json").predicate.files
+    copy.check_listed({one.path: one for one in listed})
+    assert layout.check_file(digest) in {one.path for one in listed}
+
+
 def test_names_that_no_bundle_has_are_ignored(bundle: Path, tmp_path: Path) -> None:
     (bundle / "statements" / ".DS_Store").write_bytes(b"x")
     (bundle / "metadata" / "a name with spaces.json").write_bytes(b"x")

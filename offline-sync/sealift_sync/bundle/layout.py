@@ -61,6 +61,11 @@ def check_file(sha256: str) -> str:
     return f"{CHECKS}/{sha256}"
 
 
+def is_large(path: str) -> bool:
+    """Whether a file is hashed while it is copied, and not held in quarantine before."""
+    return path.startswith((f"{BLOBS}/", f"{CHECKS}/"))
+
+
 def transfer_id(site: str, number: int) -> str:
     """`plant-7-000042`: the 42nd transfer to the site plant-7."""
     return f"{site}-{number:06d}"

@@ -96,8 +96,8 @@ class Quarantine:
             NotFoundError: a small file that is listed is missing.
         """
         for path, file in listed.items():
-            if path.startswith(f"{layout.BLOBS}/") and path not in self._files:
-                continue  # a large blob: hashed while it is copied, or while it is verified
+            if layout.is_large(path) and path not in self._files:
+                continue  # a large file: hashed while it is copied, or while it is verified
             data = self.read(path)
             if (len(data), sha256(data).hexdigest()) != (file.size, file.sha256):
                 raise RefusedError(
@@ -188,14 +188,14 @@ class _Copy:
         self._take(layout.target_file(RECALL_PATH), layout.LARGEST_SMALL_FILE)
 
     def listed(self) -> None:
-        """What transfer.json lists but for the large blobs; itself last, when all went well."""
+        """What transfer.json lists but for the large files; itself last, when all went well."""
         transfer = self._medium.read(layout.TRANSFER, layout.LARGEST_SMALL_FILE)
         listed = _files_listed(transfer)
-        blobs = {path for path in listed if path.startswith(f"{layout.BLOBS}/")}
-        for path in sorted(listed.keys() - blobs):
+        large = {path for path in listed if layout.is_large(path)}
+        for path in sorted(listed.keys() - large):
             self._take(path, layout.LARGEST_SMALL_FILE)
         for path in self._manifests():
-            if path in blobs:
+            if path in large:
                 self._take(path, LARGEST_MANIFEST)
         entered = {str(folder) for path in listed for folder in PurePosixPath(path).parents}
         self.names = tuple(self._medium.names(entered))

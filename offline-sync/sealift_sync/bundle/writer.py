@@ -48,6 +48,8 @@ class Contents:
         log: checkpoints and proofs by their name below log/.
         manifests: each artifact's manifest.
         blobs: the digest of every blob that is carried but the manifests; they lie in `store`.
+        checks: the digest of every file of check rows; they lie there, too. Whoever signs the
+            transfer names the feature (`check_rows.FEATURE`) under its `requires`.
     """
 
     read_me: str
@@ -58,6 +60,7 @@ class Contents:
     manifests: Mapping[CatalogPath, bytes]
     blobs: frozenset[str]
     store: BlobFolder
+    checks: frozenset[str] = frozenset()
 
     def small_files(self) -> dict[str, bytes]:
         """Every file that is held in memory, by its path in the bundle."""
@@ -74,11 +77,16 @@ class Contents:
         files |= {layout.blob_file(digests[path]): data for path, data in self.manifests.items()}
         return files
 
+    def stored_files(self) -> dict[str, str]:
+        """The digest of every file that lies in `store`, by its path in the bundle."""
+        blobs = {layout.blob_file(one): one for one in self.blobs}
+        return blobs | {layout.check_file(one): one for one in self.checks}
+
     @cached_property
     def sizes(self) -> Mapping[str, int]:
         """The size of every file by its path in the bundle, transfer.json aside."""
         small = {path: len(data) for path, data in self.small_files().items()}
-        return small | {layout.blob_file(one): self.store.size(one) for one in self.blobs}
+        return small | {path: self.store.size(one) for path, one in self.stored_files().items()}
 
     def size(self) -> int:
         """The bytes that will be written, transfer.json aside."""
@@ -314,11 +322,10 @@ def _copy(contents: Contents, aside: Path, stage: Stage) -> tuple[CarriedFile, .
         CarriedFile(path, len(data), sha256(data).hexdigest()): data
         for path, data in contents.small_files().items()
     }
-    blobs = [
-        CarriedFile(path := layout.blob_file(digest), sizes[path], digest)
-        for digest in contents.blobs
+    stored = [
+        CarriedFile(path, sizes[path], digest) for path, digest in contents.stored_files().items()
     ]
-    files = tuple(sorted((*small, *blobs), key=lambda one: one.path))
+    files = tuple(sorted((*small, *stored), key=lambda one: one.path))
     whole = _still_whole(aside, [one for one in files if one.path in kept], stage)
     left = [one for one in files if one not in whole]
     progress = stage("copy", _sum(left))
