@@ -424,23 +424,6 @@ def test_p0_36_labels_may_differ_only_where_scores_tie() -> None:
     assert "goldens" in failing(proof(close(1e-4, 1), close(1e-4, 0)))
 
 
-def test_p0_36_two_ties_of_nearest_neighbours_are_told() -> None:
-    """Where the model says that it may tie; and never on a golden row."""
-
-    def odd(x: Array, most: int) -> Array:
-        found = np.flatnonzero((x == 0).all(axis=1))[:most]
-        return np.isin(np.arange(len(x)), found)
-
-    def variant(x: Array) -> dict[str, Array]:
-        told = linear()(x)[VARIABLE]
-        return {VARIABLE: np.where(odd(x, 1), told + 1, told)}
-
-    said = proof(linear(), variant, facts=Facts(may_tie=True))
-    assert failing(said) == set()
-    assert "1 are answered differently" in next(o.words for o in said.checks if o.name == "range")
-    assert failing(proof(linear(), variant)) == {"range"}
-
-
 def test_p0_38_other_outputs_types_and_shapes_are_refused() -> None:
     others: list[Answer] = [
         lambda x: {"other": x[:, 0]},

@@ -12,10 +12,14 @@ from sealift_registry.proof.slices import ordered
 from sealift_registry.proof.table import laid_out
 from tests.registry.proof_models import TREE, rows
 
+STORED = np.where(np.arange(4) == 2, np.nan, rows(300, seed=9))
+
 
 def _made(seed: bytes = b"a", goldens: Array | None = None, most: int = 4096) -> dict[str, Array]:
     given = rows() if goldens is None else goldens
-    facts = Facts(trees=(TREE,), edges={2: (0.1,)}, categories={3: (0.0, 1.0)})
+    facts = Facts(
+        trees=(TREE,), edges={2: (0.1,)}, categories={3: (0.0, 1.0)}, may_tie=True, stored=STORED
+    )
     layout = laid_out({"inputs": given.astype(np.float32)})
     known = columns(given, layout.dtypes, facts)
     making = Making(given, known, facts, seed, lambda x: {VARIABLE: x.sum(axis=1)})
@@ -40,6 +44,19 @@ def test_p0_30_as_many_rows_as_there_may_be_and_no_fewer_than_151(width: int) ->
     first = ordered(made)[: sum(min(10, len(found)) for found in made.values())]
     for kind, found in made.items():
         assert sum(one == kind for one, _ in first) == min(10, len(found))
+
+
+def test_p0_151_what_the_model_remembers_is_asked_at_its_place_and_beside() -> None:
+    made = _made()
+    stored, looked_at = made["stored"], ~np.isnan(STORED[0])
+    half = len(stored) // 2
+    known = STORED[:, looked_at].astype(np.float32)
+    for row, beside in zip(stored[:half], stored[half:], strict=True):
+        assert (known == row[looked_at].astype(np.float32)).all(axis=1).any()
+        assert 0 < np.abs(row - beside).max() < 1e-3
+    assert np.isfinite(stored).all()
+    assert len(made["stored"]) + len(made["mixed"]) > 1000
+    assert len(made["thresholds"])
 
 
 def test_p0_29_values_are_of_the_variant_s_type() -> None:

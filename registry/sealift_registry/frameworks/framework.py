@@ -30,6 +30,8 @@ TABLE: Mapping[str, tuple[str, ...]] = {INPUT: ("rows", "features")}
 AS_IT_IS = "none"
 """The converter of what is ONNX already."""
 
+TIE = 1e-5
+"""Two scores or distances nearer than that (as a part of them, or of their spread) are as good."""
 LONGEST_VALUE = 80
 MOST_VALUES = 12
 """Of a parameter, that a refusal names."""
@@ -212,6 +214,8 @@ class Facts:
         classes: the labels that it can answer; empty where it answers no labels.
         may_tie: two answers may be equally right: trees that are fed what was computed before,
             nearest neighbours.
+        stored: rows that the model remembers and measures distances from; NaN in a column that it
+            does not look at.
     """
 
     trees: Sequence[Tree] = ()
@@ -219,6 +223,7 @@ class Facts:
     categories: Mapping[int, Sequence[float]] = field(default_factory=dict)
     classes: Sequence[str] = ()
     may_tie: bool = False
+    stored: Array | None = None
 
 
 class Model(Protocol):
@@ -233,6 +238,18 @@ class Model(Protocol):
 
     def facts(self) -> Facts:
         """What of it tells which rows to try; where nothing is known, nothing is said."""
+
+
+@runtime_checkable
+class Tying(Model, Protocol):
+    """A model that can say of rows whether two answers to them are equally right."""
+
+    def ties(self, inputs: Mapping[str, Array]) -> Array:
+        """By row, whether what decides the answer is as near to another (`TIE`).
+
+        Raises:
+            RefusedError: the inputs do not fit the model.
+        """
 
 
 @runtime_checkable

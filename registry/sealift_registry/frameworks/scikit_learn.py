@@ -22,6 +22,7 @@ from sealift_registry.frameworks.framework import (
     INPUT,
     LABEL,
     PROBABILITIES,
+    TIE,
     VARIABLE,
     WITHOUT_CONVERTER,
     Array,
@@ -181,6 +182,27 @@ class SklearnModel:
             return np.asarray(self._estimator.predict_proba(features))
         scores = np.asarray(self._estimator.decision_function(features))
         return np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
+
+    def ties(self, inputs: Mapping[str, Array]) -> Array:
+        """See `framework.Tying`: of nearest neighbours, the last in and the first out are as near.
+
+        No other estimator says it.
+        """
+        import numpy as np
+
+        rows = only_input(inputs)
+        last, before = scikit_learn_parts.neighbours(self._estimator)
+        if last is None or last.n_neighbors >= last.n_samples_fit_:
+            return np.zeros(len(rows), dtype=bool)
+        try:
+            for step in before:
+                rows = step.transform(rows)
+            away, _ = last.kneighbors(rows, n_neighbors=last.n_neighbors + 1)
+        except MemoryError:
+            raise
+        except Exception as bad:
+            raise unfit(bad, self._name(), only_input(inputs), None) from bad
+        return np.asarray(away[:, -1] - away[:, -2] <= TIE * away[:, -1])
 
     def facts(self) -> Facts:
         """See `framework.Model`."""

@@ -6,6 +6,7 @@ constructor was told, where the two differ.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -287,17 +288,19 @@ def edges(estimator: Estimator) -> list[Array]:
 class _Found:
     """What is gathered on the way through a model's parts."""
 
+    width: int
     trees: list[Tree] = field(default_factory=list)
     edges: dict[int, set[float]] = field(default_factory=dict)
     categories: dict[int, Sequence[float]] = field(default_factory=dict)
     may_tie: bool = False
+    stored: Array | None = None
 
 
 def facts(estimator: Estimator) -> Facts:
     """See `framework.Model.facts`."""
     import numpy as np
 
-    found = _Found()
+    found = _Found(estimator.n_features_in_)
     _through(estimator, np.arange(estimator.n_features_in_), found)
     classes = getattr(estimator, "classes_", ())
     return Facts(
@@ -306,6 +309,7 @@ def facts(estimator: Estimator) -> Facts:
         categories=dict(sorted(found.categories.items())),
         classes=[] if isinstance(classes, list) else [str(one) for one in classes],
         may_tie=found.may_tie,
+        stored=found.stored if found.stored is not None else _stored_behind(estimator),
     )
 
 
@@ -335,7 +339,9 @@ def _within(part: Estimator, name: str, columns: Array, found: _Found) -> Array:
     """Through what `part` is made of; what comes out of it is computed."""
     import numpy as np
 
-    found.may_tie |= "Neighbors" in name
+    if "Neighbors" in name:
+        found.may_tie = True
+        _stored(part, columns, found)
     of_each = getattr(part, "estimators_features_", None)
     known = TABLE.get(name)
     for attribute in known.parts if known else ():
@@ -344,6 +350,41 @@ def _within(part: Estimator, name: str, columns: Array, found: _Found) -> Array:
             seen = columns if of_each is None else columns[of_each[number]]
             _through(one, np.full(_takes(one), -1) if derived else seen, found)
     return np.full(width(part), -1)
+
+
+def _stored(part: Estimator, columns: Array, found: _Found) -> None:
+    """The rows that `part` measures distances from, where it is fed raw columns."""
+    import numpy as np
+
+    known = getattr(part, "_fit_X", None)
+    if isinstance(known, np.ndarray) and (columns >= 0).all():
+        found.stored = np.full((len(known), found.width), np.nan)
+        found.stored[:, columns] = known
+
+
+def _stored_behind(estimator: Estimator) -> Array | None:
+    """The same of a pipeline, where its steps can be gone back through."""
+    import numpy as np
+
+    if name_of(estimator) != "Pipeline" or len(estimator.steps) < 2:  # noqa: PLR2004 - one before it
+        return None
+    known = getattr(last_of(estimator), "_fit_X", None)
+    if not isinstance(known, np.ndarray):
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            back = np.asarray(estimator[:-1].inverse_transform(known), dtype=np.float64)
+    except Exception:  # noqa: BLE001 - a step that has no way back may say so in any way
+        return None
+    return back if back.shape == (len(known), estimator.n_features_in_) else None
+
+
+def neighbours(estimator: Estimator) -> tuple[Estimator | None, Sequence[Estimator]]:
+    """The nearest neighbours that answer, if any do, and the steps that a row takes before."""
+    steps = [one for _, one in getattr(estimator, "steps", [("", estimator)])]
+    last = steps[-1]
+    return (last, steps[:-1]) if hasattr(last, "kneighbors") else (None, ())
 
 
 def side_by_side(

@@ -12,7 +12,7 @@ from typing import Literal
 
 import numpy as np
 
-from sealift_registry.frameworks.framework import PROBABILITIES, Array
+from sealift_registry.frameworks.framework import PROBABILITIES, TIE, Array
 
 Answers = Mapping[str, Array]
 
@@ -27,8 +27,6 @@ STEPS = 1e-6
 """About eight steps of 32 bits, as a part of an answer: no sum of many terms does better."""
 NOISE = 4
 """So many times what one step of 32 bits in the inputs changes."""
-TIE = 1e-5
-"""Two scores nearer than that (as a part of their spread, where it is less) are as good."""
 MOVES = 1e-12
 """A spread below such a part of the largest answer is what 64 bits lose, and no spread."""
 TAILS = (0.1, 0.9)

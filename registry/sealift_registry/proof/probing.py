@@ -34,8 +34,15 @@ MEASURED = ("permuted", "noise")
 MILD = (*MEASURED, "corners")
 """Rows as ordinary as the goldens: by the answers to them an output's scale is measured."""
 
+ORDINARY = (*MILD, "mixed")
+"""All of them."""
+
 MORE = 8
 """So many times more of them where two answers may be equally right: a fault hides among ties."""
+OF_STORED = 0.6
+"""Of the rows that are left then, for those that the model remembers; the rest are `mixed`."""
+BESIDE = 1e-4
+"""A hair, as a part of a column's spread."""
 
 KINDS: Mapping[str, str] = {
     "permuted": "columns exchanged between golden rows",
@@ -55,6 +62,8 @@ KINDS: Mapping[str, str] = {
     "edges": "at the edges of fitted parameters, to either side",
     "thresholds": "at the thresholds of trees, to either side",
     "jumps": "beside the places at which the answer changes",
+    "mixed": "columns exchanged between golden rows, with noise of .37 of a spread",
+    "stored": "at the rows that the model remembers, and a hair beside",
 }
 
 
@@ -106,7 +115,7 @@ def probes(making: Making, most: int = MOST_ROWS) -> tuple[dict[str, Array], dic
     found: dict[str, Array] = {}
     left_out: dict[str, int] = {}
     for kind in KINDS:
-        if kind == "thresholds":
+        if kind not in _MOST:
             continue
         wanted = _MOST[kind] * (MORE if kind in MILD and making.facts.may_tie else 1)
         share = max(min(wanted, most * wanted // _ALL), FIRST)
@@ -120,6 +129,7 @@ def probes(making: Making, most: int = MOST_ROWS) -> tuple[dict[str, Array], dic
     left = most - sum(map(len, found.values()))
     if making.facts.trees and left > 0:
         draw = making.draw("thresholds")
+        left //= 2 if making.facts.may_tie else 1
         rows, lacking = directed(
             making.facts.trees, making.goldens[:BASES], making.known, draw, left, making.budget
         )
@@ -127,7 +137,19 @@ def probes(making: Making, most: int = MOST_ROWS) -> tuple[dict[str, Array], dic
             found["thresholds"] = cast(rows, making.known.dtypes)
         if lacking:
             left_out["thresholds"] = lacking
+    if making.facts.may_tie:
+        found |= _where_ties_are(making, most - sum(map(len, found.values())))
     return {kind: found[kind] for kind in KINDS if kind in found}, left_out
+
+
+def _where_ties_are(making: Making, left: int) -> dict[str, Array]:
+    """All rows that are left: one stored label among a thousand shows on few of them."""
+    found: dict[str, Array] = {}
+    stored = _stored(making, int(OF_STORED * left)) if left > 0 else making.goldens[:0]
+    for kind, rows in (("stored", stored), ("mixed", _mixed(making, left - len(stored)))):
+        if len(rows):
+            found[kind] = cast(rows, making.known.dtypes)
+    return found
 
 
 # -------------------------------------------------------------------- rows as ordinary as goldens
@@ -150,6 +172,30 @@ def _noise(making: Making, count: int, kind: str = "noise", size: float = 1.0) -
 
 def _far_noise(making: Making, count: int) -> Array:
     return _noise(making, count, "far-noise", 3.0)
+
+
+def _mixed(making: Making, count: int) -> Array:
+    if count <= 0:
+        return making.goldens[:0]
+    draw, known, rows = making.draw("mixed"), making.known, making.goldens[:BASES]
+    at = draw.integers(len(rows), size=(count, known.width))
+    mixed = rows[at, np.arange(known.width)]
+    moved = mixed + AWAY * known.spread * draw.standard_normal(size=mixed.shape)
+    exact = known.whole | np.isin(np.arange(known.width), list(known.categories))
+    return np.asarray(np.where(exact, mixed, moved))
+
+
+def _stored(making: Making, most: int) -> Array:
+    """Each at its place and beside it; what the model does not look at is as in a golden row."""
+    known = making.facts.stored
+    if known is None or known.shape[1] != making.known.width or most < 2:  # noqa: PLR2004 - a row, and one beside
+        return making.goldens[:0]
+    draw = making.draw("stored")
+    chosen = known[draw.permutation(len(known))[: most // 2]]
+    bases = making.bases("stored", len(chosen))
+    rows = np.where(np.isnan(chosen), bases, chosen)
+    hair = BESIDE * making.known.spread * draw.choice((-1.0, 1.0), rows.shape)
+    return np.concatenate([rows, rows + hair])
 
 
 def _corners(making: Making, count: int) -> Array:

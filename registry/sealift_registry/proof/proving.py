@@ -8,13 +8,13 @@ is expected is compared with what was answered. (7) All of it is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array, Model
-from sealift_registry.proof import comparing, expecting, rounding, saying
+from sealift_registry.proof import comparing, expecting, rounding, saying, ties
 from sealift_registry.proof.advice import UNLIKE
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.columns import columns
@@ -26,7 +26,7 @@ from sealift_registry.proof.rounding import Merged
 from sealift_registry.proof.running import Runner, joined, taken, types
 from sealift_registry.proof.slices import Named, ordered, slices
 from sealift_registry.proof.table import held, laid_out
-from sealift_registry.proof.tally import MOST_KEPT, Tally
+from sealift_registry.proof.tally import GOLDENS, MOST_KEPT, Row, Tally
 from sealift_registry.workers.channel import Progress
 from sealift_signing.errors import RefusedError
 
@@ -34,9 +34,6 @@ FOR_JUMPS = 0.2
 """Of the time: halving asks the source many times."""
 FOR_THRESHOLDS = 0.1
 """Of the time: the ways to the nodes of deep trees are long."""
-TOLD_TIES = 2
-"""Probe rows that may differ where two answers may be equally right."""
-GOLDENS = "goldens"
 
 
 @dataclass(frozen=True)
@@ -231,36 +228,56 @@ class _Proof:
     # ---------------------------------------------------------------- (5) rounding
 
     def excuse(self) -> None:
-        """Find out which of the differing rows are rounding; trees fed the raw input round not."""
-        rows = [one for one in self._tally.differing if not one.refused]
+        """Find out which of the differing rows are rounding, and which are ties."""
         most = min(MOST_KEPT - 1, max(rounding.MOST_EXCUSED * self._tally.ran * 2, 10))
-        if self._facts.trees or not 0 < len(rows) <= most:
+        if not 0 < len(self._differing()) <= most:
             return
         self.plan.progress("rows that differ", 0, 0)
+        if not self._facts.trees:  # those that are fed the raw input round not
+            self._excused(self._rounded)
+        if self._facts.may_tie:
+            self._tally.tied += self._excused(self._tied)
+
+    def _rounded(self, rows: Sequence[Row]) -> Array:
+        return rounding.excused(
+            self._single.answers,  # in 32 bits, where the inputs are
+            self.layout,
+            self._known,
+            np.array([one.values for one in rows]),
+            joined([one.answers for one in rows]),
+            self._scales,
+            np.random.default_rng([*self.plan.seed, 1]),
+        )
+
+    def _tied(self, rows: Sequence[Row]) -> Array:
+        return ties.shown(
+            self._source,
+            self.layout,
+            self._known,
+            rows,
+            self._scales,
+            np.random.default_rng([*self.plan.seed, 3]),
+            may_turn=not self._facts.trees,
+        )
+
+    def _differing(self) -> list[Row]:
+        return [one for one in self._tally.differing if not one.refused]
+
+    def _excused(self, which: Callable[[Sequence[Row]], Array]) -> int:
+        """Excuse those of the differing rows that `which` finds; and how many those are."""
+        rows = self._differing()
+        if not rows:
+            return 0
         try:
-            found = rounding.excused(
-                self._single.answers,  # in 32 bits, where the inputs are
-                self.layout,
-                self._known,
-                np.array([one.values for one in rows]),
-                joined([one.answers for one in rows]),
-                self._scales,
-                np.random.default_rng([*self.plan.seed, 1]),
-            )
+            found = which(rows)
         except RefusedError:
-            return
-        for row, is_rounding in zip(rows, found.tolist(), strict=True):
-            if is_rounding:
+            return 0
+        for row, is_excused in zip(rows, found.tolist(), strict=True):
+            if is_excused:
                 kind = self._tally.kind(row.kind)
                 kind.wrong, kind.excused = kind.wrong - 1, kind.excused + 1
                 self._tally.differing.remove(row)
-
-    def _told_kinds(self) -> set[str]:
-        """Kinds whose few differing rows are ties, and told; an ordinary row is none."""
-        counts = {k: t.wrong for k, t in self._tally.kinds.items() if k not in (GOLDENS, *MILD)}
-        wrong = {kind: count for kind, count in counts.items() if count}
-        few = self._facts.may_tie and sum(wrong.values()) <= TOLD_TIES
-        return set(wrong) if few else set()
+        return int(found.sum())
 
     # -------------------------------------------------------------- in the end: (6) and (7) follow
 
@@ -290,7 +307,6 @@ class _Proof:
             unfit=expecting.unfit(expected, judged),
             still={name: what for name, what in still.items() if what},
             constant=constant(moved[0]),
-            told=self._told_kinds(),
             as_it_is=self.plan.as_it_is,
         )
 

@@ -66,7 +66,7 @@ class KindProof:
         dropped: how many the source refuses.
         left_out: how many the time was not enough for.
         wrong: how many are answered differently, those excused as rounding not among them.
-        excused: how many are rounding.
+        excused: how many are rounding, or ties that the source shows.
     """
 
     kind: Name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -35,7 +35,6 @@ class Result:
     unfit: str
     still: Mapping[str, str]
     constant: Mapping[str, str]
-    told: set[str] = field(default_factory=set)
     as_it_is: bool = False
 
 

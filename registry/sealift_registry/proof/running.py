@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from sealift_registry.frameworks.framework import Array, Model
+from sealift_registry.frameworks.framework import Array, Model, Tying
 from sealift_registry.frameworks.onnx_runs import TYPES
 from sealift_registry.proof.comparing import Answers
 from sealift_registry.proof.table import Type, doubles
@@ -75,6 +75,17 @@ class Runner:
                 for at in range(0, rows, together)
             ]
         return joined(parts)
+
+    def ties(self, inputs: Mapping[str, Array]) -> Array:
+        """By row, whether the model itself says that two answers are as good.
+
+        Raises:
+            RefusedError: the model does not take the rows.
+        """
+        if not isinstance(self._model, Tying):
+            return np.zeros(len(next(iter(inputs.values()))), dtype=bool)
+        with quiet():
+            return self._model.ties(doubles(inputs) if self._in_doubles else dict(inputs))
 
     def tried(
         self, inputs: Mapping[str, Array], kinds: Sequence[str]

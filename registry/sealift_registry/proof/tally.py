@@ -12,6 +12,8 @@ from sealift_registry.proof.comparing import Answers, Compared, flat, wrong_rows
 from sealift_registry.proof.report import BINS
 from sealift_registry.proof.running import taken
 
+GOLDENS = "goldens"
+"""The kind of the rows that were given."""
 MOST_KEPT = 400
 """Differing rows that are looked at again; with more of them nothing is to be excused."""
 LONGEST = 60
@@ -87,6 +89,8 @@ class Tally:
     kinds: dict[str, KindTally] = field(default_factory=dict)
     differing: list[Row] = field(default_factory=list)
     worst: Row | None = None
+    tied: int = 0
+    """Of the rows that are excused, those of which the source shows that two answers are right."""
 
     @property
     def ran(self) -> int:

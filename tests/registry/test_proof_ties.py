@@ -1,0 +1,98 @@
+"""A difference is a tie only where the source itself shows that two answers are as good."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sealift_registry.frameworks.framework import VARIABLE, Array, Facts
+from sealift_registry.frameworks.scikit_learn import SklearnModel
+from sealift_registry.proof.proving import Plan, proved
+from tests.registry.proof_models import failing, linear, proof, rows
+
+DRAW = np.random.default_rng(5)
+KNOWN = DRAW.normal(size=(400, 4)) * [1.0, 30.0, 0.2, 5.0]
+LABELS = (KNOWN[:, 0] + 0.02 * KNOWN[:, 1] > 0).astype(int)
+
+
+def _neighbours(kind: str, count: int) -> Any:  # noqa: ANN401 - scikit-learn is Any to us
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = KNeighborsClassifier(count)
+    whole = make_pipeline(StandardScaler(), model) if kind == "scaled" else model
+    return whole.fit(KNOWN, LABELS)
+
+
+def _flipped(estimator: Any, at: int) -> SklearnModel:  # noqa: ANN401 - scikit-learn is Any to us
+    """The same neighbours, one of which has another label."""
+    found = copy.deepcopy(estimator)
+    last = found.steps[-1][1] if hasattr(found, "steps") else found
+    last._y[at] = 1 - last._y[at]
+    return SklearnModel(found)
+
+
+@pytest.mark.parametrize("kind", ["raw", "scaled"])
+@pytest.mark.parametrize("count", [1, 5])
+def test_p0_151_a_stored_label_that_was_flipped_is_no_tie(kind: str, count: int) -> None:
+    estimator = _neighbours(kind, count)
+    goldens = {"inputs": KNOWN[::20] + 0.01}
+    honest = proved(SklearnModel(estimator), SklearnModel(estimator), goldens)
+    assert failing(honest) == set()
+    assert next(one.ran for one in honest.probes if one.kind == "stored") > 500
+    for at in range(3, 400, 33):
+        plan = Plan(seed=bytes([at % 251]))
+        found = proved(SklearnModel(estimator), _flipped(estimator, at), goldens, plan=plan)
+        assert failing(found), at
+
+
+def test_p0_151_neighbours_that_are_as_near_are_a_tie_and_others_are_not() -> None:
+    """At the middle between two, either is right: the model itself says that they are as near."""
+    from sklearn.neighbors import KNeighborsRegressor
+
+    known = np.array([[-1.0, 0.3], [1.0, 0.3], [40.0, 7.0], [-44.0, 9.0]])
+    source = SklearnModel(KNeighborsRegressor(1).fit(known, [0.0, 1.0, 2.0, 3.0]))
+    inputs = {"inputs": np.array([[0.0, 0.3], [0.0, 9.0], [0.9, 0.3], [39.0, 9.0], [-40.0, 1.0]])}
+    assert source.ties(inputs).tolist() == [True, True, False, False, False]
+
+
+def test_p0_151_a_tie_is_shown_by_what_the_source_answers_a_few_steps_further() -> None:
+    """Of trees that are fed what was computed: the source changes beside the row, or it is none."""
+
+    def on_the_edge(x: Array) -> Array:
+        return np.isclose(x[:, 0] * 1.1, 0.3, rtol=0, atol=1e-7)
+
+    def stepped(x: Array) -> dict[str, Array]:
+        wide = x.astype(np.float64)
+        return {VARIABLE: np.where(wide[:, 0] * 1.1 < 0.3, 0.0, 1.0) + wide[:, 1]}
+
+    def told(odd: Any) -> Any:  # noqa: ANN401 - two functions of arrays
+        def answer(x: Array) -> dict[str, Array]:
+            found = stepped(x)[VARIABLE]
+            first = np.flatnonzero(odd(x))[:1]
+            found[first] += 0.5
+            return {VARIABLE: found}
+
+        return answer
+
+    goldens = rows(40)
+    goldens[:36, 0] = 0.3 / 1.1
+    facts = Facts(may_tie=True)
+    edge = proof(stepped, told(lambda x: on_the_edge(x) & (x[:, 1] == 0)), goldens, facts=facts)
+    assert failing(edge) == set()
+    assert "two answers are as good" in next(o.words for o in edge.checks if o.name == "rounding")
+    elsewhere = proof(stepped, told(lambda x: x[:, 0] == 0), goldens, facts=facts)
+    assert failing(elsewhere)
+
+
+def test_p0_151_a_row_of_zeros_that_is_answered_otherwise_is_no_tie() -> None:
+    def variant(x: Array) -> dict[str, Array]:
+        found = linear()(x)[VARIABLE]
+        found[np.flatnonzero((x == 0).all(axis=1))[:1]] += 1
+        return {VARIABLE: found}
+
+    assert failing(proof(linear(), variant, facts=Facts(may_tie=True))) == {"range"}
