@@ -216,6 +216,8 @@ class Facts:
             nearest neighbours.
         stored: rows that the model remembers and measures distances from; NaN in a column that it
             does not look at.
+        predicts: its numbers are made of all of a row; where not, they may be values of it, and are
+            shown to nobody.
     """
 
     trees: Sequence[Tree] = ()
@@ -224,6 +226,7 @@ class Facts:
     classes: Sequence[str] = ()
     may_tie: bool = False
     stored: Array | None = None
+    predicts: bool = False
 
 
 class Model(Protocol):

@@ -158,7 +158,8 @@ class LightgbmModel:
         counts = {BINARY: 2, MULTICLASS: self._dump["num_class"]}
         classes = tuple(map(str, range(counts.get(self._objective, 0))))
         numeric = all(node["decision_type"] == "<=" for node in self._inner())
-        return Facts(trees=[one.tree for one in self._grown()] if numeric else (), classes=classes)
+        trees = [one.tree for one in self._grown()] if numeric else ()
+        return Facts(trees=trees, classes=classes, predicts=True)
 
     def parameters(self) -> list[tuple[str, str]]:
         """See `framework.Convertible`."""

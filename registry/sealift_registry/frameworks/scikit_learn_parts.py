@@ -310,6 +310,7 @@ def facts(estimator: Estimator) -> Facts:
         classes=[] if isinstance(classes, list) else [str(one) for one in classes],
         may_tie=found.may_tie,
         stored=found.stored if found.stored is not None else _stored_behind(estimator),
+        predicts=hasattr(estimator, "predict"),
     )
 
 

@@ -174,7 +174,8 @@ class XgboostModel:
         counts = {BINARY: 2, MULTICLASS: self._said("num_class")}
         classes = tuple(map(str, range(counts.get(self._objective, 0))))
         numeric = not any(any(tree["split_type"]) for tree in self._trees)
-        return Facts(trees=[one.tree for one in self._grown()] if numeric else (), classes=classes)
+        trees = [one.tree for one in self._grown()] if numeric else ()
+        return Facts(trees=trees, classes=classes, predicts=True)
 
     def parameters(self) -> list[tuple[str, str]]:
         """See `framework.Convertible`."""

@@ -27,6 +27,7 @@ from sealift_registry.proof.running import Runner, joined, taken, types
 from sealift_registry.proof.slices import Named, ordered, slices
 from sealift_registry.proof.table import held, laid_out
 from sealift_registry.proof.tally import GOLDENS, MOST_KEPT, Row, Tally
+from sealift_registry.proof.withholding import shown_outputs
 from sealift_registry.workers.channel import Progress
 from sealift_signing.errors import RefusedError
 
@@ -136,6 +137,7 @@ class _Proof:
     def measure(self, mild: Answers, noise: Answers | None = None) -> None:
         """Take the outputs' scale from ordinary answers."""
         self._scales = comparing.scales(mild, noise)
+        self._tally.shown = shown_outputs(self.golden_answers[0], self._scales, self._facts)
         self._measured_yet = True
 
     def count_goldens(self) -> None:

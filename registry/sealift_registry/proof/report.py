@@ -87,8 +87,8 @@ class WorstRow:
         sha256: of the row as the variant is given it.
         output: on which.
         column: of a row of its numbers; absent where there is one number, and of labels.
-        source: its answer there.
-        variant: likewise.
+        source: its answer there; `withheld` where it may be a value of the row.
+        variant: likewise; how far it is off where that is withheld.
         allowed: how far apart the two may be; absent of labels.
     """
 

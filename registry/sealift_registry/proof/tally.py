@@ -11,6 +11,7 @@ from sealift_registry.frameworks.framework import Array
 from sealift_registry.proof.comparing import Answers, Compared, flat, wrong_rows
 from sealift_registry.proof.report import BINS
 from sealift_registry.proof.running import taken
+from sealift_registry.proof.withholding import ANOTHER, AWAY, WITHHELD
 
 GOLDENS = "goldens"
 """The kind of the rows that were given."""
@@ -66,7 +67,10 @@ class KindTally:
 
 @dataclass(frozen=True)
 class Row:
-    """A row and both answers; `refused` where the variant does not answer at all."""
+    """A row and both answers; `refused` where the variant does not answer at all.
+
+    Where they are `withheld`, the variant's says how far it is off.
+    """
 
     kind: str
     number: int
@@ -79,6 +83,7 @@ class Row:
     allowed: float | None
     answers: Answers
     refused: bool = False
+    withheld: bool = False
 
 
 @dataclass
@@ -89,6 +94,8 @@ class Tally:
     kinds: dict[str, KindTally] = field(default_factory=dict)
     differing: list[Row] = field(default_factory=list)
     worst: Row | None = None
+    shown: set[str] = field(default_factory=set)
+    """Outputs whose answers may be shown; see `withholding`."""
     tied: int = 0
     """Of the rows that are excused, those of which the source shows that two answers are right."""
 
@@ -123,13 +130,13 @@ class Tally:
         for at in np.flatnonzero(wrong).tolist():
             self.kind(named[at][0]).wrong += 1
             if len(self.differing) < MOST_KEPT:
-                self.differing.append(_row(named[at], rows[at], source, variant, found, at))
+                self.differing.append(self._row(named[at], rows[at], source, variant, found, at))
         if not len(rows):
             return
         ratios = np.max([one.ratio for one in found.values()], axis=0)
         top = int(ratios.argmax())
         if self.worst is None or float(ratios[top]) > self.worst.ratio:
-            self.worst = _row(named[top], rows[top], source, variant, found, top)
+            self.worst = self._row(named[top], rows[top], source, variant, found, top)
 
     def refused(self, kind: str, number: int, row: Array, source: Answers, at: int) -> None:
         """The variant does not answer a row that the source answers."""
@@ -137,43 +144,56 @@ class Tally:
         one.ran += 1
         one.wrong += 1
         output = min(source)
-        said = shown(source[output], at)
+        said = shown(source[output], at) if output in self.shown else WITHHELD
         lost = Row(kind, number, row, output, None, np.inf, said, "refused", None, {}, refused=True)
         self.differing.append(lost)
         if self.worst is None or not np.isinf(self.worst.ratio):
             self.worst = lost
 
+    def _row(
+        self,
+        named: tuple[str, int],
+        values: Array,
+        source: Answers,
+        variant: Answers,
+        found: Mapping[str, Compared],
+        at: int,
+    ) -> Row:
+        output = max(found, key=lambda name: float(found[name].ratio[at]))
+        one, column = found[output], None
+        if one.kind == "numbers":
+            column = _furthest(flat(source[output])[at], flat(variant[output])[at])
+        withheld = output not in self.shown
+        if withheld:
+            told = WITHHELD, ANOTHER if one.kind == "labels" else _away(one, at)
+        else:
+            told = shown(source[output], at, column), shown(variant[output], at, column)
+        return Row(
+            kind=named[0],
+            number=named[1],
+            values=values,
+            output=output,
+            column=column if flat(source[output]).shape[1] > 1 else None,
+            ratio=float(one.ratio[at]),
+            source=told[0],
+            variant=told[1],
+            allowed=float(one.allowed[at]) if one.kind == "numbers" else None,
+            answers=taken(variant, np.array([at])),
+            withheld=withheld,
+        )
 
-def _row(
-    named: tuple[str, int],
-    values: Array,
-    source: Answers,
-    variant: Answers,
-    found: Mapping[str, Compared],
-    at: int,
-) -> Row:
-    output = max(found, key=lambda name: float(found[name].ratio[at]))
-    one = found[output]
-    column = None
-    if one.kind == "numbers":
-        with np.errstate(all="ignore"):
-            away = np.abs(
-                flat(source[output])[at].astype(np.float64)
-                - flat(variant[output])[at].astype(np.float64)
-            )
-        column = int(np.where(np.isnan(away), np.inf, away).argmax()) if len(away) else 0
-    return Row(
-        kind=named[0],
-        number=named[1],
-        values=values,
-        output=output,
-        column=column if flat(source[output]).shape[1] > 1 else None,
-        ratio=float(one.ratio[at]),
-        source=shown(source[output], at, column),
-        variant=shown(variant[output], at, column),
-        allowed=float(one.allowed[at]) if one.kind == "numbers" else None,
-        answers=taken(variant, np.array([at])),
-    )
+
+def _furthest(source: Array, variant: Array) -> int:
+    """The column whose numbers lie furthest apart."""
+    with np.errstate(all="ignore"):
+        away = np.abs(source.astype(np.float64) - variant.astype(np.float64))
+    return int(np.where(np.isnan(away), np.inf, away).argmax()) if len(away) else 0
+
+
+def _away(one: Compared, at: int) -> str:
+    """How far a number is off; of one that is none on one side there is no saying."""
+    away = float(one.away[at])
+    return f"{away:.3g}{AWAY}" if np.isfinite(away) else "no number on one side"
 
 
 def shown(answers: Array, at: int, column: int | None = None) -> str:

@@ -13,6 +13,7 @@ from sealift_registry.proof.expecting import Judged
 from sealift_registry.proof.report import Verdict
 from sealift_registry.proof.rounding import FEW, MOST_EXCUSED, Merged
 from sealift_registry.proof.tally import Row, Tally
+from sealift_registry.proof.withholding import ANOTHER, AWAY
 from sealift_signing.drawing import word
 from sealift_signing.statements import Check
 from sealift_signing.vocabulary import sentence
@@ -112,10 +113,21 @@ def row_words(row: Row) -> str:
     """A row and both answers to it."""
     may = "" if row.allowed is None else f"; they may be {decimal(row.allowed)} apart there"
     column = "" if row.column is None else f", column {row.column},"
+    where = f"in row {row.number} of {row.kind}, {word(row.output)}{column}"
+    if row.withheld:
+        return f"{where} {_off(row)}{may}"
     return (
-        f"in row {row.number} of {row.kind}, {word(row.output)}{column} is {word(row.source)} in "
-        f"the source and {word(row.variant)} in the variant{may}"
+        f"{where} is {word(row.source)} in the source and {word(row.variant)} in the variant{may}"
     )
+
+
+def _off(row: Row) -> str:
+    """How far two answers lie apart that are not shown."""
+    if row.variant == ANOTHER:
+        return "is another one in the variant"
+    if row.variant.endswith(AWAY):
+        return f"differs by {row.variant.removesuffix(AWAY)}"
+    return f"is {row.variant}"
 
 
 def rounding_check(tally: Tally) -> Check:
