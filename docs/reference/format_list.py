@@ -63,6 +63,7 @@ FORMATS = (
             "`team` is the team whose path it lies under.",
             "One key stands for one person.",
             "A withdrawal names a digest, or a model of this team and a version: all below it.",
+            "`check_rows` stands where check rows may leave the hub; `requires` names it there.",
         ),
     ),
     Format(

@@ -33,6 +33,7 @@ FLEET_KEYS_PATH = "fleet/keys.json"
 RECALL_PATH = "recall.json"
 
 LOG_STARTS = features.LOG_STARTS.spelled
+CHECK_ROWS = features.CHECK_ROWS_TRAVEL.spelled
 RETIRE, BACK = features.RETIRE.spelled, features.BACK.spelled
 """As they stand under `requires`, and as the members of an assignment are called, too."""
 
@@ -117,6 +118,8 @@ class Members:
     team: Name
     people: Annotated[tuple[Person, ...], Distinct(by="id")]
     withdrawn: Annotated[tuple[Withdrawal, ...], Distinct(by="id")]
+    check_rows: Literal["travel"] | None = None
+    """Whether check rows of the team's models may leave the hub with them; absent, they stay."""
 
     def person(self, name: str) -> Person | None:
         """The person with this id, if the team has one."""
@@ -297,8 +300,8 @@ def read_members(data: bytes, team: str) -> Members:
     """The members of `team` that `data` spells.
 
     Raises:
-        MalformedError: another team's, one key standing for two people, or a withdrawal that is
-            unclear or of another team's model.
+        MalformedError: another team's, one key standing for two people, a withdrawal that is
+            unclear or of another team's model, or check rows that travel and are not required.
     """
     what = members_path(team)
     members = shape.read(Members, data, what=what)
@@ -313,6 +316,13 @@ def read_members(data: bytes, team: str) -> Members:
                 "for one person.",
                 subject=what,
             )
+    if (members.check_rows is None) is (CHECK_ROWS in members.requires):
+        raise MalformedError(
+            "check-rows-unrequired",
+            f"{what} says that check rows travel without requiring {CHECK_ROWS}, or the other way "
+            "round.",
+            subject=what,
+        )
     for one in members.withdrawn:
         _check_withdrawal(one, team, what)
     return members

@@ -163,6 +163,7 @@ HUB = """
     team requester vision {at}/gina.card
     team approver vision {at}/gina.card --stage production
     team stewards vision me
+    team check-rows vision --travel
     team list
     list
     show plant-7

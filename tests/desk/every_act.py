@@ -95,6 +95,8 @@ def every_act(acme: Acme) -> Iterator[Case]:
         ("add-approver", "emil"),
     ):
         acme.publish(STEWARDS, act, TEAM, name, cards=[name])
+    travel = acme.draft("set-check-rows", TEAM, "travel", facts={"site": (SITE,)})
+    yield Case(travel, "anna")
     yield from _promotion(acme)
 
 

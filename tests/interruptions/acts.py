@@ -55,6 +55,7 @@ ACTS = (
     Signed("renew after", "renew team.sound", ("anna", "hilda")),
     Signed("add-approver", f"team approver {TEAM} anna.card", STEWARDS),
     Signed("add-requester", f"team requester {TEAM} gina.card", STEWARDS),
+    Signed("set-check-rows", f"team check-rows {TEAM} --travel", STEWARDS),
     Signed("request", f"promote {MODEL}/3 --to production --reason better", ("dora",)),
     Signed("object", "object P-2 --reason dark", ("carla",)),
     Signed("approve", f"approve P-2 {WORDS}", ("carla",)),

@@ -41,6 +41,7 @@ from tests.registry.test_hub_entries import (
     exporting,
     ingesting,
     ingesting_again,
+    letting_rows_out,
     listing,
     measuring_again,
     objecting,
@@ -199,6 +200,7 @@ def test_what_was_signed_at_the_hub_is_found(acme: Acme) -> None:
 ABOUT: Mapping[Callable[[Acme, SiteOnPaper], Act], list[Term]] = {
     adding_a_team: [Term("team", "fraud"), Term("person", "hans"), Term("person", "ines")],
     entitling: [Term("team", TEAM), Term("person", "gina")],
+    letting_rows_out: [Term("team", TEAM)],
     changing_stewards: [Term("team", TEAM), Term("person", "gina")],
     replacing_keys: [],
     requesting: [Term("team", TEAM), Term("model", MODEL)],

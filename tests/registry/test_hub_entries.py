@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from sealift_registry.delivery import check_rows
 from sealift_signing.errors import SealiftError
 from sealift_sync.site.setting_up import begin
 from tests import models
-from tests.registry.hub_fixture import APPROVERS, GROUP, SITE, TARGET, Acme
-from tests.registry.signing_people import draft_renewal
+from tests.registry.hub_fixture import APPROVERS, GROUP, SITE, TARGET, TEAM, Acme
+from tests.registry.signing_people import carry_out, draft_renewal
 from tests.site_on_paper import SiteOnPaper
 
 Act = Callable[[], object]
@@ -29,6 +30,11 @@ def adding_a_team(hub: Acme, _: SiteOnPaper) -> Act:
 def entitling(hub: Acme, _: SiteOnPaper) -> Act:
     hub.new_key("gina")
     return lambda: hub.entitle("gina", "request")
+
+
+def letting_rows_out(hub: Acme, _: SiteOnPaper) -> Act:
+    wanted = check_rows.wanted(hub.app.hub, TEAM, travel=True)
+    return lambda: carry_out(hub.app, wanted, hub.stewards)
 
 
 def renewing(hub: Acme, _: SiteOnPaper) -> Act:
@@ -124,6 +130,7 @@ def receiving(hub: Acme, plant: SiteOnPaper) -> Act:
 USE_CASES: Mapping[Callable[[Acme, SiteOnPaper], Act], list[str]] = {
     adding_a_team: ["team.added"],
     entitling: ["team.members-changed"],
+    letting_rows_out: ["team.check-rows-changed"],
     renewing: ["role.renewed"],
     ingesting: ["version.ingested"],
     ingesting_again: ["version.seen-again"],

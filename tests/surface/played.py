@@ -142,10 +142,13 @@ class Played:
                 days.hub(f"{line} {by}") if by else days.carry_out(line, *targets)
         days.carry_out(f"team approver {TEAM} gina.card", anna, ben)
         days.carry_out(f"team requester {TEAM} gina.card", anna, ben)
+        days.carry_out(f"team check-rows {TEAM} --travel", anna, ben)
         days.hub(f"team approver {TEAM} hilda.card {SIGNED}")
         days.hub(f"team requester {TEAM} hilda.card {SIGNED}")
         days.later(hours=2)
         days.hub(f"renew team.{TEAM} {SIGNED}")
+        days.hub(f"team check-rows {TEAM} --stay {SIGNED}")
+        days.hub(f"team check-rows {TEAM} --travel {SIGNED}")
         anna("renew", "fleet", "nothing.draft", "--key", "anna.pem", code=3)
 
     def intake(self) -> None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
 
 from sealift_registry.cli import listing
 from sealift_registry.cli.cards import own_card, read_cards
+from sealift_registry.cli.delivery import any_software_option
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_registry.cli.signing import Signing, carry_out, others, signing_options
 from sealift_registry.cli.terminal import table
+from sealift_signing.drawing import pasted
 
 if TYPE_CHECKING:
     from sealift_registry.trust.repository import Repository
@@ -146,6 +149,59 @@ def team_requester(session: Session, *, name: str, card: str, how: Signing) -> N
         words = f"{found[0]} may now request promotions in team {name}."
         data = {**done.data, "team": name, "person": found[0]}
         session.terminal.answer("team-requester", data, words)
+
+
+@command(team, "check-rows", example="sealift team check-rows vision --travel")
+@click.argument("name")
+@click.option(
+    "--travel/--stay",
+    "travel",
+    default=None,
+    help="Whether they leave the hub with the team's models.",
+)
+@any_software_option
+@signing_options("With --at-hub: a steward's key; once for each signature.")
+def team_check_rows(
+    session: Session, *, name: str, travel: bool | None, any_software: bool, how: Signing
+) -> None:
+    """Let check rows leave the hub, or stay; signed by the stewards.
+
+    Check rows are at most 64 rows for each variant, goldens among them, with the answers that are
+    right. A site asks them of its own runtime before it runs a new version. They stay at the hub
+    unless the team lets them travel: whoever has the medium or the site can read them.
+    """
+    from sealift_registry.delivery import check_rows
+    from sealift_registry.trust.drafting import unchecked
+    from sealift_signing.errors import UsageError
+
+    if travel is None:
+        raise UsageError(
+            "check-rows-unsaid",
+            "Neither --travel nor --stay is given.",
+            subject=name,
+            next_step=f"Say one of them: sealift team check-rows {pasted([name])} --travel",
+        )
+    wanted = check_rows.wanted(session.app.hub, name, others(how.over), travel=travel)
+    wanted = replace(wanted, check=unchecked) if any_software else wanted
+    sites = wanted.facts.get("site", ())
+    session.terminal.note(_check_rows_told(name, sites, travel=travel))
+    done = carry_out(session, wanted, how)
+    if done is not None:
+        state = "travel with its models" if travel else "stay at the hub"
+        words = f"Check rows of team {name} {state} from now on."
+        data = {**done.data, "team": name, "check_rows": wanted.ask.object[1]}
+        session.terminal.answer("team-check-rows", data | {"sites": list(sites)}, words)
+
+
+def _check_rows_told(name: str, sites: Sequence[str], *, travel: bool) -> list[str]:
+    """What comes of it, before anybody signs."""
+    found = ", ".join(sites) or "no site yet"
+    if not travel:
+        return [f"Sites that would get no more check rows of team {name}: {found}."]
+    return [
+        f"Sites that would get check rows of team {name} with the next export: {found}.",
+        "Rows are values of your goldens: whoever has the medium or the site can read them.",
+    ]
 
 
 @command(team, "list", example="sealift team list")

@@ -128,6 +128,27 @@ def check_assignment(connection: Connection, site: Site, made: Draft) -> None:
         raise lacks
 
 
+def check_members(connection: Connection, sites: Iterable[Site], team: str, made: Draft) -> None:
+    """Check that `sites`, which have models of `team`, read the list of members in `made`.
+
+    It travels with every model of the team: who lacks a feature of it would refuse the bundle.
+
+    Raises:
+        RefusedError: one does not; so it is said of all that do not.
+    """
+    path = documents.members_path(team)
+    needs: dict[str, str] = {}
+    for part in made.parts:
+        for one in part.documents:
+            needs |= _needs(one.path, Members, decoded(one.data)) if one.path == path else {}
+    found = [_lacks(connection, site, needs, "the list of members") for site in sites]
+    lacks = [one for one in found if one is not None]
+    if lacks:
+        others = ", ".join(one.subject for one in lacks[1:])
+        lacks[0].what += f" The same holds for: {others}." if others else ""
+        raise lacks[0]
+
+
 def _lacks(connection: Connection, site: Site, needs: Needs, what: str) -> RefusedError | None:
     if not needs:
         return None  # every reader reads what requires nothing: what sites say need not be read

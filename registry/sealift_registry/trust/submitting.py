@@ -173,6 +173,7 @@ ENTRIES = {
     "set-stewards": "team.stewards-changed",
     "add-approver": "team.members-changed",
     "add-requester": "team.members-changed",
+    "set-check-rows": "team.check-rows-changed",
     "rotate-keys": "keys.rotated",
     "renew": "role.renewed",
 }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from sealift_signing.acts import (
     assigning,
     carrying,
+    check_rows,
     names,
     offices,
     promoting,
@@ -30,6 +31,7 @@ PREPARE: Mapping[str, Prepare] = {
     "set-stewards": teams.set_stewards,
     "add-approver": teams.add_approver,
     "add-requester": teams.add_requester,
+    "set-check-rows": check_rows.set_check_rows,
     "rotate-keys": rotating.rotate,
     "enroll": sites.enroll,
     "assign": assigning.assign,

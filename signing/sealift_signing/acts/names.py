@@ -92,6 +92,11 @@ ACTS: Mapping[str, Act] = {
         (Option("stage", "STAGE", "Only for this stage. [default: all]", many=True),),
     ),
     "add-requester": Act(("TEAM", "PERSON"), "Let a person ask."),
+    "set-check-rows": Act(
+        ("TEAM", "WHETHER"),
+        "Let check rows travel with a team's models, or stay at the hub.",
+        facts=("site",),
+    ),
     "rotate-keys": Act(
         ("WHAT",),
         "Replace keys that the hub signs with by itself.",

@@ -92,6 +92,8 @@ def members(found: Members) -> list[str]:
     """A team's people and withdrawals."""
     lines = [line for one in found.people for line in person(one)]
     lines += [f"withdrawn: {withdrawal(one)}" for one in found.withdrawn]
+    if found.check_rows is not None:
+        lines.append("check rows TRAVEL with the team's models: values of rows leave the hub")
     return lines or ["nobody"]
 
 

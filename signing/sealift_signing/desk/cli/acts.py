@@ -36,6 +36,7 @@ SAMPLES = {
     "P-NUMBER": "P-000012",
     "TRANSFER": "plant-7-000042",
     "WHAT": "freshness",
+    "WHETHER": "travel",
 }
 """What stands for each object in the example of an act's help."""
 OPTIONS = {

@@ -1,0 +1,40 @@
+"""Check rows on their way: whether a team lets them leave, and to which sites they would go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from sealift_registry.delivery import assignments, reading
+from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.trust.drafting import Wanted
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Repository
+from sealift_signing.acts.asking import Ask, Other
+from sealift_signing.acts.check_rows import STAY, TRAVEL
+
+
+def wanted(hub: Hub, team: str, aside: Sequence[Other] = (), *, travel: bool) -> Wanted:
+    """To have check rows of a team's models travel with them from now on, or stay at the hub."""
+    with hub.reading() as connection:
+        concerned = sites_of(connection, team)
+    return Wanted(
+        Ask("set-check-rows", (team, TRAVEL if travel else STAY)),
+        facts={"site": tuple(one.id for one in concerned)} if concerned else {},
+        others=tuple(aside),
+        check=lambda state, made: reading.check_members(state, concerned, team, made),
+    )
+
+
+def sites_of(connection: Connection, team: str) -> list[Site]:
+    """The sites to which a model of `team` is assigned today, by id."""
+    repository = Repository(connection)
+    return [
+        site
+        for site in Sites(connection).all()
+        if any(
+            artifact.parsed.team == team
+            for _, _, artifact in assignments.current(repository, site).artifacts()
+        )
+    ]
