@@ -16,6 +16,8 @@ from sealift_registry.delivery.holdings import by_log
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions, Standing
+from sealift_registry.proof.report import named_check_rows
+from sealift_registry.trust import teams
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing import shape
@@ -214,6 +216,7 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
         f"  source record  {version.source_sha256[:12]}",
         f"  goldens        {goldens[:12] if goldens else 'none yet'}",
     ]
+    travel = teams.lets_check_rows_travel(repository, ref.team)
     for one in artifacts:
         lines += ["", f"  {one.path}  {one.sha256[:12]}"]
         for evidence in catalog.evidence(one.path):
@@ -224,6 +227,8 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
             if said.kind == "parity":
                 lines += [f"      {mark(c):4}  {drawn(c.words)}" for c in said.checks]
                 lines += [f"      {text}" for text in picture_lines(hub, said)]
+                rows = check_rows_lines(hub, said, travel=travel)
+                lines += [f"      {text}" for text in rows]
             lines += [f"      {text}" for text in more_words(more_of(said.details))]
     lines += [""] if standings else []
     for standing in standings:
@@ -244,7 +249,11 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
         "format": version.format,
         "aliases": aliases,
         "goldens": goldens,
-        "artifacts": [{"path": str(a.path), "sha256": a.sha256} for a in artifacts],
+        "artifacts": [
+            {"path": str(a.path), "sha256": a.sha256, "check_rows": _check_rows(catalog, a.path)}
+            for a in artifacts
+        ],
+        "check_rows_travel": travel,
         "promotions": [standing_data(standing) for standing in standings],
         "running": runs,
     }
@@ -262,6 +271,23 @@ def picture_lines(hub: Hub, said: Evidence) -> list[str]:
     if not isinstance(shown, str) or not SHA256.matches(shown) or not hub.home.blobs.has(shown):
         return []
     return [f"its picture (SVG) is {hub.home.blobs.path(shown)}"]
+
+
+def _check_rows(catalog: Catalog, path: CatalogPath) -> int:
+    """How many check rows the newest proof of an artifact left."""
+    parity = latest(catalog.evidence(path)).get("parity")
+    named = None if parity is None else named_check_rows(parity.predicate.details)
+    return 0 if named is None else named.rows
+
+
+def check_rows_lines(hub: Hub, said: Evidence, *, travel: bool) -> list[str]:
+    """How many check rows a proof left, and whether their team lets them leave the hub."""
+    named = named_check_rows(said.details)
+    if named is None:
+        return []
+    where = "which travel with the variant" if travel else "which stay at the hub"
+    lost = "" if hub.home.blobs.has(named.sha256) else "; their file is MISSING here"
+    return [f"{named.rows} check rows, {where}{lost}"]
 
 
 def _running(connection: Connection, ref: VersionRef) -> list[dict[str, str | None]]:

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from sealift_registry.conversion import building
 from sealift_registry.conversion.building import Built
+from sealift_registry.proof.prove import prove
 from sealift_registry.runtimes import environments
 from sealift_registry.runtimes.environments import MADE, Environments
 from sealift_registry.runtimes.known import known
@@ -23,10 +25,11 @@ from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.statements import Evidence
 from sealift_sync.site.setting_up import begin, finish
 from tests.registry import a_runtime
-from tests.registry.hub_fixture import GROUP, SITE, STAGE, Acme, founded, version
+from tests.registry.hub_fixture import GROUP, SITE, STAGE, TEAM, Acme, founded, version
 from tests.registry.signing_people import assign
 from tests.registry.test_conversion_hardware import EXAMPLE
 from tests.registry.test_hub_cli import Capsys, Cli
+from tests.registry.test_letting_rows_out import lets
 from tests.site_on_paper import SiteOnPaper, as_told
 from tests.words.listening import TRIED, Heard, Words
 from tests.words.planting import free, planted
@@ -286,11 +289,52 @@ def test_p0_117_for_another_architecture_it_is_said_that_it_was_never_run_there(
     assert parity is not None
     assert "it was never run there" in " ".join(one.words for one in parity.checks)
     assert parity.passed
+    lets(line)
     line.request(1)
     # What was tried all the same, and failed, stops it.
     there(line, OLD, "wrong")
     line.convert(1, LINE)
     refused(lambda: line.request(1), "runtime-failed")
+
+
+def test_p0_205_what_never_ran_on_its_architecture_is_not_promoted_where_no_rows_may_travel(
+    line: Acme,
+) -> None:
+    asks(line, "installed", arch="riscv64")
+    line.convert(1, LINE)
+    stopped = refused(lambda: line.request(1), "never-run")
+    assert f"team {TEAM} does not let check rows travel" in stopped.what
+    assert f"sealift team check-rows {TEAM} --travel" in str(stopped.next_step)
+    lets(line)
+    promotion = line.request(1)
+    lets(line, travel=False)
+    refused(lambda: line.approve(promotion, "carla"), "never-run")
+    lets(line)
+    line.approve(promotion, "carla")
+
+
+def test_p0_205_what_ran_on_its_own_needs_no_rows_to_travel(line: Acme) -> None:
+    asks(line, "installed")
+    line.convert(1, LINE)
+    line.request(1)
+
+
+def test_p0_206_nor_where_its_proof_left_none_and_convert_makes_them(
+    line: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a proof of before did, or one whose rows are too large."""
+    asks(line, "installed", arch="riscv64")
+    lets(line)
+    with monkeypatch.context() as before:
+        before.setattr(building, "prove", lambda *args, **_given: prove(*args))
+        line.convert(1, LINE)
+    stopped = refused(lambda: line.request(1), "no-check-rows")
+    assert f"sealift convert {version(1)} --for {LINE}" in str(stopped.next_step)
+    assert not line.convert(1, LINE).new
+    line.request(1)
+    rows = line.rows()
+    line.convert(1, LINE)
+    assert line.rows() == rows, "once is enough"
 
 
 def test_p0_118_what_the_oldest_release_does_not_read_is_refused_before_the_proof(

@@ -30,7 +30,9 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
     proof is made on the oldest and the newest of them as well (`sealift runtime add`).
     """
     from sealift_registry.catalog.reference import VersionRef
-    from sealift_registry.summary import picture_lines
+    from sealift_registry.summary import check_rows_lines, picture_lines
+    from sealift_registry.trust.repository import Repository
+    from sealift_registry.trust.teams import lets_check_rows_travel
 
     ref = VersionRef.parse(version)
     lines, made = [], []
@@ -38,6 +40,8 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
     for target in hardware_targets:
         with session.terminal.steps(f"convert for {target}", counted=False) as progress:
             done = session.app.conversion.convert(ref, target, user(), progress)
+        with session.app.hub.reading() as connection:
+            travel = lets_check_rows_travel(Repository(connection), ref.team)
         state = "built" if done.new else "was there already"
         lines.append(f"{done.artifact.path} {state}  {short(done.artifact.sha256)}")
         for evidence in done.evidence:
@@ -45,6 +49,9 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
             lines.append(f"  {said.kind}: {said.verdict}, on {drawn(said.machine)}")
             lines += [f"    {mark(c):4}  {drawn(c.words)}" for c in said.checks]
             lines += [f"    {text}" for text in picture_lines(session.app.hub, said)]
+            if said.kind == "parity":
+                rows = check_rows_lines(session.app.hub, said, travel=travel)
+                lines += [f"    {text}" for text in rows]
             first += [drawn(c.words) for c in said.checks if c.name == TOLD_FIRST]
         lines += [f"  {plain(words)}" for words in done.untried]
         made.append(

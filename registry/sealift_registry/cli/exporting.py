@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from sealift_registry.cli.session import Session
     from sealift_registry.cli.signing import Signing
     from sealift_registry.delivery.exports import Drafted, Exported, Plan
+    from sealift_registry.delivery.loads import Load
     from sealift_registry.delivery.preparing import Ready
     from sealift_signing.acts.asking import Ask
     from sealift_signing.desk.signing import Desk
@@ -154,19 +155,29 @@ def _carried(ready: Ready) -> dict[str, Any]:
             "bytes": sum(load.left_out.values()),
             "base": list(load.base),
         },
+        "check_rows": {"files": len(load.contents.checks), "staying": list(load.staying)},
     }
 
 
 def _left_out(ready: Ready) -> list[str]:
     """What stays at home and why; or why nothing does."""
     load, site = ready.load, ready.site.id
+    rows = _check_rows(load)
     if load.left_out:
         what = f"{counted(len(load.left_out), 'blob')}, {sum(load.left_out.values()):,} bytes"
         return [
             f"  Left out: {what}, which {site} has by its receipt for {load.held.transfer}.",
             f"    Should it have lost one:  sealift export {site} --full --to DIR",
+            *rows,
         ]
-    return ["  Nothing is left out: the bundle is full."]
+    return ["  Nothing is left out: the bundle is full.", *rows]
+
+
+def _check_rows(load: Load) -> list[str]:
+    """How many files of check rows travel, and why others do not."""
+    count = len(load.contents.checks)
+    travelling = [f"  Check rows travel: {counted(count, 'file')}."] if count else []
+    return [*travelling, *(f"  {one}" for one in load.staying)]
 
 
 def _speed(plan: Plan) -> str:

@@ -167,8 +167,8 @@ def team_check_rows(
     """Let check rows leave the hub, or stay; signed by the stewards.
 
     Check rows are at most 64 rows for each variant, goldens among them, with the answers that are
-    right. A site asks them of its own runtime before it runs a new version. They stay at the hub
-    unless the team lets them travel: whoever has the medium or the site can read them.
+    right: by them a site can try its own runtime. They stay at the hub unless the team lets them
+    travel: whoever has the medium or the site can read them.
     """
     from sealift_registry.delivery import check_rows
     from sealift_registry.trust.drafting import unchecked

@@ -10,6 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog
+from sealift_registry.delivery import check_rows
 from sealift_registry.delivery.holdings import NOTHING, Holdings, holdings
 from sealift_registry.delivery.sites import Site
 from sealift_registry.trust.hub import Hub, newest_note
@@ -27,6 +28,7 @@ from sealift_sync.artifact import Artifact, read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.writer import Contents
+from sealift_sync.check_rows import FEATURE as CHECK_ROWS
 
 PASSING = (
     layout.READ_ME,
@@ -44,12 +46,14 @@ class Load:
         left_out: the blobs that the site holds, digest to bytes.
         held: by which receipt.
         listed: what each manifest says, by its digest.
+        staying: sentences about check rows that stay at home, and why.
     """
 
     contents: Contents
     left_out: Mapping[str, int]
     held: Holdings
     listed: Mapping[str, Artifact]
+    staying: tuple[str, ...] = ()
 
     @property
     def base(self) -> tuple[str, ...]:
@@ -59,7 +63,9 @@ class Load:
     @property
     def requires(self) -> tuple[str, ...]:
         """The features that a reader of the bundle must have."""
-        return (packs.FEATURE,) if any(one.packs for one in self.listed.values()) else ()
+        packed = any(one.packs for one in self.listed.values())
+        checked = (CHECK_ROWS,) if self.contents.checks else ()
+        return (*checked, *((packs.FEATURE,) if packed else ()))
 
     @property
     def artifacts(self) -> tuple[CatalogPath, ...]:
@@ -71,9 +77,9 @@ class Load:
         small = {
             path: sha256(data).hexdigest() for path, data in self.contents.small_files().items()
         }
-        blobs = {layout.blob_file(one): one for one in self.contents.blobs}
         there = {file.path: file.sha256 for file in said.files}
-        return _lasting(small | blobs) == _lasting(there) and self.base == said.base
+        now = small | self.contents.stored_files()
+        return _lasting(now) == _lasting(there) and self.base == said.base
 
 
 def gather(
@@ -111,6 +117,7 @@ def gather(
     carried = frozenset[str]().union(*lacking)
     _check_blobs(store, carried)
     left_out = {digest: sizes[digest] for digest in sorted(sizes.keys() - carried)}
+    rows = check_rows.of(hub, connection, site, assigned)
     contents = Contents(
         read_me=_read_me(hub, repository, site, transfer, left_out, held),
         metadata=dict(_metadata(repository, assignment)),
@@ -120,8 +127,9 @@ def gather(
         manifests=manifests,
         blobs=carried - frozenset(read),  # a model may hold another one's manifest
         store=store,
+        checks=rows.travelling,
     )
-    return Load(contents, left_out, held, read)
+    return Load(contents, left_out, held, read, rows.staying)
 
 
 def people_roles(assignment: Assignment) -> list[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sealift_registry.promotion.gates import Vouched
+from sealift_registry.proof.report import named_check_rows
 from sealift_registry.runtimes.ranges import INSTALLED, ONNX_RUNTIME, Promise, Release
 from sealift_registry.runtimes.report import KIND, by_release
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import RefusedError
+from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import CatalogPath
 
 PromiseOf = Callable[[str], Promise | None]
@@ -20,24 +22,63 @@ def nothing(_name: str) -> Promise | None:
     return None
 
 
-def check(found: Sequence[Vouched], goldens: str | None, promise_of: PromiseOf) -> None:
+def check(
+    found: Sequence[Vouched], goldens: str | None, promise_of: PromiseOf, *, travel: bool
+) -> None:
     """Check that each variant was tried on both ends of what is promised, and passed.
 
     A variant for machines of another architecture was never run there, which its evidence says:
-    what was tried here says nothing of them, and is not asked for. What failed here stops it.
+    what was tried here says nothing of them, and is not asked for. What failed here stops it. In
+    place of the ends the site asks its own runtime check rows; so these must be able to travel.
 
     Args:
         found: the artifacts of a version, each with the newest evidence about it.
         goldens: the digest of those that count for it now.
         promise_of: what hardware targets promise.
+        travel: whether their team lets check rows travel.
 
     Raises:
-        RefusedError: a release was not tried, failed, or is known to be bad.
+        RefusedError: a release was not tried, failed, or is known to be bad; or nobody would ever
+            have run a variant on its architecture, nor could the site.
     """
     for one in found:
+        _check_run(one, travel=travel)
         asked = None if one.artifact.path.is_source else promise_of(one.artifact.path.form)
         if asked is not None:
             _check(one, asked, goldens or "")
+
+
+def _check_run(one: Vouched, *, travel: bool) -> None:
+    """Check that a variant that was never run on its architecture can be tried by the site."""
+    parity = one.of_kind("parity")
+    if parity is None or _is_of_here(parity):
+        return
+    path = one.artifact.path
+    if not travel:
+        raise RefusedError(
+            "never-run",
+            f"{path} was never run on its architecture, and the site could not try it either: "
+            f"team {path.team} does not let check rows travel.",
+            subject=str(path),
+            next_step=f"Convert it at a hub on a machine of that architecture; or have the "
+            f"stewards let them: sealift team check-rows {pasted([path.team])} --travel",
+        )
+    if named_check_rows(parity.predicate.details) is None:
+        raise RefusedError(
+            "no-check-rows",
+            f"{path} was never run on its architecture, and its proof left no check rows by which "
+            "the site could try it.",
+            subject=str(path),
+            next_step=f"Run: sealift convert {path.full_version} --for {path.form}; where it "
+            "leaves none again, convert it at a hub on a machine of that architecture.",
+        )
+
+
+def _is_of_here(parity: Signed[Evidence]) -> bool:
+    """Whether the proof ran on a machine of the architecture that the variant is for."""
+    details = parity.predicate.details
+    said = details.get("measured_on_target") if isinstance(details, Mapping) else None
+    return said is not False
 
 
 def _check(one: Vouched, asked: Promise, goldens: str) -> None:
@@ -45,7 +86,7 @@ def _check(one: Vouched, asked: Promise, goldens: str) -> None:
     if parity is None:
         return  # whether it is asked for is the stage's to say
     tried = by_release(parity.predicate, None if runtimes is None else runtimes.predicate, goldens)
-    there = parity.predicate.details.get("measured_on_target") is not False
+    there = _is_of_here(parity)
     for end in asked.ends:
         passed, words = tried.get(end, (False, ""))
         if end in tried and not passed:

@@ -25,6 +25,7 @@ from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub, checkpoint_seen
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.submitting import Accepted
+from sealift_registry.trust.teams import lets_check_rows_travel
 from sealift_signing import drafts, statements
 from sealift_signing.acts.asking import Ask
 from sealift_signing.acts.names import LABEL
@@ -384,7 +385,8 @@ class Promotions:
         fleet = repository.sound_fleet()
         gates.check(repository.policy(), fleet, stage, ref, found, goldens, policies)
         gates.check_all_signed(found, signers(repository, found))
-        promised.check(found, goldens, self._promise_of)
+        travel = lets_check_rows_travel(repository, ref.team)
+        promised.check(found, goldens, self._promise_of, travel=travel)
 
     def _check_new(self, connection: Connection, ref: VersionRef, request: Signed[Request]) -> None:
         """Check that nobody asked for this before by a request that can still be approved."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, MalformedError, RefusedError
+from sealift_sync.check_rows import LARGEST, unpack
 
 OTHERWISE = 1800
 """Seconds for all but the probe rows: to load both models, and for as many goldens as there are."""
@@ -22,7 +24,12 @@ OTHERWISE = 1800
 WORKER = Worker(
     module="sealift_registry.proof.prove_worker",
     name="the proof",
-    limits=Limits(seconds=SECONDS + OTHERWISE, cpu_seconds=4 * 3600, file_bytes=0),
+    limits=Limits(
+        seconds=SECONDS + OTHERWISE,
+        cpu_seconds=4 * 3600,
+        file_bytes=0,
+        answer_bytes=16 * 1024**2 + LARGEST * 4 // 3,  # check rows come in base64
+    ),
     # What is freed of a large model is given back at once, and not kept for the next one.
     given={"MALLOC_MMAP_THRESHOLD_": "1048576"},
 )
@@ -47,6 +54,7 @@ def prove(
     goldens: Path,
     progress: Progress = lambda _path, _done, _total: None,
     elsewhere: Environment | None = None,
+    check_rows: Path | None = None,
 ) -> ProofReport:
     """Let both models answer goldens (an `.npz` file of intake's layout) and probe rows.
 
@@ -57,6 +65,7 @@ def prove(
         goldens: the file.
         progress: told what is done.
         elsewhere: the environment whose runtime runs the variant; Sealift's own if None.
+        check_rows: where a file of them is written, if the proof passes and there are any.
 
     Raises:
         RefusedError: the goldens do not fit, or one of the models cannot be run.
@@ -73,11 +82,13 @@ def prove(
         "seed": _seed(known),
         "seconds": SECONDS,
         "elsewhere": None,
+        "check_rows": check_rows is not None,
     }
     if elsewhere is not None:
         request["elsewhere"] = [str(elsewhere.release), str(elsewhere.interpreter.absolute())]
     worker = replace(WORKER, absent=absent(source.format))
     answer = ask(worker, "prove", request, progress, work=goldens.parent)
+    answer |= _kept(answer.pop("check_rows", None), check_rows)
     try:
         report = shape.from_json(ProofReport, answer | known, what="the proof's answer")
     except (MalformedError, RefusedError) as bad:
@@ -85,6 +96,29 @@ def prove(
     if not _is_sound(report):
         raise nonsense(WORKER)
     return report
+
+
+def _kept(said: object, to: Path | None) -> Document:
+    """The file of check rows that the worker made, written; as the report names it.
+
+    Raises:
+        FailedError: it is none, or nobody asked for one.
+    """
+    if said is None:
+        return {}
+    try:
+        if to is None or not isinstance(said, str):
+            raise nonsense(WORKER)
+        data = base64.b64decode(said, validate=True)
+        rows = unpack(data).rows
+    except (ValueError, MalformedError, RefusedError) as bad:
+        raise nonsense(WORKER) from bad
+    try:
+        to.write_bytes(data)
+    except OSError as bad:
+        raise _unreadable(bad) from bad
+    digest = hashlib.sha256(data).hexdigest()
+    return {"check_rows": {"sha256": digest, "size": len(data), "rows": rows}}
 
 
 def _is_sound(report: ProofReport) -> bool:
@@ -114,9 +148,13 @@ def _hashed(source: SourceModel, variant: VariantModel, goldens: Path) -> Docume
             "variant_files": [shape.to_json(file) for file in variant.files],
         }
     except OSError as bad:
-        raise FailedError(
-            "parity-unreadable",
-            f"{bad.filename} could not be read: {bad.strerror}.",
-            subject=str(bad.filename),
-            next_step="Convert again.",
-        ) from bad
+        raise _unreadable(bad) from bad
+
+
+def _unreadable(bad: OSError) -> FailedError:
+    return FailedError(
+        "parity-unreadable",
+        f"{bad.filename} could not be read or written: {bad.strerror}.",
+        subject=str(bad.filename),
+        next_step="Convert again.",
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import platform
 from dataclasses import replace
 from pathlib import Path
@@ -34,11 +35,13 @@ def prove(request: Document, progress: Progress) -> Document:
     source = CONVERTERS[request["source_format"]].load(Path(request["source"]))
     progress("variant", 0, 0)
     variant = _variant(Path(request["variant"]), request["elsewhere"])
+    kept: list[bytes] = []
     plan = Plan(
         bytes.fromhex(request["seed"]),
         float(request["seconds"]),
         as_it_is=as_it_is(request["source_format"]),
         progress=progress,
+        check_rows=kept.append if request["check_rows"] else None,
     )
     found = proved(source, variant, inputs, expected, plan)
     machine = _machine()
@@ -54,6 +57,7 @@ def prove(request: Document, progress: Progress) -> Document:
         "runtimes": [shape.to_json(_runtime(variant, Path(request["variant"]), machine))],
         "rows": found.rows,
         "findings": shape.to_json(found),
+        **({"check_rows": base64.b64encode(kept[0]).decode()} if kept else {}),
     }
 
 

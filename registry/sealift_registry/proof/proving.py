@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array, Model
-from sealift_registry.proof import comparing, expecting, rounding, saying, ties
+from sealift_registry.proof import check_rows, comparing, expecting, rounding, saying, ties
 from sealift_registry.proof.advice import UNLIKE
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.columns import columns
@@ -23,7 +23,7 @@ from sealift_registry.proof.probing import MEASURED, MILD, MOST_ROWS, Making, pr
 from sealift_registry.proof.report import SECONDS, Findings
 from sealift_registry.proof.result import Result, constant
 from sealift_registry.proof.rounding import Merged
-from sealift_registry.proof.running import Runner, joined, taken, types
+from sealift_registry.proof.running import HasInputs, Runner, joined, taken, types
 from sealift_registry.proof.slices import Named, ordered, slices
 from sealift_registry.proof.table import held, laid_out
 from sealift_registry.proof.tally import GOLDENS, MOST_KEPT, Row, Tally
@@ -47,6 +47,7 @@ class Plan:
         most_rows: of them; 0 for goldens alone.
         as_it_is: the variant is a copy of the source, and nothing else was asked.
         progress: told how many rows have been run.
+        check_rows: given a file of check rows, where the proof passes and there are any.
     """
 
     seed: bytes = b""
@@ -54,6 +55,7 @@ class Plan:
     most_rows: int = MOST_ROWS
     as_it_is: bool = False
     progress: Progress = lambda _subject, _done, _total: None
+    check_rows: Callable[[bytes], object] | None = None
 
 
 def proved(
@@ -85,7 +87,10 @@ def proved(
         proof.measure(proof.golden_answers[0])
         proof.count_goldens()
     proof.excuse()
-    return saying.findings(proof.result(expected))
+    found = saying.findings(proof.result(expected))
+    if found.verdict == "pass" and proof.plan.check_rows is not None:
+        proof.hand_over(proof.plan.check_rows)
+    return found
 
 
 class _Proof:
@@ -97,6 +102,7 @@ class _Proof:
         self.plan = plan
         self._given = goldens
         self._held = held(goldens, types(variant, goldens))  # (1)
+        self._names = tuple(variant.inputs) if isinstance(variant, HasInputs) else ()
         self._source = Runner(source, in_doubles=True)
         self._variant = Runner(variant, in_doubles=False)
         self._single = Runner(source, in_doubles=False)
@@ -105,6 +111,7 @@ class _Proof:
         self._table = self.layout.table(self._held)
         self._known = columns(self._table, self.layout.dtypes, self._facts)
         self._tally = Tally()
+        self._made: Mapping[str, Array] = {}
         self._scales: Mapping[str, Scale] = {}
         self._measured_yet = False
         self._moved: tuple[list[Answers], list[Answers]] = ([], [])
@@ -158,6 +165,7 @@ class _Proof:
         made, left_out = probes(making, self.plan.most_rows)
         for kind, count in left_out.items():
             self._tally.kind(kind).left_out += count
+        self._made = made
         order = ordered(made)
         mild, ran = sum(kind in MILD for kind, _ in order), 0
         self._total += len(order)
@@ -280,6 +288,23 @@ class _Proof:
                 kind.wrong, kind.excused = kind.wrong - 1, kind.excused + 1
                 self._tally.differing.remove(row)
         return int(found.sum())
+
+    # ---------------------------------------------------------------- check rows
+
+    def hand_over(self, to: Callable[[bytes], object]) -> None:
+        """Give a file of check rows, if one can be made."""
+        self.plan.progress("check rows", 0, 0)
+        most = check_rows.most_rows(self._held, self.golden_answers[1])
+        named = check_rows.chosen(self._tally.agreed, most, self.plan.seed)
+        if not named:
+            return
+        of = {GOLDENS: self._table, **self._made}
+        packing = check_rows.Packing(
+            self._source, self._variant, self.layout, self._scales, self._names
+        )
+        data = packing.packed(named, np.array([of[kind][number] for kind, number in named]))
+        if data is not None:
+            to(data)
 
     # -------------------------------------------------------------- in the end: (6) and (7) follow
 

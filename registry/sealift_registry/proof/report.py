@@ -5,14 +5,17 @@ Rows are named by kind, number and digest: who may see the evidence may not see 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
 from sealift_registry.proof.advice import ADVICE, INSTEAD, OF_ONE_FILE
 from sealift_registry.proof.measured import Machine, Runtime
 from sealift_registry.proof.models import ModelFile
+from sealift_signing import shape
+from sealift_signing.canonical import Json
 from sealift_signing.drawing import drawn
-from sealift_signing.errors import RefusedError
+from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.informing import TOLD_FIRST
 from sealift_signing.shape import Distinct
 from sealift_signing.statements import Check
@@ -192,6 +195,32 @@ class Findings:
 
 
 @dataclass(frozen=True)
+class NamedCheckRows:
+    """The file of check rows that a proof left, which lies beside the variant.
+
+    Attributes:
+        sha256: of the file.
+        size: in bytes.
+        rows: how many there are.
+    """
+
+    sha256: Sha256
+    size: Count
+    rows: Count
+
+
+def named_check_rows(details: Json) -> NamedCheckRows | None:
+    """The check rows that the details of a proof's evidence name; None where they name none."""
+    said = details.get("check_rows") if isinstance(details, Mapping) else None
+    if not isinstance(said, Mapping):
+        return None
+    try:
+        return shape.from_json(NamedCheckRows, said, what="check rows")
+    except (MalformedError, RefusedError):
+        return None
+
+
+@dataclass(frozen=True)
 class ProofReport:
     """A document: one variant, proved against its source.
 
@@ -208,6 +237,7 @@ class ProofReport:
         findings: what was found.
         source_files: what was compared with.
         variant_files: what was compared.
+        check_rows: rows for a site to ask its own runtime; absent where there are none.
     """
 
     DOCUMENT: ClassVar[str] = "proof-report"
@@ -224,6 +254,7 @@ class ProofReport:
     findings: Findings
     source_files: Annotated[tuple[ModelFile, ...], Distinct(by="path")]
     variant_files: Annotated[tuple[ModelFile, ...], Distinct(by="path")]
+    check_rows: NamedCheckRows | None = None
 
     @property
     def verdict(self) -> Verdict:

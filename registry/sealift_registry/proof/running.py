@@ -59,6 +59,12 @@ class Runner:
         self._batch: int | None = None
         self._settled = False
 
+    @property
+    def batch(self) -> int | None:
+        """How many rows the model takes at once, where it takes no other number."""
+        said = self._model.batch if isinstance(self._model, HasBatch) else None
+        return self._batch or said
+
     def answers(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """The answers to all rows of `inputs`.
 

@@ -93,6 +93,8 @@ class Tally:
     outputs: dict[str, OutputTally] = field(default_factory=dict)
     kinds: dict[str, KindTally] = field(default_factory=dict)
     differing: list[Row] = field(default_factory=list)
+    agreed: dict[str, list[int]] = field(default_factory=dict)
+    """By kind, the numbers of the rows on which both models agree."""
     worst: Row | None = None
     shown: set[str] = field(default_factory=set)
     """Outputs whose answers may be shown; see `withholding`."""
@@ -125,8 +127,10 @@ class Tally:
         for output, one in found.items():
             self.outputs.setdefault(output, OutputTally(one.kind)).add(one)
         wrong = wrong_rows(found)
-        for kind, _ in named:
+        for (kind, number), differs in zip(named, wrong.tolist(), strict=True):
             self.kind(kind).ran += 1
+            if not differs:
+                self.agreed.setdefault(kind, []).append(number)
         for at in np.flatnonzero(wrong).tolist():
             self.kind(named[at][0]).wrong += 1
             if len(self.differing) < MOST_KEPT:

@@ -55,6 +55,12 @@ def _card(who: str, card: bytes) -> KeyCard:
     return statements.read(KeyCard, card, what=f"the key card of {who}").predicate
 
 
+def lets_check_rows_travel(repository: Repository, name: str) -> bool:
+    """Whether a team's stewards signed that check rows may leave the hub with its models."""
+    members = repository.members(name)
+    return members is not None and members.check_rows is not None
+
+
 def stewards(
     name: str, people: Sequence[str], cards: Sequence[Card], aside: Sequence[Other] = ()
 ) -> Wanted:

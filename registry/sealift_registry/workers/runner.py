@@ -233,9 +233,10 @@ class _Conversation:
             self._said += len(data)
             if self._said > self._worker.limits.answer_bytes:
                 self._fail("worker-rubbish", "said more than it may")
+            seen = len(self._line)  # a long line is looked through once
             self._line += data
-            while (end := self._line.find(b"\n")) >= 0:
-                line = bytes(self._line[:end])
+            while (end := self._line.find(b"\n", seen)) >= 0:
+                line, seen = bytes(self._line[:end]), 0
                 del self._line[: end + 1]
                 self._understand(line)
         else:
