@@ -24,7 +24,7 @@ from sealift_signing import shape
 from sealift_signing.documents import Assignment, Withdrawal
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import NotFoundError
-from sealift_signing.informing import TOLD_FIRST, mark, more_json, more_of, more_words
+from sealift_signing.informing import LOOK, TOLD_FIRST, mark, more_json, more_of, more_words
 from sealift_signing.statements import (
     NO_LONGER_ASSIGNED,
     NO_MORE,
@@ -110,7 +110,7 @@ def first_lines(standing: Standing) -> list[str]:
 def told_first(path: CatalogPath, found: Iterable[Signed[Evidence]]) -> list[str]:
     """The same, of one artifact."""
     return [
-        f"LOOK AT THIS FIRST, of {path}: {drawn(check.words)}"
+        f"{LOOK}, of {path}: {drawn(check.words)}"
         for evidence in found
         for check in evidence.predicate.checks
         if check.name == TOLD_FIRST

@@ -19,6 +19,8 @@ from sealift_signing.statements import Check
 MORE = "more"
 TOLD_FIRST = "told-first"
 """The check of evidence whose words stand before all others where somebody is to decide."""
+LOOK = "LOOK AT THIS FIRST"
+"""How a line of them begins."""
 MOST_SHOWN = 20
 """Members that are shown to people; all of them are in the document itself, and under `--json`."""
 LONGEST_SHOWN = 400

@@ -482,7 +482,7 @@ def test_p0_31_rows_that_the_source_refuses_are_dropped_one_by_one() -> None:
     counts = {one.kind: one for one in found.probes}
     assert (counts["missing"].ran, counts["missing"].dropped) == (0, 17)
     assert counts["noise"].dropped == 0
-    assert "17 more are refused by the source" in _words(found, "missing")
+    assert "17 rows with something missing are all refused" in _words(found, "missing")
 
 
 def test_p0_31_a_row_that_only_the_variant_refuses_is_wrong() -> None:
@@ -659,6 +659,9 @@ def test_p0_34_a_few_more_than_a_hundredth_are_too_many() -> None:
     goldens[4:8, 0] = 0
     few = proof(tree(), tree(aside), goldens)
     assert failing(few) == set()
+    (output,) = few.outputs
+    assert (output.wrong, output.verdict) == (0, "pass"), "as of the kinds, what is excused is not"
+    assert sum(one.excused for one in few.probes) == output.differences[-1] > 0
     assert re.search(
         r"does, but for \d where 32 bits .*; the worst difference is 0 where", few.words
     )
@@ -670,7 +673,9 @@ def test_p0_34_more_than_a_hundredth_excused_is_a_fault() -> None:
     goldens[50:, 0] = np.nextafter(np.float32(0.25), np.float32(1))
     aside = TREE.threshold.copy()
     aside[0] = np.nextafter(np.float32(0.25), np.float32(1))
-    assert failing(proof(tree(), tree(aside), goldens)) != set()
+    found = proof(tree(), tree(aside), goldens)
+    assert {"goldens", "ordinary"} <= failing(found)
+    assert sum(one.excused for one in found.probes) == 0, "with so many, none is looked at again"
 
 
 def test_p0_35_what_32_bits_merge_is_counted_and_fails_where_it_is_much() -> None:

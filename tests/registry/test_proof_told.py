@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
 from sealift_registry import summary
+from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, Array
 from sealift_registry.frameworks.known import CONVERTERS
 from sealift_registry.proof.proving import Plan
+from sealift_registry.proof.tally import MOST_KEPT, Tally
 from sealift_registry.proof.telling import ALONE
 from sealift_registry.trust.drafting import draft
 from sealift_signing import gate
 from sealift_signing.drawing import drawn
+from tests import models
 from tests.registry.hub_fixture import TARGET, Acme, version
-from tests.registry.proof_models import linear, proof, rows
+from tests.registry.proof_models import classifier, linear, missing, proof, refusing, rows
+from tests.registry.test_hub_cli import Capsys, Cli
 
 COPY = Plan(as_it_is=True)
 
@@ -74,3 +82,91 @@ def test_p0_150_whoever_promotes_approves_or_looks_reads_it_first(acme: Acme) ->
     passed = [line for line in said["version"] if line.lstrip().startswith("pass")]
     assert passed
     assert not [line for line in passed if ALONE in line]
+
+
+def test_p0_156_of_rows_that_the_variant_refuses_some_hundreds_are_kept(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A variant of a large model that takes nothing would fill the memory with its rows."""
+    kept: list[int] = []
+    refused = Tally.refused
+
+    def watched(self: Tally, *given: Any) -> None:  # noqa: ANN401 - as it is given them
+        refused(self, *given)
+        kept.append(len(self.differing))
+
+    monkeypatch.setattr(Tally, "refused", watched)
+    goldens = rows()
+    seen = {row.tobytes() for row in goldens.astype(np.float32)}
+    odd = refusing(linear(), lambda x: np.array([row.tobytes() not in seen for row in x]))
+    found = proof(linear(), odd, goldens)
+    assert found.verdict == "fail"
+    assert len(kept) > MOST_KEPT
+    assert max(kept) == MOST_KEPT
+
+
+# -------------------------------------------------------------------- before anything is signed
+
+
+def test_p0_153_who_is_alone_and_says_yes_beforehand_is_told_it_all_the_same(
+    tmp_path: Path, capsys: Capsys
+) -> None:
+    acme = Acme(tmp_path)
+    cli = Cli(acme, capsys)
+    cli.says("init", "--solo", "--name", "One", "--person", "me")
+    cli.says("team", "add", "vision")
+    model = acme.folder / "tiny.onnx"
+    models.tiny_onnx(model)
+    cli.says("ingest", "onnx", model, "--as", "vision/tiny", "--goldens", acme.goldens())
+    cli.says("convert", version(1), "--for", TARGET)
+    told = f"LOOK AT THIS FIRST, of {version(1).path(TARGET)}: {drawn(ALONE)}"
+    code, out, err = cli("promote", version(1), "--to", "production", "--reason", "tested")
+    assert (code, err.splitlines()[-1]) == (0, told)
+    approve = ("approve", "P-1", "--meaning", "validated", "--reason", "tested", "--yes")
+    code, out, err = cli(*approve)
+    assert code == 0
+    assert err.splitlines() == [told]
+    assert "listed" in out
+
+
+# -------------------------------------------------------------------- how well it answers
+
+
+@pytest.mark.parametrize("rare", [1, 4])
+def test_p0_154_guessing_is_to_answer_the_most_frequent_label_always(rare: int) -> None:
+    """One in so many classes is no measure where nearly all rows are of one class."""
+
+    def always(x: Array) -> dict[str, Array]:
+        return {LABEL: np.zeros(len(x), dtype=np.int64) + (x[:, 0] > 99), PROBABILITIES: two(x)}
+
+    def two(x: Array) -> Array:
+        one = (x[:, 0] > 99).astype(x.dtype)
+        return np.stack([1 - one, one], axis=1)
+
+    expected = (np.arange(20) < rare).astype(np.int64)
+    found = proof(always, always, rows(20), expected)
+    assert found.expected is not None
+    assert float(found.expected.chance) == 1 - rare / 20
+    assert found.told_first[0].startswith("THE ANSWERS ARE NO BETTER THAN GUESSING")
+    assert f"most frequent is right in {1 - rare / 20:.1%}" in found.told_first[0]
+
+
+def test_p0_154_what_is_all_right_is_no_worse_than_guessing() -> None:
+    goldens = rows(40)
+    goldens = goldens[classifier(goldens)[LABEL] == 1][:8]
+    found = proof(classifier, classifier, goldens, np.ones(len(goldens), dtype=np.int64))
+    assert found.told_first == ()
+    wrong = proof(classifier, classifier, goldens, np.arange(len(goldens)) % 2)
+    assert wrong.told_first[0].startswith("THE ANSWERS ARE WRONG")
+
+
+def test_p0_155_what_is_none_is_not_listed() -> None:
+    source = refusing(linear(), lambda x: missing(x) | (x[:, 0] > 1e3))
+    said = {one.name: one.words for one in proof(source, linear()).checks}
+    assert re.fullmatch(
+        r"\d+ rows with something missing are all refused by the source\.", said["missing"]
+    )
+    for words in said.values():
+        assert not re.search(r"\b0 (rows|more|permuted|missing|unknown|fractions)", words)
+    nothing = proof(linear(), linear(), plan=Plan(most_rows=0))
+    assert {one.name for one in nothing.checks} >= {"goldens", "rounding"}

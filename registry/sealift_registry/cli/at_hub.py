@@ -120,9 +120,11 @@ class AtHub:
         self._asks = asks
 
     def show(self, words: Sequence[str]) -> None:
-        """All words, a line each."""
-        if not self._quiet:
-            self._terminal.note(words)
+        """All words, a line each; at least those that stand before all others."""
+        from sealift_signing.informing import LOOK
+
+        first = [text for text in words if text.startswith(LOOK)]
+        self._terminal.note(first if self._quiet else words)
 
     def typed(self, confirmation: Confirmation) -> str | None:
         """What was typed beforehand, or is typed now; None where nobody can be asked."""

@@ -8,7 +8,7 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
 from sealift_registry.cli.terminal import short
 from sealift_signing.drawing import drawn, plain
-from sealift_signing.informing import TOLD_FIRST, mark
+from sealift_signing.informing import LOOK, TOLD_FIRST, mark
 
 
 @command(sealift, "convert", example="sealift convert vision/digits/3 --for cpu-x86_64")
@@ -63,5 +63,5 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
                 "untried": list(done.untried),
             }
         )
-    told = [f"LOOK AT THIS FIRST: {words}" for words in dict.fromkeys(first)]
+    told = [f"{LOOK}: {words}" for words in dict.fromkeys(first)]
     session.terminal.answer("convert", {"artifacts": made}, [*told, *lines])

@@ -33,7 +33,8 @@ class Judged:
         rows: of which it is known.
         source: accuracy, or mean error.
         variant: likewise.
-        chance: what guessing would reach.
+        chance: what always answering the same would reach: the most frequent label, or the mean.
+        even: what guessing blindly would; of numbers the same.
         exact: numbers that the source answers nearly as expected, of all.
     """
 
@@ -42,14 +43,23 @@ class Judged:
     source: float
     variant: float
     chance: float
+    even: float
     exact: float
 
     @property
     def is_poor(self) -> bool:
-        """Whether guessing does as well."""
-        if self.kind == "labels":
-            return self.source <= self.chance or self.variant <= self.chance
-        return self.source >= self.chance or self.variant >= self.chance
+        """Whether always answering the same does as well."""
+        return self._is_no_better(self.chance)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether guessing blindly does as well."""
+        return self._is_no_better(self.even)
+
+    def _is_no_better(self, guessing: float) -> bool:
+        if self.kind == "labels":  # where all are the same, nothing is better than right
+            return min(self.source, self.variant) <= min(guessing, 1 - 1e-9)
+        return max(self.source, self.variant) >= guessing
 
 
 def known(expected: Array) -> tuple[Array, Array]:
@@ -87,7 +97,9 @@ def judged(
             float((np.array(_spelled(one)) == asked).mean()) for one in told if one is not None
         ]
         known = len(classes) or width(source) or len(np.unique(told[0].astype(str)))
-        return Judged("labels", len(expected), right[0], right[1], 1 / max(known, 1), right[0])
+        often = np.unique(asked, return_counts=True)[1].max() / len(asked)
+        even = 1 / max(known, 1)
+        return Judged("labels", len(asked), right[0], right[1], float(often), even, right[0])
     return _numbers(expected, source, variant)
 
 
@@ -188,7 +200,7 @@ def _numbers(expected: Array, source: Answers, variant: Answers) -> Judged | Non
     errors = [float(np.where(np.isfinite(one), one, np.inf).mean()) for one in away]
     guess = float(np.abs(wanted - wanted.mean(axis=0)).mean())
     exact = float((away[0] <= NEARLY * max(float(wanted.std()), 1e-300)).all(axis=1).mean())
-    return Judged("numbers", len(wanted), errors[0], errors[1], guess, exact)
+    return Judged("numbers", len(wanted), errors[0], errors[1], guess, guess, exact)
 
 
 def strange(expected: Array | None, seen: set[str], judged: Judged | None) -> list[str]:

@@ -31,9 +31,9 @@ def prove(request: Document, progress: Progress) -> Document:
     """The parts of a ProofReport that need the models; the caller knows the digests."""
     inputs, expected = _goldens(Path(request["goldens"]))
     framework = BY_FORMAT[request["source_format"]]
-    progress("source", 0, 0)
+    progress("loading the source", 0, 0)
     source = CONVERTERS[request["source_format"]].load(Path(request["source"]))
-    progress("variant", 0, 0)
+    progress("loading the variant", 0, 0)
     variant = _variant(Path(request["variant"]), request["elsewhere"])
     kept: list[bytes] = []
     plan = Plan(

@@ -127,7 +127,7 @@ class _Proof:
         Raises:
             RefusedError: one of them does not, or their answers are of different shapes.
         """
-        self.plan.progress("goldens", 0, 0)
+        self.plan.progress("both models answer the goldens", 0, 0)
         theirs = self._source.answers(self._held)
         ours = self._variant.answers(self._held)
         fault = comparing.fault(theirs, ours)
@@ -158,7 +158,7 @@ class _Proof:
     def run_probes(self) -> None:
         """Make rows, and let both models answer them as long as there is time."""
         budget = Budget(self.plan.seconds)
-        self.plan.progress("making rows", 0, 0)
+        self.plan.progress("making rows to find out", 0, 0)
         ask = self._within(Budget(FOR_JUMPS * self.plan.seconds))
         thresholds = Budget((FOR_JUMPS + FOR_THRESHOLDS) * self.plan.seconds)
         making = Making(self._table, self._known, self._facts, self.plan.seed, ask, thresholds)
@@ -172,7 +172,7 @@ class _Proof:
         for some in slices(order, mild, budget):
             self._run(some, np.array([made[kind][at] for kind, at in some]))
             ran += len(some)
-            self.plan.progress("rows", len(self._table) + ran, self._total)
+            self.plan.progress("both models answer rows", len(self._table) + ran, self._total)
         for kind, _ in order[ran:]:
             self._tally.kind(kind).left_out += 1
         if not self._measured_yet:
@@ -242,7 +242,7 @@ class _Proof:
         most = min(MOST_KEPT - 1, max(rounding.MOST_EXCUSED * self._tally.ran * 2, 10))
         if not 0 < len(self._differing()) <= most:
             return
-        self.plan.progress("rows that differ", 0, 0)
+        self.plan.progress("looking again at rows that differ", 0, 0)
         if not self._facts.trees:  # those that are fed the raw input round not
             self._excused(self._rounded)
         if self._facts.may_tie:
@@ -284,9 +284,7 @@ class _Proof:
             return 0
         for row, is_excused in zip(rows, found.tolist(), strict=True):
             if is_excused:
-                kind = self._tally.kind(row.kind)
-                kind.wrong, kind.excused = kind.wrong - 1, kind.excused + 1
-                self._tally.differing.remove(row)
+                self._tally.excuse(row)
         return int(found.sum())
 
     # ---------------------------------------------------------------- check rows

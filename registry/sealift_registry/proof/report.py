@@ -38,7 +38,7 @@ class OutputProof:
         name: of the output.
         kind: labels must be equal; numbers must be near.
         rows: how many were compared.
-        wrong: how many differ more than is allowed, rounding among them.
+        wrong: how many differ more than is allowed, those excused as rounding not among them.
         spread: standard deviation of the source's numbers, of the column that has most.
         largest_difference: of the numbers; absent where one of a pair is no finite number.
         allowed: at the number that used up most of what it was allowed.
@@ -135,8 +135,8 @@ class Expected:
         rows: of which it is known.
         source: the part of labels that it tells rightly, or the mean error of its numbers.
         variant: likewise.
-        chance: what guessing would reach: one in so many classes, or the error of always answering
-            the mean of what is expected.
+        chance: what always answering the same would reach: the share of the most frequent label, or
+            the error of the mean of what is expected.
     """
 
     kind: Literal["labels", "numbers"]

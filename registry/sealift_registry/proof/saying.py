@@ -79,7 +79,8 @@ def _output(name: str, tally: OutputTally, result: Result) -> OutputProof:
     numbers = tally.kind == "numbers"
     by = result.scales.get(name)
     finite = numbers and bool(np.isfinite(tally.away))
-    failed = any(one.output == name for one in result.tally.differing)
+    refused = any(one.output == name and one.refused for one in result.tally.differing)
+    failed = bool(tally.wrong) or refused
     return OutputProof(
         name=sentence(name),
         kind="numbers" if numbers else "labels",

@@ -67,7 +67,9 @@ class KindTally:
 
 @dataclass(frozen=True)
 class Row:
-    """A row and both answers; `refused` where the variant does not answer at all.
+    """A row and both answers, and the outputs that are `wrong`.
+
+    It is `refused` where the variant does not answer at all.
 
     Where they are `withheld`, the variant's says how far it is off.
     """
@@ -82,6 +84,7 @@ class Row:
     variant: str
     allowed: float | None
     answers: Answers
+    wrong: tuple[str, ...] = ()
     refused: bool = False
     withheld: bool = False
 
@@ -142,6 +145,14 @@ class Tally:
         if self.worst is None or float(ratios[top]) > self.worst.ratio:
             self.worst = self._row(named[top], rows[top], source, variant, found, top)
 
+    def excuse(self, row: Row) -> None:
+        """It is wrong no more: rounding, or a tie."""
+        kind = self.kind(row.kind)
+        kind.wrong, kind.excused = kind.wrong - 1, kind.excused + 1
+        for output in row.wrong:
+            self.outputs[output].wrong -= 1
+        self.differing.remove(row)
+
     def refused(self, kind: str, number: int, row: Array, source: Answers, at: int) -> None:
         """The variant does not answer a row that the source answers."""
         one = self.kind(kind)
@@ -150,7 +161,8 @@ class Tally:
         output = min(source)
         said = shown(source[output], at) if output in self.shown else WITHHELD
         lost = Row(kind, number, row, output, None, np.inf, said, "refused", None, {}, refused=True)
-        self.differing.append(lost)
+        if len(self.differing) < MOST_KEPT:
+            self.differing.append(lost)
         if self.worst is None or not np.isinf(self.worst.ratio):
             self.worst = lost
 
@@ -183,6 +195,7 @@ class Tally:
             variant=told[1],
             allowed=float(one.allowed[at]) if one.kind == "numbers" else None,
             answers=taken(variant, np.array([at])),
+            wrong=tuple(name for name, one in found.items() if one.wrong[at]),
             withheld=withheld,
         )
 

@@ -78,18 +78,18 @@ def rows_checks(tally: Tally) -> list[Check]:
         left_out = sum(one.left_out for one in counts)
         if not ran + dropped + left_out:
             continue
-        of_which = ", ".join(
-            f"{tally.kinds[kind].ran:,} {kind}" for kind in kinds if kind in tally.kinds
-        )
+        counted = [(kind, tally.kinds[kind].ran) for kind in kinds if kind in tally.kinds]
+        of_which = ", ".join(f"{count:,} {kind}" for kind, count in counted if count)
         which = f" ({of_which})" if len(kinds) > 1 else ""
-        said = [f"{ran:,} {what}{which}: {_alike(ran, wrong)}"]
+        said = [f"{ran:,} {what}{which}: {_alike(wrong)}"] if ran else []
         if wrong:
             first = worst_of(tally, kinds)
             said += [row_words(first)] if first else []
         if dropped:
-            said.append(f"{dropped:,} more are refused by the source")
+            more = "more are" if ran else f"{what} are all"
+            said.append(f"{dropped:,} {more} refused by the source")
         if left_out:
-            said.append(f"for {left_out:,} there was no time")
+            said.append(f"for {left_out:,}{'' if said else f' {what}'} there was no time")
         # Rows as ordinary as the goldens, and none is taken: then the goldens alone were compared.
         untried = name == ORDINARY and dropped and not ran
         verdict: Verdict = "fail" if wrong or untried else "pass"
@@ -97,9 +97,7 @@ def rows_checks(tally: Tally) -> list[Check]:
     return found
 
 
-def _alike(ran: int, wrong: int) -> str:
-    if not ran:
-        return "none was run"
+def _alike(wrong: int) -> str:
     return f"{wrong:,} are answered differently" if wrong else "all are answered alike"
 
 
@@ -210,24 +208,8 @@ def first(
     as_it_is: bool = False,
 ) -> list[str]:
     """What whoever approves is told before all else."""
-    said = []
-    if judged is not None and judged.kind == "labels" and judged.is_poor:
-        said.append(
-            f"THE ANSWERS ARE WRONG: of {judged.rows:,} expected labels the source tells "
-            f"{judged.source:.1%} rightly and the variant {judged.variant:.1%}; guessing reaches "
-            f"{judged.chance:.1%}."
-        )
-    elif judged is not None and judged.is_poor:
-        said.append(
-            f"THE ANSWERS ARE WRONG: the source is off by {decimal(judged.source)} in the mean, "
-            f"the variant by {decimal(judged.variant)}; always answering the mean of what is "
-            f"expected is off by {decimal(judged.chance)}."
-        )
-    elif judged is not None and judged.kind == "numbers" and 1 > judged.exact >= 1 / 2:
-        said.append(
-            f"{judged.exact:.1%} of the golden rows are answered exactly as expected, and the "
-            "others are not: something of the model may have been lost before its file."
-        )
+    poorly = _poorly(judged) if judged is not None else ""
+    said = [poorly] if poorly else []
     if strange:
         said.append(f"The goldens expect {named(strange)}, which the model answered on no row.")
     said += [unfit] if unfit else []
@@ -237,6 +219,29 @@ def first(
     ]
     said += [ALONE] if as_it_is and judged is None else []
     return [sentence(one) for one in said]
+
+
+def _poorly(judged: Judged) -> str:
+    """What is to be said of how often, or how nearly, both answer as is expected; empty if well."""
+    if not judged.is_poor:
+        if judged.kind == "labels" or not 1 / 2 <= judged.exact < 1:
+            return ""
+        return (
+            f"{judged.exact:.1%} of the golden rows are answered exactly as expected, and the "
+            "others are not: something of the model may have been lost before its file."
+        )
+    how = "THE ANSWERS ARE WRONG" if judged.is_wrong else "THE ANSWERS ARE NO BETTER THAN GUESSING"
+    if judged.kind == "labels":
+        return (
+            f"{how}: of {judged.rows:,} expected labels the source tells {judged.source:.1%} "
+            f"rightly and the variant {judged.variant:.1%}; always answering the most frequent is "
+            f"right in {judged.chance:.1%}."
+        )
+    return (
+        f"{how}: the source is off by {decimal(judged.source)} in the mean, the variant by "
+        f"{decimal(judged.variant)}; always answering the mean of what is expected is off by "
+        f"{decimal(judged.chance)}."
+    )
 
 
 def never(

@@ -10,7 +10,7 @@ from sealift_signing.acts.vouched import Vouched
 from sealift_signing.approvals import NotCountedError, Rules, check_objection, tally
 from sealift_signing.documents import Members
 from sealift_signing.drawing import drawn
-from sealift_signing.informing import TOLD_FIRST, mark, more_of, more_words
+from sealift_signing.informing import LOOK, TOLD_FIRST, mark, more_of, more_words
 from sealift_signing.statements import Approval, Objection, Request, Signed, Subject
 from sealift_signing.vocabulary import PORTABLE, CatalogPath
 
@@ -95,7 +95,7 @@ def first_words(evidence: Iterable[Vouched]) -> Iterator[str]:
         for check in one.said.checks:
             if check.name == TOLD_FIRST:
                 about = ", ".join(sorted(subject.name for subject in one.signed.subjects))
-                yield f"LOOK AT THIS FIRST, of {about}: {drawn(check.words)}"
+                yield f"{LOOK}, of {about}: {drawn(check.words)}"
 
 
 def _bars_words(subjects: Iterable[Subject], rules: Rules, despite: Iterable[str]) -> Iterator[str]:
