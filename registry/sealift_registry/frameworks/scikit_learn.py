@@ -17,6 +17,7 @@ from sealift_registry.frameworks import (
     tree_ensembles,
 )
 from sealift_registry.frameworks import scikit_learn_graphs as graphs
+from sealift_registry.frameworks import scikit_learn_wide as wide
 from sealift_registry.frameworks.content import archived
 from sealift_registry.frameworks.framework import (
     INPUT,
@@ -217,26 +218,35 @@ class SklearnModel:
     def to_onnx(self, opsets: Mapping[str, int], options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - onnx is Any to us
         """See `framework.Convertible`."""
         from skl2onnx import convert_sklearn
-        from skl2onnx.common.data_types import FloatTensorType
-        from sklearn.base import is_classifier
+        from skl2onnx.common.data_types import DoubleTensorType
 
         self._check_trained()
-        own = dict(options) if is_classifier(self._estimator) else {}
+        parsers, shapes = wide.widths(self._estimator)
         with converting(self._name()):
             made = convert_sklearn(
                 self._estimator,
                 name="model",
-                initial_types=[(INPUT, FloatTensorType([None, self._estimator.n_features_in_]))],
+                initial_types=[(INPUT, DoubleTensorType([None, self._estimator.n_features_in_]))],
                 target_opset=_spelled(opsets),
-                options={id(self._estimator): own} if own else None,
+                options=self._options(options),
+                custom_conversion_functions=wide.converts(self._estimator),
+                custom_parsers=parsers,
+                custom_shape_calculators=shapes,
             )
             # A recipe need not name each domain.
             self._put_right(made, opsets.get("ai.onnx", tree_ensembles.OPSET))
         return made
 
+    def _options(self, options: Mapping[str, Any]) -> dict[int, Any] | None:
+        from sklearn.base import is_classifier
+
+        if self._name() == "LinearSVC":
+            # It knows no zipmap, and would be given it as a pipeline's last step.
+            return {id(scikit_learn_parts.last_of(self._estimator)): {"raw_scores": False}}
+        return {id(self._estimator): dict(options)} if is_classifier(self._estimator) else None
+
     def _put_right(self, made: Any, opset: int) -> None:  # noqa: ANN401 - onnx is Any to us
-        graphs.whole_categories(made.graph)
-        graphs.exact_edges(made.graph, scikit_learn_parts.edges(self._estimator))
+        wide.narrow_borders(made.graph)
         tree_ensembles.exact(made, scikit_learn_parts.grown(self._estimator))
         scikit_learn_scaled.ask_rows(made, self._estimator)
         tree_ensembles.label_by_half(made, opset, at_least=True)

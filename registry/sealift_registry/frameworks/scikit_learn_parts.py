@@ -91,33 +91,11 @@ class _Whole:
 
     def __init__(self, estimator: Estimator) -> None:
         self._estimator = estimator
-        self._missing: bool | None = None
-
-    def answers_missing(self) -> bool:
-        """Whether it answers a row that a value is missing in, in any column.
-
-        Where it answers no row that we can think of, it is taken to.
-        """
-        if self._missing is None:
-            self._missing = _answers_missing(self._estimator)
-        return self._missing
 
     def answers_several(self) -> bool:
         """Whether it answers several numbers a row."""
         shape: tuple[int, ...] = self._estimator.predict(thinkable_row(self._estimator)).shape
         return len(shape) > 1
-
-
-def _answers_missing(estimator: Estimator) -> bool:
-    import numpy as np
-
-    ask = getattr(estimator, "predict", None) or estimator.transform
-    row = thinkable_row(estimator)
-    rows = np.tile(row, (row.shape[1], 1))
-    np.fill_diagonal(rows, np.nan)
-    return not _answers(ask, row) or any(
-        _answers(ask, rows[column : column + 1]) for column in range(len(rows))
-    )
 
 
 def thinkable_row(estimator: Estimator) -> Array:
@@ -128,14 +106,6 @@ def thinkable_row(estimator: Estimator) -> Array:
     for column, known in facts(estimator).categories.items():
         row[0, column] = known[0]
     return row
-
-
-def _answers(ask: Callable[[Array], Any], rows: Array) -> bool:
-    try:
-        ask(rows)
-    except ValueError:
-        return False
-    return True
 
 
 def _classes(part: Estimator, _: _Whole) -> Iterator[str]:
@@ -157,13 +127,6 @@ def _classes(part: Estimator, _: _Whole) -> Iterator[str]:
         yield "whole numbers" if whole else "fractions"
     else:
         yield "words" if all(isinstance(one, str) for one in classes) else "of several kinds"
-
-
-def _scores(part: Estimator, _: _Whole) -> Iterator[str]:
-    if getattr(part, "probability", False) is True:  # it may be a word
-        yield "probabilities"
-    else:
-        yield "one a class" if len(part.classes_) > 2 else "one of two classes"  # noqa: PLR2004 - two
 
 
 def _categories(part: Estimator, _: _Whole) -> Iterator[str]:
@@ -239,9 +202,7 @@ READ: Mapping[str, Callable[[Estimator, _Whole], Iterable[str]]] = {
     "columns": _columns,
     "fitted_metric": lambda part, _: (str(part.effective_metric_),),
     "left_out": _left_out,
-    "missing": lambda _, whole: ("answered" if whole.answers_missing() else "refused",),
     "of": _kinds,
-    "scores": _scores,
     "targets": lambda _, whole: ("several" if whole.answers_several() else "one",),
     "stack_methods": lambda part, _: map(str, part.stack_method_),
 }
@@ -268,20 +229,6 @@ def _grown(part: Estimator) -> Grown:
         right=np.where(inner, found.children_right, 0),
         missing=found.missing_go_to_left.astype(bool),
     )
-
-
-def edges(estimator: Estimator) -> list[Array]:
-    """What the parts compare with: the edges of bins, and what a number must exceed."""
-    import numpy as np
-
-    found: list[Array] = []
-    for part in parts_of(estimator):
-        if name_of(part) == "KBinsDiscretizer":
-            found.extend(np.asarray(one[1:-1], np.float64) for one in part.bin_edges_)
-        exceeded = {"Binarizer": "threshold", "BernoulliNB": "binarize"}.get(name_of(part))
-        if exceeded and getattr(part, exceeded) is not None:
-            found.append(np.array([getattr(part, exceeded)], np.float64))
-    return found
 
 
 @dataclass

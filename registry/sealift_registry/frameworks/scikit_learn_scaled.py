@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from sealift_registry.frameworks import scikit_learn_parts as parts
 from sealift_registry.frameworks.framework import Array
+from sealift_registry.frameworks.scikit_learn_graphs import drop_unused
 from sealift_registry.frameworks.scikit_learn_parts import Estimator
 from sealift_registry.frameworks.tree_ensembles import AT_MOST, ENSEMBLES, LEAF
 
@@ -174,20 +175,7 @@ def _feed(graph: Any, nodes: Sequence[Node], given: str, made: str, *, scaled_to
         graph.node.insert(min(list(graph.node).index(node) for node in nodes), beside)
     for node in nodes:
         node.input[0] = fed
-    _drop_unused(graph)
-
-
-def _drop_unused(graph: Any) -> None:  # noqa: ANN401 - onnx is Any to us
-    wanted, kept = {one.name for one in graph.output}, []
-    for node in reversed(list(graph.node)):
-        if wanted & set(node.output):
-            wanted |= set(node.input)
-            kept.append(node)
-    del graph.node[:]
-    graph.node.extend(reversed(kept))
-    tensors = [one for one in graph.initializer if one.name in wanted]
-    del graph.initializer[:]
-    graph.initializer.extend(tensors)
+    drop_unused(graph)
 
 
 def _attribute(node: Node, name: str) -> Any:  # noqa: ANN401 - onnx is Any to us

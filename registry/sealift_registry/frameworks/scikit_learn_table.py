@@ -80,7 +80,6 @@ _KERNELS: Mapping[str, Values] = {"kernel": "linear poly rbf sigmoid"}
 _VECTORS: Mapping[str, Values] = {
     "break_ties": "False",
     "decision_function_shape": "ovr",
-    "scores": ("probabilities", "one a class"),
     **_KERNELS,
     **_CLASSIFIER,
 }
@@ -90,8 +89,7 @@ _NEIGHBOURS: Mapping[str, Values] = {
     "fitted_metric": "euclidean manhattan minkowski sqeuclidean",
 }
 _LAYERS: Mapping[str, Values] = {"activation": "identity logistic tanh relu"}
-# Of one column alone, the converter makes a graph that no runtime loads.
-_SELECTED: Mapping[str, Values] = {"columns": "several"}
+_SELECTED: Mapping[str, Values] = {"columns": ("several", "one alone")}
 
 TABLE: Mapping[str, Known] = {
     # preprocessing
@@ -101,18 +99,15 @@ TABLE: Mapping[str, Known] = {
         func="None",
         kw_args="None",
     ),
-    "KBinsDiscretizer": _known(free="dtype n_bins strategy", encode="onehot-dense ordinal"),
+    "KBinsDiscretizer": _known(free="dtype n_bins strategy", encode="onehot onehot-dense ordinal"),
     "MaxAbsScaler": _known(clip="False"),
     "MinMaxScaler": _known(free="clip feature_range"),
-    # ONNX divides by the largest number, scikit-learn by the largest without its sign: no `max`.
-    "Normalizer": _known(norm="l1 l2"),
+    "Normalizer": _known(norm="l1 l2 max"),
     "OneHotEncoder": _known(
-        free="categories dtype feature_name_combiner sparse_output",
+        free="categories dtype feature_name_combiner max_categories min_frequency sparse_output",
         drop="None first if_binary",
-        handle_unknown="error ignore",
-        min_frequency="None",
-        max_categories="None",
-        categories=("whole numbers",),
+        handle_unknown="error ignore infrequent_if_exist",
+        categories=("whole numbers", "fractions that float32 has"),
     ),
     "OrdinalEncoder": _known(
         free="categories dtype encoded_missing_value handle_unknown unknown_value",
@@ -121,19 +116,21 @@ TABLE: Mapping[str, Known] = {
         categories=("whole numbers", "fractions that float32 has"),
     ),
     "PolynomialFeatures": _known(free="degree include_bias interaction_only order"),
-    "PowerTransformer": _known(free="standardize", method="yeo-johnson box-cox", missing="refused"),
-    "QuantileTransformer": _known(
-        free="ignore_implicit_zeros", output_distribution="uniform", missing="refused"
-    ),
+    "PowerTransformer": _known(free="standardize", method="yeo-johnson box-cox"),
+    "QuantileTransformer": _known(free="ignore_implicit_zeros", output_distribution="uniform"),
     "RobustScaler": _known(free="unit_variance with_centering with_scaling"),
     "SimpleImputer": _known(
         free="fill_value keep_empty_features",
-        add_indicator="False",
+        add_indicator="False True",
         missing_values="nan",
         strategy="mean median most_frequent constant",
         columns="all",
     ),
     "StandardScaler": _known(free="with_mean with_std"),
+    "TargetEncoder": _known(
+        free="categories smooth target_type",
+        categories=("whole numbers", "fractions that float32 has"),
+    ),
     # decomposition and projection
     "GaussianRandomProjection": _known(free="n_components"),
     "IncrementalPCA": _known(free="n_components whiten"),
@@ -173,19 +170,15 @@ TABLE: Mapping[str, Known] = {
     "RANSACRegressor": _known(free="estimator loss", parts="estimator_"),
     "TweedieRegressor": _known(free="power", link="auto identity log"),
     # linear models of labels
-    "LinearDiscriminantAnalysis": _known(
-        _CLASSIFIER,
-        # Of two classes, the converter's probabilities are other ones.
-        free="n_components",
-        scores=("one a class",),
-    ),
+    "LinearDiscriminantAnalysis": _known(_CLASSIFIER, free="n_components"),
+    "LinearSVC": _known(_CLASSIFIER, free="loss multi_class"),
     "LogisticRegression": _known(_CLASSIFIER),
     "LogisticRegressionCV": _known(_CLASSIFIER),
     "PassiveAggressiveClassifier": _known(_CLASSIFIER, free="loss"),
     "Perceptron": _known(_CLASSIFIER),
-    # Of two classes, the converter's scores have one column, and say that they have two.
-    "RidgeClassifier": _known(_CLASSIFIER, scores=("one a class",)),
-    "RidgeClassifierCV": _known(_CLASSIFIER, scores=("one a class",)),
+    "QuadraticDiscriminantAnalysis": _known(_CLASSIFIER),
+    "RidgeClassifier": _known(_CLASSIFIER),
+    "RidgeClassifierCV": _known(_CLASSIFIER),
     "SGDClassifier": _known(
         _CLASSIFIER,
         # Of three classes, modified_huber's labels are wrong.
