@@ -52,7 +52,7 @@ class HardwareTarget:
         runtime_version: which releases of it are asked for (`runtimes.ranges`): two ends, one
             release, or the one that is installed with Sealift.
         execution_provider: of the runtime.
-        precision: that the variant computes in.
+        precision: of what the variant takes and answers.
         rows: of one request.
         limits: of the machine.
         artifact_policy: what travels (the table in DESIGN section 6).

@@ -22,7 +22,7 @@ class Recipe:
         requires: features that a reader must know.
         converter: `sklearn`, `xgboost`, `lightgbm`, or `none` where the source is taken as it is.
         source_format: what it starts from, as the scanner calls it.
-        precision: that the variant computes in.
+        precision: of what the variant takes and answers.
         opsets: the newest version of each ONNX operator domain that the variant may use.
         shapes: each input's axes; a word where the length is free.
         options: of the converter.
