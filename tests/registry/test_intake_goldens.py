@@ -86,6 +86,24 @@ def test_files_that_are_no_goldens(
     assert not (tmp_path / "kept.npz").exists()
 
 
+def test_p0_157_each_fault_of_goldens_has_an_advice_of_its_own(tmp_path: Path) -> None:
+    ten: dict[str, dict[str, Any]] = {
+        "too few": {"inputs": np.zeros((4, 2))},
+        "no inputs": {"labels": np.zeros(5)},
+        "texts": {"inputs": np.array(["a"] * 5)},
+        "objects": {"inputs": np.array([object()] * 5)},
+        "uneven": {"inputs": np.zeros((5, 2)), "labels": np.zeros(6)},
+        "wide labels": {"inputs": np.zeros((5, 2)), "labels": np.zeros((5, 1))},
+        "two": {"inputs": np.zeros((5, 2)), "labels": np.zeros(5), "expected": np.zeros(5)},
+    }
+    advice = {}
+    for name, arrays in ten.items():
+        with pytest.raises(RefusedError) as caught:
+            from_file(saved(tmp_path, **arrays), tmp_path / "kept.npz")
+        advice[caught.value.next_step] = name
+    assert sorted(advice.values()) == sorted(ten)
+
+
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x05\x06" + bytes(18)])
 def test_files_that_are_no_archives(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "given.npz").write_bytes(content)

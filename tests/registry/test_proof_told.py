@@ -11,14 +11,16 @@ import numpy as np
 import pytest
 
 from sealift_registry import summary
-from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, Array
+from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, Facts
 from sealift_registry.frameworks.known import CONVERTERS
+from sealift_registry.proof import prove_worker
 from sealift_registry.proof.proving import Plan
 from sealift_registry.proof.tally import MOST_KEPT, Tally
 from sealift_registry.proof.telling import ALONE
 from sealift_registry.trust.drafting import draft
 from sealift_signing import gate
 from sealift_signing.drawing import drawn
+from sealift_signing.errors import RefusedError
 from tests import models
 from tests.registry.hub_fixture import TARGET, Acme, version
 from tests.registry.proof_models import classifier, linear, missing, proof, refusing, rows
@@ -115,8 +117,7 @@ def test_p0_153_who_is_alone_and_says_yes_beforehand_is_told_it_all_the_same(
     cli = Cli(acme, capsys)
     cli.says("init", "--solo", "--name", "One", "--person", "me")
     cli.says("team", "add", "vision")
-    model = acme.folder / "tiny.onnx"
-    models.tiny_onnx(model)
+    model = models.tiny_onnx(acme.folder / "tiny.onnx")
     cli.says("ingest", "onnx", model, "--as", "vision/tiny", "--goldens", acme.goldens())
     cli.says("convert", version(1), "--for", TARGET)
     told = f"LOOK AT THIS FIRST, of {version(1).path(TARGET)}: {drawn(ALONE)}"
@@ -170,3 +171,72 @@ def test_p0_155_what_is_none_is_not_listed() -> None:
         assert not re.search(r"\b0 (rows|more|permuted|missing|unknown|fractions)", words)
     nothing = proof(linear(), linear(), plan=Plan(most_rows=0))
     assert {one.name for one in nothing.checks} >= {"goldens", "rounding"}
+
+
+# -------------------------------------------------------------------- what goldens are taken for
+
+
+def test_p0_157_labels_are_no_numbers_of_a_model_that_has_none() -> None:
+    """A scaler of one column answers no labels: that its numbers are others is no fault of it."""
+    goldens, labels = rows(20), np.arange(20) % 3
+
+    def scaled(x: Array) -> dict[str, Array]:
+        return {VARIABLE: x[:, :1] * 3}
+
+    plan = Plan(labels_alone=True)
+    assert "fits none" in proof(scaled, scaled, goldens, labels, plan=plan).told_first[0]
+    known = Facts(predicts=True)
+    assert "WRONG" in proof(scaled, scaled, goldens, labels, known, plan).told_first[0]
+    assert "WRONG" in proof(scaled, scaled, goldens, labels).told_first[0]
+
+
+def test_p0_157_an_input_that_is_called_labels_is_an_input(tmp_path: Path) -> None:
+    np.savez(tmp_path / "g.npz", x=rows(8), labels=np.arange(8))
+    inputs, expected, name = prove_worker._goldens(
+        tmp_path / "g.npz", {"x": "tensor(float)", "labels": "tensor(int64)"}
+    )
+    assert (set(inputs), expected, name) == ({"x", "labels"}, None, None)
+    inputs, expected, name = prove_worker._goldens(tmp_path / "g.npz", {"x": "tensor(float)"})
+    assert (set(inputs), name) == ({"x"}, "labels")
+    assert expected is not None
+    assert expected.tolist() == list(range(8))
+
+
+@pytest.mark.parametrize("among", [0.5, np.nan])
+def test_p0_157_one_fraction_among_large_ids_does_not_hide_them(among: float) -> None:
+    goldens = rows(20)
+    goldens[:, 1] = 1_700_000_000 + np.arange(20)
+    goldens[7, 1] += among
+    with pytest.raises(RefusedError) as caught:
+        proof(linear(), linear(), goldens)
+    assert caught.value.code == "goldens-merged"
+    goldens[:, 1] = 30_000_000.5 + np.arange(20)  # 32 bits round those, and merge no ids
+    assert proof(linear(), linear(), goldens).rows == 20
+
+
+def test_p0_157_two_outputs_that_are_spelled_alike_are_refused_by_name() -> None:
+    def both(x: Array) -> dict[str, Array]:
+        return {"score\n": x[:, 0], "score ": x[:, 1]}
+
+    with pytest.raises(RefusedError) as caught:
+        proof(both, both)
+    assert caught.value.code == "parity-outputs"
+    assert caught.value.what == "Two outputs of the model are both shown as score."
+
+
+def test_p0_157_what_was_kept_of_goldens_is_said_where_they_are_taken_in(
+    tmp_path: Path, capsys: Capsys
+) -> None:
+    acme = Acme(tmp_path)
+    cli = Cli(acme, capsys)
+    cli.says("init", "--solo", "--name", "One", "--person", "me")
+    cli.says("team", "add", "vision")
+    model = models.tiny_onnx(acme.folder / "tiny.onnx")
+    words = ("ingest", "onnx", model, "--as", "vision/tiny")
+    assert "right answers" not in cli.says(*words)
+    said = cli.says(*words, "--goldens", acme.goldens())
+    assert "8 rows; the right answers are not known (`expected`)" in said
+    with np.load(acme.goldens()) as found:
+        np.savez(tmp_path / "known.npz", inputs=found["inputs"], expected=np.arange(8) % 3)
+    said = cli.says(*words, "--goldens", tmp_path / "known.npz")
+    assert "8 rows; `expected` is what is expected of them" in said

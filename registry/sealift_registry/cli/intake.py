@@ -140,6 +140,8 @@ def _tell(session: Session, done: Ingested) -> None:
         f"  source record  {short(version.source_sha256)}",
         f"  goldens        {short(done.goldens) if done.goldens else 'none yet'}",
     ]
+    if done.kept is not None:
+        lines.append(f"                 {done.kept.words}")
     if not done.goldens:
         lines.append("  Next: ingest it again with --goldens FILE.npz, which converting needs.")
     data = {

@@ -68,6 +68,20 @@ class GoldensRecord:
     size: Count
 
     @property
+    def words(self) -> str:
+        """What they are: how many rows, and whether the right answers are known."""
+        said = f"{self.rows:,} rows"
+        known = next((name for name in ANSWERS if self._has(name)), None)
+        if known is None:
+            return f"{said}; the right answers are not known (`{EXPECTED}`)"
+        if self.origin == "file":
+            return f"{said}; `{known}` is what is expected of them"
+        return f"{said}; `{known}` is taken for what is expected, if it is no input of the model"
+
+    def _has(self, name: str) -> bool:
+        return any(array.name == name for array in self.arrays)
+
+    @property
     def has_answers(self) -> bool:
         """Whether the right answers are known, so that accuracy or error can be told."""
         return any(array.name in ANSWERS for array in self.arrays)

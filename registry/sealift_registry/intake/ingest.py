@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy import Connection
@@ -14,6 +14,7 @@ from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.reference import ModelRef, VersionRef
 from sealift_registry.catalog.storing import Stored, store_again, store_files, store_manifest
 from sealift_registry.intake import goldens as golden_files
+from sealift_registry.intake.goldens import GoldensRecord
 from sealift_registry.intake.scan import ScanReport, scan
 from sealift_registry.intake.source import Source, SourceFile, SourceRecord
 from sealift_registry.intake.staging import take_stock
@@ -39,12 +40,14 @@ class Ingested:
         new: False where this very version was ingested before.
         aliases: names of the source under which it had not been asked for before.
         goldens: the digest of the version's goldens, None while it has none.
+        kept: what those are that came with it, if any did.
     """
 
     version: Version
     new: bool
     aliases: tuple[str, ...]
     goldens: str | None
+    kept: GoldensRecord | None = None
 
 
 class _TakenInMeanwhileError(Exception):
@@ -92,18 +95,20 @@ class Intake:
         with workspace(self._hub.home.work) as work:
             record = source.fetch(work / "model", progress)
             report = self._scanned(work / "model", record, model, actor)
-            goldens = self._goldens(work, record, given)
+            kept = self._goldens(work, record, given)
+            goldens = None if kept is None else kept.sha256
             with self._hub.reading() as connection:
                 known = Catalog(connection).same(model, record.identity())
             if known is not None:
                 self._mend(work / "model", known, record)
-                return self._again(known, record, goldens, actor)
+                return replace(self._again(known, record, goldens, actor), kept=kept)
             expected = {file.path: file.sha256 for file in record.files}
             stored = store_files(self._hub.home.blobs, work / "model", expected, lambda _: None)
         try:
-            return self._record(model, record, report, stored, goldens, actor)
+            done = self._record(model, record, report, stored, goldens, actor)
         except _TakenInMeanwhileError as meanwhile:
-            return self._again(meanwhile.version, record, goldens, actor)
+            done = self._again(meanwhile.version, record, goldens, actor)
+        return replace(done, kept=kept)
 
     def scan_folder(self, folder: Path) -> Finding:
         """Scan any folder, as evidence: what conversion asks for its variants."""
@@ -127,19 +132,22 @@ class Intake:
         self._hub.log.commit_entry(self._hub.entry("intake.refused", actor, data, terms))
         raise refusal
 
-    def _goldens(self, work: Path, record: SourceRecord, given: Path | None) -> str | None:
-        """The digest of the goldens, in the blobs; None where there are none."""
+    def _goldens(
+        self, work: Path, record: SourceRecord, given: Path | None
+    ) -> GoldensRecord | None:
+        """The goldens, which lie in the blobs then; None where there are none."""
         target = work / "goldens.npz"
         if given is not None:
-            golden_files.from_file(given, target)
+            kept = golden_files.from_file(given, target)
         elif record.kind == "mlflow":
             try:
-                golden_files.from_input_example(work / "model", target)
+                kept = golden_files.from_input_example(work / "model", target)
             except NotFoundError:
                 return None
         else:
             return None
-        return self._hub.home.blobs.put_file(target).sha256
+        self._hub.home.blobs.put_file(target)
+        return kept
 
     def _mend(self, folder: Path, known: Version, record: SourceRecord) -> None:
         """Put back what the hub's disk lost of a version that was taken in before."""

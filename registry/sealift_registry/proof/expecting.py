@@ -76,7 +76,12 @@ def known(expected: Array) -> tuple[Array, Array]:
 
 
 def judged(
-    expected: Array, source: Answers, variant: Answers, classes: Sequence[str]
+    expected: Array,
+    source: Answers,
+    variant: Answers,
+    classes: Sequence[str],
+    *,
+    numbers: bool = True,
 ) -> Judged | None:
     """Accuracy or error of both on the goldens; None where nothing of theirs can be compared.
 
@@ -85,6 +90,7 @@ def judged(
         source: its answers to the goldens.
         variant: likewise.
         classes: the labels that the model can answer, where it says so.
+        numbers: whether whole numbers may be meant as numbers; a scaler has no labels.
 
     Raises:
         RefusedError: a label is expected that the model cannot answer.
@@ -100,6 +106,8 @@ def judged(
         often = np.unique(asked, return_counts=True)[1].max() / len(asked)
         even = 1 / max(known, 1)
         return Judged("labels", len(asked), right[0], right[1], float(often), even, right[0])
+    if not numbers and expected.dtype.kind != "f":
+        return None
     return _numbers(expected, source, variant)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import platform
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from sealift_registry.workers.software import installed
 from sealift_signing import shape
 from sealift_signing.vocabulary import sentence
 
-EXPECTED = ("expected", "labels")
+LABELS = "labels"
+EXPECTED = ("expected", LABELS)
 """What the right answers are called in goldens; the second name is the older one."""
 RUNTIME = "onnxruntime"
 SOFTWARE = ("numpy", RUNTIME, *PACKAGES)
@@ -29,17 +31,18 @@ SOFTWARE = ("numpy", RUNTIME, *PACKAGES)
 
 def prove(request: Document, progress: Progress) -> Document:
     """The parts of a ProofReport that need the models; the caller knows the digests."""
-    inputs, expected = _goldens(Path(request["goldens"]))
     framework = BY_FORMAT[request["source_format"]]
     progress("loading the source", 0, 0)
     source = CONVERTERS[request["source_format"]].load(Path(request["source"]))
     progress("loading the variant", 0, 0)
     variant = _variant(Path(request["variant"]), request["elsewhere"])
+    inputs, expected, answers = _goldens(Path(request["goldens"]), variant.inputs)
     kept: list[bytes] = []
     plan = Plan(
         bytes.fromhex(request["seed"]),
         float(request["seconds"]),
         as_it_is=as_it_is(request["source_format"]),
+        labels_alone=answers == LABELS,
         progress=progress,
         check_rows=kept.append if request["check_rows"] else None,
     )
@@ -61,11 +64,18 @@ def prove(request: Document, progress: Progress) -> Document:
     }
 
 
-def _goldens(path: Path) -> tuple[dict[str, Array], Array | None]:
+def _goldens(
+    path: Path, inputs: Mapping[str, str]
+) -> tuple[dict[str, Array], Array | None, str | None]:
+    """The rows, what is expected of them, and what that is called there.
+
+    An input of the model's own is an input, whatever it is called.
+    """
     with np.load(path, allow_pickle=False) as found:
         arrays = {name: found[name] for name in found.files}
-    known = [arrays.pop(name) for name in EXPECTED if name in arrays]
-    return arrays, known[0] if known else None
+    answers = next((one for one in EXPECTED if one in arrays and one not in inputs), None)
+    known = None if answers is None else arrays.pop(answers)
+    return arrays, known, answers
 
 
 def _variant(path: Path, elsewhere: tuple[str, str] | None) -> RuntimeModel | ModelElsewhere:

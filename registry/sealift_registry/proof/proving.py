@@ -29,7 +29,9 @@ from sealift_registry.proof.table import held, laid_out
 from sealift_registry.proof.tally import GOLDENS, MOST_KEPT, Row, Tally
 from sealift_registry.proof.withholding import shown_outputs
 from sealift_registry.workers.channel import Progress
+from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
+from sealift_signing.vocabulary import sentence
 
 FOR_JUMPS = 0.2
 """Of the time: halving asks the source many times."""
@@ -46,6 +48,7 @@ class Plan:
         seconds: that probe rows may take.
         most_rows: of them; 0 for goldens alone.
         as_it_is: the variant is a copy of the source, and nothing else was asked.
+        labels_alone: what is expected are labels, and of no model's numbers.
         progress: told how many rows have been run.
         check_rows: given a file of check rows, where the proof passes and there are any.
     """
@@ -54,6 +57,7 @@ class Plan:
     seconds: float = SECONDS
     most_rows: int = MOST_ROWS
     as_it_is: bool = False
+    labels_alone: bool = False
     progress: Progress = lambda _subject, _done, _total: None
     check_rows: Callable[[bytes], object] | None = None
 
@@ -138,6 +142,7 @@ class _Proof:
                 subject=", ".join(sorted(ours)),
                 next_step=UNLIKE,
             )
+        _check_names(theirs)
         self.golden_answers = theirs, ours
         self._keep(theirs, ours)
 
@@ -314,7 +319,9 @@ class _Proof:
         if expected is not None:
             expected, known = expecting.known(expected)
             both = taken(theirs, known), taken(ours, known)
-            judged = expecting.judged(expected, *both, labels) if known.any() else None
+            numbers = self._facts.predicts or not self.plan.labels_alone
+            if known.any():
+                judged = expecting.judged(expected, *both, labels, numbers=numbers)
         moved = joined(self._moved[0]), joined(self._moved[1])
         still = {n: comparing.stands_still(one, moved[1][n]) for n, one in moved[0].items()}
         return Result(
@@ -350,4 +357,21 @@ class _Proof:
             table,
             self.layout.dtypes,
             np.random.default_rng([*self.plan.seed, 2]),
+        )
+
+
+def _check_names(answers: Answers) -> None:
+    """Evidence names each output; two of one spelling would be one.
+
+    Raises:
+        RefusedError: two outputs are spelled alike once what no line shows is left out.
+    """
+    spelled = [sentence(name) for name in answers]
+    alike = sorted({one for one in spelled if spelled.count(one) > 1})
+    if alike:
+        raise RefusedError(
+            "parity-outputs",
+            f"Two outputs of the model are both shown as {word(alike[0])}.",
+            subject=alike[0],
+            next_step="Export the model with outputs that are called otherwise, in letters.",
         )
