@@ -149,4 +149,7 @@ def test_f1_18_a_site_of_then_takes_a_bundle_of_now(days: Days, of_then: Softwar
     of_then.site(home, days.now, ["return", "--to", "home"])
     (told,) = days.hub("receive home")["returns"]
     assert told["receipts"]
-    assert days.hub("show plant-7")["does_not_read"] == [features.CHECK_ROWS.full]
+    assert days.hub("show plant-7")["does_not_read"] == [
+        features.CHECK_ROWS_TRAVEL.full,
+        features.CHECK_ROWS.full,
+    ]

@@ -30,6 +30,7 @@ from sealift_registry.proof.report import ProofReport
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.statements import Check
+from sealift_sync import check_rows
 
 X86, ARM = hardware.get("cpu-x86_64"), hardware.get("cpu-aarch64")
 FORMATS = {
@@ -83,6 +84,53 @@ def refused(model: SourceModel, into: Path) -> RefusedError:
     with pytest.raises(RefusedError) as caught:
         convert(model, X86, into)
     return caught.value
+
+
+# -------------------------------------------------------------------- rows for a site
+
+
+@pytest.mark.parametrize("name", ["logreg.skops", "xgboost.ubj", "lightgbm.txt", "tiny.onnx"])
+def test_p0_207_a_runtime_answers_the_check_rows_of_a_trained_model(
+    trained: Trained, built: Built, goldens: Path, tiny_goldens: Path, tmp_path: Path, name: str
+) -> None:
+    """As a site does it: each input by its own name, and nothing but the file to compare with."""
+    made, rows = built(name), tmp_path / "rows"
+    given = tiny_goldens if name.startswith("tiny") else goldens
+    report = prove(source(trained, name), made.variant, X86, given, check_rows=rows)
+    assert report.check_rows is not None
+    data = rows.read_bytes()
+    content = check_rows.unpack(data)
+    assert report.check_rows.rows == content.rows == 64
+    assert len(data) < 4 * 1024**2
+    model = made.variant.folder / made.variant.model
+    there = _answered(model, content)
+    assert not check_rows.differences(content, there)
+    off = {n: replace(one, data=_moved(one)) for n, one in there.items() if one.dtype == "float32"}
+    told = check_rows.differences(content, there | off)
+    assert len({one.row for one in told}) >= 16, "a hundredth is seen, but in rows far away"
+
+
+def _moved(one: check_rows.Tensor) -> bytes:
+    return (np.frombuffer(one.data, np.float32) + np.float32(0.01)).tobytes()
+
+
+def _answered(model: Path, content: check_rows.CheckRowsContent) -> dict[str, check_rows.Tensor]:
+    """What ONNX Runtime answers to check rows."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    given = {
+        one.name: np.frombuffer(one.tensor.data, one.tensor.dtype).reshape(one.tensor.shape)
+        for one in content.inputs
+    }
+    names = [one.name for one in session.get_outputs()]
+    found = dict(zip(names, session.run(None, given), strict=True))
+    return {
+        one.name: check_rows.Tensor(
+            one.tensor.dtype, found[one.name].shape, found[one.name].tobytes()
+        )
+        for one in content.outputs
+    }
 
 
 # -------------------------------------------------------------------- what can be converted

@@ -17,6 +17,7 @@ from sealift_signing.errors import MalformedError, RefusedError, SealiftError
 from tests.registry.hub_fixture import SITE, STEWARDS, TEAM, Acme, Loose
 from tests.registry.signing_people import carry_out, members_of
 from tests.registry.test_what_sites_read import says, without
+from tests.site_on_paper import SiteOnPaper
 
 FULL, SPELLED = features.CHECK_ROWS_TRAVEL.full, features.CHECK_ROWS_TRAVEL.spelled
 
@@ -110,6 +111,23 @@ def test_p0_197_a_site_that_could_not_read_it_is_named_before_anybody_signs(
     with pytest.raises(RefusedError) as error:
         hub.export()
     assert error.value.code == "site-lacks-features"
+
+
+def test_p0_197_nor_is_a_model_of_the_team_assigned_to_such_a_site(
+    hub: Acme, plant: SiteOnPaper
+) -> None:
+    lets(hub)
+    hub.promoted()
+    hub.enrol(plant)
+    says(hub, without(FULL))
+    rows = hub.rows()
+    with pytest.raises(RefusedError) as error:
+        hub.assign()
+    assert error.value.code == "site-lacks-features"
+    assert f"{FULL} (teams/{TEAM}/members.json)" in str(error.value)
+    assert hub.rows() == rows
+    lets(hub, travel=False)
+    hub.assign()
 
 
 def test_p0_197_where_it_travels_a_reader_must_know_it(

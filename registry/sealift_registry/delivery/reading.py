@@ -15,7 +15,8 @@ from sqlalchemy import Connection
 from sealift_registry.delivery import attested
 from sealift_registry.delivery.holdings import by_log, size_of
 from sealift_registry.delivery.sites import Site
-from sealift_signing import canonical, documents, dsse, features, shape
+from sealift_registry.trust.repository import Repository
+from sealift_signing import canonical, documents, dsse, features, roles, shape
 from sealift_signing.documents import Assignment, FleetKeys, Members, RecallList
 from sealift_signing.drafts import Draft, decoded
 from sealift_signing.drawing import drawn
@@ -114,6 +115,8 @@ def check_load(
 def check_assignment(connection: Connection, site: Site, made: Draft) -> None:
     """Check that `site` reads the assignment that `made` has its dispatcher sign.
 
+    And the lists of members of the teams whose models are in it, which travel with it.
+
     Raises:
         RefusedError: it does not; the features are named, and the release that has them.
     """
@@ -122,10 +125,21 @@ def check_assignment(connection: Connection, site: Site, made: Draft) -> None:
     for part in made.parts:
         for one in part.documents:
             if one.path == path:
-                needs |= _needs(one.path, Assignment, decoded(one.data))
+                data = decoded(one.data)
+                needs |= _needs(one.path, Assignment, data)
+                needs |= _needs_of_teams(connection, documents.read_assignment(data, site.id))
     lacks = _lacks(connection, site, needs, "the assignment")
     if lacks is not None:
         raise lacks
+
+
+def _needs_of_teams(connection: Connection, assignment: Assignment) -> Needs:
+    repository, needs = Repository(connection), dict[str, str]()
+    for team in sorted({one.parsed.team for _, _, one in assignment.artifacts()}):
+        path = documents.members_path(team)
+        data = repository.document(roles.team_role(team), path)
+        needs |= {} if data is None else _needs(path, Members, data)
+    return needs
 
 
 def check_members(connection: Connection, sites: Iterable[Site], team: str, made: Draft) -> None:
