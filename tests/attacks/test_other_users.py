@@ -197,6 +197,7 @@ LATER = """
 ELSEWHERE = {
     *("init", "team add", "site enroll"),  # before anybody has a home to hold anything in
     *("ingest mlflow", "ingest dvc"),  # as ingest onnx
+    "check",  # at the site: it opens what status opens, and nothing there can be asked
     "runtime add",  # it opens no home, and fetches what it installs
     *("object", "submit"),  # whoever is alone drafts nothing: below, by people at desks
 }

@@ -62,7 +62,10 @@ def change(home: Path, statements: Iterable[str]) -> None:
         connection.execute("COMMIT")
 
 
-UNCOUNTED = ("DELETE FROM fact WHERE name = 'schema-taken-by'", "PRAGMA user_version = 0")
-"""What makes a database one of the release before, which had the same tables and no number."""
+UNCOUNTED = (
+    *("DELETE FROM fact WHERE name = 'schema-taken-by'", "PRAGMA user_version = 0"),
+    *("DROP TABLE check_rows", "DROP TABLE checked"),
+)
+"""What makes a database one of the last release that counted no steps."""
 OLDER = (*UNCOUNTED, *(f"DROP TABLE {name}" for name in LATER))
 """What makes it one of an earlier release, which had fewer."""

@@ -26,7 +26,10 @@ def test_the_first_settings_are_the_defaults(tmp_path: Path) -> None:
 def test_the_commented_example_works(tmp_path: Path) -> None:
     example = FIRST_SETTINGS[FIRST_SETTINGS.index("# [groups.cpu]") :].replace("# ", "")
     assert settings(tmp_path, example).group("cpu") == GroupSettings(
-        ("/usr/bin/systemctl", "reload", "model-server"), ("/usr/local/bin/check-model",), 60
+        ("/usr/bin/systemctl", "reload", "model-server"),
+        ("/usr/local/bin/check-model",),
+        60,
+        ("/opt/model-server/bin/python",),
     )
 
 

@@ -27,7 +27,10 @@ from tests.site_on_paper import SiteOnPaper
 
 __all__ = ["unpacked"]
 
-SHAPES = {1: "f75489e784da306612ae320a54557ee0c925cb7b923f64b9f8e11da8a8455ecb"}
+SHAPES = {
+    1: "f75489e784da306612ae320a54557ee0c925cb7b923f64b9f8e11da8a8455ecb",
+    2: "d9848fbab3e0664031e18e69530b43f6996bc94abbcadd3216347df595124736",
+}
 """The digest of what each step, once it was released, makes of an empty file: it never changes."""
 HOMES = ("plant-7", "plant-7-cut", "plant-8", "plant-9", "plant-10")
 """Older homes: one that has imported, one whose import was cut, one that returns, one that asked,
@@ -119,6 +122,7 @@ GIVEN = {
     ("status",): [],
     ("rollback",): ["vision/digits", "--reason", "wrong"],
     ("activate",): ["vision/digits", "--reason", "mended"],
+    ("check",): [],
     ("return",): ["--to", "medium"],
     ("fsck",): [],
     ("audit", "list"): [],

@@ -205,6 +205,7 @@ class Played:
         days.site(f"activate {MODEL} --reason mended")
         days.site(f"rollback {MODEL} --reason wrong")
         days.site("status")
+        self._site("check")
         self._lose()
         for line in ("fsck", "status", "return --print"):
             self._site(line)

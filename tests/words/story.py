@@ -35,7 +35,7 @@ SHOWN = [
 ]
 """What only shows, at the hub."""
 SHOWN_AT_SITE = [
-    *(("status",), ("fsck",), ("return", "--print")),
+    *(("status",), ("check",), ("fsck",), ("return", "--print")),
     *(("audit", "list"), ("audit", "verify"), ("audit", "fsck")),
 ]
 KNOWN = [("heads",), ("signed",), ("write", "team.vision", "it"), ("heads", "--at", "root=1")]

@@ -8,15 +8,19 @@ from __future__ import annotations
 import os
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from sealift_signing.errors import UsageError
+from sealift_signing.errors import NotFoundError, UsageError
 from sealift_sync.cli import telling
 from sealift_sync.cli.audit import audit
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.fsck import fsck
 from sealift_sync.cli.group import FOLDER, HOME, InOrder
+
+if TYPE_CHECKING:
+    from sealift_sync.site.standing import Place
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -252,6 +256,7 @@ def rollback(
         telling.print_json("rollback", {"activation": showing.activation_json(done)})
     else:
         showing.activation(done)
+        showing.unchecked([done])
     return 0 if done.went_well else 1
 
 
@@ -276,7 +281,46 @@ def activate(call: Call, model: str, group: str | None, reason: str, *, as_json:
         telling.print_json("activate", {"activation": showing.activation_json(done)})
     else:
         showing.activation(done)
+        showing.unchecked([done])
     return 0 if done.went_well else 1
+
+
+@site.command(epilog=example("sealift-site check vision/digits"))
+@click.argument("models", metavar="[MODEL]...", nargs=-1)
+@click.option("--group", metavar="NAME", help="Only in this host group.")
+@as_json
+@click.pass_obj
+def check(call: Call, models: tuple[str, ...], group: str | None, *, as_json: bool) -> int:
+    """Ask the runtime of a host group whether it answers as it must.
+
+    MODEL is team/model; without any, all that runs is checked by the rows that came with it.
+    Nothing is switched; the outcome is logged and goes home. It takes a runtime in settings.toml.
+    """
+    from sealift_sync.cli import showing
+    from sealift_sync.site.check_now import check_running
+
+    def asking(place: Place) -> None:
+        if not as_json:
+            telling.say_aside(f"Asking the runtime of {place.group} about {place.model} …")
+
+    with call.site("check") as found:
+        done = check_running(found, models, group, asking)
+    if as_json:
+        telling.print_json("check", showing.checks_json(done))
+    else:
+        showing.checks(done)
+    if not any(one.was_asked for one in done):
+        raise NotFoundError(
+            "nothing-checked",
+            "No runtime was asked anything."
+            if done
+            else "Nothing runs here that could be checked.",
+            next_step="Name the Python that serves the models as runtime in settings.toml, "
+            "and have the team let check rows travel."
+            if done
+            else "See what runs with: sealift-site status",
+        )
+    return 1 if any(one.checked and one.checked.failure for one in done) else 0
 
 
 @site.command("return", epilog=example("sealift-site return --to /media/stick"))

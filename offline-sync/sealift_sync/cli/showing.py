@@ -11,12 +11,16 @@ from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_signing.words import words_of
 from sealift_sync.cli import telling
 from sealift_sync.pace import megabytes
+from sealift_sync.site.checks_kept import checked_json
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sealift_signing.documents import Recall
     from sealift_signing.statements import ArtifactOutcome
     from sealift_sync.site.accepting import Accepted
     from sealift_sync.site.activation import Activation
+    from sealift_sync.site.check_now import Found
     from sealift_sync.site.importer import Import, Watch
     from sealift_sync.site.opened import Site
     from sealift_sync.site.spoken import Spoken
@@ -84,6 +88,18 @@ def imported(done: Import, lost: int) -> None:
     _lost(done.receipt.site, lost)
     for one in done.activations:
         activation(one)
+    unchecked(one for one in done.activations if one.outcome == "activated")
+
+
+def unchecked(activations: Iterable[Activation]) -> None:
+    """Why what was switched to was not checked here first: each reason once."""
+    reasons: dict[str, list[str]] = {}
+    for one in activations:
+        if one.checked is not None and one.checked.outcome == "not-checked":
+            where = f"{one.place.model} in {one.place.group}"
+            reasons.setdefault(one.checked.words, []).append(where)
+    for words, places in reasons.items():
+        telling.warn(f"{', '.join(places)}: {words}")
 
 
 def import_json(done: Import) -> dict[str, Any]:
@@ -117,6 +133,36 @@ def activation_json(one: Activation) -> dict[str, Any]:
         "before": one.before,
         "after": one.after,
         "words": one.words,
+        "checked": checked_json(one.checked) if one.checked else None,
+    }
+
+
+def checks(found: tuple[Found, ...]) -> None:
+    """What `check` says."""
+    for one in found:
+        where = f"{one.place.model} version {one.version} in host group {one.place.group}"
+        if one.checked is None or one.checked.outcome == "not-checked":
+            why = one.checked.words if one.checked else "Not checked here: nobody set it up."
+            telling.warn(f"{where}: {why}")
+        elif one.checked.failure:
+            telling.bad(f"{where}: {one.checked.failure}")
+        else:
+            telling.good(f"{where}: {one.checked.words}")
+
+
+def checks_json(found: tuple[Found, ...]) -> dict[str, Any]:
+    """As `checks`, for machines."""
+    return {
+        "checks": [
+            {
+                "group": one.place.group,
+                "model": one.place.model,
+                "version": one.version,
+                "sha256": one.sha256,
+                "checked": checked_json(one.checked) if one.checked else None,
+            }
+            for one in found
+        ]
     }
 
 
@@ -140,6 +186,7 @@ def status(site: Site, found: Survey) -> None:
         telling.say()
         columns = ("Host group", "Model", "Runs", "Assigned", "Fallback", "")
         telling.table(columns, [_run(one) for one in found.runs])
+    _checked(found)
     for group, _, words in found.held:
         telling.warn(f"Held in {group}: {words}")
     _untold(found)
@@ -179,6 +226,7 @@ def status_json(site: Site, found: Survey) -> dict[str, Any]:
                 "assigned": one.assigned,
                 "fallback": one.fallback,
                 "note": one.note,
+                "checked": _checked_json(one),
             }
             for one in found.runs
         ],
@@ -299,6 +347,27 @@ def _run(one: Runs) -> tuple[str, ...]:
         str(one.fallback or "-"),
         one.note,
     )
+
+
+def _checked(found: Survey) -> None:
+    """How what runs was checked here; nothing where nobody set that up."""
+    for one in found.runs:
+        if one.checked is None:
+            continue
+        where = f"{one.place.model} in {one.place.group}"
+        if one.checked_at is None:
+            telling.warn(f"{where}: {one.checked.words}")
+            continue
+        tell = telling.bad if one.checked.failure else telling.say
+        when = _when(moment(one.checked_at))
+        tell(f"{where} was checked here {when}: {one.checked.words}")
+
+
+def _checked_json(one: Runs) -> dict[str, Any] | None:
+    if one.checked is None:
+        return None
+    made = moment(one.checked_at) if one.checked_at else None
+    return {**checked_json(one.checked), "made": made}
 
 
 def _when(text: str) -> str:

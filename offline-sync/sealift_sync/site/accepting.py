@@ -13,6 +13,7 @@ from sealift_signing.errors import MalformedError, NoKeyError, RefusedError
 from sealift_signing.site_rules import brought_back
 from sealift_signing.statements import CarriedFile, Signed, Transfer
 from sealift_signing.vocabulary import instant, moment
+from sealift_sync import check_rows
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.site.enrolment import ANSWER_CHECKED, check_answerer
@@ -77,6 +78,7 @@ def accept(
     _check_hubs_clock(transfer.predicate)
     for file in transfer.predicate.files:
         _check_name(file)
+    _check_requires(transfer.predicate)
     check_root_chain(bundle, site.state.roots())  # a gap says more than a file that is missing
     bundle.check_listed(listed)  # before any signature: a copy that was cut or damaged is named
     now = site.trusted_time()
@@ -233,9 +235,25 @@ def _check_id(site: Site, transfer: Signed[Transfer]) -> None:
         )
 
 
+def _check_requires(said: Transfer) -> None:
+    """What came later stands under `requires`: older software must not pass over it."""
+    rows = [file.path for file in said.files if file.path.startswith(f"{layout.CHECKS}/")]
+    if rows and check_rows.FEATURE not in said.requires:
+        raise MalformedError(
+            "bad-transfer",
+            f"{WHAT} lists {rows[0]}, and does not require {check_rows.FEATURE}.",
+            subject=rows[0],
+            next_step="Do not use this medium; have the bundle exported again.",
+        )
+
+
 def _check_name(file: CarriedFile) -> None:
-    """A blob or statement is used by the digest in its name, so that must be its digest."""
-    named = {layout.BLOBS: layout.blob_file, layout.STATEMENTS: layout.statement_file}
+    """What is used by the digest in its name must have that digest."""
+    named = {
+        layout.BLOBS: layout.blob_file,
+        layout.CHECKS: layout.check_file,
+        layout.STATEMENTS: layout.statement_file,
+    }
     for folder, path in named.items():
         if not file.path.startswith(f"{folder}/") or file.path == path(file.sha256):
             continue

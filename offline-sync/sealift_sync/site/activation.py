@@ -5,42 +5,34 @@ fails, it is switched back and the hook runs again. What was recalled is never s
 where nothing else can take its place, nothing runs. What was committed is what the log says, and
 the links follow it.
 
+What is new in a place is asked of the group's own runtime first, before anything is switched
+(`checking`): what it does not answer as it must is not switched to.
+
 A server that holds a model in memory stops because a hook told it so. Where that failed, it is
 remembered: every import runs the hook again, and until it succeeds nobody reads that all is well.
 """
 
 from __future__ import annotations
 
-import fcntl
-import os
-import signal
 import subprocess
-import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import IO, Literal
+from typing import Literal
 
 from sealift_signing import closing
 from sealift_signing.canonical import Json
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
+from sealift_sync.site import checking, outside
+from sealift_sync.site.checks_kept import Checked, checked_json, record
 from sealift_sync.site.models import ModelTree
 from sealift_sync.site.opened import Site
+from sealift_sync.site.outside import CommandFailedError
 from sealift_sync.site.reserve import A_HOOKS
 from sealift_sync.site.standing import Choice, Place, Standing
 from sealift_sync.site.state import Current
-
-LONGEST_QUOTE = 300
-"""Characters of a command's output that an error and the log quote."""
-
-MOST_OUTPUT = 16 * 1024 * 1024
-"""Bytes of a command's output that are held in memory, and what it prints until we look again."""
-LOOK = 0.1
-"""Seconds between two looks at it."""
 
 LACKING = {"no-blob", "blob-damaged"}
 """The store has lost what should be shown: to try again changes nothing, and another may do."""
@@ -51,6 +43,7 @@ class Activation:
     """What was done in one place, and how it ended; `already` means nothing was to be done.
 
     `untold` is why whoever serves what was stopped may still do so: what the hook said.
+    `checked` is what the group's own runtime answered; None where nobody expects it to be asked.
     """
 
     place: Place
@@ -59,15 +52,12 @@ class Activation:
     outcome: Literal["activated", "already", "stopped", "switched-back"]
     words: str
     untold: str = ""
+    checked: Checked | None = None
 
     @property
     def went_well(self) -> bool:
         """Whether what was meant to happen did."""
         return self.outcome != "switched-back" and not self.untold
-
-
-class _CommandFailedError(Exception):
-    """A hook or health check that did not succeed; its text says why."""
 
 
 def activate(site: Site, reason: str, *, tell_again: bool = False) -> tuple[Activation, ...]:
@@ -91,7 +81,9 @@ def activate(site: Site, reason: str, *, tell_again: bool = False) -> tuple[Acti
             done.append(stop_again(site, tree, Place(*place), reason))
         except SealiftError as bad:
             failed = failed or bad
-    for place, _ in standing.wanted():
+    # What waits for no check comes first: what is recalled stops before anything else is asked.
+    due = sorted(standing.wanted(), key=lambda one: standing.moves_on(*one))
+    for place, _ in due:
         try:
             done += _settle(site, tree, place, reason)
         except SealiftError as bad:  # one place that fails must not keep a recall from another
@@ -114,7 +106,8 @@ def _settle(site: Site, tree: ModelTree, place: Place, reason: str) -> Iterator[
             return
         retired = standing.retired(place)
         why = f"{reason}: retired: {drawn(retired.reason, 500)}" if retired else reason
-        done = switch(site, tree, place, before, choice, why)
+        new = standing.moves_on(place, choice)
+        done = switch(site, tree, place, before, choice, why, check=new)
         yield done
         if done.outcome != "switched-back" or done.after is not None:
             return
@@ -129,7 +122,7 @@ def stop_again(site: Site, tree: ModelTree, place: Place, reason: str) -> Activa
     return switch(site, tree, place, None, None, reason)
 
 
-def switch(
+def switch(  # noqa: PLR0913 - all that a switch is, each said by name
     site: Site,
     tree: ModelTree,
     place: Place,
@@ -137,6 +130,8 @@ def switch(
     after: Choice | None,
     reason: str,
     otherwise: Callable[[], None] = lambda: None,
+    *,
+    check: bool = False,
 ) -> Activation:
     """Switch one place from `before` to `after`, or back again if what watches over it objects.
 
@@ -148,35 +143,25 @@ def switch(
         after: what shall run there, or None for nothing.
         reason: why, for the log.
         otherwise: what else is written, in the same transaction, where it was not activated.
+        check: whether the runtime is asked first. Nothing that goes back or stops waits for that.
 
     Raises:
         FailedError: it could not be linked or logged; the link is as it was.
     """
-    settings = site.home.settings.group(place.group)
     recalled = before is not None and before.sha256 in site.state.recalls()
     back = None if recalled else before
-    failure = untold = ""
+    untold = ""
     try:
-        try:
-            if after is not None:
-                tree.check_not_lost(after)
-            tree.switch(place, after)
-            _run(settings.hook, "hook", site, tree, place, after)
-            if after is not None:
-                _run(settings.health_check, "health check", site, tree, place, after)
-        except _CommandFailedError as bad:
-            failure = str(bad)
-        except SealiftError as bad:
-            if after is None or not (recalled or bad.code in LACKING):
-                raise
-            failure = bad.what  # a fallback that cannot be shown does not keep a recalled one
+        failure, checked = _try(site, tree, place, after, recalled=recalled, check=check)
         if failure and after is not None:
             tree.switch(place, back)
             untold = _hook_again(site, tree, place, back)
             failure += untold
         elif failure:
             untold = failure
-        done = _told(place, before, after, back, failure)
+        elif checked is not None and checked.failure and recalled:
+            untold = _hook_again(site, tree, place, None)
+        done = _told(place, before, after, back, failure, checked)
         if done.after is None:
             done = replace(done, untold=untold.strip())
         _commit(site, done, after, reason, otherwise)
@@ -187,8 +172,64 @@ def switch(
     return done
 
 
+def _try(
+    site: Site, tree: ModelTree, place: Place, after: Choice | None, *, recalled: bool, check: bool
+) -> tuple[str, Checked | None]:
+    """Switch `place` to `after`, unless its runtime answers otherwise than it must.
+
+    Returns:
+        Why that failed, empty where it did not or was not begun; and what the runtime answered.
+    """
+    checked = None
+    try:
+        if after is not None:
+            tree.check_not_lost(after)
+            checked = _check(site, tree, place, after, recalled=recalled, due=check)
+        if checked is None or not checked.failure:
+            _show(site, tree, place, after)
+    except CommandFailedError as bad:
+        return str(bad), checked
+    except SealiftError as bad:
+        if after is None or not (recalled or bad.code in LACKING):
+            raise
+        return bad.what, checked  # a fallback that cannot be shown does not keep a recalled one
+    return "", checked
+
+
+def _check(
+    site: Site, tree: ModelTree, place: Place, after: Choice, *, recalled: bool, due: bool
+) -> Checked | None:
+    """What the runtime of `place` answers to the check rows of `after`, before that is shown."""
+    if not due:
+        why = "going back waits for no check"
+        return checking.passed_over(site, place, after, why)
+    if recalled and not checking.why_unchecked(site, place, after):
+        # A check takes its time, and what was recalled must not be there meanwhile.
+        tree.switch(place, None)
+        _hook_again(site, tree, place, None)
+    return checking.check(site, tree, place, after)
+
+
+def _show(site: Site, tree: ModelTree, place: Place, after: Choice | None) -> None:
+    """Show `after` to consumers, and have whoever serves it and whoever watches say so.
+
+    Raises:
+        CommandFailedError: one of them objects.
+    """
+    settings = site.home.settings.group(place.group)
+    tree.switch(place, after)
+    _run(settings.hook, "hook", site, tree, place, after)
+    if after is not None:
+        _run(settings.health_check, "health check", site, tree, place, after)
+
+
 def _told(
-    place: Place, before: Choice | None, after: Choice | None, back: Choice | None, failure: str
+    place: Place,
+    before: Choice | None,
+    after: Choice | None,
+    back: Choice | None,
+    failure: str,
+    checked: Checked | None,
 ) -> Activation:
     was = before.path.version if before else None
     where = f"{place.model} in host group {place.group}"
@@ -197,13 +238,19 @@ def _told(
         if failure:
             words = f"{where} stopped. But its server was not told, and may still run it: {failure}"
         return Activation(place, was, None, "stopped", words)
+    stays = back.path.version if back else None
+    if checked is not None and checked.failure:
+        told = f"version {stays} runs on" if back else "nothing runs there"
+        words = f"{where}: version {after.path.version} was not switched to, {told}. "
+        return Activation(
+            place, was, stays, "switched-back", words + checked.failure, checked=checked
+        )
     if failure:
-        stays = back.path.version if back else None
         told = f"switched back to version {stays}" if back else "nothing runs there"
         words = f"{where}: version {after.path.version} failed, {told}. {failure}"
-        return Activation(place, was, stays, "switched-back", words)
+        return Activation(place, was, stays, "switched-back", words, checked=checked)
     words = f"{where} runs version {after.path.version}."
-    return Activation(place, was, after.path.version, "activated", words)
+    return Activation(place, was, after.path.version, "activated", words, checked=checked)
 
 
 def _commit(
@@ -225,7 +272,11 @@ def _commit(
         "words": done.words,
         "reason": reason,
     }
+    if done.checked is not None:
+        data["checked"] = checked_json(done.checked)
     with site.state.transaction():
+        if done.checked is not None and after is not None and done.checked.outcome != "not-checked":
+            record(site.state, place.group, after.sha256, done.checked, site.clock())
         if done.outcome == "switched-back" and after is not None:
             site.state.add_failure(*place, after.sha256, done.words)
             if done.after is None:
@@ -244,7 +295,7 @@ def _hook_again(site: Site, tree: ModelTree, place: Place, before: Choice | None
     """Whatever the hook loaded must be unloaded again, so it runs once more."""
     try:
         _run(site.home.settings.group(place.group).hook, "hook", site, tree, place, before)
-    except _CommandFailedError as bad:
+    except CommandFailedError as bad:
         return f" After switching back, {bad}"
     return ""
 
@@ -260,105 +311,32 @@ def _run(
     if not command:
         return
     seconds = site.home.settings.group(place.group).timeout_seconds
-    environment = _environment(tree, place, choice)
-    with _output() as output, site.reserve.resting(A_HOOKS):
+    with outside.output() as output, site.reserve.resting(A_HOOKS):
         try:
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
-                env=environment,
+                env=outside.environment(place, choice, tree.link(place)),
                 cwd=site.home.models,
                 start_new_session=True,
                 umask=closing.callers_umask(),
             )
         except OSError as bad:
-            raise _CommandFailedError(
+            raise CommandFailedError(
                 f"The {what} {command[0]} could not be started: {bad.strerror or bad}."
             ) from bad
         try:
-            code = _wait(process, output, seconds)
+            code = outside.wait(process, output, seconds)
         except subprocess.TimeoutExpired:
-            _end(process)
-            raise _CommandFailedError(
+            outside.end(process)
+            raise CommandFailedError(
                 f"The {what} {command[0]} took longer than {seconds} seconds."
             ) from None
         except KeyboardInterrupt:
-            _end(process)  # it is in a session of its own, where Ctrl-C does not reach it
+            outside.end(process)  # it is in a session of its own, where Ctrl-C does not reach it
             raise
         if code:
-            said = _quote(output)
-            raise _CommandFailedError(f"The {what} {command[0]} ended with {code}{said}.")
-
-
-def _output() -> IO[bytes]:
-    """Where a command's output goes: into memory, so that no full disk makes it fail.
-
-    Elsewhere than on Linux into a file; where there is no room for one, it is not quoted.
-    """
-    try:
-        found = _unnamed()
-    except OSError:
-        return Path(os.devnull).open("r+b")
-    # After something was dropped, a command goes on at the end, and not beyond a hole.
-    fcntl.fcntl(found, fcntl.F_SETFL, fcntl.fcntl(found, fcntl.F_GETFL) | os.O_APPEND)
-    return found
-
-
-def _unnamed() -> IO[bytes]:
-    if hasattr(os, "memfd_create"):
-        return os.fdopen(os.memfd_create("output"), "w+b")
-    return tempfile.TemporaryFile()
-
-
-def _wait(process: subprocess.Popen[bytes], output: IO[bytes], seconds: float) -> int:
-    """The command's exit code. Of what it prints meanwhile, which may have no end, the end is kept.
-
-    Raises:
-        TimeoutExpired: it takes longer than so many seconds.
-    """
-    end = time.monotonic() + seconds
-    while True:
-        left = end - time.monotonic()
-        try:
-            return process.wait(max(min(left, LOOK), 0))
-        except subprocess.TimeoutExpired:
-            if left <= LOOK:
-                raise
-        _drop(output.fileno())
-
-
-def _drop(output: int) -> None:
-    """Drop what a command printed but for its end, where it is much: memory has an end, too."""
-    found = os.fstat(output)
-    if found.st_blocks * 512 > MOST_OUTPUT:
-        last = os.pread(output, LONGEST_QUOTE, max(found.st_size - LONGEST_QUOTE, 0))
-        os.ftruncate(output, 0)
-        os.write(output, last)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _quote(output: IO[bytes]) -> str:
-    """The end of what a command printed, which may be whatever a server sent it."""
-    size = output.seek(0, os.SEEK_END)
-    output.seek(max(size - LONGEST_QUOTE, 0))
-    text = output.read().decode("utf-8", "replace")
-    said = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return f": {drawn(said)}" if said else ""
-
-
-def _environment(tree: ModelTree, place: Place, choice: Choice | None) -> Mapping[str, str]:
-    """What a command finds out about the switch; the site's passphrase is none of its business."""
-    inherited = {k: v for k, v in os.environ.items() if not k.startswith("SEALIFT_")}
-    version = str(choice.path.version) if choice else ""
-    return inherited | {
-        "SEALIFT_GROUP": place.group,
-        "SEALIFT_MODEL": place.model,
-        "SEALIFT_VERSION": version,
-        "SEALIFT_PATH": str(tree.link(place)) if choice else "",
-    }
+            said = outside.quote(output)
+            raise CommandFailedError(f"The {what} {command[0]} ended with {code}{said}.")

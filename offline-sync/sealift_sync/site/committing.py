@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from datetime import datetime
 from hashlib import sha256
 
 from sealift_signing import shape, statements
 from sealift_signing.canonical import Json
+from sealift_signing.errors import SealiftError
 from sealift_signing.site_rules import raised_pins
 from sealift_signing.statements import Receipt
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import instant, moment, sentence
 from sealift_sync.site import floors, hub_log, own_software
 from sealift_sync.site.accepting import Accepted
+from sealift_sync.site.checks_kept import rows_of, set_rows
 from sealift_sync.site.enrolment import ANSWER_CHECKED
 from sealift_sync.site.holdings import parts, remember
 from sealift_sync.site.hub_log import ACKNOWLEDGED
@@ -41,12 +44,14 @@ def commit(site: Site, accepted: Accepted) -> Receipt:
     with site.state.transaction():
         _trust(site, accepted)
         _install(site, accepted, when)
+        replaced = _keep_rows(site, accepted.plan)
         _remember(site, accepted.plan)
         site.record(site.entry("transfer.imported", _told(accepted), _terms(accepted)))
         receipt = make_receipt(site, accepted, when)
         name, digest = accepted.transfer.predicate.id, accepted.transfer.sha256
         site.state.add_imported(Imported(digest, name, when, receipt))
         own_software.remember_told(site)
+    _sweep(site, replaced)
     return statements.read(Receipt, receipt, what="the receipt").predicate
 
 
@@ -97,6 +102,27 @@ def _install(site: Site, accepted: Accepted, when: datetime) -> None:
     site.state.set_fact(ASSIGNMENT, accepted.visit.assignment_bytes)
     site.state.clear_failures()
     _end_rollbacks(site)
+
+
+def _keep_rows(site: Site, plan: Plan) -> frozenset[str]:
+    """By which rows each artifact is checked from now on; returns what was named and is no more.
+
+    Where newer evidence brings none, the ones that are here still hold: nobody gets rid of a check
+    by leaving something out.
+    """
+    before = rows_of(site.state)
+    for artifact, rows in plan.rows.items():
+        if before.get(artifact) != rows:
+            set_rows(site.state, artifact, rows)
+    now = {one.sha256 for rows in rows_of(site.state).values() for one in rows}
+    return frozenset(one.sha256 for rows in before.values() for one in rows) - now
+
+
+def _sweep(site: Site, replaced: frozenset[str]) -> None:
+    """Rows that nothing is checked by any more are somebody's data, and of no use here."""
+    for digest in replaced - parts(site).keys() if replaced else ():
+        with suppress(OSError, SealiftError):  # it is told as unused, and may go another time
+            site.home.store.remove(digest)
 
 
 def _remember(site: Site, plan: Plan) -> None:

@@ -6,6 +6,7 @@ whatever has expired; every blob is hashed while it is copied, as in any import.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
 
 from sealift_signing import statements
@@ -13,6 +14,7 @@ from sealift_signing.statements import Transfer
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine
+from sealift_sync.site.checks_kept import rows_of
 from sealift_sync.site.holdings import artifact_of, manifest_of, remember
 from sealift_sync.site.opened import Site
 from sealift_sync.site.staging import (
@@ -35,13 +37,13 @@ def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> int:
         RefusedError: what the medium has instead is damaged as well; nothing was changed.
         FailedError: something could not be read or written.
     """
-    wanted = _wanted(site, bundle)
+    wanted, paths = _wanted(site, bundle)
     copies = wanted.medium
     if not copies:
         return 0
     check_room(copies, site.home)
     with site.aside():
-        stage_blobs(copies, sorted(wanted.packs), medium, site.home, stage)
+        stage_blobs(copies, sorted(wanted.packs), paths, medium, site.home, stage)
     adopt_staged(copies, site.home)
     with site.state.transaction():
         remember(site, (), copies)
@@ -49,8 +51,8 @@ def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> int:
     return len(copies)
 
 
-def _wanted(site: Site, bundle: Quarantine) -> Found:
-    """What the bundle carries of what is installed, and the store lacks."""
+def _wanted(site: Site, bundle: Quarantine) -> tuple[Found, Mapping[str, str]]:
+    """What the bundle carries of what is installed and the store lacks, and where that lies."""
     said = statements.read(Transfer, bundle.read(layout.TRANSFER), what=layout.TRANSFER).predicate
 
     def carried(digest: str) -> bytes | None:
@@ -65,4 +67,6 @@ def _wanted(site: Site, bundle: Quarantine) -> Found:
     sources, found = Sources(said, site.home.store, site.state.lost(), every.values()), Found()
     for digest, artifact in every.items():
         found |= sources.find(digest, artifact, fresh=False)
-    return found
+    for rows in rows_of(site.state).values():
+        found |= sources.find_rows(rows)
+    return found, sources.paths

@@ -13,17 +13,20 @@ from sealift_signing.canonical import Json
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
 from sealift_sync.artifact import Artifact, read_manifest
+from sealift_sync.site.checks_kept import rows_of
 from sealift_sync.site.opened import Site
 from sealift_sync.site.standing import Standing
 from sealift_sync.site.state import Installed
 
 MOST_IN_ENTRY = 200
 """Digests that one entry names; of more there are several entries."""
+ROWS = "check rows"
+"""What a file of check rows is to an artifact; it is no file of its model."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One blob of what is installed.
+    """One blob of what is installed, or of the rows that it is checked by.
 
     Attributes:
         size: in bytes; -1 of a manifest that cannot be read.
@@ -38,12 +41,15 @@ class Part:
 def parts(site: Site) -> Mapping[str, Part]:
     """Every blob of what is installed, by digest."""
     found: dict[str, Part] = {}
+    rows = rows_of(site.state)
     for one in site.state.installed():
         data = manifest_of(site, one.sha256)
         size = -1 if data is None else len(data)
         _add(found, one, "manifest", one.sha256, size)
         for file in artifact_of(one, data).contents if data is not None else ():
             _add(found, one, file.path, file.sha256, file.size)
+        for blob in rows.get(one.sha256, ()):
+            _add(found, one, ROWS, blob.sha256, blob.size)
     return found
 
 

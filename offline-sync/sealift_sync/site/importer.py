@@ -225,7 +225,7 @@ def _gathered(
             check_room(accepted.plan.copies, site.home)
             ready = settle(site, accepted, stage).plan
             check_room(ready.copies, site.home)
-            stage_blobs(ready.copies, ready.packs, medium, site.home, stage)
+            stage_blobs(ready.copies, ready.packs, ready.paths, medium, site.home, stage)
         # What `fsck` found meanwhile is newer than what was hashed here. Of what was lost before it
         # finds nothing new: that is whole again where it is hashed now.
         lost = site.state.lost()

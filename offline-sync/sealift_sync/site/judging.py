@@ -19,6 +19,7 @@ from sealift_sync.artifact import Artifact, index_digests, read_manifest
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.site import going_back
+from sealift_sync.site.named_rows import named_rows
 from sealift_sync.site.opened import Site
 from sealift_sync.site.state import Current, Installed
 from sealift_sync.site.walking import Visit
@@ -31,6 +32,7 @@ class Judged:
     Attributes:
         fate: `new` is to be installed; `kept` was and stays; `held` is not installed.
         artifact: what its manifest says; None of what is held, or is kept and not carried.
+        checks: the digests of its check rows, as verified evidence names them.
     """
 
     group: str
@@ -41,6 +43,7 @@ class Judged:
     words: str
     despite: tuple[str, ...] = ()
     artifact: Artifact | None = None
+    checks: tuple[str, ...] = ()
 
     @property
     def outcome(self) -> ArtifactOutcome:
@@ -120,7 +123,8 @@ class Judge:
         fate: tuple[Literal["new", "kept"], str] = ("new", "installed")
         if before is not None:
             fate = ("kept", "installed-already")
-        return Judged(group, path, digest, *fate, _words(approved), despite, manifest)
+        rows = named_rows(self._facts, artifact)
+        return Judged(group, path, digest, *fate, _words(approved), despite, manifest, rows)
 
     def _check_not_back(self, group: str, artifact: AssignedArtifact) -> None:
         """What is assigned to run is no lower than what runs, unless the dispatcher said so.

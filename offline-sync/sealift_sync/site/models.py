@@ -105,6 +105,20 @@ class ModelTree:
         except OSError as bad:
             raise durable.unwritable(link, bad) from bad
 
+    def prepare(self, place: Place, choice: Choice) -> Path:
+        """The folder of `choice`, made beside what `place` shows; what it shows stays.
+
+        Raises:
+            FailedError: the store lacks it, or it could not be written.
+        """
+        folder = self.link(place).parent
+        try:
+            self._open(folder)
+            self._put(place, choice)
+        except OSError as bad:
+            raise durable.unwritable(folder, bad) from bad
+        return folder / _name(choice)
+
     def repair(self, current: Iterable[Current]) -> tuple[Mended, ...]:
         """Make every link what committed state says; returns the places that were wrong.
 

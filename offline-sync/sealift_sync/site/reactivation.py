@@ -64,7 +64,8 @@ def activate_assigned(site: Site, model: str, group: str | None, reason: str) ->
             site.state.add_rollback(*place, one)
 
     why = f"activate: {sentence(reason)[:500]}"
-    return switch(site, tree, place, before, foremost, why, undo)
+    new = running is None or version >= running.path.version
+    return switch(site, tree, place, before, foremost, why, undo, check=new)
 
 
 def _begin(site: Site, place: Place, foremost: Choice, reason: str) -> None:

@@ -10,6 +10,7 @@ from sealift_signing import roles, statements
 from sealift_signing.statements import Receipt, subject
 from sealift_signing.vocabulary import moment
 from sealift_sync.site.accepting import Accepted
+from sealift_sync.site.check_now import told_in_receipt
 from sealift_sync.site.log_reading import SiteLogReader
 from sealift_sync.site.opened import Site
 from sealift_sync.site.walking import Visit
@@ -42,6 +43,7 @@ def make_receipt(site: Site, accepted: Accepted, when: datetime) -> bytes:
         software=software(),
         reads=READS,
         log=SiteLogReader(site.state.connection).checkpoint().note.decode(),
+        more=told_in_receipt(site) or None,
     )
     about = subject(f"transfers/{name}", sha256(accepted.data).hexdigest())
     return statements.sign(said, [about], site.signer())

@@ -59,6 +59,14 @@ CREATE TABLE IF NOT EXISTS imported (
   made TEXT NOT NULL, receipt BLOB NOT NULL);
 """
 
+_CHECK_TABLES = """
+CREATE TABLE check_rows (
+  artifact TEXT, sha256 TEXT, size INTEGER NOT NULL, PRIMARY KEY (artifact, sha256));
+CREATE TABLE checked (
+  host_group TEXT, artifact TEXT, outcome TEXT NOT NULL, runtime TEXT NOT NULL,
+  words TEXT NOT NULL, made TEXT NOT NULL, PRIMARY KEY (host_group, artifact));
+"""
+
 _SOFTWARE = re.compile(r"sealift-offline-sync [0-9][0-9A-Za-z.+-]{0,30}")
 """As our own wheels are called: whoever can write the file must not choose what is installed."""
 _TAKEN_BY = "schema-taken-by"
@@ -94,7 +102,13 @@ def _take_floors_over(connection: sqlite3.Connection) -> None:
     connection.execute("DROP TABLE floor")
 
 
-STEPS = (Step(1, _first),)
+def _check_rows(connection: sqlite3.Connection) -> None:
+    """Which rows an artifact is checked by here, and how the newest check of each ended."""
+    for statement in statements(_CHECK_TABLES):
+        connection.execute(statement)
+
+
+STEPS = (Step(1, _first), Step(2, _check_rows))
 
 
 def newest() -> int:

@@ -26,9 +26,14 @@ reserve_mib = 8      # what is kept for a rollback on a full disk
 # They find SEALIFT_GROUP, SEALIFT_MODEL, SEALIFT_VERSION and SEALIFT_PATH in their environment.
 # If either fails, or takes longer than timeout_seconds, the model is switched back.
 #
+# runtime is the Python that serves the models of the group, with NumPy and ONNX Runtime. Where a
+# bundle brought rows to check a model by, it has timeout_seconds to answer them as expected before
+# anything is switched; else what ran goes on running.
+#
 # [groups.cpu]
 # hook = ["/usr/bin/systemctl", "reload", "model-server"]
 # health_check = ["/usr/local/bin/check-model"]
+# runtime = ["/opt/model-server/bin/python"]
 # timeout_seconds = 60
 """
 
@@ -49,6 +54,8 @@ class GroupSettings:
     hook: tuple[str, ...] = ()
     health_check: tuple[str, ...] = ()
     timeout_seconds: int = 60
+    runtime: tuple[str, ...] = ()
+    """The Python that serves the models of the group, to be asked check rows; likewise."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +101,7 @@ def _group(name: str, table: Mapping[str, Any], file: Path) -> GroupSettings:
         _command(table, where, "hook", file),
         _command(table, where, "health_check", file),
         _number(table.get("timeout_seconds", 60), f"{where}timeout_seconds", file),
+        _command(table, where, "runtime", file),
     )
 
 

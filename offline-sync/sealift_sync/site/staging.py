@@ -18,17 +18,18 @@ from typing import BinaryIO
 
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 from sealift_signing.site_rules import HeldError
-from sealift_signing.statements import Transfer
+from sealift_signing.statements import CarriedFile, Transfer
 from sealift_signing.vocabulary import SHA256
 from sealift_sync import durable, stream
 from sealift_sync.artifact import Artifact, ArtifactFile, Pack, manifest_bytes
-from sealift_sync.blobs import BlobFolder, damaged
+from sealift_sync.blobs import Blob, BlobFolder, damaged
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.durable import Progress, Unflushed
 from sealift_sync.packs import unpack
 from sealift_sync.site.home import Home
 from sealift_sync.site.judging import Judged
+from sealift_sync.site.named_rows import carried_rows, rows_to_keep, rows_to_take
 
 MIB = 1024 * 1024
 Stage = Callable[[str, int], Progress]
@@ -43,8 +44,10 @@ class Plan:
         judged: what becomes of every assigned artifact.
         copies: the blobs to take from the medium into the store, digest to bytes.
         packs: those of the medium in which some of them lie.
+        rows: the check rows of every artifact that has some, by its digest.
         reused: the blobs that the store has already; they are hashed again before they are used.
-        carried: every blob that the bundle lists, digest to bytes.
+        carried: every blob that the bundle lists, digest to bytes, and every file of check rows.
+        paths: where those lie in the bundle.
         lost: the blobs that an artifact needs and neither the medium nor the store has whole.
         damaged: blobs of the store that were hashed, and are not whole.
     """
@@ -52,8 +55,10 @@ class Plan:
     judged: tuple[Judged, ...]
     copies: Mapping[str, int]
     packs: tuple[Pack, ...]
+    rows: Mapping[str, tuple[Blob, ...]]
     reused: frozenset[str]
     carried: Mapping[str, int]
+    paths: Mapping[str, str]
     lost: frozenset[str]
     damaged: frozenset[str]
 
@@ -93,6 +98,7 @@ def make_plan(
     planned = []
     needed = Found()
     lost: set[str] = set()
+    rows: dict[str, tuple[Blob, ...]] = {}
     for one, artifact in zip(judged, wanted, strict=True):
         fresh = one.fate == "new"
         found = sources.find(one.sha256, artifact, fresh=fresh) if artifact else Found()
@@ -102,21 +108,26 @@ def make_plan(
             continue
         planned.append(one)
         needed |= found
+        if kept := rows_to_keep(one.checks, carried_rows(transfer), store):
+            rows[one.sha256] = kept
+            needed |= sources.find_rows(kept)
     return Plan(
         tuple(planned),
         needed.medium,
         tuple(sorted(needed.packs)),
+        rows,
         frozenset(needed.store),
         sources.carried,
+        sources.paths,
         frozenset(lost),
         damaged,
     )
 
 
-def carried_blobs(transfer: Transfer) -> dict[str, int]:
-    """Every blob that a transfer lists, digest to bytes."""
-    blobs = (file for file in transfer.files if file.path.startswith(f"{layout.BLOBS}/"))
-    return {file.sha256: file.size for file in blobs}
+def large_files(transfer: Transfer) -> dict[str, CarriedFile]:
+    """Every blob that a transfer lists, and every file of check rows, by its digest."""
+    files = sorted(transfer.files, key=lambda one: one.path, reverse=True)
+    return {one.sha256: one for one in files if layout.is_large(one.path)}
 
 
 @dataclass(frozen=True)
@@ -162,7 +173,10 @@ class Sources:
         damaged: Collection[str],
         artifacts: Iterable[Artifact],
     ) -> None:
-        self.carried = carried_blobs(transfer)
+        listed = large_files(transfer)
+        self.carried = {digest: file.size for digest, file in listed.items()}
+        self.paths = {digest: file.path for digest, file in listed.items()}
+        self._rows = carried_rows(transfer)
         self._store = store
         self._damaged = damaged
         self._packs = {
@@ -197,6 +211,11 @@ class Sources:
                 found.nowhere.add(file.sha256)
         return found
 
+    def find_rows(self, rows: Collection[Blob]) -> Found:
+        """Where check rows are; of what is nowhere a check will say so, and nothing is held."""
+        medium, store = rows_to_take(rows, self._rows, self._store, self._damaged)
+        return Found(medium=medium, store=store)
+
 
 def check_present(plan: Plan, medium: Medium) -> None:
     """Check that every listed blob is on the medium, also of what is held: half a bundle is none.
@@ -205,7 +224,7 @@ def check_present(plan: Plan, medium: Medium) -> None:
         RefusedError: one is missing, or of another size.
     """
     for digest, size in plan.carried.items():
-        if medium.size(layout.blob_file(digest)) != size:
+        if medium.size(plan.paths[digest]) != size:
             raise damaged(digest)
 
 
@@ -242,13 +261,19 @@ def hash_reused(blobs: Iterable[str], store: BlobFolder, stage: Stage) -> frozen
 
 
 def stage_blobs(
-    copies: Mapping[str, int], packs: Iterable[Pack], medium: Medium, home: Home, stage: Stage
+    copies: Mapping[str, int],
+    packs: Iterable[Pack],
+    paths: Mapping[str, str],
+    medium: Medium,
+    home: Home,
+    stage: Stage,
 ) -> None:
     """Copy the blobs `copies` (digest to bytes) beside the store, hashed while they are copied.
 
     Args:
         copies: each of them is on the medium by itself or in one of `packs`.
         packs: on the medium; they are taken apart.
+        paths: where the others lie in the bundle.
         medium: where from.
         home: where to.
         stage: told of it.
@@ -268,7 +293,7 @@ def stage_blobs(
         staged = home.staged
         staged.mkdir(parents=True, exist_ok=True)
         with Unflushed() as unflushed:
-            for digest, source in stream.read_ahead(alone, _opened(medium), stays=False):
+            for digest, source in stream.read_ahead(alone, _opened(medium, paths), stays=False):
                 _stage(digest, left[digest], source, staged / digest, progress, unflushed)
             for file, data in _unpacked(due, medium):
                 if left.pop(file.sha256, None) is not None:
@@ -314,7 +339,9 @@ def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
         RefusedError: one is damaged.
     """
     progress = stage("verify", sum(plan.carried.values()))
-    for digest, found in stream.hash_all(plan.carried, _opened(medium), progress, stays=False):
+    for digest, found in stream.hash_all(
+        plan.carried, _opened(medium, plan.paths), progress, stays=False
+    ):
         if found != (digest, plan.carried[digest]):
             raise damaged(digest)
 
@@ -381,9 +408,9 @@ def _still_whole(copies: Mapping[str, int], home: Home, stage: Stage) -> frozens
     )
 
 
-def _opened(medium: Medium) -> Callable[[str], BinaryIO]:
-    """Opens a medium's blobs."""
-    return lambda digest: medium.open(layout.blob_file(digest))
+def _opened(medium: Medium, paths: Mapping[str, str]) -> Callable[[str], BinaryIO]:
+    """Opens a medium's large files by their digests."""
+    return lambda digest: medium.open(paths[digest])
 
 
 def _stage(

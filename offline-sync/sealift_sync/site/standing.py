@@ -101,6 +101,13 @@ class Standing:
         running = self.current.get(place)
         return going_back.why_held(self.assignment, place.group, *foremost, running, self._recalled)
 
+    def moves_on(self, place: Place, choice: Choice | None) -> bool:
+        """Whether `choice` is what is assigned to `place`, and nothing is gone back to by it."""
+        assigned, running = self.of(place), self.current.get(place)
+        if assigned is None or choice != _choice(assigned.current) or self.held_back(place):
+            return False
+        return running is None or choice.path.version >= running.path.version
+
     def unfinished(self, place: Place) -> bool:
         """Whether a rollback in `place` was recorded, and what it goes away from still runs."""
         running = self.current.get(place)

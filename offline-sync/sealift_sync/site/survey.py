@@ -14,6 +14,8 @@ from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Receipt
 from sealift_sync.artifact import read_manifest
 from sealift_sync.blobs import BlobFolder
+from sealift_sync.site.check_now import newest
+from sealift_sync.site.checks_kept import Checked, Recorded, rows_of
 from sealift_sync.site.holdings import lost_and_missed
 from sealift_sync.site.home import at_a_medium
 from sealift_sync.site.opened import Site
@@ -30,6 +32,8 @@ class Runs:
         assigned: what the hub assigned.
         fallback: what a rollback would go to.
         note: why what runs is not what was assigned, in words; empty if it is.
+        checked: how the newest check of what runs ended; None where nobody expects one.
+        checked_at: when it was made; None where it was not.
     """
 
     place: Place
@@ -38,6 +42,8 @@ class Runs:
     assigned: int | None
     fallback: int | None
     note: str
+    checked: Checked | None = None
+    checked_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +100,7 @@ def _runs(site: Site, standing: Standing) -> Iterator[Runs]:
     for place, wanted in standing.wanted():
         running, assigned = standing.current.get(place), standing.of(place)
         fallback = standing.fallback(place) if running else None
+        last = newest(site, place, running) if running else None
         yield Runs(
             place=place,
             version=running.path.version if running else None,
@@ -101,6 +108,8 @@ def _runs(site: Site, standing: Standing) -> Iterator[Runs]:
             assigned=assigned.current.parsed.version if assigned else None,
             fallback=fallback.path.version if fallback else None,
             note=_note(site, standing, place, wanted, failures),
+            checked=last.checked if isinstance(last, Recorded) else last,
+            checked_at=last.made if isinstance(last, Recorded) else None,
         )
 
 
@@ -154,10 +163,11 @@ def _unused(site: Site, standing: Standing) -> tuple[int, int]:
     store = site.home.store
     needed = {one.sha256 for one in standing.current.values()}
     needed |= {one.sha256 for _, given in standing.assigned() for one in given.artifacts}
-    used = set(needed)
+    used, rows = set(needed), rows_of(site.state)
     for digest in needed:
         if store.has(digest):
             used |= _blobs(store, digest)
+        used |= {one.sha256 for one in rows.get(digest, ())}
     left = [digest for digest in store.digests() if digest not in used]
     return len(left), sum(store.size(digest) for digest in left)
 
