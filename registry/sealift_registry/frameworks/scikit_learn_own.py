@@ -29,11 +29,11 @@ def _filled(part: Part) -> None:
 
 
 def _scaled_rows(part: Part) -> None:
-    """Normalizer; a row of zeros stays one."""
+    """Normalizer; a row of zeros stays one. Old runtimes have no ReduceL1 of doubles."""
     if part.model.norm == "l2":
-        size = part.node("ReduceL2", part.given, axes=[1], keepdims=1)
+        size = part.node("Sqrt", part.node("ReduceSumSquare", part.given, axes=[1], keepdims=1))
     elif part.model.norm == "l1":
-        size = part.node("ReduceL1", part.given, axes=[1], keepdims=1)
+        size = part.node("ReduceSum", part.node("Abs", part.given), part.whole([1]), keepdims=1)
     else:
         size = part.node("ReduceMax", part.node("Abs", part.given), axes=[1], keepdims=1)
     none = part.node("Equal", size, part.numbers(0))
