@@ -69,6 +69,7 @@ class Judgement:
         rounded: rows that would be wrong, if the original did not give the variant's answer a few
             steps of float32 away.
         spared: rows that would be wrong, were not two answers equally right.
+        still: the original's numbers move by less than 32 bits can tell.
         furthest: by which a number is off, in parts of what may be.
         words: what cannot be compared, where something cannot.
     """
@@ -80,6 +81,7 @@ class Judgement:
     merged: int = 0
     rounded: int = 0
     spared: int = 0
+    still: bool = False
     furthest: float = 0.0
     words: str = ""
 
@@ -96,9 +98,10 @@ class Judgement:
     def is_open(self) -> bool:
         """Whether nobody can say that the variant is right: on too many rows it is by a tie alone.
 
-        Among neighbours that are all equally near the original takes whichever it finds.
+        Among neighbours that are all equally near the original takes whichever it finds. And where
+        all answers are one in 32 bits, any variant that answers it is as right as another.
         """
-        return self.spared > MOST_ROUNDED * self.rows
+        return self.still or self.spared > MOST_ROUNDED * self.rows
 
     @property
     def merges(self) -> bool:
@@ -141,6 +144,7 @@ def judged(original: Original, variant: bytes, rows: Array, *, computes: bool = 
         wrong=int(both.sum()),
         merged=int(merged.sum()),
         rounded=int(rounded.sum()),
+        still=_still(ours),
         spared=int((np.logical_or(*_differing(_strictly(ours), theirs)[:2]) & ~differs).sum()),
         furthest=furthest,
     )
@@ -149,6 +153,15 @@ def judged(original: Original, variant: bytes, rows: Array, *, computes: bool = 
 def _strictly(ours: Answers) -> Answers:
     """As if every row had one right answer."""
     return replace(ours, tied=None, even=None)
+
+
+def _still(ours: Answers) -> bool:
+    """Whether a model that answers numbers alone answers others, and in 32 bits always one."""
+    if ours.labels is not None or ours.numbers is None:
+        return False
+    with np.errstate(over="ignore"):
+        wide, narrow = ours.numbers, ours.numbers.astype(np.float32)
+    return bool((wide != wide[:1]).any() and (narrow == narrow[:1]).all())
 
 
 def _rounded(original: Original, theirs: Answers, given: Array) -> Array:

@@ -26,8 +26,8 @@ WEIGHTS = (
     *("target_weights", "target_weights_as_tensor", "class_weights", "class_weights_as_tensor"),
     *("support_vectors", "rho", "offset", "scale"),
 )
-FLOATS, TENSOR, FLOAT = 6, 4, 1
-"""onnx.AttributeProto's FLOATS and TENSOR; onnx.TensorProto's FLOAT."""
+FLOATS, TENSOR, FLOAT, DOUBLE = 6, 4, 1, 11
+"""onnx.AttributeProto's FLOATS and TENSOR; onnx.TensorProto's FLOAT and DOUBLE."""
 
 OPSET = 15
 """Of what is put into a graph that is all of another domain."""
@@ -116,7 +116,11 @@ def _attributes(model: Model, names: tuple[str, ...]) -> Iterator[tuple[Any, Num
 
 def _weights(model: Model) -> list[Numbers]:
     found = [one for _, one in _attributes(model, WEIGHTS)]
-    found += [Numbers(one.name, one) for one in model.graph.initializer if one.data_type == FLOAT]
+    found += [
+        Numbers(one.name, one)
+        for one in model.graph.initializer
+        if one.data_type in {FLOAT, DOUBLE}
+    ]
     return [one for one in found if one.read().size]
 
 

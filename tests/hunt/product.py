@@ -6,12 +6,14 @@ Whatever of Sealift the hunt calls is called here, and nowhere else.
 from __future__ import annotations
 
 import hashlib
+import json
+import platform
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 from unittest import mock
 
 import numpy as np
@@ -22,9 +24,12 @@ from sealift_registry.frameworks.framework import INPUT
 from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.frameworks.scikit_learn import SklearnModel
-from sealift_registry.proof import proving
+from sealift_registry.proof import prove, prove_worker, proving
+from sealift_registry.proof.models import SourceModel, VariantModel, model_file
 from sealift_registry.proof.probing import MOST_ROWS
 from sealift_registry.proof.proving import Plan
+from sealift_registry.proof.report import Findings
+from sealift_registry.workers.channel import Document, Progress
 from sealift_signing import shape
 from sealift_signing.errors import SealiftError
 from tests.hunt.draws import Array
@@ -92,11 +97,20 @@ def proved(
     """
     seed = hashlib.sha256(variant.read_bytes()).digest()
     plan = Plan(seed=seed, seconds=SECONDS, most_rows=MOST_ROWS if probes else 0)
+
+    def findings() -> Findings:
+        source, run = CONVERTERS[form].load(path), RuntimeModel(variant)
+        return proving.proved(source, run, goldens, None, plan)
+
+    return _told(findings)
+
+
+def _told(findings: Callable[[], Findings]) -> Verdict:
+    """What Sealift does by these findings."""
     try:
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
-            source, run = CONVERTERS[form].load(path), RuntimeModel(variant)
-            found = proving.proved(source, run, goldens, None, plan)
+            found = findings()
     except SealiftError as refused:
         return Verdict("refused", f"{refused.code}: {refused.what}", (refused.code,))
     except Exception as bad:  # noqa: BLE001 - what is no error of ours is a find
@@ -106,6 +120,42 @@ def proved(
     failed = [one for one in found.checks if one.verdict == "fail"]
     said = " ".join(one.words for one in failed)
     return Verdict("stopped", said, tuple(one.name for one in failed))
+
+
+def proved_whole(
+    path: Path, form: str, variant: Path, goldens: Mapping[str, Array], expected: Array
+) -> Verdict:
+    """As `proved`, by way of the files and documents that a hub has, but for the process.
+
+    Args:
+        path: of the source.
+        form: of the source.
+        variant: its path.
+        goldens: by name.
+        expected: of each golden row, what is right.
+    """
+    file = variant.parent / "goldens.npz"
+    np.savez(file, expected=expected, **goldens)  # type: ignore[arg-type]  # NumPy has an option of another type
+    source = SourceModel(path.parent, form, (path.name,))
+    made = VariantModel(variant.parent, variant.name, (model_file(variant.parent, variant.name),))
+
+    def ask(_worker: object, _do: str, request: Document, progress: Progress, **_: object) -> Any:  # noqa: ANN401 - JSON
+        return json.loads(json.dumps(prove_worker.prove(request, progress)))
+
+    def report() -> Findings:
+        with mock.patch.object(prove, "ask", ask), mock.patch.object(prove, "SECONDS", SECONDS):
+            rows = variant.parent / "check_rows"
+            return prove.prove(source, made, Target(), file, check_rows=rows).findings
+
+    return _told(report)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The class of machine that variants are for."""
+
+    id: str = "cpu-x86_64"
+    arch: str = platform.machine()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, load_from_string, numpy_helper
 
+from sealift_registry.proof import prove
 from tests.hunt import hunting, judge, models, product
 from tests.hunt.draws import Array
 from tests.hunt.judge import Answers, judged
@@ -124,6 +125,23 @@ def test_p0_81_where_many_rows_are_right_by_a_tie_alone_nobody_knows() -> None:
     few, many = (judged(nearest(rows), plain(), ROWS) for rows in (10, 11))
     assert (few.wrong, few.spared, few.is_open) == (0, 10, False)
     assert (many.wrong, many.spared, many.is_open) == (0, 11, True)
+
+
+@pytest.mark.parametrize("step, still", [(1e-9, True), (1e-3, False)])
+def test_p0_173_where_32_bits_cannot_tell_the_answers_apart_nobody_knows(
+    step: float, still: bool
+) -> None:
+    weights = np.full((2, 2), step, np.float32)
+
+    def original(rows: Array) -> Answers:
+        return Answers(None, 1e6 + rows @ weights.astype(np.float64))
+
+    graph = load_from_string(plain(weights))
+    graph.graph.node[0].output[0] = "product"
+    graph.graph.initializer.append(numpy_helper.from_array(np.array(1e6, np.float32), "base"))
+    graph.graph.node.insert(1, helper.make_node("Add", ["product", "base"], ["scores"]))
+    found = judged(original, graph.SerializeToString(), ROWS)
+    assert (found.still, found.is_open) == (still, still)
 
 
 def test_p0_81_what_float32_merges_is_counted_apart() -> None:
@@ -368,3 +386,22 @@ def told(some: list[hunting.Tried]) -> list[dict[str, Any]]:
 def test_p0_85_of_a_tiny_hunt_nothing_is_signed_and_wrong(tiny: list[hunting.Tried]) -> None:
     assert told([one for one in tiny if one.key == ("signed", "wrong")]) == []
     assert len([one for one in tiny if one.key == ("signed", "right")]) >= len(TINY) // 4
+
+
+def test_p0_171_a_part_of_the_hunt_goes_by_files_and_documents(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a hub asks of a report is asked there too, and what was expected is laid beside it."""
+    assert hunting.tried(0, tmp_path).key == ("signed", "right")
+    monkeypatch.setattr(prove, "_is_sound", lambda _: False)
+    assert hunting.tried(0, tmp_path).outcome == "refused"
+    assert hunting.tried(20, tmp_path).outcome == "signed"
+
+
+def test_p0_172_weights_in_doubles_are_mutated_too(tmp_path: Path) -> None:
+    """What scikit-learn computes in 64 bits is."""
+    assert hunting.tried(0, tmp_path).key == ("signed", "right")
+    right = (tmp_path / "variant.onnx").read_bytes()
+    told = Told(models.drawn(0, tmp_path).rows.fresh(200, 2), None)
+    assert mutated(right, "a weight", 1, told) is not None
+    assert mutated(right, "float16", 1, told) is not None

@@ -261,7 +261,7 @@ def _descended(part: Part) -> None:
         _scored(part)
         return
     scores = part.line(part.model.coef_, part.model.intercept_)
-    shares = part.node("Sigmoid", scores)
+    shares = _share(part, scores)
     if len(part.model.classes_) > 2:  # noqa: PLR2004 - of two, one score decides
         part.label(part.node("ArgMax", scores, axis=1, keepdims=0))
         every = part.node("ReduceSum", shares, part.whole([1]), keepdims=1)
@@ -269,6 +269,15 @@ def _descended(part: Part) -> None:
     else:
         first = part.node("Sub", part.numbers(1), shares)
         part.by_sign(scores, part.node("Concat", first, shares, axis=1))
+
+
+def _share(part: Part, scores: str) -> str:
+    """1 / (1 + exp(-score)): a runtime's own Sigmoid is 0 where that is small, and no share."""
+    return part.node(
+        "Div",
+        part.numbers(1),
+        part.node("Add", part.numbers(1), part.node("Exp", part.node("Neg", scores))),
+    )
 
 
 def _discriminant(part: Part) -> None:
@@ -280,7 +289,7 @@ def _discriminant(part: Part) -> None:
         part.label(part.node("ArgMax", scores, axis=1, keepdims=0))
         part.answer(part.node("Softmax", scores, axis=1), 1)
     else:
-        second = part.node("Sigmoid", scores)
+        second = _share(part, scores)
         first = part.node("Sub", part.numbers(1), second)
         part.by_sign(scores, part.node("Concat", first, second, axis=1))
 
