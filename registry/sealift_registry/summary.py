@@ -15,6 +15,7 @@ from sealift_registry.delivery import assignments, attested, reading, tables, tr
 from sealift_registry.delivery.holdings import by_log
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.pictures import picture_lines
 from sealift_registry.promotion.promotions import Promotions, Standing
 from sealift_registry.proof.report import named_check_rows
 from sealift_registry.trust import teams
@@ -35,7 +36,7 @@ from sealift_signing.statements import (
     Signed,
 )
 from sealift_signing.transparency.checkpoint import claimed
-from sealift_signing.vocabulary import PORTABLE, SHA256, CatalogPath
+from sealift_signing.vocabulary import PORTABLE, CatalogPath
 from sealift_signing.words import eight_words, words_of
 
 Summary = tuple[str, dict[str, Any], list[str]]
@@ -226,7 +227,7 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
             lines.append(f"    {whose}{words}{signer or 'no machine of ours'}")
             if said.kind == "parity":
                 lines += [f"      {mark(c):4}  {drawn(c.words)}" for c in said.checks]
-                lines += [f"      {text}" for text in picture_lines(hub, said)]
+                lines += [f"      {text}" for text in picture_lines(hub, said, ref)]
                 rows = check_rows_lines(hub, said, travel=travel)
                 lines += [f"      {text}" for text in rows]
             lines += [f"      {text}" for text in more_words(more_of(said.details))]
@@ -263,14 +264,6 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
 def _newest_first(catalog: Catalog, path: CatalogPath) -> list[str]:
     """What is told first of an artifact by its newest evidence: older may be of other goldens."""
     return told_first(path, latest(catalog.evidence(path)).values())
-
-
-def picture_lines(hub: Hub, said: Evidence) -> list[str]:
-    """Where the picture of a proof lies, if it is here: it is kept as a blob."""
-    shown = said.details.get("picture") if isinstance(said.details, Mapping) else None
-    if not isinstance(shown, str) or not SHA256.matches(shown) or not hub.home.blobs.has(shown):
-        return []
-    return [f"its picture (SVG) is {hub.home.blobs.path(shown)}"]
 
 
 def _check_rows(catalog: Catalog, path: CatalogPath) -> int:

@@ -21,11 +21,13 @@ from sealift_registry.proof.models import model_file
 from sealift_registry.proof.picture import picture
 from sealift_registry.trust.drafting import draft
 from sealift_signing import gate
+from sealift_signing.drawing import drawn
 from sealift_signing.errors import RefusedError
 from sealift_signing.statements import Evidence
 from sealift_sync.artifact import read_manifest
 from tests.registry.hub_fixture import REQUESTER, STAGE, TARGET, Acme, version
 from tests.registry.proof_models import linear, proof
+from tests.registry.test_hub_cli import Capsys, Cli
 
 VARIANT = version(1).path(TARGET)
 
@@ -110,17 +112,56 @@ def test_p0_40_the_picture_is_a_blob_of_the_hub_and_travels_with_no_artifact(hub
     said = parity(hub)
     assert isinstance(said.details, dict)
     blobs, digest = hub.app.hub.home.blobs, str(said.details["picture"])
-    drawn = blobs.read(digest)
-    assert ET.fromstring(drawn).tag.endswith("svg")  # noqa: S314 - our own
-    assert str(VARIANT) in drawn.decode()
+    drawing = blobs.read(digest)
+    assert ET.fromstring(drawing).tag.endswith("svg")  # noqa: S314 - our own
+    assert str(VARIANT) in drawing.decode()
     with hub.app.hub.reading() as connection:
         variant = Catalog(connection).artifact(VARIANT)
     assert variant is not None
     assert digest not in blobs.read(variant.sha256).decode()
     assert all(f.sha256 != digest for f in read_manifest(blobs.read(variant.sha256), what="").files)
-    assert str(blobs.path(digest)) in shown(hub)
+    assert f"its picture:  sealift show {version(1)} --pictures FOLDER" in shown(hub)
     blobs.remove(digest)
-    assert digest not in shown(hub)
+    assert "its picture" not in shown(hub)
+
+
+def test_p0_158_the_picture_is_written_to_a_file_that_a_browser_opens(
+    hub: Acme, capsys: Capsys
+) -> None:
+    cli, folder = Cli(hub, capsys), hub.folder / "seen"
+    said = parity(hub)
+    assert isinstance(said.details, dict)
+    words = ("show", version(1), "--pictures", folder)
+    assert f"A picture of its proof is {folder / TARGET}.svg" in cli.says(*words)
+    written = (folder / f"{TARGET}.svg").read_bytes()
+    assert written == hub.app.hub.home.blobs.read(str(said.details["picture"]))
+    cli.says(*words)  # the same again is left as it is
+    (folder / f"{TARGET}.svg").write_bytes(b"another")
+    code, _, err = cli(*words)
+    assert (code, "exists already" in err) == (4, True)
+    code, _, err = cli("show", "no-site", "--pictures", folder)
+    assert code == 3
+    hub.app.hub.home.blobs.remove(str(said.details["picture"]))
+    code, _, err = cli(*words)
+    assert (code, "There is no picture of a proof" in err) == (2, True)
+
+
+def test_p0_158_convert_says_how_well_it_answers_before_all_and_the_rest_in_few_lines(
+    acme: Acme, capsys: Capsys
+) -> None:
+    cli = Cli(acme, capsys)
+    acme.ingest(1)
+    acme.ingest(1, goldens(acme, expected=_answers(acme)))
+    lines = cli.says("convert", version(1), "--for", TARGET).splitlines()
+    assert len(lines) < 12
+    assert lines[0].startswith(f"{VARIANT} built")
+    (at,) = (n for n, line in enumerate(lines) if line.startswith("  parity: pass"))
+    assert "Of 8 expected labels the source tells 100.0% rightly" in lines[at + 1]
+    assert "On 8 golden rows and " in lines[at + 2]
+    assert f"Every check:  sealift show {version(1)}" in lines
+    whole = cli.says("convert", version(1), "--for", TARGET, "--verbose")
+    for one in parity(acme).checks:
+        assert drawn(one.words) in whole
 
 
 def test_p0_40_the_same_proof_makes_the_same_picture() -> None:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
-from sealift_registry.cli.terminal import short
+from sealift_registry.cli.terminal import counted, short
 from sealift_signing.drawing import drawn, plain
 from sealift_signing.informing import LOOK, TOLD_FIRST, mark
+
+if TYPE_CHECKING:
+    from sealift_registry.catalog.reference import VersionRef
+    from sealift_signing.statements import Evidence
+
+IN_SHORT = ("expected", "proof")
+"""What is printed of a proof that passed: how well it answers, and all of it in a sentence."""
 
 
 @command(sealift, "convert", example="sealift convert vision/digits/3 --for cpu-x86_64")
@@ -21,7 +30,10 @@ from sealift_signing.informing import LOOK, TOLD_FIRST, mark
     metavar="HARDWARE-TARGET",
     help="For which class of machine; may be given more than once.",
 )
-def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]) -> None:
+@click.option("--verbose", is_flag=True, help="Print every check, as `sealift show` does.")
+def convert(
+    session: Session, *, version: str, hardware_targets: tuple[str, ...], verbose: bool
+) -> None:
     """Build a version's variant for a hardware target.
 
     The variant is scanned, and proved against its source on the goldens and on rows that are made
@@ -30,7 +42,6 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
     proof is made on the oldest and the newest of them as well (`sealift runtime add`).
     """
     from sealift_registry.catalog.reference import VersionRef
-    from sealift_registry.summary import check_rows_lines, picture_lines
     from sealift_registry.trust.repository import Repository
     from sealift_registry.trust.teams import lets_check_rows_travel
 
@@ -46,12 +57,9 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
         lines.append(f"{done.artifact.path} {state}  {short(done.artifact.sha256)}")
         for evidence in done.evidence:
             said = evidence.predicate
-            lines.append(f"  {said.kind}: {said.verdict}, on {drawn(said.machine)}")
-            lines += [f"    {mark(c):4}  {drawn(c.words)}" for c in said.checks]
-            lines += [f"    {text}" for text in picture_lines(session.app.hub, said)]
+            lines += _whole(said) if verbose else _shortly(said)
             if said.kind == "parity":
-                rows = check_rows_lines(session.app.hub, said, travel=travel)
-                lines += [f"    {text}" for text in rows]
+                lines += _kept(session, said, ref, travel=travel)
             first += [drawn(c.words) for c in said.checks if c.name == TOLD_FIRST]
         lines += [f"  {plain(words)}" for words in done.untried]
         made.append(
@@ -63,5 +71,31 @@ def convert(session: Session, *, version: str, hardware_targets: tuple[str, ...]
                 "untried": list(done.untried),
             }
         )
+    lines += [] if verbose else [f"Every check:  sealift show {ref}"]
     told = [f"{LOOK}: {words}" for words in dict.fromkeys(first)]
     session.terminal.answer("convert", {"artifacts": made}, [*told, *lines])
+
+
+def _whole(said: Evidence) -> list[str]:
+    """A piece of evidence with all its checks."""
+    checks = [f"    {mark(one):4}  {drawn(one.words)}" for one in said.checks]
+    return [f"  {said.kind}: {said.verdict}, on {drawn(said.machine)}", *checks]
+
+
+def _shortly(said: Evidence) -> list[str]:
+    """Its verdict, how well the model answers, all in a sentence, and what is not in order."""
+    ordered = [one for name in IN_SHORT for one in said.checks if one.name == name]
+    failed = [one for one in said.checks if one.verdict == "fail" and one not in ordered]
+    shown = [f"    {mark(one):4}  {drawn(one.words)}" for one in (*ordered, *failed)]
+    count = "" if shown else f", {counted(len(said.checks), 'check')}"
+    return [f"  {said.kind}: {said.verdict}{count}", *shown]
+
+
+def _kept(session: Session, said: Evidence, ref: VersionRef, *, travel: bool) -> list[str]:
+    """What a proof left at the hub."""
+    from sealift_registry.pictures import picture_lines
+    from sealift_registry.summary import check_rows_lines
+
+    hub = session.app.hub
+    rows = check_rows_lines(hub, said, travel=travel)
+    return [f"    {text}" for text in (*picture_lines(hub, said, ref), *rows)]

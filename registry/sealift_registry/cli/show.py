@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -45,13 +46,46 @@ def list_(session: Session, *, kind: str) -> None:
 
 @command(sealift, "show", example="sealift show vision/digits/3")
 @click.argument("what", metavar="VERSION|P-NUMBER|SITE|TRANSFER")
-def show(session: Session, *, what: str) -> None:
+@click.option(
+    "--pictures",
+    metavar="FOLDER",
+    help="Of a version: write a picture of each variant's proof (SVG) to FOLDER.",
+)
+def show(session: Session, *, what: str, pictures: str | None) -> None:
     """Show all about a version, promotion, site or transfer."""
     from sealift_registry import summary
 
     with session.app.hub.reading() as connection:
         kind, data, lines = summary.of(session.app.hub, session.app.promotions, connection, what)
+        if pictures is not None:
+            lines += _pictures(session, connection, what, Path(pictures))
     session.terminal.answer(f"show-{kind}", data, lines)
+
+
+def _pictures(session: Session, connection: Connection, what: str, folder: Path) -> list[str]:
+    """Write the pictures of a version's proofs; says where each is.
+
+    Raises:
+        UsageError: it is no version, or none of its proofs has a picture.
+    """
+    from sealift_registry.catalog.reference import VersionRef
+    from sealift_registry.pictures import pictures
+    from sealift_signing.desk.files import write_new
+    from sealift_signing.errors import UsageError
+
+    found = {}
+    if "/" in what:
+        found = pictures(session.app.hub, connection, VersionRef.parse(what))
+    if not found:
+        raise UsageError(
+            "no-pictures",
+            f"There is no picture of a proof of {what}.",
+            subject=what,
+            next_step="Give a version, TEAM/MODEL/VERSION, that was converted here.",
+        )
+    for name, drawing in found.items():
+        write_new(folder / name, drawing)
+    return ["", *(f"A picture of its proof is {word(str(folder / name))}" for name in found)]
 
 
 Row = tuple[str, ...]

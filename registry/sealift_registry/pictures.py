@@ -1,0 +1,38 @@
+"""The pictures of proofs: each is a blob of the hub, and is written to a file to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from sealift_registry.catalog.catalog import Catalog, latest
+from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.trust.hub import Hub
+from sealift_signing.statements import Evidence
+from sealift_signing.vocabulary import SHA256
+
+
+def picture_lines(hub: Hub, said: Evidence, ref: VersionRef) -> list[str]:
+    """How the picture of a proof is had, if it is here."""
+    if _picture(hub, said) is None:
+        return []
+    return [f"its picture:  sealift show {ref} --pictures FOLDER"]
+
+
+def pictures(hub: Hub, connection: Connection, ref: VersionRef) -> dict[str, bytes]:
+    """File name → SVG, of the newest proof of each of a version's variants."""
+    catalog, found = Catalog(connection), {}
+    for artifact in catalog.artifacts(ref):
+        proved = latest(catalog.evidence(artifact.path)).get("parity")
+        digest = None if proved is None else _picture(hub, proved.predicate)
+        if digest is not None:
+            found[f"{artifact.path.form}.svg"] = hub.home.blobs.read(digest)
+    return found
+
+
+def _picture(hub: Hub, said: Evidence) -> str | None:
+    named = said.details.get("picture") if isinstance(said.details, Mapping) else None
+    if isinstance(named, str) and SHA256.matches(named) and hub.home.blobs.has(named):
+        return named
+    return None
