@@ -273,11 +273,8 @@ def _descended(part: Part) -> None:
 
 def _share(part: Part, scores: str) -> str:
     """1 / (1 + exp(-score)): a runtime's own Sigmoid is 0 where that is small, and no share."""
-    return part.node(
-        "Div",
-        part.numbers(1),
-        part.node("Add", part.numbers(1), part.node("Exp", part.node("Neg", scores))),
-    )
+    beyond = part.node("Exp", part.node("Neg", scores))
+    return part.node("Div", part.numbers(1), part.node("Add", part.numbers(1), beyond))
 
 
 def _discriminant(part: Part) -> None:
