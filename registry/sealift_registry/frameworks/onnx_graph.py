@@ -70,12 +70,12 @@ def is_onnx(_head: bytes, data: BinaryIO) -> bool:
         for _ in range(_MOST_FIELDS):
             if data.tell() >= end:
                 break
-            key = _varint(data)
+            key = varint(data)
             number, wire = key >> 3, key & 7
             if _MODEL_FIELDS.get(number) != wire:
                 return False
             seen.add(number)
-            length = _varint(data)
+            length = varint(data)
             if wire == _BYTES:
                 data.seek(min(length, end + 1), os.SEEK_CUR)  # any length may stand in weights
         return data.tell() == end and {_IR_VERSION, _GRAPH, _OPSET_IMPORT} <= seen
@@ -90,7 +90,7 @@ def written_in(path: Path) -> tuple[int, dict[str, int]]:
         end = data.seek(0, os.SEEK_END)
         data.seek(0)
         while data.tell() < end:
-            number, length = _varint(data) >> 3, _varint(data)
+            number, length = varint(data) >> 3, varint(data)
             if number == _OPSET_IMPORT:
                 domain, version = _opset(data, data.tell() + length)
                 opsets[domain] = version
@@ -104,7 +104,7 @@ def written_in(path: Path) -> tuple[int, dict[str, int]]:
 def _opset(data: BinaryIO, end: int) -> tuple[str, int]:
     domain, version = "", 0
     while data.tell() < end:
-        number, value = _varint(data) >> 3, _varint(data)
+        number, value = varint(data) >> 3, varint(data)
         if number == 1:
             domain = data.read(value).decode("utf-8", "replace")
         else:
@@ -112,7 +112,7 @@ def _opset(data: BinaryIO, end: int) -> tuple[str, int]:
     return domain or "ai.onnx", version
 
 
-def _varint(data: BinaryIO) -> int:
+def varint(data: BinaryIO) -> int:
     """A number in protobuf's variable-length spelling (at most ten bytes)."""
     value = 0
     for shift in range(0, 70, 7):

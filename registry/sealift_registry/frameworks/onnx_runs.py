@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sealift_registry.frameworks import onnx_weights
 from sealift_registry.frameworks.framework import INPUT, Array, Facts
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.drawing import word
@@ -35,11 +36,12 @@ class ReferenceModel:
     """A model as the ONNX specification says it must answer; slow, and in plain NumPy."""
 
     def __init__(self, path: Path) -> None:
-        # The types of the inputs are read by ONNX Runtime, which also checks that it can run.
-        checked = RuntimeModel(path)
-        self._inputs, self.batch = checked.inputs, checked.batch
+        self._file = onnx_weights.opened(path)
+        self._inputs = onnx_weights.types(self._file.inputs)
+        self.batch = onnx_weights.batch(self._file.inputs)
         self._path = path
         self._evaluator: Any = None
+        self._weights: dict[str, Array] = {}
         self._size = 0
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
@@ -50,7 +52,7 @@ class ReferenceModel:
         except _EVALUATOR_RAISES as bad:
             raise self._cannot_run(first_line(bad)) from bad
         try:
-            parts = [evaluator.run(None, some) for some in self._parts(fed)]
+            parts = [evaluator.run(None, self._weights | some) for some in self._parts(fed)]
         except MemoryError:
             raise
         except Exception as bad:
@@ -88,28 +90,23 @@ class ReferenceModel:
         ]
 
     def _loaded(self) -> Any:  # noqa: ANN401 - onnx is Any to us
-        """The evaluator, made once; it has arrays of its own, and needs the file's no more."""
+        """The evaluator, made once; it is handed large weights beside the rows."""
         if self._evaluator is None:
-            import onnx
             import onnx.reference
 
-            model = onnx.load(str(self._path))
-            self._evaluator = onnx.reference.ReferenceEvaluator(model)
-            for tensor in model.graph.initializer:
-                self._size += len(tensor.raw_data)
-                tensor.ClearField("raw_data")
+            self._weights = self._file.arrays()
+            self._evaluator = onnx.reference.ReferenceEvaluator(self._file.model)
+            self._size = sum(one.nbytes for one in self._weights.values())
         return self._evaluator
 
     def facts(self) -> Facts:
         """See `framework.Model`; of an ensemble of trees, those that are fed the input itself."""
-        import onnx
-
         from sealift_registry.frameworks import tree_ensembles
 
-        graph = onnx.load(str(self._path), load_external_data=False).graph
-        if len(graph.input) != 1:
+        graph = self._file.model.graph
+        if len(self._inputs) != 1:
             return Facts()
-        given = graph.input[0].name
+        (given,) = self._inputs
         ensembles = [one for one in graph.node if one.op_type in tree_ensembles.ENSEMBLES]
         raw = [one for one in ensembles if list(one.input) == [given]]
         told = _told(graph)

@@ -21,15 +21,25 @@ from sealift_sync.check_rows import LARGEST, unpack
 OTHERWISE = 1800
 """Seconds for all but the probe rows: to load both models, and for as many goldens as there are."""
 
+CORES = 6
+"""That are kept busy for all of that time, at most."""
+
+
+def _limits(seconds: float) -> Limits:
+    """What the proof may use, where probe rows may take so many seconds."""
+    whole = seconds + OTHERWISE
+    return Limits(
+        seconds=whole,
+        cpu_seconds=int(CORES * whole),
+        file_bytes=0,
+        answer_bytes=16 * 1024**2 + LARGEST * 4 // 3,  # check rows come in base64
+    )
+
+
 WORKER = Worker(
     module="sealift_registry.proof.prove_worker",
     name="the proof",
-    limits=Limits(
-        seconds=SECONDS + OTHERWISE,
-        cpu_seconds=4 * 3600,
-        file_bytes=0,
-        answer_bytes=16 * 1024**2 + LARGEST * 4 // 3,  # check rows come in base64
-    ),
+    limits=_limits(SECONDS),
     # What is freed of a large model is given back at once, and not kept for the next one.
     given={"MALLOC_MMAP_THRESHOLD_": "1048576"},
 )
@@ -55,6 +65,7 @@ def prove(
     progress: Progress = lambda _path, _done, _total: None,
     elsewhere: Environment | None = None,
     check_rows: Path | None = None,
+    seconds: float = SECONDS,
 ) -> ProofReport:
     """Let both models answer goldens (an `.npz` file of intake's layout) and probe rows.
 
@@ -66,6 +77,7 @@ def prove(
         progress: told what is done.
         elsewhere: the environment whose runtime runs the variant; Sealift's own if None.
         check_rows: where a file of them is written, if the proof passes and there are any.
+        seconds: that probe rows may take.
 
     Raises:
         RefusedError: the goldens do not fit, or one of the models cannot be run.
@@ -80,13 +92,13 @@ def prove(
         "hardware_target": target.id,
         "arch": target.arch,
         "seed": _seed(known),
-        "seconds": SECONDS,
+        "seconds": seconds,
         "elsewhere": None,
         "check_rows": check_rows is not None,
     }
     if elsewhere is not None:
         request["elsewhere"] = [str(elsewhere.release), str(elsewhere.interpreter.absolute())]
-    worker = replace(WORKER, absent=absent(source.format))
+    worker = replace(WORKER, absent=absent(source.format), limits=_limits(seconds))
     answer = ask(worker, "prove", request, progress, work=goldens.parent)
     answer |= _kept(answer.pop("check_rows", None), check_rows)
     try:
