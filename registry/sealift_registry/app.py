@@ -74,7 +74,8 @@ class App:
         """The releases of runtimes that are promised, and where each is tried."""
         from sealift_registry.conversion.trying import Runtimes
 
-        return Runtimes(self.hub.home.root, os.environ)
+        home = self.hub.home
+        return Runtimes(home.root, os.environ, home.settings.conversion.proof_seconds)
 
     def _promise(self, name: str) -> Promise | None:
         """What a hardware target promises of its runtime; nothing where it is no more."""

@@ -21,7 +21,7 @@ from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
-from sealift_registry.proof.prove import prove
+from sealift_registry.proof.prove import How, prove
 
 MODEL = "model.onnx"
 WIDTH, LAYERS, KIB = 16, 4, 1024
@@ -81,7 +81,7 @@ def peak(folder: Path) -> int:
         Here(),
         folder / "goldens.npz",
         lambda subject, _done, _total: told.append(subject),
-        seconds=0,
+        how=How(seconds=0),
     )
     if not {"source", "variant", "goldens", "making rows", "rows"} <= set(told):
         msg = f"the proof told of {told} only"

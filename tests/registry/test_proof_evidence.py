@@ -19,6 +19,8 @@ from sealift_registry.conversion import building
 from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.proof.models import model_file
 from sealift_registry.proof.picture import picture
+from sealift_registry.proof.prove import prove
+from sealift_registry.proof.report import ProofReport
 from sealift_registry.trust.drafting import draft
 from sealift_signing import gate
 from sealift_signing.drawing import drawn
@@ -240,3 +242,20 @@ def test_p0_39_no_input_stands_in_the_evidence(hub: Acme) -> None:
     with np.load(hub.goldens()) as found:
         for value in found["inputs"].ravel().tolist():
             assert f"{value:.5g}" not in written
+
+
+def test_p0_167_how_long_rows_may_take_is_a_setting(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+
+    def timed(*args: Any, **given: Any) -> ProofReport:  # noqa: ANN401 - as prove
+        asked.append(given["how"].seconds)
+        return prove(*args, **given)
+
+    acme.ingest(1, acme.goldens())
+    monkeypatch.setattr(building, "prove", timed)
+    hurried = Acme(acme.folder, {"SEALIFT_CONVERSION__PROOF_MINUTES": "3"})
+    hurried.convert(1)
+    assert asked == [180.0]
+    assert hurried.app.runtimes.seconds == 180.0

@@ -23,7 +23,7 @@ from sealift_registry.frameworks.framework import WITHOUT_CONVERTER
 from sealift_registry.frameworks.known import as_it_is
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
 from sealift_registry.proof.picture import picture
-from sealift_registry.proof.prove import prove
+from sealift_registry.proof.prove import How, prove
 from sealift_registry.proof.report import ProofReport
 from sealift_registry.runtimes.report import KIND as RUNTIMES
 from sealift_registry.runtimes.report import by_release
@@ -190,7 +190,7 @@ class Builder:
         _check_scan(scanned, plan.path)
         self._runtimes.check_written(target, made.variant)
         rows = work / CHECK_ROWS
-        report = prove(source, made.variant, target, goldens, progress, check_rows=rows)
+        report = prove(source, made.variant, target, goldens, progress, how=self._how(rows))
         refusal = report.refusal(as_it_is=as_it_is(source.format))
         if refusal is not None:
             raise refusal
@@ -251,7 +251,7 @@ class Builder:
         model = next(path for path in paths if path.endswith(".onnx"))
         variant = VariantModel(folder, model, tuple(model_file(folder, path) for path in paths))
         rows = work / CHECK_ROWS
-        report = prove(source, variant, target, goldens, progress, check_rows=rows)
+        report = prove(source, variant, target, goldens, progress, how=self._how(rows))
         refusal = report.refusal(as_it_is=as_it_is(source.format))
         parity = self._parity(report, plan.path, rows)
         trial = self._runtimes.tried(source, variant, target, goldens, report, progress)
@@ -271,6 +271,9 @@ class Builder:
 
         self._hub.commit(action)
         return refusal, trial.untried
+
+    def _how(self, check_rows: Path) -> How:
+        return How(self._hub.home.settings.conversion.proof_seconds, check_rows=check_rows)
 
     def _parity(self, report: ProofReport, path: CatalogPath, rows: Path) -> Finding:
         """The evidence; its picture stays here, and check rows, until their team lets them out."""

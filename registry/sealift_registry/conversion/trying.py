@@ -16,8 +16,8 @@ from sealift_registry.catalog.findings import Finding
 from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.frameworks.onnx_graph import written_in
 from sealift_registry.proof.models import SourceModel, VariantModel
-from sealift_registry.proof.prove import prove
-from sealift_registry.proof.report import ProofReport, Verdict
+from sealift_registry.proof.prove import How, prove
+from sealift_registry.proof.report import SECONDS, ProofReport, Verdict
 from sealift_registry.runtimes import environments
 from sealift_registry.runtimes.environments import Environments
 from sealift_registry.runtimes.known import Known, known
@@ -64,10 +64,14 @@ class Runtimes:
     Args:
         home: of the hub; what it adds to what is known lies there.
         environment: of this process, which says where the user's cache is.
+        seconds: that the probe rows of each proof may take.
     """
 
-    def __init__(self, home: Path, environment: Mapping[str, str]) -> None:
+    def __init__(
+        self, home: Path, environment: Mapping[str, str], seconds: float = SECONDS
+    ) -> None:
         self._home = home
+        self.seconds = seconds
         self._environment = environment
 
     @cached_property
@@ -168,8 +172,9 @@ class Runtimes:
         def told(subject: str, done: int, total: int) -> None:
             progress(f"{ONNX_RUNTIME} {end}: {subject}", done, total)
 
+        how = How(self.seconds, there)
         try:
-            return _of(end, prove(source, variant, target, goldens, told, there))
+            return _of(end, prove(source, variant, target, goldens, told, how))
         except RefusedError as bad:
             why = bad.what
         except FailedError as bad:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -57,15 +57,28 @@ class Target(Protocol):
         """As `uname -m` spells it."""
 
 
+@dataclass(frozen=True)
+class How:
+    """How a variant is proved.
+
+    Attributes:
+        seconds: that probe rows may take.
+        elsewhere: the environment whose runtime runs the variant; Sealift's own if None.
+        check_rows: where a file of them is written, if the proof passes and there are any.
+    """
+
+    seconds: float = SECONDS
+    elsewhere: Environment | None = None
+    check_rows: Path | None = None
+
+
 def prove(
     source: SourceModel,
     variant: VariantModel,
     target: Target,
     goldens: Path,
     progress: Progress = lambda _path, _done, _total: None,
-    elsewhere: Environment | None = None,
-    check_rows: Path | None = None,
-    seconds: float = SECONDS,
+    how: How | None = None,
 ) -> ProofReport:
     """Let both models answer goldens (an `.npz` file of intake's layout) and probe rows.
 
@@ -75,14 +88,13 @@ def prove(
         target: that the variant is for.
         goldens: the file.
         progress: told what is done.
-        elsewhere: the environment whose runtime runs the variant; Sealift's own if None.
-        check_rows: where a file of them is written, if the proof passes and there are any.
-        seconds: that probe rows may take.
+        how: and how long; as ever if None.
 
     Raises:
         RefusedError: the goldens do not fit, or one of the models cannot be run.
         FailedError: the proof itself failed; the variant may not be used.
     """
+    how = how or How()
     known = _hashed(source, variant, goldens)
     request = {
         "source": str((source.folder / source.model).absolute()),
@@ -92,15 +104,16 @@ def prove(
         "hardware_target": target.id,
         "arch": target.arch,
         "seed": _seed(known),
-        "seconds": seconds,
+        "seconds": how.seconds,
         "elsewhere": None,
-        "check_rows": check_rows is not None,
+        "check_rows": how.check_rows is not None,
     }
-    if elsewhere is not None:
-        request["elsewhere"] = [str(elsewhere.release), str(elsewhere.interpreter.absolute())]
-    worker = replace(WORKER, absent=absent(source.format), limits=_limits(seconds))
+    if how.elsewhere is not None:
+        there = how.elsewhere
+        request["elsewhere"] = [str(there.release), str(there.interpreter.absolute())]
+    worker = replace(WORKER, absent=absent(source.format), limits=_limits(how.seconds))
     answer = ask(worker, "prove", request, progress, work=goldens.parent)
-    answer |= _kept(answer.pop("check_rows", None), check_rows)
+    answer |= _kept(answer.pop("check_rows", None), how.check_rows)
     try:
         report = shape.from_json(ProofReport, answer | known, what="the proof's answer")
     except (MalformedError, RefusedError) as bad:

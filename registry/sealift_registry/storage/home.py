@@ -22,7 +22,7 @@ from sealift_signing.login import check_may_open, check_not_of_another
 from sealift_sync import durable
 from sealift_sync.blobs import BlobFolder
 
-S = TypeVar("S", "OrganisationSettings", "KeySettings", "DeliverySettings")
+S = TypeVar("S", "OrganisationSettings", "KeySettings", "DeliverySettings", "ConversionSettings")
 
 HOME_VARIABLE = "SEALIFT_HOME"
 SETTINGS = "settings.toml"
@@ -31,6 +31,8 @@ FORMER = (("delivery", "dispatcher"),)
 """Settings of older homes: what a file says must not be signed unseen."""
 LONGEST_FRESHNESS = 365
 """Days. Beyond a year a stolen online key would hold a site at something old for too long."""
+LONGEST_PROOF = 240
+"""Minutes; whoever waits for longer waits for something that hangs."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +59,25 @@ class DeliverySettings:
 
 
 @dataclass(frozen=True)
+class ConversionSettings:
+    """`[conversion]`: minutes that the rows of a proof may take, beside the goldens."""
+
+    proof_minutes: int = 10
+
+    @property
+    def proof_seconds(self) -> float:
+        """The same in seconds."""
+        return 60.0 * self.proof_minutes
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of settings.toml."""
 
     organisation: OrganisationSettings = OrganisationSettings()
     keys: KeySettings = KeySettings()
     delivery: DeliverySettings = DeliverySettings()
+    conversion: ConversionSettings = ConversionSettings()
 
 
 @dataclass(frozen=True)
@@ -277,6 +292,7 @@ def _settings(given: Mapping[str, object], environment: Mapping[str, str], path:
         _section_of(OrganisationSettings, "organisation", given, environment, path),
         _section_of(KeySettings, "keys", given, environment, path),
         _section_of(DeliverySettings, "delivery", given, environment, path),
+        _section_of(ConversionSettings, "conversion", given, environment, path),
     )
     return _checked(settings, path)
 
@@ -320,6 +336,13 @@ def _checked(settings: Settings, path: Path) -> Settings:
             f"delivery.freshness_days in {path} must be 1 to {LONGEST_FRESHNESS} days.",
             subject="delivery.freshness_days",
             next_step="Choose as many days as a medium may be on its way.",
+        )
+    if not 1 <= settings.conversion.proof_minutes <= LONGEST_PROOF:
+        raise UsageError(
+            "bad-setting",
+            f"conversion.proof_minutes in {path} must be 1 to {LONGEST_PROOF} minutes.",
+            subject="conversion.proof_minutes",
+            next_step="Choose as many minutes as a conversion may take longer.",
         )
     return settings
 
