@@ -68,7 +68,7 @@ def endless() -> set[str]:
 def _hints(kind: type[Any]) -> dict[str, Hint]:
     try:
         hints = get_type_hints(kind, include_extras=True)
-    except NameError:  # names that only a type checker imports: no document has such
+    except (NameError, TypeError):  # names that only a type checker imports: no document has such
         return {}
     return {one.name: hints[one.name] for one in dataclasses.fields(kind)}
 
