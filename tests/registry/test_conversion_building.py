@@ -25,7 +25,7 @@ from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.conversion.recipe import Recipe
 from sealift_registry.intake.goldens import from_file
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
-from sealift_registry.proof.prove import prove
+from sealift_registry.proof.prove import How, prove
 from sealift_registry.proof.report import ProofReport
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
@@ -96,7 +96,7 @@ def test_p0_207_a_runtime_answers_the_check_rows_of_a_trained_model(
     """As a site does it: each input by its own name, and nothing but the file to compare with."""
     made, rows = built(name), tmp_path / "rows"
     given = tiny_goldens if name.startswith("tiny") else goldens
-    report = prove(source(trained, name), made.variant, X86, given, check_rows=rows)
+    report = prove(source(trained, name), made.variant, X86, given, how=How(check_rows=rows))
     assert report.check_rows is not None
     data = rows.read_bytes()
     content = check_rows.unpack(data)
