@@ -143,9 +143,9 @@ def proved_whole(
         return json.loads(json.dumps(prove_worker.prove(request, progress)))
 
     def report() -> Findings:
-        with mock.patch.object(prove, "ask", ask), mock.patch.object(prove, "SECONDS", SECONDS):
-            rows = variant.parent / "check_rows"
-            return prove.prove(source, made, Target(), file, check_rows=rows).findings
+        how = prove.How(SECONDS, check_rows=variant.parent / "check_rows")
+        with mock.patch.object(prove, "ask", ask):
+            return prove.prove(source, made, Target(), file, how=how).findings
 
     return _told(report)
 
