@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from hashlib import sha256
 
+import proof_examples
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
@@ -88,6 +89,8 @@ def examples() -> Mapping[str, Example]:
     told["assignment.json"] = Example(shape.write(_assignment(told)))
     told |= _journey(organisation, told)
     told["check-rows.json"] = Example(_check_rows().partition(b"\n")[0])
+    told["proof-report.json"] = Example(shape.write(proof_examples.proof_report()))
+    told["runtimes-report.json"] = Example(shape.write(proof_examples.runtimes_report()))
     told["entry.json"] = Example(entry.body_of(_entry(told)))
     told["extract.json"] = Example(shape.write(_extract(organisation)))
     return told

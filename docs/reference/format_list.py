@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from sealift_registry.proof.report import ProofReport
+from sealift_registry.runtimes.report import RuntimesReport
 from sealift_signing import documents, drafts, known, links, statements
 from sealift_signing.policy import Policy
 from sealift_signing.transparency import entry, extract
@@ -200,6 +202,31 @@ FORMATS = (
             "The counted request names it by its sha256.",
             "The verdict is `pass`, and so is every check.",
         ),
+    ),
+    Format(
+        "Proof report",
+        ProofReport,
+        "proof-report.json",
+        "the details of `parity` evidence",
+        "the builder who signs that evidence",
+        "What [the proof of a variant](../explanation/proof.md) found. The details hold one member "
+        "besides: `picture`, the sha256 of a drawing that stays at the hub. Checks and verdict of "
+        "the evidence are made of it.",
+        (
+            "The verdict is `pass` only where every check's is.",
+            "`goldens` among the kinds has as many rows as the goldens have.",
+            "No member holds a value of a row.",
+        ),
+    ),
+    Format(
+        "Runtimes report",
+        RuntimesReport,
+        "runtimes-report.json",
+        "the details of `runtimes` evidence",
+        "the builder who signs that evidence",
+        "On which releases of a runtime a variant was proved, where its hardware target "
+        "[promises a range](../how-to/promise-a-range-of-runtimes.md) of them.",
+        ("It counts as long as its goldens are those that the version has.",),
     ),
     Format(
         "Site request",

@@ -33,6 +33,8 @@ DOCUMENTS = [
     "approval.json",
     "scan.json",
     "parity.json",
+    "proof-report.json",
+    "runtimes-report.json",
     "site-request.json",
     "site-answer.json",
     "transfer.json",
