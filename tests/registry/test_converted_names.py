@@ -94,6 +94,21 @@ def test_p0_62_the_codes_of_categories_are_borne() -> None:
     }
 
 
+def test_p0_175_categories_are_borne_by_the_columns_of_the_input() -> None:
+    """Also behind what fills in, and where columns were chosen in another order."""
+    rows = np.stack([ROWS[:, 0], np.arange(200) % 3 * 10.0, np.arange(200) % 2 + 5.0], axis=1)
+    parts = ColumnTransformer(
+        [("b", OneHotEncoder(handle_unknown="ignore"), [2]), ("a", OrdinalEncoder(), [1])],
+        remainder="passthrough",
+    )
+    model = make_pipeline(SimpleImputer(), parts, LogisticRegression(max_iter=200))
+    variant = Converted(SklearnModel(model.fit(rows, targets(ROWS, "two"))))
+    assert json.loads(variant.names["sealift.categories"]) == {
+        "1": [0.0, 10.0, 20.0],
+        "2": [5.0, 6.0],
+    }
+
+
 def test_p0_63_a_stranger_s_words_are_printable_ascii_without_what_html_reads() -> None:
     model = onnx.ModelProto()
     naming.bear(model, naming.Names(features=[*NAMES, '"', "</script>", "\x00\x7f"]))

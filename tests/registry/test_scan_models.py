@@ -486,3 +486,47 @@ def _tensor(begin: int, end: int) -> dict[str, Any]:
 def _safetensors(path: Path, header: dict[str, Any], data: bytes) -> None:
     text = json.dumps(header).encode()
     path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+# -------------------------------------------------------------------- trees
+
+
+@pytest.mark.parametrize("column, takes", [(1, True), (2, False), (-1, False)])
+def test_p0_174_a_tree_asks_for_columns_that_there_are(
+    folder: Path, column: int, takes: bool
+) -> None:
+    """A runtime reads what lies behind the row."""
+    tree = onnx.helper.make_node(
+        "TreeEnsembleRegressor",
+        ["X"],
+        ["Y"],
+        domain="ai.onnx.ml",
+        n_targets=1,
+        nodes_treeids=[0, 0, 0],
+        nodes_nodeids=[0, 1, 2],
+        nodes_featureids=[column, 9, 9],
+        nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"],
+        nodes_values=[0.5, 0.0, 0.0],
+        nodes_truenodeids=[1, 0, 0],
+        nodes_falsenodeids=[2, 0, 0],
+        target_treeids=[0, 0],
+        target_nodeids=[1, 2],
+        target_ids=[0, 0],
+        target_weights=[1.0, 2.0],
+    )
+    graph = onnx.helper.make_graph(
+        [tree],
+        "tree",
+        [onnx.helper.make_tensor_value_info("X", TensorProto.FLOAT, ["rows", 2])],
+        [onnx.helper.make_tensor_value_info("Y", TensorProto.FLOAT, ["rows", 1])],
+    )
+    sets = [onnx.helper.make_opsetid("", 15), onnx.helper.make_opsetid("ai.onnx.ml", 3)]
+    onnx.save(
+        onnx.helper.make_model(graph, ir_version=8, opset_imports=sets), folder / "model.onnx"
+    )
+    if takes:
+        assert scanned(folder).verdict == "pass"
+    else:
+        said = refused(folder)
+        assert said.code == "scan-onnx-checker"
+        assert f"a tree asks for column {column}" in said.what

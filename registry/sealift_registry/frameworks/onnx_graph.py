@@ -23,6 +23,7 @@ from sealift_registry.frameworks.framework import (
     Survey,
 )
 from sealift_registry.workers.quoting import first_line
+from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
 
 OPERATOR_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
@@ -44,6 +45,8 @@ BITS = {
     for kind in kinds
 }
 """Bits of an element, by onnx.TensorProto.DataType; text and what is newer have none here."""
+TREES = frozenset({"TreeEnsemble", "TreeEnsembleClassifier", "TreeEnsembleRegressor"})
+LEAF = b"LEAF"
 MOST_DIMENSIONS = 64
 MOST_DIGITS = 19
 MOST_NAMED = 3
@@ -196,7 +199,43 @@ def checker(folder: Path, survey: Survey) -> str:
             subject=survey.model,
             next_step="Export the model again; onnx.checker.check_model shows all that is wrong.",
         ) from bad
+    _check_trees(_load(path), survey.model)
     return "The ONNX checker found no fault."
+
+
+def _check_trees(model: Any, name: str) -> None:  # noqa: ANN401 - onnx is Any to us
+    """Trees ask for columns that their input has: a runtime reads what lies behind the row."""
+    widths = {}
+    for one in model.graph.input:
+        dims = one.type.tensor_type.shape.dim
+        if len(dims) == 2 and dims[1].dim_value:  # noqa: PLR2004 - rows and columns
+            widths[one.name] = dims[1].dim_value
+    for node in _messages(model.graph, "NodeProto"):
+        asked = _columns(node) if node.op_type in TREES else ()
+        width = widths.get(node.input[0]) if asked else None
+        if asked and (min(asked) < 0 or (width is not None and max(asked) >= width)):
+            wrong = min(asked) if min(asked) < 0 else max(asked)
+            last = "" if width is None else f", whose last is {width - 1:,}"
+            raise RefusedError(
+                "onnx-checker",
+                f"{name} is not valid ONNX: a tree asks for column {wrong:,} of "
+                f"{word(node.input[0])}{last}.",
+                subject=name,
+                next_step="Export the model again; columns count from 0.",
+            )
+
+
+def _columns(node: Any) -> list[int]:  # noqa: ANN401 - onnx is Any to us
+    """The columns that the trees of an operator ask for; leaves ask for none."""
+    found = {one.name: one for one in node.attribute}
+    features = found.get("nodes_featureids")
+    modes = found.get("nodes_modes")
+    if features is None:
+        return []
+    if modes is None or len(modes.strings) != len(features.ints):
+        return list(features.ints)
+    pairs = zip(features.ints, modes.strings, strict=True)
+    return [column for column, mode in pairs if mode != LEAF]
 
 
 @cache
