@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 
 from sealift_registry.cli.exporting import of_export
+from sealift_registry.delivery import check_rows
+from sealift_registry.delivery.assignments import current
+from sealift_registry.delivery.sites import Sites
 from sealift_registry.proof.report import named_check_rows
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.teams import lets_check_rows_travel
@@ -115,6 +119,21 @@ def test_p0_204_a_site_that_does_not_read_them_is_sent_none(ready: Acme) -> None
     words = "\n".join(of_export(made)[1])
     assert f"stay at home: the software of {SITE} does not read them. Sealift 0.1 does" in words
     assert made.warnings == ()
+
+
+def test_p0_204_what_one_team_lets_out_is_no_word_of_anothers(ready: Acme) -> None:
+    lets(ready)
+    with ready.app.hub.reading() as connection:
+        site = Sites(connection).get(SITE)
+        (mine,) = {one for _, _, one in current(Repository(connection), site).artifacts()}
+        # As another team's artifact, with evidence of its own that names rows.
+        theirs = replace(mine, path=mine.path.replace(f"/{TEAM}/", "/sound/"))
+        both = check_rows.of(ready.app.hub, connection, site, [mine, theirs])
+        alone = check_rows.of(ready.app.hub, connection, site, [theirs])
+    assert both.travelling == {digest_of(ready)}
+    assert (alone.travelling, len(alone.staying)) == (frozenset(), 1)
+    assert "team sound does not let them travel" in alone.staying[0]
+    assert alone.staying == both.staying
 
 
 def test_p0_204_they_stay_again_once_the_team_says_so(ready: Acme) -> None:
