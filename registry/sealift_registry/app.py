@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sealift_registry.guide import Step
     from sealift_registry.intake.ingest import Intake
     from sealift_registry.promotion.promotions import Promotions
+    from sealift_registry.regression.comparisons import Comparisons
     from sealift_registry.runtimes.ranges import Promise
     from sealift_registry.trust.submitting import Accepted
     from sealift_signing.drafts import Draft, Version
@@ -54,6 +55,13 @@ class App:
 
         extra = self.hub.home.root / "hardware-targets"
         return Promotions(self.hub, lambda name: hardware.policy_of(name, extra), self._promise)
+
+    @cached_property
+    def comparisons(self) -> Comparisons:
+        """What may be promoted, beside what is listed."""
+        from sealift_registry.regression.comparisons import Comparisons
+
+        return Comparisons(self.hub, self.promotions.listed_now)
 
     @cached_property
     def exports(self) -> Exports:

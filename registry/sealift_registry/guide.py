@@ -20,7 +20,8 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery import assignments, attested, tables, transfers, waiting
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.sites import Site, Sites
-from sealift_registry.promotion.promotions import Promotions, Standing
+from sealift_registry.promotion.promotions import Promotions
+from sealift_registry.promotion.standing import Standing
 from sealift_registry.trust import exchanged, readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository

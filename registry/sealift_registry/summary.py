@@ -16,8 +16,11 @@ from sealift_registry.delivery.holdings import by_log
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.pictures import picture_lines
-from sealift_registry.promotion.promotions import Promotions, Standing
+from sealift_registry.promotion.promotions import Promotions
+from sealift_registry.promotion.standing import Standing
 from sealift_registry.proof.report import named_check_rows
+from sealift_registry.regression import saying
+from sealift_registry.regression.report import KIND
 from sealift_registry.trust import teams
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
@@ -52,7 +55,9 @@ def of(hub: Hub, promotions: Promotions, connection: Connection, what: str) -> S
         return _version(hub, promotions, connection, VersionRef.parse(what))
     if re.fullmatch(r"P-[0-9]+", what):  # in lower case it may be a site's id
         standing = promotions.standing(connection, parse_promotion(what))
-        return "promotion", standing_data(standing), standing_lines(standing)
+        stale = stale_lines(promotions, connection, standing.promotion.number)
+        data = standing_data(standing) | {KIND: _compared(standing), "stale": stale}
+        return "promotion", data, [*stale, *standing_lines(standing)]
     transfer = _transfer(hub, connection, what)
     if transfer is not None:
         return transfer
@@ -65,6 +70,14 @@ def of(hub: Hub, promotions: Promotions, connection: Connection, what: str) -> S
             subject=what,
             next_step="Write TEAM/MODEL/VERSION, P-000001, a site's id or a transfer's id.",
         ) from bad
+
+
+def stale_lines(promotions: Promotions, connection: Connection, number: int) -> list[str]:
+    """What was compared with another version than is listed now: nobody else can tell."""
+    found = promotions.stale(connection, promotions.standing(connection, number))
+    return [
+        f"LOOK AT THIS FIRST. {drawn(words)} See what changes now: ask again." for words in found
+    ]
 
 
 def standing_lines(standing: Standing) -> list[str]:
@@ -152,6 +165,7 @@ def evidence_lines(standing: Standing) -> list[str]:
             words = f"{said.kind}: {said.verdict}, on {drawn(said.machine)}, signed by {signer}"
             lines.append(f"    {whose}{words}")
             lines += [f"      {mark(check):4}  {drawn(check.words)}" for check in said.checks]
+            lines += [f"      {text}" for text in saying.shown(said)]
     return lines
 
 
@@ -196,6 +210,12 @@ def standing_data(standing: Standing) -> dict[str, Any]:
     }
 
 
+def _compared(standing: Standing) -> list[dict[str, Any]]:
+    """What each variant was compared with and how it differs, as its evidence has it."""
+    found = [(str(one.artifact.path), one.of_kind(KIND)) for one in standing.vouched]
+    return [{"path": path} | dict(one.predicate.details) for path, one in found if one is not None]
+
+
 def _signer(evidence: Signed[Evidence], machines: Mapping[str, str]) -> str:
     """The machine of ours that signed evidence."""
     return machines.get(evidence.sha256, "no machine of ours")
@@ -230,6 +250,9 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
                 lines += [f"      {text}" for text in picture_lines(hub, said, ref)]
                 rows = check_rows_lines(hub, said, travel=travel)
                 lines += [f"      {text}" for text in rows]
+            if said.kind == KIND:
+                lines += [f"      {mark(c):4}  {drawn(c.words)}" for c in said.checks[:1]]
+                lines += [f"      {text}" for text in saying.shown(said)]
             lines += [f"      {text}" for text in more_words(more_of(said.details))]
     lines += [""] if standings else []
     for standing in standings:

@@ -11,11 +11,16 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.roles import FLEET, above
 from sealift_signing.statements import Evidence, Signed
 
+REGRESSION = "regression"
+"""How a variant differs from the one that is listed for a stage: of that stage it says something,
+and of no other."""
+
 EVIDENCE_PURPOSE: Mapping[str, str] = {
     "scan": "scanner",
     "parity": "builder",
     "provenance": "builder",
     "runtimes": "builder",
+    REGRESSION: "builder",
 }
 """Which purpose a key must have in fleet/keys.json to sign evidence of each kind."""
 
@@ -42,3 +47,11 @@ def entitled_machine(evidence: Signed[Evidence], fleet: FleetKeys) -> MachineKey
             statements.verify(evidence, key, what=what)
             return machine
     return None
+
+
+def says_of(evidence: Evidence, stage: str) -> bool:
+    """Whether evidence counts for `stage`: most does for each, and a regression for its own."""
+    if evidence.kind != REGRESSION:
+        return True
+    said = evidence.details
+    return isinstance(said, Mapping) and said.get("stage") == stage

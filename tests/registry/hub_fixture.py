@@ -28,7 +28,7 @@ from sealift_registry.delivery.exports import Exported
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.intake.ingest import Ingested
 from sealift_registry.intake.onnx_source import OnnxSource
-from sealift_registry.promotion.promotions import Standing
+from sealift_registry.promotion.standing import Standing
 from sealift_registry.trust import founding, teams
 from sealift_registry.trust.online_keys import NAMES
 from sealift_registry.trust.repository import Repository

@@ -61,6 +61,7 @@ OF_NOTHING_SIGNED = {
     "return.refused",
     "transfer.begun",
     "variant.built",
+    "variant.compared",
     "variant.measured",
     "version.ingested",
     "version.seen-again",

@@ -11,7 +11,17 @@ from sealift_registry.delivery import check_rows
 from sealift_signing.errors import SealiftError
 from sealift_sync.site.setting_up import begin
 from tests import models
-from tests.registry.hub_fixture import APPROVERS, GROUP, SITE, TARGET, TEAM, Acme
+from tests.registry.hub_fixture import (
+    APPROVERS,
+    GROUP,
+    SITE,
+    STAGE,
+    TARGET,
+    TEAM,
+    Acme,
+    quiet,
+    version,
+)
 from tests.registry.signing_people import carry_out, draft_renewal
 from tests.site_on_paper import SiteOnPaper
 
@@ -66,6 +76,10 @@ def converting(hub: Acme, _: SiteOnPaper) -> Act:
 def measuring_again(hub: Acme, _: SiteOnPaper) -> Act:
     hub.ingest(1, hub.goldens(9))
     return hub.convert
+
+
+def comparing(hub: Acme, _: SiteOnPaper) -> Act:
+    return lambda: hub.app.comparisons.compare(version(1), STAGE, quiet)
 
 
 def requesting(hub: Acme, _: SiteOnPaper) -> Act:
@@ -136,6 +150,7 @@ USE_CASES: Mapping[Callable[[Acme, SiteOnPaper], Act], list[str]] = {
     ingesting_again: ["version.seen-again"],
     converting: ["variant.built"],
     measuring_again: ["variant.measured"],
+    comparing: ["variant.compared"],
     requesting: ["promotion.requested"],
     approving: ["promotion.approved"],
     listing: ["promotion.approved"],

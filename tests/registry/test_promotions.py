@@ -17,7 +17,7 @@ import pytest
 
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.promotion.promotions import Standing
+from sealift_registry.promotion.standing import Standing
 from sealift_registry.trust import drafting
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import documents, publishing, roles, shape, statements

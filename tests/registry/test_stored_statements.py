@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sealift_registry import summary
 from sealift_registry.catalog import recording, tables
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.promotion.promotions import Standing
+from sealift_registry.promotion.standing import Standing
 from sealift_signing import statements
 from sealift_signing.errors import RefusedError
 from tests.registry import test_stored_fsck as stored

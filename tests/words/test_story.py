@@ -57,8 +57,11 @@ BUILT = {
 ELSEWHERE = {
     *("RuntimesReport.asked", "RuntimesReport.without"),
     *("Tried.release", "Tried.software", "Tried.words"),
+    *("Comparison.classes_gone", "Comparison.classes_new", "Comparison.outputs"),
+    *("Comparison.software", "RegressionReport.why", "_Answer.why"),
 }
-"""What is found on other releases of a runtime: test_promised_runtimes.py has the case."""
+"""What is found on other releases of a runtime, and what a new version changes:
+test_promised_runtimes.py and test_regression.py have the cases."""
 
 
 ROWS = {"CheckInput.name", "CheckOutput.name"}

@@ -285,6 +285,21 @@ class Catalog:
         )
         return [self.promotion(n) for n in self._connection.execute(query).scalars().all()]
 
+    def listings(self, model: ModelRef, form: str, stage: str) -> list[tuple[ArtifactRow, int]]:
+        """What was listed of `model` in one form for a stage, each with its promotion's number.
+
+        The newest comes first; whether it counts today is for whoever asks to find out.
+        """
+        t, a = tables.listing, tables.artifact
+        query = (
+            select(a, t.c.promotion)
+            .join(t, t.c.path == a.c.path)
+            .where(a.c.team == model.team, a.c.model == model.model, a.c.form == form)
+            .where(t.c.stage == stage)
+            .order_by(t.c.made.desc(), t.c.promotion.desc())
+        )
+        return [(_artifact(row), row.promotion) for row in self._connection.execute(query).all()]
+
     def _promotion(self, row: Row[tuple[object, ...]]) -> Promotion:
         request = self.statement(Request, row.request)
         said = request.predicate

@@ -17,7 +17,7 @@ from sealift_registry.cli.signing import Signing, carry_out, signing_options
 from sealift_registry.cli.terminal import counted
 
 if TYPE_CHECKING:
-    from sealift_registry.promotion.promotions import Standing
+    from sealift_registry.promotion.standing import Standing
     from sealift_registry.trust.submitting import Accepted
 
 
@@ -50,12 +50,18 @@ def promote(
     """Ask for a version to be promoted to a stage.
 
     The request is signed, names every variant that the version has and all their evidence, and
-    never changes; a variant built later needs a request of its own.
+    never changes; a variant built later needs a request of its own. Before it is drafted, each
+    variant is compared with the one that is listed for the same stage and hardware target: what
+    changes is evidence too, and stands before whoever approves.
     """
     from sealift_registry.catalog.reference import VersionRef
     from sealift_registry.summary import despite_lines, evidence_lines, first_lines, standing_data
 
     ref, promotions = VersionRef.parse(version), session.app.promotions
+    with session.app.hub.reading() as connection:
+        promotions.check_askable(connection, ref, stage)
+    with session.terminal.steps(f"compare with what is listed for {stage}", counted=False) as told:
+        session.app.comparisons.compare(ref, stage, told)
     with session.app.hub.reading() as connection:
         wanted = promotions.request_wanted(connection, ref, stage, reason, despite)
     done = carry_out(session, wanted, how)
@@ -108,11 +114,12 @@ def approve(
     P-NUMBER is how the hub calls it; what is approved is the request that you read, by its sha256.
     """
     from sealift_registry.catalog.reference import parse_promotion
-    from sealift_registry.summary import standing_data
+    from sealift_registry.summary import stale_lines, standing_data
 
-    number = parse_promotion(promotion)
+    number, promotions = parse_promotion(promotion), session.app.promotions
     with session.app.hub.reading() as connection:
-        wanted = session.app.promotions.approval_wanted(connection, number, meaning, reason, days)
+        wanted = promotions.approval_wanted(connection, number, meaning, reason, days)
+        session.terminal.note(stale_lines(promotions, connection, number))
     done = carry_out(session, wanted, replace(how, asks=not yes))
     if done is not None:
         data = standing_data(_standing(session, done))

@@ -59,3 +59,27 @@ def _spelled(value: Any) -> str:  # noqa: ANN401 - JSON
     text = json.dumps(value, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     text = text.translate(_ESCAPED).replace("\x7f", "\\u007f")
     return text if len(text) <= LONGEST else ""
+
+
+def borne(metadata: Mapping[str, str]) -> Names:
+    """The names that a model bears; what it bears no list of is empty."""
+    found = {name: _read(metadata.get(PREFIX + name, "")) for name in ("features", "classes")}
+    said = _read(metadata.get(f"{PREFIX}categories", ""))
+    categories = {
+        int(column): known
+        for column, known in (said.items() if isinstance(said, dict) else ())
+        if column.isascii() and column.isdigit() and isinstance(known, list)
+    }
+    return Names(_texts(found["features"]), _texts(found["classes"]), categories)
+
+
+def _read(text: str) -> Any:  # noqa: ANN401 - JSON
+    try:
+        return json.loads(text) if text else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _texts(found: Any) -> list[str]:  # noqa: ANN401 - JSON
+    is_list = isinstance(found, list) and all(isinstance(one, str) for one in found)
+    return found if is_list else []

@@ -153,6 +153,19 @@ class RuntimeModel:
         return {one.name: one.type for one in self._session.get_inputs()}
 
     @property
+    def lengths(self) -> dict[str, tuple[int | None, ...]]:
+        """Input name → the lengths of one row; None where one is not fixed."""
+        return {
+            one.name: tuple(n if isinstance(n, int) else None for n in one.shape[1:])
+            for one in self._session.get_inputs()
+        }
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What whoever made the model wrote into it, by name."""
+        return dict(self._session.get_modelmeta().custom_metadata_map)
+
+    @property
     def batch(self) -> int | None:
         """How many rows it takes at once, where it takes no other number."""
         shapes = [one.shape for one in self._session.get_inputs()]

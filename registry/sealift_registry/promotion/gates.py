@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest
 from sealift_registry.catalog.reference import VersionRef
 from sealift_signing.counting import rule_of
 from sealift_signing.documents import FleetKeys
 from sealift_signing.errors import NotFoundError, RefusedError
-from sealift_signing.evidence import entitled_machine
+from sealift_signing.evidence import REGRESSION, entitled_machine, says_of
 from sealift_signing.policy import Policy
 from sealift_signing.statements import Evidence, Measured, Request, Signed
 from sealift_signing.vocabulary import PORTABLE
@@ -35,12 +35,16 @@ class Vouched:
         return (Measured(str(self.artifact.path), parity.predicate.machine),)
 
 
-def vouched(catalog: Catalog, ref: VersionRef) -> list[Vouched]:
-    """Every form of a version with its evidence, the source artifact first."""
+def vouched(catalog: Catalog, ref: VersionRef, stage: str) -> list[Vouched]:
+    """Every form of a version with its evidence that counts for `stage`, the source first."""
     return [
-        Vouched(one, tuple(latest(catalog.evidence(one.path)).values()))
+        Vouched(one, tuple(latest(_of_stage(catalog.evidence(one.path), stage)).values()))
         for one in catalog.artifacts(ref)
     ]
+
+
+def _of_stage(found: Iterable[Signed[Evidence]], stage: str) -> Iterator[Signed[Evidence]]:
+    return (one for one in found if says_of(one.predicate, stage))
 
 
 def named(catalog: Catalog, request: Signed[Request]) -> list[Vouched]:
@@ -113,6 +117,18 @@ def check(
         _check_goldens(one, goldens)
 
 
+def without(policy: Policy, stage: str, kind: str) -> Policy:
+    """The same, where `stage` does not ask for evidence of this kind."""
+    rule = rule_of(policy, stage)
+    by_policy = {
+        name: tuple(one for one in asked if one != kind)
+        for name, asked in (rule.evidence_by_policy or {}).items()
+    }
+    usual = tuple(one for one in rule.evidence if one != kind)
+    rule = replace(rule, evidence=usual, evidence_by_policy=by_policy or None)
+    return replace(policy, stages={**policy.stages, stage: rule})
+
+
 def check_policies(request: Request, known: Mapping[str, str]) -> None:
     """Check that a request says of its artifacts' policies what this hub's hardware targets do.
 
@@ -174,8 +190,15 @@ def _check_kind(one: Vouched, kind: str, stage: str) -> None:
         "gate",
         f"{stage} asks for {kind} evidence about {one.artifact.path}, and it {why}",
         subject=str(one.artifact.path),
-        next_step=seen if evidence else _convert(one),
+        next_step=seen if evidence else _made_by(one, kind, stage),
     )
+
+
+def _made_by(one: Vouched, kind: str, stage: str) -> str:
+    """The command that makes evidence of this kind."""
+    if kind != REGRESSION:
+        return _convert(one)
+    return f"Ask again with: sealift promote {one.artifact.path.full_version} --to {stage}"
 
 
 def _check_signed(one: Vouched, kind: str, fleet: FleetKeys) -> None:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from sealift_registry.catalog import recording
-from sealift_registry.catalog.catalog import Catalog, Promotion
+from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.promotion import again, gates, objecting, promised
+from sealift_registry.promotion import again, gates, objecting, promised, regressed
 from sealift_registry.promotion.gates import Vouched
 from sealift_registry.promotion.listing import list_variants
+from sealift_registry.promotion.standing import Standing, signers, standing
 from sealift_registry.trust import readiness
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub, checkpoint_seen
@@ -30,18 +30,18 @@ from sealift_signing import drafts, statements
 from sealift_signing.acts.asking import Ask
 from sealift_signing.acts.names import LABEL
 from sealift_signing.approvals import (
-    NotCountedError,
     Rules,
-    Tally,
     check_objection,
     check_request,
     tally,
 )
 from sealift_signing.canonical import Json
-from sealift_signing.documents import Withdrawal
+from sealift_signing.counting import rule_of
 from sealift_signing.drafts import Draft
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import RefusedError
+from sealift_signing.evidence import REGRESSION
+from sealift_signing.policy import Policy
 from sealift_signing.statements import (
     Approval,
     Objection,
@@ -51,37 +51,12 @@ from sealift_signing.statements import (
     Subject,
 )
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.vocabulary import PORTABLE, instant
+from sealift_signing.vocabulary import PORTABLE, CatalogPath, instant
 
 P = TypeVar("P", bound=Predicate)
 
 RENEWABLE = timedelta(days=60)
 """An approval can be given again when so much of it is left: sites must not see a gap."""
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How a promotion stands: what it is about, who approved, and whether it is listed.
-
-    Attributes:
-        despite: what the request names to be set aside, each with the withdrawal that it is the
-            digest of in the team's present list; None where it is of none, and sets nothing aside.
-        listed: the team's catalog role lists all of its variants, and by the counting rule it may.
-        machines: the names of our scanners and builders that signed evidence, by its sha256.
-        doubt: why its request does not count, so that nobody vouches for what it says; else empty.
-        objections: those by people who may approve it.
-        not_heard: why other objections are none of theirs.
-    """
-
-    promotion: Promotion
-    despite: Mapping[str, Withdrawal | None]
-    vouched: Sequence[Vouched]
-    tally: Tally
-    listed: bool
-    machines: Mapping[str, str]
-    doubt: str = ""
-    objections: Sequence[Signed[Objection]] = ()
-    not_heard: Sequence[str] = ()
 
 
 class _AskedBeforeError(Exception):
@@ -131,7 +106,9 @@ class Promotions:
             RefusedError: a gate.
         """
         catalog = Catalog(connection)
-        version, found = catalog.version(ref), gates.vouched(catalog, ref)
+        version, found = catalog.version(ref), gates.vouched(catalog, ref, stage)
+        base_of = self._base_of(connection, stage)
+        found = regressed.fresh(found, catalog.goldens(ref), base_of)
         policies = self._policies(found)
         self._check_gates(connection, ref, stage, found, policies)
         seen = checkpoint_seen(connection)
@@ -146,6 +123,19 @@ class Promotions:
             facts["artifact-policy"] = tuple(f"{path} {one}" for path, one in policies.items())
         details = {"reason": (reason,)} | ({"despite": tuple(despite)} if despite else {})
         return Wanted(Ask("request", (str(ref), stage), details), _envelopes(found), facts)
+
+    def check_askable(self, connection: Connection, ref: VersionRef, stage: str) -> None:
+        """Check that a promotion could be asked for, but for what is made when it is.
+
+        Raises:
+            NotFoundError: no such version, variant, stage or team.
+            RefusedError: a gate.
+        """
+        catalog = Catalog(connection)
+        catalog.version(ref)
+        found = gates.vouched(catalog, ref, stage)
+        policy = gates.without(Repository(connection).policy(), stage, REGRESSION)
+        self._check_gates(connection, ref, stage, found, self._policies(found), policy)
 
     def approval_wanted(
         self,
@@ -222,6 +212,7 @@ class Promotions:
             said, policies = request.predicate, self._policies(found)
             gates.check_policies(said, policies)
             self._check_gates(connection, ref, said.stage, found, policies)
+            self._check_compared(connection, ref, said.stage, found)
             number = catalog.next_promotion()
             recording.add_promotion(connection, number, request)
             made = catalog.promotion(number)
@@ -326,32 +317,29 @@ class Promotions:
             NotFoundError: no such promotion.
             RefusedError: the hub lacks something that its request names.
         """
-        catalog = Catalog(connection)
-        promotion = catalog.promotion(number)
-        found = gates.named(catalog, promotion.request)
-        rules = self._rules(connection, promotion.request)
-        counted = tally(promotion.request, catalog.approvals(number), rules)
-        doubt = _doubt(promotion.request, rules)
-        repository = Repository(connection)
-        there = all(
-            repository.lists(promotion.ref.team, str(one.artifact.path), one.artifact.sha256)
-            for one in found
-            if not one.artifact.path.is_source
-        )
-        listed = there and counted.enough and not doubt
-        known = {one.digest: one for one in rules.members.withdrawn}
-        despite = {name: known.get(name) for name in promotion.request.predicate.despite}
-        machines = signers(repository, found)
-        heard, not_heard = objecting.heard(promotion.request, catalog.objections(number), rules)
-        return Standing(
-            promotion, despite, found, counted, listed, machines, doubt, heard, not_heard
-        )
+        return standing(connection, number, self._hub.now())
 
     def listed(self, connection: Connection, ref: VersionRef) -> set[str]:
         """The stages for which `ref` is listed, by a promotion that counts today."""
         numbers = [one.number for one in Catalog(connection).promotions(ref)]
         found = (self.standing(connection, number) for number in numbers)
         return {one.promotion.stage for one in found if one.listed}
+
+    def listed_now(
+        self, connection: Connection, path: CatalogPath, stage: str
+    ) -> ArtifactRow | None:
+        """What is listed now for `stage`, of the model and hardware target of the variant there."""
+        return regressed.listed_now(connection, self.standing, path, stage)
+
+    def stale(self, connection: Connection, standing: Standing) -> list[str]:
+        """What was compared with another version than is listed now, in words."""
+        made = standing.promotion
+        goldens = Catalog(connection).goldens(made.ref)
+        base_of = self._base_of(connection, made.stage)
+        return [] if standing.listed else [*regressed.stale(standing.vouched, goldens, base_of)]
+
+    def _base_of(self, connection: Connection, stage: str) -> regressed.BaseOf:
+        return lambda path: self.listed_now(connection, path, stage)
 
     def _approvable(self, connection: Connection, number: int) -> Standing:
         """A promotion whose request still counts, and whose evidence nothing newer contradicts."""
@@ -360,12 +348,23 @@ class Promotions:
         promotion, catalog = standing.promotion, Catalog(connection)
         check_request(promotion.request, self._rules(connection, promotion.request))
         about = {one.artifact.path for one in standing.vouched}
-        newest = [v for v in gates.vouched(catalog, promotion.ref) if v.artifact.path in about]
+        newest = gates.vouched(catalog, promotion.ref, promotion.stage)
+        newest = [v for v in newest if v.artifact.path in about]
         policies = self._policies(newest)  # of today: a hardware target may have been mended since
         gates.check_policies(promotion.request.predicate, policies)
         self._check_gates(connection, promotion.ref, promotion.stage, newest, policies)
         gates.check_all_signed(standing.vouched, standing.machines)
+        if not standing.listed:  # else it is renewed, whatever was listed since
+            self._check_compared(connection, promotion.ref, promotion.stage, standing.vouched)
         return standing
+
+    def _check_compared(
+        self, connection: Connection, ref: VersionRef, stage: str, found: Sequence[Vouched]
+    ) -> None:
+        """Check that what is asked to be compared was compared with what is listed now."""
+        rule = rule_of(Repository(connection).policy(), stage)
+        goldens, base_of = Catalog(connection).goldens(ref), self._base_of(connection, stage)
+        regressed.check(rule, stage, found, goldens, self._policies(found), base_of)
 
     def _policies(self, found: Sequence[Vouched]) -> dict[str, str]:
         """The artifact policies of those that are not portable, by path."""
@@ -380,10 +379,11 @@ class Promotions:
         stage: str,
         found: Sequence[Vouched],
         policies: Mapping[str, str],
+        policy: Policy | None = None,
     ) -> None:
         repository, goldens = Repository(connection), Catalog(connection).goldens(ref)
-        fleet = repository.sound_fleet()
-        gates.check(repository.policy(), fleet, stage, ref, found, goldens, policies)
+        fleet, rules = repository.sound_fleet(), policy or repository.policy()
+        gates.check(rules, fleet, stage, ref, found, goldens, policies)
         gates.check_all_signed(found, signers(repository, found))
         travel = lets_check_rows_travel(repository, ref.team)
         promised.check(found, goldens, self._promise_of, travel=travel)
@@ -484,25 +484,6 @@ def _ref(request: Signed[Request]) -> VersionRef:
 
 def _envelopes(found: Iterable[Vouched]) -> tuple[bytes, ...]:
     return tuple(one.envelope.data for vouched in found for one in vouched.evidence)
-
-
-def signers(repository: Repository, found: Iterable[Vouched]) -> dict[str, str]:
-    """The machines of ours that signed the evidence in `found`, by its sha256."""
-    return {
-        evidence.sha256: name
-        for one in found
-        for evidence in one.evidence
-        if (name := repository.signer_of(evidence)) is not None
-    }
-
-
-def _doubt(request: Signed[Request], rules: Rules) -> str:
-    """Why `request` does not count; empty where it does."""
-    try:
-        check_request(request, rules)
-    except NotCountedError as bad:
-        return bad.what
-    return ""
 
 
 def _words(one: Subject) -> dict[str, str]:

@@ -228,3 +228,27 @@ def unfit(expected: Array | None, judged: Judged | None) -> str:
     if expected is None or judged is not None:
         return ""
     return "What the goldens expect fits none of the model's outputs, and was compared with none."
+
+
+Kind = Literal["labels", "numbers"]
+
+
+def told_labels(answers: Answers, classes: Sequence[str]) -> Array | None:
+    """The labels that a model answers, as they are spelled; None where it answers none."""
+    found = _told(answers, classes)
+    return None if found is None else np.array(_spelled(found))
+
+
+def alone(expected: Array, answers: Answers, classes: Sequence[str]) -> tuple[Kind, float] | None:
+    """Accuracy or mean error of one model; None where nothing it answers can be compared.
+
+    Args:
+        expected: as for `judged`; a label that the model cannot answer is one that it gets wrong.
+        answers: to the same rows.
+        classes: the labels that the model can answer, where it says so.
+    """
+    told = told_labels(answers, classes)
+    if told is not None and expected.ndim == 1:
+        return "labels", float((told == np.array(_spelled(expected))).mean())
+    found = _numbers(expected, answers, answers)
+    return None if found is None else ("numbers", found.source)

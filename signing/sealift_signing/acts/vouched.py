@@ -9,7 +9,7 @@ from sealift_signing.acts.asking import Material
 from sealift_signing.approvals import Rules
 from sealift_signing.documents import FleetKeys
 from sealift_signing.errors import RefusedError
-from sealift_signing.evidence import entitled_machine, sound
+from sealift_signing.evidence import entitled_machine, says_of, sound
 from sealift_signing.organisation import Organisation
 from sealift_signing.statements import Evidence, Measured, Signed, Subject
 from sealift_signing.vocabulary import PORTABLE, CatalogPath, instant
@@ -88,7 +88,11 @@ def check_gates(
             continue
         asked = rules.rule.evidence_of(policies.get(about.name, PORTABLE))
         for kind in dict.fromkeys((*asked, *rules.rule.evidence)):
-            found = [one.said for one in evidence if one.said.kind == kind and one.about(about)]
+            found = [
+                one.said
+                for one in evidence
+                if one.said.kind == kind and says_of(one.said, rules.stage) and one.about(about)
+            ]
             failed = not all(one.passed for one in found)
             # What is not asked of this artifact policy may be missing, but it has not failed.
             if failed or (kind in asked and not found):

@@ -1,0 +1,129 @@
+"""Whether a candidate was compared with what is listed now, and what is listed now.
+
+Which version is listed may have changed since somebody asked: what was compared before says nothing
+of that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+
+from sqlalchemy import Connection
+
+from sealift_registry.catalog.catalog import ArtifactRow, Catalog
+from sealift_registry.catalog.reference import ModelRef
+from sealift_registry.promotion.gates import Vouched
+from sealift_registry.promotion.standing import Standing
+from sealift_registry.regression.report import KIND, RegressionReport, report_of
+from sealift_registry.trust.repository import Repository
+from sealift_signing.errors import MalformedError, RefusedError
+from sealift_signing.policy import StageRule
+from sealift_signing.vocabulary import PORTABLE, CatalogPath
+
+BaseOf = Callable[[CatalogPath], ArtifactRow | None]
+"""What is listed now, for one stage, of the same model and hardware target as the variant there."""
+StandingOf = Callable[[Connection, int], Standing]
+
+
+def listed_now(
+    connection: Connection, standing_of: StandingOf, path: CatalogPath, stage: str
+) -> ArtifactRow | None:
+    """What was listed last for `stage`, of those that still count there; None where nothing is.
+
+    Args:
+        connection: of one state of the hub.
+        standing_of: how a promotion stands.
+        path: of a variant; its model and hardware target count, and not its version.
+        stage: for which it is listed.
+    """
+    catalog = Catalog(connection)
+    members = Repository(connection).members(path.team)
+    withdrawn = members.withdrawn if members else ()
+    of = ModelRef(path.team, path.model)
+    for row, number in catalog.listings(of, path.form, stage):
+        if any(one.covers(row.path, row.sha256, stage) for one in withdrawn):
+            continue
+        with suppress(RefusedError):  # a promotion that the hub cannot show counts for nothing
+            standing = standing_of(connection, number)
+            if standing.listed and row.path in {one.artifact.path for one in standing.vouched}:
+                return row
+    return None
+
+
+def fresh(found: Sequence[Vouched], goldens: str | None, base_of: BaseOf) -> list[Vouched]:
+    """The same, without what was compared with another version than is listed now."""
+    return [
+        replace(one, evidence=tuple(e for e in one.evidence if e.predicate.kind != KIND))
+        if why_stale(one, goldens, base_of)
+        else one
+        for one in found
+    ]
+
+
+def check(
+    rule: StageRule,
+    stage: str,
+    found: Sequence[Vouched],
+    goldens: str | None,
+    policies: Mapping[str, str],
+    base_of: BaseOf,
+) -> None:
+    """Check that what the stage asks to be compared was compared with what is listed now.
+
+    Raises:
+        RefusedError: it was not.
+    """
+    for one in found:
+        path = one.artifact.path
+        if path.is_source or KIND not in rule.evidence_of(policies.get(str(path), PORTABLE)):
+            continue
+        why = why_stale(one, goldens, base_of)
+        if why:
+            raise RefusedError(
+                "regression-stale",
+                f"{stage} asks for {KIND} evidence about {path}, and {why}.",
+                subject=str(path),
+                next_step=f"Ask again with: sealift promote {path.full_version} --to {stage}",
+            )
+
+
+def stale(found: Sequence[Vouched], goldens: str | None, base_of: BaseOf) -> Iterator[str]:
+    """What whoever reads of a promotion should know of its comparisons, in words."""
+    for one in found:
+        why = why_stale(one, goldens, base_of)
+        if why:
+            yield f"Of {one.artifact.path}: {why}."
+
+
+def why_stale(one: Vouched, goldens: str | None, base_of: BaseOf) -> str:
+    """Why the comparison of a variant says nothing of today; empty where it does, or is none."""
+    evidence, path = one.of_kind(KIND), one.artifact.path
+    if evidence is None:
+        return ""
+    try:
+        said = report_of(evidence.predicate)
+    except MalformedError:
+        return "what its comparison says is not understood"
+    if (said.candidate.version, said.candidate.sha256) != (path.version, one.artifact.sha256):
+        return "its comparison is one of another artifact"
+    base = base_of(path)
+    if base is not None and base.path == path:
+        return ""  # it is listed itself, and was compared with what was listed before
+    return _other_base(said, base) or _other_goldens(said, goldens)
+
+
+def _other_base(said: RegressionReport, base: ArtifactRow | None) -> str:
+    before = said.listed
+    if base is None and before is None:
+        return ""
+    if base is not None and before is not None and before.sha256 == base.sha256:
+        return ""
+    then = "nothing was listed" if before is None else f"version {before.version} was listed"
+    now = "nothing is" if base is None else f"version {base.path.version} is"
+    return f"it was compared when {then}, and now {now}"
+
+
+def _other_goldens(said: RegressionReport, goldens: str | None) -> str:
+    return "" if said.goldens == goldens else "it was compared on other goldens than count now"

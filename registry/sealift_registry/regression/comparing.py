@@ -1,0 +1,203 @@
+"""Two models' answers side by side, neither of which is right: arrays in, figures out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sealift_registry.frameworks.framework import Array
+from sealift_registry.frameworks.naming import Names
+from sealift_registry.proof import comparing
+from sealift_registry.proof.comparing import Answers, flat
+from sealift_registry.proof.expecting import Kind, told_labels
+from sealift_registry.proof.expecting import alone as judged_alone
+from sealift_registry.proof.expecting import known as known_to_be
+from sealift_registry.proof.telling import decimal
+from sealift_registry.regression.report import LabelChurn, NumberChurn
+from sealift_signing.drawing import word
+
+TYPES: Mapping[str, str] = {"f": "fractions", "i": "whole numbers", "u": "whole numbers"}
+"""NumPy's kinds of types, in words; what is none of them is `truths` or text."""
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a model takes: by name, the type in the runtime's words, and the lengths of a row.
+
+    Attributes:
+        inputs: name → type and lengths; a length that is not fixed is None.
+        names: of columns and of what their codes mean, as far as the model bears them.
+    """
+
+    inputs: Mapping[str, tuple[str, tuple[int | None, ...]]]
+    names: Names = field(default_factory=Names)
+
+
+# -------------------------------------------------------------------- inputs
+
+
+def other_inputs(candidate: Taken, listed: Taken) -> str:
+    """What the listed version takes that the candidate does not, in words; empty if the same.
+
+    Rows of one that the other takes for something else would be compared with sense to nobody.
+    """
+    if len(candidate.inputs) != len(listed.inputs):
+        return f"it has {len(listed.inputs)} of them, and this one {len(candidate.inputs)}"
+    if len(candidate.inputs) > 1 and set(candidate.inputs) != set(listed.inputs):
+        strange = min(set(listed.inputs) - set(candidate.inputs))
+        return f"one of them is called {word(strange)}"
+    pairs = zip(sorted(candidate.inputs.items()), sorted(listed.inputs.items()), strict=True)
+    for (_, (kind, here)), (name, (other, there)) in pairs:
+        if _family(kind) != _family(other):
+            return f"{word(name)} is of the type {other}, and here of {kind}"
+        if not _same_lengths(here, there):
+            return f"a row of {word(name)} is {_long(there)}, and here {_long(here)}"
+    ours, theirs = candidate.names, listed.names
+    return _other_columns(ours.features, theirs.features) or _other_codes(ours, theirs)
+
+
+def _other_columns(ours: Sequence[str], theirs: Sequence[str]) -> str:
+    if not ours or not theirs or list(ours) == list(theirs):
+        return ""
+    if len(ours) != len(theirs):
+        return f"it has {len(theirs)} columns, and this one {len(ours)}"
+    at = next(n for n, (one, other) in enumerate(zip(ours, theirs, strict=True)) if one != other)
+    return f"its column {at} is {word(theirs[at])}, and here {word(ours[at])}"
+
+
+def _other_codes(ours: Names, theirs: Names) -> str:
+    """A code that stands for another category; one more of them at the end changes no other."""
+    for column, known in sorted(ours.categories.items()):
+        before = theirs.categories.get(column, known)
+        if any(one != other for one, other in zip(known, before, strict=False)):
+            return f"the codes of its column {column} stand for other categories"
+    return ""
+
+
+def _family(runtime_type: str) -> str:
+    """Fractions of any width are one family: both models round them as they do."""
+    return "fractions" if runtime_type in FRACTIONS else runtime_type
+
+
+FRACTIONS = {"tensor(float)", "tensor(double)", "tensor(float16)"}
+
+
+def _same_lengths(one: Sequence[int | None], other: Sequence[int | None]) -> bool:
+    if len(one) != len(other):
+        return False
+    return all(a == b or a is None or b is None for a, b in zip(one, other, strict=True))
+
+
+def _long(lengths: Sequence[int | None]) -> str:
+    return " by ".join("any" if one is None else str(one) for one in lengths) or "one number"
+
+
+# -------------------------------------------------------------------- answers
+
+
+def label_churn(
+    candidate: Answers, listed: Answers, classes: tuple[Sequence[str], Sequence[str]]
+) -> LabelChurn | None:
+    """Rows that get another label; None where one of both answers no labels.
+
+    A label is what it is spelled as: 3, 3.0 and "3" are the same.
+    """
+    ours, theirs = told_labels(candidate, classes[0]), told_labels(listed, classes[1])
+    if ours is None or theirs is None:
+        return None
+    differing = ours != theirs
+    tied = differing & (_ties(candidate, len(ours)) | _ties(listed, len(ours)))
+    return LabelChurn(int(differing.sum()), int(tied.sum()))
+
+
+def _ties(answers: Answers, rows: int) -> Array:
+    """By row, whether two labels are as good."""
+    name = comparing.scores_of(answers)
+    if name is None:
+        return np.zeros(rows, dtype=bool)
+    return comparing.ties(answers[name], comparing.scale(answers[name]))
+
+
+def number_churn(candidate: Answers, listed: Answers) -> NumberChurn | None:
+    """How far numbers lie apart; None where none has a counterpart."""
+    pairs = _pairs(candidate, listed)
+    if not pairs:
+        return None
+    apart = np.concatenate([_apart(one, other) for one, other in pairs], axis=1)
+    whole = np.isfinite(apart).all(axis=1)
+    by_row = apart[whole].max(axis=1)
+    median = float(np.median(by_row)) if len(by_row) else 0.0
+    largest = float(by_row.max(initial=0.0))
+    return NumberChurn(decimal(median), decimal(largest), int((~whole).sum()))
+
+
+def _pairs(candidate: Answers, listed: Answers) -> list[tuple[Array, Array]]:
+    """Outputs of numbers by name; or the only one of each, whatever it is called."""
+    ours, theirs = _numbers(candidate), _numbers(listed)
+    both = [(ours[name], theirs[name]) for name in sorted(set(ours) & set(theirs))]
+    if not both and len(ours) == len(theirs) == 1:
+        both = [(next(iter(ours.values())), next(iter(theirs.values())))]
+    return [(one, other) for one, other in both if one.shape == other.shape and one.shape[1]]
+
+
+def _numbers(answers: Answers) -> dict[str, Array]:
+    return {
+        name: flat(one).astype(np.float64)
+        for name, one in answers.items()
+        if one.dtype.kind in "fiu"
+    }
+
+
+def _apart(one: Array, other: Array) -> Array:
+    """The difference as a part of the larger of both; NaN where only one is a number."""
+    with np.errstate(all="ignore"):
+        larger = np.maximum(np.abs(one), np.abs(other))
+        found = np.abs(one - other) / larger
+    same = (one == other) | (np.isnan(one) & np.isnan(other))
+    found = np.where(np.isfinite(one) & np.isfinite(other), found, np.nan)
+    return np.where(same, 0.0, found)
+
+
+def other_outputs(candidate: Answers, listed: Answers) -> list[str]:
+    """What whoever uses the model has to know of its outputs, in words."""
+    found = [f"{word(name)} is new" for name in sorted(set(candidate) - set(listed))]
+    found += [f"{word(name)} is gone" for name in sorted(set(listed) - set(candidate))]
+    for name in sorted(set(candidate) & set(listed)):
+        ours, theirs = candidate[name], listed[name]
+        if _type(ours) != _type(theirs):
+            found.append(f"{word(name)} is of {_type(ours)}, and was of {_type(theirs)}")
+        if flat(ours).shape[1] != flat(theirs).shape[1]:
+            now, before = flat(ours).shape[1], flat(theirs).shape[1]
+            found.append(f"{word(name)} has {now} numbers a row, and had {before}")
+    return found
+
+
+def _type(answers: Array) -> str:
+    return TYPES.get(answers.dtype.kind, "truths" if answers.dtype.kind == "b" else "text")
+
+
+# -------------------------------------------------------------------- what is known to be right
+
+
+def metrics(
+    expected: Array | None,
+    candidate: Answers,
+    listed: Answers,
+    classes: tuple[Sequence[str], Sequence[str]],
+) -> tuple[Kind, str, str] | None:
+    """What is expected, and how both do it; None where it cannot be told of both alike."""
+    if expected is None:
+        return None
+    right, rows = known_to_be(expected)
+    if not len(right):
+        return None
+    sides = [
+        judged_alone(right, {name: one[rows] for name, one in answers.items()}, names)
+        for answers, names in ((candidate, classes[0]), (listed, classes[1]))
+    ]
+    ours, theirs = sides
+    if ours is None or theirs is None or ours[0] != theirs[0]:
+        return None
+    return ours[0], decimal(ours[1]), decimal(theirs[1])

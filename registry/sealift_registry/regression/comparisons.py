@@ -1,0 +1,218 @@
+"""The use case: before a promotion is asked for, each variant is compared with what is listed."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import version as package_version
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from sealift_registry.catalog import findings, recording
+from sealift_registry.catalog.catalog import ArtifactRow, Catalog
+from sealift_registry.catalog.findings import Finding
+from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.catalog.storing import copy_out, lay_out
+from sealift_registry.proof.prove_worker import RUNTIME
+from sealift_registry.regression import saying
+from sealift_registry.regression.measure import Measured, measure
+from sealift_registry.regression.report import KIND, RegressionReport, Side, report_of
+from sealift_registry.storage.workspace import workspace
+from sealift_registry.trust import readiness
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Repository
+from sealift_registry.workers.channel import Progress
+from sealift_registry.workers.software import installed
+from sealift_signing import shape
+from sealift_signing.canonical import Json
+from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
+from sealift_signing.evidence import EVIDENCE_PURPOSE, says_of
+from sealift_signing.statements import Evidence, Signed
+from sealift_signing.transparency.entry import Entry
+from sealift_signing.vocabulary import CatalogPath, moment
+from sealift_sync.artifact import read_manifest
+
+ListedNow = Callable[[Connection, CatalogPath, str], ArtifactRow | None]
+"""What is listed now for a stage, of the model and hardware target of the variant at a path."""
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What a comparison starts from.
+
+    Attributes:
+        artifact: the candidate.
+        stage: for which it is asked.
+        base: what is listed for it now; None where nothing is.
+        goldens: that count for the candidate now.
+        before: what was found the last time, for this stage, if anything was.
+    """
+
+    artifact: ArtifactRow
+    stage: str
+    base: ArtifactRow | None
+    goldens: str | None
+    before: Signed[Evidence] | None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the same was found before: by the same software, of the same bytes."""
+        said = self._said()
+        if said is None or self.before is None or said.goldens != self.goldens:
+            return False
+        if self.base is not None and self.base.path == self.artifact.path:
+            return True  # what is listed itself was compared when it was asked for
+        base = None if self.base is None else self.base.sha256
+        same = said.listed is None if base is None else said.listed is not None
+        if not same or (said.listed is not None and said.listed.sha256 != base):
+            return False
+        return said.nothing != "broke-down" and self.before.predicate.tools == _software()
+
+    def _said(self) -> RegressionReport | None:
+        if self.before is None:
+            return None
+        try:
+            said = report_of(self.before.predicate)
+        except MalformedError:
+            return None
+        return said if said.candidate.sha256 == self.artifact.sha256 else None
+
+
+class _ComparedMeanwhileError(Exception):
+    """Somebody else compared the same; theirs was first."""
+
+
+class Comparisons:
+    """Comparing what may be promoted with what is listed.
+
+    Args:
+        hub: the hub.
+        listed_now: what is listed.
+    """
+
+    def __init__(self, hub: Hub, listed_now: ListedNow) -> None:
+        self._hub = hub
+        self._listed_now = listed_now
+
+    def compare(self, ref: VersionRef, stage: str, progress: Progress) -> None:
+        """Have evidence of how each variant of `ref` differs from what is listed for `stage`.
+
+        What was found of the same bytes, goldens and software stands, and is not found again.
+
+        Raises:
+            RefusedError: a variant cannot be run on its own goldens.
+            FailedError: the comparison broke down before the other version was looked at.
+        """
+        self._hub.home.sweep()
+        with self._hub.reading() as connection:
+            readiness.check(self._hub, connection)
+            rows = [one for one in Catalog(connection).artifacts(ref) if not one.path.is_source]
+            plans = [self._plan(connection, one, stage) for one in rows]
+        for plan in plans:
+            if not plan.is_known:
+                self._compare(plan, progress)
+
+    def _plan(self, connection: Connection, artifact: ArtifactRow, stage: str) -> _Plan:
+        catalog, repository = Catalog(connection), Repository(connection)
+        path = artifact.path
+        ref = VersionRef(path.team, path.model, path.version)
+        found = [
+            one
+            for one in catalog.evidence(path)
+            if one.predicate.kind == KIND
+            and says_of(one.predicate, stage)
+            and repository.signer_of(one) is not None
+        ]
+        base = self._listed_now(connection, path, stage)
+        return _Plan(artifact, stage, base, catalog.goldens(ref), found[-1] if found else None)
+
+    def _compare(self, plan: _Plan, progress: Progress) -> None:
+        measured = self._measured(plan, progress)
+        ours, theirs = measured.sides[0], measured.sides[1] if plan.base else None
+        said = RegressionReport(
+            format=1,
+            requires=(),
+            stage=plan.stage,
+            hardware_target=plan.artifact.path.form,
+            goldens=plan.goldens,
+            candidate=ours,
+            listed=theirs,
+            nothing=measured.nothing,
+            why=measured.why,
+            comparison=measured.comparison,
+        )
+        machine = f"{platform.machine()}, {platform.system()} {platform.release()}"
+        details = shape.to_json(said)
+        finding = Finding(KIND, "pass", saying.checks(said), _software(), machine, details)
+        with suppress(_ComparedMeanwhileError):
+            self._record(plan, finding, measured)
+
+    def _measured(self, plan: _Plan, progress: Progress) -> Measured:
+        base = plan.base
+        ours = self._side(plan.artifact)
+        if base is None or base.path == plan.artifact.path:
+            return Measured((ours, ours), "first" if base is None else "itself")
+        try:
+            sides = ours, self._side(base)
+        except (NotFoundError, RefusedError):
+            lost = Side(base.path.version, base.sha256, 0, None, None)
+            return Measured((ours, lost), "gone")
+        if plan.goldens is None:
+            return Measured(sides, "not-run", "there are none")
+        with workspace(self._hub.home.work) as work:
+            candidate = self._laid_out(plan.artifact, work / "candidate")
+            try:
+                listed = self._laid_out(base, work / "listed")
+            except (NotFoundError, RefusedError):
+                return Measured(sides, "gone")
+            goldens = work / "goldens.npz"
+            copy_out(self._hub.home.blobs, plan.goldens, goldens)
+            return measure(candidate, listed, goldens, sides, progress)
+
+    def _side(self, artifact: ArtifactRow) -> Side:
+        manifest = self._hub.home.blobs.read(artifact.sha256)
+        files = read_manifest(manifest, what=str(artifact.path)).files
+        size = sum(one.size for one in files)
+        return Side(artifact.path.version, artifact.sha256, size, None, None)
+
+    def _laid_out(self, artifact: ArtifactRow, folder: Path) -> Path:
+        """The model of an artifact, with all its files beside it."""
+        manifest = self._hub.home.blobs.read(artifact.sha256)
+        lay_out(self._hub.home.blobs, manifest, folder)
+        files = read_manifest(manifest, what=str(artifact.path)).files
+        return folder / next(one.path for one in files if one.path.endswith(".onnx"))
+
+    def _record(self, plan: _Plan, finding: Finding, measured: Measured) -> None:
+        artifact, signer = plan.artifact, self._hub.online.signer(EVIDENCE_PURPOSE[KIND])
+
+        def action(connection: Connection) -> tuple[Entry, None]:
+            if self._plan(connection, artifact, plan.stage).is_known:
+                raise _ComparedMeanwhileError
+            organisation = Repository(connection).organisation()
+            now = moment(self._hub.now())
+            body = findings.sign(finding, organisation, artifact.path, artifact.sha256, signer, now)
+            signed = recording.add_evidence(connection, body, artifact.path)
+            data: dict[str, Json] = {
+                "artifact": str(artifact.path),
+                "stage": plan.stage,
+                "regression": signed.sha256,
+                "listed": "" if plan.base is None else str(plan.base.path),
+                "nothing": measured.nothing or "",
+            }
+            terms = {"model": artifact.path.full_model}
+            return self._hub.entry("variant.compared", "hub-builder", data, terms), None
+
+        self._hub.commit(action)
+
+
+def _software() -> dict[str, str]:
+    """What computes, and what judges."""
+    found = installed(("numpy", RUNTIME))
+    return {
+        "python": platform.python_version(),
+        "sealift": package_version("sealift-registry"),
+        **found,
+    }

@@ -1,0 +1,104 @@
+"""Comparing two variants in a process of its own with limits: files in, figures out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from sealift_registry.regression.report import Comparison, Reason, Side
+from sealift_registry.workers.channel import Document, Progress
+from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
+from sealift_signing import shape
+from sealift_signing.errors import FailedError, MalformedError
+from sealift_signing.vocabulary import Sentence
+
+SECONDS = 300.0
+"""After which no further slice of the goldens is compared."""
+
+WORKER = Worker(
+    module="sealift_registry.regression.measure_worker",
+    name="the comparison",
+    limits=Limits(seconds=1200, cpu_seconds=4 * 3600, file_bytes=0),
+    given={"MALLOC_MMAP_THRESHOLD_": "1048576"},
+    absent=("pandas",),
+)
+LISTED = "listed"
+"""What the worker is at once the candidate has answered."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What came of it.
+
+    Attributes:
+        sides: the candidate and the listed version, with their figures where there are any.
+        nothing: why there are none.
+        why: the same in words, where there is more to say.
+        comparison: what both have together.
+    """
+
+    sides: tuple[Side, Side]
+    nothing: Reason | None = None
+    why: str | None = None
+    comparison: Comparison | None = None
+
+
+@dataclass(frozen=True)
+class _Answer:
+    nothing: Reason | None = None
+    why: Sentence | None = None
+    comparison: Comparison | None = None
+    sides: tuple[Side, ...] | None = None
+
+
+def measure(
+    candidate: Path, listed: Path, goldens: Path, sides: tuple[Side, Side], progress: Progress
+) -> Measured:
+    """Let two variants (ONNX files) answer `goldens`, and time them.
+
+    Args:
+        candidate: the one that may come.
+        listed: the one that is there.
+        goldens: the candidate's.
+        sides: what is known of both beforehand.
+        progress: told what is done.
+
+    Raises:
+        RefusedError: the candidate cannot be run on its own goldens.
+        FailedError: it breaks down, before the listed version is looked at.
+    """
+    at: list[str] = []
+
+    def told(subject: str, done: int, total: int) -> None:
+        at.append(subject)
+        progress(subject, done, total)
+
+    request = {
+        "candidate": str(candidate.absolute()),
+        "listed": str(listed.absolute()),
+        "goldens": str(goldens.absolute()),
+        "seconds": SECONDS,
+        "sides": [shape.to_json(one) for one in sides],
+    }
+    try:
+        said = ask(WORKER, "measure", request, told, work=goldens.parent)
+    except FailedError as bad:
+        # What a runtime breaks down on once the other one is there keeps nobody from promoting.
+        if LISTED not in at:
+            raise
+        return Measured(sides, "broke-down", f"the process that ran both ended ({bad.code})")
+    return _read(said, sides)
+
+
+def _read(said: Document, sides: tuple[Side, Side]) -> Measured:
+    try:
+        answer = shape.from_json(_Answer, said, what="the comparison's answer")
+    except MalformedError as bad:
+        raise nonsense(WORKER) from bad
+    if answer.nothing is not None and answer.comparison is None:
+        return Measured(sides, answer.nothing, answer.why)
+    found = answer.sides or ()
+    known = tuple(replace(one, metric=None, microseconds=None) for one in found)
+    if answer.comparison is None or answer.nothing is not None or known != sides:
+        raise nonsense(WORKER)
+    return Measured((found[0], found[1]), comparison=answer.comparison)

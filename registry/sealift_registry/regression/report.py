@@ -1,0 +1,153 @@
+"""What a candidate does otherwise than the version that is listed, as a document.
+
+It stands in signed evidence, and holds no value of a row: figures over all rows, and names of
+outputs and classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from sealift_signing import shape
+from sealift_signing.evidence import REGRESSION
+from sealift_signing.statements import Evidence
+from sealift_signing.vocabulary import Count, Decimal, Name, Sentence, Sha256, VersionNumber
+
+KIND = REGRESSION
+"""Of the evidence."""
+
+Reason = Literal["first", "itself", "inputs", "gone", "not-run", "broke-down"]
+"""Why there is nothing to compare with: nothing is listed, or the candidate itself is; the listed
+version takes other inputs, its files are lost, the runtime refuses it or these rows, or the process
+ended."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """One of the two.
+
+    Attributes:
+        version: its number.
+        sha256: of its artifact's manifest.
+        size: of its files together, in bytes.
+        metric: accuracy, or mean error, on the goldens; absent where nothing is known to be right.
+        microseconds: that a batch takes it, in the median; absent where it was not run.
+    """
+
+    version: VersionNumber
+    sha256: Sha256
+    size: Count
+    metric: Decimal | None
+    microseconds: Count | None
+
+
+@dataclass(frozen=True)
+class LabelChurn:
+    """How many rows get another label.
+
+    Attributes:
+        differing: of the rows that were compared.
+        tied: of those, where one of both has two labels that are as good.
+    """
+
+    differing: Count
+    tied: Count
+
+
+@dataclass(frozen=True)
+class NumberChurn:
+    """How far numbers lie apart, as parts of the larger of both.
+
+    Attributes:
+        median: over the rows; of each row the column counts that is furthest apart.
+        largest: likewise.
+        no_number: rows on which only one of both answers a number; they count for nothing else.
+    """
+
+    median: Decimal
+    largest: Decimal
+    no_number: Count
+
+
+@dataclass(frozen=True)
+class Batch:
+    """How it was timed.
+
+    Attributes:
+        rows: of one batch.
+        repeats: of each of both, in turns.
+    """
+
+    rows: Count
+    repeats: Count
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was found where both were run.
+
+    Attributes:
+        rows: of the goldens, that both answered.
+        left_out: that time was not enough for.
+        expected: what is known to be right, where that could be compared with both.
+        labels: absent where one of both answers none.
+        numbers: absent where they answer labels, or numbers that have no counterpart.
+        outputs: what there is of outputs, their types and shapes on one side only, in words.
+        classes_new: labels that the candidate says it can answer, and the listed version does not.
+        classes_gone: the other way round.
+        batch: that was timed.
+        software: package → version, of all that computed.
+    """
+
+    rows: Count
+    left_out: Count
+    expected: Literal["labels", "numbers"] | None
+    labels: LabelChurn | None
+    numbers: NumberChurn | None
+    outputs: tuple[Sentence, ...]
+    classes_new: tuple[Sentence, ...]
+    classes_gone: tuple[Sentence, ...]
+    batch: Batch
+    software: Mapping[Sentence, Sentence]
+
+
+@dataclass(frozen=True)
+class RegressionReport:
+    """A document: a variant beside the one that is listed for a stage and the same machines.
+
+    Attributes:
+        format: of this document.
+        requires: features that a reader must know.
+        stage: for which the other one is listed.
+        hardware_target: that both are for.
+        goldens: the sha256 of their file, those of the candidate; absent where it has none.
+        candidate: the one that this evidence is about.
+        listed: the one that is listed; absent where none is.
+        nothing: why there is nothing to compare with; absent where they were compared.
+        why: the same in words, where there is more to say.
+        comparison: absent where there is nothing to compare with.
+    """
+
+    DOCUMENT: ClassVar[str] = "regression-report"
+
+    format: Literal[1]
+    requires: tuple[str, ...]
+    stage: Name
+    hardware_target: Name
+    goldens: Sha256 | None
+    candidate: Side
+    listed: Side | None
+    nothing: Reason | None
+    why: Sentence | None
+    comparison: Comparison | None
+
+
+def report_of(evidence: Evidence) -> RegressionReport:
+    """The document that stands in evidence of this kind.
+
+    Raises:
+        MalformedError: it is not of the shape that it should be.
+    """
+    return shape.from_json(RegressionReport, evidence.details, what="the regression evidence")
