@@ -13,7 +13,8 @@ from typing import Any, TypeAlias
 
 from sealift_registry.frameworks import tree_ensembles
 from sealift_registry.frameworks.framework import Array, Facts, Tree
-from sealift_registry.frameworks.scikit_learn_table import TABLE, TRAINING
+from sealift_registry.frameworks.scikit_learn_table import TABLE
+from sealift_registry.frameworks.scikit_learn_training import TRAINING
 from sealift_registry.frameworks.tree_ensembles import Grown
 
 Estimator: TypeAlias = Any
@@ -74,9 +75,10 @@ def parameters(estimator: Estimator) -> list[tuple[str, str]]:
 
 
 def _asked(part: Estimator) -> Pairs:
-    known = TABLE[name_of(part)]
+    name = name_of(part)
+    let = TABLE[name].free | TRAINING.get(name, frozenset())
     for parameter, value in part.get_params(deep=False).items():
-        if parameter not in known.free and (parameter in known.values or parameter not in TRAINING):
+        if parameter not in let:
             yield parameter, name_of(value) if hasattr(value, "get_params") else str(value)
 
 

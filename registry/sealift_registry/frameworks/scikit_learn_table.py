@@ -12,33 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-TRAINING = frozenset(
-    (  # noqa: SIM905 - a hundred words are read better as words
-        "C Cs alpha alphas alpha_1 alpha_2 alpha_init alpha_per_target average batch_size beta_1 "
-        "beta_2 bootstrap bootstrap_features cache_size callback ccp_alpha check_inverse "
-        "class_prior class_weight compute_inverse_components compute_score copy copy_X "
-        "covariance_estimator criterion cv dual early_stopping eigen_solver eps "
-        "epsilon error_score eta0 fit_intercept fit_inverse_transform fit_path fit_prior "
-        "force_alpha gcv_mode importance_getter intercept_scaling is_data_valid "
-        "is_model_valid iterated_power jitter l1_ratio l1_ratios lambda_1 lambda_2 lambda_init "
-        "leaf_size learning_rate_init max_depth max_features max_fun max_iter max_leaf_nodes "
-        "max_n_alphas max_samples max_skips max_subpopulation max_trials memory min_samples "
-        "min_features_to_select min_impurity_decrease min_samples_leaf min_samples_split "
-        "min_weight_fraction_leaf momentum monotonic_cst n_estimators n_features_to_select "
-        "n_iter n_iter_no_change n_jobs n_nonzero_coefs n_oversamples n_quantiles n_subsamples "
-        "nesterovs_momentum noise_variance norm_order nu oob_score param_grid penalty positive "
-        "power_iteration_normalizer power_t pre_dispatch precompute prefit priors quantile "
-        "quantile_method quantile_range random_state refit reg_param remove_zero_eig "
-        "residual_threshold return_train_score scoring selection shrinkage shrinking shuffle "
-        "solver solver_options splitter step stop_n_inliers stop_probability stop_score "
-        "store_covariance store_cv_results subsample threshold_lambda tol "
-        "transform_input use_legacy_attributes validation_fraction var_smoothing verbose "
-        "verbose_feature_names_out warm_start"
-    ).split()
-)
-"""Parameters of which training leaves nothing but the numbers that are converted, in any class of
-the table."""
-
 
 @dataclass(frozen=True)
 class Known:
