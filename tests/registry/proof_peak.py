@@ -24,6 +24,8 @@ from sealift_registry.proof.models import SourceModel, VariantModel, model_file
 from sealift_registry.proof.prove import How, prove
 
 MODEL = "model.onnx"
+STEPS = 5
+"""That are told of: loading source and variant, goldens, making rows, and how many were run."""
 WIDTH, LAYERS, KIB = 16, 4, 1024
 
 
@@ -74,16 +76,16 @@ def rows() -> Array:
 def peak(folder: Path) -> int:
     """Bytes."""
     variant = VariantModel(folder, MODEL, (model_file(folder, MODEL),))
-    told: list[str] = []
+    told: list[tuple[str, int]] = []
     prove(
         SourceModel(folder, "onnx", (MODEL,)),
         variant,
         Here(),
         folder / "goldens.npz",
-        lambda subject, _done, _total: told.append(subject),
+        lambda subject, done, _total: told.append((subject, done)),
         how=How(seconds=0),
     )
-    if not {"source", "variant", "goldens", "making rows", "rows"} <= set(told):
+    if len({subject for subject, _ in told}) < STEPS or told[-1][1] <= len(rows()):
         msg = f"the proof told of {told} only"
         raise AssertionError(msg)
     return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * KIB

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,16 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from sealift_registry.frameworks import onnx_weights
-from sealift_registry.frameworks.framework import Array
+from sealift_registry.frameworks.framework import PROBABILITIES, Array
 from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
+from sealift_registry.proof.budget import Budget
+from sealift_registry.proof.proving import Plan
+from sealift_registry.proof.slices import at_once, slices
 from tests.registry import proof_peak
+from tests.registry.proof_models import proof, rows
 
 MB = 1_000_000
+CLASSES = 10_000
 FACTOR = 4
 """What is promised of a model of 1 GB."""
 
@@ -122,3 +128,37 @@ def test_p0_166_every_plain_type_is_read_as_it_is(kind: type, tmp_path: Path) ->
     found = onnx_weights.opened(tmp_path / "only.onnx")
     assert set(found.weights) == {"weight"}
     assert np.array_equal(found.arrays()["weight"], numbers)
+
+
+# -------------------------------------------------------------------- very many classes
+
+
+def _wide(x: Array) -> dict[str, Array]:
+    """Probabilities of very many classes."""
+    weights = np.random.default_rng(3).normal(size=(4, CLASSES)).astype(x.dtype)
+    with np.errstate(all="ignore"):
+        found = np.exp(np.clip(x @ weights, -50, 50))
+        return {PROBABILITIES: found / found.sum(axis=1, keepdims=True)}
+
+
+def test_p0_168_of_very_many_classes_few_answers_are_in_memory_at_once() -> None:
+    goldens = rows(300)
+    once = 8 * CLASSES * len(goldens)
+    tracemalloc.start()
+    try:
+        found = proof(_wide, _wide, goldens, plan=Plan(most_rows=400))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert found.verdict == "pass"
+    assert sum(one.ran for one in found.probes) > 500
+    assert peak < 10 * once
+
+
+def test_p0_168_a_slice_is_no_larger_than_answers_allow() -> None:
+    order = [("noise", number) for number in range(1000)]
+    sizes = [len(some) for some in slices(order, 500, Budget(600.0), 7)]
+    assert max(sizes) == 7
+    assert sum(sizes) == 1000
+    assert at_once({"one": np.zeros((10, 2**20))}, 10) == 2
+    assert at_once({"one": np.zeros((1, 2**22))}, 1) == 1

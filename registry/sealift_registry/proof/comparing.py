@@ -253,38 +253,3 @@ def side_by_side(source: Answers, variant: Answers, by: Mapping[str, Scale]) -> 
 def wrong_rows(found: Mapping[str, Compared]) -> Array:
     """By row, whether any output is wrong."""
     return np.asarray(np.logical_or.reduce([one.wrong for one in found.values()]))
-
-
-# -------------------------------------------------------------------- outputs that do not move
-
-
-def stands_still(source: Array, variant: Array) -> str:
-    """What of an output does not move though the source's does; empty where it moves alike.
-
-    Both are answers on goldens and mild rows.
-    """
-    theirs, ours = flat(source), flat(variant)
-    if len(ours) < 2 or not ours.shape[1]:  # noqa: PLR2004 - one row moves nowhere
-        return ""
-    if is_labels(variant):
-        return "is the same on every row" if _still(ours) and not _still(theirs) else ""
-    doubles, values = theirs.astype(np.float64), ours.astype(np.float64)
-    if np.isnan(values).all() and not np.isnan(doubles).all():
-        return "is no number on any row"
-    if _still(values) and scale(doubles).spread.any():
-        return "is the same on every row"
-    inside = ((doubles > STEPS) & (doubles < 1 - STEPS)).any(axis=1).mean()
-    if np.isin(values, (0.0, 1.0)).all() and inside > MOST_OF_SPREAD:
-        return "is 0 or 1 on every row"
-    return ""
-
-
-def still(answers: Array) -> bool:
-    """Whether an output is the same on every row, or is no number."""
-    return len(answers) > 1 and _still(flat(answers))
-
-
-def _still(values: Array) -> bool:
-    if values.dtype.kind == "f":
-        return bool(((values == values[:1]) | (np.isnan(values) & np.isnan(values[:1]))).all())
-    return bool((values.astype(str) == values[:1].astype(str)).all())

@@ -8,7 +8,7 @@ is expected is compared with what was answered. (7) All of it is said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,12 +19,13 @@ from sealift_registry.proof.advice import UNLIKE
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.columns import columns
 from sealift_registry.proof.comparing import Answers, Scale
+from sealift_registry.proof.moving import Moving
 from sealift_registry.proof.probing import MEASURED, MILD, MOST_ROWS, Making, probes
 from sealift_registry.proof.report import SECONDS, Findings
-from sealift_registry.proof.result import Result, constant
+from sealift_registry.proof.result import Result
 from sealift_registry.proof.rounding import Merged
 from sealift_registry.proof.running import HasInputs, Runner, joined, taken, types
-from sealift_registry.proof.slices import Named, ordered, slices
+from sealift_registry.proof.slices import Named, at_once, ordered, slices
 from sealift_registry.proof.table import held, laid_out
 from sealift_registry.proof.tally import GOLDENS, MOST_KEPT, Row, Tally
 from sealift_registry.proof.withholding import shown_outputs
@@ -35,6 +36,8 @@ from sealift_signing.vocabulary import sentence
 
 FOR_JUMPS = 0.2
 """Of the time: halving asks the source many times."""
+LEAST_MERGED = 5
+"""Golden rows that are looked at for what 32 bits merge, however large the answers are."""
 FOR_THRESHOLDS = 0.1
 """Of the time: the ways to the nodes of deep trees are long."""
 
@@ -118,7 +121,8 @@ class _Proof:
         self._made: Mapping[str, Array] = {}
         self._scales: Mapping[str, Scale] = {}
         self._measured_yet = False
-        self._moved: tuple[list[Answers], list[Answers]] = ([], [])
+        self._moving = Moving()
+        self._at_once = 1
         self._seen: set[str] = set()
         self._total = len(self._table)
         self.golden_answers: tuple[Answers, Answers] = ({}, {})
@@ -144,7 +148,14 @@ class _Proof:
             )
         _check_names(theirs)
         self.golden_answers = theirs, ours
-        self._keep(theirs, ours)
+        self._at_once = at_once(theirs, len(self._table))
+        for at in self._parts():
+            self._keep(taken(theirs, at), taken(ours, at))
+
+    def _parts(self) -> Iterator[Array]:
+        """The numbers of the golden rows, so many at once as may be compared."""
+        numbers = np.arange(len(self._table))
+        return (numbers[at : at + self._at_once] for at in range(0, len(numbers), self._at_once))
 
     def measure(self, mild: Answers, noise: Answers | None = None) -> None:
         """Take the outputs' scale from ordinary answers."""
@@ -154,9 +165,11 @@ class _Proof:
 
     def count_goldens(self) -> None:
         """Compare the answers to the goldens."""
-        found = comparing.side_by_side(*self.golden_answers, self._scales)
-        named = [(GOLDENS, at) for at in range(len(self._table))]
-        self._tally.add(named, self._table, *self.golden_answers, found)
+        for at in self._parts():
+            theirs, ours = (taken(one, at) for one in self.golden_answers)
+            found = comparing.side_by_side(theirs, ours, self._scales)
+            named = [(GOLDENS, number) for number in at.tolist()]
+            self._tally.add(named, self._table[at], theirs, ours, found)
 
     # ---------------------------------------------------------------- (3) and (4) probes
 
@@ -174,7 +187,7 @@ class _Proof:
         order = ordered(made)
         mild, ran = sum(kind in MILD for kind, _ in order), 0
         self._total += len(order)
-        for some in slices(order, mild, budget):
+        for some in slices(order, mild, budget, self._at_once):
             self._run(some, np.array([made[kind][at] for kind, at in some]))
             ran += len(some)
             self.plan.progress("both models answer rows", len(self._table) + ran, self._total)
@@ -220,9 +233,8 @@ class _Proof:
         self._keep(taken(both, mild), taken(ours, mild), both)
 
     def _keep(self, theirs: Answers, ours: Answers, seen: Answers | None = None) -> None:
-        """Keep ordinary answers, by which it is told whether an output moves; and what labels."""
-        self._moved[0].append(theirs)
-        self._moved[1].append(ours)
+        """Keep what ordinary answers tell: whether an output moves, and what labels there are."""
+        self._moving.add(theirs, ours)
         for one in (theirs if seen is None else seen).values():
             if comparing.is_labels(one) and comparing.flat(one).shape[1] == 1:
                 self._seen |= set(np.unique(one.astype(str)).tolist())
@@ -322,8 +334,6 @@ class _Proof:
             numbers = self._facts.predicts or not self.plan.labels_alone
             if known.any():
                 judged = expecting.judged(expected, *both, labels, numbers=numbers)
-        moved = joined(self._moved[0]), joined(self._moved[1])
-        still = {n: comparing.stands_still(one, moved[1][n]) for n, one in moved[0].items()}
         return Result(
             tally=self._tally,
             scales=self._scales,
@@ -337,8 +347,8 @@ class _Proof:
             judged=judged,
             strange=expecting.strange(expected, self._seen, judged) if not labels else (),
             unfit=expecting.unfit(expected, judged),
-            still={name: what for name, what in still.items() if what},
-            constant=constant(moved[0]),
+            still=self._moving.still,
+            constant=self._moving.constant,
             as_it_is=self.plan.as_it_is,
         )
 
@@ -351,7 +361,8 @@ class _Proof:
 
     def _merged(self) -> Merged:
         wide = self.layout.in_doubles()
-        table = wide.table(self._given)
+        # Four rows are made of each.
+        table = wide.table(self._given)[: max(self._at_once // 4, LEAST_MERGED)]
         return rounding.merged(
             lambda rows, kinds: self._single.tried(wide.inputs(rows), kinds),
             table,

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from sealift_registry.frameworks.framework import Array, Facts
-from sealift_registry.proof import comparing
 from sealift_registry.proof.columns import Columns
 from sealift_registry.proof.comparing import Answers, Scale
 from sealift_registry.proof.expecting import Judged
@@ -36,14 +33,3 @@ class Result:
     still: Mapping[str, str]
     constant: Mapping[str, str]
     as_it_is: bool = False
-
-
-def constant(answers: Answers) -> dict[str, str]:
-    """Outputs of the source that say nothing."""
-    found = {}
-    for name, one in answers.items():
-        if one.dtype.kind == "f" and np.isnan(one).all():
-            found[name] = "IS NO NUMBER on any row"
-        elif comparing.still(one):
-            found[name] = "IS THE SAME on every row"
-    return found
