@@ -76,6 +76,9 @@ def test_a1_01_the_demo_plays_to_its_end_and_is_left_behind(tmp_path: Path) -> N
         *("hub", "people", "drafts", "medium", "site", "tampered", "sources"),
     }
     check_nobody_signs_at_the_hub(steps, folder)
+    (drawn,) = (folder / "pictures").iterdir()
+    assert "thresholds" in drawn.read_text(encoding="utf-8")
+    assert "float32" in refused["wrong-variant"]
 
 
 def check_nobody_signs_at_the_hub(steps: list[dict[str, Any]], folder: Path) -> None:

@@ -13,9 +13,10 @@ from typing import Any
 import click
 
 from sealift_registry.demo import attacks, journey, setting_up
-from sealift_registry.demo.cast import APPROVERS, DIGITS, OTHER_SITE, SITE
+from sealift_registry.demo.cast import APPROVERS, DIGITS, OTHER_SITE, SITE, hardware_target
 from sealift_registry.demo.commands import Hands
 from sealift_registry.demo.folder import Folder, prepare
+from sealift_registry.demo.journey import PICTURES
 from sealift_registry.demo.story import Story, Voice
 from sealift_registry.demo.training import Training
 from sealift_registry.demo.voices import choose_voice, typed
@@ -121,6 +122,9 @@ def _say_goodbye(folder: str, voice: Voice, seconds: float) -> None:
     ]
     voice.tell(f"\nAll of it took {seconds:.1f} s, and is left in {folder}/ to explore:\n")
     voice.lines([*_on_path(), *commands])
+    voice.tell(
+        f"\nThe picture of a proof, for a browser: {folder}/{PICTURES}/{hardware_target()}.svg"
+    )
     voice.tell(
         f"\nTo sign something, be somebody: {UNDECIDED.capitalize()} has not judged P-000004 yet. "
         "Read what is shown, and hand in what you signed:"

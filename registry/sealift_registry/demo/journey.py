@@ -36,6 +36,8 @@ from sealift_registry.demo.train import LAMP as LAMP_NAME
 
 TRACKING = ("--tracking", f"sqlite:///sources/{STORE}")
 OTHER_MEDIUM = "tampered/medium"
+PICTURES = "pictures"
+"""Where the picture of a proof is written, in the demo's folder."""
 CLOSE = 0.01
 """How far an installed model's accuracy may lie from its original's."""
 
@@ -70,19 +72,27 @@ def convert(hands: Hands) -> None:
     wanted = ("--for", hardware_target())
     with hands.beside(lambda other: other.hub(CLERK, "convert", f"{BOOSTED}/1", *wanted)):
         hands.hub(CLERK, "convert", f"{DIGITS}/1", *wanted)
-    _stop_what_is_wrong(hands)
+    with hands.beside(_draw):
+        _stop_what_is_wrong(hands)
+
+
+def _draw(hands: Hands) -> None:
+    """What a proof found is a picture, too."""
+    hands.story.tell("\nWhat a proof found is drawn as well, to be opened in a browser:")
+    shown = ("show", f"{BOOSTED}/1", "--pictures", PICTURES)
+    hands.hub(CLERK, *shown, since="A picture", show=1)
 
 
 def _stop_what_is_wrong(hands: Hands) -> None:
-    """A model that no conversion to 32 bits can be right of: its proof fails, and nothing is kept.
+    """A model that no variant that takes 32 bits can be right of: its proof fails.
 
     Its conversion is what the converter made, and is not spoiled for the purpose.
     """
     hands.training.wait_for("lamp")
     hands.story.tell(
         "\nA third model tells by the second in which a picture was taken, counted since 1970, "
-        "whether the meter's new lamp was on yet. A variant computes in 32 bits, in which such "
-        "seconds are 128 apart; its converter says nothing of that:"
+        "whether the meter's new lamp was on yet. A variant takes its rows in 32 bits, in "
+        "which such seconds are 128 apart; its converter says nothing of that:"
     )
     hands.hub(CLERK, *mlflow("/1", LAMP_NAME, LAMP), show=1)
     ran = hands.refused_hub(CLERK, "convert", f"{LAMP}/1", "--for", hardware_target())
