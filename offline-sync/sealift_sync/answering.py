@@ -4,7 +4,8 @@ A site runs it by its path with the interpreter that a host group serves its mod
 imports nothing but NumPy and ONNX Runtime, and nothing of Sealift's. On standard input stands a
 line of JSON (the model's file, whether it takes one row at a time, each input's name, dtype and
 shape) and then the inputs as they lie in a file of check rows (`check_rows`). On standard output
-stand a line of JSON (the software, each output's name, dtype, shape and bytes) and the outputs.
+stand a line of JSON once the model is loaded (the software), another one (each output's name,
+dtype, shape and bytes), and the outputs.
 """
 
 from __future__ import annotations
@@ -32,13 +33,14 @@ def main() -> None:
     except Exception as bad:  # noqa: BLE001 - NumPy and ONNX Runtime raise what they like
         _say(out, {**said, "error": _words(bad)})
         return
+    _say(out, said)
     try:
         answers = _answers(session, asked, source)
     except Exception as bad:  # noqa: BLE001 - likewise
-        _say(out, {**said, "error": type(bad).__name__})  # its words may quote values of the rows
+        _say(out, {"error": type(bad).__name__})  # its words may quote values of the rows
         return
     told = [{**about, "size": len(data)} for about, data in answers]
-    _say(out, {**said, "outputs": told}, b"".join(data for _, data in answers))
+    _say(out, {"outputs": told}, b"".join(data for _, data in answers))
 
 
 def _claim_stdout() -> BinaryIO:

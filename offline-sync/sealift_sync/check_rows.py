@@ -268,11 +268,18 @@ def differences(
         answer = answered.get(output.name)
         if answer is None:
             found.append(Difference(None, output.name, (), output.tensor.words, "nothing"))
-        elif (answer.dtype, answer.shape) != (output.tensor.dtype, output.tensor.shape):
+        elif answer.shape != output.tensor.shape or not _same_type(output, answer):
             found.append(Difference(None, output.name, (), output.tensor.words, answer.words))
         else:
             found += _differing(output, answer)
     return tuple(found)
+
+
+def _same_type(output: Expected, answer: Tensor) -> bool:
+    """Numbers are compared as numbers, however many bits a runtime gives them."""
+    dtypes = {output.tensor.dtype, answer.dtype}
+    floats = output.kind == "numbers" and all(one.startswith("float") for one in dtypes)
+    return floats or len(dtypes) == 1
 
 
 def _differing(output: Expected, answer: Tensor) -> Iterator[Difference]:

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from sealift_sync import check_rows
 from sealift_sync.bundle.writer import Contents
 from sealift_sync.check_rows import CheckRowsContent, Expected, Given, tensor
-from tests.hub_on_paper import Changes, HubOnPaper, Release
+from tests.hub_on_paper import MODEL, Changes, HubOnPaper, Release
 from tests.site_on_paper import SiteOnPaper
 
 ROWS = ((0.0, 1.0), (2.0, -1.0), (0.5, 0.25))
@@ -69,6 +69,7 @@ def promote(
     *,
     weight: float | None = None,
     by: str = "builder-1",
+    name: str = MODEL,
     **evidence: Changes,
 ) -> Release:
     """A version whose parity evidence names `rows`, which lie in the hub's store."""
@@ -76,7 +77,7 @@ def promote(
     rows = content(weight) if rows is None else rows
     data = rows if isinstance(rows, bytes) else check_rows.pack(rows)
     hub.store.put_bytes(data)
-    release = hub.build(version, content=model(weight))
+    release = hub.build(version, content=model(weight), model=name)
     named = {"sha256": sha256(data).hexdigest(), "size": len(data), "rows": 3}
     said = {"details": {"check_rows": named}} | evidence
     release.evidence = (

@@ -170,8 +170,12 @@ def test_p0_181_labels_are_equal_where_no_row_is_free() -> None:
 
 def test_p0_181_another_shape_or_type_or_nothing_is_a_difference() -> None:
     wide = tensor("float64", (3, 2), [0.25, math.nan, math.inf, -math.inf, 0.5, 0.5])
-    (found,) = check_rows.differences(CONTENT, answered(scores=wide))
-    assert found.words == "output scores: expected float32 of 3 by 2, answered float64 of 3 by 2"
+    assert check_rows.differences(CONTENT, answered(scores=wide)) == ()
+    whole = tensor("int64", (3, 2), [0, 0, 0, 0, 0, 0])
+    (found,) = check_rows.differences(CONTENT, answered(scores=whole))
+    assert found.words == "output scores: expected float32 of 3 by 2, answered int64 of 3 by 2"
+    (found,) = check_rows.differences(CONTENT, answered(label=tensor("int32", (3,), [7, 0, 9])))
+    assert found.answered == "int32 of 3"
     short = tensor("int64", (2,), [7, -(2**63)])
     (found,) = check_rows.differences(CONTENT, answered(label=short))
     assert found.row is None

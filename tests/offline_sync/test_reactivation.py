@@ -79,7 +79,7 @@ def test_an_attempt_that_was_cut_is_finished_and_not_doubled(
 ) -> None:
     check(site)
 
-    def cut(*_: object) -> None:
+    def cut(*_: object, **__: object) -> None:
         raise PowerCutError
 
     with monkeypatch.context() as patched:

@@ -75,11 +75,10 @@ class Runtime:
         Raises:
             CommandFailedError: it gives no answer, or what it gives is none.
         """
-        with outside.output() as errors, outside.unnamed() as rows:
-            _write(rows, model, content)
+        with outside.output() as errors, self._asked(model, content) as rows:
             process = self._start(rows, errors)
+            heard = _Heard(process, errors, time.monotonic() + self.seconds)
             try:
-                heard = _Heard(process, errors, time.monotonic() + self.seconds)
                 return self._understood(heard)
             except _LateError:
                 raise CommandFailedError(
@@ -88,12 +87,24 @@ class Runtime:
             except EOFError:
                 time.sleep(GRACE)
                 how = _how(_end(process))
-                said = outside.quote(errors)
+                # Once it has the rows, what it says may hold their values, and this is logged.
+                said = "" if heard.has_rows else outside.quote(errors)
                 raise CommandFailedError(
                     f"{self.words} {how} before it had answered{said}."
                 ) from None
             finally:
                 _end(process)
+
+    def _asked(self, model: Path, content: CheckRowsContent) -> IO[bytes]:
+        """A file without a name that holds what is asked."""
+        try:
+            rows = outside.unnamed()
+            _write(rows, model, content)
+        except OSError as bad:
+            raise CommandFailedError(
+                f"{self.words} could not be asked: {bad.strerror or bad}."
+            ) from bad
+        return rows
 
     def _start(self, rows: IO[bytes], errors: IO[bytes]) -> subprocess.Popen[bytes]:
         try:
@@ -114,11 +125,18 @@ class Runtime:
 
     def _understood(self, heard: _Heard) -> Answer:
         try:
+            begun = json.loads(heard.line())
+            runtime = _release(begun.get("software", {}))
+            if "error" in begun:
+                why = drawn(str(begun["error"]), outside.LONGEST_QUOTE)
+                raise CommandFailedError(f"{runtime or self.words} cannot load the model: {why}.")
+            heard.has_rows = True
             said = json.loads(heard.line())
-            runtime = _release(said.get("software", {}))
             if "error" in said:
-                why = drawn(str(said["error"]), outside.LONGEST_QUOTE)
-                raise CommandFailedError(f"{runtime or self.words} cannot answer: {why}.")
+                why = _class_of(said["error"])
+                raise CommandFailedError(
+                    f"{runtime or self.words} cannot answer: it broke off with {why}."
+                )
             outputs: dict[str, Tensor] = {}
             left = LARGEST
             for name, dtype, shape, size in map(_described, said["outputs"]):
@@ -139,7 +157,11 @@ class _LateError(Exception):
 
 
 class _Heard:
-    """Reads what a program prints, until its time is over. What it says besides is kept short."""
+    """Reads what a program prints, until its time is over. What it says besides is kept short.
+
+    Attributes:
+        has_rows: it has loaded the model, and looks at the rows.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes], errors: IO[bytes], end: float) -> None:
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
@@ -147,6 +169,7 @@ class _Heard:
         self._errors = errors
         self._end = end
         self._kept = b""
+        self.has_rows = False
 
     def line(self) -> bytes:
         """Up to the next line feed.
@@ -220,6 +243,12 @@ def _release(software: Mapping[str, object]) -> str:
     if not isinstance(found, str):
         return ""
     return f"onnxruntime {word(found[:LONGEST_RELEASE])}"
+
+
+def _class_of(said: object) -> str:
+    """The class of an error, and nothing more: a runtime's words quote values of the rows."""
+    found = str(said)[: outside.LONGEST_QUOTE]
+    return found if found.isidentifier() and found.isascii() else "an error"
 
 
 def _how(code: int) -> str:
