@@ -51,6 +51,7 @@ FORMATS = (
             "`requester_may_approve` is true only where one approval suffices: one person alone.",
             "`evidence_by_policy` asks for some evidence of each, and never of `portable`.",
             "Where `approve_within_days` or `evidence_by_policy` stands, `requires` names it.",
+            "Where a stage asks for `runtimes` or `regression`, it names `later-evidence`.",
         ),
     ),
     Format(

@@ -81,13 +81,16 @@ ARTIFACT_POLICIES = Feature(
 CHECK_ROWS = Feature(
     "transfer", "check-rows", "0.1", "it brings rows that a site asks its own runtime"
 )
+LATER_EVIDENCE = Feature(
+    "policy", "later-evidence", "0.1", "a stage asks for evidence of a kind that came later"
+)
 CHECK_ROWS_TRAVEL = Feature(
     "members", "check-rows", "0.1", "a team lets check rows travel with its models"
 )
 
 FEATURES: tuple[Feature, ...] = (
     *(APPROVE_WITHIN, ARTIFACT_POLICIES, BACK, CHECK_ROWS, CHECK_ROWS_TRAVEL),
-    *(EVIDENCE_BY_POLICY, LOG_STARTS, PACKS, RETIRE),
+    *(EVIDENCE_BY_POLICY, LATER_EVIDENCE, LOG_STARTS, PACKS, RETIRE),
 )
 """Every feature that this release reads."""
 

@@ -30,6 +30,10 @@ APPROVE_WITHIN_DAYS = 30
 
 APPROVE_WITHIN = features.APPROVE_WITHIN.spelled
 
+LATER_KINDS = frozenset({"regression", "runtimes"})
+"""Kinds of evidence that came after the first release of a policy's format: a stage that asks for
+one requires the feature."""
+
 
 @dataclass(frozen=True)
 class StageRule:
@@ -80,8 +84,8 @@ def read_policy(data: bytes) -> Policy:
 
     Raises:
         MalformedError: no stage, or one where the requester counts among several approvers; or one
-            with a span of its own for approvals, or with evidence by artifact policy, which the
-            policy does not require to be read.
+            with a span of its own for approvals, with evidence by artifact policy or of a later
+            kind, which the policy does not require to be read.
     """
     policy = shape.read(Policy, data, what=POLICY_PATH)
     if not policy.stages:
@@ -96,6 +100,7 @@ def read_policy(data: bytes) -> Policy:
                 subject=POLICY_PATH,
             )
         _check_evidence(policy, name, rule)
+        _check_kinds(policy, name, rule)
         if rule.approve_within_days is not None and APPROVE_WITHIN not in policy.requires:
             raise MalformedError(
                 "bad-policy",
@@ -104,6 +109,20 @@ def read_policy(data: bytes) -> Policy:
                 subject=POLICY_PATH,
             )
     return policy
+
+
+def _check_kinds(policy: Policy, stage: str, rule: StageRule) -> None:
+    """A reader of before knows nobody who may vouch for a later kind, and would hold everything."""
+    by_policy = (rule.evidence_by_policy or {}).values()
+    asked = {*rule.evidence, *(kind for kinds in by_policy for kind in kinds)}
+    later = ", ".join(sorted(asked & LATER_KINDS))
+    if later and features.LATER_EVIDENCE.spelled not in policy.requires:
+        raise MalformedError(
+            "bad-policy",
+            f"policy.json asks for {stage} for evidence of the kind {later}, and does not require "
+            f"{features.LATER_EVIDENCE.spelled}.",
+            subject=POLICY_PATH,
+        )
 
 
 def _check_evidence(policy: Policy, stage: str, rule: StageRule) -> None:

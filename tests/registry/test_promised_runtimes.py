@@ -19,7 +19,7 @@ from sealift_registry.runtimes.environments import MADE, Environments
 from sealift_registry.runtimes.known import known
 from sealift_registry.runtimes.ranges import Release
 from sealift_registry.runtimes.report import RuntimesReport, by_release
-from sealift_signing import shape
+from sealift_signing import features, shape
 from sealift_signing.errors import RefusedError, SealiftError
 from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.statements import Evidence
@@ -30,6 +30,8 @@ from tests.registry.signing_people import assign
 from tests.registry.test_conversion_hardware import EXAMPLE
 from tests.registry.test_hub_cli import Capsys, Cli
 from tests.registry.test_letting_rows_out import lets
+from tests.registry.test_regression import asks as stage_asks
+from tests.registry.test_what_sites_read import says, without
 from tests.site_on_paper import SiteOnPaper, as_told
 from tests.words.listening import TRIED, Heard, Words
 from tests.words.planting import free, planted
@@ -335,6 +337,26 @@ def test_p0_206_nor_where_its_proof_left_none_and_convert_makes_them(
     rows = line.rows()
     line.convert(1, LINE)
     assert line.rows() == rows, "once is enough"
+
+
+def test_p0_208_a_stage_may_ask_that_both_ends_were_tried(line: Acme, plant: SiteOnPaper) -> None:
+    asks(line, f">={OLD},<={OWN}")
+    line.convert(1, LINE)
+    stage_asks(line, "scan", "parity", "runtimes")
+    stopped = refused(lambda: line.request(1), "gate")
+    assert f"{STAGE} asks for runtimes evidence about {version(1).path(LINE)}" in stopped.what
+    there(line, OLD)
+    line.convert(1, LINE)
+    line.promoted(1)
+    asked = begin(plant.root, {}, SITE, {GROUP: LINE}, plant.clock)
+    finish(plant.root, {}, line.enrolled(asked).answer, plant.clock, as_told)
+    assign(line.app, SITE, version(1), {GROUP: LINE}, None, line.signer("dispatcher-1"))
+    (outcome,) = plant.take(line.export().folder).receipt.artifacts
+    assert outcome.outcome == "installed"
+    # Whose software does not know the kind is told of before a byte is written for it.
+    says(line, without(features.LATER_EVIDENCE.full))
+    told = refused(line.export, "site-lacks-features")
+    assert f"{features.LATER_EVIDENCE.full} (policy.json)" in told.what
 
 
 def test_p0_118_what_the_oldest_release_does_not_read_is_refused_before_the_proof(

@@ -22,12 +22,12 @@ from sealift_registry.regression.report import KIND, RegressionReport, report_of
 from sealift_registry.trust.drafting import draft
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
-from sealift_signing import gate, publishing, roles, shape
+from sealift_signing import features, gate, publishing, roles, shape
 from sealift_signing.documents import Withdrawal
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.informing import TOLD_FIRST
-from sealift_signing.policy import POLICY_PATH
+from sealift_signing.policy import LATER_KINDS, POLICY_PATH
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import moment
 from tests.registry.hub_fixture import APPROVERS, MODEL, STAGE, TARGET, Acme, quiet, version
@@ -160,7 +160,9 @@ def asks(acme: Acme, *kinds: str) -> None:
         repository, found = Repository(connection), stored(connection)
         policy = repository.policy()
         rule = replace(policy.stages[STAGE], evidence=kinds)
-        data = shape.write(replace(policy, stages={**policy.stages, STAGE: rule}))
+        later = (features.LATER_EVIDENCE.spelled,) if LATER_KINDS & {*kinds} else ()
+        stages = {**policy.stages, STAGE: rule}
+        data = shape.write(replace(policy, stages=stages, requires=later))
         base = found.base(roles.TARGETS).metadata
         expires = publishing.expiry(hub.now(), repository.lifetime(roles.TARGETS))
     metadata = publishing.following(base, expires=expires)

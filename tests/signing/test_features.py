@@ -278,6 +278,24 @@ def test_f1_10_a_policy_that_asks_by_artifact_policy_requires_the_feature() -> N
         assert error.value.code in {"bad-policy", "bad-shape"}
 
 
+@pytest.mark.parametrize("kind", ["runtimes", "regression"])
+def test_p0_208_a_policy_that_asks_for_a_later_kind_requires_the_feature(kind: str) -> None:
+    """A reader that does not know it says so, in place of holding every artifact."""
+    later = features.LATER_EVIDENCE.spelled
+    one = replace(rule(), evidence=("scan", "parity", kind))
+    good = Policy(1, (later,), "Example", {STAGE: one}, {})
+    assert read_policy(shape.write(good)) == good
+    by_policy = replace(rule(), evidence_by_policy={"as is": ("scan", kind)})
+    for bad in (
+        replace(good, requires=()),
+        replace(good, requires=(BY_POLICY,), stages={STAGE: by_policy}),
+    ):
+        with pytest.raises(MalformedError) as error:
+            read_policy(shape.write(bad))
+        assert error.value.code == "bad-policy"
+        assert later in error.value.what
+
+
 @pytest.fixture
 def promotion() -> Promotion:
     return Promotion()
