@@ -73,21 +73,21 @@ def digits_logreg_skops(path: Path) -> Path:
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    return _skops(make_pipeline(StandardScaler(), LogisticRegression(max_iter=200)), path)
+    return skops(make_pipeline(StandardScaler(), LogisticRegression(max_iter=200)), path)
 
 
 def unconvertible_skops(path: Path) -> Path:
     """Write a LabelPropagation, which skops trusts and no converter knows, to `path`."""
     from sklearn.semi_supervised import LabelPropagation
 
-    return _skops(LabelPropagation(), path)
+    return skops(LabelPropagation(), path)
 
 
 def untrusted_skops(path: Path) -> Path:
     """Write a HistGradientBoostingClassifier, which skops does not trust, to `path`."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    return _skops(HistGradientBoostingClassifier(max_iter=2, max_depth=2), path)
+    return skops(HistGradientBoostingClassifier(max_iter=2, max_depth=2), path)
 
 
 def xgboost_digits(path: Path) -> Path:
@@ -128,7 +128,8 @@ def _digits() -> tuple[Any, Any]:
     return features.astype("float32"), labels
 
 
-def _skops(estimator: Any, path: Path) -> Path:  # noqa: ANN401 - scikit-learn is Any to us
+def skops(estimator: Any, path: Path) -> Path:  # noqa: ANN401 - scikit-learn is Any to us
+    """Train `estimator` on digits, and write it to `path`."""
     import skops.io
 
     features, labels = _digits()
