@@ -155,11 +155,14 @@ class LightgbmModel:
 
     def facts(self) -> Facts:
         """See `framework.Model`."""
-        counts = {BINARY: 2, MULTICLASS: self._dump["num_class"]}
-        classes = tuple(map(str, range(counts.get(self._objective, 0))))
         numeric = all(node["decision_type"] == "<=" for node in self._inner())
         trees = [one.tree for one in self._grown()] if numeric else ()
-        return Facts(trees=trees, classes=classes, predicts=True)
+        return Facts(trees=trees, classes=self._classes, predicts=True)
+
+    @property
+    def _classes(self) -> tuple[str, ...]:
+        counts = {BINARY: 2, MULTICLASS: self._dump["num_class"]}
+        return tuple(map(str, range(counts.get(self._objective, 0))))
 
     def parameters(self) -> list[tuple[str, str]]:
         """See `framework.Convertible`."""
@@ -209,7 +212,7 @@ class LightgbmModel:
         """
         names = self._booster.feature_name()
         own = names != [f"Column_{number}" for number in range(len(names))]
-        return Names(features=names if own else (), classes=self.facts().classes)
+        return Names(features=names if own else (), classes=self._classes)
 
 
 def _dumped(booster: Any, rounds: int | None = None) -> dict[str, Any]:  # noqa: ANN401 - LightGBM is Any to us

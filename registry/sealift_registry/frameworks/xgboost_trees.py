@@ -171,11 +171,14 @@ class XgboostModel:
 
     def facts(self) -> Facts:
         """See `framework.Model`."""
-        counts = {BINARY: 2, MULTICLASS: self._said("num_class")}
-        classes = tuple(map(str, range(counts.get(self._objective, 0))))
         numeric = not any(any(tree["split_type"]) for tree in self._trees)
         trees = [one.tree for one in self._grown()] if numeric else ()
-        return Facts(trees=trees, classes=classes, predicts=True)
+        return Facts(trees=trees, classes=self._classes, predicts=True)
+
+    @property
+    def _classes(self) -> tuple[str, ...]:
+        counts = {BINARY: 2, MULTICLASS: self._said("num_class")}
+        return tuple(map(str, range(counts.get(self._objective, 0))))
 
     def parameters(self) -> list[tuple[str, str]]:
         """See `framework.Convertible`."""
@@ -209,7 +212,7 @@ class XgboostModel:
             )
             tree_ensembles.exact(made, self._grown())
             tree_ensembles.label_by_half(made, opsets["ai.onnx"], at_least=False)
-            naming.bear(made, Names(features=self._names, classes=self.facts().classes))
+            naming.bear(made, Names(features=self._names, classes=self._classes))
         return made
 
     @property
