@@ -15,6 +15,7 @@ import pytest
 from tests.interruptions.launcher import Cut, Launcher
 from tests.interruptions.points import When
 from tests.offline_sync.databases import Held, held
+from tests.offline_sync.test_schema import SHAPES
 from tests.older.test_older import unpacked
 
 __all__ = ["unpacked"]
@@ -105,6 +106,8 @@ def test_f1_68_a_step_that_is_killed_is_done_or_not_begun(
         found[taken] += 1
         if left is not None and taken:
             assert left.made == done.made, where
+        elif left is not None and left.number:
+            assert left.shape == SHAPES[left.number], where  # between two steps
         elif left is not None:
             assert left == (before or Held(0, frozenset(), {})), where
         plant.run()
