@@ -96,3 +96,23 @@ def test_p0_151_a_row_of_zeros_that_is_answered_otherwise_is_no_tie() -> None:
         return {VARIABLE: found}
 
     assert failing(proof(linear(), variant, facts=Facts(may_tie=True))) == {"range"}
+
+
+class _ByShares(SklearnModel):
+    """What skl2onnx made of it: the label follows from the shares, not from what decides."""
+
+    def answer(self, inputs: Any) -> dict[str, Array]:  # noqa: ANN401 - as SklearnModel
+        found = super().answer(inputs)
+        return found | {"label": np.argmax(found["probabilities"], axis=1)}
+
+
+def test_p0_159_shares_that_are_all_but_1_are_no_tie_where_something_else_decides() -> None:
+    from sklearn.linear_model import SGDClassifier
+
+    labels = np.digitize(KNOWN[:, 1], [-10.0, 10.0])
+    model = SGDClassifier(loss="log_loss", random_state=3).fit(KNOWN * 1000, labels)
+    goldens = {"inputs": KNOWN[:40] * 1000}
+    by_shares = np.argmax(model.predict_proba(goldens["inputs"]), axis=1)
+    assert (by_shares != model.predict(goldens["inputs"])).mean() > 0.1
+    assert failing(proved(SklearnModel(model), SklearnModel(model), goldens)) == set()
+    assert "goldens" in failing(proved(SklearnModel(model), _ByShares(model), goldens))

@@ -256,6 +256,18 @@ class Tying(Model, Protocol):
 
 
 @runtime_checkable
+class Deciding(Model, Protocol):
+    """A model whose labels follow from other numbers than the shares that it answers with."""
+
+    def decisions(self, inputs: Mapping[str, Array]) -> Array | None:
+        """A number a class, of which the largest decides; None where the shares do.
+
+        Raises:
+            RefusedError: the inputs do not fit the model.
+        """
+
+
+@runtime_checkable
 class Convertible(Model, Protocol):
     """A model that can also be converted."""
 

@@ -181,8 +181,24 @@ class SklearnModel:
 
         if hasattr(self._estimator, "predict_proba"):
             return np.asarray(self._estimator.predict_proba(features))
+        return self._decided(features)
+
+    def _decided(self, features: Array) -> Array:
+        import numpy as np
+
         scores = np.asarray(self._estimator.decision_function(features))
         return np.stack([-scores, scores], axis=1) if scores.ndim == 1 else scores
+
+    def decisions(self, inputs: Mapping[str, Array]) -> Array | None:
+        """See `framework.Deciding`: shares that are all but 1 no longer tell what decided."""
+        if not hasattr(self._estimator, "decision_function"):
+            return None
+        try:
+            return self._decided(only_input(inputs))
+        except MemoryError:
+            raise
+        except Exception as bad:
+            raise unfit(bad, self._name(), only_input(inputs), None) from bad
 
     def ties(self, inputs: Mapping[str, Array]) -> Array:
         """See `framework.Tying`: of nearest neighbours, the last in and the first out are as near.

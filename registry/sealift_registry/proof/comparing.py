@@ -6,7 +6,7 @@ looked at as closely as one of 1e7.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -218,6 +218,16 @@ def ties(scores: Array, by: Scale) -> Array:
         return np.asarray(best[:, 1] - best[:, 0] <= near)
 
 
+def undecided(decisions: Array) -> Array:
+    """By row, whether the two numbers that decide between labels are as good."""
+    values = flat(decisions).astype(np.float64)
+    kept = values[np.isfinite(values)]
+    near = max(TIE * float(np.std(kept)), OF_LARGEST * float(np.abs(kept).max(initial=0.0)))
+    best = np.sort(values, axis=1)[:, -2:]
+    with np.errstate(all="ignore"):
+        return np.asarray(best[:, -1] - best[:, 0] <= near)
+
+
 def scores_of(answers: Answers) -> str | None:
     """The output that the labels were decided by, where there is one."""
     tables = [name for name, one in answers.items() if not is_labels(one)]
@@ -235,8 +245,21 @@ def scales(mild: Answers, noise: Answers | None = None) -> dict[str, Scale]:
     return {n: scale(one, found.get(n)) for n, one in mild.items() if not is_labels(one)}
 
 
-def side_by_side(source: Answers, variant: Answers, by: Mapping[str, Scale]) -> dict[str, Compared]:
-    """Every output of some rows, by its name; `fault` has found none."""
+def side_by_side(
+    source: Answers,
+    variant: Answers,
+    by: Mapping[str, Scale],
+    decisions: Callable[[], Array | None] = lambda: None,
+) -> dict[str, Compared]:
+    """Every output of some rows, by its name; `fault` has found none.
+
+    Args:
+        source: its answers.
+        variant: likewise.
+        by: the outputs' scales.
+        decisions: asks what the source's labels follow from, where that is not its scores: shares
+            of which two are all but 1 look like a tie that is none.
+    """
     found: dict[str, Compared] = {}
     scores = scores_of(source)
     for name in sorted(source):
@@ -244,7 +267,11 @@ def side_by_side(source: Answers, variant: Answers, by: Mapping[str, Scale]) -> 
         if is_labels(other) or is_labels(one):
             known = scores is not None and scores != name and scores in by
             tied = ties(source[scores], by[scores]) if known and scores else False
-            found[name] = labels(one, other, np.broadcast_to(tied, len(one)))
+            tied = np.broadcast_to(tied, len(one))
+            if (tied & ~agreeing(one, other)).any():
+                by_what = decisions()
+                tied = tied if by_what is None else tied & undecided(by_what)
+            found[name] = labels(one, other, tied)
         else:
             found[name] = numbers(one, other, by[name])
     return found

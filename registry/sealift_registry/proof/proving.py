@@ -18,7 +18,7 @@ from sealift_registry.proof import check_rows, comparing, expecting, rounding, s
 from sealift_registry.proof.advice import UNLIKE
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.columns import columns
-from sealift_registry.proof.comparing import Answers, Scale
+from sealift_registry.proof.comparing import Answers, Compared, Scale
 from sealift_registry.proof.moving import Moving
 from sealift_registry.proof.probing import MEASURED, MILD, MOST_ROWS, Making, probes
 from sealift_registry.proof.report import SECONDS, Findings
@@ -167,9 +167,17 @@ class _Proof:
         """Compare the answers to the goldens."""
         for at in self._parts():
             theirs, ours = (taken(one, at) for one in self.golden_answers)
-            found = comparing.side_by_side(theirs, ours, self._scales)
+            found = self._compared(self._table[at], theirs, ours)
             named = [(GOLDENS, number) for number in at.tolist()]
             self._tally.add(named, self._table[at], theirs, ours, found)
+
+    def _compared(self, rows: Array, theirs: Answers, ours: Answers) -> dict[str, Compared]:
+        """Both answers to `rows`; where labels seem to tie, the source is asked what decided."""
+
+        def decisions() -> Array | None:
+            return self._source.decisions(self.layout.inputs(rows))
+
+        return comparing.side_by_side(theirs, ours, self._scales, decisions)
 
     # ---------------------------------------------------------------- (3) and (4) probes
 
@@ -227,7 +235,7 @@ class _Proof:
         if not len(took):
             return
         both, names = taken(theirs, took), [named[at] for at in kept[took].tolist()]
-        found = comparing.side_by_side(both, ours, self._scales)
+        found = self._compared(rows[kept[took]], both, ours)
         self._tally.add(names, rows[kept[took]], both, ours, found)
         mild = np.array([kind in MILD for kind, _ in names])
         self._keep(taken(both, mild), taken(ours, mild), both)

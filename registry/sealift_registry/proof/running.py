@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from sealift_registry.frameworks.framework import Array, Model, Tying
+from sealift_registry.frameworks.framework import Array, Deciding, Model, Tying
 from sealift_registry.frameworks.onnx_runs import TYPES
 from sealift_registry.proof.comparing import Answers
 from sealift_registry.proof.table import Type, doubles
@@ -92,6 +92,17 @@ class Runner:
             return np.zeros(len(next(iter(inputs.values()))), dtype=bool)
         with quiet():
             return self._model.ties(doubles(inputs) if self._in_doubles else dict(inputs))
+
+    def decisions(self, inputs: Mapping[str, Array]) -> Array | None:
+        """By row, a number a class, of which the largest decides; None where its shares do.
+
+        Raises:
+            RefusedError: the model does not take the rows.
+        """
+        if not isinstance(self._model, Deciding):
+            return None
+        with quiet():
+            return self._model.decisions(doubles(inputs) if self._in_doubles else dict(inputs))
 
     def tried(
         self, inputs: Mapping[str, Array], kinds: Sequence[str]
