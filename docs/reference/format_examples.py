@@ -91,6 +91,7 @@ def examples() -> Mapping[str, Example]:
     told["check-rows.json"] = Example(_check_rows().partition(b"\n")[0])
     told["proof-report.json"] = Example(shape.write(proof_examples.proof_report()))
     told["runtimes-report.json"] = Example(shape.write(proof_examples.runtimes_report()))
+    told["regression-report.json"] = Example(shape.write(proof_examples.regression_report()))
     told["entry.json"] = Example(entry.body_of(_entry(told)))
     told["extract.json"] = Example(shape.write(_extract(organisation)))
     return told

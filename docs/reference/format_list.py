@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from sealift_registry.proof.report import ProofReport
+from sealift_registry.regression.report import RegressionReport
 from sealift_registry.runtimes.report import RuntimesReport
 from sealift_signing import documents, drafts, known, links, statements
 from sealift_signing.policy import Policy
@@ -228,6 +229,20 @@ FORMATS = (
         "On which releases of a runtime a variant was proved, where its hardware target "
         "[promises a range](../how-to/promise-a-range-of-runtimes.md) of them.",
         ("It counts as long as its goldens are those that the version has.",),
+    ),
+    Format(
+        "Regression report",
+        RegressionReport,
+        "regression-report.json",
+        "the details of `regression` evidence",
+        "the builder who signs that evidence",
+        "What a candidate [does otherwise](../explanation/regression.md) than the version that is "
+        "listed for the stage. Latency decides nothing.",
+        (
+            "It counts for its own stage, and as long as that version is the one listed there.",
+            "Either `nothing` says why there is nothing to compare with, or `comparison` is there.",
+            "No member holds a value of a row.",
+        ),
     ),
     Format(
         "Site request",

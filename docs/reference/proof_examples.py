@@ -1,4 +1,4 @@
-"""What a builder found out of one variant: the details of two pieces of evidence."""
+"""What a builder found out of one variant: the details of three pieces of evidence."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from hashlib import sha256
 from sealift_registry.proof import report
 from sealift_registry.proof.measured import Machine, Operator, Runtime
 from sealift_registry.proof.models import ModelFile
+from sealift_registry.regression import report as regression
 from sealift_registry.runtimes.report import RuntimesReport, Tried
 from sealift_signing.statements import Check
 
@@ -115,4 +116,35 @@ def runtimes_report() -> RuntimesReport:
             for software in (old, SOFTWARE)
         ),
         without={"1.26.0": "It answers forests of two classes wrongly."},
+    )
+
+
+def regression_report() -> regression.RegressionReport:
+    """A second version beside the first."""
+    sides = [
+        regression.Side(number, sha256(f"version {number}".encode()).hexdigest(), *figures)
+        for number, *figures in ((2, 6_401, "0.95", 61), (1, 6_144, "0.9", 58))
+    ]
+    return regression.RegressionReport(
+        format=1,
+        requires=(),
+        stage="production",
+        hardware_target=TARGET,
+        goldens=GOLDENS,
+        candidate=sides[0],
+        listed=sides[1],
+        nothing=None,
+        why=None,
+        comparison=regression.Comparison(
+            rows=20,
+            left_out=0,
+            expected="labels",
+            labels=regression.LabelChurn(differing=1, tied=0),
+            numbers=regression.NumberChurn(median="0.018", largest="0.41", no_number=0),
+            outputs=(),
+            classes_new=(),
+            classes_gone=(),
+            batch=regression.Batch(rows=20, repeats=30),
+            software=SOFTWARE,
+        ),
     )

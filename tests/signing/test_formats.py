@@ -35,6 +35,7 @@ DOCUMENTS = [
     "parity.json",
     "proof-report.json",
     "runtimes-report.json",
+    "regression-report.json",
     "site-request.json",
     "site-answer.json",
     "transfer.json",
