@@ -1,8 +1,9 @@
 """Run by the benchmark as a process of its own: one proof, and nothing else.
 
-python -m tests.benchmarks.proof_process goldens|rows FOLDER FORMAT SOURCE VARIANT
+python -m tests.benchmarks.proof_process goldens|rows|some FOLDER FORMAT SOURCE VARIANT
 
 `goldens` makes no rows beside the goldens, in this process only: as a proof did once.
+`rows` fails where there was no time for all of them, and `some` does not.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from sealift_registry.proof import prove_worker
 from sealift_registry.proof.proving import Plan
 from sealift_registry.proof.report import SECONDS
 
-GOLDENS, ROWS = "goldens", "rows"
+GOLDENS, ROWS, SOME = "goldens", "rows", "some"
 
 
 def main(how: str, folder: Path, form: str, source: str, variant: str) -> None:
@@ -37,7 +38,7 @@ def main(how: str, folder: Path, form: str, source: str, variant: str) -> None:
     }
     found = prove_worker.prove(request, lambda _subject, _done, _total: None)["findings"]
     left_out = sum(one["left_out"] for one in found["probes"])
-    if found["verdict"] != "pass" or left_out:
+    if found["verdict"] != "pass" or (left_out and how != SOME):
         sys.exit(f"{found['words']}, {left_out} left out")
     sys.stdout.write(f"{sum(one['ran'] for one in found['probes'])}\n")
 

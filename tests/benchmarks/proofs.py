@@ -22,7 +22,7 @@ from tests import models
 from tests.benchmarks import workloads
 from tests.benchmarks.figures import MB, Claim, Line, Measured, over_rounds, shares
 from tests.benchmarks.gate import ROOT
-from tests.benchmarks.proof_process import GOLDENS, ROWS
+from tests.benchmarks.proof_process import GOLDENS, ROWS, SOME
 from tests.benchmarks.racing import Contestant, Place, Step, race, tell
 from tests.registry import proof_peak
 
@@ -102,8 +102,8 @@ def _large(folder: Path, megabytes: int) -> Iterator[Line]:
     """The memory of a large network's proof."""
     path = proof_peak.network(folder, megabytes)
     one = Proof(f"a network of {megabytes} MB", folder, "onnx", path.name, path.name)
-    name, size = _named(one, ROWS), path.stat().st_size
-    measured = race([Contestant(name, 0, one.steps(ROWS))], 1, folder / "race")[name]
+    name, size = f"prove {one.name}", path.stat().st_size
+    measured = race([Contestant(name, 0, one.steps(SOME))], 1, folder / "race")[name]
     yield _shared(measured)
     yield Claim("", f"{one.name}: peak memory", measured.peak / size, "x", most=FACTOR)
 
