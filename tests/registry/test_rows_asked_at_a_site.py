@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
+from sealift_registry.proof.proving import Plan, proved
 from sealift_sync import answering
+from sealift_sync.check_rows import differences, unpack
+from sealift_sync.site.asking import Runtime
 from tests.registry.hub_fixture import GROUP, Acme
 from tests.registry.test_letting_rows_out import lets
 from tests.site_on_paper import SiteOnPaper
@@ -63,3 +69,52 @@ def test_p0_193_one_that_mixes_rows_up_is_found_out_and_the_hub_hears_of_it(
         query = "SELECT body FROM site_entry ORDER BY seq DESC LIMIT 1"
         (body,) = connection.exec_driver_sql(query).one()
     assert json.loads(body)["data"]["checked"]["outcome"] == "failed"
+
+
+def squeezed(nodes: list[tuple[str, list[str], dict[str, object]]], size: list[int]) -> bytes:
+    """A model of one row alone, whose answer counts no rows."""
+    from onnx import TensorProto, checker, helper
+
+    made, given = [], "x"
+    for number, (kind, more, options) in enumerate(nodes):
+        made.append(helper.make_node(kind, [given, *more], [f"y{number}"], **options))
+        given = f"y{number}"
+    weights = np.arange(12, dtype=np.float32) / 7 - 0.5
+    graph = helper.make_graph(
+        made,
+        "squeezed",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 4])],
+        [helper.make_tensor_value_info(given, TensorProto.FLOAT, size)],
+        [
+            helper.make_tensor("w", TensorProto.FLOAT, [4, 3], weights),
+            helper.make_tensor("first", TensorProto.INT64, [1], [0]),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 15)], ir_version=8)
+    checker.check_model(model)
+    return bytes(model.SerializeToString())
+
+
+@pytest.mark.parametrize(
+    "nodes, size",
+    [
+        ([("MatMul", ["w"], {}), ("Squeeze", ["first"], {})], [3]),
+        ([("ReduceMean", [], {"keepdims": 0})], []),
+    ],
+    ids=["a row", "a number"],
+)
+def test_p0_260_an_answer_that_counts_no_rows_is_asked_as_the_proof_asked_it(
+    nodes: list[tuple[str, list[str], dict[str, object]]], size: list[int], tmp_path: Path
+) -> None:
+    """Each of 64 rows has its answer; else every site would refuse such a model."""
+    file = tmp_path / "model.onnx"
+    file.write_bytes(squeezed(nodes, size))
+    inputs = {"x": np.random.default_rng(1).normal(size=(40, 4)).astype(np.float32)}
+    kept: list[bytes] = []
+    plan = Plan(b"s", check_rows=kept.append)
+    found = proved(ReferenceModel(file), RuntimeModel(file), inputs, plan=plan)
+    assert found.verdict == "pass"
+    content = unpack(kept[0])
+    assert content.alone
+    runtime = Runtime((sys.executable,), 60, dict(os.environ), tmp_path)
+    assert differences(content, runtime.ask(file, content).outputs) == ()
