@@ -61,7 +61,8 @@ class App:
         """What may be promoted, beside what is listed."""
         from sealift_registry.regression.comparisons import Comparisons
 
-        return Comparisons(self.hub, self.promotions.listed_now)
+        promotions = self.promotions
+        return Comparisons(self.hub, promotions.listed_now, promotions.listed_beside)
 
     @cached_property
     def exports(self) -> Exports:

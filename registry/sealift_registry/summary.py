@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from sealift_registry.catalog.catalog import Catalog, latest
+from sealift_registry.catalog.catalog import Catalog, latest, newest
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
 from sealift_registry.delivery import assignments, attested, reading, tables, transfers, waiting
 from sealift_registry.delivery.holdings import by_log
@@ -286,7 +286,7 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
 
 def _newest_first(catalog: Catalog, path: CatalogPath) -> list[str]:
     """What is told first of an artifact by its newest evidence: older may be of other goldens."""
-    return told_first(path, latest(catalog.evidence(path)).values())
+    return told_first(path, newest(catalog.evidence(path)))
 
 
 def _check_rows(catalog: Catalog, path: CatalogPath) -> int:

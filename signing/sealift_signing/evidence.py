@@ -51,7 +51,13 @@ def entitled_machine(evidence: Signed[Evidence], fleet: FleetKeys) -> MachineKey
 
 def says_of(evidence: Evidence, stage: str) -> bool:
     """Whether evidence counts for `stage`: most does for each, and a regression for its own."""
-    if evidence.kind != REGRESSION:
-        return True
+    return evidence.kind != REGRESSION or stage_of(evidence) == stage
+
+
+def stage_of(evidence: Evidence) -> str | None:
+    """The only stage of which evidence says something; None where it says it of each."""
     said = evidence.details
-    return isinstance(said, Mapping) and said.get("stage") == stage
+    if evidence.kind != REGRESSION or not isinstance(said, Mapping):
+        return None
+    stage = said.get("stage")
+    return stage if isinstance(stage, str) else None

@@ -12,6 +12,7 @@ from sealift_registry.catalog import tables
 from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
 from sealift_signing import statements
 from sealift_signing.errors import NotFoundError, RefusedError
+from sealift_signing.evidence import stage_of
 from sealift_signing.statements import (
     Approval,
     Evidence,
@@ -285,8 +286,12 @@ class Catalog:
         )
         return [self.promotion(n) for n in self._connection.execute(query).scalars().all()]
 
-    def listings(self, model: ModelRef, form: str, stage: str) -> list[tuple[ArtifactRow, int]]:
+    def listings(
+        self, model: ModelRef, form: str | None, stage: str
+    ) -> list[tuple[ArtifactRow, int]]:
         """What was listed of `model` in one form for a stage, each with its promotion's number.
+
+        In any form where none is given.
 
         The newest comes first; whether it counts today is for whoever asks to find out.
         """
@@ -294,8 +299,8 @@ class Catalog:
         query = (
             select(a, t.c.promotion)
             .join(t, t.c.path == a.c.path)
-            .where(a.c.team == model.team, a.c.model == model.model, a.c.form == form)
-            .where(t.c.stage == stage)
+            .where(a.c.team == model.team, a.c.model == model.model)
+            .where(t.c.stage == stage, *(() if form is None else (a.c.form == form,)))
             .order_by(t.c.made.desc(), t.c.promotion.desc())
         )
         return [(_artifact(row), row.promotion) for row in self._connection.execute(query).all()]
@@ -321,8 +326,14 @@ def _differs(what: str) -> RefusedError:
 
 
 def latest(found: Iterable[Signed[Evidence]]) -> dict[str, Signed[Evidence]]:
-    """The newest evidence of each kind."""
+    """The newest evidence of each kind: for what is asked by kind, of those that have no stage."""
     return {one.predicate.kind: one for one in found}
+
+
+def newest(found: Iterable[Signed[Evidence]]) -> tuple[Signed[Evidence], ...]:
+    """The newest evidence of each kind and stage: what is found of one says nothing of another."""
+    by = {(one.predicate.kind, stage_of(one.predicate)): one for one in found}
+    return tuple(by.values())
 
 
 def _version(row: Row[tuple[object, ...]]) -> Version:

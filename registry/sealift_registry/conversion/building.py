@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sealift_registry.catalog import findings, recording
-from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest
+from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest, newest
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.storing import copy_out, lay_out, store_files, store_manifest
@@ -307,8 +307,8 @@ class Builder:
 
     def _built(self, row: ArtifactRow, untried: tuple[str, ...], *, new: bool) -> Built:
         with self._hub.reading() as connection:
-            found = latest(Catalog(connection).evidence(row.path))
-        return Built(row, tuple(found.values()), new, untried)
+            found = newest(Catalog(connection).evidence(row.path))
+        return Built(row, found, new, untried)
 
     def _refused(self, path: CatalogPath, refused: RefusedError, actor: str) -> None:
         data: dict[str, Json] = {

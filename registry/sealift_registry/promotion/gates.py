@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest
+from sealift_registry.catalog.catalog import ArtifactRow, Catalog, newest
 from sealift_registry.catalog.reference import VersionRef
 from sealift_signing.counting import rule_of
 from sealift_signing.documents import FleetKeys
@@ -38,7 +38,7 @@ class Vouched:
 def vouched(catalog: Catalog, ref: VersionRef, stage: str) -> list[Vouched]:
     """Every form of a version with its evidence that counts for `stage`, the source first."""
     return [
-        Vouched(one, tuple(latest(_of_stage(catalog.evidence(one.path), stage)).values()))
+        Vouched(one, newest(_of_stage(catalog.evidence(one.path), stage)))
         for one in catalog.artifacts(ref)
     ]
 

@@ -331,6 +331,10 @@ class Promotions:
         """What is listed now for `stage`, of the model and hardware target of the variant there."""
         return regressed.listed_now(connection, self.standing, path, stage)
 
+    def listed_beside(self, connection: Connection, path: CatalogPath, stage: str) -> str:
+        """What else of the model is or was listed for `stage`, in words."""
+        return regressed.listed_beside(connection, self.standing, path, stage)
+
     def stale(self, connection: Connection, standing: Standing) -> list[str]:
         """What was compared with another version than is listed now, in words."""
         made = standing.promotion

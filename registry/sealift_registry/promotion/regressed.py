@@ -38,18 +38,42 @@ def listed_now(
         path: of a variant; its model and hardware target count, and not its version.
         stage: for which it is listed.
     """
-    catalog = Catalog(connection)
-    members = Repository(connection).members(path.team)
-    withdrawn = members.withdrawn if members else ()
-    of = ModelRef(path.team, path.model)
-    for row, number in catalog.listings(of, path.form, stage):
+    found = Catalog(connection).listings(ModelRef(path.team, path.model), path.form, stage)
+    return next(_counting(connection, standing_of, found, stage), None)
+
+
+def listed_beside(
+    connection: Connection, standing_of: StandingOf, path: CatalogPath, stage: str
+) -> str:
+    """What else of the model is or was listed for `stage`, in words; empty where nothing ever was.
+
+    For where nothing is listed for the hardware target of the variant at `path`: to be the first
+    there is not to be the first of the model.
+    """
+    found = Catalog(connection).listings(ModelRef(path.team, path.model), None, stage)
+    for row in _counting(connection, standing_of, found, stage):
+        return f"for {row.path.form} version {row.path.version} is listed, and was not compared"
+    for row, _ in found:
+        return f"version {row.path.version} was listed for {row.path.form}, and counts no more"
+    return ""
+
+
+def _counting(
+    connection: Connection,
+    standing_of: StandingOf,
+    found: Sequence[tuple[ArtifactRow, int]],
+    stage: str,
+) -> Iterator[ArtifactRow]:
+    """Those of listed artifacts, each with its promotion's number, that still count."""
+    for row, number in found:
+        members = Repository(connection).members(row.path.team)
+        withdrawn = members.withdrawn if members else ()
         if any(one.covers(row.path, row.sha256, stage) for one in withdrawn):
             continue
         with suppress(RefusedError):  # a promotion that the hub cannot show counts for nothing
             standing = standing_of(connection, number)
             if standing.listed and row.path in {one.artifact.path for one in standing.vouched}:
-                return row
-    return None
+                yield row
 
 
 def fresh(found: Sequence[Vouched], goldens: str | None, base_of: BaseOf) -> list[Vouched]:

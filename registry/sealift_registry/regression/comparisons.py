@@ -37,6 +37,8 @@ from sealift_sync.artifact import read_manifest
 
 ListedNow = Callable[[Connection, CatalogPath, str], ArtifactRow | None]
 """What is listed now for a stage, of the model and hardware target of the variant at a path."""
+ListedBeside = Callable[[Connection, CatalogPath, str], str]
+"""What else of that model is or was listed for the stage, in words; empty where nothing was."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class _Plan:
         artifact: the candidate.
         stage: for which it is asked.
         base: what is listed for it now; None where nothing is.
+        beside: what else of the model is or was listed then, in words.
         goldens: that count for the candidate now.
         before: what was found the last time, for this stage, if anything was.
     """
@@ -54,6 +57,7 @@ class _Plan:
     artifact: ArtifactRow
     stage: str
     base: ArtifactRow | None
+    beside: str
     goldens: str | None
     before: Signed[Evidence] | None
 
@@ -67,6 +71,8 @@ class _Plan:
             return True  # what is listed itself was compared when it was asked for
         base = None if self.base is None else self.base.sha256
         same = said.listed is None if base is None else said.listed is not None
+        if base is None and (said.why or "") != self.beside:
+            return False
         if not same or (said.listed is not None and said.listed.sha256 != base):
             return False
         return said.nothing != "broke-down" and self.before.predicate.tools == _software()
@@ -91,10 +97,12 @@ class Comparisons:
     Args:
         hub: the hub.
         listed_now: what is listed.
+        listed_beside: what is listed of the same model else.
     """
 
-    def __init__(self, hub: Hub, listed_now: ListedNow) -> None:
+    def __init__(self, hub: Hub, listed_now: ListedNow, listed_beside: ListedBeside) -> None:
         self._hub = hub
+        self._listed_beside = listed_beside
         self._listed_now = listed_now
 
     def compare(self, ref: VersionRef, stage: str, progress: Progress) -> None:
@@ -127,7 +135,9 @@ class Comparisons:
             and repository.signer_of(one) is not None
         ]
         base = self._listed_now(connection, path, stage)
-        return _Plan(artifact, stage, base, catalog.goldens(ref), found[-1] if found else None)
+        beside = "" if base is not None else self._listed_beside(connection, path, stage)
+        before = found[-1] if found else None
+        return _Plan(artifact, stage, base, beside, catalog.goldens(ref), before)
 
     def _compare(self, plan: _Plan, progress: Progress) -> None:
         measured = self._measured(plan, progress)
@@ -153,8 +163,10 @@ class Comparisons:
     def _measured(self, plan: _Plan, progress: Progress) -> Measured:
         base = plan.base
         ours = self._side(plan.artifact)
-        if base is None or base.path == plan.artifact.path:
-            return Measured((ours, ours), "first" if base is None else "itself")
+        if base is None:
+            return Measured((ours, ours), "first", plan.beside or None)
+        if base.path == plan.artifact.path:
+            return Measured((ours, ours), "itself")
         try:
             sides = ours, self._side(base)
         except (NotFoundError, RefusedError):

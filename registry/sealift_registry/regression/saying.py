@@ -18,14 +18,10 @@ from sealift_signing.informing import TOLD_FIRST
 from sealift_signing.statements import Check, Evidence
 from sealift_signing.vocabulary import sentence
 
-QUIET = {"first", "itself"}
-"""Where nothing else is listed there is nothing that anybody should look at first."""
-
 
 def checks(said: RegressionReport) -> tuple[Check, ...]:
     """All that was found; none of it fails, for none of it is a gate."""
-    name = "compared" if said.nothing in QUIET else TOLD_FIRST
-    found = [Check(name, "pass", sentence(summary(said)))]
+    found = [Check("compared" if _is_quiet(said) else TOLD_FIRST, "pass", sentence(summary(said)))]
     comparison, listed = said.comparison, said.listed
     if comparison is not None and listed is not None:
         found += [
@@ -35,13 +31,19 @@ def checks(said: RegressionReport) -> tuple[Check, ...]:
     return tuple(found)
 
 
+def _is_quiet(said: RegressionReport) -> bool:
+    """Whether nothing else of the model ever was listed: nobody has to look at that first."""
+    return said.nothing == "itself" or (said.nothing == "first" and not said.why)
+
+
 def summary(said: RegressionReport) -> str:
     """All of it in one sentence."""
     listed = said.listed
     if listed is None:
+        beside = f"; {said.why.rstrip('.')}" if said.why else ""
         return (
             f"Nothing to compare with: no version for {said.hardware_target} is listed for "
-            f"{said.stage}."
+            f"{said.stage}{beside}."
         )
     if said.comparison is None:
         return f"Nothing to compare with: {_nothing(said, listed)}."
