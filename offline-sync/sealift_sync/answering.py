@@ -35,12 +35,12 @@ def main() -> None:
         return
     _say(out, said)
     try:
-        answers = _answers(session, asked, source)
+        told = answers(session, asked, source)
     except Exception as bad:  # noqa: BLE001 - likewise
         _say(out, {"error": type(bad).__name__})  # its words may quote values of the rows
         return
-    told = [{**about, "size": len(data)} for about, data in answers]
-    _say(out, {"outputs": told}, b"".join(data for _, data in answers))
+    outputs = [{**about, "size": len(data)} for about, data in told]
+    _say(out, {"outputs": outputs}, b"".join(data for _, data in told))
 
 
 def _claim_stdout() -> BinaryIO:
@@ -64,11 +64,12 @@ def _session(model: str, said: dict[str, Any]) -> Any:  # noqa: ANN401 - onnxrun
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
-def _answers(
+def answers(
     session: Any,  # noqa: ANN401 - onnxruntime may be absent here
     asked: dict[str, Any],
     source: BinaryIO,
 ) -> list[tuple[dict[str, Any], bytes]]:
+    """Each output as it is told, and its bytes, to the rows that are read from `source`."""
     import numpy as np
 
     rows = {one["name"]: _read(source, one["dtype"], one["shape"]) for one in asked["inputs"]}

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 from sealift_signing import features, shape
 from sealift_signing.drawing import word
@@ -152,6 +152,15 @@ class CheckRowsContent:
     alone: bool
     inputs: tuple[Given, ...]
     outputs: tuple[Expected, ...]
+
+    @property
+    def question(self) -> dict[str, Any]:
+        """What a runtime is asked, but for the rows, as `answering` reads it."""
+        inputs = [
+            {"name": one.name, "dtype": one.tensor.dtype, "shape": one.tensor.shape}
+            for one in self.inputs
+        ]
+        return {"alone": self.alone, "inputs": inputs}
 
 
 @dataclass(frozen=True)

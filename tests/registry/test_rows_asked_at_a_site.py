@@ -7,11 +7,14 @@ import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
+from sealift_registry.proof import prove_worker
+from sealift_registry.proof.check_rows import answerable
 from sealift_registry.proof.proving import Plan, proved
 from sealift_sync import answering
 from sealift_sync.check_rows import differences, unpack
@@ -114,7 +117,40 @@ def test_p0_260_an_answer_that_counts_no_rows_is_asked_as_the_proof_asked_it(
     plan = Plan(b"s", check_rows=kept.append)
     found = proved(ReferenceModel(file), RuntimeModel(file), inputs, plan=plan)
     assert found.verdict == "pass"
+    assert answerable(RuntimeModel(file).session, kept[0])
     content = unpack(kept[0])
     assert content.alone
     runtime = Runtime((sys.executable,), 60, dict(os.environ), tmp_path)
     assert differences(content, runtime.ask(file, content).outputs) == ()
+
+
+def asked_of_the_worker(file: Path, goldens: Path) -> dict[str, Any]:
+    return {
+        "source_format": "onnx",
+        **dict.fromkeys(("source", "variant"), str(file)),
+        "goldens": str(goldens),
+        "elsewhere": None,
+        "hardware_target": "cpu-x86_64",
+        "arch": "x86_64",
+        "seed": "07",
+        "seconds": 30.0,
+        "check_rows": True,
+    }
+
+
+def test_p0_261_rows_that_a_site_would_be_answered_otherwise_are_not_handed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the two ways of asking differ in, it is found before a site meets it."""
+    file, goldens = tmp_path / "model.onnx", tmp_path / "goldens.npz"
+    file.write_bytes(squeezed([("MatMul", ["w"], {}), ("Squeeze", ["first"], {})], [3]))
+    np.savez(goldens, x=np.random.default_rng(1).normal(size=(40, 4)).astype(np.float32))
+    asked = asked_of_the_worker(file, goldens)
+    assert "check_rows" in prove_worker.prove(asked, lambda *_: None)
+
+    def as_it_was(session: Any, rows: dict[str, Any], number: int) -> list[Any]:  # noqa: ANN401 - as the original
+        alone = {name: array[number : number + 1] for name, array in rows.items()}
+        return [answering._plain(one) for one in session.run(None, alone)]
+
+    monkeypatch.setattr(answering, "_row", as_it_was)
+    assert "check_rows" not in prove_worker.prove(asked, lambda *_: None)

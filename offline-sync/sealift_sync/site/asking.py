@@ -212,11 +212,7 @@ class _Heard:
 
 def _write(rows: IO[bytes], model: Path, content: CheckRowsContent) -> None:
     """What is asked; no rows of answers are in it: who is asked is not told what is expected."""
-    inputs = [
-        {"name": one.name, "dtype": one.tensor.dtype, "shape": one.tensor.shape}
-        for one in content.inputs
-    ]
-    asked = {"model": str(model.absolute()), "alone": content.alone, "inputs": inputs}
+    asked = {"model": str(model.absolute()), **content.question}
     rows.write(json.dumps(asked).encode() + b"\n")
     for one in content.inputs:
         rows.write(one.tensor.data)

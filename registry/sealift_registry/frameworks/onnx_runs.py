@@ -148,6 +148,11 @@ class RuntimeModel:
             ) from bad
 
     @property
+    def session(self) -> Any:  # noqa: ANN401 - onnxruntime is Any to us
+        """The runtime's own, for whoever asks it in another way."""
+        return self._session
+
+    @property
     def inputs(self) -> dict[str, str]:
         """Input name → type, in ONNX Runtime's words."""
         return {one.name: one.type for one in self._session.get_inputs()}

@@ -8,7 +8,8 @@ alarm on the next processor.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import cast
+from io import BytesIO
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from sealift_registry.proof.slices import Named
 from sealift_registry.proof.table import Layout
 from sealift_registry.proof.tally import GOLDENS
 from sealift_signing.errors import MalformedError
+from sealift_sync import answering
 from sealift_sync.check_rows import (
     DTYPES,
     LARGEST,
@@ -30,8 +32,10 @@ from sealift_sync.check_rows import (
     Expected,
     Given,
     Tensor,
+    differences,
     pack,
     tensor,
+    unpack,
 )
 
 FIRST = ("thresholds", "edges", "missing", "unknown", "fractions", "jumps")
@@ -84,6 +88,25 @@ def _row_size(one: Array) -> int:
     if one.dtype.kind in "OU":
         return max((4 + len(str(text).encode()) for text in one.ravel()), default=0) * _width(one)
     return int(one.dtype.itemsize) * _width(one)
+
+
+def answerable(session: Any, data: bytes) -> bool:  # noqa: ANN401 - onnxruntime is Any to us
+    """Whether what a site runs gets from `session` what the file `data` expects.
+
+    A site asks by a program of its own. Were it to lay out an answer otherwise than the proof does,
+    every site would refuse the model, and no other bundle would mend it.
+    """
+    content = unpack(data)
+    rows = BytesIO(b"".join(one.tensor.data for one in content.inputs))
+    try:
+        told = answering.answers(session, content.question, rows)
+    except Exception:  # noqa: BLE001 - NumPy and ONNX Runtime raise what they like
+        return False
+    found = {
+        about["name"]: Tensor(about["dtype"], tuple(about["shape"]), values)
+        for about, values in told
+    }
+    return not differences(content, found)
 
 
 class Packing:

@@ -14,6 +14,7 @@ from sealift_registry.frameworks.framework import Array
 from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS, PACKAGES, as_it_is
 from sealift_registry.frameworks.onnx_graph import written_in
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
+from sealift_registry.proof.check_rows import answerable
 from sealift_registry.proof.measured import Machine, Operator, Runtime
 from sealift_registry.proof.proving import Plan, proved
 from sealift_registry.runtimes.elsewhere import ModelElsewhere
@@ -47,6 +48,8 @@ def prove(request: Document, progress: Progress) -> Document:
         check_rows=kept.append if request["check_rows"] else None,
     )
     found = proved(source, variant, inputs, expected, plan)
+    if kept and isinstance(variant, RuntimeModel) and not answerable(variant.session, kept[0]):
+        kept.clear()
     machine = _machine()
     if isinstance(variant, ModelElsewhere):
         machine = replace(machine, software={**machine.software, **variant.software})
