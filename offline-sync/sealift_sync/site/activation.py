@@ -6,7 +6,8 @@ where nothing else can take its place, nothing runs. What was committed is what 
 the links follow it.
 
 What is new in a place is asked of the group's own runtime first, before anything is switched
-(`checking`): what it does not answer as it must is not switched to.
+(`checking`): what it does not answer as it must is not switched to. Others may work here meanwhile,
+and what should run is looked at again afterwards.
 
 A server that holds a model in memory stops because a hook told it so. Where that failed, it is
 remembered: every import runs the hook again, and until it succeeds nobody reads that all is well.
@@ -15,9 +16,10 @@ remembered: every import runs the hook again, and until it succeeds nobody reads
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 from sealift_signing import closing
@@ -26,6 +28,7 @@ from sealift_signing.drawing import drawn
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
 from sealift_sync.site import checking, outside
+from sealift_sync.site.checking import Answered
 from sealift_sync.site.checks_kept import Checked, checked_json, record
 from sealift_sync.site.models import ModelTree
 from sealift_sync.site.opened import Site
@@ -34,6 +37,7 @@ from sealift_sync.site.reserve import A_HOOKS
 from sealift_sync.site.standing import Choice, Place, Standing
 from sealift_sync.site.state import Current
 
+BACK = "going back waits for no check"
 LACKING = {"no-blob", "blob-damaged"}
 """The store has lost what should be shown: to try again changes nothing, and another may do."""
 
@@ -60,13 +64,14 @@ class Activation:
         return self.outcome != "switched-back" and not self.untold
 
 
-def activate(site: Site, reason: str, *, tell_again: bool = False) -> tuple[Activation, ...]:
+def activate(site: Site, reason: str, *, stopping: bool = False) -> tuple[Activation, ...]:
     """Bring what runs in line with what should run; every change is an entry of its own.
 
     Args:
         site: the site.
         reason: why now, for the log: a transfer's id, or the words of who rolled back.
-        tell_again: run the hook again where something was stopped and it failed.
+        stopping: it is there to stop something. The hook is run again where something was stopped
+            and it failed, and no runtime is asked about what takes the place of nothing that stops.
 
     Raises:
         FailedError: a place could not be switched; all others were.
@@ -76,16 +81,25 @@ def activate(site: Site, reason: str, *, tell_again: bool = False) -> tuple[Acti
     tree.repair(standing.current.values())
     done: list[Activation] = []
     failed: SealiftError | None = None
-    for place in sorted(site.state.untold()) if tell_again else ():
+    for place in sorted(site.state.untold()) if stopping else ():
         try:
             done.append(stop_again(site, tree, Place(*place), reason))
         except SealiftError as bad:
             failed = failed or bad
     # What waits for no check comes first: what is recalled stops before anything else is asked.
     due = sorted(standing.wanted(), key=lambda one: standing.moves_on(*one))
-    for place, _ in due:
+    asks = {place for place, choice in due if _asks(site, standing, place, choice)}
+    stopped = {place for place in asks if _is_recalled(standing, place)}
+    for place in sorted(stopped):
         try:
-            done += _settle(site, tree, place, reason)
+            done.append(stop_recalled(site, place, reason))
+        except SealiftError as bad:
+            failed = failed or bad
+    for place, _ in due:
+        if stopping and place in asks - stopped:
+            continue
+        try:
+            done += _settle(site, place, reason)
         except SealiftError as bad:  # one place that fails must not keep a recall from another
             failed = failed or bad
     if failed:
@@ -93,24 +107,73 @@ def activate(site: Site, reason: str, *, tell_again: bool = False) -> tuple[Acti
     return tuple(done)
 
 
-def _settle(site: Site, tree: ModelTree, place: Place, reason: str) -> Iterator[Activation]:
+def _asks(site: Site, standing: Standing, place: Place, choice: Choice | None) -> bool:
+    """Whether a runtime is asked before `place` is switched to `choice`."""
+    if choice is None or not standing.moves_on(place, choice):
+        return False
+    running = standing.current.get(place)
+    here = running is not None and running.sha256 == choice.sha256
+    return not here and not checking.why_unchecked(site, place, choice)
+
+
+def _is_recalled(standing: Standing, place: Place) -> bool:
+    """Whether what runs in `place` must stop."""
+    running = standing.current.get(place)
+    return running is not None and standing.recalled(Choice(running.path, running.sha256))
+
+
+def _settle(site: Site, place: Place, reason: str) -> Iterator[Activation]:
     """Switch `place` to what should run there; where that fails after a recall, to what is next.
 
-    It ends, because what failed is not wanted again.
+    It ends, because what failed is not wanted again, and nothing is asked about twice.
     """
+    asked: dict[Choice, Answered] = {}
     while True:
         standing = Standing(site.state, site.enrolment)
         choice, running = standing.wants(place), standing.current.get(place)
         before = Choice(running.path, running.sha256) if running else None
         if choice == before:
             return
+        asks = _asks(site, standing, place, choice)
+        if asks and _is_recalled(standing, place):
+            yield stop_recalled(site, place, reason)
+            continue
+        if asks and choice is not None and choice not in asked:
+            asked[choice] = checking.ask(site, place, choice)
+            site = site.as_set_now()
+            continue  # others worked here meanwhile
         retired = standing.retired(place)
         why = f"{reason}: retired: {drawn(retired.reason, 500)}" if retired else reason
-        new = standing.moves_on(place, choice)
-        done = switch(site, tree, place, before, choice, why, check=new)
+        tree = ModelTree(site.home, lost=site.state.lost())
+        answered = _answered(site, standing, place, choice, asked)
+        done = switch(site, tree, place, before, choice, why, answered=answered)
         yield done
         if done.outcome != "switched-back" or done.after is not None:
             return
+
+
+def _answered(
+    site: Site,
+    standing: Standing,
+    place: Place,
+    choice: Choice | None,
+    asked: Mapping[Choice, Answered],
+) -> Answered | None:
+    """What was answered about `choice`, or why it was not asked; None where that goes back."""
+    if choice is None or not standing.moves_on(place, choice):
+        return None
+    return asked.get(choice) or partial(checking.unchecked, site, place, choice)
+
+
+def stop_recalled(site: Site, place: Place, reason: str) -> Activation:
+    """Stop what runs in `place` before its successor is asked about, which takes its time.
+
+    Raises:
+        FailedError: it could not be logged, or its link not taken away.
+    """
+    running = Standing(site.state, site.enrolment).current[place]
+    tree = ModelTree(site.home, lost=site.state.lost())
+    return switch(site, tree, place, Choice(running.path, running.sha256), None, reason)
 
 
 def stop_again(site: Site, tree: ModelTree, place: Place, reason: str) -> Activation:
@@ -131,7 +194,7 @@ def switch(  # noqa: PLR0913 - all that a switch is, each said by name
     reason: str,
     otherwise: Callable[[], None] = lambda: None,
     *,
-    check: bool = False,
+    answered: Answered | None = None,
 ) -> Activation:
     """Switch one place from `before` to `after`, or back again if what watches over it objects.
 
@@ -143,7 +206,7 @@ def switch(  # noqa: PLR0913 - all that a switch is, each said by name
         after: what shall run there, or None for nothing.
         reason: why, for the log.
         otherwise: what else is written, in the same transaction, where it was not activated.
-        check: whether the runtime is asked first. Nothing that goes back or stops waits for that.
+        answered: what the runtime said of `after`; of what goes back it is not asked.
 
     Raises:
         FailedError: it could not be linked or logged; the link is as it was.
@@ -152,14 +215,14 @@ def switch(  # noqa: PLR0913 - all that a switch is, each said by name
     back = None if recalled else before
     untold = ""
     try:
-        failure, checked = _try(site, tree, place, after, recalled=recalled, check=check)
+        failure, checked = _try(site, tree, place, after, answered, recalled=recalled)
         if failure and after is not None:
             tree.switch(place, back)
             untold = _hook_again(site, tree, place, back)
             failure += untold
         elif failure:
             untold = failure
-        elif checked is not None and checked.failure and recalled:
+        elif checked is not None and checked.failure and back is None and _untold(site, place):
             untold = _hook_again(site, tree, place, None)
         done = _told(place, before, after, back, failure, checked)
         if done.after is None:
@@ -172,8 +235,19 @@ def switch(  # noqa: PLR0913 - all that a switch is, each said by name
     return done
 
 
+def _untold(site: Site, place: Place) -> bool:
+    """Whether something was stopped in `place`, and its hook failed."""
+    return tuple(place) in site.state.untold()
+
+
 def _try(
-    site: Site, tree: ModelTree, place: Place, after: Choice | None, *, recalled: bool, check: bool
+    site: Site,
+    tree: ModelTree,
+    place: Place,
+    after: Choice | None,
+    answered: Answered | None,
+    *,
+    recalled: bool,
 ) -> tuple[str, Checked | None]:
     """Switch `place` to `after`, unless its runtime answers otherwise than it must.
 
@@ -184,7 +258,7 @@ def _try(
     try:
         if after is not None:
             tree.check_not_lost(after)
-            checked = _check(site, tree, place, after, recalled=recalled, due=check)
+            checked = answered() if answered else checking.passed_over(site, place, after, BACK)
         if checked is None or not checked.failure:
             _show(site, tree, place, after)
     except CommandFailedError as bad:
@@ -194,20 +268,6 @@ def _try(
             raise
         return bad.what, checked  # a fallback that cannot be shown does not keep a recalled one
     return "", checked
-
-
-def _check(
-    site: Site, tree: ModelTree, place: Place, after: Choice, *, recalled: bool, due: bool
-) -> Checked | None:
-    """What the runtime of `place` answers to the check rows of `after`, before that is shown."""
-    if not due:
-        why = "going back waits for no check"
-        return checking.passed_over(site, place, after, why)
-    if recalled and not checking.why_unchecked(site, place, after):
-        # A check takes its time, and what was recalled must not be there meanwhile.
-        tree.switch(place, None)
-        _hook_again(site, tree, place, None)
-    return checking.check(site, tree, place, after)
 
 
 def _show(site: Site, tree: ModelTree, place: Place, after: Choice | None) -> None:

@@ -8,7 +8,9 @@ stopping wait for no check (docs/adr/0038-what-a-site-asks-of-its-own-runtime.md
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from sealift_signing.errors import SealiftError
@@ -21,7 +23,6 @@ from sealift_sync.site.checks_kept import Checked, rows_of
 from sealift_sync.site.models import ModelTree
 from sealift_sync.site.opened import Site
 from sealift_sync.site.outside import CommandFailedError
-from sealift_sync.site.reserve import A_HOOKS
 from sealift_sync.site.standing import Choice, Place
 
 MOST_TOLD = 3
@@ -29,6 +30,9 @@ MOST_TOLD = 3
 LONGEST_TOLD = 1500
 """Characters of how a check ended."""
 ONNX = ".onnx"
+
+Answered = Callable[[], Checked | None]
+"""How a check ended, None where nobody expects one; it may raise what kept it from being made."""
 
 
 def why_unchecked(site: Site, place: Place, choice: Choice) -> str:
@@ -102,17 +106,32 @@ def due(site: Site, tree: ModelTree, place: Place, choice: Choice) -> Due | None
     return Due(runtime, folder / _model_file(site, choice), rows, site.home.store)
 
 
-def check(site: Site, tree: ModelTree, place: Place, choice: Choice) -> Checked | None:
-    """Ask the runtime of `place`, and compare; None where nobody expects a check.
+def unchecked(site: Site, place: Place, choice: Choice) -> Checked | None:
+    """That `choice` cannot be checked, and why; None where nobody expects a check."""
+    return passed_over(site, place, choice, why_unchecked(site, place, choice))
 
-    Raises:
-        FailedError: what is to be checked cannot be put where the runtime finds it.
+
+def ask(site: Site, place: Place, choice: Choice) -> Answered:
+    """Ask the runtime of `place` about `choice`, and compare; others may work here meanwhile.
+
+    What should run is to be looked at again afterwards. What kept it from being asked, where that
+    is no fault of the runtime, is raised by whoever looks at the answer, where that is reported.
     """
-    found = due(site, tree, place, choice)
+    tree = ModelTree(site.home, lost=site.state.lost())
+    try:
+        tree.check_not_lost(choice)
+        found = due(site, tree, place, choice)
+    except SealiftError as bad:
+        return partial(_raise, bad)
     if found is None:
-        return passed_over(site, place, choice, why_unchecked(site, place, choice))
-    with site.reserve.resting(A_HOOKS):
-        return found.ask()
+        return partial(unchecked, site, place, choice)
+    with site.aside():
+        checked = found.ask()
+    return lambda: checked
+
+
+def _raise(bad: SealiftError) -> Checked | None:
+    raise bad
 
 
 def _read(store: BlobFolder, blob: Blob) -> CheckRowsContent:

@@ -144,7 +144,7 @@ def _stop(site: Site, recalls: tuple[Recall, ...], told: Told) -> None:
     reasons = [*recalls, *due]
     if reasons or site.state.untold():
         reason = f"recall {reasons[0].id}" if reasons else "its hook failed before"
-        told(recalls, activate(site, reason, tell_again=True))
+        told(recalls, activate(site, reason, stopping=True))
 
 
 def _remember(site: Site, recalls: tuple[Recall, ...]) -> None:

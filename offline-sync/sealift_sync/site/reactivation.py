@@ -1,20 +1,26 @@
 """Trying again what is assigned: after its health check was mended, or to end a rollback.
 
 Both are for people at the site to decide, and neither needs a medium: what is activated was
-installed, approved and committed before.
+installed, approved and committed before. While the runtime is asked, others may work here; what
+they changed by then is theirs, and is not undone.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
 
 from sealift_signing.canonical import Json
 from sealift_signing.drawing import word
 from sealift_signing.errors import NotFoundError, RefusedError, UsageError
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import sentence
-from sealift_sync.site.activation import Activation, switch
+from sealift_sync.site import checking
+from sealift_sync.site.activation import Activation, stop_recalled, switch
+from sealift_sync.site.checking import Answered
 from sealift_sync.site.models import ModelTree
 from sealift_sync.site.opened import Site
 from sealift_sync.site.standing import Choice, Place, Standing
+from sealift_sync.site.state import Current, RolledBack
 
 
 def activate_assigned(site: Site, model: str, group: str | None, reason: str) -> Activation:
@@ -29,7 +35,50 @@ def activate_assigned(site: Site, model: str, group: str | None, reason: str) ->
     Raises:
         NotFoundError: it is not assigned here.
         UsageError: it is assigned in several host groups, and which is meant was not said.
-        RefusedError: it is not installed, or was recalled or withdrawn.
+        RefusedError: it is not installed, or was recalled or withdrawn; or others changed what runs
+            there while its runtime was asked.
+    """
+    meant = _meant(site, model, group)
+    answered: Answered | None = None
+    if isinstance(meant, _Meant) and meant.is_new:
+        if meant.running is not None and meant.running.sha256 in site.state.recalls():
+            stop_recalled(site, meant.place, f"activate: {sentence(reason)[:500]}")
+            meant = replace(meant, running=None)
+        answered = checking.ask(site, meant.place, meant.foremost)
+        site = site.as_set_now()
+        before, meant = meant, _meant(site, model, group)
+        if isinstance(meant, _Meant) and meant != before:
+            raise _changed(meant.place)
+    if isinstance(meant, Activation):
+        return meant
+    return _try_again(site, meant, reason, answered)
+
+
+@dataclass(frozen=True)
+class _Meant:
+    """What is to be switched to, and what was decided about its place by then.
+
+    Attributes:
+        rollbacks: each time that people went back there, and that still holds.
+    """
+
+    place: Place
+    foremost: Choice
+    running: Current | None
+    rollbacks: tuple[RolledBack, ...]
+
+    @property
+    def is_new(self) -> bool:
+        """Whether nothing is gone back to by it."""
+        running = self.running
+        return running is None or self.foremost.path.version >= running.path.version
+
+
+def _meant(site: Site, model: str, group: str | None) -> _Meant | Activation:
+    """What is meant; or that it runs already.
+
+    Raises:
+        SealiftError: as `activate_assigned`.
     """
     standing = Standing(site.state, site.enrolment)
     place, foremost = _foremost(standing, model, group)
@@ -53,19 +102,32 @@ def activate_assigned(site: Site, model: str, group: str | None, reason: str) ->
             subject=model,
             next_step=f"To go back from here, run: sealift-site rollback {model} --reason TEXT",
         )
+    return _Meant(place, foremost, running, site.state.every_rollback(*place))
+
+
+def _try_again(site: Site, meant: _Meant, reason: str, answered: Answered | None) -> Activation:
+    place, running = meant.place, meant.running
     before = Choice(running.path, running.sha256) if running else None
-    held = site.state.every_rollback(*place)
     tree = ModelTree(site.home, lost=site.state.lost())
-    _begin(site, place, foremost, reason)
+    _begin(site, place, meant.foremost, reason)
 
     def undo() -> None:
         """It failed again: what people here went back to holds as before."""
-        for one in held:
+        for one in meant.rollbacks:
             site.state.add_rollback(*place, one)
 
     why = f"activate: {sentence(reason)[:500]}"
-    new = running is None or version >= running.path.version
-    return switch(site, tree, place, before, foremost, why, undo, check=new)
+    return switch(site, tree, place, before, meant.foremost, why, undo, answered=answered)
+
+
+def _changed(place: Place) -> RefusedError:
+    return RefusedError(
+        "changed-meanwhile",
+        f"What runs of {place.model} in host group {place.group} was changed while its runtime was "
+        "asked; nothing was switched.",
+        subject=place.model,
+        next_step="See what runs with: sealift-site status",
+    )
 
 
 def _begin(site: Site, place: Place, foremost: Choice, reason: str) -> None:
