@@ -13,7 +13,7 @@ import pytest
 from sealift_registry import summary
 from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, Facts
 from sealift_registry.frameworks.known import CONVERTERS
-from sealift_registry.proof import prove_worker
+from sealift_registry.proof import goldens
 from sealift_registry.proof.proving import Plan
 from sealift_registry.proof.tally import MOST_KEPT, Tally
 from sealift_registry.proof.telling import ALONE
@@ -192,14 +192,12 @@ def test_p0_157_labels_are_no_numbers_of_a_model_that_has_none() -> None:
 
 def test_p0_157_an_input_that_is_called_labels_is_an_input(tmp_path: Path) -> None:
     np.savez(tmp_path / "g.npz", x=rows(8), labels=np.arange(8))
-    inputs, expected, name = prove_worker._goldens(
-        tmp_path / "g.npz", {"x": "tensor(float)", "labels": "tensor(int64)"}
-    )
-    assert (set(inputs), expected, name) == ({"x", "labels"}, None, None)
-    inputs, expected, name = prove_worker._goldens(tmp_path / "g.npz", {"x": "tensor(float)"})
-    assert (set(inputs), name) == ({"x"}, "labels")
-    assert expected is not None
-    assert expected.tolist() == list(range(8))
+    own = goldens.read(tmp_path / "g.npz", {"x", "labels"})
+    assert (set(own.inputs), own.expected, own.called) == ({"x", "labels"}, None, None)
+    other = goldens.read(tmp_path / "g.npz", {"x"})
+    assert (set(other.inputs), other.called) == ({"x"}, "labels")
+    assert other.expected is not None
+    assert other.expected.tolist() == list(range(8))
 
 
 @pytest.mark.parametrize("among", [0.5, np.nan])

@@ -373,8 +373,12 @@ def test_p0_217_a_listed_version_whose_files_are_lost_is_told_so(hub: Acme) -> N
     found = compared(hub, 2)
     assert found.nothing == "gone"
     assert "lost or damaged" in saying.summary(found)
+    manifest = blobs.read(first.sha256)
     blobs.path(first.sha256).unlink()
     assert "lost or damaged" in saying.summary(compared(hub, 2))
+    blobs.put_bytes(manifest)
+    blobs.put_bytes((hub.folder / "tiny-1.onnx").read_bytes())
+    assert compared(hub, 2).nothing is None, "what was put back is compared"
 
 
 def test_p0_217_a_listed_version_that_the_runtime_refuses_is_told_so(

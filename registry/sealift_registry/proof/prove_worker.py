@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import base64
 import platform
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from sealift_registry.frameworks.framework import Array
 from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS, PACKAGES, as_it_is
 from sealift_registry.frameworks.onnx_graph import written_in
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.proof.check_rows import answerable
+from sealift_registry.proof.goldens import LABELS, read
 from sealift_registry.proof.measured import Machine, Operator, Runtime
 from sealift_registry.proof.proving import Plan, proved
 from sealift_registry.runtimes.elsewhere import ModelElsewhere
@@ -23,9 +20,6 @@ from sealift_registry.workers.software import installed
 from sealift_signing import shape
 from sealift_signing.vocabulary import sentence
 
-LABELS = "labels"
-EXPECTED = ("expected", LABELS)
-"""What the right answers are called in goldens; the second name is the older one."""
 RUNTIME = "onnxruntime"
 SOFTWARE = ("numpy", RUNTIME, *PACKAGES)
 
@@ -37,17 +31,17 @@ def prove(request: Document, progress: Progress) -> Document:
     source = CONVERTERS[request["source_format"]].load(Path(request["source"]))
     progress("loading the variant", 0, 0)
     variant = _variant(Path(request["variant"]), request["elsewhere"])
-    inputs, expected, answers = _goldens(Path(request["goldens"]), variant.inputs)
+    goldens = read(Path(request["goldens"]), variant.inputs)
     kept: list[bytes] = []
     plan = Plan(
         bytes.fromhex(request["seed"]),
         float(request["seconds"]),
         as_it_is=as_it_is(request["source_format"]),
-        labels_alone=answers == LABELS,
+        labels_alone=goldens.called == LABELS,
         progress=progress,
         check_rows=kept.append if request["check_rows"] else None,
     )
-    found = proved(source, variant, inputs, expected, plan)
+    found = proved(source, variant, goldens.inputs, goldens.expected, plan)
     if kept and isinstance(variant, RuntimeModel) and not answerable(variant.session, kept[0]):
         kept.clear()
     machine = _machine()
@@ -65,20 +59,6 @@ def prove(request: Document, progress: Progress) -> Document:
         "findings": shape.to_json(found),
         **({"check_rows": base64.b64encode(kept[0]).decode()} if kept else {}),
     }
-
-
-def _goldens(
-    path: Path, inputs: Mapping[str, str]
-) -> tuple[dict[str, Array], Array | None, str | None]:
-    """The rows, what is expected of them, and what that is called there.
-
-    An input of the model's own is an input, whatever it is called.
-    """
-    with np.load(path, allow_pickle=False) as found:
-        arrays = {name: found[name] for name in found.files}
-    answers = next((one for one in EXPECTED if one in arrays and one not in inputs), None)
-    known = None if answers is None else arrays.pop(answers)
-    return arrays, known, answers
 
 
 def _variant(path: Path, elsewhere: tuple[str, str] | None) -> RuntimeModel | ModelElsewhere:

@@ -6,11 +6,8 @@ import platform
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from sealift_registry.frameworks.framework import Array
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
-from sealift_registry.proof.prove_worker import EXPECTED
+from sealift_registry.proof.goldens import read
 from sealift_registry.regression import comparing
 from sealift_registry.regression.measuring import NotRunError, loaded, measured, taken, warm
 from sealift_registry.regression.report import Side
@@ -26,17 +23,17 @@ LISTED = "listed"
 
 def measure(request: Document, progress: Progress) -> Document:
     """Figures of both; or why there is nothing to compare with."""
-    inputs, expected = _goldens(Path(request["goldens"]))
     progress("candidate", 0, 0)
     candidate = RuntimeModel(Path(request["candidate"]))
-    warm(candidate, inputs)
+    goldens = read(Path(request["goldens"]), candidate.inputs)
+    warm(candidate, goldens.inputs)
     progress(LISTED, 0, 0)
     try:
         listed = loaded(Path(request["listed"]))
         why = comparing.other_inputs(taken(candidate), taken(listed))
         if why:
             return {"nothing": "inputs", "why": sentence(why)}
-        found = measured(candidate, listed, inputs, expected, request["seconds"], progress)
+        found = measured(candidate, listed, goldens, request["seconds"], progress)
     except NotRunError as bad:
         return {"nothing": "not-run", "why": sentence(str(bad))}
     given = [shape.from_json(Side, one, what="a side") for one in request["sides"]]
@@ -45,13 +42,6 @@ def measure(request: Document, progress: Progress) -> Document:
         "comparison": shape.to_json(replace(found.comparison, software=software)),
         "sides": [shape.to_json(one) for one in found.beside(*given)],
     }
-
-
-def _goldens(path: Path) -> tuple[dict[str, Array], Array | None]:
-    with np.load(path, allow_pickle=False) as found:
-        arrays = {name: found[name] for name in found.files}
-    known = [arrays.pop(name) for name in EXPECTED if name in arrays]
-    return arrays, known[0] if known else None
 
 
 if __name__ == "__main__":

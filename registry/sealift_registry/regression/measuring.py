@@ -9,10 +9,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealift_registry.frameworks.framework import Array
+from sealift_registry.frameworks.framework import INPUT, Array
 from sealift_registry.frameworks.naming import borne
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.proof.budget import Budget
+from sealift_registry.proof.goldens import Goldens
 from sealift_registry.proof.running import Runner, joined
 from sealift_registry.regression import comparing
 from sealift_registry.regression.comparing import Taken
@@ -102,8 +103,7 @@ def taken(model: RuntimeModel) -> Taken:
 def measured(
     candidate: RuntimeModel,
     listed: RuntimeModel,
-    inputs: Inputs,
-    expected: Array | None,
+    goldens: Goldens,
     seconds: float,
     progress: Progress,
 ) -> Found:
@@ -114,6 +114,7 @@ def measured(
         RefusedError: the candidate does not.
     """
     ours, theirs = Runner(candidate, in_doubles=False), Runner(listed, in_doubles=False)
+    inputs, expected = _of_both(goldens.inputs), goldens.expected
     rows = len(next(iter(inputs.values())))
     budget, done = Budget(seconds), 0
     answers: tuple[list[dict[str, Array]], list[dict[str, Array]]] = ([], [])
@@ -149,6 +150,11 @@ def measured(
     )
     figures = None if metrics is None else metrics[1:]
     return Found(comparison, figures, (_median(times[0]), _median(times[1])))
+
+
+def _of_both(inputs: Inputs) -> Inputs:
+    """The only input of each of both by no name of its own: they may call it otherwise."""
+    return {INPUT: next(iter(inputs.values()))} if len(inputs) == 1 else inputs
 
 
 def _of_one_side(
