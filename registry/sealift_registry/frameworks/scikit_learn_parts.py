@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from sealift_registry.frameworks import tree_ensembles
 from sealift_registry.frameworks.framework import Array, Facts, Tree
-from sealift_registry.frameworks.scikit_learn_table import TABLE
+from sealift_registry.frameworks.scikit_learn_table import IN_THE_MIDDLE, LARGE_LABELS, TABLE
 from sealift_registry.frameworks.scikit_learn_training import TRAINING
 from sealift_registry.frameworks.tree_ensembles import Grown
 
@@ -94,10 +94,29 @@ class _Whole:
     def __init__(self, estimator: Estimator) -> None:
         self._estimator = estimator
 
+    def is_followed(self, part: Estimator) -> bool:
+        """Whether another part takes what `part` makes, and not what it answers."""
+        return id(part) in {id(one) for one in _followed(self._estimator, followed=False)}
+
     def answers_several(self) -> bool:
         """Whether it answers several numbers a row."""
         shape: tuple[int, ...] = self._estimator.predict(thinkable_row(self._estimator)).shape
         return len(shape) > 1
+
+
+def _followed(part: Estimator, *, followed: bool) -> Iterator[Estimator]:
+    """The parts in `part` that are asked for columns, and it itself where it is `followed`."""
+    if followed:
+        yield part
+    name = name_of(part)
+    known = TABLE.get(name)
+    for attribute in known.parts if known else ():
+        inner = list(_estimators(getattr(part, attribute)))
+        for one in inner:
+            beside = name in {"ColumnTransformer", "FeatureUnion"}
+            before = name == "Pipeline" and one is not inner[-1]
+            goes_on = followed and name in {"Pipeline", "GridSearchCV"}
+            yield from _followed(one, followed=beside or before or goes_on)
 
 
 def thinkable_row(estimator: Estimator) -> Array:
@@ -126,7 +145,8 @@ def _classes(part: Estimator, _: _Whole) -> Iterator[str]:
         yield "True and False"
     elif classes.dtype.kind in "iuf":
         whole = bool((classes == np.floor(classes)).all() and (np.abs(classes) < 2**53).all())
-        yield "whole numbers" if whole else "fractions"
+        narrow = bool((np.abs(classes) < 2**31).all())
+        yield ("whole numbers" if narrow else LARGE_LABELS) if whole else "fractions"
     else:
         yield "words" if all(isinstance(one, str) for one in classes) else "of several kinds"
 
@@ -187,6 +207,16 @@ def gone(imputer: Estimator) -> Array:
     return gone
 
 
+def filled(imputer: Estimator, columns: Array) -> Array:
+    """What comes out of an imputer that is given `columns`; that one was missing is computed."""
+    import numpy as np
+
+    indicator = imputer.indicator_
+    beside = 0 if indicator is None else len(indicator.features_)
+    made: Array = np.concatenate([columns[~gone(imputer)], np.full(beside, -1)])
+    return made
+
+
 def _left_out(part: Estimator, _: _Whole) -> Iterator[str]:
     dropped = any(one == "drop" for _, one in part.transformer_list if isinstance(one, str))
     yield "a part" if dropped else "nothing"
@@ -204,6 +234,9 @@ READ: Mapping[str, Callable[[Estimator, _Whole], Iterable[str]]] = {
     "columns": _columns,
     "fitted_metric": lambda part, _: (str(part.effective_metric_),),
     "left_out": _left_out,
+    "place": lambda part, whole: (
+        (IN_THE_MIDDLE,) if whole.is_followed(part) else ("as what answers",)
+    ),
     "of": _kinds,
     "targets": lambda _, whole: ("several" if whole.answers_several() else "one",),
     "stack_methods": lambda part, _: map(str, part.stack_method_),
@@ -278,7 +311,7 @@ def _through(part: Estimator, columns: Array, found: _Found) -> Array:
     if name in {"ColumnTransformer", "FeatureUnion"}:
         return side_by_side(part, columns, lambda one, given: _through(one, given, found))
     if name in {"SimpleImputer", "FunctionTransformer"}:
-        return columns[~gone(part)] if name == "SimpleImputer" else columns
+        return filled(part, columns) if name == "SimpleImputer" else columns
     if hasattr(part, "get_support"):
         selected: Array = columns[part.get_support(indices=True)]
         return selected

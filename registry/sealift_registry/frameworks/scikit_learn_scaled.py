@@ -44,8 +44,11 @@ def ask_rows(model: Any, estimator: Estimator) -> None:  # noqa: ANN401 - onnx i
     asked = {one for node in nodes for one in _inner(node)[1]}
     if not asked or max(asked) >= len(raw) or (raw[sorted(asked)] < 0).all():
         return
+    row = parts.thinkable_row(estimator)
+    if not _takes(before, row):
+        return
     for node in nodes:
-        _ask_row(node, before, raw, parts.thinkable_row(estimator))
+        _ask_row(node, before, raw, row)
     _feed(model.graph, nodes, given, fed.pop(), scaled_too=bool((raw[sorted(asked)] < 0).any()))
 
 
@@ -69,7 +72,7 @@ def _through(part: Estimator, columns: Array) -> Array:
     if name in {"ColumnTransformer", "FeatureUnion"}:
         return parts.side_by_side(part, columns, _through)
     if name == "SimpleImputer":
-        columns = columns[~parts.gone(part)]
+        return parts.filled(part, columns)
     if hasattr(part, "get_support"):
         selected: Array = columns[part.get_support(indices=True)]
         return selected
@@ -104,14 +107,31 @@ def _ask_row(node: Node, before: Estimator, raw: Array, row: Array) -> None:
     features[places[~known]] += row.shape[1]
     there, columns = places[known], scaled[known]
     scale = _Scaling(before, row, raw[columns], columns)
-    gone = scale(np.full(len(there), np.nan, np.float32))
-    if gone is not None:
-        missing[there] = np.where(np.isnan(gone), missing[there], gone <= values[there])
-    values[there] = _turns(scale, values[there])
+    gone, _ = scale(np.full(len(there), np.nan, np.float32))
+    missing[there] = np.where(np.isnan(gone), missing[there], gone <= values[there])
+    values[there] = _turns(scale, values[there], row[0, raw[columns]])
     features[there] = raw[columns]
     _attribute(node, "nodes_values").floats[:] = values.tolist()
     _attribute(node, "nodes_featureids").ints[:] = features.tolist()
     _attribute(node, "nodes_missing_value_tracks_true").ints[:] = missing.tolist()
+
+
+def _takes(before: Estimator, row: Array) -> bool:
+    """Whether `before` takes `row`: else nothing is learnt by changing one value of it."""
+    try:
+        _made(before, row)
+    except ValueError:
+        return False
+    return True
+
+
+def _made(before: Estimator, rows: Array) -> Array:
+    import numpy as np
+
+    with np.errstate(all="ignore"):
+        made = before.transform(rows)
+    dense: Array = made.toarray() if hasattr(made, "toarray") else np.asarray(made)
+    return dense
 
 
 class _Scaling:
@@ -120,35 +140,64 @@ class _Scaling:
     def __init__(self, before: Estimator, row: Array, given: Array, made: Array) -> None:
         self._before, self._row, self._given, self._made = before, row, given, made
 
-    def __call__(self, values: Array) -> Array | None:
-        """The float32 that each of `values` becomes; None where the source refuses them."""
+    def __call__(self, values: Array) -> tuple[Array, Array]:
+        """The float32 that each of `values` becomes, and which of them the source refuses."""
         import numpy as np
 
-        found = [np.zeros(0, np.float32)]
-        for first in range(0, len(values), AT_ONCE):
-            some = slice(first, first + AT_ONCE)
-            rows = np.repeat(self._row, len(values[some]), axis=0)
-            number = np.arange(len(rows))
-            rows[number, self._given[some]] = values[some]
+        found = np.full(len(values), np.nan, np.float32)
+        refused = np.zeros(len(values), bool)
+        for at in range(0, len(values), AT_ONCE):
+            some = np.arange(at, min(at + AT_ONCE, len(values)))
             try:
-                with np.errstate(all="ignore"):
-                    made = self._before.transform(rows)
-                    made = made.toarray() if hasattr(made, "toarray") else np.asarray(made)
-                    found.append(made[number, self._made[some]].astype(np.float32))
+                found[some] = self._scaled(values, some)
             except ValueError:
-                return None
-        return np.concatenate(found)
+                refused[some] = self._refused(values, some)
+                kept = some[~refused[some]]
+                if len(kept):
+                    found[kept] = self._scaled(values, kept)
+        return found, refused
+
+    def _scaled(self, values: Array, some: Array) -> Array:
+        import numpy as np
+
+        rows = np.repeat(self._row, len(some), axis=0)
+        number = np.arange(len(some))
+        rows[number, self._given[some]] = values[some]
+        scaled: Array = _made(self._before, rows)[number, self._made[some]].astype(np.float32)
+        return scaled
+
+    def _refused(self, values: Array, some: Array) -> Array:
+        """Which are refused: one value refuses all rows, and says nothing of the others."""
+        import numpy as np
+
+        asked = self._given[some] << 32 | values[some].view(np.uint32)
+        _, first, back = np.unique(asked, return_index=True, return_inverse=True)
+        refused, parts = np.zeros(len(first), bool), [np.arange(len(first))]
+        while parts:
+            part = parts.pop()
+            try:
+                self._scaled(values, some[first[part]])
+            except ValueError:
+                if len(part) == 1:
+                    refused[part] = True
+                else:
+                    parts += np.array_split(part, 2)
+        return refused[back]
 
 
-def _turns(scale: Callable[[Array], Array | None], thresholds: Array) -> Array:
-    """The largest float32 that is scaled to at most each of `thresholds`; -inf where none is."""
+def _turns(scale: Callable[[Array], tuple[Array, Array]], thresholds: Array, taken: Array) -> Array:
+    """The largest float32 that is scaled to at most each of `thresholds`; -inf where none is.
+
+    What is refused lies below or above the values that are taken, of which each has one.
+    """
     import numpy as np
 
     low, high = np.full(len(thresholds), -LARGEST - 1), np.full(len(thresholds), LARGEST)
     while (low < high).any():
         middle = (low + high + 1) // 2
-        made = scale(_floats(middle))
-        at_most = np.zeros(len(low), bool) if made is None else made <= thresholds
+        values = _floats(middle)
+        made, refused = scale(values)
+        at_most = np.where(refused, values < taken, made <= thresholds)
         low, high = np.where(at_most, middle, low), np.where(at_most, high, middle - 1)
     return np.where(low < -LARGEST, np.float32(-np.inf), _floats(np.maximum(low, -LARGEST)))
 

@@ -48,7 +48,13 @@ def _known(
     return Known(split, frozenset(free.split()), tuple(parts.split()))
 
 
-_CLASSIFIER: Mapping[str, Values] = {"classes": ("whole numbers", "words", "True and False")}
+LARGE_LABELS = "whole numbers above 32 bits"
+IN_THE_MIDDLE = "before another step"
+_NUMBERED: Mapping[str, Values] = {"classes": ("whole numbers", "words", "True and False")}
+"""skl2onnx cuts off the labels of these to 32 bits."""
+_CLASSIFIER: Mapping[str, Values] = {"classes": (*_NUMBERED["classes"], LARGE_LABELS)}
+_LAST: Mapping[str, Values] = {"place": ("as what answers",)}
+"""Their columns have no converter: what they answer would be taken for them."""
 _KERNELS: Mapping[str, Values] = {"kernel": "linear poly rbf sigmoid"}
 _VECTORS: Mapping[str, Values] = {
     "break_ties": "False",
@@ -109,12 +115,12 @@ TABLE: Mapping[str, Known] = {
     "IncrementalPCA": _known(free="n_components whiten"),
     "KernelPCA": _known(
         free="coef0 degree gamma n_components",
-        kernel="linear poly rbf sigmoid cosine",
+        kernel="linear poly rbf sigmoid",  # a row of zeros has a cosine of nan
         kernel_params="None",
     ),
     "NeighborhoodComponentsAnalysis": _known(free="init n_components"),
     "PCA": _known(free="n_components svd_solver whiten"),
-    "PLSRegression": _known(free="n_components scale"),
+    "PLSRegression": _known(_LAST, free="n_components scale"),
     "TruncatedSVD": _known(free="algorithm n_components"),
     # selection of columns
     "GenericUnivariateSelect": _known(_SELECTED, free="mode param score_func"),
@@ -143,12 +149,12 @@ TABLE: Mapping[str, Known] = {
     "RANSACRegressor": _known(free="estimator loss", parts="estimator_"),
     "TweedieRegressor": _known(free="power", link="auto identity log"),
     # linear models of labels
-    "LinearDiscriminantAnalysis": _known(_CLASSIFIER, free="n_components"),
+    "LinearDiscriminantAnalysis": _known(_CLASSIFIER, _LAST, free="n_components"),
     "LinearSVC": _known(_CLASSIFIER, free="loss multi_class"),
-    "LogisticRegression": _known(_CLASSIFIER),
-    "LogisticRegressionCV": _known(_CLASSIFIER),
-    "PassiveAggressiveClassifier": _known(_CLASSIFIER, free="loss"),
-    "Perceptron": _known(_CLASSIFIER),
+    "LogisticRegression": _known(_NUMBERED),
+    "LogisticRegressionCV": _known(_NUMBERED),
+    "PassiveAggressiveClassifier": _known(_NUMBERED, free="loss"),
+    "Perceptron": _known(_NUMBERED),
     "QuadraticDiscriminantAnalysis": _known(_CLASSIFIER),
     "RidgeClassifier": _known(_CLASSIFIER),
     "RidgeClassifierCV": _known(_CLASSIFIER),
@@ -186,17 +192,17 @@ TABLE: Mapping[str, Known] = {
     "RandomForestClassifier": _known(_CLASSIFIER, parts="estimators_"),
     "RandomForestRegressor": _known(parts="estimators_"),
     # others
-    "BernoulliNB": _known(_CLASSIFIER, free="binarize"),
-    "ComplementNB": _known(_CLASSIFIER, norm="False"),
-    "GaussianNB": _known(_CLASSIFIER),
+    "BernoulliNB": _known(_NUMBERED, free="binarize"),
+    "ComplementNB": _known(_NUMBERED, norm="False"),
+    "GaussianNB": _known(_NUMBERED),
     "KNeighborsClassifier": _known(_NEIGHBOURS, _CLASSIFIER, free="algorithm metric n_neighbors p"),
     "KNeighborsRegressor": _known(_NEIGHBOURS, free="algorithm metric n_neighbors p"),
-    "MLPClassifier": _known(_LAYERS, _CLASSIFIER, free="hidden_layer_sizes learning_rate"),
+    "MLPClassifier": _known(_LAYERS, _NUMBERED, free="hidden_layer_sizes learning_rate"),
     "MLPRegressor": _known(_LAYERS, free="hidden_layer_sizes learning_rate", loss="squared_error"),
-    "MultinomialNB": _known(_CLASSIFIER),
+    "MultinomialNB": _known(_NUMBERED),
     # of several parts
     "AdaBoostClassifier": _known(
-        _CLASSIFIER,
+        classes=("whole numbers", "words"),
         free="estimator learning_rate",
         parts="estimators_",
         of="DecisionTreeClassifier LogisticRegression",
@@ -207,7 +213,7 @@ TABLE: Mapping[str, Known] = {
         of="DecisionTreeRegressor LinearRegression",
     ),
     "BaggingClassifier": _known(
-        _CLASSIFIER,
+        _NUMBERED,
         free="estimator",
         parts="estimators_",
         of="DecisionTreeClassifier LogisticRegression",
@@ -232,22 +238,23 @@ TABLE: Mapping[str, Known] = {
     "MultiOutputRegressor": _known(free="estimator", parts="estimators_"),
     # The scores of those that have no probabilities would be other ones.
     "OneVsRestClassifier": _known(
-        _CLASSIFIER,
+        _NUMBERED,
         free="estimator",
         parts="estimators_",
         of="DecisionTreeClassifier GaussianNB LogisticRegression RandomForestClassifier",
     ),
     "Pipeline": _known(free="steps", parts="steps"),
     "StackingClassifier": _known(
-        _CLASSIFIER,
+        _NUMBERED,
+        _LAST,
         free="estimators final_estimator passthrough stack_method",
         parts="estimators_ final_estimator_",
         stack_methods="predict_proba",
     ),
     "StackingRegressor": _known(
-        free="estimators final_estimator passthrough", parts="estimators_ final_estimator_"
+        _LAST, free="estimators final_estimator passthrough", parts="estimators_ final_estimator_"
     ),
-    "VotingRegressor": _known(free="estimators", parts="estimators_", weights="None"),
+    "VotingRegressor": _known(_LAST, free="estimators", parts="estimators_", weights="None"),
 }
 
 HONOURS: Mapping[str, frozenset[str]] = {

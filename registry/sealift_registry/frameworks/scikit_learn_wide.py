@@ -45,7 +45,7 @@ def converts(estimator: Estimator) -> Mapping[type, Convert]:
         name = name_of(part)
         if name in own.CONVERTS:
             found[type(part)] = converted_by(own.CONVERTS[name])
-        elif name not in THROUGH and grown(part):
+        elif name not in THROUGH and (grown(part) or name == "AdaBoostClassifier"):
             found[type(part)] = _narrow
     return found
 
