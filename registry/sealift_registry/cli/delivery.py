@@ -28,7 +28,8 @@ DISPATCHER = "The dispatcher's key; with it, the command signs here."
 any_software_option = click.option(
     "--any-software",
     is_flag=True,
-    help="Go on although the site said that its software cannot read this.",
+    help="Go on although the site said that its software cannot read this, or could not try what "
+    "was never run on its architecture.",
 )
 
 LARGEST_VERSION = 10**15 - 1

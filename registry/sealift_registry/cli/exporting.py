@@ -155,7 +155,7 @@ def _carried(ready: Ready) -> dict[str, Any]:
             "bytes": sum(load.left_out.values()),
             "base": list(load.base),
         },
-        "check_rows": {"files": len(load.contents.checks), "staying": list(load.staying)},
+        "check_rows": {"files": len(load.contents.checks), "staying": list(load.rows.staying)},
     }
 
 
@@ -177,7 +177,7 @@ def _check_rows(load: Load) -> list[str]:
     """How many files of check rows travel, and why others do not."""
     count = len(load.contents.checks)
     travelling = [f"  Check rows travel: {counted(count, 'file')}."] if count else []
-    return [*travelling, *(f"  {one}" for one in load.staying)]
+    return [*travelling, *(f"  {one}" for one in load.rows.staying)]
 
 
 def _speed(plan: Plan) -> str:

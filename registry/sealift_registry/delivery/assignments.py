@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.delivery import enrolments, reading, retiring
+from sealift_registry.delivery import enrolments, on_the_way, reading, retiring
 from sealift_registry.delivery.retiring import Told
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import readiness, submitting
@@ -83,8 +83,15 @@ def wanted(
         Ask("assign", (site, str(ref)), details),
         tuple(envelopes),
         others=tuple(aside),
-        check=lambda state, made: reading.check_assignment(state, enrolled, made),
+        check=lambda state, made: _check(hub, state, enrolled, made),
     )
+
+
+def _check(hub: Hub, connection: Connection, site: Site, made: Draft) -> None:
+    """Check that the site reads what it is assigned, and can try what was never run."""
+    reading.check_assignment(connection, site, made)
+    before = current(Repository(connection), site)
+    on_the_way.check_assignment(hub, connection, site, before, made)
 
 
 def already(connection: Connection, made: Draft, keyids: frozenset[str] | None) -> Accepted | None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.delivery import check_rows
+from sealift_registry.delivery import on_the_way
 from sealift_registry.delivery.holdings import NOTHING, Holdings, holdings
+from sealift_registry.delivery.on_the_way import OnTheWay
 from sealift_registry.delivery.sites import Site
 from sealift_registry.trust.hub import Hub, newest_note
 from sealift_registry.trust.repository import Repository
@@ -46,14 +47,14 @@ class Load:
         left_out: the blobs that the site holds, digest to bytes.
         held: by which receipt.
         listed: what each manifest says, by its digest.
-        staying: sentences about check rows that stay at home, and why.
+        rows: the check rows that travel, and why others stay at home.
     """
 
     contents: Contents
     left_out: Mapping[str, int]
     held: Holdings
     listed: Mapping[str, Artifact]
-    staying: tuple[str, ...] = ()
+    rows: OnTheWay
 
     @property
     def base(self) -> tuple[str, ...]:
@@ -117,7 +118,7 @@ def gather(
     carried = frozenset[str]().union(*lacking)
     _check_blobs(store, carried)
     left_out = {digest: sizes[digest] for digest in sorted(sizes.keys() - carried)}
-    rows = check_rows.of(hub, connection, site, assigned)
+    rows = on_the_way.of(hub, connection, site, assigned)
     contents = Contents(
         read_me=_read_me(hub, repository, site, transfer, left_out, held),
         metadata=dict(_metadata(repository, assignment)),
@@ -129,7 +130,7 @@ def gather(
         store=store,
         checks=rows.travelling,
     )
-    return Load(contents, left_out, held, read, rows.staying)
+    return Load(contents, left_out, held, read, rows)
 
 
 def people_roles(assignment: Assignment) -> list[str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import assignments, reading, transfers, witnesses
+from sealift_registry.delivery import assignments, on_the_way, reading, transfers, witnesses
 from sealift_registry.delivery.lapsed import lapsed
 from sealift_registry.delivery.loads import Load, gather, people_roles
 from sealift_registry.delivery.sites import Site, Sites
@@ -106,6 +106,8 @@ def prepare(
         told = reading.check_load(
             connection, site, load.contents, load.requires, whatever=order.any_software
         )
+        known, whatever = load.held.manifests, order.any_software
+        told += on_the_way.check_untried(load.rows, known, site, whatever=whatever)
         return Ready(
             site,
             assignment,

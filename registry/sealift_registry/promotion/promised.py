@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from sealift_registry.promotion.gates import Vouched
-from sealift_registry.proof.report import named_check_rows
+from sealift_registry.proof.report import named_check_rows, never_run
 from sealift_registry.runtimes.ranges import INSTALLED, ONNX_RUNTIME, Promise, Release
 from sealift_registry.runtimes.report import KIND, by_release
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import RefusedError
-from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import CatalogPath
 
 PromiseOf = Callable[[str], Promise | None]
@@ -51,7 +50,7 @@ def check(
 def _check_run(one: Vouched, *, travel: bool) -> None:
     """Check that a variant that was never run on its architecture can be tried by the site."""
     parity = one.of_kind("parity")
-    if parity is None or _is_of_here(parity):
+    if parity is None or not never_run(parity.predicate.details):
         return
     path = one.artifact.path
     if not travel:
@@ -74,19 +73,12 @@ def _check_run(one: Vouched, *, travel: bool) -> None:
         )
 
 
-def _is_of_here(parity: Signed[Evidence]) -> bool:
-    """Whether the proof ran on a machine of the architecture that the variant is for."""
-    details = parity.predicate.details
-    said = details.get("measured_on_target") if isinstance(details, Mapping) else None
-    return said is not False
-
-
 def _check(one: Vouched, asked: Promise, goldens: str) -> None:
     parity, runtimes = one.of_kind("parity"), one.of_kind(KIND)
     if parity is None:
         return  # whether it is asked for is the stage's to say
     tried = by_release(parity.predicate, None if runtimes is None else runtimes.predicate, goldens)
-    there = _is_of_here(parity)
+    there = not never_run(parity.predicate.details)
     for end in asked.ends:
         passed, words = tried.get(end, (False, ""))
         if end in tried and not passed:

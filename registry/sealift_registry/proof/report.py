@@ -209,6 +209,12 @@ class NamedCheckRows:
     rows: Count
 
 
+NEVER_RUN = (
+    "IT WAS NEVER RUN on the architecture that it is for: the first machine to do so is a site's."
+)
+"""What is told first of a proof that another machine made."""
+
+
 def named_check_rows(details: Json) -> NamedCheckRows | None:
     """The check rows that the details of a proof's evidence name; None where they name none."""
     said = details.get("check_rows") if isinstance(details, Mapping) else None
@@ -218,6 +224,16 @@ def named_check_rows(details: Json) -> NamedCheckRows | None:
         return shape.from_json(NamedCheckRows, said, what="check rows")
     except (MalformedError, RefusedError):
         return None
+
+
+def never_run(details: Json) -> bool:
+    """Whether a variant was never run on the architecture it is for, by the details of its proof.
+
+    A proof from before there were findings says nothing of it, and was made at home.
+    """
+    if not isinstance(details, Mapping):
+        return False
+    return details.get("measured_on_target", "findings" not in details) is not True
 
 
 @dataclass(frozen=True)
@@ -278,8 +294,8 @@ class ProofReport:
     def evidence(self) -> tuple[Check, ...]:
         """The checks as they stand in the evidence: what is told first, the whole, each of them."""
         found = self.findings
-        first = sentence(" ".join(found.told_first))
-        told = (Check(TOLD_FIRST, "pass", first),) if found.told_first else ()
+        said = found.told_first if self.measured_on_target else (NEVER_RUN, *found.told_first)
+        told = (Check(TOLD_FIRST, "pass", sentence(" ".join(said))),) if said else ()
         return (*told, Check("proof", found.verdict, self.words), *found.checks)
 
     def refusal(self, *, as_it_is: bool = False) -> RefusedError | None:
