@@ -288,8 +288,10 @@ FORMATS = (
         (
             "The file has at most 64 MiB, and ends with the last tensor.",
             "There is an input and an output, and the first number of each shape is `rows`.",
+            "It has at most 2,000,000 answers and texts of inputs.",
             "What numbers may be off is finite and not below zero.",
-            "`free` names rows of labels alone, in order and none twice.",
+            "Where it is above 0.000001, it is at most a tenth of the output's largest answer.",
+            "`free` names rows of labels alone, in order and none twice, and not every row.",
         ),
     ),
     Format(

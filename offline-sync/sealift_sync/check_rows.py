@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Any, ClassVar, Literal, get_args
@@ -27,8 +27,15 @@ FEATURE = features.CHECK_ROWS.spelled
 MOST_ROWS = 64
 LARGEST = 64 * 1024 * 1024
 """Bytes of a file of check rows."""
+MOST_VALUES = 2_000_000
+"""Answers, and texts of inputs: each of them is looked at by itself, in some microseconds."""
 LARGEST_HEADER = 1024 * 1024
 """Bytes of its first line."""
+MOST_OF_ANSWER, SMALL = 0.1, 1e-6
+"""No more than such a part of an output's largest answer may be allowed anywhere in it, or this
+where all are about nothing. What a proof allows stays some hundred times below."""
+LOOK = 16384
+"""Values that are compared before anybody looks at a clock."""
 LONGEST_LABEL = 40
 """Characters of a label that are told."""
 
@@ -79,6 +86,8 @@ class CheckOutput:
     """Labels are equal; numbers are off by no more than the tensor that follows, of float64."""
     free: tuple[Count, ...]
     """Rows, from 0, whose labels may differ: the source itself is undecided there."""
+    shown: bool
+    """Whether its answers may be told: false where they may be values of the row itself."""
 
 
 @dataclass(frozen=True)
@@ -135,6 +144,7 @@ class Expected:
     Attributes:
         allowed: of numbers, the largest absolute difference of each.
         free: rows, from 0, whose labels may differ.
+        shown: whether its answers may be told.
     """
 
     name: str
@@ -142,6 +152,7 @@ class Expected:
     kind: Literal["labels", "numbers"]
     allowed: Tensor | None = None
     free: tuple[int, ...] = ()
+    shown: bool = False
 
 
 @dataclass(frozen=True)
@@ -171,6 +182,8 @@ class Difference:
         row: from 1; None where all of the output is another.
         output: its name.
         place: of the value in its row, from 0.
+        expected: empty where that may not be told.
+        answered: how far it is off, or that it is another one, where `expected` may not be told.
         allowed: how far it might have been off; empty of labels.
     """
 
@@ -183,9 +196,12 @@ class Difference:
 
     @property
     def words(self) -> str:
-        """It, in one sentence without its full stop; no input is told."""
+        """It, in one sentence without its full stop; no value of a row is told."""
         where = "" if self.row is None else f"row {self.row}, "
         place = "".join(f"[{one}]" for one in self.place)
+        if not self.expected:
+            most = f" where {self.allowed} is allowed" if self.allowed else ""
+            return f"{where}output {word(self.output)}{place}: {self.answered}{most}"
         most = f" and at most {self.allowed} off" if self.allowed else ""
         said = f"expected {self.expected}{most}, answered {self.answered}"
         return f"{where}output {word(self.output)}{place}: {said}"
@@ -235,7 +251,7 @@ def pack(content: CheckRowsContent) -> bytes:
             CheckInput(one.name, one.tensor.dtype, one.tensor.shape) for one in content.inputs
         ),
         outputs=tuple(
-            CheckOutput(one.name, one.tensor.dtype, one.tensor.shape, one.kind, one.free)
+            CheckOutput(one.name, one.tensor.dtype, one.tensor.shape, one.kind, one.free, one.shown)
             for one in content.outputs
         ),
     )
@@ -265,12 +281,27 @@ def unpack(data: bytes, *, what: str = "a file of check rows") -> CheckRowsConte
     return _Reading(data, line + 1, what).content(header)
 
 
+def compared(content: CheckRowsContent) -> int:
+    """How many answers are compared, those in rows that are free not among them."""
+    return sum(
+        math.prod(one.tensor.shape) // content.rows * (content.rows - len(one.free))
+        for one in content.outputs
+    )
+
+
 def differences(
-    expected: CheckRowsContent, answered: Mapping[str, Tensor]
+    expected: CheckRowsContent,
+    answered: Mapping[str, Tensor],
+    look: Callable[[], None] = lambda: None,
 ) -> tuple[Difference, ...]:
     """What was answered otherwise than expected: the first value of each row and output.
 
     What is answered besides is not looked at; `answered` holds whole tensors (`check_tensor`).
+
+    Args:
+        expected: what the file of check rows holds.
+        answered: by the output's name.
+        look: called after some thousand values each; it may raise, to stop it.
     """
     found: list[Difference] = []
     for output in expected.outputs:
@@ -280,7 +311,7 @@ def differences(
         elif answer.shape != output.tensor.shape or not _same_type(output, answer):
             found.append(Difference(None, output.name, (), output.tensor.words, answer.words))
         else:
-            found += _differing(output, answer)
+            found += _differing(output, answer, look)
     return tuple(found)
 
 
@@ -291,7 +322,7 @@ def _same_type(output: Expected, answer: Tensor) -> bool:
     return floats or len(dtypes) == 1
 
 
-def _differing(output: Expected, answer: Tensor) -> Iterator[Difference]:
+def _differing(output: Expected, answer: Tensor, look: Callable[[], None]) -> Iterator[Difference]:
     """The first value of each row that differs."""
     width = math.prod(output.tensor.shape[1:])
     most = output.allowed.values() if output.allowed else _nothing()
@@ -299,12 +330,15 @@ def _differing(output: Expected, answer: Tensor) -> Iterator[Difference]:
     values = zip(output.tensor.values(), answer.values(), most, strict=False)
     for number, (wanted, got, off) in enumerate(values):
         row, place = divmod(number, width)
+        if not number % LOOK:
+            look()
         if row == seen or row in output.free or _is_right(wanted, got, off):
             continue
         seen = row
         where = _place(place, output.tensor.shape[1:])
         allowed = _told(off) if output.allowed else ""
-        yield Difference(row + 1, output.name, where, _told(wanted), _told(got), allowed)
+        both = (_told(wanted), _told(got)) if output.shown else ("", _off(output.kind, wanted, got))
+        yield Difference(row + 1, output.name, where, *both, allowed)
 
 
 def _is_right(wanted: Value, got: Value, most: Value) -> bool:
@@ -315,6 +349,14 @@ def _is_right(wanted: Value, got: Value, most: Value) -> bool:
     if math.isnan(wanted):
         return math.isnan(got)
     return abs(wanted - got) <= most  # of what is no number, never
+
+
+def _off(kind: str, wanted: Value, got: Value) -> str:
+    """How far an answer is off, without either: they may be values of the row."""
+    if kind == "labels" or isinstance(wanted, str) or isinstance(got, str):
+        return "another one"
+    away = abs(wanted - got)
+    return f"off by {_told(away)}" if math.isfinite(away) else "off by no finite number"
 
 
 def _nothing() -> Iterator[Value]:
@@ -336,6 +378,12 @@ def _place(number: int, sizes: Sequence[int]) -> tuple[int, ...]:
     return tuple(reversed(found))
 
 
+def _largest(one: Tensor) -> float:
+    """The largest number, without its sign; 0 where none is finite."""
+    numbers = (float(value) for value in one.values() if not isinstance(value, str))
+    return max((abs(number) for number in numbers if math.isfinite(number)), default=0.0)
+
+
 def _check_header(header: CheckRows, what: str) -> None:
     if not (header.inputs and header.outputs):
         raise _bad("it has no inputs, or no outputs", what)
@@ -343,12 +391,17 @@ def _check_header(header: CheckRows, what: str) -> None:
     for one in tensors:
         if one.shape[:1] != (header.rows,):
             raise _bad(f"{shown(one.name)} is not of {header.rows} rows", what)
+    looked_at = [one for one in tensors if one.dtype == "text" or isinstance(one, CheckOutput)]
+    if sum(math.prod(one.shape) for one in looked_at) > MOST_VALUES:
+        raise _bad(f"it has more than {MOST_VALUES:,} answers and texts", what)
     for output in header.outputs:
         if output.kind == "numbers" and (output.free or output.dtype in _NOT_NUMBERS):
             raise _bad(f"{shown(output.name)} is called numbers, and is none", what)
         free = output.free
         if any(one >= header.rows for one in free) or any(a >= b for a, b in pairwise(free)):
             raise _bad(f"the rows that are free in {shown(output.name)} are not in order", what)
+        if len(free) == header.rows:
+            raise _bad(f"every row is free in {shown(output.name)}", what)
 
 
 class _Reading:
@@ -369,12 +422,14 @@ class _Reading:
     def _expected(self, one: CheckOutput) -> Expected:
         values = self._next(one.dtype, one.shape)
         if one.kind == "labels":
-            return Expected(one.name, values, one.kind, free=one.free)
+            return Expected(one.name, values, one.kind, free=one.free, shown=one.shown)
         allowed = self._next("float64", one.shape)
         # A width without end would let anything pass.
         if not all(isinstance(off, float) and 0 <= off < math.inf for off in allowed.values()):
             raise _bad(f"what {shown(one.name)} may be off is no number", self._what)
-        return Expected(one.name, values, one.kind, allowed)
+        if _largest(allowed) > max(MOST_OF_ANSWER * _largest(values), SMALL):
+            raise _bad(f"in {shown(one.name)} nearly anything would be right", self._what)
+        return Expected(one.name, values, one.kind, allowed, shown=one.shown)
 
     def _next(self, dtype: Dtype, sizes: tuple[int, ...]) -> Tensor:
         end = _end(self._data, self._at, dtype, sizes, self._what)

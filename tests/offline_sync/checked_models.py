@@ -51,12 +51,13 @@ def content(weight: float = 1.0, rows: Sequence[tuple[float, float]] = ROWS) -> 
         alone=False,
         inputs=(Given("x", tensor("float32", (count, 2), [one for row in rows for one in row])),),
         outputs=(
-            Expected("label", tensor("int64", (count,), labels), "labels"),
+            Expected("label", tensor("int64", (count,), labels), "labels", shown=True),
             Expected(
                 "scores",
                 tensor("float32", (count, 2), scores),
                 "numbers",
                 tensor("float64", (count, 2), [1e-6] * (2 * count)),
+                shown=True,
             ),
         ),
     )

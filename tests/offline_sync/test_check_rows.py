@@ -22,14 +22,15 @@ CONTENT = CheckRowsContent(
         Given("is new", tensor("bool", (3,), [True, False, True])),
     ),
     outputs=(
-        Expected("label", tensor("int64", (3,), [7, -(2**63), 9]), "labels", free=(2,)),
+        Expected("label", tensor("int64", (3,), [7, -(2**63), 9]), "labels", free=(2,), shown=True),
         Expected(
             "scores",
             tensor("float32", (3, 2), [0.25, math.nan, math.inf, -math.inf, 0.5, 0.5]),
             "numbers",
             tensor("float64", (3, 2), [1e-6, 1e-6, 1e-6, 1e-6, 0.0, 1e-6]),
+            shown=True,
         ),
-        Expected("name", tensor("text", (3,), ["cat", "dog", "owl"]), "labels"),
+        Expected("name", tensor("text", (3,), ["cat", "dog", "owl"]), "labels", shown=True),
     ),
 )
 DATA = check_rows.pack(CONTENT)
@@ -114,8 +115,10 @@ def test_p0_180_a_width_that_lets_anything_pass_is_refused(off: float) -> None:
 def test_p0_180_many_texts_are_not_looked_for_in_a_few_bytes() -> None:
     """A shape of 2^53 texts in a file of a hundred bytes costs nothing."""
     one = {"name": "x", "dtype": "text", "shape": [3, 2**53]}
-    with pytest.raises(MalformedError, match="shorter"):
+    with pytest.raises(MalformedError, match="more than 2,000,000 answers and texts"):
         check_rows.unpack(spelled({"inputs": [one]}, b"\0" * 4000))
+    with pytest.raises(MalformedError, match="shorter"):
+        check_rows.unpack(spelled({"inputs": [one | {"shape": [3, 500_000]}]}, b"\0" * 4000))
     with pytest.raises(MalformedError, match="UTF-8"):
         check_rows.unpack(spelled({"inputs": [one | {"shape": [3]}]}, b"\1\0\0\0\xff" * 3))
 
@@ -190,3 +193,74 @@ def test_p0_181_a_difference_tells_no_input() -> None:
     told = " ".join(one.words for one in check_rows.differences(CONTENT, wrong))
     assert "9" in told
     assert not any(word in told for word in ("pixels", "where", "Zürich", "is new"))
+
+
+def test_p0_229_what_may_be_a_value_of_the_row_is_not_told() -> None:
+    """Where a model transforms, what is expected is the row itself."""
+    whole = Expected("count", tensor("int64", (3,), [70, 71, 72]), "labels")
+    text = Expected("name", tensor("text", (3,), ["Anna", "Bert", "Carla"]), "labels")
+    incomes = tensor("float32", (3, 2), [52_017, 1, 2, 3, 4, math.nan])
+    near = tensor("float64", (3, 2), [0.25] * 6)
+    numbers = Expected("scaled", incomes, "numbers", near)
+    content = replace(CONTENT, outputs=(whole, text, numbers))
+    assert check_rows.unpack(check_rows.pack(content)) == content
+    answers = {
+        "count": tensor("int64", (3,), [70, 99, 72]),
+        "name": tensor("text", (3,), ["Anna", "Bert", "Carlos"]),
+        "scaled": tensor("float32", (3, 2), [52_117, 1, 2, math.inf, 4, 5]),
+    }
+    assert [one.words for one in check_rows.differences(content, answers)] == [
+        "row 2, output count: another one",
+        "row 3, output name: another one",
+        "row 1, output scaled[0]: off by 100 where 0.25 is allowed",
+        "row 2, output scaled[1]: off by no finite number where 0.25 is allowed",
+        "row 3, output scaled[1]: off by no finite number where 0.25 is allowed",
+    ]
+
+
+@pytest.mark.parametrize("off", [1e308, 0.06])
+def test_p0_230_what_lets_nearly_anything_pass_is_no_check(off: float) -> None:
+    wide = tensor("float64", (3, 2), [0.0] * 5 + [off])
+    loose = replace(CONTENT.outputs[1], allowed=wide)
+    with pytest.raises(MalformedError, match="nearly anything would be right"):
+        check_rows.pack(replace(CONTENT, outputs=(loose,)))
+    free = replace(CONTENT.outputs[0], free=(0, 1, 2))
+    with pytest.raises(MalformedError, match="every row is free in 'label'"):
+        check_rows.pack(replace(CONTENT, outputs=(free,)))
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-9, -5.0, math.nan])
+def test_p0_230_an_output_that_is_one_number_everywhere_can_be_checked(value: float) -> None:
+    same = tensor("float32", (3, 2), [value] * 6)
+    near = tensor("float64", (3, 2), [5e-7] * 6)
+    content = replace(CONTENT, outputs=(Expected("score", same, "numbers", near),))
+    assert check_rows.unpack(check_rows.pack(content)) == content
+
+
+def test_p0_231_a_file_holds_no_more_answers_than_are_compared_in_some_seconds() -> None:
+    most = check_rows.MOST_VALUES // 3
+    one = Expected("label", tensor("uint8", (3, most), bytes(3 * most)), "labels")
+    assert check_rows.pack(replace(CONTENT, inputs=CONTENT.inputs[:1], outputs=(one,)))
+    more = replace(one, tensor=tensor("uint8", (3, most + 1), bytes(3 * most + 3)))
+    with pytest.raises(MalformedError, match="more than 2,000,000 answers"):
+        check_rows.pack(replace(CONTENT, outputs=(more,)))
+
+
+def test_p0_231_whoever_compares_may_be_stopped() -> None:
+    class StopError(Exception):
+        pass
+
+    looked = 0
+
+    def look() -> None:
+        nonlocal looked
+        looked += 1
+        if looked == 3:
+            raise StopError
+
+    many = Expected("label", tensor("uint8", (3, 100_000), bytes(300_000)), "labels")
+    content = replace(CONTENT, outputs=(many,))
+    with pytest.raises(StopError):
+        check_rows.differences(content, {"label": many.tensor}, look)
+    assert check_rows.compared(content) == 300_000
+    assert check_rows.compared(CONTENT) == 2 + 6 + 3

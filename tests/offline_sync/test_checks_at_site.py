@@ -54,6 +54,7 @@ def test_p0_183_what_is_new_is_asked_of_the_groups_own_runtime(
     assert told.checked is not None
     assert told.checked.outcome == "passed"
     assert "3 rows were answered as expected by onnxruntime" in told.checked.words
+    assert told.checked.words.endswith("; 9 answers were compared.")
     assert checked(site)["outcome"] == "passed"
     assert runs(site) == 1
 

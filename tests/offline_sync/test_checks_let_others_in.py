@@ -6,11 +6,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sealift_signing.errors import RefusedError
+from sealift_sync import check_rows
+from sealift_sync.check_rows import Difference
 from sealift_sync.cli.run import run
 from sealift_sync.site import checking
 from sealift_sync.site.importer import Import
@@ -19,7 +24,7 @@ from sealift_sync.site.reactivation import activate_assigned
 from sealift_sync.site.rollback import roll_back
 from sealift_sync.site.survey import survey
 from tests.hub_on_paper import HubOnPaper, Release
-from tests.offline_sync.checked_models import configure, export, program, promote
+from tests.offline_sync.checked_models import configure, content, export, program, promote
 from tests.offline_sync.test_checks_at_site import runs
 from tests.site_on_paper import SiteOnPaper
 
@@ -232,3 +237,53 @@ def versions(site: SiteOnPaper) -> dict[str, int]:
     """What runs, as the state has it; it takes the home, and so waits for whoever has that."""
     with site.opened() as opened:
         return {one.path.full_model: one.path.version for one in opened.state.current().values()}
+
+
+def test_p0_232_a_check_has_one_time_for_its_runtime_and_for_comparing(
+    hub: HubOnPaper,
+    site: SiteOnPaper,
+    medium: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The time is over while answers are compared: that is no answer in time."""
+    configure(site, seconds=4)
+    honest = check_rows.differences
+
+    def slow(*given: Any) -> tuple[Difference, ...]:  # noqa: ANN401 - whatever it is called with
+        time.sleep(4)
+        return honest(*given)
+
+    monkeypatch.setattr(checking, "differences", slow)
+    first = promote(hub, 1)
+    hub.assign(first)
+    (told,) = site.take(export(hub, medium, first)).activations
+    assert told.outcome == "switched-back"
+    assert "took longer than 4 seconds" in told.words
+
+
+def test_p0_232_of_many_files_of_rows_the_newest_one_is_asked(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, tmp_path: Path
+) -> None:
+    """A hub makes one file a proof; each more would hold up whoever waits for the import."""
+    asked = tmp_path / "asked"
+    text = f"""import runpy, sys
+with open({str(asked)!r}, "a") as file: file.write("x")
+runpy.run_path(sys.argv[1], run_name="__main__")"""
+    configure(site, *program(site, text))
+    first = promote(hub, 1)
+    evidence = list(first.evidence)
+    for number in range(1, 5):
+        hub.now += timedelta(seconds=1)
+        data = check_rows.pack(content(1.0, [(float(number), 0.0)] * number))
+        hub.store.put_bytes(data)
+        named = {"sha256": sha256(data).hexdigest(), "size": len(data), "rows": number}
+        evidence.append(hub.evidence(first, "parity", "builder-1", details={"check_rows": named}))
+    first.evidence = tuple(evidence)
+    first.request = hub.request(first)
+    first.approvals = (hub.approve(first, "bert"), hub.approve(first, "carla"))
+    hub.list_artifact(first)
+    hub.assign(first)
+    (told,) = site.take(export(hub, medium, first)).activations
+    assert told.checked is not None
+    assert told.checked.words.startswith("4 rows were answered as expected")
+    assert asked.read_text() == "x"

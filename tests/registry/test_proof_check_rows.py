@@ -278,3 +278,30 @@ def test_p0_201_what_the_worker_says_of_them_is_looked_at(tmp_path: Path) -> Non
         _kept(base64.b64encode(good).decode(), None)
     assert not to.exists()
     assert _kept(None, to) == {}
+
+
+def test_p0_229_a_file_says_of_each_output_whether_its_answers_may_be_told() -> None:
+    """What a transformer answers is the row; what a model predicts is not."""
+    incomes = np.round(np.random.default_rng(4).normal(52_000, 9_000, size=(30, 4)), 2)
+    same: Answer = lambda x: {VARIABLE: x}  # noqa: E731 - of one line
+    content = unpack(left(same, same, incomes))
+    assert [one.shown for one in content.outputs] == [False]
+    found = differences(content, answered(content, lambda x: {VARIABLE: x * np.float32(1.5)}))
+    assert found
+    told = "; ".join(one.words for one in found)
+    assert " where " in told
+    numbers = asked(content).ravel()
+    assert not any(f"{value:.9g}" in told for value in numbers[numbers != 0].tolist())
+    assert [
+        one.shown for one in unpack(left(linear(), linear(), facts=Facts(predicts=True))).outputs
+    ]
+    both = unpack(left(classifier, classifier))
+    assert {one.name: one.shown for one in both.outputs} == {LABEL: True, PROBABILITIES: True}
+
+
+def test_p0_231_no_more_answers_are_chosen_than_a_file_holds() -> None:
+    row = {"x": np.zeros((1, 4), np.float32)}
+    assert check_rows.most_rows(row, {"mask": np.zeros((1, 500_000), np.uint8)}) == 4
+    assert check_rows.most_rows(row, {"mask": np.zeros((1, 2_000_001), np.uint8)}) == 0
+    texts = {"words": np.full((1, 1_000_000), "a", dtype=object)}
+    assert check_rows.most_rows(texts, {"y": np.zeros((1, 1), np.float32)}) == 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import selectors
 import subprocess
@@ -22,7 +23,14 @@ from sealift_signing import closing
 from sealift_signing.drawing import drawn, word
 from sealift_signing.errors import SealiftError
 from sealift_sync import answering
-from sealift_sync.check_rows import DTYPES, LARGEST, CheckRowsContent, Tensor, check_tensor
+from sealift_sync.check_rows import (
+    DTYPES,
+    LARGEST,
+    MOST_VALUES,
+    CheckRowsContent,
+    Tensor,
+    check_tensor,
+)
 from sealift_sync.site import outside
 from sealift_sync.site.outside import CommandFailedError
 
@@ -69,21 +77,37 @@ class Runtime:
         """Which program is meant, in sentences."""
         return f"The runtime {word(self.command[0])}"
 
-    def ask(self, model: Path, content: CheckRowsContent) -> Answer:
+    def check_time(self, end: float) -> None:
+        """Check that its time is not over, by the monotonic clock.
+
+        Raises:
+            CommandFailedError: it is.
+        """
+        if time.monotonic() >= end:
+            raise self._late()
+
+    def _late(self) -> CommandFailedError:
+        return CommandFailedError(f"{self.words} took longer than {self.seconds} seconds.")
+
+    def ask(self, model: Path, content: CheckRowsContent, end: float) -> Answer:
         """What it answers to check rows, with the model in the file `model`.
+
+        Args:
+            model: what it loads.
+            content: the rows.
+            end: when its time is over, by the monotonic clock.
 
         Raises:
             CommandFailedError: it gives no answer, or what it gives is none.
         """
+        self.check_time(end)
         with outside.output() as errors, self._asked(model, content) as rows:
             process = self._start(rows, errors)
-            heard = _Heard(process, errors, time.monotonic() + self.seconds)
+            heard = _Heard(process, errors, end)
             try:
                 return self._understood(heard)
             except _LateError:
-                raise CommandFailedError(
-                    f"{self.words} took longer than {self.seconds} seconds."
-                ) from None
+                raise self._late() from None
             except EOFError:
                 time.sleep(GRACE)
                 how = _how(_end(process))
@@ -141,7 +165,8 @@ class Runtime:
             left = LARGEST
             for name, dtype, shape, size in map(_described, said["outputs"]):
                 left -= size
-                if left < 0 or name in outputs:
+                many = dtype == "text" and math.prod(shape) > MOST_VALUES
+                if left < 0 or name in outputs or many:
                     raise _nonsense(self.words)
                 outputs[name] = Tensor(dtype, shape, heard.exactly(size))
                 check_tensor(outputs[name])

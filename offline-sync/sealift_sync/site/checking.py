@@ -8,6 +8,7 @@ stopping wait for no check (docs/adr/0038-what-a-site-asks-of-its-own-runtime.md
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +17,7 @@ from pathlib import Path
 from sealift_signing.errors import SealiftError
 from sealift_sync.artifact import read_manifest
 from sealift_sync.blobs import Blob, BlobFolder
-from sealift_sync.check_rows import CheckRowsContent, Difference, differences, unpack
+from sealift_sync.check_rows import CheckRowsContent, Difference, compared, differences, unpack
 from sealift_sync.site import outside
 from sealift_sync.site.asking import Runtime
 from sealift_sync.site.checks_kept import Checked, rows_of
@@ -69,21 +70,26 @@ class Due:
     store: BlobFolder
 
     def ask(self) -> Checked:
-        """Ask the runtime, and compare."""
-        count, release = 0, ""
+        """Ask the runtime, and compare; all of it has the time that the group gives it."""
+        rows, answers, release = 0, 0, ""
+        end = time.monotonic() + self.runtime.seconds
         try:
             for blob in self.rows:
                 content = _read(self.store, blob)
-                answer = self.runtime.ask(self.model, content)
-                release, count = answer.runtime, count + content.rows
-                if found := differences(content, answer.outputs):
+                answer = self.runtime.ask(self.model, content, end)
+                release, rows = answer.runtime, rows + content.rows
+                answers += compared(content)
+                look = partial(self.runtime.check_time, end)
+                if found := differences(content, answer.outputs, look):
                     words = _differs(release or self.runtime.words, found)
                     return Checked("failed", words, release)
         except CommandFailedError as bad:
             return Checked("failed", str(bad)[:LONGEST_TOLD], release)
-        rows = "1 row was" if count == 1 else f"{count} rows were"
+        told = "1 row was" if rows == 1 else f"{rows} rows were"
+        each = "1 answer was" if answers == 1 else f"{answers:,} answers were"
         who = release or self.runtime.words
-        return Checked("passed", f"{rows} answered as expected by {who}.", release)
+        words = f"{told} answered as expected by {who}; {each} compared."
+        return Checked("passed", words, release)
 
 
 def due(site: Site, tree: ModelTree, place: Place, choice: Choice) -> Due | None:

@@ -25,12 +25,16 @@ MEMBER = "check_rows"
 
 
 def named_rows(facts: Facts, artifact: AssignedArtifact) -> tuple[str, ...]:
-    """The digests of the check rows of an artifact that passed the six conditions.
+    """The digest of the check rows of an artifact that passed the six conditions, if it has any.
+
+    Those of the newest evidence that names some count: a hub makes one file a proof, and many
+    would have a site's runtime asked for ever.
 
     Raises:
         BadSignatureError, MalformedError: a carried statement was forged or damaged.
     """
-    return tuple(dict.fromkeys(_named(facts, artifact)))
+    found = max(_named(facts, artifact), default=None)
+    return () if found is None else (found[1],)
 
 
 def carried_rows(transfer: Transfer) -> dict[str, int]:
@@ -71,7 +75,8 @@ def _both(one: Blob) -> tuple[str, int]:
     return one.sha256, one.size
 
 
-def _named(facts: Facts, artifact: AssignedArtifact) -> Iterator[str]:
+def _named(facts: Facts, artifact: AssignedArtifact) -> Iterator[tuple[str, str]]:
+    """When evidence was made that names a file of check rows, and which."""
     for digest in artifact.evidence:
         data = facts.statement(digest)  # judged before: it has that digest
         if data is None:
@@ -82,7 +87,8 @@ def _named(facts: Facts, artifact: AssignedArtifact) -> Iterator[str]:
         if not ours or not evidence.about(artifact.path, artifact.sha256):
             continue
         if entitled_machine(evidence, facts.fleet) is not None:
-            yield from _digest(said.details)
+            for one in _digest(said.details):
+                yield said.made, one
 
 
 def _digest(details: Json) -> Iterator[str]:

@@ -7,7 +7,8 @@ alarm on the next processor.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from io import BytesIO
 from typing import Any, cast
 
@@ -27,6 +28,7 @@ from sealift_sync.check_rows import (
     LARGEST,
     LARGEST_HEADER,
     MOST_ROWS,
+    MOST_VALUES,
     CheckRowsContent,
     Dtype,
     Expected,
@@ -76,8 +78,10 @@ def most_rows(inputs: Answers, answers: Answers) -> int:
     size = sum(_row_size(one) for one in inputs.values())
     for one in answers.values():
         size += _row_size(one) + (0 if comparing.is_labels(one) else 8 * _width(one))
-    size = max(size, 1)
-    return int(min(MOST_ROWS, max(USUAL // size, FEW), (LARGEST - LARGEST_HEADER) // size))
+    looked_at = [one for one in inputs.values() if one.dtype.kind in "OU"] + [*answers.values()]
+    size, values = max(size, 1), max(sum(map(_width, looked_at)), 1)
+    fits = min((LARGEST - LARGEST_HEADER) // size, MOST_VALUES // values)
+    return int(min(MOST_ROWS, max(USUAL // size, FEW), fits))
 
 
 def _width(one: Array) -> int:
@@ -118,6 +122,7 @@ class Packing:
         layout: of the inputs.
         scales: of the outputs.
         names: the variant's inputs, by its own word; empty where it does not say.
+        shown: the outputs whose answers may be told (`withholding`).
     """
 
     def __init__(
@@ -127,7 +132,10 @@ class Packing:
         layout: Layout,
         scales: Mapping[str, Scale],
         names: Sequence[str],
+        *,
+        shown: Collection[str],
     ) -> None:
+        self._shown = shown
         self._source, self._variant = source, variant
         self._layout, self._scales, self._names = layout, scales, names
 
@@ -148,7 +156,8 @@ class Packing:
         try:
             return pack(self._content(taken(inputs, at), taken(theirs, at), taken(ours, at)))
         except MalformedError:
-            return None  # such as an input whose name no document can hold
+            # Such as an input whose name no document can hold, or rows of which all are undecided.
+            return None
 
     def _batched(self, at: Array) -> Array:
         """As many rows as the variant takes at once, where it takes no other number."""
@@ -162,7 +171,9 @@ class Packing:
             Given(self._name(name), _tensor(one)) for name, one in inputs.items() if _width(one)
         )
         outputs = tuple(
-            _expected(name, theirs, one, self._scales) for name, one in ours.items() if _width(one)
+            replace(_expected(name, theirs, one, self._scales), shown=name in self._shown)
+            for name, one in ours.items()
+            if _width(one)
         )
         rows = len(next(iter(ours.values())))
         return CheckRowsContent(rows, self._variant.batch == 1, given, outputs)

@@ -323,7 +323,8 @@ class _Proof:
             return
         of = {GOLDENS: self._table, **self._made}
         packing = check_rows.Packing(
-            self._source, self._variant, self.layout, self._scales, self._names
+            *(self._source, self._variant, self.layout, self._scales, self._names),
+            shown=self._tally.shown,
         )
         data = packing.packed(named, np.array([of[kind][number] for kind, number in named]))
         if data is not None:
