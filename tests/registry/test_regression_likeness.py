@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sealift_registry.regression import comparisons, measure_worker
+from sealift_registry.proof import expecting
+from sealift_registry.regression import comparisons, measure_worker, saying
 from sealift_registry.regression.measure import Measured, measure
-from sealift_registry.regression.report import Side
+from sealift_registry.regression.report import Comparison, RegressionReport, Side
 from sealift_signing import shape
+from sealift_signing.errors import RefusedError
 from tests.registry.hub_fixture import Acme, quiet
 from tests.registry.test_regression import compared
 
@@ -97,3 +99,45 @@ def test_p0_271_a_comparison_that_time_cut_short_is_made_again(
     again = compared(hub, 2)
     assert again.comparison is not None
     assert (again.comparison.rows, again.comparison.left_out) == (8, 0)
+
+
+THREE = np.array([[1.0, 0, 0], [0, 1, 0], [0, 0, 1], [0.5, 0.25, 0.25]])
+ROWS = np.random.default_rng(1).normal(size=(60, 4)).astype(np.float32)
+
+
+def test_p0_272_targets_of_a_regression_are_no_classes(tmp_path: Path) -> None:
+    here, there = linear(tmp_path / "a", 100 * THREE), linear(tmp_path / "b", THREE)
+    found = measured(tmp_path, here, there, X=ROWS)["comparison"]
+    assert "labels" not in found
+    assert float(found["numbers"]["median"]) == pytest.approx(0.99)
+    known = measured(tmp_path, here, there, X=ROWS, expected=ROWS @ THREE)
+    assert known["comparison"]["expected"] == "numbers"
+    assert float(known["sides"][0]["metric"]) > 10
+    assert float(known["sides"][1]["metric"]) < 1e-6
+
+
+def test_p0_272_the_labels_are_the_same_and_the_shares_are_told_to_be_others(
+    tmp_path: Path,
+) -> None:
+    here = linear(tmp_path / "a", 0.001 * THREE, shares=True)
+    there = linear(tmp_path / "b", 100 * THREE, shares=True)
+    found = measured(tmp_path, here, there, X=ROWS)["comparison"]
+    assert found["labels"]["differing"] == 0
+    assert 0.6 < float(found["numbers"]["median"]) < 0.67, "from 1 to a third, of 1"
+    comparison = shape.from_json(Comparison, found, what="a comparison")
+    said = saying.summary(
+        RegressionReport(1, (), "p", "cpu", "c" * 64, *SIDES, None, None, comparison)
+    )
+    assert "0 rows of 60 (0.0 %) get another label, and its scores are 6" in said
+
+
+def test_p0_273_labels_fit_no_table_of_another_kind() -> None:
+    table = {"variable": np.array([[3.0, -1.0, 0.5], [-2.0, 5.0, 0.5], [0.1, 0.2, 9.0]])}
+    beyond = expecting.judged(np.array([0, 5, 9]), table, table, ())
+    assert beyond is None, "it has no column 9, and need not have one"
+    columns = expecting.judged(np.array([0, 1, 1]), table, table, ())
+    assert columns is not None, "the scores of a network that answers no shares"
+    assert columns.source == pytest.approx(2 / 3)
+    shares = {"variable": np.eye(3)}
+    with pytest.raises(RefusedError, match="cannot answer"):
+        expecting.judged(np.array([0, 5, 9]), shares, shares, ())

@@ -12,7 +12,13 @@ from typing import Literal
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array
-from sealift_registry.proof.comparing import Answers, flat, is_labels, scores_of
+from sealift_registry.proof.comparing import (
+    Answers,
+    flat,
+    is_labels,
+    probabilities,
+    scores_of,
+)
 from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
 
@@ -95,7 +101,7 @@ def judged(
     Raises:
         RefusedError: a label is expected that the model cannot answer.
     """
-    told = _told(source, classes), _told(variant, classes)
+    told = _told(source, classes, expected), _told(variant, classes, expected)
     if told[0] is not None and told[1] is not None and expected.ndim == 1:
         _check_labels(expected, told[0], source, classes)
         asked = np.array(_spelled(expected))
@@ -111,7 +117,7 @@ def judged(
     return _numbers(expected, source, variant)
 
 
-def _told(answers: Answers, classes: Sequence[str]) -> Array | None:
+def _told(answers: Answers, classes: Sequence[str], expected: Array | None = None) -> Array | None:
     """The one output of labels; else the likeliest column of the one table of scores."""
     labels = [one for one in answers.values() if is_labels(one) and flat(one).shape[1] == 1]
     if len(labels) == 1:
@@ -119,11 +125,27 @@ def _told(answers: Answers, classes: Sequence[str]) -> Array | None:
     named = [one for name, one in answers.items() if name == "label"]
     if named:
         return flat(named[0])[:, 0]
-    scores = scores_of(answers)
-    if labels or scores is None or flat(answers[scores]).shape[1] < 2:  # noqa: PLR2004 - one is a number
+    scores = None if labels else scores_of(answers)
+    if scores is None or not _of_classes(flat(answers[scores]), classes, expected):
         return None
     at = np.asarray(flat(answers[scores]).argmax(axis=1))
     return np.array(classes)[at] if len(classes) == flat(answers[scores]).shape[1] else at
+
+
+def _of_classes(table: Array, classes: Sequence[str], expected: Array | None) -> bool:
+    """Whether columns are scores of classes; three targets of a regression have no likeliest.
+
+    They are where each has a name, where rows are shares, and where the labels that are expected
+    are the numbers of columns.
+    """
+    width = table.shape[1]
+    if width < 2:  # noqa: PLR2004 - one is a number
+        return False
+    if len(classes) == width or probabilities(table.astype(np.float64)):
+        return True
+    if expected is None or expected.ndim != 1:
+        return False
+    return set(_spelled(expected)) <= {str(one) for one in range(width)}
 
 
 def width(answers: Answers) -> int:
@@ -233,9 +255,11 @@ def unfit(expected: Array | None, judged: Judged | None) -> str:
 Kind = Literal["labels", "numbers"]
 
 
-def told_labels(answers: Answers, classes: Sequence[str]) -> Array | None:
+def told_labels(
+    answers: Answers, classes: Sequence[str], expected: Array | None = None
+) -> Array | None:
     """The labels that a model answers, as they are spelled; None where it answers none."""
-    found = _told(answers, classes)
+    found = _told(answers, classes, expected)
     return None if found is None else np.array(_spelled(found))
 
 
@@ -247,7 +271,7 @@ def alone(expected: Array, answers: Answers, classes: Sequence[str]) -> tuple[Ki
         answers: to the same rows.
         classes: the labels that the model can answer, where it says so.
     """
-    told = told_labels(answers, classes)
+    told = told_labels(answers, classes, expected)
     if told is not None and expected.ndim == 1:
         return "labels", float((told == np.array(_spelled(expected))).mean())
     found = _numbers(expected, answers, answers)

@@ -120,9 +120,17 @@ def _ties(answers: Answers, rows: int) -> Array:
     return comparing.ties(answers[name], comparing.scale(answers[name]))
 
 
-def number_churn(candidate: Answers, listed: Answers) -> NumberChurn | None:
-    """How far numbers lie apart; None where none has a counterpart."""
-    pairs = _pairs(candidate, listed)
+def number_churn(
+    candidate: Answers, listed: Answers, *, labelled: bool = False
+) -> NumberChurn | None:
+    """How far numbers lie apart; None where none has a counterpart.
+
+    Args:
+        candidate: its answers.
+        listed: likewise.
+        labelled: both answer labels, which are no numbers; their scores are.
+    """
+    pairs = _pairs(*(_scores(one) if labelled else one for one in (candidate, listed)))
     if not pairs:
         return None
     apart = np.concatenate([_apart(one, other) for one, other in pairs], axis=1)
@@ -142,6 +150,12 @@ def _pairs(candidate: Answers, listed: Answers) -> list[tuple[Array, Array]]:
     return [(one, other) for one, other in both if one.shape == other.shape and one.shape[1]]
 
 
+def _scores(answers: Answers) -> Answers:
+    """What is no label."""
+    found = answers.items()
+    return {n: one for n, one in found if n != "label" and not comparing.is_labels(one)}
+
+
 def _numbers(answers: Answers) -> dict[str, Array]:
     return {
         name: flat(one).astype(np.float64)
@@ -151,10 +165,14 @@ def _numbers(answers: Answers) -> dict[str, Array]:
 
 
 def _apart(one: Array, other: Array) -> Array:
-    """The difference as a part of the larger of both; NaN where only one is a number."""
+    """The difference as a part of the larger of both; NaN where only one is a number.
+
+    Of shares, which sum to 1, it is the difference itself: 1e-9 for 1e-12 is next to nothing.
+    """
+    shares = comparing.probabilities(one) and comparing.probabilities(other)
     with np.errstate(all="ignore"):
         larger = np.maximum(np.abs(one), np.abs(other))
-        found = np.abs(one - other) / larger
+        found = np.abs(one - other) / (1.0 if shares else larger)
     same = (one == other) | (np.isnan(one) & np.isnan(other))
     found = np.where(np.isfinite(one) & np.isfinite(other), found, np.nan)
     return np.where(same, 0.0, found)

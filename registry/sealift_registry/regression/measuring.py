@@ -141,7 +141,7 @@ def measured(
         left_out=rows - done,
         expected=None if metrics is None else metrics[0],
         labels=labels,
-        numbers=comparing.number_churn(here, there) if labels is None else None,
+        numbers=comparing.number_churn(here, there, labelled=labels is not None),
         outputs=tuple(map(sentence, comparing.other_outputs(here, there)[:MOST_NAMED])),
         classes_new=new,
         classes_gone=gone,

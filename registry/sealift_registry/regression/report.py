@@ -58,7 +58,7 @@ class LabelChurn:
 
 @dataclass(frozen=True)
 class NumberChurn:
-    """How far numbers lie apart, as parts of the larger of both.
+    """How far numbers lie apart, as parts of the larger of both; shares that sum to 1, as they are.
 
     Attributes:
         median: over the rows; of each row the column counts that is furthest apart.
@@ -93,7 +93,7 @@ class Comparison:
         left_out: that time was not enough for.
         expected: what is known to be right, where that could be compared with both.
         labels: absent where one of both answers none.
-        numbers: absent where they answer labels, or numbers that have no counterpart.
+        numbers: of labels, their scores; absent where no number has a counterpart.
         outputs: what there is of outputs, their types and shapes on one side only, in words.
         classes_new: labels that the candidate says it can answer, and the listed version does not.
         classes_gone: the other way round.

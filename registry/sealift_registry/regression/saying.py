@@ -8,6 +8,8 @@ from decimal import Decimal
 from sealift_registry.regression.report import (
     KIND,
     Comparison,
+    LabelChurn,
+    NumberChurn,
     RegressionReport,
     Side,
     report_of,
@@ -111,19 +113,28 @@ def _metric(found: Comparison) -> str:
 
 
 def _churn(found: Comparison) -> str:
-    if found.labels is not None:
-        count, tied = found.labels.differing, found.labels.tied
-        ties = f", {tied:,} of them where two labels are as good" if tied else ""
-        of_all = f"{_rows(count)} of {found.rows:,} ({_share(count, found.rows)})"
-        return f"{of_all} get{'s' if count == 1 else ''} another label{ties}"
-    if found.numbers is not None:
-        none = found.numbers.no_number
-        lone = f", and on {_rows(none)} only one answers a number" if none else ""
-        return (
-            f"its numbers are {_percent(found.numbers.median)} away in the median, and "
-            f"{_percent(found.numbers.largest)} at most{lone}"
-        )
-    return "what both ANSWER IS OF DIFFERENT KINDS, and cannot be laid side by side"
+    if found.labels is None and found.numbers is None:
+        return "what both ANSWER IS OF DIFFERENT KINDS, and cannot be laid side by side"
+    what = "numbers" if found.labels is None else "scores"
+    told = [_labels(found.labels, found.rows)] if found.labels is not None else []
+    told += [_numbers(found.numbers, what)] if found.numbers is not None else []
+    return ", and ".join(told)
+
+
+def _labels(found: LabelChurn, rows: int) -> str:
+    count, tied = found.differing, found.tied
+    ties = f", {tied:,} of them where two labels are as good" if tied else ""
+    of_all = f"{_rows(count)} of {rows:,} ({_share(count, rows)})"
+    return f"{of_all} get{'s' if count == 1 else ''} another label{ties}"
+
+
+def _numbers(found: NumberChurn, what: str) -> str:
+    none = found.no_number
+    lone = f", and on {_rows(none)} only one answers a number" if none else ""
+    return (
+        f"its {what} are {_percent(found.median)} away in the median, and "
+        f"{_percent(found.largest)} at most{lone}"
+    )
 
 
 def _rows(count: int) -> str:
