@@ -116,3 +116,40 @@ def test_p0_159_shares_that_are_all_but_1_are_no_tie_where_something_else_decide
     assert (by_shares != model.predict(goldens["inputs"])).mean() > 0.1
     assert failing(proved(SklearnModel(model), SklearnModel(model), goldens)) == set()
     assert "goldens" in failing(proved(SklearnModel(model), _ByShares(model), goldens))
+
+
+class _TyingOtherwise(SklearnModel):
+    """Where two classes have as large a share, the last of them, in a part of the rows."""
+
+    def __init__(self, estimator: Any, part: float) -> None:  # noqa: ANN401 - as SklearnModel
+        super().__init__(estimator)
+        self._part = part
+
+    def answer(self, inputs: Any) -> dict[str, Array]:  # noqa: ANN401 - as SklearnModel
+        found = super().answer(inputs)
+        shares = found["probabilities"]
+        last = shares.shape[1] - 1 - np.argmax(shares[:, ::-1], axis=1)
+        some = np.abs(inputs["inputs"][:, 1].astype(np.float64)) * 1e4 % 1 < self._part
+        return found | {"label": np.where(some, last, found["label"])}
+
+
+@pytest.mark.parametrize("part", [0.3, 0.01])
+def test_p0_246_labels_that_differ_where_two_are_as_good_are_counted_and_few(part: float) -> None:
+    from sklearn.tree import DecisionTreeClassifier
+
+    given = np.zeros((400, 3))
+    given[200:, 0] = 1.0
+    labels = np.where(given[:, 0] > 0, 1, np.arange(400) % 2)
+    model = DecisionTreeClassifier(random_state=0).fit(given, labels)
+    goldens = {"inputs": np.random.default_rng(9).normal(size=(100, 3)).astype(np.float32)}
+    found = proved(SklearnModel(model), _TyingOtherwise(model, part), goldens)
+    excused, ran = sum(o.excused for o in found.probes), sum(o.ran for o in found.probes)
+    said = {one.name: one.words for one in found.checks}
+    assert excused, "or nothing was tried"
+    assert (excused > 0.01 * ran) == (part == 0.3)
+    assert failing(found) == ({"rounding"} if part == 0.3 else set())
+    assert f"two answers are as good ({excused:,})" in said["rounding"]
+    assert "or two answers are as good" in found.words
+    for one in found.probes:
+        if one.kind == "goldens" and one.excused:
+            assert f"alike, but for {one.excused:,} that rounding" in said["goldens"]

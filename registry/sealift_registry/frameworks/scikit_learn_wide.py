@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from sealift_registry.frameworks import scikit_learn_forests as forests
 from sealift_registry.frameworks import scikit_learn_own as own
 from sealift_registry.frameworks.scikit_learn_graphs import drop_unused
 from sealift_registry.frameworks.scikit_learn_nodes import converted_by
@@ -41,10 +42,11 @@ NARROW = "narrow"
 def converts(estimator: Estimator) -> Mapping[type, Convert]:
     """Class → how it is converted, for those in `estimator` that skl2onnx converts otherwise."""
     found: dict[type, Convert] = {}
+    ours = {**own.CONVERTS, **forests.CONVERTS}
     for part in parts_of(estimator):
         name = name_of(part)
-        if name in own.CONVERTS:
-            found[type(part)] = converted_by(own.CONVERTS[name])
+        if name in ours:
+            found[type(part)] = converted_by(ours[name])
         elif name not in THROUGH and (grown(part) or name == "AdaBoostClassifier"):
             found[type(part)] = _narrow
     return found

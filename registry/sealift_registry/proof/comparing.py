@@ -66,6 +66,7 @@ class Compared:
         ratio: by row, the largest difference as a part of what is allowed there.
         away: by row, that difference; infinite where one is no finite number.
         allowed: by row, what is allowed where the ratio is largest; 0 of labels.
+        tied: by row, whether labels differ that are as good; such a row is not `wrong`.
     """
 
     kind: Literal["labels", "numbers"]
@@ -73,6 +74,7 @@ class Compared:
     ratio: Array
     away: Array
     allowed: Array
+    tied: Array
 
 
 # -------------------------------------------------------------------- what is compared with what
@@ -182,9 +184,10 @@ def numbers(source: Array, variant: Array, by: Scale) -> Compared:
         ratio = np.where(away > 0, away / np.where(may > 0, may, np.finfo(float).tiny), 0.0)
     if not ratio.shape[1]:
         none = np.zeros(len(ratio))
-        return Compared("numbers", none > 0, none, none, none)
+        return Compared("numbers", none > 0, none, none, none, none > 0)
     at = np.arange(len(ratio)), ratio.argmax(axis=1)
-    return Compared("numbers", ratio[at] > 1, ratio[at], away[at], may[at])
+    never = np.zeros(len(ratio), dtype=bool)
+    return Compared("numbers", ratio[at] > 1, ratio[at], away[at], may[at], never)
 
 
 # -------------------------------------------------------------------- labels
@@ -200,9 +203,10 @@ def agreeing(some: Array, others: Array) -> Array:
 
 def labels(source: Array, variant: Array, tied: Array) -> Compared:
     """Rows of labels: each equal, unless the source's two best scores are as good (`tied`)."""
-    wrong = ~agreeing(source, variant) & ~tied
+    differing = ~agreeing(source, variant)
+    wrong = differing & ~tied
     ratio = np.where(wrong, np.inf, 0.0)
-    return Compared("labels", wrong, ratio, ratio, np.zeros(len(wrong)))
+    return Compared("labels", wrong, ratio, ratio, np.zeros(len(wrong)), differing & tied)
 
 
 def ties(scores: Array, by: Scale) -> Array:
@@ -280,3 +284,9 @@ def side_by_side(
 def wrong_rows(found: Mapping[str, Compared]) -> Array:
     """By row, whether any output is wrong."""
     return np.asarray(np.logical_or.reduce([one.wrong for one in found.values()]))
+
+
+def tied_rows(found: Mapping[str, Compared]) -> Array:
+    """By row, whether no output is wrong, but labels differ that are as good."""
+    tied = np.logical_or.reduce([one.tied for one in found.values()])
+    return np.asarray(tied & ~wrong_rows(found))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array
-from sealift_registry.proof.comparing import Answers, Compared, flat, wrong_rows
+from sealift_registry.proof.comparing import Answers, Compared, flat, tied_rows, wrong_rows
 from sealift_registry.proof.report import BINS
 from sealift_registry.proof.running import taken
 from sealift_registry.proof.withholding import ANOTHER, AWAY, WITHHELD
@@ -129,10 +129,12 @@ class Tally:
         """Count rows by kind and number, with both answers to them and how those compare."""
         for output, one in found.items():
             self.outputs.setdefault(output, OutputTally(one.kind)).add(one)
-        wrong = wrong_rows(found)
-        for (kind, number), differs in zip(named, wrong.tolist(), strict=True):
+        wrong, tied = wrong_rows(found), tied_rows(found)
+        self.tied += int(tied.sum())
+        for (kind, number), differs, is_tied in zip(named, wrong, tied, strict=True):
             self.kind(kind).ran += 1
-            if not differs:
+            self.kind(kind).excused += int(is_tied)
+            if not differs and not is_tied:
                 self.agreed.setdefault(kind, []).append(number)
         for at in np.flatnonzero(wrong).tolist():
             self.kind(named[at][0]).wrong += 1

@@ -76,12 +76,13 @@ def rows_checks(tally: Tally) -> list[Check]:
         ran, dropped = sum(one.ran for one in counts), sum(one.dropped for one in counts)
         wrong = sum(one.wrong for one in counts)
         left_out = sum(one.left_out for one in counts)
+        excused = sum(one.excused for one in counts)
         if not ran + dropped + left_out:
             continue
         counted = [(kind, tally.kinds[kind].ran) for kind in kinds if kind in tally.kinds]
         of_which = ", ".join(f"{count:,} {kind}" for kind, count in counted if count)
         which = f" ({of_which})" if len(kinds) > 1 else ""
-        said = [f"{ran:,} {what}{which}: {_alike(wrong)}"] if ran else []
+        said = [f"{ran:,} {what}{which}: {_alike(wrong, excused)}"] if ran else []
         if wrong:
             first = worst_of(tally, kinds)
             said += [row_words(first)] if first else []
@@ -97,8 +98,11 @@ def rows_checks(tally: Tally) -> list[Check]:
     return found
 
 
-def _alike(wrong: int) -> str:
-    return f"{wrong:,} are answered differently" if wrong else "all are answered alike"
+def _alike(wrong: int, excused: int) -> str:
+    if wrong:
+        return f"{wrong:,} are answered differently"
+    but = f", but for {excused:,} that rounding or a tie excuses" if excused else ""
+    return f"all are answered alike{but}"
 
 
 def worst_of(tally: Tally, kinds: Sequence[str]) -> Row | None:
@@ -307,6 +311,7 @@ def summary(tally: Tally, verdict: str) -> str:
     excused = sum(one.excused for one in tally.kinds.values())
     if excused:
         said += f", but for {excused:,} where 32 bits round to another side"
+        said += " or two answers are as good" if tally.tied else ""
     if nearest is not None and not wrong:
         part, may = nearest
         said += f"; the worst difference is {decimal(part * may)} where {decimal(may)} is allowed"
