@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from sealift_registry import summary
 from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, Facts
 from sealift_registry.frameworks.known import CONVERTERS
-from sealift_registry.proof import goldens
+from sealift_registry.proof import expecting, goldens, telling
 from sealift_registry.proof.proving import Plan
 from sealift_registry.proof.tally import MOST_KEPT, Tally
 from sealift_registry.proof.telling import ALONE
@@ -238,3 +239,51 @@ def test_p0_157_what_was_kept_of_goldens_is_said_where_they_are_taken_in(
         np.savez(tmp_path / "known.npz", inputs=found["inputs"], expected=np.arange(8) % 3)
     said = cli.says(*words, "--goldens", tmp_path / "known.npz")
     assert "8 rows; `expected` is what is expected of them" in said
+
+
+# -------------------------------------------------------------------- a class that nobody gets
+
+
+def _merged_classes(given: Array) -> dict[str, Array]:
+    """Scores of three classes; what is most of all the third is called the second."""
+    found = np.stack([given[:, 0], given[:, 1], given[:, 0] + given[:, 1] - 50], axis=1)
+    return {LABEL: found.argmax(axis=1), "scores": found}
+
+
+def _expecting(third: int, names: tuple[str, ...] = ("0", "1", "2")) -> Sequence[str]:
+    """What is told first where `third` golden rows of 40 expect what is never answered there."""
+    given = rows(count=40)
+    right = np.array(names)[_merged_classes(given)[LABEL]]
+    right[:third] = names[2]
+    known = Facts(classes=names)
+    return proof(_merged_classes, _merged_classes, given, right, known).told_first
+
+
+def test_p0_264_a_class_that_is_expected_and_never_answered_is_told_first() -> None:
+    told = "3 golden rows expect 2; the model answers none of them so."
+    assert told in _expecting(3)
+    assert "1 golden row expects 2; the model answers none of them so." in _expecting(1)
+    assert not any("expect" in one for one in _expecting(0))
+
+
+def test_p0_264_one_row_that_is_right_is_enough() -> None:
+    given = rows(count=40)
+    given[0, :2] = 100
+    right = _merged_classes(given)[LABEL]
+    right[1:4] = 2
+    found = proof(_merged_classes, _merged_classes, given, right)
+    assert found.verdict == "pass"
+    assert not any("expect" in one for one in found.told_first)
+
+
+def test_p0_264_of_many_classes_some_are_named_and_the_others_counted() -> None:
+    judged = expecting.Judged(
+        "labels", 90, 0.9, 0.9, 0.1, 0.1, 0.9, tuple((f"c{n}", 9 - n) for n in range(5))
+    )
+    (told,) = telling.first(judged, "", {}, ())
+    assert told == (
+        "9 golden rows expect c0, 8 golden rows expect c1, 7 golden rows expect c2; the model "
+        "answers none of them so, and so it is with 2 labels more."
+    )
+    (told,) = telling.first(replace(judged, missed=judged.missed[:1]), "", {}, ["c0"])
+    assert "answered on no row" in told  # said once

@@ -42,6 +42,8 @@ class Judged:
         chance: what always answering the same would reach: the most frequent label, or the mean.
         even: what guessing blindly would; of numbers the same.
         exact: numbers that the source answers nearly as expected, of all.
+        missed: labels that the source answers on none of the rows that expect them, each with how
+            many those are.
     """
 
     kind: Literal["labels", "numbers"]
@@ -51,6 +53,7 @@ class Judged:
     chance: float
     even: float
     exact: float
+    missed: tuple[tuple[str, int], ...] = ()
 
     @property
     def is_poor(self) -> bool:
@@ -111,10 +114,25 @@ def judged(
         known = len(classes) or width(source) or len(np.unique(told[0].astype(str)))
         often = np.unique(asked, return_counts=True)[1].max() / len(asked)
         even = 1 / max(known, 1)
-        return Judged("labels", len(asked), right[0], right[1], float(often), even, right[0])
+        missed = _missed(asked, np.array(_spelled(told[0])))
+        guess = float(often)
+        return Judged("labels", len(asked), right[0], right[1], guess, even, right[0], missed)
     if not numbers and expected.dtype.kind != "f":
         return None
     return _numbers(expected, source, variant)
+
+
+def _missed(asked: Array, answered: Array) -> tuple[tuple[str, int], ...]:
+    """Labels of which no row that expects one is answered so; the most frequent first.
+
+    A class that got lost in training or in an export is hardly seen in the accuracy of all.
+    """
+    names, counts = np.unique(asked, return_counts=True)
+    found = set(asked[asked == answered].tolist())
+    lost = [(str(n), int(c)) for n, c in zip(names, counts, strict=True) if n not in found]
+    if _fractions(asked.tolist()):  # values of rows are not shown
+        return ((f"{len(lost)} numbers", sum(count for _, count in lost)),) if lost else ()
+    return tuple(sorted(lost, key=lambda one: -one[1]))
 
 
 def _told(answers: Answers, classes: Sequence[str], expected: Array | None = None) -> Array | None:

@@ -216,6 +216,8 @@ def first(
     said = [poorly] if poorly else []
     if strange:
         said.append(f"The goldens expect {named(strange)}, which the model answered on no row.")
+    missed = [one for one in judged.missed if one[0] not in strange] if judged is not None else []
+    said += [_missed(missed)] if missed else []
     said += [unfit] if unfit else []
     said += [
         f"{word(name)} {what} of all that were run, of the source as of the variant."
@@ -223,6 +225,17 @@ def first(
     ]
     said += [ALONE] if as_it_is and judged is None else []
     return [sentence(one) for one in said]
+
+
+def _missed(missed: Sequence[tuple[str, int]]) -> str:
+    """Classes that nobody gets from this model, though its accuracy may be high."""
+    named = [
+        f"{count:,} golden {'rows expect' if count > 1 else 'row expects'} {word(name)}"
+        for name, count in missed[:MOST_TOLD]
+    ]
+    further = f", and so it is with {len(missed) - MOST_TOLD:,} labels more"
+    words = f"{', '.join(named)}; the model answers none of them so"
+    return f"{words}{further if len(missed) > MOST_TOLD else ''}."
 
 
 def _poorly(judged: Judged) -> str:
