@@ -10,12 +10,13 @@ import pytest
 from sealift_registry.delivery import check_rows
 from sealift_registry.trust import drafting
 from sealift_registry.trust.repository import Repository
-from sealift_signing import features, gate, shape
+from sealift_signing import drafts, features, gate, shape
 from sealift_signing.acts.asking import Ask
 from sealift_signing.documents import Members, read_members
 from sealift_signing.errors import MalformedError, RefusedError, SealiftError
 from tests.registry.hub_fixture import SITE, STEWARDS, TEAM, Acme, Loose
-from tests.registry.signing_people import carry_out, members_of
+from tests.registry.signing_people import carry_out, members_of, sign
+from tests.registry.test_hub_cli import Capsys, Cli
 from tests.registry.test_what_sites_read import says, without
 from tests.site_on_paper import SiteOnPaper
 
@@ -164,3 +165,43 @@ def test_p0_195_what_cannot_be_meant_is_refused_in_words(acme: Acme, asked: Ask,
     with acme.app.hub.reading() as connection, pytest.raises(SealiftError) as error:
         drafting.draft(acme.app.hub, connection, drafting.Wanted(asked))
     assert error.value.code == code
+
+
+# -------------------------------------------------------------------- what holds
+
+
+def test_p0_265_anybody_can_ask_what_holds_and_nothing_changes_by_it(
+    ready: Acme, capsys: Capsys
+) -> None:
+    cli, rows = Cli(ready, capsys), ready.rows()
+    told = cli.says("team", "check-rows", TEAM)
+    assert f"Check rows of team {TEAM} stay at the hub." in told
+    assert f"Sites that would get them with an export: {SITE}." in told
+    assert f"sealift team check-rows {TEAM} --travel" in told
+    assert ready.rows() == rows
+    assert f"Check rows of team {TEAM} stay at the hub." in cli.says("team", "list")
+    assert cli.json("team", "list")["check_rows"][TEAM] == "stay"
+    lets(ready)
+    told = cli.says("team", "check-rows", TEAM)
+    assert f"Check rows of team {TEAM} travel with its models." in told
+    assert f"Sites that get them with an export: {SITE}." in told
+    assert f"sealift team check-rows {TEAM} --stay" in told
+    said = cli.json("team", "check-rows", TEAM)
+    assert (said["team"], said["check_rows"], said["sites"]) == (TEAM, "travel", [SITE])
+    assert cli.json("team", "list")["check_rows"][TEAM] == "travel"
+    code, _, err = cli("team", "check-rows", "nobody")
+    assert (code, "There is no team nobody." in err) == (3, True)
+
+
+def test_p0_265_submit_and_the_log_say_what_was_set(ready: Acme, capsys: Capsys) -> None:
+    cli = Cli(ready, capsys)
+    for travel, words in ((True, "travel with its models"), (False, "stay at the hub")):
+        wanted = check_rows.wanted(ready.app.hub, TEAM, travel=travel)
+        with ready.app.hub.reading() as connection:
+            made = drafting.draft(ready.app.hub, connection, wanted)
+        signed = sign(made, wanted.ask, ready.stewards, ready.app.hub.now())
+        file = ready.folder / f"{travel}.signed"
+        file.write_bytes(drafts.write(signed))
+        assert f"Check rows of team {TEAM} {words}." in cli.says("submit", file)
+        log = cli.says("audit", "list", "--type", "team.check-rows-changed", "--limit", "1")
+        assert f"check-rows={'travel' if travel else 'stay'}" in log

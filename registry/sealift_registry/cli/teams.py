@@ -168,29 +168,37 @@ def team_check_rows(
 
     Check rows are at most 64 rows for each variant, goldens among them, with the answers that are
     right: by them a site can try its own runtime. They stay at the hub unless the team lets them
-    travel: whoever has the medium or the site can read them.
+    travel: whoever has the medium or the site can read them. Without an option it says what holds.
     """
     from sealift_registry.delivery import check_rows
     from sealift_registry.trust.drafting import unchecked
-    from sealift_signing.errors import UsageError
 
     if travel is None:
-        raise UsageError(
-            "check-rows-unsaid",
-            "Neither --travel nor --stay is given.",
-            subject=name,
-            next_step=f"Say one of them: sealift team check-rows {pasted([name])} --travel",
-        )
+        _tell_check_rows(session, name)
+        return
     wanted = check_rows.wanted(session.app.hub, name, others(how.over), travel=travel)
     wanted = replace(wanted, check=unchecked) if any_software else wanted
     sites = wanted.facts.get("site", ())
     session.terminal.note(_check_rows_told(name, sites, travel=travel))
     done = carry_out(session, wanted, how)
     if done is not None:
-        state = "travel with its models" if travel else "stay at the hub"
-        words = f"Check rows of team {name} {state} from now on."
         data = {**done.data, "team": name, "check_rows": wanted.ask.object[1]}
-        session.terminal.answer("team-check-rows", data | {"sites": list(sites)}, words)
+        session.terminal.answer("team-check-rows", data | {"sites": list(sites)}, done.more)
+
+
+def _tell_check_rows(session: Session, name: str) -> None:
+    """What holds now, and where the rows go by it."""
+    from sealift_registry.delivery import check_rows
+
+    travel, sites = check_rows.standing(session.app.hub, name)
+    there, other = ", ".join(sites) or "no site yet", "stay" if travel else "travel"
+    lines = [
+        f"Check rows of team {name} {'travel with its models' if travel else 'stay at the hub'}.",
+        f"Sites that {'get' if travel else 'would get'} them with an export: {there}.",
+        f"Change it with: sealift team check-rows {pasted([name])} --{other}",
+    ]
+    data = {"team": name, "check_rows": "travel" if travel else "stay", "sites": list(sites)}
+    session.terminal.answer("team-check-rows", data, lines)
 
 
 def _check_rows_told(name: str, sites: Sequence[str], *, travel: bool) -> list[str]:
@@ -214,6 +222,7 @@ def team_list(session: Session) -> None:
         names = sorted(repository.teams())
         stewards_of = {name: _stewards(repository, name) for name in names}
         found, refused = listing.each(names, lambda name: (name, repository.members(name)))
+    travel = {name: said is not None and said.check_rows is not None for name, said in found}
     headings = ("team", "person", "status", "keys", "may")
     rows: list[tuple[str, ...]] = []
     shown: list[tuple[str, ...]] = []
@@ -231,8 +240,13 @@ def team_list(session: Session) -> None:
     data = {
         "stewards": {name: list(stewards) for name, stewards in stewards_of.items()},
         "people": [dict(zip(headings, row, strict=True)) for row in rows],
+        "check_rows": {name: "travel" if out else "stay" for name, out in travel.items()},
         "refused": [bad.as_json()["error"] for _, bad in refused],
     }
+    lines += [
+        f"Check rows of team {name} {'travel with its models' if out else 'stay at the hub'}."
+        for name, out in travel.items()
+    ]
     people = [(f"who may do what in team {name}", bad) for name, bad in refused]
     session.terminal.answer("team-list", data, [*lines, *listing.told(people)])
     listing.check(refused)

@@ -11,8 +11,10 @@ from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
+from sealift_registry.trust.teams import lets_check_rows_travel
 from sealift_signing.acts.asking import Ask, Other
 from sealift_signing.acts.check_rows import STAY, TRAVEL
+from sealift_signing.acts.teams import check_team
 
 
 def wanted(hub: Hub, team: str, aside: Sequence[Other] = (), *, travel: bool) -> Wanted:
@@ -25,6 +27,19 @@ def wanted(hub: Hub, team: str, aside: Sequence[Other] = (), *, travel: bool) ->
         others=tuple(aside),
         check=lambda state, made: reading.check_members(state, concerned, team, made),
     )
+
+
+def standing(hub: Hub, team: str) -> tuple[bool, tuple[str, ...]]:
+    """Whether check rows of a team's models travel, and the sites that have such a model today.
+
+    Raises:
+        NotFoundError: there is no such team.
+    """
+    with hub.reading() as connection:
+        repository = Repository(connection)
+        check_team(repository.stored, team)
+        concerned = tuple(one.id for one in sites_of(connection, team))
+        return lets_check_rows_travel(repository, team), concerned
 
 
 def sites_of(connection: Connection, team: str) -> list[Site]:

@@ -221,7 +221,8 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
     if draft.act == "rotate-keys":
         rotating.take_up(hub)
     with hub.reading() as connection:
-        return Accepted(new, standing(connection, part.name, metadata.signed.version), said)
+        told = standing(connection, part.name, metadata.signed.version)
+        return Accepted(new, told, said, _more(connection, draft))
 
 
 def standing(connection: Connection, role: str, version: int) -> str:
@@ -234,6 +235,16 @@ def standing(connection: Connection, role: str, version: int) -> str:
         f"Version {version} of {role} was published before; version {head.version} stands now, "
         f"{until}"
     )
+
+
+def _more(connection: Connection, draft: Draft) -> tuple[str, ...]:
+    """What came of an act that a version's number does not say: told from what is stored."""
+    if draft.act != "set-check-rows":
+        return ()
+    team = draft.object[0]
+    members = Repository(connection).members(team)
+    out = members is not None and members.check_rows is not None
+    return (f"Check rows of team {team} {'travel with its models' if out else 'stay at the hub'}.",)
 
 
 def is_there(found: Stored, role: str, version: Named) -> bool:
@@ -254,7 +265,8 @@ def _first_catalog(
 
 def _terms(draft: Draft, people: Sequence[str]) -> dict[str, str | Sequence[str]]:
     team = {} if draft.act in {"renew", "rotate-keys"} else {"team": draft.object[0]}
-    return {**team, "person": people}
+    rows = {"check-rows": draft.object[1]} if draft.act == "set-check-rows" else {}
+    return {**team, **rows, "person": people}
 
 
 def with_fingerprint(hub: Hub, done: Accepted) -> Accepted:
