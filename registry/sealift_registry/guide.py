@@ -18,6 +18,7 @@ from sqlalchemy import Connection, select
 from sealift_registry.catalog.catalog import Catalog, Version
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery import assignments, attested, tables, transfers, waiting
+from sealift_registry.delivery.ended import ended
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions
@@ -285,6 +286,11 @@ def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
         yield Step(
             f"Site {site.id} says that it has lost {blobs}; the next bundle brings what is lost.",
             f"sealift export {site.id} --to DIR --key DISPATCHER",
+        )
+    elif (end := ended(connection, site, assigned)).failed or end.unlike:
+        yield Step(
+            f"What site {site.id} is assigned does not run there, or did not start; it says why.",
+            f"sealift show {site.id}",
         )
 
 

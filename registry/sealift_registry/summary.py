@@ -11,7 +11,15 @@ from sqlalchemy import Connection, select
 
 from sealift_registry.catalog.catalog import Catalog, latest, newest
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
-from sealift_registry.delivery import assignments, attested, reading, tables, transfers, waiting
+from sealift_registry.delivery import (
+    assignments,
+    attested,
+    ended,
+    reading,
+    tables,
+    transfers,
+    waiting,
+)
 from sealift_registry.delivery.holdings import by_log
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
@@ -331,8 +339,10 @@ def _site(connection: Connection, site: Site) -> Summary:
     assignment = assignments.current(Repository(connection), site)
     receipt = last_receipt(connection, site)
     rows = _assigned(assignment)
+    end = ended.ended(connection, site, assignment)
     lines = [
         f"Site {site.id}, stage {site.stage}, enrolled {site.made}",
+        *(f"  {text}" for text in ended.first_lines(end)),
         f"  enrolment      {site.enrolment[:12]}",
         f"  its request    {site.request_words}",
         f"  its answer     {site.words}",
@@ -367,12 +377,13 @@ def _site(connection: Connection, site: Site) -> Summary:
         said = receipt.predicate
         lines += [f"  last receipt   {said.transfer}, {said.made}"]
         lines += [f"    {_outcome(a)}" for a in said.artifacts]
-        lines += [f"    {text}" for text in more_words(said.more)]
+        lines += [f"    {text}" for text in more_words(ended.news(end, said.more))]
         lines += [f"    lost           {len(said.lost)} of its blobs"] if said.lost else []
         lines += [
             f"  runs           {one.group}: {one.model}/{one.version}, since {one.since}"
             for one in running(connection, site)
         ]
+        lines += [f"  {text}" for text in ended.check_lines(end)]
         if said.unprotected:
             lines += ["  UNPROTECTED: " + "; ".join(map(drawn, said.unprotected))]
     data = {
@@ -400,6 +411,7 @@ def _site(connection: Connection, site: Site) -> Summary:
         "does_not_read": list(unread),
         "log": {"size": log.size, "words": eight_words(log.body())} if log else None,
         "last_receipt": receipt.predicate.transfer if receipt else None,
+        **ended.ended_json(end),
         **more_json(receipt.predicate.more if receipt else None),
     }
     return "site", data, lines

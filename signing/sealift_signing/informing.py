@@ -28,14 +28,21 @@ LONGEST_SHOWN = 400
 
 
 def more_words(more: More | None) -> Iterator[str]:
-    """What is said under `more`, a line for each member."""
-    found = more or {}
-    for name in sorted(found)[:MOST_SHOWN]:
-        value = found[name]
-        said = value if isinstance(value, str) else canonical.encode(value).decode()
-        yield f"besides, {word(name, LONGEST_SHOWN)}: {drawn(said, LONGEST_SHOWN)}"
-    if len(found) > MOST_SHOWN:
-        yield f"besides, {len(found) - MOST_SHOWN} things more"
+    """What is said under `more`, a line for each member; of an object of texts one for each."""
+    found = [(word(name, LONGEST_SHOWN), said) for name, said in sorted((more or {}).items())]
+    told = [line for name, said in found for line in _parts(name, said)]
+    for name, said in told[:MOST_SHOWN]:
+        text = said if isinstance(said, str) else canonical.encode(said).decode()
+        yield f"besides, {name}: {drawn(text, LONGEST_SHOWN)}"
+    if len(told) > MOST_SHOWN:
+        yield f"besides, {len(told) - MOST_SHOWN} things more"
+
+
+def _parts(name: str, said: Json) -> list[tuple[str, Json]]:
+    """What is under one name: sentences under names of their own are no JSON to people."""
+    if isinstance(said, Mapping) and said and all(isinstance(one, str) for one in said.values()):
+        return [(f"{name}, {word(of, LONGEST_SHOWN)}", one) for of, one in sorted(said.items())]
+    return [(name, said)]
 
 
 def mark(check: Check) -> str:

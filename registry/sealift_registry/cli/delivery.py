@@ -370,6 +370,7 @@ def receive(session: Session, *, medium: str) -> None:
 
     Both are verified; a log that does not continue the one known so far is refused.
     """
+    from sealift_registry.delivery import ended
     from sealift_registry.summary import became
     from sealift_signing.informing import more_json, more_words
     from sealift_signing.statements import NO_MORE
@@ -391,7 +392,8 @@ def receive(session: Session, *, medium: str) -> None:
                 for a in said.artifacts
             ]
             lines += [f"    {text}" for text in more_words(said.more)]
-        lost = session.app.returns.missed(one.site)
+        lost, end = session.app.returns.missed(one.site), session.app.returns.ended(one.site)
+        lines += [f"  {text}" for text in ended.first_lines(end)]
         if lost:
             are = "is" if lost == 1 else "are"
             lines.append(
@@ -410,6 +412,7 @@ def receive(session: Session, *, medium: str) -> None:
                 "size": one.size,
                 "lost": lost,
                 "ignored": list(one.ignored),
+                **ended.ended_json(end),
                 **more_json({name: said for name, said in besides.items() if said}),
                 **more_json(one.besides, "unsigned_more"),
             }

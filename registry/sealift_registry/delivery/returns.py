@@ -10,6 +10,7 @@ from sqlalchemy import Connection, insert, select
 
 from sealift_registry.audit.ahead import RestoredError
 from sealift_registry.delivery import assignments, attested, tables, witnesses
+from sealift_registry.delivery.ended import Ended, ended
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import readiness
@@ -88,6 +89,12 @@ class Returns:
             site = Sites(connection).get(name)
             wanted = assignments.current(Repository(connection), site)
             return missed(connection, site, self._hub.home.blobs, wanted)
+
+    def ended(self, name: str) -> Ended:
+        """How switches and checks at site `name` ended, by all of its log that came home."""
+        with self._hub.reading() as connection:
+            site = Sites(connection).get(name)
+            return ended(connection, site, assignments.current(Repository(connection), site))
 
     def _receive(self, returned: Returned) -> Accepted:
         # First: a hub that lost its end would call an honest return a forged one.

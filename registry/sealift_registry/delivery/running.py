@@ -35,7 +35,7 @@ def running(connection: Connection, site: Site) -> list[Running]:
     """What runs at `site` by the newest of its log that came home, by host group and model."""
     found: dict[tuple[str, str], Running] = {}
     for body in attested.entries(connection, site):
-        one = _switched(read_entry(body))
+        one = switched(read_entry(body))
         if one is not None:
             found[one.group, one.model] = one
     return [one for _, one in sorted(found.items()) if one.version]
@@ -47,7 +47,7 @@ def last_heard(connection: Connection, site: Site) -> str | None:
     return read_entry(bodies[-1]).at if bodies else None
 
 
-def _switched(entry: Entry) -> Running | None:
+def switched(entry: Entry) -> Running | None:
     """What `entry` says was switched; None if it says nothing of the kind.
 
     The site's key vouches for the entry, and nothing vouches for the site's software: an entry
