@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ TYPES: Mapping[str, str] = {
 }
 """ONNX Runtime's names of types → NumPy's."""
 
-
+_TENSOR = re.compile(r"tensor\((\w+)\)")
 _EVALUATOR_RAISES = (RuntimeError, NotImplementedError, ValueError, TypeError, KeyError)
 
 LARGE, FEW = 64 * 1024**2, 32
@@ -190,6 +191,7 @@ class RuntimeModel:
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `framework.Model`."""
         names = [one.name for one in self._session.get_outputs()]
+        self._check_outputs()
         fed = fitted(inputs, self.inputs)
         try:
             found = self._session.run(None, fed)
@@ -206,6 +208,19 @@ class RuntimeModel:
             ) from bad
         return dict(zip(names, map(plain, found), strict=True))
 
+    def _check_outputs(self) -> None:
+        """What NumPy has no type for, the runtime hands out to nobody."""
+        for one in self._session.get_outputs():
+            kind = _TENSOR.fullmatch(one.type)
+            if kind and not _in_numpy(kind[1]):
+                raise RefusedError(
+                    "parity-outputs",
+                    f"The output {word(one.name)} is of the type {kind[1]}, which ONNX Runtime "
+                    "does not hand out.",
+                    subject=one.name,
+                    next_step="Export the model with a cast to float32 before its outputs.",
+                )
+
     def _takes(self) -> str:
         given = self._session.get_inputs()
         return ", ".join(f"{word(one.name)} of {_shaped(one.shape)}" for one in given)
@@ -213,6 +228,12 @@ class RuntimeModel:
     def facts(self) -> Facts:
         """See `framework.Model`."""
         return Facts()
+
+
+def _in_numpy(kind: str) -> bool:
+    import numpy as np
+
+    return kind in {"double", "float", "string"} or hasattr(np, kind)
 
 
 def _told(graph: Any) -> set[str]:  # noqa: ANN401 - onnx is Any to us

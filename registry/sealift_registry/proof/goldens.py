@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array
+from sealift_signing.errors import SealiftError
 
 LABELS = "labels"
 EXPECTED = ("expected", LABELS)
@@ -40,3 +42,19 @@ def read(path: Path, inputs: Container[str]) -> Goldens:
     called = next((one for one in EXPECTED if one in arrays and one not in inputs), None)
     known = None if called is None else arrays.pop(called)
     return Goldens(arrays, known, called)
+
+
+@contextmanager
+def unquoted() -> Iterator[None]:
+    """A process's last words are told and logged; a library's may quote values of the rows.
+
+    Raises:
+        RuntimeError: whatever broke off, by its class alone.
+    """
+    try:
+        yield
+    except (SealiftError, MemoryError):
+        raise
+    except Exception as bad:  # noqa: BLE001 - libraries raise any class; no word of theirs is kept
+        words = f"it broke off with {type(bad).__name__}"
+        raise RuntimeError(words).with_traceback(bad.__traceback__) from None

@@ -11,7 +11,7 @@ from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS, PACKAGES, a
 from sealift_registry.frameworks.onnx_graph import written_in
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.proof.check_rows import answerable
-from sealift_registry.proof.goldens import LABELS, read
+from sealift_registry.proof.goldens import LABELS, read, unquoted
 from sealift_registry.proof.measured import Machine, Operator, Runtime
 from sealift_registry.proof.proving import Plan, proved
 from sealift_registry.runtimes.elsewhere import ModelElsewhere
@@ -31,7 +31,8 @@ def prove(request: Document, progress: Progress) -> Document:
     source = CONVERTERS[request["source_format"]].load(Path(request["source"]))
     progress("loading the variant", 0, 0)
     variant = _variant(Path(request["variant"]), request["elsewhere"])
-    goldens = read(Path(request["goldens"]), variant.inputs)
+    with unquoted():
+        goldens = read(Path(request["goldens"]), variant.inputs)
     kept: list[bytes] = []
     plan = Plan(
         bytes.fromhex(request["seed"]),
@@ -41,7 +42,8 @@ def prove(request: Document, progress: Progress) -> Document:
         progress=progress,
         check_rows=kept.append if request["check_rows"] else None,
     )
-    found = proved(source, variant, goldens.inputs, goldens.expected, plan)
+    with unquoted():
+        found = proved(source, variant, goldens.inputs, goldens.expected, plan)
     if kept and isinstance(variant, RuntimeModel) and not answerable(variant.session, kept[0]):
         kept.clear()
     machine = _machine()

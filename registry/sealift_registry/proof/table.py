@@ -118,8 +118,11 @@ def held(goldens: Mapping[str, Array], types: Mapping[str, Type]) -> dict[str, A
 
     Raises:
         RefusedError: a type does not hold a value, or merges whole numbers; input and column are
-            named.
+            named. Or an array is of no numbers.
     """
+    for name, array in goldens.items():
+        if array.dtype.kind not in "biuf":
+            raise _no_numbers(name)
     return {name: _held(name, array, types[name]) for name, array in goldens.items()}
 
 
@@ -157,6 +160,17 @@ def _check_whole(name: str, array: Array, dtype: Type) -> None:
             next_step="Train the model on smaller numbers (count from a later day, in thousands, "
             "or give each id a number from 0 on), or leave the column out.",
         )
+
+
+def _no_numbers(name: str) -> RefusedError:
+    return RefusedError(
+        "goldens-inputs",
+        f"The goldens' {word(name)} holds something else than numbers. Rows are made of numbers "
+        "only, and a model that takes text cannot be proved.",
+        subject=name,
+        next_step="Export the model so that it takes numbers (give each word a number, and "
+        "keep that step before the model), and give goldens of these.",
+    )
 
 
 def _not_held(name: str, lost: Array, dtype: Type) -> RefusedError:
