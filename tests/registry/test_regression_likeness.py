@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.proof import expecting
+from sealift_registry.proof.models import model_of
 from sealift_registry.regression import comparisons, measure_worker, saying
 from sealift_registry.regression.measure import Measured, measure
 from sealift_registry.regression.report import Comparison, RegressionReport, Side
@@ -141,3 +143,23 @@ def test_p0_273_labels_fit_no_table_of_another_kind() -> None:
     shares = {"variable": np.eye(3)}
     with pytest.raises(RefusedError, match="cannot answer"):
         expecting.judged(np.array([0, 5, 9]), shares, shares, ())
+
+
+def test_p0_275_an_artifact_that_is_no_onnx_is_told_so(
+    hub: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert model_of(["weights.skops"]) == ""
+    assert model_of(["weights.data", "net.onnx"]) == "net.onnx"
+    hub.promoted(1)
+    monkeypatch.setattr(comparisons, "model_of", lambda paths: model_of(list(paths)[1:]))
+    found = compared(hub, 2)
+    assert (found.nothing, found.comparison) == ("not-run", None)
+    assert "one of both is no ONNX model" in saying.summary(found)
+
+
+def test_p0_276_a_refusal_of_the_runtime_names_no_folder_of_the_hub(tmp_path: Path) -> None:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(b"no model")
+    with pytest.raises(RefusedError, match=r"cannot load net\.onnx") as caught:
+        RuntimeModel(path)
+    assert str(tmp_path) not in str(caught.value)

@@ -265,6 +265,17 @@ def test_t1_93_a_model_that_is_a_tar_too(trained: Callable[[str], Path], folder:
     assert refused(folder).code == "scan-one-format"
 
 
+@pytest.mark.parametrize("name", ["a.onnx", "weights.ONNX"])
+def test_p0_274_external_data_that_is_called_as_a_model_is(
+    trained: Callable[[str], Path], folder: Path, name: str
+) -> None:
+    """It would be taken for the model where files are told by their endings: at sites, too."""
+    _external(trained("tiny.onnx"), folder, name)
+    refusal = refused(folder)
+    assert refusal.code == "scan-external-data"
+    assert f"External data of the model lies in {name}" in refusal.what
+
+
 def test_external_data_that_is_not_there(trained: Callable[[str], Path], folder: Path) -> None:
     _external(trained("tiny.onnx"), folder, "weights.bin")
     (folder / "weights.bin").unlink()

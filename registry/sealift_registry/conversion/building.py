@@ -21,7 +21,7 @@ from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.trying import Runtimes, untried
 from sealift_registry.frameworks.framework import WITHOUT_CONVERTER
 from sealift_registry.frameworks.known import as_it_is
-from sealift_registry.proof.models import SourceModel, VariantModel, model_file
+from sealift_registry.proof.models import SourceModel, VariantModel, model_file, model_of
 from sealift_registry.proof.picture import picture
 from sealift_registry.proof.prove import How, prove
 from sealift_registry.proof.report import ProofReport
@@ -248,8 +248,9 @@ class Builder:
         manifest = blobs.read(existing.sha256)
         lay_out(blobs, manifest, folder)
         paths = [file.path for file in read_manifest(manifest, what=str(plan.path)).files]
-        model = next(path for path in paths if path.endswith(".onnx"))
-        variant = VariantModel(folder, model, tuple(model_file(folder, path) for path in paths))
+        variant = VariantModel(
+            folder, model_of(paths), tuple(model_file(folder, path) for path in paths)
+        )
         rows = work / CHECK_ROWS
         report = prove(source, variant, target, goldens, progress, how=self._how(rows))
         refusal = report.refusal(as_it_is=as_it_is(source.format))

@@ -11,13 +11,12 @@ from sealift_registry.conversion.recipe import Recipe, recipe_for
 from sealift_registry.conversion.toolchains import Toolchain, current
 from sealift_registry.frameworks.framework import AS_IT_IS, Converter, Framework
 from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS, NEEDED_BY_NONE
-from sealift_registry.proof.models import SourceModel, VariantModel, model_file
+from sealift_registry.proof.models import ENDING, SourceModel, VariantModel, model_file
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.runner import Limits, Worker, ask
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
 
-ENDING = ".onnx"
 MODEL = f"model{ENDING}"
 """What a converted model's file is called."""
 

@@ -145,6 +145,7 @@ def external_data(folder: Path, survey: Survey) -> str:
         if tensor.data_location == EXTERNAL:
             place = {entry.key: entry.value for entry in tensor.external_data}
             location = base / _contained(tensor.name, place.get("location", ""))
+            _check_ending(location)
             _check_span(folder / location, tensor, place)
             found.add(location.as_posix())
     for path in survey.data_files:
@@ -281,6 +282,23 @@ def _contained(tensor: str, location: str) -> PurePosixPath:
             "(onnx.save_model(..., save_as_external_data=True)).",
         )
     return path
+
+
+def _check_ending(location: PurePosixPath) -> None:
+    """Which file of a variant is the model is told by its ending: data may not bear it.
+
+    Raises:
+        RefusedError: this is data, and called as a model is.
+    """
+    if location.suffix.lower() == ".onnx":
+        raise RefusedError(
+            "external-data",
+            f"External data of the model lies in {word(location.name)}, which is called as a model "
+            "is: which of both is the model could be mistaken.",
+            subject=location.name,
+            next_step="Save the model with its external data in a file of another ending "
+            "(onnx.save_model(..., save_as_external_data=True, location='weights.data')).",
+        )
 
 
 def _check_span(file: Path, tensor: Any, place: dict[str, str]) -> None:  # noqa: ANN401 - protobuf's

@@ -140,10 +140,11 @@ class RuntimeModel:
                 str(path), options, providers=["CPUExecutionProvider"]
             )
         except Exception as bad:
-            # ONNX Runtime's own errors have no common class but Exception.
+            # ONNX Runtime's own errors have no common class but Exception; they name the folder.
+            why = first_line(RuntimeError(str(bad).replace(f"{path.parent}/", "")))
             raise RefusedError(
                 "runtime-refuses",
-                f"ONNX Runtime cannot load {path.name}: {first_line(bad)}.",
+                f"ONNX Runtime cannot load {path.name}: {why}.",
                 subject=path.name,
                 next_step="Export the model for an ONNX version that the runtime knows.",
             ) from bad

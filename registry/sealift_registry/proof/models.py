@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from sealift_signing.vocabulary import Count, MediumPath, Sha256
+
+ENDING = ".onnx"
+"""Of the model, among the files of a variant."""
 
 
 @dataclass(frozen=True)
@@ -60,3 +64,11 @@ def model_file(folder: Path, path: str) -> ModelFile:
     with (folder / path).open("rb") as data:
         digest = hashlib.file_digest(data, "sha256").hexdigest()
         return ModelFile(path, data.tell(), digest)
+
+
+def model_of(paths: Iterable[str]) -> str:
+    """The model among the files of a variant; empty where none is ONNX.
+
+    The scan refuses external data of that ending: there is one at most.
+    """
+    return next((path for path in paths if path.endswith(ENDING)), "")

@@ -16,6 +16,7 @@ from sealift_registry.catalog.catalog import ArtifactRow, Catalog
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.storing import copy_out, lay_out
+from sealift_registry.proof.models import model_of
 from sealift_registry.proof.prove_worker import RUNTIME
 from sealift_registry.regression import saying
 from sealift_registry.regression.measure import Measured, measure
@@ -179,15 +180,28 @@ class Comparisons:
             return Measured((ours, lost), "gone")
         if plan.goldens is None:
             return Measured(sides, "not-run", "there are none")
+        return self._run(plan.artifact, base, plan.goldens, sides, progress)
+
+    def _run(
+        self,
+        artifact: ArtifactRow,
+        base: ArtifactRow,
+        goldens: str,
+        sides: tuple[Side, Side],
+        progress: Progress,
+    ) -> Measured:
+        """Both side by side, in a process of its own."""
         with workspace(self._hub.home.work) as work:
-            candidate = self._laid_out(plan.artifact, work / "candidate")
+            candidate = self._laid_out(artifact, work / "candidate")
             try:
                 listed = self._laid_out(base, work / "listed")
             except (NotFoundError, RefusedError):
                 return Measured(sides, "gone")
-            goldens = work / "goldens.npz"
-            copy_out(self._hub.home.blobs, plan.goldens, goldens)
-            return measure(candidate, listed, goldens, sides, progress)
+            if candidate.is_dir() or listed.is_dir():
+                return Measured(sides, "not-run", "one of both is no ONNX model")
+            rows = work / "goldens.npz"
+            copy_out(self._hub.home.blobs, goldens, rows)
+            return measure(candidate, listed, rows, sides, progress)
 
     def _side(self, artifact: ArtifactRow) -> Side:
         manifest = self._hub.home.blobs.read(artifact.sha256)
@@ -196,11 +210,11 @@ class Comparisons:
         return Side(artifact.path.version, artifact.sha256, size, None, None)
 
     def _laid_out(self, artifact: ArtifactRow, folder: Path) -> Path:
-        """The model of an artifact, with all its files beside it."""
+        """The model of an artifact, with all its files beside it; `folder` where none is ONNX."""
         manifest = self._hub.home.blobs.read(artifact.sha256)
         lay_out(self._hub.home.blobs, manifest, folder)
         files = read_manifest(manifest, what=str(artifact.path)).files
-        return folder / next(one.path for one in files if one.path.endswith(".onnx"))
+        return folder / model_of(one.path for one in files)
 
     def _record(self, plan: _Plan, finding: Finding, measured: Measured) -> None:
         artifact, signer = plan.artifact, self._hub.online.signer(EVIDENCE_PURPOSE[KIND])
