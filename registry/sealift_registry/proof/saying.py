@@ -41,7 +41,7 @@ def findings(result: Result) -> Findings:
         told_first=tuple(
             telling.first(
                 result.judged,
-                result.unfit,
+                " ".join(filter(None, (telling.repeated(result.goldens), result.unfit))),
                 result.constant,
                 result.strange,
                 as_it_is=result.as_it_is,

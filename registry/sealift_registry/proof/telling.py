@@ -238,6 +238,18 @@ def _missed(missed: Sequence[tuple[str, int]]) -> str:
     return f"{words}{further if len(missed) > MOST_TOLD else ''}."
 
 
+def repeated(goldens: Array) -> str:
+    """That most golden rows are repetitions of others; empty where they are not.
+
+    Rows that count many times make any share of them what whoever chose them likes.
+    """
+    distinct = len({one.tobytes() for one in np.ascontiguousarray(goldens)})
+    if 2 * distinct >= len(goldens):
+        return ""
+    only = "1 is" if distinct == 1 else f"{distinct:,} are"
+    return f"MOST GOLDEN ROWS ARE REPEATED: of {len(goldens):,} only {only} distinct."
+
+
 def _poorly(judged: Judged) -> str:
     """What is to be said of how often, or how nearly, both answer as is expected; empty if well."""
     if not judged.is_poor:
