@@ -27,8 +27,13 @@ def pictures(hub: Hub, connection: Connection, ref: VersionRef) -> dict[str, byt
         proved = latest(catalog.evidence(artifact.path)).get("parity")
         digest = None if proved is None else _picture(hub, proved.predicate)
         if digest is not None:
-            found[f"{artifact.path.form}.svg"] = hub.home.blobs.read(digest)
+            found[file_name(ref, artifact.path.form)] = hub.home.blobs.read(digest)
     return found
+
+
+def file_name(ref: VersionRef, form: str) -> str:
+    """The file of a picture: those of several versions have room in one folder."""
+    return f"{ref.model}-{ref.number}-{form}.svg"
 
 
 def _picture(hub: Hub, said: Evidence) -> str | None:

@@ -127,6 +127,15 @@ def test_p0_40_the_picture_is_a_blob_of_the_hub_and_travels_with_no_artifact(hub
     assert "its picture" not in shown(hub)
 
 
+def test_p0_266_pictures_of_two_versions_have_room_in_one_folder(hub: Acme, capsys: Capsys) -> None:
+    cli, folder = Cli(hub, capsys), hub.folder / "seen"
+    for number in (1, 2):
+        hub.convert(number)
+        cli.says("show", version(number), "--pictures", folder)
+    names = [f"tiny-{number}-{TARGET}.svg" for number in (1, 2)]
+    assert sorted(one.name for one in folder.iterdir()) == names
+
+
 def test_p0_158_the_picture_is_written_to_a_file_that_a_browser_opens(
     hub: Acme, capsys: Capsys
 ) -> None:
@@ -134,11 +143,12 @@ def test_p0_158_the_picture_is_written_to_a_file_that_a_browser_opens(
     said = parity(hub)
     assert isinstance(said.details, dict)
     words = ("show", version(1), "--pictures", folder)
-    assert f"A picture of its proof is {folder / TARGET}.svg" in cli.says(*words)
-    written = (folder / f"{TARGET}.svg").read_bytes()
+    file = folder / f"tiny-1-{TARGET}.svg"
+    assert f"A picture of its proof is {file}" in cli.says(*words)
+    written = file.read_bytes()
     assert written == hub.app.hub.home.blobs.read(str(said.details["picture"]))
     cli.says(*words)  # the same again is left as it is
-    (folder / f"{TARGET}.svg").write_bytes(b"another")
+    file.write_bytes(b"another")
     code, _, err = cli(*words)
     assert (code, "exists already" in err) == (4, True)
     code, _, err = cli("show", "no-site", "--pictures", folder)

@@ -12,14 +12,23 @@ from typing import Any
 
 import click
 
+from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.demo import attacks, journey, setting_up
-from sealift_registry.demo.cast import APPROVERS, DIGITS, OTHER_SITE, SITE, hardware_target
+from sealift_registry.demo.cast import (
+    APPROVERS,
+    BOOSTED,
+    DIGITS,
+    OTHER_SITE,
+    SITE,
+    hardware_target,
+)
 from sealift_registry.demo.commands import Hands
 from sealift_registry.demo.folder import Folder, prepare
 from sealift_registry.demo.journey import PICTURES
 from sealift_registry.demo.story import Story, Voice
 from sealift_registry.demo.training import Training
 from sealift_registry.demo.voices import choose_voice, typed
+from sealift_registry.pictures import file_name
 from sealift_signing.errors import SealiftError
 
 CHAPTERS = (
@@ -122,9 +131,8 @@ def _say_goodbye(folder: str, voice: Voice, seconds: float) -> None:
     ]
     voice.tell(f"\nAll of it took {seconds:.1f} s, and is left in {folder}/ to explore:\n")
     voice.lines([*_on_path(), *commands])
-    voice.tell(
-        f"\nThe picture of a proof, for a browser: {folder}/{PICTURES}/{hardware_target()}.svg"
-    )
+    picture = file_name(VersionRef.parse(f"{BOOSTED}/1"), hardware_target())
+    voice.tell(f"\nThe picture of a proof, for a browser: {folder}/{PICTURES}/{picture}")
     voice.tell(
         f"\nTo sign something, be somebody: {UNDECIDED.capitalize()} has not judged P-000004 yet. "
         "Read what is shown, and hand in what you signed:"
