@@ -315,6 +315,22 @@ def test_p0_205_what_never_ran_on_its_architecture_is_not_promoted_where_no_rows
     line.approve(promotion, "carla")
 
 
+def test_p0_267_convert_says_so_at_once(line: Acme, capsys: Capsys) -> None:
+    asks(line, "installed", arch="riscv64")
+    cli = Cli(line, capsys)
+    told = cli.says("convert", version(1), "--for", LINE)
+    assert f"It cannot be promoted: catalog/{version(1)}/{LINE} was never run" in told
+    assert f"sealift team check-rows {TEAM} --travel" in told
+    lets(line)
+    assert "It cannot be promoted" not in cli.says("convert", version(1), "--for", LINE)
+
+
+def test_p0_267_and_says_nothing_of_what_ran_here(line: Acme, capsys: Capsys) -> None:
+    asks(line, "installed")
+    told = Cli(line, capsys).says("convert", version(1), "--for", LINE)
+    assert "It cannot be promoted" not in told
+
+
 def test_p0_205_what_ran_on_its_own_needs_no_rows_to_travel(line: Acme) -> None:
     asks(line, "installed")
     line.convert(1, LINE)

@@ -14,7 +14,8 @@ from sealift_signing.informing import LOOK, TOLD_FIRST, mark
 
 if TYPE_CHECKING:
     from sealift_registry.catalog.reference import VersionRef
-    from sealift_signing.statements import Evidence
+    from sealift_signing.statements import Evidence, Signed
+    from sealift_signing.vocabulary import CatalogPath
 
 IN_SHORT = ("expected", "proof")
 """What is printed of a proof that passed: how well it answers, and all of it in a sentence."""
@@ -60,6 +61,7 @@ def convert(
             lines += _whole(said) if verbose else _shortly(said)
             if said.kind == "parity":
                 lines += _kept(session, said, ref, travel=travel)
+                lines += _untriable(done.artifact.path, evidence, travel=travel)
             first += [drawn(c.words) for c in said.checks if c.name == TOLD_FIRST]
         lines += [f"  {plain(words)}" for words in done.untried]
         made.append(
@@ -89,6 +91,14 @@ def _shortly(said: Evidence) -> list[str]:
     shown = [f"    {mark(one):4}  {drawn(one.words)}" for one in (*ordered, *failed)]
     count = "" if shown else f", {counted(len(said.checks), 'check')}"
     return [f"  {said.kind}: {said.verdict}{count}", *shown]
+
+
+def _untriable(path: CatalogPath, parity: Signed[Evidence], *, travel: bool) -> list[str]:
+    """That it will not be promoted so: whoever converts can still do something about it."""
+    from sealift_registry.promotion.promised import untriable
+
+    bad = untriable(path, parity, travel=travel)
+    return [] if bad is None else [f"  It cannot be promoted: {bad.what}", f"    {bad.advice}"]
 
 
 def _kept(session: Session, said: Evidence, ref: VersionRef, *, travel: bool) -> list[str]:

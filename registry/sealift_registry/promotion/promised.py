@@ -10,6 +10,7 @@ from sealift_registry.runtimes.ranges import INSTALLED, ONNX_RUNTIME, Promise, R
 from sealift_registry.runtimes.report import KIND, by_release
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import RefusedError
+from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import CatalogPath
 
 PromiseOf = Callable[[str], Promise | None]
@@ -50,11 +51,17 @@ def check(
 def _check_run(one: Vouched, *, travel: bool) -> None:
     """Check that a variant that was never run on its architecture can be tried by the site."""
     parity = one.of_kind("parity")
-    if parity is None or not never_run(parity.predicate.details):
-        return
-    path = one.artifact.path
+    bad = None if parity is None else untriable(one.artifact.path, parity, travel=travel)
+    if bad is not None:
+        raise bad
+
+
+def untriable(path: CatalogPath, parity: Signed[Evidence], *, travel: bool) -> RefusedError | None:
+    """Why a variant cannot be promoted that nobody ever ran where it belongs; None if it can."""
+    if not never_run(parity.predicate.details):
+        return None
     if not travel:
-        raise RefusedError(
+        return RefusedError(
             "never-run",
             f"{path} was never run on its architecture, and the site could not try it either: "
             f"team {path.team} does not let check rows travel.",
@@ -63,7 +70,7 @@ def _check_run(one: Vouched, *, travel: bool) -> None:
             f"stewards let them: sealift team check-rows {pasted([path.team])} --travel",
         )
     if named_check_rows(parity.predicate.details) is None:
-        raise RefusedError(
+        return RefusedError(
             "no-check-rows",
             f"{path} was never run on its architecture, and its proof left no check rows by which "
             "the site could try it.",
@@ -71,6 +78,7 @@ def _check_run(one: Vouched, *, travel: bool) -> None:
             next_step=f"Run: sealift convert {path.full_version} --for {path.form}; where it "
             "leaves none again, convert it at a hub on a machine of that architecture.",
         )
+    return None
 
 
 def _check(one: Vouched, asked: Promise, goldens: str) -> None:
