@@ -135,3 +135,15 @@ def test_p0_192_the_next_receipt_says_how_what_runs_was_checked(
     said_of = more["checks"]["vision/digits/1 in cpu"]
     assert said_of.startswith("passed 20")
     assert "onnxruntime" in said_of
+
+
+def test_p0_268_settings_of_a_host_group_that_is_none_are_told(
+    hub: HubOnPaper, site: SiteOnPaper, capsys: Captured
+) -> None:
+    words = "The settings name host group cpus, which this site does not have."
+    configure(site, more="[groups.cpus]\n")
+    code, out, _ = said(site, capsys, "status")
+    assert (code, out.count(words)) == (0, 1)
+    assert json.loads(said(site, capsys, "status", "--json")[1])["strange_groups"] == ["cpus"]
+    configure(site)
+    assert "which this site does not have" not in said(site, capsys, "status")[1]

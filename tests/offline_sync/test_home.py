@@ -43,6 +43,12 @@ def test_the_commented_example_works(tmp_path: Path) -> None:
         ("[groups.cpu]\nhoook = []", "groups.cpu.hoook is no setting"),
         ('[groups.cpu]\nhook = "reload all"', "not a list of strings"),
         ("[groups.CPU]", "not a name"),
+        ("[groups.cpu]\nruntime = []", "groups.cpu.runtime names no program"),
+        ('[groups.cpu]\nruntime = [""]', "groups.cpu.runtime names no program"),
+        (
+            '[groups.cpu]\nruntime = ["python3"]\ntimeout_seconds = 0',
+            "groups.cpu.timeout_seconds is 0, and its runtime needs time",
+        ),
         ("[limits", "not readable TOML"),
     ],
 )

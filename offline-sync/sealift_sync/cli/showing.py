@@ -187,6 +187,7 @@ def status(site: Site, found: Survey) -> None:
         columns = ("Host group", "Model", "Runs", "Assigned", "Fallback", "")
         telling.table(columns, [_run(one) for one in found.runs])
     _checked(found)
+    _strange(found.strange)
     for group, _, words in found.held:
         telling.warn(f"Held in {group}: {words}")
     _untold(found)
@@ -239,6 +240,7 @@ def status_json(site: Site, found: Survey) -> dict[str, Any]:
         "restored": bool(found.restored),
         "recalls": found.recalls,
         "unprotected": list(found.unprotected),
+        "strange_groups": list(found.strange),
         "roles": {
             role: {"version": version, "expires": moment(expires)}
             for role, version, expires in found.roles
@@ -318,6 +320,11 @@ def _outcomes(outcomes: list[ArtifactOutcome], *, future: bool) -> None:
 def _unprotected(reasons: tuple[str, ...]) -> None:
     if reasons:
         telling.warn(f"UNPROTECTED: {'; '.join(reasons)}.")
+
+
+def _strange(groups: tuple[str, ...]) -> None:
+    for name in groups:
+        telling.warn(f"The settings name host group {name}, which this site does not have.")
 
 
 def _lost(site: str, blobs: int) -> None:

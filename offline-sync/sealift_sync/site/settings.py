@@ -97,11 +97,18 @@ def _group(name: str, table: Mapping[str, Any], file: Path) -> GroupSettings:
     if not NAME.matches(name):
         raise _wrong(file, f"{name!r} is not a name that a host group can have")
     _check_known(table, [one.name for one in fields(GroupSettings)], where, file)
+    seconds = _number(table.get("timeout_seconds", 60), f"{where}timeout_seconds", file)
+    runtime = _command(table, where, "runtime", file)
+    # Either would look as if the runtime were asked, and it never was.
+    if "runtime" in table and not "".join(runtime[:1]):
+        raise _wrong(file, f"{where}runtime names no program; leave it out where there is none")
+    if runtime and not seconds:
+        raise _wrong(file, f"{where}timeout_seconds is 0, and its runtime needs time to answer")
     return GroupSettings(
         _command(table, where, "hook", file),
         _command(table, where, "health_check", file),
-        _number(table.get("timeout_seconds", 60), f"{where}timeout_seconds", file),
-        _command(table, where, "runtime", file),
+        seconds,
+        runtime,
     )
 
 

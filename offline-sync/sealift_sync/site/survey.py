@@ -59,6 +59,7 @@ class Survey:
         lost: blobs of what is assigned or runs that are known not to be whole.
         restored: that the log is not all that was signed, as a sentence; empty if it is.
         under_way: the command that reads a medium at this moment; empty if none does.
+        strange: host groups that the settings name and this site does not have.
     """
 
     runs: tuple[Runs, ...]
@@ -72,6 +73,7 @@ class Survey:
     lost: frozenset[str]
     restored: str
     under_way: str
+    strange: tuple[str, ...]
 
 
 def survey(site: Site) -> Survey:
@@ -92,6 +94,7 @@ def survey(site: Site) -> Survey:
         lost=lost_and_missed(site),
         restored=restored_words(site.state),
         under_way=at_a_medium(site.home),
+        strange=tuple(sorted(set(site.home.settings.groups) - set(site.enrolment.groups))),
     )
 
 
