@@ -12,9 +12,11 @@ import pytest
 
 from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, Facts
 from sealift_registry.proof import check_rows
+from sealift_registry.proof.comparing import side_by_side
 from sealift_registry.proof.probing import KINDS
 from sealift_registry.proof.prove import _kept
 from sealift_registry.proof.proving import Plan
+from sealift_registry.proof.tally import Tally
 from sealift_signing.errors import FailedError
 from sealift_sync.check_rows import (
     LARGEST,
@@ -305,3 +307,15 @@ def test_p0_231_no_more_answers_are_chosen_than_a_file_holds() -> None:
     assert check_rows.most_rows(row, {"mask": np.zeros((1, 2_000_001), np.uint8)}) == 0
     texts = {"words": np.full((1, 1_000_000), "a", dtype=object)}
     assert check_rows.most_rows(texts, {"y": np.zeros((1, 1), np.float32)}) == 1
+
+
+def test_p0_278_a_fraction_is_no_whole_number_though_it_would_be_cast_to_it() -> None:
+    right = check_rows._right({"y": np.array([1.5, 2.0])}, {"y": np.array([1, 2])}, {})
+    assert right.tolist() == [False, True]
+
+
+def test_p0_278_rows_that_differ_are_not_among_those_to_choose_from() -> None:
+    tally, ours, theirs = Tally(), {"y": np.array([1, 2])}, {"y": np.array([1, 3])}
+    named = [("goldens", 0), ("goldens", 1)]
+    tally.add(named, np.zeros((2, 1)), ours, theirs, side_by_side(ours, theirs, {}))
+    assert tally.agreed == {"goldens": [0]}

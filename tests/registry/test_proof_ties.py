@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 
 from sealift_registry.frameworks.framework import VARIABLE, Array, Facts
 from sealift_registry.frameworks.scikit_learn import SklearnModel
+from sealift_registry.proof import ties
 from sealift_registry.proof.proving import Plan, proved
+from sealift_registry.proof.tally import Row
 from tests.registry.proof_models import failing, linear, proof, rows
 
 DRAW = np.random.default_rng(5)
@@ -153,3 +156,19 @@ def test_p0_246_labels_that_differ_where_two_are_as_good_are_counted_and_few(par
     for one in found.probes:
         if one.kind == "goldens" and one.excused:
             assert f"alike, but for {one.excused:,} that rounding" in said["goldens"]
+
+
+def test_p0_279_a_row_as_ordinary_as_the_goldens_is_no_tie_by_what_lies_beside_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def turns(*given: Any) -> Array:  # noqa: ANN401 - as _turning
+        return np.ones(len(given[3]), dtype=bool)
+
+    monkeypatch.setattr(ties, "_turning", turns)
+    kinds = ("goldens", "noise", "shifted")
+    found = [Row(one, 0, np.zeros(1), "y", None, 9.0, "", "", None, {}) for one in kinds]
+    source: Any = SimpleNamespace(ties=lambda inputs: np.zeros(len(inputs["x"]), dtype=bool))
+    layout: Any = SimpleNamespace(inputs=lambda values: {"x": values})
+    none: Any = None
+    tied = ties.shown(source, layout, none, found, {}, DRAW, may_turn=True)
+    assert tied.tolist() == [False, False, True]

@@ -83,6 +83,18 @@ def test_p0_152_whole_numbers_and_texts_that_go_through_are_not_shown(how: str) 
         assert str(value + 3) not in text
 
 
+def test_p0_277_the_only_whole_numbers_are_no_labels_where_there_are_more_than_classes() -> None:
+    def through(by: float) -> Answer:
+        def answer(x: Array) -> dict[str, Array]:
+            named = np.round(x[:, 0] + by).astype(np.int64)
+            return {"customer": named, PROBABILITIES: classifier(x / 9_000)[PROBABILITIES]}
+
+        return answer
+
+    found = proof(through(0), through(3), INCOMES)
+    assert "customer is another one in the variant" in _goldens(found)
+
+
 def test_p0_152_labels_and_probabilities_of_classes_are_shown() -> None:
     def swapped(x: Array) -> dict[str, Array]:
         told = classifier(x)

@@ -58,7 +58,7 @@ def chosen(agreed: Mapping[str, Sequence[int]], most: int, seed: bytes) -> Named
         most: how many.
         seed: the same rows are chosen by the same one.
     """
-    draw = np.random.default_rng([*seed, 3])
+    draw = np.random.default_rng([*seed, 4])
     left = {kind: draw.permutation(numbers).tolist() for kind, numbers in sorted(agreed.items())}
     goldens = left.pop(GOLDENS, [])
     share = max(most // OF_GOLDENS, min(most, 1))
