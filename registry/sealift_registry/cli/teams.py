@@ -191,11 +191,11 @@ def _tell_check_rows(session: Session, name: str) -> None:
     from sealift_registry.delivery import check_rows
 
     travel, sites = check_rows.standing(session.app.hub, name)
-    there, other = ", ".join(sites) or "no site yet", "stay" if travel else "travel"
+    there, command = ", ".join(sites) or "no site yet", f"sealift team check-rows {pasted([name])}"
     lines = [
         f"Check rows of team {name} {'travel with its models' if travel else 'stay at the hub'}.",
         f"Sites that {'get' if travel else 'would get'} them with an export: {there}.",
-        f"Change it with: sealift team check-rows {pasted([name])} --{other}",
+        f"Change it with: {command} --stay" if travel else f"Change it with: {command} --travel",
     ]
     data = {"team": name, "check_rows": "travel" if travel else "stay", "sites": list(sites)}
     session.terminal.answer("team-check-rows", data, lines)
