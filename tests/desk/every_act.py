@@ -96,7 +96,7 @@ def every_act(acme: Acme) -> Iterator[Case]:
     ):
         acme.publish(STEWARDS, act, TEAM, name, cards=[name])
     travel = acme.draft("set-check-rows", TEAM, "travel", facts={"site": (SITE,)})
-    yield Case(travel, "anna")
+    yield Case(travel, "ben")
     yield from _promotion(acme)
 
 

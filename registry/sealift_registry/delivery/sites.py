@@ -113,7 +113,10 @@ class Sites:
             answer=found.answer.envelope.data,
             made=said.made,
             earlier=frozenset(
-                one.answer.sha256 for one in every if one.answer.predicate.made < said.made
+                one.answer.sha256
+                for one in every
+                if one.answer.predicate.made <= said.made
+                and one.answer.sha256 != found.answer.sha256
             ),
         )
 
