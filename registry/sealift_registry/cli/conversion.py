@@ -10,7 +10,6 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
 from sealift_registry.cli.terminal import counted, short
 from sealift_signing.drawing import drawn, plain
-from sealift_signing.informing import LOOK, TOLD_FIRST, mark
 
 if TYPE_CHECKING:
     from sealift_registry.catalog.reference import VersionRef
@@ -45,6 +44,7 @@ def convert(
     from sealift_registry.catalog.reference import VersionRef
     from sealift_registry.trust.repository import Repository
     from sealift_registry.trust.teams import lets_check_rows_travel
+    from sealift_signing.informing import LOOK, TOLD_FIRST
 
     ref = VersionRef.parse(version)
     lines, made = [], []
@@ -80,12 +80,16 @@ def convert(
 
 def _whole(said: Evidence) -> list[str]:
     """A piece of evidence with all its checks."""
+    from sealift_signing.informing import mark
+
     checks = [f"    {mark(one):4}  {drawn(one.words)}" for one in said.checks]
     return [f"  {said.kind}: {said.verdict}, on {drawn(said.machine)}", *checks]
 
 
 def _shortly(said: Evidence) -> list[str]:
     """Its verdict, how well the model answers, all in a sentence, and what is not in order."""
+    from sealift_signing.informing import mark
+
     ordered = [one for name in IN_SHORT for one in said.checks if one.name == name]
     failed = [one for one in said.checks if one.verdict == "fail" and one not in ordered]
     shown = [f"    {mark(one):4}  {drawn(one.words)}" for one in (*ordered, *failed)]
