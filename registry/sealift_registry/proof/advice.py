@@ -33,6 +33,9 @@ ADVICE: Mapping[str, str] = {
     "all values of a column, and train again.",
     "expected": "Give goldens whose `expected` is spelled as the labels that the model was "
     "trained on, and ingest it again with --goldens FILE.npz.",
+    "batches": "What the model answers to a row hangs on the rows that come with it, or on how "
+    "many they are: export it so that each row is answered for itself, with no softmax, mean or "
+    "normalization over the axis that counts the rows.",
     "moving": "Train the model on answers that are not so near to each other (subtract their mean, "
     "divide by their spread).",
 }

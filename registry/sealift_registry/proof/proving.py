@@ -2,7 +2,8 @@
 
 (1) The goldens are held by the variant's types, or refused. (2) Both models answer them. (3) Rows
 of every kind are made. (4) Both answer those, slice by slice, as long as there is time; the first
-slice tells how large the outputs are. (5) What differs is looked at again: is it rounding? (6) What
+slice tells how large the outputs are; some that went well are asked again, alone and in sevens.
+(5) What differs is looked at again: is it rounding? (6) What
 is expected is compared with what was answered. (7) All of it is said.
 """
 
@@ -14,7 +15,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array, Model
-from sealift_registry.proof import check_rows, comparing, expecting, rounding, saying, ties
+from sealift_registry.proof import (
+    batches,
+    check_rows,
+    comparing,
+    expecting,
+    rounding,
+    saying,
+    ties,
+)
 from sealift_registry.proof.advice import UNLIKE
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.columns import columns
@@ -90,6 +99,7 @@ def proved(
     proof.run_goldens()
     if proof.plan.most_rows:
         proof.run_probes()
+        proof.ask_again()
     else:
         proof.measure(proof.golden_answers[0])
         proof.count_goldens()
@@ -229,16 +239,23 @@ class _Proof:
         if not self._measured_yet:
             self._measured(named, rows, kept, theirs)
             self.count_goldens()
-        for at in sorted(set(range(len(kept))) - set(took.tolist())):
-            kind, number = named[kept[at]]
-            self._tally.refused(kind, number, rows[kept[at]], theirs, at)
+        names = [named[at] for at in kept.tolist()]
+        self._count(names, rows[kept], theirs, took, ours)
+        mild = np.array([kind in MILD for kind, _ in names])[took]
+        both = taken(theirs, took)
+        self._keep(taken(both, mild), taken(ours, mild), both)
+
+    def _count(
+        self, named: Named, rows: Array, theirs: Answers, took: Array, ours: Answers
+    ) -> None:
+        """Compare the variant's answers to those of `rows` that it took; the others are wrong."""
+        for at in sorted(set(range(len(rows))) - set(took.tolist())):
+            self._tally.refused(*named[at], rows[at], theirs, at)
         if not len(took):
             return
-        both, names = taken(theirs, took), [named[at] for at in kept[took].tolist()]
-        found = self._compared(rows[kept[took]], both, ours)
-        self._tally.add(names, rows[kept[took]], both, ours, found)
-        mild = np.array([kind in MILD for kind, _ in names])
-        self._keep(taken(both, mild), taken(ours, mild), both)
+        both, names = taken(theirs, took), [named[at] for at in took.tolist()]
+        found = self._compared(rows[took], both, ours)
+        self._tally.add(names, rows[took], both, ours, found)
 
     def _keep(self, theirs: Answers, ours: Answers, seen: Answers | None = None) -> None:
         """Keep what ordinary answers tell: whether an output moves, and what labels there are."""
@@ -259,6 +276,33 @@ class _Proof:
         except RefusedError:
             noise = {}
         self.measure(all_of, noise)
+
+    def ask_again(self) -> None:
+        """Ask the variant in other batches for some of the rows on which both agree."""
+        most = min(batches.most_rows(self.layout.width), self._at_once)
+        chosen = check_rows.chosen(self._tally.agreed, most, self.plan.seed)
+        if not chosen:
+            return
+        self.plan.progress("rows in other batches", 0, 0)
+        rows = self._rows(chosen)
+        inputs = self.layout.inputs(rows)
+        theirs = self._source.answers(inputs)
+        asked = batches.asked_again(self._variant, inputs, len(rows), self.plan.seconds)
+        left: dict[str, int] = {}
+        for kind, at, took, ours in asked:
+            named = [(kind, number) for number in at.tolist()]
+            self._count(named, rows[at], taken(theirs, at), took, ours)
+            left[kind] = len(rows) - int(at[-1]) - 1
+        for kind, count in left.items():
+            self._tally.kind(kind).left_out += count
+
+    @property
+    def _rows_of(self) -> dict[str, Array]:
+        """The rows of each kind, but for those that were asked again."""
+        return {GOLDENS: self._table, **self._made}
+
+    def _rows(self, named: Named) -> Array:
+        return np.array([self._rows_of[kind][number] for kind, number in named])
 
     # ---------------------------------------------------------------- (5) rounding
 
@@ -318,15 +362,15 @@ class _Proof:
         """Give a file of check rows, if one can be made."""
         self.plan.progress("check rows", 0, 0)
         most = check_rows.most_rows(self._held, self.golden_answers[1])
-        named = check_rows.chosen(self._tally.agreed, most, self.plan.seed)
+        agreed = {kind: at for kind, at in self._tally.agreed.items() if kind in self._rows_of}
+        named = check_rows.chosen(agreed, most, self.plan.seed)
         if not named:
             return
-        of = {GOLDENS: self._table, **self._made}
         packing = check_rows.Packing(
             *(self._source, self._variant, self.layout, self._scales, self._names),
             shown=self._tally.shown,
         )
-        data = packing.packed(named, np.array([of[kind][number] for kind, number in named]))
+        data = packing.packed(named, self._rows(named))
         if data is not None:
             to(data)
 

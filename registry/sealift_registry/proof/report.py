@@ -5,7 +5,7 @@ Rows are named by kind, number and digest: who may see the evidence may not see 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
@@ -236,6 +236,16 @@ def never_run(details: Json) -> bool:
     return details.get("measured_on_target", "findings" not in details) is not True
 
 
+TELLING = "batches"
+"""A check of rows on which both agreed before: where it fails, it is the reason of all others."""
+
+
+def first_failed(checks: Sequence[Check]) -> Check:
+    """Of the checks, of which at least one failed, the one to tell of."""
+    failed = [one for one in checks if one.verdict == "fail"]
+    return next((one for one in failed if one.name == TELLING), failed[0])
+
+
 @dataclass(frozen=True)
 class ProofReport:
     """A document: one variant, proved against its source.
@@ -306,7 +316,7 @@ class ProofReport:
         """
         if self.verdict == "pass":
             return None
-        first = next(one for one in self.checks if one.verdict == "fail")
+        first = first_failed(self.checks)
         said = f"{first.name}: {drawn(first.words)}"
         advice = ADVICE.get(first.name, OF_ONE_FILE if as_it_is else INSTEAD)
         if as_it_is:

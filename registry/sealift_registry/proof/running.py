@@ -57,7 +57,17 @@ class Runner:
         self._model = model
         self._in_doubles = in_doubles
         self._batch: int | None = None
+        self._step: int | None = None
         self._settled = False
+
+    def by(self, together: int, *, of: int | None = None) -> Runner:
+        """The same model, asked for so many rows at a time.
+
+        Where it takes `of` rows and no other number, the last of them fills up the rest.
+        """
+        found = Runner(self._model, in_doubles=self._in_doubles)
+        found._batch, found._step, found._settled = of or together, together, True
+        return found
 
     @property
     def batch(self) -> int | None:
@@ -156,8 +166,9 @@ class Runner:
     def _in_turns(self, given: dict[str, Array], batch: int) -> dict[str, Array]:
         """So many rows at a time; the last are filled up with the last of them."""
         parts, rows = [], len(next(iter(given.values())))
-        for at in range(0, rows, batch):
-            some = {name: one[at : at + batch] for name, one in given.items()}
+        step = self._step or batch
+        for at in range(0, rows, step):
+            some = {name: one[at : at + step] for name, one in given.items()}
             lacking = batch - len(next(iter(some.values())))
             if lacking:
                 some = {n: np.concatenate([a, *[a[-1:]] * lacking]) for n, a in some.items()}

@@ -6,6 +6,7 @@ import numpy as np
 
 from sealift_registry.frameworks.framework import TIE
 from sealift_registry.proof import comparing, telling
+from sealift_registry.proof.batches import BATCHES
 from sealift_registry.proof.expecting import Judged
 from sealift_registry.proof.probing import KINDS
 from sealift_registry.proof.report import (
@@ -24,7 +25,7 @@ from sealift_registry.proof.telling import decimal
 from sealift_signing.statements import Check
 from sealift_signing.vocabulary import sentence
 
-_KINDS = ("goldens", *KINDS)
+_KINDS = ("goldens", *KINDS, *BATCHES)
 
 MOST_CLASSES = 200
 """Class names in the evidence."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array, Facts
+from sealift_registry.proof.batches import BATCHES
 from sealift_registry.proof.columns import Columns
 from sealift_registry.proof.expecting import Judged
 from sealift_registry.proof.report import Verdict
@@ -36,6 +37,7 @@ CHECKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
         "rows beside thresholds, edges, jumps and what the model remembers",
         ("edges", "thresholds", "jumps", "stored"),
     ),
+    "batches": ("rows asked again in other batches", tuple(BATCHES)),
 }
 """Check → what its rows are, and the kinds of them."""
 
@@ -321,10 +323,13 @@ def summary(tally: Tally, verdict: str) -> str:
     """All of it in one sentence."""
     goldens = tally.kind("goldens").ran
     made = tally.ran - goldens
-    wrong = sum(one.wrong for one in tally.kinds.values())
+    again = sum(one.wrong for kind, one in tally.kinds.items() if kind in BATCHES)
+    wrong = sum(one.wrong for one in tally.kinds.values()) - again
     rows = f"On {goldens:,} golden rows and {made:,} made to find out"
     if wrong:
         said = f"{rows} {wrong:,} are answered differently"
+    elif again:
+        said = f"{rows} the answers are alike, but {again:,} are others in other batches"
     elif verdict == "pass":
         said = f"{rows} the variant answers as the source does"
     else:
@@ -337,7 +342,7 @@ def summary(tally: Tally, verdict: str) -> str:
     if excused:
         said += f", but for {excused:,} where 32 bits round to another side"
         said += " or two answers are as good" if tally.tied else ""
-    if nearest is not None and not wrong:
+    if nearest is not None and not wrong + again:
         part, may = nearest
         said += f"; the worst difference is {decimal(part * may)} where {decimal(may)} is allowed"
     return said
