@@ -240,6 +240,8 @@ FORMATS = (
         "listed for the stage. Latency decides nothing.",
         (
             "It counts for its own stage, and as long as that version is the one listed there.",
+            "`proved_by` is of the golden rows by which people approved that version.",
+            "Where it is absent, no row but the candidate's was compared.",
             "Either `nothing` says why there is nothing to compare with, or `comparison` is there.",
             "No member holds a value of a row.",
         ),

@@ -147,4 +147,22 @@ def regression_report() -> regression.RegressionReport:
             batch=regression.Batch(rows=20, repeats=30),
             software=SOFTWARE,
         ),
+        proved_by=regression.ProvedBy(
+            goldens=sha256(b"the goldens of version 1").hexdigest(),
+            nothing=None,
+            why=None,
+            own=regression.Rows(total=20, distinct=20),
+            theirs=regression.Rows(total=40, distinct=39),
+            both=12,
+            otherwise=0,
+            found=regression.OnRows(
+                rows=40,
+                left_out=0,
+                expected="labels",
+                candidate="0.875",
+                listed="0.9",
+                labels=regression.LabelChurn(differing=3, tied=0),
+                numbers=regression.NumberChurn(median="0.021", largest="0.55", no_number=0),
+            ),
+        ),
     )

@@ -72,6 +72,8 @@ def measured(folder: Path, candidate: Path, listed: Path, **goldens: Any) -> dic
         "goldens": str(path),
         "seconds": 30.0,
         "sides": [shape.to_json(one) for one in SIDES],
+        "theirs": None,
+        "proved_by": {"nothing": "none"},
     }
     return dict(measure_worker.measure(request, quiet))
 

@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection
 
 from sealift_registry.catalog import recording
-from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Promotion
+from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.promotion import again, gates, objecting, promised, regressed
 from sealift_registry.promotion.gates import Vouched
 from sealift_registry.promotion.listing import list_variants
 from sealift_registry.promotion.standing import Standing, signers, standing
+from sealift_registry.regression.listed import Listed
 from sealift_registry.trust import readiness
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub, checkpoint_seen
@@ -325,9 +326,7 @@ class Promotions:
         found = (self.standing(connection, number) for number in numbers)
         return {one.promotion.stage for one in found if one.listed}
 
-    def listed_now(
-        self, connection: Connection, path: CatalogPath, stage: str
-    ) -> ArtifactRow | None:
+    def listed_now(self, connection: Connection, path: CatalogPath, stage: str) -> Listed | None:
         """What is listed now for `stage`, of the model and hardware target of the variant there."""
         return regressed.listed_now(connection, self.standing, path, stage)
 

@@ -16,20 +16,21 @@ from sealift_registry.catalog.catalog import ArtifactRow, Catalog
 from sealift_registry.catalog.reference import ModelRef
 from sealift_registry.promotion.gates import Vouched
 from sealift_registry.promotion.standing import Standing
+from sealift_registry.regression.listed import Listed
 from sealift_registry.regression.report import KIND, RegressionReport, report_of
 from sealift_registry.trust.repository import Repository
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.policy import StageRule
 from sealift_signing.vocabulary import PORTABLE, CatalogPath
 
-BaseOf = Callable[[CatalogPath], ArtifactRow | None]
+BaseOf = Callable[[CatalogPath], Listed | None]
 """What is listed now, for one stage, of the same model and hardware target as the variant there."""
 StandingOf = Callable[[Connection, int], Standing]
 
 
 def listed_now(
     connection: Connection, standing_of: StandingOf, path: CatalogPath, stage: str
-) -> ArtifactRow | None:
+) -> Listed | None:
     """What was listed last for `stage`, of those that still count there; None where nothing is.
 
     Args:
@@ -51,8 +52,9 @@ def listed_beside(
     there is not to be the first of the model.
     """
     found = Catalog(connection).listings(ModelRef(path.team, path.model), None, stage)
-    for row in _counting(connection, standing_of, found, stage):
-        return f"for {row.path.form} version {row.path.version} is listed, and was not compared"
+    for one in _counting(connection, standing_of, found, stage):
+        path = one.artifact.path
+        return f"for {path.form} version {path.version} is listed, and was not compared"
     for row, _ in found:
         return f"version {row.path.version} was listed for {row.path.form}, and counts no more"
     return ""
@@ -63,7 +65,7 @@ def _counting(
     standing_of: StandingOf,
     found: Sequence[tuple[ArtifactRow, int]],
     stage: str,
-) -> Iterator[ArtifactRow]:
+) -> Iterator[Listed]:
     """Those of listed artifacts, each with its promotion's number, that still count."""
     for row, number in found:
         members = Repository(connection).members(row.path.team)
@@ -72,8 +74,17 @@ def _counting(
             continue
         with suppress(RefusedError):  # a promotion that the hub cannot show counts for nothing
             standing = standing_of(connection, number)
-            if standing.listed and row.path in {one.artifact.path for one in standing.vouched}:
-                yield row
+            by_path = {one.artifact.path: one for one in standing.vouched}
+            if standing.listed and row.path in by_path:
+                yield Listed(row, _goldens(by_path[row.path]))
+
+
+def _goldens(one: Vouched) -> str | None:
+    """Those on which an artifact was proved, by the evidence that its request names."""
+    parity = one.of_kind("parity")
+    details = None if parity is None else parity.predicate.details
+    said = details.get("goldens") if isinstance(details, Mapping) else None
+    return said if isinstance(said, str) else None
 
 
 def fresh(found: Sequence[Vouched], goldens: str | None, base_of: BaseOf) -> list[Vouched]:
@@ -133,20 +144,28 @@ def why_stale(one: Vouched, goldens: str | None, base_of: BaseOf) -> str:
     if (said.candidate.version, said.candidate.sha256) != (path.version, one.artifact.sha256):
         return "its comparison is one of another artifact"
     base = base_of(path)
-    if base is not None and base.path == path:
+    if base is not None and base.artifact.path == path:
         return ""  # it is listed itself, and was compared with what was listed before
     return _other_base(said, base) or _other_goldens(said, goldens)
 
 
-def _other_base(said: RegressionReport, base: ArtifactRow | None) -> str:
+def _other_base(said: RegressionReport, base: Listed | None) -> str:
     before = said.listed
     if base is None and before is None:
         return ""
-    if base is not None and before is not None and before.sha256 == base.sha256:
-        return ""
+    if base is not None and before is not None and before.sha256 == base.artifact.sha256:
+        return _other_rows(said, base)
     then = "nothing was listed" if before is None else f"version {before.version} was listed"
-    now = "nothing is" if base is None else f"version {base.path.version} is"
+    now = "nothing is" if base is None else f"version {base.artifact.path.version} is"
     return f"it was compared when {then}, and now {now}"
+
+
+def _other_rows(said: RegressionReport, base: Listed) -> str:
+    """Of evidence from before it is not asked: it is of the candidate's rows alone, as it was."""
+    if said.proved_by is None or said.proved_by.goldens == base.goldens:
+        return ""
+    version = base.artifact.path.version
+    return f"version {version} was approved by other golden rows since"
 
 
 def _other_goldens(said: RegressionReport, goldens: str | None) -> str:

@@ -107,14 +107,12 @@ def judged(
     told = _told(source, classes, expected), _told(variant, classes, expected)
     if told[0] is not None and told[1] is not None and expected.ndim == 1:
         _check_labels(expected, told[0], source, classes)
-        asked = np.array(_spelled(expected))
-        right = [
-            float((np.array(_spelled(one)) == asked).mean()) for one in told if one is not None
-        ]
+        asked = np.array(spelled(expected))
+        right = [float((np.array(spelled(one)) == asked).mean()) for one in told if one is not None]
         known = len(classes) or width(source) or len(np.unique(told[0].astype(str)))
         often = np.unique(asked, return_counts=True)[1].max() / len(asked)
         even = 1 / max(known, 1)
-        missed = _missed(asked, np.array(_spelled(told[0])))
+        missed = _missed(asked, np.array(spelled(told[0])))
         guess = float(often)
         return Judged("labels", len(asked), right[0], right[1], guess, even, right[0], missed)
     if not numbers and expected.dtype.kind != "f":
@@ -163,7 +161,7 @@ def _of_classes(table: Array, classes: Sequence[str], expected: Array | None) ->
         return True
     if expected is None or expected.ndim != 1:
         return False
-    return set(_spelled(expected)) <= {str(one) for one in range(width)}
+    return set(spelled(expected)) <= {str(one) for one in range(width)}
 
 
 def width(answers: Answers) -> int:
@@ -184,7 +182,7 @@ def _check_labels(expected: Array, told: Array, source: Answers, classes: Sequen
         known = [str(one) for one in range(width(source))]  # the columns of its scores
     if not known:
         return
-    asked, can = _spelled(expected), _spelled(np.array(known))
+    asked, can = spelled(expected), spelled(np.array(known))
     strange = sorted(set(asked) - set(can))
     if strange:
         shown = _shown(strange, numbers=_fractions(asked))
@@ -204,7 +202,7 @@ def _named(source: Answers) -> bool:
     return any(is_labels(one) or name == "label" for name, one in source.items())
 
 
-def _spelled(labels: Array) -> list[str]:
+def spelled(labels: Array) -> list[str]:
     """Labels as text: 3 and 3.0 are the same, and so are true and 1, which a variant has for it."""
     return [_label(one) for one in labels.tolist()]
 
@@ -223,9 +221,9 @@ def _shown(strange: Sequence[str], *, numbers: bool) -> str:
     return f"the label {', '.join(word(one) for one in strange[:MOST_NAMED])}"
 
 
-def _fractions(spelled: Sequence[str]) -> bool:
+def _fractions(labels: Sequence[str]) -> bool:
     """Whether these are numbers and no labels: such a value tells of a row, and is not shown."""
-    for one in spelled:
+    for one in labels:
         with suppress(ValueError):
             if not float(one).is_integer() and math.isfinite(float(one)):
                 return True
@@ -258,9 +256,9 @@ def strange(expected: Array | None, seen: set[str], judged: Judged | None) -> li
     """
     if expected is None or judged is None or judged.kind != "labels" or not seen:
         return []
-    answered = set(_spelled(np.array(sorted(seen))))
-    found = sorted(set(_spelled(expected)) - answered)
-    return [f"{len(found)} numbers"] if _fractions(_spelled(expected)) else found
+    answered = set(spelled(np.array(sorted(seen))))
+    found = sorted(set(spelled(expected)) - answered)
+    return [f"{len(found)} numbers"] if _fractions(spelled(expected)) else found
 
 
 def unfit(expected: Array | None, judged: Judged | None) -> str:
@@ -278,7 +276,7 @@ def told_labels(
 ) -> Array | None:
     """The labels that a model answers, as they are spelled; None where it answers none."""
     found = _told(answers, classes, expected)
-    return None if found is None else np.array(_spelled(found))
+    return None if found is None else np.array(spelled(found))
 
 
 def alone(expected: Array, answers: Answers, classes: Sequence[str]) -> tuple[Kind, float] | None:
@@ -291,6 +289,6 @@ def alone(expected: Array, answers: Answers, classes: Sequence[str]) -> tuple[Ki
     """
     told = told_labels(answers, classes, expected)
     if told is not None and expected.ndim == 1:
-        return "labels", float((told == np.array(_spelled(expected))).mean())
+        return "labels", float((told == np.array(spelled(expected))).mean())
     found = _numbers(expected, answers, answers)
     return None if found is None else ("numbers", found.source)

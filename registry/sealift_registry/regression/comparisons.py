@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version as package_version
 from pathlib import Path
 
@@ -19,8 +19,16 @@ from sealift_registry.catalog.storing import copy_out, lay_out
 from sealift_registry.proof.models import model_of
 from sealift_registry.proof.prove_worker import RUNTIME
 from sealift_registry.regression import saying
-from sealift_registry.regression.measure import Measured, measure
-from sealift_registry.regression.report import KIND, RegressionReport, Side, report_of
+from sealift_registry.regression.listed import Listed
+from sealift_registry.regression.measure import Measured, Theirs, measure
+from sealift_registry.regression.report import (
+    KIND,
+    NotAsked,
+    ProvedBy,
+    RegressionReport,
+    Side,
+    report_of,
+)
 from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
@@ -36,7 +44,7 @@ from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_sync.artifact import read_manifest
 
-ListedNow = Callable[[Connection, CatalogPath, str], ArtifactRow | None]
+ListedNow = Callable[[Connection, CatalogPath, str], Listed | None]
 """What is listed now for a stage, of the model and hardware target of the variant at a path."""
 ListedBeside = Callable[[Connection, CatalogPath, str], str]
 """What else of that model is or was listed for the stage, in words; empty where nothing was."""
@@ -60,7 +68,7 @@ class _Plan:
 
     artifact: ArtifactRow
     stage: str
-    base: ArtifactRow | None
+    base: Listed | None
     beside: str
     goldens: str | None
     before: Signed[Evidence] | None
@@ -71,17 +79,19 @@ class _Plan:
         said = self._said()
         if said is None or self.before is None or said.goldens != self.goldens:
             return False
-        if self.base is not None and self.base.path == self.artifact.path:
+        if self.base is not None and self.base.artifact.path == self.artifact.path:
             return True  # what is listed itself was compared when it was asked for
-        base = None if self.base is None else self.base.sha256
-        same = said.listed is None if base is None else said.listed is not None
-        if base is None and (said.why or "") != self.beside:
-            return False
-        if not same or (said.listed is not None and said.listed.sha256 != base):
-            return False
-        if said.nothing in PASSING or (said.comparison and said.comparison.left_out):
+        if not self._is_of_base(said) or _is_passing(said):
             return False
         return self.before.predicate.tools == _software()
+
+    def _is_of_base(self, said: RegressionReport) -> bool:
+        """Whether it says of what is listed now, and of the rows by which that was approved."""
+        base, listed, rows = self.base, said.listed, said.proved_by
+        if base is None or listed is None:
+            return base is None and listed is None and (said.why or "") == self.beside
+        same = listed.sha256 == base.artifact.sha256
+        return same and rows is not None and rows.goldens == base.goldens
 
     def _said(self) -> RegressionReport | None:
         if self.before is None:
@@ -91,6 +101,14 @@ class _Plan:
         except MalformedError:
             return None
         return said if said.candidate.sha256 == self.artifact.sha256 else None
+
+
+def _is_passing(said: RegressionReport) -> bool:
+    """Whether another time may find more: something was gone, broke down or was cut short."""
+    rows = said.proved_by
+    reasons = {said.nothing, None if rows is None else rows.nothing}
+    found = said.comparison, None if rows is None else rows.found
+    return bool(reasons & PASSING) or any(one is not None and one.left_out for one in found)
 
 
 class _ComparedMeanwhileError(Exception):
@@ -159,6 +177,7 @@ class Comparisons:
             nothing=measured.nothing,
             why=measured.why,
             comparison=measured.comparison,
+            proved_by=measured.proved_by,
         )
         machine = f"{platform.machine()}, {platform.system()} {platform.release()}"
         details = shape.to_json(said)
@@ -167,41 +186,53 @@ class Comparisons:
             self._record(plan, finding, measured)
 
     def _measured(self, plan: _Plan, progress: Progress) -> Measured:
-        base = plan.base
         ours = self._side(plan.artifact)
-        if base is None:
+        if plan.base is None:
             return Measured((ours, ours), "first", plan.beside or None)
+        base, theirs = plan.base.artifact, _theirs(plan.base, plan.goldens)
         if base.path == plan.artifact.path:
-            return Measured((ours, ours), "itself")
+            return Measured((ours, ours), "itself").told(theirs)
         try:
             sides = ours, self._side(base)
         except (NotFoundError, RefusedError):
             lost = Side(base.path.version, base.sha256, 0, None, None)
-            return Measured((ours, lost), "gone")
+            return Measured((ours, lost), "gone").told(theirs)
         if plan.goldens is None:
-            return Measured(sides, "not-run", "there are none")
-        return self._run(plan.artifact, base, plan.goldens, sides, progress)
+            return Measured(sides, "not-run", "there are none").told(theirs)
+        pair = plan.artifact, base
+        return self._run(pair, plan.goldens, theirs, sides, progress).told(theirs)
 
     def _run(
         self,
-        artifact: ArtifactRow,
-        base: ArtifactRow,
+        pair: tuple[ArtifactRow, ArtifactRow],
         goldens: str,
+        theirs: ProvedBy,
         sides: tuple[Side, Side],
         progress: Progress,
     ) -> Measured:
         """Both side by side, in a process of its own."""
         with workspace(self._hub.home.work) as work:
-            candidate = self._laid_out(artifact, work / "candidate")
+            candidate = self._laid_out(pair[0], work / "candidate")
             try:
-                listed = self._laid_out(base, work / "listed")
+                listed = self._laid_out(pair[1], work / "listed")
             except (NotFoundError, RefusedError):
                 return Measured(sides, "gone")
             if candidate.is_dir() or listed.is_dir():
                 return Measured(sides, "not-run", "one of both is no ONNX model")
             rows = work / "goldens.npz"
             copy_out(self._hub.home.blobs, goldens, rows)
-            return measure(candidate, listed, rows, sides, progress)
+            others = self._rows(theirs, work / "theirs.npz")
+            return measure(candidate, listed, rows, sides, progress, others)
+
+    def _rows(self, known: ProvedBy, path: Path) -> Theirs:
+        """The goldens by which what is listed was approved, at `path`; or why they are not."""
+        if known.nothing is not None or known.goldens is None:
+            return Theirs(known)
+        try:
+            copy_out(self._hub.home.blobs, known.goldens, path)
+        except (NotFoundError, RefusedError):
+            return Theirs(replace(known, nothing="gone"))
+        return Theirs(known, path)
 
     def _side(self, artifact: ArtifactRow) -> Side:
         manifest = self._hub.home.blobs.read(artifact.sha256)
@@ -230,13 +261,23 @@ class Comparisons:
                 "artifact": str(artifact.path),
                 "stage": plan.stage,
                 "regression": signed.sha256,
-                "listed": "" if plan.base is None else str(plan.base.path),
+                "listed": "" if plan.base is None else str(plan.base.artifact.path),
                 "nothing": measured.nothing or "",
             }
             terms = {"model": artifact.path.full_model}
             return self._hub.entry("variant.compared", "hub-builder", data, terms), None
 
         self._hub.commit(action)
+
+
+def _theirs(base: Listed, goldens: str | None) -> ProvedBy:
+    """What is known beforehand of the rows by which what is listed was approved."""
+    nothing: NotAsked | None = None
+    if base.goldens is None:
+        nothing = "none"
+    elif base.goldens == goldens:
+        nothing = "same"
+    return ProvedBy(base.goldens, nothing, None, None, None, None, None, None)
 
 
 def _software() -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sealift_registry.regression.report import Comparison, Reason, Side
+from sealift_registry.regression.report import Comparison, NotAsked, ProvedBy, Reason, Side
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
 from sealift_signing import shape
@@ -35,12 +35,21 @@ class Measured:
         nothing: why there are none.
         why: the same in words, where there is more to say.
         comparison: what both have together.
+        proved_by: what was found on the rows by which the listed version was approved.
     """
 
     sides: tuple[Side, Side]
     nothing: Reason | None = None
     why: str | None = None
     comparison: Comparison | None = None
+    proved_by: ProvedBy | None = None
+
+    def told(self, known: ProvedBy) -> Measured:
+        """The same, and what is known of the listed one's rows where they were not asked."""
+        if self.proved_by is not None:
+            return self
+        why: NotAsked | None = None if self.nothing == "first" else self.nothing
+        return replace(self, proved_by=replace(known, nothing=known.nothing or why))
 
 
 @dataclass(frozen=True)
@@ -49,10 +58,29 @@ class _Answer:
     why: Sentence | None = None
     comparison: Comparison | None = None
     sides: tuple[Side, ...] | None = None
+    proved_by: ProvedBy | None = None
+
+
+@dataclass(frozen=True)
+class Theirs:
+    """The rows by which the listed version was approved.
+
+    Attributes:
+        known: of them beforehand; why they are not asked, where they are not.
+        path: of their file; None where they are not asked.
+    """
+
+    known: ProvedBy
+    path: Path | None = None
 
 
 def measure(
-    candidate: Path, listed: Path, goldens: Path, sides: tuple[Side, Side], progress: Progress
+    candidate: Path,
+    listed: Path,
+    goldens: Path,
+    sides: tuple[Side, Side],
+    progress: Progress,
+    theirs: Theirs,
 ) -> Measured:
     """Let two variants (ONNX files) answer `goldens`, and time them.
 
@@ -62,6 +90,7 @@ def measure(
         goldens: the candidate's.
         sides: what is known of both beforehand.
         progress: told what is done.
+        theirs: the rows by which the listed version was approved.
 
     Raises:
         RefusedError: the candidate cannot be run on its own goldens.
@@ -79,6 +108,8 @@ def measure(
         "goldens": str(goldens.absolute()),
         "seconds": SECONDS,
         "sides": [shape.to_json(one) for one in sides],
+        "theirs": None if theirs.path is None else str(theirs.path.absolute()),
+        "proved_by": shape.to_json(theirs.known),
     }
     try:
         said = ask(WORKER, "measure", request, told, work=goldens.parent)
@@ -87,18 +118,21 @@ def measure(
         if LISTED not in at:
             raise
         return Measured(sides, "broke-down", f"the process that ran both ended ({bad.code})")
-    return _read(said, sides)
+    return _read(said, sides, theirs.known.goldens)
 
 
-def _read(said: Document, sides: tuple[Side, Side]) -> Measured:
+def _read(said: Document, sides: tuple[Side, Side], goldens: str | None) -> Measured:
     try:
         answer = shape.from_json(_Answer, said, what="the comparison's answer")
     except MalformedError as bad:
         raise nonsense(WORKER) from bad
+    proved_by = answer.proved_by
+    if proved_by is not None and proved_by.goldens != goldens:
+        raise nonsense(WORKER)
     if answer.nothing is not None and answer.comparison is None:
-        return Measured(sides, answer.nothing, answer.why)
+        return Measured(sides, answer.nothing, answer.why, proved_by=proved_by)
     found = answer.sides or ()
     known = tuple(replace(one, metric=None, microseconds=None) for one in found)
     if answer.comparison is None or answer.nothing is not None or known != sides:
         raise nonsense(WORKER)
-    return Measured((found[0], found[1]), comparison=answer.comparison)
+    return Measured((found[0], found[1]), comparison=answer.comparison, proved_by=proved_by)

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
-from sealift_registry.proof.goldens import read
+from sealift_registry.proof.goldens import Goldens, read
 from sealift_registry.regression import comparing
-from sealift_registry.regression.measuring import NotRunError, loaded, measured, taken, warm
-from sealift_registry.regression.report import Side
+from sealift_registry.regression.measuring import NotRunError, Pair, loaded, taken, warm
+from sealift_registry.regression.report import ProvedBy, Side
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.software import installed
 from sealift_signing import shape
@@ -30,10 +30,22 @@ def measure(request: Document, progress: Progress) -> Document:
     progress(LISTED, 0, 0)
     try:
         listed = loaded(Path(request["listed"]))
-        why = comparing.other_inputs(taken(candidate), taken(listed))
-        if why:
-            return {"nothing": "inputs", "why": sentence(why)}
-        found = measured(candidate, listed, goldens, request["seconds"], progress)
+    except NotRunError as bad:
+        return {"nothing": "not-run", "why": sentence(str(bad))}
+    why = comparing.other_inputs(taken(candidate), taken(listed))
+    if why:
+        return {"nothing": "inputs", "why": sentence(why)}
+    pair, seconds = Pair(candidate, listed), request["seconds"]
+    theirs = read(Path(request["theirs"]), listed.inputs) if request["theirs"] else None
+    known = shape.from_json(ProvedBy, request["proved_by"], what="the listed one's rows")
+    proved_by = pair.on_theirs(goldens, theirs, known, seconds, progress)
+    return _on_own(pair, goldens, request, progress) | {"proved_by": shape.to_json(proved_by)}
+
+
+def _on_own(pair: Pair, goldens: Goldens, request: Document, progress: Progress) -> Document:
+    """Rows that the listed version refuses hide nothing of what is found on its own."""
+    try:
+        found = pair.measured(goldens, request["seconds"], progress)
     except NotRunError as bad:
         return {"nothing": "not-run", "why": sentence(str(bad))}
     given = [shape.from_json(Side, one, what="a side") for one in request["sides"]]

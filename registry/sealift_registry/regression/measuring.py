@@ -6,18 +6,19 @@ import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sealift_registry.frameworks.framework import INPUT, Array
 from sealift_registry.frameworks.naming import borne
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.proof.budget import Budget
+from sealift_registry.proof.comparing import Answers
 from sealift_registry.proof.goldens import Goldens
-from sealift_registry.proof.running import Runner, joined
-from sealift_registry.regression import comparing
+from sealift_registry.proof.running import Runner, joined, types
+from sealift_registry.regression import comparing, rows
 from sealift_registry.regression.comparing import Taken
-from sealift_registry.regression.report import Batch, Comparison, Side
+from sealift_registry.regression.report import Batch, Comparison, OnRows, ProvedBy, Rows, Side
 from sealift_registry.workers.channel import Progress
 from sealift_signing.errors import RefusedError
 from sealift_signing.vocabulary import sentence
@@ -34,6 +35,8 @@ MOST_NAMED = 20
 """Of classes and outputs that are told."""
 
 Inputs = Mapping[str, Array]
+Both = tuple[Answers, Answers]
+"""Of the candidate and of the listed version, to the same rows."""
 
 
 @dataclass(frozen=True)
@@ -47,12 +50,12 @@ class Found:
     """
 
     comparison: Comparison
-    metrics: tuple[str, str] | None
+    metrics: tuple[str | None, str | None]
     microseconds: tuple[int, int]
 
     def beside(self, candidate: Side, listed: Side) -> tuple[Side, Side]:
         """Both sides with their own figures."""
-        ours, theirs = self.metrics or (None, None)
+        ours, theirs = self.metrics
         now, before = self.microseconds
         return (
             Side(candidate.version, candidate.sha256, candidate.size, ours, now),
@@ -100,56 +103,115 @@ def taken(model: RuntimeModel) -> Taken:
     return Taken(inputs, borne(model.metadata))
 
 
-def measured(
-    candidate: RuntimeModel,
-    listed: RuntimeModel,
-    goldens: Goldens,
-    seconds: float,
-    progress: Progress,
-) -> Found:
-    """Let both answer the goldens, and time them.
+class Pair:
+    """A candidate and the listed version, ready to be asked.
 
-    Raises:
-        NotRunError: the listed version does not take the rows.
-        RefusedError: the candidate does not.
+    Args:
+        candidate: the one.
+        listed: the other.
     """
-    ours, theirs = Runner(candidate, in_doubles=False), Runner(listed, in_doubles=False)
-    inputs, expected = _of_both(goldens.inputs), goldens.expected
-    rows = len(next(iter(inputs.values())))
-    budget, done = Budget(seconds), 0
-    answers: tuple[list[dict[str, Array]], list[dict[str, Array]]] = ([], [])
-    while done < rows and (not done or budget.left > 0):
-        progress("comparing", done, rows)
-        some = {name: one[done : done + SLICE] for name, one in inputs.items()}
-        answers[0].append(ours.answers(some))
+
+    def __init__(self, candidate: RuntimeModel, listed: RuntimeModel) -> None:
+        self._candidate = candidate
+        self._ours = Runner(candidate, in_doubles=False)
+        self._theirs = Runner(listed, in_doubles=False)
+        self._names = borne(candidate.metadata).classes, borne(listed.metadata).classes
+
+    def answers(self, goldens: Goldens, seconds: float, progress: Progress) -> tuple[Both, OnRows]:
+        """What both answer to the same rows, and what that comes to.
+
+        Raises:
+            NotRunError: the listed version does not take the rows.
+            RefusedError: the candidate does not.
+        """
+        inputs = _of_both(goldens.inputs)
+        total = len(next(iter(inputs.values())))
+        budget, done = Budget(seconds), 0
+        told: tuple[list[dict[str, Array]], list[dict[str, Array]]] = ([], [])
+        while done < total and (not done or budget.left > 0):
+            progress("comparing", done, total)
+            some = {name: one[done : done + SLICE] for name, one in inputs.items()}
+            told[0].append(self._ours.answers(some))
+            with _of_listed():
+                told[1].append(self._theirs.answers(some))
+            done = min(done + SLICE, total)
+        here = joined(told[0])
         with _of_listed():
-            answers[1].append(theirs.answers(some))
-        done = min(done + SLICE, rows)
-    here = joined(answers[0])
-    with _of_listed():
-        there = joined(answers[1])
-    names = borne(candidate.metadata).classes, borne(listed.metadata).classes
-    known = None if expected is None else expected[:done]
-    metrics = comparing.metrics(known, here, there, names)
-    labels = comparing.label_churn(here, there, names)
-    batch = {name: one[: min(BATCH, rows)] for name, one in inputs.items()}
-    progress("timing", 0, 0)
-    times = timed(lambda: ours.answers(batch), lambda: theirs.answers(batch))
-    new, gone = _of_one_side(*names)
-    comparison = Comparison(
-        rows=done,
-        left_out=rows - done,
-        expected=None if metrics is None else metrics[0],
-        labels=labels,
-        numbers=comparing.number_churn(here, there, labelled=labels is not None),
-        outputs=tuple(map(sentence, comparing.other_outputs(here, there)[:MOST_NAMED])),
-        classes_new=new,
-        classes_gone=gone,
-        batch=Batch(min(BATCH, rows), len(times[0])),
-        software={},
-    )
-    figures = None if metrics is None else metrics[1:]
-    return Found(comparison, figures, (_median(times[0]), _median(times[1])))
+            there = joined(told[1])
+        expected = None if goldens.expected is None else goldens.expected[:done]
+        return (here, there), self._on_rows((here, there), expected, done, total)
+
+    def _on_rows(self, both: Both, expected: Array | None, done: int, total: int) -> OnRows:
+        metrics = comparing.metrics(expected, *both, self._names)
+        labels = comparing.label_churn(*both, self._names)
+        kind, ours, theirs = metrics or (None, None, None)
+        numbers = comparing.number_churn(*both, labelled=labels is not None)
+        return OnRows(done, total - done, kind, ours, theirs, labels, numbers)
+
+    def measured(self, goldens: Goldens, seconds: float, progress: Progress) -> Found:
+        """Let both answer the candidate's goldens, and time them.
+
+        Raises:
+            NotRunError: the listed version does not take the rows.
+            RefusedError: the candidate does not.
+        """
+        both, found = self.answers(goldens, seconds, progress)
+        inputs = _of_both(goldens.inputs)
+        batch = {name: one[:BATCH] for name, one in inputs.items()}
+        progress("timing", 0, 0)
+        times = timed(lambda: self._ours.answers(batch), lambda: self._theirs.answers(batch))
+        new, gone = _of_one_side(*self._names)
+        comparison = Comparison(
+            rows=found.rows,
+            left_out=found.left_out,
+            expected=found.expected,
+            labels=found.labels,
+            numbers=found.numbers,
+            outputs=tuple(map(sentence, comparing.other_outputs(*both)[:MOST_NAMED])),
+            classes_new=new,
+            classes_gone=gone,
+            batch=Batch(len(next(iter(batch.values()))), len(times[0])),
+            software={},
+        )
+        metrics = found.candidate, found.listed
+        return Found(comparison, metrics, (_median(times[0]), _median(times[1])))
+
+    def on_theirs(
+        self,
+        own: Goldens,
+        theirs: Goldens | None,
+        said: ProvedBy,
+        seconds: float,
+        progress: Progress,
+    ) -> ProvedBy:
+        """What is found on the rows by which the listed version was approved, and not timed.
+
+        Args:
+            own: the candidate's goldens.
+            theirs: those by which the listed version was approved; None where it is said why not.
+            said: what is known of them beforehand.
+            seconds: after which no further slice is asked.
+            progress: told what is done.
+        """
+        keys = self._keys(own)
+        if theirs is None:
+            return replace(said, own=Rows(len(keys), len(set(keys))))
+        known = rows.counted((keys, own.expected), (self._keys(theirs), theirs.expected))
+        said = replace(
+            said, own=known.own, theirs=known.theirs, both=known.both, otherwise=known.otherwise
+        )
+        try:
+            _, found = self.answers(theirs, seconds, progress)
+        except NotRunError as bad:
+            return replace(said, nothing="not-run", why=sentence(f"the listed one: {bad}"))
+        except RefusedError as bad:
+            return replace(said, nothing="not-run", why=sentence(f"this version: {bad.what}"))
+        return replace(said, found=found)
+
+    def _keys(self, goldens: Goldens) -> list[bytes]:
+        """What rows are told apart by, as the candidate takes them."""
+        inputs = _of_both(goldens.inputs)
+        return rows.keys(inputs, types(self._candidate, inputs))
 
 
 def _of_both(inputs: Inputs) -> Inputs:

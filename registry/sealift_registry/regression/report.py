@@ -22,6 +22,9 @@ Reason = Literal["first", "itself", "inputs", "gone", "not-run", "broke-down"]
 """Why there is nothing to compare with: nothing is listed, or the candidate itself is; the listed
 version takes other inputs, its files are lost, the runtime refuses it or these rows, or the process
 ended."""
+NotAsked = Literal["same", "none", "itself", "inputs", "gone", "not-run", "broke-down"]
+"""Why nothing was found on the rows by which the listed version was approved: they are the
+candidate's, it was approved by none, or it is the candidate; for the rest see `Reason`."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +117,69 @@ class Comparison:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """A set of golden rows.
+
+    Attributes:
+        total: of them.
+        distinct: as a model takes them; a row that comes again is none more.
+    """
+
+    total: Count
+    distinct: Count
+
+
+@dataclass(frozen=True)
+class OnRows:
+    """What was found on the rows by which the listed version was approved.
+
+    Attributes:
+        rows: that both answered.
+        left_out: that time was not enough for.
+        expected: what is known to be right, where that could be compared with both.
+        candidate: its accuracy, or mean error; absent where nothing is known to be right.
+        listed: likewise.
+        labels: absent where one of both answers none.
+        numbers: of labels, their scores; absent where no number has a counterpart.
+    """
+
+    rows: Count
+    left_out: Count
+    expected: Literal["labels", "numbers"] | None
+    candidate: Decimal | None
+    listed: Decimal | None
+    labels: LabelChurn | None
+    numbers: NumberChurn | None
+
+
+@dataclass(frozen=True)
+class ProvedBy:
+    """The golden rows by which the listed version was approved, and what was found on them.
+
+    Whoever asks for the candidate chose its goldens, and not these.
+
+    Attributes:
+        goldens: the sha256 of their file; absent where no proof is named by which it was approved.
+        nothing: why nothing was found on them; absent where both were asked.
+        why: the same in words, where there is more to say.
+        own: the candidate's golden rows; absent where they were not read.
+        theirs: likewise, those of the listed version.
+        both: distinct rows that are in both.
+        otherwise: of those, of which the candidate's goldens expect something else.
+        found: absent where `nothing` says why.
+    """
+
+    goldens: Sha256 | None
+    nothing: NotAsked | None
+    why: Sentence | None
+    own: Rows | None
+    theirs: Rows | None
+    both: Count | None
+    otherwise: Count | None
+    found: OnRows | None
+
+
+@dataclass(frozen=True)
 class RegressionReport:
     """A document: a variant beside the one that is listed for a stage and the same machines.
 
@@ -128,6 +194,8 @@ class RegressionReport:
         nothing: why there is nothing to compare with; absent where they were compared.
         why: the same in words, where there is more to say.
         comparison: absent where there is nothing to compare with.
+        proved_by: the rows by which the listed version was approved; absent where none is, and in
+            evidence from before, when the candidate's rows alone were compared.
     """
 
     DOCUMENT: ClassVar[str] = "regression-report"
@@ -142,6 +210,7 @@ class RegressionReport:
     nothing: Reason | None
     why: Sentence | None
     comparison: Comparison | None
+    proved_by: ProvedBy | None = None
 
 
 def report_of(evidence: Evidence) -> RegressionReport:

@@ -10,7 +10,10 @@ from sealift_registry.regression.report import (
     Comparison,
     LabelChurn,
     NumberChurn,
+    OnRows,
+    ProvedBy,
     RegressionReport,
+    Rows,
     Side,
     report_of,
 )
@@ -23,7 +26,8 @@ from sealift_signing.vocabulary import sentence
 
 def checks(said: RegressionReport) -> tuple[Check, ...]:
     """All that was found; none of it fails, for none of it is a gate."""
-    found = [Check("compared" if _is_quiet(said) else TOLD_FIRST, "pass", sentence(summary(said)))]
+    name = "compared" if _is_quiet(said) else TOLD_FIRST
+    found = [Check(name, "pass", sentence(one)) for one in first(said)]
     comparison, listed = said.comparison, said.listed
     if comparison is not None and listed is not None:
         found += [
@@ -35,25 +39,130 @@ def checks(said: RegressionReport) -> tuple[Check, ...]:
 
 def _is_quiet(said: RegressionReport) -> bool:
     """Whether nothing else of the model ever was listed: nobody has to look at that first."""
-    return said.nothing == "itself" or (said.nothing == "first" and not said.why)
+    if said.nothing == "itself":
+        return said.proved_by is None or said.proved_by.nothing != "itself"
+    return said.nothing == "first" and not said.why
 
 
 def summary(said: RegressionReport) -> str:
-    """All of it in one sentence."""
-    listed = said.listed
+    """What to look at before all else, in one sentence."""
+    return first(said)[0]
+
+
+def first(said: RegressionReport) -> list[str]:
+    """What is told first: the worse of both sets of rows, whose rows they are, and the other set.
+
+    Whoever asks chose the candidate's rows: on these alone it may look as right as they like.
+    """
+    listed, rows = said.listed, said.proved_by
     if listed is None:
         beside = f"; {said.why.rstrip('.')}" if said.why else ""
-        return (
-            f"Nothing to compare with: no version for {said.hardware_target} is listed for "
-            f"{said.stage}{beside}."
-        )
+        where = f"no version for {said.hardware_target} is listed for {said.stage}"
+        return [f"Nothing to compare with: {where}{beside}."]
+    found = list(_found(said, listed))
+    lead = f"Compared with version {listed.version}, which is listed for {said.stage}, on "
+    others = list(_others(rows, listed)) if rows is not None else []
+    if not found:
+        return [f"Nothing to compare with: {_nothing(said, listed)}.", *others]
+    told = [f"{lead}{found[0]}", *others, *(f"On {one}" for one in found[1:])]
     if said.comparison is None:
-        return f"Nothing to compare with: {_nothing(said, listed)}."
-    parts = "; ".join(_short(said.candidate, listed, said.comparison))
-    return (
-        f"Compared with version {listed.version}, which is listed for {said.stage}, on the same "
-        f"{said.comparison.rows:,} golden rows: {parts}."
-    )
+        told.append(f"On its own golden rows nothing was compared: {_nothing(said, listed)}.")
+    return told
+
+
+def _found(said: RegressionReport, listed: Side) -> Iterator[str]:
+    """On which rows both were compared, and what was found there; the worst first."""
+    found, rows, own = said.comparison, said.proved_by, None
+    if found is not None:
+        on = _own_rows(found, rows, listed)
+        own = f"{on}: {'; '.join(_short(said.candidate, listed, found))}."
+    if rows is None or rows.found is None:
+        yield from [own] if own is not None else []
+        return
+    theirs = f"{_their_rows(rows, rows.found, listed)}: {'; '.join(_metrics(rows.found))}."
+    if own is None or found is None:
+        yield theirs
+        return
+    both = [theirs, own]
+    metrics = said.candidate.metric, listed.metric
+    worse = _worse(found, metrics) > _worse(rows.found, (rows.found.candidate, rows.found.listed))
+    yield from reversed(both) if worse else both
+
+
+def _worse(found: Comparison | OnRows, metrics: tuple[str | None, str | None]) -> float:
+    """How much worse the candidate is on some rows, as a part of 1; else, how much of it moved."""
+    ours, theirs = (None if one is None else float(one) for one in metrics)
+    if ours is not None and theirs is not None:
+        if found.expected == "labels":
+            return theirs - ours
+        return (ours - theirs) / max(ours, theirs, TINY)
+    if found.labels is not None:
+        return found.labels.differing / max(found.rows, 1)
+    return 0.0 if found.numbers is None else float(found.numbers.median)
+
+
+TINY = 1e-300
+"""Instead of dividing by nothing."""
+
+
+# -------------------------------------------------------------------- whose rows they are
+
+
+def _own_rows(found: Comparison, rows: ProvedBy | None, listed: Side) -> str:
+    """The candidate's golden rows; in evidence from before, all that was said of them."""
+    if rows is None:
+        return f"the same {found.rows:,} golden rows"
+    left, total = found.left_out, found.rows + found.left_out
+    some = f"{found.rows:,} of " if left else ""
+    if rows.nothing == "same":
+        return f"{some}the same {total:,} golden rows{_distinct(rows.own)} by which {_was(listed)}"
+    return f"{some}its own {total:,} golden rows{_distinct(rows.own)}"
+
+
+def _their_rows(rows: ProvedBy, found: OnRows, listed: Side) -> str:
+    total = found.rows + found.left_out
+    some = f"{found.rows:,} of " if found.left_out else ""
+    return f"{some}the {total:,} golden rows{_distinct(rows.theirs)} by which {_was(listed)}"
+
+
+def _was(listed: Side) -> str:
+    return f"version {listed.version} was approved"
+
+
+def _distinct(rows: Rows | None) -> str:
+    """Rows that count many times make any share of them what whoever chose them likes."""
+    if rows is None or rows.distinct == rows.total:
+        return ""
+    return f" (REPEATED: {rows.distinct:,} distinct)"
+
+
+def _others(rows: ProvedBy, listed: Side) -> Iterator[str]:
+    """How the candidate's golden rows are others, and what was not compared on the listed one's."""
+    by = f"by which {_was(listed)}"
+    if rows.own and rows.theirs and rows.both is not None:
+        yield from _strange(rows.own, rows.theirs, rows.both, by)
+        if rows.otherwise:
+            count = f"{_rows(rows.otherwise)} that {'is' if rows.otherwise == 1 else 'are'} in both"
+            yield f"Of {count} SOMETHING ELSE IS EXPECTED than by those {by}."
+    if rows.nothing == "itself":
+        yield "Its golden rows are OTHERS than those by which it was approved."
+    elif rows.nothing == "none":
+        yield f"No golden rows are known {by}: WHOEVER ASKS CHOSE those that there are."
+    elif rows.nothing == "gone":
+        yield f"The golden rows {by} ARE LOST or damaged in the hub's store: NOT COMPARED on them."
+    elif rows.nothing == "not-run" and rows.why:
+        yield f"On the golden rows {by} it was NOT COMPARED: {rows.why.rstrip('.')}."
+
+
+def _strange(own: Rows, theirs: Rows, both: int, by: str) -> Iterator[str]:
+    if both == own.distinct == theirs.distinct:
+        return
+    ours = f"{own.distinct:,}{' distinct ones' if own.distinct < own.total else ''}"
+    among = f"{both:,} of its {ours} {'is' if both == 1 else 'are'} among them"
+    yield f"Its own golden rows are OTHERS than the {theirs.total:,} {by}: {among}."
+
+
+# -------------------------------------------------------------------- what was found
 
 
 def _nothing(said: RegressionReport, listed: Side) -> str:
@@ -69,14 +178,22 @@ def _nothing(said: RegressionReport, listed: Side) -> str:
 
 
 def _short(ours: Side, theirs: Side, found: Comparison) -> Iterator[str]:
-    if ours.metric is not None and theirs.metric is not None:
-        yield f"{_metric(found)} {ours.metric}, was {theirs.metric}"
-    yield _churn(found)
+    yield from _figures(found, ours.metric, theirs.metric)
     if found.outputs or found.classes_new or found.classes_gone:
         yield "its outputs or classes are OTHERS"
     if ours.microseconds is not None and theirs.microseconds is not None:
         yield _more(ours.microseconds, theirs.microseconds, "as much", "time")
     yield _more(ours.size, theirs.size, "as many", "bytes")
+
+
+def _metrics(found: OnRows) -> Iterator[str]:
+    yield from _figures(found, found.candidate, found.listed)
+
+
+def _figures(found: Comparison | OnRows, ours: str | None, theirs: str | None) -> Iterator[str]:
+    if ours is not None and theirs is not None:
+        yield f"{_metric(found)} {ours}, was {theirs}"
+    yield _churn(found)
 
 
 def _details(ours: Side, theirs: Side, found: Comparison) -> Iterator[tuple[str, str]]:
@@ -108,11 +225,11 @@ def _details(ours: Side, theirs: Side, found: Comparison) -> Iterator[tuple[str,
     yield "size", f"Its files have {ours.size:,} bytes, and those of {other} {theirs.size:,}."
 
 
-def _metric(found: Comparison) -> str:
+def _metric(found: Comparison | OnRows) -> str:
     return "accuracy" if found.expected == "labels" else "mean error"
 
 
-def _churn(found: Comparison) -> str:
+def _churn(found: Comparison | OnRows) -> str:
     if found.labels is None and found.numbers is None:
         return "what both ANSWER IS OF DIFFERENT KINDS, and cannot be laid side by side"
     what = "numbers" if found.labels is None else "scores"
@@ -181,20 +298,33 @@ def shown(said: Evidence) -> list[str]:
 def table(said: RegressionReport) -> list[str]:
     """Both side by side; nothing where there is nothing to compare with."""
     found, listed, ours = said.comparison, said.listed, said.candidate
-    if found is None or listed is None:
+    theirs = None if said.proved_by is None else said.proved_by.found
+    if listed is None or (found is None and theirs is None):
         return []
     rows = [("", f"version {listed.version} (listed)", f"version {ours.version}")]
-    if ours.metric is not None and listed.metric is not None:
-        rows.append((_metric(found), listed.metric, ours.metric))
-    if found.labels is not None:
-        rows.append(("other labels", "", f"{_share(found.labels.differing, found.rows)} of rows"))
-    if found.numbers is not None:
-        rows.append(("median difference", "", _percent(found.numbers.median)))
-        rows.append(("largest difference", "", _percent(found.numbers.largest)))
-    rows.append((f"ms for {found.batch.rows:,} rows", _ms(listed), _ms(ours)))
+    if theirs is not None:
+        rows.append((f"on version {listed.version}'s golden rows", "", ""))
+        rows += _row_figures(theirs, theirs.candidate, theirs.listed)
+    if theirs is not None and found is not None:
+        rows.append(("on its own golden rows", "", ""))
+    if found is not None:
+        rows += _row_figures(found, ours.metric, listed.metric)
+        rows.append((f"ms for {found.batch.rows:,} rows", _ms(listed), _ms(ours)))
     rows.append(("bytes", f"{listed.size:,}", f"{ours.size:,}"))
     widths = [max(cells(row[at]) for row in rows) for at in range(3)]
     return [
         "  ".join(one + " " * (w - cells(one)) for one, w in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+
+
+def _row_figures(
+    found: Comparison | OnRows, ours: str | None, listed: str | None
+) -> Iterator[tuple[str, str, str]]:
+    if ours is not None and listed is not None:
+        yield _metric(found), listed, ours
+    if found.labels is not None:
+        yield "other labels", "", f"{_share(found.labels.differing, found.rows)} of rows"
+    if found.numbers is not None:
+        yield "median difference", "", _percent(found.numbers.median)
+        yield "largest difference", "", _percent(found.numbers.largest)
