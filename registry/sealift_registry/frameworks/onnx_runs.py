@@ -51,7 +51,7 @@ class ReferenceModel:
         try:
             evaluator = self._loaded()
         except _EVALUATOR_RAISES as bad:
-            raise self._cannot_run(first_line(bad)) from bad
+            raise self._cannot_run(_without(bad) or first_line(bad)) from bad
         try:
             parts = [evaluator.run(None, self._weights | some) for some in self._parts(fed)]
         except MemoryError:
@@ -95,6 +95,7 @@ class ReferenceModel:
         if self._evaluator is None:
             import onnx.reference
 
+            _check_tables(self._file.model.graph, self._path.name)
             self._weights = self._file.arrays()
             self._evaluator = onnx.reference.ReferenceEvaluator(self._file.model)
             self._size = sum(one.nbytes for one in self._weights.values())
@@ -229,6 +230,35 @@ class RuntimeModel:
     def facts(self) -> Facts:
         """See `framework.Model`."""
         return Facts()
+
+
+def _check_tables(graph: Any, name: str) -> None:  # noqa: ANN401 - onnx is Any to us
+    """A table of scores is one, and no dictionary a row.
+
+    Raises:
+        RefusedError: skl2onnx was left to make those, as it does of itself.
+    """
+    if any(node.op_type == "ZipMap" for node in graph.node):
+        raise RefusedError(
+            "reference-evaluator",
+            f"{name} answers with a dictionary for each row (the operator ZipMap), which neither "
+            "onnx's reference evaluator nor many a runtime can do.",
+            subject=name,
+            next_step="Export it again as a table: to_onnx(model, rows, "
+            'options={"zipmap": False}).',
+        )
+
+
+_WITHOUT = re.compile(r"operator '(\w+)' and domain '([\w.]*)'|type '(\w+)' from domain '([\w.]*)'")
+
+
+def _without(bad: BaseException) -> str:
+    """Which operator the evaluator does not have, if that is what it says, over several lines."""
+    found = _WITHOUT.search(str(bad)) if isinstance(bad, NotImplementedError) else None
+    if found is None:
+        return ""
+    operator, domain, other, of = found.groups()
+    return f"it has no operator {word(operator or other)} of {word(domain or of or 'ai.onnx')}"
 
 
 def _in_numpy(kind: str) -> bool:
