@@ -36,7 +36,7 @@ from sealift_signing import shape
 from sealift_signing.documents import Assignment, Withdrawal
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import NotFoundError
-from sealift_signing.informing import LOOK, TOLD_FIRST, mark, more_json, more_of, more_words
+from sealift_signing.informing import LOOK, mark, more_json, more_of, more_words, told_first
 from sealift_signing.statements import (
     NO_LONGER_ASSIGNED,
     NO_MORE,
@@ -124,19 +124,12 @@ def doubt_lines(standing: Standing) -> list[str]:
 
 def first_lines(standing: Standing) -> list[str]:
     """What the evidence has to say before all else."""
-    return [
-        text for one in standing.vouched for text in told_first(one.artifact.path, one.evidence)
-    ]
+    return [text for one in standing.vouched for text in first_of(one.artifact.path, one.evidence)]
 
 
-def told_first(path: CatalogPath, found: Iterable[Signed[Evidence]]) -> list[str]:
+def first_of(path: CatalogPath, found: Iterable[Signed[Evidence]]) -> list[str]:
     """The same, of one artifact."""
-    return [
-        f"{LOOK}, of {path}: {drawn(check.words)}"
-        for evidence in found
-        for check in evidence.predicate.checks
-        if check.name == TOLD_FIRST
-    ]
+    return [f"{LOOK}, of {path}: {drawn(words)}" for words in told_first(found)]
 
 
 def despite_lines(standing: Standing) -> list[str]:
@@ -212,6 +205,7 @@ def standing_data(standing: Standing) -> dict[str, Any]:
                 "sha256": one.artifact.sha256,
                 "evidence": {e.predicate.kind: e.predicate.verdict for e in one.evidence},
                 "signers": {e.predicate.kind: _signer(e, standing.machines) for e in one.evidence},
+                "told_first": told_first(one.evidence),
             }
             for one in standing.vouched
         ],
@@ -282,7 +276,12 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
         "aliases": aliases,
         "goldens": goldens,
         "artifacts": [
-            {"path": str(a.path), "sha256": a.sha256, "check_rows": _check_rows(catalog, a.path)}
+            {
+                "path": str(a.path),
+                "sha256": a.sha256,
+                "check_rows": _check_rows(catalog, a.path),
+                "told_first": told_first(newest(catalog.evidence(a.path))),
+            }
             for a in artifacts
         ],
         "check_rows_travel": travel,
@@ -294,7 +293,7 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
 
 def _newest_first(catalog: Catalog, path: CatalogPath) -> list[str]:
     """What is told first of an artifact by its newest evidence: older may be of other goldens."""
-    return told_first(path, newest(catalog.evidence(path)))
+    return first_of(path, newest(catalog.evidence(path)))
 
 
 def _check_rows(catalog: Catalog, path: CatalogPath) -> int:

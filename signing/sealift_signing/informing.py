@@ -8,13 +8,13 @@ details.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from sealift_signing import canonical
 from sealift_signing.canonical import Json
 from sealift_signing.drawing import drawn, word
 from sealift_signing.shape import More
-from sealift_signing.statements import Check
+from sealift_signing.statements import Check, Evidence, Signed
 
 MORE = "more"
 TOLD_FIRST = "told-first"
@@ -48,6 +48,12 @@ def _parts(name: str, said: Json) -> list[tuple[str, Json]]:
 def mark(check: Check) -> str:
     """How a check's words begin where they are shown: what is told first was not passed by it."""
     return "note" if check.name == TOLD_FIRST else check.verdict
+
+
+def told_first(found: Iterable[Signed[Evidence]]) -> list[str]:
+    """What pieces of evidence tell first, as it stands there: whoever prints it draws it."""
+    every = (check for one in found for check in one.predicate.checks)
+    return [check.words for check in every if check.name == TOLD_FIRST]
 
 
 def more_of(details: Json) -> More | None:

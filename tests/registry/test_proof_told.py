@@ -82,6 +82,10 @@ def test_p0_150_whoever_promotes_approves_or_looks_reads_it_first(acme: Acme) ->
         assert lines[0] == f"LOOK AT THIS FIRST, of {version(1).path(TARGET)}: {drawn(ALONE)}"
     noted = [line for lines in said.values() for line in lines if line.lstrip().startswith("note")]
     assert len(noted) == 3
+    with acme.app.hub.reading() as connection:
+        _, data, _ = summary.of(acme.app.hub, acme.app.promotions, connection, str(version(1)))
+    (shown,), (asked,) = data["artifacts"], data["promotions"][0]["artifacts"]
+    assert shown["told_first"] == asked["told_first"] == [ALONE]
     passed = [line for line in said["version"] if line.lstrip().startswith("pass")]
     assert passed
     assert not [line for line in passed if ALONE in line]

@@ -44,7 +44,7 @@ def convert(
     from sealift_registry.catalog.reference import VersionRef
     from sealift_registry.trust.repository import Repository
     from sealift_registry.trust.teams import lets_check_rows_travel
-    from sealift_signing.informing import LOOK, TOLD_FIRST
+    from sealift_signing.informing import LOOK, told_first
 
     ref = VersionRef.parse(version)
     lines, made = [], []
@@ -62,7 +62,8 @@ def convert(
             if said.kind == "parity":
                 lines += _kept(session, said, ref, travel=travel)
                 lines += _untriable(done.artifact.path, evidence, travel=travel)
-            first += [drawn(c.words) for c in said.checks if c.name == TOLD_FIRST]
+        told = told_first(done.evidence)
+        first += told
         lines += [f"  {plain(words)}" for words in done.untried]
         made.append(
             {
@@ -71,11 +72,12 @@ def convert(
                 "new": done.new,
                 "evidence": {e.predicate.kind: e.predicate.verdict for e in done.evidence},
                 "untried": list(done.untried),
+                "told_first": told,
             }
         )
     lines += [] if verbose else [f"Every check:  sealift show {ref}"]
-    told = [f"{LOOK}: {words}" for words in dict.fromkeys(first)]
-    session.terminal.answer("convert", {"artifacts": made}, [*told, *lines])
+    head = [f"{LOOK}: {drawn(words)}" for words in dict.fromkeys(first)]
+    session.terminal.answer("convert", {"artifacts": made}, [*head, *lines])
 
 
 def _whole(said: Evidence) -> list[str]:
