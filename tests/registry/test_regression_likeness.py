@@ -74,6 +74,7 @@ def measured(folder: Path, candidate: Path, listed: Path, **goldens: Any) -> dic
         "sides": [shape.to_json(one) for one in SIDES],
         "theirs": None,
         "proved_by": {"nothing": "none"},
+        "own": True,
     }
     return dict(measure_worker.measure(request, quiet))
 

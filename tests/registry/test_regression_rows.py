@@ -13,9 +13,23 @@ import pytest
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.promotion import regressed
 from sealift_registry.regression import comparisons, rows, saying
+from sealift_registry.regression import measure as measuring
 from sealift_registry.regression.measure import Measured, measure
-from sealift_registry.regression.report import KIND, OnRows, RegressionReport, report_of
+from sealift_registry.regression.report import (
+    KIND,
+    Batch,
+    Comparison,
+    NumberChurn,
+    OnRows,
+    ProvedBy,
+    RegressionReport,
+    Rows,
+    Side,
+    report_of,
+)
+from sealift_registry.workers import runner
 from sealift_signing import shape
+from sealift_signing.errors import FailedError
 from sealift_signing.informing import LOOK, TOLD_FIRST
 from tests.registry.hub_fixture import APPROVERS, MODEL, STAGE, TARGET, Acme, version
 from tests.registry.test_hub_cli import Capsys, Cli
@@ -150,6 +164,25 @@ def test_p0_281_where_no_answer_is_known_the_rows_on_which_more_moved_come_first
     first, _, own = told(hub)
     assert "20 golden rows by which version 1 was approved: 20 rows of 20 (100.0 %)" in first
     assert own.startswith("On its own 30 golden rows: accuracy 1, was 1;")
+
+
+SIDES = (Side(2, "a" * 64, 1, "1", 9), Side(1, "b" * 64, 1, "1", 9))
+
+
+@pytest.mark.parametrize("ours, first", [("4", "the 5"), ("2", "its own 5"), ("3", "the 5")])
+def test_p0_281_errors_are_worse_by_how_much_they_grew(ours: str, first: str) -> None:
+    """Of its own rows from 2 to 3: a third of the larger; of the others from `2` to `ours`."""
+    apart = NumberChurn("0.1", "0.2", 0)
+    batch = Batch(rows=5, repeats=3)
+    own = Comparison(5, 0, "numbers", None, apart, (), (), (), batch, {})
+    theirs = OnRows(5, 0, "numbers", ours, "2", None, apart)
+    many = Rows(5, 5)
+    by = ProvedBy("c" * 64, None, None, many, many, 0, 0, theirs)
+    sides = replace(SIDES[0], metric="3"), replace(SIDES[1], metric="2")
+    said = RegressionReport(1, (), STAGE, TARGET, "d" * 64, *sides, None, None, own, by)
+    words = saying.first(said)
+    assert f"listed for {STAGE}, on {first} golden rows" in words[0]
+    assert len(words) == 3
 
 
 def test_p0_282_the_same_rows_are_asked_once(hub: Acme) -> None:
@@ -345,6 +378,31 @@ def test_p0_287_rows_that_the_listed_one_does_not_take_do_not_keep_it_from_being
 def hub_rows(hub: Acme) -> Any:  # noqa: ANN401 - an array
     with np.load(hub.goldens()) as found:
         return found["inputs"]
+
+
+@pytest.mark.parametrize("twice", [False, True])
+def test_p0_287_rows_that_break_the_process_down_hide_nothing_of_what_is_found_on_others(
+    hub: Acme, monkeypatch: pytest.MonkeyPatch, *, twice: bool
+) -> None:
+    """Else whoever brings rows on which the listed version crashes is compared with nothing."""
+
+    def broken(*given: Any, **named: Any) -> Any:  # noqa: ANN401 - as ask
+        if given[2]["own"] or twice:
+            for at in ("candidate", measuring.LISTED, measuring.OWN):
+                given[3](at, 0, 0)
+            raise FailedError("worker-crashed", "It was killed.", subject="x", next_step="y")
+        return runner.ask(*given, **named)
+
+    first_version(hub)
+    proved(hub, 2, chosen(hub, "crashing", drawn(hub)[0][100:130]))
+    monkeypatch.setattr(measuring, "ask", broken)
+    found = compared(hub, 2)
+    assert found.nothing == "broke-down"
+    assert "could not be run beside this one: the process that ran both ended" in told(hub)[-1]
+    if not twice:
+        assert "accuracy 0.24, was 1" in told(hub)[0]
+    monkeypatch.undo()
+    assert compared(hub, 2).nothing is None, "a busy machine's answer is not kept"
 
 
 def test_p0_287_nobodys_words_in_why_they_were_not_compared_are_a_line_of_ours(

@@ -22,8 +22,9 @@ WORKER = Worker(
     given={"MALLOC_MMAP_THRESHOLD_": "1048576"},
     absent=("pandas",),
 )
-LISTED = "listed"
-"""What the worker is at once the candidate has answered."""
+LISTED, OWN = "listed", "own"
+"""What the worker is at once the candidate has answered, and once the listed one's rows are done.
+"""
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def measure(
         "sides": [shape.to_json(one) for one in sides],
         "theirs": None if theirs.path is None else str(theirs.path.absolute()),
         "proved_by": shape.to_json(theirs.known),
+        "own": True,
     }
     try:
         said = ask(WORKER, "measure", request, told, work=goldens.parent)
@@ -117,8 +119,23 @@ def measure(
         # What a runtime breaks down on once the other one is there keeps nobody from promoting.
         if LISTED not in at:
             raise
-        return Measured(sides, "broke-down", f"the process that ran both ended ({bad.code})")
+        ended = f"the process that ran both ended ({bad.code})"
+        broke = Measured(sides, "broke-down", ended)
+        if OWN not in at or theirs.path is None:
+            return broke
+        return replace(broke, proved_by=_on_theirs(request, theirs, sides, told, goldens.parent))
     return _read(said, sides, theirs.known.goldens)
+
+
+def _on_theirs(
+    request: Document, theirs: Theirs, sides: tuple[Side, Side], told: Progress, work: Path
+) -> ProvedBy | None:
+    """What is found without the candidate's rows: these broke it down, and somebody chose them."""
+    try:
+        said = ask(WORKER, "measure", {**request, "own": False}, told, work=work)
+    except FailedError:
+        return None
+    return _read(said, sides, theirs.known.goldens).proved_by
 
 
 def _read(said: Document, sides: tuple[Side, Side], goldens: str | None) -> Measured:

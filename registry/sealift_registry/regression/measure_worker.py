@@ -17,8 +17,9 @@ from sealift_signing import shape
 from sealift_signing.vocabulary import sentence
 
 SOFTWARE = ("numpy", "onnxruntime")
-LISTED = "listed"
-"""What it says that it is at, once the candidate has answered."""
+LISTED, OWN = "listed", "own"
+"""What it says that it is at, once the candidate has answered, and before its own rows are asked.
+"""
 
 
 def measure(request: Document, progress: Progress) -> Document:
@@ -39,11 +40,13 @@ def measure(request: Document, progress: Progress) -> Document:
     theirs = read(Path(request["theirs"]), listed.inputs) if request["theirs"] else None
     known = shape.from_json(ProvedBy, request["proved_by"], what="the listed one's rows")
     proved_by = pair.on_theirs(goldens, theirs, known, seconds, progress)
-    return _on_own(pair, goldens, request, progress) | {"proved_by": shape.to_json(proved_by)}
+    own = _on_own(pair, goldens, request, progress) if request["own"] else {"nothing": "broke-down"}
+    return own | {"proved_by": shape.to_json(proved_by)}
 
 
 def _on_own(pair: Pair, goldens: Goldens, request: Document, progress: Progress) -> Document:
     """Rows that the listed version refuses hide nothing of what is found on its own."""
+    progress(OWN, 0, 0)
     try:
         found = pair.measured(goldens, request["seconds"], progress)
     except NotRunError as bad:
