@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -91,6 +92,22 @@ def test_p0_190_others_may_work_here_while_a_runtime_is_asked(
     monkeypatch.setattr(checking.Due, "ask", ask)
     assert run(["--home", str(site.root), "check"]) == 0
     assert [one.outcome for one in done] == ["activated"]
+
+
+def test_p0_306_where_a_new_version_did_not_start_the_last_line_says_how_to_try_again(
+    hub: HubOnPaper, site: SiteOnPaper, medium: Path, first: Release, capsys: Captured
+) -> None:
+    configure(site, *program(site, "raise SystemExit(3)"))
+    folder = export(hub, medium, first)
+    code, out, _ = said(site, capsys, "import", str(folder))
+    assert code == 1
+    *_, last = out.splitlines()
+    again = "sealift-site activate vision/digits --group cpu --reason 'what was mended'"
+    assert last == f"Next: mend what is named, then: {again}"
+    configure(site)
+    code, out, _ = said(site, capsys, *shlex.split(again)[1:])
+    assert code == 0
+    assert "Next:" not in out
 
 
 def test_p0_191_status_and_import_say_once_what_was_not_checked(

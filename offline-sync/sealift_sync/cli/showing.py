@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sealift_signing import shape
-from sealift_signing.drawing import drawn
+from sealift_signing.drawing import drawn, pasted
 from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_signing.words import words_of
 from sealift_sync.cli import telling
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from sealift_sync.site.opened import Site
     from sealift_sync.site.spoken import Spoken
     from sealift_sync.site.staging import Stage
+    from sealift_sync.site.standing import Place
     from sealift_sync.site.survey import Runs, Survey
 
 DAYS_TO_WARN = 14
@@ -89,6 +90,16 @@ def imported(done: Import, lost: int) -> None:
     for one in done.activations:
         activation(one)
     unchecked(one for one in done.activations if one.outcome == "activated")
+    for one in done.activations:
+        if one.outcome == "switched-back":
+            _try_again(one.place)
+
+
+def _try_again(place: Place) -> None:
+    """What to do where a new version was not switched to: the last line that an operator reads."""
+    words = ("sealift-site", "activate", place.model, "--group", place.group)
+    again = pasted([*words, "--reason", "what was mended"])
+    telling.say(f"Next: mend what is named, then: {again}")
 
 
 def unchecked(activations: Iterable[Activation]) -> None:
