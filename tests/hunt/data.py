@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -11,6 +12,11 @@ import numpy as np
 from tests.hunt.draws import Array, Draws
 
 Task = Literal["classes", "numbers", "positive", "counts"]
+
+FAR = 0.15
+"""How often a target of numbers lies far from zero."""
+PLACES_AFAR = (1e3, -1e3, 1e6, -1e6, 1e9)
+"""Where it lies then, in parts of what it moves by: a temperature, a price, a time."""
 
 SELDOM = 0.15
 """How often a table may have columns of the rare kinds, most of which 32 bits do not hold."""
@@ -179,8 +185,17 @@ def table(
         labels=labels,
         weights=tuple(draws.between(-2, 2) for _ in columns),
         scale=scale,
-        shift=scale * draws.pick((0.0, 0.0, 3.0, -40.0)),
+        shift=scale * _place(draws),
     )
+
+
+def _place(draws: Draws) -> float:
+    """Where a target lies, in parts of what it moves by."""
+    near = draws.pick((0.0, 0.0, 3.0, -40.0))
+    # Drawn aside, so that all else of a number stays what it was.
+    (aside,) = copy.deepcopy(draws.by).spawn(1)
+    by = Draws(int(aside.integers(2**32)))
+    return by.pick(PLACES_AFAR) if by.chance(FAR) else near
 
 
 CODES: Sequence[tuple[float, ...]] = (

@@ -467,6 +467,20 @@ def test_other_numbers(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path)
     assert said.what.endswith("source does: goldens: “the same. Signed by all”")
 
 
+def test_p0_292_what_32_bits_hold_too_little_of_is_to_be_trained_otherwise(
+    tiny: tuple[SourceModel, Conversion], tiny_goldens: Path
+) -> None:
+    model, made = tiny
+    report = prove(model, altered(made, _bias(0.01)), X86, tiny_goldens)
+    worst = report.findings.worst
+    assert worst is not None
+    steps = replace(worst, source="1000000.2", variant="1000000.4", allowed="0.01")
+    for near, advised in ((steps, "subtract their mean"), (worst, "Leave out the part")):
+        refusal = replace(report, findings=replace(report.findings, worst=near)).refusal()
+        assert refusal is not None
+        assert advised in refusal.next_step
+
+
 def test_other_labels(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path) -> None:
     model, made = tiny
     report = prove(model, altered(made, _bias(100)), X86, tiny_goldens)

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
-from sealift_registry.frameworks import naming, tree_ensembles
+from sealift_registry.frameworks import naming, tree_ensembles, tree_sums
 from sealift_registry.frameworks.framework import (
     INPUT,
     Array,
@@ -193,7 +193,7 @@ class LightgbmModel:
                 target_opset=opsets["ai.onnx"],
                 zipmap=bool(options["zipmap"]),
             )
-            tree_ensembles.exact(made, self._grown())
+            tree_sums.in_doubles(made, tree_ensembles.exact(made, self._grown()))
             tree_ensembles.label_by_half(made, opsets["ai.onnx"], at_least=False)
             naming.bear(made, self._names())
         return made
@@ -248,6 +248,7 @@ def _grown(nodes: Sequence[Node]) -> Grown:
         left=[place.get(id(node.get("left_child")), 0) for node in nodes],
         right=[place.get(id(node.get("right_child")), 0) for node in nodes],
         missing=["left_child" in node and _missing_left(node) for node in nodes],
+        leaves=[float(node.get("leaf_value", 0.0)) for node in nodes],
     )
 
 

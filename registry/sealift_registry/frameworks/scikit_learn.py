@@ -262,7 +262,9 @@ class SklearnModel:
         return {id(self._estimator): dict(options)} if is_classifier(self._estimator) else None
 
     def _put_right(self, made: Any, opset: int) -> None:  # noqa: ANN401 - onnx is Any to us
-        wide.narrow_borders(made.graph)
+        from sklearn.base import is_classifier
+
+        wide.narrow_borders(made.graph, answers_wide=not is_classifier(self._estimator))
         tree_ensembles.exact(made, scikit_learn_parts.grown(self._estimator))
         scikit_learn_scaled.ask_rows(made, self._estimator)
         tree_ensembles.label_by_half(made, opset, at_least=True)

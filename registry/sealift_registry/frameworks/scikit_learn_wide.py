@@ -29,7 +29,14 @@ Parse: TypeAlias = Callable[..., Any]
 Shape: TypeAlias = Callable[[Any], None]
 
 THROUGH = frozenset(
-    {"BaggingClassifier", "BaggingRegressor", "ColumnTransformer", "FeatureUnion", "GridSearchCV"}
+    {
+        "AdaBoostRegressor",
+        "BaggingClassifier",
+        "BaggingRegressor",
+        "ColumnTransformer",
+        "FeatureUnion",
+        "GridSearchCV",
+    }
     | {"MultiOutputRegressor", "OneVsRestClassifier", "Pipeline", "RANSACRegressor"}
     | {"StackingClassifier", "StackingRegressor", "VotingClassifier", "VotingRegressor"}
 )
@@ -110,8 +117,13 @@ def _narrow(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401 
 # -------------------------------------------------------------------- the graph's borders
 
 
-def narrow_borders(graph: Graph) -> None:
-    """Have `graph`, which is all of doubles, take and answer float32."""
+def narrow_borders(graph: Graph, *, answers_wide: bool) -> None:
+    """Have `graph`, which is all of doubles, take float32, and answer it.
+
+    Args:
+        graph: of a model.
+        answers_wide: it answers doubles: of 1,000,000 and a half, float32 has no tenth.
+    """
     from onnx import TensorProto, helper
 
     (given,) = graph.input
@@ -121,7 +133,7 @@ def narrow_borders(graph: Graph) -> None:
         node.input[:] = [wide if one == given.name else one for one in node.input]
     graph.node.insert(0, helper.make_node("Cast", [given.name], [wide], to=TensorProto.DOUBLE))
     for output in graph.output:
-        if output.type.tensor_type.elem_type == TensorProto.DOUBLE:
+        if output.type.tensor_type.elem_type == TensorProto.DOUBLE and not answers_wide:
             output.type.tensor_type.elem_type = TensorProto.FLOAT
             wide = f"{output.name}_wide"
             _rename(graph, output.name, wide)

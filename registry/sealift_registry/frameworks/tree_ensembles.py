@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sealift_registry.frameworks.framework import Array, Tree, no_converter
 from sealift_signing.errors import RefusedError
@@ -34,11 +34,14 @@ class Grown:
         tree: its nodes.
         missing: whether a missing value goes left, at each node.
         mode: what each node asks: `AT_MOST` its threshold, or `LESS`.
+        leaves: the number of each node that is a leaf, in doubles; None where the source adds
+            float32.
     """
 
     tree: Tree
     missing: Array
     mode: str = AT_MOST
+    leaves: Array | None = None
 
 
 def grown(
@@ -48,6 +51,7 @@ def grown(
     right: Array | Sequence[int],
     missing: Array | Sequence[bool],
     mode: str = AT_MOST,
+    leaves: Sequence[float] | None = None,
 ) -> Grown:
     """A tree from the lists of its nodes, without those that no way leads to."""
     import numpy as np
@@ -58,7 +62,7 @@ def grown(
         np.asarray(left, np.int64),
         np.asarray(right, np.int64),
     )
-    order = _order(whole)
+    order = order_of(whole)
     renumbered = np.zeros(len(whole.feature), np.int64)
     renumbered[order] = np.arange(len(order))
     tree = Tree(
@@ -67,11 +71,12 @@ def grown(
         renumbered[whole.left[order]],
         renumbered[whole.right[order]],
     )
-    return Grown(tree, np.asarray(missing, bool)[order], mode)
+    numbers = None if leaves is None else np.asarray(leaves, np.float64)[order]
+    return Grown(tree, np.asarray(missing, bool)[order], mode, numbers)
 
 
 @dataclass(frozen=True)
-class _Written:
+class Written:
     """A tree in ONNX.
 
     Attributes:
@@ -83,6 +88,10 @@ class _Written:
     tree: Tree
     places: Array
     modes: frozenset[str]
+
+
+Beside: TypeAlias = tuple[Any, list[tuple[Written, Grown]]]
+"""An operator (ONNX), and its trees beside the source's."""
 
 
 def below(thresholds: Array) -> Array:
@@ -99,8 +108,11 @@ def below(thresholds: Array) -> Array:
     return lower.astype(np.float64)
 
 
-def exact(model: Any, grown: Sequence[Grown]) -> None:  # noqa: ANN401 - onnx is Any to us
+def exact(model: Any, grown: Sequence[Grown]) -> list[Beside]:  # noqa: ANN401 - onnx is Any to us
     """Write the thresholds of `grown`, and where missing values go, into `model` (ONNX).
+
+    Returns:
+        each operator, and its trees beside the source's.
 
     Raises:
         RefusedError: the model has a tree that is none of `grown`.
@@ -108,20 +120,21 @@ def exact(model: Any, grown: Sequence[Grown]) -> None:  # noqa: ANN401 - onnx is
     waiting: dict[bytes, deque[Grown]] = defaultdict(deque)
     for one in grown:
         waiting[_kind(one.tree)].append(one)
-    for node in model.graph.node:
-        if node.op_type in ENSEMBLES:
-            _exact(node, waiting)
+    nodes = [node for node in model.graph.node if node.op_type in ENSEMBLES]
+    return [(node, _exact(node, waiting)) for node in nodes]
 
 
-def _exact(node: Any, waiting: dict[bytes, deque[Grown]]) -> None:  # noqa: ANN401 - onnx is Any to us
+def _exact(node: Any, waiting: dict[bytes, deque[Grown]]) -> list[tuple[Written, Grown]]:  # noqa: ANN401 - onnx is Any to us
     import numpy as np
 
-    values = _attribute(node, "nodes_values")
+    values = attribute(node, "nodes_values")
     thresholds = np.array(values.floats, np.float64)
     missing = np.zeros(len(thresholds), np.int64)
+    pairs = []
     for written in _trees(node):
         source = _taken(waiting[_kind(written.tree)], written)
-        ours, theirs = _order(written.tree), _order(source.tree)
+        pairs.append((written, source))
+        ours, theirs = order_of(written.tree), order_of(source.tree)
         inner = source.tree.feature[theirs] >= 0
         places = written.places[ours[inner]]
         wanted = source.tree.threshold[theirs[inner]]
@@ -129,9 +142,10 @@ def _exact(node: Any, waiting: dict[bytes, deque[Grown]]) -> None:  # noqa: ANN4
         missing[places] = source.missing[theirs[inner]]
     values.floats[:] = thresholds.tolist()
     _set(node, "nodes_missing_value_tracks_true", missing.tolist())
+    return pairs
 
 
-def _taken(waiting: deque[Grown], written: _Written) -> Grown:
+def _taken(waiting: deque[Grown], written: Written) -> Grown:
     """The first of `waiting` that asks what `written` asks; converters keep the trees' order."""
     for place, one in enumerate(waiting):
         if _alike(one, written):
@@ -141,10 +155,10 @@ def _taken(waiting: deque[Grown], written: _Written) -> Grown:
     raise no_converter("these trees", "they were written otherwise than they stand in the model")
 
 
-def _alike(one: Grown, written: _Written) -> bool:
+def _alike(one: Grown, written: Written) -> bool:
     import numpy as np
 
-    ours, theirs = _order(written.tree), _order(one.tree)
+    ours, theirs = order_of(written.tree), order_of(one.tree)
     inner = one.tree.feature[theirs] >= 0
     with np.errstate(over="ignore"):
         wanted = one.tree.threshold[theirs[inner]].astype(np.float32)
@@ -222,7 +236,7 @@ def _label_by_half(graph: Any, node: Any, name: str, *, at_least: bool) -> None:
 # -------------------------------------------------------------------- trees, whoever numbered them
 
 
-def _order(tree: Tree) -> Array:
+def order_of(tree: Tree) -> Array:
     """The nodes of `tree` level by level, whatever numbers they have.
 
     Raises:
@@ -244,7 +258,7 @@ def _order(tree: Tree) -> Array:
 
 def _kind(tree: Tree) -> bytes:
     """What two trees share that ask the same columns in the same places."""
-    kind: bytes = tree.feature[_order(tree)].tobytes()
+    kind: bytes = tree.feature[order_of(tree)].tobytes()
     return kind
 
 
@@ -265,16 +279,16 @@ def _has_one_way(tree: Tree) -> bool:
     return len(np.unique(below)) == len(below)
 
 
-def _trees(node: Any) -> Iterator[_Written]:  # noqa: ANN401 - onnx is Any to us
+def _trees(node: Any) -> Iterator[Written]:  # noqa: ANN401 - onnx is Any to us
     """The trees of one operator, each numbered from its root, 0."""
     import numpy as np
 
-    ids = _whole(node, "nodes_treeids")
-    numbers, modes = _whole(node, "nodes_nodeids"), _attribute(node, "nodes_modes").strings
+    ids = whole(node, "nodes_treeids")
+    numbers, modes = whole(node, "nodes_nodeids"), attribute(node, "nodes_modes").strings
     leaves = np.array([mode == LEAF.encode() for mode in modes], bool)
-    features = np.where(leaves, -1, _whole(node, "nodes_featureids"))
-    thresholds = np.array(_attribute(node, "nodes_values").floats, np.float64)
-    left, right = _whole(node, "nodes_truenodeids"), _whole(node, "nodes_falsenodeids")
+    features = np.where(leaves, -1, whole(node, "nodes_featureids"))
+    thresholds = np.array(attribute(node, "nodes_values").floats, np.float64)
+    left, right = whole(node, "nodes_truenodeids"), whole(node, "nodes_falsenodeids")
     order = np.argsort(ids, kind="stable")
     ends = np.flatnonzero(np.diff(ids[order])) + 1
     for places in np.split(order, ends):
@@ -292,7 +306,7 @@ def _numbered(
     left: Array,
     right: Array,
     modes: Sequence[bytes],
-) -> _Written:
+) -> Written:
     import numpy as np
 
     inner = features >= 0
@@ -308,21 +322,23 @@ def _numbered(
     swap[[0, roots[0]]] = swap[[roots[0], 0]]
     tree = Tree(features[swap], thresholds[swap], swap[left[swap]], swap[right[swap]])
     found = frozenset(modes[place].decode() for place in places[inner])
-    return _Written(tree, places[swap], found)
+    return Written(tree, places[swap], found)
 
 
 def _hanging_otherwise() -> RefusedError:
     return no_converter("these trees", "their nodes do not hang together")
 
 
-def _attribute(node: Any, name: str) -> Any:  # noqa: ANN401 - onnx is Any to us
+def attribute(node: Any, name: str) -> Any:  # noqa: ANN401 - onnx is Any to us
+    """The attribute `name` of `node`, which has it."""
     return next(one for one in node.attribute if one.name == name)
 
 
-def _whole(node: Any, name: str) -> np.ndarray[Any, Any]:  # noqa: ANN401 - onnx is Any to us
+def whole(node: Any, name: str) -> np.ndarray[Any, Any]:  # noqa: ANN401 - onnx is Any to us
+    """The whole numbers of the attribute `name` of `node`."""
     import numpy as np
 
-    return np.array(_attribute(node, name).ints, np.int64)
+    return np.array(attribute(node, name).ints, np.int64)
 
 
 def _set(node: Any, name: str, numbers: list[int]) -> None:  # noqa: ANN401 - onnx is Any to us

@@ -24,6 +24,12 @@ UNLIKE = (
 )
 """What to do where the outputs are not the same ones."""
 
+NEAR = (
+    "Train the model on answers that are not so near to each other (subtract their mean, divide by "
+    "their spread)."
+)
+"""What to do where 32 bits hold too little of what the answers move by."""
+
 ADVICE: Mapping[str, str] = {
     "missing": "Fill in what is missing before the model, where it is used as where it was "
     "trained, or train it with an imputer in it.",
@@ -36,6 +42,5 @@ ADVICE: Mapping[str, str] = {
     "batches": "What the model answers to a row hangs on the rows that come with it, or on how "
     "many they are: export it so that each row is answered for itself, with no softmax, mean or "
     "normalization over the axis that counts the rows.",
-    "moving": "Train the model on answers that are not so near to each other (subtract their mean, "
-    "divide by their spread).",
+    "moving": NEAR,
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -20,11 +20,13 @@ OF_SPREAD, OF_ANSWER, OF_LARGEST = 1e-4, 1e-5, 2e-7
 """Parts of the output's spread, of the answer itself, and of the largest answer: their sum is
 allowed. The last is what 32 bits lose in a sum of terms that cancel."""
 MOST_OF_SPREAD = 0.01
-"""No more of the spread is ever allowed, but for what 32 bits cannot hold at all."""
+"""No more of the spread is ever allowed, wherever there is one: of a price of a million and a
+little, the little is what was learnt."""
 PROBABILITY = 1e-3
 """What a probability may be off, where that is not more than `MOST_OF_SPREAD`."""
 STEPS = 1e-6
-"""About eight steps of 32 bits, as a part of an answer: no sum of many terms does better."""
+"""About eight steps of 32 bits, as a part of an answer that never changes: no sum of many terms
+does better."""
 NOISE = 4
 """So many times what one step of 32 bits in the inputs changes."""
 MOVES = 1e-12
@@ -127,12 +129,21 @@ def scale(mild: Array, noise: Array | None = None) -> Scale:
     away = np.where(finite, values - middle, 0.0)
     spread = np.sqrt((away**2).sum(axis=0) / count)
     largest = np.abs(kept).max(axis=0, initial=0.0)
-    spread = np.where(spread > MOVES * largest, spread, 0.0)
+    spread = np.where(spread > least_move(mild.dtype) * largest, spread, 0.0)
     if noise is None:
         noise = np.zeros_like(spread)
     if probabilities(values):  # none is larger than 1, and a rare class moves in few rows
         return Scale(spread, largest, noise, probabilities=True)
     return Scale(*_without_outliers(kept, spread, largest), noise, probabilities=False)
+
+
+def least_move(dtype: np.dtype[Any]) -> float:
+    """The part of the largest answer below which a spread of answers of this type is none.
+
+    Of a source that itself answers in 32 bits, one step of them is.
+    """
+    wide = dtype.kind != "f" or dtype.itemsize > np.float32().itemsize
+    return MOVES if wide else float(np.finfo(dtype).eps)
 
 
 def _without_outliers(values: Array, spread: Array, largest: Array) -> tuple[Array, Array]:
@@ -167,9 +178,10 @@ def allowed(by: Scale, source: Array) -> Array:
         least = OF_LARGEST * by.largest.max(initial=0.0)
         return np.asarray(np.maximum(np.minimum(PROBABILITY, most), least) + beyond)
     sum_of = OF_SPREAD * by.spread + OF_ANSWER * size + OF_LARGEST * by.largest
-    least = STEPS * size + OF_LARGEST * by.largest
     noise = np.minimum(NOISE * by.noise, OF_LARGEST * by.largest.max(initial=0.0))
-    return np.asarray(np.maximum(np.minimum(sum_of, most + beyond), least) + noise)
+    least = STEPS * size + OF_LARGEST * by.largest + noise
+    moves = by.spread > 0
+    return np.asarray(np.where(moves, np.minimum(sum_of + noise, most + beyond), least))
 
 
 def numbers(source: Array, variant: Array, by: Scale) -> Compared:

@@ -7,7 +7,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array
-from sealift_registry.proof.comparing import MOST_OF_SPREAD, MOVES, STEPS, Answers, flat, is_labels
+from sealift_registry.proof.comparing import (
+    MOST_OF_SPREAD,
+    MOVES,
+    STEPS,
+    Answers,
+    flat,
+    is_labels,
+    least_move,
+)
 
 
 class _Values:
@@ -54,9 +62,19 @@ class _Values:
     @property
     def moves(self) -> bool:
         """Whether a column of numbers has a spread."""
+        return bool((self._spread > MOVES * self._largest).any())
+
+    @property
+    def is_coarse(self) -> bool:
+        """Whether a column moves, but by so little that its own type cannot tell it from noise."""
+        least = least_move(self._first.dtype)
+        moved = self._spread > MOVES * self._largest
+        return bool((moved & (self._spread <= least * self._largest)).any())
+
+    @property
+    def _spread(self) -> Array:
         with np.errstate(all="ignore"):
-            spread = np.sqrt(self._away / np.maximum(self._count, 1))
-        return bool((spread > MOVES * self._largest).any())
+            return np.asarray(np.sqrt(self._away / np.maximum(self._count, 1)))
 
 
 class _Output:
@@ -96,8 +114,11 @@ class _Output:
         """What the source's answers say where they say nothing."""
         if self._theirs.is_nan:
             return "IS NO NUMBER on any row"
-        one = self._theirs.rows > 1 and self._theirs.is_still
-        return "IS THE SAME on every row" if one else ""
+        if self._theirs.rows > 1 and self._theirs.is_still:
+            return "IS THE SAME on every row"
+        if not self._labels and self._theirs.is_coarse:
+            return "IS THE SAME BUT FOR A STEP OF 32 BITS on every row"
+        return ""
 
 
 @dataclass

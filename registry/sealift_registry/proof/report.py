@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
-from sealift_registry.proof.advice import ADVICE, INSTEAD, OF_ONE_FILE
+from sealift_registry.proof.advice import ADVICE, INSTEAD, NEAR, OF_ONE_FILE
 from sealift_registry.proof.measured import Machine, Runtime
 from sealift_registry.proof.models import ModelFile
 from sealift_signing import shape
@@ -26,6 +26,8 @@ Verdict = Literal["pass", "fail"]
 SECONDS = 600.0
 """That probe rows may take."""
 
+FEW_STEPS, MANY_STEPS = 1e-6, 1e-5
+"""Parts of a number: below the first, 32 bits hold next to nothing."""
 BINS = ("0", "1e-6", "1e-5", "1e-4", "0.001", "0.01", "0.1", "1")
 """Upper ends of the histogram's bins: parts of what is allowed. The last bin is what is above."""
 
@@ -104,6 +106,18 @@ class WorstRow:
     variant: Sentence
     allowed: Decimal | None
 
+    @property
+    def is_rounded(self) -> bool:
+        """Whether the two differ by steps of 32 bits, and more than these is not allowed there."""
+        if self.allowed is None:
+            return False
+        try:
+            source, variant = float(self.source), float(self.variant)
+        except ValueError:  # it is withheld
+            return False
+        size = abs(source)
+        return float(self.allowed) < FEW_STEPS * size and abs(source - variant) < MANY_STEPS * size
+
 
 @dataclass(frozen=True)
 class Tolerances:
@@ -113,7 +127,7 @@ class Tolerances:
         of_spread: of the output's standard deviation.
         of_answer: of the source's own number.
         of_largest: of the largest of its numbers.
-        most_of_spread: no more than that, but for what 32 bits do not hold.
+        most_of_spread: no more than that, wherever there is a spread.
         probability: a probability may be off so much, where that is no more of the spread.
         tie: two scores so near are as good as each other.
     """
@@ -318,7 +332,10 @@ class ProofReport:
             return None
         first = first_failed(self.checks)
         said = f"{first.name}: {drawn(first.words)}"
-        advice = ADVICE.get(first.name, OF_ONE_FILE if as_it_is else INSTEAD)
+        worst = self.findings.worst
+        otherwise = OF_ONE_FILE if as_it_is else INSTEAD
+        near = NEAR if worst is not None and worst.is_rounded else otherwise
+        advice = ADVICE.get(first.name, near)
         if as_it_is:
             return RefusedError(
                 "parity-failed",

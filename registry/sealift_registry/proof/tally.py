@@ -18,6 +18,8 @@ GOLDENS = "goldens"
 """The kind of the rows that were given."""
 MOST_KEPT = 400
 """Differing rows that are looked at again; with more of them nothing is to be excused."""
+DIGITS, MOST_DIGITS = 7, 12
+"""Of a number that is shown, and where two that differ look the same in fewer."""
 LONGEST = 60
 """Characters of an answer that is shown."""
 
@@ -187,6 +189,9 @@ class Tally:
             told = WITHHELD, ANOTHER if one.kind == "labels" else _away(one, at)
         else:
             told = shown(source[output], at, column), shown(variant[output], at, column)
+            if one.wrong[at] and told[0] == told[1]:  # beside a million, the little is what differs
+                most = (shown(each[output], at, column, MOST_DIGITS) for each in (source, variant))
+                told = next(most), next(most)
         return Row(
             kind=named[0],
             number=named[1],
@@ -216,10 +221,10 @@ def _away(one: Compared, at: int) -> str:
     return f"{away:.3g}{AWAY}" if np.isfinite(away) else "no number on one side"
 
 
-def shown(answers: Array, at: int, column: int | None = None) -> str:
+def shown(answers: Array, at: int, column: int | None = None, digits: int = DIGITS) -> str:
     """One answer, short: that of a column, or all."""
     values = flat(answers)[at]
     if column is not None:
-        return f"{float(values[column]):.7g}" if len(values) else "nothing"
+        return f"{float(values[column]):.{digits}g}" if len(values) else "nothing"
     text = ", ".join(str(one) for one in values.tolist())
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
