@@ -205,8 +205,8 @@ def test_p0_283_the_same_rows_of_which_something_else_is_expected_are_told(hub: 
     first, others, own = told(hub)
     assert "by which version 1 was approved: accuracy 0.24, was 1;" in first
     assert others == (
-        "Of 76 rows that are in both SOMETHING ELSE IS EXPECTED than by those by which version 1 "
-        "was approved."
+        "Of 76 rows that are in both its goldens EXPECT SOMETHING ELSE than those by which version "
+        "1 was approved."
     )
     assert own.startswith("On its own 100 golden rows: accuracy 1, was 0.24;")
 

@@ -143,7 +143,7 @@ def _others(rows: ProvedBy, listed: Side) -> Iterator[str]:
         yield from _strange(rows.own, rows.theirs, rows.both, by)
         if rows.otherwise:
             count = f"{_rows(rows.otherwise)} that {'is' if rows.otherwise == 1 else 'are'} in both"
-            yield f"Of {count} SOMETHING ELSE IS EXPECTED than by those {by}."
+            yield f"Of {count} its goldens EXPECT SOMETHING ELSE than those {by}."
     if rows.nothing == "itself":
         yield "Its golden rows are OTHERS than those by which it was approved."
     elif rows.nothing == "none":
