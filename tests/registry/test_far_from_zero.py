@@ -1,6 +1,7 @@
 """Targets far from zero: what was learnt is the little beside a million, and it stays."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,11 +9,13 @@ import lightgbm
 import numpy as np
 import pytest
 import xgboost
+from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import (
     AdaBoostRegressor,
     BaggingRegressor,
     ExtraTreesRegressor,
     GradientBoostingRegressor,
+    HistGradientBoostingRegressor,
     RandomForestRegressor,
     StackingRegressor,
     VotingRegressor,
@@ -30,7 +33,9 @@ from sealift_registry.frameworks.lightgbm_trees import LightgbmModel
 from sealift_registry.frameworks.scikit_learn import SklearnModel
 from sealift_registry.frameworks.xgboost_trees import XgboostModel
 from sealift_registry.proof import comparing
-from tests.hunt import hunting
+from sealift_signing.errors import RefusedError
+from tests.hunt import data, hunting
+from tests.hunt.draws import Draws
 from tests.hunt.judge import Answers, judged
 from tests.hunt.original import Drawn, Rows
 from tests.registry.converting import Array, Converted, float32s
@@ -116,9 +121,9 @@ OBJECTIVES = ("regression", "regression_l1", "huber", "quantile", "poisson", "ga
 
 
 def light(objective: str, place: float, width: float, **params: object) -> lightgbm.Booster:
-    data = lightgbm.Dataset(*table(place, width), params={"verbosity": -1})
+    seen = lightgbm.Dataset(*table(place, width), params={"verbosity": -1})
     given = {"objective": objective, "verbosity": -1, "num_threads": 1, "seed": 1, **params}
-    return lightgbm.train(given, data, 20)
+    return lightgbm.train(given, seen, 20)
 
 
 @pytest.mark.parametrize("place", [1e3, 1e6])
@@ -137,6 +142,20 @@ def test_p0_290_wherever_the_middle_lies(
 ) -> None:
     booster = light("regression", place, width, **params)
     assert away(booster.predict, Converted(LightgbmModel(booster))) < 1e-3
+
+
+@pytest.mark.parametrize(
+    "kind, make",
+    [
+        ("HistGradientBoostingRegressor", lambda: HistGradientBoostingRegressor(max_iter=20)),
+        ("TransformedTargetRegressor", lambda: TransformedTargetRegressor(Ridge())),
+    ],
+)
+def test_p0_290_what_is_in_no_table_is_refused_as_ever(kind: str, make: Callable[[], Any]) -> None:
+    model, _ = sklearn(make(), 1e6, 1.0)
+    with pytest.raises(RefusedError) as caught:
+        Converted(model)
+    assert kind in caught.value.what
 
 
 def test_p0_291_leaves_around_zero_are_written_as_they_stand() -> None:
@@ -265,3 +284,20 @@ def test_p0_295_the_judge_sees_what_is_lost_beside_a_million() -> None:
     assert not judged(original, variant.content, fresh()).is_wrong
     off = lambda given: Answers(None, predict(given) + 0.2 * np.sign(given[:, 0]))  # noqa: E731
     assert judged(off, variant.content, fresh()).is_wrong
+
+
+def test_p0_295_the_hunt_draws_targets_far_from_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One in seven, and all else of a number stays what it was before there were any."""
+
+    def drawn() -> list[data.Table]:
+        return [data.table(Draws(seed, 0), "numbers", missing=True) for seed in range(100)]
+
+    found = drawn()
+    monkeypatch.setattr(data, "FAR", 0.0)
+    near = drawn()
+    far = [abs(one.shift / one.scale) >= 999 for one in found]
+    assert 5 <= sum(far) <= 30
+    assert [replace(one, shift=other.shift) for one, other in zip(found, near, strict=True)] == near
+    assert [one for one, is_far in zip(found, far, strict=True) if not is_far] == [
+        one for one, is_far in zip(near, far, strict=True) if not is_far
+    ]
