@@ -93,7 +93,7 @@ def test_p0_300_what_hangs_on_the_rows_beside_it_fails(
 def test_p0_300_a_row_that_is_answered_for_itself_passes(batch: int | str, tmp_path: Path) -> None:
     found = itself(graph(tmp_path / "m.onnx", HONEST, 3, batch))
     assert failing(found) == set()
-    wanted = {"rows": {"alone": batches.MOST, "in-sevens": batches.MOST}, 1: {}}
+    wanted = {"rows": {"alone": batches.MOST, "few-at-once": batches.MOST}, 1: {}}
     assert kinds(found) == wanted.get(batch, {"alone": batches.MOST})
 
 
@@ -105,34 +105,61 @@ def test_p0_301_a_model_that_loses_its_axis_of_rows_when_there_is_one_row_is_no_
 
 
 def test_p0_301_what_takes_no_single_row_fails() -> None:
-    def pairs(x: Array) -> dict[str, Array]:
-        if len(x) < 5:
+    def several(x: Array) -> dict[str, Array]:
+        if len(x) == 1:
             raise ValueError
         return linear()(x)
 
-    found = proof(linear(), pairs)
+    found = proof(linear(), several)
     assert "batches" in failing(found)
     assert [one.wrong for one in found.probes if one.kind == "alone"] == [batches.MOST]
-    assert [one.wrong for one in found.probes if one.kind == "in-sevens"] == [0]
+    (few,) = (one.wrong for one in found.probes if one.kind == "few-at-once")
+    assert few <= 1  # the last of them may be left alone
 
 
-def few(wrong: int) -> Answer:
-    """A runtime that computes a few rows, so many, in another way, and wrongly."""
+def wrong_of(sizes: range) -> Answer:
+    """A runtime that computes so many rows in another way, and wrongly."""
 
     def answer(x: Array) -> dict[str, Array]:
         found = linear()(x)
-        return found if len(x) != wrong else {k: v * x.dtype.type(1.1) for k, v in found.items()}
+        return {k: v * x.dtype.type(1.1) for k, v in found.items()} if len(x) in sizes else found
 
     return answer
 
 
-@pytest.mark.parametrize("wrong, kind", [(1, "alone"), (7, "in-sevens")])
-def test_p0_302_a_runtime_that_is_wrong_of_few_rows_alone_is_seen(wrong: int, kind: str) -> None:
-    found = proof(linear(), few(wrong))
+@pytest.mark.parametrize(
+    "sizes, kind",
+    [
+        (range(1, 2), "alone"),
+        (range(2, 4), "few-at-once"),
+        (range(4, 17), "few-at-once"),
+        (range(50, 64), "few-at-once"),
+    ],
+)
+def test_p0_302_a_runtime_that_is_wrong_of_few_rows_alone_is_seen(sizes: range, kind: str) -> None:
+    found = proof(linear(), wrong_of(sizes), rows(80))
     assert "batches" in failing(found)
     assert {one.kind for one in found.probes if one.wrong} == {kind}
     assert "the answers are alike, but " in found.words
     assert found.words.endswith(" are others in other batches")
+
+
+def test_p0_302_the_same_batches_come_again_by_the_same_seed() -> None:
+    asked: list[list[int]] = []
+
+    def watched() -> Answer:
+        sizes: list[int] = []
+        asked.append(sizes)
+
+        def answer(x: Array) -> dict[str, Array]:
+            sizes.append(len(x))
+            return linear()(x)
+
+        return answer
+
+    for seed in (b"a", b"a", b"b"):
+        proof(linear(), watched(), plan=Plan(seed))
+    assert asked[0] == asked[1] != asked[2]
 
 
 def test_p0_303_without_probes_nothing_is_asked_again() -> None:
@@ -142,11 +169,13 @@ def test_p0_303_without_probes_nothing_is_asked_again() -> None:
 def test_p0_303_as_few_as_there_is_time_for_and_never_less_than_sixteen() -> None:
     found = proof(linear(), linear(), plan=Plan(seconds=0.0))
     again = {one.kind: (one.ran, one.left_out) for one in found.probes if one.kind in BATCHES}
-    left = sum(again["alone"]) - batches.LEAST
-    assert again == dict.fromkeys(("alone", "in-sevens"), (batches.LEAST, left))
+    assert again["alone"][0] == batches.LEAST
+    assert batches.LEAST <= again["few-at-once"][0] < 2 * batches.LEAST + 64
+    assert sum(again["alone"]) == sum(again["few-at-once"])
+    left = again["alone"][1] + again["few-at-once"][1]
     assert left > 0
     (said,) = (one.words for one in found.checks if one.name == "batches")
-    assert f"for {2 * left:,} there was no time" in said
+    assert f"for {left:,} there was no time" in said
 
 
 def test_p0_303_large_rows_are_few() -> None:

@@ -16,10 +16,10 @@ from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.comparing import Answers
 from sealift_registry.proof.running import Runner, taken
 
-ALONE, SEVENS = "alone", "in-sevens"
+ALONE, FEW = "alone", "few-at-once"
 BATCHES: Mapping[str, str] = {
     ALONE: "rows asked one at a time",
-    SEVENS: "rows asked seven at a time",
+    FEW: "rows asked a few at a time, 2 to 64, as the seed draws",
 }
 """A kind of rows each."""
 
@@ -29,6 +29,8 @@ SHARE = 0.05
 """Of the time, for all of them."""
 SLICE = 16
 """Rows between two looks at the clock."""
+SIZES = (1, 6)
+"""Powers of two between which the size of a batch is drawn."""
 
 MOST_BYTES = 32 * 1024**2
 """Of these rows as doubles."""
@@ -43,22 +45,26 @@ def most_rows(width: int) -> int:
 
 
 def asked_again(
-    variant: Runner, inputs: Mapping[str, Array], count: int, seconds: float
+    variant: Runner,
+    inputs: Mapping[str, Array],
+    count: int,
+    seconds: float,
+    draw: np.random.Generator,
 ) -> Iterator[Heard]:
-    """What `variant` answers to `count` rows in batches of every size, while there is time.
+    """What `variant` answers to `count` rows in batches of other sizes, while there is time.
 
     One that takes a single row is never asked beside others; where it takes another number of rows
     and no other, a row that is alone fills them all.
     """
     batch = variant.batch
-    if batch is None:
-        runners = {ALONE: variant.by(1), SEVENS: variant.by(7)}
-    else:
-        runners = {ALONE: variant.by(1, of=batch)} if batch > 1 else {}
-    for kind, runner in runners.items():
-        budget, at = Budget(SHARE * seconds / len(runners)), 0
+    sizes = tuple(BATCHES) if batch is None else (ALONE,)
+    kinds = () if batch == 1 else sizes
+    for kind in kinds:
+        budget, at = Budget(SHARE * seconds / len(kinds)), 0
         while at < count and (at < LEAST or budget.left > 0):
-            numbers = np.arange(at, min(at + SLICE, count))
+            size = SLICE if kind == ALONE else int(2 ** draw.uniform(*SIZES))
+            numbers = np.arange(at, min(at + size, count))
+            runner = variant.by(1, of=batch) if kind == ALONE else variant.by(len(numbers))
             took, answers = runner.tried(taken(inputs, numbers), [kind] * len(numbers))
             yield kind, numbers, took, answers
             at += len(numbers)

@@ -2,7 +2,7 @@
 
 (1) The goldens are held by the variant's types, or refused. (2) Both models answer them. (3) Rows
 of every kind are made. (4) Both answer those, slice by slice, as long as there is time; the first
-slice tells how large the outputs are; some that went well are asked again, alone and in sevens.
+slice tells how large the outputs are; some that went well are asked again, alone and a few at once.
 (5) What differs is looked at again: is it rounding? (6) What
 is expected is compared with what was answered. (7) All of it is said.
 """
@@ -287,7 +287,8 @@ class _Proof:
         rows = self._rows(chosen)
         inputs = self.layout.inputs(rows)
         theirs = self._source.answers(inputs)
-        asked = batches.asked_again(self._variant, inputs, len(rows), self.plan.seconds)
+        draw = np.random.default_rng([*self.plan.seed, 5])
+        asked = batches.asked_again(self._variant, inputs, len(rows), self.plan.seconds, draw)
         left: dict[str, int] = {}
         for kind, at, took, ours in asked:
             named = [(kind, number) for number in at.tolist()]
