@@ -46,6 +46,8 @@ SMALL, LARGE = 1e-4, 1e9
 
 LARGEST = float(np.finfo(np.float64).max)
 
+HALF = 0.5
+
 MOST_LOST = 0.01
 """Of the source's accuracy: no tie takes more."""
 
@@ -68,6 +70,24 @@ def decimal(number: float) -> str:
         digits, _, power = f"{number:.2e}".partition("e")
         return f"{Decimal(digits).normalize():f}e{int(power)}"
     return f"{Decimal(f'{number:.2e}').normalize():f}"
+
+
+def accuracy(part: float) -> str:
+    """Like `decimal`, of a part of 1: near 1 it is what is missing that has three digits.
+
+    What is not wholly right is nowhere told as 1.
+    """
+    if not HALF < part < 1:
+        return decimal(part)
+    return f"{(1 - Decimal(decimal(1 - part))).normalize():f}"
+
+
+def percent(part: float) -> str:
+    """To a tenth, but that what is neither none nor all is never told as that."""
+    told = f"{100 * part:.1f}"
+    if 0 < part < 1 and told in {"0.0", "100.0"}:
+        return f"{(100 * Decimal(accuracy(part))).normalize():f}"
+    return told
 
 
 def rows_checks(tally: Tally) -> list[Check]:
@@ -181,8 +201,8 @@ def expected_check(judged: Judged, classes: Sequence[str]) -> Check:
     """How both do what is expected of them."""
     if judged.kind == "labels":
         words = (
-            f"Of {judged.rows:,} expected labels the source tells {judged.source:.1%} rightly, "
-            f"the variant {judged.variant:.1%}"
+            f"Of {judged.rows:,} expected labels the source tells {percent(judged.source)}% "
+            f"rightly, the variant {percent(judged.variant)}%"
         )
         if classes:
             words += f"; the classes are {named(classes)}"
@@ -258,15 +278,15 @@ def _poorly(judged: Judged) -> str:
         if judged.kind == "labels" or not 1 / 2 <= judged.exact < 1:
             return ""
         return (
-            f"{judged.exact:.1%} of the golden rows are answered exactly as expected, and the "
-            "others are not: something of the model may have been lost before its file."
+            f"{percent(judged.exact)}% of the golden rows are answered exactly as expected, and "
+            "the others are not: something of the model may have been lost before its file."
         )
     how = "THE ANSWERS ARE WRONG" if judged.is_wrong else "THE ANSWERS ARE NO BETTER THAN GUESSING"
     if judged.kind == "labels":
         return (
-            f"{how}: of {judged.rows:,} expected labels the source tells {judged.source:.1%} "
-            f"rightly and the variant {judged.variant:.1%}; always answering the most frequent is "
-            f"right in {judged.chance:.1%}."
+            f"{how}: of {judged.rows:,} expected labels the source tells {percent(judged.source)}% "
+            f"rightly and the variant {percent(judged.variant)}%; always answering the most "
+            f"frequent is right in {percent(judged.chance)}%."
         )
     return (
         f"{how}: the source is off by {decimal(judged.source)} in the mean, the variant by "

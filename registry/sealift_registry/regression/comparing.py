@@ -14,7 +14,7 @@ from sealift_registry.proof.comparing import Answers, flat
 from sealift_registry.proof.expecting import Kind, told_labels
 from sealift_registry.proof.expecting import alone as judged_alone
 from sealift_registry.proof.expecting import known as known_to_be
-from sealift_registry.proof.telling import decimal
+from sealift_registry.proof.telling import accuracy, decimal
 from sealift_registry.regression.report import LabelChurn, NumberChurn
 from sealift_signing.drawing import word
 
@@ -218,4 +218,5 @@ def metrics(
     ours, theirs = sides
     if ours is None or theirs is None or ours[0] != theirs[0]:
         return None
-    return ours[0], decimal(ours[1]), decimal(theirs[1])
+    spelled = accuracy if ours[0] == "labels" else decimal
+    return ours[0], spelled(ours[1]), spelled(theirs[1])

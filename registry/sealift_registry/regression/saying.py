@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from decimal import Decimal
 
+from sealift_registry.proof.telling import percent
 from sealift_registry.regression.report import (
     KIND,
     Comparison,
@@ -84,18 +85,27 @@ def _found(said: RegressionReport, listed: Side) -> Iterator[str]:
         yield theirs
         return
     both = [theirs, own]
-    metrics = said.candidate.metric, listed.metric
-    worse = _worse(found, metrics) > _worse(rows.found, (rows.found.candidate, rows.found.listed))
-    yield from reversed(both) if worse else both
+    fell = _fell(found, said.candidate.metric, listed.metric)
+    fell_there = _fell(rows.found, rows.found.candidate, rows.found.listed)
+    if fell is None and fell_there is None:
+        is_worse = _moved(found) > _moved(rows.found)
+    else:  # on doubt the listed one's rows come first: whoever asks did not choose these
+        is_worse = fell is not None and fell > (fell_there or 0.0)
+    yield from reversed(both) if is_worse else both
 
 
-def _worse(found: Comparison | OnRows, metrics: tuple[str | None, str | None]) -> float:
-    """How much worse the candidate is on some rows, as a part of 1; else, how much of it moved."""
-    ours, theirs = (None if one is None else float(one) for one in metrics)
-    if ours is not None and theirs is not None:
-        if found.expected == "labels":
-            return theirs - ours
-        return (ours - theirs) / max(ours, theirs, TINY)
+def _fell(found: Comparison | OnRows, ours: str | None, theirs: str | None) -> float | None:
+    """How much worse the candidate is on some rows, as a part of 1; None if nobody knows."""
+    if ours is None or theirs is None:
+        return None
+    now, before = float(ours), float(theirs)
+    if found.expected == "labels":
+        return before - now
+    return (now - before) / max(now, before, TINY)
+
+
+def _moved(found: Comparison | OnRows) -> float:
+    """How much of what it answers on some rows is something else, as a part of 1."""
     if found.labels is not None:
         return found.labels.differing / max(found.rows, 1)
     return 0.0 if found.numbers is None else float(found.numbers.median)
@@ -259,7 +269,7 @@ def _rows(count: int) -> str:
 
 
 def _share(count: int, rows: int) -> str:
-    return f"{100 * count / max(rows, 1):.1f} %"
+    return f"{percent(count / max(rows, 1))} %"
 
 
 def _percent(part: str) -> str:
