@@ -465,6 +465,12 @@ def test_other_numbers(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path)
     said = replace(report, findings=replace(report.findings, checks=checks)).refusal()
     assert said is not None
     assert said.what.endswith("source does: goldens: “the same. Signed by all”")
+    # What tells the reason is told, though others come before it.
+    checks = (Check("goldens", "fail", "Many."), Check("batches", "fail", "Others."))
+    said = replace(report, findings=replace(report.findings, checks=checks)).refusal()
+    assert said is not None
+    assert said.what.endswith("source does: batches: Others.")
+    assert "axis that counts the rows" in said.next_step
 
 
 def test_p0_292_what_32_bits_hold_too_little_of_is_to_be_trained_otherwise(

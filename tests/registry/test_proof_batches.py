@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from onnx import TensorProto, helper
 
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
-from sealift_registry.proof import batches
+from sealift_registry.proof import batches, slices
 from sealift_registry.proof.batches import BATCHES
 from sealift_registry.proof.proving import Plan, proved
 from sealift_registry.proof.report import Findings, first_failed
@@ -23,7 +24,9 @@ from tests.registry.proof_models import (
     Made,
     failing,
     linear,
+    missing,
     proof,
+    refusing,
     rows,
 )
 
@@ -196,3 +199,64 @@ def test_p0_304_a_row_that_is_alone_fills_all_of_a_batch_of_fixed_size() -> None
     found = runner.answers({"inputs": given})
     assert [one.tolist() for one in asked] == [[row] * 4 for row in given.tolist()]
     assert np.allclose(found["variable"], linear()(given)["variable"])
+
+
+@dataclass(frozen=True)
+class Fixed(Made):
+    """A model that takes so many rows and no other number of them."""
+
+    batch: int = 4
+
+
+def test_p0_304_of_a_fixed_batch_each_row_asked_alone_is_beside_itself_only() -> None:
+    alike: list[bool] = []
+
+    def answer(x: Array) -> dict[str, Array]:
+        assert len(x) == 4
+        alike.append(len({row.tobytes() for row in x}) == 1)
+        return linear()(x)
+
+    found = proof(linear(), Fixed(answer))
+    assert failing(found) == set()
+    assert sum(alike) >= batches.MOST
+
+
+def test_p0_309_a_source_that_takes_one_row_at_a_time_is_asked_so(tmp_path: Path) -> None:
+    """The evaluator would take many rows of such a file, and mix what must not be mixed."""
+    nodes = [
+        helper.make_node("ReduceMean", ["X"], ["M"], keepdims=0),
+        helper.make_node("Sub", ["X", "M"], ["C"]),
+        helper.make_node("MatMul", ["C", "W"], ["Y"]),
+    ]
+    assert failing(itself(graph(tmp_path / "m.onnx", nodes, 3, 1))) == set()
+
+
+def test_p0_309_as_many_rows_are_asked_again_as_may_be_compared_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(slices, "MOST_BYTES", 5 * np.dtype(np.float64).itemsize)
+    assert kinds(proof(linear(), linear())) == {"alone": 5, "few-at-once": 5}
+
+
+def test_p0_309_a_source_that_takes_some_rows_alone_only_is_proved_all_the_same() -> None:
+    def odd(x: Array) -> Array:
+        return missing(x) & (len(x) > 1)
+
+    found = proof(refusing(linear(), odd), linear())
+    assert failing(found) == set()
+    assert kinds(found)["alone"] > 0
+
+
+def test_p0_309_the_source_has_no_more_time_than_the_variant() -> None:
+    asked: list[int] = []
+
+    def answer(x: Array) -> dict[str, Array]:
+        asked.append(len(x))
+        return linear()(x)
+
+    def told(subject: str, _done: int, _total: int) -> None:
+        if "batches" in subject:
+            asked.clear()
+
+    proof(Made(answer), linear(), plan=Plan(seconds=0.0, progress=told))
+    assert asked[0] == batches.LEAST

@@ -15,9 +15,10 @@ from pathlib import Path
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.frameworks.onnx_graph import written_in
+from sealift_registry.proof.batches import BATCHES
 from sealift_registry.proof.models import SourceModel, VariantModel
 from sealift_registry.proof.prove import How, prove
-from sealift_registry.proof.report import SECONDS, ProofReport, Verdict
+from sealift_registry.proof.report import SECONDS, ProofReport, Verdict, first_failed
 from sealift_registry.runtimes import environments
 from sealift_registry.runtimes.environments import Environments
 from sealift_registry.runtimes.known import Known, known
@@ -213,7 +214,7 @@ def _of(end: Release, report: ProofReport) -> Tried:
             subject=str(end),
             next_step=f"Make it again with: sealift runtime add {pasted([str(end)])}",
         )
-    kinds = report.findings.probes
+    kinds = [one for one in report.findings.probes if one.kind not in BATCHES]
     return Tried(
         str(end),
         report.machine.software,
@@ -225,8 +226,8 @@ def _of(end: Release, report: ProofReport) -> Tried:
 
 
 def _words(report: ProofReport) -> str:
-    failed = [one for one in report.checks if one.verdict == "fail"]
-    return report.findings.words + (f": {failed[0].words}" if failed else "")
+    said = f": {first_failed(report.checks).words}" if report.verdict == "fail" else ""
+    return report.findings.words + said
 
 
 def _finding(asked: Promise, found: Sequence[Tried], report: ProofReport) -> Finding:

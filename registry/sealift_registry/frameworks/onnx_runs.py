@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sealift_registry.frameworks import onnx_weights
+from sealift_registry.frameworks import onnx_operators, onnx_weights
 from sealift_registry.frameworks.framework import INPUT, Array, Facts
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.drawing import word
@@ -95,9 +95,16 @@ class ReferenceModel:
         if self._evaluator is None:
             import onnx.reference
 
-            _check_tables(self._file.model.graph, self._path.name)
+            model = self._file.model
+            _check_tables(model.graph, self._path.name)
+            if lost := onnx_operators.left_out(model.graph):
+                raise self._cannot_run(f"it leaves out what the file has of {lost}")
+            opsets = {one.domain: one.version for one in model.opset_import}
+            opset = opsets.get("", opsets.get("ai.onnx", 0))
             self._weights = self._file.arrays()
-            self._evaluator = onnx.reference.ReferenceEvaluator(self._file.model)
+            self._evaluator = onnx.reference.ReferenceEvaluator(
+                model, new_ops=onnx_operators.own(opset)
+            )
             self._size = sum(one.nbytes for one in self._weights.values())
         return self._evaluator
 
@@ -238,7 +245,7 @@ def _check_tables(graph: Any, name: str) -> None:  # noqa: ANN401 - onnx is Any 
     Raises:
         RefusedError: skl2onnx was left to make those, as it does of itself.
     """
-    if any(node.op_type == "ZipMap" for node in graph.node):
+    if any((one.op_type, one.domain) == ("ZipMap", "ai.onnx.ml") for one in graph.node):
         raise RefusedError(
             "reference-evaluator",
             f"{name} answers with a dictionary for each row (the operator ZipMap), which neither "
@@ -249,16 +256,21 @@ def _check_tables(graph: Any, name: str) -> None:  # noqa: ANN401 - onnx is Any 
         )
 
 
-_WITHOUT = re.compile(r"operator '(\w+)' and domain '([\w.]*)'|type '(\w+)' from domain '([\w.]*)'")
+_WITHOUT = (
+    re.compile(r"operator '(?P<name>[^']+)' and domain '(?P<of>[^']*)'"),
+    re.compile(r"type '(?P<name>[^']+)' from domain '(?P<of>[^']*)'"),
+    re.compile(r"operator '(?P<name>[^']+)' domain '(?P<of>[^']*)' and version (?P<at>\d+)"),
+)
 
 
 def _without(bad: BaseException) -> str:
     """Which operator the evaluator does not have, if that is what it says, over several lines."""
-    found = _WITHOUT.search(str(bad)) if isinstance(bad, NotImplementedError) else None
+    found = next((one for one in (how.search(str(bad)) for how in _WITHOUT) if one), None)
     if found is None:
         return ""
-    operator, domain, other, of = found.groups()
-    return f"it has no operator {word(operator or other)} of {word(domain or of or 'ai.onnx')}"
+    at = found.groupdict().get("at")
+    opset = f" at opset {at}" if at else ""
+    return f"it has no operator {word(found['name'])} of {word(found['of'] or 'ai.onnx')}{opset}"
 
 
 def _in_numpy(kind: str) -> bool:

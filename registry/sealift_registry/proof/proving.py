@@ -284,18 +284,29 @@ class _Proof:
         if not chosen:
             return
         self.plan.progress("rows in other batches", 0, 0)
-        rows = self._rows(chosen)
-        inputs = self.layout.inputs(rows)
-        theirs = self._source.answers(inputs)
+        rows, theirs = self._answered(self._rows(chosen))
         draw = np.random.default_rng([*self.plan.seed, 5])
-        asked = batches.asked_again(self._variant, inputs, len(rows), self.plan.seconds, draw)
+        inputs, count = self.layout.inputs(rows), len(rows)
+        asked = batches.asked_again(self._variant, inputs, count, self.plan.seconds, draw)
         left: dict[str, int] = {}
         for kind, at, took, ours in asked:
             named = [(kind, number) for number in at.tolist()]
             self._count(named, rows[at], taken(theirs, at), took, ours)
-            left[kind] = len(rows) - int(at[-1]) - 1
-        for kind, count in left.items():
-            self._tally.kind(kind).left_out += count
+            left[kind] = len(chosen) - int(at[-1]) - 1
+        for kind, number in left.items():
+            self._tally.kind(kind).left_out += number
+
+    def _answered(self, rows: Array) -> tuple[Array, Answers]:
+        """Those of `rows` that the source answers while there is time, and its answers."""
+        budget, kept, parts, at = Budget(batches.SHARE * self.plan.seconds), [], [], 0
+        while at < len(rows) and (at < batches.LEAST or budget.left > 0):
+            some = rows[at : at + batches.SLICE]
+            took, answers = self._source.tried(self.layout.inputs(some), ["again"] * len(some))
+            if len(took):
+                kept.append(some[took])
+                parts.append(answers)
+            at += len(some)
+        return (np.concatenate(kept), joined(parts)) if parts else (rows[:0], {})
 
     @property
     def _rows_of(self) -> dict[str, Array]:

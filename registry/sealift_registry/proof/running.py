@@ -144,24 +144,21 @@ class Runner:
 
         Later ones are not tried one by one: what is refused then is a row.
         """
-        if self._batch:
-            return self._in_turns(given, self._batch)
+        if self.batch:  # also of one that would take more, as an evaluator does: others do not
+            return self._in_turns(given, self.batch)
         rows = len(next(iter(given.values())))
         try:
             found = self._answered(given)
         except RefusedError:
-            if self._settled or rows == self._fixed():
+            if self._settled or rows == 1:
                 raise
         else:
             if all(one.ndim and len(one) == rows for one in found.values()):
                 self._settled = True
                 return found
-        found = self._in_turns(given, self._fixed())
-        self._settled, self._batch = True, self._fixed()
+        found = self._in_turns(given, 1)
+        self._settled, self._batch = True, 1
         return found
-
-    def _fixed(self) -> int:
-        return (self._model.batch if isinstance(self._model, HasBatch) else None) or 1
 
     def _in_turns(self, given: dict[str, Array], batch: int) -> dict[str, Array]:
         """So many rows at a time; the last are filled up with the last of them."""

@@ -13,7 +13,7 @@ from sealift_registry.proof.columns import Columns
 from sealift_registry.proof.expecting import Judged
 from sealift_registry.proof.report import Verdict
 from sealift_registry.proof.rounding import FEW, MOST_EXCUSED, Merged
-from sealift_registry.proof.tally import Row, Tally
+from sealift_registry.proof.tally import KindTally, Row, Tally
 from sealift_registry.proof.withholding import ANOTHER, AWAY
 from sealift_signing.drawing import word
 from sealift_signing.statements import Check
@@ -155,15 +155,31 @@ def _off(row: Row) -> str:
 
 
 def rounding_check(tally: Tally) -> Check:
-    """More rows excused than an accident would have are a fault."""
-    count, ran = sum(one.excused for one in tally.kinds.values()), tally.ran
-    failed = count > max(MOST_EXCUSED * ran, FEW)
+    """More rows excused than an accident would have are a fault, also of those asked again."""
+    count, again = (sum(one.excused for one in kinds) for kinds in _once_and_again(tally))
+    ran, ran_again = (sum(one.ran for one in kinds) for kinds in _once_and_again(tally))
+    failed = _is_much(count, ran) or _is_much(again, ran_again)
     words = f"{count:,} of {ran:,} rows differ by the rounding of 32 bits alone"
     if tally.tied:
         words += f", or where two answers are as good ({tally.tied:,})"
+    if again:
+        words += f"; so do {again:,} of {ran_again:,} that were asked again"
     if failed:
         words += ", which is too often for an accident"
     return Check("rounding", "fail" if failed else "pass", f"{words}.")
+
+
+def _once_and_again(tally: Tally) -> tuple[list[KindTally], list[KindTally]]:
+    """The kinds of rows that were asked first, and of those that were asked again."""
+    kinds = tally.kinds.items()
+    return (
+        [one for kind, one in kinds if kind not in BATCHES],
+        [one for kind, one in kinds if kind in BATCHES],
+    )
+
+
+def _is_much(count: int, ran: int) -> bool:
+    return count > max(MOST_EXCUSED * ran, FEW)
 
 
 def merging_check(merged: Merged, dtype: str) -> Check:
@@ -358,7 +374,7 @@ def summary(tally: Tally, verdict: str) -> str:
         (one.near for one in tally.outputs.values() if one.kind == "numbers" and one.near[0] >= 0),
         default=None,
     )
-    excused = sum(one.excused for one in tally.kinds.values())
+    excused = sum(one.excused for one in _once_and_again(tally)[0])
     if excused:
         said += f", but for {excused:,} where 32 bits round to another side"
         said += " or two answers are as good" if tally.tied else ""
