@@ -469,7 +469,7 @@ def test_other_numbers(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path)
     checks = (Check("goldens", "fail", "Many."), Check("batches", "fail", "Others."))
     said = replace(report, findings=replace(report.findings, checks=checks)).refusal()
     assert said is not None
-    assert said.what.endswith("source does: batches: Others.")
+    assert said.what.endswith("source does: batches: “Others.”")
     assert "axis that counts the rows" in said.next_step
 
 
