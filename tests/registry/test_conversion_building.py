@@ -466,8 +466,8 @@ def test_other_numbers(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path)
     assert said is not None
     assert said.what.endswith("source does: goldens: “the same. Signed by all”")
     # What tells the reason is told, though others come before it.
-    checks = (Check("goldens", "fail", "Many."), Check("batches", "fail", "Others."))
-    said = replace(report, findings=replace(report.findings, checks=checks)).refusal()
+    several = (Check("goldens", "fail", "Many."), Check("batches", "fail", "Others."))
+    said = replace(report, findings=replace(report.findings, checks=several)).refusal()
     assert said is not None
     assert said.what.endswith("source does: batches: “Others.”")
     assert "axis that counts the rows" in said.next_step
