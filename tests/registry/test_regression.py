@@ -52,7 +52,9 @@ def test_p0_210_labels_are_what_they_are_spelled_as_and_ties_are_told() -> None:
     there = labelled(["0", "1", "1", "0"], [sure, sure, sure, sure])
     found = comparing.label_churn(here, there, NOBODY)
     assert found is not None
-    assert (found.differing, found.tied) == (2, 1)
+    assert (found.differing, found.tied) == (2, 0)
+    back = comparing.label_churn(there, here, NOBODY)
+    assert back == replace(found, tied=1), "by the scores of the listed one"
     assert comparing.label_churn(here, here, NOBODY) == replace(found, differing=0, tied=0)
     assert comparing.other_outputs(here, there) == ["label is of whole numbers, and was of text"]
 
@@ -74,7 +76,7 @@ def test_p0_210_a_metric_is_told_only_where_both_can_be_measured_alike() -> None
     assert comparing.metrics(right, here, there, NOBODY) == ("labels", "0.5", "0.75")
     numbers = {"variable": np.array([0.0, 1.0, 2.0, 8.0])}
     assert comparing.metrics(right, numbers, numbers, NOBODY) == ("numbers", "0.25", "0.25")
-    assert comparing.metrics(right, here, numbers, NOBODY) is None
+    assert comparing.metrics(right, here, numbers, NOBODY) == ("numbers", None, "0.25")
     assert comparing.metrics(None, here, there, NOBODY) is None
     nobody_knows = np.full(4, np.nan)
     assert comparing.metrics(nobody_knows, here, there, NOBODY) is None

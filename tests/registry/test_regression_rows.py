@@ -230,11 +230,13 @@ def test_p0_284_rows_are_the_same_as_a_model_takes_them() -> None:
     kinds: dict[str, Any] = {"X": np.dtype("float32"), "n": np.dtype("int64")}
     some = {"X": np.array([[0.1, -0.0], [np.nan, 2]]), "n": np.array([1, 2])}
     same = {"X": np.array([[0.1, 0.0], [-np.nan, 2]], np.float32), "n": np.array([1.0, 2.0])}
-    assert rows.keys(some, kinds) == rows.keys(same, kinds)
+    assert (rows.keys(some, kinds) == rows.keys(same, kinds)).all()
     other = rows.keys({**same, "n": np.array([1, 3])}, kinds)
     assert other[0] == rows.keys(some, kinds)[0]
     assert other[1] != rows.keys(some, kinds)[1]
-    known = rows.counted(([*other, other[0]], np.array([3, 4, 3])), (other, np.array(["3", "5"])))
+    known = rows.counted(
+        (np.append(other, other[:1]), np.array([3, 4, 3])), (other, np.array(["3", "5"]))
+    )
     assert (known.own.total, known.own.distinct, known.both, known.otherwise) == (3, 2, 2, 1)
 
 

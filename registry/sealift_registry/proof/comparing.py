@@ -6,6 +6,7 @@ looked at as closely as one of 1e7.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -113,7 +114,7 @@ def is_labels(array: Array) -> bool:
 
 def flat(array: Array) -> Array:
     """Rows and columns; (rows,) and (rows, 1) say the same."""
-    return array.reshape(len(array), -1)
+    return array.reshape(len(array), math.prod(array.shape[1:]))  # by -1, of no rows it is unknown
 
 
 # -------------------------------------------------------------------- numbers
@@ -151,6 +152,8 @@ def _without_outliers(values: Array, spread: Array, largest: Array) -> tuple[Arr
 
     A single -99999 among the goldens would else allow every other row as much as it needs itself.
     """
+    if not values.size:
+        return spread, largest
     low, high = np.quantile(values, TAILS, axis=0)
     middle = WIDER * (high - low) / NORMAL
     spread = np.where(middle > 0, np.minimum(spread, middle), spread)
@@ -227,6 +230,8 @@ def ties(scores: Array, by: Scale) -> Array:
     spread = by.spread.max(initial=0.0)
     near = min(TIE, MOST_OF_SPREAD * spread) if by.probabilities else TIE * spread
     near = max(near, OF_LARGEST * by.largest.max(initial=0.0))
+    if not values.shape[1]:
+        return np.zeros(len(values), dtype=bool)
     if values.shape[1] == 1:  # one score for two classes: its sign decides
         return np.asarray(np.abs(values[:, 0]) <= near)
     best = np.sort(values, axis=1)[:, -2:]

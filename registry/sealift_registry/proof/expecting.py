@@ -138,7 +138,7 @@ def _told(answers: Answers, classes: Sequence[str], expected: Array | None = Non
     labels = [one for one in answers.values() if is_labels(one) and flat(one).shape[1] == 1]
     if len(labels) == 1:
         return flat(labels[0])[:, 0]
-    named = [one for name, one in answers.items() if name == "label"]
+    named = [one for name, one in answers.items() if name == "label" and flat(one).shape[1]]
     if named:
         return flat(named[0])[:, 0]
     scores = None if labels else scores_of(answers)

@@ -108,16 +108,24 @@ def label_churn(
     if ours is None or theirs is None:
         return None
     differing = ours != theirs
-    tied = differing & (_ties(candidate, len(ours)) | _ties(listed, len(ours)))
+    tied = differing & _ties(listed, len(ours))  # by scores of its own it would excuse itself
     return LabelChurn(int(differing.sum()), int(tied.sum()))
 
 
 def _ties(answers: Answers, rows: int) -> Array:
-    """By row, whether two labels are as good."""
+    """By row, whether two labels are as good by a model's own scores."""
     name = comparing.scores_of(answers)
     if name is None:
         return np.zeros(rows, dtype=bool)
     return comparing.ties(answers[name], comparing.scale(answers[name]))
+
+
+def without_labels(
+    candidate: Answers, listed: Answers, classes: tuple[Sequence[str], Sequence[str]]
+) -> bool:
+    """Whether the listed version answers labels, and nobody can tell which the candidate does."""
+    there = told_labels(listed, classes[1]) is not None
+    return there and told_labels(candidate, classes[0]) is None
 
 
 def number_churn(
@@ -128,7 +136,7 @@ def number_churn(
     Args:
         candidate: its answers.
         listed: likewise.
-        labelled: both answer labels, which are no numbers; their scores are.
+        labelled: what they answer are labels, which are no numbers; their scores are.
     """
     pairs = _pairs(*(_scores(one) if labelled else one for one in (candidate, listed)))
     if not pairs:
@@ -204,8 +212,12 @@ def metrics(
     candidate: Answers,
     listed: Answers,
     classes: tuple[Sequence[str], Sequence[str]],
-) -> tuple[Kind, str, str] | None:
-    """What is expected, and how both do it; None where it cannot be told of both alike."""
+) -> tuple[Kind, str | None, str] | None:
+    """What is expected, and how both do it; None where it cannot be told of the listed one.
+
+    Of the candidate it is None where it cannot be measured as the other: that is no way to be
+    measured by nothing.
+    """
     if expected is None:
         return None
     right, rows = known_to_be(expected)
@@ -216,7 +228,8 @@ def metrics(
         for answers, names in ((candidate, classes[0]), (listed, classes[1]))
     ]
     ours, theirs = sides
-    if ours is None or theirs is None or ours[0] != theirs[0]:
+    if theirs is None:
         return None
-    spelled = accuracy if ours[0] == "labels" else decimal
-    return ours[0], spelled(ours[1]), spelled(theirs[1])
+    alike = ours is not None and ours[0] == theirs[0]
+    spelled = accuracy if theirs[0] == "labels" else decimal
+    return theirs[0], spelled(ours[1]) if ours and alike else None, spelled(theirs[1])

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+
 from sealift_registry.frameworks.framework import INPUT, Array
 from sealift_registry.frameworks.naming import borne
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
@@ -145,8 +147,10 @@ class Pair:
         metrics = comparing.metrics(expected, *both, self._names)
         labels = comparing.label_churn(*both, self._names)
         kind, ours, theirs = metrics or (None, None, None)
-        numbers = comparing.number_churn(*both, labelled=labels is not None)
-        return OnRows(done, total - done, kind, ours, theirs, labels, numbers)
+        lost = comparing.without_labels(*both, self._names)
+        numbers = comparing.number_churn(*both, labelled=labels is not None or lost)
+        found = OnRows(done, total - done, kind, ours, theirs, labels, numbers)
+        return replace(found, without_labels="candidate") if lost else found
 
     def measured(self, goldens: Goldens, seconds: float, progress: Progress) -> Found:
         """Let both answer the candidate's goldens, and time them.
@@ -172,6 +176,7 @@ class Pair:
             classes_gone=gone,
             batch=Batch(len(next(iter(batch.values()))), len(times[0])),
             software={},
+            without_labels=found.without_labels,
         )
         metrics = found.candidate, found.listed
         return Found(comparison, metrics, (_median(times[0]), _median(times[1])))
@@ -195,7 +200,7 @@ class Pair:
         """
         keys = self._keys(own)
         if theirs is None:
-            return replace(said, own=Rows(len(keys), len(set(keys))))
+            return replace(said, own=Rows(len(keys), len(np.unique(keys))))
         known = rows.counted((keys, own.expected), (self._keys(theirs), theirs.expected))
         said = replace(
             said, own=known.own, theirs=known.theirs, both=known.both, otherwise=known.otherwise
@@ -208,7 +213,7 @@ class Pair:
             return replace(said, nothing="not-run", why=sentence(f"this version: {bad.what}"))
         return replace(said, found=found)
 
-    def _keys(self, goldens: Goldens) -> list[bytes]:
+    def _keys(self, goldens: Goldens) -> Array:
         """What rows are told apart by, as the candidate takes them."""
         inputs = _of_both(goldens.inputs)
         return rows.keys(inputs, types(self._candidate, inputs))

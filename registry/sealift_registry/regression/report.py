@@ -35,7 +35,8 @@ class Side:
         version: its number.
         sha256: of its artifact's manifest.
         size: of its files together, in bytes.
-        metric: accuracy, or mean error, on the goldens; absent where nothing is known to be right.
+        metric: accuracy, or mean error, on the goldens; absent where nothing is known to be right
+            that it answers.
         microseconds: that a batch takes it, in the median; absent where it was not run.
     """
 
@@ -52,7 +53,7 @@ class LabelChurn:
 
     Attributes:
         differing: of the rows that were compared.
-        tied: of those, where one of both has two labels that are as good.
+        tied: of those, where the listed version has two labels that are as good.
     """
 
     differing: Count
@@ -94,7 +95,7 @@ class Comparison:
     Attributes:
         rows: of the goldens, that both answered.
         left_out: that time was not enough for.
-        expected: what is known to be right, where that could be compared with both.
+        expected: what is known to be right, where the listed version could be compared with it.
         labels: absent where one of both answers none.
         numbers: of labels, their scores; absent where no number has a counterpart.
         outputs: what there is of outputs, their types and shapes on one side only, in words.
@@ -102,6 +103,8 @@ class Comparison:
         classes_gone: the other way round.
         batch: that was timed.
         software: package → version, of all that computed.
+        without_labels: of which alone the labels cannot be told; absent where both have some, or
+            none has.
     """
 
     rows: Count
@@ -114,6 +117,7 @@ class Comparison:
     classes_gone: tuple[Sentence, ...]
     batch: Batch
     software: Mapping[Sentence, Sentence]
+    without_labels: Literal["candidate"] | None = None
 
 
 @dataclass(frozen=True)
@@ -136,11 +140,13 @@ class OnRows:
     Attributes:
         rows: that both answered.
         left_out: that time was not enough for.
-        expected: what is known to be right, where that could be compared with both.
-        candidate: its accuracy, or mean error; absent where nothing is known to be right.
+        expected: what is known to be right, where the listed version could be compared with it.
+        candidate: its accuracy, or mean error; absent where nothing is known to be right, or where
+            what is known says nothing of what it answers.
         listed: likewise.
         labels: absent where one of both answers none.
         numbers: of labels, their scores; absent where no number has a counterpart.
+        without_labels: see `Comparison`.
     """
 
     rows: Count
@@ -150,6 +156,7 @@ class OnRows:
     listed: Decimal | None
     labels: LabelChurn | None
     numbers: NumberChurn | None
+    without_labels: Literal["candidate"] | None = None
 
 
 @dataclass(frozen=True)

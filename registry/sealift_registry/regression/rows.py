@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,13 +36,18 @@ class Counted:
     otherwise: int
 
 
-def keys(inputs: Mapping[str, Array], types: Mapping[str, Type]) -> list[bytes]:
-    """What each row is told apart by: its values in the types in which a model takes them."""
-    found: list[bytes] = []
-    for at in range(0, len(next(iter(inputs.values()))), SLICE):
+def keys(inputs: Mapping[str, Array], types: Mapping[str, Type]) -> Array:
+    """What each row is told apart by: its values in the types in which a model takes them.
+
+    There may be many rows, and somebody chose how many: 32 bytes of each are held, and no object.
+    """
+    total = len(next(iter(inputs.values())))
+    found = np.empty(total, dtype="S32")  # without zeros at its end a digest is still no other
+    for at in range(0, total, SLICE):
         some = {name: flat(one[at : at + SLICE]) for name, one in sorted(inputs.items())}
         columns = [_bytes(one, types[name]) for name, one in some.items()]
-        found += [hashlib.sha256(b"".join(row)).digest() for row in zip(*columns, strict=True)]
+        digests = [hashlib.sha256(b"".join(row)).digest() for row in zip(*columns, strict=True)]
+        found[at : at + SLICE] = digests
     return found
 
 
@@ -58,33 +63,33 @@ def _bytes(table: Array, kind: Type) -> list[bytes]:
     return [one.tobytes() for one in np.ascontiguousarray(told)]
 
 
-def counted(
-    own: tuple[Sequence[bytes], Array | None], theirs: tuple[Sequence[bytes], Array | None]
-) -> Counted:
+def counted(own: tuple[Array, Array | None], theirs: tuple[Array, Array | None]) -> Counted:
     """What of one set is in the other.
 
     Args:
         own: the keys of the candidate's rows, and what is expected of them.
         theirs: likewise, of the listed version's.
     """
-    ours, listed = (_expected(*one) for one in (own, theirs))
-    both = set(ours) & set(listed)
-    otherwise = sum(1 for one in both if ours[one] and listed[one] and ours[one] != listed[one])
-    return Counted(
-        Rows(len(own[0]), len(ours)), Rows(len(theirs[0]), len(listed)), len(both), otherwise
+    distinct = np.unique(own[0]), np.unique(theirs[0])
+    both = np.intersect1d(*distinct, assume_unique=True)
+    ours, listed = (_expected(*one, both) for one in (own, theirs))
+    otherwise = sum(
+        1 for one in both.tolist() if ours[one] and listed[one] and ours[one] != listed[one]
     )
+    totals = [Rows(len(a), len(b)) for a, b in zip((own[0], theirs[0]), distinct, strict=True)]
+    return Counted(totals[0], totals[1], len(both), otherwise)
 
 
-def _expected(found: Sequence[bytes], expected: Array | None) -> dict[bytes, set[object]]:
-    """By row, all that is expected of it, as it is spelled; nothing where nobody knows it."""
-    by_row: dict[bytes, set[object]] = {one: set() for one in found}
+def _expected(found: Array, expected: Array | None, of: Array) -> dict[bytes, set[object]]:
+    """Of some rows, all that is expected of each, as it is spelled; nothing where nobody knows."""
+    by_row: dict[bytes, set[object]] = {one: set() for one in of.tolist()}
     if expected is None:
         return by_row
-    right, known = known_to_be(expected)
+    wanted = np.isin(found, of)
+    right, known = known_to_be(expected[wanted])
     if not len(right):
         return by_row
-    rows = (one for one, is_known in zip(found, known.tolist(), strict=True) if is_known)
-    for row, answer in zip(rows, _spelled(right), strict=True):
+    for row, answer in zip(found[wanted][known].tolist(), _spelled(right), strict=True):
         by_row[row].add(answer)
     return by_row
 

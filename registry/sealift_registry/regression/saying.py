@@ -96,8 +96,10 @@ def _found(said: RegressionReport, listed: Side) -> Iterator[str]:
 
 def _fell(found: Comparison | OnRows, ours: str | None, theirs: str | None) -> float | None:
     """How much worse the candidate is on some rows, as a part of 1; None if nobody knows."""
-    if ours is None or theirs is None:
+    if theirs is None:
         return None
+    if ours is None:  # what cannot be told may be anything
+        return 1.0
     now, before = float(ours), float(theirs)
     if found.expected == "labels":
         return before - now
@@ -106,6 +108,8 @@ def _fell(found: Comparison | OnRows, ours: str | None, theirs: str | None) -> f
 
 def _moved(found: Comparison | OnRows) -> float:
     """How much of what it answers on some rows is something else, as a part of 1."""
+    if found.without_labels:
+        return 1.0
     if found.labels is not None:
         return found.labels.differing / max(found.rows, 1)
     return 0.0 if found.numbers is None else float(found.numbers.median)
@@ -201,8 +205,12 @@ def _metrics(found: OnRows) -> Iterator[str]:
 
 
 def _figures(found: Comparison | OnRows, ours: str | None, theirs: str | None) -> Iterator[str]:
-    if ours is not None and theirs is not None:
-        yield f"{_metric(found)} {ours}, was {theirs}"
+    if theirs is not None:
+        now = f" {ours}, was {theirs}"
+        lost = f" was {theirs}, and this version's CANNOT BE TOLD"
+        yield f"{_metric(found)}{lost if ours is None else now}"
+    if found.without_labels:
+        yield "WHICH LABELS it answers cannot be told, and those of the listed one can"
     yield _churn(found)
 
 
@@ -214,6 +222,9 @@ def _details(ours: Side, theirs: Side, found: Comparison) -> Iterator[tuple[str,
             _metric(found).replace(" ", "-"),
             f"On what the goldens expect: {ours.metric}, and {before}.",
         )
+    elif theirs.metric is not None:
+        was = f"{_metric(found)} of version {theirs.version} is {theirs.metric}"
+        yield "expected", f"On what the goldens expect, the {was}; this one's CANNOT BE TOLD."
     elif found.expected is None:
         yield "expected", "What is right is not known of both, so neither is said to be better."
     words = _churn(found)
@@ -250,7 +261,7 @@ def _churn(found: Comparison | OnRows) -> str:
 
 def _labels(found: LabelChurn, rows: int) -> str:
     count, tied = found.differing, found.tied
-    ties = f", {tied:,} of them where two labels are as good" if tied else ""
+    ties = f", {tied:,} of them where the listed one has two that are as good" if tied else ""
     of_all = f"{_rows(count)} of {rows:,} ({_share(count, rows)})"
     return f"{of_all} get{'s' if count == 1 else ''} another label{ties}"
 
@@ -331,8 +342,10 @@ def table(said: RegressionReport) -> list[str]:
 def _row_figures(
     found: Comparison | OnRows, ours: str | None, listed: str | None
 ) -> Iterator[tuple[str, str, str]]:
-    if ours is not None and listed is not None:
-        yield _metric(found), listed, ours
+    if listed is not None:
+        yield _metric(found), listed, "CANNOT BE TOLD" if ours is None else ours
+    if found.without_labels:
+        yield "labels", "", "CANNOT BE TOLD"
     if found.labels is not None:
         yield "other labels", "", f"{_share(found.labels.differing, found.rows)} of rows"
     if found.numbers is not None:
