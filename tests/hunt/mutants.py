@@ -197,19 +197,31 @@ def thresholds_off(model: Model, draws: Draws, told: Told) -> bool:
 
 def missing_flipped(model: Model, draws: Draws, told: Told) -> bool:
     """What is missing goes the other way."""
+    return _sent_astray(model, draws, every=True)
+
+
+def missing_flipped_once(model: Model, draws: Draws, told: Told) -> bool:
+    """What is missing goes the other way at one node, mostly a deep one."""
+    return _sent_astray(model, draws, every=False)
+
+
+def _sent_astray(model: Model, draws: Draws, *, every: bool) -> bool:
     from onnx import helper
 
     among = [node for node in model.graph.node if _attribute(node, "nodes_modes")]
     if not among:
         return False
     node = draws.pick(among)
+    modes = _attribute(node, "nodes_modes").strings
+    inner = [at for at, mode in enumerate(modes) if mode != b"LEAF"]
+    if not inner:
+        return False
     name = "nodes_missing_value_tracks_true"
+    if _attribute(node, name) is None or not _attribute(node, name).ints:
+        node.attribute.append(helper.make_attribute(name, [0] * len(modes)))
     held = _attribute(node, name)
-    nodes = len(_attribute(node, "nodes_modes").strings)
-    if held is None or not held.ints:
-        node.attribute.append(helper.make_attribute(name, [1] * nodes))
-    else:
-        held.ints[:] = [1 - one for one in held.ints]
+    for at in inner if every else [max(draws.pick(inner), draws.pick(inner))]:
+        held.ints[at] = 1 - held.ints[at]
     return True
 
 
@@ -413,6 +425,7 @@ MUTANTS: Mapping[str, Mutate] = {
     "inputs clipped": clipped,
     "inputs made whole": floored,
     "missing as zero": missing_as_zero,
+    "missing goes the other way at one node": missing_flipped_once,
 }
 
 ANSWERS = frozenset({"goldens", "ordinary", "range"})
@@ -423,6 +436,7 @@ SEEN_BY: Mapping[str, frozenset[str]] = {
     "all thresholds, 1 %": ANSWERS | {"thresholds"},
     "missing goes the other way": frozenset({"missing"}),
     "missing as zero": frozenset({"missing"}),
+    "missing goes the other way at one node": frozenset({"missing"}),
     "inputs made whole": ANSWERS | {"categories"},
 }
 """The checks of which one should see a mutant of a kind; where none is named, `ANSWERS`."""

@@ -292,6 +292,7 @@ def run(model: bytes, rows: Array) -> list[Array]:
 
 HARD = ROWS.copy()
 HARD[::7, 0] = np.nan
+HARD[3::7, 1] = np.nan
 HARD[1::5, 0] = np.float32(0.25)
 HARD[2::5, 0] = np.nextafter(np.float32(0.25), np.float32(1))
 HARD[3::5, 1] = -0.5

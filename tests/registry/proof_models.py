@@ -77,6 +77,7 @@ TREE = Tree(
     threshold=np.array([0.25, -0.5, 0, 0, 1.5, 0, 0]),
     left=np.array([1, 2, 0, 0, 5, 0, 0]),
     right=np.array([4, 3, 0, 0, 6, 0, 0]),
+    missing=np.array([True, True, False, False, True, False, False]),
 )
 LEAVES = np.array([0.0, 0.0, 1.0, 2.0, 0.0, 3.0, 4.0])
 

@@ -194,12 +194,14 @@ class Tree:
         threshold: that each node compares with, as doubles; anything at a leaf.
         left: the node for what is at most the threshold (or less, as the framework has it).
         right: the node for what is more.
+        missing: whether what is missing goes left, at each node; None where that is not known.
     """
 
     feature: Array
     threshold: Array
     left: Array
     right: Array
+    missing: Array | None = None
 
 
 @dataclass(frozen=True)

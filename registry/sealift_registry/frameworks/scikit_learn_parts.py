@@ -415,13 +415,14 @@ def _tree(part: Estimator, columns: Array, found: _Found) -> None:
     """The tree of `part` where it is fed raw columns."""
     import numpy as np
 
-    tree = _grown(part).tree
+    one = _grown(part)
+    tree = one.tree
     inner = tree.feature >= 0
     raw = np.where(inner, columns[tree.feature], -1)
     if (raw[inner] < 0).any():
         found.may_tie = True
     else:
-        found.trees.append(Tree(raw, tree.threshold, tree.left, tree.right))
+        found.trees.append(Tree(raw, tree.threshold, tree.left, tree.right, one.missing))
 
 
 def _edges(part: Estimator, name: str, columns: Array, found: _Found) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sealift_registry.frameworks.framework import Array, Tree, no_converter
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 ENSEMBLES = frozenset({"TreeEnsembleClassifier", "TreeEnsembleRegressor"})
 LEAF, AT_MOST, LESS = "LEAF", "BRANCH_LEQ", "BRANCH_LT"
+MISSING = "nodes_missing_value_tracks_true"
 OPSET = 15
 """Of the operators that are added here, where a recipe names none of their domain."""
 NEAR = 2
@@ -63,6 +64,7 @@ def grown(
         np.asarray(right, np.int64),
     )
     order = order_of(whole)
+    ways = np.asarray(missing, bool)[order]
     renumbered = np.zeros(len(whole.feature), np.int64)
     renumbered[order] = np.arange(len(order))
     tree = Tree(
@@ -70,9 +72,10 @@ def grown(
         whole.threshold[order],
         renumbered[whole.left[order]],
         renumbered[whole.right[order]],
+        ways,
     )
     numbers = None if leaves is None else np.asarray(leaves, np.float64)[order]
-    return Grown(tree, np.asarray(missing, bool)[order], mode, numbers)
+    return Grown(tree, ways, mode, numbers)
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ def _exact(node: Any, waiting: dict[bytes, deque[Grown]]) -> list[tuple[Written,
         thresholds[places] = below(wanted) if source.mode == AT_MOST else wanted
         missing[places] = source.missing[theirs[inner]]
     values.floats[:] = thresholds.tolist()
-    _set(node, "nodes_missing_value_tracks_true", missing.tolist())
+    _set(node, MISSING, missing.tolist())
     return pairs
 
 
@@ -264,10 +267,15 @@ def _kind(tree: Tree) -> bytes:
 
 def asked(nodes: Sequence[Any]) -> Iterator[Tree]:
     """The trees of the operators `nodes` (ONNX), which only ask whether a value is small enough."""
+    import numpy as np
+
     for node in nodes:
+        told = any(one.name == MISSING and one.ints for one in node.attribute)
         for written in _trees(node):
             if written.modes <= {AT_MOST, LESS} and _has_one_way(written.tree):
-                yield written.tree
+                places = written.places
+                ways = whole(node, MISSING)[places] if told else np.zeros(len(places))
+                yield replace(written.tree, missing=ways != 0)
 
 
 def _has_one_way(tree: Tree) -> bool:

@@ -1,7 +1,8 @@
 """Rows for trees: at each threshold, to either side, with the other columns set to reach it.
 
 A row goes on below the node that it was made for, and stands at a threshold in every column that is
-not taken yet: so few rows stand at many thresholds.
+not taken yet: so few rows stand at many thresholds. Other rows get to each node with nothing in the
+column that it asks: in a tree of many columns, no row drawn by chance does.
 """
 
 from __future__ import annotations
@@ -21,9 +22,24 @@ MOST_STEPS = 8_000_000
 """Nodes that are passed on the way to those. A chain of a thousand is passed a thousand times."""
 FIRST = 10
 """Rows that are made however little time there is."""
-BELOW, AT, ABOVE = 0, 1, 2
+BELOW, AT, ABOVE, MISSING, ALONE = range(5)
 SIDES = (BELOW, ABOVE, AT)
+WITHOUT = (MISSING, ALONE)
+"""Nothing in what a node asks: the row goes on with nothing below it, or as it was."""
 NONE = -1
+
+
+@dataclass(frozen=True)
+class Where:
+    """Where rows are to stand at a node.
+
+    Attributes:
+        sides: all that are wanted (`SIDES`, `WITHOUT`).
+        empty: the columns in which the source takes a row with nothing.
+    """
+
+    sides: Sequence[int] = SIDES
+    empty: Sequence[int] = ()
 
 
 def directed(
@@ -33,6 +49,7 @@ def directed(
     draw: np.random.Generator,
     most: int,
     budget: Budget,
+    where: Where = Where(),
 ) -> tuple[Array, int]:
     """At most `most` rows, for at most `MOST_NODES` nodes drawn from all of them.
 
@@ -40,8 +57,8 @@ def directed(
     """
     ends = np.cumsum([int((tree.feature >= 0).sum()) for tree in trees])
     chosen = draw.permutation(int(ends[-1]))[:MOST_NODES]
-    waiting = [(side, int(at)) for side in SIDES for at in chosen]
-    maker = _Maker(trees, known)
+    waiting = [(side, int(at)) for side in where.sides for at in chosen]
+    maker = _Maker(trees, known, frozenset(where.empty))
     rows: list[Array] = []
     for number, (side, at) in enumerate(waiting):
         if len(rows) >= most:
@@ -68,7 +85,7 @@ class _Way:
         self.tree = tree
         self.inner = np.flatnonzero(tree.feature >= 0)
         self.around = np.zeros((3, len(tree.feature)))
-        self.covered = np.zeros((3, len(tree.feature)), dtype=bool)
+        self.covered = np.zeros((len(SIDES) + len(WITHOUT), len(tree.feature)), dtype=bool)
         of_node = np.minimum(tree.feature, known.width - 1)
         for dtype in dict.fromkeys(known.dtypes):
             here = np.array([one == dtype for one in known.dtypes])[of_node]
@@ -94,6 +111,15 @@ class _Way:
                 return None
         return np.array(way, dtype=int) if 0 in (*way[-1:], node) else None
 
+    def below(self, node: int, value: float) -> int:
+        """The node to which `node` sends a value that is not at its threshold, or none."""
+        tree = self.tree
+        if np.isnan(value):
+            left = tree.missing is not None and bool(tree.missing[node])
+        else:
+            left = value < self.around[AT, node]
+        return int((tree.left if left else tree.right)[node])
+
 
 @dataclass
 class _Maker:
@@ -101,6 +127,7 @@ class _Maker:
 
     trees: Sequence[Tree]
     known: Columns
+    empty: frozenset[int] = frozenset()
     steps: int = 0
 
     def __post_init__(self) -> None:
@@ -115,18 +142,26 @@ class _Maker:
         if way.covered[side, node]:
             return None
         way.covered[side, node] = True
-        pins = self._pins(way, base, node, float(way.around[side, node]))
+        value = None if side in WITHOUT else float(way.around[side, node])
+        pins = self._pins(way, base, node, value)
         if pins is None:
             return None
-        if side != AT:
+        if side == MISSING:
+            self._go_on_without(way, base, way.below(node, np.nan), pins)
+        elif side in {BELOW, ABOVE}:
             below = way.tree.left if side == BELOW else way.tree.right
             self._go_on(way, int(below[node]), pins)
         row = base.copy()
         row[list(pins)] = list(pins.values())
         return row
 
-    def _pins(self, way: _Way, base: Array, node: int, value: float) -> dict[int, float] | None:
-        """Column → value, so that the row reaches `node` and has `value` there."""
+    def _pins(
+        self, way: _Way, base: Array, node: int, value: float | None
+    ) -> dict[int, float] | None:
+        """Column → value, so that the row reaches `node` and has `value` there, or nothing.
+
+        What no number reaches is reached with nothing in the column, where that leads there.
+        """
         above = way.to(node)
         self.steps += len(way.inner) if above is None else len(above)
         if above is None or int(way.tree.feature[[node, *above]].max()) >= self.known.width:
@@ -137,11 +172,23 @@ class _Maker:
         np.minimum.at(high, columns[is_left], way.around[BELOW, above[is_left]])
         np.maximum.at(low, columns[~is_left], way.around[ABOVE, above[~is_left]])
         own = int(way.tree.feature[node])
-        pins = {own: value}
+        pins = {own: np.nan if value is None else value}
+        if value is not None and not (np.isfinite(value) and low[own] <= value <= high[own]):
+            return None
         for column in np.unique(columns[columns != own]).tolist():
-            pins[column] = _inside(float(base[column]), float(low[column]), float(high[column]))
-        fits = all(np.isfinite(one) and low[at] <= one <= high[at] for at, one in pins.items())
-        return pins if fits else None
+            least, most = float(low[column]), float(high[column])
+            found = _inside(float(base[column]), least, most)
+            pins[column] = found if np.isfinite(found) and least <= found <= most else np.nan
+        without = [column for column, one in pins.items() if np.isnan(one)]
+        led = (self._is_led(way, column, above, is_left) for column in without)
+        return pins if all(led) else None
+
+    def _is_led(self, way: _Way, column: int, above: Array, is_left: Array) -> bool:
+        """Whether a row with nothing in `column` goes the way of those nodes that ask for it."""
+        if column not in self.empty or way.tree.missing is None:
+            return False
+        asks = way.tree.feature[above] == column
+        return bool((way.tree.missing[above[asks]] == is_left[asks]).all())
 
     def _go_on(self, way: _Way, node: int, pins: dict[int, float]) -> None:
         """From `node` to a leaf, at a threshold wherever the column is free."""
@@ -158,10 +205,23 @@ class _Maker:
                     return
                 way.covered[side, node] = True
                 pins[column] = value
-            at = way.around[AT, node]
-            if pins[column] == at:
+            if pins[column] == way.around[AT, node]:
                 return
-            node = int((tree.left if pins[column] < at else tree.right)[node])
+            node = way.below(node, pins[column])
+
+    def _go_on_without(self, way: _Way, base: Array, node: int, pins: dict[int, float]) -> None:
+        """From `node` to a leaf, with nothing wherever the column is free."""
+        for _ in range(len(way.inner)):
+            column = int(way.tree.feature[node])
+            if not 0 <= column < self.known.width:
+                return
+            self.steps += 1
+            free = np.nan if column in self.empty else float(base[column])
+            value = pins.setdefault(column, free)
+            if value == way.around[AT, node]:
+                return
+            way.covered[MISSING, node] |= np.isnan(value)
+            node = way.below(node, value)
 
 
 def _inside(value: float, low: float, high: float) -> float:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array, Facts
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.columns import Columns, around, cast
-from sealift_registry.proof.directed import directed
+from sealift_registry.proof.directed import SIDES, WITHOUT, Where, directed
 from sealift_registry.proof.jumps import Ask, jumps
+from sealift_signing.errors import RefusedError
 
 MOST_ROWS = 4096
 LEAST_ROWS = 151
@@ -37,10 +39,18 @@ MILD = (*MEASURED, "corners")
 ORDINARY = (*MILD, "mixed")
 """All of them."""
 
+BY_CHANCE = (*MILD, "missing-some")
+"""Kinds that find by chance what trees that are fed what was computed say nothing of."""
 MORE = 8
 """So many times more of them where two answers may be equally right: a fault hides among ties."""
 OF_STORED = 0.6
 """Of the rows that are left then, for those that the model remembers; the rest are `mixed`."""
+FOR_MISSING = 3
+"""One in so many of the rows for trees has nothing in what a node asks, where a source takes it."""
+PARTS = (0.1, 0.3, 0.6)
+"""Of a row's columns, that are missing."""
+MOST_ASKED = 64
+"""Columns of which the source is asked one by one whether it takes a row with nothing there."""
 BESIDE = 1e-4
 """A hair, as a part of a column's spread."""
 
@@ -62,6 +72,8 @@ KINDS: Mapping[str, str] = {
     "edges": "at the edges of fitted parameters, to either side",
     "thresholds": "at the thresholds of trees, to either side",
     "jumps": "beside the places at which the answer changes",
+    "missing-some": "columns exchanged between golden rows, and a part of each row missing",
+    "missing-at-nodes": "led to the nodes of trees, with nothing in what those ask",
     "mixed": "columns exchanged between golden rows, with noise of .37 of a spread",
     "stored": "at the rows that the model remembers, and a hair beside",
 }
@@ -86,6 +98,26 @@ class Making:
     seed: bytes
     ask: Ask
     budget: Budget = field(default_factory=lambda: Budget(FOREVER))
+
+    @cached_property
+    def empty(self) -> list[int]:
+        """The columns in which the source takes a row with nothing."""
+        fractions = self.known.fractions
+        if self._takes_nothing_in(fractions):
+            return fractions
+        asked = self.some("missing asked", fractions, MOST_ASKED)
+        return [at for at in asked if self._takes_nothing_in([at])]
+
+    def _takes_nothing_in(self, columns: Sequence[int]) -> bool:
+        row = self.goldens[:1].copy()
+        row[:, columns] = np.nan
+        try:
+            self.ask(row)
+        except RefusedError:
+            return False
+        except TimeoutError:
+            return True  # it is found out with the rows themselves
+        return True
 
     def draw(self, kind: str) -> np.random.Generator:
         """Chance for one kind: how many rows another has does not change it."""
@@ -117,7 +149,7 @@ def probes(making: Making, most: int = MOST_ROWS) -> tuple[dict[str, Array], dic
     for kind in KINDS:
         if kind not in _MOST:
             continue
-        wanted = _MOST[kind] * (MORE if kind in MILD and making.facts.may_tie else 1)
+        wanted = _MOST[kind] * (MORE if kind in BY_CHANCE and making.facts.may_tie else 1)
         share = max(min(wanted, most * wanted // _ALL), FIRST)
         try:
             rows = _MAKERS[kind](making, share)
@@ -128,18 +160,29 @@ def probes(making: Making, most: int = MOST_ROWS) -> tuple[dict[str, Array], dic
             found[kind] = cast(rows[:share], making.known.dtypes)
     left = most - sum(map(len, found.values()))
     if making.facts.trees and left > 0:
-        draw = making.draw("thresholds")
         left //= 2 if making.facts.may_tie else 1
-        rows, lacking = directed(
-            making.facts.trees, making.goldens[:BASES], making.known, draw, left, making.budget
-        )
-        if len(rows):
-            found["thresholds"] = cast(rows, making.known.dtypes)
-        if lacking:
-            left_out["thresholds"] = lacking
+        at_nodes = left // FOR_MISSING if making.empty else 0
+        for kind, sides, many in (
+            ("missing-at-nodes", WITHOUT, at_nodes),
+            ("thresholds", SIDES, left - at_nodes),
+        ):
+            rows, lacking = _led(making, kind, sides, many)
+            if len(rows):
+                found[kind] = cast(rows, making.known.dtypes)
+            if lacking:
+                left_out[kind] = lacking
     if making.facts.may_tie:
         found |= _where_ties_are(making, most - sum(map(len, found.values())))
     return {kind: found[kind] for kind in KINDS if kind in found}, left_out
+
+
+def _led(making: Making, kind: str, sides: Sequence[int], most: int) -> tuple[Array, int]:
+    """Rows that stand at the nodes of trees; and how many there was no time for."""
+    if most <= 0:
+        return making.goldens[:0], 0
+    trees, known, draw = making.facts.trees, making.known, making.draw(kind)
+    where = Where(sides, making.empty)
+    return directed(trees, making.goldens[:BASES], known, draw, most, making.budget, where)
 
 
 def _where_ties_are(making: Making, left: int) -> dict[str, Array]:
@@ -266,6 +309,18 @@ def _missing(making: Making, count: int) -> Array:
     return np.concatenate([rows[:1], every, rows[1:]])
 
 
+def _missing_some(making: Making, count: int) -> Array:
+    """A part of many columns at once: which node of which tree asks them is not always known."""
+    if not making.empty:
+        return making.goldens[:0]
+    rows, draw = making.goldens[:BASES], making.draw("missing-some")
+    found = rows[draw.integers(len(rows), size=(count, rows.shape[1])), np.arange(rows.shape[1])]
+    parts = np.resize(PARTS, count)
+    missing = draw.random((count, len(making.empty))) < parts[:, None]
+    found[:, making.empty] = np.where(missing, np.nan, found[:, making.empty])
+    return found
+
+
 def _fractions(making: Making, count: int) -> Array:
     known = making.known
     columns = [at for at in known.fractions if known.whole[at] or at in known.categories]
@@ -327,6 +382,7 @@ _MAKERS: Mapping[str, Callable[[Making, int], Array]] = {
     "fractions": _fractions,
     "unknown": _unknown,
     "missing": _missing,
+    "missing-some": _missing_some,
     "edges": _edges,
     "jumps": _jumps,
 }
@@ -346,6 +402,7 @@ _MOST: Mapping[str, int] = {
     "fractions": 64,
     "unknown": 48,
     "missing": 129,
+    "missing-some": 63,
     "edges": 256,
     "jumps": 192,
 }

@@ -31,7 +31,10 @@ CHECKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
             "shifted",
         ),
     ),
-    "missing": ("rows with something missing", ("missing",)),
+    "missing": (
+        "rows with something missing",
+        ("missing", "missing-some", "missing-at-nodes"),
+    ),
     "categories": ("rows of unknown and broken categories", ("fractions", "unknown")),
     "thresholds": (
         "rows beside thresholds, edges, jumps and what the model remembers",
