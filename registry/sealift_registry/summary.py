@@ -63,7 +63,7 @@ def of(hub: Hub, promotions: Promotions, connection: Connection, what: str) -> S
         return _version(hub, promotions, connection, VersionRef.parse(what))
     if re.fullmatch(r"P-[0-9]+", what):  # in lower case it may be a site's id
         standing = promotions.standing(connection, parse_promotion(what))
-        stale = stale_lines(promotions, connection, standing.promotion.number)
+        stale = promotions.stale(connection, standing)
         data = standing_data(standing) | {KIND: _compared(standing), "stale": stale}
         return "promotion", data, [*stale, *standing_lines(standing)]
     transfer = _transfer(hub, connection, what)
@@ -78,14 +78,6 @@ def of(hub: Hub, promotions: Promotions, connection: Connection, what: str) -> S
             subject=what,
             next_step="Write TEAM/MODEL/VERSION, P-000001, a site's id or a transfer's id.",
         ) from bad
-
-
-def stale_lines(promotions: Promotions, connection: Connection, number: int) -> list[str]:
-    """What was compared with another version than is listed now: nobody else can tell."""
-    found = promotions.stale(connection, promotions.standing(connection, number))
-    return [
-        f"LOOK AT THIS FIRST. {drawn(words)} See what changes now: ask again." for words in found
-    ]
 
 
 def standing_lines(standing: Standing) -> list[str]:
@@ -213,9 +205,12 @@ def standing_data(standing: Standing) -> dict[str, Any]:
 
 
 def _compared(standing: Standing) -> list[dict[str, Any]]:
-    """What each variant was compared with and how it differs, as its evidence has it."""
-    found = [(str(one.artifact.path), one.of_kind(KIND)) for one in standing.vouched]
-    return [{"path": path} | dict(one.predicate.details) for path, one in found if one is not None]
+    """What each variant was compared with and how it differs, as all evidence named has it."""
+    return [
+        {"path": str(one.artifact.path)} | dict(evidence.predicate.details)
+        for one in standing.vouched
+        for evidence in one.all_of(KIND)
+    ]
 
 
 def _signer(evidence: Signed[Evidence], machines: Mapping[str, str]) -> str:

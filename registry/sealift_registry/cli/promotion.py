@@ -67,9 +67,10 @@ def promote(
     done = carry_out(session, wanted, how)
     if done is None:
         return
-    standing = _standing(session, done)
+    standing, stale = _standing(session, done)
     made = standing.promotion
     lines = [
+        *stale,
         *despite_lines(standing),
         *first_lines(standing),
         done.sentence,
@@ -78,7 +79,7 @@ def promote(
         f"It needs {counted(standing.tally.needed, 'approval')}. Whoever approves runs:",
         f"  sealift approve {made.id} --meaning validated --reason '…'",
     ]
-    session.terminal.answer("promote", standing_data(standing), lines)
+    session.terminal.answer("promote", standing_data(standing) | {"stale": stale}, lines)
 
 
 @command(
@@ -114,15 +115,16 @@ def approve(
     P-NUMBER is how the hub calls it; what is approved is the request that you read, by its sha256.
     """
     from sealift_registry.catalog.reference import parse_promotion
-    from sealift_registry.summary import stale_lines, standing_data
+    from sealift_registry.summary import standing_data
 
     number, promotions = parse_promotion(promotion), session.app.promotions
     with session.app.hub.reading() as connection:
         wanted = promotions.approval_wanted(connection, number, meaning, reason, days)
-        session.terminal.note(stale_lines(promotions, connection, number))
+        stale = promotions.stale(connection, promotions.standing(connection, number))
+        session.terminal.note(stale)
     done = carry_out(session, wanted, replace(how, asks=not yes))
     if done is not None:
-        data = standing_data(_standing(session, done))
+        data = standing_data(_standing(session, done)[0]) | {"stale": stale}
         session.terminal.answer("approve", data, done.lines)
 
 
@@ -144,14 +146,15 @@ def object_(session: Session, *, promotion: str, reason: str, yes: bool, how: Si
         wanted = session.app.promotions.objection_wanted(connection, number, reason)
     done = carry_out(session, wanted, replace(how, asks=not yes))
     if done is not None:
-        data = standing_data(_standing(session, done))
-        session.terminal.answer("object", data, done.lines)
+        standing, stale = _standing(session, done)
+        session.terminal.answer("object", standing_data(standing) | {"stale": stale}, done.lines)
 
 
-def _standing(session: Session, done: Accepted) -> Standing:
-    """How the promotion stands that `done` is about."""
+def _standing(session: Session, done: Accepted) -> tuple[Standing, list[str]]:
+    """How the promotion stands that `done` is about, and what is told first of its comparisons."""
     from sealift_registry.catalog.reference import parse_promotion
 
     number = parse_promotion(str(done.data["promotion"]))
     with session.app.hub.reading() as connection:
-        return session.app.promotions.standing(connection, number)
+        standing = session.app.promotions.standing(connection, number)
+        return standing, session.app.promotions.stale(connection, standing)

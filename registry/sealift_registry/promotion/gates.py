@@ -18,14 +18,19 @@ from sealift_signing.vocabulary import PORTABLE
 
 @dataclass(frozen=True)
 class Vouched:
-    """An artifact, and the newest evidence of each kind about it."""
+    """An artifact, and evidence about it, the newest last: a request may name several of a kind."""
 
     artifact: ArtifactRow
     evidence: Sequence[Signed[Evidence]]
 
-    def of_kind(self, kind: str) -> Signed[Evidence] | None:
-        """The newest evidence of this kind."""
-        return next((one for one in self.evidence if one.predicate.kind == kind), None)
+    def of_kind(self, kind: str, stage: str | None = None) -> Signed[Evidence] | None:
+        """The newest evidence of this kind, of what counts for `stage` where one is given."""
+        return next(reversed(self.all_of(kind, stage)), None)
+
+    def all_of(self, kind: str, stage: str | None = None) -> list[Signed[Evidence]]:
+        """All of that, the newest last."""
+        of_kind = (one for one in self.evidence if one.predicate.kind == kind)
+        return [one for one in of_kind if stage is None or says_of(one.predicate, stage)]
 
     def measured(self) -> tuple[Measured, ...]:
         """On which machine its parity was measured."""
@@ -111,9 +116,9 @@ def check(
         asked = rule.evidence_of(policies.get(str(one.artifact.path), PORTABLE))
         for kind in dict.fromkeys((*asked, *rule.evidence)):
             # What is not asked of this artifact policy may be missing, but it has not failed.
-            if kind in asked or one.of_kind(kind) is not None:
+            if kind in asked or one.of_kind(kind, stage) is not None:
                 _check_kind(one, kind, stage)
-                _check_signed(one, kind, fleet)
+                _check_signed(one.of_kind(kind, stage), one, kind, fleet)
         _check_goldens(one, goldens)
 
 
@@ -180,7 +185,7 @@ def _not_ours(one: Vouched, kind: str) -> RefusedError:
 
 
 def _check_kind(one: Vouched, kind: str, stage: str) -> None:
-    evidence = one.of_kind(kind)
+    evidence = one.of_kind(kind, stage)
     if evidence is not None and evidence.predicate.passed:
         return
     failed = [c.words for c in evidence.predicate.failures] if evidence else []
@@ -201,9 +206,10 @@ def _made_by(one: Vouched, kind: str, stage: str) -> str:
     return f"Ask again with: sealift promote {one.artifact.path.full_version} --to {stage}"
 
 
-def _check_signed(one: Vouched, kind: str, fleet: FleetKeys) -> None:
+def _check_signed(
+    evidence: Signed[Evidence] | None, one: Vouched, kind: str, fleet: FleetKeys
+) -> None:
     """Evidence that no scanner or builder of ours signed must not mislead whoever approves."""
-    evidence = one.of_kind(kind)
     if evidence is None or entitled_machine(evidence, fleet) is None:
         raise _not_ours(one, kind)
 

@@ -108,8 +108,7 @@ class Promotions:
         """
         catalog = Catalog(connection)
         version, found = catalog.version(ref), gates.vouched(catalog, ref, stage)
-        base_of = self._base_of(connection, stage)
-        found = regressed.fresh(found, catalog.goldens(ref), base_of)
+        found = regressed.fresh(found, regressed.now(connection, self.standing, ref, stage))
         policies = self._policies(found)
         self._check_gates(connection, ref, stage, found, policies)
         seen = checkpoint_seen(connection)
@@ -224,8 +223,11 @@ class Promotions:
             made, new = self._hub.commit(action).result, True
         except _AskedBeforeError as before:
             made, new = before.promotion, False
+        with self._hub.reading() as connection:
+            stale = self.stale(connection, self.standing(connection, made.number))
         sentence = f"{made.id}: {made.ref} to {made.stage}, asked for by {made.person}."
-        return Accepted(new, sentence, {"promotion": made.id, "request": made.request.sha256})
+        told = {"promotion": made.id, "request": made.request.sha256, "stale": stale}
+        return Accepted(new, sentence, told, tuple(stale))
 
     def submit_approval(self, draft: Draft, *, at_hub: bool) -> Accepted:
         """Take in a signed approval; at the threshold the artifacts of its request are listed.
@@ -335,14 +337,12 @@ class Promotions:
         return regressed.listed_beside(connection, self.standing, path, stage)
 
     def stale(self, connection: Connection, standing: Standing) -> list[str]:
-        """What was compared with another version than is listed now, in words."""
+        """What is told first of its comparisons: they are old, or its request leaves them out."""
         made = standing.promotion
-        goldens = Catalog(connection).goldens(made.ref)
-        base_of = self._base_of(connection, made.stage)
-        return [] if standing.listed else [*regressed.stale(standing.vouched, goldens, base_of)]
-
-    def _base_of(self, connection: Connection, stage: str) -> regressed.BaseOf:
-        return lambda path: self.listed_now(connection, path, stage)
+        if standing.listed:
+            return []
+        held = regressed.now(connection, self.standing, made.ref, made.stage)
+        return [*regressed.stale(standing.vouched, held)]
 
     def _approvable(self, connection: Connection, number: int) -> Standing:
         """A promotion whose request still counts, and whose evidence nothing newer contradicts."""
@@ -366,8 +366,8 @@ class Promotions:
     ) -> None:
         """Check that what is asked to be compared was compared with what is listed now."""
         rule = rule_of(Repository(connection).policy(), stage)
-        goldens, base_of = Catalog(connection).goldens(ref), self._base_of(connection, stage)
-        regressed.check(rule, stage, found, goldens, self._policies(found), base_of)
+        held = regressed.now(connection, self.standing, ref, stage)
+        regressed.check(rule, found, self._policies(found), held)
 
     def _policies(self, found: Sequence[Vouched]) -> dict[str, str]:
         """The artifact policies of those that are not portable, by path."""

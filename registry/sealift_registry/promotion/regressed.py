@@ -8,24 +8,65 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog
-from sealift_registry.catalog.reference import ModelRef
+from sealift_registry.catalog.reference import ModelRef, VersionRef
 from sealift_registry.promotion.gates import Vouched
 from sealift_registry.promotion.standing import Standing
 from sealift_registry.regression.listed import Listed
 from sealift_registry.regression.report import KIND, RegressionReport, report_of
 from sealift_registry.trust.repository import Repository
+from sealift_signing.drawing import drawn
 from sealift_signing.errors import MalformedError, RefusedError
+from sealift_signing.evidence import says_of
+from sealift_signing.informing import LOOK, TOLD_FIRST
 from sealift_signing.policy import StageRule
+from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import PORTABLE, CatalogPath
 
 BaseOf = Callable[[CatalogPath], Listed | None]
 """What is listed now, for one stage, of the same model and hardware target as the variant there."""
+NewestOf = Callable[[CatalogPath], Signed[Evidence] | None]
+"""The newest comparison of the variant there for that stage that a machine of ours signed."""
 StandingOf = Callable[[Connection, int], Standing]
+
+
+@dataclass(frozen=True)
+class Now:
+    """What holds now: a comparison that says of something else is old.
+
+    Attributes:
+        stage: for which something is listed.
+        goldens: the digest of those that count for the version.
+        base_of: what is listed.
+        newest_of: what was compared last; whoever asks may name another, or none.
+    """
+
+    stage: str
+    goldens: str | None
+    base_of: BaseOf
+    newest_of: NewestOf
+
+
+def now(connection: Connection, standing_of: StandingOf, ref: VersionRef, stage: str) -> Now:
+    """What holds for the version `ref` and `stage` in one state of the hub."""
+    catalog, repository = Catalog(connection), Repository(connection)
+
+    def newest_of(path: CatalogPath) -> Signed[Evidence] | None:
+        of_stage = (
+            one
+            for one in reversed(catalog.evidence(path))
+            if one.predicate.kind == KIND and says_of(one.predicate, stage)
+        )
+        return next((one for one in of_stage if repository.signer_of(one) is not None), None)
+
+    def base_of(path: CatalogPath) -> Listed | None:
+        return listed_now(connection, standing_of, path, stage)
+
+    return Now(stage, catalog.goldens(ref), base_of, newest_of)
 
 
 def listed_now(
@@ -87,23 +128,18 @@ def _goldens(one: Vouched) -> str | None:
     return said if isinstance(said, str) else None
 
 
-def fresh(found: Sequence[Vouched], goldens: str | None, base_of: BaseOf) -> list[Vouched]:
+def fresh(found: Sequence[Vouched], held: Now) -> list[Vouched]:
     """The same, without what was compared with another version than is listed now."""
     return [
         replace(one, evidence=tuple(e for e in one.evidence if e.predicate.kind != KIND))
-        if why_stale(one, goldens, base_of)
+        if why_stale(one, held)
         else one
         for one in found
     ]
 
 
 def check(
-    rule: StageRule,
-    stage: str,
-    found: Sequence[Vouched],
-    goldens: str | None,
-    policies: Mapping[str, str],
-    base_of: BaseOf,
+    rule: StageRule, found: Sequence[Vouched], policies: Mapping[str, str], held: Now
 ) -> None:
     """Check that what the stage asks to be compared was compared with what is listed now.
 
@@ -114,38 +150,77 @@ def check(
         path = one.artifact.path
         if path.is_source or KIND not in rule.evidence_of(policies.get(str(path), PORTABLE)):
             continue
-        why = why_stale(one, goldens, base_of)
+        why = why_stale(one, held)
         if why:
             raise RefusedError(
                 "regression-stale",
-                f"{stage} asks for {KIND} evidence about {path}, and {why}.",
+                f"{held.stage} asks for {KIND} evidence about {path}, and {why}.",
                 subject=str(path),
-                next_step=f"Ask again with: sealift promote {path.full_version} --to {stage}",
+                next_step=f"Ask again with: sealift promote {path.full_version} --to {held.stage}",
             )
 
 
-def stale(found: Sequence[Vouched], goldens: str | None, base_of: BaseOf) -> Iterator[str]:
-    """What whoever reads of a promotion should know of its comparisons, in words."""
+def stale(found: Sequence[Vouched], held: Now) -> Iterator[str]:
+    """The lines that whoever reads of a promotion should read of its comparisons before all else.
+
+    Nobody but the hub can tell: what its request does not name is in no draft.
+    """
     for one in found:
-        why = why_stale(one, goldens, base_of)
-        if why:
-            yield f"Of {one.artifact.path}: {why}."
+        why = (why_stale(one, held), _several(one, held.stage))
+        for words in filter(None, why):
+            told = drawn(f"Of {one.artifact.path}: {words}.")
+            yield f"{LOOK}. {told} See what changes now: ask again."
 
 
-def why_stale(one: Vouched, goldens: str | None, base_of: BaseOf) -> str:
-    """Why the comparison of a variant says nothing of today; empty where it does, or is none."""
-    evidence, path = one.of_kind(KIND), one.artifact.path
-    if evidence is None:
+def _several(one: Vouched, stage: str) -> str:
+    count = len(one.all_of(KIND, stage))
+    return f"its request names {count} COMPARISONS, and the newest counts" if count > 1 else ""
+
+
+def why_stale(one: Vouched, held: Now) -> str:
+    """Why what is named of a variant's comparisons says nothing of today; empty where it does.
+
+    Whoever asks chooses what is named: to leave a comparison out says as little as an old one.
+    """
+    path, named = one.artifact.path, one.of_kind(KIND, held.stage)
+    if path.is_source:
         return ""
+    base, newest = held.base_of(path), held.newest_of(path)
+    if named is None:
+        return "; ".join(filter(None, (_not_compared(one, base, held.stage), _unnamed(newest))))
+    newer = newest is not None and newest.predicate.made > named.predicate.made
+    why = "a NEWER comparison exists and is not named" if newer else ""
+    return "; ".join(filter(None, (why, _why_old(named, one.artifact, base, held.goldens))))
+
+
+def _not_compared(one: Vouched, base: Listed | None, stage: str) -> str:
+    if base is None:
+        return ""
+    if base.artifact.path != one.artifact.path:
+        version = base.artifact.path.version
+        return f"it was NOT COMPARED with version {version}, which is listed for {stage}"
+    same = base.goldens == _goldens(one)
+    return "" if same else "its golden rows are OTHERS than those by which it was approved"
+
+
+def _unnamed(newest: Signed[Evidence] | None) -> str:
+    """What tells nobody anything first is missed by nobody."""
+    loud = newest is not None and any(c.name == TOLD_FIRST for c in newest.predicate.checks)
+    return "a comparison exists and is NOT NAMED" if loud else ""
+
+
+def _why_old(
+    named: Signed[Evidence], artifact: ArtifactRow, base: Listed | None, goldens: str | None
+) -> str:
     try:
-        said = report_of(evidence.predicate)
+        said = report_of(named.predicate)
     except MalformedError:
         return "what its comparison says is not understood"
-    if (said.candidate.version, said.candidate.sha256) != (path.version, one.artifact.sha256):
+    if (said.candidate.version, said.candidate.sha256) != (artifact.path.version, artifact.sha256):
         return "its comparison is one of another artifact"
-    base = base_of(path)
-    if base is not None and base.artifact.path == path:
-        return ""  # it is listed itself, and was compared with what was listed before
+    if base is not None and base.artifact.path == artifact.path:
+        # It is listed itself, and was compared with what was listed before.
+        return _other_goldens(said, goldens)
     return _other_base(said, base) or _other_goldens(said, goldens)
 
 
@@ -161,10 +236,11 @@ def _other_base(said: RegressionReport, base: Listed | None) -> str:
 
 
 def _other_rows(said: RegressionReport, base: Listed) -> str:
-    """Of evidence from before it is not asked: it is of the candidate's rows alone, as it was."""
-    if said.proved_by is None or said.proved_by.goldens == base.goldens:
-        return ""
     version = base.artifact.path.version
+    if said.proved_by is None:  # from before both sets of rows were asked
+        return f"it was compared with version {version} on its own golden rows alone"
+    if said.proved_by.goldens == base.goldens:
+        return ""
     return f"version {version} was approved by other golden rows since"
 
 
