@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from sealift_signing import informing
 from sealift_signing.canonical import Json
 from sealift_signing.transparency.entry import Term, new_entry
+from sealift_signing.vocabulary import moment
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, Acme
 from tests.registry.test_delivery import carried
 from tests.registry.test_guide import sentences, steps
@@ -136,3 +139,28 @@ def test_p0_263_sentences_of_a_receipt_are_lines_and_no_json() -> None:
         f"besides, checks, “{MODEL}/1 in {GROUP}”: “passed 2026-11-30: 3 rows.”",
         'besides, n: “{"a":1}”',
     ]
+
+
+def test_p0_370_what_ran_on_runs_since_it_was_switched_to(
+    told: Cli, ready: Acme, plant: SiteOnPaper
+) -> None:
+    """An attempt that failed moves no time: an auditor asks when the version began to run."""
+
+    def since() -> list[tuple[int, str]]:
+        return [(one["version"], one["since"]) for one in told.json("show", SITE)["running"]]
+
+    told.says("receive", ready.returned(plant))
+    began = plant.now
+    assert since() == [(1, moment(began))]
+    for version, hours in ((1, 1), (0, 2)):
+        plant.now = began + timedelta(hours=hours)
+        says(ready, plant, "model.activation-failed", after=version, words="No such device.")
+        assert since() == [(1, moment(began))] * bool(version)
+    assert f"DID NOT START, {moment(plant.now)}" in told.says("show", SITE)
+    plant.now += timedelta(hours=1)
+    says(ready, plant, "model.activated", after=1, words="It runs.")
+    assert f"{MODEL}/1, since {moment(plant.now)}" in told.says("show", SITE)
+    began = plant.now
+    plant.now += timedelta(hours=1)
+    says(ready, plant, "model.activated", after=1, words="Of another digest.")
+    assert since() == [(1, moment(plant.now))] != [(1, moment(began))]

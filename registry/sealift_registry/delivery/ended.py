@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from sealift_registry.delivery import attested
-from sealift_registry.delivery.running import Running, last_heard, switched
+from sealift_registry.delivery.running import FAILED, Running, last_heard, switched
 from sealift_registry.delivery.sites import Site
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Assignment
@@ -19,7 +19,7 @@ from sealift_signing.drawing import drawn, word
 from sealift_signing.shape import More
 from sealift_signing.transparency.entry import Entry, read_entry
 
-ACTIVATED, FAILED, CHECKED = "model.activated", "model.activation-failed", "model.checked"
+ACTIVATED, CHECKED = "model.activated", "model.checked"
 NOT_CHECKED = "not-checked"
 OUTCOMES = {"passed": "passed", "failed": "FAILED", NOT_CHECKED: "was not made"}
 """How a check ended, and the word for it."""

@@ -11,7 +11,8 @@ from sealift_registry.delivery import attested
 from sealift_registry.delivery.sites import Site
 from sealift_signing.transparency.entry import Entry, read_entry
 
-SWITCHES = {"model.activated", "model.stopped", "model.activation-failed"}
+FAILED = "model.activation-failed"
+SWITCHES = {"model.activated", "model.stopped", FAILED}
 """The entries of a site's log that say what runs after them; 0 says that nothing does."""
 
 
@@ -35,10 +36,16 @@ def running(connection: Connection, site: Site) -> list[Running]:
     """What runs at `site` by the newest of its log that came home, by host group and model."""
     found: dict[tuple[str, str], Running] = {}
     for body in attested.entries(connection, site):
-        one = switched(read_entry(body))
-        if one is not None:
+        entry = read_entry(body)
+        one = switched(entry)
+        if one is not None and not _ran_on(found.get((one.group, one.model)), one, entry):
             found[one.group, one.model] = one
     return [one for _, one in sorted(found.items()) if one.version]
+
+
+def _ran_on(known: Running | None, one: Running, entry: Entry) -> bool:
+    """Whether what ran went on: of it an attempt to switch to another says no newer time."""
+    return entry.type == FAILED and known is not None and known.version == one.version
 
 
 def last_heard(connection: Connection, site: Site) -> str | None:
