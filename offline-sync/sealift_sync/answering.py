@@ -31,7 +31,8 @@ def main() -> None:
     try:
         session = _session(asked["model"], said)
     except Exception as bad:  # noqa: BLE001 - NumPy and ONNX Runtime raise what they like
-        _say(out, {**said, "error": _words(bad)})
+        what = "error" if said else "lacks"  # until both are imported, nothing is said of software
+        _say(out, {**said, what: _words(bad)})
         return
     _say(out, said)
     try:

@@ -124,7 +124,7 @@ def test_p0_191_status_and_import_say_once_what_was_not_checked(
     (runs,) = json.loads(out)["runs"]
     assert "not asked yet" in runs["checked"]["words"]
     said(site, capsys, "check")
-    assert "vision/digits in cpu was checked here" in said(site, capsys, "status")[1]
+    assert "vision/digits version 1 in cpu was checked here" in said(site, capsys, "status")[1]
 
 
 def test_p0_191_a_site_without_rows_and_runtimes_hears_nothing_of_them(

@@ -271,7 +271,7 @@ def activate(call: Call, model: str, group: str | None, reason: str, *, as_json:
 
     After its hook or health check failed and was mended, or to end a rollback.
     """
-    from sealift_sync.cli import showing
+    from sealift_sync.cli import going_on, showing
     from sealift_sync.site.reactivation import activate_assigned
 
     _check_reason(reason)
@@ -282,6 +282,7 @@ def activate(call: Call, model: str, group: str | None, reason: str, *, as_json:
     else:
         showing.activation(done)
         showing.unchecked([done])
+        going_on.try_again(going_on.not_switched([done]))
     return 0 if done.went_well else 1
 
 
@@ -297,7 +298,7 @@ def check(call: Call, models: tuple[str, ...], group: str | None, *, as_json: bo
     Nothing is switched; the outcome is logged and goes home. It takes a runtime in settings.toml.
     """
     from sealift_sync.cli import showing
-    from sealift_sync.site.check_now import check_running
+    from sealift_sync.site.check_now import check_running, lacking
 
     def asking(place: Place) -> None:
         if not as_json:
@@ -315,10 +316,7 @@ def check(call: Call, models: tuple[str, ...], group: str | None, *, as_json: bo
             "No runtime was asked anything."
             if done
             else "Nothing runs here that could be checked.",
-            next_step="Name the Python that serves the models as runtime in settings.toml, "
-            "and have the team let check rows travel."
-            if done
-            else "See what runs with: sealift-site status",
+            next_step=lacking(done) if done else "See what runs with: sealift-site status",
         )
     return 1 if any(one.checked and one.checked.failure for one in done) else 0
 

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from sealift_signing import shape
-from sealift_signing.drawing import drawn, pasted
+from sealift_signing.drawing import drawn
 from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_signing.words import words_of
-from sealift_sync.cli import telling
+from sealift_sync.cli import going_on, telling
 from sealift_sync.pace import megabytes
 from sealift_sync.site.checks_kept import checked_json
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from sealift_sync.site.opened import Site
     from sealift_sync.site.spoken import Spoken
     from sealift_sync.site.staging import Stage
-    from sealift_sync.site.standing import Place
     from sealift_sync.site.survey import Runs, Survey
 
 DAYS_TO_WARN = 14
@@ -90,16 +89,7 @@ def imported(done: Import, lost: int) -> None:
     for one in done.activations:
         activation(one)
     unchecked(one for one in done.activations if one.outcome == "activated")
-    for one in done.activations:
-        if one.outcome == "switched-back":
-            _try_again(one.place)
-
-
-def _try_again(place: Place) -> None:
-    """What to do where a new version was not switched to: the last line that an operator reads."""
-    words = ("sealift-site", "activate", place.model, "--group", place.group)
-    again = pasted([*words, "--reason", "what was mended"])
-    telling.say(f"Next: mend what is named, then: {again}")
+    going_on.try_again(going_on.not_switched(done.activations))
 
 
 def unchecked(activations: Iterable[Activation]) -> None:
@@ -159,6 +149,9 @@ def checks(found: tuple[Found, ...]) -> None:
             telling.bad(f"{where}: {one.checked.failure}")
         else:
             telling.good(f"{where}: {one.checked.words}")
+    going_on.ask_again(
+        {one.place: one.fallback for one in found if one.checked and one.checked.failure}
+    )
 
 
 def checks_json(found: tuple[Found, ...]) -> dict[str, Any]:
@@ -215,6 +208,10 @@ def status(site: Site, found: Survey) -> None:
     count, size = found.unused
     if count:
         telling.say(f"Kept and no longer used: {counted(count, 'blob')}, {megabytes(size)}.")
+    going_on.try_again([one.place for one in found.runs if one.failed])
+    going_on.ask_again(
+        {one.place: one.fallback for one in found.runs if one.checked and one.checked.failure}
+    )
 
 
 def status_json(site: Site, found: Survey) -> dict[str, Any]:
@@ -378,7 +375,8 @@ def _checked(found: Survey) -> None:
             continue
         tell = telling.bad if one.checked.failure else telling.say
         when = _when(moment(one.checked_at))
-        tell(f"{where} was checked here {when}: {one.checked.words}")
+        what = f"{one.place.model} version {one.version} in {one.place.group}"
+        tell(f"{what} was checked here {when}: {one.checked.words}")
 
 
 def _checked_json(one: Runs) -> dict[str, Any] | None:

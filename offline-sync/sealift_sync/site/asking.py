@@ -42,6 +42,7 @@ LONGEST_RELEASE = 40
 GRACE = 0.1
 """Seconds in which a program that closed its output may end, so that its own code is told."""
 CHUNK = 1024 * 1024
+LACKS = "lacks NumPy or ONNX Runtime, or cannot load them"
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,9 @@ class Runtime:
         try:
             begun = json.loads(heard.line())
             runtime = _release(begun.get("software", {}))
+            if "lacks" in begun:
+                why = drawn(str(begun["lacks"]), outside.LONGEST_QUOTE)
+                raise CommandFailedError(f"{self.words} {LACKS}: {why}.")
             if "error" in begun:
                 why = drawn(str(begun["error"]), outside.LONGEST_QUOTE)
                 raise CommandFailedError(f"{runtime or self.words} cannot load the model: {why}.")

@@ -24,17 +24,30 @@ from sealift_sync.site.state import Current
 CHECKED = "model.checked"
 MOST_IN_ENTRY = 30
 """Checks that an entry names; the newest of each is in the state."""
+ADVICE = {
+    "runtime": "name the Python that serves the models as runtime in settings.toml",
+    "rows": "have the team let check rows travel with the next bundle",
+}
+"""What to do about what a check lacks."""
 NOT_YET = "it was not asked yet; run: sealift-site check"
 
 
 @dataclass(frozen=True)
 class Found:
-    """What runs in a place, and how its check ended; None where nobody expects one."""
+    """What runs in a place, and how its check ended.
+
+    Attributes:
+        checked: None where nobody expects a check.
+        fallback: the version that a rollback would go to.
+        lacks: what was not there to be checked with: `runtime`, `rows`.
+    """
 
     place: Place
     version: int
     sha256: str
     checked: Checked | None
+    fallback: int | None
+    lacks: frozenset[str]
 
     @property
     def was_asked(self) -> bool:
@@ -70,9 +83,20 @@ def check_running(
             if one is not None:
                 asking(place)
                 found[place] = one.ask()
-    told = tuple(_found(site, place, one, found.get(place)) for place, one in runs.items())
+    standing = Standing(site.state, site.enrolment)
+    told = tuple(
+        _found(site, standing, place, one, found.get(place)) for place, one in runs.items()
+    )
     _record(site, [one for one in told if one.was_asked])
     return told
+
+
+def lacking(found: Collection[Found]) -> str:
+    """What to do where nothing of this could be asked: of places that lack least, what they do."""
+    fewest = min(len(one.lacks) for one in found)
+    lacks = {name for one in found if len(one.lacks) == fewest for name in one.lacks}
+    words = ", and ".join(told for name, told in ADVICE.items() if name in lacks)
+    return f"{words[0].upper()}{words[1:]}."
 
 
 def newest(site: Site, place: Place, running: Current) -> Recorded | Checked | None:
@@ -116,12 +140,21 @@ def _meant(site: Site, models: Collection[str], group: str | None) -> dict[Place
     return found
 
 
-def _found(site: Site, place: Place, running: Current, checked: Checked | None) -> Found:
+def _found(
+    site: Site, standing: Standing, place: Place, running: Current, checked: Checked | None
+) -> Found:
     choice = Choice(running.path, running.sha256)
     if checked is None:
         why = checking.why_unchecked(site, place, choice)
         checked = checking.passed_over(site, place, choice, why)
-    return Found(place, running.path.version, running.sha256, checked)
+    return Found(
+        place,
+        running.path.version,
+        running.sha256,
+        checked,
+        back.path.version if (back := standing.fallback(place)) else None,
+        checking.lacks(site, place, choice),
+    )
 
 
 def _record(site: Site, asked: Collection[Found]) -> None:

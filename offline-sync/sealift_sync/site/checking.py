@@ -36,21 +36,28 @@ Answered = Callable[[], Checked | None]
 """How a check ended, None where nobody expects one; it may raise what kept it from being made."""
 
 
+def lacks(site: Site, place: Place, choice: Choice) -> frozenset[str]:
+    """What is not there to check `choice` with in `place`: `runtime`, `rows`."""
+    there = {
+        "runtime": site.home.settings.group(place.group).runtime,
+        "rows": rows_of(site.state).get(choice.sha256),
+    }
+    return frozenset(name for name, one in there.items() if not one)
+
+
 def why_unchecked(site: Site, place: Place, choice: Choice) -> str:
     """Why `choice` cannot be checked in `place`, or why nobody expects it; empty if it can be."""
-    runtime = site.home.settings.group(place.group).runtime
-    rows = rows_of(site.state).get(choice.sha256, ())
-    if runtime and rows:
+    lacking = lacks(site, place, choice)
+    if not lacking:
         return ""
-    if rows:
+    if "rows" not in lacking:
         return f"the settings name no runtime for host group {place.group}"
     return "no check rows came with it"
 
 
 def is_expected(site: Site, place: Place, choice: Choice) -> bool:
     """Whether somebody meant `choice` to be checked: there are rows, or a runtime to ask them."""
-    named = bool(site.home.settings.group(place.group).runtime)
-    return named or choice.sha256 in rows_of(site.state)
+    return lacks(site, place, choice) != {"runtime", "rows"}
 
 
 def passed_over(site: Site, place: Place, choice: Choice, why: str) -> Checked | None:

@@ -34,6 +34,7 @@ class Runs:
         note: why what runs is not what was assigned, in words; empty if it is.
         checked: how the newest check of what runs ended; None where nobody expects one.
         checked_at: when it was made; None where it was not.
+        failed: whether what is assigned does not run because it did not start.
     """
 
     place: Place
@@ -44,6 +45,7 @@ class Runs:
     note: str
     checked: Checked | None = None
     checked_at: datetime | None = None
+    failed: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,15 +106,18 @@ def _runs(site: Site, standing: Standing) -> Iterator[Runs]:
         running, assigned = standing.current.get(place), standing.of(place)
         fallback = standing.fallback(place) if running else None
         last = newest(site, place, running) if running else None
+        note = _note(site, standing, place, wanted, failures)
+        digest = assigned.current.sha256 if assigned else ""
         yield Runs(
             place=place,
             version=running.path.version if running else None,
             sha256=running.sha256 if running else "",
             assigned=assigned.current.parsed.version if assigned else None,
             fallback=fallback.path.version if fallback else None,
-            note=_note(site, standing, place, wanted, failures),
+            note=note,
             checked=last.checked if isinstance(last, Recorded) else last,
             checked_at=last.made if isinstance(last, Recorded) else None,
+            failed=bool(note) and note == failures.get((*place, digest)),
         )
 
 
