@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,18 +11,22 @@ import pytest
 
 from sealift_registry.proof import telling
 from sealift_registry.proof.expecting import Judged
-from sealift_registry.regression import comparing, saying
+from sealift_registry.regression import comparing, rows, saying
 from sealift_registry.regression.report import (
     Batch,
     Comparison,
     LabelChurn,
+    NumberChurn,
     OnRows,
     ProvedBy,
     RegressionReport,
     Rows,
     Side,
 )
-from tests.registry.hub_fixture import STAGE, TARGET
+from tests.registry.hub_fixture import STAGE, TARGET, Acme
+from tests.registry.test_regression import compared
+from tests.registry.test_regression_likeness import ROWS, THREE, linear, measured
+from tests.registry.test_regression_rows import chosen, drawn, first_version, labels, proved, told
 
 MANY = 100_000
 SIDES = (Side(2, "a" * 64, 1, None, 9), Side(1, "b" * 64, 1, None, 9))
@@ -38,8 +43,17 @@ def report(own: tuple[OnRows, str | None, str | None], theirs: OnRows) -> Regres
     """What was found on the candidate's rows, with both metrics, and on the listed one's."""
     found, ours, listed = own
     comparison = Comparison(
-        *(found.rows, found.left_out, found.expected, found.labels, found.numbers),
-        *((), (), (), Batch(rows=5, repeats=3), {}),
+        rows=found.rows,
+        left_out=found.left_out,
+        expected=found.expected,
+        labels=found.labels,
+        numbers=found.numbers,
+        outputs=(),
+        classes_new=(),
+        classes_gone=(),
+        batch=Batch(rows=5, repeats=3),
+        software={},
+        known=found.known,
     )
     many = Rows(theirs.rows, theirs.rows)
     by = ProvedBy("c" * 64, None, None, many, many, 0, 0, theirs)
@@ -64,8 +78,8 @@ def test_p0_330_an_accuracy_is_told_as_one_only_where_every_answer_is_right(
 
 
 def test_p0_330_an_accuracy_keeps_three_digits_wherever_it_lies() -> None:
-    for part, told in [(0, "0"), (1e-5, "1e-5"), (1 / 3, "0.333"), (2 / 3, "0.667"), (0.9, "0.9")]:
-        assert telling.accuracy(part) == told
+    found = [telling.accuracy(part) for part in (0, 1e-5, 1 / 3, 2 / 3, 0.9)]
+    assert found == ["0", "1e-5", "0.333", "0.667", "0.9"]
 
 
 @pytest.mark.parametrize(
@@ -131,3 +145,169 @@ def test_p0_332_a_known_fall_is_told_before_what_moved_and_on_doubt_the_listed_o
 ) -> None:
     said = report((own, own.candidate, own.listed), theirs)
     assert f"listed for {STAGE}, on {first} golden rows" in saying.summary(said)
+
+
+# ------------------------------------------------------------------ of how many rows it is known
+
+
+def test_p0_333_an_accuracy_bears_of_how_many_rows_the_answer_is_known(tmp_path: Path) -> None:
+    here = linear(tmp_path / "a", np.eye(4), shares=True)
+    there = linear(tmp_path / "b", np.eye(4), shares=True)
+    right = ROWS.argmax(axis=1).astype(float)
+    known = np.where(np.arange(60) < 47, right, np.nan)
+    found = measured(tmp_path, here, there, X=ROWS, expected=known)["comparison"]
+    assert (found["expected"], found["known"]) == ("labels", 47)
+    assert measured(tmp_path, here, there, X=ROWS, expected=right)["comparison"]["known"] == 60
+    assert "known" not in measured(tmp_path, here, there, X=ROWS)["comparison"]
+
+
+@pytest.mark.parametrize(
+    "known, told, row",
+    [
+        (
+            47,
+            "accuracy 1, was 1, of the 47 rows whose answer is known;",
+            "accuracy (47 of 100 rows)",
+        ),
+        (1, "accuracy 1, was 1, of the 1 row whose answer is known;", "accuracy (1 of 100 rows)"),
+        (100, "accuracy 1, was 1; ", "accuracy (100 rows)"),
+        (None, "accuracy 1, was 1; ", "accuracy  "),
+    ],
+)
+def test_p0_333_words_and_table_bear_it_too(known: int | None, told: str, row: str) -> None:
+    one = replace(on(5, "1", "1"), known=known)
+    said = report((one, "1", "1"), one)
+    assert sum(told in text for text in saying.first(said)) == 2
+    assert sum(row in line for line in saying.table(said)) == 2
+    (accuracy,) = [one for one in saying.checks(said) if one.name == "accuracy"]
+    assert ("of 47 of 100 rows" in accuracy.words) == (known == 47)
+
+
+@pytest.mark.parametrize("ours", [[3, 4, np.nan, np.nan], None], ids=["unknown", "dropped"])
+def test_p0_334_rows_that_no_longer_say_what_is_right_are_counted(ours: list[float] | None) -> None:
+    kinds: dict[str, Any] = {"X": np.dtype("float32")}
+    table = {"X": np.arange(4, dtype=np.float32)}
+    keys = rows.keys(table, kinds)
+    expected = None if ours is None else np.array(ours)
+    found = rows.counted((keys, expected), (keys[:3], np.array([3.0, 9.0, 5.0])))
+    assert found.both == 3
+    assert (found.otherwise, found.unsaid) == ((1, 1) if ours else (0, 3))
+    same = rows.counted((keys, np.arange(4)), (keys, np.array([np.nan, 1, 2, 3])))
+    assert (same.otherwise, same.unsaid) == (0, 0), "that more is known now is no fault"
+
+
+@pytest.mark.parametrize("dropped", [False, True])
+def test_p0_334_it_is_told_first(hub: Acme, *, dropped: bool) -> None:
+    first_version(hub)
+    right, wrong = drawn(hub)
+    same = np.concatenate([right[:24], wrong[:76]])
+    known = labels(hub, 1, same).astype(float)
+    known[24:77] = np.nan
+    path = chosen(hub, "silent", same, expected=known)
+    if dropped:
+        np.savez(path, inputs=same)
+    proved(hub, 2, path)
+    found = compared(hub, 2)
+    assert found.proved_by is not None
+    assert found.proved_by.unsaid == (100 if dropped else 53)
+    first, *others, own = told(hub)
+    assert "accuracy 0.24, was 1;" in first
+    silent = "100" if dropped else "53"
+    assert (
+        f"Of 100 rows that are in both its goldens NO LONGER SAY of {silent} what is right."
+        in others
+    )
+    nothing = "BY ITS OWN golden rows neither could be measured"
+    assert any(one.startswith(nothing) for one in others) == dropped
+    assert ("of the 47 rows whose answer is known" in own) != dropped
+
+
+# ------------------------------------------------------------------ no number is told in words
+
+
+def numbers(ours: Any, theirs: Any) -> NumberChurn:  # noqa: ANN401 - arrays
+    found = comparing.number_churn({"y": np.array(ours)}, {"y": np.array(theirs)})
+    assert found is not None
+    return found
+
+
+def test_p0_335_rows_on_which_only_the_listed_one_answers_a_number_are_counted() -> None:
+    nan, inf = np.nan, np.inf
+    found = numbers([1.0, nan, inf, 1.0, nan, nan], [1.0, 1.0, 1.0, nan, nan, inf])
+    assert (found.no_number, found.lost) == (4, 2)
+    assert numbers([1.0, 2.0], [1.0, 1.0]).lost == 0
+
+
+def test_p0_335_an_error_is_no_number_and_never_the_largest_one() -> None:
+    right = np.array([1.0, 2.0, 3.0, 4.0])
+    here = {"y": np.array([1.0, 2.0, np.nan, 4.0])}
+    there = {"y": np.array([1.5, 2.5, 3.5, 4.5])}
+    found = comparing.metrics(right, here, there, ((), ()))
+    assert found == ("numbers", None, "0.5")
+    # Where the listed one has no number, neither is measured.
+    assert comparing.metrics(right, there, here, ((), ())) == ("numbers", "0.5", "0")
+    assert comparing.measured_by(right, here, ((), ())) == 3
+    nothing = {"y": np.full(4, np.nan)}
+    assert comparing.metrics(right, here, nothing, ((), ())) is None
+    assert comparing.measured_by(right, nothing, ((), ())) is None
+
+
+def test_p0_335_shares_that_are_no_numbers_are_no_label() -> None:
+    right = np.array([0, 0, 1])
+    here = {"p": np.array([[np.nan, np.nan], [0.9, 0.1], [0.1, 0.9]])}
+    there = {"p": np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9]])}
+    assert comparing.metrics(right, here, there, ((), ())) == ("labels", "0.667", "1")
+    churn = comparing.label_churn(here, there, (("0", "1"), ("0", "1")))
+    assert churn is not None
+    assert churn.differing == 1
+
+
+@pytest.mark.parametrize("lost", [60, 100])
+def test_p0_336_no_number_is_told_in_words_first_and_in_a_line_of_the_table(lost: int) -> None:
+    apart = NumberChurn("0", "0", lost, lost)
+    one = OnRows(100, 0, "numbers", None, "0.2", None, apart, known=100)
+    said = report((one, None, "0.2"), one)
+    text = saying.summary(said)
+    assert f"approved: it answers NO NUMBER on {lost} rows of 100 ({lost}.0 %)" in text
+    assert "mean error was 0.2, and this version's CANNOT BE TOLD" in text
+    assert ("in the median" in text) == (lost < 100), "of no row there is none"
+    table = "\n".join(saying.table(said))
+    assert table.count("NO NUMBER") == 2
+    assert f"{lost}.0 % of rows" in table
+    assert ("median difference" in table) == (lost < 100)
+    (check,) = [one for one in saying.checks(said) if one.name == "no-number"]
+    assert f"NO NUMBER on {lost} rows" in check.words
+    shown = text + table + "".join(one.words for one in saying.checks(said))
+    assert "e308" not in shown
+    assert "inf" not in shown
+
+
+def test_p0_336_rows_without_a_number_count_as_wholly_moved() -> None:
+    still = OnRows(100, 0, None, None, None, None, NumberChurn("0.3", "0.4", 0, 0))
+    gone = replace(still, numbers=NumberChurn("0", "0", 60, 60))
+    assert "on its own 100 golden rows: it answers NO NUMBER" in saying.summary(
+        report((gone, None, None), still)
+    )
+    known = replace(still, expected="numbers", candidate="0.3", listed="0.2", known=100)
+    unmeasured = replace(gone, expected="numbers", listed="0.2", known=100)
+    assert "on its own 100 golden rows: it answers NO NUMBER" in saying.summary(
+        report((unmeasured, None, "0.2"), known)
+    )
+
+
+def test_p0_336_a_candidate_that_answers_no_number_is_told_so(tmp_path: Path) -> None:
+    there = linear(tmp_path / "b", THREE)
+    here = linear(tmp_path / "a", np.where(THREE == 0.5, np.inf, THREE))
+    found = measured(tmp_path, here, there, X=ROWS, expected=ROWS @ THREE)
+    assert found["comparison"]["numbers"]["lost"] == 60
+    assert "metric" not in found["sides"][0]
+
+
+@pytest.mark.parametrize("is_poor", [False, True])
+def test_p0_337_a_proof_tells_no_number_in_words(*, is_poor: bool) -> None:
+    error = float("inf")
+    judged = Judged("numbers", 20, error if is_poor else 0.1, error, 1.0, 1.0, 1.0)
+    said = [telling.expected_check(judged, ()).words, *telling.first(judged, "", {}, ())]
+    assert all("e308" not in one for one in said)
+    assert all("the variant answers NO NUMBER on some" in one for one in said)
+    assert all(("the source answers NO NUMBER" in one) == is_poor for one in said)

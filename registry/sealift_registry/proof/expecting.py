@@ -276,7 +276,21 @@ def told_labels(
 ) -> Array | None:
     """The labels that a model answers, as they are spelled; None where it answers none."""
     found = _told(answers, classes, expected)
-    return None if found is None else np.array(spelled(found))
+    if found is None:
+        return None
+    return np.where(_no_likeliest(answers), NO_NUMBER, np.array(spelled(found)))
+
+
+NO_NUMBER = "no number"
+"""Instead of a label, where the scores by which it would be told are none."""
+
+
+def _no_likeliest(answers: Answers) -> Array:
+    """By row, whether its label would be the likeliest of what is no number."""
+    name = None if _named(answers) else scores_of(answers)
+    if name is None:
+        return np.zeros(1, dtype=bool)
+    return np.asarray(np.isnan(flat(answers[name]).astype(np.float64)).any(axis=1))
 
 
 def alone(expected: Array, answers: Answers, classes: Sequence[str]) -> tuple[Kind, float] | None:

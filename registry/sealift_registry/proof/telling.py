@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
@@ -227,12 +228,19 @@ def expected_check(judged: Judged, classes: Sequence[str]) -> Check:
             words += f"; the classes are {named(classes)}"
     else:
         words = (
-            f"From {judged.rows:,} expected numbers the source is off by "
-            f"{decimal(judged.source)} in the mean, the variant by {decimal(judged.variant)}; "
-            f"always answering their mean is off by {decimal(judged.chance)}"
+            f"From {judged.rows:,} expected numbers the source {_error(judged.source)}, "
+            f"the variant {_error(judged.variant)}; always answering their mean is "
+            f"off by {decimal(judged.chance)}"
         )
     lost = judged.kind == "labels" and judged.source - judged.variant > MOST_LOST
     return Check("expected", "fail" if lost else "pass", sentence(f"{words}."))
+
+
+def _error(mean: float) -> str:
+    """The largest number of all would be read as one that was measured."""
+    if not math.isfinite(mean):
+        return "answers NO NUMBER on some"
+    return f"is off by {decimal(mean)} in the mean"
 
 
 def named(names: Sequence[str], most: int = 12) -> str:
@@ -308,8 +316,8 @@ def _poorly(judged: Judged) -> str:
             f"frequent is right in {percent(judged.chance)}%."
         )
     return (
-        f"{how}: the source is off by {decimal(judged.source)} in the mean, the variant by "
-        f"{decimal(judged.variant)}; always answering the mean of what is expected is off by "
+        f"{how}: the source {_error(judged.source)}, the variant {_error(judged.variant)}; "
+        f"always answering the mean of what is expected is off by "
         f"{decimal(judged.chance)}."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -142,11 +143,13 @@ def number_churn(
     if not pairs:
         return None
     apart = np.concatenate([_apart(one, other) for one, other in pairs], axis=1)
+    gone = [np.isfinite(other) & ~np.isfinite(one) for one, other in pairs]
     whole = np.isfinite(apart).all(axis=1)
     by_row = apart[whole].max(axis=1)
     median = float(np.median(by_row)) if len(by_row) else 0.0
     largest = float(by_row.max(initial=0.0))
-    return NumberChurn(decimal(median), decimal(largest), int((~whole).sum()))
+    lost = np.concatenate(gone, axis=1).any(axis=1)
+    return NumberChurn(decimal(median), decimal(largest), int((~whole).sum()), int(lost.sum()))
 
 
 def _pairs(candidate: Answers, listed: Answers) -> list[tuple[Array, Array]]:
@@ -215,21 +218,60 @@ def metrics(
 ) -> tuple[Kind, str | None, str] | None:
     """What is expected, and how both do it; None where it cannot be told of the listed one.
 
-    Of the candidate it is None where it cannot be measured as the other: that is no way to be
-    measured by nothing.
+    Of the candidate it is None where it cannot be measured as the other, or answers no number: that
+    is no way to be measured by nothing.
+    """
+    found = _of_listed(expected, listed, classes[1])
+    if found is None:
+        return None
+    right, rows, (kind, theirs) = found
+    ours = judged_alone(right, _some(candidate, rows), classes[0])
+    alike = ours is not None and ours[0] == kind and math.isfinite(ours[1])
+    spelled = accuracy if kind == "labels" else decimal
+    return kind, spelled(ours[1]) if ours and alike else None, spelled(theirs)
+
+
+def measured_by(
+    expected: Array | None, listed: Answers, classes: tuple[Sequence[str], Sequence[str]]
+) -> int | None:
+    """How many rows both are measured by; None where there is none."""
+    found = _of_listed(expected, listed, classes[1])
+    return None if found is None else len(found[0])
+
+
+def _of_listed(
+    expected: Array | None, listed: Answers, names: Sequence[str]
+) -> tuple[Array, Array, tuple[Kind, float]] | None:
+    """What is expected, on which rows, and how the listed version does it.
+
+    Rows on which it answers no number measure nobody; they are counted beside.
     """
     if expected is None:
         return None
     right, rows = known_to_be(expected)
-    if not len(right):
+    found = judged_alone(right, _some(listed, rows), names) if len(right) else None
+    if found is not None and not math.isfinite(found[1]):
+        answered = _answered(listed, rows, flat(right).shape)
+        right, rows = right[answered], _within(rows, answered)
+        found = judged_alone(right, _some(listed, rows), names) if len(right) else None
+    if found is None or not math.isfinite(found[1]):
         return None
-    sides = [
-        judged_alone(right, {name: one[rows] for name, one in answers.items()}, names)
-        for answers, names in ((candidate, classes[0]), (listed, classes[1]))
-    ]
-    ours, theirs = sides
-    if theirs is None:
-        return None
-    alike = ours is not None and ours[0] == theirs[0]
-    spelled = accuracy if theirs[0] == "labels" else decimal
-    return theirs[0], spelled(ours[1]) if ours and alike else None, spelled(theirs[1])
+    return right, rows, found
+
+
+def _some(answers: Answers, rows: Array) -> Answers:
+    return {name: one[rows] for name, one in answers.items()}
+
+
+def _within(rows: Array, kept: Array) -> Array:
+    """Of the rows that are marked, those that are kept."""
+    found = rows.copy()
+    found[rows] = kept
+    return found
+
+
+def _answered(answers: Answers, rows: Array, shape: tuple[int, ...]) -> Array:
+    """By row, whether the output of this shape answers numbers."""
+    tables = [one[rows] for one in _numbers(answers).values()]
+    fitting = [np.isfinite(one).all(axis=1) for one in tables if one.shape == shape]
+    return np.asarray(np.all(fitting, axis=0))

@@ -149,7 +149,8 @@ class Pair:
         kind, ours, theirs = metrics or (None, None, None)
         lost = comparing.without_labels(*both, self._names)
         numbers = comparing.number_churn(*both, labelled=labels is not None or lost)
-        found = OnRows(done, total - done, kind, ours, theirs, labels, numbers)
+        known = comparing.measured_by(expected, both[1], self._names)
+        found = OnRows(done, total - done, kind, ours, theirs, labels, numbers, known=known)
         return replace(found, without_labels="candidate") if lost else found
 
     def measured(self, goldens: Goldens, seconds: float, progress: Progress) -> Found:
@@ -177,6 +178,7 @@ class Pair:
             batch=Batch(len(next(iter(batch.values()))), len(times[0])),
             software={},
             without_labels=found.without_labels,
+            known=found.known,
         )
         metrics = found.candidate, found.listed
         return Found(comparison, metrics, (_median(times[0]), _median(times[1])))
@@ -203,7 +205,12 @@ class Pair:
             return replace(said, own=Rows(len(keys), len(np.unique(keys))))
         known = rows.counted((keys, own.expected), (self._keys(theirs), theirs.expected))
         said = replace(
-            said, own=known.own, theirs=known.theirs, both=known.both, otherwise=known.otherwise
+            said,
+            own=known.own,
+            theirs=known.theirs,
+            both=known.both,
+            otherwise=known.otherwise,
+            unsaid=known.unsaid,
         )
         try:
             _, found = self.answers(theirs, seconds, progress)

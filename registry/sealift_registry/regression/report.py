@@ -68,11 +68,13 @@ class NumberChurn:
         median: over the rows; of each row the column counts that is furthest apart.
         largest: likewise.
         no_number: rows on which only one of both answers a number; they count for nothing else.
+        lost: of those, where it is the listed version that does; absent in evidence from before.
     """
 
     median: Decimal
     largest: Decimal
     no_number: Count
+    lost: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,8 @@ class Comparison:
         software: package → version, of all that computed.
         without_labels: of which alone the labels cannot be told; absent where both have some, or
             none has.
+        known: rows by which both were measured: what is right is known, and where it is a number,
+            the listed version answers one; absent where there is none, and in evidence from before.
     """
 
     rows: Count
@@ -118,6 +122,7 @@ class Comparison:
     batch: Batch
     software: Mapping[Sentence, Sentence]
     without_labels: Literal["candidate"] | None = None
+    known: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -142,11 +147,12 @@ class OnRows:
         left_out: that time was not enough for.
         expected: what is known to be right, where the listed version could be compared with it.
         candidate: its accuracy, or mean error; absent where nothing is known to be right, or where
-            what is known says nothing of what it answers.
+            what is known says nothing of what it answers, or it answers no number.
         listed: likewise.
         labels: absent where one of both answers none.
         numbers: of labels, their scores; absent where no number has a counterpart.
         without_labels: see `Comparison`.
+        known: likewise.
     """
 
     rows: Count
@@ -157,6 +163,7 @@ class OnRows:
     labels: LabelChurn | None
     numbers: NumberChurn | None
     without_labels: Literal["candidate"] | None = None
+    known: Count | None = None
 
 
 @dataclass(frozen=True)
@@ -174,6 +181,7 @@ class ProvedBy:
         both: distinct rows that are in both.
         otherwise: of those, of which the candidate's goldens expect something else.
         found: absent where `nothing` says why.
+        unsaid: of the rows in both, of which the candidate's goldens no longer say what is right.
     """
 
     goldens: Sha256 | None
@@ -184,6 +192,7 @@ class ProvedBy:
     both: Count | None
     otherwise: Count | None
     found: OnRows | None
+    unsaid: Count | None = None
 
 
 @dataclass(frozen=True)

@@ -28,12 +28,14 @@ class Counted:
         theirs: those of the listed version.
         both: distinct rows that are in both.
         otherwise: of those, of which another answer is expected.
+        unsaid: of those, of which the listed version's goldens alone expect one.
     """
 
     own: Rows
     theirs: Rows
     both: int
     otherwise: int
+    unsaid: int
 
 
 def keys(inputs: Mapping[str, Array], types: Mapping[str, Type]) -> Array:
@@ -73,11 +75,11 @@ def counted(own: tuple[Array, Array | None], theirs: tuple[Array, Array | None])
     distinct = np.unique(own[0]), np.unique(theirs[0])
     both = np.intersect1d(*distinct, assume_unique=True)
     ours, listed = (_expected(*one, both) for one in (own, theirs))
-    otherwise = sum(
-        1 for one in both.tolist() if ours[one] and listed[one] and ours[one] != listed[one]
-    )
+    known = [one for one in both.tolist() if listed[one]]
+    otherwise = sum(1 for one in known if ours[one] and ours[one] != listed[one])
+    unsaid = sum(1 for one in known if not ours[one])
     totals = [Rows(len(a), len(b)) for a, b in zip((own[0], theirs[0]), distinct, strict=True)]
-    return Counted(totals[0], totals[1], len(both), otherwise)
+    return Counted(totals[0], totals[1], len(both), otherwise, unsaid)
 
 
 def _expected(found: Array, expected: Array | None, of: Array) -> dict[bytes, set[object]]:

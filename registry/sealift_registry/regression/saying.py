@@ -65,10 +65,23 @@ def first(said: RegressionReport) -> list[str]:
     others = list(_others(rows, listed)) if rows is not None else []
     if not found:
         return [f"Nothing to compare with: {_nothing(said, listed)}.", *others]
+    others += [UNMEASURED] if _is_unmeasured(said) else []
     told = [f"{lead}{found[0]}", *others, *(f"On {one}" for one in found[1:])]
     if said.comparison is None:
         told.append(f"On its own golden rows nothing was compared: {_nothing(said, listed)}.")
     return told
+
+
+UNMEASURED = (
+    "BY ITS OWN golden rows neither could be measured: they do not say what is right, or it fits "
+    "no answer."
+)
+
+
+def _is_unmeasured(said: RegressionReport) -> bool:
+    """Whether only the listed one's rows say what is right."""
+    own, theirs = said.comparison, None if said.proved_by is None else said.proved_by.found
+    return own is not None and theirs is not None and bool(theirs.expected and not own.expected)
 
 
 def _found(said: RegressionReport, listed: Side) -> Iterator[str]:
@@ -110,9 +123,15 @@ def _moved(found: Comparison | OnRows) -> float:
     """How much of what it answers on some rows is something else, as a part of 1."""
     if found.without_labels:
         return 1.0
+    lost = _lost(found) / max(found.rows, 1)
     if found.labels is not None:
-        return found.labels.differing / max(found.rows, 1)
-    return 0.0 if found.numbers is None else float(found.numbers.median)
+        return max(lost, found.labels.differing / max(found.rows, 1))
+    return lost if found.numbers is None else lost + (1 - lost) * float(found.numbers.median)
+
+
+def _lost(found: Comparison | OnRows) -> int:
+    """Rows on which the candidate answers no number, and the listed version does."""
+    return 0 if found.numbers is None else found.numbers.lost or 0
 
 
 TINY = 1e-300
@@ -158,6 +177,9 @@ def _others(rows: ProvedBy, listed: Side) -> Iterator[str]:
         if rows.otherwise:
             count = f"{_rows(rows.otherwise)} that {'is' if rows.otherwise == 1 else 'are'} in both"
             yield f"Of {count} its goldens EXPECT SOMETHING ELSE than those {by}."
+        if rows.unsaid:
+            count = f"{_rows(rows.both)} that {'is' if rows.both == 1 else 'are'} in both"
+            yield f"Of {count} its goldens NO LONGER SAY of {rows.unsaid:,} what is right."
     if rows.nothing == "itself":
         yield "Its golden rows are OTHERS than those by which it was approved."
     elif rows.nothing == "none":
@@ -205,26 +227,41 @@ def _metrics(found: OnRows) -> Iterator[str]:
 
 
 def _figures(found: Comparison | OnRows, ours: str | None, theirs: str | None) -> Iterator[str]:
+    if _lost(found):
+        yield _no_number(found)
     if theirs is not None:
         now = f" {ours}, was {theirs}"
         lost = f" was {theirs}, and this version's CANNOT BE TOLD"
-        yield f"{_metric(found)}{lost if ours is None else now}"
+        yield f"{_metric(found)}{lost if ours is None else now}{_of_known(found)}"
     if found.without_labels:
         yield "WHICH LABELS it answers cannot be told, and those of the listed one can"
     yield _churn(found)
 
 
+def _no_number(found: Comparison | OnRows) -> str:
+    lost = _lost(found)
+    on = f"{_rows(lost)} of {found.rows:,} ({_share(lost, found.rows)})"
+    return f"it answers NO NUMBER on {on}, and the listed one does"
+
+
+def _of_known(found: Comparison | OnRows) -> str:
+    """Whoever asks may leave out the answers to rows that the candidate gets wrong."""
+    if found.known is None or found.known == found.rows:
+        return ""
+    return f", of the {_rows(found.known)} whose answer is known"
+
+
 def _details(ours: Side, theirs: Side, found: Comparison) -> Iterator[tuple[str, str]]:
     """Name and words of every check."""
-    if ours.metric is not None and theirs.metric is not None:
+    if _lost(found):
+        told = _no_number(found)
+        yield "no-number", f"{told[0].upper()}{told[1:]}."
+    if theirs.metric is not None:
+        known = "" if found.known is None else f" of {found.known:,} of {found.rows:,} rows"
+        now = f"{ours.metric}" if ours.metric is not None else "it CANNOT BE TOLD"
         before = f"version {theirs.version} has {theirs.metric}"
-        yield (
-            _metric(found).replace(" ", "-"),
-            f"On what the goldens expect: {ours.metric}, and {before}.",
-        )
-    elif theirs.metric is not None:
-        was = f"{_metric(found)} of version {theirs.version} is {theirs.metric}"
-        yield "expected", f"On what the goldens expect, the {was}; this one's CANNOT BE TOLD."
+        words = f"On what the goldens expect{known}: {now}, and {before}."
+        yield _metric(found).replace(" ", "-"), words
     elif found.expected is None:
         yield "expected", "What is right is not known of both, so neither is said to be better."
     words = _churn(found)
@@ -255,7 +292,7 @@ def _churn(found: Comparison | OnRows) -> str:
         return "what both ANSWER IS OF DIFFERENT KINDS, and cannot be laid side by side"
     what = "numbers" if found.labels is None else "scores"
     told = [_labels(found.labels, found.rows)] if found.labels is not None else []
-    told += [_numbers(found.numbers, what)] if found.numbers is not None else []
+    told += [_numbers(found.numbers, what, found.rows)] if found.numbers is not None else []
     return ", and ".join(told)
 
 
@@ -266,8 +303,10 @@ def _labels(found: LabelChurn, rows: int) -> str:
     return f"{of_all} get{'s' if count == 1 else ''} another label{ties}"
 
 
-def _numbers(found: NumberChurn, what: str) -> str:
+def _numbers(found: NumberChurn, what: str, rows: int) -> str:
     none = found.no_number
+    if none and none == rows:
+        return f"on no row do both answer {what}"
     lone = f", and on {_rows(none)} only one answers a number" if none else ""
     return (
         f"its {what} are {_percent(found.median)} away in the median, and "
@@ -339,15 +378,28 @@ def table(said: RegressionReport) -> list[str]:
     ]
 
 
+def _of_rows(found: Comparison | OnRows) -> str:
+    if found.known is None:
+        return ""
+    known = "" if found.known == found.rows else f"{found.known:,} of "
+    return f" ({known}{found.rows:,} rows)"
+
+
 def _row_figures(
     found: Comparison | OnRows, ours: str | None, listed: str | None
 ) -> Iterator[tuple[str, str, str]]:
+    if _lost(found):
+        yield "NO NUMBER", "", f"{_share(_lost(found), found.rows)} of rows"
     if listed is not None:
-        yield _metric(found), listed, "CANNOT BE TOLD" if ours is None else ours
+        yield (
+            f"{_metric(found)}{_of_rows(found)}",
+            listed,
+            "CANNOT BE TOLD" if ours is None else ours,
+        )
     if found.without_labels:
         yield "labels", "", "CANNOT BE TOLD"
     if found.labels is not None:
         yield "other labels", "", f"{_share(found.labels.differing, found.rows)} of rows"
-    if found.numbers is not None:
+    if found.numbers is not None and found.numbers.no_number < found.rows:
         yield "median difference", "", _percent(found.numbers.median)
         yield "largest difference", "", _percent(found.numbers.largest)
