@@ -127,7 +127,7 @@ def test_p0_90_a_column_is_known_by_the_one_that_it_grows_with(
 ) -> None:
     estimator, rows = models()[name], table(400)
     estimator.fit(rows, (rows[:, 3] > 0) * 1)
-    assert scikit_learn_scaled.columns_of(estimator[:-1]).tolist() == columns
+    assert scikit_learn_scaled.columns_of(estimator[:-1], 4).tolist() == columns
 
 
 def test_p0_90_what_is_mixed_of_several_columns_grows_with_none() -> None:
@@ -138,6 +138,6 @@ def test_p0_90_what_is_mixed_of_several_columns_grows_with_none() -> None:
     rows = table(50)
     for mixing in (PCA(2), Normalizer()):
         before = make_pipeline(StandardScaler(), mixing).fit(rows)
-        assert (scikit_learn_scaled.columns_of(before) == -1).all()
+        assert (scikit_learn_scaled.columns_of(before, 4) == -1).all()
     weighed = FeatureUnion([("one", StandardScaler())], transformer_weights={"one": -2.0}).fit(rows)
-    assert (scikit_learn_scaled.columns_of(weighed) == -1).all()
+    assert (scikit_learn_scaled.columns_of(weighed, 4) == -1).all()

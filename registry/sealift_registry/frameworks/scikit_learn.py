@@ -233,24 +233,35 @@ class SklearnModel:
 
     def to_onnx(self, opsets: Mapping[str, int], options: Mapping[str, Any]) -> Any:  # noqa: ANN401 - onnx is Any to us
         """See `framework.Convertible`."""
+        self._check_trained()
+        with converting(self._name()):
+            made = self._converted(self._estimator, opsets, self._options(options))
+            self._put_right(made, opsets)
+        return made
+
+    def _converted(
+        self,
+        estimator: Any,  # noqa: ANN401 - scikit-learn is Any to us
+        opsets: Mapping[str, int],
+        options: dict[int, Any] | None = None,
+    ) -> Any:  # noqa: ANN401 - onnx is Any to us
+        """What skl2onnx makes of `estimator`, which is this one or of parts of it, on a row."""
         from skl2onnx import convert_sklearn
         from skl2onnx.common.data_types import DoubleTensorType
+        from sklearn.base import is_classifier
 
-        self._check_trained()
         parsers, shapes = wide.widths(self._estimator)
-        with converting(self._name()):
-            made = convert_sklearn(
-                self._estimator,
-                name="model",
-                initial_types=[(INPUT, DoubleTensorType([None, self._estimator.n_features_in_]))],
-                target_opset=_spelled(opsets),
-                options=self._options(options),
-                custom_conversion_functions=wide.converts(self._estimator),
-                custom_parsers=parsers,
-                custom_shape_calculators=shapes,
-            )
-            # A recipe need not name each domain.
-            self._put_right(made, opsets.get("ai.onnx", tree_ensembles.OPSET))
+        made = convert_sklearn(
+            estimator,
+            name="model",
+            initial_types=[(INPUT, DoubleTensorType([None, self._estimator.n_features_in_]))],
+            target_opset=_spelled(opsets),
+            options=options,
+            custom_conversion_functions=wide.converts(self._estimator),
+            custom_parsers=parsers,
+            custom_shape_calculators=shapes,
+        )
+        wide.narrow_borders(made.graph, answers_wide=not is_classifier(estimator))
         return made
 
     def _options(self, options: Mapping[str, Any]) -> dict[int, Any] | None:
@@ -261,12 +272,15 @@ class SklearnModel:
             return {id(scikit_learn_parts.last_of(self._estimator)): {"raw_scores": False}}
         return {id(self._estimator): dict(options)} if is_classifier(self._estimator) else None
 
-    def _put_right(self, made: Any, opset: int) -> None:  # noqa: ANN401 - onnx is Any to us
-        from sklearn.base import is_classifier
+    def _put_right(self, made: Any, opsets: Mapping[str, int]) -> None:  # noqa: ANN401 - onnx is Any to us
+        def alone(steps: Any) -> Any:  # noqa: ANN401 - scikit-learn and onnx are Any to us
+            with converting(self._name()):
+                return self._converted(steps, opsets).graph
 
-        wide.narrow_borders(made.graph, answers_wide=not is_classifier(self._estimator))
+        # A recipe need not name each domain.
+        opset = opsets.get("ai.onnx", tree_ensembles.OPSET)
         tree_ensembles.exact(made, scikit_learn_parts.grown(self._estimator))
-        scikit_learn_scaled.ask_rows(made, self._estimator)
+        scikit_learn_scaled.ask_rows(made, self._estimator, alone)
         tree_ensembles.label_by_half(made, opset, at_least=True)
         graphs.rename_only(made.graph, LABEL, VARIABLE)
         with suppress(RefusedError):

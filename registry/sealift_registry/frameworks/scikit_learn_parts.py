@@ -39,10 +39,15 @@ def last_of(estimator: Estimator) -> Estimator:
 def parts_of(estimator: Estimator) -> Iterator[Estimator]:
     """`estimator` and all in it, in the order of their work; what is no estimator is left out."""
     yield estimator
+    for part in inner(estimator):
+        yield from parts_of(part)
+
+
+def inner(estimator: Estimator) -> Iterator[Estimator]:
+    """What `estimator` itself is made of."""
     known = TABLE.get(name_of(estimator))
     for attribute in known.parts if known else ():
-        for part in _estimators(getattr(estimator, attribute)):
-            yield from parts_of(part)
+        yield from _estimators(getattr(estimator, attribute))
 
 
 def _estimators(value: Any) -> Iterator[Estimator]:  # noqa: ANN401 - what an attribute holds

@@ -8,10 +8,11 @@ takes: what the scaler makes of each float32 is the source's to say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from sealift_registry.frameworks import scikit_learn_parts as parts
+from sealift_registry.frameworks import scikit_learn_ways as ways
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.frameworks.scikit_learn_graphs import drop_unused
 from sealift_registry.frameworks.scikit_learn_parts import Estimator
@@ -31,32 +32,73 @@ AT_ONCE = 20_000
 """Rows that are scaled at once."""
 
 
-def ask_rows(model: Any, estimator: Estimator) -> None:  # noqa: ANN401 - onnx is Any to us
-    """Have the trees of `model` (ONNX) ask the row what they ask its scaled columns."""
-    steps = getattr(estimator, "steps", None)
-    nodes = [node for node in model.graph.node if node.op_type in ENSEMBLES]
-    fed = {node.input[0] for node in nodes}
-    given = model.graph.input[0].name
-    if not steps or len(fed) != 1 or given in fed or not all(map(_plain, nodes)):
+def ask_rows(model: Any, estimator: Estimator, alone: Callable[[Estimator], Any]) -> None:  # noqa: ANN401 - onnx is Any to us
+    """Have the trees of `model` (ONNX) ask the row what they ask its scaled columns.
+
+    Args:
+        model: of `estimator`, whose trees are changed in place.
+        estimator: fitted.
+        alone: the graph of a pipeline of some of its steps.
+    """
+    groups = _groups(model.graph)
+    found = ways.ways(estimator) if groups else []
+    if not found:
         return
-    before = estimator[:-1]
-    raw = columns_of(before)
-    asked = {one for node in nodes for one in _inner(node)[1]}
-    if not asked or max(asked) >= len(raw) or (raw[sorted(asked)] < 0).all():
-        return
+    meanings = ways.Meanings(model.graph)
+    meant = ways.meant(found, lambda steps: alone(_chained(steps)))
     row = parts.thinkable_row(estimator)
-    if not _takes(before, row):
-        return
-    for node in nodes:
-        _ask_row(node, before, raw, row)
-    _feed(model.graph, nodes, given, fed.pop(), scaled_too=bool((raw[sorted(asked)] < 0).any()))
+    for made, nodes in groups.items():
+        way = ways.behind(meanings.fed(made), meant)
+        if way is not None:
+            _ask_rows(model.graph, nodes, _chained(way[0]), way[1], row)
+    drop_unused(model.graph)
 
 
-def columns_of(part: Estimator) -> Array:
-    """Of each column that comes out of `part`, the raw one that it grows with; -1 for none."""
+def _groups(graph: Any) -> Mapping[str, list[Node]]:  # noqa: ANN401 - onnx is Any to us
+    """What is made of the row and fed to trees → the operators that are fed with it."""
+    found: dict[str, list[Node]] = {}
+    for node in graph.node:
+        if node.op_type in ENSEMBLES and node.input[0] != graph.input[0].name:
+            found.setdefault(node.input[0], []).append(node)
+    return {made: nodes for made, nodes in found.items() if all(map(_plain, nodes))}
+
+
+def _chained(steps: Sequence[Estimator]) -> Estimator:
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(*steps)
+
+
+def _ask_rows(
+    graph: Any,  # noqa: ANN401 - onnx is Any to us
+    nodes: Sequence[Node],
+    before: Estimator,
+    picked: Array | None,
+    row: Array,
+) -> None:
+    """Have `nodes` ask the row what they ask of what `before` makes, or of `picked` of that."""
     import numpy as np
 
-    return _through(part, np.arange(part.n_features_in_))
+    raw = columns_of(before, row.shape[1])
+    picked = np.arange(len(raw)) if picked is None else picked
+    asked = sorted({one for node in nodes for one in _inner(node)[1]})
+    if not asked or (raw[picked[asked]] < 0).all() or not _takes(before, row):
+        return
+    for node in nodes:
+        _ask_row(node, before, raw, picked, row)
+    _feed(graph, nodes, scaled_too=bool((raw[picked[asked]] < 0).any()))
+
+
+def columns_of(part: Estimator, width: int) -> Array:
+    """Of each column that comes out of `part`, the raw one that it grows with; -1 for none.
+
+    Args:
+        part: that is given the row.
+        width: of the row.
+    """
+    import numpy as np
+
+    return _through(part, np.arange(width))
 
 
 def _through(part: Estimator, columns: Array) -> Array:
@@ -96,16 +138,16 @@ def _inner(node: Node) -> tuple[list[int], list[int]]:
     return places, [features.ints[at] for at in places]
 
 
-def _ask_row(node: Node, before: Estimator, raw: Array, row: Array) -> None:
+def _ask_row(node: Node, before: Estimator, raw: Array, picked: Array, row: Array) -> None:
     import numpy as np
 
     places, scaled = (np.array(one, np.int64) for one in _inner(node))
     values = np.array(_attribute(node, "nodes_values").floats, np.float32)
     features = np.array(_attribute(node, "nodes_featureids").ints, np.int64)
     missing = np.array(_attribute(node, "nodes_missing_value_tracks_true").ints, np.int64)
-    known = raw[scaled] >= 0
+    known = raw[picked[scaled]] >= 0
     features[places[~known]] += row.shape[1]
-    there, columns = places[known], scaled[known]
+    there, columns = places[known], picked[scaled[known]]
     scale = _Scaling(before, row, raw[columns], columns)
     gone, _ = scale(np.full(len(there), np.nan, np.float32))
     missing[there] = np.where(np.isnan(gone), missing[there], gone <= values[there])
@@ -213,18 +255,18 @@ def _floats(numbers: Array) -> Array:
 # -------------------------------------------------------------------- the graph
 
 
-def _feed(graph: Any, nodes: Sequence[Node], given: str, made: str, *, scaled_too: bool) -> None:  # noqa: ANN401 - onnx is Any to us
+def _feed(graph: Any, nodes: Sequence[Node], *, scaled_too: bool) -> None:  # noqa: ANN401 - onnx is Any to us
     """Give `nodes` the row, and beside it what was made of it where they ask of that too."""
     from onnx import helper
 
+    given, made = graph.input[0].name, nodes[0].input[0]
     fed = given
     if scaled_too:
-        fed = "row_and_scaled"
+        fed = f"row_and_{made}"
         beside = helper.make_node("Concat", [given, made], [fed], axis=1)
         graph.node.insert(min(list(graph.node).index(node) for node in nodes), beside)
     for node in nodes:
         node.input[0] = fed
-    drop_unused(graph)
 
 
 def _attribute(node: Node, name: str) -> Any:  # noqa: ANN401 - onnx is Any to us
