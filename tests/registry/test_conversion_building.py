@@ -454,22 +454,25 @@ def test_other_numbers(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path)
     refusal = report.refusal()
     assert refusal is not None
     assert re.search(
-        r"does: goldens: .* in row \d+ of goldens, probabilities, column \d, is ", refusal.what
+        r"not kept: goldens: .* in row \d+ of goldens, probabilities, column \d, is ", refusal.what
     )
     assert "Leave out the part" in refusal.next_step
     of_one_file = report.refusal(as_it_is=True)
     assert of_one_file is not None
-    assert "as onnx's reference evaluator does, of the same file: goldens: " in of_one_file.what
+    assert (
+        "as onnx's reference evaluator does, of the same file, and the variant is not kept: "
+        in of_one_file.what
+    )
     assert "goldens that hold `expected`" in of_one_file.next_step
     checks = (Check("goldens", "fail", "the same. Signed by all"),)
     said = replace(report, findings=replace(report.findings, checks=checks)).refusal()
     assert said is not None
-    assert said.what.endswith("source does: goldens: “the same. Signed by all”")
+    assert said.what.endswith("source does, and is not kept: goldens: “the same. Signed by all”")
     # What tells the reason is told, though others come before it.
     several = (Check("goldens", "fail", "Many."), Check("batches", "fail", "Others."))
     said = replace(report, findings=replace(report.findings, checks=several)).refusal()
     assert said is not None
-    assert said.what.endswith("source does: batches: “Others.”")
+    assert said.what.endswith("source does, and is not kept: batches: “Others.”")
     assert "axis that counts the rows" in said.next_step
 
 
@@ -481,7 +484,7 @@ def test_p0_292_what_32_bits_hold_too_little_of_is_to_be_trained_otherwise(
     worst = report.findings.worst
     assert worst is not None
     steps = replace(worst, source="1000000.2", variant="1000000.4", allowed="0.01")
-    for near, advised in ((steps, "subtract their mean"), (worst, "Leave out the part")):
+    for near, advised in ((steps, "Subtract the mean"), (worst, "Leave out the part")):
         refusal = replace(report, findings=replace(report.findings, worst=near)).refusal()
         assert refusal is not None
         assert advised in refusal.next_step

@@ -1,4 +1,4 @@
-"""An answer may not hang on the rows that happen to come with it: asked alone, it is the same."""
+"""An answer may not depend on the rows that happen to come with it: asked alone, it is the same."""
 
 from __future__ import annotations
 

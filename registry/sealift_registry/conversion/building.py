@@ -373,9 +373,9 @@ def _check_scan(scanned: Finding, path: CatalogPath) -> None:
     if scanned.verdict != "pass":
         raise RefusedError(
             "variant-scan",
-            f"The variant {path} did not pass the scan: {drawn(' '.join(failed))}",
+            f"The variant {path} did not pass the scan, and is not kept: {drawn(' '.join(failed))}",
             subject=str(path),
-            next_step=f"The variant is not kept. {WITHOUT_CONVERTER}",
+            next_step=WITHOUT_CONVERTER,
         )
 
 

@@ -25,8 +25,9 @@ UNLIKE = (
 """What to do where the outputs are not the same ones."""
 
 NEAR = (
-    "Train the model on answers that are not so near to each other (subtract their mean, divide by "
-    "their spread)."
+    "Subtract the mean from what the model is trained to answer, and train it again: of answers so "
+    "far from zero, 32 bits hold too little of what they move by. Whoever reads its answers adds "
+    "the mean again."
 )
 """What to do where 32 bits hold too little of what the answers move by."""
 
@@ -39,8 +40,7 @@ ADVICE: Mapping[str, str] = {
     "all values of a column, and train again.",
     "expected": "Give goldens whose `expected` is spelled as the labels that the model was "
     "trained on, and ingest it again with --goldens FILE.npz.",
-    "batches": "What the model answers to a row hangs on the rows that come with it, or on how "
+    "batches": "What the model answers to a row depends on the rows that come with it, or on how "
     "many they are: export it so that each row is answered for itself, with no softmax, mean or "
     "normalization over the axis that counts the rows.",
-    "moving": NEAR,
 }

@@ -1,4 +1,4 @@
-"""Rows asked again in other batches: what a model answers to a row may not hang on those beside it.
+"""Rows asked again in other batches: what a model answers may not depend on the rows beside.
 
 A softmax or a mean over the axis that counts the rows answers a whole batch alike on both sides,
 and each row otherwise once it comes alone, as it does where the model is used. And a runtime
@@ -22,6 +22,9 @@ BATCHES: Mapping[str, str] = {
     FEW: "rows asked a few at a time, 2 to 64, as the seed draws",
 }
 """A kind of rows each."""
+
+ASKED: Mapping[str, str] = {ALONE: "those asked alone", FEW: "those asked a few at once"}
+"""The same, where one of them is told of."""
 
 MOST, LEAST = 256, 16
 """Rows that are asked again in each way; the least even where there is no time."""

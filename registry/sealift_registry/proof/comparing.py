@@ -25,9 +25,11 @@ MOST_OF_SPREAD = 0.01
 little, the little is what was learnt."""
 PROBABILITY = 1e-3
 """What a probability may be off, where that is not more than `MOST_OF_SPREAD`."""
-STEPS = 1e-6
-"""About eight steps of 32 bits, as a part of an answer that never changes: no sum of many terms
-does better."""
+STEP = float(np.finfo(np.float32).eps)
+"""Of 32 bits, as a part of a number, where it is widest."""
+STEPS = 2
+"""So many of them may an answer be off that never changes: beside it, what a variant adds to it is
+all that there is."""
 NOISE = 4
 """So many times what one step of 32 bits in the inputs changes."""
 MOVES = 1e-12
@@ -49,12 +51,14 @@ class Scale:
     Attributes:
         spread: standard deviation of the source's answers, over goldens and mild rows.
         largest: of these answers, without their signs.
+        middle: of these answers; where there is no spread, what is answered always.
         noise: what a step of 32 bits in the inputs changes, in the median.
         probabilities: whether each row is a distribution.
     """
 
     spread: Array
     largest: Array
+    middle: Array
     noise: Array
     probabilities: bool
 
@@ -69,6 +73,7 @@ class Compared:
         ratio: by row, the largest difference as a part of what is allowed there.
         away: by row, that difference; infinite where one is no finite number.
         allowed: by row, what is allowed where the ratio is largest; 0 of labels.
+        column: by row, where that is; 0 of labels.
         tied: by row, whether labels differ that are as good; such a row is not `wrong`.
     """
 
@@ -77,6 +82,7 @@ class Compared:
     ratio: Array
     away: Array
     allowed: Array
+    column: Array
     tied: Array
 
 
@@ -134,8 +140,9 @@ def scale(mild: Array, noise: Array | None = None) -> Scale:
     if noise is None:
         noise = np.zeros_like(spread)
     if probabilities(values):  # none is larger than 1, and a rare class moves in few rows
-        return Scale(spread, largest, noise, probabilities=True)
-    return Scale(*_without_outliers(kept, spread, largest), noise, probabilities=False)
+        return Scale(spread, largest, middle, noise, probabilities=True)
+    spread, largest = _without_outliers(kept, spread, largest)
+    return Scale(spread, largest, middle, noise, probabilities=False)
 
 
 def least_move(dtype: np.dtype[Any]) -> float:
@@ -182,7 +189,9 @@ def allowed(by: Scale, source: Array) -> Array:
         return np.asarray(np.maximum(np.minimum(PROBABILITY, most), least) + beyond)
     sum_of = OF_SPREAD * by.spread + OF_ANSWER * size + OF_LARGEST * by.largest
     noise = np.minimum(NOISE * by.noise, OF_LARGEST * by.largest.max(initial=0.0))
-    least = STEPS * size + OF_LARGEST * by.largest + noise
+    with np.errstate(all="ignore"):
+        from_there = np.abs(np.where(np.isfinite(source), source - by.middle, 0.0))
+    least = STEPS * STEP * by.largest + OF_ANSWER * from_there + noise
     moves = by.spread > 0
     return np.asarray(np.where(moves, np.minimum(sum_of + noise, most + beyond), least))
 
@@ -199,10 +208,10 @@ def numbers(source: Array, variant: Array, by: Scale) -> Compared:
         ratio = np.where(away > 0, away / np.where(may > 0, may, np.finfo(float).tiny), 0.0)
     if not ratio.shape[1]:
         none = np.zeros(len(ratio))
-        return Compared("numbers", none > 0, none, none, none, none > 0)
+        return Compared("numbers", none > 0, none, none, none, none.astype(int), none > 0)
     at = np.arange(len(ratio)), ratio.argmax(axis=1)
     never = np.zeros(len(ratio), dtype=bool)
-    return Compared("numbers", ratio[at] > 1, ratio[at], away[at], may[at], never)
+    return Compared("numbers", ratio[at] > 1, ratio[at], away[at], may[at], at[1], never)
 
 
 # -------------------------------------------------------------------- labels
@@ -221,7 +230,8 @@ def labels(source: Array, variant: Array, tied: Array) -> Compared:
     differing = ~agreeing(source, variant)
     wrong = differing & ~tied
     ratio = np.where(wrong, np.inf, 0.0)
-    return Compared("labels", wrong, ratio, ratio, np.zeros(len(wrong)), differing & tied)
+    none = np.zeros(len(wrong))
+    return Compared("labels", wrong, ratio, ratio, none, none.astype(int), differing & tied)
 
 
 def ties(scores: Array, by: Scale) -> Array:

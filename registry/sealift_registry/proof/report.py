@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, ClassVar, Literal
 
+from sealift_registry.frameworks.framework import PROBABILITIES
 from sealift_registry.proof.advice import ADVICE, INSTEAD, NEAR, OF_ONE_FILE
 from sealift_registry.proof.measured import Machine, Runtime
 from sealift_registry.proof.models import ModelFile
@@ -26,8 +27,8 @@ Verdict = Literal["pass", "fail"]
 SECONDS = 600.0
 """That probe rows may take."""
 
-FEW_STEPS, MANY_STEPS = 1e-6, 1e-5
-"""Parts of a number: below the first, 32 bits hold next to nothing."""
+MANY_STEPS = 1e-5
+"""Of a number; what differs by less, and too much, does so by steps of 32 bits."""
 BINS = ("0", "1e-6", "1e-5", "1e-4", "0.001", "0.01", "0.1", "1")
 """Upper ends of the histogram's bins: parts of what is allowed. The last bin is what is above."""
 
@@ -108,15 +109,17 @@ class WorstRow:
 
     @property
     def is_rounded(self) -> bool:
-        """Whether the two differ by steps of 32 bits, and more than these is not allowed there."""
-        if self.allowed is None:
+        """Whether the two differ by steps of 32 bits, and so little is too much there.
+
+        A share is no number that lies far from zero.
+        """
+        if self.allowed is None or self.output == PROBABILITIES:
             return False
         try:
             source, variant = float(self.source), float(self.variant)
         except ValueError:  # it is withheld
             return False
-        size = abs(source)
-        return float(self.allowed) < FEW_STEPS * size and abs(source - variant) < MANY_STEPS * size
+        return float(self.allowed) < abs(source - variant) < MANY_STEPS * abs(source)
 
 
 @dataclass(frozen=True)
@@ -250,6 +253,9 @@ def never_run(details: Json) -> bool:
     return details.get("measured_on_target", "findings" not in details) is not True
 
 
+MOVING, UNROUNDED = "moving", ("merging", "expected")
+"""Checks that no row fails alone."""
+
 TELLING = "batches"
 """A check of rows on which both agreed before: where it fails, it is the reason of all others."""
 
@@ -332,20 +338,31 @@ class ProofReport:
             return None
         first = first_failed(self.checks)
         said = f"{first.name}: {drawn(first.words)}"
-        worst = self.findings.worst
-        otherwise = OF_ONE_FILE if as_it_is else INSTEAD
-        near = NEAR if worst is not None and worst.is_rounded else otherwise
-        advice = ADVICE.get(first.name, near)
+        advice = self._advice(first.name, OF_ONE_FILE if as_it_is else INSTEAD)
         if as_it_is:
             return RefusedError(
                 "parity-failed",
-                f"ONNX Runtime does not answer as {self.reference} does, of the same file: {said}",
+                f"ONNX Runtime does not answer as {self.reference} does, of the same file, and the "
+                f"variant is not kept: {said}",
                 subject=self.hardware_target,
-                next_step=f"The variant is not kept. {advice}",
+                next_step=advice,
             )
         return RefusedError(
             "parity-failed",
-            f"The variant does not answer as its source does: {said}",
+            f"The variant does not answer as its source does, and is not kept: {said}",
             subject=self.hardware_target,
-            next_step=f"The variant is not kept. {advice}",
+            next_step=advice,
         )
+
+    def _advice(self, check: str, otherwise: str) -> str:
+        """What to do about the check that failed first."""
+        worst, outputs = self.findings.worst, self.findings.outputs
+        if check == MOVING:
+            numbers = any(
+                one.verdict == "fail" and one.kind == "numbers" and one.name != PROBABILITIES
+                for one in outputs
+            )
+            return NEAR if numbers else otherwise
+        if check not in UNROUNDED and worst is not None and worst.is_rounded:
+            return NEAR
+        return ADVICE.get(check, otherwise)

@@ -182,9 +182,5 @@ def merged(
     near, held = taken(near, first), taken(held, second)
     ordinary = both < 2 * len(goldens)
     mild = taken(near, ordinary) if ordinary.any() else near
-    by = {
-        name: Scale(one.spread, one.largest, 0 * one.noise, one.probabilities)
-        for name, one in scales(mild).items()
-    }
-    wrong = wrong_rows(side_by_side(near, held, by))
+    wrong = wrong_rows(side_by_side(near, held, scales(mild)))
     return Merged(len(both), int(wrong.sum()), len(rows) - len(both))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,10 +19,14 @@ GOLDENS = "goldens"
 """The kind of the rows that were given."""
 MOST_KEPT = 400
 """Differing rows that are looked at again; with more of them nothing is to be excused."""
-DIGITS, MOST_DIGITS = 7, 12
-"""Of a number that is shown, and where two that differ look the same in fewer."""
+DIGITS, MOST_DIGITS = 7, 17
+"""Of a number that is shown, at least and at most: all that 64 bits hold."""
+WHOLE = 15
+"""Digits before the point up to which a number is shown without its power of ten."""
 LONGEST = 60
 """Characters of an answer that is shown."""
+BEFORE = 10
+"""Of these, before the first that differs, where that comes late."""
 
 _EDGES = np.array([float(one) for one in BINS])
 
@@ -74,7 +79,7 @@ class Row:
 
     It is `refused` where the variant does not answer at all.
 
-    Where they are `withheld`, the variant's says how far it is off.
+    Where they are `withheld`, the variant's says how far it is off. `apart` are two finite numbers.
     """
 
     kind: str
@@ -90,6 +95,7 @@ class Row:
     wrong: tuple[str, ...] = ()
     refused: bool = False
     withheld: bool = False
+    apart: float | None = None
 
 
 @dataclass
@@ -181,23 +187,24 @@ class Tally:
         at: int,
     ) -> Row:
         output = max(found, key=lambda name: float(found[name].ratio[at]))
-        one, column = found[output], None
-        if one.kind == "numbers":
-            column = _furthest(flat(source[output])[at], flat(variant[output])[at])
+        one = found[output]
+        is_number = one.kind == "numbers" and bool(flat(source[output]).shape[1])
+        column = int(one.column[at]) if is_number else None
+        both = flat(source[output])[at], flat(variant[output])[at]
         withheld = output not in self.shown
         if withheld:
-            told = WITHHELD, ANOTHER if one.kind == "labels" else _away(one, at)
+            told = WITHHELD, ANOTHER if column is None else _away(*both, column)
+        elif column is None:
+            told = _apart(*(", ".join(map(str, answer.tolist())) for answer in both))
         else:
-            told = shown(source[output], at, column), shown(variant[output], at, column)
-            if one.wrong[at] and told[0] == told[1]:  # beside a million, the little is what differs
-                most = (shown(each[output], at, column, MOST_DIGITS) for each in (source, variant))
-                told = next(most), next(most)
+            told = _numbers(float(both[0][column]), float(both[1][column]), float(one.allowed[at]))
+        away = float(one.away[at])
         return Row(
             kind=named[0],
             number=named[1],
             values=values,
             output=output,
-            column=column if flat(source[output]).shape[1] > 1 else None,
+            column=column if len(both[0]) > 1 else None,
             ratio=float(one.ratio[at]),
             source=told[0],
             variant=told[1],
@@ -205,26 +212,50 @@ class Tally:
             answers=taken(variant, np.array([at])),
             wrong=tuple(name for name, one in found.items() if one.wrong[at]),
             withheld=withheld,
+            apart=away if column is not None and math.isfinite(away) else None,
         )
 
 
-def _furthest(source: Array, variant: Array) -> int:
-    """The column whose numbers lie furthest apart."""
-    with np.errstate(all="ignore"):
-        away = np.abs(source.astype(np.float64) - variant.astype(np.float64))
-    return int(np.where(np.isnan(away), np.inf, away).argmax()) if len(away) else 0
+def _away(source: Array, variant: Array, column: int) -> str:
+    """How far a number is off; of one that is none on a side, on which."""
+    theirs, ours = float(source[column]), float(variant[column])
+    if math.isfinite(theirs) and math.isfinite(ours):
+        return f"{abs(theirs - ours):.3g}{AWAY}"
+    if math.isfinite(theirs) or math.isfinite(ours):
+        return f"no number in the {'variant' if math.isfinite(theirs) else 'source'} alone"
+    return "another one in the variant that is no number"
 
 
-def _away(one: Compared, at: int) -> str:
-    """How far a number is off; of one that is none on one side there is no saying."""
-    away = float(one.away[at])
-    return f"{away:.3g}{AWAY}" if np.isfinite(away) else "no number on one side"
+def _numbers(source: float, variant: float, allowed: float) -> tuple[str, str]:
+    """Two numbers, in as many digits as what is allowed between them needs, and they differ in."""
+    size = max((abs(one) for one in (source, variant) if math.isfinite(one)), default=0.0)
+    digits = DIGITS
+    if size:
+        whole = math.floor(math.log10(size)) + 1
+        least = min(
+            (one for one in (allowed, abs(source - variant)) if 0 < one < size), default=size
+        )
+        digits = max(DIGITS, whole - math.floor(math.log10(least)) + 1)
+        digits = max(digits, whole) if whole <= WHOLE else digits
+    digits = min(digits, MOST_DIGITS)
+    told = f"{source:.{digits}g}", f"{variant:.{digits}g}"
+    if told[0] == told[1]:
+        told = f"{source:.{MOST_DIGITS}g}", f"{variant:.{MOST_DIGITS}g}"
+    return told
 
 
-def shown(answers: Array, at: int, column: int | None = None, digits: int = DIGITS) -> str:
-    """One answer, short: that of a column, or all."""
-    values = flat(answers)[at]
-    if column is not None:
-        return f"{float(values[column]):.{digits}g}" if len(values) else "nothing"
-    text = ", ".join(str(one) for one in values.tolist())
+def _apart(source: str, variant: str) -> tuple[str, str]:
+    """Two texts that are short, and are others where they differ."""
+    if source != variant and _short(source) == _short(variant):
+        at = next(n for n in range(len(source)) if source[: n + 1] != variant[: n + 1]) - BEFORE
+        source, variant = f"…{source[at:]}", f"…{variant[at:]}"
+    return _short(source), _short(variant)
+
+
+def _short(text: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def shown(answers: Array, at: int) -> str:
+    """All of one answer, short."""
+    return _short(", ".join(str(one) for one in flat(answers)[at].tolist()))

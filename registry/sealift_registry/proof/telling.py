@@ -9,7 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array, Facts
-from sealift_registry.proof.batches import BATCHES
+from sealift_registry.proof.batches import ASKED, BATCHES
 from sealift_registry.proof.columns import Columns
 from sealift_registry.proof.expecting import Judged
 from sealift_registry.proof.report import Verdict
@@ -139,14 +139,23 @@ def worst_of(tally: Tally, kinds: Sequence[str]) -> Row | None:
 
 def row_words(row: Row) -> str:
     """A row and both answers to it."""
-    may = "" if row.allowed is None else f"; they may be {decimal(row.allowed)} apart there"
     column = "" if row.column is None else f", column {row.column},"
-    where = f"in row {row.number} of {row.kind}, {word(row.output)}{column}"
+    of = ASKED.get(row.kind, row.kind)
+    where = f"in row {row.number} of {of}, {word(row.output)}{column}"
     if row.withheld:
-        return f"{where} {_off(row)}{may}"
+        return f"{where} {_off(row)}{_may(row)}"
+    apart = "" if row.apart is None else f"; they are {decimal(row.apart)} apart"
     return (
-        f"{where} is {word(row.source)} in the source and {word(row.variant)} in the variant{may}"
+        f"{where} is {word(row.source)} in the source and {word(row.variant)} in the variant"
+        f"{apart}{_may(row)}"
     )
+
+
+def _may(row: Row) -> str:
+    """How far apart two numbers may be; where one is none, that is no measure."""
+    if row.allowed is None or row.apart is None:
+        return ""
+    return f"; they may be {decimal(row.allowed)} apart there"
 
 
 def _off(row: Row) -> str:
@@ -204,11 +213,13 @@ def merging_check(merged: Merged, dtype: str) -> Check:
 
 
 def moving_check(still: Mapping[str, str]) -> Check:
-    """Outputs that do not move though the source's do, by name."""
+    """Outputs that do not move as the source's do, by name."""
     if not still:
-        return Check("moving", "pass", "Every output moves where the source's does.")
+        return Check(
+            "moving", "pass", "Every output moves where the source's does, and only there."
+        )
     said = "; ".join(f"the variant's {word(name)} {what}" for name, what in still.items())
-    return Check("moving", "fail", sentence(f"{said}, and the source's is not."))
+    return Check("moving", "fail", sentence(f"{said}."))
 
 
 def coverage_check(lacks: Sequence[str]) -> Check:
@@ -268,10 +279,7 @@ def first(
     missed = [one for one in judged.missed if one[0] not in strange] if judged is not None else []
     said += [_missed(missed)] if missed else []
     said += [unfit] if unfit else []
-    said += [
-        f"{word(name)} {what} of all that were run, of the source as of the variant."
-        for name, what in constant.items()
-    ]
+    said += [f"{word(name)} {what}." for name, what in constant.items()]
     said += [ALONE] if as_it_is and judged is None else []
     return [sentence(one) for one in said]
 
