@@ -17,6 +17,7 @@ from sqlalchemy import Connection, select
 
 from sealift_registry.catalog.catalog import Catalog, Version
 from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.conversion.refused import Refused, refused_as_it_is
 from sealift_registry.delivery import assignments, attested, tables, transfers, waiting
 from sealift_registry.delivery.ended import ended
 from sealift_registry.delivery.holdings import missed
@@ -35,6 +36,8 @@ from sealift_signing.statements import Signed, Transfer
 from sealift_signing.vocabulary import instant, moment
 
 SOON = timedelta(days=14)
+LONGEST_SHOWN = 400
+"""Characters of why something was refused."""
 _KEYS = re.compile(r" --key [A-Z]+")
 _NO_COMMAND = "sealift team list     (no command takes it out yet: tell those who sign with them)"
 _NEW_LOG_KEY = "sealift key rotate log     (only where no backup holds them: restore that first)"
@@ -97,15 +100,27 @@ def _steps(
         return
     for team in teams:
         yield from _people(repository, team)
+    sites = [(site, list(_site(hub, connection, site))) for site in Sites(connection).all()]
+    for site, steps in sites:
+        if not steps:  # nothing is under way there that would explain it
+            yield from _amiss(connection, repository, site)
     versions = {version.ref.of: version for version in catalog.versions()}
     if not versions:
         command = f"sealift ingest onnx FILE --as {teams[0]}/MODEL --goldens FILE.npz"
         yield Step("No model has been taken in yet.", command)
+    refused = {
+        version.ref: found
+        for version in versions.values()
+        if (found := _refused(connection, catalog, version)) is not None
+    }
     for version in versions.values():
-        yield from _version(catalog, version, hardware_targets)
+        if version.ref not in refused:
+            yield from _version(catalog, version, hardware_targets)
     standings = [promotions.standing(connection, one.number) for one in catalog.promotions()]
     yield from _promotions(repository, standings, hub.now())
-    yield from _sites(hub, connection)
+    yield from _sites(sites)
+    for ref, found in refused.items():
+        yield _another(ref, found)
 
 
 def _stale_keys(found: Stored) -> Iterator[Step]:
@@ -185,6 +200,27 @@ def _version(
         )
 
 
+def _refused(connection: Connection, catalog: Catalog, version: Version) -> Refused | None:
+    """That this very version has no variant, for its conversion was refused."""
+    ref = version.ref
+    goldens = catalog.goldens(ref)
+    if goldens is None or not all(one.path.is_source for one in catalog.artifacts(ref)):
+        return None
+    return refused_as_it_is(connection, ref, goldens)
+
+
+def _another(ref: VersionRef, found: Refused) -> Step:
+    """To convert the same once more would end as it did; a mended one is another version."""
+    words = found.words
+    if len(words) > LONGEST_SHOWN:
+        words = f"{words[:LONGEST_SHOWN]} …"
+    return Step(
+        f"Converting {ref} for {found.path.form} was refused: {words} Ingest "
+        "another version, mended so, or other goldens where it is these.",
+        f"sealift ingest …  (as before)  --as {ref.of} --goldens FILE.npz",
+    )
+
+
 def _promotions(
     repository: Repository, standings: Sequence[Standing], now: datetime
 ) -> Iterator[Step]:
@@ -236,16 +272,25 @@ def _ask_again(standing: Standing, within: timedelta) -> Step:
     )
 
 
-def _sites(hub: Hub, connection: Connection) -> Iterator[Step]:
-    sites = Sites(connection).all()
+def _sites(sites: Sequence[tuple[Site, Sequence[Step]]]) -> Iterator[Step]:
     if not sites:
         yield Step(
             "No site is enrolled yet. At the site: sealift-site init --id ID "
             "--group NAME=HARDWARE-TARGET --request FILE; then here:",
             "sealift site enroll FILE --stage STAGE --dispatcher CARD",
         )
-    for site in sites:
-        yield from _site(hub, connection, site)
+    for _, steps in sites:
+        yield from steps
+
+
+def _amiss(connection: Connection, repository: Repository, site: Site) -> Iterator[Step]:
+    """A site that has all that it is assigned, and does not run it: before all that can wait."""
+    end = ended(connection, site, assignments.current(repository, site))
+    if end.failed or end.unlike:
+        yield Step(
+            f"What site {site.id} is assigned does not run there, or did not start; it says why.",
+            f"sealift show {site.id}",
+        )
 
 
 def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
@@ -286,11 +331,6 @@ def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
         yield Step(
             f"Site {site.id} says that it has lost {blobs}; the next bundle brings what is lost.",
             f"sealift export {site.id} --to DIR --key DISPATCHER",
-        )
-    elif (end := ended(connection, site, assigned)).failed or end.unlike:
-        yield Step(
-            f"What site {site.id} is assigned does not run there, or did not start; it says why.",
-            f"sealift show {site.id}",
         )
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.registry.hub_fixture import Acme
+import numpy as np
+import pytest
+
+from sealift_registry.conversion import refused as conversion_refused
+from sealift_signing.errors import RefusedError
+from tests.registry.hub_fixture import TARGET, Acme
 from tests.registry.signing_people import draft_renewal
 from tests.site_on_paper import SiteOnPaper
 
@@ -64,6 +69,32 @@ def test_a_version_on_its_way(acme: Acme) -> None:
     assert "vision/tiny/1 has no goldens" in sentences(acme)
     acme.ingest(1, acme.goldens())
     assert steps(acme)[0] == "sealift convert vision/tiny/1"
+
+
+def test_p0_375_what_was_refused_is_not_advised_again(
+    acme: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """These very bytes are refused for ever; others, or by newer software, may not be."""
+    wrong = acme.folder / "wrong.npz"
+    np.savez(wrong, inputs=np.zeros((8, 5), np.float32))
+    acme.ingest(1, wrong)
+    assert steps(acme)[0] == "sealift convert vision/tiny/1"
+    with pytest.raises(RefusedError) as refused:
+        acme.convert(1)
+    *others, last = acme.app.missing()
+    assert not [one for one in others if "vision/tiny/1" in one.sentence]
+    assert last.sentence.startswith(
+        f"Converting vision/tiny/1 for {TARGET} was refused: {refused.value.what[:80]}"
+    )
+    assert last.command == "sealift ingest …  (as before)  --as vision/tiny --goldens FILE.npz"
+    with monkeypatch.context() as newer:
+        newer.setattr(conversion_refused, "package_version", lambda _name: "99.0.0")
+        assert "sealift convert vision/tiny/1" in steps(acme)
+    acme.ingest(1, acme.goldens())
+    assert "sealift convert vision/tiny/1" in steps(acme)
+    acme.convert(1)
+    assert "was refused" not in sentences(acme)
+    assert "sealift promote vision/tiny/1" in steps(acme)
 
 
 def test_what_runs_out(acme: Acme) -> None:

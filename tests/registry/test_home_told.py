@@ -56,8 +56,10 @@ def test_p0_262_the_hub_says_which_place_did_not_switch_and_why(
     assert [(one["runs"], one["model"]) for one in data["not_started"]] == [(1, MODEL)]
     (unlike,) = data["unlike_assigned"]
     assert (unlike["runs"], unlike["assigned"]) == (1, 2)
-    assert steps(ready)[-1] == f"sealift show {SITE}"
+    assert steps(ready) == [f"sealift show {SITE}"]
     assert "did not start" in sentences(ready)
+    ready.ingest(3, ready.goldens())  # to convert it can wait
+    assert steps(ready) == [f"sealift show {SITE}", f"sealift convert {MODEL}/3"]
 
 
 def test_p0_262_until_a_later_activation_of_that_place(

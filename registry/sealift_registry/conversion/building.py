@@ -18,6 +18,7 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.storing import copy_out, lay_out, store_files, store_manifest
 from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.conversion.hardware import HardwareTarget
+from sealift_registry.conversion.refused import REFUSED, refusal
 from sealift_registry.conversion.trying import Runtimes, untried
 from sealift_registry.frameworks.framework import WITHOUT_CONVERTER
 from sealift_registry.frameworks.known import as_it_is
@@ -152,7 +153,7 @@ class Builder:
                     plan, plan.existing, source, target, goldens, work, progress
                 )
             except RefusedError as refused:
-                self._refused(plan.path, refused, actor)
+                self._refused(plan, refused, actor)
                 raise
         if refusal is not None:
             raise refusal
@@ -311,13 +312,9 @@ class Builder:
             found = newest(Catalog(connection).evidence(row.path))
         return Built(row, found, new, untried)
 
-    def _refused(self, path: CatalogPath, refused: RefusedError, actor: str) -> None:
-        data: dict[str, Json] = {
-            "artifact": str(path),
-            "code": refused.code,
-            "what": refused.what,
-        }
-        self._hub.log.commit_entry(self._entry("conversion.refused", actor, path, data))
+    def _refused(self, plan: _Plan, refused: RefusedError, actor: str) -> None:
+        data = refusal(plan.path, plan.goldens, refused)
+        self._hub.log.commit_entry(self._entry(REFUSED, actor, plan.path, data))
 
     def _entry(self, kind: str, actor: str, path: CatalogPath, data: Mapping[str, Json]) -> Entry:
         return self._hub.entry(kind, actor, data, {"model": path.full_model})

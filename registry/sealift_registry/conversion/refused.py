@@ -1,0 +1,57 @@
+"""Conversions that were refused, as the hub's log keeps them: the same again ends the same way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import version as package_version
+
+from sqlalchemy import Connection
+
+from sealift_registry.audit import asking
+from sealift_registry.catalog.reference import VersionRef
+from sealift_signing.canonical import Json
+from sealift_signing.errors import RefusedError
+from sealift_signing.transparency.entry import Term, read_entry
+from sealift_signing.transparency.question import Question
+from sealift_signing.vocabulary import CatalogPath
+
+REFUSED = "conversion.refused"
+MOST_READ = 100
+"""Refusals of a model that are looked through, from the newest."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """One that was refused; `words` are what was told of it."""
+
+    path: CatalogPath
+    words: str
+
+
+def refusal(path: CatalogPath, goldens: str, refused: RefusedError) -> dict[str, Json]:
+    """What the log keeps of one. A version's bytes stay; its goldens and our software may not."""
+    return {
+        "artifact": str(path),
+        "code": refused.code,
+        "what": refused.what,
+        "goldens": goldens,
+        "sealift": _software(),
+    }
+
+
+def refused_as_it_is(connection: Connection, ref: VersionRef, goldens: str) -> Refused | None:
+    """The newest refusal of `ref` with these goldens by this software; None if there is none."""
+    question = Question(type=REFUSED, terms=(Term("model", str(ref.of)),))
+    query = asking.page(connection, question, asking.Place(MOST_READ, None, newest_first=True))
+    for row in connection.execute(query):
+        said = read_entry(row.body).data
+        if (said.get("goldens"), said.get("sealift")) != (goldens, _software()):
+            continue
+        path = CatalogPath.parse(str(said["artifact"]))
+        if path.full_version == str(ref):
+            return Refused(path, str(said["what"]))
+    return None
+
+
+def _software() -> str:
+    return package_version("sealift-registry")
