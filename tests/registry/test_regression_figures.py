@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sealift_registry.proof import telling
+from sealift_registry.proof import expecting, telling
 from sealift_registry.proof.expecting import Judged
 from sealift_registry.regression import comparing, rows, saying
 from sealift_registry.regression.report import (
@@ -311,3 +311,25 @@ def test_p0_337_a_proof_tells_no_number_in_words(*, is_poor: bool) -> None:
     assert all("e308" not in one for one in said)
     assert all("the variant answers NO NUMBER on some" in one for one in said)
     assert all(("the source answers NO NUMBER" in one) == is_poor for one in said)
+
+
+def test_p0_338_an_error_of_evidence_from_before_is_told_in_words_too() -> None:
+    one = OnRows(100, 0, "numbers", "1.8e308", "0.2", None, NumberChurn("0", "0", 60))
+    other = replace(one, candidate="0.2", listed="1.8e308")
+    said = report((other, "0.2", "1.8e308"), one)
+    text = "\n".join([*saying.first(said), *saying.table(said)])
+    assert "on the 100 golden rows by which version 1 was approved" in saying.summary(said)
+    assert text.count("mean error was 0.2, and this version's CANNOT BE TOLD") == 1
+    assert "e308" not in text
+    assert "e308" not in "".join(one.words for one in saying.checks(said))
+
+
+def test_p0_338_a_proof_counts_shares_that_are_no_numbers_as_wrong() -> None:
+    shares = {"p": np.array([[np.nan, np.nan], [np.nan, np.nan], [0.9, 0.1], [0.1, 0.9]])}
+    found = expecting.judged(np.array([0, 0, 0, 1]), shares, shares, ("0", "1"))
+    assert found is not None
+    assert (found.source, found.variant) == (0.5, 0.5)
+    lost = {"p": np.array([[np.nan, np.nan], [0.1, 0.9]])}
+    named = expecting.judged(np.array([0, 1]), lost, lost, ("0", "1"))
+    assert named is not None
+    assert named.missed == (("0", 1),)

@@ -104,15 +104,16 @@ def judged(
     Raises:
         RefusedError: a label is expected that the model cannot answer.
     """
-    told = _told(source, classes, expected), _told(variant, classes, expected)
-    if told[0] is not None and told[1] is not None and expected.ndim == 1:
-        _check_labels(expected, told[0], source, classes)
+    told = _told(source, classes, expected)
+    ours, theirs = (told_labels(one, classes, expected) for one in (source, variant))
+    if told is not None and ours is not None and theirs is not None and expected.ndim == 1:
+        _check_labels(expected, told, source, classes)
         asked = np.array(spelled(expected))
-        right = [float((np.array(spelled(one)) == asked).mean()) for one in told if one is not None]
-        known = len(classes) or width(source) or len(np.unique(told[0].astype(str)))
+        right = [float((one == asked).mean()) for one in (ours, theirs)]
+        known = len(classes) or width(source) or len(np.unique(told.astype(str)))
         often = np.unique(asked, return_counts=True)[1].max() / len(asked)
         even = 1 / max(known, 1)
-        missed = _missed(asked, np.array(spelled(told[0])))
+        missed = _missed(asked, ours)
         guess = float(often)
         return Judged("labels", len(asked), right[0], right[1], guess, even, right[0], missed)
     if not numbers and expected.dtype.kind != "f":

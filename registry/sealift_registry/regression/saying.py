@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 
 from sealift_registry.proof.telling import percent
@@ -29,13 +31,30 @@ def checks(said: RegressionReport) -> tuple[Check, ...]:
     """All that was found; none of it fails, for none of it is a gate."""
     name = "compared" if _is_quiet(said) else TOLD_FIRST
     found = [Check(name, "pass", sentence(one)) for one in first(said)]
-    comparison, listed = said.comparison, said.listed
+    told = _measured(said)
+    comparison, listed = told.comparison, told.listed
     if comparison is not None and listed is not None:
         found += [
             Check(one, "pass", sentence(text))
-            for one, text in _details(said.candidate, listed, comparison)
+            for one, text in _details(told.candidate, listed, comparison)
         ]
     return tuple(found)
+
+
+def _measured(said: RegressionReport) -> RegressionReport:
+    """Without errors of no number, for which evidence from before has the largest that there is."""
+    candidate, listed = said.candidate, said.listed
+    candidate = replace(candidate, metric=_finite(candidate.metric))
+    listed = None if listed is None else replace(listed, metric=_finite(listed.metric))
+    rows, found = said.proved_by, None if said.proved_by is None else said.proved_by.found
+    if rows is not None and found is not None:
+        ours, theirs = _finite(found.candidate), _finite(found.listed)
+        rows = replace(rows, found=replace(found, candidate=ours, listed=theirs))
+    return replace(said, candidate=candidate, listed=listed, proved_by=rows)
+
+
+def _finite(metric: str | None) -> str | None:
+    return metric if metric is not None and math.isfinite(float(metric)) else None
 
 
 def _is_quiet(said: RegressionReport) -> bool:
@@ -55,6 +74,7 @@ def first(said: RegressionReport) -> list[str]:
 
     Whoever asks chose the candidate's rows: on these alone it may look as right as they like.
     """
+    said = _measured(said)
     listed, rows = said.listed, said.proved_by
     if listed is None:
         beside = f"; {said.why.rstrip('.')}" if said.why else ""
@@ -357,6 +377,7 @@ def shown(said: Evidence) -> list[str]:
 
 def table(said: RegressionReport) -> list[str]:
     """Both side by side; nothing where there is nothing to compare with."""
+    said = _measured(said)
     found, listed, ours = said.comparison, said.listed, said.candidate
     theirs = None if said.proved_by is None else said.proved_by.found
     if listed is None or (found is None and theirs is None):
