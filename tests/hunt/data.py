@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -192,9 +191,7 @@ def table(
 def _place(draws: Draws) -> float:
     """Where a target lies, in parts of what it moves by."""
     near = draws.pick((0.0, 0.0, 3.0, -40.0))
-    # Drawn aside, so that all else of a number stays what it was.
-    (aside,) = copy.deepcopy(draws.by).spawn(1)
-    by = Draws(int(aside.integers(2**32)))
+    by = draws.aside(0)
     return by.pick(PLACES_AFAR) if by.chance(FAR) else near
 
 

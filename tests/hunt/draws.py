@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias, TypeVar
@@ -17,6 +18,11 @@ class Draws:
 
     def __init__(self, *seed: int) -> None:
         self.by = np.random.default_rng(seed)
+
+    def aside(self, number: int) -> Draws:
+        """Draws of their own, so that all else that is drawn stays what it was without them."""
+        drawn = copy.deepcopy(self.by).spawn(number + 1)[number]
+        return Draws(int(drawn.integers(2**32)))
 
     def chance(self, part: float) -> bool:
         return bool(self.by.random() < part)

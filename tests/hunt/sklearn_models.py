@@ -13,6 +13,7 @@ from tests.hunt.draws import Array, Draws
 from tests.hunt.judge import Answers, Original
 from tests.hunt.original import Drawn, Rows, UnfitError
 from tests.hunt.sklearn_heads import HEADS, Estimator, Head
+from tests.hunt.sklearn_nested import nested
 from tests.hunt.sklearn_steps import steps
 
 
@@ -25,7 +26,7 @@ def drawn(seed: int, family: str, folder: Path, attempt: int = 0) -> Drawn:
     draws = Draws(seed, attempt)
     head = HEADS[family](draws)
     data = _table(draws, head)
-    estimator = _whole(draws, data, head)
+    estimator = _whole(draws, data, head, family)
     rows = data.rows(draws, TRAINED)
     target = data.target(draws, rows)
     try:
@@ -52,12 +53,15 @@ def _table(draws: Draws, head: Head) -> Table:
     return table(draws, head.task, missing=True, kinds=kinds)
 
 
-def _whole(draws: Draws, data: Table, head: Head) -> Estimator:
+def _whole(draws: Draws, data: Table, head: Head, family: str) -> Estimator:
     from sklearn.pipeline import make_pipeline
 
     before = steps(draws, data, takes_missing=head.takes_missing, least=head.least)
     if draws.chance(0.04) and before:
         return make_pipeline(*before)
+    deeper = nested(draws.aside(1), family, before, head)
+    if deeper is not None:
+        return deeper
     return make_pipeline(*before, head.estimator) if before else head.estimator
 
 

@@ -152,6 +152,24 @@ def _tree_of_gaps() -> Estimator:
     return DecisionTreeRegressor(max_depth=5, random_state=1)
 
 
+def _filled_within() -> Estimator:
+    from sklearn.impute import SimpleImputer
+    from sklearn.preprocessing import StandardScaler
+    from sklearn.tree import DecisionTreeRegressor
+
+    tree = DecisionTreeRegressor(max_depth=5, min_samples_leaf=5, random_state=1)
+    return pipeline(StandardScaler(), pipeline(SimpleImputer(), tree))
+
+
+def _stacked_under_trees() -> Estimator:
+    from sklearn.ensemble import RandomForestRegressor, StackingRegressor
+    from sklearn.linear_model import Lasso, Ridge
+    from sklearn.preprocessing import StandardScaler
+
+    lines = [("one", Ridge()), ("other", Lasso())]
+    return pipeline(StandardScaler(), StackingRegressor(lines, RandomForestRegressor(5), cv=2))
+
+
 def _hist_of_gaps() -> Estimator:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
@@ -177,6 +195,12 @@ FOUND: Mapping[str, Case] = {
         sklearn(_vectors_of_few), task="classes", labels=("low", "middle", "high")
     ),
     "a tree of what is missing": Case(sklearn(_tree_of_gaps), (GAPS, GAPS, CENTS)),
+    "a tree in a pipeline within another, which fills what is missing": Case(
+        sklearn(_filled_within), (GAPS, GAPS, NORMAL)
+    ),
+    "trees that are stacked on what others answer": Case(
+        sklearn(_stacked_under_trees), (NORMAL, EVEN)
+    ),
     "boosting of histograms with categories": Case(
         sklearn(_hist_of_gaps), (CODES, GAPS, NORMAL), "classes"
     ),
