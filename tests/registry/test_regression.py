@@ -56,7 +56,9 @@ def test_p0_210_labels_are_what_they_are_spelled_as_and_ties_are_told() -> None:
     back = comparing.label_churn(there, here, NOBODY)
     assert back == replace(found, tied=1), "by the scores of the listed one"
     assert comparing.label_churn(here, here, NOBODY) == replace(found, differing=0, tied=0)
-    assert comparing.other_outputs(here, there) == ["label is of whole numbers, and was of text"]
+    assert comparing.other_outputs(here, there) == [
+        "label is of whole numbers of 64 bits, and was of text"
+    ]
 
 
 def test_p0_210_numbers_lie_apart_by_parts_of_the_larger_and_nothing_divides_by_zero() -> None:

@@ -134,8 +134,7 @@ def test_p0_281_rows_that_are_picked_from_the_listed_ones_are_others_too(hub: Ac
     compared(hub, 2)
     first, others, own = told(hub)
     assert "accuracy 0.24, was 1" in first
-    assert "OTHERS than the 100" in others
-    assert "24 of its 24 are among them" in others
+    assert "ONLY 24 OF THE 100 by which version 1 was approved: 76 are left out." in others
     assert own.startswith("On its own 24 golden rows: accuracy 1")
 
 

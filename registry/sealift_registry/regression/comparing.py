@@ -10,16 +10,21 @@ import numpy as np
 
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.frameworks.naming import Names
+from sealift_registry.frameworks.onnx_runs import TYPES as NUMPY
 from sealift_registry.proof import comparing
 from sealift_registry.proof.comparing import Answers, flat
 from sealift_registry.proof.expecting import Kind, told_labels
 from sealift_registry.proof.expecting import alone as judged_alone
 from sealift_registry.proof.expecting import known as known_to_be
 from sealift_registry.proof.telling import accuracy, decimal
-from sealift_registry.regression.report import LabelChurn, NumberChurn
+from sealift_registry.regression.report import BySpread, LabelChurn, NumberChurn
 from sealift_signing.drawing import word
 
-TYPES: Mapping[str, str] = {"f": "fractions", "i": "whole numbers", "u": "whole numbers"}
+TYPES: Mapping[str, str] = {
+    "f": "fractions",
+    "i": "whole numbers",
+    "u": "whole numbers without signs",
+}
 """NumPy's kinds of types, in words; what is none of them is `truths` or text."""
 
 
@@ -149,7 +154,35 @@ def number_churn(
     median = float(np.median(by_row)) if len(by_row) else 0.0
     largest = float(by_row.max(initial=0.0))
     lost = np.concatenate(gone, axis=1).any(axis=1)
-    return NumberChurn(decimal(median), decimal(largest), int((~whole).sum()), int(lost.sum()))
+    return NumberChurn(
+        decimal(median),
+        decimal(largest),
+        int((~whole).sum()),
+        int(lost.sum()),
+        _by_spread(pairs, whole),
+    )
+
+
+def _by_spread(pairs: Sequence[tuple[Array, Array]], whole: Array) -> BySpread | None:
+    """The same beside how much the listed one's answers move; None where none does.
+
+    A constant beside answers of 1,000,000 give or take one is 0.0001 % away from them, and has
+    nothing of what they say.
+    """
+    found = []
+    for one, other in pairs:
+        if comparing.probabilities(one) and comparing.probabilities(other):
+            continue
+        spread = comparing.scale(other).spread
+        moves = spread > 0
+        with np.errstate(all="ignore"):
+            away = np.where(_same(one, other), 0.0, np.abs(one - other))
+        found.append(away[whole][:, moves] / spread[moves])
+    by_column = np.concatenate([np.zeros((int(whole.sum()), 0)), *found], axis=1)
+    if not by_column.size:
+        return None
+    by_row = by_column.max(axis=1)
+    return BySpread(decimal(float(np.median(by_row))), decimal(float(by_row.max())))
 
 
 def _pairs(candidate: Answers, listed: Answers) -> list[tuple[Array, Array]]:
@@ -184,9 +217,27 @@ def _apart(one: Array, other: Array) -> Array:
     with np.errstate(all="ignore"):
         larger = np.maximum(np.abs(one), np.abs(other))
         found = np.abs(one - other) / (1.0 if shares else larger)
-    same = (one == other) | (np.isnan(one) & np.isnan(other))
     found = np.where(np.isfinite(one) & np.isfinite(other), found, np.nan)
-    return np.where(same, 0.0, found)
+    return np.where(_same(one, other), 0.0, found)
+
+
+def _same(one: Array, other: Array) -> Array:
+    return np.asarray((one == other) | (np.isnan(one) & np.isnan(other)))
+
+
+def other_widths(candidate: Taken, listed: Taken) -> list[str]:
+    """Inputs of the same meaning that a program at a site has to hand over otherwise, in words."""
+    pairs = zip(sorted(candidate.inputs.items()), sorted(listed.inputs.items()), strict=True)
+    return [
+        f"the input {word(name)} is of {_handed(kind)}, and was of {_handed(other)}"
+        for (name, (kind, _)), (_, (other, _)) in pairs
+        if kind != other
+    ]
+
+
+def _handed(runtime_type: str) -> str:
+    """A type as NumPy calls it."""
+    return NUMPY.get(runtime_type, runtime_type)
 
 
 def other_outputs(candidate: Answers, listed: Answers) -> list[str]:
@@ -204,7 +255,11 @@ def other_outputs(candidate: Answers, listed: Answers) -> list[str]:
 
 
 def _type(answers: Array) -> str:
-    return TYPES.get(answers.dtype.kind, "truths" if answers.dtype.kind == "b" else "text")
+    """What a program that reads it has to know: fractions of 64 bits are none of 32 bits."""
+    kind = answers.dtype.kind
+    if kind in TYPES:
+        return f"{TYPES[kind]} of {8 * answers.dtype.itemsize} bits"
+    return "truths" if kind == "b" else "text"
 
 
 # -------------------------------------------------------------------- what is known to be right

@@ -118,6 +118,7 @@ class Pair:
         self._ours = Runner(candidate, in_doubles=False)
         self._theirs = Runner(listed, in_doubles=False)
         self._names = borne(candidate.metadata).classes, borne(listed.metadata).classes
+        self._taken = taken(candidate), taken(listed)
 
     def answers(self, goldens: Goldens, seconds: float, progress: Progress) -> tuple[Both, OnRows]:
         """What both answer to the same rows, and what that comes to.
@@ -166,13 +167,14 @@ class Pair:
         progress("timing", 0, 0)
         times = timed(lambda: self._ours.answers(batch), lambda: self._theirs.answers(batch))
         new, gone = _of_one_side(*self._names)
+        others = comparing.other_widths(*self._taken) + comparing.other_outputs(*both)
         comparison = Comparison(
             rows=found.rows,
             left_out=found.left_out,
             expected=found.expected,
             labels=found.labels,
             numbers=found.numbers,
-            outputs=tuple(map(sentence, comparing.other_outputs(*both)[:MOST_NAMED])),
+            outputs=tuple(map(sentence, others[:MOST_NAMED])),
             classes_new=new,
             classes_gone=gone,
             batch=Batch(len(next(iter(batch.values()))), len(times[0])),

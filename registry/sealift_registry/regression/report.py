@@ -61,6 +61,19 @@ class LabelChurn:
 
 
 @dataclass(frozen=True)
+class BySpread:
+    """How far numbers lie apart, as parts of the standard deviation of the listed version's.
+
+    Attributes:
+        median: over the rows; of each row the column counts that is furthest apart.
+        largest: likewise.
+    """
+
+    median: Decimal
+    largest: Decimal
+
+
+@dataclass(frozen=True)
 class NumberChurn:
     """How far numbers lie apart, as parts of the larger of both; shares that sum to 1, as they are.
 
@@ -69,12 +82,15 @@ class NumberChurn:
         largest: likewise.
         no_number: rows on which only one of both answers a number; they count for nothing else.
         lost: of those, where it is the listed version that does; absent in evidence from before.
+        by_spread: the same of numbers that move: of 1,000,000 and a little, the little is what a
+            model tells. Absent of shares, of what never moves, and in evidence from before.
     """
 
     median: Decimal
     largest: Decimal
     no_number: Count
     lost: Count | None = None
+    by_spread: BySpread | None = None
 
 
 @dataclass(frozen=True)

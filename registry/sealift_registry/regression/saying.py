@@ -146,7 +146,9 @@ def _moved(found: Comparison | OnRows) -> float:
     lost = _lost(found) / max(found.rows, 1)
     if found.labels is not None:
         return max(lost, found.labels.differing / max(found.rows, 1))
-    return lost if found.numbers is None else lost + (1 - lost) * float(found.numbers.median)
+    if found.numbers is None:
+        return lost
+    return lost + (1 - lost) * min(float(_parts(found.numbers)[0]), 1.0)
 
 
 def _lost(found: Comparison | OnRows) -> int:
@@ -212,6 +214,13 @@ def _others(rows: ProvedBy, listed: Side) -> Iterator[str]:
 
 def _strange(own: Rows, theirs: Rows, both: int, by: str) -> Iterator[str]:
     if both == own.distinct == theirs.distinct:
+        return
+    if both == own.distinct:
+        left = theirs.distinct - both
+        yield (
+            f"Its own golden rows are ONLY {both:,} OF THE {theirs.distinct:,} {by}: "
+            f"{left:,} {'is' if left == 1 else 'are'} left out."
+        )
         return
     ours = f"{own.distinct:,}{' distinct ones' if own.distinct < own.total else ''}"
     among = f"{both:,} of its {ours} {'is' if both == 1 else 'are'} among them"
@@ -328,10 +337,18 @@ def _numbers(found: NumberChurn, what: str, rows: int) -> str:
     if none and none == rows:
         return f"on no row do both answer {what}"
     lone = f", and on {_rows(none)} only one answers a number" if none else ""
-    return (
-        f"its {what} are {_percent(found.median)} away in the median, and "
-        f"{_percent(found.largest)} at most{lone}"
-    )
+    (median, largest), of_spread = map(_percent, _parts(found)), _of_spread(found)
+    return f"its {what} are {median}{of_spread} away in the median, and {largest} at most{lone}"
+
+
+def _parts(found: NumberChurn) -> tuple[str, str]:
+    """Median and largest of what numbers moved by: as parts of their spread, if they have one."""
+    by = found.by_spread or found
+    return by.median, by.largest
+
+
+def _of_spread(found: NumberChurn) -> str:
+    return " of the listed one's spread" if found.by_spread is not None else ""
 
 
 def _rows(count: int) -> str:
