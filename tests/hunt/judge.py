@@ -25,12 +25,11 @@ SPREAD = 0.01
 """How far numbers may lie apart, as a part of their standard deviation."""
 
 LEAST = 1e-6
-"""Shares may lie so far apart in any case, and numbers that move by no more than `STEP`; of such
-that are all smaller or larger than 1, by such a part of the largest, or a few of them."""
+"""Shares may lie so far apart in any case."""
 
-STEP = 1.2e-7
+STEP, STEPS = 1.2e-7, 4
 """A step of 32 bits, as a part of a number: what moves by more is held to its spread, as far from
-zero as it may lie."""
+zero as it may lie; what does not, to so many steps, for what a variant adds was never learnt."""
 
 TIE = 1e-5
 
@@ -267,9 +266,8 @@ def _parts(ours: Array, theirs: Array, *, share: bool) -> Array:
         spread, largest = np.zeros(ours.shape[1]), np.zeros(ours.shape[1])
         spread[some] = np.nanstd(finite[:, some], axis=0)
         largest[some] = np.nanmax(np.abs(finite[:, some]), axis=0)
-        small = np.minimum(LEAST, 4 * LEAST * largest)
         still = spread <= STEP * largest
-        least = LEAST if share else np.where(still, np.maximum(LEAST * largest, small), 0.0)
+        least = LEAST if share else np.where(still, STEPS * STEP * largest, 0.0)
         allowed = np.maximum(np.maximum(SPREAD * spread, least), 1e-30)
         away = np.abs(ours - theirs) / allowed
         same = (ours == theirs) | (np.isnan(ours) & np.isnan(theirs))

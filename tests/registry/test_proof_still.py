@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import xgboost
+from sklearn.linear_model import LinearRegression
 
 from sealift_registry.frameworks.framework import PROBABILITIES, VARIABLE, Array
+from sealift_registry.frameworks.scikit_learn import SklearnModel
 from sealift_registry.frameworks.xgboost_trees import XgboostModel
 from sealift_registry.proof import comparing
 from sealift_registry.proof.proving import proved
 from sealift_registry.proof.report import Findings
+from tests.hunt.judge import Answers, judged
 from tests.registry.converting import Converted, float32s
 from tests.registry.proof_models import Answer, Made, failing, proof
 
@@ -149,3 +154,21 @@ def test_p0_363_what_64_bits_lose_is_told_as_a_constant() -> None:
     found = proof(nearly, answering(1e6, 0))
     assert not failing(found)
     assert "IS THE SAME" in _told(found)
+
+
+# -------------------------------------------------------------------- the hunt
+
+
+@pytest.mark.parametrize("place", [0.1, 1e6, 1.7e9])
+def test_p0_367_the_judge_sees_what_a_variant_adds_to_a_constant(place: float) -> None:
+    variant = Converted(
+        SklearnModel(LinearRegression().fit(float32s(np.eye(4)), np.full(4, place)))
+    )
+    given = float32s(np.random.default_rng(3).normal(size=(1000, 4)))
+    step = float(np.spacing(np.float32(place)))
+
+    def original(steps: int) -> Callable[[Array], Answers]:
+        return lambda rows: Answers(None, np.full(len(rows), place + steps * step))
+
+    assert not judged(original(2), variant.content, given).is_wrong
+    assert judged(original(9), variant.content, given).is_wrong
