@@ -238,10 +238,7 @@ def _numbers(source: float, variant: float, allowed: float) -> tuple[str, str]:
         digits = max(DIGITS, whole - math.floor(math.log10(least)) + 1)
         digits = max(digits, whole) if whole <= WHOLE else digits
     digits = min(digits, MOST_DIGITS)
-    told = f"{source:.{digits}g}", f"{variant:.{digits}g}"
-    if told[0] == told[1]:
-        told = f"{source:.{MOST_DIGITS}g}", f"{variant:.{MOST_DIGITS}g}"
-    return told
+    return f"{source:.{digits}g}", f"{variant:.{digits}g}"
 
 
 def _apart(source: str, variant: str) -> tuple[str, str]:
