@@ -96,7 +96,8 @@ def proved(
         probes: whether more rows are tried than the goldens.
     """
     seed = hashlib.sha256(variant.read_bytes()).digest()
-    plan = Plan(seed=seed, seconds=SECONDS, most_rows=MOST_ROWS if probes else 0)
+    most = MOST_ROWS if probes else 0
+    plan = Plan(seed=seed, seconds=SECONDS, most_rows=most, as_it_is=form == "onnx")
 
     def findings() -> Findings:
         source, run = CONVERTERS[form].load(path), RuntimeModel(variant)

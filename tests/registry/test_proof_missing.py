@@ -12,19 +12,22 @@ import numpy as np
 import onnx
 import pytest
 import xgboost
+from onnx import TensorProto, helper, numpy_helper
 
 from sealift_registry.frameworks.framework import VARIABLE, Array, Facts, Tree
 from sealift_registry.frameworks.lightgbm_trees import LightgbmModel
-from sealift_registry.frameworks.onnx_runs import RuntimeModel
+from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
 from sealift_registry.frameworks.xgboost_trees import XgboostModel
 from sealift_registry.proof.columns import columns
 from sealift_registry.proof.jumps import Ask
 from sealift_registry.proof.probing import Making, probes
 from sealift_registry.proof.proving import Plan, proved
+from sealift_registry.proof.report import Findings
 from sealift_registry.proof.table import laid_out
 from sealift_signing.errors import RefusedError
+from sealift_sync.check_rows import unpack
 from tests.registry.converting import Converted
-from tests.registry.proof_models import Answer, failing, proof, rows
+from tests.registry.proof_models import Answer, failing, linear, proof, rows
 
 Proto: TypeAlias = Any
 """An onnx.ModelProto."""
@@ -218,3 +221,244 @@ def test_p0_352_what_is_missing_behind_a_scaler_is_tried_on_many_rows() -> None:
     parts = np.isnan(many).mean(axis=1)
     assert parts.min() < 0.15
     assert parts.max() > 0.4
+
+
+# -------------------------------------------------------------------- nobody's promise
+
+
+def _graph(
+    nodes: list[Any], output: tuple[int, list[str | int]], given: tuple[int, ...], **weights: Array
+) -> Proto:
+    """A model of one input and one output; `output` is its type and its lengths."""
+    made = helper.make_graph(
+        nodes,
+        "made",
+        [helper.make_tensor_value_info("X", TensorProto.FLOAT, ["n", *given])],
+        [helper.make_tensor_value_info("Y", output[0], ["n", *output[1]])],
+        [numpy_helper.from_array(one, name) for name, one in weights.items()],
+    )
+    sets = [helper.make_opsetid("", 13), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(made, ir_version=7, opset_imports=sets)
+
+
+def _weights(*shape: int) -> Array:
+    return np.random.default_rng(3).normal(0, 0.5, shape).astype(np.float32)
+
+
+def _max_pool() -> Proto:
+    nodes = [
+        helper.make_node("MaxPool", ["X"], ["d"], kernel_shape=[2], strides=[2]),
+        helper.make_node("Flatten", ["d"], ["e"]),
+        helper.make_node("Gemm", ["e", "w"], ["Y"]),
+    ]
+    return _graph(nodes, (TensorProto.FLOAT, [2]), (2, 8), w=_weights(8, 2))
+
+
+def _largest() -> Proto:
+    nodes = [
+        helper.make_node("ReduceMax", ["X"], ["m"], axes=[1], keepdims=0),
+        helper.make_node("Gemm", ["m", "w"], ["Y"]),
+    ]
+    return _graph(nodes, (TensorProto.FLOAT, [2]), (5, 6), w=_weights(6, 2))
+
+
+def _best() -> Proto:
+    nodes = [
+        helper.make_node("Gemm", ["X", "w"], ["a"]),
+        helper.make_node("ArgMax", ["a"], ["Y"], axis=1, keepdims=0, select_last_index=1),
+    ]
+    return _graph(nodes, (TensorProto.INT64, []), (6,), w=_weights(6, 4))
+
+
+def _top() -> Proto:
+    nodes = [
+        helper.make_node("TopK", ["X", "k"], ["v", "i"]),
+        helper.make_node("Gemm", ["v", "w"], ["Y"]),
+    ]
+    return _graph(nodes, (TensorProto.FLOAT, [2]), (6,), k=np.array([3]), w=_weights(3, 2))
+
+
+def _recurrent() -> Proto:
+    nodes = [
+        helper.make_node("Transpose", ["X"], ["t"], perm=[1, 0, 2]),
+        helper.make_node("GRU", ["t", "w", "r", "b"], ["y", "h"], hidden_size=4),
+        helper.make_node("Squeeze", ["h", "ax"], ["Y"]),
+    ]
+    weights = {"w": _weights(1, 12, 3), "r": _weights(1, 12, 4), "b": _weights(1, 24)}
+    return _graph(nodes, (TensorProto.FLOAT, [4]), (8, 3), ax=np.array([0]), **weights)
+
+
+RIGHT = {
+    "MaxPool": (_max_pool, (2, 8)),
+    "ReduceMax": (_largest, (5, 6)),
+    "ArgMax": (_best, (6,)),
+    "TopK": (_top, (6,)),
+    "GRU": (_recurrent, (8, 3)),
+}
+"""Of all of these, ONNX Runtime and the reference evaluator answer NaN differently."""
+
+
+def _proved(model: Proto, folder: Path, goldens: Array, *, as_it_is: bool = True) -> Findings:
+    path = folder / "model.onnx"
+    onnx.checker.check_model(model, full_check=True)
+    onnx.save(model, path)
+    given = {"inputs": goldens.astype(np.float32)}
+    plan = Plan(seed=b"m", as_it_is=as_it_is)
+    return proved(ReferenceModel(path), RuntimeModel(path), given, None, plan)
+
+
+def _golden(shape: tuple[int, ...]) -> Array:
+    return np.random.default_rng(4).normal(size=(20, *shape))
+
+
+def _check(found: Findings, name: str) -> str:
+    return next(one.words for one in found.checks if one.name == name)
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_p0_353_what_nobody_says_of_the_missing_fails_no_right_file(
+    name: str, tmp_path: Path
+) -> None:
+    make, shape = RIGHT[name]
+    found = _proved(make(), tmp_path, _golden(shape))
+    assert failing(found) == set()
+    assert "ARE ANSWERED DIFFERENTLY" in " ".join(found.told_first)
+    assert "nothing is missing in the goldens" in _check(found, "missing")
+    assert "with something missing" in found.words
+    kinds = {one.kind: one for one in found.probes}
+    assert (kinds["missing"].wrong, kinds["goldens"].apart) == (0, None)
+    assert 0 < (kinds["missing"].apart or 0) <= kinds["missing"].ran
+    assert next(one for one in found.outputs if one.name == "Y").wrong == 0
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_p0_354_goldens_in_which_something_is_missing_are_a_promise(
+    name: str, tmp_path: Path
+) -> None:
+    make, shape = RIGHT[name]
+    goldens = _golden(shape)
+    goldens.reshape(20, -1)[3, 1] = np.nan
+    assert "missing" in failing(_proved(make(), tmp_path, goldens))
+    assert "missing" in failing(_proved(make(), tmp_path, _golden(shape), as_it_is=False))
+
+
+def _looking(nodes: list[Any], **more: Array) -> Proto:
+    """`TopK`, behind what looks for what is missing and leaves some of it."""
+    graph = _top()
+    for node in nodes:
+        graph.graph.node.append(node)
+    graph.graph.node.append(helper.make_node("Where", ["m", "X", "X"], ["unused"]))
+    graph.graph.initializer.extend(numpy_helper.from_array(one, n) for n, one in more.items())
+    return graph
+
+
+LOOKS: Mapping[str, tuple[list[Any], dict[str, Array]]] = {
+    "IsNaN": ([helper.make_node("IsNaN", ["X"], ["m"])], {}),
+    "not equal to itself": (
+        [
+            helper.make_node("Identity", ["X"], ["same"]),
+            helper.make_node("Equal", ["X", "same"], ["m"]),
+        ],
+        {},
+    ),
+    "Imputer": (
+        [
+            helper.make_node(
+                *("Imputer", ["X"], ["filled"]),
+                domain="ai.onnx.ml",
+                imputed_value_floats=[0.0],
+                replaced_value_float=float("nan"),
+            ),
+            helper.make_node("Greater", ["filled", "zero"], ["m"]),
+        ],
+        {"zero": np.zeros(1, np.float32)},
+    ),
+    "trees": (
+        [
+            helper.make_node(
+                *("TreeEnsembleRegressor", ["X"], ["t"]),
+                domain="ai.onnx.ml",
+                nodes_treeids=[0] * 3,
+                nodes_nodeids=[0, 1, 2],
+                nodes_featureids=[0] * 3,
+                nodes_values=[0.5, 0.0, 0.0],
+                nodes_modes=["BRANCH_LEQ", "LEAF", "LEAF"],
+                nodes_truenodeids=[1, 0, 0],
+                nodes_falsenodeids=[2, 0, 0],
+                n_targets=1,
+                target_treeids=[0, 0],
+                target_nodeids=[1, 2],
+                target_ids=[0, 0],
+                target_weights=[1.0, 2.0],
+            ),
+            helper.make_node("Greater", ["t", "zero"], ["m"]),
+        ],
+        {"zero": np.zeros(1, np.float32)},
+    ),
+    "in a part of its own": (
+        [
+            helper.make_node(
+                *("If", ["yes"], ["m"]),
+                then_branch=helper.make_graph(
+                    [helper.make_node("IsNaN", ["X"], ["a"])],
+                    "a",
+                    [],
+                    [helper.make_tensor_value_info("a", TensorProto.BOOL, ["n", 6])],
+                ),
+                else_branch=helper.make_graph(
+                    [helper.make_node("IsInf", ["X"], ["b"])],
+                    "b",
+                    [],
+                    [helper.make_tensor_value_info("b", TensorProto.BOOL, ["n", 6])],
+                ),
+            )
+        ],
+        {"yes": np.array(True)},
+    ),
+}
+
+
+@pytest.mark.parametrize("how", LOOKS)
+def test_p0_354_a_graph_that_looks_for_the_missing_promises_something(
+    how: str, tmp_path: Path
+) -> None:
+    nodes, more = LOOKS[how]
+    assert failing(_proved(_looking([], m=np.array([True] * 6)), tmp_path, _golden((6,)))) == set()
+    assert "missing" in failing(_proved(_looking(nodes, **more), tmp_path, _golden((6,))))
+
+
+def test_p0_355_a_row_without_anything_missing_still_fails_such_a_file(tmp_path: Path) -> None:
+    """What is forgiven is a row with something missing, and no other."""
+    right, wrong = tmp_path / "right.onnx", tmp_path / "wrong.onnx"
+    onnx.save(_top(), right)
+    other = _top()
+    nudged = numpy_helper.to_array(other.graph.initializer[1]) * np.float32(1.01)
+    other.graph.initializer[1].CopyFrom(numpy_helper.from_array(nudged, "w"))
+    onnx.save(other, wrong)
+    given = {"inputs": _golden((6,)).astype(np.float32)}
+    found = proved(ReferenceModel(right), RuntimeModel(wrong), given, None, PLAN)
+    assert {"goldens", "ordinary", "range"} <= failing(found)
+    assert "missing" not in failing(found)
+
+
+def test_p0_356_no_site_is_asked_what_nobody_promised(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    kept: list[bytes] = []
+    onnx.save(_top(), path)
+    given = {"inputs": _golden((6,)).astype(np.float32)}
+    plan = Plan(seed=b"m", as_it_is=True, check_rows=kept.append)
+    assert failing(proved(ReferenceModel(path), RuntimeModel(path), given, None, plan)) == set()
+    (data,) = kept
+    (asked,) = unpack(data).inputs
+    assert np.isfinite(np.frombuffer(asked.tensor.data, "<f4")).all()
+
+
+def test_p0_357_models_of_a_framework_answer_for_what_is_missing(tmp_path: Path) -> None:
+    for source in (_light(1), _extreme()):
+        assert not source.facts().no_promise
+    found = proof(linear(), _dropping_missing, plan=PLAN)
+    assert failing(found) == {"missing"}
+
+
+def _dropping_missing(x: Array) -> dict[str, Array]:
+    return linear()(np.nan_to_num(x))

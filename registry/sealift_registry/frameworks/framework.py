@@ -220,6 +220,8 @@ class Facts:
             does not look at.
         predicts: its numbers are made of all of a row; where not, they may be values of it, and are
             shown to nobody.
+        no_promise: nothing in it says what is right where something is missing; a framework's own
+            answer is what is right.
     """
 
     trees: Sequence[Tree] = ()
@@ -229,6 +231,7 @@ class Facts:
     may_tie: bool = False
     stored: Array | None = None
     predicts: bool = False
+    no_promise: bool = False
 
 
 class Model(Protocol):

@@ -141,7 +141,7 @@ def external_data(folder: Path, survey: Survey) -> str:
     model = _load(folder / survey.model)
     base = PurePosixPath(survey.model).parent
     found = set()
-    for tensor in _messages(model, "TensorProto"):
+    for tensor in messages(model, "TensorProto"):
         if tensor.data_location == EXTERNAL:
             place = {entry.key: entry.value for entry in tensor.external_data}
             location = base / _contained(tensor.name, place.get("location", ""))
@@ -168,7 +168,7 @@ def operators(folder: Path, survey: Survey) -> str:
     model = _load(folder / survey.model)
     own = {(function.domain, function.name) for function in model.functions}
     used = set()
-    for node in _messages(model, "NodeProto"):
+    for node in messages(model, "NodeProto"):
         if node.domain not in OPERATOR_DOMAINS and (node.domain, node.op_type) not in own:
             raise RefusedError(
                 "operator-domains",
@@ -211,7 +211,7 @@ def _check_trees(model: Any, name: str) -> None:  # noqa: ANN401 - onnx is Any t
         dims = one.type.tensor_type.shape.dim
         if len(dims) == 2 and dims[1].dim_value:  # noqa: PLR2004 - rows and columns
             widths[one.name] = dims[1].dim_value
-    for node in _messages(model.graph, "NodeProto"):
+    for node in messages(model.graph, "NodeProto"):
         asked = _columns(node) if node.op_type in TREES else ()
         width = widths.get(node.input[0]) if asked else None
         if asked and (min(asked) < 0 or (width is not None and max(asked) >= width)):
@@ -255,7 +255,7 @@ def _load(path: Path) -> Any:  # noqa: ANN401 - onnx is Any to us
         ) from bad
 
 
-def _messages(message: Any, kind: str) -> Iterator[Any]:  # noqa: ANN401 - protobuf is Any to us
+def messages(message: Any, kind: str) -> Iterator[Any]:  # noqa: ANN401 - protobuf is Any to us
     """Every message of the type called `kind` in `message`, however deep.
 
     It follows every field there is, not a list of the places where tensors and nodes are known to

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sealift_registry.frameworks import onnx_operators, onnx_weights
+from sealift_registry.frameworks import onnx_missing, onnx_operators, onnx_weights
 from sealift_registry.frameworks.framework import INPUT, Array, Facts
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.drawing import word
@@ -113,8 +113,9 @@ class ReferenceModel:
         from sealift_registry.frameworks import tree_ensembles
 
         graph = self._file.model.graph
+        no_promise = not onnx_missing.looked_for(self._file.model)
         if len(self._inputs) != 1:
-            return Facts()
+            return Facts(no_promise=no_promise)
         (given,) = self._inputs
         ensembles = [one for one in graph.node if one.op_type in tree_ensembles.ENSEMBLES]
         raw = [one for one in ensembles if list(one.input) == [given]]
@@ -131,6 +132,7 @@ class ReferenceModel:
             trees=tuple(tree_ensembles.asked(raw)),
             classes=tuple(dict.fromkeys(labels)),
             may_tie=len(raw) < len(ensembles),
+            no_promise=no_promise,
         )
 
 

@@ -317,6 +317,7 @@ def _missing_some(making: Making, count: int) -> Array:
     found = rows[draw.integers(len(rows), size=(count, rows.shape[1])), np.arange(rows.shape[1])]
     parts = np.resize(PARTS, count)
     missing = draw.random((count, len(making.empty))) < parts[:, None]
+    missing[np.arange(count), draw.integers(len(making.empty), size=count)] = True
     found[:, making.empty] = np.where(missing, np.nan, found[:, making.empty])
     return found
 

@@ -127,6 +127,9 @@ class _Proof:
         self.layout = laid_out(self._held)
         self._table = self.layout.table(self._held)
         self._known = columns(self._table, self.layout.dtypes, self._facts)
+        # Of a file that is compared with itself, that both readers differ there says nothing of it.
+        nobody_says = self.plan.as_it_is and self._facts.no_promise
+        self._no_promise = nobody_says and not np.isnan(self._table).any()
         self._tally = Tally()
         self._made: Mapping[str, Array] = {}
         self._scales: Mapping[str, Scale] = {}
@@ -249,13 +252,26 @@ class _Proof:
         self, named: Named, rows: Array, theirs: Answers, took: Array, ours: Answers
     ) -> None:
         """Compare the variant's answers to those of `rows` that it took; the others are wrong."""
+        apart = self._is_apart(rows)
         for at in sorted(set(range(len(rows))) - set(took.tolist())):
-            self._tally.refused(*named[at], rows[at], theirs, at)
-        if not len(took):
-            return
-        both, names = taken(theirs, took), [named[at] for at in took.tolist()]
-        found = self._compared(rows[took], both, ours)
-        self._tally.add(names, rows[took], both, ours, found)
+            if apart[at]:
+                self._tally.set_apart([named[at]], np.ones(1, dtype=bool))
+            else:
+                self._tally.refused(*named[at], rows[at], theirs, at)
+        for which in (np.flatnonzero(~apart[took]), np.flatnonzero(apart[took])):
+            if not len(which):
+                continue
+            these, answers = took[which], taken(ours, which)
+            both, names = taken(theirs, these), [named[at] for at in these.tolist()]
+            found = self._compared(rows[these], both, answers)
+            if apart[these].all():
+                self._tally.set_apart(names, comparing.wrong_rows(found))
+            else:
+                self._tally.add(names, rows[these], both, answers, found)
+
+    def _is_apart(self, rows: Array) -> Array:
+        """By row, whether something is missing, and nobody says what is right then."""
+        return np.asarray(np.isnan(rows).any(axis=1) & self._no_promise)
 
     def _keep(self, theirs: Answers, ours: Answers, seen: Answers | None = None) -> None:
         """Keep what ordinary answers tell: whether an output moves, and what labels there are."""

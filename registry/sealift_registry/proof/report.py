@@ -73,6 +73,8 @@ class KindProof:
         left_out: how many the time was not enough for.
         wrong: how many are answered differently, those excused as rounding not among them.
         excused: how many are rounding, or ties that the source shows.
+        apart: how many are answered differently where something is missing and nobody says what is
+            right; absent where none are. They are not among those that are wrong.
     """
 
     kind: Name
@@ -81,6 +83,7 @@ class KindProof:
     left_out: Count
     wrong: Count
     excused: Count
+    apart: Count | None = None
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from sealift_registry.proof.report import (
     WorstRow,
 )
 from sealift_registry.proof.result import Result
-from sealift_registry.proof.tally import OutputTally
+from sealift_registry.proof.tally import KindTally, OutputTally
 from sealift_registry.proof.telling import decimal
 from sealift_signing.statements import Check
 from sealift_signing.vocabulary import sentence
@@ -46,13 +46,14 @@ def findings(result: Result) -> Findings:
                 result.constant,
                 result.strange,
                 as_it_is=result.as_it_is,
+                of_nobody=telling.of_nobody(tally),
             )
         ),
         checks=tuple(checks),
         rows=len(result.goldens),
         outputs=tuple(_output(name, one, result) for name, one in sorted(tally.outputs.items())),
         probes=tuple(
-            KindProof(kind, one.ran, one.dropped, one.left_out, one.wrong, one.excused)
+            _kind(kind, one)
             for kind, one in sorted(tally.kinds.items(), key=lambda at: _KINDS.index(at[0]))
         ),
         worst=_worst(result),
@@ -62,6 +63,11 @@ def findings(result: Result) -> Findings:
         merging=Merging(result.merged.rows, result.merged.merged),
         expected=_expected(result.judged),
     )
+
+
+def _kind(name: str, one: KindTally) -> KindProof:
+    told = one.apart or None
+    return KindProof(name, one.ran, one.dropped, one.left_out, one.wrong, one.excused, told)
 
 
 def _checks(result: Result) -> list[Check]:

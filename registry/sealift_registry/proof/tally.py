@@ -71,6 +71,8 @@ class KindTally:
     left_out: int = 0
     wrong: int = 0
     excused: int = 0
+    apart: int = 0
+    """Rows that differ where nobody says what is right; they are not among those that are wrong."""
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,11 @@ class Tally:
         """All rows that differ."""
         return sum(one.wrong for one in self.kinds.values())
 
+    @property
+    def apart(self) -> int:
+        """All rows that differ where nobody says what is right."""
+        return sum(one.apart for one in self.kinds.values())
+
     def kind(self, name: str) -> KindTally:
         """The tally of a kind."""
         return self.kinds.setdefault(name, KindTally())
@@ -163,6 +170,12 @@ class Tally:
         for output in row.wrong:
             self.outputs[output].wrong -= 1
         self.differing.remove(row)
+
+    def set_apart(self, named: Sequence[tuple[str, int]], differ: Array) -> None:
+        """Count rows of which nobody says what is right: nothing else is taken from them."""
+        for (kind, _), differs in zip(named, differ.tolist(), strict=True):
+            self.kind(kind).ran += 1
+            self.kind(kind).apart += int(differs)
 
     def refused(self, kind: str, number: int, row: Array, source: Answers, at: int) -> None:
         """The variant does not answer a row that the source answers."""

@@ -103,12 +103,13 @@ def rows_checks(tally: Tally) -> list[Check]:
         wrong = sum(one.wrong for one in counts)
         left_out = sum(one.left_out for one in counts)
         excused = sum(one.excused for one in counts)
+        apart = sum(one.apart for one in counts)
         if not ran + dropped + left_out:
             continue
         counted = [(kind, tally.kinds[kind].ran) for kind in kinds if kind in tally.kinds]
         of_which = ", ".join(f"{count:,} {kind}" for kind, count in counted if count)
         which = f" ({of_which})" if len(kinds) > 1 else ""
-        said = [f"{ran:,} {what}{which}: {_alike(wrong, excused)}"] if ran else []
+        said = [f"{ran:,} {what}{which}: {_alike(wrong, excused, apart)}"] if ran else []
         if wrong:
             first = worst_of(tally, kinds)
             said += [row_words(first)] if first else []
@@ -124,9 +125,14 @@ def rows_checks(tally: Tally) -> list[Check]:
     return found
 
 
-def _alike(wrong: int, excused: int) -> str:
+def _alike(wrong: int, excused: int, apart: int) -> str:
     if wrong:
-        return f"{wrong:,} are answered differently"
+        return f"{wrong + apart:,} are answered differently"
+    if apart:
+        return (
+            f"{apart:,} are answered differently, but nothing is missing in the goldens, and no "
+            "operator of the file looks for it: nobody says what is right then"
+        )
     but = f", but for {excused:,} that rounding or a tie excuses" if excused else ""
     return f"all are answered alike{but}"
 
@@ -270,6 +276,7 @@ def first(
     strange: Sequence[str],
     *,
     as_it_is: bool = False,
+    of_nobody: str = "",
 ) -> list[str]:
     """What whoever approves is told before all else."""
     poorly = _poorly(judged) if judged is not None else ""
@@ -280,8 +287,21 @@ def first(
     said += [_missed(missed)] if missed else []
     said += [unfit] if unfit else []
     said += [f"{word(name)} {what}." for name, what in constant.items()]
+    said += [of_nobody] if of_nobody else []
     said += [ALONE] if as_it_is and judged is None else []
     return [sentence(one) for one in said]
+
+
+def of_nobody(tally: Tally) -> str:
+    """That both readers of one file differ where something is missing; empty if they do not."""
+    if not tally.apart:
+        return ""
+    ran = sum(one.ran for kind, one in tally.kinds.items() if kind in CHECKS["missing"][1])
+    return (
+        f"{tally.apart:,} of {ran:,} rows with something missing ARE ANSWERED DIFFERENTLY by ONNX "
+        "Runtime and the reference evaluator. Nothing is missing in the goldens, and no operator "
+        "of the file looks for it: what it answers to NaN is nobody's promise."
+    )
 
 
 def _missed(missed: Sequence[tuple[str, int]]) -> str:
@@ -397,6 +417,8 @@ def summary(tally: Tally, verdict: str) -> str:
     if excused:
         said += f", but for {excused:,} where 32 bits round to another side"
         said += " or two answers are as good" if tally.tied else ""
+    if tally.apart:
+        said += f", but for {tally.apart:,} with something missing, where nobody says what is right"
     if nearest is not None and not wrong + again:
         part, may = nearest
         said += f"; the worst difference is {decimal(part * may)} where {decimal(may)} is allowed"
