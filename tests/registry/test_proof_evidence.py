@@ -17,6 +17,7 @@ from sealift_registry import summary
 from sealift_registry.catalog.catalog import Catalog, latest
 from sealift_registry.conversion import building
 from sealift_registry.conversion.convert import Conversion, convert
+from sealift_registry.proof.batches import BATCHES
 from sealift_registry.proof.models import model_file
 from sealift_registry.proof.picture import picture
 from sealift_registry.proof.prove import prove
@@ -188,6 +189,26 @@ def test_p0_40_the_same_proof_makes_the_same_picture() -> None:
     assert b"<script" not in hostile
     for one in (picture(found, "it"), picture(failed, "it"), hostile):
         ET.fromstring(one)  # noqa: S314 - our own
+
+
+def test_p0_376_a_picture_says_why_it_counts_more_answers_than_rows() -> None:
+    found = proof(linear(), linear())
+    said = picture(found, "it").decode()
+    (output, *_) = found.outputs
+    assert f": {output.rows:,} answers, " in said
+    asked = [one.kind for one in found.probes if one.kind in BATCHES]
+    assert asked
+    for kind in asked:
+        assert f">{kind}: {BATCHES[kind]}. They are rows from above, asked again" in said
+
+
+def test_p0_377_what_is_taken_as_it_is_was_built_by_nobody(hub: Acme) -> None:
+    with hub.app.hub.reading() as connection:
+        found = Catalog(connection).evidence(VARIANT)
+    (words,) = (
+        check.words for one in found for check in one.predicate.checks if check.name == "provenance"
+    )
+    assert words.startswith("taken as it is from the source ")
 
 
 def test_p0_43_what_was_proved_is_said_in_words_wherever_it_is_shown(hub: Acme) -> None:

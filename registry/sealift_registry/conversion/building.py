@@ -44,6 +44,8 @@ from sealift_signing.vocabulary import SOURCE, CatalogPath, moment
 from sealift_sync.artifact import read_manifest
 
 CHECK_ROWS = "check-rows"
+AS_IT_IS = "none"
+"""The converter of a recipe that converts nothing."""
 """What a file of them is called until it is a blob."""
 
 
@@ -378,7 +380,9 @@ def _check_scan(scanned: Finding, path: CatalogPath) -> None:
 
 def _provenance(made: Conversion, plan: _Plan) -> Finding:
     """What the variant was built from, by which recipe (in the manner of SLSA provenance)."""
-    words = f"built by {made.recipe.converter} from the source {plan.source_sha256[:12]}"
+    by = made.recipe.converter
+    how = "taken as it is" if by == AS_IT_IS else f"built by {by}"
+    words = f"{how} from the source {plan.source_sha256[:12]}"
     details = {
         "recipe": shape.to_json(made.recipe),
         "source": plan.source_sha256,

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from math import log10
 from xml.sax.saxutils import escape
 
+from sealift_registry.proof.batches import BATCHES
 from sealift_registry.proof.report import BINS, Findings, KindProof, OutputProof
 from sealift_signing.drawing import word
 from sealift_signing.vocabulary import visible
@@ -24,6 +25,7 @@ COLOURS = {
     "different": BAD,
     "refused by the source, or left out": PALE,
 }
+AGAIN = ". They are rows from above, asked again, and count as answers of their own."
 LONGEST = 24
 """Characters of a name."""
 
@@ -43,6 +45,10 @@ def picture(found: Findings, title: str) -> bytes:
     for one in found.probes:
         parts += _kind(one, top, max(most, 1))
         top += LINE
+    for one in found.probes:
+        if one.kind in BATCHES:
+            parts.append(_text(12, top + BAR, f"{one.kind}: {BATCHES[one.kind]}{AGAIN}", size=10))
+            top += LINE
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{top + 16}" '
         f'viewBox="0 0 {WIDTH} {top + 16}" font-family="sans-serif">'
@@ -60,10 +66,10 @@ def _legend(top: int) -> Iterator[str]:
 
 
 def _histogram(output: OutputProof, top: int) -> Iterator[str]:
-    """How many rows used up which part of what is allowed; what is right of the line fails."""
+    """How many answers used up which part of what is allowed; what is right of the line fails."""
     name = word(output.name, LONGEST)
     what = "labels, equal or not" if output.kind == "labels" else "part of what is allowed"
-    yield _text(12, top, f"{name}: {output.rows:,} rows, {what}")
+    yield _text(12, top, f"{name}: {output.rows:,} answers, {what}")
     names = [f"≤ {one}" for one in BINS] + ["larger"]
     wide = (WIDTH - 24) // len(names)
     most = max(output.differences, default=0)
