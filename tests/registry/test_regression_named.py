@@ -10,8 +10,9 @@ from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.regression import comparisons
 from sealift_registry.regression.report import KIND
 from sealift_registry.trust.submitting import Accepted
+from sealift_signing import shape
 from sealift_signing.documents import Withdrawal
-from sealift_signing.informing import LOOK
+from sealift_signing.informing import LOOK, TOLD_FIRST
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import moment
 from tests.registry.hub_fixture import APPROVERS, MODEL, REQUESTER, STAGE, TARGET, Acme, version
@@ -169,3 +170,86 @@ def test_p0_323_evidence_from_before_both_sets_were_asked_answers_no_stage(hub: 
     asks(hub, "scan", "parity", KIND)
     why = refused(lambda: hub.approve(2, APPROVERS[0]), "regression-stale")
     assert "on its own golden rows alone" in why
+
+
+# ------------------------------------------------------------------ what was listed after it
+
+
+def lapsing(hub: Acme) -> None:
+    """Version 1 is listed, and then version 2 by approvals that are valid for a few days."""
+    hub.promoted(1)
+    hub.ingest(2, hub.goldens(7))
+    hub.convert(2)
+    number = hub.request(2)
+    for person in APPROVERS:
+        hub.approve(number, person, days=5)
+
+
+def third(hub: Acme) -> None:
+    hub.ingest(3, hub.goldens())
+    hub.convert(3)
+
+
+def first_words(hub: Acme, number: int) -> list[str]:
+    checks = evidence(hub, number)[-1].predicate.checks
+    return [one.words for one in checks if one.name == TOLD_FIRST]
+
+
+def test_p0_324_a_newer_version_whose_approvals_lapsed_is_told_first(hub: Acme) -> None:
+    lapsing(hub)
+    third(hub)
+    assert compared(hub, 3).no_more is None
+    hub.later(days=8)
+    found = compared(hub, 3)
+    assert found.listed is not None
+    assert found.listed.version == 1
+    assert found.no_more is not None
+    assert [one.version for one in found.no_more] == [2]
+    first, lapsed = first_words(hub, 3)
+    assert first.startswith("Compared with version 1, ")
+    assert lapsed == (
+        "Version 2 was listed after version 1, and COUNTS NO MORE: too few of its approvals still "
+        "count. NOT COMPARED on the golden rows by which it was approved."
+    )
+    entries = len(hub.types())
+    compared(hub, 3)
+    assert len(hub.types()) == entries, "the same is not found again"
+
+
+def test_p0_324_so_is_one_that_was_withdrawn_and_one_that_asks_for_itself(hub: Acme) -> None:
+    hub.promoted(1)
+    hub.promoted(2)
+    withdraw(hub, 2)
+    third(hub)
+    compared(hub, 3)
+    lapsed = first_words(hub, 3)[1]
+    assert lapsed == "Version 2 was listed after version 1, and COUNTS NO MORE: it was withdrawn."
+    compared(hub, 2)
+    itself = first_words(hub, 2)[1]
+    assert itself.startswith("Version 2 itself was listed after version 1, and COUNTS NO MORE: it ")
+
+
+def test_p0_325_what_was_listed_and_lapsed_meanwhile_makes_a_comparison_old(hub: Acme) -> None:
+    asks(hub, "scan", "parity", KIND)
+    compared(hub, 1)
+    hub.promoted(1)
+    third(hub)
+    compared(hub, 3)
+    number = hub.request(3)
+    compared(hub, 2)
+    hub.promoted(2)
+    withdraw(hub, 2)
+    why = refused(lambda: hub.approve(number, APPROVERS[0]), "regression-stale")
+    assert "version 2 was listed since, and counts no more" in why
+    compared(hub, 3)
+    hub.approve(hub.asked(3, reason="again"), APPROVERS[0])
+
+
+def test_p0_325_nothing_is_told_where_nothing_lapsed(hub: Acme) -> None:
+    hub.promoted(1)
+    hub.promoted(2)
+    third(hub)
+    found = compared(hub, 3)
+    assert found.no_more is None
+    assert "no_more" not in shape.to_json(found)
+    assert "NO MORE" not in " ".join(first_words(hub, 3))

@@ -7,7 +7,6 @@ of that.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
@@ -17,7 +16,7 @@ from sealift_registry.catalog.reference import ModelRef, VersionRef
 from sealift_registry.promotion.gates import Vouched
 from sealift_registry.promotion.standing import Standing
 from sealift_registry.regression.listed import Listed
-from sealift_registry.regression.report import KIND, RegressionReport, report_of
+from sealift_registry.regression.report import KIND, Lapse, NoMore, RegressionReport, report_of
 from sealift_registry.trust.repository import Repository
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import MalformedError, RefusedError
@@ -81,7 +80,14 @@ def listed_now(
         stage: for which it is listed.
     """
     found = Catalog(connection).listings(ModelRef(path.team, path.model), path.form, stage)
-    return next(_counting(connection, standing_of, found, stage), None)
+    gone: dict[int, NoMore] = {}
+    for row, number in found:
+        one = _judged(connection, standing_of, row, number, stage)
+        if isinstance(one, Listed):
+            since = (lost for lost in gone.values() if lost.version != row.path.version)
+            return replace(one, no_more=tuple(since))
+        gone.setdefault(one.version, one)
+    return None
 
 
 def listed_beside(
@@ -108,16 +114,36 @@ def _counting(
     stage: str,
 ) -> Iterator[Listed]:
     """Those of listed artifacts, each with its promotion's number, that still count."""
-    for row, number in found:
-        members = Repository(connection).members(row.path.team)
-        withdrawn = members.withdrawn if members else ()
-        if any(one.covers(row.path, row.sha256, stage) for one in withdrawn):
-            continue
-        with suppress(RefusedError):  # a promotion that the hub cannot show counts for nothing
-            standing = standing_of(connection, number)
-            by_path = {one.artifact.path: one for one in standing.vouched}
-            if standing.listed and row.path in by_path:
-                yield Listed(row, _goldens(by_path[row.path]))
+    judged = (_judged(connection, standing_of, row, number, stage) for row, number in found)
+    return (one for one in judged if isinstance(one, Listed))
+
+
+def _judged(
+    connection: Connection, standing_of: StandingOf, row: ArtifactRow, number: int, stage: str
+) -> Listed | NoMore:
+    """What was listed by a promotion, if it still counts; else why not."""
+    version, gone = row.path.version, _is_withdrawn(connection, row, stage)
+    try:
+        standing = standing_of(connection, number)
+    except RefusedError:  # a promotion that the hub cannot show counts for nothing
+        return NoMore(version, "lost", None)
+    found = next((one for one in standing.vouched if one.artifact.path == row.path), None)
+    goldens = None if found is None else _goldens(found)
+    if standing.listed and found is not None and not gone:
+        return Listed(row, goldens)
+    return NoMore(version, "withdrawn" if gone else _why_no_more(standing), goldens)
+
+
+def _is_withdrawn(connection: Connection, row: ArtifactRow, stage: str) -> bool:
+    members = Repository(connection).members(row.path.team)
+    withdrawn = members.withdrawn if members else ()
+    return any(one.covers(row.path, row.sha256, stage) for one in withdrawn)
+
+
+def _why_no_more(standing: Standing) -> Lapse:
+    if standing.doubt:
+        return "request"
+    return "not-listed" if standing.tally.enough else "approvals"
 
 
 def _goldens(one: Vouched) -> str | None:
@@ -239,9 +265,11 @@ def _other_rows(said: RegressionReport, base: Listed) -> str:
     version = base.artifact.path.version
     if said.proved_by is None:  # from before both sets of rows were asked
         return f"it was compared with version {version} on its own golden rows alone"
-    if said.proved_by.goldens == base.goldens:
-        return ""
-    return f"version {version} was approved by other golden rows since"
+    if said.proved_by.goldens != base.goldens:
+        return f"version {version} was approved by other golden rows since"
+    told = {one.version for one in said.no_more or ()}
+    since = [one.version for one in base.no_more if one.version not in told]
+    return f"version {since[0]} was listed since, and counts no more" if since else ""
 
 
 def _other_goldens(said: RegressionReport, goldens: str | None) -> str:

@@ -90,7 +90,7 @@ class _Plan:
         base, listed, rows = self.base, said.listed, said.proved_by
         if base is None or listed is None:
             return base is None and listed is None and (said.why or "") == self.beside
-        same = listed.sha256 == base.artifact.sha256
+        same = listed.sha256 == base.artifact.sha256 and (said.no_more or ()) == base.no_more
         return same and rows is not None and rows.goldens == base.goldens
 
     def _said(self) -> RegressionReport | None:
@@ -178,6 +178,7 @@ class Comparisons:
             why=measured.why,
             comparison=measured.comparison,
             proved_by=measured.proved_by,
+            no_more=(plan.base.no_more or None) if plan.base else None,
         )
         machine = f"{platform.machine()}, {platform.system()} {platform.release()}"
         details = shape.to_json(said)

@@ -26,6 +26,9 @@ NotAsked = Literal["same", "none", "itself", "inputs", "gone", "not-run", "broke
 """Why nothing was found on the rows by which the listed version was approved: they are the
 candidate's, it was approved by none, or it is the candidate; for the rest see `Reason`."""
 
+Lapse = Literal["withdrawn", "approvals", "request", "not-listed", "lost"]
+"""Why what was listed counts no more."""
+
 
 @dataclass(frozen=True)
 class Side:
@@ -212,6 +215,22 @@ class ProvedBy:
 
 
 @dataclass(frozen=True)
+class NoMore:
+    """A version that was listed after the one that is listed now, and counts no more.
+
+    Attributes:
+        version: its number.
+        why: it was withdrawn, too few of its approvals still count, its request does not, the
+            catalog does not list it any more, or the hub lacks what its promotion names.
+        goldens: the sha256 of those by which it was approved; absent where none are known.
+    """
+
+    version: VersionNumber
+    why: Lapse
+    goldens: Sha256 | None
+
+
+@dataclass(frozen=True)
 class RegressionReport:
     """A document: a variant beside the one that is listed for a stage and the same machines.
 
@@ -228,6 +247,8 @@ class RegressionReport:
         comparison: absent where there is nothing to compare with.
         proved_by: the rows by which the listed version was approved; absent where none is, and in
             evidence from before, when the candidate's rows alone were compared.
+        no_more: what was listed after the listed version, and counts no more: the golden rows by
+            which it was approved are not asked; absent where nothing is known of such.
     """
 
     DOCUMENT: ClassVar[str] = "regression-report"
@@ -243,6 +264,7 @@ class RegressionReport:
     why: Sentence | None
     comparison: Comparison | None
     proved_by: ProvedBy | None = None
+    no_more: tuple[NoMore, ...] | None = None
 
 
 def report_of(evidence: Evidence) -> RegressionReport:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
@@ -12,6 +12,7 @@ from sealift_registry.regression.report import (
     KIND,
     Comparison,
     LabelChurn,
+    Lapse,
     NumberChurn,
     OnRows,
     ProvedBy,
@@ -60,7 +61,7 @@ def _finite(metric: str | None) -> str | None:
 def _is_quiet(said: RegressionReport) -> bool:
     """Whether nothing else of the model ever was listed: nobody has to look at that first."""
     if said.nothing == "itself":
-        return said.proved_by is None or said.proved_by.nothing != "itself"
+        return not said.no_more and (said.proved_by is None or said.proved_by.nothing != "itself")
     return said.nothing == "first" and not said.why
 
 
@@ -82,7 +83,7 @@ def first(said: RegressionReport) -> list[str]:
         return [f"Nothing to compare with: {where}{beside}."]
     found = list(_found(said, listed))
     lead = f"Compared with version {listed.version}, which is listed for {said.stage}, on "
-    others = list(_others(rows, listed)) if rows is not None else []
+    others = [*_since(said, listed), *(_others(rows, listed) if rows is not None else ())]
     if not found:
         return [f"Nothing to compare with: {_nothing(said, listed)}.", *others]
     others += [UNMEASURED] if _is_unmeasured(said) else []
@@ -210,6 +211,31 @@ def _others(rows: ProvedBy, listed: Side) -> Iterator[str]:
         yield f"The golden rows {by} ARE LOST or damaged in the hub's store: NOT COMPARED on them."
     elif rows.nothing == "not-run" and rows.why:
         yield f"On the golden rows {by} it was NOT COMPARED: {rows.why.rstrip('.')}."
+
+
+def _since(said: RegressionReport, listed: Side) -> Iterator[str]:
+    """What was listed after the listed version and counts no more: its rows may be the harder."""
+    asked = {said.goldens, None if said.proved_by is None else said.proved_by.goldens, None}
+    for one in said.no_more or ():
+        itself = " itself" if one.version == said.candidate.version else ""
+        rows = (
+            ""
+            if one.goldens in asked
+            else " NOT COMPARED on the golden rows by which it was approved."
+        )
+        yield (
+            f"Version {one.version}{itself} was listed after version {listed.version}, and COUNTS "
+            f"NO MORE: {LAPSED[one.why]}.{rows}"
+        )
+
+
+LAPSED: Mapping[Lapse, str] = {
+    "withdrawn": "it was withdrawn",
+    "approvals": "too few of its approvals still count",
+    "request": "its request does not count any more",
+    "not-listed": "the catalog does not list it any more",
+    "lost": "the hub lacks something that its promotion names",
+}
 
 
 def _strange(own: Rows, theirs: Rows, both: int, by: str) -> Iterator[str]:
