@@ -16,8 +16,9 @@ from sealift_registry.catalog import findings, recording
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.frameworks.naming import Names
-from sealift_registry.regression import comparing, measure, measuring, saying
+from sealift_registry.regression import apart, comparing, measure, measuring, saying
 from sealift_registry.regression.comparing import Taken
+from sealift_registry.regression.measured import Measured
 from sealift_registry.regression.report import KIND, RegressionReport, report_of
 from sealift_registry.trust.drafting import draft
 from sealift_registry.trust.repository import Change, Repository
@@ -394,7 +395,7 @@ def test_p0_217_a_listed_version_that_the_runtime_refuses_is_told_so(
     asked: list[str] = []
     from sealift_registry.regression import comparisons
 
-    def broken(candidate: Path, listed: Path, *rest: Any) -> measure.Measured:  # noqa: ANN401
+    def broken(candidate: Path, listed: Path, *rest: Any) -> Measured:  # noqa: ANN401
         listed.write_bytes(b"no model")
         asked.append(listed.name)
         return measure.measure(candidate, listed, *rest)
@@ -417,12 +418,14 @@ def test_p0_217_whatever_breaks_down_beside_the_listed_one_stops_nobody(
 
     hub.promoted(1)
     monkeypatch.setattr(measure, "ask", broken)
+    monkeypatch.setattr(apart, "ask", broken)
     if stops:
         with pytest.raises(FailedError):
             compared(hub, 2)
         assert not evidence(hub, 2)
         return
-    assert compared(hub, 2).nothing == "broke-down"
+    found = compared(hub, 2)
+    assert (found.nothing, found.broke) == ("broke-down", "both")
     (said,) = evidence(hub, 2)
     assert "secret" not in json.dumps(shape.to_json(said.predicate)), "a runtime's last words"
     monkeypatch.undo()

@@ -13,7 +13,8 @@ from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.proof import expecting
 from sealift_registry.proof.models import model_of
 from sealift_registry.regression import comparisons, measure_worker, saying
-from sealift_registry.regression.measure import Measured, measure
+from sealift_registry.regression.measure import measure
+from sealift_registry.regression.measured import Measured
 from sealift_registry.regression.report import Comparison, RegressionReport, Side
 from sealift_signing import shape
 from sealift_signing.errors import RefusedError
@@ -74,7 +75,6 @@ def measured(folder: Path, candidate: Path, listed: Path, **goldens: Any) -> dic
         "sides": [shape.to_json(one) for one in SIDES],
         "theirs": None,
         "proved_by": {"nothing": "none"},
-        "own": True,
     }
     return dict(measure_worker.measure(request, quiet))
 

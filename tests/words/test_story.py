@@ -58,7 +58,13 @@ ELSEWHERE = {
     *("RuntimesReport.asked", "RuntimesReport.without"),
     *("Tried.release", "Tried.software", "Tried.words"),
     *("Comparison.classes_gone", "Comparison.classes_new", "Comparison.outputs"),
-    *("Comparison.software", "ProvedBy.why", "RegressionReport.why", "_Answer.why"),
+    *(
+        "Comparison.software",
+        "OnRows.outputs",
+        "ProvedBy.why",
+        "RegressionReport.why",
+        "_Answer.why",
+    ),
 }
 """What is found on other releases of a runtime, and what a new version changes:
 test_promised_runtimes.py, test_regression.py and test_regression_rows.py have the cases."""

@@ -111,6 +111,7 @@ class Promotions:
         found = regressed.fresh(found, regressed.now(connection, self.standing, ref, stage))
         policies = self._policies(found)
         self._check_gates(connection, ref, stage, found, policies)
+        self._check_compared(connection, ref, stage, found)
         seen = checkpoint_seen(connection)
         facts = {
             "artifact": tuple(f"{one.artifact.path} {one.artifact.sha256}" for one in found),

@@ -15,6 +15,7 @@ from sealift_registry.catalog.catalog import ArtifactRow, Catalog
 from sealift_registry.catalog.reference import ModelRef, VersionRef
 from sealift_registry.promotion.gates import Vouched
 from sealift_registry.promotion.standing import Standing
+from sealift_registry.regression.breaking import no_answer
 from sealift_registry.regression.listed import Listed
 from sealift_registry.regression.report import KIND, Lapse, NoMore, RegressionReport, report_of
 from sealift_registry.trust.repository import Repository
@@ -184,6 +185,25 @@ def check(
                 subject=str(path),
                 next_step=f"Ask again with: sealift promote {path.full_version} --to {held.stage}",
             )
+        _check_answer(one, held)
+
+
+def _check_answer(one: Vouched, held: Now) -> None:
+    """Check that nothing was left uncompared that may be the candidate's own doing."""
+    path, stage = one.artifact.path, held.stage
+    evidence, base = one.of_kind(KIND, stage), held.base_of(path)
+    if evidence is None or (base is not None and base.artifact.path == path):
+        return
+    why = no_answer(report_of(evidence.predicate))
+    if why:
+        raise RefusedError(
+            "regression-no-answer",
+            f"{stage} asks for {KIND} evidence about {path}, and that is no answer: {why}.",
+            subject=str(path),
+            next_step=f"Read what broke down with: sealift show {path.full_version}; mend the "
+            "model, or where the machine was at fault ask again with: "
+            f"sealift promote {path.full_version} --to {stage}",
+        )
 
 
 def stale(found: Sequence[Vouched], held: Now) -> Iterator[str]:

@@ -40,7 +40,11 @@ class HasBatch(Protocol):
 
 def types(variant: Model, goldens: Mapping[str, Array]) -> dict[str, Type]:
     """The type of each of the goldens' arrays at the variant; 32 bits where it does not say."""
-    said = variant.inputs if isinstance(variant, HasInputs) else {}
+    return types_of(variant.inputs if isinstance(variant, HasInputs) else {}, goldens)
+
+
+def types_of(said: Mapping[str, str], goldens: Mapping[str, Array]) -> dict[str, Type]:
+    """The same of a variant that says that it takes these."""
     only = next(iter(said.values())) if len(said) == len(goldens) == 1 else ""
     return {name: np.dtype(TYPES.get(said.get(name, only), "float32")) for name in sorted(goldens)}
 

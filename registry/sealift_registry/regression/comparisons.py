@@ -20,7 +20,8 @@ from sealift_registry.proof.models import model_of
 from sealift_registry.proof.prove_worker import RUNTIME
 from sealift_registry.regression import saying
 from sealift_registry.regression.listed import Listed
-from sealift_registry.regression.measure import Measured, Theirs, measure
+from sealift_registry.regression.measure import measure
+from sealift_registry.regression.measured import Measured, Theirs
 from sealift_registry.regression.report import (
     KIND,
     NotAsked,
@@ -179,6 +180,7 @@ class Comparisons:
             comparison=measured.comparison,
             proved_by=measured.proved_by,
             no_more=(plan.base.no_more or None) if plan.base else None,
+            broke=measured.broke,
         )
         machine = f"{platform.machine()}, {platform.system()} {platform.release()}"
         details = shape.to_json(said)

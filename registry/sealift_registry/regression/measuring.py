@@ -17,7 +17,7 @@ from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.comparing import Answers
 from sealift_registry.proof.goldens import Goldens
-from sealift_registry.proof.running import Runner, joined, types
+from sealift_registry.proof.running import Runner, joined, types_of
 from sealift_registry.regression import comparing, rows
 from sealift_registry.regression.comparing import Taken
 from sealift_registry.regression.report import Batch, Comparison, OnRows, ProvedBy, Rows, Side
@@ -39,6 +39,8 @@ MOST_NAMED = 20
 Inputs = Mapping[str, Array]
 Both = tuple[Answers, Answers]
 """Of the candidate and of the listed version, to the same rows."""
+Classes = tuple[Sequence[str], Sequence[str]]
+"""That both name."""
 
 
 @dataclass(frozen=True)
@@ -114,13 +116,12 @@ class Pair:
     """
 
     def __init__(self, candidate: RuntimeModel, listed: RuntimeModel) -> None:
-        self._candidate = candidate
         self._ours = Runner(candidate, in_doubles=False)
         self._theirs = Runner(listed, in_doubles=False)
         self._names = borne(candidate.metadata).classes, borne(listed.metadata).classes
         self._taken = taken(candidate), taken(listed)
 
-    def answers(self, goldens: Goldens, seconds: float, progress: Progress) -> tuple[Both, OnRows]:
+    def answers(self, goldens: Goldens, seconds: float, progress: Progress) -> OnRows:
         """What both answer to the same rows, and what that comes to.
 
         Raises:
@@ -129,30 +130,15 @@ class Pair:
         """
         inputs = _of_both(goldens.inputs)
         total = len(next(iter(inputs.values())))
-        budget, done = Budget(seconds), 0
         told: tuple[list[dict[str, Array]], list[dict[str, Array]]] = ([], [])
-        while done < total and (not done or budget.left > 0):
-            progress("comparing", done, total)
-            some = {name: one[done : done + SLICE] for name, one in inputs.items()}
+        for some in _slices(inputs, seconds, progress):
             told[0].append(self._ours.answers(some))
             with _of_listed():
                 told[1].append(self._theirs.answers(some))
-            done = min(done + SLICE, total)
         here = joined(told[0])
         with _of_listed():
             there = joined(told[1])
-        expected = None if goldens.expected is None else goldens.expected[:done]
-        return (here, there), self._on_rows((here, there), expected, done, total)
-
-    def _on_rows(self, both: Both, expected: Array | None, done: int, total: int) -> OnRows:
-        metrics = comparing.metrics(expected, *both, self._names)
-        labels = comparing.label_churn(*both, self._names)
-        kind, ours, theirs = metrics or (None, None, None)
-        lost = comparing.without_labels(*both, self._names)
-        numbers = comparing.number_churn(*both, labelled=labels is not None or lost)
-        known = comparing.measured_by(expected, both[1], self._names)
-        found = OnRows(done, total - done, kind, ours, theirs, labels, numbers, known=known)
-        return replace(found, without_labels="candidate") if lost else found
+        return on_rows((here, there), self._names, goldens.expected, total)
 
     def measured(self, goldens: Goldens, seconds: float, progress: Progress) -> Found:
         """Let both answer the candidate's goldens, and time them.
@@ -161,71 +147,124 @@ class Pair:
             NotRunError: the listed version does not take the rows.
             RefusedError: the candidate does not.
         """
-        both, found = self.answers(goldens, seconds, progress)
+        found = self.answers(goldens, seconds, progress)
         inputs = _of_both(goldens.inputs)
         batch = {name: one[:BATCH] for name, one in inputs.items()}
         progress("timing", 0, 0)
         times = timed(lambda: self._ours.answers(batch), lambda: self._theirs.answers(batch))
-        new, gone = _of_one_side(*self._names)
-        others = comparing.other_widths(*self._taken) + comparing.other_outputs(*both)
-        comparison = Comparison(
-            rows=found.rows,
-            left_out=found.left_out,
-            expected=found.expected,
-            labels=found.labels,
-            numbers=found.numbers,
-            outputs=tuple(map(sentence, others[:MOST_NAMED])),
-            classes_new=new,
-            classes_gone=gone,
-            batch=Batch(len(next(iter(batch.values()))), len(times[0])),
-            software={},
-            without_labels=found.without_labels,
-            known=found.known,
-        )
+        many = Batch(len(next(iter(batch.values()))), len(times[0]))
+        widths = comparing.other_widths(*self._taken)
+        comparison = comparison_of(found, self._names, widths, many)
         metrics = found.candidate, found.listed
         return Found(comparison, metrics, (_median(times[0]), _median(times[1])))
 
     def on_theirs(
-        self,
-        own: Goldens,
-        theirs: Goldens | None,
-        said: ProvedBy,
-        seconds: float,
-        progress: Progress,
+        self, theirs: Goldens, said: ProvedBy, seconds: float, progress: Progress
     ) -> ProvedBy:
         """What is found on the rows by which the listed version was approved, and not timed.
 
         Args:
-            own: the candidate's goldens.
-            theirs: those by which the listed version was approved; None where it is said why not.
+            theirs: these.
             said: what is known of them beforehand.
             seconds: after which no further slice is asked.
             progress: told what is done.
         """
-        keys = self._keys(own)
-        if theirs is None:
-            return replace(said, own=Rows(len(keys), len(np.unique(keys))))
-        known = rows.counted((keys, own.expected), (self._keys(theirs), theirs.expected))
-        said = replace(
-            said,
-            own=known.own,
-            theirs=known.theirs,
-            both=known.both,
-            otherwise=known.otherwise,
-            unsaid=known.unsaid,
-        )
         try:
-            _, found = self.answers(theirs, seconds, progress)
+            found = self.answers(theirs, seconds, progress)
         except NotRunError as bad:
-            return replace(said, nothing="not-run", why=sentence(f"the listed one: {bad}"))
+            return replace(said, nothing="not-run", why=sentence(str(bad)), broke="listed")
         except RefusedError as bad:
-            return replace(said, nothing="not-run", why=sentence(f"this version: {bad.what}"))
+            return replace(said, nothing="not-run", why=sentence(bad.what), broke="candidate")
         return replace(said, found=found)
 
-    def _keys(self, goldens: Goldens) -> Array:
-        """What rows are told apart by, as the candidate takes them."""
-        inputs = _of_both(goldens.inputs)
-        return rows.keys(inputs, types(self._candidate, inputs))
+
+def alone(
+    model: RuntimeModel, goldens: Goldens, seconds: float, progress: Progress
+) -> dict[str, Array]:
+    """What one model answers to as many rows as there is time for.
+
+    Raises:
+        RefusedError: it does not take them.
+    """
+    runner, inputs = Runner(model, in_doubles=False), _of_both(goldens.inputs)
+    return joined([runner.answers(some) for some in _slices(inputs, seconds, progress)])
+
+
+def _slices(inputs: Inputs, seconds: float, progress: Progress) -> Iterator[Inputs]:
+    """Some rows after others while there is time."""
+    total = len(next(iter(inputs.values())))
+    budget, done = Budget(seconds), 0
+    while done < total and (not done or budget.left > 0):
+        progress("comparing", done, total)
+        some = {name: one[done : done + SLICE] for name, one in inputs.items()}
+        yield some
+        done = min(done + SLICE, total)
+
+
+def on_rows(both: Both, names: Classes, expected: Array | None, total: int) -> OnRows:
+    """What comes of both answers to the first of `total` rows, of models with these classes."""
+    done = len(next(iter(both[0].values())))
+    expected = None if expected is None else expected[:done]
+    metrics = comparing.metrics(expected, *both, names)
+    labels = comparing.label_churn(*both, names)
+    kind, ours, theirs = metrics or (None, None, None)
+    lost = comparing.without_labels(*both, names)
+    numbers = comparing.number_churn(*both, labelled=labels is not None or lost)
+    outputs = tuple(map(sentence, comparing.other_outputs(*both)[:MOST_NAMED]))
+    known = comparing.measured_by(expected, both[1], names)
+    found = OnRows(done, total - done, kind, ours, theirs, labels, numbers, known=known)
+    return replace(found, without_labels="candidate" if lost else None, outputs=outputs or None)
+
+
+def comparison_of(
+    found: OnRows, names: Classes, widths: Sequence[str], batch: Batch | None
+) -> Comparison:
+    """The same of the candidate's own rows, and which classes are others; without the software."""
+    new, gone = _of_one_side(*names)
+    return Comparison(
+        rows=found.rows,
+        left_out=found.left_out,
+        expected=found.expected,
+        labels=found.labels,
+        numbers=found.numbers,
+        outputs=(*map(sentence, widths), *(found.outputs or ()))[:MOST_NAMED],
+        classes_new=new,
+        classes_gone=gone,
+        batch=batch,
+        software={},
+        without_labels=found.without_labels,
+        known=found.known,
+    )
+
+
+def counted(
+    candidate: Mapping[str, str], own: Goldens, theirs: Goldens | None, said: ProvedBy
+) -> ProvedBy:
+    """How both sets of rows go together, as the candidate takes them.
+
+    Args:
+        candidate: what it takes: name → type.
+        own: its goldens.
+        theirs: those by which the listed version was approved; None where it is said why not.
+        said: what is known of these.
+    """
+    keys = _keys(candidate, own)
+    if theirs is None:
+        return replace(said, own=Rows(len(keys), len(np.unique(keys))))
+    known = rows.counted((keys, own.expected), (_keys(candidate, theirs), theirs.expected))
+    return replace(
+        said,
+        own=known.own,
+        theirs=known.theirs,
+        both=known.both,
+        otherwise=known.otherwise,
+        unsaid=known.unsaid,
+    )
+
+
+def _keys(candidate: Mapping[str, str], goldens: Goldens) -> Array:
+    inputs = _of_both(goldens.inputs)
+    return rows.keys(inputs, types_of(candidate, inputs))
 
 
 def _of_both(inputs: Inputs) -> Inputs:

@@ -22,6 +22,8 @@ Reason = Literal["first", "itself", "inputs", "gone", "not-run", "broke-down"]
 """Why there is nothing to compare with: nothing is listed, or the candidate itself is; the listed
 version takes other inputs, its files are lost, the runtime refuses it or these rows, or the process
 ended."""
+Broke = Literal["candidate", "listed", "both"]
+"""Which of both gives no answers to some rows, when it is asked alone."""
 NotAsked = Literal["same", "none", "itself", "inputs", "gone", "not-run", "broke-down"]
 """Why nothing was found on the rows by which the listed version was approved: they are the
 candidate's, it was approved by none, or it is the candidate; for the rest see `Reason`."""
@@ -122,7 +124,7 @@ class Comparison:
         outputs: what there is of outputs, their types and shapes on one side only, in words.
         classes_new: labels that the candidate says it can answer, and the listed version does not.
         classes_gone: the other way round.
-        batch: that was timed.
+        batch: that was timed; absent where both could not be run beside each other.
         software: package → version, of all that computed.
         without_labels: of which alone the labels cannot be told; absent where both have some, or
             none has.
@@ -138,7 +140,7 @@ class Comparison:
     outputs: tuple[Sentence, ...]
     classes_new: tuple[Sentence, ...]
     classes_gone: tuple[Sentence, ...]
-    batch: Batch
+    batch: Batch | None
     software: Mapping[Sentence, Sentence]
     without_labels: Literal["candidate"] | None = None
     known: Count | None = None
@@ -172,6 +174,7 @@ class OnRows:
         numbers: of labels, their scores; absent where no number has a counterpart.
         without_labels: see `Comparison`.
         known: likewise.
+        outputs: likewise; absent where there is nothing.
     """
 
     rows: Count
@@ -183,6 +186,7 @@ class OnRows:
     numbers: NumberChurn | None
     without_labels: Literal["candidate"] | None = None
     known: Count | None = None
+    outputs: tuple[Sentence, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -201,6 +205,7 @@ class ProvedBy:
         otherwise: of those, of which the candidate's goldens expect something else.
         found: absent where `nothing` says why.
         unsaid: of the rows in both, of which the candidate's goldens no longer say what is right.
+        broke: whose doing it is that nothing was found; absent where that is not known.
     """
 
     goldens: Sha256 | None
@@ -212,6 +217,7 @@ class ProvedBy:
     otherwise: Count | None
     found: OnRows | None
     unsaid: Count | None = None
+    broke: Broke | None = None
 
 
 @dataclass(frozen=True)
@@ -249,6 +255,8 @@ class RegressionReport:
             evidence from before, when the candidate's rows alone were compared.
         no_more: what was listed after the listed version, and counts no more: the golden rows by
             which it was approved are not asked; absent where nothing is known of such.
+        broke: whose doing it is that nothing was found on the candidate's rows; absent where that
+            is not known.
     """
 
     DOCUMENT: ClassVar[str] = "regression-report"
@@ -265,6 +273,7 @@ class RegressionReport:
     comparison: Comparison | None
     proved_by: ProvedBy | None = None
     no_more: tuple[NoMore, ...] | None = None
+    broke: Broke | None = None
 
 
 def report_of(evidence: Evidence) -> RegressionReport:

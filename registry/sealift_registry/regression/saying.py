@@ -8,6 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from sealift_registry.proof.telling import percent
+from sealift_registry.regression.breaking import CANDIDATES, breaks_down
 from sealift_registry.regression.report import (
     KIND,
     Comparison,
@@ -84,10 +85,11 @@ def first(said: RegressionReport) -> list[str]:
     found = list(_found(said, listed))
     lead = f"Compared with version {listed.version}, which is listed for {said.stage}, on "
     others = [*_since(said, listed), *(_others(rows, listed) if rows is not None else ())]
+    breaks = list(breaks_down(said, listed))
     if not found:
-        return [f"Nothing to compare with: {_nothing(said, listed)}.", *others]
+        return [*breaks, f"Nothing to compare with: {_nothing(said, listed)}.", *others]
     others += [UNMEASURED] if _is_unmeasured(said) else []
-    told = [f"{lead}{found[0]}", *others, *(f"On {one}" for one in found[1:])]
+    told = [*breaks, f"{lead}{found[0]}", *others, *(f"On {one}" for one in found[1:])]
     if said.comparison is None:
         told.append(f"On its own golden rows nothing was compared: {_nothing(said, listed)}.")
     return told
@@ -209,8 +211,10 @@ def _others(rows: ProvedBy, listed: Side) -> Iterator[str]:
         yield f"No golden rows are known {by}: WHOEVER ASKS CHOSE those that there are."
     elif rows.nothing == "gone":
         yield f"The golden rows {by} ARE LOST or damaged in the hub's store: NOT COMPARED on them."
-    elif rows.nothing == "not-run" and rows.why:
-        yield f"On the golden rows {by} it was NOT COMPARED: {rows.why.rstrip('.')}."
+    elif rows.nothing in {"not-run", "broke-down"} and rows.why and rows.broke not in CANDIDATES:
+        listed_does = f"version {listed.version} BREAKS DOWN on them: " if rows.broke else ""
+        why = rows.why.rstrip(".")
+        yield f"On the golden rows {by} it was NOT COMPARED: {listed_does}{why}."
 
 
 def _since(said: RegressionReport, listed: Side) -> Iterator[str]:
@@ -259,6 +263,10 @@ def _strange(own: Rows, theirs: Rows, both: int, by: str) -> Iterator[str]:
 def _nothing(said: RegressionReport, listed: Side) -> str:
     other = f"version {listed.version}, which is listed for {said.stage},"
     why = (said.why or "").rstrip(".")
+    if said.broke in CANDIDATES:
+        return "this version breaks down on its own golden rows"
+    if said.nothing == "broke-down" and said.broke == "listed":
+        return f"{other} breaks down on them: {why}"
     return {
         "itself": f"version {listed.version} itself is what is listed for {said.stage}",
         "inputs": f"{other} takes other inputs: {why}",
@@ -279,6 +287,8 @@ def _short(ours: Side, theirs: Side, found: Comparison) -> Iterator[str]:
 
 def _metrics(found: OnRows) -> Iterator[str]:
     yield from _figures(found, found.candidate, found.listed)
+    if found.outputs:
+        yield "its outputs are OTHERS on them"
 
 
 def _figures(found: Comparison | OnRows, ours: str | None, theirs: str | None) -> Iterator[str]:
@@ -329,11 +339,13 @@ def _details(ours: Side, theirs: Side, found: Comparison) -> Iterator[tuple[str,
     if found.classes_gone:
         yield "classes-gone", f"It cannot answer what the other can: {_names(found.classes_gone)}."
     other, batch = f"version {theirs.version}", found.batch
-    time = (
-        f"A batch of {batch.rows:,} rows takes {_ms(ours)} ms, and {other} {_ms(theirs)} ms: the "
-        f"median of {batch.repeats} each, in turns, on a machine that may do other things. It is "
-        "no gate."
-    )
+    time = "They were not timed: both could not be run beside each other."
+    if batch is not None:
+        time = (
+            f"A batch of {batch.rows:,} rows takes {_ms(ours)} ms, and {other} {_ms(theirs)} ms: "
+            f"the median of {batch.repeats} each, in turns, on a machine that may do other things. "
+            "It is no gate."
+        )
     yield "latency", time
     yield "size", f"Its files have {ours.size:,} bytes, and those of {other} {theirs.size:,}."
 
@@ -433,7 +445,8 @@ def table(said: RegressionReport) -> list[str]:
         rows.append(("on its own golden rows", "", ""))
     if found is not None:
         rows += _row_figures(found, ours.metric, listed.metric)
-        rows.append((f"ms for {found.batch.rows:,} rows", _ms(listed), _ms(ours)))
+        if found.batch is not None:
+            rows.append((f"ms for {found.batch.rows:,} rows", _ms(listed), _ms(ours)))
     rows.append(("bytes", f"{listed.size:,}", f"{ours.size:,}"))
     widths = [max(cells(row[at]) for row in rows) for at in range(3)]
     return [
