@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sealift_registry.proof import expecting, telling
+from sealift_registry.proof import expecting, figures, telling
 from sealift_registry.proof.expecting import Judged
 from sealift_registry.regression import comparing, rows, saying
 from sealift_registry.regression.report import (
@@ -78,7 +78,7 @@ def test_p0_330_an_accuracy_is_told_as_one_only_where_every_answer_is_right(
 
 
 def test_p0_330_an_accuracy_keeps_three_digits_wherever_it_lies() -> None:
-    found = [telling.accuracy(part) for part in (0, 1e-5, 1 / 3, 2 / 3, 0.9)]
+    found = [figures.accuracy(part) for part in (0, 1e-5, 1 / 3, 2 / 3, 0.9)]
     assert found == ["0", "1e-5", "0.333", "0.667", "0.9"]
 
 
@@ -94,7 +94,7 @@ def test_p0_330_an_accuracy_keeps_three_digits_wherever_it_lies() -> None:
     ],
 )
 def test_p0_331_a_share_is_told_as_none_or_all_only_where_it_is(part: float, told: str) -> None:
-    assert telling.percent(part) == told
+    assert figures.percent(part) == told
     judged = Judged("labels", MANY, 1.0, part, 0.1, 0.1, 1.0)
     assert f"rightly, the variant {told}%" in telling.expected_check(judged, ()).words
     nearly = Judged("numbers", MANY, 0.1, 0.1, 1.0, 1.0, part)

@@ -8,6 +8,7 @@ from sealift_registry.frameworks.framework import TIE
 from sealift_registry.proof import comparing, telling
 from sealift_registry.proof.batches import BATCHES
 from sealift_registry.proof.expecting import Judged
+from sealift_registry.proof.figures import decimal
 from sealift_registry.proof.probing import KINDS
 from sealift_registry.proof.report import (
     Expected,
@@ -21,7 +22,6 @@ from sealift_registry.proof.report import (
 )
 from sealift_registry.proof.result import Result
 from sealift_registry.proof.tally import KindTally, OutputTally
-from sealift_registry.proof.telling import decimal
 from sealift_signing.statements import Check
 from sealift_signing.vocabulary import sentence
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from decimal import Decimal
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from sealift_registry.frameworks.framework import Array, Facts
 from sealift_registry.proof.batches import ASKED, BATCHES
 from sealift_registry.proof.columns import Columns
 from sealift_registry.proof.expecting import Judged
+from sealift_registry.proof.figures import decimal, percent
 from sealift_registry.proof.report import Verdict
 from sealift_registry.proof.rounding import FEW, MOST_EXCUSED, Merged
 from sealift_registry.proof.tally import KindTally, Row, Tally
@@ -45,13 +45,6 @@ CHECKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 """Check → what its rows are, and the kinds of them."""
 
-SMALL, LARGE = 1e-4, 1e9
-"""Between them a number is written without its power of ten."""
-
-LARGEST = float(np.finfo(np.float64).max)
-
-HALF = 0.5
-
 MOST_LOST = 0.01
 """Of the source's accuracy: no tie takes more."""
 
@@ -65,33 +58,6 @@ ALONE = (
 
 MOST_TOLD = 3
 """Of things of which there may be many."""
-
-
-def decimal(number: float) -> str:
-    """Three digits, as documents spell a number that is not whole; the largest stands for more."""
-    number = max(-LARGEST, min(number, LARGEST))
-    if number and not SMALL <= abs(number) < LARGE:
-        digits, _, power = f"{number:.2e}".partition("e")
-        return f"{Decimal(digits).normalize():f}e{int(power)}"
-    return f"{Decimal(f'{number:.2e}').normalize():f}"
-
-
-def accuracy(part: float) -> str:
-    """Like `decimal`, of a part of 1: near 1 it is what is missing that has three digits.
-
-    What is not wholly right is nowhere told as 1.
-    """
-    if not HALF < part < 1:
-        return decimal(part)
-    return f"{(1 - Decimal(decimal(1 - part))).normalize():f}"
-
-
-def percent(part: float) -> str:
-    """To a tenth, but that what is neither none nor all is never told as that."""
-    told = f"{100 * part:.1f}"
-    if 0 < part < 1 and told in {"0.0", "100.0"}:
-        return f"{(100 * Decimal(accuracy(part))).normalize():f}"
-    return told
 
 
 def rows_checks(tally: Tally) -> list[Check]:

@@ -16,7 +16,7 @@ from sealift_registry.proof.comparing import Answers, flat
 from sealift_registry.proof.expecting import Kind, told_labels
 from sealift_registry.proof.expecting import alone as judged_alone
 from sealift_registry.proof.expecting import known as known_to_be
-from sealift_registry.proof.telling import accuracy, decimal
+from sealift_registry.proof.figures import accuracy, decimal
 from sealift_registry.regression.report import BySpread, LabelChurn, NumberChurn
 from sealift_signing.drawing import word
 

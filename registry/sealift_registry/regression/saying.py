@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 
-from sealift_registry.proof.telling import percent
+from sealift_registry.proof.figures import percent
 from sealift_registry.regression.breaking import CANDIDATES, breaks_down
 from sealift_registry.regression.report import (
     KIND,
