@@ -129,7 +129,7 @@ def _types() -> Iterator[str]:
                     yield str(one.value)
 
 
-NAMED = {"ENTRIES", "BEGUN"}
+NAMED = {"ENTRIES", "BEGUN", "REFUSED"}
 
 
 @pytest.mark.parametrize("use_case", CASES, ids=lambda one: one.__name__)
