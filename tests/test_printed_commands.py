@@ -24,7 +24,7 @@ NAMES = re.compile(
     r"(.*\.)?(owner|full_version|site|_?stage|version|team|id|site_id|form|person|group|role|ref|"
     r"promotion|hardware_target|unsigned)"
 )
-"""Values that are spelled as names (DESIGN section 8, choice 2): no shell reads more in them."""
+"""Values that are spelled as names (docs/reference/formats.md): no shell reads more in them."""
 OF_OURS = {
     ("acts.py", "' '.join(words)"),
     ("acts.py", "name"),

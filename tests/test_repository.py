@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ SITE = {
     "tuf",
     "urllib3",
 }
+TEXT = {".list", ".md", ".py", ".svg", ".toml", ".txt", ".yml"}
+"""How the names end of files that somebody reads; no models, keys and corpora."""
 
 
 def pins(file: Path) -> dict[str, set[str]]:
@@ -73,6 +76,29 @@ def test_every_lint_exception_has_its_reason_beside_it() -> None:
     exceptions = re.findall(r'(?m)^  "[A-Z]+[0-9]*",(.*)$', lint)
     assert exceptions
     assert all(re.fullmatch(r"  # \S.*", rest) for rest in exceptions)
+
+
+def written() -> Iterator[tuple[str, str]]:
+    """Every text file of the repository but this one, by its path."""
+    command = ["git", "ls-files", "-z"]
+    listed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    for name in listed.stdout.split("\0"):
+        file = ROOT / name
+        read = file.suffix in TEXT or name == "Makefile"
+        if read and file.is_file() and file != Path(__file__):
+            yield name, file.read_text("utf-8")
+
+
+def test_f2_500_no_file_speaks_of_a_design_that_is_not_here() -> None:
+    """What it said stands on a page of docs/, and that is named."""
+    assert [name for name, text in written() if re.search(r"\bDESIGN\b", text)] == []
+
+
+def test_f2_501_every_page_that_a_file_names_is_there() -> None:
+    page = re.compile(r"\bdocs/(?:adr|explanation|how-to|images|reference|tutorial)/[\w./-]+\w")
+    found = {(name, one) for name, text in written() for one in page.findall(text)}
+    assert len(found) > 60
+    assert sorted((name, one) for name, one in found if not (ROOT / one).exists()) == []
 
 
 def test_an_attack_is_found_by_its_number() -> None:

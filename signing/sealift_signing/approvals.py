@@ -1,4 +1,4 @@
-"""Which approvals of a request count (DESIGN section 3, "A promotion is a signed request").
+"""Which approvals of a request count (docs/explanation/six-conditions.md).
 
 The hub asks this to know when to list artifacts; a site asks it again, with its own stage, its own
 clock and its own pins, and believes only its own answer.

@@ -1,4 +1,4 @@
-"""The documents that TUF signs as targets (DESIGN section 3, "Documents").
+"""The documents that TUF signs as targets (docs/reference/formats.md).
 
 Their signature, version and freshness are TUF's business; the types here are what they say.
 Each reader also checks what a shape cannot say, such as that one key stands for one person.

@@ -59,7 +59,7 @@ class SealiftError(Exception):
         return f"{self.what} {self.advice}".strip()
 
     def as_json(self) -> dict[str, dict[str, str]]:
-        """The object that goes to standard error under `--json` (DESIGN section 8, choice 5)."""
+        """The object that goes to standard error under `--json` (docs/reference/exit-codes.md)."""
         told = {"code": self.code, "what": self.what, "subject": self.subject}
         return {"error": told | {"next": self.advice}}
 

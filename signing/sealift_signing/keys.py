@@ -51,7 +51,7 @@ PrivateKey = Ed25519PrivateKey | EllipticCurvePrivateKey
 
 @dataclass(frozen=True)
 class Passphrases:
-    """Where a key file's passphrase comes from, in this order (DESIGN section 8, choice 6).
+    """Where a key file's passphrase comes from, in this order (docs/reference/settings.md).
 
     Attributes:
         file: a file whose first line it is, for every key of the command.

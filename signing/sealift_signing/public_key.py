@@ -1,7 +1,7 @@
 """A public key as a value: one spelling in our documents, one keyid in TUF.
 
-Keys are compared as raw public bytes (DESIGN section 3): one key under two keyids, or spelled in
-two ways, is still one key and counts once.
+Keys are compared as raw public bytes: one key under two keyids, or spelled in two ways, is still
+one key and counts once (docs/explanation/conformance.md, "Distinct keys").
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The role layout: which roles there are, who delegates them, and what each may list.
 
 TUF lets a delegation's paths be almost anything; ours are fixed here, once, and a site checks them
-again (DESIGN section 3). Role names are for ever: TUF can never forget one.
+again. Role names are for ever: TUF can never forget one.
 """
 
 from __future__ import annotations

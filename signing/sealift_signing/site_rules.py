@@ -1,4 +1,4 @@
-"""What a site demands on top of TUF, beside the floors: the six conditions of DESIGN section 3.
+"""What a site demands on top of TUF, beside the floors (docs/explanation/six-conditions.md).
 
     (1) `catalog.<team>`, delegated directly by `targets`, lists the manifest with this digest
     (2) `site.<id>` names that digest for that host group, whose hardware target ends the path

@@ -1,4 +1,4 @@
-"""Signed statements: who vouched for what (DESIGN section 3).
+"""Signed statements: who vouched for what (docs/adr/0002-approval-is-a-signed-statement.md).
 
 Each is an in-toto Statement v1 about subjects, in a DSSE envelope (`dsse`). The dataclasses below
 are the predicates; their JSON Schemas are in docs/reference/formats.md. What a statement *means*

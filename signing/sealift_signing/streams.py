@@ -16,7 +16,7 @@ from typing import TextIO
 INPUT, OUTPUT, ERROR = 0, 1, 2
 """The descriptors that POSIX gives them."""
 UNWRITTEN = 4
-"""The exit code where what was to be said could not be written (DESIGN section 8, choice 5)."""
+"""The exit code where what was to be said could not be written (docs/reference/exit-codes.md)."""
 READER_GONE = 141
 """What shells say of a command that wrote to a pipe which nobody reads."""
 

@@ -1,4 +1,4 @@
-"""The words that every document uses, each with its one spelling (DESIGN section 1 and 8).
+"""The words that every document uses, each with its one spelling (docs/explanation/glossary.md).
 
 The types here are plain strings with a rule attached: `sealift_signing.shape` checks the rule when
 a document is read, and writes it into the document's JSON Schema.

@@ -4,110 +4,43 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
-import sysconfig
-import venv
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.pages import ROOT, Tree, blocks, change, shell
+
 PAGE = ROOT / "docs/how-to/add-a-framework.md"
 MODULE = "registry/sealift_registry/frameworks/slope.py"
 LIST = "registry/sealift_registry/frameworks/known.py"
 WEIGHTS, BIAS = (0.5, -1.25, 2.0), 0.75
 """Of the model on the page."""
 
-COMMAND = "#!{python}\nfrom {module} import main\nmain()\n"
 WHO = {"GIT_AUTHOR_NAME": "Sealift", "GIT_AUTHOR_EMAIL": "tests@sealift.invalid"}
 WHO |= {name.replace("AUTHOR", "COMMITTER"): value for name, value in WHO.items()}
 
 
-def blocks(language: str) -> list[str]:
+def shown(language: str) -> list[str]:
     """What the page shows in one language, in order."""
-    fenced = rf"^```{language}\n(.*?)^```$"
-    return re.findall(fenced, PAGE.read_text("utf-8"), flags=re.DOTALL | re.MULTILINE)
+    return [one.text for one in blocks(PAGE, language)]
 
 
-@dataclass(frozen=True)
-class Tree:
-    """A copy of the hub's code, with an interpreter that finds it before ours: workers use it, too.
-
-    Attributes:
-        root: of the copy.
-        bin: its interpreter and its commands.
-    """
-
-    root: Path
-    bin: Path
-
-    @classmethod
-    def copied(cls, folder: Path) -> Tree:
-        shutil.copytree(ROOT / "registry", folder / "tree/registry")
-        venv.create(folder / "python", symlinks=True, with_pip=False)
-        paths = {"base": str(folder / "python"), "platbase": str(folder / "python")}
-        found = Path(sysconfig.get_path("purelib", "venv", paths)) / "tree.pth"
-        ours = sysconfig.get_path("purelib")
-        found.write_text(f"{folder / 'tree/registry'}\nimport site; site.addsitedir({ours!r})\n")
-        tree = cls(folder / "tree", folder / "python/bin")
-        modules = {"sealift": "sealift_registry.cli", "sealift-site": "sealift_sync.cli"}
-        for name, module in modules.items():
-            command = tree.bin / name
-            command.write_text(COMMAND.format(python=tree.bin / "python", module=module))
-            command.chmod(0o755)
-        return tree
-
-    def follow(self) -> None:
-        """Do what the page's steps 1 and 2 say."""
-        (module,), (change,) = blocks("python"), blocks("diff")
-        (self.root / MODULE).write_text(module)
-        before = "".join(line[1:] for line in change.splitlines(keepends=True) if line[0] != "+")
-        after = "".join(line[1:] for line in change.splitlines(keepends=True) if line[0] != "-")
-        listed = (self.root / LIST).read_text()
-        assert listed.count(before) == 1
-        (self.root / LIST).write_text(listed.replace(before, after))
-
-    def python(self, script: str, *arguments: str | Path) -> str:
-        """What its interpreter prints."""
-        return self._run([self.bin / "python", "-c", script, *arguments], "", self.root)
-
-    def shell(self, script: str, folder: Path) -> str:
-        """What one shell prints that runs `script` in `folder`."""
-        return self._run(["bash", "-e", "-u", "-o", "pipefail"], script, folder)
-
-    def _run(self, command: list[str | Path], given: str, folder: Path) -> str:
-        done = subprocess.run(
-            command,
-            input=given,
-            cwd=folder,
-            env=self._environment(folder),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=540,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout[-4000:]
-        return done.stdout
-
-    def _environment(self, folder: Path) -> Mapping[str, str]:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("SEALIFT_")}
-        places = (str(self.bin), str(Path(sys.executable).parent), os.environ["PATH"])
-        own = {"PATH": os.pathsep.join(places), "XDG_CONFIG_HOME": str(folder / "config")}
-        return kept | WHO | own | {"SEALIFT_LIMITS__RESERVE_MIB": "0"}
+def follow(tree: Tree) -> None:
+    """Do what the page's steps 1 and 2 say."""
+    (module,), (line,) = shown("python"), blocks(PAGE, "diff")
+    (tree.root / MODULE).write_text(module)
+    change(tree.root, replace(line, place=LIST))
 
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Tree:
     """The copy, after steps 1 and 2."""
-    tree = Tree.copied(tmp_path_factory.mktemp("added"))
-    tree.follow()
+    tree = Tree.copied(tmp_path_factory.mktemp("added") / "tree", "registry")
+    follow(tree)
     return tree
 
 
@@ -116,13 +49,13 @@ def tried(tree: Tree) -> tuple[Path, str]:
     """The folder in which step 3 was done, and what was printed there."""
     folder = tree.root.parent / "try"
     folder.mkdir()
-    return folder, tree.shell("".join(blocks("bash")), folder)
+    return folder, shell("".join(shown("bash")), folder, WHO | tree.environment(folder))
 
 
 def test_f1_30_a_framework_is_one_module_and_one_line() -> None:
-    (change,) = blocks("diff")
-    assert [line for line in change.splitlines() if line[0] in "+-"] == ['+    "slope",']
-    assert len(blocks("python")) == 1
+    (added,) = shown("diff")
+    assert [line for line in added.splitlines() if line[0] in "+-"] == ['+    "slope",']
+    assert len(shown("python")) == 1
     page = PAGE.read_text()
     assert page.index(f"`{MODULE}`") < page.index("```python")
     assert page.index(f"`{LIST}`") < page.index("```diff")
@@ -168,12 +101,12 @@ print(recognise(Path(sys.argv[1])))
 
 
 def test_f1_33_without_the_line_the_module_is_not_known(tmp_path: Path) -> None:
-    bare = Tree.copied(tmp_path)
-    (bare.root / MODULE).write_text(blocks("python")[0])
+    bare = Tree.copied(tmp_path / "tree", "registry")
+    (bare.root / MODULE).write_text(shown("python")[0])
     model = tmp_path / "model"
     model.write_text("slope 1\nlink identity\nweights 1\nbias 0\n")
     assert bare.python(FORMAT, model).strip() == "unknown"
-    bare.follow()
+    follow(bare)
     assert bare.python(FORMAT, model).strip() == "slope"
 
 

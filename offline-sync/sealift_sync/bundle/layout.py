@@ -1,4 +1,4 @@
-"""Where things lie on a medium (DESIGN section 4), and how much of each is read at most."""
+"""Where things lie on a medium, and how much of each is read at most."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """`sealift-site`: the commands of an isolated site.
 
-`main` refuses the network before anything else is imported (DESIGN section 8, choice 8).
+`main` refuses the network before anything else is imported (docs/how-to/wheelhouse.md).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ PROGRAM = "sealift-site"
 
 @closing.closed_to_others()
 def run(arguments: Sequence[str]) -> int:
-    """Run `sealift-site` with `arguments`; returns the exit code of DESIGN section 8, choice 5."""
+    """Run `sealift-site` with `arguments`; returns the exit code (docs/reference/exit-codes.md)."""
     as_json = "--json" in arguments
     kept: list[str] = []
     try:

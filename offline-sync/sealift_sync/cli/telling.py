@@ -62,7 +62,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def print_json(command: str, members: Mapping[str, Any]) -> None:
-    """The one object that `--json` prints (DESIGN section 8, choice 5)."""
+    """The one object that `--json` prints (docs/reference/exit-codes.md)."""
     said = {"schema": f"sealift/{command}/1", **members}
     sys.stdout.write(_json(said, sys.stdout, indent=2))
 

@@ -1,7 +1,8 @@
 """What the installed artifacts consist of, and which part of it the store no longer has whole.
 
 A site that has lost a blob says so in its log and in its next receipt, and the next bundle brings
-it again (DESIGN section 4): what a bundle may leave out is what its site really holds.
+it again: what a bundle may leave out is what its site really holds
+(docs/adr/0011-receipts-say-what-is-left-out.md).
 """
 
 from __future__ import annotations

@@ -89,7 +89,7 @@ class Home:
 
 
 def choose_home(option: Path | None, environment: Mapping[str, str]) -> Path:
-    """`--home`, else SEALIFT_SITE_HOME, else ./sealift-site (DESIGN section 8, choice 1).
+    """`--home`, else SEALIFT_SITE_HOME, else ./sealift-site (docs/reference/settings.md).
 
     Raises:
         RefusedError: nobody named it, and it is another user's.

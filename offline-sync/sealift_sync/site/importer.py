@@ -1,4 +1,4 @@
-"""The import of a bundle, in nine steps (DESIGN section 4).
+"""The import of a bundle, in nine steps (docs/explanation/nine-steps.md).
 
     (1) recalls first, whatever else is wrong: what they stand on is read into memory
     (2) everything small is copied once into quarantine; from here on only the copy is read

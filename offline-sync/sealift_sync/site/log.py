@@ -1,7 +1,7 @@
 """The site's log: appended to inside the transaction of whoever changes the site's state.
 
 There is no writer's thread here. A site is one process at a time, and an import commits the store,
-the state, the floors, the receipt and the log entry in one transaction (DESIGN section 4, step 9).
+the state, the floors, the receipt and the log entry in one transaction (step 9 of an import).
 """
 
 from __future__ import annotations

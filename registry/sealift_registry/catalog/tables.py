@@ -19,7 +19,7 @@ model_version = Table(
     Column("team", Text, primary_key=True),
     Column("model", Text, primary_key=True),
     Column("number", Number, primary_key=True, autoincrement=False),
-    # What makes it the same version when it is ingested again (DESIGN section 8, choice 3).
+    # What makes it the same version when it is ingested again (`SourceRecord.identity`).
     Column("identity", Text, nullable=False),
     Column("source", Blob, nullable=False),
     Column("source_sha256", Text, nullable=False),

@@ -35,7 +35,7 @@ PROGRAM = "sealift"
 
 @closing.closed_to_others()
 def run(given: list[str]) -> int:
-    """Run the command `given`; its exit code (DESIGN section 8, choice 5)."""
+    """Run the command `given`; its exit code (docs/reference/exit-codes.md)."""
     as_json = "--json" in given
     try:
         ending.check_text(given)

@@ -4,7 +4,7 @@ The hub opens no person's key. A command that needs signatures writes a draft an
 and how. With `--at-hub` the keys that `--key` names are opened here all the same, through the same
 gate and with the memory of whoever runs the command; whoever owns this machine then has them, and
 the log says that it was so. Two exceptions need no `--at-hub`: a hub for one person, and the
-dispatcher, whose signature is no wall (DESIGN section 3).
+dispatcher, whose signature is no wall (docs/adr/0019-draft-sign-submit.md).
 """
 
 from __future__ import annotations

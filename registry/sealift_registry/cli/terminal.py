@@ -28,7 +28,7 @@ class Terminal:
         self.interactive = sys.stdin.isatty() and sys.stderr.isatty()
 
     def answer(self, command: str, data: Mapping[str, Any], text: str | Iterable[str]) -> None:
-        """Print the outcome, or under `--json` the one object (DESIGN section 8, 5).
+        """Print the outcome, or under `--json` the one object (docs/reference/exit-codes.md).
 
         `text` is a line, or lines; each stays one, whatever it holds.
         """

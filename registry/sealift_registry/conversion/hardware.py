@@ -36,7 +36,7 @@ class HardwareLimits:
 
 @dataclass(frozen=True)
 class HardwareTarget:
-    """A document: a class of machine (DESIGN section 6).
+    """A document: a class of machine (docs/how-to/describe-a-hardware-target.md).
 
     Attributes:
         format: of this document.
@@ -55,7 +55,7 @@ class HardwareTarget:
         precision: of what the variant takes and answers.
         rows: of one request.
         limits: of the machine.
-        artifact_policy: what travels (the table in DESIGN section 6).
+        artifact_policy: what travels.
     """
 
     format: Literal[1]

@@ -66,7 +66,7 @@ class SourceRecord:
     files: Annotated[tuple[SourceFile, ...], Distinct(by="path")]
 
     def identity(self) -> str:
-        """What makes it the same version of one model (DESIGN section 8, choice 3).
+        """What makes it the same version of one model, ingested again.
 
         The sha256 over kind, locator and every file's path and digest; not over aliases or
         details, which change while the model does not.

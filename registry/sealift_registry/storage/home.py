@@ -1,4 +1,4 @@
-"""The hub's home: one folder with everything the hub keeps (DESIGN section 8, choice 1).
+"""The hub's home: one folder with everything the hub keeps (docs/reference/settings.md).
 
 `settings.toml`, `sealift.db`, `blobs/`, `metadata/` (a copy of what the database holds), `keys/`
 (what the hub signs with by itself), `work/` (what is under way) and `waiting/` (drafts of transfers

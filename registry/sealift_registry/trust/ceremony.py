@@ -1,4 +1,4 @@
-"""Setting up trust: who holds which role, the first metadata, and the policy (DESIGN section 3)."""
+"""Setting up trust: who holds which role, the first metadata, and the policy."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """The keys that the hub signs with by itself. Whoever steals the hub has them.
 
-They prove freshness and listing, no more; what a site installs needs people (DESIGN section 3).
+They prove freshness and listing, no more; what a site installs needs people
+(docs/explanation/six-conditions.md).
 """
 
 from __future__ import annotations

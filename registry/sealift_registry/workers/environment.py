@@ -52,7 +52,7 @@ SILENT = {
     "HF_HUB_OFFLINE": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
-"""No library reports home (DESIGN section 8, choice 8)."""
+"""No library reports home."""
 
 STEADY = {
     "PYTHONHASHSEED": "0",  # a converter that walks a set must walk it in the same order twice

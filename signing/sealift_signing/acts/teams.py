@@ -194,7 +194,7 @@ def check_team(organisation: Organisation, team: str) -> None:
 
 
 def check_name(text: str, what: str) -> None:
-    """Check that `text` is spelled as a name (DESIGN section 8, choice 2).
+    """Check that `text` is spelled as a name (docs/reference/formats.md).
 
     Raises:
         RefusedError: it is not.

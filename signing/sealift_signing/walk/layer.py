@@ -22,7 +22,7 @@ from sealift_signing.public_key import SCHEMES
 from sealift_signing.walk.steps import Holder, S, Spelled, WentBackError, differs, went_back
 
 PERSON_FIELD = "x-sealift-person"
-"""On a key: whose it is. A threshold counts distinct people (DESIGN, "The walk")."""
+"""On a key: whose it is. A threshold counts distinct people (docs/explanation/conformance.md)."""
 
 LARGEST_NUMBER = 2**53
 """The largest whole number that a reader in any language holds exactly (RFC 8785)."""

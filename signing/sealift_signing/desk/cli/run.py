@@ -20,7 +20,7 @@ PROGRAM = "sealift-sign"
 
 @closing.closed_to_others()
 def run(arguments: Sequence[str]) -> int:
-    """Run `sealift-sign` with `arguments`; returns the exit code (DESIGN section 8, choice 5)."""
+    """Run `sealift-sign` with `arguments`; returns the exit code (docs/reference/exit-codes.md)."""
     try:
         ending.check_text(arguments)
         found = sign.main(list(arguments), prog_name=PROGRAM, standalone_mode=False)

@@ -38,7 +38,7 @@ class Terminal:
         self.interactive = sys.stdin.isatty() and sys.stderr.isatty()
 
     def answer(self, command: str, data: Mapping[str, Any], lines: Iterable[str]) -> None:
-        """Print the outcome: `lines`, or under `--json` the one object (DESIGN section 8, 5)."""
+        """Print `lines`, or under `--json` the one object (docs/reference/exit-codes.md)."""
         if self.as_json:
             said = {"schema": f"sealift/sign-{command}/1", **data}
             click.echo(as_json(said, sys.stdout))
