@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from sealift_registry.proof import report
-from sealift_registry.proof.measured import Machine, Operator, Runtime
+from sealift_registry.proof.machine import Machine, Operator, Runtime
 from sealift_registry.proof.models import ModelFile
 from sealift_registry.regression import report as regression
 from sealift_registry.runtimes.report import RuntimesReport, Tried

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from sealift_registry.promotion.promotions import Promotions
     from sealift_registry.regression.comparisons import Comparisons
     from sealift_registry.runtimes.ranges import Promise
-    from sealift_registry.trust.submitting import Accepted
+    from sealift_registry.trust.submitting import AcceptedSubmission
     from sealift_signing.drafts import Draft, Version
     from sealift_sync.bundle.writer import Stage
 
@@ -96,7 +96,7 @@ class App:
         """Sealift's own hardware targets, and those in the home's `hardware-targets/`."""
         return hardware.load_all(self.hub.home.root / "hardware-targets")
 
-    def submit(self, draft: Draft, *, at_hub: bool) -> Accepted:
+    def submit(self, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
         """Take in a signed draft: whichever room its act belongs to publishes it.
 
         Raises:
@@ -110,14 +110,14 @@ class App:
             self.hub.copy_metadata()  # an earlier run may have been killed before it did
         return done
 
-    def _submit(self, draft: Draft, *, at_hub: bool) -> Accepted:
+    def _submit(self, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
         from sealift_registry.delivery import assignments, enrolling, finishing
-        from sealift_registry.trust import counting, submitting
+        from sealift_registry.trust import returned_signatures, submitting
         from sealift_signing import gate
 
         gate.check_act(draft)  # what the log says of it stands beside what was signed
         with self.hub.reading() as connection:
-            draft, _ = counting.joined(connection, [("", draft)])
+            draft, _ = returned_signatures.joined(connection, [("", draft)])
         if draft.act == "request":
             return self.promotions.submit_request(draft, at_hub=at_hub)
         if draft.act == "approve":
@@ -132,23 +132,23 @@ class App:
             raise finishing.medium_needed(draft)
         return submitting.submit_role(self.hub, draft, at_hub=at_hub)
 
-    def finish(self, draft: Draft, medium: Path, stage: Stage) -> Accepted:
+    def finish(self, draft: Draft, medium: Path, stage: Stage) -> AcceptedSubmission:
         """Finish, on the medium where it lies, a bundle whose transfer was signed elsewhere.
 
         Raises:
             RefusedError: what lies there is not what was signed for.
         """
         from sealift_registry.delivery import finishing
-        from sealift_registry.trust import counting
+        from sealift_registry.trust import returned_signatures
         from sealift_signing import gate
 
         self._check_ready(draft)
         gate.check_act(draft)
         with self.hub.reading() as connection:
-            draft, _ = counting.joined(connection, [("", draft)])
+            draft, _ = returned_signatures.joined(connection, [("", draft)])
         return finishing.finish(self.hub, draft, medium, stage)
 
-    def take_back(self, version: Version) -> Accepted:
+    def take_back(self, version: Version) -> AcceptedSubmission:
         """Take back a version that the hub lost.
 
         Raises:

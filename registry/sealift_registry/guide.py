@@ -18,13 +18,19 @@ from sqlalchemy import Connection, select
 from sealift_registry.catalog.catalog import Catalog, Version
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.conversion.refused import Refused, refused_as_it_is
-from sealift_registry.delivery import assignments, attested, tables, transfers, waiting
-from sealift_registry.delivery.ended import ended
+from sealift_registry.delivery import (
+    assignments,
+    site_records,
+    tables,
+    transfers,
+    unsigned_transfers,
+)
 from sealift_registry.delivery.holdings import missed
+from sealift_registry.delivery.outcomes import outcomes_at
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions
 from sealift_registry.promotion.standing import Standing
-from sealift_registry.trust import exchanged, readiness
+from sealift_registry.trust import readiness, replaced_keys
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import Stored
@@ -125,7 +131,7 @@ def _steps(
 
 def _stale_keys(found: Stored) -> Iterator[Step]:
     """People of whom one key was exchanged in one office and goes on in another."""
-    for sentence, office in exchanged.alarms(found):
+    for sentence, office in replaced_keys.alarms(found):
         kind, _, name = office.place.partition(".")
         commands = {
             roles.TEAM: f"sealift team stewards {name} PERSON… --card {office.person}.card",
@@ -285,7 +291,7 @@ def _sites(sites: Sequence[tuple[Site, Sequence[Step]]]) -> Iterator[Step]:
 
 def _amiss(connection: Connection, repository: Repository, site: Site) -> Iterator[Step]:
     """A site that has all that it is assigned, and does not run it: before all that can wait."""
-    end = ended(connection, site, assignments.current(repository, site))
+    end = outcomes_at(connection, site, assignments.current(repository, site))
     if end.failed or end.unlike:
         yield Step(
             f"What site {site.id} is assigned does not run there, or did not start; it says why.",
@@ -304,7 +310,7 @@ def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
             f"sealift assign {site.id} TEAM/MODEL/VERSION --for {group}={hardware_target} "
             "--key DISPATCHER",
         )
-    elif (waits := waiting.newest(hub, connection, site)) and waits.about(path, digest):
+    elif (waits := unsigned_transfers.newest(hub, connection, site)) and waits.about(path, digest):
         yield Step(
             f"{waits.said.id} waits on {waits.medium} to be signed by whoever dispatches to "
             f"{site.id}. The same export again gives the same draft; what is signed of it:",
@@ -320,7 +326,7 @@ def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
             f"What site {site.id} is assigned has changed since {last.predicate.id} was exported.",
             f"sealift export {site.id} --to DIR --key DISPATCHER",
         )
-    elif attested.receipt_for(connection, last.predicate) is None:
+    elif site_records.receipt_for(connection, last.predicate) is None:
         yield Step(
             f"Site {site.id} has not answered {last.predicate.id} yet. At the site: sealift-site "
             "import DIR, then sealift-site return --to DIR; then here:",

@@ -13,12 +13,12 @@ from sealift_registry.catalog.catalog import Catalog, latest, newest
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
 from sealift_registry.delivery import (
     assignments,
-    attested,
-    ended,
-    reading,
+    outcomes,
+    site_records,
+    site_software,
     tables,
     transfers,
-    waiting,
+    unsigned_transfers,
 )
 from sealift_registry.delivery.holdings import by_log
 from sealift_registry.delivery.running import last_heard, running
@@ -27,7 +27,7 @@ from sealift_registry.pictures import picture_lines
 from sealift_registry.promotion.promotions import Promotions
 from sealift_registry.promotion.standing import Standing
 from sealift_registry.proof.report import named_check_rows
-from sealift_registry.regression import saying
+from sealift_registry.regression import comparison_words
 from sealift_registry.regression.report import KIND
 from sealift_registry.trust import teams
 from sealift_registry.trust.hub import Hub
@@ -158,7 +158,7 @@ def evidence_lines(standing: Standing) -> list[str]:
             words = f"{said.kind}: {said.verdict}, on {drawn(said.machine)}, signed by {signer}"
             lines.append(f"    {whose}{words}")
             lines += [f"      {mark(check):4}  {drawn(check.words)}" for check in said.checks]
-            lines += [f"      {text}" for text in saying.shown(said)]
+            lines += [f"      {text}" for text in comparison_words.shown(said)]
     return lines
 
 
@@ -249,7 +249,7 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
                 lines += [f"      {text}" for text in rows]
             if said.kind == KIND:
                 lines += [f"      {mark(c):4}  {drawn(c.words)}" for c in said.checks[:1]]
-                lines += [f"      {text}" for text in saying.shown(said)]
+                lines += [f"      {text}" for text in comparison_words.shown(said)]
             lines += [f"      {text}" for text in more_words(more_of(said.details))]
     lines += [""] if standings else []
     for standing in standings:
@@ -325,7 +325,7 @@ def _running(connection: Connection, ref: VersionRef) -> list[dict[str, str | No
 
 def last_receipt(connection: Connection, site: Site) -> Signed[Receipt] | None:
     """The newest receipt of a site as it is enrolled, by its log: its clock may have gone back."""
-    found = attested.receipts(connection, site)
+    found = site_records.receipts(connection, site)
     return max(found, key=lambda one: by_log(one.predicate), default=None)
 
 
@@ -333,10 +333,10 @@ def _site(connection: Connection, site: Site) -> Summary:
     assignment = assignments.current(Repository(connection), site)
     receipt = last_receipt(connection, site)
     rows = _assigned(assignment)
-    end = ended.ended(connection, site, assignment)
+    end = outcomes.outcomes_at(connection, site, assignment)
     lines = [
         f"Site {site.id}, stage {site.stage}, enrolled {site.made}",
-        *(f"  {text}" for text in ended.first_lines(end)),
+        *(f"  {text}" for text in outcomes.first_lines(end)),
         f"  enrolment      {site.enrolment[:12]}",
         f"  its request    {site.request_words}",
         f"  its answer     {site.words}",
@@ -357,11 +357,13 @@ def _site(connection: Connection, site: Site) -> Summary:
             for one in assignment.retire or ()
         ),
     ]
-    reads = reading.reads_of(connection, site)
-    lines += [f"  its software   {drawn(reads.software, reading.LONGEST_SHOWN)}, by {reads.where}"]
-    if unread := reading.lacking(reads):
+    reads = site_software.software_of(connection, site)
+    lines += [
+        f"  its software   {drawn(reads.software, site_software.LONGEST_SHOWN)}, by {reads.where}"
+    ]
+    if unread := site_software.lacking(reads):
         lines += [f"    does not read  {', '.join(unread)}: what needs one is refused here"]
-    note = attested.note(connection, site)
+    note = site_records.note(connection, site)
     log = claimed(note.encode()) if note else None
     if log:
         lines += [f"  its log        {log.size} entries came home; {eight_words(log.body())}"]
@@ -371,13 +373,13 @@ def _site(connection: Connection, site: Site) -> Summary:
         said = receipt.predicate
         lines += [f"  last receipt   {said.transfer}, {said.made}"]
         lines += [f"    {_outcome(a)}" for a in said.artifacts]
-        lines += [f"    {text}" for text in more_words(ended.news(end, said.more))]
+        lines += [f"    {text}" for text in more_words(outcomes.receipt_news(end, said.more))]
         lines += [f"    lost           {len(said.lost)} of its blobs"] if said.lost else []
         lines += [
             f"  runs           {one.group}: {one.model}/{one.version}, since {one.since}"
             for one in running(connection, site)
         ]
-        lines += [f"  {text}" for text in ended.check_lines(end)]
+        lines += [f"  {text}" for text in outcomes.check_lines(end)]
         if said.unprotected:
             lines += ["  UNPROTECTED: " + "; ".join(map(drawn, said.unprotected))]
     data = {
@@ -405,7 +407,7 @@ def _site(connection: Connection, site: Site) -> Summary:
         "does_not_read": list(unread),
         "log": {"size": log.size, "words": eight_words(log.body())} if log else None,
         "last_receipt": receipt.predicate.transfer if receipt else None,
-        **ended.ended_json(end),
+        **outcomes.outcomes_json(end),
         **more_json(receipt.predicate.more if receipt else None),
     }
     return "site", data, lines
@@ -438,7 +440,7 @@ def _begun(hub: Hub, connection: Connection, what: str) -> Summary | None:
     if row is None:
         return None
     newest = transfers.newest(connection, Sites(connection).get(row.site))
-    waits = waiting.kept(hub, what)
+    waits = unsigned_transfers.kept(hub, what)
     lines = [f"Transfer {what} to {row.site}, begun {row.begun}"]
     data: dict[str, Any] = {"transfer": what, "site": row.site, "begun": row.begun, "waits": None}
     if newest is not None and newest.id != what:
@@ -465,7 +467,7 @@ def _transfer(hub: Hub, connection: Connection, what: str) -> Summary | None:
     if row is None:
         return _begun(hub, connection, what)
     one = transfers.verified(Repository(connection), row)
-    said, receipt = one.predicate, attested.receipt_for(connection, one.predicate)
+    said, receipt = one.predicate, site_records.receipt_for(connection, one.predicate)
     size = sum(file.size for file in said.files)
     lines = [
         f"Transfer {what} to {said.site}, made {said.made}",

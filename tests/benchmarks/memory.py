@@ -23,7 +23,7 @@ from sealift_registry.catalog import findings, recording
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.reference import ModelRef
-from sealift_registry.catalog.storing import Stored, store_manifest
+from sealift_registry.catalog.storing import StoredFiles, store_manifest
 from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_registry.trust.repository import Repository
 from sealift_signing.evidence import EVIDENCE_PURPOSE
@@ -151,7 +151,7 @@ def _add_variant(acme: Acme, files: Sequence[ArtifactFile]) -> None:
     hub, path = acme.app.hub, version(1).path(OTHER_TARGET)
     with hub.reading() as connection:
         known = latest(Catalog(connection).evidence(version(1).path(TARGET)))
-    manifest = store_manifest(hub.home.blobs, path, "onnx", Stored(tuple(files)))
+    manifest = store_manifest(hub.home.blobs, path, "onnx", StoredFiles(tuple(files)))
 
     def action(connection: Connection) -> tuple[Entry, None]:
         now = moment(hub.now())

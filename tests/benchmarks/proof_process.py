@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from sealift_registry.proof import prove_worker
-from sealift_registry.proof.proving import Plan
+from sealift_registry.proof.proving import ProofScope
 from sealift_registry.proof.report import SECONDS
 
 GOLDENS, ROWS, SOME = "goldens", "rows", "some"
@@ -23,7 +23,7 @@ GOLDENS, ROWS, SOME = "goldens", "rows", "some"
 def main(how: str, folder: Path, form: str, source: str, variant: str) -> None:
     """Prove the variant, and tell how many rows were run; fail where it is none."""
     if how == GOLDENS:
-        vars(prove_worker)["Plan"] = partial(Plan, most_rows=0)
+        vars(prove_worker)["ProofScope"] = partial(ProofScope, most_rows=0)
     request = {
         "source": str(folder / source),
         "source_format": form,

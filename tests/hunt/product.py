@@ -21,13 +21,13 @@ import numpy as np
 from sealift_registry.conversion import convert_worker, toolchains
 from sealift_registry.conversion.recipe import recipe_for
 from sealift_registry.frameworks.framework import INPUT
-from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.frameworks.scikit_learn import SklearnModel
+from sealift_registry.frameworks.supported import BY_FORMAT, CONVERTERS
 from sealift_registry.proof import prove, prove_worker, proving
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
 from sealift_registry.proof.probing import MOST_ROWS
-from sealift_registry.proof.proving import Plan
+from sealift_registry.proof.proving import ProofScope
 from sealift_registry.proof.report import Findings
 from sealift_registry.workers.channel import Document, Progress
 from sealift_signing import shape
@@ -97,7 +97,7 @@ def proved(
     """
     seed = hashlib.sha256(variant.read_bytes()).digest()
     most = MOST_ROWS if probes else 0
-    plan = Plan(seed=seed, seconds=SECONDS, most_rows=most, as_it_is=form == "onnx")
+    plan = ProofScope(seed=seed, seconds=SECONDS, most_rows=most, as_it_is=form == "onnx")
 
     def findings() -> Findings:
         source, run = CONVERTERS[form].load(path), RuntimeModel(variant)

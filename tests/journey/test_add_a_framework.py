@@ -16,7 +16,7 @@ from tests.pages import ROOT, Tree, blocks, change, shell
 
 PAGE = ROOT / "docs/how-to/add-a-framework.md"
 MODULE = "registry/sealift_registry/frameworks/slope.py"
-LIST = "registry/sealift_registry/frameworks/known.py"
+LIST = "registry/sealift_registry/frameworks/supported.py"
 WEIGHTS, BIAS = (0.5, -1.25, 2.0), 0.75
 """Of the model on the page."""
 
@@ -116,7 +116,7 @@ from pathlib import Path
 from sealift_registry.conversion import convert, hardware
 from sealift_registry.proof import models
 from sealift_registry.intake.scan import scan
-from sealift_registry.intake.staging import take_stock
+from sealift_registry.intake.incoming_folder import take_stock
 from sealift_signing.errors import SealiftError
 
 folder = Path(sys.argv[1])

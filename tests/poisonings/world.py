@@ -33,7 +33,7 @@ from sealift_registry.trust import drafting, founding
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import Rows, stored
-from sealift_registry.trust.submitting import Accepted
+from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_signing import keys, learning, publishing, shape
 from sealift_signing.canonical import Json
 from sealift_signing.desk.cards import make_card
@@ -181,7 +181,7 @@ class World:
         *,
         cards: Sequence[tuple[str, bytes]] = (),
         expects: Sequence[str] = (),
-    ) -> Accepted:
+    ) -> AcceptedSubmission:
         """One act: drafted at the hub, signed at each desk, and submitted."""
         hub = self.app.hub
         with hub.reading() as connection:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import onnxruntime
 
-from sealift_registry.runtimes import answering
+from sealift_registry.runtimes import answer_process
 
 
 def off(output: Any) -> Any:  # noqa: ANN401 - as the product has it
@@ -32,14 +32,14 @@ def refuses(model: str | None) -> tuple[dict[str, Any], Any]:
 
 def main(release: str, how: str) -> None:
     onnxruntime.__version__ = release
-    plain = answering._plain
+    plain = answer_process._plain
     if how == "wrong":
-        answering._plain = lambda output: off(plain(output))
+        answer_process._plain = lambda output: off(plain(output))
     elif how == "crashes":
-        answering._answered = crashes
+        answer_process._answered = crashes
     elif how == "refuses":
-        answering._begin = refuses
-    answering.main()
+        answer_process._begin = refuses
+    answer_process.main()
 
 
 def python_of(folder: Path, release: str, how: str = "right") -> Path:

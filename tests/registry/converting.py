@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 
 from sealift_registry.conversion.recipe import OPSETS
-from sealift_registry.conversion.steady import steadied
+from sealift_registry.conversion.reproducible import reproducible_bytes
 from sealift_registry.frameworks.framework import check_honoured
-from sealift_registry.frameworks.known import BY_FORMAT
 from sealift_registry.frameworks.lightgbm_trees import LightgbmModel
 from sealift_registry.frameworks.scikit_learn import SklearnModel
+from sealift_registry.frameworks.supported import BY_FORMAT
 from sealift_registry.frameworks.xgboost_trees import XgboostModel
 from sealift_signing.errors import RefusedError
 
@@ -90,7 +90,7 @@ class Converted:
 
         check_honoured(BY_FORMAT[FORMATS[type(model)]], model)
         options = {"zipmap": False}
-        self.content = steadied(model.to_onnx(OPSETS, options))
+        self.content = reproducible_bytes(model.to_onnx(OPSETS, options))
         quiet = onnxruntime.SessionOptions()
         quiet.log_severity_level = 3
         self._session = onnxruntime.InferenceSession(self.content, quiet)

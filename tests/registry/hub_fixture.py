@@ -23,7 +23,7 @@ from sqlalchemy import insert, text
 from sealift_registry.app import App, open_app
 from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
 from sealift_registry.conversion.building import Built
-from sealift_registry.delivery import attested, tables
+from sealift_registry.delivery import site_records, tables
 from sealift_registry.delivery.exports import Exported
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.intake.ingest import Ingested
@@ -307,7 +307,7 @@ class Acme:
         plant = SiteOnPaper(self.folder / "site", datetime.now(UTC))
         with self.app.hub.reading() as connection:
             site = Sites(connection).get(SITE)
-            known = attested.entries(connection, site)
+            known = site_records.entries(connection, site)
         bodies = [*known, *map(body_of, entries)]
         root = Frontier().extended(map(leaf_hash, bodies)).root
         said = Checkpoint(site_origin(site.organisation, SITE), len(bodies), root)

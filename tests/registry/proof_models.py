@@ -12,10 +12,10 @@ from sealift_registry.frameworks.framework import (
     PROBABILITIES,
     VARIABLE,
     Array,
-    Facts,
+    ModelFacts,
     Tree,
 )
-from sealift_registry.proof.proving import Plan, proved
+from sealift_registry.proof.proving import ProofScope, proved
 from sealift_registry.proof.report import Findings
 from sealift_signing.errors import RefusedError
 
@@ -27,13 +27,13 @@ class Made:
     """A model of one table of inputs; `inputs` are told where a test gives them."""
 
     how: Answer
-    known: Facts = field(default_factory=Facts)
+    known: ModelFacts = field(default_factory=ModelFacts)
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         (found,) = inputs.values()
         return self.how(found)
 
-    def facts(self) -> Facts:
+    def facts(self) -> ModelFacts:
         return self.known
 
 
@@ -121,11 +121,11 @@ def proof(
     variant: Answer | Made,
     goldens: Array | None = None,
     expected: Array | None = None,
-    facts: Facts | None = None,
-    plan: Plan | None = None,
+    facts: ModelFacts | None = None,
+    plan: ProofScope | None = None,
 ) -> Findings:
     """The proof of two models that were made here."""
-    one = source if isinstance(source, Made) else Made(source, facts or Facts())
+    one = source if isinstance(source, Made) else Made(source, facts or ModelFacts())
     other = variant if isinstance(variant, Made) else Made(variant)
     given = rows() if goldens is None else goldens
     found = proved(one, other, {"inputs": given}, expected, plan)

@@ -24,7 +24,7 @@ from sealift_registry.trust import drafting, submitting, teams
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
-from sealift_registry.trust.submitting import Accepted
+from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_signing import documents, gate, publishing, roles, shape
 from sealift_signing.acts.asking import Ask
 from sealift_signing.documents import Assignment, Members
@@ -46,8 +46,10 @@ def carry_out(
     app: App,
     wanted: Wanted,
     signers: Sequence[Signer],
-    already: Callable[[Connection, Draft, frozenset[str] | None], Accepted | None] = unchanged_of,
-) -> Accepted:
+    already: Callable[
+        [Connection, Draft, frozenset[str] | None], AcceptedSubmission | None
+    ] = unchanged_of,
+) -> AcceptedSubmission:
     """From draft to submission, but for what is published so already."""
     hub = app.hub
     with hub.reading() as connection:

@@ -18,7 +18,7 @@ from sealift_registry.audit.reading import LogReader
 from sealift_registry.delivery import exports as exporting
 from sealift_registry.delivery import finishing
 from sealift_registry.delivery.assignments import current
-from sealift_registry.delivery.returns import Accepted
+from sealift_registry.delivery.returns import AcceptedReturn
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.summary import last_receipt
@@ -460,7 +460,7 @@ def test_the_past_of_the_roles_that_people_sign_travels_with_their_newest_versio
     assert "metadata/team.vision.lineage.json" in {one.path for one in listed.predicate.files}
 
 
-def received(hub: Acme, medium: Path | None = None) -> Accepted:
+def received(hub: Acme, medium: Path | None = None) -> AcceptedReturn:
     accepted, bad = hub.app.returns.receive(medium or hub.medium)
     if bad:
         raise bad[0]

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from sealift_registry.catalog import storing
-from sealift_registry.catalog.storing import Stored
+from sealift_registry.catalog.storing import StoredFiles
 from sealift_registry.conversion import building
-from sealift_registry.delivery import loads
+from sealift_registry.delivery import bundle_contents
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync.artifact import Artifact, ArtifactFile, read_manifest
 from sealift_sync.blobs import Blob, BlobFolder
@@ -27,13 +27,13 @@ PARTS = 8
 """With the model and its config an artifact has ten blobs."""
 
 
-def with_parts(store: BlobFolder, path: CatalogPath, kind: str, stored: Stored) -> Blob:
+def with_parts(store: BlobFolder, path: CatalogPath, kind: str, stored: StoredFiles) -> Blob:
     """The manifest of an artifact that has eight files more, the same ones in every version."""
     found = list(stored.files)
     for number in range(PARTS):
         blob = store.put_bytes(f"part {number} of every version".encode())
         found.append(ArtifactFile(f"parts/{number}.bin", blob.sha256, blob.size))
-    return storing.store_manifest(store, path, kind, Stored(tuple(sorted(found))))
+    return storing.store_manifest(store, path, kind, StoredFiles(tuple(sorted(found))))
 
 
 @pytest.fixture(scope="module")
@@ -124,6 +124,6 @@ def test_a_file_that_is_a_manifest_too_is_carried_once(
         twin = ArtifactFile("twin.json", sha256(data).hexdigest(), len(data))
         return replace(found, files=(*found.files, twin))
 
-    monkeypatch.setattr(loads, "read_manifest", with_twin)
+    monkeypatch.setattr(bundle_contents, "read_manifest", with_twin)
     done = answered.export(full=True)
     assert done.files == sum(path.is_file() for path in done.folder.rglob("*"))

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sealift_registry.cli.exporting import of_export
-from sealift_registry.delivery import on_the_way
+from sealift_registry.delivery import check_row_files
 from sealift_registry.delivery.assignments import current
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.proof.report import named_check_rows
@@ -128,8 +128,8 @@ def test_p0_204_what_one_team_lets_out_is_no_word_of_anothers(ready: Acme) -> No
         (mine,) = {one for _, _, one in current(Repository(connection), site).artifacts()}
         # As another team's artifact, with evidence of its own that names rows.
         theirs = replace(mine, path=mine.path.replace(f"/{TEAM}/", "/sound/"))
-        both = on_the_way.of(ready.app.hub, connection, site, [mine, theirs])
-        alone = on_the_way.of(ready.app.hub, connection, site, [theirs])
+        both = check_row_files.of(ready.app.hub, connection, site, [mine, theirs])
+        alone = check_row_files.of(ready.app.hub, connection, site, [theirs])
     assert both.travelling == {digest_of(ready)}
     assert (alone.travelling, len(alone.staying)) == (frozenset(), 1)
     assert "team sound does not let them travel" in alone.staying[0]

@@ -15,7 +15,7 @@ from onnx import numpy_helper
 from sealift_registry.catalog import storing
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.reference import ModelRef
-from sealift_registry.catalog.storing import Stored, lay_out, store_again, store_files
+from sealift_registry.catalog.storing import StoredFiles, lay_out, store_again, store_files
 from sealift_registry.intake.ingest import Ingested
 from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_signing.errors import FailedError, RefusedError, SealiftError
@@ -196,7 +196,7 @@ def store(tmp_path: Path) -> BlobFolder:
     return BlobFolder(tmp_path / "blobs")
 
 
-def stored(store: BlobFolder, folder: Path) -> tuple[Stored, bytes]:
+def stored(store: BlobFolder, folder: Path) -> tuple[StoredFiles, bytes]:
     made = store_files(store, folder, weights.digests(folder), lambda _: None)
     manifest = storing.store_manifest(store, PATH, "onnx", made)
     return made, store.read(manifest.sha256)
@@ -220,7 +220,7 @@ def test_told_are_about_as_many_bytes_as_there_are(store: BlobFolder, folder: Pa
 def test_a_manifest_that_no_site_would_read_is_not_written(store: BlobFolder) -> None:
     files = tuple(ArtifactFile(f"{n:0512}", f"{n:064x}", 1) for n in range(6000))
     with pytest.raises(RefusedError, match="no site reads a manifest"):
-        storing.store_manifest(store, PATH, "onnx", Stored(files))
+        storing.store_manifest(store, PATH, "onnx", StoredFiles(files))
     assert list(store.digests()) == []
 
 

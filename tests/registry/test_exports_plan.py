@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_registry.delivery.exports import Plan
+from sealift_registry.delivery.exports import ExportPlan
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_sync.bundle import fitting, writer
 from tests.media import with_free
@@ -18,7 +18,7 @@ from tests.registry.test_promotions import refused
 from tests.site_on_paper import SiteOnPaper
 
 
-def plan(hub: Acme, *, full: bool = False) -> Plan:
+def plan(hub: Acme, *, full: bool = False) -> ExportPlan:
     return hub.app.exports.plan(SITE, hub.medium, full=full)
 
 

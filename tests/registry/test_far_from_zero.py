@@ -28,7 +28,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from sklearn.tree import DecisionTreeRegressor, ExtraTreeRegressor
 
 from sealift_registry.frameworks import tree_sums
-from sealift_registry.frameworks.framework import VARIABLE, Facts
+from sealift_registry.frameworks.framework import VARIABLE, ModelFacts
 from sealift_registry.frameworks.lightgbm_trees import LightgbmModel
 from sealift_registry.frameworks.scikit_learn import SklearnModel
 from sealift_registry.frameworks.xgboost_trees import XgboostModel
@@ -235,7 +235,7 @@ def test_p0_292_the_digits_that_differ_are_shown() -> None:
     def beside(place: float) -> Answer:
         return lambda x: {VARIABLE: place + x[:, 0].astype(np.float64)}
 
-    found = proof(beside(1e6), beside(1e6 + 0.02), facts=Facts(predicts=True))
+    found = proof(beside(1e6), beside(1e6 + 0.02), facts=ModelFacts(predicts=True))
     assert found.worst is not None
     assert float(found.worst.variant) - float(found.worst.source) == pytest.approx(0.02, abs=1e-4)
     assert found.worst.is_rounded

@@ -17,11 +17,11 @@ from sealift_registry import frameworks
 from sealift_registry.conversion import convert_worker, hardware
 from sealift_registry.conversion.convert import convert
 from sealift_registry.conversion.recipe import recipe_for
-from sealift_registry.frameworks import known
-from sealift_registry.frameworks.framework import Converter, Facts
+from sealift_registry.frameworks import supported
+from sealift_registry.frameworks.framework import Converter, ModelFacts
 from sealift_registry.intake import scan
 from sealift_registry.intake.formats import recognise
-from sealift_registry.intake.survey import survey
+from sealift_registry.intake.model_folder import survey
 from sealift_registry.proof import prove, prove_worker
 from sealift_registry.proof.models import SourceModel, VariantModel
 from sealift_registry.workers.runner import Worker
@@ -40,17 +40,17 @@ def test_f1_20_every_module_that_has_a_record_is_listed() -> None:
         for file in FOLDER.glob("*.py")
         if re.search(r"^FRAMEWORK\b", file.read_text(), flags=re.MULTILINE)
     }
-    assert having == set(known.MODULES)
-    assert len(known.MODULES) == len(set(known.MODULES))
+    assert having == set(supported.MODULES)
+    assert len(supported.MODULES) == len(set(supported.MODULES))
 
 
 def test_f1_21_no_two_frameworks_have_one_name() -> None:
-    formats = [form.name for one in known.FRAMEWORKS for form in one.formats]
-    assert len(formats) == len(set(formats)) == len(known.IN_ORDER)
+    formats = [form.name for one in supported.FRAMEWORKS for form in one.formats]
+    assert len(formats) == len(set(formats)) == len(supported.IN_ORDER)
     assert not set(formats) & {"pickle", "unknown"}
-    converters = [one.converter.name for one in known.FRAMEWORKS if one.converter]
+    converters = [one.converter.name for one in supported.FRAMEWORKS if one.converter]
     assert len(converters) == len(set(converters))
-    checks = [check for one in known.FRAMEWORKS for check in one.checks]
+    checks = [check for one in supported.FRAMEWORKS for check in one.checks]
     assert len(checks) == len(set(checks))
     assert not set(checks) & {"format", "one-format", "side-files", "pickle"}
 
@@ -59,7 +59,7 @@ POLICIES = {"portable", "as is", "prebuilt", "ahead of time", "build at site"}
 
 
 def test_f1_22_what_is_portable_has_a_converter_and_nothing_else_has() -> None:
-    for one in known.FRAMEWORKS:
+    for one in supported.FRAMEWORKS:
         assert ("portable" in one.policies) == (one.converter is not None), one.name
         assert one.policies, one.name
         assert one.policies <= POLICIES, one.name
@@ -93,7 +93,7 @@ def test_f1_24_a_file_that_is_onnx_as_well_is_what_has_a_mark(tmp_path: Path) ->
     doc = b" " * 2000
     both += b"\x32" + bytes([len(doc) & 0x7F | 0x80, len(doc) >> 7]) + doc
     (tmp_path / "model").write_bytes(both)
-    told = [form.name for form in known.IN_ORDER if _is(form.told, tmp_path / "model")]
+    told = [form.name for form in supported.IN_ORDER if _is(form.told, tmp_path / "model")]
     assert sorted(told) == ["onnx", "safetensors"]
     assert recognise(tmp_path / "model") == "safetensors"
 
@@ -162,7 +162,7 @@ SIGNED["xgboost-json"] = SIGNED["xgboost-ubj"]
 @pytest.mark.parametrize("form", SIGNED)
 def test_f1_26_what_stands_in_signed_documents_stays(form: str) -> None:
     """Of a variant that was built before, scan, recipe and parity would be said otherwise."""
-    framework, converter = known.BY_FORMAT[form], known.CONVERTERS[form]
+    framework, converter = supported.BY_FORMAT[form], supported.CONVERTERS[form]
     said = SIGNED[form]
     assert list(framework.checks) == said["checks"]
     assert set(framework.packages) == said["tools"]
@@ -174,7 +174,7 @@ def test_f1_26_what_stands_in_signed_documents_stays(form: str) -> None:
 
 
 def test_f1_27_every_format_of_before_is_known_and_the_same_software_is_named() -> None:
-    assert set(known.BY_FORMAT) >= {*SIGNED, "safetensors"}
+    assert set(supported.BY_FORMAT) >= {*SIGNED, "safetensors"}
     assert set(prove_worker.SOFTWARE) >= {
         *("lightgbm", "numpy", "onnx", "onnxruntime", "scikit-learn", "skops", "xgboost"),
         "xgboost-cpu",
@@ -196,7 +196,7 @@ def test_f1_28_a_worker_finds_scikit_learn_only_where_its_framework_needs_it(
 
     monkeypatch.setattr(prove, "ask", ask)
     monkeypatch.setattr(prove, "_hashed", lambda *_: {"goldens": "", "source_files": []})
-    for form in known.CONVERTERS:
+    for form in supported.CONVERTERS:
         source = SourceModel(tmp_path, form, ("model",))
         with pytest.raises(RefusedError, match="That was all"):
             prove.prove(source, _variant(tmp_path), hardware.get("cpu-x86_64"), tmp_path)
@@ -237,7 +237,7 @@ class Odd:
     def answer(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         raise NotImplementedError
 
-    def facts(self) -> Facts:
+    def facts(self) -> ModelFacts:
         raise NotImplementedError
 
     def parameters(self) -> list[tuple[str, str]]:
@@ -250,9 +250,9 @@ class Odd:
 def test_f1_36_a_parameter_that_the_record_does_not_have_refuses_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    framework = known.BY_FORMAT["lightgbm"]
-    converter = replace(known.CONVERTERS["lightgbm"], load=lambda _path: Odd())
-    monkeypatch.setitem(cast("dict[str, Converter]", known.CONVERTERS), "lightgbm", converter)
+    framework = supported.BY_FORMAT["lightgbm"]
+    converter = replace(supported.CONVERTERS["lightgbm"], load=lambda _path: Odd())
+    monkeypatch.setitem(cast("dict[str, Converter]", supported.CONVERTERS), "lightgbm", converter)
     recipe = shape.to_json(recipe_for(framework, converter, "lightgbm", {}))
     request = {"recipe": recipe, "source": str(tmp_path / "m"), "target": str(tmp_path / "n")}
     with pytest.raises(RefusedError) as caught:
@@ -261,7 +261,7 @@ def test_f1_36_a_parameter_that_the_record_does_not_have_refuses_the_model(
 
 
 def test_f1_37_a_recipe_of_another_converter_than_the_format_s_is_not_run(tmp_path: Path) -> None:
-    framework, converter = known.BY_FORMAT["skops"], known.CONVERTERS["skops"]
+    framework, converter = supported.BY_FORMAT["skops"], supported.CONVERTERS["skops"]
     recipe = shape.to_json(recipe_for(framework, converter, "skops", {}))
     for change in ({"source_format": "lightgbm"}, {"source_format": "safetensors"}):
         request = {"recipe": recipe | change, "source": "absent", "target": str(tmp_path / "n")}

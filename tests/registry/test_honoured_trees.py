@@ -14,7 +14,7 @@ import xgboost
 from sealift_registry.frameworks import tree_ensembles
 from sealift_registry.frameworks.lightgbm_trees import LightgbmModel
 from sealift_registry.frameworks.xgboost_trees import XgboostModel, readable
-from sealift_registry.intake.survey import survey
+from sealift_registry.intake.model_folder import survey
 from sealift_signing.errors import RefusedError
 from tests.registry.converting import (
     TRAINED,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_registry.delivery import check_rows
+from sealift_registry.delivery import check_row_permission
 from sealift_signing.errors import SealiftError
 from sealift_sync.site.setting_up import begin
 from tests import models
@@ -43,7 +43,7 @@ def entitling(hub: Acme, _: SiteOnPaper) -> Act:
 
 
 def letting_rows_out(hub: Acme, _: SiteOnPaper) -> Act:
-    wanted = check_rows.wanted(hub.app.hub, TEAM, travel=True)
+    wanted = check_row_permission.wanted(hub.app.hub, TEAM, travel=True)
     return lambda: carry_out(hub.app, wanted, hub.stewards)
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from sealift_registry.intake import goldens, mlflow_artifacts, mlflow_source
+from sealift_registry.intake.incoming_folder import Caps
 from sealift_registry.intake.mlflow_source import MlflowSource
 from sealift_registry.intake.scan import scan
 from sealift_registry.intake.source import SourceRecord
-from sealift_registry.intake.staging import Caps
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
 
 LOGGED = {"MLmodel", "conda.yaml", "input_example.json", "model.skops", "python_env.yaml"}

@@ -15,7 +15,7 @@ import pytest
 
 from sealift_registry.intake import dvc_repository as dvc_repository_room
 from sealift_registry.intake.dvc_source import DvcSource
-from sealift_registry.intake.misled import MisledError
+from sealift_registry.intake.library_refusals import MisledError
 from sealift_registry.intake.source import SourceRecord
 from sealift_signing.errors import RefusedError
 from tests.registry.test_intake_origins import Server, serving, silent

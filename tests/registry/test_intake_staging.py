@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from sealift_registry.intake.incoming_folder import Caps, copy_tree, take_stock
 from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_registry.intake.source import SourceFile, SourceRecord, checked, spelled
-from sealift_registry.intake.staging import Caps, copy_tree, take_stock
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 

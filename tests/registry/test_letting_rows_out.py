@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from sealift_registry.delivery import check_rows
+from sealift_registry.delivery import check_row_permission
 from sealift_registry.trust import drafting
 from sealift_registry.trust.repository import Repository
 from sealift_signing import drafts, features, gate, shape
@@ -25,7 +25,7 @@ FULL, SPELLED = features.CHECK_ROWS_TRAVEL.full, features.CHECK_ROWS_TRAVEL.spel
 
 def lets(hub: Acme, *, travel: bool = True, any_software: bool = False) -> None:
     """The stewards say it."""
-    wanted = check_rows.wanted(hub.app.hub, TEAM, travel=travel)
+    wanted = check_row_permission.wanted(hub.app.hub, TEAM, travel=travel)
     wanted = replace(wanted, check=drafting.unchecked) if any_software else wanted
     carry_out(hub.app, wanted, hub.stewards)
 
@@ -63,7 +63,7 @@ def test_p0_195_check_rows_stay_until_the_stewards_say_otherwise(ready: Acme) ->
 
 def test_p0_195_nobody_but_enough_stewards_says_so(ready: Acme) -> None:
     hub = ready
-    wanted = check_rows.wanted(hub.app.hub, TEAM, travel=True)
+    wanted = check_row_permission.wanted(hub.app.hub, TEAM, travel=True)
     for signers in (hub.stewards[:1], [hub.signer("carla"), hub.signer("emil")]):
         with pytest.raises(RefusedError):
             carry_out(hub.app, wanted, signers)
@@ -74,7 +74,7 @@ def test_p0_196_whoever_signs_reads_what_leaves_and_to_where(ready: Acme) -> Non
     hub, now = ready, ready.app.hub.now()
 
     def words(*, travel: bool) -> str:
-        wanted = check_rows.wanted(hub.app.hub, TEAM, travel=travel)
+        wanted = check_row_permission.wanted(hub.app.hub, TEAM, travel=travel)
         with hub.app.hub.reading() as connection:
             made = drafting.draft(hub.app.hub, connection, wanted)
         key = hub.public(STEWARDS[0])
@@ -196,7 +196,7 @@ def test_p0_265_anybody_can_ask_what_holds_and_nothing_changes_by_it(
 def test_p0_265_submit_and_the_log_say_what_was_set(ready: Acme, capsys: Capsys) -> None:
     cli = Cli(ready, capsys)
     for travel, words in ((True, "travel with its models"), (False, "stay at the hub")):
-        wanted = check_rows.wanted(ready.app.hub, TEAM, travel=travel)
+        wanted = check_row_permission.wanted(ready.app.hub, TEAM, travel=travel)
         with ready.app.hub.reading() as connection:
             made = drafting.draft(ready.app.hub, connection, wanted)
         signed = sign(made, wanted.ask, ready.stewards, ready.app.hub.now())

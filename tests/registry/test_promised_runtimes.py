@@ -16,8 +16,8 @@ from sealift_registry.conversion.building import Built
 from sealift_registry.proof.prove import prove
 from sealift_registry.runtimes import environments
 from sealift_registry.runtimes.environments import MADE, Environments
-from sealift_registry.runtimes.known import known
 from sealift_registry.runtimes.ranges import Release
+from sealift_registry.runtimes.releases import known
 from sealift_registry.runtimes.report import RuntimesReport, by_release
 from sealift_signing import features, shape
 from sealift_signing.errors import RefusedError, SealiftError

@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 
-from sealift_registry.frameworks.framework import LABEL, VARIABLE, Array, Facts
+from sealift_registry.frameworks.framework import LABEL, VARIABLE, Array, ModelFacts
 from sealift_registry.proof import advice
 from sealift_registry.proof.report import Findings, ProofReport
 from tests.registry.proof_models import Answer, Made, failing, linear, proof
 
-PREDICTS = Facts(predicts=True)
+PREDICTS = ModelFacts(predicts=True)
 
 
 def words(found: Findings, check: str = "goldens") -> str:

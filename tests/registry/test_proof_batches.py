@@ -16,7 +16,7 @@ from sealift_registry.frameworks.framework import Array
 from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
 from sealift_registry.proof import batches, slices
 from sealift_registry.proof.batches import BATCHES
-from sealift_registry.proof.proving import Plan, proved
+from sealift_registry.proof.proving import ProofScope, proved
 from sealift_registry.proof.report import Findings, first_failed
 from sealift_registry.proof.running import Runner
 from tests.registry.proof_models import (
@@ -30,7 +30,7 @@ from tests.registry.proof_models import (
     rows,
 )
 
-COPY = Plan(as_it_is=True)
+COPY = ProofScope(as_it_is=True)
 
 
 def graph(path: Path, nodes: Sequence[Any], width: int, batch: int | str = "rows") -> Path:
@@ -161,16 +161,16 @@ def test_p0_302_the_same_batches_come_again_by_the_same_seed() -> None:
         return answer
 
     for seed in (b"a", b"a", b"b"):
-        proof(linear(), watched(), plan=Plan(seed))
+        proof(linear(), watched(), plan=ProofScope(seed))
     assert asked[0] == asked[1] != asked[2]
 
 
 def test_p0_303_without_probes_nothing_is_asked_again() -> None:
-    assert kinds(proof(linear(), linear(), plan=Plan(most_rows=0))) == {}
+    assert kinds(proof(linear(), linear(), plan=ProofScope(most_rows=0))) == {}
 
 
 def test_p0_303_as_few_as_there_is_time_for_and_never_less_than_sixteen() -> None:
-    found = proof(linear(), linear(), plan=Plan(seconds=0.0))
+    found = proof(linear(), linear(), plan=ProofScope(seconds=0.0))
     again = {one.kind: (one.ran, one.left_out) for one in found.probes if one.kind in BATCHES}
     assert again["alone"][0] == batches.LEAST
     assert batches.LEAST <= again["few-at-once"][0] < 2 * batches.LEAST + 64
@@ -258,5 +258,5 @@ def test_p0_309_the_source_has_no_more_time_than_the_variant() -> None:
         if "batches" in subject:
             asked.clear()
 
-    proof(Made(answer), linear(), plan=Plan(seconds=0.0, progress=told))
+    proof(Made(answer), linear(), plan=ProofScope(seconds=0.0, progress=told))
     assert asked[0] == batches.LEAST

@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, Facts
+from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, ModelFacts
 from sealift_registry.proof import check_rows
 from sealift_registry.proof.comparing import side_by_side
 from sealift_registry.proof.probing import KINDS
 from sealift_registry.proof.prove import _kept
-from sealift_registry.proof.proving import Plan
-from sealift_registry.proof.tally import Tally
+from sealift_registry.proof.proving import ProofScope
+from sealift_registry.proof.tally import RowTally
 from sealift_signing.errors import FailedError
 from sealift_sync.check_rows import (
     LARGEST,
@@ -49,12 +49,12 @@ def left(
     source: Answer | Made,
     variant: Answer | Made,
     goldens: Array | None = None,
-    facts: Facts | None = None,
+    facts: ModelFacts | None = None,
     seed: bytes = b"s",
 ) -> bytes:
     """The file of check rows that a proof leaves; nothing where it leaves none."""
     kept: list[bytes] = []
-    plan = Plan(seed, check_rows=kept.append)
+    plan = ProofScope(seed, check_rows=kept.append)
     found = proof(source, variant, goldens, facts=facts, plan=plan)
     assert (not kept) or found.verdict == "pass"
     return kept[0] if kept else b""
@@ -115,7 +115,7 @@ def test_p0_198_a_runtime_that_answers_otherwise_is_found(wrong: Answer) -> None
 
 
 def test_p0_198_rows_beside_the_thresholds_of_trees_are_among_them() -> None:
-    content = unpack(left(tree(), tree(), facts=Facts(trees=(TREE,))))
+    content = unpack(left(tree(), tree(), facts=ModelFacts(trees=(TREE,))))
     assert not differences(content, answered(content, tree()))
     for wrong in (
         tree(TREE.threshold + 1e-6),
@@ -238,7 +238,7 @@ def test_p0_200_of_large_rows_there_are_fewer() -> None:
         how: Answer = lambda x: {VARIABLE: x[:, :4].sum(axis=1)}  # noqa: E731 - of one line
         goldens = np.random.default_rng(1).normal(size=(20, width))
         kept: list[bytes] = []
-        proof(how, how, goldens, plan=Plan(b"s", most_rows=0, check_rows=kept.append))
+        proof(how, how, goldens, plan=ProofScope(b"s", most_rows=0, check_rows=kept.append))
         return unpack(kept[0]).rows, len(kept[0])
 
     assert size(4)[0] == 20
@@ -295,7 +295,8 @@ def test_p0_229_a_file_says_of_each_output_whether_its_answers_may_be_told() -> 
     numbers = asked(content).ravel()
     assert not any(f"{value:.9g}" in told for value in numbers[numbers != 0].tolist())
     assert [
-        one.shown for one in unpack(left(linear(), linear(), facts=Facts(predicts=True))).outputs
+        one.shown
+        for one in unpack(left(linear(), linear(), facts=ModelFacts(predicts=True))).outputs
     ]
     both = unpack(left(classifier, classifier))
     assert {one.name: one.shown for one in both.outputs} == {LABEL: True, PROBABILITIES: True}
@@ -315,7 +316,7 @@ def test_p0_278_a_fraction_is_no_whole_number_though_it_would_be_cast_to_it() ->
 
 
 def test_p0_278_rows_that_differ_are_not_among_those_to_choose_from() -> None:
-    tally, ours, theirs = Tally(), {"y": np.array([1, 2])}, {"y": np.array([1, 3])}
+    tally, ours, theirs = RowTally(), {"y": np.array([1, 2])}, {"y": np.array([1, 3])}
     named = [("goldens", 0), ("goldens", 1)]
     tally.add(named, np.zeros((2, 1)), ours, theirs, side_by_side(ours, theirs, {}))
     assert tally.agreed == {"goldens": [0]}

@@ -11,7 +11,7 @@ import pytest
 from onnx import NodeProto, helper
 
 from sealift_registry.frameworks import lightgbm_trees, tree_ensembles
-from sealift_registry.frameworks.framework import VARIABLE, Array, Facts, Tree
+from sealift_registry.frameworks.framework import VARIABLE, Array, ModelFacts, Tree
 from sealift_registry.frameworks.lightgbm_trees import LightgbmModel
 from sealift_registry.frameworks.xgboost_trees import XgboostModel
 from sealift_registry.proof import directed
@@ -37,7 +37,7 @@ def _chain(depth: int) -> Tree:
 
 
 def _directed(*trees: Tree, seconds: float = 600.0) -> tuple[Array, int]:
-    facts, given = Facts(trees=trees), rows(20)
+    facts, given = ModelFacts(trees=trees), rows(20)
     known = columns(given, laid_out({"inputs": given.astype(np.float32)}).dtypes, facts)
     draw = np.random.default_rng(1)
     return directed.directed(trees, given, known, draw, 3000, Budget(seconds))
@@ -62,7 +62,7 @@ def test_p0_161_what_there_was_no_time_to_make_is_counted() -> None:
     def too_late(_rows: Array) -> dict[str, Array]:
         raise TimeoutError
 
-    given, facts = rows(20), Facts(trees=(_chain(1000),))
+    given, facts = rows(20), ModelFacts(trees=(_chain(1000),))
     known = columns(given, laid_out({"inputs": given.astype(np.float32)}).dtypes, facts)
     made, left_out = probes(Making(given, known, facts, b"a", too_late, Budget(-1.0)))
     assert "jumps" not in made

@@ -15,10 +15,10 @@ from sealift_registry.frameworks.framework import (
     PROBABILITIES,
     VARIABLE,
     Array,
-    Facts,
+    ModelFacts,
     Tree,
 )
-from sealift_registry.proof.proving import Plan, proved
+from sealift_registry.proof.proving import ProofScope, proved
 from sealift_registry.proof.report import Findings
 from sealift_signing import shape
 from sealift_signing.errors import RefusedError
@@ -38,7 +38,7 @@ from tests.registry.proof_models import (
     tree,
 )
 
-TREES = Facts(trees=(TREE,))
+TREES = ModelFacts(trees=(TREE,))
 
 
 @pytest.mark.parametrize("scale", [1e-7, 1.0, 1e7])
@@ -190,8 +190,8 @@ def _three(names: Array) -> Answer:
     return answer
 
 
-@pytest.mark.parametrize("facts", [Facts(classes=("0", "1", "2")), Facts()])
-def test_p0_25_labels_that_the_model_cannot_answer_stop_it_by_name(facts: Facts) -> None:
+@pytest.mark.parametrize("facts", [ModelFacts(classes=("0", "1", "2")), ModelFacts()])
+def test_p0_25_labels_that_the_model_cannot_answer_stop_it_by_name(facts: ModelFacts) -> None:
     """Labels 1, 2 and 5 had become 0, 1 and 2; also where the model does not say its classes."""
     numbered = _three(np.array([0, 1, 2]))
     right = numbered(rows())[LABEL]
@@ -211,7 +211,7 @@ def test_p0_25_labels_are_compared_by_what_they_say() -> None:
     numbered = _three(np.array([1, 2, 5]))
     right = numbered(rows())[LABEL]
     for expected in (right, right.astype(float), right.astype(str)):
-        found = proof(numbered, numbered, expected=expected, facts=Facts(classes=WORDS))
+        found = proof(numbered, numbered, expected=expected, facts=ModelFacts(classes=WORDS))
         assert found.expected is not None
         assert found.expected.source == "1"
 
@@ -270,7 +270,7 @@ def test_p0_27_at_a_threshold_the_other_way_is_seen() -> None:
 def test_p0_27_thresholds_in_64_bits_are_reached_from_32() -> None:
     """As the largest 32 bits that are not above, all agree; the nearest lie above."""
     exact = np.where(TREE.feature >= 0, [0.1, -0.7, 0, 0, 1.3, 0, 0], 0)
-    facts = Facts(trees=(replace(TREE, threshold=exact),))
+    facts = ModelFacts(trees=(replace(TREE, threshold=exact),))
     below = exact.astype(np.float32)
     below = np.where(below > exact, np.nextafter(below, np.float32(-np.inf)), below)
     assert failing(proof(tree(exact), tree(below.astype(np.float64)), facts=facts)) == set()
@@ -288,7 +288,7 @@ def test_p0_27_every_node_of_a_forest_is_reached() -> None:
         return lambda x: {VARIABLE: _summed(trees, leaves, x)}
 
     goldens = rows(40)
-    facts = Facts(trees=forest)
+    facts = ModelFacts(trees=forest)
     assert failing(proof(answers(forest), answers(forest), goldens, facts=facts)) == set()
     seen = tried = 0
     for number, one in enumerate(forest):
@@ -375,7 +375,7 @@ def test_p0_28_classes_exchanged() -> None:
 
 
 def test_p0_28_goldens_alone_see_less() -> None:
-    alone = Plan(most_rows=0)
+    alone = ProofScope(most_rows=0)
     assert failing(proof(tree(), tree(missing_left=False), facts=TREES, plan=alone)) == set()
     assert failing(proof(linear(), lambda x: linear()(np.clip(x, -2.9, 2.9)), plan=alone)) == set()
 
@@ -459,7 +459,7 @@ def test_p0_39_no_value_of_a_row_stands_in_the_findings() -> None:
 
 
 def test_p0_46_what_the_goldens_never_show_is_said() -> None:
-    known = Facts(
+    known = ModelFacts(
         trees=(replace(TREE, threshold=np.where(TREE.feature >= 0, 50.0, 0.0)),),
         categories={3: (0.0, 1.0, 2.0)},
         classes=("0", "1", "2", "9"),
@@ -566,8 +566,8 @@ class Two:
         value = picture.mean(axis=(1, 2, 3)) + picture[:, 0, 0, 0]
         return {VARIABLE: value * np.where(which[:, 0] % 2, self._sign, 1.0)}
 
-    def facts(self) -> Facts:
-        return Facts()
+    def facts(self) -> ModelFacts:
+        return ModelFacts()
 
 
 def test_p0_33_several_inputs_images_and_whole_numbers() -> None:
@@ -704,7 +704,7 @@ def test_p0_35_what_32_bits_merge_is_counted_and_fails_where_it_is_much() -> Non
 
 
 def test_p0_30_time_ends_before_the_rows_do_and_at_least_151_are_run() -> None:
-    found = proof(tree(), tree(), facts=TREES, plan=Plan(seconds=0))
+    found = proof(tree(), tree(), facts=TREES, plan=ProofScope(seconds=0))
     probes = [one for one in found.probes if one.kind != "goldens"]
     assert 151 <= sum(one.ran + one.dropped for one in probes) < 300
     left = sum(one.left_out for one in probes)
@@ -712,5 +712,5 @@ def test_p0_30_time_ends_before_the_rows_do_and_at_least_151_are_run() -> None:
     assert "there was no time" in " ".join(one.words for one in found.checks)
     assert found.verdict == "pass"
     assert "missing" in failing(
-        proof(tree(), tree(missing_left=False), facts=TREES, plan=Plan(seconds=0))
+        proof(tree(), tree(missing_left=False), facts=TREES, plan=ProofScope(seconds=0))
     )

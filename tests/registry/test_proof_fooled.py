@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from sealift_registry.frameworks.framework import LABEL, VARIABLE, Array, Facts
+from sealift_registry.frameworks.framework import LABEL, VARIABLE, Array, ModelFacts
 from sealift_registry.proof.proving import proved
 from sealift_signing.errors import RefusedError
 from tests.registry.proof_models import Made, classifier, failing, linear, proof, refusing, rows
@@ -67,8 +67,8 @@ class Alone:
             raise RefusedError("goldens-unfit", "One row at a time.")
         return {VARIABLE: (given @ self.weights.astype(given.dtype))[0]}
 
-    def facts(self) -> Facts:
-        return Facts()
+    def facts(self) -> ModelFacts:
+        return ModelFacts()
 
 
 def test_p0_143_an_answer_without_an_axis_of_rows_is_compared_whole() -> None:
@@ -113,8 +113,8 @@ def test_p0_144_names_of_things_are_not_counted_on() -> None:
             names = np.arange(30.0).reshape(10, 3).astype(inputs["x"].dtype)
             return {VARIABLE: (names[inputs["ids"]] * inputs["x"]).sum(axis=1)}
 
-        def facts(self) -> Facts:
-            return Facts()
+        def facts(self) -> ModelFacts:
+            return ModelFacts()
 
     types = {"ids": "tensor(int64)", "x": "tensor(float)"}
     goldens = {"ids": np.arange(30) % 10, "x": rows(30, 3)}
@@ -144,7 +144,7 @@ def test_p0_146_true_and_false_are_1_and_0_however_they_are_spelled(kind: type) 
 
     goldens = rows()
     expected: Array = truths(goldens)[LABEL].astype(kind)
-    facts = Facts(classes=("False", "True"))
+    facts = ModelFacts(classes=("False", "True"))
     found = proof(Made(truths, facts), Made(classifier), goldens, expected)
     assert failing(found) == set()
     assert found.expected is not None
@@ -158,7 +158,7 @@ def test_p0_146_a_label_that_only_looks_like_a_number_is_a_text() -> None:
 
     goldens = rows()
     expected = np.array(["1", "01"])[classifier(goldens)[LABEL]]
-    found = proof(Made(texts, Facts(classes=("01", "1"))), Made(texts), goldens, expected)
+    found = proof(Made(texts, ModelFacts(classes=("01", "1"))), Made(texts), goldens, expected)
     assert found.expected is not None
     assert found.expected.source == "0"
 
@@ -170,7 +170,7 @@ def test_p0_147_a_model_of_labels_alone_is_proved() -> None:
     def swapped(x: Array) -> dict[str, Array]:
         return {LABEL: 1 - classifier(x)[LABEL]}
 
-    facts = Facts(trees=(), classes=("0", "1"), may_tie=False)
+    facts = ModelFacts(trees=(), classes=("0", "1"), may_tie=False)
     found = proof(Made(labels, facts), Made(labels))
     assert [one.name for one in found.outputs] == [LABEL]
     assert "goldens" in failing(proof(Made(labels, facts), Made(swapped)))

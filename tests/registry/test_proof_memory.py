@@ -16,7 +16,7 @@ from sealift_registry.frameworks import onnx_weights
 from sealift_registry.frameworks.framework import PROBABILITIES, Array
 from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
 from sealift_registry.proof.budget import Budget
-from sealift_registry.proof.proving import Plan
+from sealift_registry.proof.proving import ProofScope
 from sealift_registry.proof.slices import at_once, slices
 from tests.registry import proof_peak
 from tests.registry.proof_models import proof, rows
@@ -146,7 +146,7 @@ def test_p0_168_of_very_many_classes_few_answers_are_in_memory_at_once() -> None
     once = 8 * CLASSES * len(goldens)
     tracemalloc.start()
     try:
-        found = proof(_wide, _wide, goldens, plan=Plan(most_rows=400))
+        found = proof(_wide, _wide, goldens, plan=ProofScope(most_rows=400))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -14,14 +14,14 @@ import pytest
 import xgboost
 from onnx import TensorProto, helper, numpy_helper
 
-from sealift_registry.frameworks.framework import VARIABLE, Array, Facts, Tree
+from sealift_registry.frameworks.framework import VARIABLE, Array, ModelFacts, Tree
 from sealift_registry.frameworks.lightgbm_trees import LightgbmModel
 from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
 from sealift_registry.frameworks.xgboost_trees import XgboostModel
 from sealift_registry.proof.columns import columns
 from sealift_registry.proof.jumps import Ask
 from sealift_registry.proof.probing import Making, probes
-from sealift_registry.proof.proving import Plan, proved
+from sealift_registry.proof.proving import ProofScope, proved
 from sealift_registry.proof.report import Findings
 from sealift_registry.proof.table import laid_out
 from sealift_signing.errors import RefusedError
@@ -34,7 +34,7 @@ Proto: TypeAlias = Any
 
 TRACKS = "nodes_missing_value_tracks_true"
 WIDTH = 400
-PLAN = Plan(seed=b"m", as_it_is=True)
+PLAN = ProofScope(seed=b"m", as_it_is=True)
 
 
 # -------------------------------------------------------------------- deep in trees
@@ -72,7 +72,7 @@ def _goldens() -> Array:
     return np.random.default_rng(9).normal(size=(20, WIDTH))
 
 
-def _made(facts: Facts, ask: Ask, goldens: Array) -> dict[str, Array]:
+def _made(facts: ModelFacts, ask: Ask, goldens: Array) -> dict[str, Array]:
     known = columns(goldens, laid_out({"inputs": goldens.astype(np.float32)}).dtypes, facts)
     return probes(Making(goldens, known, facts, b"a", ask))[0]
 
@@ -138,7 +138,7 @@ def test_p0_350_one_deep_node_astray_stops_a_wide_model(tmp_path: Path) -> None:
     right = onnx.load_from_string(Converted(source).content)
     path = tmp_path / "variant.onnx"
     onnx.save(right, path)
-    plan = Plan(seed=b"m")
+    plan = ProofScope(seed=b"m")
     given = {"inputs": _goldens()}
     assert failing(proved(source, RuntimeModel(path), given, None, plan)) == set()
     last = int(np.flatnonzero(source.facts().trees[0].feature >= 0)[-1])
@@ -184,7 +184,7 @@ def _walk(tree: Tree) -> Answer:
 
 @pytest.mark.parametrize("node", [0, 1, 2])
 def test_p0_351_a_node_that_only_the_missing_reach_is_led_to(node: int) -> None:
-    facts = Facts(trees=(SPLIT,))
+    facts = ModelFacts(trees=(SPLIT,))
     assert SPLIT.missing is not None
     flipped, aside = SPLIT.missing.copy(), SPLIT.threshold.astype(np.float32)
     flipped[node] = not flipped[node]
@@ -203,7 +203,7 @@ def test_p0_351_rows_of_nothing_are_made_only_where_the_source_takes_them() -> N
             raise RefusedError("goldens-unfit", "It does not take that.")
         return _walk(SPLIT)(x)
 
-    made = _made(Facts(trees=(SPLIT,), may_tie=True), ask, rows())
+    made = _made(ModelFacts(trees=(SPLIT,), may_tie=True), ask, rows())
     for kind in ("missing-at-nodes", "missing-some"):
         assert np.isnan(made[kind][:, 0]).any()
         assert not np.isnan(made[kind][:, 1:]).any()
@@ -215,8 +215,8 @@ def test_p0_352_what_is_missing_behind_a_scaler_is_tried_on_many_rows() -> None:
     def ask(x: Array) -> dict[str, Array]:
         return {VARIABLE: np.nan_to_num(x).sum(axis=1)}
 
-    few = _made(Facts(), ask, _goldens())["missing-some"]
-    many = _made(Facts(may_tie=True), ask, _goldens())["missing-some"]
+    few = _made(ModelFacts(), ask, _goldens())["missing-some"]
+    many = _made(ModelFacts(may_tie=True), ask, _goldens())["missing-some"]
     assert len(many) >= 4 * len(few) > 0
     parts = np.isnan(many).mean(axis=1)
     assert parts.min() < 0.15
@@ -303,7 +303,7 @@ def _proved(model: Proto, folder: Path, goldens: Array, *, as_it_is: bool = True
     onnx.checker.check_model(model, full_check=True)
     onnx.save(model, path)
     given = {"inputs": goldens.astype(np.float32)}
-    plan = Plan(seed=b"m", as_it_is=as_it_is)
+    plan = ProofScope(seed=b"m", as_it_is=as_it_is)
     return proved(ReferenceModel(path), RuntimeModel(path), given, None, plan)
 
 
@@ -446,7 +446,7 @@ def test_p0_356_no_site_is_asked_what_nobody_promised(tmp_path: Path) -> None:
     kept: list[bytes] = []
     onnx.save(_top(), path)
     given = {"inputs": _golden((6,)).astype(np.float32)}
-    plan = Plan(seed=b"m", as_it_is=True, check_rows=kept.append)
+    plan = ProofScope(seed=b"m", as_it_is=True, check_rows=kept.append)
     assert failing(proved(ReferenceModel(path), RuntimeModel(path), given, None, plan)) == set()
     (data,) = kept
     (asked,) = unpack(data).inputs

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from sealift_registry.proof import telling
+from sealift_registry.proof import proof_words
 from sealift_signing.informing import TOLD_FIRST
 from tests.registry.hub_fixture import Acme
 
 
 def test_p0_240_most_rows_are_repeated_where_less_than_half_are_distinct() -> None:
     rows = np.arange(12.0).reshape(6, 2)
-    assert telling.repeated(rows) == ""
-    assert telling.repeated(np.repeat(rows, 2, axis=0)) == ""
-    words = telling.repeated(np.repeat(rows, 3, axis=0))
+    assert proof_words.repeated(rows) == ""
+    assert proof_words.repeated(np.repeat(rows, 2, axis=0)) == ""
+    words = proof_words.repeated(np.repeat(rows, 3, axis=0))
     assert words == "MOST GOLDEN ROWS ARE REPEATED: of 18 only 6 are distinct."
     gaps = np.full((500, 2), np.nan)
-    assert telling.repeated(gaps) == "MOST GOLDEN ROWS ARE REPEATED: of 500 only 1 is distinct."
+    assert proof_words.repeated(gaps) == "MOST GOLDEN ROWS ARE REPEATED: of 500 only 1 is distinct."
 
 
 def test_p0_240_it_is_told_first_by_the_proof(acme: Acme) -> None:

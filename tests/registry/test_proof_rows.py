@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sealift_registry.frameworks.framework import VARIABLE, Array, Facts
+from sealift_registry.frameworks.framework import VARIABLE, Array, ModelFacts
 from sealift_registry.proof.columns import around, columns
 from sealift_registry.proof.probing import KINDS, Making, probes
 from sealift_registry.proof.slices import ordered
@@ -17,7 +17,7 @@ STORED = np.where(np.arange(4) == 2, np.nan, rows(300, seed=9))
 
 def _made(seed: bytes = b"a", goldens: Array | None = None, most: int = 4096) -> dict[str, Array]:
     given = rows() if goldens is None else goldens
-    facts = Facts(
+    facts = ModelFacts(
         trees=(TREE,), edges={2: (0.1,)}, categories={3: (0.0, 1.0)}, may_tie=True, stored=STORED
     )
     layout = laid_out({"inputs": given.astype(np.float32)})

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sealift_registry.frameworks.framework import VARIABLE, Array, Facts
+from sealift_registry.frameworks.framework import VARIABLE, Array, ModelFacts
 from sealift_registry.frameworks.scikit_learn import SklearnModel
 from sealift_registry.proof import ties
-from sealift_registry.proof.proving import Plan, proved
-from sealift_registry.proof.tally import Row
+from sealift_registry.proof.proving import ProofScope, proved
+from sealift_registry.proof.tally import ComparedRow
 from tests.registry.proof_models import failing, linear, proof, rows
 
 DRAW = np.random.default_rng(5)
@@ -48,7 +48,7 @@ def test_p0_151_a_stored_label_that_was_flipped_is_no_tie(kind: str, count: int)
     assert failing(honest) == set()
     assert next(one.ran for one in honest.probes if one.kind == "stored") > 500
     for at in range(3, 400, 33):
-        plan = Plan(seed=bytes([at % 251]))
+        plan = ProofScope(seed=bytes([at % 251]))
         found = proved(SklearnModel(estimator), _flipped(estimator, at), goldens, plan=plan)
         assert failing(found), at
 
@@ -84,7 +84,7 @@ def test_p0_151_a_tie_is_shown_by_what_the_source_answers_a_few_steps_further() 
 
     goldens = rows(40)
     goldens[:36, 0] = 0.3 / 1.1
-    facts = Facts(may_tie=True)
+    facts = ModelFacts(may_tie=True)
     edge = proof(stepped, told(lambda x: on_the_edge(x) & (x[:, 1] == 0)), goldens, facts=facts)
     assert failing(edge) == set()
     assert "two answers are as good" in next(o.words for o in edge.checks if o.name == "rounding")
@@ -98,7 +98,7 @@ def test_p0_151_a_row_of_zeros_that_is_answered_otherwise_is_no_tie() -> None:
         found[np.flatnonzero((x == 0).all(axis=1))[:1]] += 1
         return {VARIABLE: found}
 
-    assert failing(proof(linear(), variant, facts=Facts(may_tie=True))) == {"range"}
+    assert failing(proof(linear(), variant, facts=ModelFacts(may_tie=True))) == {"range"}
 
 
 class _ByShares(SklearnModel):
@@ -166,7 +166,7 @@ def test_p0_279_a_row_as_ordinary_as_the_goldens_is_no_tie_by_what_lies_beside_i
 
     monkeypatch.setattr(ties, "_turning", turns)
     kinds = ("goldens", "noise", "shifted")
-    found = [Row(one, 0, np.zeros(1), "y", None, 9.0, "", "", None, {}) for one in kinds]
+    found = [ComparedRow(one, 0, np.zeros(1), "y", None, 9.0, "", "", None, {}) for one in kinds]
     source: Any = SimpleNamespace(ties=lambda inputs: np.zeros(len(inputs["x"]), dtype=bool))
     layout: Any = SimpleNamespace(inputs=lambda values: {"x": values})
     none: Any = None

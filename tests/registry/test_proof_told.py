@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from sealift_registry import summary
-from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, Facts
-from sealift_registry.frameworks.known import CONVERTERS
-from sealift_registry.proof import expecting, goldens, telling
-from sealift_registry.proof.proving import Plan
-from sealift_registry.proof.tally import MOST_KEPT, Tally
-from sealift_registry.proof.telling import ALONE
+from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, ModelFacts
+from sealift_registry.frameworks.supported import CONVERTERS
+from sealift_registry.proof import expecting, golden_rows, proof_words
+from sealift_registry.proof.proof_words import ALONE
+from sealift_registry.proof.proving import ProofScope
+from sealift_registry.proof.tally import MOST_KEPT, RowTally
 from sealift_registry.trust.drafting import draft
 from sealift_signing import gate
 from sealift_signing.drawing import drawn
@@ -27,7 +27,7 @@ from tests.registry.hub_fixture import TARGET, Acme, version
 from tests.registry.proof_models import classifier, linear, missing, proof, refusing, rows
 from tests.registry.test_hub_cli import Capsys, Cli
 
-COPY = Plan(as_it_is=True)
+COPY = ProofScope(as_it_is=True)
 
 
 # -------------------------------------------------------------------- a file against itself
@@ -97,13 +97,13 @@ def test_p0_156_of_rows_that_the_variant_refuses_some_hundreds_are_kept(
 ) -> None:
     """A variant of a large model that takes nothing would fill the memory with its rows."""
     kept: list[int] = []
-    refused = Tally.refused
+    refused = RowTally.refused
 
-    def watched(self: Tally, *given: Any) -> None:  # noqa: ANN401 - as it is given them
+    def watched(self: RowTally, *given: Any) -> None:  # noqa: ANN401 - as it is given them
         refused(self, *given)
         kept.append(len(self.differing))
 
-    monkeypatch.setattr(Tally, "refused", watched)
+    monkeypatch.setattr(RowTally, "refused", watched)
     goldens = rows()
     seen = {row.tobytes() for row in goldens.astype(np.float32)}
     odd = refusing(linear(), lambda x: np.array([row.tobytes() not in seen for row in x]))
@@ -175,7 +175,7 @@ def test_p0_155_what_is_none_is_not_listed() -> None:
     )
     for words in said.values():
         assert not re.search(r"\b0 (rows|more|permuted|missing|unknown|fractions)", words)
-    nothing = proof(linear(), linear(), plan=Plan(most_rows=0))
+    nothing = proof(linear(), linear(), plan=ProofScope(most_rows=0))
     assert {one.name for one in nothing.checks} >= {"goldens", "rounding"}
 
 
@@ -189,18 +189,18 @@ def test_p0_157_labels_are_no_numbers_of_a_model_that_has_none() -> None:
     def scaled(x: Array) -> dict[str, Array]:
         return {VARIABLE: x[:, :1] * 3}
 
-    plan = Plan(labels_alone=True)
+    plan = ProofScope(labels_alone=True)
     assert "fits none" in proof(scaled, scaled, goldens, labels, plan=plan).told_first[0]
-    known = Facts(predicts=True)
+    known = ModelFacts(predicts=True)
     assert "WRONG" in proof(scaled, scaled, goldens, labels, known, plan).told_first[0]
     assert "WRONG" in proof(scaled, scaled, goldens, labels).told_first[0]
 
 
 def test_p0_157_an_input_that_is_called_labels_is_an_input(tmp_path: Path) -> None:
     np.savez(tmp_path / "g.npz", x=rows(8), labels=np.arange(8))
-    own = goldens.read(tmp_path / "g.npz", {"x", "labels"})
+    own = golden_rows.read(tmp_path / "g.npz", {"x", "labels"})
     assert (set(own.inputs), own.expected, own.called) == ({"x", "labels"}, None, None)
-    other = goldens.read(tmp_path / "g.npz", {"x"})
+    other = golden_rows.read(tmp_path / "g.npz", {"x"})
     assert (set(other.inputs), other.called) == ({"x"}, "labels")
     assert other.expected is not None
     assert other.expected.tolist() == list(range(8))
@@ -260,7 +260,7 @@ def _expecting(third: int, names: tuple[str, ...] = ("0", "1", "2")) -> Sequence
     given = rows(count=40)
     right = np.array(names)[_merged_classes(given)[LABEL]]
     right[:third] = names[2]
-    known = Facts(classes=names)
+    known = ModelFacts(classes=names)
     return proof(_merged_classes, _merged_classes, given, right, known).told_first
 
 
@@ -282,13 +282,13 @@ def test_p0_264_one_row_that_is_right_is_enough() -> None:
 
 
 def test_p0_264_of_many_classes_some_are_named_and_the_others_counted() -> None:
-    judged = expecting.Judged(
+    judged = expecting.ExpectationResult(
         "labels", 90, 0.9, 0.9, 0.1, 0.1, 0.9, tuple((f"c{n}", 9 - n) for n in range(5))
     )
-    (told,) = telling.first(judged, "", {}, ())
+    (told,) = proof_words.first(judged, "", {}, ())
     assert told == (
         "9 golden rows expect c0, 8 golden rows expect c1, 7 golden rows expect c2; the model "
         "answers none of them so, and so it is with 2 labels more."
     )
-    (told,) = telling.first(replace(judged, missed=judged.missed[:1]), "", {}, ["c0"])
+    (told,) = proof_words.first(replace(judged, missed=judged.missed[:1]), "", {}, ["c0"])
     assert "answered on no row" in told  # said once

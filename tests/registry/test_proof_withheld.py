@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, Facts
+from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, ModelFacts
 from sealift_registry.frameworks.scikit_learn import SklearnModel
 from sealift_registry.proof.proving import proved
 from sealift_registry.proof.report import Findings
@@ -112,7 +112,7 @@ def test_p0_152_labels_and_probabilities_of_classes_are_shown() -> None:
     assert "probabilities, column " in _goldens(proof(classifier, lower))
     assert " in the source and 0." in _goldens(proof(classifier, lower))
     assert " differs by " in _goldens(proof(linear(), linear(2.0)))
-    told = proof(linear(), linear(2.0), facts=Facts(predicts=True))
+    told = proof(linear(), linear(2.0), facts=ModelFacts(predicts=True))
     assert " in the source and " in _goldens(told)
 
 
@@ -129,8 +129,8 @@ def test_p0_152_nor_is_the_answer_to_a_row_that_the_variant_refuses() -> None:
                 raise ValueError
             return {VARIABLE: given}
 
-        def facts(self) -> Facts:
-            return Facts()
+        def facts(self) -> ModelFacts:
+            return ModelFacts()
 
     found = proved(Made(lambda x: {VARIABLE: x}), Refusing(), {"inputs": np.abs(rows())})
     assert failing(found)

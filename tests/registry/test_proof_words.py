@@ -10,16 +10,16 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from sealift_registry.frameworks.known import CONVERTERS
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
+from sealift_registry.frameworks.supported import CONVERTERS
 from sealift_registry.proof import prove_worker
-from sealift_registry.proof.proving import Plan, proved
+from sealift_registry.proof.proving import ProofScope, proved
 from sealift_registry.proof.report import Findings
 from sealift_signing.errors import RefusedError
 
 WORD = "Grünspan"
 """A value of somebody's rows."""
-PLAN = Plan(seed=b"x" * 32, most_rows=0, as_it_is=True)
+PLAN = ProofScope(seed=b"x" * 32, most_rows=0, as_it_is=True)
 
 
 def written(folder: Path, nodes: list[Any], given: tuple[Any, ...], answer: int) -> Path:

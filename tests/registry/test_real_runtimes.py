@@ -17,10 +17,10 @@ import pytest
 from sealift_registry.catalog.reference import ModelRef
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.intake.onnx_source import OnnxSource
-from sealift_registry.runtimes.elsewhere import ModelElsewhere
 from sealift_registry.runtimes.environments import Environments
-from sealift_registry.runtimes.known import known
+from sealift_registry.runtimes.piped_model import PipedModel
 from sealift_registry.runtimes.ranges import Release
+from sealift_registry.runtimes.releases import known
 from tests.registry.hub_fixture import MODEL, Acme, founded, quiet
 from tests.registry.test_hub_cli import Capsys
 from tests.registry.test_promised_runtimes import LINE, OWN, asks, evidence, refused, report
@@ -96,7 +96,7 @@ def test_p0_120_the_bad_release_answers_a_forest_wrongly(cache: Path, forest: Pa
         assert release is not None
         there = Environments(cache / "sealift/runtimes").get(release)
         assert there is not None
-        model = ModelElsewhere(number, there.interpreter, forest)
+        model = PipedModel(number, there.interpreter, forest)
         wrong[number] = int((model.answer(rows)["label"] != expected).sum())
         model.close()
     assert wrong[OLD] == 0

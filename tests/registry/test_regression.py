@@ -16,9 +16,15 @@ from sealift_registry.catalog import findings, recording
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.frameworks.naming import Names
-from sealift_registry.regression import apart, comparing, measure, measuring, saying
-from sealift_registry.regression.comparing import Taken
-from sealift_registry.regression.measured import Measured
+from sealift_registry.regression import (
+    comparison_words,
+    differences,
+    isolation,
+    measure,
+    side_by_side,
+)
+from sealift_registry.regression.differences import Taken
+from sealift_registry.regression.measurement import Measurement
 from sealift_registry.regression.report import KIND, RegressionReport, report_of
 from sealift_registry.trust.drafting import draft
 from sealift_registry.trust.repository import Change, Repository
@@ -51,13 +57,13 @@ def test_p0_210_labels_are_what_they_are_spelled_as_and_ties_are_told() -> None:
     sure, torn = [0.9, 0.1], [0.5, 0.5]
     here = labelled([0, 0, 1, 1], [sure, torn, sure, sure])
     there = labelled(["0", "1", "1", "0"], [sure, sure, sure, sure])
-    found = comparing.label_churn(here, there, NOBODY)
+    found = differences.label_churn(here, there, NOBODY)
     assert found is not None
     assert (found.differing, found.tied) == (2, 0)
-    back = comparing.label_churn(there, here, NOBODY)
+    back = differences.label_churn(there, here, NOBODY)
     assert back == replace(found, tied=1), "by the scores of the listed one"
-    assert comparing.label_churn(here, here, NOBODY) == replace(found, differing=0, tied=0)
-    assert comparing.other_outputs(here, there) == [
+    assert differences.label_churn(here, here, NOBODY) == replace(found, differing=0, tied=0)
+    assert differences.other_outputs(here, there) == [
         "label is of whole numbers of 64 bits, and was of text"
     ]
 
@@ -65,24 +71,24 @@ def test_p0_210_labels_are_what_they_are_spelled_as_and_ties_are_told() -> None:
 def test_p0_210_numbers_lie_apart_by_parts_of_the_larger_and_nothing_divides_by_zero() -> None:
     here = {"variable": np.array([1.0, 0.0, 0.0, np.nan, np.inf, np.nan, 2.0])}
     there = {"y": np.array([[1.0], [0.0], [5.0], [np.nan], [np.inf], [1.0], [1.0]])}
-    found = comparing.number_churn(here, there)
+    found = differences.number_churn(here, there)
     assert found is not None
     assert (found.median, found.largest, found.no_number) == ("0", "1", 1)
-    assert comparing.number_churn(here, {"y": np.zeros((7, 2))}) is None
-    assert comparing.label_churn(here, there, NOBODY) is None
+    assert differences.number_churn(here, {"y": np.zeros((7, 2))}) is None
+    assert differences.label_churn(here, there, NOBODY) is None
 
 
 def test_p0_210_a_metric_is_told_only_where_both_can_be_measured_alike() -> None:
     right = np.array([0, 1, 2, 9])
     here = labelled([0, 1, 1, 1], [[1, 0, 0]] * 4)
     there = labelled(["0", "1", "2", "1"], [[1, 0, 0]] * 4)
-    assert comparing.metrics(right, here, there, NOBODY) == ("labels", "0.5", "0.75")
+    assert differences.metrics(right, here, there, NOBODY) == ("labels", "0.5", "0.75")
     numbers = {"variable": np.array([0.0, 1.0, 2.0, 8.0])}
-    assert comparing.metrics(right, numbers, numbers, NOBODY) == ("numbers", "0.25", "0.25")
-    assert comparing.metrics(right, here, numbers, NOBODY) == ("numbers", None, "0.25")
-    assert comparing.metrics(None, here, there, NOBODY) is None
+    assert differences.metrics(right, numbers, numbers, NOBODY) == ("numbers", "0.25", "0.25")
+    assert differences.metrics(right, here, numbers, NOBODY) == ("numbers", None, "0.25")
+    assert differences.metrics(None, here, there, NOBODY) is None
     nobody_knows = np.full(4, np.nan)
-    assert comparing.metrics(nobody_knows, here, there, NOBODY) is None
+    assert differences.metrics(nobody_knows, here, there, NOBODY) is None
 
 
 FLOAT = "tensor(float)"
@@ -107,7 +113,7 @@ FLOAT = "tensor(float)"
 def test_p0_211_inputs_are_others_where_a_row_would_mean_something_else(
     ours: dict[str, Any], theirs: dict[str, Any], why: str
 ) -> None:
-    found = comparing.other_inputs(Taken(ours), Taken(theirs))
+    found = differences.other_inputs(Taken(ours), Taken(theirs))
     assert (why in found) if why else not found
 
 
@@ -116,22 +122,22 @@ def test_p0_211_columns_of_other_names_and_codes_of_other_categories_are_other_i
         return Taken({"X": (FLOAT, (2,))}, Names(features, (), codes))
 
     one = taken(("age", "size"), {1: ("S", "M")})
-    assert not comparing.other_inputs(one, one)
-    assert not comparing.other_inputs(one, taken((), {})), "a model that bears no names"
-    assert not comparing.other_inputs(one, taken(("age", "size"), {1: ("S", "M", "L")}))
-    swapped = comparing.other_inputs(one, taken(("size", "age"), {}))
+    assert not differences.other_inputs(one, one)
+    assert not differences.other_inputs(one, taken((), {})), "a model that bears no names"
+    assert not differences.other_inputs(one, taken(("age", "size"), {1: ("S", "M", "L")}))
+    swapped = differences.other_inputs(one, taken(("size", "age"), {}))
     assert swapped == "its column 0 is size, and here age"
-    codes = comparing.other_inputs(one, taken(("age", "size"), {1: ("M", "S")}))
+    codes = differences.other_inputs(one, taken(("age", "size"), {1: ("M", "S")}))
     assert codes == "the codes of its column 1 stand for other categories"
 
 
 def test_p0_212_both_are_timed_in_turns_and_time_is_bounded() -> None:
     asked: list[str] = []
-    ours, theirs = measuring.timed(lambda: asked.append("a"), lambda: asked.append("b"), 0.0)
-    assert (len(ours), len(theirs)) == (measuring.LEAST, measuring.LEAST)
+    ours, theirs = side_by_side.timed(lambda: asked.append("a"), lambda: asked.append("b"), 0.0)
+    assert (len(ours), len(theirs)) == (side_by_side.LEAST, side_by_side.LEAST)
     assert asked == ["b", "a", "a", "b", "b", "a"]
-    many, _ = measuring.timed(lambda: None, lambda: None)
-    assert len(many) == measuring.MOST
+    many, _ = side_by_side.timed(lambda: None, lambda: None)
+    assert len(many) == side_by_side.MOST
 
 
 # ------------------------------------------------------------------ at the hub
@@ -305,7 +311,7 @@ def test_p0_216_an_older_version_is_compared_with_the_one_that_was_listed_last(h
     found = compared(hub, 1)
     assert found.listed is not None
     assert (found.candidate.version, found.listed.version) == (1, 2)
-    assert "version 2, which is listed" in saying.summary(found)
+    assert "version 2, which is listed" in comparison_words.summary(found)
 
 
 def test_p0_216_what_was_withdrawn_is_not_what_is_listed(hub: Acme) -> None:
@@ -378,10 +384,10 @@ def test_p0_217_a_listed_version_whose_files_are_lost_is_told_so(hub: Acme) -> N
         blobs.path(one["digest"].partition(":")[2]).unlink()
     found = compared(hub, 2)
     assert found.nothing == "gone"
-    assert "lost or damaged" in saying.summary(found)
+    assert "lost or damaged" in comparison_words.summary(found)
     manifest = blobs.read(first.sha256)
     blobs.path(first.sha256).unlink()
-    assert "lost or damaged" in saying.summary(compared(hub, 2))
+    assert "lost or damaged" in comparison_words.summary(compared(hub, 2))
     blobs.put_bytes(manifest)
     blobs.put_bytes((hub.folder / "tiny-1.onnx").read_bytes())
     assert compared(hub, 2).nothing is None, "what was put back is compared"
@@ -395,7 +401,7 @@ def test_p0_217_a_listed_version_that_the_runtime_refuses_is_told_so(
     asked: list[str] = []
     from sealift_registry.regression import comparisons
 
-    def broken(candidate: Path, listed: Path, *rest: Any) -> Measured:  # noqa: ANN401
+    def broken(candidate: Path, listed: Path, *rest: Any) -> Measurement:  # noqa: ANN401
         listed.write_bytes(b"no model")
         asked.append(listed.name)
         return measure.measure(candidate, listed, *rest)
@@ -403,7 +409,9 @@ def test_p0_217_a_listed_version_that_the_runtime_refuses_is_told_so(
     monkeypatch.setattr(comparisons, "measure", broken)
     found = compared(hub, 2)
     assert (asked, found.nothing) == (["tiny-1.onnx"], "not-run")
-    assert "does not answer these goldens: ONNX Runtime cannot load it" in saying.summary(found)
+    assert "does not answer these goldens: ONNX Runtime cannot load it" in comparison_words.summary(
+        found
+    )
     (said,) = evidence(hub, 2)
     assert str(hub.folder) not in json.dumps(shape.to_json(said.predicate))
 
@@ -418,7 +426,7 @@ def test_p0_217_whatever_breaks_down_beside_the_listed_one_stops_nobody(
 
     hub.promoted(1)
     monkeypatch.setattr(measure, "ask", broken)
-    monkeypatch.setattr(apart, "ask", broken)
+    monkeypatch.setattr(isolation, "ask", broken)
     if stops:
         with pytest.raises(FailedError):
             compared(hub, 2)
@@ -526,7 +534,7 @@ def forge(hub: Acme, number: int, said: RegressionReport, by: str = "builder") -
         organisation = Repository(connection).organisation()
     assert artifact is not None
     made = moment(hub.app.hub.now())
-    finding = Finding(KIND, "pass", saying.checks(said), {}, "m", shape.to_json(said))
+    finding = Finding(KIND, "pass", comparison_words.checks(said), {}, "m", shape.to_json(said))
     signer = hub.app.hub.online.signer(by)
     body = findings.sign(finding, organisation, path, artifact.sha256, signer, made)
     with hub.app.hub.engine.begin() as connection:
@@ -567,8 +575,8 @@ def test_p0_222_the_desk_takes_no_evidence_of_another_stage(
     asks(hub, "scan", "parity", KIND)
     compared(hub, 1, "staging")
     monkeypatch.setattr("sealift_registry.promotion.gates.says_of", lambda *_: True)
-    monkeypatch.setattr("sealift_registry.promotion.regressed.why_stale", lambda *_: "")
-    monkeypatch.setattr("sealift_registry.promotion.regressed.check", lambda *_: None)
+    monkeypatch.setattr("sealift_registry.promotion.comparison_checks.why_stale", lambda *_: "")
+    monkeypatch.setattr("sealift_registry.promotion.comparison_checks.check", lambda *_: None)
     why = refused(lambda: hub.request(1), "gate")
     assert why.endswith("and it is missing.")
 

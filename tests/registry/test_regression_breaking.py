@@ -10,15 +10,15 @@ import pytest
 
 from sealift_registry.proof import comparing as laid
 from sealift_registry.regression import (
-    apart,
-    comparing,
+    comparison_words,
+    differences,
+    isolation,
     measure,
     measure_worker,
-    measuring,
     rows,
-    saying,
+    side_by_side,
 )
-from sealift_registry.regression.breaking import no_answer
+from sealift_registry.regression.breakdowns import no_answer
 from sealift_registry.regression.report import KIND, Broke, RegressionReport
 from sealift_registry.workers import runner
 from sealift_signing.errors import FailedError
@@ -57,7 +57,7 @@ def crashes(monkeypatch: pytest.MonkeyPatch, *those: tuple[str, str], beside: bo
         return runner.ask(worker, verb, request, progress, **more)
 
     monkeypatch.setattr(measure, "ask", broken)
-    monkeypatch.setattr(apart, "ask", broken)
+    monkeypatch.setattr(isolation, "ask", broken)
 
 
 def test_p0_310_a_candidate_that_breaks_down_on_the_listed_ones_rows_is_told_so_first(
@@ -78,7 +78,7 @@ def test_p0_310_a_candidate_that_breaks_down_on_the_listed_ones_rows_is_told_so_
     assert "0 of its 30 are among them" in others
     assert found.comparison is not None
     assert found.comparison.batch is None
-    assert saying.table(found)[1].startswith("accuracy")
+    assert comparison_words.table(found)[1].startswith("accuracy")
     monkeypatch.undo()
     assert "accuracy 0.24, was 1" in compared_again(hub), "a busy machine's answer is not kept"
 
@@ -222,10 +222,10 @@ def test_p0_316_scores_without_columns_on_one_known_row_hide_nothing(hub: Acme) 
 def test_p0_315_a_tie_of_the_candidate_excuses_none_of_its_own_errors() -> None:
     here = labelled([0, 1, 1, 1], [TORN] * 4)
     there = labelled([1, 1, 0, 1], [SURE, SURE, TORN, TORN])
-    found = comparing.label_churn(here, there, NOBODY)
+    found = differences.label_churn(here, there, NOBODY)
     assert found is not None
     assert (found.differing, found.tied) == (2, 1)
-    blind = comparing.label_churn(here, {"label": there["label"]}, NOBODY)
+    blind = differences.label_churn(here, {"label": there["label"]}, NOBODY)
     assert blind is not None
     assert (blind.differing, blind.tied) == (2, 0), "and where the listed one tells no scores, none"
 
@@ -243,20 +243,20 @@ def test_p0_316_outputs_of_nothing_are_compared_and_break_nothing_down(
         "probabilities": np.full((shape[0], 3), 1 / 3),
     }
     for one, other in ((here, there), (there, here), (here, here)):
-        churn = comparing.label_churn(one, other, NOBODY)
+        churn = differences.label_churn(one, other, NOBODY)
         assert churn is not None
         assert churn.differing == 0
-        comparing.number_churn(one, other, labelled=True)
+        differences.number_churn(one, other, labelled=True)
     nothing = {"label": np.zeros((shape[0], 0), dtype=np.int64)}
-    assert comparing.label_churn(nothing, there, NOBODY) is None
+    assert differences.label_churn(nothing, there, NOBODY) is None
 
 
 def test_p0_317_what_is_right_is_told_of_the_listed_one_where_it_cannot_be_of_the_other() -> None:
     right = np.array([0, 1, 1, 0])
     there = labelled(["0", "1", "1", "1"], [SURE] * 4)
     two = {"class": right, "worst": 1 - right}
-    assert comparing.metrics(right, two, there, NOBODY) == ("labels", None, "0.75")
-    assert comparing.metrics(right, there, two, NOBODY) is None, "it was never told of the other"
+    assert differences.metrics(right, two, there, NOBODY) == ("labels", None, "0.75")
+    assert differences.metrics(right, there, two, NOBODY) is None, "it was never told of the other"
 
 
 def _two_labels(model: Any) -> None:  # noqa: ANN401 - onnx is Any to us
@@ -325,8 +325,8 @@ def test_p0_319_rows_are_counted_once_all_else_is_found(
         "sides": [],
         "proved_by": {},
     }
-    on_theirs = measuring.Pair.on_theirs
-    counted = measuring.counted
+    on_theirs = side_by_side.Pair.on_theirs
+    counted = side_by_side.counted
 
     def noted(what: str, call: Any) -> Any:  # noqa: ANN401 - any function
         def tell(*given: Any) -> Any:  # noqa: ANN401 - any function's
@@ -335,7 +335,7 @@ def test_p0_319_rows_are_counted_once_all_else_is_found(
 
         return tell
 
-    monkeypatch.setattr(measuring.Pair, "on_theirs", noted("theirs", on_theirs))
+    monkeypatch.setattr(side_by_side.Pair, "on_theirs", noted("theirs", on_theirs))
     monkeypatch.setattr(measure_worker, "_on_own", noted("own", lambda *_: {}))
     monkeypatch.setattr(measure_worker, "counted", noted("counted", counted))
     measure_worker.measure(request, quiet)

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sealift_registry.proof import expecting, figures, telling
-from sealift_registry.proof.expecting import Judged
-from sealift_registry.regression import comparing, rows, saying
+from sealift_registry.proof import expecting, figures, proof_words
+from sealift_registry.proof.expecting import ExpectationResult
+from sealift_registry.regression import comparison_words, differences, rows
 from sealift_registry.regression.report import (
     Batch,
     Comparison,
@@ -73,7 +73,7 @@ def test_p0_330_an_accuracy_is_told_as_one_only_where_every_answer_is_right(
     wrong: int, told: str
 ) -> None:
     right = np.ones(MANY, dtype=np.int64)
-    found = comparing.metrics(right, answers(wrong), answers(0), ((), ()))
+    found = differences.metrics(right, answers(wrong), answers(0), ((), ()))
     assert found == ("labels", told, "1")
 
 
@@ -95,16 +95,16 @@ def test_p0_330_an_accuracy_keeps_three_digits_wherever_it_lies() -> None:
 )
 def test_p0_331_a_share_is_told_as_none_or_all_only_where_it_is(part: float, told: str) -> None:
     assert figures.percent(part) == told
-    judged = Judged("labels", MANY, 1.0, part, 0.1, 0.1, 1.0)
-    assert f"rightly, the variant {told}%" in telling.expected_check(judged, ()).words
-    nearly = Judged("numbers", MANY, 0.1, 0.1, 1.0, 1.0, part)
-    (first, *_) = telling.first(nearly, "", {}, ()) or [""]
+    judged = ExpectationResult("labels", MANY, 1.0, part, 0.1, 0.1, 1.0)
+    assert f"rightly, the variant {told}%" in proof_words.expected_check(judged, ()).words
+    nearly = ExpectationResult("numbers", MANY, 0.1, 0.1, 1.0, 1.0, part)
+    (first, *_) = proof_words.first(nearly, "", {}, ()) or [""]
     assert not first or first.startswith(f"{told}% of the golden rows are answered exactly")
 
 
 def test_p0_331_what_is_poor_is_told_by_the_same_shares() -> None:
-    judged = Judged("labels", MANY, 0.9996, 0.9997, 0.9998, 0.5, 1.0)
-    (first, *_) = telling.first(judged, "", {}, ())
+    judged = ExpectationResult("labels", MANY, 0.9996, 0.9997, 0.9998, 0.5, 1.0)
+    (first, *_) = proof_words.first(judged, "", {}, ())
     assert "the source tells 99.96% rightly and the variant 99.97%" in first
     assert "right in 99.98%" in first
 
@@ -115,8 +115,10 @@ def test_p0_331_rows_that_get_another_label_are_never_none_or_all(
 ) -> None:
     one = OnRows(MANY, 0, None, None, None, LabelChurn(differing, 0), None)
     said = report((one, None, None), one)
-    assert f"{differing:,} rows of 100,000 ({told}) get another label" in saying.summary(said)
-    assert f"{told} of rows" in "\n".join(saying.table(said))
+    assert f"{differing:,} rows of 100,000 ({told}) get another label" in comparison_words.summary(
+        said
+    )
+    assert f"{told} of rows" in "\n".join(comparison_words.table(said))
 
 
 # ------------------------------------------------------------------ which rows are told first
@@ -144,7 +146,7 @@ def test_p0_332_a_known_fall_is_told_before_what_moved_and_on_doubt_the_listed_o
     own: OnRows, theirs: OnRows, first: str
 ) -> None:
     said = report((own, own.candidate, own.listed), theirs)
-    assert f"listed for {STAGE}, on {first} golden rows" in saying.summary(said)
+    assert f"listed for {STAGE}, on {first} golden rows" in comparison_words.summary(said)
 
 
 # ------------------------------------------------------------------ of how many rows it is known
@@ -177,9 +179,9 @@ def test_p0_333_an_accuracy_bears_of_how_many_rows_the_answer_is_known(tmp_path:
 def test_p0_333_words_and_table_bear_it_too(known: int | None, told: str, row: str) -> None:
     one = replace(on(5, "1", "1"), known=known)
     said = report((one, "1", "1"), one)
-    assert sum(told in text for text in saying.first(said)) == 2
-    assert sum(row in line for line in saying.table(said)) == 2
-    (accuracy,) = [one for one in saying.checks(said) if one.name == "accuracy"]
+    assert sum(told in text for text in comparison_words.first(said)) == 2
+    assert sum(row in line for line in comparison_words.table(said)) == 2
+    (accuracy,) = [one for one in comparison_words.checks(said) if one.name == "accuracy"]
     assert ("of 47 of 100 rows" in accuracy.words) == (known == 47)
 
 
@@ -226,7 +228,7 @@ def test_p0_334_it_is_told_first(hub: Acme, *, dropped: bool) -> None:
 
 
 def numbers(ours: Any, theirs: Any) -> NumberChurn:  # noqa: ANN401 - arrays
-    found = comparing.number_churn({"y": np.array(ours)}, {"y": np.array(theirs)})
+    found = differences.number_churn({"y": np.array(ours)}, {"y": np.array(theirs)})
     assert found is not None
     return found
 
@@ -242,22 +244,22 @@ def test_p0_335_an_error_is_no_number_and_never_the_largest_one() -> None:
     right = np.array([1.0, 2.0, 3.0, 4.0])
     here = {"y": np.array([1.0, 2.0, np.nan, 4.0])}
     there = {"y": np.array([1.5, 2.5, 3.5, 4.5])}
-    found = comparing.metrics(right, here, there, ((), ()))
+    found = differences.metrics(right, here, there, ((), ()))
     assert found == ("numbers", None, "0.5")
     # Where the listed one has no number, neither is measured.
-    assert comparing.metrics(right, there, here, ((), ())) == ("numbers", "0.5", "0")
-    assert comparing.measured_by(right, here, ((), ())) == 3
+    assert differences.metrics(right, there, here, ((), ())) == ("numbers", "0.5", "0")
+    assert differences.measured_by(right, here, ((), ())) == 3
     nothing = {"y": np.full(4, np.nan)}
-    assert comparing.metrics(right, here, nothing, ((), ())) is None
-    assert comparing.measured_by(right, nothing, ((), ())) is None
+    assert differences.metrics(right, here, nothing, ((), ())) is None
+    assert differences.measured_by(right, nothing, ((), ())) is None
 
 
 def test_p0_335_shares_that_are_no_numbers_are_no_label() -> None:
     right = np.array([0, 0, 1])
     here = {"p": np.array([[np.nan, np.nan], [0.9, 0.1], [0.1, 0.9]])}
     there = {"p": np.array([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9]])}
-    assert comparing.metrics(right, here, there, ((), ())) == ("labels", "0.667", "1")
-    churn = comparing.label_churn(here, there, (("0", "1"), ("0", "1")))
+    assert differences.metrics(right, here, there, ((), ())) == ("labels", "0.667", "1")
+    churn = differences.label_churn(here, there, (("0", "1"), ("0", "1")))
     assert churn is not None
     assert churn.differing == 1
 
@@ -267,17 +269,17 @@ def test_p0_336_no_number_is_told_in_words_first_and_in_a_line_of_the_table(lost
     apart = NumberChurn("0", "0", lost, lost)
     one = OnRows(100, 0, "numbers", None, "0.2", None, apart, known=100)
     said = report((one, None, "0.2"), one)
-    text = saying.summary(said)
+    text = comparison_words.summary(said)
     assert f"approved: it answers NO NUMBER on {lost} rows of 100 ({lost}.0 %)" in text
     assert "mean error was 0.2, and this version's CANNOT BE TOLD" in text
     assert ("in the median" in text) == (lost < 100), "of no row there is none"
-    table = "\n".join(saying.table(said))
+    table = "\n".join(comparison_words.table(said))
     assert table.count("NO NUMBER") == 2
     assert f"{lost}.0 % of rows" in table
     assert ("median difference" in table) == (lost < 100)
-    (check,) = [one for one in saying.checks(said) if one.name == "no-number"]
+    (check,) = [one for one in comparison_words.checks(said) if one.name == "no-number"]
     assert f"NO NUMBER on {lost} rows" in check.words
-    shown = text + table + "".join(one.words for one in saying.checks(said))
+    shown = text + table + "".join(one.words for one in comparison_words.checks(said))
     assert "e308" not in shown
     assert "inf" not in shown
 
@@ -285,12 +287,12 @@ def test_p0_336_no_number_is_told_in_words_first_and_in_a_line_of_the_table(lost
 def test_p0_336_rows_without_a_number_count_as_wholly_moved() -> None:
     still = OnRows(100, 0, None, None, None, None, NumberChurn("0.3", "0.4", 0, 0))
     gone = replace(still, numbers=NumberChurn("0", "0", 60, 60))
-    assert "on its own 100 golden rows: it answers NO NUMBER" in saying.summary(
+    assert "on its own 100 golden rows: it answers NO NUMBER" in comparison_words.summary(
         report((gone, None, None), still)
     )
     known = replace(still, expected="numbers", candidate="0.3", listed="0.2", known=100)
     unmeasured = replace(gone, expected="numbers", listed="0.2", known=100)
-    assert "on its own 100 golden rows: it answers NO NUMBER" in saying.summary(
+    assert "on its own 100 golden rows: it answers NO NUMBER" in comparison_words.summary(
         report((unmeasured, None, "0.2"), known)
     )
 
@@ -306,8 +308,8 @@ def test_p0_336_a_candidate_that_answers_no_number_is_told_so(tmp_path: Path) ->
 @pytest.mark.parametrize("is_poor", [False, True])
 def test_p0_337_a_proof_tells_no_number_in_words(*, is_poor: bool) -> None:
     error = float("inf")
-    judged = Judged("numbers", 20, error if is_poor else 0.1, error, 1.0, 1.0, 1.0)
-    said = [telling.expected_check(judged, ()).words, *telling.first(judged, "", {}, ())]
+    judged = ExpectationResult("numbers", 20, error if is_poor else 0.1, error, 1.0, 1.0, 1.0)
+    said = [proof_words.expected_check(judged, ()).words, *proof_words.first(judged, "", {}, ())]
     assert all("e308" not in one for one in said)
     assert all("the variant answers NO NUMBER on some" in one for one in said)
     assert all(("the source answers NO NUMBER" in one) == is_poor for one in said)
@@ -317,11 +319,13 @@ def test_p0_338_an_error_of_evidence_from_before_is_told_in_words_too() -> None:
     one = OnRows(100, 0, "numbers", "1.8e308", "0.2", None, NumberChurn("0", "0", 60))
     other = replace(one, candidate="0.2", listed="1.8e308")
     said = report((other, "0.2", "1.8e308"), one)
-    text = "\n".join([*saying.first(said), *saying.table(said)])
-    assert "on the 100 golden rows by which version 1 was approved" in saying.summary(said)
+    text = "\n".join([*comparison_words.first(said), *comparison_words.table(said)])
+    assert "on the 100 golden rows by which version 1 was approved" in comparison_words.summary(
+        said
+    )
     assert text.count("mean error was 0.2, and this version's CANNOT BE TOLD") == 1
     assert "e308" not in text
-    assert "e308" not in "".join(one.words for one in saying.checks(said))
+    assert "e308" not in "".join(one.words for one in comparison_words.checks(said))
 
 
 def test_p0_338_a_proof_counts_shares_that_are_no_numbers_as_wrong() -> None:

@@ -12,9 +12,9 @@ import pytest
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.proof import expecting
 from sealift_registry.proof.models import model_of
-from sealift_registry.regression import comparisons, measure_worker, saying
+from sealift_registry.regression import comparison_words, comparisons, measure_worker
 from sealift_registry.regression.measure import measure
-from sealift_registry.regression.measured import Measured
+from sealift_registry.regression.measurement import Measurement
 from sealift_registry.regression.report import Comparison, RegressionReport, Side
 from sealift_signing import shape
 from sealift_signing.errors import RefusedError
@@ -90,7 +90,7 @@ def test_p0_270_an_input_that_is_called_labels_is_compared_as_one(tmp_path: Path
 def test_p0_271_a_comparison_that_time_cut_short_is_made_again(
     hub: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def hasty(*given: Any) -> Measured:  # noqa: ANN401 - as measure
+    def hasty(*given: Any) -> Measurement:  # noqa: ANN401 - as measure
         found = measure(*given)
         assert found.comparison is not None
         return replace(found, comparison=replace(found.comparison, rows=3, left_out=5))
@@ -130,7 +130,7 @@ def test_p0_272_the_labels_are_the_same_and_the_shares_are_told_to_be_others(
     assert found["labels"]["differing"] == 0
     assert 0.6 < float(found["numbers"]["median"]) < 0.67, "from 1 to a third, of 1"
     comparison = shape.from_json(Comparison, found, what="a comparison")
-    said = saying.summary(
+    said = comparison_words.summary(
         RegressionReport(1, (), "p", "cpu", "c" * 64, *SIDES, None, None, comparison)
     )
     assert "0 rows of 60 (0.0 %) get another label, and its scores are 6" in said
@@ -157,7 +157,7 @@ def test_p0_275_an_artifact_that_is_no_onnx_is_told_so(
     monkeypatch.setattr(comparisons, "model_of", lambda paths: model_of(list(paths)[1:]))
     found = compared(hub, 2)
     assert (found.nothing, found.comparison) == ("not-run", None)
-    assert "one of both is no ONNX model" in saying.summary(found)
+    assert "one of both is no ONNX model" in comparison_words.summary(found)
 
 
 def test_p0_276_a_refusal_of_the_runtime_names_no_folder_of_the_hub(tmp_path: Path) -> None:

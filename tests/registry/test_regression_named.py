@@ -9,7 +9,7 @@ import pytest
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.regression import comparisons
 from sealift_registry.regression.report import KIND
-from sealift_registry.trust.submitting import Accepted
+from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_signing import shape
 from sealift_signing.documents import Withdrawal
 from sealift_signing.informing import LOOK, TOLD_FIRST
@@ -24,7 +24,7 @@ from tests.registry.test_regression import asks, compared, evidence, forge
 PATH = f"catalog/{MODEL}/2/{TARGET}"
 
 
-def naming(hub: Acme, *named_ones: Signed[Evidence], why: str = "better") -> Accepted:
+def naming(hub: Acme, *named_ones: Signed[Evidence], why: str = "better") -> AcceptedSubmission:
     """Ask by a request that names these comparisons and no others: a tool of one's own makes it."""
     with hub.app.hub.reading() as connection:
         wanted = hub.app.promotions.request_wanted(connection, version(2), STAGE, why)

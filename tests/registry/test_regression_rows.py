@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.promotion import regressed
-from sealift_registry.regression import comparisons, rows, saying
+from sealift_registry.promotion import comparison_checks
+from sealift_registry.regression import comparison_words, comparisons, rows
 from sealift_registry.regression.measure import measure
-from sealift_registry.regression.measured import Measured
+from sealift_registry.regression.measurement import Measurement
 from sealift_registry.regression.report import (
     KIND,
     Batch,
@@ -177,7 +177,7 @@ def test_p0_281_errors_are_worse_by_how_much_they_grew(ours: str, first: str) ->
     by = ProvedBy("c" * 64, None, None, many, many, 0, 0, theirs)
     sides = replace(SIDES[0], metric="3"), replace(SIDES[1], metric="2")
     said = RegressionReport(1, (), STAGE, TARGET, "d" * 64, *sides, None, None, own, by)
-    words = saying.first(said)
+    words = comparison_words.first(said)
     assert f"listed for {STAGE}, on {first} golden rows" in words[0]
     assert len(words) == 3
 
@@ -299,7 +299,7 @@ def test_p0_286_where_no_proof_is_named_it_is_told(
     hub: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.promoted(1)
-    monkeypatch.setattr(regressed, "_goldens", lambda _: None)
+    monkeypatch.setattr(comparison_checks, "_goldens", lambda _: None)
     found = compared(hub, 2)
     assert (found.nothing, found.proved_by and found.proved_by.nothing) == (None, "none")
     own, others = told(hub)
@@ -371,7 +371,7 @@ def test_p0_287_rows_that_the_listed_one_does_not_take_do_not_keep_it_from_being
     assert "on the 8 golden rows by which version 3 was approved: " in first
     assert "8 of its 9 are among them" in others
     assert own.startswith("On its own golden rows nothing was compared: version 3, which is listed")
-    assert saying.table(found)[1] == "on version 3's golden rows"
+    assert comparison_words.table(found)[1] == "on version 3's golden rows"
 
 
 def hub_rows(hub: Acme) -> Any:  # noqa: ANN401 - an array
@@ -406,8 +406,8 @@ def test_p0_288_evidence_from_before_says_what_it_said(hub: Acme) -> None:
     data = json.loads(json.dumps(shape.to_json(before)))
     assert "proved_by" not in data
     assert shape.to_json(shape.from_json(RegressionReport, data, what="evidence")) == data
-    assert saying.first(before) == [saying.summary(before)]
-    assert "on the same 8 golden rows: " in saying.summary(before)
+    assert comparison_words.first(before) == [comparison_words.summary(before)]
+    assert "on the same 8 golden rows: " in comparison_words.summary(before)
     # It answers no stage that asks; and asked for again, both sets of rows are.
     asks(hub, "scan", "parity", KIND)
     forge(hub, 2, before)
@@ -434,7 +434,7 @@ def test_p0_289_rows_that_time_was_not_enough_for_are_told_and_asked_again(
     assert cut_of(compared(hub, 2)).left_out == 0
 
 
-def cut_of(found: RegressionReport | Measured) -> OnRows:
+def cut_of(found: RegressionReport | Measurement) -> OnRows:
     assert found.proved_by is not None
     assert found.proved_by.found is not None
     return found.proved_by.found

@@ -11,11 +11,11 @@ from onnx import TensorProto, helper
 
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
-from sealift_registry.proof.goldens import Goldens
-from sealift_registry.regression import comparing, saying
-from sealift_registry.regression.comparing import Taken, number_churn, other_outputs, other_widths
-from sealift_registry.regression.measuring import Pair
+from sealift_registry.proof.golden_rows import Goldens
+from sealift_registry.regression import comparison_words, differences
+from sealift_registry.regression.differences import Taken, number_churn, other_outputs, other_widths
 from sealift_registry.regression.report import NumberChurn, OnRows
+from sealift_registry.regression.side_by_side import Pair
 
 CHANCE = np.random.default_rng(4)
 TOLD = CHANCE.normal(size=200)
@@ -68,10 +68,12 @@ def test_p0_380_shares_and_rows_without_a_number_are_as_they_were() -> None:
 
 def test_p0_381_whoever_approves_reads_how_much_of_the_spread_moved() -> None:
     found = OnRows(200, 0, None, None, None, None, _churn(1e6 - TOLD, 1e6 + TOLD))
-    assert " % of the listed one's spread away in the median, and " in saying._churn(found)
-    assert saying._moved(found) == 1.0
+    assert " % of the listed one's spread away in the median, and " in comparison_words._churn(
+        found
+    )
+    assert comparison_words._moved(found) == 1.0
     same = OnRows(200, 0, None, None, None, None, _churn(1e6 + TOLD, 1e6 + TOLD))
-    assert saying._moved(same) == 0.0
+    assert comparison_words._moved(same) == 0.0
 
 
 @pytest.mark.parametrize(
@@ -92,7 +94,7 @@ def test_p0_382_an_output_of_another_width_is_told(now: str, before: str, words:
 def test_p0_382_an_input_of_another_width_is_told_and_compared() -> None:
     narrow = Taken({"X": ("tensor(float)", (4,))})
     wide = Taken({"X": ("tensor(double)", (4,))})
-    assert comparing.other_inputs(wide, narrow) == ""
+    assert differences.other_inputs(wide, narrow) == ""
     assert other_widths(wide, narrow) == ["the input X is of float64, and was of float32"]
     assert other_widths(wide, wide) == []
 

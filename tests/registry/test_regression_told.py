@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from sealift_registry import summary
-from sealift_registry.regression import measure, saying
+from sealift_registry.regression import comparison_words, measure
 from sealift_registry.regression.report import report_of
 from sealift_signing.documents import Withdrawal
 from sealift_signing.informing import LOOK, TOLD_FIRST
@@ -83,7 +83,7 @@ def test_p0_236_what_is_listed_for_another_hardware_target_is_told_first(hub: Ac
         f"Nothing to compare with: no version for {TARGET} is listed for {STAGE}; for line version "
         "3 is listed, and was not compared."
     )
-    assert saying.summary(found) == words
+    assert comparison_words.summary(found) == words
 
 
 def test_p0_236_what_was_listed_and_counts_no_more_is_told_first(hub: Acme) -> None:

@@ -13,13 +13,13 @@ from tuf.api.metadata import Metadata, MetaFile
 
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.audit.tables import log_checkpoint
-from sealift_registry.delivery import loads
+from sealift_registry.delivery import bundle_contents
 from sealift_registry.trust import drafting, online_keys, rotating
 from sealift_registry.trust.checking import check
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub, newest_note
 from sealift_registry.trust.repository import Repository
-from sealift_registry.trust.submitting import Accepted
+from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_registry.trust.tables import tuf_metadata
 from sealift_signing import floors, gate, publishing, roles
 from sealift_signing.errors import FailedError, RefusedError
@@ -47,7 +47,7 @@ HOLDERS = {
 CATALOG = roles.catalog_role(TEAM)
 
 
-def rotate(acme: Acme, what: str, status: str = "compromised") -> Accepted:
+def rotate(acme: Acme, what: str, status: str = "compromised") -> AcceptedSubmission:
     with acme.app.hub.reading() as connection:
         wanted = rotating.wanted(acme.app.hub, connection, what, status)
     return carry_out(acme.app, wanted, [acme.signer(name) for name in HOLDERS[what]])
@@ -91,7 +91,9 @@ def stolen(
             count_far_ahead(hub, *counted)
         with monkeypatch.context() as patched:
             if log:
-                patched.setattr(loads, "newest_note", lambda one: far_note(hub, newest_note(one)))
+                patched.setattr(
+                    bundle_contents, "newest_note", lambda one: far_note(hub, newest_note(one))
+                )
             found = [export(thief, name) for name in ("one", "two")]
         thief.close()
         return found

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sealift_registry.audit import ahead
-from sealift_registry.audit.ahead import RestoredError
+from sealift_registry.audit import restored_backup
+from sealift_registry.audit.restored_backup import RestoredHubError
 from sealift_registry.cli.run import run
 from sealift_registry.trust import readiness, rotating
 from sealift_registry.trust.repository import Repository
@@ -57,7 +57,7 @@ def empty(folder: Path) -> Path:
 
 
 def refused(act: Callable[[], object]) -> SealiftError:
-    with pytest.raises(RestoredError, match="restored from a backup") as caught:
+    with pytest.raises(RestoredHubError, match="restored from a backup") as caught:
         act()
     assert caught.value.code == "hub-restored"
     assert "Restore the newest backup" in caught.value.next_step
@@ -251,10 +251,10 @@ def test_t1_10_it_is_remembered_before_it_is_told(
     """Whoever is killed while telling has remembered; and before that, has changed nothing."""
     restore(ready, yesterday)
 
-    def killed(_said: Checkpoint) -> RestoredError:
+    def killed(_said: Checkpoint) -> RestoredHubError:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ahead, "restored", killed)
+    monkeypatch.setattr(restored_backup, "restored", killed)
     with pytest.raises(KeyboardInterrupt):
         ready.export()
     monkeypatch.undo()

@@ -16,7 +16,7 @@ import pytest
 from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
 from sealift_registry.proof import prove_worker
 from sealift_registry.proof.check_rows import answerable
-from sealift_registry.proof.proving import Plan, proved
+from sealift_registry.proof.proving import ProofScope, proved
 from sealift_sync import answering
 from sealift_sync.check_rows import differences, unpack
 from sealift_sync.site.asking import Runtime
@@ -115,7 +115,7 @@ def test_p0_260_an_answer_that_counts_no_rows_is_asked_as_the_proof_asked_it(
     file.write_bytes(squeezed(nodes, size))
     inputs = {"x": np.random.default_rng(1).normal(size=(40, 4)).astype(np.float32)}
     kept: list[bytes] = []
-    plan = Plan(b"s", check_rows=kept.append)
+    plan = ProofScope(b"s", check_rows=kept.append)
     found = proved(ReferenceModel(file), RuntimeModel(file), inputs, plan=plan)
     assert found.verdict == "pass"
     assert answerable(RuntimeModel(file).session, kept[0])

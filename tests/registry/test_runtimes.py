@@ -22,16 +22,16 @@ from sealift_registry.cli.run import run
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.proof.running import HasBatch, HasInputs
 from sealift_registry.runtimes import environments, installing
-from sealift_registry.runtimes.elsewhere import STARTS, ModelElsewhere
 from sealift_registry.runtimes.environments import MADE, Environments
-from sealift_registry.runtimes.known import Known, known
+from sealift_registry.runtimes.piped_model import STARTS, PipedModel
 from sealift_registry.runtimes.ranges import Promise, Release, promise
+from sealift_registry.runtimes.releases import KnownReleases, known
 from sealift_signing.errors import RefusedError, SealiftError
 from tests import models
 from tests.registry import a_runtime
 
-NOTHING = Known({}, {}, {})
-BAD = Known({}, {}, {"1.26.0": "it answers forests wrongly"})
+NOTHING = KnownReleases({}, {}, {})
+BAD = KnownReleases({}, {}, {"1.26.0": "it answers forests wrongly"})
 Capsys = pytest.CaptureFixture[str]
 
 
@@ -41,7 +41,7 @@ def release(text: str) -> Release:
     return found
 
 
-def promised(asked: str, about: Known = NOTHING) -> Promise:
+def promised(asked: str, about: KnownReleases = NOTHING) -> Promise:
     return promise("line", asked, release("1.31.1"), about)
 
 
@@ -139,7 +139,7 @@ def test_p0_102_the_pinned_release_is_the_installed_one_of_the_requirements() ->
     assert f"\nonnxruntime=={environments.own()} " in pinned.read_text()
 
 
-def told(home: Path, name: str, text: str) -> Known:
+def told(home: Path, name: str, text: str) -> KnownReleases:
     (home / "runtimes").mkdir(exist_ok=True)
     (home / "runtimes" / name).write_text(text)
     return known(home)
@@ -192,7 +192,7 @@ def tiny(tmp_path: Path) -> Path:
     return models.tiny_onnx(tmp_path / "tiny.onnx")
 
 
-Either = RuntimeModel | ModelElsewhere
+Either = RuntimeModel | PipedModel
 
 
 @pytest.fixture(params=["here", "elsewhere"])
@@ -201,7 +201,7 @@ def model(request: pytest.FixtureRequest, tiny: Path) -> Iterator[Either]:
     if request.param == "here":
         yield RuntimeModel(tiny)
         return
-    made = ModelElsewhere("1.31.1", Path(sys.executable), tiny)
+    made = PipedModel("1.31.1", Path(sys.executable), tiny)
     yield made
     made.close()
 
@@ -272,7 +272,7 @@ def test_p0_104_labels_of_text_and_maps_come_back_as_arrays(tmp_path: Path) -> N
         helper.make_model(graph, ir_version=8, opset_imports=opsets).SerializeToString()
     )
     rows = {"file": np.array([[1.0, 2.0], [4.0, 3.0]], dtype=np.float32)}
-    made = ModelElsewhere("1.31.1", Path(sys.executable), path)
+    made = PipedModel("1.31.1", Path(sys.executable), path)
     found, here = made.answer(rows), RuntimeModel(path).answer(rows)
     made.close()
     assert found["text"].tolist() == here["text"].tolist() == ["a", "bä"]
@@ -283,7 +283,7 @@ def test_p0_105_a_release_that_cannot_load_the_model_is_told_by_name(
     tmp_path: Path, tiny: Path
 ) -> None:
     python = a_runtime.python_of(tmp_path / "old", "1.17.3", "refuses")
-    bad = refused(lambda: ModelElsewhere("1.17.3", python, tiny), "runtime-refuses")
+    bad = refused(lambda: PipedModel("1.17.3", python, tiny), "runtime-refuses")
     assert bad.what.startswith("onnxruntime 1.17.3 cannot load tiny.onnx: ")
     assert "max supported IR version: 9" in bad.what
 
@@ -292,7 +292,7 @@ def test_p0_105_one_that_crashes_is_started_again_so_often_and_no_more(
     tmp_path: Path, tiny: Path
 ) -> None:
     python = a_runtime.python_of(tmp_path / "old", "1.17.3", "crashes")
-    model = ModelElsewhere("1.17.3", python, tiny)
+    model = PipedModel("1.17.3", python, tiny)
     for _ in range(STARTS):
         bad = refused(lambda: model.answer({"inputs": np.zeros((3, 4))}), "runtime-crashed")
         assert "onnxruntime 1.17.3 ended with status 3" in bad.what
@@ -302,15 +302,15 @@ def test_p0_105_one_that_crashes_is_started_again_so_often_and_no_more(
 
 def test_p0_105_no_such_interpreter_is_a_sentence(tmp_path: Path, tiny: Path) -> None:
     gone = tmp_path / "gone" / "python"
-    bad = refused(lambda: ModelElsewhere("1.17.3", gone, tiny), "runtime-crashed")
+    bad = refused(lambda: PipedModel("1.17.3", gone, tiny), "runtime-crashed")
     assert str(tmp_path) not in bad.what
 
 
 def test_p0_105_it_ends_with_whoever_asked(tiny: Path) -> None:
     script = (
         "import sys, os, pathlib\n"
-        "from sealift_registry.runtimes.elsewhere import ModelElsewhere\n"
-        f"made = ModelElsewhere('it', pathlib.Path(sys.executable), pathlib.Path({str(tiny)!r}))\n"
+        "from sealift_registry.runtimes.piped_model import PipedModel\n"
+        f"made = PipedModel('it', pathlib.Path(sys.executable), pathlib.Path({str(tiny)!r}))\n"
         "print(made._process.pid, flush=True)\n"
         "os.kill(os.getpid(), 9)\n"
     )
@@ -333,9 +333,9 @@ def test_p0_105_the_answering_file_needs_nothing_of_sealift() -> None:
     """It runs where NumPy and ONNX Runtime are, and no more."""
     import ast
 
-    from sealift_registry.runtimes import answering
+    from sealift_registry.runtimes import answer_process
 
-    tree = ast.parse(Path(answering.__file__).read_text())
+    tree = ast.parse(Path(answer_process.__file__).read_text())
     imported = {
         name.partition(".")[0]
         for node in ast.walk(tree)
@@ -381,7 +381,7 @@ def house(folder: Path, number: str = "1.21.1", body: str = "", numpy: str = "2.
     return folder
 
 
-def pinned(house: Path, number: str = "1.21.1") -> Known:
+def pinned(house: Path, number: str = "1.21.1") -> KnownReleases:
     """What is known, with the pins of the wheels in `house`."""
     digests = {
         one.name.partition("-")[0]: (hashlib.sha256(one.read_bytes()).hexdigest(),)
@@ -390,7 +390,7 @@ def pinned(house: Path, number: str = "1.21.1") -> Known:
     ours = known()
     pins = ours.releases["1.21.1"]
     mine = {number: type(pins)(pins.numpy, 10, pins.opsets, digests["onnxruntime"])}
-    return Known({**ours.releases, **mine}, {pins.numpy: digests["numpy"]}, {})
+    return KnownReleases({**ours.releases, **mine}, {pins.numpy: digests["numpy"]}, {})
 
 
 @pytest.fixture
@@ -399,7 +399,7 @@ def where(tmp_path: Path) -> Environments:
 
 
 def add(
-    where: Environments, number: str, about: Known, wheelhouse: Path | None
+    where: Environments, number: str, about: KnownReleases, wheelhouse: Path | None
 ) -> tuple[environments.Environment, bool]:
     return installing.add(where, release(number), about, wheelhouse, lambda *_: None)
 

@@ -9,9 +9,9 @@ import pytest
 
 from sealift_registry.frameworks import scikit_learn_ways
 from sealift_registry.frameworks.framework import Array
-from sealift_registry.frameworks.known import CONVERTERS
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.frameworks.scikit_learn import SklearnModel
+from sealift_registry.frameworks.supported import CONVERTERS
 from sealift_registry.frameworks.tree_ensembles import attribute
 
 Estimator: TypeAlias = Any

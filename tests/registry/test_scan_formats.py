@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from sealift_registry.intake.formats import PICKLE, UNKNOWN, recognise
+from sealift_registry.intake.model_folder import survey
 from sealift_registry.intake.side_files import fault, is_side_file
-from sealift_registry.intake.survey import survey
 from sealift_signing.errors import RefusedError
 
 PICKLED = Path("x")

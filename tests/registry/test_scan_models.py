@@ -22,8 +22,8 @@ import pytest
 from onnx import TensorProto
 
 from sealift_registry.frameworks import onnx_graph
+from sealift_registry.intake.incoming_folder import take_stock
 from sealift_registry.intake.scan import WORKER, ScanReport, scan
-from sealift_registry.intake.staging import take_stock
 from sealift_registry.workers.runner import Limits
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError

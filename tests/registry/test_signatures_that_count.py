@@ -14,11 +14,11 @@ from tuf.api.metadata import Metadata
 
 from sealift_registry import fsck
 from sealift_registry.delivery import assignments
-from sealift_registry.trust import counting, drafting, teams
+from sealift_registry.trust import drafting, returned_signatures, teams
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.repository import Change
 from sealift_registry.trust.stored import stored
-from sealift_registry.trust.submitting import Accepted, with_fingerprint
+from sealift_registry.trust.submitting import AcceptedSubmission, with_fingerprint
 from sealift_signing import drafts, publishing, roles
 from sealift_signing.drafts import Draft, PartSignature, Version, encoded
 from sealift_signing.errors import RefusedError
@@ -144,7 +144,7 @@ def test_a_damaged_copy_stands_in_nobodys_way(acme: Acme, capsys: Capsys) -> Non
     bad = with_more(good[1], PartSignature(keyid(acme, "ben"), NONSENSE))
     for copies in itertools.permutations((*good, bad)):
         with acme.app.hub.reading() as connection:
-            joined, said = counting.joined(
+            joined, said = returned_signatures.joined(
                 connection, [(f"{'bad' if one is bad else 'good'}.signed", one) for one in copies]
             )
         assert joined == by(acme, made, wanted, "anna", "ben")
@@ -292,5 +292,5 @@ def test_a_root_that_stays_replaces_nothing_on_paper(acme: Acme, capsys: Capsys)
     assert "stays" in said  # it was founded just now
     assert "in place of the one before" not in said
     assert "This is what your paper says" in said
-    new = Accepted(new=True, sentence="root is now version 2.", data={"role": "root"})
+    new = AcceptedSubmission(new=True, sentence="root is now version 2.", data={"role": "root"})
     assert "in place of the one before" in " ".join(with_fingerprint(acme.app.hub, new).more)

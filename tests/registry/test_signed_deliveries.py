@@ -11,11 +11,11 @@ import pytest
 from securesystemslib.signer import Signer
 
 from sealift_registry.delivery import assignments, enrolling, tables
-from sealift_registry.delivery.exports import Drafted
+from sealift_registry.delivery.exports import DraftedBundle
 from sealift_registry.delivery.sites import Sites
-from sealift_registry.delivery.vouching import ask_of
+from sealift_registry.delivery.transfer_statement import ask_of
 from sealift_registry.trust.drafting import Wanted, draft
-from sealift_registry.trust.submitting import Accepted
+from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_signing import documents, drafts, dsse, publishing, roles, statements
 from sealift_signing.acts.asking import Ask
 from sealift_signing.acts.sites import ANSWER
@@ -301,21 +301,21 @@ def test_t0_156_a_log_says_only_what_was_signed(ready: Acme) -> None:
 # -------------------------------------------------------------------- transfers
 
 
-def exported(acme: Acme) -> Drafted:
+def exported(acme: Acme) -> DraftedBundle:
     made = acme.app.exports.draft(SITE, acme.medium, stage)
-    assert isinstance(made, Drafted)
+    assert isinstance(made, DraftedBundle)
     return made
 
 
-def signed_off(acme: Acme, made: Drafted) -> Draft:
+def signed_off(acme: Acme, made: DraftedBundle) -> Draft:
     return AtDesk(acme, "dispatcher-1").signs(made.draft, ask_of(made.draft))
 
 
-def finished(acme: Acme, signed: Draft) -> Accepted:
+def finished(acme: Acme, signed: Draft) -> AcceptedSubmission:
     return acme.app.finish(signed, acme.medium, stage)
 
 
-def aside(acme: Acme, made: Drafted) -> Path:
+def aside(acme: Acme, made: DraftedBundle) -> Path:
     return acme.medium / "sealift" / f".{made.transfer}.partial"
 
 
@@ -347,7 +347,7 @@ def test_t0_159_it_waits_over_a_weekend_and_not_for_ever(ready: Acme) -> None:
     refused(lambda: finished(ready, late), "transfer-moved-on")
 
 
-def exported_again(acme: Acme) -> Drafted:
+def exported_again(acme: Acme) -> DraftedBundle:
     acme.promoted(2)
     acme.assign(2)
     return exported(acme)

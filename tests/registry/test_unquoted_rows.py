@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from sealift_registry.frameworks import lightgbm_trees, xgboost_trees
-from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, Array, Facts
+from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, Array, ModelFacts
 from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
 from sealift_registry.frameworks.scikit_learn import SklearnModel
 from sealift_registry.proof import expecting
-from sealift_registry.runtimes.elsewhere import ModelElsewhere
+from sealift_registry.runtimes.piped_model import PipedModel
 from sealift_signing.errors import RefusedError
 from tests.registry.proof_models import proof, rows
 
@@ -133,7 +133,7 @@ def test_p0_136_a_release_elsewhere_tells_the_class_and_no_more(
 ) -> None:
     import sys
 
-    made = ModelElsewhere("1.0.0", Path(sys.executable), trained("tiny.onnx"))
+    made = PipedModel("1.0.0", Path(sys.executable), trained("tiny.onnx"))
     try:
         bad = _refused(lambda: made.answer(_canaries(7)), "goldens-unfit")
         assert "it broke off with InvalidArgument" in bad.what
@@ -153,7 +153,7 @@ def test_p0_137_numbers_that_are_expected_of_labels_are_counted_and_not_shown() 
     expected = CANARY + np.arange(len(rows()))
     expected[0] = 4711  # whole, and one of the numbers nevertheless
     bad = _refused(
-        lambda: proof(_labels, _labels, expected=expected, facts=Facts(classes=("0", "1"))),
+        lambda: proof(_labels, _labels, expected=expected, facts=ModelFacts(classes=("0", "1"))),
         "labels-unknown",
     )
     assert f"expect {len(rows())} numbers, which the model cannot answer" in bad.what
@@ -164,7 +164,7 @@ def test_p0_137_numbers_that_are_expected_of_labels_are_counted_and_not_shown() 
 def test_p0_138_a_label_that_is_one_is_still_named(label: object) -> None:
     expected = np.array([label] * len(rows()))
     with pytest.raises(RefusedError) as caught:
-        proof(_labels, _labels, expected=expected, facts=Facts(classes=("0", "1")))
+        proof(_labels, _labels, expected=expected, facts=ModelFacts(classes=("0", "1")))
     shown = "five" if label == "five" else "5"
     assert f"the label {shown}, which" in caught.value.what
     assert caught.value.subject == shown

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_registry.delivery.exports import Drafted
+from sealift_registry.delivery.exports import DraftedBundle
 from sealift_signing import drafts
 from sealift_signing.desk.cli.run import run
 from sealift_signing.errors import NotFoundError
@@ -41,7 +41,7 @@ def test_a_run_that_was_killed_once_it_was_recorded_leaves_nothing_waiting(
 ) -> None:
     signed = signed_off(ready, exported(ready))
     with monkeypatch.context() as patched:
-        patched.setattr("sealift_registry.delivery.waiting.forget", lambda *_: None)
+        patched.setattr("sealift_registry.delivery.unsigned_transfers.forget", lambda *_: None)
         finished(ready, signed)
     assert list((ready.root / "waiting").iterdir())
     if by == "submit":
@@ -51,19 +51,19 @@ def test_a_run_that_was_killed_once_it_was_recorded_leaves_nothing_waiting(
     assert not list((ready.root / "waiting").iterdir())
 
 
-def other_medium(acme: Acme) -> Drafted:
+def other_medium(acme: Acme) -> DraftedBundle:
     made = acme.app.exports.draft(SITE, acme.folder / "other medium", stage)
-    assert isinstance(made, Drafted)
+    assert isinstance(made, DraftedBundle)
     return made
 
 
-def changed_medium(acme: Acme) -> Drafted:
+def changed_medium(acme: Acme) -> DraftedBundle:
     (found,) = acme.medium.rglob("timestamp.json")
     found.write_bytes(b"{}")
     return exported(acme)
 
 
-def two_days_later(acme: Acme) -> Drafted:
+def two_days_later(acme: Acme) -> DraftedBundle:
     acme.later(days=2)
     return exported(acme)
 
@@ -73,7 +73,7 @@ AGAIN = [other_medium, changed_medium, two_days_later, exported_again]
 
 @pytest.mark.parametrize("again", AGAIN, ids=lambda one: one.__name__)
 def test_what_takes_the_place_of_a_draft_has_another_name_and_says_so(
-    ready: Acme, again: Callable[[Acme], Drafted]
+    ready: Acme, again: Callable[[Acme], DraftedBundle]
 ) -> None:
     first = exported(ready)
     signed = signed_off(ready, first)
@@ -105,7 +105,7 @@ def test_what_waits_to_be_signed_is_told_everywhere(
     cli, medium = Cli(ready, capsys), ready.folder / "m 3 Träger"
     medium.mkdir()
     made = ready.app.exports.draft(SITE, medium, stage)
-    assert isinstance(made, Drafted)
+    assert isinstance(made, DraftedBundle)
     line = f"sealift submit FILE --medium '{medium}'"
     assert line in cli.says("next")
     shown = cli.says("show", made.transfer)

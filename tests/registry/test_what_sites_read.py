@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_registry.delivery import reading
+from sealift_registry.delivery import site_software
 from sealift_registry.delivery.sites import Sites
 from sealift_signing import canonical, features, statements
 from sealift_signing.errors import RefusedError
@@ -42,9 +42,9 @@ def says(hub: Acme, reads: Loose, software: str = "sealift-offline-sync 0.0.9") 
     hub.site_says(new_entry(SOFTWARE_CHANGED, "site", hub.app.hub.now(), data, []))
 
 
-def said(hub: Acme) -> reading.Reads:
+def said(hub: Acme) -> site_software.SiteSoftware:
     with hub.app.hub.reading() as connection:
-        return reading.reads_of(connection, Sites(connection).get(SITE))
+        return site_software.software_of(connection, Sites(connection).get(SITE))
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import Any
 from sealift_registry.conversion import convert_worker
 from sealift_registry.conversion.recipe import recipe_for
 from sealift_registry.conversion.toolchains import current
-from sealift_registry.frameworks import known
+from sealift_registry.frameworks import supported
 from sealift_signing import printing, shape
 from sealift_signing.errors import SealiftError
 from tests import models
@@ -39,7 +39,7 @@ def converting(given: list[str]) -> int:
 
     No command reads a recipe: the hub writes it, and a process of the converter reads it.
     """
-    framework, converter = known.BY_FORMAT["skops"], known.CONVERTERS["skops"]
+    framework, converter = supported.BY_FORMAT["skops"], supported.CONVERTERS["skops"]
     recipe = recipe_for(framework, converter, "skops", current(converter).pins)
     request = {"recipe": shape.to_json(recipe), "source": given[0], "target": f"{given[0]}.onnx"}
     try:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, select
 
-from sealift_registry.audit import ahead
+from sealift_registry.audit import restored_backup
 from sealift_registry.audit.tables import log_entry
 from sealift_signing import clock
 from sealift_signing.errors import MalformedError
@@ -29,7 +29,7 @@ class Admission:
     def __init__(
         self, connection: Connection, key: PublicKey, origin: str, stated: date | None
     ) -> None:
-        found = ahead.seen(connection, key, origin)
+        found = restored_backup.seen(connection, key, origin)
         self._restored = found[-1] if found else None
         self._newest = newest(connection)
         self._stated = stated
@@ -41,7 +41,7 @@ class Admission:
             RestoredError: this database is a restored backup.
         """
         if self._restored is not None and not replaces_key:
-            raise ahead.restored(self._restored)
+            raise restored_backup.restored(self._restored)
 
     def check_date(self, entry: Entry) -> None:
         """Check the clock by which an entry was dated.

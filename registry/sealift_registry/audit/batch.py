@@ -40,7 +40,7 @@ class Committed(Generic[T]):
     size: int
 
 
-class Request(Generic[T]):
+class PendingAction(Generic[T]):
     """A caller's action, and the answer that the caller waits for.
 
     `replaces_key` is whether it gives the log another key: the one thing that a restored hub does.
@@ -70,7 +70,7 @@ class Request(Generic[T]):
         return done
 
 
-class EntryRequest(Request[None]):
+class EntryRequest(PendingAction[None]):
     """An entry that comes with no rows: there is nothing to be undone, and so no savepoint.
 
     Its body is made here, in the caller's thread and before anybody holds the writers' lock.
@@ -102,14 +102,14 @@ class CommitError(Exception):
 class Done(Generic[T]):
     """An action that ran: with its entry, or with the error that it raised."""
 
-    request: Request[T]
+    request: PendingAction[T]
     entry: Entry | None = None
     body: bytes = b""
     result: T | None = None
     error: BaseException | None = None
 
 
-_Answer = tuple[Request[Any], Committed[Any] | BaseException]
+_Answer = tuple[PendingAction[Any], Committed[Any] | BaseException]
 
 
 class _UnusableError(Exception):
@@ -119,7 +119,7 @@ class _UnusableError(Exception):
 def write(
     engine: Engine,
     appender: Appender,
-    requests: Sequence[Request[Any]],
+    requests: Sequence[PendingAction[Any]],
     stated: date | None = None,
 ) -> None:
     """Run, log and commit `requests`, and answer every one of them. Needs the writers' lock.
@@ -150,7 +150,7 @@ def write(
 def _run(
     connection: Connection,
     appender: Appender,
-    requests: Sequence[Request[Any]],
+    requests: Sequence[PendingAction[Any]],
     done: list[Done[Any]],
     stated: date | None,
 ) -> list[_Answer]:
@@ -216,7 +216,7 @@ def _refuse_commit(_connection: Connection) -> None:
     )
 
 
-def answer_unwritten(requests: Sequence[Request[Any]], failed: BaseException) -> None:
+def answer_unwritten(requests: Sequence[PendingAction[Any]], failed: BaseException) -> None:
     """Tell every caller that has no answer yet that nothing was done, and why."""
     told = failed if isinstance(failed, SealiftError) else None
     for request in requests:
@@ -231,7 +231,7 @@ def answer_unwritten(requests: Sequence[Request[Any]], failed: BaseException) ->
         request.answer.set_exception(error)
 
 
-def _is_waiting(request: Request[Any]) -> bool:
+def _is_waiting(request: PendingAction[Any]) -> bool:
     """Whether the caller still wants an answer; from here on it cannot take its request back."""
     answer = request.answer
     return answer.running() or (not answer.done() and answer.set_running_or_notify_cancel())

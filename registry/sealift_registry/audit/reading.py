@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, select, text
 from sqlalchemy import Row as SqlRow
 
-from sealift_registry.audit import asking
+from sealift_registry.audit import page_query
 from sealift_registry.audit.append import stored_hashes
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_signing.errors import NotFoundError
@@ -45,9 +45,9 @@ class LogReader:
         newest_first: bool = True,
     ) -> tuple[Row, ...]:
         """Up to `limit` entries that match, from the newest or the oldest, `beyond` that row."""
-        place = asking.Place(limit, beyond, newest_first)
+        place = page_query.PageBounds(limit, beyond, newest_first)
         with self._engine.connect() as connection:  # one read transaction: one moment
-            query = asking.page(connection, question, place)
+            query = page_query.page(connection, question, place)
             return tuple(Row(*row) for row in connection.execute(query))
 
     def checkpoint(self, size: int | None = None) -> StoredCheckpoint:

@@ -21,7 +21,7 @@ log_entry = Table(
     Index(None, "type"),
     Index(None, "site"),
     Index(None, "actor"),
-    # Of a span of time, the first and the last row of each day (`sealift_registry.audit.asking`).
+    # Of a span of time, the first and the last row of each day (`audit.page_query`).
     Index("ix_log_entry_day", text("substr(recorded_at, 1, 10)")),
 )
 """One row an entry. `seq` counts from 0 and is the leaf's index in the tree."""

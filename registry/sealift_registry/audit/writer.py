@@ -23,7 +23,7 @@ from sqlalchemy import Engine
 
 from sealift_registry.audit import batch
 from sealift_registry.audit.append import Appender, Former, SignerProvider
-from sealift_registry.audit.batch import Action, Committed, EntryRequest, Request
+from sealift_registry.audit.batch import Action, Committed, EntryRequest, PendingAction
 from sealift_registry.storage import file_lock
 from sealift_registry.storage.home import check_writable
 from sealift_signing.errors import FailedError
@@ -79,7 +79,7 @@ class AuditLog:
         self._former = former
         self._origin = origin
         self._lock_path = lock_path
-        self._queue: queue.SimpleQueue[Request[Any] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[PendingAction[Any] | None] = queue.SimpleQueue()
         self._state = threading.Lock()
         self._thread: threading.Thread | None = None
         self._process = os.getpid()
@@ -100,7 +100,7 @@ class AuditLog:
                 by its id. Any other code: it has not happened.
             ClockError, RestoredError: the log takes no entry now; likewise.
         """
-        return self._commit(Request(action))
+        return self._commit(PendingAction(action))
 
     def commit_new_key(self, action: Action[T]) -> Committed[T]:
         """As `commit`, of an action that gives the log another key: a restored hub takes that, too.
@@ -108,7 +108,7 @@ class AuditLog:
         Raises:
             FailedError, ClockError: as `commit`.
         """
-        return self._commit(Request(action, replaces_key=True))
+        return self._commit(PendingAction(action, replaces_key=True))
 
     def commit_entry(self, entry: Entry) -> Committed[None]:
         """Log something that changes no rows: a refusal, a verification, an outcome.
@@ -119,7 +119,7 @@ class AuditLog:
         """
         return self._commit(EntryRequest(entry))
 
-    def _commit(self, request: Request[T]) -> Committed[T]:
+    def _commit(self, request: PendingAction[T]) -> Committed[T]:
         self._answers.append(request.answer)
         self._submit(request)
         try:
@@ -179,7 +179,7 @@ class AuditLog:
         """Close it."""
         self.close()
 
-    def _submit(self, request: Request[Any]) -> None:
+    def _submit(self, request: PendingAction[Any]) -> None:
         if self._process != os.getpid():
             raise FailedError(
                 "log-forked",
@@ -216,9 +216,9 @@ class AuditLog:
             if requests:
                 self._write(appender, requests)
 
-    def _take(self) -> tuple[list[Request[Any]], bool]:
+    def _take(self) -> tuple[list[PendingAction[Any]], bool]:
         """Wait for a request, and take what has queued up behind it; False once it was the last."""
-        requests: list[Request[Any]] = []
+        requests: list[PendingAction[Any]] = []
         request = self._queue.get()
         while request is not None:
             requests.append(request)
@@ -230,7 +230,7 @@ class AuditLog:
                 return requests, True
         return requests, False
 
-    def _write(self, appender: Appender, requests: list[Request[Any]]) -> None:
+    def _write(self, appender: Appender, requests: list[PendingAction[Any]]) -> None:
         try:
             self._check_failure()
             with file_lock.held(self._lock_path):

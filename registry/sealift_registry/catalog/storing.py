@@ -21,7 +21,7 @@ Told = Callable[[int], None]
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoredFiles:
     """The files of an artifact, in the blobs.
 
     Attributes:
@@ -33,7 +33,9 @@ class Stored:
     packs: tuple[Pack, ...] = ()
 
 
-def store_files(blobs: BlobFolder, folder: Path, expected: Mapping[str, str], told: Told) -> Stored:
+def store_files(
+    blobs: BlobFolder, folder: Path, expected: Mapping[str, str], told: Told
+) -> StoredFiles:
     """Take the files of `folder` into the blobs.
 
     Args:
@@ -52,10 +54,12 @@ def store_files(blobs: BlobFolder, folder: Path, expected: Mapping[str, str], to
     ]
     for file in artifact.loose(files.values(), packed):
         _store_file(blobs, folder, file, told)
-    return Stored(tuple(files.values()), tuple(packed))
+    return StoredFiles(tuple(files.values()), tuple(packed))
 
 
-def store_manifest(blobs: BlobFolder, path: CatalogPath, model_format: str, stored: Stored) -> Blob:
+def store_manifest(
+    blobs: BlobFolder, path: CatalogPath, model_format: str, stored: StoredFiles
+) -> Blob:
     """Store the config and the manifest of an artifact; returns the manifest.
 
     Raises:
@@ -99,9 +103,9 @@ def store_again(
     """
     if _whole(blobs, manifest):
         known = artifact.read_manifest(blobs.read(manifest), what="the manifest")
-        stored = Stored(known.files, known.packs)
+        stored = StoredFiles(known.files, known.packs)
     else:  # it was made before there were packs, or as it is made now
-        stored = Stored(tuple(_files(folder, expected).values()))
+        stored = StoredFiles(tuple(_files(folder, expected).values()))
         if _digest(_described(path, model_format, stored)[1]) != manifest:
             stored = store_files(blobs, folder, expected, lambda _: None)
     config, data = _described(path, model_format, stored)
@@ -175,7 +179,7 @@ def _files(folder: Path, expected: Mapping[str, str]) -> dict[str, ArtifactFile]
     }
 
 
-def _described(path: CatalogPath, model_format: str, stored: Stored) -> tuple[bytes, bytes]:
+def _described(path: CatalogPath, model_format: str, stored: StoredFiles) -> tuple[bytes, bytes]:
     """The config and the manifest of an artifact."""
     config = artifact.config_bytes(path, model_format, stored.files, stored.packs)
     about = ArtifactFile("config.json", _digest(config), len(config))

@@ -209,14 +209,14 @@ def _tell(session: Session, name: str, verdict: Verdict) -> None:
         lines += [f"  {one.sentence}" for one in verdict.findings]
     session.terminal.answer(name, data, lines)
     if not verdict.ok:
-        from sealift_registry.audit import ahead
+        from sealift_registry.audit import restored_backup
         from sealift_signing.errors import RefusedError
 
         seen = _seen(session)
         raise RefusedError(
             "log-not-whole",
             f"What is stored is not whole; faults found: {len(findings)}.",
-            next_step=ahead.restored(seen[-1]).next_step
+            next_step=restored_backup.restored(seen[-1]).next_step
             if seen
             else "Keep the database as it is, and compare it with a backup.",
         )

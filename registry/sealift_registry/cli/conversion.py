@@ -101,7 +101,7 @@ def _shortly(said: Evidence) -> list[str]:
 
 def _untriable(path: CatalogPath, parity: Signed[Evidence], *, travel: bool) -> list[str]:
     """That it will not be promoted so: whoever converts can still do something about it."""
-    from sealift_registry.promotion.promised import untriable
+    from sealift_registry.promotion.promise_checks import untriable
 
     bad = untriable(path, parity, travel=travel)
     return [] if bad is None else [f"  It cannot be promoted: {bad.what}", f"    {bad.advice}"]

@@ -20,7 +20,7 @@ from sealift_registry.cli.terminal import counted, short
 from sealift_signing.drawing import drawn, pasted, word
 
 if TYPE_CHECKING:
-    from sealift_registry.trust.submitting import Accepted
+    from sealift_registry.trust.submitting import AcceptedSubmission
     from sealift_signing.errors import UsageError
 
 DISPATCHER = "The dispatcher's key; with it, the command signs here."
@@ -120,7 +120,7 @@ def site_answer(session: Session, *, site_id: str, out: str) -> None:
     _tell_enrolled(session, enrolling.accepted(enrolled, new=False), out)
 
 
-def _tell_enrolled(session: Session, done: Accepted, out: str | None) -> None:
+def _tell_enrolled(session: Session, done: AcceptedSubmission, out: str | None) -> None:
     from sealift_registry.delivery.sites import Sites
 
     with session.app.hub.reading() as connection:
@@ -346,7 +346,7 @@ def _draft_export(
     session: Session, site_id: str, medium: str, how: Signing, *, full: bool, any_software: bool
 ) -> None:
     from sealift_registry.delivery.exports import Exported
-    from sealift_registry.delivery.vouching import ask_of
+    from sealift_registry.delivery.transfer_statement import ask_of
 
     if how.draft:
         check_free(Path(how.draft))  # before hours of writing
@@ -370,7 +370,7 @@ def receive(session: Session, *, medium: str) -> None:
 
     Both are verified; a log that does not continue the one known so far is refused.
     """
-    from sealift_registry.delivery import ended
+    from sealift_registry.delivery import outcomes
     from sealift_registry.summary import became
     from sealift_signing.informing import more_json, more_words
     from sealift_signing.statements import NO_MORE
@@ -393,7 +393,7 @@ def receive(session: Session, *, medium: str) -> None:
             ]
             lines += [f"    {text}" for text in more_words(said.more)]
         lost, end = session.app.returns.missed(one.site), session.app.returns.ended(one.site)
-        lines += [f"  {text}" for text in ended.first_lines(end)]
+        lines += [f"  {text}" for text in outcomes.first_lines(end)]
         if lost:
             are = "is" if lost == 1 else "are"
             lines.append(
@@ -412,7 +412,7 @@ def receive(session: Session, *, medium: str) -> None:
                 "size": one.size,
                 "lost": lost,
                 "ignored": list(one.ignored),
-                **ended.ended_json(end),
+                **outcomes.outcomes_json(end),
                 **more_json({name: said for name, said in besides.items() if said}),
                 **more_json(one.besides, "unsigned_more"),
             }

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from sealift_registry.cli.session import Session
     from sealift_registry.cli.signing import Signing
-    from sealift_registry.delivery.exports import Drafted, Exported, Plan
-    from sealift_registry.delivery.loads import Load
+    from sealift_registry.delivery.bundle_contents import BundleContents
+    from sealift_registry.delivery.exports import DraftedBundle, Exported, ExportPlan
     from sealift_registry.delivery.preparing import Ready
     from sealift_signing.acts.asking import Ask
     from sealift_signing.desk.signing import Desk
@@ -53,7 +53,7 @@ def of_export(made: Exported) -> tuple[dict[str, Any], list[str]]:
     return data | _carried(made.ready), lines
 
 
-def of_draft(made: Drafted, medium: str) -> list[str]:
+def of_draft(made: DraftedBundle, medium: str) -> list[str]:
     """What waits on the medium for its signature."""
     return [
         f"{made.transfer} is written to {word(medium)} and was read back, all but its signature:",
@@ -66,8 +66,8 @@ def of_draft(made: Drafted, medium: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class AtHub:
-    """The dispatcher who signs a transfer at the hub, while it is written (`vouching.Hand`)."""
+class DispatcherAtHub:
+    """The dispatcher who signs a transfer at the hub, while it is written."""
 
     desk: Desk
     signer: Signer
@@ -89,7 +89,7 @@ class AtHub:
         return self.desk.sign(draft, ask, self.signer)
 
 
-def at_hub(session: Session, how: Signing) -> AtHub:
+def at_hub(session: Session, how: Signing) -> DispatcherAtHub:
     """The dispatcher, by the key that the command names.
 
     Raises:
@@ -106,10 +106,10 @@ def at_hub(session: Session, how: Signing) -> AtHub:
             next_step="Give it once: a transfer is signed by one dispatcher.",
         )
     (signer,) = session.signers(how.keys)
-    return AtHub(desk_at_hub(session, how), signer)
+    return DispatcherAtHub(desk_at_hub(session, how), signer)
 
 
-def of_plan(plan: Plan, medium: str) -> tuple[dict[str, Any], list[str]]:
+def of_plan(plan: ExportPlan, medium: str) -> tuple[dict[str, Any], list[str]]:
     """What would be written, and whether it fits."""
     ready, space = plan.ready, plan.space
     size, kind = f"{plan.files} files, {plan.size:,} bytes", space.kind or "file system unknown"
@@ -173,14 +173,14 @@ def _left_out(ready: Ready) -> list[str]:
     return ["  Nothing is left out: the bundle is full.", *rows]
 
 
-def _check_rows(load: Load) -> list[str]:
+def _check_rows(load: BundleContents) -> list[str]:
     """How many files of check rows travel, and why others do not."""
     count = len(load.contents.checks)
     travelling = [f"  Check rows travel: {counted(count, 'file')}."] if count else []
     return [*travelling, *(f"  {one}" for one in load.rows.staying)]
 
 
-def _speed(plan: Plan) -> str:
+def _speed(plan: ExportPlan) -> str:
     if plan.speed is None or plan.seconds is None:
         return "Its speed could not be measured: nothing can be written there."
     write, read = speed(plan.speed.write), speed(plan.speed.read)

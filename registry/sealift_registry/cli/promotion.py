@@ -18,7 +18,7 @@ from sealift_registry.cli.terminal import counted
 
 if TYPE_CHECKING:
     from sealift_registry.promotion.standing import Standing
-    from sealift_registry.trust.submitting import Accepted
+    from sealift_registry.trust.submitting import AcceptedSubmission
 
 
 @command(
@@ -150,7 +150,7 @@ def object_(session: Session, *, promotion: str, reason: str, yes: bool, how: Si
         session.terminal.answer("object", standing_data(standing) | {"stale": stale}, done.lines)
 
 
-def _standing(session: Session, done: Accepted) -> tuple[Standing, list[str]]:
+def _standing(session: Session, done: AcceptedSubmission) -> tuple[Standing, list[str]]:
     """How the promotion stands that `done` is about, and what is told first of its comparisons."""
     from sealift_registry.catalog.reference import parse_promotion
 

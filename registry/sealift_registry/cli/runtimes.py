@@ -15,7 +15,7 @@ from sealift_signing.drawing import drawn, plain
 
 if TYPE_CHECKING:
     from sealift_registry.conversion.trying import Runtimes
-    from sealift_registry.runtimes.looking import State
+    from sealift_registry.runtimes.availability import ReleaseState
 
 
 @sealift.group()
@@ -38,7 +38,7 @@ def runtime_add(session: Session, *, release: str, wheelhouse: str | None) -> No
     known, and lies in your cache ($XDG_CACHE_HOME, else ~/.cache). What was cut off is made anew.
     """
     from sealift_registry.runtimes import installing
-    from sealift_registry.runtimes.looking import release_of
+    from sealift_registry.runtimes.availability import release_of
 
     wanted, runtimes = release_of(release), _runtimes(session)
     if wanted == runtimes.own:
@@ -71,10 +71,10 @@ def runtime_add(session: Session, *, release: str, wheelhouse: str | None) -> No
 @command(runtime, "list", example="sealift runtime list")
 def runtime_list(session: Session) -> None:
     """List the releases that there are, and what is known of them."""
-    from sealift_registry.runtimes import looking
+    from sealift_registry.runtimes import availability
 
     runtimes = _runtimes(session)
-    states = looking.states(runtimes.known, runtimes.where, runtimes.own)
+    states = availability.states(runtimes.known, runtimes.where, runtimes.own)
     session.terminal.answer("runtime-list", _data(states), _table(states))
 
 
@@ -85,14 +85,16 @@ def runtime_check(session: Session) -> None:
     That is each end of the range that each hardware target promises.
     """
     from sealift_registry.conversion import hardware
-    from sealift_registry.runtimes import looking
+    from sealift_registry.runtimes import availability
 
     runtimes = _runtimes(session)
     with session.terminal.steps("runtimes", counted=False) as progress:
-        states, broken = looking.started(runtimes.known, runtimes.where, runtimes.own, progress)
+        states, broken = availability.started(
+            runtimes.known, runtimes.where, runtimes.own, progress
+        )
     targets = hardware.load_all(session.root / "hardware-targets")
     promises = [
-        looking.promised(one.id, partial(runtimes.promise, one), runtimes.triable)
+        availability.promised(one.id, partial(runtimes.promise, one), runtimes.triable)
         for one in targets.values()
     ]
     data = _data(states)
@@ -111,7 +113,7 @@ def _runtimes(session: Session) -> Runtimes:
     return Runtimes(session.root, session.environment)
 
 
-def _data(states: list[State]) -> dict[str, Any]:
+def _data(states: list[ReleaseState]) -> dict[str, Any]:
     return {
         "releases": [
             {"release": str(one.release), "state": one.state, "numpy": one.numpy}
@@ -121,7 +123,7 @@ def _data(states: list[State]) -> dict[str, Any]:
     }
 
 
-def _table(states: list[State]) -> list[str]:
+def _table(states: list[ReleaseState]) -> list[str]:
     rows = [
         (str(one.release), one.state, one.numpy, drawn(one.known_bad) if one.known_bad else "")
         for one in states

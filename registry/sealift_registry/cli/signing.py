@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 
     from sealift_registry.cli.session import Session
     from sealift_registry.trust.drafting import Wanted
-    from sealift_registry.trust.submitting import Accepted
+    from sealift_registry.trust.submitting import AcceptedSubmission
     from sealift_signing.acts.asking import Other
     from sealift_signing.drafts import Draft
 
-    Already = Callable[[Connection, Draft, frozenset[str] | None], Accepted | None]
+    Already = Callable[[Connection, Draft, frozenset[str] | None], AcceptedSubmission | None]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -116,7 +116,7 @@ def carry_out(
     *,
     own: bool = False,
     already: Already | None = None,
-) -> Accepted | None:
+) -> AcceptedSubmission | None:
     """Draft `wanted`, and sign and submit it here, where that is meant.
 
     Args:
@@ -185,9 +185,9 @@ def others(files: Sequence[str]) -> tuple[Other, ...]:
 
 def unchanged_of(
     connection: Connection, made: Draft, keyids: frozenset[str] | None
-) -> Accepted | None:
+) -> AcceptedSubmission | None:
     """What is said where a draft would publish what is published already, and just now."""
-    from sealift_registry.trust.submitting import Accepted
+    from sealift_registry.trust.submitting import AcceptedSubmission
     from sealift_registry.trust.unchanged import is_published
     from sealift_signing import drafts
     from sealift_signing.vocabulary import moment
@@ -198,4 +198,4 @@ def unchanged_of(
     signed = drafts.to_metadata(part).signed
     sentence = f"{part.name} was signed so within the hour, and stays."
     data = {"role": part.name, "version": signed.version - 1, "expires": moment(signed.expires)}
-    return Accepted(new=False, sentence=sentence, data=data)
+    return AcceptedSubmission(new=False, sentence=sentence, data=data)

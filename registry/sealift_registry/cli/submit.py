@@ -14,7 +14,7 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 
 if TYPE_CHECKING:
-    from sealift_registry.trust.submitting import Accepted
+    from sealift_registry.trust.submitting import AcceptedSubmission
     from sealift_signing.drafts import Draft, Version
     from sealift_signing.errors import SealiftError
 
@@ -45,7 +45,7 @@ def submit(session: Session, *, files: Sequence[str], medium: str | None) -> Non
     outcome.end()
 
 
-Work = Callable[[], "Accepted"]
+Work = Callable[[], "AcceptedSubmission"]
 
 
 class _Outcome:
@@ -53,13 +53,13 @@ class _Outcome:
 
     def __init__(self, session: Session) -> None:
         self._terminal = session.terminal
-        self.done: list[Accepted] = []
+        self.done: list[AcceptedSubmission] = []
         self.left_out: list[str] = []
         self.refused: list[SealiftError] = []
         self.failed: SealiftError | None = None
         self._said = 0
 
-    def add(self, one: Accepted) -> None:
+    def add(self, one: AcceptedSubmission) -> None:
         """It was taken in, or was there already."""
         self.done.append(one)
         if not self._terminal.as_json:
@@ -151,9 +151,9 @@ def _submitted(
     copies: Sequence[tuple[str, Draft]],
     medium: str | None,
     left_out: list[str],
-) -> Accepted:
+) -> AcceptedSubmission:
     """Submit copies of one draft; what is said of signatures that do not count joins `left_out`."""
-    from sealift_registry.trust.counting import joined
+    from sealift_registry.trust.returned_signatures import joined
     from sealift_registry.trust.submitting import with_fingerprint
     from sealift_signing.errors import SealiftError
 
@@ -169,7 +169,7 @@ def _submitted(
     return with_fingerprint(session.app.hub, done)
 
 
-def _published(session: Session, draft: Draft, medium: str | None) -> Accepted:
+def _published(session: Session, draft: Draft, medium: str | None) -> AcceptedSubmission:
     if draft.act != "transfer" or medium is None:
         return session.app.submit(draft, at_hub=False)
     with session.terminal.stages() as stage:

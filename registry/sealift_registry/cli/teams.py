@@ -19,7 +19,7 @@ from sealift_signing.drawing import pasted
 
 if TYPE_CHECKING:
     from sealift_registry.trust.repository import Repository
-    from sealift_registry.trust.submitting import Accepted
+    from sealift_registry.trust.submitting import AcceptedSubmission
 
 CARDS = "A key card; its owner makes it with `sealift key card`."
 
@@ -42,14 +42,16 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signi
     """
     from sealift_registry.trust import teams
     from sealift_registry.trust.repository import Repository
-    from sealift_registry.trust.submitting import Accepted
+    from sealift_registry.trust.submitting import AcceptedSubmission
 
     person = session.app.hub.home.settings.keys.person
     cards = read_cards(stewards) or own_card(session, person)
     with session.app.hub.reading() as connection:
         again = teams.is_so(Repository(connection), name, cards)
     if again:
-        done: Accepted | None = Accepted(new=False, sentence="", data={"team": name})
+        done: AcceptedSubmission | None = AcceptedSubmission(
+            new=False, sentence="", data={"team": name}
+        )
     else:
         wanted = teams.team(session.app.hub, name, cards, others(how.over))
         done = carry_out(session, wanted, how, stewards)
@@ -170,13 +172,13 @@ def team_check_rows(
     right: by them a site can try its own runtime. They stay at the hub unless the team lets them
     travel: whoever has the medium or the site can read them. Without an option it says what holds.
     """
-    from sealift_registry.delivery import check_rows
+    from sealift_registry.delivery import check_row_permission
     from sealift_registry.trust.drafting import unchecked
 
     if travel is None:
         _tell_check_rows(session, name)
         return
-    wanted = check_rows.wanted(session.app.hub, name, others(how.over), travel=travel)
+    wanted = check_row_permission.wanted(session.app.hub, name, others(how.over), travel=travel)
     wanted = replace(wanted, check=unchecked) if any_software else wanted
     sites = wanted.facts.get("site", ())
     session.terminal.note(_check_rows_told(name, sites, travel=travel))
@@ -188,9 +190,9 @@ def team_check_rows(
 
 def _tell_check_rows(session: Session, name: str) -> None:
     """What holds now, and where the rows go by it."""
-    from sealift_registry.delivery import check_rows
+    from sealift_registry.delivery import check_row_permission
 
-    travel, sites = check_rows.standing(session.app.hub, name)
+    travel, sites = check_row_permission.standing(session.app.hub, name)
     there, command = ", ".join(sites) or "no site yet", f"sealift team check-rows {pasted([name])}"
     lines = [
         f"Check rows of team {name} {'travel with its models' if travel else 'stay at the hub'}.",

@@ -21,7 +21,7 @@ from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.refused import REFUSED, refusal
 from sealift_registry.conversion.trying import Runtimes, untried
 from sealift_registry.frameworks.framework import WITHOUT_CONVERTER
-from sealift_registry.frameworks.known import as_it_is
+from sealift_registry.frameworks.supported import as_it_is
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file, model_of
 from sealift_registry.proof.picture import picture
 from sealift_registry.proof.prove import How, prove

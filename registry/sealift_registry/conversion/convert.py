@@ -10,7 +10,7 @@ from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.conversion.recipe import Recipe, recipe_for
 from sealift_registry.conversion.toolchains import Toolchain, current
 from sealift_registry.frameworks.framework import AS_IT_IS, Converter, Framework
-from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS, NEEDED_BY_NONE
+from sealift_registry.frameworks.supported import BY_FORMAT, CONVERTERS, NEEDED_BY_NONE
 from sealift_registry.proof.models import ENDING, SourceModel, VariantModel, model_file
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.runner import Limits, Worker, ask

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from sealift_registry.conversion import external_data, toolchains
 from sealift_registry.conversion.recipe import Recipe
-from sealift_registry.conversion.steady import steadied
+from sealift_registry.conversion.reproducible import reproducible_bytes
 from sealift_registry.frameworks.framework import (
     WITHOUT_CONVERTER,
     Convertible,
     check_honoured,
     no_converter,
 )
-from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS
+from sealift_registry.frameworks.supported import BY_FORMAT, CONVERTERS
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.quoting import first_line
 from sealift_registry.workers.software import installed
@@ -72,7 +72,7 @@ def _load(recipe: Recipe, source: Path) -> Convertible:
 
 def _written(model: Convertible, recipe: Recipe, name: str) -> bytes:
     try:
-        return steadied(model.to_onnx(recipe.opsets, recipe.options))
+        return reproducible_bytes(model.to_onnx(recipe.opsets, recipe.options))
     except ValueError as bad:
         raise no_converter(name, first_line(bad)) from bad
 

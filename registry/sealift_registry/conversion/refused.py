@@ -7,7 +7,7 @@ from importlib.metadata import version as package_version
 
 from sqlalchemy import Connection
 
-from sealift_registry.audit import asking
+from sealift_registry.audit import page_query
 from sealift_registry.catalog.reference import VersionRef
 from sealift_signing.canonical import Json
 from sealift_signing.errors import RefusedError
@@ -42,7 +42,9 @@ def refusal(path: CatalogPath, goldens: str, refused: RefusedError) -> dict[str,
 def refused_as_it_is(connection: Connection, ref: VersionRef, goldens: str) -> Refused | None:
     """The newest refusal of `ref` with these goldens by this software; None if there is none."""
     question = Question(type=REFUSED, terms=(Term("model", str(ref.of)),))
-    query = asking.page(connection, question, asking.Place(MOST_READ, None, newest_first=True))
+    query = page_query.page(
+        connection, question, page_query.PageBounds(MOST_READ, None, newest_first=True)
+    )
     for row in connection.execute(query):
         said = read_entry(row.body).data
         if (said.get("goldens"), said.get("sealift")) != (goldens, _software()):

@@ -21,8 +21,8 @@ from sealift_registry.proof.prove import How, prove
 from sealift_registry.proof.report import SECONDS, ProofReport, Verdict, first_failed
 from sealift_registry.runtimes import environments
 from sealift_registry.runtimes.environments import Environments
-from sealift_registry.runtimes.known import Known, known
 from sealift_registry.runtimes.ranges import INSTALLED, ONNX_RUNTIME, Promise, Release, promise
+from sealift_registry.runtimes.releases import KnownReleases, known
 from sealift_registry.runtimes.report import KIND, RuntimesReport, Tried
 from sealift_registry.workers.channel import Progress
 from sealift_signing import shape
@@ -76,7 +76,7 @@ class Runtimes:
         self._environment = environment
 
     @cached_property
-    def known(self) -> Known:
+    def known(self) -> KnownReleases:
         """What is known of releases."""
         return known(self._home)
 

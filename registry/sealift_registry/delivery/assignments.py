@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.delivery import enrolments, on_the_way, reading, retiring
+from sealift_registry.delivery import check_row_files, enrolments, retiring, site_software
 from sealift_registry.delivery.retiring import Told
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import readiness, submitting
@@ -18,7 +18,7 @@ from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import stored
-from sealift_registry.trust.submitting import Accepted
+from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_registry.trust.unchanged import is_published
 from sealift_signing import documents, drafts, links, roles
 from sealift_signing.acts.asking import Ask, Other
@@ -89,12 +89,14 @@ def wanted(
 
 def _check(hub: Hub, connection: Connection, site: Site, made: Draft) -> None:
     """Check that the site reads what it is assigned, and can try what was never run."""
-    reading.check_assignment(connection, site, made)
+    site_software.check_assignment(connection, site, made)
     before = current(Repository(connection), site)
-    on_the_way.check_assignment(hub, connection, site, before, made)
+    check_row_files.check_assignment(hub, connection, site, before, made)
 
 
-def already(connection: Connection, made: Draft, keyids: frozenset[str] | None) -> Accepted | None:
+def already(
+    connection: Connection, made: Draft, keyids: frozenset[str] | None
+) -> AcceptedSubmission | None:
     """The assignment of a moment ago, if `made` would only sign it again."""
     if not is_published(connection, made, keyids):
         return None
@@ -102,7 +104,7 @@ def already(connection: Connection, made: Draft, keyids: frozenset[str] | None) 
     return _told(made, assignment).accepted
 
 
-def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
+def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
     """Publish a site's next assignment; what is there stays.
 
     Raises:
@@ -121,7 +123,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
         number = metadata.signed.version
         if not new and stored(connection).rows.newest(part.name) != number:
             stands = submitting.standing(connection, part.name, number)
-            return Accepted(new=False, sentence=stands, data={"site": site})
+            return AcceptedSubmission(new=False, sentence=stands, data={"site": site})
     data: dict[str, Json] = {
         **told.data,
         "stage": enrolled.stage,
@@ -174,7 +176,7 @@ def _told(draft: Draft, assignment: Assignment) -> Told:
 
 def _accepted(
     site: str, ref: VersionRef, groups: Mapping[str, str], assignment: Assignment
-) -> Accepted:
+) -> AcceptedSubmission:
     """What is said of what a site should run now."""
     rows: list[Json] = []
     lines = []
@@ -183,7 +185,7 @@ def _accepted(
         rows.append({"group": group, "current": str(ref), "fallbacks": [*behind]})
         lines.append(f"{site} {group}: {ref}, falling back to {', '.join(behind) or 'nothing'}.")
     said: dict[str, Json] = {"site": site, "groups": rows}
-    return Accepted(new=False, sentence=lines[0], data=said, more=tuple(lines[1:]))
+    return AcceptedSubmission(new=False, sentence=lines[0], data=said, more=tuple(lines[1:]))
 
 
 def current(repository: Repository, site: Site) -> Assignment:

@@ -12,12 +12,12 @@ from sqlalchemy import Connection, insert
 from sealift_registry.delivery import tables
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import submitting
-from sealift_registry.trust.about import people_about
+from sealift_registry.trust.affected_people import affected_people
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change
 from sealift_registry.trust.stored import stored
-from sealift_registry.trust.submitting import Accepted
+from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_registry.trust.teams import Card
 from sealift_registry.trust.unchanged import is_published
 from sealift_signing import drafts, dsse, links, roles, statements
@@ -62,7 +62,9 @@ def wanted(
     )
 
 
-def already(connection: Connection, made: Draft, keyids: frozenset[str] | None) -> Accepted | None:
+def already(
+    connection: Connection, made: Draft, keyids: frozenset[str] | None
+) -> AcceptedSubmission | None:
     """The enrolment of a moment ago, if `made` would only make it again.
 
     The command may have been cut before it said so; run again, it must not make a second enrolment
@@ -81,7 +83,7 @@ def already(connection: Connection, made: Draft, keyids: frozenset[str] | None) 
     return None
 
 
-def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
+def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
     """Publish the `fleet` that has the site, and keep the answer; what is there stays.
 
     Raises:
@@ -94,7 +96,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
         new = not submitting.is_there(stored(connection), roles.FLEET, named)
         change = submitting.change_of(connection, draft) if new else Change()
         actor = submitting.signers_of(connection, fleet)
-        people = people_about(stored(connection), change)
+        people = affected_people(stored(connection), change)
         envelope = submitting.envelope_of(connection, roles.FLEET, answer)
     keyid = dsse.read(envelope, what="the answer").keyid
     if new:
@@ -132,7 +134,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
     return accepted(site, new=new)
 
 
-def accepted(site: Site, *, new: bool) -> Accepted:
+def accepted(site: Site, *, new: bool) -> AcceptedSubmission:
     """What is said of a site that is enrolled: the words, by which both ends know it is this."""
     more = (
         *(f"  {group}: {target}" for group, target in sorted(site.groups.items())),
@@ -154,7 +156,7 @@ def accepted(site: Site, *, new: bool) -> Accepted:
         "words": site.words,
         "fingerprint": site.fingerprint,
     }
-    return Accepted(new, f"Site {site.id} is enrolled for {site.stage}.", data, more)
+    return AcceptedSubmission(new, f"Site {site.id} is enrolled for {site.stage}.", data, more)
 
 
 def _checked(data: bytes, hardware_targets: Collection[str]) -> Signed[SiteRequest]:

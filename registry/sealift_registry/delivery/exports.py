@@ -17,7 +17,7 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, insert
 
-from sealift_registry.delivery import attested, locks, tables, transfers, waiting
+from sealift_registry.delivery import locks, site_records, tables, transfers, unsigned_transfers
 from sealift_registry.delivery.finishing import (
     dispatchers,
     entry,
@@ -27,7 +27,7 @@ from sealift_registry.delivery.finishing import (
 )
 from sealift_registry.delivery.preparing import Order, Ready, prepare, renewed
 from sealift_registry.delivery.sites import Site
-from sealift_registry.delivery.vouching import Hand, ask_of, written
+from sealift_registry.delivery.transfer_statement import TransferSigner, ask_of, written
 from sealift_registry.trust.hub import Hub
 from sealift_signing.canonical import Json
 from sealift_signing.drafts import Draft, envelopes
@@ -101,7 +101,7 @@ class Exported:
 
 
 @dataclass(frozen=True)
-class Drafted:
+class DraftedBundle:
     """A bundle that was written and read back, all but the transfer.json, which is to be signed.
 
     Attributes:
@@ -120,7 +120,7 @@ class Drafted:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ExportPlan:
     """What an export would do now.
 
     Attributes:
@@ -151,7 +151,7 @@ class Exports:
 
     def plan(
         self, name: str, medium: Path, *, full: bool = False, any_software: bool = False
-    ) -> Plan:
+    ) -> ExportPlan:
         """What exporting for site `name` to `medium` would do; nothing is written.
 
         Raises:
@@ -166,13 +166,13 @@ class Exports:
         size, files = sum(sizes.values()), len(sizes) + 1
         seconds = measured.seconds(size, files) if measured else None
         needed = space.takes(sizes)
-        return Plan(files, size, ready, space, needed, misfits, measured, seconds)
+        return ExportPlan(files, size, ready, space, needed, misfits, measured, seconds)
 
     def export(
         self,
         name: str,
         medium: Path,
-        hand: Hand,
+        hand: TransferSigner,
         stage: Stage,
         *,
         full: bool = False,
@@ -208,7 +208,7 @@ class Exports:
         *,
         full: bool = False,
         any_software: bool = False,
-    ) -> Drafted | Exported:
+    ) -> DraftedBundle | Exported:
         """Write all of a bundle but its transfer.json, and draft that; else as `export`.
 
         Returns the bundle itself where it was signed and recorded already.
@@ -217,11 +217,11 @@ class Exports:
 
         def write(
             ready: Ready, transfer: str, warnings: tuple[str, ...], *, again: bool
-        ) -> Drafted:
+        ) -> DraftedBundle:
             del again
             return self._write_unsigned(order, ready, transfer, stage, warnings)
 
-        def waits(ready: Ready) -> Drafted | None:
+        def waits(ready: Ready) -> DraftedBundle | None:
             return self._waiting(order, ready, stage)
 
         return self._ordered(order, stage, write, waits=waits)
@@ -231,7 +231,7 @@ class Exports:
         order: Order,
         stage: Stage,
         write: Write[T],
-        hand: Hand | None = None,
+        hand: TransferSigner | None = None,
         waits: Callable[[Ready], T | None] = lambda _: None,
     ) -> T | Exported:
         space, words = survey(order.medium, order.site), f"for site {order.site}"
@@ -243,7 +243,7 @@ class Exports:
         order: Order,
         stage: Stage,
         write: Write[T],
-        hand: Hand | None,
+        hand: TransferSigner | None,
         waits: Callable[[Ready], T | None],
     ) -> T | Exported:
         space = survey(order.medium, order.site)
@@ -294,16 +294,16 @@ class Exports:
             return None
         if folder is None:
             return None
-        waiting.forget(self._hub, same.id)  # an earlier run was killed before it did
+        unsigned_transfers.forget(self._hub, same.id)  # an earlier run was killed before it did
         warnings = (*told, *ready.lapsed)
         return _exported(same.id, folder, said.files, ready, again=True, warnings=warnings)
 
-    def _waiting(self, order: Order, ready: Ready, stage: Stage) -> Drafted | None:
+    def _waiting(self, order: Order, ready: Ready, stage: Stage) -> DraftedBundle | None:
         """What waits on this medium to be signed, as it was drafted: where it is still what is so.
 
         The dispatcher's signature on the draft that is out finishes it, whichever copy they signed.
         """
-        found = waiting.kept(self._hub, ready.same.id) if ready.same else None
+        found = unsigned_transfers.kept(self._hub, ready.same.id) if ready.same else None
         if found is None or not self._says_the_same(ready, found.said):
             return None
         files = found.said.files
@@ -313,12 +313,12 @@ class Exports:
                 return None
         size = sum(file.size for file in files)
         again = f"{found.said.id} waits there already, and this is the same draft again."
-        return Drafted(found.said.id, found.draft, len(files) + 1, size, ready, (again,))
+        return DraftedBundle(found.said.id, found.draft, len(files) + 1, size, ready, (again,))
 
     def _replaced(self, ready: Ready, told: list[str]) -> None:
         """Say what waits elsewhere, or otherwise, and is of no use once this is written."""
         with self._hub.reading() as connection:
-            found = waiting.newest(self._hub, connection, ready.site)
+            found = unsigned_transfers.newest(self._hub, connection, ready.site)
         if found is not None:
             told.append(
                 f"{found.said.id}, drafted {found.said.made} on {found.medium}, is replaced by "
@@ -327,7 +327,7 @@ class Exports:
 
     def _says_the_same(self, ready: Ready, said: Transfer) -> bool:
         with self._hub.reading() as connection:
-            known = attested.note(connection, ready.site)
+            known = site_records.note(connection, ready.site)
         return ready.load.same_as(said) and said.site_log == known
 
     @contextmanager
@@ -362,7 +362,7 @@ class Exports:
         same = ready.same
         if same is None or same.body is not None:
             return None
-        if key is None and waiting.kept(self._hub, same.id):
+        if key is None and unsigned_transfers.kept(self._hub, same.id):
             return None  # signed for, what is written now would be of no use: two drafts, one name
         if os.path.lexists(medium / layout.SEALIFT / same.id) or not locks.hold(
             self._locks, same.id, stack
@@ -404,7 +404,7 @@ class Exports:
         return self._hub.commit(action).result
 
     def _write(
-        self, order: Order, ready: Ready, transfer: str, hand: Hand, stage: Stage
+        self, order: Order, ready: Ready, transfer: str, hand: TransferSigner, stage: Stage
     ) -> tuple[Path, tuple[CarriedFile, ...]]:
         files: list[CarriedFile] = []
 
@@ -422,12 +422,12 @@ class Exports:
 
     def _write_unsigned(
         self, order: Order, ready: Ready, transfer: str, stage: Stage, warnings: tuple[str, ...]
-    ) -> Drafted:
+    ) -> DraftedBundle:
         files = write_unsigned(ready.load.contents, order.medium, transfer, stage)
         draft = written(ready.draft, files, self._hub.now())
-        waiting.keep(self._hub, order.medium, draft)
+        unsigned_transfers.keep(self._hub, order.medium, draft)
         size = sum(file.size for file in files)
-        return Drafted(transfer, draft, len(files) + 1, size, ready, warnings)
+        return DraftedBundle(transfer, draft, len(files) + 1, size, ready, warnings)
 
 
 def _exported(

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
-from sealift_registry.delivery import locks, tables, transfers, waiting, witnesses
+from sealift_registry.delivery import locks, tables, transfers, unsigned_transfers, witnesses
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.delivery.transfers import Begun
 from sealift_registry.trust import readiness, submitting
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
-from sealift_registry.trust.submitting import Accepted
+from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_signing import roles, statements
 from sealift_signing.acts.carrying import TRANSFER
 from sealift_signing.canonical import Json
@@ -72,7 +72,7 @@ def record_bundle(hub: Hub, site: Site, body: bytes, medium: Path, *, at_hub: bo
         return entry(hub, "transfer.exported", transfer, site, actor, data), None
 
     hub.commit(action)
-    waiting.forget(hub, transfer)
+    unsigned_transfers.forget(hub, transfer)
 
 
 def entry(
@@ -83,7 +83,7 @@ def entry(
     return hub.entry(kind, actor, said, {"transfer": transfer, "site": site.id}, site.id)
 
 
-def finish(hub: Hub, draft: Draft, medium: Path, stage: Stage) -> Accepted:
+def finish(hub: Hub, draft: Draft, medium: Path, stage: Stage) -> AcceptedSubmission:
     """Finish the bundle on `medium` whose transfer was signed elsewhere; again, it stays.
 
     Raises:
@@ -106,7 +106,9 @@ def finish(hub: Hub, draft: Draft, medium: Path, stage: Stage) -> Accepted:
                 next_step="Wait until it is done, and run the command again.",
             )
         new, folder = _finish(hub, body, said, site, medium, stage)
-        waiting.forget(hub, said.id)  # also where an earlier run was killed before it did
+        unsigned_transfers.forget(
+            hub, said.id
+        )  # also where an earlier run was killed before it did
     hub.copy_metadata()
     data: dict[str, Json] = {
         "transfer": said.id,
@@ -117,7 +119,7 @@ def finish(hub: Hub, draft: Draft, medium: Path, stage: Stage) -> Accepted:
     }
     sentence = f"{said.id} is signed, and on {word(str(folder))} as it was signed for."
     then = f"At the site:  sealift-site import {pasted([str(folder)])}"
-    return Accepted(new, sentence, data, (then,))
+    return AcceptedSubmission(new, sentence, data, (then,))
 
 
 def _finish(

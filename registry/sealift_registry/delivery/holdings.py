@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import attested
+from sealift_registry.delivery import site_records
 from sealift_registry.delivery.sites import Site
 from sealift_signing.documents import Assignment
 from sealift_signing.errors import SealiftError
@@ -59,7 +59,7 @@ def holdings(
     What cannot be told, it does not hold: a manifest that the hub has no more, a log entry that
     makes no sense. Manifests that are `known`, by their digest, are not read again.
     """
-    receipts = [one.predicate for one in attested.receipts(connection, site)]
+    receipts = [one.predicate for one in site_records.receipts(connection, site)]
     # By the site's own log and not by the order of arrival: sticks overtake each other.
     newest = max(receipts, key=by_log, default=None)
     if newest is None:
@@ -99,7 +99,7 @@ def size_of(receipt: Receipt) -> int:
 def _lost_since(connection: Connection, site: Site, size: int) -> set[str] | None:
     """What the site's log says was lost after its first `size` entries; None if unclear."""
     lost: set[str] = set()
-    for body in attested.entries(connection, site)[size:]:
+    for body in site_records.entries(connection, site)[size:]:
         entry = read_entry(body)
         if entry.type == DAMAGED:
             named = entry.data.get("lost") if isinstance(entry.data, Mapping) else None

@@ -9,12 +9,18 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import assignments, on_the_way, reading, transfers, witnesses
-from sealift_registry.delivery.lapsed import lapsed
-from sealift_registry.delivery.loads import Load, gather, people_roles
+from sealift_registry.delivery import (
+    assignments,
+    check_row_files,
+    site_software,
+    transfers,
+    witnesses,
+)
+from sealift_registry.delivery.bundle_contents import BundleContents, gather, people_roles
+from sealift_registry.delivery.expired_approvals import expired_approvals
 from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.transfer_statement import unwritten
 from sealift_registry.delivery.transfers import Begun
-from sealift_registry.delivery.vouching import unwritten
 from sealift_registry.trust import catalogs, readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository
@@ -59,7 +65,7 @@ class Ready:
 
     site: Site
     assignment: Assignment
-    load: Load
+    load: BundleContents
     draft: Draft
     newest: Begun | None
     same: Begun | None
@@ -103,11 +109,11 @@ def prepare(
         load = gather(
             hub, connection, site, assignment, full=order.full, transfer=name, listed=listed
         )
-        told = reading.check_load(
+        told = site_software.check_load(
             connection, site, load.contents, load.requires, whatever=order.any_software
         )
         known, whatever = load.held.manifests, order.any_software
-        told += on_the_way.check_untried(load.rows, known, site, whatever=whatever)
+        told += check_row_files.check_untried(load.rows, known, site, whatever=whatever)
         return Ready(
             site,
             assignment,
@@ -115,7 +121,7 @@ def prepare(
             unwritten(hub, connection, site, load, name),
             newest,
             same,
-            (*told, *lapsed(hub, connection, site, assignment, load.held.manifests)),
+            (*told, *expired_approvals(hub, connection, site, assignment, load.held.manifests)),
             repository.unprotected(),
         )
 

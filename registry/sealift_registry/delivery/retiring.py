@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sealift_registry.delivery import reading
+from sealift_registry.delivery import site_software
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
-from sealift_registry.trust.submitting import Accepted
+from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_signing.acts.asking import Ask, Other
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Assignment
@@ -33,7 +33,7 @@ class Told:
     type: str
     model: str
     data: dict[str, Json]
-    accepted: Accepted
+    accepted: AcceptedSubmission
 
 
 def wanted(
@@ -57,7 +57,7 @@ def wanted(
         Ask(ACT, (site, model), details),
         envelopes,
         others=tuple(aside),
-        check=lambda state, made: reading.check_assignment(state, enrolled, made),
+        check=lambda state, made: site_software.check_assignment(state, enrolled, made),
     )
 
 
@@ -82,5 +82,5 @@ def told(draft: Draft, assignment: Assignment) -> Told:
     lines = [f"{site} {group}: {model} stops, once a bundle says so there." for group in groups]
     rows: list[Json] = [{"group": group, "model": model} for group in groups]
     said: dict[str, Json] = {"site": site, "retired": rows}
-    done = Accepted(new=False, sentence=lines[0], data=said, more=tuple(lines[1:]))
+    done = AcceptedSubmission(new=False, sentence=lines[0], data=said, more=tuple(lines[1:]))
     return Told("site.unassigned", model, data, done)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
-from sealift_registry.audit.ahead import RestoredError
-from sealift_registry.delivery import assignments, attested, tables, witnesses
-from sealift_registry.delivery.ended import Ended, ended
+from sealift_registry.audit.restored_backup import RestoredHubError
+from sealift_registry.delivery import assignments, site_records, tables, witnesses
 from sealift_registry.delivery.holdings import missed
+from sealift_registry.delivery.outcomes import Outcomes, outcomes_at
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
@@ -34,7 +34,7 @@ MOST_TOLD = 200
 
 
 @dataclass(frozen=True)
-class Accepted:
+class AcceptedReturn:
     """A return that was believed: what is new in it, and what lay beside it and was not read.
 
     `besides` is what it says under `more`, which nobody signed.
@@ -54,7 +54,7 @@ class Returns:
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
-    def receive(self, medium: Path) -> tuple[list[Accepted], list[SealiftError]]:
+    def receive(self, medium: Path) -> tuple[list[AcceptedReturn], list[SealiftError]]:
         """Take in every site's return on `medium`: those accepted, and why others were not.
 
         Each stands for itself: one site's damaged return does not keep another's from being
@@ -70,14 +70,14 @@ class Returns:
             RestoredError: this hub was restored from a backup; nothing was taken in.
         """
         readiness.notice(self._hub, witnesses.on_medium(medium))
-        accepted: list[Accepted] = []
+        accepted: list[AcceptedReturn] = []
         refused: list[SealiftError] = []
         for returns in find_returns(medium):
             for one in returns:
                 try:
                     accepted.append(self._receive(read_return(one)))
                     break
-                except RestoredError as restored:
+                except RestoredHubError as restored:
                     return accepted, [restored, *refused]
                 except SealiftError as bad:
                     refused.append(bad)
@@ -90,13 +90,13 @@ class Returns:
             wanted = assignments.current(Repository(connection), site)
             return missed(connection, site, self._hub.home.blobs, wanted)
 
-    def ended(self, name: str) -> Ended:
+    def ended(self, name: str) -> Outcomes:
         """How switches and checks at site `name` ended, by all of its log that came home."""
         with self._hub.reading() as connection:
             site = Sites(connection).get(name)
-            return ended(connection, site, assignments.current(Repository(connection), site))
+            return outcomes_at(connection, site, assignments.current(Repository(connection), site))
 
-    def _receive(self, returned: Returned) -> Accepted:
+    def _receive(self, returned: Returned) -> AcceptedReturn:
         # First: a hub that lost its end would call an honest return a forged one.
         readiness.notice(self._hub, witnesses.in_log(returned.log.entries))
         with self._hub.reading() as connection:
@@ -105,14 +105,14 @@ class Returns:
             organisation = Repository(connection).organisation()
         origin = site_origin(organisation, site.id)
 
-        def action(connection: Connection) -> tuple[Entry, Accepted]:
+        def action(connection: Connection) -> tuple[Entry, AcceptedReturn]:
             _check_current(connection, site)
             received = moment(self._hub.now())
             new, checkpoint = _keep_log(connection, site, returned.log, origin, received)
             kept = tuple(self._keep_receipt(connection, site, one) for one in receipts)
             fresh = tuple(one for one in kept if one is not None)
             more = returned.log.more
-            accepted = Accepted(site.id, fresh, new, checkpoint.size, returned.ignored, more)
+            accepted = AcceptedReturn(site.id, fresh, new, checkpoint.size, returned.ignored, more)
             if not new and not fresh:
                 raise _NothingNewError(accepted)
             return self._entry(site, accepted, checkpoint), accepted
@@ -166,7 +166,7 @@ class Returns:
         )
         return receipt
 
-    def _entry(self, site: Site, accepted: Accepted, checkpoint: Checkpoint) -> Entry:
+    def _entry(self, site: Site, accepted: AcceptedReturn, checkpoint: Checkpoint) -> Entry:
         told = accepted.receipts[-MOST_TOLD:]
         transfers = [one.predicate.transfer for one in told]
         data: dict[str, Json] = {
@@ -191,7 +191,7 @@ class Returns:
                 pass  # not signed by the site: no proof of anything
             else:
                 with self._hub.reading() as connection:
-                    known = attested.note(connection, site) or ""
+                    known = site_records.note(connection, site) or ""
                 data |= {"known": known, "checkpoint": extract.checkpoint}
         entry = self._hub.entry("return.refused", "hub", data, {"site": site.id}, site.id)
         self._hub.log.commit_entry(entry)
@@ -200,7 +200,7 @@ class Returns:
 class _NothingNewError(Exception):
     """All of it was known: there is nothing to write, and so there is nothing to log."""
 
-    def __init__(self, accepted: Accepted) -> None:
+    def __init__(self, accepted: AcceptedReturn) -> None:
         super().__init__()
         self.accepted = accepted
 
@@ -296,7 +296,7 @@ def _next_step(site: Site, extract: Extract, known: Checkpoint | None) -> str:
 
 def _known(connection: Connection, site: Site) -> Checkpoint | None:
     """The newest checkpoint of the site's log that the hub accepted."""
-    found = attested.note(connection, site)
+    found = site_records.note(connection, site)
     return None if found is None else claimed(found.encode())
 
 
@@ -310,5 +310,5 @@ def _seen_by(
     """
     if known is None or size >= known.size:
         return known
-    leaves = (leaf_hash(body) for body in attested.entries(connection, site)[:size])
+    leaves = (leaf_hash(body) for body in site_records.entries(connection, site)[:size])
     return Checkpoint(known.origin, size, Frontier().extended(leaves).root)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import attested
+from sealift_registry.delivery import site_records
 from sealift_registry.delivery.sites import Site
 from sealift_signing.transparency.entry import Entry, read_entry
 
@@ -35,7 +35,7 @@ class Running:
 def running(connection: Connection, site: Site) -> list[Running]:
     """What runs at `site` by the newest of its log that came home, by host group and model."""
     found: dict[tuple[str, str], Running] = {}
-    for body in attested.entries(connection, site):
+    for body in site_records.entries(connection, site):
         entry = read_entry(body)
         one = switched(entry)
         if one is not None and not _ran_on(found.get((one.group, one.model)), one, entry):
@@ -50,7 +50,7 @@ def _ran_on(known: Running | None, one: Running, entry: Entry) -> bool:
 
 def last_heard(connection: Connection, site: Site) -> str | None:
     """The time of the newest entry of the site's log that came home."""
-    bodies = attested.entries(connection, site)
+    bodies = site_records.entries(connection, site)
     return read_entry(bodies[-1]).at if bodies else None
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from tuf.api.metadata import Root
 
 from sealift_registry.delivery import enrolments, tables
-from sealift_registry.delivery.enrolments import Enrolled
+from sealift_registry.delivery.enrolments import Enrolment
 from sealift_registry.trust.repository import Repository
 from sealift_signing import roles, statements
 from sealift_signing.errors import NotFoundError
@@ -120,7 +120,7 @@ class Sites:
             ),
         )
 
-    def enrolments(self, name: str) -> list[Enrolled]:
+    def enrolments(self, name: str) -> list[Enrolment]:
         """Every enrolment of a site, also those that count no more.
 
         Raises:

@@ -28,7 +28,7 @@ from sealift_registry.demo.cast import (
 )
 from sealift_registry.demo.commands import LONGEST, Hands
 from sealift_registry.demo.journey import OTHER_MEDIUM, approval, ask_for, export, keep_refusal
-from sealift_registry.demo.signing import Act, carry_out, sign
+from sealift_registry.demo.signing import StoryAct, carry_out, sign
 from sealift_registry.demo.story import DemoFailedError
 from sealift_sync.artifact import read_manifest
 from sealift_sync.bundle import layout
@@ -142,7 +142,7 @@ def poison_what_is_signed(hands: Hands) -> None:
         f"{INVENTED.capitalize()}, and waits for a steward's routine renewal to sign the list "
         "(hostile_drafts.py)."
     )
-    forged, swapped = (Act(f"renewal-{n}", ("renew", role), ("renew", role)) for n in (1, 2))
+    forged, swapped = (StoryAct(f"renewal-{n}", ("renew", role), ("renew", role)) for n in (1, 2))
     into = {"forged": forged.draft, "swapped": swapped.draft}
     with hands.working(ATTACKER, f"enters {INVENTED} in {role}, and writes drafts of his own"):
         root = hands.folder.root

@@ -28,7 +28,7 @@ from sealift_registry.demo.cast import (
 )
 from sealift_registry.demo.commands import EVERYTHING, UNSHARE, Hands
 from sealift_registry.demo.setting_up import REPOSITORY, TAG, paper
-from sealift_registry.demo.signing import Act, carry_out, draft, sign, submit
+from sealift_registry.demo.signing import StoryAct, carry_out, draft, sign, submit
 from sealift_registry.demo.story import DemoFailedError, Ran
 from sealift_registry.demo.train import ALIAS, GOLDENS_FILE, HELD_OUT, NAME, STORE
 from sealift_registry.demo.train import BOOSTED as BOOSTED_FILE
@@ -143,15 +143,15 @@ def ask_for(hands: Hands, version: str, reason: str) -> str:
     why = ("--reason", reason)
     hub = ("promote", version, "--to", STAGE, *why)
     name = f"request-{version.replace('/', '-')}"
-    wanted = Act(name, hub, ("request", version, STAGE), why)
+    wanted = StoryAct(name, hub, ("request", version, STAGE), why)
     return found(r"P-\d{6}", carry_out(hands, wanted, [REQUESTER]).out)
 
 
-def approval(promotion: str, reason: str) -> Act:
+def approval(promotion: str, reason: str) -> StoryAct:
     """The approval of `promotion`."""
     said = ("--meaning", "validated", "--reason", reason)
     named = ("approve", promotion)
-    return Act(f"approve-{promotion}", (*named, *said), named, said)
+    return StoryAct(f"approve-{promotion}", (*named, *said), named, said)
 
 
 def enrol(hands: Hands, site: str = SITE, home: str = "site", medium: str = "medium") -> None:
@@ -166,7 +166,7 @@ def enrol(hands: Hands, site: str = SITE, home: str = "site", medium: str = "med
     options = ("--stage", STAGE, "--dispatcher", DISPATCHER)
     hub = ("site", "enroll", request, "--stage", STAGE, "--dispatcher", card(DISPATCHER))
     theirs = (*options, "--card", f"../{DISPATCHER}/{DISPATCHER}.card")
-    wanted = Act(f"enroll-{site}", hub, ("enroll", site), theirs)
+    wanted = StoryAct(f"enroll-{site}", hub, ("enroll", site), theirs)
     draft(hands, wanted)
     (signed,) = sign(hands, wanted, [FLEET], show=40 if site == SITE else 2)
     submit(hands, [wanted.signed(FLEET)], show=1)

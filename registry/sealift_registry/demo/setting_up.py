@@ -23,7 +23,7 @@ from sealift_registry.demo.cast import (
 )
 from sealift_registry.demo.commands import Hands
 from sealift_registry.demo.folder import Folder
-from sealift_registry.demo.signing import AGREED, DRAFTS, Act, carry_out, lend
+from sealift_registry.demo.signing import AGREED, DRAFTS, StoryAct, carry_out, lend
 from sealift_registry.demo.story import DemoFailedError
 from sealift_registry.demo.train import BOOSTED
 
@@ -87,7 +87,7 @@ def _found_team(hands: Hands) -> None:
     """Two holders of targets add the team; its stewards say who may ask and approve."""
     cards = tuple(word for one in STEWARDS for word in ("--steward", card(one)))
     theirs = tuple(word for one in STEWARDS for word in ("--card", _from_owner(one)))
-    team = Act(
+    team = StoryAct(
         f"add-team-{TEAM}", ("team", "add", TEAM, *cards), ("add-team", TEAM, *STEWARDS), theirs
     )
     carry_out(hands, team, TARGETS, show=20)
@@ -101,7 +101,7 @@ def _found_team(hands: Hands) -> None:
     ):
         hub = ("team", office, TEAM, card(person))
         named, theirs = (f"add-{office}", TEAM, person), ("--card", _from_owner(person))
-        carry_out(hands, Act(f"{office}-{person}", hub, named, theirs), STEWARDS)
+        carry_out(hands, StoryAct(f"{office}-{person}", hub, named, theirs), STEWARDS)
     hands.story.tell("\nDora may approve too, but never what she has asked for herself.")
 
 

@@ -20,7 +20,7 @@ AGREED = ("--yes", "--passphrase-file", "../passphrase")
 
 
 @dataclass(frozen=True)
-class Act:
+class StoryAct:
     """Something that people sign.
 
     Attributes:
@@ -45,13 +45,13 @@ class Act:
         return f"{DRAFTS}/{self.name}.{person}.signed"
 
 
-def draft(hands: Hands, act: Act, *, who: str = CLERK, show: int = 1) -> None:
+def draft(hands: Hands, act: StoryAct, *, who: str = CLERK, show: int = 1) -> None:
     """Have the hub draft it."""
     hands.hub(who, *act.hub, "--draft", act.draft, show=show)
 
 
 def sign(
-    hands: Hands, act: Act, people: Sequence[str], *, show: int = 1, expect: int = 0
+    hands: Hands, act: StoryAct, people: Sequence[str], *, show: int = 1, expect: int = 0
 ) -> list[Ran]:
     """Have people sign it, each where their key is, at the same time."""
     typed = (*act.named, act.draft, *act.options, "--key", "{}.pem", *AGREED)
@@ -63,7 +63,7 @@ def submit(hands: Hands, files: Sequence[str], *, show: int = 20) -> Ran:
     return hands.hub(CLERK, "submit", *files, show=show)
 
 
-def carry_out(hands: Hands, act: Act, people: Sequence[str], *, show: int = 1) -> Ran:
+def carry_out(hands: Hands, act: StoryAct, people: Sequence[str], *, show: int = 1) -> Ran:
     """Draft it, have people sign it, and take it in; `show` of what each command says."""
     draft(hands, act, show=show)
     sign(hands, act, people, show=max(show, 2))

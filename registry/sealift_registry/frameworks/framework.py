@@ -120,7 +120,7 @@ class Framework:
     files: str
     instead: str
     formats: tuple[Format, ...]
-    checks: Mapping[str, Check]
+    checks: Mapping[str, ScannerCheck]
     packages: tuple[str, ...]
     policies: frozenset[str]
     converter: Converter | None = None
@@ -150,7 +150,7 @@ class Framework:
 
 
 @dataclass(frozen=True)
-class Survey:
+class ModelFolder:
     """The files of a folder by what they are for; paths are relative to it.
 
     Attributes:
@@ -171,10 +171,10 @@ class Survey:
         return self.model_files[0]
 
 
-class Check(Protocol):
+class ScannerCheck(Protocol):
     """One thing that the scanner looks at, in its process and nowhere else."""
 
-    def __call__(self, folder: Path, survey: Survey, /) -> str:
+    def __call__(self, folder: Path, survey: ModelFolder, /) -> str:
         """What it found in order, in words.
 
         Raises:
@@ -205,7 +205,7 @@ class Tree:
 
 
 @dataclass(frozen=True)
-class Facts:
+class ModelFacts:
     """What a fitted model says of itself: it tells which rows would show a wrong conversion.
 
     Attributes:
@@ -244,7 +244,7 @@ class Model(Protocol):
             RefusedError: the inputs do not fit the model.
         """
 
-    def facts(self) -> Facts:
+    def facts(self) -> ModelFacts:
         """What of it tells which rows to try; where nothing is known, nothing is said."""
 
 

@@ -17,10 +17,10 @@ from sealift_registry.frameworks.framework import (
     INPUT,
     Array,
     Converter,
-    Facts,
     Format,
     Framework,
-    Survey,
+    ModelFacts,
+    ModelFolder,
     converting,
     decided,
     no_converter,
@@ -70,7 +70,7 @@ def is_lightgbm(head: bytes, _data: BinaryIO) -> bool:
 # -------------------------------------------------------------------- scanning it
 
 
-def readable(folder: Path, survey: Survey) -> str:
+def readable(folder: Path, survey: ModelFolder) -> str:
     """LightGBM reads the file, and finds trees in it.
 
     Raises:
@@ -153,11 +153,11 @@ class LightgbmModel:
         two, several = self._objective == BINARY, self._objective == MULTICLASS
         return decided(found, two=two, several=several)
 
-    def facts(self) -> Facts:
+    def facts(self) -> ModelFacts:
         """See `framework.Model`."""
         numeric = all(node["decision_type"] == "<=" for node in self._inner())
         trees = [one.tree for one in self._grown()] if numeric else ()
-        return Facts(trees=trees, classes=self._classes, predicts=True)
+        return ModelFacts(trees=trees, classes=self._classes, predicts=True)
 
     @property
     def _classes(self) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from sealift_registry.frameworks.framework import (
     Format,
     Framework,
     Model,
-    Survey,
+    ModelFolder,
 )
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.drawing import word
@@ -132,7 +132,7 @@ def varint(data: BinaryIO) -> int:
 # -------------------------------------------------------------------- scanning it
 
 
-def external_data(folder: Path, survey: Survey) -> str:
+def external_data(folder: Path, survey: ModelFolder) -> str:
     """Every tensor kept outside lies in a file of this folder; every other file is such a one.
 
     Raises:
@@ -159,7 +159,7 @@ def external_data(folder: Path, survey: Survey) -> str:
     return f"All external tensors lie in the model's folder: {named}."
 
 
-def operators(folder: Path, survey: Survey) -> str:
+def operators(folder: Path, survey: ModelFolder) -> str:
     """Every operator is of a domain that every runtime has, or a function of the model itself.
 
     Raises:
@@ -182,7 +182,7 @@ def operators(folder: Path, survey: Survey) -> str:
     return f"Its operators are of the domains {', '.join(sorted(used))}."
 
 
-def checker(folder: Path, survey: Survey) -> str:
+def checker(folder: Path, survey: ModelFolder) -> str:
     """The ONNX checker, by path, so that more than 2 GB and external data are understood.
 
     Raises:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sealift_registry.frameworks import onnx_missing, onnx_operators, onnx_weights
-from sealift_registry.frameworks.framework import INPUT, Array, Facts
+from sealift_registry.frameworks.framework import INPUT, Array, ModelFacts
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
@@ -108,14 +108,14 @@ class ReferenceModel:
             self._size = sum(one.nbytes for one in self._weights.values())
         return self._evaluator
 
-    def facts(self) -> Facts:
+    def facts(self) -> ModelFacts:
         """See `framework.Model`; of an ensemble of trees, those that are fed the input itself."""
         from sealift_registry.frameworks import tree_ensembles
 
         graph = self._file.model.graph
         no_promise = not onnx_missing.looked_for(self._file.model)
         if len(self._inputs) != 1:
-            return Facts(no_promise=no_promise)
+            return ModelFacts(no_promise=no_promise)
         (given,) = self._inputs
         ensembles = [one for one in graph.node if one.op_type in tree_ensembles.ENSEMBLES]
         raw = [one for one in ensembles if list(one.input) == [given]]
@@ -128,7 +128,7 @@ class ReferenceModel:
             if attribute.name.startswith("classlabels_")
             for label in (*attribute.ints, *attribute.strings)
         ]
-        return Facts(
+        return ModelFacts(
             trees=tuple(tree_ensembles.asked(raw)),
             classes=tuple(dict.fromkeys(labels)),
             may_tie=len(raw) < len(ensembles),
@@ -236,9 +236,9 @@ class RuntimeModel:
         given = self._session.get_inputs()
         return ", ".join(f"{word(one.name)} of {_shaped(one.shape)}" for one in given)
 
-    def facts(self) -> Facts:
+    def facts(self) -> ModelFacts:
         """See `framework.Model`."""
-        return Facts()
+        return ModelFacts()
 
 
 def _check_tables(graph: Any, name: str) -> None:  # noqa: ANN401 - onnx is Any to us

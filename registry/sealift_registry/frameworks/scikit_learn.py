@@ -28,10 +28,10 @@ from sealift_registry.frameworks.framework import (
     WITHOUT_CONVERTER,
     Array,
     Converter,
-    Facts,
     Format,
     Framework,
-    Survey,
+    ModelFacts,
+    ModelFolder,
     converting,
     no_converter,
     only_input,
@@ -54,7 +54,7 @@ def is_skops(head: bytes, data: BinaryIO) -> bool:
 # -------------------------------------------------------------------- scanning it
 
 
-def archive(folder: Path, survey: Survey) -> str:
+def archive(folder: Path, survey: ModelFolder) -> str:
     """The archive holds nothing but what skops writes, and unpacks to a sensible size.
 
     Raises:
@@ -77,7 +77,7 @@ def archive(folder: Path, survey: Survey) -> str:
     return f"The archive holds {len(members)} files of skops, {unpacked:,} bytes unpacked."
 
 
-def types(folder: Path, survey: Survey) -> str:
+def types(folder: Path, survey: ModelFolder) -> str:
     """Every type in the file is one that skops trusts by itself; none is imported to find out.
 
     Raises:
@@ -112,7 +112,7 @@ def _advice(untrusted: list[str]) -> str:
     return WITHOUT_CONVERTER
 
 
-def _refused(survey: Survey, words: str) -> RefusedError:
+def _refused(survey: ModelFolder, words: str) -> RefusedError:
     return RefusedError(
         "skops-archive",
         words,
@@ -221,7 +221,7 @@ class SklearnModel:
             raise unfit(bad, self._name(), only_input(inputs), None) from bad
         return np.asarray(away[:, -1] - away[:, -2] <= TIE * away[:, -1])
 
-    def facts(self) -> Facts:
+    def facts(self) -> ModelFacts:
         """See `framework.Model`."""
         return scikit_learn_parts.facts(self._estimator)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 from sealift_registry.frameworks import tree_ensembles
-from sealift_registry.frameworks.framework import Array, Facts, Tree
+from sealift_registry.frameworks.framework import Array, ModelFacts, Tree
 from sealift_registry.frameworks.scikit_learn_table import IN_THE_MIDDLE, LARGE_LABELS, TABLE
 from sealift_registry.frameworks.scikit_learn_training import TRAINING
 from sealift_registry.frameworks.tree_ensembles import Grown
@@ -283,14 +283,14 @@ class _Found:
     stored: Array | None = None
 
 
-def facts(estimator: Estimator) -> Facts:
+def facts(estimator: Estimator) -> ModelFacts:
     """See `framework.Model.facts`."""
     import numpy as np
 
     found = _Found(estimator.n_features_in_)
     _through(estimator, np.arange(estimator.n_features_in_), found)
     classes = getattr(estimator, "classes_", ())
-    return Facts(
+    return ModelFacts(
         trees=found.trees,
         edges={column: sorted(edges) for column, edges in sorted(found.edges.items())},
         categories=dict(sorted(found.categories.items())),

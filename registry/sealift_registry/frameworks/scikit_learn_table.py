@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownClass:
     """A class that is converted faithfully.
 
     Attributes:
@@ -34,7 +34,7 @@ Values: TypeAlias = str | tuple[str, ...]
 
 def _known(
     *shared: Mapping[str, Values], free: str = "", parts: str = "", **values: Values
-) -> Known:
+) -> KnownClass:
     """A class by its free parameters, its parts, and the values of others, some of them shared.
 
     A parameter that its constructor does not have is what `scikit_learn_parts` reads from the
@@ -45,7 +45,7 @@ def _known(
         for some in (*shared, values)
         for name, said in some.items()
     }
-    return Known(split, frozenset(free.split()), tuple(parts.split()))
+    return KnownClass(split, frozenset(free.split()), tuple(parts.split()))
 
 
 LARGE_LABELS = "whole numbers above 32 bits"
@@ -70,7 +70,7 @@ _NEIGHBOURS: Mapping[str, Values] = {
 _LAYERS: Mapping[str, Values] = {"activation": "identity logistic tanh relu"}
 _SELECTED: Mapping[str, Values] = {"columns": ("several", "one alone")}
 
-TABLE: Mapping[str, Known] = {
+TABLE: Mapping[str, KnownClass] = {
     # preprocessing
     "Binarizer": _known(free="threshold"),
     "FunctionTransformer": _known(

@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sealift_registry.frameworks.framework import Format, Framework, Survey
+from sealift_registry.frameworks.framework import Format, Framework, ModelFolder
 from sealift_signing.errors import RefusedError
 
 LONGEST_HEADER = 100_000_000
@@ -44,7 +44,7 @@ def is_safetensors(head: bytes, data: BinaryIO) -> bool:
     return len("{}") <= length <= data.seek(0, os.SEEK_END) - 8
 
 
-def layout(folder: Path, survey: Survey) -> str:
+def layout(folder: Path, survey: ModelFolder) -> str:
     """In every part the tensors lie end to end, of the size their shapes say, and fill the file.
 
     Raises:

@@ -18,10 +18,10 @@ from sealift_registry.frameworks.framework import (
     INPUT,
     Array,
     Converter,
-    Facts,
     Format,
     Framework,
-    Survey,
+    ModelFacts,
+    ModelFolder,
     converting,
     decided,
     only_input,
@@ -77,7 +77,7 @@ def is_json(head: bytes, _data: BinaryIO) -> bool:
 # -------------------------------------------------------------------- scanning it
 
 
-def readable(folder: Path, survey: Survey) -> str:
+def readable(folder: Path, survey: ModelFolder) -> str:
     """XGBoost reads the file, and finds a model of a known booster in it.
 
     Raises:
@@ -169,11 +169,11 @@ class XgboostModel:
         two, several = self._objective == BINARY, self._objective == MULTICLASS
         return decided(found, two=two, several=several)
 
-    def facts(self) -> Facts:
+    def facts(self) -> ModelFacts:
         """See `framework.Model`."""
         numeric = not any(any(tree["split_type"]) for tree in self._trees)
         trees = [one.tree for one in self._grown()] if numeric else ()
-        return Facts(trees=trees, classes=self._classes, predicts=True)
+        return ModelFacts(trees=trees, classes=self._classes, predicts=True)
 
     @property
     def _classes(self) -> tuple[str, ...]:

@@ -21,7 +21,7 @@ LATEST = "latest"
 
 
 @dataclass(frozen=True)
-class Named:
+class ResolvedName:
     """What a name means.
 
     Attributes:
@@ -48,7 +48,7 @@ class Named:
         return {"artifact": told | about, "revision": self.tag}
 
 
-def find(url: str, request: Document) -> Named:
+def find(url: str, request: Document) -> ResolvedName:
     """The commit that a name means now.
 
     Args:
@@ -69,7 +69,7 @@ def find(url: str, request: Document) -> Named:
         raise _unknown(request, [f"{name}{slot}" for slot in sorted(given)])
     same = {slot: tag for slot, tag in given.items() if tag.target == found.target}
     version = _greatest(same) if stage else _parsed(found)["version"]
-    return Named(name, found.target, found.name, version, stage)
+    return ResolvedName(name, found.target, found.name, version, stage)
 
 
 def _tags(repo: Any, name: str) -> list[Any]:  # noqa: ANN401 - DVC is Any to us
@@ -117,7 +117,7 @@ def _greatest(given: Iterable[str]) -> str:
     return str(max(versions, key=SemVer)) if versions else ""
 
 
-def path_of(repo: Any, named: Named) -> str:  # noqa: ANN401 - DVC is Any to us
+def path_of(repo: Any, named: ResolvedName) -> str:  # noqa: ANN401 - DVC is Any to us
     """Where the artifact lies in the repository, at the commit that `repo` is opened at.
 
     Raises:

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NoReturn
 
 from sealift_registry.intake import s3_faults
-from sealift_registry.intake.misled import MisledError
+from sealift_registry.intake.library_refusals import MisledError
 from sealift_registry.workers.channel import Document
 from sealift_registry.workers.quoting import redacted
 from sealift_signing.drawing import pasted

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
+from sealift_registry.intake.incoming_folder import open_staging, take_stock
 from sealift_registry.intake.source import FETCHING, SourceRecord, checked
-from sealift_registry.intake.staging import open_staging, take_stock
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.environment import NETWORK, S3
 from sealift_registry.workers.runner import Worker, ask

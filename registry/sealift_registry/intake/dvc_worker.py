@@ -16,9 +16,9 @@ from typing import Any
 
 from sealift_registry.intake import dvc_artifact, dvc_repository, origins, s3_faults, yaml_bound
 from sealift_registry.intake.dvc_repository import digest
-from sealift_registry.intake.misled import raise_misled
+from sealift_registry.intake.incoming_folder import CAPS, CHUNK, check_name, receive
+from sealift_registry.intake.library_refusals import raise_misled
 from sealift_registry.intake.source import spelled
-from sealift_registry.intake.staging import CAPS, CHUNK, check_name, receive
 from sealift_registry.workers.brief import brief
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.quoting import first_line

@@ -12,7 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import BinaryIO
 
-from sealift_registry.frameworks import known, pickles
+from sealift_registry.frameworks import pickles, supported
 from sealift_registry.frameworks.content import HEAD
 
 PICKLE, UNKNOWN = "pickle", "unknown"
@@ -33,7 +33,7 @@ def recognise(path: Path) -> str:
         return PICKLE
     with path.open("rb") as data:
         head = data.read(HEAD)
-        for form in known.IN_ORDER:
+        for form in supported.IN_ORDER:
             data.seek(0)
             if form.told(head, data):
                 return form.name

@@ -12,12 +12,12 @@ from sealift_registry.catalog import findings, recording
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.reference import ModelRef, VersionRef
-from sealift_registry.catalog.storing import Stored, store_again, store_files, store_manifest
+from sealift_registry.catalog.storing import StoredFiles, store_again, store_files, store_manifest
 from sealift_registry.intake import goldens as golden_files
 from sealift_registry.intake.goldens import GoldensRecord
+from sealift_registry.intake.incoming_folder import take_stock
 from sealift_registry.intake.scan import ScanReport, scan
 from sealift_registry.intake.source import Source, SourceFile, SourceRecord
-from sealift_registry.intake.staging import take_stock
 from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
@@ -189,7 +189,7 @@ class Intake:
         model: ModelRef,
         record: SourceRecord,
         report: ScanReport,
-        stored: Stored,
+        stored: StoredFiles,
         goldens: str | None,
         actor: str,
     ) -> Ingested:
@@ -217,7 +217,7 @@ class Intake:
         self,
         connection: Connection,
         version: Version,
-        stored: Stored,
+        stored: StoredFiles,
         report: ScanReport,
         actor: str,
     ) -> Entry:

@@ -15,9 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from sealift_registry.intake import s3_faults
-from sealift_registry.intake.misled import raise_misled
+from sealift_registry.intake.incoming_folder import CAPS, CHUNK, LEFT_OUT, check_name, receive
+from sealift_registry.intake.library_refusals import raise_misled
 from sealift_registry.intake.origins import names_server
-from sealift_registry.intake.staging import CAPS, CHUNK, LEFT_OUT, check_name, receive
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError

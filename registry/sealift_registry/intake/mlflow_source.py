@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from sealift_registry.intake.incoming_folder import copy_tree, open_staging, take_stock
 from sealift_registry.intake.source import FETCHING, SourceRecord, checked
-from sealift_registry.intake.staging import copy_tree, open_staging, take_stock
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.environment import NETWORK, S3
 from sealift_registry.workers.quoting import redacted

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from sealift_registry.intake import mlflow_artifacts, origins
-from sealift_registry.intake.misled import raise_misled
+from sealift_registry.intake.library_refusals import raise_misled
 from sealift_registry.intake.source import spelled
 from sealift_registry.intake.yaml_bound import check_size
 from sealift_registry.workers.brief import brief

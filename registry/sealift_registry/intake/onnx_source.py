@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from sealift_registry.intake.incoming_folder import copy_tree, open_staging
 from sealift_registry.intake.source import SourceRecord, checked
-from sealift_registry.intake.staging import copy_tree, open_staging
 from sealift_registry.workers.channel import Progress
 
 

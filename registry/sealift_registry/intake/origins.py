@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
-from sealift_registry.intake.misled import MisledError
+from sealift_registry.intake.library_refusals import MisledError
 
 PORTS = {"http": 80, "https": 443}
 _ADDRESS = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from sealift_registry.frameworks.known import BY_FORMAT, NEEDED_BY_NONE
+from sealift_registry.frameworks.supported import BY_FORMAT, NEEDED_BY_NONE
 from sealift_registry.intake.formats import PICKLE, UNKNOWN
 from sealift_registry.intake.source import SourceFile
 from sealift_registry.workers.channel import Progress

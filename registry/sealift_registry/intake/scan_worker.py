@@ -7,12 +7,12 @@ from pathlib import Path
 
 from sealift_registry.frameworks import pickles
 from sealift_registry.frameworks.content import HEAD
-from sealift_registry.frameworks.framework import Check, Survey
-from sealift_registry.frameworks.known import BY_FORMAT
+from sealift_registry.frameworks.framework import ModelFolder, ScannerCheck
+from sealift_registry.frameworks.supported import BY_FORMAT
 from sealift_registry.intake import formats, side_files
+from sealift_registry.intake.incoming_folder import take_stock
+from sealift_registry.intake.model_folder import survey
 from sealift_registry.intake.scan import ScanCheck, ScanReport
-from sealift_registry.intake.staging import take_stock
-from sealift_registry.intake.survey import survey
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.software import installed
 from sealift_signing import shape
@@ -43,7 +43,7 @@ def scan(request: Document, progress: Progress) -> Document:
     return shape.to_json(report)
 
 
-def _sorted_out(folder: Path) -> tuple[Survey | None, list[ScanCheck]]:
+def _sorted_out(folder: Path) -> tuple[ModelFolder | None, list[ScanCheck]]:
     """The survey of the folder, where it can be made, and what it says as a check."""
     try:
         found = survey(folder)
@@ -53,9 +53,9 @@ def _sorted_out(folder: Path) -> tuple[Survey | None, list[ScanCheck]]:
     return found, [ScanCheck("format", "pass", words)]
 
 
-def _look(folder: Path, found: Survey) -> list[ScanCheck]:
+def _look(folder: Path, found: ModelFolder) -> list[ScanCheck]:
     checks: list[ScanCheck] = []
-    first: Mapping[str, Check] = {"side-files": _side_files, "one-format": _one_format}
+    first: Mapping[str, ScannerCheck] = {"side-files": _side_files, "one-format": _one_format}
     for name, check in {**first, **BY_FORMAT[found.format].checks}.items():
         try:
             checks.append(ScanCheck(name, "pass", sentence(check(folder, found))))
@@ -71,7 +71,7 @@ def _look(folder: Path, found: Survey) -> list[ScanCheck]:
     return checks
 
 
-def _side_files(folder: Path, found: Survey) -> str:
+def _side_files(folder: Path, found: ModelFolder) -> str:
     """Every file beside the model is of the content that its name promises."""
     for path in found.side_files:
         fault = side_files.fault(path, folder / path)
@@ -85,7 +85,7 @@ def _side_files(folder: Path, found: Survey) -> str:
     return f"{len(found.side_files)} known files lie beside the model."
 
 
-def _one_format(folder: Path, found: Survey) -> str:
+def _one_format(folder: Path, found: ModelFolder) -> str:
     """No file is a second thing for whoever reads it otherwise: an archive, HDF5, a pickle."""
     if not BY_FORMAT[found.format].is_archive:
         for path in (*found.model_files, *found.data_files):

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from sealift_registry.intake.misled import MisledError
+from sealift_registry.intake.library_refusals import MisledError
 
 MOST_ALIASED = 10_000
 """Values that aliases may stand for in all of a file; people's own files have a few dozen."""

@@ -17,7 +17,7 @@ from sealift_signing.vocabulary import PORTABLE
 
 
 @dataclass(frozen=True)
-class Vouched:
+class ArtifactEvidence:
     """An artifact, and evidence about it, the newest last: a request may name several of a kind."""
 
     artifact: ArtifactRow
@@ -40,10 +40,10 @@ class Vouched:
         return (Measured(str(self.artifact.path), parity.predicate.machine),)
 
 
-def vouched(catalog: Catalog, ref: VersionRef, stage: str) -> list[Vouched]:
+def vouched(catalog: Catalog, ref: VersionRef, stage: str) -> list[ArtifactEvidence]:
     """Every form of a version with its evidence that counts for `stage`, the source first."""
     return [
-        Vouched(one, newest(_of_stage(catalog.evidence(one.path), stage)))
+        ArtifactEvidence(one, newest(_of_stage(catalog.evidence(one.path), stage)))
         for one in catalog.artifacts(ref)
     ]
 
@@ -52,7 +52,7 @@ def _of_stage(found: Iterable[Signed[Evidence]], stage: str) -> Iterator[Signed[
     return (one for one in found if says_of(one.predicate, stage))
 
 
-def named(catalog: Catalog, request: Signed[Request]) -> list[Vouched]:
+def named(catalog: Catalog, request: Signed[Request]) -> list[ArtifactEvidence]:
     """The artifacts that `request` is about, each with the evidence that it names.
 
     Raises:
@@ -62,7 +62,7 @@ def named(catalog: Catalog, request: Signed[Request]) -> list[Vouched]:
     ref = VersionRef(said.team, said.model, said.version)
     evidence = set(said.evidence)
     found = [
-        Vouched(row, tuple(e for e in catalog.evidence(row.path) if e.sha256 in evidence))
+        ArtifactEvidence(row, tuple(e for e in catalog.evidence(row.path) if e.sha256 in evidence))
         for row in catalog.artifacts(ref)
         if request.about(str(row.path), row.sha256)
     ]
@@ -83,7 +83,7 @@ def check(
     fleet: FleetKeys,
     stage: str,
     ref: VersionRef,
-    found: Sequence[Vouched],
+    found: Sequence[ArtifactEvidence],
     goldens: str | None,
     policies: Mapping[str, str],
 ) -> None:
@@ -156,7 +156,7 @@ def check_policies(request: Request, known: Mapping[str, str]) -> None:
             )
 
 
-def check_all_signed(found: Sequence[Vouched], signers: Mapping[str, str]) -> None:
+def check_all_signed(found: Sequence[ArtifactEvidence], signers: Mapping[str, str]) -> None:
     """Check that a machine of ours signed every piece of evidence, whether it is asked for or not.
 
     A request names all of it, and whoever approves is shown all of it.
@@ -174,7 +174,7 @@ def check_all_signed(found: Sequence[Vouched], signers: Mapping[str, str]) -> No
                 raise _not_ours(one, evidence.predicate.kind)
 
 
-def _not_ours(one: Vouched, kind: str) -> RefusedError:
+def _not_ours(one: ArtifactEvidence, kind: str) -> RefusedError:
     return RefusedError(
         "gate",
         f"The {kind} evidence about {one.artifact.path} is signed by no machine that may sign "
@@ -184,7 +184,7 @@ def _not_ours(one: Vouched, kind: str) -> RefusedError:
     )
 
 
-def _check_kind(one: Vouched, kind: str, stage: str) -> None:
+def _check_kind(one: ArtifactEvidence, kind: str, stage: str) -> None:
     evidence = one.of_kind(kind, stage)
     if evidence is not None and evidence.predicate.passed:
         return
@@ -199,7 +199,7 @@ def _check_kind(one: Vouched, kind: str, stage: str) -> None:
     )
 
 
-def _made_by(one: Vouched, kind: str, stage: str) -> str:
+def _made_by(one: ArtifactEvidence, kind: str, stage: str) -> str:
     """The command that makes evidence of this kind."""
     if kind != REGRESSION:
         return _convert(one)
@@ -207,14 +207,14 @@ def _made_by(one: Vouched, kind: str, stage: str) -> str:
 
 
 def _check_signed(
-    evidence: Signed[Evidence] | None, one: Vouched, kind: str, fleet: FleetKeys
+    evidence: Signed[Evidence] | None, one: ArtifactEvidence, kind: str, fleet: FleetKeys
 ) -> None:
     """Evidence that no scanner or builder of ours signed must not mislead whoever approves."""
     if evidence is None or entitled_machine(evidence, fleet) is None:
         raise _not_ours(one, kind)
 
 
-def _check_goldens(one: Vouched, goldens: str | None) -> None:
+def _check_goldens(one: ArtifactEvidence, goldens: str | None) -> None:
     """Goldens that were replaced since say nothing of the ones that count now."""
     parity = one.of_kind("parity")
     if parity is None or goldens is None or parity.predicate.details.get("goldens") == goldens:
@@ -228,6 +228,6 @@ def _check_goldens(one: Vouched, goldens: str | None) -> None:
     )
 
 
-def _convert(one: Vouched) -> str:
+def _convert(one: ArtifactEvidence) -> str:
     path = one.artifact.path
     return f"Run: sealift convert {path.full_version} --for {path.form}"

@@ -9,7 +9,7 @@ from tuf.api.metadata import Targets
 
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Promotion
-from sealift_registry.promotion.gates import Vouched
+from sealift_registry.promotion.gates import ArtifactEvidence
 from sealift_registry.trust import catalogs
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository
@@ -18,7 +18,7 @@ from sealift_signing.vocabulary import moment
 
 
 def list_variants(
-    hub: Hub, connection: Connection, promotion: Promotion, found: Sequence[Vouched]
+    hub: Hub, connection: Connection, promotion: Promotion, found: Sequence[ArtifactEvidence]
 ) -> None:
     """List the variants in `found`, because of `promotion`, and publish the catalog role."""
     repository, now = Repository(connection), hub.now()
@@ -35,7 +35,7 @@ def list_variants(
     hub.publish(connection, Change({role: catalog}))
 
 
-def _add_target(hub: Hub, catalog: Targets, one: Vouched) -> None:
+def _add_target(hub: Hub, catalog: Targets, one: ArtifactEvidence) -> None:
     path, sha256 = str(one.artifact.path), one.artifact.sha256
     manifest = hub.home.blobs.read(sha256)
     catalog.targets[path] = publishing.target_file(path, len(manifest), sha256)

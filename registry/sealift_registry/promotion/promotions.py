@@ -16,16 +16,22 @@ from sqlalchemy import Connection
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.promotion import again, gates, objecting, promised, regressed
-from sealift_registry.promotion.gates import Vouched
+from sealift_registry.promotion import (
+    comparison_checks,
+    duplicates,
+    gates,
+    objections,
+    promise_checks,
+)
+from sealift_registry.promotion.gates import ArtifactEvidence
 from sealift_registry.promotion.listing import list_variants
 from sealift_registry.promotion.standing import Standing, signers, standing
-from sealift_registry.regression.listed import Listed
+from sealift_registry.regression.listed_variant import ListedVariant
 from sealift_registry.trust import readiness
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub, checkpoint_seen
 from sealift_registry.trust.repository import Repository
-from sealift_registry.trust.submitting import Accepted
+from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_registry.trust.teams import lets_check_rows_travel
 from sealift_signing import drafts, statements
 from sealift_signing.acts.asking import Ask
@@ -83,7 +89,7 @@ class Promotions:
         self,
         hub: Hub,
         policy_of: Callable[[str], str] = lambda _: PORTABLE,
-        promise_of: promised.PromiseOf = promised.nothing,
+        promise_of: promise_checks.PromiseOf = promise_checks.nothing,
     ) -> None:
         """`policy_of` says a hardware target's artifact policy, `promise_of` what it promises."""
         self._hub = hub
@@ -108,7 +114,9 @@ class Promotions:
         """
         catalog = Catalog(connection)
         version, found = catalog.version(ref), gates.vouched(catalog, ref, stage)
-        found = regressed.fresh(found, regressed.now(connection, self.standing, ref, stage))
+        found = comparison_checks.fresh(
+            found, comparison_checks.current_listing(connection, self.standing, ref, stage)
+        )
         policies = self._policies(found)
         self._check_gates(connection, ref, stage, found, policies)
         self._check_compared(connection, ref, stage, found)
@@ -193,7 +201,7 @@ class Promotions:
 
     # ------------------------------------------------------------------ what was signed
 
-    def submit_request(self, draft: Draft, *, at_hub: bool) -> Accepted:
+    def submit_request(self, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
         """Take in a signed request, under a number of its own.
 
         The same request by the same person again adds nothing: it is the one that is there.
@@ -228,9 +236,9 @@ class Promotions:
             stale = self.stale(connection, self.standing(connection, made.number))
         sentence = f"{made.id}: {made.ref} to {made.stage}, asked for by {made.person}."
         told = {"promotion": made.id, "request": made.request.sha256, "stale": stale}
-        return Accepted(new, sentence, told, tuple(stale))
+        return AcceptedSubmission(new, sentence, told, tuple(stale))
 
-    def submit_approval(self, draft: Draft, *, at_hub: bool) -> Accepted:
+    def submit_approval(self, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
         """Take in a signed approval; at the threshold the artifacts of its request are listed.
 
         The same approval by the same person again adds nothing.
@@ -253,11 +261,11 @@ class Promotions:
             "listed": standing.listed,
         }
         sentence = f"{standing.promotion.id}: {have} of {need} approvals; {state}."
-        return Accepted(
-            new, sentence + objecting.words(standing.objections, standing.promotion.id), data
+        return AcceptedSubmission(
+            new, sentence + objections.words(standing.objections, standing.promotion.id), data
         )
 
-    def submit_objection(self, draft: Draft, *, at_hub: bool) -> Accepted:
+    def submit_objection(self, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
         """Take in a signed objection, for every later approver to read.
 
         Raises:
@@ -270,7 +278,9 @@ class Promotions:
         def action(connection: Connection) -> tuple[Entry, Promotion]:
             catalog = Catalog(connection)
             made = catalog.promotion_of(said.request)
-            if any(again.same_objection(one, objection) for one in catalog.objections(made.number)):
+            if any(
+                duplicates.same_objection(one, objection) for one in catalog.objections(made.number)
+            ):
                 raise _AskedBeforeError(made)
             check_objection(objection, made.request, self._rules(connection, made.request))
             recording.add_objection(connection, made.number, objection)
@@ -282,7 +292,9 @@ class Promotions:
         except _AskedBeforeError as before:
             made, new = before.promotion, False
         data: dict[str, Json] = {"promotion": made.id, "objection": objection.sha256}
-        return Accepted(new, f"{made.id}: {said.person} objects: {drawn(said.reason)}", data)
+        return AcceptedSubmission(
+            new, f"{made.id}: {said.person} objects: {drawn(said.reason)}", data
+        )
 
     def _record_approval(self, approval: Signed[Approval], *, at_hub: bool) -> Standing:
         said = approval.predicate
@@ -329,21 +341,23 @@ class Promotions:
         found = (self.standing(connection, number) for number in numbers)
         return {one.promotion.stage for one in found if one.listed}
 
-    def listed_now(self, connection: Connection, path: CatalogPath, stage: str) -> Listed | None:
+    def listed_now(
+        self, connection: Connection, path: CatalogPath, stage: str
+    ) -> ListedVariant | None:
         """What is listed now for `stage`, of the model and hardware target of the variant there."""
-        return regressed.listed_now(connection, self.standing, path, stage)
+        return comparison_checks.listed_now(connection, self.standing, path, stage)
 
     def listed_beside(self, connection: Connection, path: CatalogPath, stage: str) -> str:
         """What else of the model is or was listed for `stage`, in words."""
-        return regressed.listed_beside(connection, self.standing, path, stage)
+        return comparison_checks.listed_beside(connection, self.standing, path, stage)
 
     def stale(self, connection: Connection, standing: Standing) -> list[str]:
         """What is told first of its comparisons: they are old, or its request leaves them out."""
         made = standing.promotion
         if standing.listed:
             return []
-        held = regressed.now(connection, self.standing, made.ref, made.stage)
-        return [*regressed.stale(standing.vouched, held)]
+        held = comparison_checks.current_listing(connection, self.standing, made.ref, made.stage)
+        return [*comparison_checks.stale(standing.vouched, held)]
 
     def _approvable(self, connection: Connection, number: int) -> Standing:
         """A promotion whose request still counts, and whose evidence nothing newer contradicts."""
@@ -363,14 +377,14 @@ class Promotions:
         return standing
 
     def _check_compared(
-        self, connection: Connection, ref: VersionRef, stage: str, found: Sequence[Vouched]
+        self, connection: Connection, ref: VersionRef, stage: str, found: Sequence[ArtifactEvidence]
     ) -> None:
         """Check that what is asked to be compared was compared with what is listed now."""
         rule = rule_of(Repository(connection).policy(), stage)
-        held = regressed.now(connection, self.standing, ref, stage)
-        regressed.check(rule, found, self._policies(found), held)
+        held = comparison_checks.current_listing(connection, self.standing, ref, stage)
+        comparison_checks.check(rule, found, self._policies(found), held)
 
-    def _policies(self, found: Sequence[Vouched]) -> dict[str, str]:
+    def _policies(self, found: Sequence[ArtifactEvidence]) -> dict[str, str]:
         """The artifact policies of those that are not portable, by path."""
         variants = [one.artifact.path for one in found if not one.artifact.path.is_source]
         said = {str(path): self._policy_of(path.form) for path in variants}
@@ -381,7 +395,7 @@ class Promotions:
         connection: Connection,
         ref: VersionRef,
         stage: str,
-        found: Sequence[Vouched],
+        found: Sequence[ArtifactEvidence],
         policies: Mapping[str, str],
         policy: Policy | None = None,
     ) -> None:
@@ -390,7 +404,7 @@ class Promotions:
         gates.check(rules, fleet, stage, ref, found, goldens, policies)
         gates.check_all_signed(found, signers(repository, found))
         travel = lets_check_rows_travel(repository, ref.team)
-        promised.check(found, goldens, self._promise_of, travel=travel)
+        promise_checks.check(found, goldens, self._promise_of, travel=travel)
 
     def _check_new(self, connection: Connection, ref: VersionRef, request: Signed[Request]) -> None:
         """Check that nobody asked for this before by a request that can still be approved."""
@@ -399,9 +413,9 @@ class Promotions:
             late = rules.now - instant(earlier.made) > rules.rule.within
             if earlier.request.sha256 == request.sha256:
                 if late:
-                    raise again.too_old(earlier, rules)
+                    raise duplicates.too_old(earlier, rules)
                 raise _AskedBeforeError(earlier)
-            if not late and again.same_request(earlier.request, request):
+            if not late and duplicates.same_request(earlier.request, request):
                 with suppress(RefusedError):  # such as by a key that was replaced since
                     check_request(earlier.request, rules)
                     raise _AskedBeforeError(earlier)
@@ -415,7 +429,7 @@ class Promotions:
         promotion, person = standing.promotion, approval.predicate.person
         earlier = next((a for a in standing.tally.counted if a.predicate.person == person), None)
         if earlier and instant(earlier.predicate.valid_until) - rules.now > RENEWABLE:
-            if again.same_approval(earlier, approval):
+            if duplicates.same_approval(earlier, approval):
                 raise _ApprovedBeforeError(standing)
             raise RefusedError(
                 "approved-twice",
@@ -486,7 +500,7 @@ def _ref(request: Signed[Request]) -> VersionRef:
     return VersionRef(said.team, said.model, said.version)
 
 
-def _envelopes(found: Iterable[Vouched]) -> tuple[bytes, ...]:
+def _envelopes(found: Iterable[ArtifactEvidence]) -> tuple[bytes, ...]:
     return tuple(one.envelope.data for vouched in found for one in vouched.evidence)
 
 

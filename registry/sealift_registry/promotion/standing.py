@@ -9,8 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog, Promotion
-from sealift_registry.promotion import gates, objecting
-from sealift_registry.promotion.gates import Vouched
+from sealift_registry.promotion import gates, objections
+from sealift_registry.promotion.gates import ArtifactEvidence
 from sealift_registry.trust.repository import Repository
 from sealift_signing.approvals import NotCountedError, Rules, Tally, check_request, tally
 from sealift_signing.documents import Withdrawal
@@ -33,7 +33,7 @@ class Standing:
 
     promotion: Promotion
     despite: Mapping[str, Withdrawal | None]
-    vouched: Sequence[Vouched]
+    vouched: Sequence[ArtifactEvidence]
     tally: Tally
     listed: bool
     machines: Mapping[str, str]
@@ -65,11 +65,11 @@ def standing(connection: Connection, number: int, now: datetime) -> Standing:
     known = {one.digest: one for one in rules.members.withdrawn}
     despite = {name: known.get(name) for name in promotion.request.predicate.despite}
     machines = signers(repository, found)
-    heard, not_heard = objecting.heard(promotion.request, catalog.objections(number), rules)
+    heard, not_heard = objections.heard(promotion.request, catalog.objections(number), rules)
     return Standing(promotion, despite, found, counted, listed, machines, doubt, heard, not_heard)
 
 
-def signers(repository: Repository, found: Iterable[Vouched]) -> dict[str, str]:
+def signers(repository: Repository, found: Iterable[ArtifactEvidence]) -> dict[str, str]:
     """The machines of ours that signed the evidence in `found`, by its sha256."""
     return {
         evidence.sha256: name

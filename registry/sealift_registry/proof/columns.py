@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sealift_registry.frameworks.framework import Array, Facts
+from sealift_registry.frameworks.framework import Array, ModelFacts
 from sealift_registry.proof.comparing import NORMAL, TAILS, WIDER
 from sealift_registry.proof.table import Type
 
@@ -52,7 +52,7 @@ class Columns:
         return [at for at, dtype in enumerate(self.dtypes) if dtype.kind == "f"]
 
 
-def columns(goldens: Array, dtypes: Sequence[Type], facts: Facts) -> Columns:
+def columns(goldens: Array, dtypes: Sequence[Type], facts: ModelFacts) -> Columns:
     """What `goldens` (rows of doubles) and `facts` know of the columns."""
     finite = np.isfinite(goldens)
     low = np.where(finite, goldens, np.inf).min(axis=0)
@@ -80,7 +80,7 @@ def columns(goldens: Array, dtypes: Sequence[Type], facts: Facts) -> Columns:
     return Columns(dtypes, low, high, spread, whole, known, [int(at) for at in beyond])
 
 
-def _turns(facts: Facts, width: int) -> tuple[Array, Array]:
+def _turns(facts: ModelFacts, width: int) -> tuple[Array, Array]:
     """The least and the largest value at which the model takes another turn, by column."""
     low, high = np.full(width, np.inf), np.full(width, -np.inf)
 
@@ -99,7 +99,7 @@ def _turns(facts: Facts, width: int) -> tuple[Array, Array]:
     return low, high
 
 
-def _categories(goldens: Array, whole: Array, facts: Facts) -> dict[int, Array]:
+def _categories(goldens: Array, whole: Array, facts: ModelFacts) -> dict[int, Array]:
     found = {
         at: np.array(values, dtype=np.float64)
         for at, values in facts.categories.items()

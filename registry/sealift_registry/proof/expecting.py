@@ -31,7 +31,7 @@ NEARLY = 1e-4
 
 
 @dataclass(frozen=True)
-class Judged:
+class ExpectationResult:
     """How both models do what is expected of them.
 
     Attributes:
@@ -91,7 +91,7 @@ def judged(
     classes: Sequence[str],
     *,
     numbers: bool = True,
-) -> Judged | None:
+) -> ExpectationResult | None:
     """Accuracy or error of both on the goldens; None where nothing of theirs can be compared.
 
     Args:
@@ -115,7 +115,9 @@ def judged(
         even = 1 / max(known, 1)
         missed = _missed(asked, ours)
         guess = float(often)
-        return Judged("labels", len(asked), right[0], right[1], guess, even, right[0], missed)
+        return ExpectationResult(
+            "labels", len(asked), right[0], right[1], guess, even, right[0], missed
+        )
     if not numbers and expected.dtype.kind != "f":
         return None
     return _numbers(expected, source, variant)
@@ -231,7 +233,7 @@ def _fractions(labels: Sequence[str]) -> bool:
     return False
 
 
-def _numbers(expected: Array, source: Answers, variant: Answers) -> Judged | None:
+def _numbers(expected: Array, source: Answers, variant: Answers) -> ExpectationResult | None:
     """The mean error of the one output that has as many numbers as are expected."""
     if expected.dtype.kind not in "fiub":
         return None
@@ -247,10 +249,10 @@ def _numbers(expected: Array, source: Answers, variant: Answers) -> Judged | Non
     errors = [float(np.where(np.isfinite(one), one, np.inf).mean()) for one in away]
     guess = float(np.abs(wanted - wanted.mean(axis=0)).mean())
     exact = float((away[0] <= NEARLY * max(float(wanted.std()), 1e-300)).all(axis=1).mean())
-    return Judged("numbers", len(wanted), errors[0], errors[1], guess, guess, exact)
+    return ExpectationResult("numbers", len(wanted), errors[0], errors[1], guess, guess, exact)
 
 
-def strange(expected: Array | None, seen: set[str], judged: Judged | None) -> list[str]:
+def strange(expected: Array | None, seen: set[str], judged: ExpectationResult | None) -> list[str]:
     """Labels that are expected and that were answered on no row at all.
 
     Where a model does not say which labels it can answer, they cannot be called impossible.
@@ -262,7 +264,7 @@ def strange(expected: Array | None, seen: set[str], judged: Judged | None) -> li
     return [f"{len(found)} numbers"] if _fractions(spelled(expected)) else found
 
 
-def unfit(expected: Array | None, judged: Judged | None) -> str:
+def unfit(expected: Array | None, judged: ExpectationResult | None) -> str:
     """Told where something is expected that none of the model's outputs could be compared with."""
     if expected is None or judged is not None:
         return ""

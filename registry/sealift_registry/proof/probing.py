@@ -12,7 +12,7 @@ from functools import cached_property
 
 import numpy as np
 
-from sealift_registry.frameworks.framework import Array, Facts
+from sealift_registry.frameworks.framework import Array, ModelFacts
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.columns import Columns, around, cast
 from sealift_registry.proof.directed import SIDES, WITHOUT, Where, directed
@@ -94,7 +94,7 @@ class Making:
 
     goldens: Array
     known: Columns
-    facts: Facts
+    facts: ModelFacts
     seed: bytes
     ask: Ask
     budget: Budget = field(default_factory=lambda: Budget(FOREVER))

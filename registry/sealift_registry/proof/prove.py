@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from sealift_registry.frameworks.known import absent
+from sealift_registry.frameworks.supported import absent
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
 from sealift_registry.proof.report import SECONDS, ProofReport
 from sealift_registry.runtimes.environments import Environment

@@ -7,14 +7,14 @@ import platform
 from dataclasses import replace
 from pathlib import Path
 
-from sealift_registry.frameworks.known import BY_FORMAT, CONVERTERS, PACKAGES, as_it_is
 from sealift_registry.frameworks.onnx_graph import written_in
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
+from sealift_registry.frameworks.supported import BY_FORMAT, CONVERTERS, PACKAGES, as_it_is
 from sealift_registry.proof.check_rows import answerable
-from sealift_registry.proof.goldens import LABELS, read, unquoted
-from sealift_registry.proof.measured import Machine, Operator, Runtime
-from sealift_registry.proof.proving import Plan, proved
-from sealift_registry.runtimes.elsewhere import ModelElsewhere
+from sealift_registry.proof.golden_rows import LABELS, read, unquoted
+from sealift_registry.proof.machine import Machine, Operator, Runtime
+from sealift_registry.proof.proving import ProofScope, proved
+from sealift_registry.runtimes.piped_model import PipedModel
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.software import installed
 from sealift_signing import shape
@@ -34,7 +34,7 @@ def prove(request: Document, progress: Progress) -> Document:
     with unquoted():
         goldens = read(Path(request["goldens"]), variant.inputs)
     kept: list[bytes] = []
-    plan = Plan(
+    plan = ProofScope(
         bytes.fromhex(request["seed"]),
         float(request["seconds"]),
         as_it_is=as_it_is(request["source_format"]),
@@ -47,7 +47,7 @@ def prove(request: Document, progress: Progress) -> Document:
     if kept and isinstance(variant, RuntimeModel) and not answerable(variant.session, kept[0]):
         kept.clear()
     machine = _machine()
-    if isinstance(variant, ModelElsewhere):
+    if isinstance(variant, PipedModel):
         machine = replace(machine, software={**machine.software, **variant.software})
     return {
         "format": 1,
@@ -63,14 +63,14 @@ def prove(request: Document, progress: Progress) -> Document:
     }
 
 
-def _variant(path: Path, elsewhere: tuple[str, str] | None) -> RuntimeModel | ModelElsewhere:
+def _variant(path: Path, elsewhere: tuple[str, str] | None) -> RuntimeModel | PipedModel:
     if elsewhere is None:
         return RuntimeModel(path)
     release, interpreter = elsewhere
-    return ModelElsewhere(release, Path(interpreter), path)
+    return PipedModel(release, Path(interpreter), path)
 
 
-def _runtime(variant: RuntimeModel | ModelElsewhere, path: Path, machine: Machine) -> Runtime:
+def _runtime(variant: RuntimeModel | PipedModel, path: Path, machine: Machine) -> Runtime:
     ir, opsets = written_in(path)
     placed = variant.placed if isinstance(variant, RuntimeModel) else {}
     operators = tuple(

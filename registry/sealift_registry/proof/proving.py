@@ -20,8 +20,8 @@ from sealift_registry.proof import (
     check_rows,
     comparing,
     expecting,
+    findings,
     rounding,
-    saying,
     ties,
 )
 from sealift_registry.proof.advice import UNLIKE
@@ -36,7 +36,7 @@ from sealift_registry.proof.rounding import Merged
 from sealift_registry.proof.running import HasInputs, Runner, joined, taken, types
 from sealift_registry.proof.slices import Named, at_once, ordered, slices
 from sealift_registry.proof.table import held, laid_out
-from sealift_registry.proof.tally import GOLDENS, MOST_KEPT, Row, Tally
+from sealift_registry.proof.tally import GOLDENS, MOST_KEPT, ComparedRow, RowTally
 from sealift_registry.proof.withholding import shown_outputs
 from sealift_registry.workers.channel import Progress
 from sealift_signing.drawing import word
@@ -52,7 +52,7 @@ FOR_THRESHOLDS = 0.1
 
 
 @dataclass(frozen=True)
-class Plan:
+class ProofScope:
     """How much is tried.
 
     Attributes:
@@ -79,7 +79,7 @@ def proved(
     variant: Model,
     goldens: Mapping[str, Array],
     expected: Array | None = None,
-    plan: Plan | None = None,
+    plan: ProofScope | None = None,
 ) -> Findings:
     """Whether `variant` answers as `source` does, on goldens and on rows made to find out.
 
@@ -95,7 +95,7 @@ def proved(
         RefusedError: the goldens do not fit, a label is expected that the model cannot answer, or
             one of the models cannot be run.
     """
-    proof = _Proof(source, variant, goldens, plan or Plan())
+    proof = _Proof(source, variant, goldens, plan or ProofScope())
     proof.run_goldens()
     if proof.plan.most_rows:
         proof.run_probes()
@@ -104,7 +104,7 @@ def proved(
         proof.measure(proof.golden_answers[0])
         proof.count_goldens()
     proof.excuse()
-    found = saying.findings(proof.result(expected))
+    found = findings.findings(proof.result(expected))
     if found.verdict == "pass" and proof.plan.check_rows is not None:
         proof.hand_over(proof.plan.check_rows)
     return found
@@ -114,7 +114,7 @@ class _Proof:
     """What is known so far."""
 
     def __init__(
-        self, source: Model, variant: Model, goldens: Mapping[str, Array], plan: Plan
+        self, source: Model, variant: Model, goldens: Mapping[str, Array], plan: ProofScope
     ) -> None:
         self.plan = plan
         self._given = goldens
@@ -130,7 +130,7 @@ class _Proof:
         # Of a file that is compared with itself, that both readers differ there says nothing of it.
         nobody_says = self.plan.as_it_is and self._facts.no_promise
         self._no_promise = nobody_says and not np.isnan(self._table).any()
-        self._tally = Tally()
+        self._tally = RowTally()
         self._made: Mapping[str, Array] = {}
         self._scales: Mapping[str, Scale] = {}
         self._measured_yet = False
@@ -345,7 +345,7 @@ class _Proof:
         if self._facts.may_tie:
             self._tally.tied += self._excused(self._tied)
 
-    def _rounded(self, rows: Sequence[Row]) -> Array:
+    def _rounded(self, rows: Sequence[ComparedRow]) -> Array:
         return rounding.excused(
             self._single.answers,  # in 32 bits, where the inputs are
             self.layout,
@@ -356,7 +356,7 @@ class _Proof:
             np.random.default_rng([*self.plan.seed, 1]),
         )
 
-    def _tied(self, rows: Sequence[Row]) -> Array:
+    def _tied(self, rows: Sequence[ComparedRow]) -> Array:
         return ties.shown(
             self._source,
             self.layout,
@@ -367,10 +367,10 @@ class _Proof:
             may_turn=not self._facts.trees,
         )
 
-    def _differing(self) -> list[Row]:
+    def _differing(self) -> list[ComparedRow]:
         return [one for one in self._tally.differing if not one.refused]
 
-    def _excused(self, which: Callable[[Sequence[Row]], Array]) -> int:
+    def _excused(self, which: Callable[[Sequence[ComparedRow]], Array]) -> int:
         """Excuse those of the differing rows that `which` finds; and how many those are."""
         rows = self._differing()
         if not rows:

@@ -76,7 +76,7 @@ class KindTally:
 
 
 @dataclass(frozen=True)
-class Row:
+class ComparedRow:
     """A row and both answers, and the outputs that are `wrong`.
 
     It is `refused` where the variant does not answer at all.
@@ -101,15 +101,15 @@ class Row:
 
 
 @dataclass
-class Tally:
+class RowTally:
     """All that is kept."""
 
     outputs: dict[str, OutputTally] = field(default_factory=dict)
     kinds: dict[str, KindTally] = field(default_factory=dict)
-    differing: list[Row] = field(default_factory=list)
+    differing: list[ComparedRow] = field(default_factory=list)
     agreed: dict[str, list[int]] = field(default_factory=dict)
     """By kind, the numbers of the rows on which both models agree."""
-    worst: Row | None = None
+    worst: ComparedRow | None = None
     shown: set[str] = field(default_factory=set)
     """Outputs whose answers may be shown; see `withholding`."""
     tied: int = 0
@@ -163,7 +163,7 @@ class Tally:
         if self.worst is None or float(ratios[top]) > self.worst.ratio:
             self.worst = self._row(named[top], rows[top], source, variant, found, top)
 
-    def excuse(self, row: Row) -> None:
+    def excuse(self, row: ComparedRow) -> None:
         """It is wrong no more: rounding, or a tie."""
         kind = self.kind(row.kind)
         kind.wrong, kind.excused = kind.wrong - 1, kind.excused + 1
@@ -184,7 +184,9 @@ class Tally:
         one.wrong += 1
         output = min(source)
         said = shown(source[output], at) if output in self.shown else WITHHELD
-        lost = Row(kind, number, row, output, None, np.inf, said, "refused", None, {}, refused=True)
+        lost = ComparedRow(
+            kind, number, row, output, None, np.inf, said, "refused", None, {}, refused=True
+        )
         if len(self.differing) < MOST_KEPT:
             self.differing.append(lost)
         if self.worst is None or not np.isinf(self.worst.ratio):
@@ -198,7 +200,7 @@ class Tally:
         variant: Answers,
         found: Mapping[str, Compared],
         at: int,
-    ) -> Row:
+    ) -> ComparedRow:
         output = max(found, key=lambda name: float(found[name].ratio[at]))
         one = found[output]
         is_number = one.kind == "numbers" and bool(flat(source[output]).shape[1])
@@ -212,7 +214,7 @@ class Tally:
         else:
             told = _numbers(float(both[0][column]), float(both[1][column]), float(one.allowed[at]))
         away = float(one.away[at])
-        return Row(
+        return ComparedRow(
             kind=named[0],
             number=named[1],
             values=values,

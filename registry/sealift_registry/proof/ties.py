@@ -18,7 +18,7 @@ from sealift_registry.proof.probing import ORDINARY
 from sealift_registry.proof.rounding import STEPS, moved
 from sealift_registry.proof.running import Runner
 from sealift_registry.proof.table import Layout
-from sealift_registry.proof.tally import GOLDENS, Row
+from sealift_registry.proof.tally import GOLDENS, ComparedRow
 
 MOST_TURNING = 2
 """Rows that are excused because the source changes beside them; what is near more edges is not."""
@@ -29,7 +29,7 @@ def shown(
     source: Runner,
     layout: Layout,
     known: Columns,
-    rows: Sequence[Row],
+    rows: Sequence[ComparedRow],
     by: Mapping[str, Scale],
     draw: np.random.Generator,
     *,

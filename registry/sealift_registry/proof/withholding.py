@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from sealift_registry.frameworks.framework import Facts
+from sealift_registry.frameworks.framework import ModelFacts
 from sealift_registry.proof.comparing import Answers, Scale, flat, is_labels
 from sealift_registry.proof.expecting import width
 
@@ -19,7 +19,7 @@ ANOTHER = "another"
 AWAY = " away"
 
 
-def shown_outputs(goldens: Answers, by: Mapping[str, Scale], facts: Facts) -> set[str]:
+def shown_outputs(goldens: Answers, by: Mapping[str, Scale], facts: ModelFacts) -> set[str]:
     """The outputs whose answers may be shown, by the source's answers to the goldens.
 
     Those of a model that predicts; probabilities; and the one output of labels beside scores, if it

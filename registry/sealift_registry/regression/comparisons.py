@@ -18,10 +18,10 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.storing import copy_out, lay_out
 from sealift_registry.proof.models import model_of
 from sealift_registry.proof.prove_worker import RUNTIME
-from sealift_registry.regression import saying
-from sealift_registry.regression.listed import Listed
+from sealift_registry.regression import comparison_words
+from sealift_registry.regression.listed_variant import ListedVariant
 from sealift_registry.regression.measure import measure
-from sealift_registry.regression.measured import Measured, Theirs
+from sealift_registry.regression.measurement import ListedGoldens, Measurement
 from sealift_registry.regression.report import (
     KIND,
     NotAsked,
@@ -45,7 +45,7 @@ from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_sync.artifact import read_manifest
 
-ListedNow = Callable[[Connection, CatalogPath, str], Listed | None]
+ListedNow = Callable[[Connection, CatalogPath, str], ListedVariant | None]
 """What is listed now for a stage, of the model and hardware target of the variant at a path."""
 ListedBeside = Callable[[Connection, CatalogPath, str], str]
 """What else of that model is or was listed for the stage, in words; empty where nothing was."""
@@ -69,7 +69,7 @@ class _Plan:
 
     artifact: ArtifactRow
     stage: str
-    base: Listed | None
+    base: ListedVariant | None
     beside: str
     goldens: str | None
     before: Signed[Evidence] | None
@@ -184,24 +184,26 @@ class Comparisons:
         )
         machine = f"{platform.machine()}, {platform.system()} {platform.release()}"
         details = shape.to_json(said)
-        finding = Finding(KIND, "pass", saying.checks(said), _software(), machine, details)
+        finding = Finding(
+            KIND, "pass", comparison_words.checks(said), _software(), machine, details
+        )
         with suppress(_ComparedMeanwhileError):
             self._record(plan, finding, measured)
 
-    def _measured(self, plan: _Plan, progress: Progress) -> Measured:
+    def _measured(self, plan: _Plan, progress: Progress) -> Measurement:
         ours = self._side(plan.artifact)
         if plan.base is None:
-            return Measured((ours, ours), "first", plan.beside or None)
+            return Measurement((ours, ours), "first", plan.beside or None)
         base, theirs = plan.base.artifact, _theirs(plan.base, plan.goldens)
         if base.path == plan.artifact.path:
-            return Measured((ours, ours), "itself").told(theirs)
+            return Measurement((ours, ours), "itself").told(theirs)
         try:
             sides = ours, self._side(base)
         except (NotFoundError, RefusedError):
             lost = Side(base.path.version, base.sha256, 0, None, None)
-            return Measured((ours, lost), "gone").told(theirs)
+            return Measurement((ours, lost), "gone").told(theirs)
         if plan.goldens is None:
-            return Measured(sides, "not-run", "there are none").told(theirs)
+            return Measurement(sides, "not-run", "there are none").told(theirs)
         pair = plan.artifact, base
         return self._run(pair, plan.goldens, theirs, sides, progress).told(theirs)
 
@@ -212,30 +214,30 @@ class Comparisons:
         theirs: ProvedBy,
         sides: tuple[Side, Side],
         progress: Progress,
-    ) -> Measured:
+    ) -> Measurement:
         """Both side by side, in a process of its own."""
         with workspace(self._hub.home.work) as work:
             candidate = self._laid_out(pair[0], work / "candidate")
             try:
                 listed = self._laid_out(pair[1], work / "listed")
             except (NotFoundError, RefusedError):
-                return Measured(sides, "gone")
+                return Measurement(sides, "gone")
             if candidate.is_dir() or listed.is_dir():
-                return Measured(sides, "not-run", "one of both is no ONNX model")
+                return Measurement(sides, "not-run", "one of both is no ONNX model")
             rows = work / "goldens.npz"
             copy_out(self._hub.home.blobs, goldens, rows)
             others = self._rows(theirs, work / "theirs.npz")
             return measure(candidate, listed, rows, sides, progress, others)
 
-    def _rows(self, known: ProvedBy, path: Path) -> Theirs:
+    def _rows(self, known: ProvedBy, path: Path) -> ListedGoldens:
         """The goldens by which what is listed was approved, at `path`; or why they are not."""
         if known.nothing is not None or known.goldens is None:
-            return Theirs(known)
+            return ListedGoldens(known)
         try:
             copy_out(self._hub.home.blobs, known.goldens, path)
         except (NotFoundError, RefusedError):
-            return Theirs(replace(known, nothing="gone"))
-        return Theirs(known, path)
+            return ListedGoldens(replace(known, nothing="gone"))
+        return ListedGoldens(known, path)
 
     def _side(self, artifact: ArtifactRow) -> Side:
         manifest = self._hub.home.blobs.read(artifact.sha256)
@@ -250,7 +252,7 @@ class Comparisons:
         files = read_manifest(manifest, what=str(artifact.path)).files
         return folder / model_of(one.path for one in files)
 
-    def _record(self, plan: _Plan, finding: Finding, measured: Measured) -> None:
+    def _record(self, plan: _Plan, finding: Finding, measured: Measurement) -> None:
         artifact, signer = plan.artifact, self._hub.online.signer(EVIDENCE_PURPOSE[KIND])
 
         def action(connection: Connection) -> tuple[Entry, None]:
@@ -273,7 +275,7 @@ class Comparisons:
         self._hub.commit(action)
 
 
-def _theirs(base: Listed, goldens: str | None) -> ProvedBy:
+def _theirs(base: ListedVariant, goldens: str | None) -> ProvedBy:
     """What is known beforehand of the rows by which what is listed was approved."""
     nothing: NotAsked | None = None
     if base.goldens is None:

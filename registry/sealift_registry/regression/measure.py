@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sealift_registry.regression.apart import Apart
-from sealift_registry.regression.measured import SECONDS, WORKER, Measured, Theirs
+from sealift_registry.regression.isolation import Isolation
+from sealift_registry.regression.measurement import SECONDS, WORKER, ListedGoldens, Measurement
 from sealift_registry.regression.report import Broke, Comparison, ProvedBy, Reason, Side
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import ask, nonsense
@@ -34,8 +34,8 @@ def measure(
     goldens: Path,
     sides: tuple[Side, Side],
     progress: Progress,
-    theirs: Theirs,
-) -> Measured:
+    theirs: ListedGoldens,
+) -> Measurement:
     """Let two variants (ONNX files) answer `goldens`, and time them.
 
     Args:
@@ -72,11 +72,11 @@ def measure(
             raise
         # Whoever asks chose the candidate and its rows: what breaks down there must hide nothing.
         models = {"candidate": candidate, "listed": listed}
-        return Apart(models, SECONDS, progress, goldens.parent).measured(goldens, sides, theirs)
+        return Isolation(models, SECONDS, progress, goldens.parent).measured(goldens, sides, theirs)
     return _read(said, sides, theirs.known.goldens)
 
 
-def _read(said: Document, sides: tuple[Side, Side], goldens: str | None) -> Measured:
+def _read(said: Document, sides: tuple[Side, Side], goldens: str | None) -> Measurement:
     try:
         answer = shape.from_json(_Answer, said, what="the comparison's answer")
     except MalformedError as bad:
@@ -85,9 +85,9 @@ def _read(said: Document, sides: tuple[Side, Side], goldens: str | None) -> Meas
     if proved_by is not None and proved_by.goldens != goldens:
         raise nonsense(WORKER)
     if answer.nothing is not None and answer.comparison is None:
-        return Measured(sides, answer.nothing, answer.why, None, proved_by, answer.broke)
+        return Measurement(sides, answer.nothing, answer.why, None, proved_by, answer.broke)
     found = answer.sides or ()
     known = tuple(replace(one, metric=None, microseconds=None) for one in found)
     if answer.comparison is None or answer.nothing is not None or known != sides:
         raise nonsense(WORKER)
-    return Measured((found[0], found[1]), comparison=answer.comparison, proved_by=proved_by)
+    return Measurement((found[0], found[1]), comparison=answer.comparison, proved_by=proved_by)

@@ -12,10 +12,11 @@ import numpy as np
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.frameworks.naming import borne
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
-from sealift_registry.proof.goldens import Goldens, read
-from sealift_registry.regression import comparing
-from sealift_registry.regression.comparing import Taken
-from sealift_registry.regression.measuring import (
+from sealift_registry.proof.golden_rows import Goldens, read
+from sealift_registry.regression import differences
+from sealift_registry.regression.differences import Taken
+from sealift_registry.regression.report import ProvedBy, Side
+from sealift_registry.regression.side_by_side import (
     NotRunError,
     Pair,
     alone,
@@ -26,7 +27,6 @@ from sealift_registry.regression.measuring import (
     taken,
     warm,
 )
-from sealift_registry.regression.report import ProvedBy, Side
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.software import installed
 from sealift_signing import shape
@@ -52,7 +52,7 @@ def measure(request: Document, progress: Progress) -> Document:
         listed = loaded(Path(request["listed"]))
     except NotRunError as bad:
         return {"nothing": "not-run", "why": sentence(str(bad)), "broke": "listed"}
-    why = comparing.other_inputs(taken(candidate), taken(listed))
+    why = differences.other_inputs(taken(candidate), taken(listed))
     if why:
         return {"nothing": "inputs", "why": sentence(why)}
     pair, seconds = Pair(candidate, listed), request["seconds"]
@@ -123,7 +123,7 @@ def beside(request: Document, progress: Progress) -> Document:
     names = said["candidate"]["classes"], said["listed"]["classes"]
     total = len(next(iter(goldens.inputs.values())))
     found = on_rows(both, names, goldens.expected, total)
-    widths = comparing.other_widths(*(_taken(said[name]) for name in ("candidate", "listed")))
+    widths = differences.other_widths(*(_taken(said[name]) for name in ("candidate", "listed")))
     comparison = replace(comparison_of(found, names, widths, None), software=_software())
     return {"found": shape.to_json(found), "comparison": shape.to_json(comparison)}
 

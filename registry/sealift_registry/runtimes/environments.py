@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sealift_registry.runtimes.elsewhere import command
+from sealift_registry.runtimes.piped_model import command
 from sealift_registry.runtimes.ranges import ONNX_RUNTIME, Release
 from sealift_registry.workers.environment import scrubbed
 from sealift_registry.workers.quoting import LONGEST, redacted

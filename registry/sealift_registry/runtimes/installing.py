@@ -23,8 +23,8 @@ from pathlib import Path
 
 from sealift_registry.runtimes import environments
 from sealift_registry.runtimes.environments import Environment, Environments, python_words
-from sealift_registry.runtimes.known import FOLDER, RELEASES, Known
 from sealift_registry.runtimes.ranges import ONNX_RUNTIME, Release
+from sealift_registry.runtimes.releases import FOLDER, RELEASES, KnownReleases
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.environment import NETWORK, scrubbed
 from sealift_registry.workers.quoting import LONGEST, redacted
@@ -40,7 +40,7 @@ NUMPY_2 = Release((1, 19, 0))
 def add(
     where: Environments,
     release: Release,
-    known: Known,
+    known: KnownReleases,
     wheelhouse: Path | None,
     progress: Progress,
 ) -> tuple[Environment, bool]:
@@ -124,7 +124,7 @@ def _alone(folder: Path, release: Release) -> Iterator[None]:
 # -------------------------------------------------------------------- what is installed
 
 
-def _requirements(release: Release, known: Known, wheelhouse: Path | None) -> str:
+def _requirements(release: Release, known: KnownReleases, wheelhouse: Path | None) -> str:
     """What pip is to install, as it reads it."""
     if wheelhouse is not None and not wheelhouse.is_dir():
         raise UsageError(

@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from sealift_registry.runtimes.known import Known
+from sealift_registry.runtimes.releases import KnownReleases
 from sealift_signing.drawing import drawn, word
 from sealift_signing.errors import RefusedError
 
@@ -70,7 +70,9 @@ class Promise:
         return (self.oldest,) if self.oldest == self.newest else (self.oldest, self.newest)
 
 
-def promise(hardware_target: str, asked: str, installed: Release | None, known: Known) -> Promise:
+def promise(
+    hardware_target: str, asked: str, installed: Release | None, known: KnownReleases
+) -> Promise:
     """What the hardware target promises by the words `asked`.
 
     Args:

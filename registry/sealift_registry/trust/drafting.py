@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from sealift_registry.trust import exchanged, readiness
+from sealift_registry.trust import readiness, replaced_keys
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.stored import Rows, Stored, stored
 from sealift_signing import drafting, roles
@@ -56,7 +56,7 @@ def drafted(hub: Hub, connection: Connection, wanted: Wanted) -> Drafted:
     _check_ready(hub, connection, wanted.ask)
     now = hub.now()
     made, prepared = _composed(connection, wanted, now)
-    replaced = exchanged.warnings(stored(connection), made)
+    replaced = replaced_keys.warnings(stored(connection), made)
     return Drafted(made, (*prepared.warnings, *replaced))
 
 

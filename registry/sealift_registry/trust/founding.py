@@ -27,7 +27,7 @@ from sealift_registry.storage.home import (
     write_settings,
 )
 from sealift_registry.trust import ceremony, rotating
-from sealift_registry.trust.about import people_about
+from sealift_registry.trust.affected_people import affected_people
 from sealift_registry.trust.ceremony import Offices
 from sealift_registry.trust.hub import Hub, said_in_words
 from sealift_registry.trust.online_keys import OnlineKeys
@@ -185,7 +185,7 @@ def _log_founding(hub: Hub, change: Change, organisation: str) -> None:
     name = hub.home.settings.organisation.name
 
     def action(connection: Connection) -> tuple[Entry, None]:
-        people = people_about(stored(connection), change)
+        people = affected_people(stored(connection), change)
         hub.publish(connection, change)
         data = {"organisation": organisation, "name": name, "roles": sorted(change.metadata)}
         return hub.entry("organisation.founded", "hub", data, {"person": people}), None

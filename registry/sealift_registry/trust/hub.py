@@ -19,7 +19,7 @@ from sealift_registry.audit.writer import AuditLog
 from sealift_registry.storage import file_lock
 from sealift_registry.storage.engine import database_full
 from sealift_registry.storage.home import Home
-from sealift_registry.trust.found_by import findable
+from sealift_registry.trust.entry_terms import with_terms
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, publish, write_copies
 from sealift_registry.trust.stored import READING
@@ -90,7 +90,7 @@ class Hub:
             connection.info.pop(_PUBLISHED, None)  # of an action before it, which failed
             entry, result = action(connection)
             published = connection.info.pop(_PUBLISHED, {})
-            return findable(with_published(entry, published)), result
+            return with_terms(with_published(entry, published)), result
 
         with said_in_words(self.home.database):
             return self.log.commit_new_key(told) if replaces_key else self.log.commit(told)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
-from sealift_registry.audit import admitting, ahead
+from sealift_registry.audit import admitting, restored_backup
 from sealift_registry.trust.hub import Hub, said_in_words
 from sealift_registry.trust.repository import Repository
 from sealift_signing.errors import NotFoundError, RefusedError
@@ -65,21 +65,21 @@ def notice(hub: Hub, notes: Iterable[bytes]) -> None:
         key, origin = _log(connection)
     if key is not None:
         with said_in_words(hub.home.database):
-            ahead.notice(hub.engine, hub.home.lock, notes, key, origin)
+            restored_backup.notice(hub.engine, hub.home.lock, notes, key, origin)
 
 
 def seen(connection: Connection) -> list[Checkpoint]:
     """The checkpoints that were found out, count today, and are not in this database."""
-    if not ahead.is_remembered(connection):
+    if not restored_backup.is_remembered(connection):
         return []
     key, origin = _log(connection)
-    return [] if key is None else ahead.seen(connection, key, origin)
+    return [] if key is None else restored_backup.seen(connection, key, origin)
 
 
 def _check_not_restored(connection: Connection) -> None:
     found = seen(connection)
     if found:
-        raise ahead.restored(found[-1])
+        raise restored_backup.restored(found[-1])
 
 
 def _log(connection: Connection) -> tuple[PublicKey | None, str]:

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from tuf.api.metadata import Metadata, Targets
 
 from sealift_registry.trust import catalogs, readiness, rotating
-from sealift_registry.trust.about import people_about
+from sealift_registry.trust.affected_people import affected_people
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository, check_follows
 from sealift_registry.trust.signatures import holders, without_strays
@@ -45,7 +45,7 @@ READERS: Mapping[str, Callable[[bytes, str], object]] = {
 
 
 @dataclass(frozen=True)
-class Accepted:
+class AcceptedSubmission:
     """What became of something that was submitted.
 
     Attributes:
@@ -180,7 +180,7 @@ ENTRIES = {
 """The type of the log's entry for each act that is one role's next version."""
 
 
-def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
+def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
     """Publish a role's next version, with its entry in the log; what is there stays.
 
     Args:
@@ -197,7 +197,7 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
         new = not is_there(stored(connection), part.name, links.named(metadata))
         change = change_of(connection, draft) if new else Change()
         actor = signers_of(connection, part)
-        people = people_about(stored(connection), change)
+        people = affected_people(stored(connection), change)
         if draft.act == "add-team" and new:
             role = roles.catalog_role(draft.object[0])
             change.metadata[role] = _first_catalog(hub, Repository(connection), role, change)
@@ -222,7 +222,7 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> Accepted:
         rotating.take_up(hub)
     with hub.reading() as connection:
         told = standing(connection, part.name, metadata.signed.version)
-        return Accepted(new, told, said, _more(connection, draft))
+        return AcceptedSubmission(new, told, said, _more(connection, draft))
 
 
 def standing(connection: Connection, role: str, version: int) -> str:
@@ -269,7 +269,7 @@ def _terms(draft: Draft, people: Sequence[str]) -> dict[str, str | Sequence[str]
     return {**team, **rows, "person": people}
 
 
-def with_fingerprint(hub: Hub, done: Accepted) -> Accepted:
+def with_fingerprint(hub: Hub, done: AcceptedSubmission) -> AcceptedSubmission:
     """`done`; of a new root with the fingerprint that people have on paper from now on."""
     if done.data.get("role") != roles.ROOT:
         return done
@@ -284,7 +284,7 @@ def with_fingerprint(hub: Hub, done: Accepted) -> Accepted:
     return replace(done, more=more, data={**done.data, "fingerprint": fingerprint})
 
 
-def submit_version(hub: Hub, version: Version) -> Accepted:
+def submit_version(hub: Hub, version: Version) -> AcceptedSubmission:
     """Take back a version that this hub lost, from whoever remembers it.
 
     Raises:
@@ -315,12 +315,12 @@ def submit_version(hub: Hub, version: Version) -> Accepted:
             people = _signed_or_about(found, role, Change({role: metadata}, listed))
     said: dict[str, Json] = {"role": role, "version": named.version, "sha256": named.digest}
     if not new:
-        return Accepted(new, f"{named} of {role} is here already.", said)
+        return AcceptedSubmission(new, f"{named} of {role} is here already.", said)
     change = Change({role: metadata}, listed)
     hub.commit_change(change, hub.entry("role.restored", "hub", said, {"person": people}))
     # Not "again": whether this hub ever had it, its database does not know.
     words = f"{named} of {role} is taken in as it was signed; look at it with: sealift audit list"
-    return Accepted(new, f"{words} --type role.restored", said)
+    return AcceptedSubmission(new, f"{words} --type role.restored", said)
 
 
 def _signed_or_about(found: Stored, role: str, change: Change) -> list[str]:
@@ -328,7 +328,7 @@ def _signed_or_about(found: Stored, role: str, change: Change) -> list[str]:
     owner = found.head(roles.delegator(role)).metadata.signed
     held = holders([owner], role)
     signed = {held[keyid][0] for keyid in change.metadata[role].signatures if keyid in held}
-    return sorted({*signed, *people_about(found, change)})
+    return sorted({*signed, *affected_people(found, change)})
 
 
 def together(copies: Iterable[tuple[str, Draft]]) -> list[list[tuple[str, Draft]]]:

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO, Any, cast
 
-from sealift_registry.frameworks.framework import Array, Facts
+from sealift_registry.frameworks.framework import Array, ModelFacts
 from sealift_registry.frameworks.onnx_runs import fitted
-from sealift_registry.runtimes import answering
+from sealift_registry.runtimes import answer_process
 from sealift_registry.runtimes.ranges import ONNX_RUNTIME
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import FailedError, RefusedError
@@ -27,7 +27,7 @@ STARTS = 5
 def command(interpreter: Path) -> list[str]:
     """What starts the process that answers."""
     # -P and -s: neither the current folder nor the user's own packages can slip a module in.
-    return [str(interpreter), "-P", "-s", str(Path(answering.__file__))]
+    return [str(interpreter), "-P", "-s", str(Path(answer_process.__file__))]
 
 
 def _started(interpreter: Path, model: Path) -> subprocess.Popen[bytes]:
@@ -78,7 +78,7 @@ def _pipes(process: subprocess.Popen[bytes]) -> tuple[IO[bytes], IO[bytes]]:
     return cast("tuple[IO[bytes], IO[bytes]]", (process.stdin, process.stdout))
 
 
-class ModelElsewhere:
+class PipedModel:
     """A model in the ONNX Runtime of `interpreter`'s environment.
 
     Args:
@@ -105,7 +105,7 @@ class ModelElsewhere:
 
     def answer(self, inputs: Mapping[str, Array]) -> dict[str, Array]:
         """See `framework.Model`."""
-        said, data = self._asked(answering.packed(fitted(inputs, self.inputs)))
+        said, data = self._asked(answer_process.packed(fitted(inputs, self.inputs)))
         if "error" in said:
             raise RefusedError(
                 "goldens-unfit",
@@ -115,11 +115,11 @@ class ModelElsewhere:
                 next_step="Give goldens of the shape that the model takes, or promise another "
                 "release.",
             )
-        return answering.unpacked(data)
+        return answer_process.unpacked(data)
 
-    def facts(self) -> Facts:
+    def facts(self) -> ModelFacts:
         """See `framework.Model`."""
-        return Facts()
+        return ModelFacts()
 
     def close(self) -> None:
         """End the process."""

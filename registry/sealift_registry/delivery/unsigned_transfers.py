@@ -28,7 +28,7 @@ FOLDER = "waiting"
 
 
 @dataclass(frozen=True)
-class Waiting:
+class UnsignedTransfer:
     """A transfer that waits on `medium` for its signature, with the draft that was given out."""
 
     medium: Path
@@ -61,7 +61,7 @@ def forget(hub: Hub, transfer: str) -> None:
         _file(hub, transfer).unlink(missing_ok=True)
 
 
-def kept(hub: Hub, transfer: str) -> Waiting | None:
+def kept(hub: Hub, transfer: str) -> UnsignedTransfer | None:
     """What waits as `transfer`; None where nothing that can be read is kept of it."""
     try:
         found = json.loads(_file(hub, transfer).read_bytes())
@@ -70,12 +70,12 @@ def kept(hub: Hub, transfer: str) -> Waiting | None:
         if part is None:
             return None
         said, subjects = statements.read_payload(Transfer, part.data, what=transfer)
-        return Waiting(Path(found["medium"]), draft, said, tuple(subjects))
+        return UnsignedTransfer(Path(found["medium"]), draft, said, tuple(subjects))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, SealiftError):
         return None
 
 
-def newest(hub: Hub, connection: Connection, site: Site) -> Waiting | None:
+def newest(hub: Hub, connection: Connection, site: Site) -> UnsignedTransfer | None:
     """What waits for `site`: its newest transfer, where that is of its enrolment and not signed."""
     found = transfers.newest(connection, site)
     if found is None or found.body is not None or found.enrolment != site.enrolment:

@@ -10,8 +10,8 @@ from typing import Any
 
 from sealift_registry.runtimes import environments
 from sealift_registry.runtimes.environments import Environments
-from sealift_registry.runtimes.known import Known
 from sealift_registry.runtimes.ranges import ONNX_RUNTIME, Promise, Release
+from sealift_registry.runtimes.releases import KnownReleases
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.software import installed
 from sealift_signing.drawing import drawn, pasted, word
@@ -24,7 +24,7 @@ OURS, READY, HALF_MADE, ABSENT, BROKEN = (
 
 
 @dataclass(frozen=True)
-class State:
+class ReleaseState:
     """One release.
 
     Attributes:
@@ -58,7 +58,7 @@ def release_of(text: str) -> Release:
     return found
 
 
-def states(known: Known, where: Environments, own: Release | None) -> list[State]:
+def states(known: KnownReleases, where: Environments, own: Release | None) -> list[ReleaseState]:
     """Every release that is known or there, the oldest first."""
     listed = (Release.parse(text) for text in (*known.releases, *known.bad))
     found: dict[Release, tuple[str, str]] = {}
@@ -71,14 +71,14 @@ def states(known: Known, where: Environments, own: Release | None) -> list[State
     if own is not None:
         found[own] = (OURS, installed(("numpy",)).get("numpy", ""))
     bad = {Release.parse(text): why for text, why in known.bad.items()}
-    return [State(one, *said, bad.get(one)) for one, said in sorted(found.items())]
+    return [ReleaseState(one, *said, bad.get(one)) for one, said in sorted(found.items())]
 
 
 def started(
-    known: Known, where: Environments, own: Release | None, progress: Progress
-) -> tuple[list[State], list[SealiftError]]:
+    known: KnownReleases, where: Environments, own: Release | None, progress: Progress
+) -> tuple[list[ReleaseState], list[SealiftError]]:
     """As `states`, and every environment was started; the errors of those that did not."""
-    found: list[State] = []
+    found: list[ReleaseState] = []
     broken: list[SealiftError] = []
     for one in states(known, where, own):
         there = where.get(one.release) if one.state == READY else None
@@ -100,7 +100,7 @@ def started(
 
 
 @dataclass(frozen=True)
-class Promised:
+class PromiseState:
     """What a hardware target promises, for people and machines; the error, where it is no promise.
 
     Attributes:
@@ -118,16 +118,16 @@ def promised(
     hardware_target: str,
     promise: Callable[[], Promise | None],
     triable: Callable[[Sequence[Release]], Iterable[Release]],
-) -> Promised:
+) -> PromiseState:
     """What the hardware target promises, and which ends of it can be tried here."""
     data: dict[str, Any] = {"hardware_target": hardware_target}
     try:
         asked = promise()
     except RefusedError as bad:
-        return Promised({**data, "error": bad.code}, (f"{hardware_target}: {bad.what}",), bad)
+        return PromiseState({**data, "error": bad.code}, (f"{hardware_target}: {bad.what}",), bad)
     if asked is None:
         words = f"{hardware_target}: its runtime is none that variants are tried on here"
-        return Promised({**data, "ends": []}, (words,))
+        return PromiseState({**data, "ends": []}, (words,))
     can = set(triable(asked.ends))
     ends = [{"release": str(end), "can_be_tried": end in can} for end in asked.ends]
     without = {str(one): why for one, why in asked.without.items()}
@@ -139,4 +139,6 @@ def promised(
         for end in asked.ends
         if end not in can
     ]
-    return Promised({**data, "asked": asked.asked, "ends": ends, "without": without}, tuple(lines))
+    return PromiseState(
+        {**data, "asked": asked.asked, "ends": ends, "without": without}, tuple(lines)
+    )

@@ -18,7 +18,7 @@ AT_HUB = Term("signed-at", "hub")
 """Of what was signed on the hub's own machine."""
 
 
-def findable(entry: Entry) -> Entry:
+def with_terms(entry: Entry) -> Entry:
     """`entry`, found by all who signed what it tells of; one of nothing signed stays as it is."""
     if not isinstance(entry.data, Mapping):
         return entry

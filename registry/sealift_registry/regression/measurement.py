@@ -21,7 +21,7 @@ WORKER = Worker(
 
 
 @dataclass(frozen=True)
-class Measured:
+class Measurement:
     """What came of it.
 
     Attributes:
@@ -40,7 +40,7 @@ class Measured:
     proved_by: ProvedBy | None = None
     broke: Broke | None = None
 
-    def told(self, known: ProvedBy) -> Measured:
+    def told(self, known: ProvedBy) -> Measurement:
         """The same, and what is known of the listed one's rows where they were not asked."""
         if self.proved_by is not None:
             return self
@@ -49,7 +49,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Theirs:
+class ListedGoldens:
     """The rows by which the listed version was approved.
 
     Attributes:

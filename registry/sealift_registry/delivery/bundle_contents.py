@@ -10,9 +10,9 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.delivery import on_the_way
+from sealift_registry.delivery import check_row_files
+from sealift_registry.delivery.check_row_files import CheckRowFiles
 from sealift_registry.delivery.holdings import NOTHING, Holdings, holdings
-from sealift_registry.delivery.on_the_way import OnTheWay
 from sealift_registry.delivery.sites import Site
 from sealift_registry.trust.hub import Hub, newest_note
 from sealift_registry.trust.repository import Repository
@@ -40,7 +40,7 @@ PASSING = (
 
 
 @dataclass(frozen=True)
-class Load:
+class BundleContents:
     """A bundle's contents, and beside them what they rest on.
 
     Attributes:
@@ -54,7 +54,7 @@ class Load:
     left_out: Mapping[str, int]
     held: Holdings
     listed: Mapping[str, Artifact]
-    rows: OnTheWay
+    rows: CheckRowFiles
 
     @property
     def base(self) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ def gather(
     full: bool,
     transfer: str,
     listed: Mapping[str, Artifact],
-) -> Load:
+) -> BundleContents:
     """All that a bundle called `transfer` carries; all of it from one state of the database.
 
     `listed` are manifests that were read already, by their digest: one of a thousand files takes a
@@ -118,7 +118,7 @@ def gather(
     carried = frozenset[str]().union(*lacking)
     _check_blobs(store, carried)
     left_out = {digest: sizes[digest] for digest in sorted(sizes.keys() - carried)}
-    rows = on_the_way.of(hub, connection, site, assigned)
+    rows = check_row_files.of(hub, connection, site, assigned)
     contents = Contents(
         read_me=_read_me(hub, repository, site, transfer, left_out, held),
         metadata=dict(_metadata(repository, assignment)),
@@ -130,7 +130,7 @@ def gather(
         store=store,
         checks=rows.travelling,
     )
-    return Load(contents, left_out, held, read, rows)
+    return BundleContents(contents, left_out, held, read, rows)
 
 
 def people_roles(assignment: Assignment) -> list[str]:

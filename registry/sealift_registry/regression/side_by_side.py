@@ -16,10 +16,10 @@ from sealift_registry.frameworks.naming import borne
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.comparing import Answers
-from sealift_registry.proof.goldens import Goldens
+from sealift_registry.proof.golden_rows import Goldens
 from sealift_registry.proof.running import Runner, joined, types_of
-from sealift_registry.regression import comparing, rows
-from sealift_registry.regression.comparing import Taken
+from sealift_registry.regression import differences, rows
+from sealift_registry.regression.differences import Taken
 from sealift_registry.regression.report import Batch, Comparison, OnRows, ProvedBy, Rows, Side
 from sealift_registry.workers.channel import Progress
 from sealift_signing.errors import RefusedError
@@ -44,7 +44,7 @@ Classes = tuple[Sequence[str], Sequence[str]]
 
 
 @dataclass(frozen=True)
-class Found:
+class PairAnswers:
     """What was found.
 
     Attributes:
@@ -140,7 +140,7 @@ class Pair:
             there = joined(told[1])
         return on_rows((here, there), self._names, goldens.expected, total)
 
-    def measured(self, goldens: Goldens, seconds: float, progress: Progress) -> Found:
+    def measured(self, goldens: Goldens, seconds: float, progress: Progress) -> PairAnswers:
         """Let both answer the candidate's goldens, and time them.
 
         Raises:
@@ -153,10 +153,10 @@ class Pair:
         progress("timing", 0, 0)
         times = timed(lambda: self._ours.answers(batch), lambda: self._theirs.answers(batch))
         many = Batch(len(next(iter(batch.values()))), len(times[0]))
-        widths = comparing.other_widths(*self._taken)
+        widths = differences.other_widths(*self._taken)
         comparison = comparison_of(found, self._names, widths, many)
         metrics = found.candidate, found.listed
-        return Found(comparison, metrics, (_median(times[0]), _median(times[1])))
+        return PairAnswers(comparison, metrics, (_median(times[0]), _median(times[1])))
 
     def on_theirs(
         self, theirs: Goldens, said: ProvedBy, seconds: float, progress: Progress
@@ -205,13 +205,13 @@ def on_rows(both: Both, names: Classes, expected: Array | None, total: int) -> O
     """What comes of both answers to the first of `total` rows, of models with these classes."""
     done = len(next(iter(both[0].values())))
     expected = None if expected is None else expected[:done]
-    metrics = comparing.metrics(expected, *both, names)
-    labels = comparing.label_churn(*both, names)
+    metrics = differences.metrics(expected, *both, names)
+    labels = differences.label_churn(*both, names)
     kind, ours, theirs = metrics or (None, None, None)
-    lost = comparing.without_labels(*both, names)
-    numbers = comparing.number_churn(*both, labelled=labels is not None or lost)
-    outputs = tuple(map(sentence, comparing.other_outputs(*both)[:MOST_NAMED]))
-    known = comparing.measured_by(expected, both[1], names)
+    lost = differences.without_labels(*both, names)
+    numbers = differences.number_churn(*both, labelled=labels is not None or lost)
+    outputs = tuple(map(sentence, differences.other_outputs(*both)[:MOST_NAMED]))
+    known = differences.measured_by(expected, both[1], names)
     found = OnRows(done, total - done, kind, ours, theirs, labels, numbers, known=known)
     return replace(found, without_labels="candidate" if lost else None, outputs=outputs or None)
 

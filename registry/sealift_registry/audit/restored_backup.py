@@ -23,7 +23,7 @@ from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
 
 
-class RestoredError(RefusedError):
+class RestoredHubError(RefusedError):
     """This database is older than what its hub has signed."""
 
 
@@ -68,9 +68,9 @@ def notice(
     raise restored(said)
 
 
-def restored(said: Checkpoint) -> RestoredError:
+def restored(said: Checkpoint) -> RestoredHubError:
     """The refusal, where `said` was signed."""
-    return RestoredError(
+    return RestoredHubError(
         "hub-restored",
         f"This hub once signed {said.size} entries of its log, and they are not the ones in this "
         "database: it was restored from a backup. It signs nothing more.",

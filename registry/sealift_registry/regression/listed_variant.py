@@ -9,7 +9,7 @@ from sealift_registry.regression.report import NoMore
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedVariant:
     """A variant that is listed.
 
     Attributes:

@@ -13,10 +13,10 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog
 from sealift_registry.catalog.reference import ModelRef, VersionRef
-from sealift_registry.promotion.gates import Vouched
+from sealift_registry.promotion.gates import ArtifactEvidence
 from sealift_registry.promotion.standing import Standing
-from sealift_registry.regression.breaking import no_answer
-from sealift_registry.regression.listed import Listed
+from sealift_registry.regression.breakdowns import no_answer
+from sealift_registry.regression.listed_variant import ListedVariant
 from sealift_registry.regression.report import KIND, Lapse, NoMore, RegressionReport, report_of
 from sealift_registry.trust.repository import Repository
 from sealift_signing.drawing import drawn
@@ -27,7 +27,7 @@ from sealift_signing.policy import StageRule
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import PORTABLE, CatalogPath
 
-BaseOf = Callable[[CatalogPath], Listed | None]
+BaseOf = Callable[[CatalogPath], ListedVariant | None]
 """What is listed now, for one stage, of the same model and hardware target as the variant there."""
 NewestOf = Callable[[CatalogPath], Signed[Evidence] | None]
 """The newest comparison of the variant there for that stage that a machine of ours signed."""
@@ -35,7 +35,7 @@ StandingOf = Callable[[Connection, int], Standing]
 
 
 @dataclass(frozen=True)
-class Now:
+class CurrentListing:
     """What holds now: a comparison that says of something else is old.
 
     Attributes:
@@ -51,7 +51,9 @@ class Now:
     newest_of: NewestOf
 
 
-def now(connection: Connection, standing_of: StandingOf, ref: VersionRef, stage: str) -> Now:
+def current_listing(
+    connection: Connection, standing_of: StandingOf, ref: VersionRef, stage: str
+) -> CurrentListing:
     """What holds for the version `ref` and `stage` in one state of the hub."""
     catalog, repository = Catalog(connection), Repository(connection)
 
@@ -63,15 +65,15 @@ def now(connection: Connection, standing_of: StandingOf, ref: VersionRef, stage:
         )
         return next((one for one in of_stage if repository.signer_of(one) is not None), None)
 
-    def base_of(path: CatalogPath) -> Listed | None:
+    def base_of(path: CatalogPath) -> ListedVariant | None:
         return listed_now(connection, standing_of, path, stage)
 
-    return Now(stage, catalog.goldens(ref), base_of, newest_of)
+    return CurrentListing(stage, catalog.goldens(ref), base_of, newest_of)
 
 
 def listed_now(
     connection: Connection, standing_of: StandingOf, path: CatalogPath, stage: str
-) -> Listed | None:
+) -> ListedVariant | None:
     """What was listed last for `stage`, of those that still count there; None where nothing is.
 
     Args:
@@ -84,7 +86,7 @@ def listed_now(
     gone: dict[int, NoMore] = {}
     for row, number in found:
         one = _judged(connection, standing_of, row, number, stage)
-        if isinstance(one, Listed):
+        if isinstance(one, ListedVariant):
             since = (lost for lost in gone.values() if lost.version != row.path.version)
             return replace(one, no_more=tuple(since))
         gone.setdefault(one.version, one)
@@ -113,15 +115,15 @@ def _counting(
     standing_of: StandingOf,
     found: Sequence[tuple[ArtifactRow, int]],
     stage: str,
-) -> Iterator[Listed]:
+) -> Iterator[ListedVariant]:
     """Those of listed artifacts, each with its promotion's number, that still count."""
     judged = (_judged(connection, standing_of, row, number, stage) for row, number in found)
-    return (one for one in judged if isinstance(one, Listed))
+    return (one for one in judged if isinstance(one, ListedVariant))
 
 
 def _judged(
     connection: Connection, standing_of: StandingOf, row: ArtifactRow, number: int, stage: str
-) -> Listed | NoMore:
+) -> ListedVariant | NoMore:
     """What was listed by a promotion, if it still counts; else why not."""
     version, gone = row.path.version, _is_withdrawn(connection, row, stage)
     try:
@@ -131,7 +133,7 @@ def _judged(
     found = next((one for one in standing.vouched if one.artifact.path == row.path), None)
     goldens = None if found is None else _goldens(found)
     if standing.listed and found is not None and not gone:
-        return Listed(row, goldens)
+        return ListedVariant(row, goldens)
     return NoMore(version, "withdrawn" if gone else _why_no_more(standing), goldens)
 
 
@@ -147,7 +149,7 @@ def _why_no_more(standing: Standing) -> Lapse:
     return "not-listed" if standing.tally.enough else "approvals"
 
 
-def _goldens(one: Vouched) -> str | None:
+def _goldens(one: ArtifactEvidence) -> str | None:
     """Those on which an artifact was proved, by the evidence that its request names."""
     parity = one.of_kind("parity")
     details = None if parity is None else parity.predicate.details
@@ -155,7 +157,7 @@ def _goldens(one: Vouched) -> str | None:
     return said if isinstance(said, str) else None
 
 
-def fresh(found: Sequence[Vouched], held: Now) -> list[Vouched]:
+def fresh(found: Sequence[ArtifactEvidence], held: CurrentListing) -> list[ArtifactEvidence]:
     """The same, without what was compared with another version than is listed now."""
     return [
         replace(one, evidence=tuple(e for e in one.evidence if e.predicate.kind != KIND))
@@ -166,7 +168,10 @@ def fresh(found: Sequence[Vouched], held: Now) -> list[Vouched]:
 
 
 def check(
-    rule: StageRule, found: Sequence[Vouched], policies: Mapping[str, str], held: Now
+    rule: StageRule,
+    found: Sequence[ArtifactEvidence],
+    policies: Mapping[str, str],
+    held: CurrentListing,
 ) -> None:
     """Check that what the stage asks to be compared was compared with what is listed now.
 
@@ -188,7 +193,7 @@ def check(
         _check_answer(one, held)
 
 
-def _check_answer(one: Vouched, held: Now) -> None:
+def _check_answer(one: ArtifactEvidence, held: CurrentListing) -> None:
     """Check that nothing was left uncompared that may be the candidate's own doing."""
     path, stage = one.artifact.path, held.stage
     evidence, base = one.of_kind(KIND, stage), held.base_of(path)
@@ -206,7 +211,7 @@ def _check_answer(one: Vouched, held: Now) -> None:
         )
 
 
-def stale(found: Sequence[Vouched], held: Now) -> Iterator[str]:
+def stale(found: Sequence[ArtifactEvidence], held: CurrentListing) -> Iterator[str]:
     """The lines that whoever reads of a promotion should read of its comparisons before all else.
 
     Nobody but the hub can tell: what its request does not name is in no draft.
@@ -218,12 +223,12 @@ def stale(found: Sequence[Vouched], held: Now) -> Iterator[str]:
             yield f"{LOOK}. {told} See what changes now: ask again."
 
 
-def _several(one: Vouched, stage: str) -> str:
+def _several(one: ArtifactEvidence, stage: str) -> str:
     count = len(one.all_of(KIND, stage))
     return f"its request names {count} COMPARISONS, and the newest counts" if count > 1 else ""
 
 
-def why_stale(one: Vouched, held: Now) -> str:
+def why_stale(one: ArtifactEvidence, held: CurrentListing) -> str:
     """Why what is named of a variant's comparisons says nothing of today; empty where it does.
 
     Whoever asks chooses what is named: to leave a comparison out says as little as an old one.
@@ -239,7 +244,7 @@ def why_stale(one: Vouched, held: Now) -> str:
     return "; ".join(filter(None, (why, _why_old(named, one.artifact, base, held.goldens))))
 
 
-def _not_compared(one: Vouched, base: Listed | None, stage: str) -> str:
+def _not_compared(one: ArtifactEvidence, base: ListedVariant | None, stage: str) -> str:
     if base is None:
         return ""
     if base.artifact.path != one.artifact.path:
@@ -256,7 +261,7 @@ def _unnamed(newest: Signed[Evidence] | None) -> str:
 
 
 def _why_old(
-    named: Signed[Evidence], artifact: ArtifactRow, base: Listed | None, goldens: str | None
+    named: Signed[Evidence], artifact: ArtifactRow, base: ListedVariant | None, goldens: str | None
 ) -> str:
     try:
         said = report_of(named.predicate)
@@ -270,7 +275,7 @@ def _why_old(
     return _other_base(said, base) or _other_goldens(said, goldens)
 
 
-def _other_base(said: RegressionReport, base: Listed | None) -> str:
+def _other_base(said: RegressionReport, base: ListedVariant | None) -> str:
     before = said.listed
     if base is None and before is None:
         return ""
@@ -281,7 +286,7 @@ def _other_base(said: RegressionReport, base: Listed | None) -> str:
     return f"it was compared when {then}, and now {now}"
 
 
-def _other_rows(said: RegressionReport, base: Listed) -> str:
+def _other_rows(said: RegressionReport, base: ListedVariant) -> str:
     version = base.artifact.path.version
     if said.proved_by is None:  # from before both sets of rows were asked
         return f"it was compared with version {version} on its own golden rows alone"

@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from sealift_registry.proof.figures import percent
-from sealift_registry.regression.breaking import CANDIDATES, breaks_down
+from sealift_registry.regression.breakdowns import CANDIDATES, breaks_down
 from sealift_registry.regression.report import (
     KIND,
     Comparison,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from sealift_registry.promotion.gates import Vouched
+from sealift_registry.promotion.gates import ArtifactEvidence
 from sealift_registry.proof.report import named_check_rows, never_run
 from sealift_registry.runtimes.ranges import INSTALLED, ONNX_RUNTIME, Promise, Release
 from sealift_registry.runtimes.report import KIND, by_release
@@ -23,7 +23,7 @@ def nothing(_name: str) -> Promise | None:
 
 
 def check(
-    found: Sequence[Vouched], goldens: str | None, promise_of: PromiseOf, *, travel: bool
+    found: Sequence[ArtifactEvidence], goldens: str | None, promise_of: PromiseOf, *, travel: bool
 ) -> None:
     """Check that each variant was tried on both ends of what is promised, and passed.
 
@@ -48,7 +48,7 @@ def check(
             _check(one, asked, goldens or "")
 
 
-def _check_run(one: Vouched, *, travel: bool) -> None:
+def _check_run(one: ArtifactEvidence, *, travel: bool) -> None:
     """Check that a variant that was never run on its architecture can be tried by the site."""
     parity = one.of_kind("parity")
     bad = None if parity is None else untriable(one.artifact.path, parity, travel=travel)
@@ -81,7 +81,7 @@ def untriable(path: CatalogPath, parity: Signed[Evidence], *, travel: bool) -> R
     return None
 
 
-def _check(one: Vouched, asked: Promise, goldens: str) -> None:
+def _check(one: ArtifactEvidence, asked: Promise, goldens: str) -> None:
     parity, runtimes = one.of_kind("parity"), one.of_kind(KIND)
     if parity is None:
         return  # whether it is asked for is the stage's to say

@@ -27,7 +27,7 @@ _DELEGATORS = (roles.ROOT, roles.TARGETS, roles.FLEET)
 
 
 @dataclass(frozen=True)
-class Replaced:
+class ReplacedKey:
     """That a person held `role` with a key, and holds it with another now, or no longer.
 
     Attributes:
@@ -81,7 +81,7 @@ def _differ(held: list[Office]) -> bool:
     )
 
 
-def _goes_on(office: Office, why: Replaced) -> str:
+def _goes_on(office: Office, why: ReplacedKey) -> str:
     return (
         f"The key of {office.person} that {why.by} put out of {why.role} still signs as "
         f"{office.name} ({office.key.text}): was it lost or stolen, then whoever has it does."
@@ -93,7 +93,7 @@ def _two_keys(person: str, held: Iterable[Office]) -> str:
     return f"{person} has several keys: {each}. Was one lost or stolen, then it still signs there."
 
 
-def replaced(found: Stored, person: str, key: PublicKey) -> Iterator[Replaced]:
+def replaced(found: Stored, person: str, key: PublicKey) -> Iterator[ReplacedKey]:
     """The roles that `person` held with `key` once, and no longer does."""
     seen: set[str] = set()
     for delegator in _DELEGATORS:
@@ -105,7 +105,7 @@ def replaced(found: Stored, person: str, key: PublicKey) -> Iterator[Replaced]:
             then = _held(_said(found, delegator, number), person, key) - now
             for role in sorted(then - seen):
                 if found.version(delegator, number) is not None:  # a row that nobody signed is none
-                    yield Replaced(role, f"version {above} of {delegator}")
+                    yield ReplacedKey(role, f"version {above} of {delegator}")
                     seen.add(role)
             above = number
 

@@ -59,7 +59,7 @@ _ROWS = text(f"""
 """)  # noqa: S608 - our own words
 
 
-class Place(NamedTuple):
+class PageBounds(NamedTuple):
     """Where a page lies: up to `limit` rows, from the newest or the oldest, `beyond` that row."""
 
     limit: int
@@ -67,7 +67,7 @@ class Place(NamedTuple):
     newest_first: bool
 
 
-def page(connection: Connection, question: Question, place: Place) -> TextClause:
+def page(connection: Connection, question: Question, place: PageBounds) -> TextClause:
     """The query of a page: the number, the hash and the body of each row that matches."""
     made = _Query(place, *_among(connection, question, place))
     lists = [made.family(_types(connection, question))] if _is_family(question) else []
@@ -93,7 +93,7 @@ class _List(NamedTuple):
 class _Query:
     """The query of one page while it is made, with the values that are bound in it."""
 
-    def __init__(self, place: Place, first: int, last: int) -> None:
+    def __init__(self, place: PageBounds, first: int, last: int) -> None:
         self._order = "DESC" if place.newest_first else "ASC"
         self._values: dict[str, str | int] = {}
         self._limit = self._bound(place.limit)
@@ -170,7 +170,7 @@ def _actors(connection: Connection, who: str) -> tuple[list[str], bool]:
     return list(connection.execute(_ACTORS, named).scalars()), is_key
 
 
-def _among(connection: Connection, question: Question, place: Place) -> tuple[int, int]:
+def _among(connection: Connection, question: Question, place: PageBounds) -> tuple[int, int]:
     """The first and the last of the rows among which the page lies."""
     first, last = _spanned(connection, question)
     if place.beyond is None:

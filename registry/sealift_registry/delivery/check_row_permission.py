@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import assignments, reading
+from sealift_registry.delivery import assignments, site_software
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
@@ -25,7 +25,7 @@ def wanted(hub: Hub, team: str, aside: Sequence[Other] = (), *, travel: bool) ->
         Ask("set-check-rows", (team, TRAVEL if travel else STAY)),
         facts={"site": tuple(one.id for one in concerned)} if concerned else {},
         others=tuple(aside),
-        check=lambda state, made: reading.check_members(state, concerned, team, made),
+        check=lambda state, made: site_software.check_members(state, concerned, team, made),
     )
 
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sealift_registry.frameworks.framework import Array, Facts
+from sealift_registry.frameworks.framework import Array, ModelFacts
 from sealift_registry.proof.batches import ASKED, BATCHES
 from sealift_registry.proof.columns import Columns
-from sealift_registry.proof.expecting import Judged
+from sealift_registry.proof.expecting import ExpectationResult
 from sealift_registry.proof.figures import decimal, percent
 from sealift_registry.proof.report import Verdict
 from sealift_registry.proof.rounding import FEW, MOST_EXCUSED, Merged
-from sealift_registry.proof.tally import KindTally, Row, Tally
+from sealift_registry.proof.tally import ComparedRow, KindTally, RowTally
 from sealift_registry.proof.withholding import ANOTHER, AWAY
 from sealift_signing.drawing import word
 from sealift_signing.statements import Check
@@ -60,7 +60,7 @@ MOST_TOLD = 3
 """Of things of which there may be many."""
 
 
-def rows_checks(tally: Tally) -> list[Check]:
+def rows_checks(tally: RowTally) -> list[Check]:
     """A check for each group of kinds: all alike, or which row is not."""
     found = []
     for name, (what, kinds) in CHECKS.items():
@@ -103,13 +103,13 @@ def _alike(wrong: int, excused: int, apart: int) -> str:
     return f"all are answered alike{but}"
 
 
-def worst_of(tally: Tally, kinds: Sequence[str]) -> Row | None:
+def worst_of(tally: RowTally, kinds: Sequence[str]) -> ComparedRow | None:
     """The row of some kinds that is furthest off, of those that were kept."""
     rows = [one for one in tally.differing if one.kind in kinds]
     return max(rows, key=lambda one: one.ratio, default=None)
 
 
-def row_words(row: Row) -> str:
+def row_words(row: ComparedRow) -> str:
     """A row and both answers to it."""
     column = "" if row.column is None else f", column {row.column},"
     of = ASKED.get(row.kind, row.kind)
@@ -123,14 +123,14 @@ def row_words(row: Row) -> str:
     )
 
 
-def _may(row: Row) -> str:
+def _may(row: ComparedRow) -> str:
     """How far apart two numbers may be; where one is none, that is no measure."""
     if row.allowed is None or row.apart is None:
         return ""
     return f"; they may be {decimal(row.allowed)} apart there"
 
 
-def _off(row: Row) -> str:
+def _off(row: ComparedRow) -> str:
     """How far two answers lie apart that are not shown."""
     if row.variant == ANOTHER:
         return "is another one in the variant"
@@ -139,7 +139,7 @@ def _off(row: Row) -> str:
     return f"is {row.variant}"
 
 
-def rounding_check(tally: Tally) -> Check:
+def rounding_check(tally: RowTally) -> Check:
     """More rows excused than an accident would have are a fault, also of those asked again."""
     count, again = (sum(one.excused for one in kinds) for kinds in _once_and_again(tally))
     ran, ran_again = (sum(one.ran for one in kinds) for kinds in _once_and_again(tally))
@@ -154,7 +154,7 @@ def rounding_check(tally: Tally) -> Check:
     return Check("rounding", "fail" if failed else "pass", f"{words}.")
 
 
-def _once_and_again(tally: Tally) -> tuple[list[KindTally], list[KindTally]]:
+def _once_and_again(tally: RowTally) -> tuple[list[KindTally], list[KindTally]]:
     """The kinds of rows that were asked first, and of those that were asked again."""
     kinds = tally.kinds.items()
     return (
@@ -200,7 +200,7 @@ def coverage_check(lacks: Sequence[str]) -> Check:
     return Check("coverage", "pass", sentence(words))
 
 
-def expected_check(judged: Judged, classes: Sequence[str]) -> Check:
+def expected_check(judged: ExpectationResult, classes: Sequence[str]) -> Check:
     """How both do what is expected of them."""
     if judged.kind == "labels":
         words = (
@@ -236,7 +236,7 @@ def named(names: Sequence[str], most: int = 12) -> str:
 
 
 def first(
-    judged: Judged | None,
+    judged: ExpectationResult | None,
     unfit: str,
     constant: Mapping[str, str],
     strange: Sequence[str],
@@ -258,7 +258,7 @@ def first(
     return [sentence(one) for one in said]
 
 
-def of_nobody(tally: Tally) -> str:
+def of_nobody(tally: RowTally) -> str:
     """That both readers of one file differ where something is missing; empty if they do not."""
     if not tally.apart:
         return ""
@@ -293,7 +293,7 @@ def repeated(goldens: Array) -> str:
     return f"MOST GOLDEN ROWS ARE REPEATED: of {len(goldens):,} only {only} distinct."
 
 
-def _poorly(judged: Judged) -> str:
+def _poorly(judged: ExpectationResult) -> str:
     """What is to be said of how often, or how nearly, both answer as is expected; empty if well."""
     if not judged.is_poor:
         if judged.kind == "labels" or not 1 / 2 <= judged.exact < 1:
@@ -319,7 +319,7 @@ def _poorly(judged: Judged) -> str:
 def never(
     goldens: Array,
     known: Columns,
-    facts: Facts,
+    facts: ModelFacts,
     labels: Sequence[str],
     seen: set[str],
     missing: int,
@@ -360,7 +360,7 @@ def _columns(at: Sequence[int]) -> str:
     return f"{len(at):,} columns"
 
 
-def summary(tally: Tally, verdict: str) -> str:
+def summary(tally: RowTally, verdict: str) -> str:
     """All of it in one sentence."""
     goldens = tally.kind("goldens").ran
     made = tally.ran - goldens

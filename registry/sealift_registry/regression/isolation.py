@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from sealift_registry.regression.measured import WORKER, Measured, Theirs
+from sealift_registry.regression.measurement import WORKER, ListedGoldens, Measurement
 from sealift_registry.regression.report import Broke, Comparison, OnRows, ProvedBy, Side
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import GIB, Limits, ask, nonsense
@@ -43,7 +43,7 @@ class _Set:
     nothing: Literal["not-run", "broke-down"] | None = None
 
 
-class Apart:
+class Isolation:
     """Both, and where their answers are laid down.
 
     Args:
@@ -61,7 +61,9 @@ class Apart:
         self._progress = progress
         self._work = work
 
-    def measured(self, goldens: Path, sides: tuple[Side, Side], theirs: Theirs) -> Measured:
+    def measured(
+        self, goldens: Path, sides: tuple[Side, Side], theirs: ListedGoldens
+    ) -> Measurement:
         """What is found of each set of rows for itself; nothing is timed."""
         proved_by = theirs.known
         if theirs.path is not None:
@@ -76,10 +78,10 @@ class Apart:
             )
         own = self._on(goldens)
         if own.beside is None:
-            return Measured(sides, own.nothing, own.why, proved_by=proved_by, broke=own.broke)
+            return Measurement(sides, own.nothing, own.why, proved_by=proved_by, broke=own.broke)
         metrics = own.beside.found.candidate, own.beside.found.listed
         ours, listed = (replace(one, metric=m) for one, m in zip(sides, metrics, strict=True))
-        return Measured((ours, listed), comparison=own.beside.comparison, proved_by=proved_by)
+        return Measurement((ours, listed), comparison=own.beside.comparison, proved_by=proved_by)
 
     def _on(self, goldens: Path) -> _Set:
         """One set of rows."""

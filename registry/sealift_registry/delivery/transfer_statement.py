@@ -15,8 +15,8 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import attested, transfers
-from sealift_registry.delivery.loads import Load
+from sealift_registry.delivery import site_records, transfers
+from sealift_registry.delivery.bundle_contents import BundleContents
 from sealift_registry.delivery.sites import Site
 from sealift_registry.trust import drafting
 from sealift_registry.trust.drafting import Wanted
@@ -31,7 +31,7 @@ from sealift_signing.vocabulary import moment
 from sealift_sync.bundle import layout
 
 
-class Hand(Protocol):
+class TransferSigner(Protocol):
     """Whoever signs a transfer while it is written: the dispatcher, through the gate."""
 
     @property
@@ -48,7 +48,9 @@ class Hand(Protocol):
         ...
 
 
-def unwritten(hub: Hub, connection: Connection, site: Site, load: Load, transfer: str) -> Draft:
+def unwritten(
+    hub: Hub, connection: Connection, site: Site, load: BundleContents, transfer: str
+) -> Draft:
     """The draft of a transfer of which no file is written yet.
 
     Raises:
@@ -69,7 +71,7 @@ def unwritten(hub: Hub, connection: Connection, site: Site, load: Load, transfer
         previous=transfers.previous(connection, site, transfer),
         files=(),
         log=contents.log[Path(layout.HUB_CHECKPOINT).name].decode(),
-        site_log=attested.note(connection, site),
+        site_log=site_records.note(connection, site),
     )
     body = statements.payload(said, (about,))
     ask = Ask("transfer", (transfer,))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import attested
+from sealift_registry.delivery import site_records
 from sealift_registry.delivery.holdings import by_log, size_of
 from sealift_registry.delivery.sites import Site
 from sealift_registry.trust.repository import Repository
@@ -36,7 +36,7 @@ Needs = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Reads:
+class SiteSoftware:
     """What a site said last of its software.
 
     Attributes:
@@ -52,25 +52,25 @@ class Reads:
     where: str
 
 
-def reads_of(connection: Connection, site: Site) -> Reads:
+def software_of(connection: Connection, site: Site) -> SiteSoftware:
     """What `site` says that it reads: its log, else its newest receipt, else its request.
 
     Raises:
         RefusedError: the database has something else than what the site signed.
     """
-    receipts = [one.predicate for one in attested.receipts(connection, site)]
+    receipts = [one.predicate for one in site_records.receipts(connection, site)]
     newest = max(receipts, key=by_log, default=None)
     request = site.request.predicate
-    found = Reads(site.id, request.software, request.reads, "its request")
+    found = SiteSoftware(site.id, request.software, request.reads, "its request")
     if newest is not None:
         where = f"its receipt for {newest.transfer}"
-        found = Reads(site.id, newest.software, newest.reads, where)
-    for body in attested.entries(connection, site)[size_of(newest) if newest else 0 :]:
+        found = SiteSoftware(site.id, newest.software, newest.reads, where)
+    for body in site_records.entries(connection, site)[size_of(newest) if newest else 0 :]:
         entry = read_entry(body)
         said = _said(entry)
         if said is not None:
             software, reads = said
-            found = Reads(site.id, software, reads, f"its log, {entry.at}")
+            found = SiteSoftware(site.id, software, reads, f"its log, {entry.at}")
     return found
 
 
@@ -166,7 +166,7 @@ def check_members(connection: Connection, sites: Iterable[Site], team: str, made
 def _lacks(connection: Connection, site: Site, needs: Needs, what: str) -> RefusedError | None:
     if not needs:
         return None  # every reader reads what requires nothing: what sites say need not be read
-    said = reads_of(connection, site)
+    said = software_of(connection, site)
     unread = features.unread(needs, said.told)
     if not unread:
         return None
@@ -184,7 +184,7 @@ def _lacks(connection: Connection, site: Site, needs: Needs, what: str) -> Refus
     )
 
 
-def lacking(said: Reads) -> tuple[str, ...]:
+def lacking(said: SiteSoftware) -> tuple[str, ...]:
     """The features that this hub may write for a site, and that the site does not read."""
     known = {one.full for one in features.FEATURES if one.document in features.AT_A_SITE}
     return features.unread(known, said.told)

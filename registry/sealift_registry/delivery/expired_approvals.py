@@ -16,7 +16,7 @@ from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Approval, Request
 
 
-def lapsed(
+def expired_approvals(
     hub: Hub, connection: Connection, site: Site, assignment: Assignment, installed: frozenset[str]
 ) -> tuple[str, ...]:
     """A sentence for each assigned artifact that `site` does not have and would not install.

@@ -26,7 +26,7 @@ FOLDER = "runtimes"
 
 
 @dataclass(frozen=True)
-class Pins:
+class ReleasePins:
     """How a release of a runtime is installed, and what it reads.
 
     Attributes:
@@ -53,7 +53,7 @@ class _Wheels:
 class _Releases:
     """One file of releases."""
 
-    onnxruntime: Mapping[Sentence, Pins]
+    onnxruntime: Mapping[Sentence, ReleasePins]
     numpy: Mapping[Sentence, _Wheels]
 
 
@@ -73,7 +73,7 @@ class _KnownBad:
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownReleases:
     """All that is known of ONNX Runtime.
 
     Attributes:
@@ -82,11 +82,11 @@ class Known:
         bad: by number, why each is bad.
     """
 
-    releases: Mapping[str, Pins]
+    releases: Mapping[str, ReleasePins]
     numpy: Mapping[str, tuple[str, ...]]
     bad: Mapping[str, str]
 
-    def of(self, release: str) -> Pins | None:
+    def of(self, release: str) -> ReleasePins | None:
         """The pins of a release, however its number is written; None where none are known."""
         wanted = _number(release)
         found = (one for text, one in self.releases.items() if _number(text) == wanted)
@@ -98,14 +98,14 @@ def _number(release: str) -> str:
     return f"{release}.0" if release.count(".") == 1 else release
 
 
-def known(home: Path | None = None) -> Known:
+def known(home: Path | None = None) -> KnownReleases:
     """What comes with Sealift, and what the hub at `home` adds to it; it need not be there.
 
     Raises:
         RefusedError: a file that is not understood.
         FailedError: one that cannot be read.
     """
-    releases: dict[str, Pins] = {}
+    releases: dict[str, ReleasePins] = {}
     numpy: dict[str, tuple[str, ...]] = {}
     bad: dict[str, str] = {}
     for name, text in _texts("releases.toml", home, RELEASES):
@@ -117,7 +117,7 @@ def known(home: Path | None = None) -> Known:
     lacking = {one.numpy for one in releases.values()} - set(numpy)
     if lacking:
         raise _not_understood(RELEASES, f"it names NumPy {word(min(lacking))} and no sha256 of it")
-    return Known(releases, numpy, bad)
+    return KnownReleases(releases, numpy, bad)
 
 
 def _texts(ours: str, home: Path | None, theirs: str) -> Iterator[tuple[str, str]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from sealift_registry.frameworks.framework import TIE
-from sealift_registry.proof import comparing, telling
+from sealift_registry.proof import comparing, proof_words
 from sealift_registry.proof.batches import BATCHES
-from sealift_registry.proof.expecting import Judged
+from sealift_registry.proof.expecting import ExpectationResult
 from sealift_registry.proof.figures import decimal
 from sealift_registry.proof.probing import KINDS
 from sealift_registry.proof.report import (
@@ -38,15 +38,15 @@ def findings(result: Result) -> Findings:
     tally = result.tally
     return Findings(
         verdict=verdict,
-        words=sentence(telling.summary(tally, verdict)),
+        words=sentence(proof_words.summary(tally, verdict)),
         told_first=tuple(
-            telling.first(
+            proof_words.first(
                 result.judged,
-                " ".join(filter(None, (telling.repeated(result.goldens), result.unfit))),
+                " ".join(filter(None, (proof_words.repeated(result.goldens), result.unfit))),
                 result.constant,
                 result.strange,
                 as_it_is=result.as_it_is,
-                of_nobody=telling.of_nobody(tally),
+                of_nobody=proof_words.of_nobody(tally),
             )
         ),
         checks=tuple(checks),
@@ -72,13 +72,13 @@ def _kind(name: str, one: KindTally) -> KindProof:
 
 def _checks(result: Result) -> list[Check]:
     dtypes = sorted({str(one) for one in result.known.dtypes})
-    found = telling.rows_checks(result.tally)
-    found.append(telling.rounding_check(result.tally))
-    found.append(telling.merging_check(result.merged, " and ".join(dtypes)))
-    found.append(telling.moving_check(result.still))
-    found.append(telling.coverage_check(_never(result)))
+    found = proof_words.rows_checks(result.tally)
+    found.append(proof_words.rounding_check(result.tally))
+    found.append(proof_words.merging_check(result.merged, " and ".join(dtypes)))
+    found.append(proof_words.moving_check(result.still))
+    found.append(proof_words.coverage_check(_never(result)))
     if result.judged is not None:
-        found.append(telling.expected_check(result.judged, result.labels))
+        found.append(proof_words.expected_check(result.judged, result.labels))
     return found
 
 
@@ -128,7 +128,7 @@ def _never(result: Result) -> list[str]:
     ]
     seen = {str(one) for array in labels for one in np.unique(array.astype(str)).tolist()}
     missing = result.tally.kinds.get("missing")
-    return telling.never(
+    return proof_words.never(
         result.goldens,
         result.known,
         result.facts,
@@ -138,7 +138,7 @@ def _never(result: Result) -> list[str]:
     )
 
 
-def _expected(judged: Judged | None) -> Expected | None:
+def _expected(judged: ExpectationResult | None) -> Expected | None:
     if judged is None:
         return None
     figures = [_figure(one) for one in (judged.source, judged.variant, judged.chance)]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import attested
+from sealift_registry.delivery import site_records
 from sealift_registry.delivery.running import FAILED, Running, last_heard, switched
 from sealift_registry.delivery.sites import Site
 from sealift_signing.canonical import Json
@@ -31,7 +31,7 @@ Place = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Check:
+class CheckOutcome:
     """How the newest check of what runs in a place ended."""
 
     outcome: str
@@ -40,7 +40,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Unlike:
+class OtherThanAssigned:
     """A place that runs another version than it is assigned; 0: none."""
 
     place: Place
@@ -49,7 +49,7 @@ class Unlike:
 
 
 @dataclass
-class Ended:
+class Outcomes:
     """What a log says of each place.
 
     Attributes:
@@ -62,8 +62,8 @@ class Ended:
 
     running: dict[Place, Running] = field(default_factory=dict)
     failed: dict[Place, Running] = field(default_factory=dict)
-    checks: dict[Place, Check] = field(default_factory=dict)
-    unlike: tuple[Unlike, ...] = ()
+    checks: dict[Place, CheckOutcome] = field(default_factory=dict)
+    unlike: tuple[OtherThanAssigned, ...] = ()
     heard: str | None = None
 
     def read(self, entry: Entry) -> None:
@@ -99,13 +99,13 @@ class Ended:
             return
         known = self.checks.get(place)
         if known is None or outcome != NOT_CHECKED or known.outcome == NOT_CHECKED:
-            self.checks[place] = Check(outcome, words, at)
+            self.checks[place] = CheckOutcome(outcome, words, at)
 
 
-def ended(connection: Connection, site: Site, assignment: Assignment) -> Ended:
+def outcomes_at(connection: Connection, site: Site, assignment: Assignment) -> Outcomes:
     """How it ended at `site`, in the places that are assigned something or run something."""
-    found = Ended(heard=last_heard(connection, site))
-    for body in attested.entries(connection, site):
+    found = Outcomes(heard=last_heard(connection, site))
+    for body in site_records.entries(connection, site):
         found.read(read_entry(body))
     wanted = _assigned(assignment)
     runs = {place: one.version for place, one in found.running.items() if one.version}
@@ -113,14 +113,14 @@ def ended(connection: Connection, site: Site, assignment: Assignment) -> Ended:
     found.checks = {place: one for place, one in found.checks.items() if place in runs}
     if found.heard is not None:
         found.unlike = tuple(
-            Unlike(place, runs.get(place, 0), version)
+            OtherThanAssigned(place, runs.get(place, 0), version)
             for place, version in sorted(wanted.items())
             if runs.get(place) != version
         )
     return found
 
 
-def first_lines(found: Ended) -> Iterator[str]:
+def first_lines(found: Outcomes) -> Iterator[str]:
     """What whoever asks after a site should look at first."""
     for _, one in sorted(found.failed.items()):
         yield f"DID NOT START, {one.since}, the site says: {drawn(one.words, LONGEST_SHOWN)}"
@@ -131,7 +131,7 @@ def first_lines(found: Ended) -> Iterator[str]:
     yield from (line for place, line in _checks(found) if found.checks[place].outcome == "failed")
 
 
-def news(found: Ended, more: More | None) -> More | None:
+def receipt_news(found: Outcomes, more: More | None) -> More | None:
     """What a receipt says besides, without the checks that the log tells anew.
 
     A receipt is made before what it brings is switched to, and so it tells of older ones.
@@ -141,12 +141,12 @@ def news(found: Ended, more: More | None) -> More | None:
     return {name: said for name, said in more.items() if name != "checks"}
 
 
-def check_lines(found: Ended) -> Iterator[str]:
+def check_lines(found: Outcomes) -> Iterator[str]:
     """How the other newest checks of what runs ended."""
     yield from (line for place, line in _checks(found) if found.checks[place].outcome != "failed")
 
 
-def ended_json(found: Ended) -> dict[str, Json]:
+def outcomes_json(found: Outcomes) -> dict[str, Json]:
     """As the lines, for machines."""
     return {
         "not_started": [
@@ -176,7 +176,7 @@ def ended_json(found: Ended) -> dict[str, Json]:
     }
 
 
-def _checks(found: Ended) -> Iterator[tuple[Place, str]]:
+def _checks(found: Outcomes) -> Iterator[tuple[Place, str]]:
     for place, one in sorted(found.checks.items()):
         group, model = map(word, place)
         version = found.running[place].version

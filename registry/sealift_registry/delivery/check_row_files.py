@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.delivery import reading
+from sealift_registry.delivery import site_software
 from sealift_registry.delivery.holdings import holdings
 from sealift_registry.delivery.sites import Site
 from sealift_registry.proof.report import named_check_rows, never_run
@@ -31,7 +31,7 @@ from sealift_signing.vocabulary import CatalogPath
 
 
 @dataclass(frozen=True)
-class OnTheWay:
+class CheckRowFiles:
     """Files of check rows of what is assigned to a site.
 
     Attributes:
@@ -47,7 +47,7 @@ class OnTheWay:
 
 def of(
     hub: Hub, connection: Connection, site: Site, assigned: Sequence[AssignedArtifact]
-) -> OnTheWay:
+) -> CheckRowFiles:
     """Which files of check rows travel to `site` with what is assigned there.
 
     All of them in every bundle, for they are small: only where the team lets them out, and the
@@ -71,7 +71,7 @@ def of(
             f"It would with: sealift team check-rows {pasted([team])} --travel"
         )
     out = {path: rows for path, rows in named.items() if path.team not in kept}
-    if out and unread([CHECK_ROWS.full], reading.reads_of(connection, site).told):
+    if out and unread([CHECK_ROWS.full], site_software.software_of(connection, site).told):
         staying.append(
             f"Check rows of {_counted(len(out))} stay at home: the software of {site.id} does not "
             f"read them. Sealift {CHECK_ROWS.since} does, or newer."
@@ -89,7 +89,7 @@ def of(
         for one in assigned
         if never_run(proofs[one.path]) and out.get(one.parsed) not in there
     }
-    return OnTheWay(there, tuple(staying), tuple(untried.values()))
+    return CheckRowFiles(there, tuple(staying), tuple(untried.values()))
 
 
 def _proof(connection: Connection, one: AssignedArtifact) -> Mapping[str, Any]:
@@ -104,7 +104,7 @@ def _proof(connection: Connection, one: AssignedArtifact) -> Mapping[str, Any]:
 
 
 def check_untried(
-    found: OnTheWay, known: Collection[str], site: Site, *, whatever: bool
+    found: CheckRowFiles, known: Collection[str], site: Site, *, whatever: bool
 ) -> tuple[str, ...]:
     """Check that what was never run on its architecture comes with rows by which `site` tries it.
 

@@ -11,7 +11,7 @@ IR_VERSION = 8
 newest that their ONNX knows, which a runtime of another year refuses: 1.17 reads 9 and no more."""
 
 
-def steadied(model: Any) -> bytes:  # noqa: ANN401 - onnx is Any to us
+def reproducible_bytes(model: Any) -> bytes:  # noqa: ANN401 - onnx is Any to us
     """The bytes of `model`, an onnx.ModelProto that a converter made.
 
     Converters name a graph after a random number, import a domain twice, in the order of a set,

@@ -8,7 +8,7 @@ from sealift_signing import documents, roles
 from sealift_signing.acts import offices
 
 
-def people_about(found: Stored, change: Change) -> list[str]:
+def affected_people(found: Stored, change: Change) -> list[str]:
     """Who comes to hold a role or no longer does, or is said something else of in a team's list."""
     people: set[str] = set()
     for role, metadata in change.metadata.items():

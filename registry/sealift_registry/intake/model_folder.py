@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sealift_registry.frameworks.framework import Survey
-from sealift_registry.frameworks.known import BY_FORMAT, FRAMEWORKS
+from sealift_registry.frameworks.framework import ModelFolder
+from sealift_registry.frameworks.supported import BY_FORMAT, FRAMEWORKS
 from sealift_registry.intake.formats import PICKLE, recognise
+from sealift_registry.intake.incoming_folder import walk
 from sealift_registry.intake.side_files import is_side_file
-from sealift_registry.intake.staging import walk
 from sealift_signing.errors import RefusedError
 
 
-def survey(folder: Path) -> Survey:
+def survey(folder: Path) -> ModelFolder:
     """Sort the files in `folder` by what they are for.
 
     Raises:
@@ -36,7 +36,7 @@ def survey(folder: Path) -> Survey:
     if strangers and not data:
         raise _stranger(strangers[0])
     side = tuple(path for path in others if is_side_file(path))
-    return Survey(kinds.pop(), tuple(models), strangers, side)
+    return ModelFolder(kinds.pop(), tuple(models), strangers, side)
 
 
 def _pickle(path: str) -> RefusedError:
