@@ -16,10 +16,10 @@ from tuf.api.metadata import Metadata
 
 from sealift_registry.audit import batch
 from sealift_registry.audit.append import Appender
-from sealift_registry.audit.batch import EntryRequest, Request
+from sealift_registry.audit.batch import EntryRequest, PendingAction
 from sealift_registry.audit.writer import LARGEST_BATCH
 from sealift_registry.storage import file_lock, schema
-from sealift_registry.trust.found_by import findable
+from sealift_registry.trust.entry_terms import with_terms
 from sealift_registry.trust.hub import Hub, newest_note, with_published
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
@@ -80,7 +80,7 @@ class Chronicle:
     ) -> None:
         """An entry, of which the rows were added just before."""
         entry = self.hub.entry(kind, actor, data, terms, site)
-        self._entries.append(findable(with_published(entry, published or {})))
+        self._entries.append(with_terms(with_published(entry, published or {})))
         self.now = min(self.now + self._step, self._until)
         if len(self._entries) == LARGEST_BATCH:
             self.write()
@@ -95,7 +95,7 @@ class Chronicle:
             self._insert(connection)
             return first, None
 
-        requests: list[Request[Any]] = [Request(action), *map(EntryRequest, others)]
+        requests: list[PendingAction[Any]] = [PendingAction(action), *map(EntryRequest, others)]
         with file_lock.held(self.hub.home.lock):
             batch.write(self.hub.engine, self._appender, requests)
         for one in requests:

@@ -12,7 +12,7 @@ from sealift_registry import fsck
 from sealift_registry.app import App, open_app
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.delivery import assignments, attested, ended
+from sealift_registry.delivery import assignments, outcomes, site_records
 from sealift_registry.delivery.exports import Exports
 from sealift_registry.delivery.running import running
 from sealift_registry.delivery.sites import Sites
@@ -84,10 +84,12 @@ def test_f2_602_each_promotion_of_a_grown_hub_stands_as_its_approvals_say(app: A
 def test_f2_603_of_each_site_of_a_grown_hub_what_it_signed_is_known(app: App) -> None:
     with app.hub.reading() as connection:
         sites, repository = Sites(connection).all(), Repository(connection)
-        heard = {site.id: len(attested.entries(connection, site)) for site in sites}
-        receipts = {site.id: len(attested.receipts(connection, site)) for site in sites}
+        heard = {site.id: len(site_records.entries(connection, site)) for site in sites}
+        receipts = {site.id: len(site_records.receipts(connection, site)) for site in sites}
         assigned = {site.id: assignments.current(repository, site) for site in sites}
-        ends = {site.id: ended.ended(connection, site, assigned[site.id]) for site in sites}
+        ends = {
+            site.id: outcomes.outcomes_at(connection, site, assigned[site.id]) for site in sites
+        }
         runs = {site.id: len(running(connection, site)) for site in sites}
     answered = [n % 5 < 3 for n in range(SIZE.sites)]
     assert list(heard.values()) == [SIZE.entries if one else 0 for one in answered]
