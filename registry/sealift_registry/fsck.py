@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, select
 
 from sealift_registry.catalog import tables
 from sealift_registry.catalog.reference import promotion_id
-from sealift_registry.delivery import enrolments, site_records, transfers
+from sealift_registry.delivery import enrolments, receipts, site_records, transfers
 from sealift_registry.delivery import tables as delivery
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.storage import schema
@@ -229,7 +229,7 @@ def _sites(connection: Connection, repository: Repository) -> Iterator[Finding]:
     for name in [name for name, whole in names.items() if whole]:
         try:
             site = Sites(connection).get(name)
-            site_records.receipts(connection, site)
+            receipts.every(connection, site)
             site_records.entries(connection, site)
         except SealiftError as bad:
             yield Finding(bad.code, bad.what, None)

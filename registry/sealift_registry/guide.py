@@ -20,7 +20,7 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.conversion.refused import Refused, refused_as_it_is
 from sealift_registry.delivery import (
     assignments,
-    site_records,
+    receipts,
     tables,
     transfers,
     unsigned_transfers,
@@ -326,7 +326,7 @@ def _site(hub: Hub, connection: Connection, site: Site) -> Iterator[Step]:
             f"What site {site.id} is assigned has changed since {last.predicate.id} was exported.",
             f"sealift export {site.id} --to DIR --key DISPATCHER",
         )
-    elif site_records.receipt_for(connection, last.predicate) is None:
+    elif receipts.answer_to(connection, last.predicate) is None:
         yield Step(
             f"Site {site.id} has not answered {last.predicate.id} yet. At the site: sealift-site "
             "import DIR, then sealift-site return --to DIR; then here:",

@@ -14,13 +14,13 @@ from sealift_registry.catalog.reference import VersionRef, parse_promotion
 from sealift_registry.delivery import (
     assignments,
     outcomes,
+    receipts,
     site_records,
     site_software,
     tables,
     transfers,
     unsigned_transfers,
 )
-from sealift_registry.delivery.holdings import by_log
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.pictures import picture_lines
@@ -43,7 +43,6 @@ from sealift_signing.statements import (
     RETIRED,
     ArtifactOutcome,
     Evidence,
-    Receipt,
     Signed,
 )
 from sealift_signing.transparency.checkpoint import claimed
@@ -323,15 +322,9 @@ def _running(connection: Connection, ref: VersionRef) -> list[dict[str, str | No
     ]
 
 
-def last_receipt(connection: Connection, site: Site) -> Signed[Receipt] | None:
-    """The newest receipt of a site as it is enrolled, by its log: its clock may have gone back."""
-    found = site_records.receipts(connection, site)
-    return max(found, key=lambda one: by_log(one.predicate), default=None)
-
-
 def _site(connection: Connection, site: Site) -> Summary:
     assignment = assignments.current(Repository(connection), site)
-    receipt = last_receipt(connection, site)
+    receipt = receipts.newest(connection, site)
     rows = _assigned(assignment)
     end = outcomes.outcomes_at(connection, site, assignment)
     lines = [
@@ -467,7 +460,7 @@ def _transfer(hub: Hub, connection: Connection, what: str) -> Summary | None:
     if row is None:
         return _begun(hub, connection, what)
     one = transfers.verified(Repository(connection), row)
-    said, receipt = one.predicate, site_records.receipt_for(connection, one.predicate)
+    said, receipt = one.predicate, receipts.answer_to(connection, one.predicate)
     size = sum(file.size for file in said.files)
     lines = [
         f"Transfer {what} to {said.site}, made {said.made}",

@@ -12,7 +12,7 @@ from sealift_registry import fsck
 from sealift_registry.app import App, open_app
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.delivery import assignments, outcomes, site_records
+from sealift_registry.delivery import assignments, outcomes, receipts, site_records
 from sealift_registry.delivery.exports import Exports
 from sealift_registry.delivery.running import running
 from sealift_registry.delivery.sites import Sites
@@ -85,7 +85,11 @@ def test_f2_603_of_each_site_of_a_grown_hub_what_it_signed_is_known(app: App) ->
     with app.hub.reading() as connection:
         sites, repository = Sites(connection).all(), Repository(connection)
         heard = {site.id: len(site_records.entries(connection, site)) for site in sites}
-        receipts = {site.id: len(site_records.receipts(connection, site)) for site in sites}
+        home = {site.id: len(receipts.every(connection, site)) for site in sites}
+        assert all(
+            bool(n) == (receipts.newest(connection, one) is not None)
+            for one, n in zip(sites, home.values(), strict=True)
+        )
         assigned = {site.id: assignments.current(repository, site) for site in sites}
         ends = {
             site.id: outcomes.outcomes_at(connection, site, assigned[site.id]) for site in sites
@@ -93,7 +97,7 @@ def test_f2_603_of_each_site_of_a_grown_hub_what_it_signed_is_known(app: App) ->
         runs = {site.id: len(running(connection, site)) for site in sites}
     answered = [n % 5 < 3 for n in range(SIZE.sites)]
     assert list(heard.values()) == [SIZE.entries if one else 0 for one in answered]
-    assert list(receipts.values()) == [int(one) for one in answered]
+    assert list(home.values()) == [int(one) for one in answered]
     assert list(runs.values()) == [3 if one else 0 for one in answered]
     assert {len(list(one.artifacts())) for one in assigned.values()} <= {4, 5, 6}
     assert [name for name, one in ends.items() if one.failed or one.unlike] == ["plant-0007"]

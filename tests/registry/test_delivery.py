@@ -16,12 +16,11 @@ from securesystemslib.signer import Signer
 
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.delivery import exports as exporting
-from sealift_registry.delivery import finishing
+from sealift_registry.delivery import finishing, receipts
 from sealift_registry.delivery.assignments import current
 from sealift_registry.delivery.returns import AcceptedReturn
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
-from sealift_registry.summary import last_receipt
 from sealift_registry.trust.repository import Repository
 from sealift_signing import shape, statements
 from sealift_signing.acts import assigning
@@ -495,7 +494,7 @@ def test_t1_86_the_last_receipt_is_the_last_in_its_log_whatever_its_clock_said(
     carried(ready, plant)
     received(ready, ready.returned(plant))
     with ready.app.hub.reading() as connection:
-        last = last_receipt(connection, Sites(connection).get(SITE))
+        last = receipts.newest(connection, Sites(connection).get(SITE))
     assert last is not None
     assert last.predicate.made < "2000"
     assert last.predicate.transfer == "plant-7-000002"

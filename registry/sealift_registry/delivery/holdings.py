@@ -10,12 +10,10 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import site_records
+from sealift_registry.delivery import receipts, site_records
 from sealift_registry.delivery.sites import Site
 from sealift_signing.documents import Assignment
 from sealift_signing.errors import SealiftError
-from sealift_signing.statements import Receipt
-from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.transparency.entry import read_entry
 from sealift_signing.vocabulary import SHA256
 from sealift_sync.artifact import LARGEST_MANIFEST, Artifact, read_manifest
@@ -59,12 +57,11 @@ def holdings(
     What cannot be told, it does not hold: a manifest that the hub has no more, a log entry that
     makes no sense. Manifests that are `known`, by their digest, are not read again.
     """
-    receipts = [one.predicate for one in site_records.receipts(connection, site)]
-    # By the site's own log and not by the order of arrival: sticks overtake each other.
-    newest = max(receipts, key=by_log, default=None)
-    if newest is None:
+    receipt = receipts.newest(connection, site)
+    if receipt is None:
         return NOTHING
-    lost = _lost_since(connection, site, size_of(newest))
+    newest = receipt.predicate
+    lost = _lost_since(connection, site, receipts.log_size(newest))
     if lost is None:
         return NOTHING
     there = {d for one in newest.inventory for d in _contents(store, one, known or {})}
@@ -84,16 +81,6 @@ def missed(connection: Connection, site: Site, store: BlobFolder, wanted: Assign
         return 0
     assigned = {one.sha256 for _, _, one in wanted.artifacts()}
     return len(lost & (assigned | {part for one in assigned for part in _contents(store, one, {})}))
-
-
-def by_log(receipt: Receipt) -> tuple[int, str]:
-    """What puts receipts of one enrolment in order: a site's clock may go back, its log not."""
-    return size_of(receipt), receipt.made
-
-
-def size_of(receipt: Receipt) -> int:
-    """How many entries the site's log had when it made the receipt."""
-    return claimed(receipt.log.encode()).size if receipt.log else 0
 
 
 def _lost_since(connection: Connection, site: Site, size: int) -> set[str] | None:

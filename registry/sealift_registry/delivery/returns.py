@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, insert, select
 
 from sealift_registry.audit.restored_backup import RestoredHubError
-from sealift_registry.delivery import assignments, site_records, tables, witnesses
+from sealift_registry.delivery import assignments, receipts, site_records, tables, witnesses
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.outcomes import Outcomes, outcomes_at
 from sealift_registry.delivery.sites import Site, Sites
@@ -109,7 +109,7 @@ class Returns:
             _check_current(connection, site)
             received = moment(self._hub.now())
             new, checkpoint = _keep_log(connection, site, returned.log, origin, received)
-            kept = tuple(self._keep_receipt(connection, site, one) for one in receipts)
+            kept = tuple(self._keep_receipt(connection, site, one) for one in came)
             fresh = tuple(one for one in kept if one is not None)
             more = returned.log.more
             accepted = AcceptedReturn(site.id, fresh, new, checkpoint.size, returned.ignored, more)
@@ -118,10 +118,11 @@ class Returns:
             return self._entry(site, accepted, checkpoint), accepted
 
         try:
-            receipts = [
+            came = [
                 _receipt(body, transfer, site, organisation, returned.size)
                 for transfer, body in sorted(returned.receipts.items())
             ]
+            came.sort(key=lambda one: receipts.in_order(one.predicate))
             return self._hub.commit(action).result
         except _NothingNewError as nothing:
             return nothing.accepted

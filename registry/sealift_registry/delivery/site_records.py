@@ -1,21 +1,16 @@
-"""What came home from a site and was kept: read again as the site's own key signed it.
+"""What came home of a site's log and was kept: read again as the site's own key signed it.
 
-It was verified when it came. The rows are data all the same: by what they say a bundle leaves blobs
-out, and people are told what runs where.
+It was verified when it came. The rows are data all the same: by what they say people are told what
+runs where.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
 from sqlalchemy import Connection, select
 
 from sealift_registry.delivery import enrolments, tables
-from sealift_registry.delivery.sites import Site, Sites
-from sealift_signing import statements
+from sealift_registry.delivery.sites import Site
 from sealift_signing.errors import RefusedError
-from sealift_signing.public_key import PublicKey
-from sealift_signing.statements import Receipt, Signed, Transfer
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import site_origin
 from sealift_signing.transparency.frontier import Frontier
@@ -41,11 +36,9 @@ def note(connection: Connection, site: Site) -> str | None:
     try:
         said = checkpoint.verify(bytes(row.note), site.key, site_origin(site.organisation, site.id))
     except RefusedError as bad:
-        raise _not_signed(site.id, "a checkpoint of the log", bad.what) from bad
+        raise not_signed(site.id, "a checkpoint of the log", bad.what) from bad
     if (said.size, said.root) != (row.size, bytes(row.root)):
-        raise _not_signed(
-            site.id, "a checkpoint of the log", "its columns say other than its note."
-        )
+        raise not_signed(site.id, "a checkpoint of the log", "its columns say other than its note.")
     return bytes(row.note).decode()
 
 
@@ -69,59 +62,16 @@ def entries(connection: Connection, site: Site) -> list[bytes]:
         return []
     whole = [row.seq for row in rows] == list(range(said.size if said else 0))
     if not whole or said is None or _root(bodies) != said.root:
-        raise _not_signed(site.id, "the log", "its entries are not those of its newest checkpoint.")
+        raise not_signed(site.id, "the log", "its entries are not those of its newest checkpoint.")
     return bodies
-
-
-def receipts(connection: Connection, site: Site) -> list[Signed[Receipt]]:
-    """The receipts of this enrolment of the site.
-
-    Raises:
-        RefusedError: one of them is none that the site signed.
-    """
-    return list(_receipts(connection, site.organisation, site.id, {site.enrolment: site.key}))
-
-
-def receipt_for(connection: Connection, transfer: Transfer) -> Signed[Receipt] | None:
-    """The receipt for a transfer, of whichever enrolment of its site; None where none came home.
-
-    Raises:
-        RefusedError: it is none that the site signed, with the key that it had then.
-    """
-    every = Sites(connection).enrolments(transfer.site)
-    keys = {one.answer.sha256: PublicKey.parse(one.request.predicate.key) for one in every}
-    found = _receipts(connection, transfer.organisation, transfer.site, keys)
-    return next((one for one in found if one.predicate.transfer == transfer.id), None)
-
-
-def _receipts(
-    connection: Connection, organisation: str, site: str, keys: Mapping[str, PublicKey]
-) -> Iterator[Signed[Receipt]]:
-    """Those that are of one of these enrolments, each verified by the key that it names."""
-    t = tables.receipt
-    query = select(t.c.sha256, t.c.transfer, t.c.body).where(t.c.site == site)
-    for row in connection.execute(query):
-        what = f"the receipt for {row.transfer}"
-        try:
-            one = statements.read(Receipt, bytes(row.body), what=what)
-            key = keys.get(one.predicate.enrolment)
-            if key is None:
-                continue  # of another enrolment
-            statements.verify(one, key, what=what)
-        except RefusedError as bad:
-            raise _not_signed(site, what, bad.what) from bad
-        said = one.predicate
-        place = (said.organisation, said.site, said.transfer, one.sha256)
-        if place != (organisation, site, row.transfer, row.sha256):
-            raise _not_signed(site, what, "it is of something else.")
-        yield one
 
 
 def _root(bodies: list[bytes]) -> bytes:
     return Frontier().extended([leaf_hash(body) for body in bodies]).root
 
 
-def _not_signed(site: str, what: str, why: str) -> RefusedError:
+def not_signed(site: str, what: str, why: str) -> RefusedError:
+    """The refusal of a row of what came home from a site that is none that the site signed."""
     return RefusedError(
         "home-row-not-signed",
         f"What the database has as {what} of site {site} is not what the site signed: {why}",

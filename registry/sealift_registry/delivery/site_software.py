@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import site_records
-from sealift_registry.delivery.holdings import by_log, size_of
+from sealift_registry.delivery import receipts, site_records
 from sealift_registry.delivery.sites import Site
 from sealift_registry.trust.repository import Repository
 from sealift_signing import canonical, documents, dsse, features, roles, shape
@@ -58,14 +57,13 @@ def software_of(connection: Connection, site: Site) -> SiteSoftware:
     Raises:
         RefusedError: the database has something else than what the site signed.
     """
-    receipts = [one.predicate for one in site_records.receipts(connection, site)]
-    newest = max(receipts, key=by_log, default=None)
-    request = site.request.predicate
-    found = SiteSoftware(site.id, request.software, request.reads, "its request")
-    if newest is not None:
+    receipt, request = receipts.newest(connection, site), site.request.predicate
+    found, size = SiteSoftware(site.id, request.software, request.reads, "its request"), 0
+    if receipt is not None:
+        newest, size = receipt.predicate, receipts.log_size(receipt.predicate)
         where = f"its receipt for {newest.transfer}"
         found = SiteSoftware(site.id, newest.software, newest.reads, where)
-    for body in site_records.entries(connection, site)[size_of(newest) if newest else 0 :]:
+    for body in site_records.entries(connection, site)[size:]:
         entry = read_entry(body)
         said = _said(entry)
         if said is not None:
