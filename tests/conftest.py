@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_signing.starting import seldom_look_for_garbage
+from sealift_signing.command_start import seldom_look_for_garbage
 from tests.cheap_keys import cheap_keys
 from tests.cheap_signatures import cheap_signatures
 from tests.forked_workers import forked_workers

@@ -16,17 +16,17 @@ from typing import Any
 from securesystemslib.signer import CryptoSigner
 
 from sealift_signing import documents, drafting, drafts, gate, publishing, roles, shape, statements
-from sealift_signing.acts.asking import Ask, Carried, Material, Other
+from sealift_signing.acts.material import Ask, Carried, Material, Other
 from sealift_signing.documents import FleetKeys, MachineKey, RecallList
 from sealift_signing.drafts import Draft
-from sealift_signing.gate import Examined
-from sealift_signing.known import Known, SignedOnce
-from sealift_signing.learning import seen_in
-from sealift_signing.links import Named
+from sealift_signing.gate import ExaminedDraft
+from sealift_signing.memory_updates import seen_in
 from sealift_signing.organisation import Organisation
+from sealift_signing.organisation_memory import OrganisationMemory, SignedOnce
 from sealift_signing.policy import POLICY_PATH, Policy
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard
+from sealift_signing.version_links import VersionId
 from sealift_signing.vocabulary import moment
 from tests.trust import NOW, STAGE, Keyring, rule
 
@@ -43,7 +43,7 @@ class Person:
 
     name: str
     signer: CryptoSigner
-    known: Known | None = None
+    known: OrganisationMemory | None = None
 
     @property
     def public(self) -> PublicKey:
@@ -156,7 +156,7 @@ class Acme:
         """Each of these people typed the fingerprint of the newest root, and nothing more."""
         root = self.organisation.root
         for name in names:
-            self.person(name).known = Known(
+            self.person(name).known = OrganisationMemory(
                 1, (), self.organisation.id, "Acme", root.named, "0" * 64, False, (), (), (), ()
             )
 
@@ -175,7 +175,7 @@ class Acme:
         made, _ = drafting.compose(self.paper, ask, material)
         return made
 
-    def examine(self, draft: Draft, name: str, ask: Ask | None = None) -> Examined:
+    def examine(self, draft: Draft, name: str, ask: Ask | None = None) -> ExaminedDraft:
         """What the gate tells `name`, who brings all cards themselves."""
         person = self.person(name)
         named = ask or Ask(draft.act, draft.object, draft.details)
@@ -233,15 +233,17 @@ class Acme:
         self.now += timedelta(**span)
 
 
-def remembered(known: Known, found: Examined, now: datetime) -> Known:
+def remembered(
+    known: OrganisationMemory, found: ExaminedDraft, now: datetime
+) -> OrganisationMemory:
     heads = [(head, sha256(head.data).hexdigest()) for head in found.heads]
     known = known.with_compromised(seen_in(found).compromised)
     return known.with_root(found.root, "0" * 64).with_heads(heads, "a draft", moment(now))
 
 
 def with_signed(
-    known: Known, found: Examined, signed: Draft, person: Person, now: datetime
-) -> Known:
+    known: OrganisationMemory, found: ExaminedDraft, signed: Draft, person: Person, now: datetime
+) -> OrganisationMemory:
     known = known.with_settled(found.settles)
     for part in signed.parts:
         version = drafts.to_metadata(part).signed.version if part.kind == drafts.ROLE else 0
@@ -267,7 +269,7 @@ def over(draft: Draft) -> Other:
     return Other(part.name, data, listed)
 
 
-def newest(paper: Paper, role: str) -> Named:
+def newest(paper: Paper, role: str) -> VersionId:
     return Organisation(paper).head(role).named
 
 

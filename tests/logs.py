@@ -19,7 +19,7 @@ from sealift_registry.storage.engine import open_sqlite
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.entry import Entry, Term, new_entry
-from sealift_signing.transparency.growth import Row
+from sealift_signing.transparency.growth import LogRow
 from sealift_signing.transparency.history import StoredCheckpoint
 from sealift_signing.transparency.question import Question
 from sealift_signing.transparency.verdict import Verdict
@@ -44,7 +44,7 @@ def numbered(number: int, moment: datetime | None = None) -> Entry:
     )
 
 
-def number_of(row: Row) -> int:
+def number_of(row: LogRow) -> int:
     number = row.entry.data["number"]
     assert isinstance(number, int)
     return number
@@ -58,7 +58,7 @@ class Reader(Protocol):
         limit: int = 50,
         beyond: int | None = None,
         newest_first: bool = True,
-    ) -> tuple[Row, ...]: ...
+    ) -> tuple[LogRow, ...]: ...
 
     def checkpoint(self, size: int | None = None) -> StoredCheckpoint: ...
 

@@ -11,7 +11,7 @@ import pytest
 
 from sealift_registry.cli.drafts import draft_path
 from sealift_registry.cli.signing import Signing
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
@@ -30,11 +30,11 @@ OF_OURS = {
     ("acts.py", "name"),
     ("acts.py", "more"),
     ("acts.py", "digest"),
-    ("past.py", "roles.RECALL"),
+    ("gate_history.py", "roles.RECALL"),
     ("fsck.py", "name"),
     ("home.py", "os.getpid()"),
-    ("owners.py", "owner.name"),
-    ("past.py", "one.digest[:12]"),
+    ("key_owners.py", "owner.name"),
+    ("gate_history.py", "one.digest[:12]"),
     ("reactivation.py", "model"),
     ("showing.py", "place.model"),
     ("teams.py", "name"),

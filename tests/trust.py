@@ -18,7 +18,7 @@ from typing import Any
 from securesystemslib.signer import CryptoSigner, Signer
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
-from sealift_signing import links, publishing, roles, shape, statements
+from sealift_signing import publishing, roles, shape, statements, version_links
 from sealift_signing.approvals import Rules
 from sealift_signing.documents import (
     AssignedArtifact,
@@ -32,10 +32,9 @@ from sealift_signing.documents import (
     Person,
 )
 from sealift_signing.floors import FIELD as FLOOR
-from sealift_signing.links import Follows, Lineage
 from sealift_signing.policy import Policy, StageRule
 from sealift_signing.public_key import PublicKey
-from sealift_signing.site_rules import Facts
+from sealift_signing.site_rules import ConditionFacts
 from sealift_signing.statements import (
     Approval,
     Check,
@@ -47,6 +46,7 @@ from sealift_signing.statements import (
     Subject,
 )
 from sealift_signing.tuf_walk import Keep, Need, RoleKey, Walk, drive
+from sealift_signing.version_links import Follows, Lineage
 from sealift_signing.vocabulary import CatalogPath, moment
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
@@ -176,10 +176,10 @@ class Repository:
     def lineage(self, role: str) -> bytes | None:
         """What the versions below the current one say of their past, as it travels, if it is."""
         found: list[Follows] = []
-        said = links.follows_of(self.current[role].signed)
+        said = version_links.follows_of(self.current[role].signed)
         while said is not None and said.link is not None:
             data = self.files[f"{said.version}.{role}.json"]
-            said = links.follows_of(Metadata[Any].from_bytes(data).signed)
+            said = version_links.follows_of(Metadata[Any].from_bytes(data).signed)
             found += [said] if said else []
         return shape.write(Lineage(1, (), role, tuple(found))) if found else None
 
@@ -391,10 +391,10 @@ class Promotion:
         )
         return replace(usual, **changes)
 
-    def facts(self, artifact: AssignedArtifact, **changes: Field) -> Facts:
+    def facts(self, artifact: AssignedArtifact, **changes: Field) -> ConditionFacts:
         """What plant-7 knows of a bundle that assigns `artifact` to its one host group."""
         group = GroupAssignment(TARGET, {f"{TEAM}/{MODEL}": ModelAssignment(artifact, ())})
-        usual = Facts(
+        usual = ConditionFacts(
             organisation=self.organisation,
             site=SITE,
             stage=STAGE,

@@ -18,7 +18,15 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
 from sealift_signing import documents as docs
-from sealift_signing import drafts, features, known, links, publishing, roles, shape
+from sealift_signing import (
+    drafts,
+    features,
+    organisation_memory,
+    publishing,
+    roles,
+    shape,
+    version_links,
+)
 from sealift_signing import statements as stated
 from sealift_signing.policy import Policy, StageRule
 from sealift_signing.public_key import PublicKey
@@ -187,10 +195,10 @@ def _recalls() -> docs.RecallList:
     return docs.RecallList(1, (), (recall,))
 
 
-def _version(organisation: str) -> drafts.Version:
+def _version(organisation: str) -> drafts.RoleVersion:
     carried = drafts.CarriedDocument("teams/vision/members.json", drafts.encoded(b"{...}"))
     data, below = drafts.encoded(b"{...}"), _lineage().versions
-    return drafts.Version(1, (), organisation, "team.vision", data, (carried,), below, ())
+    return drafts.RoleVersion(1, (), organisation, "team.vision", data, (carried,), below, ())
 
 
 def _shared(organisation: str, root: bytes) -> drafts.Shared:
@@ -200,9 +208,9 @@ def _shared(organisation: str, root: bytes) -> drafts.Shared:
     return drafts.Shared(1, (), organisation, chain, (role,), (), whole.documents)
 
 
-def _known(organisation: str, root: bytes) -> known.Known:
-    pinned = links.Named(1, digest("what is signed of root 1"))
-    newest = known.KnownRole(
+def _known(organisation: str, root: bytes) -> organisation_memory.OrganisationMemory:
+    pinned = version_links.VersionId(1, digest("what is signed of root 1"))
+    newest = organisation_memory.KnownRole(
         "team.vision",
         4,
         digest("team.vision 4"),
@@ -211,7 +219,7 @@ def _known(organisation: str, root: bytes) -> known.Known:
         "ben.memory",
         before(days=1),
     )
-    once = known.SignedOnce(
+    once = organisation_memory.SignedOnce(
         "team.vision",
         5,
         digest("team.vision 5"),
@@ -221,7 +229,7 @@ def _known(organisation: str, root: bytes) -> known.Known:
         moment(NOW),
         settled=False,
     )
-    return known.Known(
+    return organisation_memory.OrganisationMemory(
         format=1,
         requires=(),
         organisation=organisation,
@@ -236,12 +244,12 @@ def _known(organisation: str, root: bytes) -> known.Known:
     )
 
 
-def _lineage() -> links.Lineage:
+def _lineage() -> version_links.Lineage:
     """Of version 4 of team.vision, the third that names what it follows."""
-    first = links.Follows(1, digest("version 1"), None, ())
-    given_up = links.Named(2, digest("a version 2 that was given up"))
-    second = links.Follows(2, digest("version 2"), links.link(first), (given_up,))
-    return links.Lineage(1, (), roles.team_role(TEAM), (second, first))
+    first = version_links.Follows(1, digest("version 1"), None, ())
+    given_up = version_links.VersionId(2, digest("a version 2 that was given up"))
+    second = version_links.Follows(2, digest("version 2"), version_links.link(first), (given_up,))
+    return version_links.Lineage(1, (), roles.team_role(TEAM), (second, first))
 
 
 def _subjects() -> tuple[stated.Subject, ...]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from sealift_registry.proof.report import ProofReport
-from sealift_registry.regression.report import RegressionReport
-from sealift_registry.runtimes.report import RuntimesReport
-from sealift_signing import documents, drafts, known, links, statements
+from sealift_registry.proof.proof_report import ProofReport
+from sealift_registry.regression.regression_report import RegressionReport
+from sealift_registry.runtimes.runtimes_report import RuntimesReport
+from sealift_signing import documents, drafts, organisation_memory, statements, version_links
 from sealift_signing.policy import Policy
 from sealift_signing.transparency import entry, extract
 from sealift_sync.check_rows import CheckRows
@@ -116,7 +116,7 @@ FORMATS = (
     ),
     Format(
         "lineage.json",
-        links.Lineage,
+        version_links.Lineage,
         "lineage.json",
         "`metadata/<role>.lineage.json`",
         "nobody: it follows from the link that the role's newest version names",
@@ -131,7 +131,7 @@ FORMATS = (
     ),
     Format(
         "Version given back",
-        drafts.Version,
+        drafts.RoleVersion,
         "version.json",
         "a file of its own, and whole in a signer's memory",
         "nobody: `data` is signed as TUF has it",
@@ -150,7 +150,7 @@ FORMATS = (
     ),
     Format(
         "known.json",
-        known.Known,
+        organisation_memory.OrganisationMemory,
         "known.json",
         "`known.json`, in the signer's memory of that organisation",
         "nobody: it is its owner's own",

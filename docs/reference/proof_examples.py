@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from hashlib import sha256
 
-from sealift_registry.proof import report
+from sealift_registry.proof import proof_report as documents
 from sealift_registry.proof.machine import Machine, Operator, Runtime
 from sealift_registry.proof.models import ModelFile
-from sealift_registry.regression import report as regression
-from sealift_registry.runtimes.report import RuntimesReport, Tried
+from sealift_registry.regression import regression_report as regression
+from sealift_registry.runtimes.runtimes_report import RuntimesReport, Tried
 from sealift_signing.statements import Check
 
 TARGET = "cpu-x86_64"
@@ -20,7 +20,7 @@ WORDS = (
 )
 
 
-def proof_report() -> report.ProofReport:
+def proof_report() -> documents.ProofReport:
     """A proof that passed."""
     machine = Machine("x86_64", "A processor", "Linux 6.12", SOFTWARE)
     operators = (
@@ -28,7 +28,7 @@ def proof_report() -> report.ProofReport:
         Operator("ai.onnx.ml", "Normalizer", "CPUExecutionProvider", 1),
     )
     opsets = {"ai.onnx": 15, "ai.onnx.ml": 3}
-    return report.ProofReport(
+    return documents.ProofReport(
         format=1,
         requires=(),
         hardware_target=TARGET,
@@ -44,18 +44,18 @@ def proof_report() -> report.ProofReport:
     )
 
 
-def _findings() -> report.Findings:
+def _findings() -> documents.Findings:
     checks = (
         Check("goldens", "pass", "20 golden rows: all are answered alike."),
         Check("rounding", "pass", "1 of 791 rows differ by the rounding of 32 bits alone."),
         Check("expected", "pass", "Of 20 expected labels the source tells 95.0% rightly."),
     )
     probes = (
-        report.KindProof("goldens", 20, 0, 0, 0, 0),
-        report.KindProof("noise", 64, 0, 0, 0, 1),
-        report.KindProof("missing", 0, 129, 0, 0, 0),
+        documents.KindProof("goldens", 20, 0, 0, 0, 0),
+        documents.KindProof("noise", 64, 0, 0, 0, 1),
+        documents.KindProof("missing", 0, 129, 0, 0, 0),
     )
-    return report.Findings(
+    return documents.Findings(
         verdict="pass",
         words=WORDS,
         told_first=(),
@@ -66,14 +66,14 @@ def _findings() -> report.Findings:
         worst=_worst(),
         never=("No golden row is answered 7.",),
         classes=("0", "1", "7"),
-        tolerances=report.Tolerances("1e-4", "1e-5", "2e-7", "0.01", "0.001", "1e-5"),
-        merging=report.Merging(0, 0),
-        expected=report.Expected("labels", 20, "0.95", "0.95", "0.4"),
+        tolerances=documents.Tolerances("1e-4", "1e-5", "2e-7", "0.01", "0.001", "1e-5"),
+        merging=documents.Merging(0, 0),
+        expected=documents.Expected("labels", 20, "0.95", "0.95", "0.4"),
     )
 
 
-def _output() -> report.OutputProof:
-    return report.OutputProof(
+def _output() -> documents.OutputProof:
+    return documents.OutputProof(
         name="probabilities",
         kind="numbers",
         rows=791,
@@ -87,8 +87,8 @@ def _output() -> report.OutputProof:
     )
 
 
-def _worst() -> report.WorstRow:
-    return report.WorstRow(
+def _worst() -> documents.WorstRow:
+    return documents.WorstRow(
         kind="noise",
         number=11,
         sha256=sha256(b"a row").hexdigest(),

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from sealift_signing import closing, disk
+from sealift_signing import disk, file_access
 
 PARTIAL = disk.PARTIAL
 flush, flush_folder, unwritable = disk.flush, disk.flush_folder, disk.unwritable
@@ -29,15 +29,15 @@ Progress = Callable[[int], None]
 """Told the number of further bytes that were handled."""
 
 
-def write(path: Path, data: bytes, *, mode: int = closing.FILE) -> None:
+def write(path: Path, data: bytes, *, mode: int = file_access.FILE) -> None:
     """Put `data` at `path`, in place of what is there, durably and at once, with this mode.
 
     Raises:
         FailedError: it could not be written; what was there is still there.
     """
     try:
-        if mode == closing.SHOWN_FILE:
-            closing.shown_folders(path.parent)
+        if mode == file_access.SHOWN_FILE:
+            file_access.shown_folders(path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
         disk.write(path, data, mode)
         flush_folder(path.parent)
@@ -54,7 +54,7 @@ class Unflushed:
     be told of it (fsync(2), "errors"). Where something goes wrong they are closed, and not flushed.
     """
 
-    def __init__(self, mode: int = closing.FILE) -> None:
+    def __init__(self, mode: int = file_access.FILE) -> None:
         self._mode = mode
         self._files: list[BinaryIO] = []
         self._bytes = 0
@@ -74,7 +74,7 @@ class Unflushed:
         if len(self._files) >= MOST_UNFLUSHED or self._bytes >= MOST_BYTES_UNFLUSHED:
             self.flush()
         self._files.append(path.open("x+b"))
-        closing.show(self._files[-1].fileno(), self._mode)
+        file_access.show(self._files[-1].fileno(), self._mode)
         return self._files[-1]
 
     def flush(self) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sealift_registry.regression.comparisons import Comparisons
     from sealift_registry.runtimes.ranges import Promise
     from sealift_registry.trust.submitting import AcceptedSubmission
-    from sealift_signing.drafts import Draft, Version
+    from sealift_signing.drafts import Draft, RoleVersion
     from sealift_sync.bundle.writer import Stage
 
 
@@ -148,7 +148,7 @@ class App:
             draft, _ = returned_signatures.joined(connection, [("", draft)])
         return finishing.finish(self.hub, draft, medium, stage)
 
-    def take_back(self, version: Version) -> AcceptedSubmission:
+    def take_back(self, version: RoleVersion) -> AcceptedSubmission:
         """Take back a version that the hub lost.
 
         Raises:

@@ -32,7 +32,7 @@ from sealift_signing.statements import (
     Request,
     Signed,
 )
-from sealift_signing.transparency.verdict import Finding
+from sealift_signing.transparency.verdict import LogFault
 
 KINDS: Mapping[str, type[Predicate]] = {
     "request": Request,
@@ -44,9 +44,9 @@ KINDS: Mapping[str, type[Predicate]] = {
 AnyRow = Row[tuple[Any, ...]]
 
 
-def check(connection: Connection) -> Iterator[Finding]:
+def check(connection: Connection) -> Iterator[LogFault]:
     """Everything that is wrong with what is stored beside the log."""
-    found = [Finding("row-of-wrong-type", what, None) for what in schema.misfits(connection)]
+    found = [LogFault("row-of-wrong-type", what, None) for what in schema.misfits(connection)]
     yield from found
     try:
         signed_by_roles = list(checking.check(connection))
@@ -62,7 +62,7 @@ def check(connection: Connection) -> Iterator[Finding]:
     except SealiftError as bad:
         # Without a role nobody can say who might have signed the rest; it was named above.
         if not found:
-            yield Finding(bad.code, bad.what, None)
+            yield LogFault(bad.code, bad.what, None)
 
 
 class _Known:
@@ -118,15 +118,15 @@ def _statements(connection: Connection, known: _Known) -> Iterator[tuple[str, Si
             yield one.sha256, one
 
 
-def _unsigned(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Iterator[Finding]:
+def _unsigned(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Iterator[LogFault]:
     t = tables.statement
     for row in connection.execute(select(t.c.sha256, t.c.kind).order_by(t.c.sha256)):
         if row.sha256 not in signed:
             what = f"The {row.kind} {row.sha256[:12]} is signed by no key that ever might."
-            yield Finding("statement-not-signed", what, None)
+            yield LogFault("statement-not-signed", what, None)
 
 
-def _columns(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Iterator[Finding]:
+def _columns(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Iterator[LogFault]:
     """Columns say what the statement says; a row that names none that is signed is told as such."""
     said: Sequence[tuple[Any, str, Callable[[Any], str], Callable[[Any, Signed[Any]], bool]]] = (
         (tables.promotion, "request", lambda row: promotion_id(row.number), _is_promotion),
@@ -139,14 +139,14 @@ def _columns(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Itera
             one = signed.get(getattr(row, column))
             if one is not None and not agrees(row, one):
                 what = f"The columns of {name(row)} say other than what was signed."
-                yield Finding("row-differs", what, None)
+                yield LogFault("row-differs", what, None)
     requests = {row.number: row.request for row in connection.execute(select(tables.promotion))}
     for table in (tables.approval, tables.objection):
         for row in connection.execute(select(table)):
             one = signed.get(row.sha256)
             if one is not None and one.predicate.request != requests.get(row.promotion):
                 what = f"The {table.name} {row.sha256[:12]} is filed under a request that it is "
-                yield Finding("row-differs", f"{what}not of.", None)
+                yield LogFault("row-differs", f"{what}not of.", None)
 
 
 def _is_promotion(row: AnyRow, one: Signed[Any]) -> bool:
@@ -179,7 +179,7 @@ def _listings(
     connection: Connection,
     repository: Repository,
     signed: Mapping[str, Signed[Any]],
-) -> Iterator[Finding]:
+) -> Iterator[LogFault]:
     """What a catalog role lists was approved at some time, by as many as the policy asks least."""
     least = min((rule.approvals for rule in repository.policy().stages.values()), default=1)
     approved = _approved(signed, max(least, 1))
@@ -189,12 +189,12 @@ def _listings(
             listed.add((path, target.hashes["sha256"]))
     for path, digest in sorted(listed - approved):
         what = f"{path} ({digest[:12]}) is listed, and nobody approved it."
-        yield Finding("listing-not-approved", what, None)
+        yield LogFault("listing-not-approved", what, None)
     paths = {path for path, _ in listed}
     for row in connection.execute(select(tables.listing)):
         if row.path not in paths:
             what = f"{row.path} is noted as listed for {row.stage}, and no catalog role lists it."
-            yield Finding("listing-not-signed", what, None)
+            yield LogFault("listing-not-signed", what, None)
 
 
 def _approved(signed: Mapping[str, Signed[Any]], least: int) -> set[tuple[str, str]]:
@@ -211,7 +211,7 @@ def _approved(signed: Mapping[str, Signed[Any]], least: int) -> set[tuple[str, s
     }
 
 
-def _sites(connection: Connection, repository: Repository) -> Iterator[Finding]:
+def _sites(connection: Connection, repository: Repository) -> Iterator[LogFault]:
     """Every enrolment and transfer was signed, and what came home from each site as it is now."""
     names: dict[str, bool] = {}
     for row in connection.execute(select(delivery.site).order_by(delivery.site.c.id)):
@@ -220,16 +220,16 @@ def _sites(connection: Connection, repository: Repository) -> Iterator[Finding]:
             enrolments.verified(repository, row)
         except SealiftError as bad:
             names[row.id] = False
-            yield Finding(bad.code, bad.what, None)
+            yield LogFault(bad.code, bad.what, None)
     for row in connection.execute(select(delivery.bundle).order_by(delivery.bundle.c.transfer)):
         try:
             transfers.verified(repository, row)
         except SealiftError as bad:
-            yield Finding(bad.code, bad.what, None)
+            yield LogFault(bad.code, bad.what, None)
     for name in [name for name, whole in names.items() if whole]:
         try:
             site = Sites(connection).get(name)
             receipts.every(connection, site)
             site_records.entries(connection, site)
         except SealiftError as bad:
-            yield Finding(bad.code, bad.what, None)
+            yield LogFault(bad.code, bad.what, None)

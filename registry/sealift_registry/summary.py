@@ -26,9 +26,9 @@ from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.pictures import picture_lines
 from sealift_registry.promotion.promotions import Promotions
 from sealift_registry.promotion.standing import Standing
-from sealift_registry.proof.report import named_check_rows
+from sealift_registry.proof.proof_report import named_check_rows
 from sealift_registry.regression import comparison_words
-from sealift_registry.regression.report import KIND
+from sealift_registry.regression.regression_report import KIND
 from sealift_registry.trust import teams
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
@@ -36,7 +36,7 @@ from sealift_signing import shape
 from sealift_signing.documents import Assignment, Withdrawal
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import NotFoundError
-from sealift_signing.informing import LOOK, mark, more_json, more_of, more_words, told_first
+from sealift_signing.more_member import LOOK, mark, more_json, more_of, more_words, told_first
 from sealift_signing.statements import (
     NO_LONGER_ASSIGNED,
     NO_MORE,

@@ -58,7 +58,7 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Tally:
+class ApprovalTally:
     """The approvals of one request that count, one a person, and why the others do not."""
 
     counted: tuple[Signed[Approval], ...]
@@ -120,7 +120,9 @@ def _check_policies(request: Signed[Request], of: _Of) -> None:
         )
 
 
-def tally(request: Signed[Request], approvals: Iterable[Signed[Approval]], rules: Rules) -> Tally:
+def tally(
+    request: Signed[Request], approvals: Iterable[Signed[Approval]], rules: Rules
+) -> ApprovalTally:
     """Count the approvals of `request`, which `check_request` has passed.
 
     Raises:
@@ -144,7 +146,7 @@ def tally(request: Signed[Request], approvals: Iterable[Signed[Approval]], rules
             continue
         counted[person] = one
         raw_keys.add(raw)
-    return Tally(tuple(counted.values()), tuple(aside), rules.rule.approvals)
+    return ApprovalTally(tuple(counted.values()), tuple(aside), rules.rule.approvals)
 
 
 def check_objection(objection: Signed[Objection], request: Signed[Request], rules: Rules) -> None:

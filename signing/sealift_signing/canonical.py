@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence, Sized
 from typing import NoReturn
 
-from sealift_signing.altered import altered
+from sealift_signing.altered_bytes import altered
 from sealift_signing.errors import MalformedError, shown
 
 Json = bool | int | str | Sequence["Json"] | Mapping[str, "Json"]

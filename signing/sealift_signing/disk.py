@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from sealift_signing import closing
+from sealift_signing import file_access
 from sealift_signing.errors import FailedError
 
 PARTIAL = ".partial"
@@ -54,7 +54,7 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
     """
     with suppress(FileNotFoundError):  # O_CREAT may be asked for
         _check_regular(path, path.stat())
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, closing.FILE)
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, file_access.FILE)
     try:
         _check_regular(path, os.fstat(descriptor))
     except OSError:
@@ -92,7 +92,7 @@ def write(path: Path, data: bytes, mode: int) -> None:
     descriptor = os.open(aside, _ASIDE, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            closing.show(descriptor, mode)
+            file_access.show(descriptor, mode)
             file.write(data)
             flush(file)
         aside.replace(path)

@@ -9,14 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sealift_signing import drafts
-from sealift_signing.acts import closed, versions
-from sealift_signing.acts.asking import Ask, Material, Other, Prepared, Unsigned
+from sealift_signing.acts import closed_list, versions
+from sealift_signing.acts.material import Ask, Material, Other, Prepared, Unsigned
 from sealift_signing.drafts import (
     CarriedDocument,
     CarriedRole,
     Draft,
+    DraftPart,
     FormerVersion,
-    Part,
     Recording,
     Superseded,
     encoded,
@@ -34,7 +34,7 @@ def compose(files: Files, ask: Ask, material: Material) -> tuple[Draft, Prepared
     recording = Recording(files)
     organisation = Organisation(recording, former=True)
     organisation.policy()  # the lifetimes and stages that every act goes by
-    prepared = closed.prepare(organisation, ask, material)
+    prepared = closed_list.prepare(organisation, ask, material)
     whole = Organisation(files, former=True)
     check_over(whole, prepared, material.others)
     carried = tuple(
@@ -78,11 +78,11 @@ def check_over(organisation: Organisation, prepared: Prepared, others: Iterable[
             versions.check_aside(part.aside, base, organisation.lineage(part.name, 0))
 
 
-def part_of(unsigned: Unsigned) -> Part:
+def part_of(unsigned: Unsigned) -> DraftPart:
     """What an act signs, as a draft holds it."""
     documents = _documents(sorted(unsigned.documents.items()))
     kind: drafts.Kind = "role" if unsigned.kind == drafts.ROLE else "statement"
-    return Part(kind, unsigned.name, encoded(unsigned.payload), documents, ())
+    return DraftPart(kind, unsigned.name, encoded(unsigned.payload), documents, ())
 
 
 def _superseded(other: Other) -> Superseded:

@@ -24,11 +24,11 @@ from tuf.api.metadata import Metadata, Root, Signature, Targets
 from sealift_signing import canonical, dsse, shape
 from sealift_signing.canonical import Json
 from sealift_signing.errors import MalformedError
-from sealift_signing.links import Follows
 from sealift_signing.organisation import Files
 from sealift_signing.roles import ROOT
 from sealift_signing.shape import Distinct
 from sealift_signing.tuf_walk import read_spelled
+from sealift_signing.version_links import Follows
 from sealift_signing.vocabulary import (
     Base64,
     MediumPath,
@@ -95,7 +95,7 @@ class PartSignature:
 
 
 @dataclass(frozen=True)
-class Part:
+class DraftPart:
     """One thing that is to be signed.
 
     Attributes:
@@ -161,7 +161,7 @@ class Draft:
     documents: Annotated[tuple[CarriedDocument, ...], Distinct(by="path")]
     statements: Annotated[tuple[Base64, ...], Distinct()]
     superseded: Annotated[tuple[Superseded, ...], Distinct(by="data")]
-    parts: Annotated[tuple[Part, ...], Distinct(by="name")]
+    parts: Annotated[tuple[DraftPart, ...], Distinct(by="name")]
     check: Sha256
 
     @property
@@ -169,13 +169,13 @@ class Draft:
         """Whether any part bears a signature."""
         return any(part.signatures for part in self.parts)
 
-    def part(self, name: str) -> Part | None:
+    def part(self, name: str) -> DraftPart | None:
         """The part called `name`."""
         return next((part for part in self.parts if part.name == name), None)
 
 
 @dataclass(frozen=True)
-class Version:
+class RoleVersion:
     """One version of a role with its documents, given back by whoever remembers it.
 
     Attributes:
@@ -215,7 +215,7 @@ class Shared:
     mark: Sha256 | None = None
 
 
-def read_any(data: bytes, *, what: str) -> Draft | Version:
+def read_any(data: bytes, *, what: str) -> Draft | RoleVersion:
     """What somebody submits: a signed draft, or a version that the hub lost.
 
     Raises:
@@ -223,7 +223,7 @@ def read_any(data: bytes, *, what: str) -> Draft | Version:
     """
     value = _value(data, what)
     if "role" in value:
-        return shape.from_json(Version, value, what=what)
+        return shape.from_json(RoleVersion, value, what=what)
     return _read(data, value, what)
 
 
@@ -313,7 +313,7 @@ def decoded(text: str) -> bytes:
     return data
 
 
-def to_metadata(part: Part) -> Metadata[Any]:
+def to_metadata(part: DraftPart) -> Metadata[Any]:
     """The metadata of a part that is a role's next version, with the signatures that it bears.
 
     Raises:
@@ -337,7 +337,7 @@ def to_metadata(part: Part) -> Metadata[Any]:
     return metadata
 
 
-def to_envelope(part: Part) -> bytes:
+def to_envelope(part: DraftPart) -> bytes:
     """The envelope of a part that is a statement and bears one signature.
 
     Raises:
@@ -433,7 +433,7 @@ class Recording:
         return data
 
 
-def envelopes(part: Part) -> tuple[bytes, ...]:
+def envelopes(part: DraftPart) -> tuple[bytes, ...]:
     """A signed statement as it is kept: an envelope for each signature; none of them is verified.
 
     Raises:
@@ -451,7 +451,7 @@ def with_signature(draft: Draft, name: str, keyid: str, signature: bytes) -> Dra
     return replace(draft, parts=tuple(_signed(part, name, said) for part in draft.parts))
 
 
-def _signed(part: Part, name: str, said: PartSignature) -> Part:
+def _signed(part: DraftPart, name: str, said: PartSignature) -> DraftPart:
     if part.name != name:
         return part
     others = [one for one in part.signatures if one.keyid != said.keyid]

@@ -40,7 +40,7 @@ Floors = Mapping[FloorKey, int]
 
 
 @dataclass(frozen=True)
-class Seen:
+class VisitedRole:
     """A verified role on a visit: who delegates it, to which keys, and from which number on."""
 
     delegator: str
@@ -101,7 +101,7 @@ def delegated(signed: Root | Targets) -> Mapping[str, Role]:
     return (signed.delegations.roles or {}) if signed.delegations else {}
 
 
-def check(floors: Floors, seen: Iterable[Seen]) -> None:
+def check(floors: Floors, seen: Iterable[VisitedRole]) -> None:
     """Check that no role is below its floor; `recall` has none.
 
     Raises:
@@ -130,7 +130,7 @@ def check(floors: Floors, seen: Iterable[Seen]) -> None:
             )
 
 
-def floor(floors: Floors, seen: Seen) -> int:
+def floor(floors: Floors, seen: VisitedRole) -> int:
     """The version below which a role is not taken with these keys; 0 where nothing is known."""
     own = floors.get(seen.row)
     if own is None and seen.stated is None:
@@ -138,7 +138,7 @@ def floor(floors: Floors, seen: Seen) -> int:
     return max(own or 0, seen.stated or 0, floors.get((seen.delegator, seen.role, ANY), 0))
 
 
-def raised(floors: Floors, seen: Iterable[Seen]) -> dict[FloorKey, int]:
+def raised(floors: Floors, seen: Iterable[VisitedRole]) -> dict[FloorKey, int]:
     """The floors of what a visit accepted; those of other key sets stay as they are."""
     return {one.row: max(floor(floors, one), one.version) for one in seen}
 

@@ -21,9 +21,9 @@ from datetime import datetime, timedelta
 
 from securesystemslib.signer import Signer
 
-from sealift_signing import drafts, past, roles
-from sealift_signing.acts import closed, names, versions
-from sealift_signing.acts.asking import Ask, Carried, Material, Other, Prepared
+from sealift_signing import drafts, gate_history, roles
+from sealift_signing.acts import closed_list, names, versions
+from sealift_signing.acts.material import Ask, Carried, Material, Other, Prepared
 from sealift_signing.approvals import LARGEST_LEAD
 from sealift_signing.compromised import (
     NONE,
@@ -35,15 +35,15 @@ from sealift_signing.compromised import (
     union,
 )
 from sealift_signing.documents import FLEET_KEYS_PATH, members_path
+from sealift_signing.draft_words import base_of, words_for
 from sealift_signing.drafting import part_of
-from sealift_signing.drafts import Draft, DraftFiles, Part, decoded
+from sealift_signing.drafts import Draft, DraftFiles, DraftPart, decoded
 from sealift_signing.errors import RefusedError, shown
-from sealift_signing.known import Known
+from sealift_signing.gate_history import Confirmation
 from sealift_signing.organisation import Head, Organisation, holders_of
-from sealift_signing.past import Confirmation
+from sealift_signing.organisation_memory import OrganisationMemory
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard
-from sealift_signing.telling import base_of, words_for
 from sealift_signing.tuf_walk import WentBackError
 from sealift_signing.vocabulary import instant, moment
 from sealift_signing.words import same_fingerprint
@@ -53,7 +53,7 @@ OLDEST = timedelta(days=30)
 
 
 @dataclass(frozen=True)
-class Examined:
+class ExaminedDraft:
     """A draft that passed the gate.
 
     Attributes:
@@ -67,7 +67,7 @@ class Examined:
 
     draft: Draft
     ask: Ask
-    parts: tuple[Part, ...]
+    parts: tuple[DraftPart, ...]
     words: tuple[str, ...]
     confirm: tuple[Confirmation, ...]
     root: Head
@@ -78,11 +78,11 @@ class Examined:
 def examine(
     draft: Draft,
     ask: Ask,
-    known: Known | None,
+    known: OrganisationMemory | None,
     now: datetime,
     key: PublicKey,
     cards: Iterable[str] = (),
-) -> Examined:
+) -> ExaminedDraft:
     """What signing `draft` as the act `ask` would mean.
 
     Args:
@@ -105,42 +105,42 @@ def examine(
     _check_organisation(draft, organisation, known)  # (1) and (3)
     organisation.policy()
     material = _material(draft, carried, now, key, known)
-    prepared = closed.prepare(organisation, ask, material)
+    prepared = closed_list.prepare(organisation, ask, material)
     versions.check_role(material.others, _roles(prepared))
     parts = _exact(draft, prepared, own=act.own)  # (4)
     _check_nothing_else(draft, files, carried, prepared)  # (5)
-    past.check_absent(files.absent, known)  # (6)
+    gate_history.check_absent(files.absent, known)  # (6)
     heads = tuple(organisation.head(one.role) for one in draft.roles)
     lineages = {one.role: one.lineage for one in draft.roles}
     for head in heads:
-        past.check_past(head, lineages[head.role])
+        gate_history.check_past(head, lineages[head.role])
     lineages[roles.ROOT] = organisation.lineage(roles.ROOT, 0)  # its versions are all carried
     aside = {one.name: set(one.aside) for one in prepared.parts}
     for head in heads:
         versions.check_aside(aside.get(head.role, ()), head, lineages[head.role])
-    said = list(past.descend(heads, lineages, aside, known))  # (6)
+    said = list(gate_history.descend(heads, lineages, aside, known))  # (6)
     confirm = [*_cards(carried, cards)]
     settles: list[str] = []
     if known is not None:
-        past.check_new_signers(organisation, heads, known, material.compromised)
-        confirm += past.published(organisation, material.others, known)
+        gate_history.check_new_signers(organisation, heads, known, material.compromised)
+        confirm += gate_history.published(organisation, material.others, known)
         if ask.act == "renew":
-            confirm += past.lost_recalls(heads, said, known)
-    confirm += past.former(heads, known)
+            confirm += gate_history.lost_recalls(heads, said, known)
+    confirm += gate_history.former(heads, known)
     for unsigned in prepared.parts:
         if unsigned.kind == drafts.ROLE and known is not None:
             base = base_of(organisation, unsigned.name)
             try:
-                for one in past.own_changes(unsigned, base, lineages, ask, known):  # (7)
+                for one in gate_history.own_changes(unsigned, base, lineages, ask, known):  # (7)
                     confirm.append(one)
                     settles.append(one.digest)
             except RefusedError as bad:
                 if unsigned.name != roles.RECALL:
                     raise
-                said.append(past.exempt(bad))
+                said.append(gate_history.exempt(bad))
     _check_key(organisation, prepared, key, material.compromised)  # (8)
     words = words_for(organisation, draft, prepared, said, now, own=act.own)
-    return Examined(
+    return ExaminedDraft(
         draft,
         ask,
         parts,
@@ -198,7 +198,9 @@ def _check_date(draft: Draft, now: datetime) -> None:
         )
 
 
-def _check_organisation(draft: Draft, organisation: Organisation, known: Known | None) -> None:
+def _check_organisation(
+    draft: Draft, organisation: Organisation, known: OrganisationMemory | None
+) -> None:
     """(3) The draft's organisation is the one that is known, by the root that is known."""
     if organisation.id != draft.organisation:
         raise RefusedError(
@@ -217,7 +219,7 @@ def _check_organisation(draft: Draft, organisation: Organisation, known: Known |
             f"The draft stands on root {organisation.root.version}; root {known.root.version} is "
             "known here.",
             subject=roles.ROOT,
-            next_step=past.OFFER.format(role=roles.ROOT),
+            next_step=gate_history.OFFER.format(role=roles.ROOT),
         )
 
 
@@ -225,7 +227,11 @@ def _check_organisation(draft: Draft, organisation: Organisation, known: Known |
 
 
 def _material(
-    draft: Draft, carried: Carried, now: datetime, key: PublicKey | None, known: Known | None
+    draft: Draft,
+    carried: Carried,
+    now: datetime,
+    key: PublicKey | None,
+    known: OrganisationMemory | None,
 ) -> Material:
     return Material(
         made=instant(draft.made),
@@ -242,7 +248,7 @@ def _material(
     )
 
 
-def _exact(draft: Draft, prepared: Prepared, *, own: bool) -> tuple[Part, ...]:
+def _exact(draft: Draft, prepared: Prepared, *, own: bool) -> tuple[DraftPart, ...]:
     """(4) The parts to sign; byte for byte those of the draft, or new where they are one's own."""
     computed = tuple(map(part_of, prepared.parts))
     if own:
@@ -284,7 +290,7 @@ def _check_nothing_else(
         )
 
 
-def _remembered(known: Known | None) -> Compromised:
+def _remembered(known: OrganisationMemory | None) -> Compromised:
     return frozenset((one.role, one.key) for one in known.compromised) if known else NONE
 
 
@@ -367,10 +373,10 @@ def check_act(draft: Draft) -> None:
     carried = Carried([decoded(one) for one in draft.statements])
     organisation = Organisation(DraftFiles(draft), former=True)
     material = _material(draft, carried, instant(draft.made), None, None)
-    _exact(draft, closed.prepare(organisation, ask, material), own=False)
+    _exact(draft, closed_list.prepare(organisation, ask, material), own=False)
 
 
-def sign(examined: Examined, signer: Signer) -> Draft:
+def sign(examined: ExaminedDraft, signer: Signer) -> Draft:
     """The draft with the signature of `signer` on every part; just what was examined is signed."""
     draft = replace(examined.draft, parts=examined.parts, details=examined.ask.details)
     for part in examined.parts:

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from securesystemslib.signer import CryptoSigner, Signer
 
-from sealift_signing import closing, disk, key_forms
+from sealift_signing import disk, file_access, key_forms
 from sealift_signing.drawing import pasted
 from sealift_signing.errors import (
     FailedError,
@@ -160,7 +160,7 @@ def new_key(
     *,
     scheme: str = "ed25519",
     rounds: int = ROUNDS,
-    public_mode: int = closing.SHOWN_FILE,
+    public_mode: int = file_access.SHOWN_FILE,
 ) -> PublicKey:
     """Make a key in a new file that only its owner can read, and `path`.pub beside it.
 
@@ -194,8 +194,8 @@ def new_key(
     shown_half = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     try:
         if not path.parent.exists():
-            path.parent.mkdir(parents=True, mode=closing.FOLDER)
-        _write_new(path, pem, closing.FILE)
+            path.parent.mkdir(parents=True, mode=file_access.FOLDER)
+        _write_new(path, pem, file_access.FILE)
         try:
             _write_new(path.with_name(path.name + ".pub"), shown_half, public_mode)
         except OSError:
@@ -358,7 +358,7 @@ def _write_new(path: Path, data: bytes, mode: int) -> None:
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            closing.show(descriptor, mode)
+            file_access.show(descriptor, mode)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

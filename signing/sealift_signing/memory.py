@@ -1,7 +1,7 @@
 """The signer's memory on a disk: what was verified of each organisation, and all that was signed.
 
     SEALIFT_TRUST, else $XDG_CONFIG_HOME/sealift, else ~/.config/sealift     mode 0700
-      ORGANISATION/known.json       what is known (`known.Known`), mode 0600
+      ORGANISATION/known.json       what is known (`OrganisationMemory`), mode 0600
       ORGANISATION/files/SHA256     whole versions of roles, and every signed draft
       lock                          held while something is read, changed and written
 
@@ -20,8 +20,8 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from sealift_signing import closing, disk, drafts, links, shape
-from sealift_signing.drafts import Draft, Version, decoded
+from sealift_signing import disk, drafts, file_access, shape, version_links
+from sealift_signing.drafts import Draft, RoleVersion, decoded
 from sealift_signing.errors import (
     FailedError,
     MalformedError,
@@ -30,14 +30,21 @@ from sealift_signing.errors import (
     SealiftError,
     UsageError,
 )
-from sealift_signing.gate import Examined
-from sealift_signing.known import Known, KnownRole, SignedOnce
-from sealift_signing.learning import Learned, Offer, Seen, begin, learn, seen_in
-from sealift_signing.links import Follows, Named
+from sealift_signing.gate import ExaminedDraft
+from sealift_signing.memory_files import MemoryFiles
+from sealift_signing.memory_updates import (
+    MemoryComparison,
+    Offer,
+    VerifiedVersions,
+    begin,
+    learn,
+    seen_in,
+)
 from sealift_signing.organisation import Organisation
+from sealift_signing.organisation_memory import KnownRole, OrganisationMemory, SignedOnce
 from sealift_signing.public_key import PublicKey
-from sealift_signing.remembered import Remembered
 from sealift_signing.roles import ROOT
+from sealift_signing.version_links import Follows, VersionId
 from sealift_signing.vocabulary import SHA256, moment
 from sealift_signing.words import same_fingerprint
 
@@ -70,7 +77,7 @@ class Memory:
 
     # ------------------------------------------------------------------ reading
 
-    def organisations(self) -> tuple[Known, ...]:
+    def organisations(self) -> tuple[OrganisationMemory, ...]:
         """All that are known.
 
         Raises:
@@ -82,7 +89,7 @@ class Memory:
         found = map(self.known, named)
         return tuple(one for one in found if one is not None)
 
-    def known(self, organisation: str) -> Known | None:
+    def known(self, organisation: str) -> OrganisationMemory | None:
         """What is known of an organisation, the sha256 of its root 1; None if it is not known.
 
         Raises:
@@ -95,14 +102,14 @@ class Memory:
         path = place / KNOWN
         data = _read(path)
         try:
-            found = shape.read(Known, data or b"", what=str(path))
+            found = shape.read(OrganisationMemory, data or b"", what=str(path))
         except MalformedError as bad:
             raise _damaged(path) from bad
         if found.organisation != organisation:
             raise _damaged(path)
         return found
 
-    def file(self, known: Known, digest: str) -> bytes:
+    def file(self, known: OrganisationMemory, digest: str) -> bytes:
         """A file that is kept.
 
         Raises:
@@ -114,11 +121,13 @@ class Memory:
             raise _damaged(path)
         return data
 
-    def version(self, known: Known, file: str) -> Version:
+    def version(self, known: OrganisationMemory, file: str) -> RoleVersion:
         """A version of a role, whole."""
-        return shape.read(Version, self.file(known, file), what=f"the remembered version {file}")
+        return shape.read(
+            RoleVersion, self.file(known, file), what=f"the remembered version {file}"
+        )
 
-    def whole(self, known: Known, role: str, number: int | None) -> Version:
+    def whole(self, known: OrganisationMemory, role: str, number: int | None) -> RoleVersion:
         """A version of a role as it is kept, or its newest; of two of one number the newer.
 
         Raises:
@@ -144,17 +153,17 @@ class Memory:
             )
         return self.version(known, named[-1].file)
 
-    def draft(self, known: Known, one: SignedOnce) -> Draft:
+    def draft(self, known: OrganisationMemory, one: SignedOnce) -> Draft:
         """What was signed, as it was signed."""
         return drafts.read(self.file(known, one.file), what=f"the remembered draft {one.file}")
 
-    def offer(self, known: Known) -> Offer:
+    def offer(self, known: OrganisationMemory) -> Offer:
         """All that is remembered, as files to verify things by, or to give to a colleague."""
-        files = Remembered(known, lambda file: self.version(known, file))
+        files = MemoryFiles(known, lambda file: self.version(known, file))
         former = {(one.role, one.version): files.data(one) for one in known.older}
         return Offer(files, files.lineages, former, "what is known here")
 
-    def named(self, known: Known, role: str) -> tuple[Named, ...]:
+    def named(self, known: OrganisationMemory, role: str) -> tuple[VersionId, ...]:
         """Every version of a role whose digest is known, the newest first.
 
         Several of one number stand in it where one was signed here and is not the published one.
@@ -164,7 +173,7 @@ class Memory:
         found |= self.past(known, role)
         return tuple(sorted(found, reverse=True))
 
-    def past(self, known: Known, role: str) -> frozenset[Named]:
+    def past(self, known: OrganisationMemory, role: str) -> frozenset[VersionId]:
         """What the newest version of a role is or descends from, as far as that is known."""
         if role == ROOT:
             return frozenset(one.named for one in Organisation(self.offer(known).files).roots)
@@ -172,11 +181,11 @@ class Memory:
         below = frozenset(one.predecessor for one in self._follows(known, role))
         return below | {newest.named} if newest else below
 
-    def set_aside(self, known: Known, role: str) -> frozenset[Named]:
+    def set_aside(self, known: OrganisationMemory, role: str) -> frozenset[VersionId]:
         """What the newest version of a role, or one that it descends from, has set aside."""
         return frozenset(named for one in self._follows(known, role) for named in one.set_aside)
 
-    def _follows(self, known: Known, role: str) -> tuple[Follows, ...]:
+    def _follows(self, known: OrganisationMemory, role: str) -> tuple[Follows, ...]:
         if role == ROOT:
             roots = Organisation(self.offer(known).files).roots
             return tuple(one.follows for one in roots if one.follows)
@@ -184,7 +193,7 @@ class Memory:
         if newest is None:
             return ()
         whole = self.version(known, newest.file)
-        first = links.follows_of(drafts.spelled_role(role, decoded(whole.data)).signed)
+        first = version_links.follows_of(drafts.spelled_role(role, decoded(whole.data)).signed)
         return (first, *whole.lineage) if first else ()
 
     # ------------------------------------------------------------------ keeping
@@ -197,8 +206,8 @@ class Memory:
             return
         path = self.folder / LOCK
         try:
-            self.folder.mkdir(mode=closing.FOLDER, parents=True, exist_ok=True)
-            for sentence in closing.close_home(self.folder, ours=_is_ours):
+            self.folder.mkdir(mode=file_access.FOLDER, parents=True, exist_ok=True)
+            for sentence in file_access.close_home(self.folder, ours=_is_ours):
                 self._told(sentence)
             descriptor = disk.open_regular(path, os.O_RDWR | os.O_CREAT)
         except OSError as bad:
@@ -211,7 +220,9 @@ class Memory:
             self._held = False
             os.close(descriptor)
 
-    def begin(self, offer: Offer, typed: str, now: datetime, *, alone: bool = False) -> Known:
+    def begin(
+        self, offer: Offer, typed: str, now: datetime, *, alone: bool = False
+    ) -> OrganisationMemory:
         """A new memory of the organisation whose fingerprint somebody typed from paper.
 
         Args:
@@ -230,7 +241,9 @@ class Memory:
         with self.hold():
             place = self._place(organisation.id)
             name = organisation.policy().organisation_name
-            known = Known(1, (), organisation.id, name, root.named, NO_FILE, alone, (), (), (), ())
+            known = OrganisationMemory(
+                1, (), organisation.id, name, root.named, NO_FILE, alone, (), (), (), ()
+            )
             aside = place.with_name(place.name + disk.PARTIAL)
             _remove(aside)  # of one that was interrupted: nothing was known by it yet
             known = self._taken(known, begin(organisation, offer), offer.source, now, aside)
@@ -242,7 +255,7 @@ class Memory:
             disk.flush_folder(place.parent)
             return known
 
-    def _begun_before(self, known: Known) -> Known:
+    def _begun_before(self, known: OrganisationMemory) -> OrganisationMemory:
         """What is known, if that is `known` and no more: a run was killed when it had begun it."""
         found = self.known(known.organisation)
         if found is not None and _undated(found) == _undated(known):
@@ -254,7 +267,7 @@ class Memory:
             next_step="Compare it with a colleague's memory: sealift-sign learn FILE",
         )
 
-    def marked(self, known: Known) -> str:
+    def marked(self, known: OrganisationMemory) -> str:
         """The mark of the files that this memory writes for colleagues; made with the first."""
         with self.hold():
             known = self.known(known.organisation) or known
@@ -262,7 +275,9 @@ class Memory:
                 known = self._keep(known, replace(known, mark=secrets.token_hex(32)))
         return known.mark or ""
 
-    def remember(self, examined: Examined, source: str, now: datetime) -> Known | None:
+    def remember(
+        self, examined: ExaminedDraft, source: str, now: datetime
+    ) -> OrganisationMemory | None:
         """Keep what was verified of a draft; None where its organisation is not known."""
         with self.hold():
             known = self.known(examined.draft.organisation)
@@ -270,7 +285,7 @@ class Memory:
                 return None
             return self._keep(known, self._taken(known, seen_in(examined), source, now))
 
-    def learn(self, theirs: Offer, now: datetime) -> Learned:
+    def learn(self, theirs: Offer, now: datetime) -> MemoryComparison:
         """Take what `theirs` has that descends from what is known; forks are told.
 
         Raises:
@@ -290,7 +305,9 @@ class Memory:
             self._keep(known, replace(after, alone=known.alone and not theirs.colleague))
             return found
 
-    def keep_signed(self, examined: Examined, signed: Draft, key: PublicKey, now: datetime) -> None:
+    def keep_signed(
+        self, examined: ExaminedDraft, signed: Draft, key: PublicKey, now: datetime
+    ) -> None:
         """Keep what was just signed, before it is written anywhere else."""
         with self.hold():
             known = self.known(signed.organisation)
@@ -308,15 +325,20 @@ class Memory:
                 after = after.with_signed(once)
             self._keep(known, after)
 
-    def _keep(self, before: Known, after: Known) -> Known:
+    def _keep(self, before: OrganisationMemory, after: OrganisationMemory) -> OrganisationMemory:
         if after != before:
             path = self._place(after.organisation) / KNOWN
             write(path, shape.write(after))
         return after
 
     def _taken(
-        self, known: Known, seen: Seen, source: str, now: datetime, place: Path | None = None
-    ) -> Known:
+        self,
+        known: OrganisationMemory,
+        seen: VerifiedVersions,
+        source: str,
+        now: datetime,
+        place: Path | None = None,
+    ) -> OrganisationMemory:
         """`known` with what was seen; the files of it are there when this returns."""
         where, when = place or self._place(known.organisation), moment(now)
         newer = known.root_file == NO_FILE or seen.roots[-1].version > known.root.version
@@ -336,14 +358,17 @@ class Memory:
         return known.with_older(self._older(where, known, seen, source, when))
 
     def _older(
-        self, where: Path, known: Known, seen: Seen, source: str, when: str
+        self, where: Path, known: OrganisationMemory, seen: VerifiedVersions, source: str, when: str
     ) -> Iterator[KnownRole]:
         have = {one.digest for one in (*known.roles, *known.older)}
         for one in seen.former:
             metadata = drafts.spelled_role(one.role, decoded(one.data))
-            digest, link = links.digest(metadata), links.link(links.follows_of(metadata.signed))
+            digest, link = (
+                version_links.digest(metadata),
+                version_links.link(version_links.follows_of(metadata.signed)),
+            )
             if digest not in have:
-                whole = Version(1, (), known.organisation, one.role, one.data, (), (), ())
+                whole = RoleVersion(1, (), known.organisation, one.role, one.data, (), (), ())
                 file = self._keep_file(where, shape.write(whole))
                 yield KnownRole(one.role, one.version, digest, link, file, source, when)
 
@@ -363,14 +388,14 @@ def _is_ours(name: str) -> bool:
     return name == LOCK or SHA256.matches(name)
 
 
-def _is_more(found: Version, kept: Version) -> bool:
+def _is_more(found: RoleVersion, kept: RoleVersion) -> bool:
     """Whether a version is wholer than the same one that is kept."""
     return (len(found.documents), len(found.lineage)) > (len(kept.documents), len(kept.lineage))
 
 
-def _root_version(seen: Seen) -> Version:
+def _root_version(seen: VerifiedVersions) -> RoleVersion:
     data = tuple(drafts.encoded(one.data) for one in seen.roots)
-    return Version(1, (), seen.organisation, ROOT, data[-1], (), (), data)
+    return RoleVersion(1, (), seen.organisation, ROOT, data[-1], (), (), data)
 
 
 # ---------------------------------------------------------------------- files
@@ -388,7 +413,7 @@ def _home(environment: Mapping[str, str]) -> Path:
         ) from bad
 
 
-def write(path: Path, data: bytes, *, mode: int = closing.FILE) -> None:
+def write(path: Path, data: bytes, *, mode: int = file_access.FILE) -> None:
     """Put `data` at `path`, in place of what is there, durably and at once, with this mode.
 
     Raises:
@@ -397,7 +422,7 @@ def write(path: Path, data: bytes, *, mode: int = closing.FILE) -> None:
     try:
         for folder in reversed((path.parent, path.parent.parent)):
             # What `parents` makes has another mode.
-            folder.mkdir(mode=closing.FOLDER, exist_ok=True)
+            folder.mkdir(mode=file_access.FOLDER, exist_ok=True)
         disk.write(path, data, mode)
         disk.flush_folder(path.parent)
     except OSError as bad:
@@ -418,7 +443,7 @@ def _read(path: Path) -> bytes | None:
         ) from bad
 
 
-def _undated(known: Known) -> Known:
+def _undated(known: OrganisationMemory) -> OrganisationMemory:
     """`known`, whenever it was seen."""
     roles, older = (
         tuple(replace(one, seen="") for one in found) for found in (known.roles, known.older)

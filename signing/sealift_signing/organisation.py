@@ -22,7 +22,7 @@ from typing import Any, Protocol, cast
 
 from tuf.api.metadata import Metadata, Root, Targets
 
-from sealift_signing import documents, floors, links, roles
+from sealift_signing import documents, floors, roles, version_links
 from sealift_signing.documents import Assignment, FleetKeys, Members, RecallList
 from sealift_signing.errors import (
     NoKeyError,
@@ -30,7 +30,6 @@ from sealift_signing.errors import (
     NotSignedEnoughError,
     RefusedError,
 )
-from sealift_signing.links import Follows, Named
 from sealift_signing.policy import POLICY_PATH, Policy, read_policy
 from sealift_signing.roles import FLEET, RECALL, ROOT, SITE, TARGETS, TEAM
 from sealift_signing.tuf_walk import (
@@ -40,6 +39,7 @@ from sealift_signing.tuf_walk import (
     read_spelled,
     signed_by,
 )
+from sealift_signing.version_links import Follows, VersionId
 
 _PAST: dict[str, Follows] = {}
 """What a link is of, once it was read: it cannot be anything else."""
@@ -88,14 +88,14 @@ class Head:
         return int(self.metadata.signed.version)
 
     @property
-    def named(self) -> Named:
+    def named(self) -> VersionId:
         """Its number and its digest."""
-        return Named(self.version, self.digest)
+        return VersionId(self.version, self.digest)
 
     @property
     def link(self) -> str | None:
         """By what the next version continues the chain."""
-        return links.link(self.follows)
+        return version_links.link(self.follows)
 
     @property
     def expires(self) -> datetime:
@@ -213,7 +213,7 @@ class Organisation:
             if sha256(older.payload).hexdigest() != follows.digest:
                 return
             yield older.metadata.signed
-            follows = links.follows_of(older.metadata.signed)
+            follows = version_links.follows_of(older.metadata.signed)
 
     def holders_who_signed(self, role: str, metadata: Metadata[Any]) -> frozenset[str]:
         """The ids of keys that hold `role`, or did where former holders count, and signed this.
@@ -270,7 +270,7 @@ class Organisation:
             newest is not None
             and newest.link is not None
             and newest.version >= down_to
-            and len(found) < links.MOST
+            and len(found) < version_links.MOST
         ):
             older = _PAST.get(newest.link) or self._linked(role, newest.version, newest.link)
             if older is None:
@@ -284,7 +284,7 @@ class Organisation:
         data = self._files.metadata(role, version)
         if data is None:
             return None
-        older = links.follows_linked(data, link)
+        older = version_links.follows_linked(data, link)
         if older is None:
             raise RefusedError(
                 "version-differs",
@@ -294,7 +294,7 @@ class Organisation:
                 next_step="Restore the database from a backup: sealift audit fsck says what is "
                 "wrong with it.",
             )
-        if len(_PAST) >= links.MOST:
+        if len(_PAST) >= version_links.MOST:
             _PAST.clear()
         _PAST[link] = older
         return older
@@ -406,7 +406,7 @@ def _head(
         data,
         metadata,
         sha256(payload).hexdigest(),
-        links.follows_of(metadata.signed),
+        version_links.follows_of(metadata.signed),
         tuple(sorted(people)),
         tuple(sorted(keyids)),
     )

@@ -12,9 +12,9 @@ import click
 
 from sealift_signing.drawing import plain
 from sealift_signing.errors import SealiftError
+from sealift_signing.line_wrapping import columns, wrapped
 from sealift_signing.streams import shows_all, spelled
 from sealift_signing.vocabulary import visible
-from sealift_signing.wrapping import columns, wrapped
 
 
 def printed(text: str, out: TextIO) -> str:

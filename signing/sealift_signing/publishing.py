@@ -28,11 +28,11 @@ from tuf.api.metadata import (
 )
 from tuf.api.serialization.json import JSONSerializer
 
-from sealift_signing import floors, links, roles
+from sealift_signing import floors, roles, version_links
 from sealift_signing.errors import MalformedError
-from sealift_signing.links import Named
 from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import PERSON_FIELD, check_listed, check_signed
+from sealift_signing.version_links import VersionId
 from sealift_signing.vocabulary import later
 
 S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
@@ -90,7 +90,7 @@ def following(
     metadata: Metadata[P],
     *,
     expires: datetime,
-    set_aside: Iterable[Named] = (),
+    set_aside: Iterable[VersionId] = (),
     version: int | None = None,
 ) -> Metadata[P]:
     """The next version of a role that people sign: it names what it follows and sets aside.
@@ -100,7 +100,7 @@ def following(
     after = successor(metadata, expires=expires)
     if version is not None:
         after.signed.version = version
-    links.write_follows(after.signed, links.following(metadata, set_aside))
+    version_links.write_follows(after.signed, version_links.following(metadata, set_aside))
     return after
 
 

@@ -23,7 +23,7 @@ from textwrap import shorten
 from tuf.api.metadata import Root, Targets
 
 from sealift_signing import floors, roles, statements
-from sealift_signing.approvals import NotCountedError, Rules, Tally, check_request, tally
+from sealift_signing.approvals import ApprovalTally, NotCountedError, Rules, check_request, tally
 from sealift_signing.documents import (
     AssignedArtifact,
     Assignment,
@@ -50,7 +50,7 @@ class HeldError(RefusedError):
 
 
 @dataclass(frozen=True)
-class Facts:
+class ConditionFacts:
     """All that the six conditions look at, each item verified before it stands here.
 
     Attributes:
@@ -82,7 +82,7 @@ class Facts:
     statement: Callable[[str], bytes | None]
 
 
-def judge(facts: Facts, group: str, artifact: AssignedArtifact) -> Tally:
+def judge(facts: ConditionFacts, group: str, artifact: AssignedArtifact) -> ApprovalTally:
     """The six conditions, for one artifact in one host group; returns who approved.
 
     Raises:
@@ -100,7 +100,7 @@ def judge(facts: Facts, group: str, artifact: AssignedArtifact) -> Tally:
     return approved
 
 
-def check_pinned_policy(facts: Facts, root: Root, targets: Targets) -> None:
+def check_pinned_policy(facts: ConditionFacts, root: Root, targets: Targets) -> None:
     """Check (6) for what concerns a whole bundle: thresholds below the site's pins.
 
     Raises:
@@ -175,7 +175,7 @@ def _roles_of_kind(targets: Targets, kind: str) -> list[str]:
     return [name for name in floors.delegated(targets) if roles.kind(name) == kind]
 
 
-def _listed(facts: Facts, path: CatalogPath, sha256: str) -> None:
+def _listed(facts: ConditionFacts, path: CatalogPath, sha256: str) -> None:
     listed = facts.catalog.get(path.team, {}).get(str(path))
     if path.is_source:
         raise HeldError(
@@ -191,7 +191,9 @@ def _listed(facts: Facts, path: CatalogPath, sha256: str) -> None:
         )
 
 
-def _assigned(facts: Facts, group: str, path: CatalogPath, artifact: AssignedArtifact) -> None:
+def _assigned(
+    facts: ConditionFacts, group: str, path: CatalogPath, artifact: AssignedArtifact
+) -> None:
     assigned = facts.assignment.groups.get(group)
     pinned = facts.groups.get(group)
     if pinned is None or assigned is None:
@@ -213,8 +215,8 @@ def _assigned(facts: Facts, group: str, path: CatalogPath, artifact: AssignedArt
 
 
 def _approved(
-    facts: Facts, path: CatalogPath, artifact: AssignedArtifact
-) -> tuple[Signed[Request], Tally]:
+    facts: ConditionFacts, path: CatalogPath, artifact: AssignedArtifact
+) -> tuple[Signed[Request], ApprovalTally]:
     """(3), and the withdrawals."""
     rule = facts.policy.stages.get(facts.stage)
     members = facts.members.get(path.team)
@@ -258,7 +260,7 @@ def _approved(
     return request, counted
 
 
-def _carried(facts: Facts, kind: type[P], digest: str, what: str) -> Signed[P] | None:
+def _carried(facts: ConditionFacts, kind: type[P], digest: str, what: str) -> Signed[P] | None:
     """The statement that `digest` names, None if it was not carried."""
     data = facts.statement(digest)
     if data is None:
@@ -279,7 +281,7 @@ def _short(text: str) -> str:
 
 
 def _request(
-    facts: Facts, path: CatalogPath, artifact: AssignedArtifact, rules: Rules
+    facts: ConditionFacts, path: CatalogPath, artifact: AssignedArtifact, rules: Rules
 ) -> Signed[Request]:
     request = _carried(facts, Request, artifact.request, f"the request {artifact.request[:12]}")
     if request is None:
@@ -301,7 +303,9 @@ def _request(
     return request
 
 
-def _not_withdrawn(facts: Facts, path: CatalogPath, sha256: str, request: Signed[Request]) -> None:
+def _not_withdrawn(
+    facts: ConditionFacts, path: CatalogPath, sha256: str, request: Signed[Request]
+) -> None:
     """A request sets a withdrawal aside by its digest alone: who approved, approved of just that.
 
     An id may be given to another withdrawal, and a withdrawal may be dated as one likes.
@@ -321,7 +325,7 @@ def _not_withdrawn(facts: Facts, path: CatalogPath, sha256: str, request: Signed
 
 
 def _evidenced(
-    facts: Facts, path: CatalogPath, artifact: AssignedArtifact, request: Signed[Request]
+    facts: ConditionFacts, path: CatalogPath, artifact: AssignedArtifact, request: Signed[Request]
 ) -> None:
     policy = request.predicate.artifact_policy(str(path))
     asked = facts.policy.stages[facts.stage].evidence_of(policy)
@@ -355,7 +359,7 @@ def _evidenced(
 
 
 def _not_failed(
-    facts: Facts, path: CatalogPath, artifact: AssignedArtifact, evidence: Signed[Evidence]
+    facts: ConditionFacts, path: CatalogPath, artifact: AssignedArtifact, evidence: Signed[Evidence]
 ) -> None:
     """What is not asked of this artifact policy, and is asked of others, has not failed either.
 
@@ -378,7 +382,9 @@ def _passed(path: CatalogPath, evidence: Signed[Evidence]) -> None:
         )
 
 
-def _signed_for_purpose(facts: Facts, path: CatalogPath, evidence: Signed[Evidence]) -> None:
+def _signed_for_purpose(
+    facts: ConditionFacts, path: CatalogPath, evidence: Signed[Evidence]
+) -> None:
     if entitled_machine(evidence, facts.fleet) is None:
         # Held, not refused: a scanner that was compromised must not stop every other delivery.
         raise HeldError(
@@ -389,7 +395,7 @@ def _signed_for_purpose(facts: Facts, path: CatalogPath, evidence: Signed[Eviden
         )
 
 
-def _not_recalled(facts: Facts, path: CatalogPath, sha256: str) -> None:
+def _not_recalled(facts: ConditionFacts, path: CatalogPath, sha256: str) -> None:
     recall = facts.recalled.get(sha256)
     if recall is not None:
         raise HeldError(
@@ -399,7 +405,7 @@ def _not_recalled(facts: Facts, path: CatalogPath, sha256: str) -> None:
         )
 
 
-def _pinned(facts: Facts, path: CatalogPath) -> None:
+def _pinned(facts: ConditionFacts, path: CatalogPath) -> None:
     """(6), but for the least approvals, which (3) counts by."""
     pins = facts.pins
     if pins.teams and path.team not in pins.teams:

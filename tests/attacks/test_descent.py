@@ -19,8 +19,8 @@ from tuf.api.metadata import Metadata
 from sealift_signing import publishing, shape
 from sealift_signing.canonical import Json
 from sealift_signing.documents import RECALL_PATH, Recall, RecallList
-from sealift_signing.links import Named, named
 from sealift_signing.roles import RECALL
+from sealift_signing.version_links import VersionId, named
 from sealift_signing.vocabulary import moment
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.writer import Contents
@@ -42,7 +42,7 @@ def installed(hub: HubOnPaper, site: SiteOnPaper, medium: Path) -> SiteOnPaper:
     return site
 
 
-def renew(hub: HubOnPaper, role: str, *aside: Named, times: int = 1) -> Metadata[Any]:
+def renew(hub: HubOnPaper, role: str, *aside: VersionId, times: int = 1) -> Metadata[Any]:
     """Holders sign the role again as it stands; `aside` with the first of the versions."""
     for _ in range(times):
         changes: dict[str, Any] = {"set_aside": aside} if aside else {}
@@ -118,7 +118,7 @@ def test_t0_79_whoever_a_role_was_given_to_continues_it(
     assert (refusal.code, refusal.subject) == ("role-forked", TEAM_ROLE)
 
 
-def split(hub: HubOnPaper, medium: Path) -> tuple[tuple[Path, Named], tuple[Path, Named]]:
+def split(hub: HubOnPaper, medium: Path) -> tuple[tuple[Path, VersionId], tuple[Path, VersionId]]:
     """Two of four stewards sign one version and the other two another: nobody signed twice."""
     hub.repository.holders[TEAM_ROLE] = (2, STEWARDS)
     with hub.repository.next("targets") as signed:
@@ -283,7 +283,7 @@ def test_t0_132_a_version_that_follows_itself_is_refused(
     assert installed.refuses(hub.export(medium)).code == "follows-itself"
 
 
-def rotated(hub: HubOnPaper, key: str, base: Metadata[Any], *aside: Named) -> Metadata[Any]:
+def rotated(hub: HubOnPaper, key: str, base: Metadata[Any], *aside: VersionId) -> Metadata[Any]:
     """Root after `base`: the timestamp's key is another one."""
     went_back(hub, "root", base)
     draft = hub.repository.draft("root", set_aside=aside)

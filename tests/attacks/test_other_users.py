@@ -20,7 +20,7 @@ import pytest
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.run import run as run_hub
-from sealift_signing import closing
+from sealift_signing import file_access
 from sealift_signing.keys import new_key
 from sealift_signing.memory import Memory
 from sealift_sync.cli.commands import site as sealift_site
@@ -377,7 +377,7 @@ def test_t1_04_what_others_put_into_an_open_home_is_not_closed_for_them(tmp_path
     (home / "sealift.db").touch()
     opened(home)
     (tmp_path / "outside/linked").chmod(0o644)
-    told = closing.close_home(home)
+    told = file_access.close_home(home)
     assert [mode(path) for path in everything(tmp_path / "outside")] == [0o755, 0o644, 0o644]
     assert [mode(home), mode(home / "work"), mode(home / "sealift.db")] == [0o700, 0o700, 0o600]
     assert len(told) == 2
@@ -412,7 +412,7 @@ def test_t1_67_what_is_exchanged_for_a_link_meanwhile_is_not_closed(
         return found
 
     monkeypatch.setattr(os, "stat", exchanging)
-    closing.close_home(home)
+    file_access.close_home(home)
     monkeypatch.undo()
     assert (home / exchanged).is_symlink(), "it was exchanged"
     assert mode(needed) == 0o644
@@ -430,7 +430,7 @@ def test_t1_67_thousands_of_folders_stop_no_command(tmp_path: Path) -> None:
     for path in (tmp_path, tmp_path / "a"):
         path.chmod(0o777)
     try:
-        (told,) = closing.close_home(tmp_path)
+        (told,) = file_access.close_home(tmp_path)
         assert mode(tmp_path / "a") == 0o700
     finally:
         subprocess.run(["rm", "-rf", tmp_path / "a"], check=True)  # Python's own goes not so deep
@@ -447,12 +447,12 @@ def test_t1_72_a_home_that_lies_elsewhere_is_closed_there(
     (there / "sealift.db").touch()
     opened(there)
     home.symlink_to(there)
-    told = closing.close_home(home, most=most, shown=shown)
+    told = file_access.close_home(home, most=most, shown=shown)
     assert mode(there) == most
     assert mode(there / "sealift.db") == 0o600
     assert len(told) == 1
     assert f"what lies in {home}." in told[0]
-    assert closing.close_home(home, most=most, shown=shown) == ()
+    assert file_access.close_home(home, most=most, shown=shown) == ()
 
 
 def refused(_descriptor: int, _mode: int) -> None:
@@ -472,7 +472,7 @@ def test_t1_73_where_modes_are_not_kept_nothing_is_said_to_be_closed(
         (tmp_path / name).touch()
     opened(tmp_path)
     monkeypatch.setattr(os, "fchmod", chmod)
-    (told,) = closing.close_home(tmp_path)
+    (told,) = file_access.close_home(tmp_path)
     assert "Closed" not in told
     assert why in told
     assert "open to others and stay" in told
@@ -532,7 +532,7 @@ def test_t1_68_what_another_user_put_where_i_am_is_not_taken_for_my_home(
     }[variable]
     home = tmp_path / f"sealift-{name}"
     shutil.copytree(days.folder / older, home)
-    closing.close_home(home)
+    file_access.close_home(home)
     os.chown(home, NOBODY, NOBODY)
     monkeypatch.chdir(tmp_path)
     _, told, code = said(run, [line], tmp_path, {})

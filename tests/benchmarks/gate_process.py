@@ -22,7 +22,7 @@ from securesystemslib.signer import Signer
 
 from sealift_registry.cli import main as sealift
 from sealift_signing import drafts, gate, keys, memory
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from sealift_signing.desk.cli import main as sealift_sign
 from sealift_signing.drafts import Draft
 

@@ -14,8 +14,8 @@ from functools import partial
 from pathlib import Path
 
 from sealift_registry.proof import prove_worker
+from sealift_registry.proof.proof_report import SECONDS
 from sealift_registry.proof.proving import ProofScope
-from sealift_registry.proof.report import SECONDS
 
 GOLDENS, ROWS, SOME = "goldens", "rows", "some"
 

@@ -22,7 +22,7 @@ from unittest import mock
 
 from sealift_registry.cli.run import run as run_hub
 from sealift_registry.trust.repository import Repository
-from sealift_signing import drafts, links, shape
+from sealift_signing import drafts, shape, version_links
 from sealift_signing.clock import LONGEST_SILENCE
 from sealift_signing.desk.cli.run import run as run_desk
 from sealift_signing.memory import Memory
@@ -353,5 +353,5 @@ def said(
 
 def digest(file: Path) -> str:
     """Of the version that somebody gave back."""
-    version = shape.read(drafts.Version, file.read_bytes(), what="it")
-    return links.digest(drafts.spelled_role(version.role, drafts.decoded(version.data)))
+    version = shape.read(drafts.RoleVersion, file.read_bytes(), what="it")
+    return version_links.digest(drafts.spelled_role(version.role, drafts.decoded(version.data)))

@@ -19,15 +19,15 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from sealift_signing import drafts, shape, statements
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from sealift_signing.desk.cli.run import run
 from sealift_signing.desk.signing import Desk
 from sealift_signing.drafts import Draft
-from sealift_signing.known import Known
-from sealift_signing.learning import Offer, everything, offered, shared
+from sealift_signing.gate_history import Confirmation
 from sealift_signing.memory import Memory
+from sealift_signing.memory_updates import Offer, everything, offered, shared
 from sealift_signing.organisation import Organisation
-from sealift_signing.past import Confirmation
+from sealift_signing.organisation_memory import OrganisationMemory
 from sealift_signing.pkcs8 import encrypted_pem
 from sealift_signing.statements import KeyCard
 from tests.desks import Acme
@@ -68,11 +68,11 @@ class Signer:
         return Memory(self.folder)
 
     @property
-    def known(self) -> Known:
+    def known(self) -> OrganisationMemory:
         (known,) = self.memory.organisations()
         return known
 
-    def trust(self, offer: Offer | None = None, *, alone: bool = False) -> Known:
+    def trust(self, offer: Offer | None = None, *, alone: bool = False) -> OrganisationMemory:
         given = offer or everything(self.acme.paper, "the hub")
         return self.memory.begin(
             given, self.acme.organisation.root.digest, self.acme.now, alone=alone

@@ -27,7 +27,7 @@ import json, sys
 blocked, steps = json.loads(sys.stdin.read())
 for name in blocked:
     sys.modules[name] = None
-from sealift_signing.starting import refuse_network
+from sealift_signing.command_start import refuse_network
 refuse_network("sealift-sign")
 from sealift_signing.desk.cli.run import run
 import os

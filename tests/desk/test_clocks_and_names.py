@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from sealift_signing.acts.names import as_drafted
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import RefusedError

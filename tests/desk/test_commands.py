@@ -154,7 +154,7 @@ def test_what_was_signed_is_listed_and_written_out_again(acme: Acme, anna: Home)
 def test_a_version_is_given_back(acme: Acme, anna: Home) -> None:
     anna("write", ROLE, "vision.version")
     found = drafts.read_any((anna.folder / "vision.version").read_bytes(), what="it")
-    assert isinstance(found, drafts.Version)
+    assert isinstance(found, drafts.RoleVersion)
     assert drafts.decoded(found.data) == acme.paper.metadata(ROLE)
     assert [one.path for one in found.documents] == [f"teams/{TEAM}/members.json"]
     anna("write", "root", "root.version")

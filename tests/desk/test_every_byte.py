@@ -20,11 +20,11 @@ from random import Random
 import pytest
 
 from sealift_signing import canonical, drafts, shape
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from sealift_signing.acts.names import ACTS
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import RefusedError, SealiftError
-from sealift_signing.gate import Examined
+from sealift_signing.gate import ExaminedDraft
 from tests.desk.every_act import Case, every_act
 from tests.desks import Acme
 
@@ -41,9 +41,9 @@ class Desk:
 
     acme: Acme
     case: Case
-    found: Examined
+    found: ExaminedDraft
 
-    def examine(self, draft: Draft) -> Examined:
+    def examine(self, draft: Draft) -> ExaminedDraft:
         case = self.case.draft
         return self.acme.examine(draft, self.case.signer, Ask(case.act, case.object, case.details))
 
@@ -87,7 +87,7 @@ def anew(changed: bytes) -> Draft | None:
         return None
 
 
-def harmless(desk: Desk, forged: Draft, taken: Examined) -> str:
+def harmless(desk: Desk, forged: Draft, taken: ExaminedDraft) -> str:
     """Why a change may be taken; empty where it may not."""
     before, draft = desk.found, desk.case.draft
     same = (taken.words, taken.parts, taken.confirm) == (before.words, before.parts, before.confirm)

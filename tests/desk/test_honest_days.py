@@ -222,7 +222,7 @@ def test_t0_40_a_lost_version_comes_back_whole_or_not_at_all(
     days.restored(backup)
     anna("write", ROLE, "lost")
     file = anna.folder / "lost"
-    whole = shape.read(drafts.Version, file.read_bytes(), what="it")
+    whole = shape.read(drafts.RoleVersion, file.read_bytes(), what="it")
     bare = days.folder / "bare"
     bare.write_bytes(shape.write(replace(whole, documents=())))
     assert days.submit(bare, code=1)["code"] == "document-missing"

@@ -9,9 +9,9 @@ import pytest
 
 from sealift_signing import drafts, publishing, shape
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
-from sealift_signing.known import Known
-from sealift_signing.learning import everything, offered
 from sealift_signing.memory import Memory
+from sealift_signing.memory_updates import everything, offered
+from sealift_signing.organisation_memory import OrganisationMemory
 from sealift_signing.tuf_walk import WentBackError
 from tests.desk.people import Signer
 from tests.desks import STEWARDS, TEAM, Acme, over
@@ -218,7 +218,10 @@ def test_another_organisations_memory_is_refused(anna: Signer, tmp_path: Path) -
 
 def test_its_document_has_one_spelling(anna: Signer) -> None:
     path = anna.folder / anna.known.organisation / "known.json"
-    assert shape.write(shape.read(Known, path.read_bytes(), what="it")) == path.read_bytes()
+    assert (
+        shape.write(shape.read(OrganisationMemory, path.read_bytes(), what="it"))
+        == path.read_bytes()
+    )
 
 
 def test_a_key_that_was_called_compromised_is_kept(acme: Acme, anna: Signer) -> None:

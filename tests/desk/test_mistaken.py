@@ -9,7 +9,7 @@ import pytest
 
 from sealift_signing import drafts
 from sealift_signing.errors import MalformedError, SealiftError
-from sealift_signing.mistaken import reading
+from sealift_signing.wrong_file import reading
 from tests.desk.days import Days, Person
 from tests.desk.people import Home
 from tests.desks import STEWARDS, TEAM, Acme

@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 
 from sealift_signing import drafts, statements
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from sealift_signing.desk.signing import Desk
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import NotFoundError, RefusedError
-from sealift_signing.learning import everything
+from sealift_signing.memory_updates import everything
 from sealift_signing.statements import Approval
 from tests.desk.every_act import every_act
 from tests.desk.people import Listener, Signer

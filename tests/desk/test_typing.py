@@ -11,8 +11,8 @@ from sealift_signing import keys, memory
 from sealift_signing.desk.cli.terminal import Asking, Terminal
 from sealift_signing.errors import FailedError
 from sealift_signing.gate import is_typed
+from sealift_signing.gate_history import Confirmation
 from sealift_signing.organisation import Organisation
-from sealift_signing.past import Confirmation
 from sealift_signing.words import eight_words, words_of
 from sealift_sync import durable
 from tests.desk.people import Home

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from tests.desk.people import Home, Signer
 from tests.desk.test_clocks_and_names import GIVEN, approving
 from tests.desks import Acme

@@ -10,17 +10,17 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 
-from sealift_signing import drafts, gate, learning, links, shape
-from sealift_signing.acts.asking import Ask
+from sealift_signing import drafts, gate, memory_updates, shape, version_links
+from sealift_signing.acts.material import Ask
 from sealift_signing.acts.names import ACTS
-from sealift_signing.drafts import Draft, Shared, Version
+from sealift_signing.drafts import Draft, RoleVersion, Shared
 from sealift_signing.drawing import plain
 from sealift_signing.errors import SealiftError
-from sealift_signing.gate import Examined
-from sealift_signing.known import Known
-from sealift_signing.learning import everything, offered, read_offer
-from sealift_signing.mistaken import reading
+from sealift_signing.gate import ExaminedDraft
+from sealift_signing.memory_updates import everything, offered, read_offer
 from sealift_signing.organisation import Organisation
+from sealift_signing.organisation_memory import OrganisationMemory
+from sealift_signing.wrong_file import reading
 from tests.desk.every_act import Case, every_act
 from tests.desks import Acme
 from tests.fuzz.organisation import FixedKeys
@@ -36,11 +36,11 @@ class Desk:
     """A draft at its signer's, and what comes of it as the hub wrote it."""
 
     case: Case
-    known: Known
+    known: OrganisationMemory
     acme: Acme
-    found: Examined
+    found: ExaminedDraft
 
-    def examine(self, draft: Draft) -> Examined:
+    def examine(self, draft: Draft) -> ExaminedDraft:
         said, person = self.case.draft, self.acme.person(self.case.signer)
         person.known = self.known
         return self.acme.examine(draft, person.name, Ask(said.act, said.object, said.details))
@@ -63,7 +63,9 @@ def _story() -> tuple[tuple[Desk, ...], Acme]:
 def _shared() -> bytes:
     """What somebody who has seen all tells a colleague."""
     offer = everything(_story()[1].paper, "the hub")
-    return shape.write(learning.shared(offer, Organisation(offer.files, former=True), "0" * 64))
+    return shape.write(
+        memory_updates.shared(offer, Organisation(offer.files, former=True), "0" * 64)
+    )
 
 
 # -------------------------------------------------------------------- the files themselves
@@ -78,7 +80,7 @@ def _draft(data: bytes) -> None:
 def _any(data: bytes) -> None:
     with reading(data, "a file", "draft", "version"):
         found = drafts.read_any(data, what="a file")
-    assert (shape.write(found) if isinstance(found, Version) else drafts.write(found)) == data
+    assert (shape.write(found) if isinstance(found, RoleVersion) else drafts.write(found)) == data
 
 
 def _offer(data: bytes) -> None:
@@ -89,7 +91,7 @@ def _offer(data: bytes) -> None:
 
 
 def _known(data: bytes) -> None:
-    found = shape.read(Known, data, what="a memory")
+    found = shape.read(OrganisationMemory, data, what="a memory")
     assert shape.write(found) == data
     assert all(found.role(one.role) == one for one in found.roles)
 
@@ -104,15 +106,17 @@ def _learned(found: Draft | Shared) -> None:
     theirs = Organisation(offer.files, former=True)
     if theirs.root.digest != acme.organisation.root.digest:
         return  # nobody types the fingerprint of another organisation
-    _check_genuine(learning.begin(theirs, offer))
+    _check_genuine(memory_updates.begin(theirs, offer))
     root = acme.organisation.root
-    known = Known(1, (), acme.organisation.id, "Acme", root.named, "0" * 64, False, (), (), (), ())
-    told = learning.learn(known, everything(acme.paper, "the hub"), offer)
+    known = OrganisationMemory(
+        1, (), acme.organisation.id, "Acme", root.named, "0" * 64, False, (), (), (), ()
+    )
+    told = memory_updates.learn(known, everything(acme.paper, "the hub"), offer)
     _check_genuine(told.seen)
     assert all(plain(line) == line for line in told.said)
 
 
-def _check_genuine(seen: learning.Seen) -> None:
+def _check_genuine(seen: memory_updates.VerifiedVersions) -> None:
     """Whatever is kept of a role, its holders signed it."""
     for head, _ in seen.versions:
         assert head.digest in _signed(), head.role
@@ -122,7 +126,7 @@ def _check_genuine(seen: learning.Seen) -> None:
 def _signed() -> frozenset[str]:
     paper = _story()[1].paper
     return frozenset(
-        links.digest(drafts.spelled_role(role, data))
+        version_links.digest(drafts.spelled_role(role, data))
         for role, versions in paper.roles.items()
         for data in versions.values()
     )
@@ -147,7 +151,7 @@ def _examined(data: bytes) -> None:
         assert _undated(taken) == _undated(before), draft.act
 
 
-def _undated(found: Examined) -> list[object]:
+def _undated(found: ExaminedDraft) -> list[object]:
     """What is signed, but for the dates that follow from when it was drafted."""
     said: list[object] = []
     for part in found.parts:

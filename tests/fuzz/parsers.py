@@ -13,9 +13,17 @@ from typing import Any
 from tuf.api.metadata import Root, Snapshot, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
-from sealift_signing import canonical, documents, dsse, links, roles, shape, statements, vocabulary
+from sealift_signing import (
+    canonical,
+    documents,
+    dsse,
+    roles,
+    shape,
+    statements,
+    version_links,
+    vocabulary,
+)
 from sealift_signing.errors import RefusedError
-from sealift_signing.links import Lineage
 from sealift_signing.policy import Policy, read_policy
 from sealift_signing.public_key import PublicKey
 from sealift_signing.site_rules import raised_pins
@@ -39,6 +47,7 @@ from sealift_signing.transparency.extract import Extract
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import leaf_hash
 from sealift_signing.tuf_walk import check_listed, check_signed, read_metadata
+from sealift_signing.version_links import Lineage
 from sealift_signing.vocabulary import CatalogPath, Spelling, instant, moment, sentence, visible
 from sealift_signing.words import eight_words
 from sealift_sync.artifact import (
@@ -172,12 +181,12 @@ def _lineage(data: bytes) -> None:
     """As it lies beside a newest version whose link is right: else all is refused at once."""
     what = "a lineage"
     found = shape.read(Lineage, data, what=what)
-    newest = links.Follows(10**15 - 2, "0" * 64, None, ())
+    newest = version_links.Follows(10**15 - 2, "0" * 64, None, ())
     if found.versions:
-        newest = replace(newest, link=links.link(found.versions[0]))
+        newest = replace(newest, link=version_links.link(found.versions[0]))
     signed = Targets(version=10**15 - 1)
-    signed.unrecognized_fields[links.FIELD] = shape.to_json(newest)
-    read = links.read_lineage(data, found.role, signed)
+    signed.unrecognized_fields[version_links.FIELD] = shape.to_json(newest)
+    read = version_links.read_lineage(data, found.role, signed)
     assert shape.write(replace(found, versions=read)) == data
 
 
@@ -471,11 +480,11 @@ def entries() -> list[bytes]:
 
 
 def make_extract(first: int) -> bytes:
-    from sealift_signing.transparency.growth import Row
+    from sealift_signing.transparency.growth import LogRow
     from sealift_signing.transparency.merkle import _reader_of
 
     leaves = [leaf_hash(body) for body in entries()]
-    rows = [Row(n, leaves[n], body) for n, body in enumerate(entries())][first:]
+    rows = [LogRow(n, leaves[n], body) for n, body in enumerate(entries())][first:]
     root = Frontier().extended(leaves).root
     note = signed_note(Checkpoint(ORIGIN, len(leaves), root))
     return shape.write(extract.make(rows, first, len(leaves), _reader_of(leaves), note))

@@ -26,9 +26,9 @@ from sealift_registry.frameworks.scikit_learn import SklearnModel
 from sealift_registry.frameworks.supported import BY_FORMAT, CONVERTERS
 from sealift_registry.proof import prove, prove_worker, proving
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
-from sealift_registry.proof.probing import MOST_ROWS
+from sealift_registry.proof.probe_rows import MOST_ROWS
+from sealift_registry.proof.proof_report import Findings
 from sealift_registry.proof.proving import ProofScope
-from sealift_registry.proof.report import Findings
 from sealift_registry.workers.channel import Document, Progress
 from sealift_signing import shape
 from sealift_signing.errors import SealiftError

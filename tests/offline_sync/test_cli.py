@@ -18,8 +18,8 @@ import click
 import pytest
 
 from sealift_signing import publishing
-from sealift_signing.links import named
 from sealift_signing.transparency.checkpoint import claimed
+from sealift_signing.version_links import named
 from sealift_signing.words import eight_words, fingerprint, words_of
 from sealift_sync import pace
 from sealift_sync.bundle.returned import find_returns, read_return

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from sealift_signing.command_start import ABORTED
 from sealift_signing.errors import FailedError, NotFoundError
-from sealift_signing.starting import ABORTED
 from sealift_sync import durable, stream
 from sealift_sync.bundle.returned import Returned, find_returns, read_return
 from sealift_sync.cli import showing

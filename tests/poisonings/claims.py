@@ -14,9 +14,9 @@ from sealift_registry.catalog import tables as catalog
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import drafts, publishing, roles, shape, statements
 from sealift_signing.approvals import check_request, tally
-from sealift_signing.counting import rules_for
+from sealift_signing.counting_rules import rules_for
 from sealift_signing.documents import Members
-from sealift_signing.drafts import Draft, Part
+from sealift_signing.drafts import Draft, DraftPart
 from sealift_signing.errors import SealiftError
 from sealift_signing.organisation import Head, Organisation
 from sealift_signing.statements import Approval, Request, Signed, SiteAnswer
@@ -222,7 +222,7 @@ def given_away(before: Paper, world: World) -> Iterator[tuple[str, Claims]]:
         yield f"{role} {digest[:12]}", claims(seen) | _far(before, role, data)
 
 
-def _spelled(world: World, part: Part) -> bytes | None:
+def _spelled(world: World, part: DraftPart) -> bytes | None:
     try:
         metadata = drafts.to_metadata(part)
     except SealiftError:
@@ -245,9 +245,9 @@ def _listed(data: bytes, role: str, path: str) -> str:
     return target.hashes["sha256"] if target else ""
 
 
-def _together(given: Iterable[Draft]) -> Mapping[tuple[str, str], Part]:
+def _together(given: Iterable[Draft]) -> Mapping[tuple[str, str], DraftPart]:
     """Every part that was signed, by its name and digest, with all signatures that it ever got."""
-    found: dict[tuple[str, str], Part] = {}
+    found: dict[tuple[str, str], DraftPart] = {}
     for draft in given:
         for part in draft.parts:
             known = found.get((part.name, part.digest), part)
@@ -290,14 +290,14 @@ def enrolled(before: Paper, least: Mapping[str, int], world: World) -> Iterator[
                 yield ("enrolled", said.site, "from", role, str(floor))
 
 
-def _answer(part: Part) -> SiteAnswer | None:
+def _answer(part: DraftPart) -> SiteAnswer | None:
     with suppress(SealiftError, ValueError):  # nobody reads it
         for envelope in _envelopes(part):  # each says the same
             return statements.read(SiteAnswer, envelope, what="it").predicate
     return None
 
 
-def _envelopes(part: Part) -> Iterator[bytes]:
+def _envelopes(part: DraftPart) -> Iterator[bytes]:
     """What somebody could make of the part: of each of its signatures one."""
     for one in part.signatures:
         yield drafts.to_envelope(replace(part, signatures=(one,)))

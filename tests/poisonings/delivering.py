@@ -8,9 +8,9 @@ from pathlib import Path
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery import assignments, enrolling
 from sealift_registry.delivery.sites import Sites
-from sealift_registry.trust.drafting import Wanted
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_signing import statements
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from sealift_signing.drafts import Draft
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import SiteRequest

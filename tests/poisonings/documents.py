@@ -8,10 +8,10 @@ from contextlib import closing
 from functools import partial
 from hashlib import sha256
 
-from sealift_registry.trust.drafting import Wanted
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_signing import drafting, roles
-from sealift_signing.acts.asking import Carried, Material
-from sealift_signing.drafts import STATEMENT, Draft, Part, decoded
+from sealift_signing.acts.material import Carried, Material
+from sealift_signing.drafts import STATEMENT, Draft, DraftPart, decoded
 from tests.poisonings import gateless
 from tests.poisonings.claims import paper_of
 from tests.poisonings.forging import Forged, forgeries, older
@@ -74,5 +74,5 @@ def _as_draft(one: Forged, world: World, draft: Draft, wanted: Wanted) -> Draft:
     return made
 
 
-def is_statement(part: Part) -> bool:
+def is_statement(part: DraftPart) -> bool:
     return part.kind == STATEMENT

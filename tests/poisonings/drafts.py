@@ -14,7 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from sealift_registry.trust.drafting import Wanted
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_signing import canonical, drafts, publishing, roles, statements
 from sealift_signing.canonical import Json
 from sealift_signing.desk.cards import make_card
@@ -22,8 +22,8 @@ from sealift_signing.drafts import (
     CarriedDocument,
     CarriedRole,
     Draft,
+    DraftPart,
     FormerVersion,
-    Part,
     PartSignature,
     Superseded,
     decoded,
@@ -238,11 +238,11 @@ def _parts(world: World, draft: Draft, forged: dict[str, Forged]) -> Iterator[Ch
     if not draft.parts:
         role = draft.roles[0]
         signed_part = decoded(role.data)
-        more = Part("role", role.role, encoded(signed_part), (), ())
+        more = DraftPart("role", role.role, encoded(signed_part), (), ())
         yield _is("a part more", parts=(more,))
 
 
-def _handed(world: World, part: Part) -> Iterator[tuple[str, Part]]:
+def _handed(world: World, part: DraftPart) -> Iterator[tuple[str, DraftPart]]:
     """The next version, in which somebody else holds a role."""
     if part.kind != drafts.ROLE:
         return
@@ -254,7 +254,7 @@ def _handed(world: World, part: Part) -> Iterator[tuple[str, Part]]:
                 yield f"{name} {label}", replace(part, payload=payload)
 
 
-def _listed(world: World, part: Part) -> Iterator[tuple[str, Part]]:
+def _listed(world: World, part: DraftPart) -> Iterator[tuple[str, DraftPart]]:
     """The next version, whose document says more, and is the one that it lists."""
     for number, document in enumerate(part.documents):
         said = canonical.decode(decoded(document.data), what=document.path)
@@ -270,16 +270,16 @@ def _listed(world: World, part: Part) -> Iterator[tuple[str, Part]]:
             yield f"{document.path}: {label}", replace(part, payload=payload, documents=listed)
 
 
-def _second(name: str, part: Part, other: Forged | None) -> Part:
+def _second(name: str, part: DraftPart, other: Forged | None) -> DraftPart:
     """Another version of a role; of what the same person holds, the dispatcher's."""
     if name == "recall" or other is None:
-        return Part("role", name, part.payload, (), ())
+        return DraftPart("role", name, part.payload, (), ())
     payload = spelled_role(name, other.data).signed_bytes
     listed = tuple(CarriedDocument(path, encoded(body)) for path, body in other.documents.items())
-    return Part("role", name, encoded(payload), listed, ())
+    return DraftPart("role", name, encoded(payload), listed, ())
 
 
-def _parted(rest: tuple[Part, ...], one: Part) -> tuple[Part, ...]:
+def _parted(rest: tuple[DraftPart, ...], one: DraftPart) -> tuple[DraftPart, ...]:
     return (*rest, one)
 
 

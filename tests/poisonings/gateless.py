@@ -17,8 +17,8 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery.enrolments import Enrolment
 from sealift_registry.trust import stored
 from sealift_signing import gate, statements
-from sealift_signing.drafts import Draft, DraftFiles, Part
-from sealift_signing.gate import Examined
+from sealift_signing.drafts import Draft, DraftFiles, DraftPart
+from sealift_signing.gate import ExaminedDraft
 from sealift_signing.organisation import Organisation
 from sealift_signing.statements import Evidence, Request, SiteAnswer, SiteRequest
 
@@ -35,11 +35,11 @@ def _yes(*_args: object, **_more: object) -> bool:
 
 def _blind(draft: Draft, ask: Loose, known: Loose, now: Loose, key: Loose, *more: Loose) -> Loose:
     """Whoever signs takes the bytes as they come; a statement of one's own is made of them."""
-    parts: tuple[Part, ...] = draft.parts
+    parts: tuple[DraftPart, ...] = draft.parts
     if not parts:
         return _EXAMINE(draft, ask, None, now, key, *more)
     organisation = Organisation(DraftFiles(draft), former=True)
-    return Examined(draft, ask, parts, (), (), organisation.root, (), ())
+    return ExaminedDraft(draft, ask, parts, (), (), organisation.root, (), ())
 
 
 _EXAMINE = gate.examine
@@ -110,7 +110,7 @@ def _enrolled(_repository: object, row: Loose) -> Enrolment:
 
 BELIEVED = {
     "sealift_signing.organisation.Organisation._document": _document,
-    "sealift_signing.acts.vouched._machine": _somebody,
+    "sealift_signing.acts.carried_evidence._machine": _somebody,
     "sealift_registry.trust.repository.Repository.signer_of": _somebody,
     "sealift_registry.catalog.catalog.Catalog.statement": _statement,
     "sealift_registry.catalog.catalog.Catalog.evidence": _evidence,
@@ -152,5 +152,5 @@ def taken_out() -> Iterator[None]:
         yield
 
 
-def _sign(_desk: Loose, found: Examined, signer: Loose, *_m: object, **_n: object) -> Draft:
+def _sign(_desk: Loose, found: ExaminedDraft, signer: Loose, *_m: object, **_n: object) -> Draft:
     return gate.sign(found, signer)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_signing import drafts, learning, publishing, roles, words
+from sealift_signing import drafts, memory_updates, publishing, roles, words
 from sealift_signing.errors import RefusedError
 from sealift_signing.memory import Memory
 from sealift_signing.organisation import Organisation
@@ -137,7 +137,7 @@ def test_t0_limit_a_recall_is_signed_over_any_list_and_who_saw_it_keeps_it() -> 
 def test_t0_limit_whoever_exchanges_the_paper_has_the_first_meeting(tmp_path: Path) -> None:
     """A memory that begins believes the fingerprint that was typed, of whichever organisation."""
     acme, mallory = Acme(), Acme()
-    offer = learning.everything(mallory.paper, "a file")
+    offer = memory_updates.everything(mallory.paper, "a file")
     honest, exchanged = (
         words.fingerprint(one.organisation.root.metadata) for one in (acme, mallory)
     )

@@ -29,18 +29,18 @@ from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.storing import store_files, store_manifest
 from sealift_registry.runtimes import environments
-from sealift_registry.trust import drafting, founding
-from sealift_registry.trust.drafting import Wanted
+from sealift_registry.trust import founding, hub_drafts
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import Rows, stored
 from sealift_registry.trust.submitting import AcceptedSubmission
-from sealift_signing import keys, learning, publishing, shape
+from sealift_signing import keys, memory_updates, publishing, shape
 from sealift_signing.canonical import Json
 from sealift_signing.desk.cards import make_card
 from sealift_signing.desk.signing import Desk
 from sealift_signing.drafts import Draft
+from sealift_signing.gate_history import Confirmation
 from sealift_signing.memory import Memory
-from sealift_signing.past import Confirmation
 from sealift_signing.pkcs8 import ROUNDS_RANDOM
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Check
@@ -161,7 +161,7 @@ class World:
         """Each types the organisation's fingerprint from paper, and begins from all there is."""
         with self.app.hub.reading() as connection:
             fingerprint = Repository(connection).fingerprint()
-            offer = learning.everything(Rows(connection), "the hub")
+            offer = memory_updates.everything(Rows(connection), "the hub")
             for name in names:
                 self.memory(name).begin(offer, fingerprint, self.now)
 
@@ -185,7 +185,7 @@ class World:
         """One act: drafted at the hub, signed at each desk, and submitted."""
         hub = self.app.hub
         with hub.reading() as connection:
-            draft = drafting.draft(hub, connection, wanted)
+            draft = hub_drafts.draft(hub, connection, wanted)
         own = [card for _, card in cards]
         for name in people:
             if not draft.is_signed:
@@ -210,7 +210,7 @@ class World:
         entry = hub.entry("role.changed", ", ".join(people), {"role": role})
         hub.commit_change(Change({role: metadata}, {path: data}), entry)
         with hub.reading() as connection:
-            offer = learning.everything(Rows(connection), "what I signed")
+            offer = memory_updates.everything(Rows(connection), "what I signed")
             for name in people:
                 self.memory(name).learn(offer, self.now)
 

@@ -12,8 +12,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import NoReturn
 
-from sealift_registry.workers.brief import brief
 from sealift_registry.workers.channel import Document, Progress, Work, serve
+from sealift_registry.workers.tight_limits import brief
 from sealift_signing.errors import NotFoundError, RefusedError
 
 OUT = os.dup(1)

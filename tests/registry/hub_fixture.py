@@ -33,7 +33,7 @@ from sealift_registry.trust import founding, teams
 from sealift_registry.trust.online_keys import NAMES
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import Rows
-from sealift_signing import keys, learning
+from sealift_signing import keys, memory_updates
 from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.desk.cards import make_card
 from sealift_signing.documents import Assignment, Members
@@ -173,7 +173,7 @@ class Acme:
         with self.app.hub.reading() as connection:
             repository = Repository(connection)
             if memory.known(repository.organisation()) is None:
-                offer = learning.everything(Rows(connection), "the hub")
+                offer = memory_updates.everything(Rows(connection), "the hub")
                 memory.begin(offer, repository.fingerprint(), self.app.hub.now())
 
     def renew(self, role: str, *signers: str) -> None:

@@ -15,8 +15,8 @@ from sealift_registry.frameworks.framework import (
     ModelFacts,
     Tree,
 )
+from sealift_registry.proof.proof_report import Findings
 from sealift_registry.proof.proving import ProofScope, proved
-from sealift_registry.proof.report import Findings
 from sealift_signing.errors import RefusedError
 
 Answer = Callable[[Array], dict[str, Array]]

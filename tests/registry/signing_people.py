@@ -20,13 +20,13 @@ from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.cli.signing import unchanged_of
 from sealift_registry.delivery import assignments, enrolling, retiring
 from sealift_registry.delivery.sites import Site, Sites
-from sealift_registry.trust import drafting, submitting, teams
-from sealift_registry.trust.drafting import Wanted
+from sealift_registry.trust import hub_drafts, submitting, teams
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
 from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_signing import documents, gate, publishing, roles, shape
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from sealift_signing.documents import Assignment, Members
 from sealift_signing.drafts import Draft, decoded
 from sealift_signing.errors import NoKeyError, NotSignedEnoughError
@@ -53,7 +53,7 @@ def carry_out(
     """From draft to submission, but for what is published so already."""
     hub = app.hub
     with hub.reading() as connection:
-        made = drafting.draft(hub, connection, wanted)
+        made = hub_drafts.draft(hub, connection, wanted)
         keyids = frozenset(PublicKey.from_tuf(one.public_key).keyid for one in signers)
         unchanged = already(connection, made, keyids)
         if unchanged is not None:
@@ -116,7 +116,7 @@ def unassign(
 ) -> Assignment:
     """Have the dispatcher say what a site should stop running."""
     wanted = retiring.wanted(app.hub, site, model, groups, reason)
-    wanted = replace(wanted, check=drafting.unchecked) if any_software else wanted
+    wanted = replace(wanted, check=hub_drafts.unchecked) if any_software else wanted
     carry_out(app, wanted, [signer], assignments.already)
     return assigned(app, site)
 
@@ -132,7 +132,7 @@ def draft_renewal(
 ) -> Change:
     """A signed renewal, to be published by a test itself."""
     wanted = teams.renewal(role)
-    made = drafting.draft_at(connection, wanted, now)
+    made = hub_drafts.draft_at(connection, wanted, now)
     return submitting.change_of(connection, sign(made, wanted.ask, signers, now))
 
 

@@ -18,7 +18,7 @@ from sealift_registry.catalog.catalog import ArtifactRow
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.storing import store_files, store_manifest
 from sealift_registry.trust import ceremony, founding
-from sealift_registry.trust.drafting import draft
+from sealift_registry.trust.hub_drafts import draft
 from sealift_registry.trust.repository import Repository
 from sealift_signing import features, gate
 from sealift_signing.approvals import REQUEST, approve

@@ -25,8 +25,8 @@ from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.conversion.recipe import Recipe
 from sealift_registry.intake.goldens import from_file
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
+from sealift_registry.proof.proof_report import ProofReport
 from sealift_registry.proof.prove import How, prove
-from sealift_registry.proof.report import ProofReport
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.statements import Check

@@ -29,7 +29,7 @@ from sklearn.preprocessing import (
 from sklearn.tree import DecisionTreeClassifier
 
 from sealift_registry.conversion.recipe import OPSETS
-from sealift_registry.frameworks import naming
+from sealift_registry.frameworks import variant_names
 from sealift_registry.frameworks.framework import Tree
 from sealift_registry.frameworks.lightgbm_trees import LightgbmModel
 from sealift_registry.frameworks.onnx_runs import ReferenceModel
@@ -111,7 +111,7 @@ def test_p0_175_categories_are_borne_by_the_columns_of_the_input() -> None:
 
 def test_p0_63_a_stranger_s_words_are_printable_ascii_without_what_html_reads() -> None:
     model = onnx.ModelProto()
-    naming.bear(model, naming.Names(features=[*NAMES, '"', "</script>", "\x00\x7f"]))
+    variant_names.bear(model, variant_names.Names(features=[*NAMES, '"', "</script>", "\x00\x7f"]))
     (said,) = model.metadata_props
     assert said.value.isascii()
     assert said.value.isprintable()
@@ -122,7 +122,7 @@ def test_p0_63_a_stranger_s_words_are_printable_ascii_without_what_html_reads() 
 @pytest.mark.parametrize("features", [["a" * 201], ["name"] * 20_000])
 def test_p0_64_names_that_are_too_long_are_left_out_whole(features: list[str]) -> None:
     model = onnx.ModelProto()
-    naming.bear(model, naming.Names(features=features, classes=["no", "yes"]))
+    variant_names.bear(model, variant_names.Names(features=features, classes=["no", "yes"]))
     assert [one.key for one in model.metadata_props] == ["sealift.classes"]
 
 
@@ -133,7 +133,7 @@ def test_p0_72_what_breaks_down_beside_the_converter_is_a_sentence_too(
         msg = "a name"
         raise KeyError(msg)
 
-    monkeypatch.setattr(naming, "bear", broken)
+    monkeypatch.setattr(variant_names, "bear", broken)
     two = targets(ROWS, "two")
     for model in (
         SklearnModel(LogisticRegression(max_iter=200).fit(ROWS, two)),

@@ -33,12 +33,12 @@ from sealift_signing.errors import (
     SealiftError,
     UsageError,
 )
-from sealift_signing.links import Lineage
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Receipt, SiteRequest, Transfer
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.question import Question
+from sealift_signing.version_links import Lineage
 from sealift_sync.bundle import layout
 from sealift_sync.site.hub_log import ACKNOWLEDGED
 from sealift_sync.site.log_reading import SiteLogReader

@@ -15,12 +15,12 @@ from tuf.api.metadata import Metadata
 import sealift_registry
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.audit.writer import utc_now
-from sealift_registry.trust import rotating, teams
+from sealift_registry.trust import key_rotation, teams
 from sealift_registry.trust.stored import stored
-from sealift_signing import canonical, dsse, links, roles, statements
+from sealift_signing import canonical, dsse, roles, statements, version_links
 from sealift_signing.canonical import Json
 from sealift_signing.documents import RECALL_PATH
-from sealift_signing.drafts import CarriedDocument, Version, encoded
+from sealift_signing.drafts import CarriedDocument, RoleVersion, encoded
 from sealift_signing.errors import RefusedError
 from sealift_signing.statements import Evidence, Receipt, SiteRequest
 from sealift_signing.transparency.checkpoint import hub_origin
@@ -78,7 +78,7 @@ def changing_stewards(acme: Acme, _: SiteOnPaper) -> Act:
 
 def replacing_keys(acme: Acme, _: SiteOnPaper) -> Act:
     with acme.app.hub.reading() as connection:
-        wanted = rotating.wanted(acme.app.hub, connection, "freshness", "compromised")
+        wanted = key_rotation.wanted(acme.app.hub, connection, "freshness", "compromised")
     signers = [acme.signer("root-1"), acme.signer("root-2")]
     return lambda: carry_out(acme.app, wanted, signers)
 
@@ -94,7 +94,7 @@ def restoring(acme: Acme, _: SiteOnPaper) -> Act:
     acme.sql("DROP TRIGGER tuf_metadata_no_delete")
     acme.sql(f"DELETE FROM tuf_metadata WHERE role = 'recall' AND version = {head.version}")  # noqa: S608
     documents = (CarriedDocument(RECALL_PATH, encoded(recalls)),)
-    lost = Version(1, (), organisation, roles.RECALL, encoded(head.data), documents, (), ())
+    lost = RoleVersion(1, (), organisation, roles.RECALL, encoded(head.data), documents, (), ())
     return lambda: acme.app.take_back(lost)
 
 
@@ -294,7 +294,7 @@ def _signatures(body: bytes) -> Iterator[tuple[str, list[str]]]:
         if body.startswith(b"{") and b'"signed"' in body:
             metadata = Metadata[Any].from_bytes(body)
             if metadata.signed.type not in {roles.SNAPSHOT, roles.TIMESTAMP}:
-                yield links.digest(metadata), sorted(metadata.signatures)
+                yield version_links.digest(metadata), sorted(metadata.signatures)
         return
     if statements.predicate_type(body, what="a column") not in BY_MACHINES:
         yield sha256(body).hexdigest(), [envelope.keyid]

@@ -13,7 +13,7 @@ from sealift_registry.cli.exporting import of_export
 from sealift_registry.delivery import check_row_files
 from sealift_registry.delivery.assignments import current
 from sealift_registry.delivery.sites import Sites
-from sealift_registry.proof.report import named_check_rows
+from sealift_registry.proof.proof_report import named_check_rows
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.teams import lets_check_rows_travel
 from sealift_signing import dsse, features, statements

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from sealift_signing import informing
+from sealift_signing import more_member
 from sealift_signing.canonical import Json
 from sealift_signing.transparency.entry import Term, new_entry
 from sealift_signing.vocabulary import moment
@@ -137,7 +137,7 @@ def test_p0_263_sentences_of_a_receipt_are_lines_and_no_json() -> None:
         "checks": {f"{MODEL}/1 in {GROUP}": "passed 2026-11-30: 3 rows."},
         "n": {"a": 1},
     }
-    assert list(informing.more_words(more)) == [
+    assert list(more_member.more_words(more)) == [
         f"besides, checks, “{MODEL}/1 in {GROUP}”: “passed 2026-11-30: 3 rows.”",
         'besides, n: “{"a":1}”',
     ]

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from sealift_registry.delivery import check_row_permission
-from sealift_registry.trust import drafting
+from sealift_registry.trust import hub_drafts
 from sealift_registry.trust.repository import Repository
 from sealift_signing import drafts, features, gate, shape
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from sealift_signing.documents import Members, read_members
 from sealift_signing.errors import MalformedError, RefusedError, SealiftError
 from tests.registry.hub_fixture import SITE, STEWARDS, TEAM, Acme, Loose
@@ -26,7 +26,7 @@ FULL, SPELLED = features.CHECK_ROWS_TRAVEL.full, features.CHECK_ROWS_TRAVEL.spel
 def lets(hub: Acme, *, travel: bool = True, any_software: bool = False) -> None:
     """The stewards say it."""
     wanted = check_row_permission.wanted(hub.app.hub, TEAM, travel=travel)
-    wanted = replace(wanted, check=drafting.unchecked) if any_software else wanted
+    wanted = replace(wanted, check=hub_drafts.unchecked) if any_software else wanted
     carry_out(hub.app, wanted, hub.stewards)
 
 
@@ -76,7 +76,7 @@ def test_p0_196_whoever_signs_reads_what_leaves_and_to_where(ready: Acme) -> Non
     def words(*, travel: bool) -> str:
         wanted = check_row_permission.wanted(hub.app.hub, TEAM, travel=travel)
         with hub.app.hub.reading() as connection:
-            made = drafting.draft(hub.app.hub, connection, wanted)
+            made = hub_drafts.draft(hub.app.hub, connection, wanted)
         key = hub.public(STEWARDS[0])
         return "\n".join(gate.examine(made, wanted.ask, None, now, key).words)
 
@@ -85,8 +85,8 @@ def test_p0_196_whoever_signs_reads_what_leaves_and_to_where(ready: Acme) -> Non
     assert "every site to which a model of the team is assigned later" in words(travel=True)
     lets(hub)
     with hub.app.hub.reading() as connection:
-        made = drafting.draft(
-            hub.app.hub, connection, drafting.Wanted(Ask("renew", (f"team.{TEAM}",)))
+        made = hub_drafts.draft(
+            hub.app.hub, connection, hub_drafts.Wanted(Ask("renew", (f"team.{TEAM}",)))
         )
     shown = gate.examine(made, Ask("renew", (f"team.{TEAM}",)), None, now, hub.public("anna"))
     assert "check rows TRAVEL with the team's models" in "\n".join(shown.words)
@@ -163,7 +163,7 @@ def test_p0_197_where_it_travels_a_reader_must_know_it(
 def test_p0_195_what_cannot_be_meant_is_refused_in_words(acme: Acme, asked: Ask, code: str) -> None:
     acme.add_team("sound", {name: acme.public(name) for name in STEWARDS})
     with acme.app.hub.reading() as connection, pytest.raises(SealiftError) as error:
-        drafting.draft(acme.app.hub, connection, drafting.Wanted(asked))
+        hub_drafts.draft(acme.app.hub, connection, hub_drafts.Wanted(asked))
     assert error.value.code == code
 
 
@@ -198,7 +198,7 @@ def test_p0_265_submit_and_the_log_say_what_was_set(ready: Acme, capsys: Capsys)
     for travel, words in ((True, "travel with its models"), (False, "stay at the hub")):
         wanted = check_row_permission.wanted(ready.app.hub, TEAM, travel=travel)
         with ready.app.hub.reading() as connection:
-            made = drafting.draft(ready.app.hub, connection, wanted)
+            made = hub_drafts.draft(ready.app.hub, connection, wanted)
         signed = sign(made, wanted.ask, ready.stewards, ready.app.hub.now())
         file = ready.folder / f"{travel}.signed"
         file.write_bytes(drafts.write(signed))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sealift_registry.trust import drafting, teams
+from sealift_registry.trust import hub_drafts, teams
 from sealift_signing import drafts, statements
 from sealift_signing.drafts import decoded
 from sealift_signing.errors import SealiftError
@@ -42,7 +42,7 @@ def test_t0_limit_what_was_signed_may_be_published_much_later(ready: Acme) -> No
     ready.new_key("gus")
     wanted = teams.approver(TEAM, ready.card("gus"))
     with ready.app.hub.reading() as connection:
-        made = drafting.draft(ready.app.hub, connection, wanted)
+        made = hub_drafts.draft(ready.app.hub, connection, wanted)
     signers = [ready.signer("anna"), ready.signer("ben")]
     signed = sign(made, wanted.ask, signers, ready.app.hub.now())
     ready.later(days=100)

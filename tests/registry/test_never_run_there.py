@@ -6,10 +6,10 @@ import pytest
 
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.delivery.exports import Exported
-from sealift_registry.proof.report import named_check_rows
+from sealift_registry.proof.proof_report import named_check_rows
 from sealift_signing import features
 from sealift_signing.documents import Assignment
-from sealift_signing.informing import TOLD_FIRST
+from sealift_signing.more_member import TOLD_FIRST
 from sealift_sync.site.setting_up import begin, finish
 from tests.registry.hub_fixture import GROUP, SITE, TARGET, Acme, stage, version
 from tests.registry.signing_people import assign

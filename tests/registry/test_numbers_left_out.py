@@ -11,15 +11,15 @@ from sealift_registry.delivery.exports import Exported
 from sealift_registry.trust.stored import stored
 from sealift_signing import documents, publishing, shape
 from sealift_signing.documents import MachineKey
-from sealift_signing.drafts import CarriedDocument, Version, encoded
-from sealift_signing.links import SkippedError
+from sealift_signing.drafts import CarriedDocument, RoleVersion, encoded
+from sealift_signing.version_links import SkippedError
 from tests.registry.hub_fixture import Acme
 from tests.site_on_paper import SiteOnPaper
 
 FAR = 10**15 - 1
 
 
-def far_ahead(acme: Acme, number: int) -> Version:
+def far_ahead(acme: Acme, number: int) -> RoleVersion:
     """A version of `fleet` by one administrator's key, with a scanner of the thief's own."""
     with acme.app.hub.reading() as connection:
         found = stored(connection)
@@ -31,7 +31,7 @@ def far_ahead(acme: Acme, number: int) -> Version:
     publishing.sign(metadata, [acme.signer("fleet-1")])
     carried = (CarriedDocument(path, encoded(data)),)
     signed = encoded(publishing.to_bytes(metadata))
-    return Version(1, (), organisation, "fleet", signed, carried, (), ())
+    return RoleVersion(1, (), organisation, "fleet", signed, carried, (), ())
 
 
 def exported(acme: Acme, name: str) -> Exported:
@@ -56,7 +56,7 @@ def test_t0_192_no_number_is_left_out_at_a_site(ready: Acme, plant: SiteOnPaper)
     ready.close()
     shutil.copytree(ready.root, home)
     with pytest.MonkeyPatch.context() as owned:
-        owned.setattr("sealift_signing.links.check_accounted", lambda *_: None)
+        owned.setattr("sealift_signing.version_links.check_accounted", lambda *_: None)
         ready.app.take_back(far_ahead(ready, FAR))
         folder = exported(ready, "far").folder
     assert plant.refuses(folder).code == "role-skipped"

@@ -18,7 +18,7 @@ from sealift_registry.runtimes import environments
 from sealift_registry.runtimes.environments import MADE, Environments
 from sealift_registry.runtimes.ranges import Release
 from sealift_registry.runtimes.releases import known
-from sealift_registry.runtimes.report import RuntimesReport, by_release
+from sealift_registry.runtimes.runtimes_report import RuntimesReport, by_release
 from sealift_signing import features, shape
 from sealift_signing.errors import RefusedError, SealiftError
 from sealift_signing.evidence import EVIDENCE_PURPOSE

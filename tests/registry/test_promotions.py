@@ -18,7 +18,7 @@ import pytest
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.promotion.standing import Standing
-from sealift_registry.trust import drafting
+from sealift_registry.trust import hub_drafts
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import documents, publishing, roles, shape, statements
 from sealift_signing.approvals import REQUEST, approve
@@ -525,7 +525,7 @@ def test_t1_36_who_approves_by_a_draft_of_before_an_objection_is_told_of_it(hub:
     number = hub.request()
     with hub.app.hub.reading() as connection:
         wanted = hub.app.promotions.approval_wanted(connection, number, "validated", "Good.", None)
-        made = drafting.draft(hub.app.hub, connection, wanted)
+        made = hub_drafts.draft(hub.app.hub, connection, wanted)
     signed = sign(made, wanted.ask, [hub.signer("carla")], hub.app.hub.now())
     assert "objected" not in hub.app.submit(signed, at_hub=False).sentence
     hub.objects(number, "emil")

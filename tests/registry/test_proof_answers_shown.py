@@ -9,7 +9,7 @@ import pytest
 
 from sealift_registry.frameworks.framework import LABEL, VARIABLE, Array, ModelFacts
 from sealift_registry.proof import advice
-from sealift_registry.proof.report import Findings, ProofReport
+from sealift_registry.proof.proof_report import Findings, ProofReport
 from tests.registry.proof_models import Answer, Made, failing, linear, proof
 
 PREDICTS = ModelFacts(predicts=True)

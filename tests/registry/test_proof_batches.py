@@ -14,11 +14,11 @@ from onnx import TensorProto, helper
 
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
-from sealift_registry.proof import batches, slices
+from sealift_registry.proof import batches, probe_order
 from sealift_registry.proof.batches import BATCHES
+from sealift_registry.proof.model_runs import Runner
+from sealift_registry.proof.proof_report import Findings, first_failed
 from sealift_registry.proof.proving import ProofScope, proved
-from sealift_registry.proof.report import Findings, first_failed
-from sealift_registry.proof.running import Runner
 from tests.registry.proof_models import (
     Answer,
     Made,
@@ -234,7 +234,7 @@ def test_p0_309_a_source_that_takes_one_row_at_a_time_is_asked_so(tmp_path: Path
 def test_p0_309_as_many_rows_are_asked_again_as_may_be_compared_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(slices, "MOST_BYTES", 5 * np.dtype(np.float64).itemsize)
+    monkeypatch.setattr(probe_order, "MOST_BYTES", 5 * np.dtype(np.float64).itemsize)
     assert kinds(proof(linear(), linear())) == {"alone": 5, "few-at-once": 5}
 
 

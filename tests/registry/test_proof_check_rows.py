@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, ModelFacts
-from sealift_registry.proof import check_rows
+from sealift_registry.proof import chosen_check_rows
 from sealift_registry.proof.comparing import side_by_side
-from sealift_registry.proof.probing import KINDS
+from sealift_registry.proof.probe_rows import KINDS
 from sealift_registry.proof.prove import _kept
 from sealift_registry.proof.proving import ProofScope
 from sealift_registry.proof.tally import RowTally
@@ -128,19 +128,19 @@ def test_p0_198_rows_beside_the_thresholds_of_trees_are_among_them() -> None:
 
 def test_p0_199_rows_of_every_kind_are_chosen() -> None:
     agreed = {kind: list(range(100)) for kind in ("goldens", *KINDS)}
-    found = check_rows.chosen(agreed, 64, b"s")
+    found = chosen_check_rows.chosen(agreed, 64, b"s")
     kinds = [kind for kind, _ in found]
     assert len(found) == len(set(found)) == 64
     assert set(kinds) == {"goldens", *KINDS}
     assert kinds.count("goldens") == 16
-    assert all(kinds.count(one) >= 4 for one in check_rows.FIRST)
-    assert found == check_rows.chosen(agreed, 64, b"s")
-    few = check_rows.chosen(agreed, 8, b"s")
+    assert all(kinds.count(one) >= 4 for one in chosen_check_rows.FIRST)
+    assert found == chosen_check_rows.chosen(agreed, 64, b"s")
+    few = chosen_check_rows.chosen(agreed, 8, b"s")
     assert [kind for kind, _ in few].count("goldens") == 2
-    assert {kind for kind, _ in few[2:]} <= set(check_rows.FIRST)
-    assert check_rows.chosen({"goldens": [4, 7]}, 64, b"s")
-    assert check_rows.chosen({"goldens": [4]}, 1, b"s") == [("goldens", 4)]
-    assert check_rows.chosen({}, 64, b"s") == []
+    assert {kind for kind, _ in few[2:]} <= set(chosen_check_rows.FIRST)
+    assert chosen_check_rows.chosen({"goldens": [4, 7]}, 64, b"s")
+    assert chosen_check_rows.chosen({"goldens": [4]}, 1, b"s") == [("goldens", 4)]
+    assert chosen_check_rows.chosen({}, 64, b"s") == []
 
 
 def test_p0_199_none_is_a_row_on_which_the_two_differed_or_that_was_refused() -> None:
@@ -246,9 +246,9 @@ def test_p0_200_of_large_rows_there_are_fewer() -> None:
     assert (count, length < 4.1 * 1024**2) == (14, True)
     assert size(150_000)[0] == 8
     wide = {"x": np.zeros((1, 4 * 1024**2), np.float32)}
-    assert check_rows.most_rows(wide, {}) == 3, "eight would be too large for any file"
+    assert chosen_check_rows.most_rows(wide, {}) == 3, "eight would be too large for any file"
     assert LARGEST > 3 * 16 * 1024**2
-    assert check_rows.most_rows({"x": np.zeros((1, LARGEST // 4), np.float32)}, {}) == 0
+    assert chosen_check_rows.most_rows({"x": np.zeros((1, LARGEST // 4), np.float32)}, {}) == 0
 
 
 def test_p0_201_the_evidence_names_them_by_digest_and_the_hub_keeps_them(hub: Acme) -> None:
@@ -304,14 +304,14 @@ def test_p0_229_a_file_says_of_each_output_whether_its_answers_may_be_told() -> 
 
 def test_p0_231_no_more_answers_are_chosen_than_a_file_holds() -> None:
     row = {"x": np.zeros((1, 4), np.float32)}
-    assert check_rows.most_rows(row, {"mask": np.zeros((1, 500_000), np.uint8)}) == 4
-    assert check_rows.most_rows(row, {"mask": np.zeros((1, 2_000_001), np.uint8)}) == 0
+    assert chosen_check_rows.most_rows(row, {"mask": np.zeros((1, 500_000), np.uint8)}) == 4
+    assert chosen_check_rows.most_rows(row, {"mask": np.zeros((1, 2_000_001), np.uint8)}) == 0
     texts = {"words": np.full((1, 1_000_000), "a", dtype=object)}
-    assert check_rows.most_rows(texts, {"y": np.zeros((1, 1), np.float32)}) == 1
+    assert chosen_check_rows.most_rows(texts, {"y": np.zeros((1, 1), np.float32)}) == 1
 
 
 def test_p0_278_a_fraction_is_no_whole_number_though_it_would_be_cast_to_it() -> None:
-    right = check_rows._right({"y": np.array([1.5, 2.0])}, {"y": np.array([1, 2])}, {})
+    right = chosen_check_rows._right({"y": np.array([1.5, 2.0])}, {"y": np.array([1, 2])}, {})
     assert right.tolist() == [False, True]
 
 

@@ -14,10 +14,10 @@ from sealift_registry.frameworks import lightgbm_trees, tree_ensembles
 from sealift_registry.frameworks.framework import VARIABLE, Array, ModelFacts, Tree
 from sealift_registry.frameworks.lightgbm_trees import LightgbmModel
 from sealift_registry.frameworks.xgboost_trees import XgboostModel
-from sealift_registry.proof import directed
+from sealift_registry.proof import tree_rows
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.columns import columns
-from sealift_registry.proof.probing import Making, probes
+from sealift_registry.proof.probe_rows import Making, probes
 from sealift_registry.proof.table import laid_out
 from sealift_signing.errors import RefusedError
 from tests.registry.proof_models import rows
@@ -40,7 +40,7 @@ def _directed(*trees: Tree, seconds: float = 600.0) -> tuple[Array, int]:
     facts, given = ModelFacts(trees=trees), rows(20)
     known = columns(given, laid_out({"inputs": given.astype(np.float32)}).dtypes, facts)
     draw = np.random.default_rng(1)
-    return directed.directed(trees, given, known, draw, 3000, Budget(seconds))
+    return tree_rows.directed(trees, given, known, draw, 3000, Budget(seconds))
 
 
 @pytest.mark.parametrize("depth", [1000, 30_000])
@@ -48,13 +48,13 @@ def test_p0_160_a_chain_of_nodes_takes_seconds_and_not_minutes(depth: int) -> No
     began = time.process_time()
     found, left_out = _directed(_chain(depth))
     assert time.process_time() - began < 15
-    assert len(found) >= directed.FIRST
+    assert len(found) >= tree_rows.FIRST
     assert (left_out > 0) == (depth > 1000)
 
 
 def test_p0_160_rows_for_thresholds_end_with_the_time() -> None:
     found, left_out = _directed(_chain(1000), seconds=-1.0)
-    assert len(found) == directed.FIRST
+    assert len(found) == tree_rows.FIRST
     assert 2000 < left_out <= 3000
 
 

@@ -20,9 +20,9 @@ from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.proof.batches import BATCHES
 from sealift_registry.proof.models import model_file
 from sealift_registry.proof.picture import picture
+from sealift_registry.proof.proof_report import ProofReport
 from sealift_registry.proof.prove import prove
-from sealift_registry.proof.report import ProofReport
-from sealift_registry.trust.drafting import draft
+from sealift_registry.trust.hub_drafts import draft
 from sealift_signing import gate
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import RefusedError

@@ -16,8 +16,8 @@ from sealift_registry.frameworks import onnx_weights
 from sealift_registry.frameworks.framework import PROBABILITIES, Array
 from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
 from sealift_registry.proof.budget import Budget
+from sealift_registry.proof.probe_order import at_once, slices
 from sealift_registry.proof.proving import ProofScope
-from sealift_registry.proof.slices import at_once, slices
 from tests.registry import proof_peak
 from tests.registry.proof_models import proof, rows
 

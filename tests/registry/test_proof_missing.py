@@ -20,9 +20,9 @@ from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
 from sealift_registry.frameworks.xgboost_trees import XgboostModel
 from sealift_registry.proof.columns import columns
 from sealift_registry.proof.jumps import Ask
-from sealift_registry.proof.probing import Making, probes
+from sealift_registry.proof.probe_rows import Making, probes
+from sealift_registry.proof.proof_report import Findings
 from sealift_registry.proof.proving import ProofScope, proved
-from sealift_registry.proof.report import Findings
 from sealift_registry.proof.table import laid_out
 from sealift_signing.errors import RefusedError
 from sealift_sync.check_rows import unpack

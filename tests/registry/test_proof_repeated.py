@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sealift_registry.proof import proof_words
-from sealift_signing.informing import TOLD_FIRST
+from sealift_signing.more_member import TOLD_FIRST
 from tests.registry.hub_fixture import Acme
 
 

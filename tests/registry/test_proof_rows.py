@@ -7,8 +7,8 @@ import pytest
 
 from sealift_registry.frameworks.framework import VARIABLE, Array, ModelFacts
 from sealift_registry.proof.columns import around, columns
-from sealift_registry.proof.probing import KINDS, Making, probes
-from sealift_registry.proof.slices import ordered
+from sealift_registry.proof.probe_order import ordered
+from sealift_registry.proof.probe_rows import KINDS, Making, probes
 from sealift_registry.proof.table import laid_out
 from tests.registry.proof_models import TREE, rows
 

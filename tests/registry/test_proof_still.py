@@ -13,8 +13,8 @@ from sealift_registry.frameworks.framework import PROBABILITIES, VARIABLE, Array
 from sealift_registry.frameworks.scikit_learn import SklearnModel
 from sealift_registry.frameworks.xgboost_trees import XgboostModel
 from sealift_registry.proof import comparing
+from sealift_registry.proof.proof_report import Findings
 from sealift_registry.proof.proving import proved
-from sealift_registry.proof.report import Findings
 from tests.hunt.judge import Answers, judged
 from tests.registry.converting import Converted, float32s
 from tests.registry.proof_models import Answer, Made, failing, proof

@@ -14,11 +14,11 @@ import pytest
 from sealift_registry import summary
 from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, ModelFacts
 from sealift_registry.frameworks.supported import CONVERTERS
-from sealift_registry.proof import expecting, golden_rows, proof_words
+from sealift_registry.proof import expected_answers, golden_rows, proof_words
 from sealift_registry.proof.proof_words import ALONE
 from sealift_registry.proof.proving import ProofScope
 from sealift_registry.proof.tally import MOST_KEPT, RowTally
-from sealift_registry.trust.drafting import draft
+from sealift_registry.trust.hub_drafts import draft
 from sealift_signing import gate
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import RefusedError
@@ -282,7 +282,7 @@ def test_p0_264_one_row_that_is_right_is_enough() -> None:
 
 
 def test_p0_264_of_many_classes_some_are_named_and_the_others_counted() -> None:
-    judged = expecting.ExpectationResult(
+    judged = expected_answers.ExpectationResult(
         "labels", 90, 0.9, 0.9, 0.1, 0.1, 0.9, tuple((f"c{n}", 9 - n) for n in range(5))
     )
     (told,) = proof_words.first(judged, "", {}, ())

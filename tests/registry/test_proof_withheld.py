@@ -11,8 +11,8 @@ import pytest
 
 from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, ModelFacts
 from sealift_registry.frameworks.scikit_learn import SklearnModel
+from sealift_registry.proof.proof_report import Findings
 from sealift_registry.proof.proving import proved
-from sealift_registry.proof.report import Findings
 from sealift_signing import shape
 from tests.registry.proof_models import Answer, Made, classifier, failing, linear, proof, rows
 

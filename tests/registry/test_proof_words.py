@@ -13,8 +13,8 @@ from onnx import helper, numpy_helper
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.frameworks.supported import CONVERTERS
 from sealift_registry.proof import prove_worker
+from sealift_registry.proof.proof_report import Findings
 from sealift_registry.proof.proving import ProofScope, proved
-from sealift_registry.proof.report import Findings
 from sealift_signing.errors import RefusedError
 
 WORD = "Grünspan"

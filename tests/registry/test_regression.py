@@ -15,7 +15,7 @@ import pytest
 from sealift_registry.catalog import findings, recording
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.findings import Finding
-from sealift_registry.frameworks.naming import Names
+from sealift_registry.frameworks.variant_names import Names
 from sealift_registry.regression import (
     comparison_words,
     differences,
@@ -25,15 +25,15 @@ from sealift_registry.regression import (
 )
 from sealift_registry.regression.differences import Taken
 from sealift_registry.regression.measurement import Measurement
-from sealift_registry.regression.report import KIND, RegressionReport, report_of
-from sealift_registry.trust.drafting import draft
+from sealift_registry.regression.regression_report import KIND, RegressionReport, report_of
+from sealift_registry.trust.hub_drafts import draft
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
 from sealift_signing import features, gate, publishing, roles, shape
 from sealift_signing.documents import Withdrawal
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.evidence import EVIDENCE_PURPOSE
-from sealift_signing.informing import TOLD_FIRST
+from sealift_signing.more_member import TOLD_FIRST
 from sealift_signing.policy import LATER_KINDS, POLICY_PATH
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import moment

@@ -19,7 +19,7 @@ from sealift_registry.regression import (
     side_by_side,
 )
 from sealift_registry.regression.breakdowns import no_answer
-from sealift_registry.regression.report import KIND, Broke, RegressionReport
+from sealift_registry.regression.regression_report import KIND, Broke, RegressionReport
 from sealift_registry.workers import runner
 from sealift_signing.errors import FailedError
 from tests.registry.hub_fixture import APPROVERS, STAGE, Acme, quiet

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sealift_registry.proof import expecting, figures, proof_words
-from sealift_registry.proof.expecting import ExpectationResult
+from sealift_registry.proof import expected_answers, figures, proof_words
+from sealift_registry.proof.expected_answers import ExpectationResult
 from sealift_registry.regression import comparison_words, differences, rows
-from sealift_registry.regression.report import (
+from sealift_registry.regression.regression_report import (
     Batch,
     Comparison,
     LabelChurn,
@@ -330,10 +330,10 @@ def test_p0_338_an_error_of_evidence_from_before_is_told_in_words_too() -> None:
 
 def test_p0_338_a_proof_counts_shares_that_are_no_numbers_as_wrong() -> None:
     shares = {"p": np.array([[np.nan, np.nan], [np.nan, np.nan], [0.9, 0.1], [0.1, 0.9]])}
-    found = expecting.judged(np.array([0, 0, 0, 1]), shares, shares, ("0", "1"))
+    found = expected_answers.judged(np.array([0, 0, 0, 1]), shares, shares, ("0", "1"))
     assert found is not None
     assert (found.source, found.variant) == (0.5, 0.5)
     lost = {"p": np.array([[np.nan, np.nan], [0.1, 0.9]])}
-    named = expecting.judged(np.array([0, 1]), lost, lost, ("0", "1"))
+    named = expected_answers.judged(np.array([0, 1]), lost, lost, ("0", "1"))
     assert named is not None
     assert named.missed == (("0", 1),)

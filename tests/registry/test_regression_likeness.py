@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
-from sealift_registry.proof import expecting
+from sealift_registry.proof import expected_answers
 from sealift_registry.proof.models import model_of
 from sealift_registry.regression import comparison_words, comparisons, measure_worker
 from sealift_registry.regression.measure import measure
 from sealift_registry.regression.measurement import Measurement
-from sealift_registry.regression.report import Comparison, RegressionReport, Side
+from sealift_registry.regression.regression_report import Comparison, RegressionReport, Side
 from sealift_signing import shape
 from sealift_signing.errors import RefusedError
 from tests.registry.hub_fixture import Acme, quiet
@@ -138,14 +138,14 @@ def test_p0_272_the_labels_are_the_same_and_the_shares_are_told_to_be_others(
 
 def test_p0_273_labels_fit_no_table_of_another_kind() -> None:
     table = {"variable": np.array([[3.0, -1.0, 0.5], [-2.0, 5.0, 0.5], [0.1, 0.2, 9.0]])}
-    beyond = expecting.judged(np.array([0, 5, 9]), table, table, ())
+    beyond = expected_answers.judged(np.array([0, 5, 9]), table, table, ())
     assert beyond is None, "it has no column 9, and need not have one"
-    columns = expecting.judged(np.array([0, 1, 1]), table, table, ())
+    columns = expected_answers.judged(np.array([0, 1, 1]), table, table, ())
     assert columns is not None, "the scores of a network that answers no shares"
     assert columns.source == pytest.approx(2 / 3)
     shares = {"variable": np.eye(3)}
     with pytest.raises(RefusedError, match="cannot answer"):
-        expecting.judged(np.array([0, 5, 9]), shares, shares, ())
+        expected_answers.judged(np.array([0, 5, 9]), shares, shares, ())
 
 
 def test_p0_275_an_artifact_that_is_no_onnx_is_told_so(

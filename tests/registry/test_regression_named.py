@@ -8,11 +8,11 @@ import pytest
 
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.regression import comparisons
-from sealift_registry.regression.report import KIND
+from sealift_registry.regression.regression_report import KIND
 from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_signing import shape
 from sealift_signing.documents import Withdrawal
-from sealift_signing.informing import LOOK, TOLD_FIRST
+from sealift_signing.more_member import LOOK, TOLD_FIRST
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import moment
 from tests.registry.hub_fixture import APPROVERS, MODEL, REQUESTER, STAGE, TARGET, Acme, version

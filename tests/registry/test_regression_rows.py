@@ -15,7 +15,7 @@ from sealift_registry.promotion import comparison_checks
 from sealift_registry.regression import comparison_words, comparisons, rows
 from sealift_registry.regression.measure import measure
 from sealift_registry.regression.measurement import Measurement
-from sealift_registry.regression.report import (
+from sealift_registry.regression.regression_report import (
     KIND,
     Batch,
     Comparison,
@@ -28,7 +28,7 @@ from sealift_registry.regression.report import (
     report_of,
 )
 from sealift_signing import shape
-from sealift_signing.informing import LOOK, TOLD_FIRST
+from sealift_signing.more_member import LOOK, TOLD_FIRST
 from tests.registry.hub_fixture import APPROVERS, MODEL, STAGE, TARGET, Acme, version
 from tests.registry.test_hub_cli import Capsys, Cli
 from tests.registry.test_promotions import refused

@@ -14,7 +14,7 @@ from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.proof.golden_rows import Goldens
 from sealift_registry.regression import comparison_words, differences
 from sealift_registry.regression.differences import Taken, number_churn, other_outputs, other_widths
-from sealift_registry.regression.report import NumberChurn, OnRows
+from sealift_registry.regression.regression_report import NumberChurn, OnRows
 from sealift_registry.regression.side_by_side import Pair
 
 CHANCE = np.random.default_rng(4)

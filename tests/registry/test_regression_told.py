@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sealift_registry import summary
 from sealift_registry.regression import comparison_words, measure
-from sealift_registry.regression.report import report_of
+from sealift_registry.regression.regression_report import report_of
 from sealift_signing.documents import Withdrawal
-from sealift_signing.informing import LOOK, TOLD_FIRST
+from sealift_signing.more_member import LOOK, TOLD_FIRST
 from sealift_signing.vocabulary import moment
 from tests.registry.hub_fixture import STAGE, TARGET, Acme, version
 from tests.registry.test_regression import compared, evidence

@@ -14,10 +14,10 @@ from tuf.api.metadata import Metadata, MetaFile
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.delivery import bundle_contents
-from sealift_registry.trust import drafting, online_keys, rotating
+from sealift_registry.trust import hub_drafts, key_rotation, online_keys
 from sealift_registry.trust.checking import check
-from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub, newest_note
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_registry.trust.tables import tuf_metadata
@@ -49,7 +49,7 @@ CATALOG = roles.catalog_role(TEAM)
 
 def rotate(acme: Acme, what: str, status: str = "compromised") -> AcceptedSubmission:
     with acme.app.hub.reading() as connection:
-        wanted = rotating.wanted(acme.app.hub, connection, what, status)
+        wanted = key_rotation.wanted(acme.app.hub, connection, what, status)
     return carry_out(acme.app, wanted, [acme.signer(name) for name in HOLDERS[what]])
 
 
@@ -153,7 +153,7 @@ def whole(acme: Acme) -> bool:
     hub = acme.app.hub
     key = hub.online.public("log")
     with hub.reading() as connection:
-        former = rotating.followed(connection, key)
+        former = key_rotation.followed(connection, key)
         origin = hub_origin(Repository(connection).organisation())
         findings = list(check(connection))
     reader = LogReader(hub.engine)
@@ -173,7 +173,7 @@ def test_t1_01_what_the_hub_signs_next_is_signed_by_the_new_key(ready: Acme, wha
     assert all(before[name] != after[name] for name in names)
     with ready.app.hub.reading() as connection:
         for name in names:
-            assert set(rotating.held_as(Repository(connection), name)) == {after[name]}
+            assert set(key_rotation.held_as(Repository(connection), name)) == {after[name]}
     ready.ingest(2)
     assert whole(ready)
 
@@ -199,7 +199,7 @@ def test_t1_01_compromised_keys_never_come_back(ready: Acme) -> None:
     rotate(ready, "freshness")
     hub = ready.app.hub
     with hub.reading() as connection:
-        wanted = rotating.wanted(hub, connection, "freshness", "retired")
+        wanted = key_rotation.wanted(hub, connection, "freshness", "retired")
     back = {**wanted.facts, "key": (wanted.facts["key"][0], old)}
     forged = Wanted(wanted.ask, facts=back)
     with pytest.raises(RefusedError) as refused:
@@ -239,7 +239,7 @@ def test_t1_01_a_replacement_that_was_cut_goes_on(
 
     with monkeypatch.context() as patched:
         if point == "published":
-            patched.setattr(rotating, "take_up", cut)
+            patched.setattr(key_rotation, "take_up", cut)
         elif point == "signed-on":
             patched.setattr(online_keys.OnlineKeys, "take_up", cut)
         patched.setattr(online_keys, "_move", moved)
@@ -254,7 +254,7 @@ def test_t1_01_a_replacement_that_was_cut_goes_on(
 def test_t1_01_a_hub_without_the_key_that_was_signed_for_publishes_nothing(ready: Acme) -> None:
     hub = ready.app.hub
     with hub.reading() as connection:
-        wanted = rotating.wanted(hub, connection, "freshness", "retired")
+        wanted = key_rotation.wanted(hub, connection, "freshness", "retired")
         before = Repository(connection).versions()
     hub.online.forget_next("timestamp")
     with pytest.raises(FailedError) as failed:
@@ -269,9 +269,9 @@ def test_t1_01_what_was_drafted_before_keeps_its_keys_unless_it_is_begun_anew(
 ) -> None:
     hub = ready.app.hub
     with hub.reading() as connection:
-        first = rotating.wanted(hub, connection, "freshness", "retired").facts["key"]
-        again = rotating.wanted(hub, connection, "freshness", "retired").facts["key"]
-        anew = rotating.wanted(hub, connection, "freshness", "retired", anew=True).facts["key"]
+        first = key_rotation.wanted(hub, connection, "freshness", "retired").facts["key"]
+        again = key_rotation.wanted(hub, connection, "freshness", "retired").facts["key"]
+        anew = key_rotation.wanted(hub, connection, "freshness", "retired", anew=True).facts["key"]
     assert first == again
     assert not set(first) & set(anew)
 
@@ -306,8 +306,8 @@ def test_t1_01_whoever_signs_is_shown_the_keys_and_the_numbers(ready: Acme) -> N
         "scanner": ("new: hub-scanner (scanner, active): {0}", "nothing any more, for ever"),
     }.items():
         with hub.reading() as connection:
-            wanted = rotating.wanted(hub, connection, what, "compromised")
-            made = drafting.draft(hub, connection, wanted)
+            wanted = key_rotation.wanted(hub, connection, what, "compromised")
+            made = hub_drafts.draft(hub, connection, wanted)
         signer = ready.public(HOLDERS[what][0])
         shown = "\n".join(gate.examine(made, wanted.ask, None, hub.now(), signer).words)
         for one in words:
@@ -330,7 +330,7 @@ def test_t1_01_a_log_that_goes_on_by_a_key_that_it_does_not_follow_is_noticed(
         connection.execute(update(log_checkpoint).where(newest).values(note=forged))
     key = hub.online.public("log")
     with hub.reading() as connection:
-        former = rotating.followed(connection, key)
+        former = key_rotation.followed(connection, key)
     reader = LogReader(hub.engine)
     for verdict in (
         reader.verify(key, said.origin, former=former),
@@ -345,7 +345,7 @@ def test_t1_01_a_draft_that_waits_hides_no_damage(
     """A key that waits to be named is no reason not to open a hub whose rows were changed."""
     cli = Cli(ready, capsys)
     with ready.app.hub.reading() as connection:
-        rotating.wanted(ready.app.hub, connection, "log", "retired")
+        key_rotation.wanted(ready.app.hub, connection, "log", "retired")
     ready.sql("DROP TRIGGER tuf_metadata_no_update")
     changed = "CAST(replace(CAST(body AS TEXT), 'fleet/keys', 'fleet/kexs') AS BLOB)"
     ready.sql(f"UPDATE tuf_metadata SET body = {changed} WHERE role = 'fleet'")  # noqa: S608

@@ -11,7 +11,7 @@ import pytest
 from sealift_registry.audit import restored_backup
 from sealift_registry.audit.restored_backup import RestoredHubError
 from sealift_registry.cli.run import run
-from sealift_registry.trust import readiness, rotating
+from sealift_registry.trust import key_rotation, readiness
 from sealift_registry.trust.repository import Repository
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency import checkpoint
@@ -226,7 +226,7 @@ def test_t1_10_a_key_of_the_log_that_was_replaced_stops_nothing(ready: Acme) -> 
 
 def rotate_log(hub: Acme) -> None:
     with hub.app.hub.reading() as connection:
-        wanted = rotating.wanted(hub.app.hub, connection, "log", "compromised")
+        wanted = key_rotation.wanted(hub.app.hub, connection, "log", "compromised")
     carry_out(hub.app, wanted, [hub.signer("fleet-1")])
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
 from sealift_registry.proof import prove_worker
-from sealift_registry.proof.check_rows import answerable
+from sealift_registry.proof.chosen_check_rows import answerable
 from sealift_registry.proof.proving import ProofScope, proved
 from sealift_sync import answering
 from sealift_sync.check_rows import differences, unpack

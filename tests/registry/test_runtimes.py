@@ -20,7 +20,7 @@ import pytest
 
 from sealift_registry.cli.run import run
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
-from sealift_registry.proof.running import HasBatch, HasInputs
+from sealift_registry.proof.model_runs import HasBatch, HasInputs
 from sealift_registry.runtimes import environments, installing
 from sealift_registry.runtimes.environments import MADE, Environments
 from sealift_registry.runtimes.piped_model import STARTS, PipedModel

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pytest
 
-from sealift_registry.frameworks import scikit_learn_ways
+from sealift_registry.frameworks import scikit_learn_step_paths
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.frameworks.scikit_learn import SklearnModel
@@ -309,7 +309,7 @@ def test_p0_345_two_tensors_mean_the_same_only_if_all_before_them_is_the_same() 
             for one in ("row", name)
         )
         tensors = [helper.make_tensor(f"number{name}", TensorProto.DOUBLE, [1], [number])]
-        return scikit_learn_ways.end(helper.make_graph(nodes, "g", [row], [made], tensors))
+        return scikit_learn_step_paths.end(helper.make_graph(nodes, "g", [row], [made], tensors))
 
     assert meaning("Sub", 1.0) == meaning("Sub", 1.0)
     others = [meaning("Add", 1.0), meaning("Sub", 2.0), meaning("Sub", 1.0, TensorProto.INT64)]
@@ -329,7 +329,7 @@ def test_p0_346_what_is_cut_to_whole_numbers_is_not_what_it_was_cut_from() -> No
             helper.make_tensor_value_info(one, TensorProto.FLOAT, [None, 2])
             for one in ("row", "made")
         )
-        return scikit_learn_ways.end(helper.make_graph(nodes, "g", [row], [made]))
+        return scikit_learn_step_paths.end(helper.make_graph(nodes, "g", [row], [made]))
 
-    assert end(TensorProto.DOUBLE) == scikit_learn_ways.ROW
-    assert end(TensorProto.INT64) != scikit_learn_ways.ROW
+    assert end(TensorProto.DOUBLE) == scikit_learn_step_paths.ROW
+    assert end(TensorProto.INT64) != scikit_learn_step_paths.ROW

@@ -16,16 +16,16 @@ from sealift_registry.app import App
 from sealift_registry.catalog import recording, tables
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.cli.terminal import Terminal
-from sealift_registry.trust import drafting
+from sealift_registry.trust import hub_drafts
 from sealift_signing import drafts, gate, statements
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from sealift_signing.approvals import NotCountedError
 from sealift_signing.desk.cli.run import run as sealift_sign
 from sealift_signing.documents import Withdrawal
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import RefusedError
-from sealift_signing.gate import Examined
-from sealift_signing.informing import mark
+from sealift_signing.gate import ExaminedDraft
+from sealift_signing.more_member import mark
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Approval, Objection
 from sealift_signing.vocabulary import moment
@@ -46,14 +46,14 @@ def drafted(acme: Acme, number: int) -> Draft:
     """An approval of `number`, as the hub drafts it."""
     with acme.app.hub.reading() as connection:
         wanted = acme.app.promotions.approval_wanted(connection, number, "validated", "I tried it")
-        return drafting.draft(acme.app.hub, connection, wanted)
+        return hub_drafts.draft(acme.app.hub, connection, wanted)
 
 
 def ask_of(draft: Draft) -> Ask:
     return Ask(draft.act, draft.object, draft.details)
 
 
-def examined(acme: Acme, draft: Draft, name: str = "carla") -> Examined:
+def examined(acme: Acme, draft: Draft, name: str = "carla") -> ExaminedDraft:
     """What the gate tells somebody of a draft."""
     key = PublicKey.from_tuf(acme.signer(name).public_key)
     return gate.examine(draft, ask_of(draft), None, acme.app.hub.now(), key)

@@ -14,13 +14,13 @@ from tuf.api.metadata import Metadata
 
 from sealift_registry import fsck
 from sealift_registry.delivery import assignments
-from sealift_registry.trust import drafting, returned_signatures, teams
-from sealift_registry.trust.drafting import Wanted
+from sealift_registry.trust import hub_drafts, returned_signatures, teams
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.repository import Change
 from sealift_registry.trust.stored import stored
 from sealift_registry.trust.submitting import AcceptedSubmission, with_fingerprint
 from sealift_signing import drafts, publishing, roles
-from sealift_signing.drafts import Draft, PartSignature, Version, encoded
+from sealift_signing.drafts import Draft, PartSignature, RoleVersion, encoded
 from sealift_signing.errors import RefusedError
 from tests.registry import test_stored_metadata as rows
 from tests.registry.hub_fixture import GROUP, SITE, TARGET, TEAM, Acme, version
@@ -35,7 +35,7 @@ Capsys = pytest.CaptureFixture[str]
 
 def drafted(acme: Acme, wanted: Wanted) -> Draft:
     with acme.app.hub.reading() as connection:
-        return drafting.draft(acme.app.hub, connection, wanted)
+        return hub_drafts.draft(acme.app.hub, connection, wanted)
 
 
 def by(acme: Acme, made: Draft, wanted: Wanted, *names: str) -> Draft:
@@ -118,7 +118,7 @@ def test_the_same_goes_for_what_a_memory_gives_back(acme: Acme) -> None:
     )
     data = publishing.to_bytes(Metadata[Any].from_dict(said))
     document = drafts.CarriedDocument("recall.json", encoded(recalls))
-    lost = Version(1, (), found.id, roles.RECALL, encoded(data), (document,), (), ())
+    lost = RoleVersion(1, (), found.id, roles.RECALL, encoded(data), (document,), (), ())
     assert acme.app.take_back(lost).new
     assert set(rows.newest(acme, roles.RECALL).signatures) == set(head.metadata.signatures)
     assert carla not in logged(acme)

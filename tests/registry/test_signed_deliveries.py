@@ -14,10 +14,10 @@ from sealift_registry.delivery import assignments, enrolling, tables
 from sealift_registry.delivery.exports import DraftedBundle
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.delivery.transfer_statement import ask_of
-from sealift_registry.trust.drafting import Wanted, draft
+from sealift_registry.trust.hub_drafts import Wanted, draft
 from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_signing import documents, drafts, dsse, publishing, roles, statements
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from sealift_signing.acts.sites import ANSWER
 from sealift_signing.desk.cli.acts import signer_name
 from sealift_signing.desk.signing import Desk

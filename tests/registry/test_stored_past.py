@@ -9,11 +9,11 @@ from dataclasses import replace
 import pytest
 
 from sealift_registry.trust.stored import AHEAD, Rows, stored
-from sealift_signing import links, publishing, roles, shape
+from sealift_signing import publishing, roles, shape, version_links
 from sealift_signing.documents import Members, Status, members_path
 from sealift_signing.errors import RefusedError
-from sealift_signing.links import Named, follows_of
 from sealift_signing.organisation import Head, verified_by
+from sealift_signing.version_links import VersionId, follows_of
 from tests.registry import test_stored_metadata as rows
 from tests.registry.hub_fixture import TEAM, Acme
 from tests.registry.test_stored_sites import no_triggers
@@ -65,8 +65,8 @@ def test_a_version_whose_past_was_changed_is_named(acme: Acme) -> None:
     assert one is not None
     said = follows_of(one.targets)
     assert said is not None
-    other = Named(said.version, "e" * 64)
-    links.write_follows(one.metadata.signed, replace(said, set_aside=(other,)))
+    other = VersionId(said.version, "e" * 64)
+    version_links.write_follows(one.metadata.signed, replace(said, set_aside=(other,)))
     rows.drop(acme, ROLE, number)
     rows.put(acme, ROLE, one.metadata, number)
     with acme.app.hub.reading() as connection, pytest.raises(RefusedError) as refused:

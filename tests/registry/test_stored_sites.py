@@ -13,8 +13,8 @@ from sqlalchemy import Table, insert, select, text, update
 from sealift_registry import fsck, guide, summary
 from sealift_registry.delivery import assignments, tables
 from sealift_registry.delivery.sites import Sites
-from sealift_registry.trust import drafting
-from sealift_registry.trust.drafting import Wanted
+from sealift_registry.trust import hub_drafts
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_signing import gate, statements
 from sealift_signing.errors import RefusedError
 from sealift_signing.statements import Receipt, SiteAnswer, Transfer, subject
@@ -246,7 +246,7 @@ def words_of_assigning(acme: Acme, wanted: Wanted | None = None) -> tuple[str, .
     """What the dispatcher is shown, from the line that names the act on."""
     hub, asked = acme.app.hub, wanted or asked_to_assign(acme)
     with hub.reading() as connection:
-        draft = drafting.draft(hub, connection, asked)
+        draft = hub_drafts.draft(hub, connection, asked)
     found = gate.examine(draft, asked.ask, None, hub.now(), acme.public("dispatcher-1"))
     first = next(n for n, line in enumerate(found.words) if line.startswith("Assign "))
     return found.words[first:]

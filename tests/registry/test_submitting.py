@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from sealift_registry.trust import drafting, teams
+from sealift_registry.trust import hub_drafts, teams
 from sealift_signing import drafts
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import SealiftError
@@ -18,7 +18,7 @@ def signed(acme: Acme) -> Draft:
     """Two stewards let emil request, too."""
     hub, wanted = acme.app.hub, teams.requester(TEAM, acme.card("emil"))
     with hub.reading() as connection:
-        made = drafting.draft(hub, connection, wanted)
+        made = hub_drafts.draft(hub, connection, wanted)
     return sign(made, wanted.ask, acme.stewards, hub.now())
 
 
@@ -57,7 +57,7 @@ def renewal(acme: Acme, days: int = 1) -> Draft:
     hub, wanted = acme.app.hub, teams.renewal(ROLE)
     acme.later(days=days)
     with hub.reading() as connection:
-        made = drafting.draft(hub, connection, wanted)
+        made = hub_drafts.draft(hub, connection, wanted)
     return sign(made, wanted.ask, acme.stewards, hub.now())
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sealift_registry.trust import drafting, teams
-from sealift_registry.trust.drafting import Wanted
+from sealift_registry.trust import hub_drafts, teams
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_signing import drafts
 from sealift_signing.drafts import Draft
 from sealift_signing.errors import FailedError
@@ -27,7 +27,7 @@ def written(acme: Acme, name: str, made: Draft) -> Path:
 def carried_out(acme: Acme, wanted: Wanted, *signers: str) -> Draft:
     hub = acme.app.hub
     with hub.reading() as connection:
-        made = drafting.draft(hub, connection, wanted)
+        made = hub_drafts.draft(hub, connection, wanted)
     return sign(made, wanted.ask, [acme.signer(one) for one in signers], hub.now())
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from sealift_registry.trust import drafting, submitting, teams
+from sealift_registry.trust import hub_drafts, submitting, teams
 from sealift_registry.trust.unchanged import UnchangedError, check_changes, is_published
 from sealift_signing import publishing
-from sealift_signing.acts.asking import Other
+from sealift_signing.acts.material import Other
 from tests.registry.hub_fixture import Acme
 from tests.registry.signing_people import draft_renewal, sign
 
@@ -20,7 +20,7 @@ ROLE = "fleet"
 def is_new(acme: Acme, connection: Connection, *others: Other, key: str = "fleet-1") -> bool:
     """Whether a renewal is, by both who ask: the command that drafts, and the log's writer."""
     wanted, now = teams.renewal(ROLE, others), acme.app.hub.now()
-    made = drafting.draft_at(connection, wanted, now)
+    made = hub_drafts.draft_at(connection, wanted, now)
     new = not is_published(connection, made, frozenset({acme.public(key).keyid}))
     signed = sign(made, wanted.ask, [acme.signer(key)], now)
     try:

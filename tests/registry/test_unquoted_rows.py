@@ -13,7 +13,7 @@ from sealift_registry.frameworks import lightgbm_trees, xgboost_trees
 from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, Array, ModelFacts
 from sealift_registry.frameworks.onnx_runs import ReferenceModel, RuntimeModel
 from sealift_registry.frameworks.scikit_learn import SklearnModel
-from sealift_registry.proof import expecting
+from sealift_registry.proof import expected_answers
 from sealift_registry.runtimes.piped_model import PipedModel
 from sealift_signing.errors import RefusedError
 from tests.registry.proof_models import proof, rows
@@ -174,8 +174,8 @@ def test_p0_139_numbers_that_were_answered_on_no_row_are_counted_in_the_evidence
     """Where a model does not say its labels, what is expected is not refused."""
     answers = {LABEL: np.array([0, 1])}
     expected = np.array([CANARY, CANARY + 1])
-    judged = expecting.judged(expected, answers, answers, ())
-    assert expecting.strange(expected, {"0", "1"}, judged) == ["2 numbers"]
+    judged = expected_answers.judged(expected, answers, answers, ())
+    assert expected_answers.strange(expected, {"0", "1"}, judged) == ["2 numbers"]
     named = np.array(["0", "five"])
-    judged = expecting.judged(named, answers, answers, ())
-    assert expecting.strange(named, {"0", "1"}, judged) == ["five"]
+    judged = expected_answers.judged(named, answers, answers, ())
+    assert expected_answers.strange(named, {"0", "1"}, judged) == ["five"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_registry.workers import brief, runner
+from sealift_registry.workers import runner, tight_limits
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import Limits, Worker
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
@@ -181,8 +181,8 @@ def test_memory_is_limited_also_where_nobody_says_how_much_is_used(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Such as on macOS, which has no /proc."""
-    monkeypatch.setattr(brief, "_STATM", tmp_path / "none")
-    assert brief._allocated() == 0
+    monkeypatch.setattr(tight_limits, "_STATM", tmp_path / "none")
+    assert tight_limits._allocated() == 0
 
 
 def test_files_are_limited(worker: Worker) -> None:

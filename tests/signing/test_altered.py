@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from sealift_signing import drafts, statements
-from sealift_signing.altered import altered
+from sealift_signing.altered_bytes import altered
 from sealift_signing.errors import MalformedError
 from sealift_signing.statements import KeyCard
 from tests.desks import STEWARDS, TEAM, Acme

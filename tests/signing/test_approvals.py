@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sealift_signing import canonical, statements
-from sealift_signing.approvals import NotCountedError, Tally, check_request, tally
+from sealift_signing.approvals import ApprovalTally, NotCountedError, check_request, tally
 from sealift_signing.documents import MemberKey, Person
 from sealift_signing.errors import BadSignatureError
 from tests.trust import STAGE, Promotion, rule
@@ -21,7 +21,7 @@ def promotion() -> Promotion:
     return Promotion()
 
 
-def counted(promotion: Promotion, request: str, *approvals: str, **rules: Any) -> Tally:  # noqa: ANN401 - any rule
+def counted(promotion: Promotion, request: str, *approvals: str, **rules: Any) -> ApprovalTally:  # noqa: ANN401 - any rule
     return tally(
         promotion.read_request(request),
         promotion.read_approvals(*approvals),

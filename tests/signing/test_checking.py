@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 from securesystemslib.signer import CryptoSigner
 
 from sealift_signing.public_key import PublicKey
-from sealift_signing.transparency import checkpoint, columns
-from sealift_signing.transparency.checking import StoredLog, verify
+from sealift_signing.transparency import checkpoint, entry_columns
 from sealift_signing.transparency.checkpoint import Checkpoint
-from sealift_signing.transparency.columns import DerivedRow, StoredTerm, derive
 from sealift_signing.transparency.entry import Term, body_of, new_entry, read_entry
+from sealift_signing.transparency.entry_columns import DerivedRow, StoredTerm, derive
 from sealift_signing.transparency.frontier import Frontier
-from sealift_signing.transparency.growth import Row, grow
+from sealift_signing.transparency.growth import LogRow, grow
 from sealift_signing.transparency.history import StoredCheckpoint
+from sealift_signing.transparency.log_checking import StoredLog, verify
 from sealift_signing.transparency.merkle import leaf_hash
 from sealift_signing.transparency.tiles import Tile
-from sealift_signing.transparency.verdict import MOST_FINDINGS, Finding, Verdict
+from sealift_signing.transparency.verdict import MOST_FINDINGS, LogFault, Verdict
 
 ORIGIN = "sealift/0123456789abcdef/hub"
 SIGNER = CryptoSigner.generate_ed25519()
@@ -32,7 +32,7 @@ NOW = datetime(2026, 11, 20, tzinfo=UTC)
 
 @dataclass
 class MemoryLog:
-    rows: list[Row] = field(default_factory=list)
+    rows: list[LogRow] = field(default_factory=list)
     checkpoints: list[StoredCheckpoint] = field(default_factory=list)
     tiles: list[Tile] = field(default_factory=list)
 
@@ -55,7 +55,7 @@ class MemoryLog:
 
     def edit(self, seq: int, body: bytes) -> None:
         """As a careful forger does it: the stored hash is made to fit."""
-        self.rows[seq] = Row(seq, leaf_hash(body), body)
+        self.rows[seq] = LogRow(seq, leaf_hash(body), body)
 
     def renumber(self) -> None:
         self.rows = [row._replace(seq=seq) for seq, row in enumerate(self.rows)]
@@ -138,16 +138,16 @@ def test_a_deleted_row_is_named_even_when_the_others_moved_up(log: MemoryLog, se
 
 @pytest.mark.parametrize("seq", PLACES)
 def test_an_inserted_row_is_named(log: MemoryLog, seq: int) -> None:
-    log.rows.insert(seq, Row(seq, leaf_hash(b"forged"), b"forged"))
+    log.rows.insert(seq, LogRow(seq, leaf_hash(b"forged"), b"forged"))
     log.renumber()
     assert told(log.verify()) == [("row-inserted", seq), ("row-reordered", seq + 1)]
 
 
 def test_a_row_behind_the_end_is_named(log: MemoryLog) -> None:
     end = len(log.rows)
-    log.rows.append(Row(end, leaf_hash(b"forged"), b"forged"))
-    log.rows.append(Row(end + 40, leaf_hash(b"forged 2"), b"forged 2"))
-    log.rows.append(Row(-1, leaf_hash(b"forged 3"), b"forged 3"))
+    log.rows.append(LogRow(end, leaf_hash(b"forged"), b"forged"))
+    log.rows.append(LogRow(end + 40, leaf_hash(b"forged 2"), b"forged 2"))
+    log.rows.append(LogRow(-1, leaf_hash(b"forged 3"), b"forged 3"))
     assert told(log.verify()) == [
         ("row-inserted", -1),
         ("row-inserted", end),
@@ -173,7 +173,7 @@ def test_a_row_moved_to_the_end_is_named(log: MemoryLog) -> None:
 
 def test_a_body_that_became_text_is_an_edited_row(log: MemoryLog) -> None:
     """SQLite takes any type in any column."""
-    log.rows[5] = Row(5, log.rows[5].leaf, log.rows[5].body.decode())  # type: ignore[arg-type]
+    log.rows[5] = LogRow(5, log.rows[5].leaf, log.rows[5].body.decode())  # type: ignore[arg-type]
     assert told(log.verify()) == [("row-edited", 5)]
 
 
@@ -299,7 +299,7 @@ def test_a_verdict_stays_readable() -> None:
     verdict = log.verify()
     assert len(verdict.findings) == MOST_FINDINGS + 1
     assert verdict.findings[-1].code == "more"
-    assert verdict.joined([Finding("x", "x", 1)]) == verdict
+    assert verdict.joined([LogFault("x", "x", 1)]) == verdict
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=15), st.data())
@@ -316,7 +316,7 @@ def test_whatever_is_done_to_the_rows_is_found(batches: list[int], data: st.Data
             del log.rows[seq]
             expected = "row-deleted"
         case "insert":
-            log.rows.insert(seq, Row(seq, leaf_hash(b"forged"), b"forged"))
+            log.rows.insert(seq, LogRow(seq, leaf_hash(b"forged"), b"forged"))
             log.renumber()
             expected = "row-inserted"
         case _:
@@ -343,14 +343,14 @@ def derived(count: int = 5) -> tuple[list[DerivedRow], list[StoredTerm]]:
 
 
 def test_honest_columns_are_well() -> None:
-    assert list(columns.check(*derived())) == []
+    assert list(entry_columns.check(*derived())) == []
 
 
-@pytest.mark.parametrize("name", columns.NAMES)
+@pytest.mark.parametrize("name", entry_columns.NAMES)
 def test_an_edited_column_is_named(name: str) -> None:
     rows, terms = derived()
     rows[3] = DerivedRow(**(rows[3]._asdict() | {name: "forged"}))
-    (finding,) = columns.check(rows, terms)
+    (finding,) = entry_columns.check(rows, terms)
     assert (finding.code, finding.seq) == ("column-edited", 3)
     assert f"the column {name} says 'forged'" in finding.sentence
 
@@ -358,12 +358,12 @@ def test_an_edited_column_is_named(name: str) -> None:
 def test_terms_are_compared() -> None:
     rows, terms = derived()
     without = [term for term in terms if term.value != "p2"]
-    (finding,) = columns.check(rows, without)
-    assert finding == Finding("term-missing", "Row 2: its term person = 'p2' is missing.", 2)
+    (finding,) = entry_columns.check(rows, without)
+    assert finding == LogFault("term-missing", "Row 2: its term person = 'p2' is missing.", 2)
     for seq in (-1, 0, 4, 77):
         forged = StoredTerm(seq, "person", "mallory")
         more = sorted([*terms, forged], key=lambda term: term.seq)
-        (finding,) = columns.check(rows, more)
+        (finding,) = entry_columns.check(rows, more)
         assert (finding.code, finding.seq) == ("term-added", seq)
 
 
@@ -371,7 +371,7 @@ def test_a_body_that_is_no_entry_is_named() -> None:
     rows, terms = derived()
     rows[0] = rows[0]._replace(body=b"{}")
     rows[3] = rows[3]._replace(body="text")  # type: ignore[arg-type]
-    found = [(finding.code, finding.seq) for finding in columns.check(rows, terms)]
+    found = [(finding.code, finding.seq) for finding in entry_columns.check(rows, terms)]
     assert found == [("entry-unreadable", 0), ("entry-unreadable", 3)]
 
 

@@ -8,9 +8,9 @@ import unicodedata
 
 import pytest
 
-from sealift_signing import drawing, wrapping
+from sealift_signing import drawing, line_wrapping
 from sealift_signing.drawing import cells, drawn, pasted, plain
-from sealift_signing.wrapping import wrapped
+from sealift_signing.line_wrapping import wrapped
 
 UNSEEN = [
     "\n", "\r", "\t", "\x0b", "\x1b[2K", "\x00", "\x7f", "\x85", "\x9b31m",
@@ -136,7 +136,7 @@ def test_columns_are_counted_as_terminals_do() -> None:
 
 
 def test_a_terminal_that_does_not_say_its_width_is_narrow() -> None:
-    assert wrapping.UNKNOWN == 80
+    assert line_wrapping.UNKNOWN == 80
 
 
 @pytest.mark.parametrize("text", ["", "a b", "it's\n", "\\n", "\x1b[2J", "\t'\\'", "\u202e", "漢"])

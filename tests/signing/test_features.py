@@ -17,7 +17,7 @@ import pytest
 import sealift_registry
 import sealift_signing
 import sealift_sync
-from sealift_signing import documents, dsse, features, informing, shape
+from sealift_signing import documents, dsse, features, more_member, shape
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.features import Feature
 from sealift_signing.policy import Policy, read_policy
@@ -175,7 +175,7 @@ def test_f1_05_what_informs_says_anything_under_more(
         assert "more" not in value
         read: Any = shape.from_json(kind, value | {"more": more}, what=name)
         assert shape.to_json(read)["more"] == more
-    assert list(informing.more_words(more)) == [
+    assert list(more_member.more_words(more)) == [
         "besides, note: “it rained”",
         'besides, power: “{"by":["line-1"],"watts":12}”',
     ]
@@ -193,8 +193,8 @@ def test_f1_05_a_reader_keeps_no_more_of_it_than_people_carry(
 
 def test_f1_05_of_very_much_under_more_people_see_some() -> None:
     many = {f"n{number}": "x\n" * 1_000_000 for number in range(50)}
-    lines = list(informing.more_words(many))
-    assert len(lines) == informing.MOST_SHOWN + 1
+    lines = list(more_member.more_words(many))
+    assert len(lines) == more_member.MOST_SHOWN + 1
     assert all(len(one) < 1_000 and "\n" not in one for one in lines)
     assert lines[-1] == "besides, 30 things more"
 
@@ -224,7 +224,7 @@ def test_f1_06_no_rule_reads_it() -> None:
         if '"more"' in file.read_text()
     }
     # The other one says of a log that there is "more" that is wrong with it.
-    assert quoted == {"sealift_signing/informing.py", "sealift_signing/transparency/verdict.py"}
+    assert quoted == {"sealift_signing/more_member.py", "sealift_signing/transparency/verdict.py"}
 
 
 @pytest.mark.parametrize("newer", ["0.3", "0.10", "1.0"])

@@ -5,15 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sealift_signing import floors, roles
-from sealift_signing.floors import ANY, Seen
+from sealift_signing.floors import ANY, VisitedRole
 from sealift_signing.tuf_walk import WentBackError
 from tests.trust import Keyring, Repository
 
 OLD, NEW, OTHER = "a" * 64, "b" * 64, "c" * 64
 
 
-def seen(version: int, keys: str = NEW, stated: int | None = None, role: str = "fleet") -> Seen:
-    return Seen("targets", role, version, keys, stated)
+def seen(
+    version: int, keys: str = NEW, stated: int | None = None, role: str = "fleet"
+) -> VisitedRole:
+    return VisitedRole("targets", role, version, keys, stated)
 
 
 def rows(**numbers: int) -> dict[floors.FloorKey, int]:

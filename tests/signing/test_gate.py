@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 
 from sealift_signing import drafts, publishing
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
-from sealift_signing.links import ForkedError
 from sealift_signing.tuf_walk import WentBackError
+from sealift_signing.version_links import ForkedError
 from tests.desks import (
     STEWARDS,
     TEAM,

@@ -7,7 +7,7 @@ from hashlib import sha256
 import pytest
 
 from sealift_signing import drafts, publishing
-from sealift_signing.acts.asking import Other
+from sealift_signing.acts.material import Other
 from sealift_signing.compromised import FIELD
 from sealift_signing.errors import RefusedError
 from sealift_signing.tuf_walk import WentBackError

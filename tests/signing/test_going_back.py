@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from sealift_signing import shape
-from sealift_signing.acts import going_back
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts import assignment_changes
+from sealift_signing.acts.material import Ask
 from sealift_signing.documents import (
     AssignedArtifact,
     Assignment,
@@ -41,7 +41,7 @@ def assigned(before: Assignment, given: AssignedArtifact, reason: str = "") -> A
     after = replace(before, groups={GROUP: GroupAssignment(TARGET, models)})
     details = {"back": ("yes",), "reason": (reason,)} if reason else {}
     ask = Ask("assign", (SITE, given.parsed.full_version), details)
-    made = going_back.assigned(before, after, ask, [GROUP])
+    made = assignment_changes.assigned(before, after, ask, [GROUP])
     assert read_assignment(shape.write(made), SITE) == made
     return made
 
@@ -51,7 +51,7 @@ def from_versions(found: Assignment) -> list[int]:
 
 
 def test_t1_02_what_is_retired_is_said_in_every_later_assignment_until_it_runs_again() -> None:
-    stopped = going_back.with_said(running(), [Retired(GROUP, FULL, 3, WHY)], [])
+    stopped = assignment_changes.with_said(running(), [Retired(GROUP, FULL, 3, WHY)], [])
     later = assigned(stopped, artifact(1, model=OTHER))
     assert later.retire == stopped.retire
     assert later.requires == ("retire",)

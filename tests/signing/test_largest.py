@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sealift_signing import canonical, drafts, links, shape
+from sealift_signing import canonical, drafts, shape, version_links
 from sealift_signing.drafts import CarriedDocument, CarriedRole, Shared, encoded
-from sealift_signing.learning import fitting
-from sealift_signing.links import Follows, Lineage
+from sealift_signing.memory_updates import fitting
+from sealift_signing.version_links import Follows, Lineage
 
 DIGEST = "a" * 64
 
@@ -15,7 +15,7 @@ def lineage(length: int) -> tuple[Follows, ...]:
 
 
 def test_the_longest_past_can_be_read() -> None:
-    data = shape.write(Lineage(1, (), "team.vision", lineage(links.MOST)))
+    data = shape.write(Lineage(1, (), "team.vision", lineage(version_links.MOST)))
     canonical.check_values(data, what="it")
     assert len(data) < drafts.LARGEST
 
@@ -38,9 +38,9 @@ def test_a_large_organisation_is_shared_as_promised() -> None:
 def test_of_a_larger_one_the_newest_of_each_past_is_shared() -> None:
     for teams, versions in ((1_000, 100), (300, 400), (2, 70_000)):
         canonical.check_values(told(teams, versions), what="it")
-    assert fitting({"a": lineage(3), "b": lineage(links.MOST)}) == {
+    assert fitting({"a": lineage(3), "b": lineage(version_links.MOST)}) == {
         "a": lineage(3),
-        "b": lineage(links.MOST)[: links.MOST - 3],
+        "b": lineage(version_links.MOST)[: version_links.MOST - 3],
     }
     whole = {"a": lineage(3), "b": lineage(5)}
     assert fitting(whole) == whole

@@ -7,18 +7,18 @@ from datetime import timedelta
 import pytest
 from tuf.api.metadata import Metadata, Targets
 
-from sealift_signing import links, publishing
+from sealift_signing import publishing, version_links
 from sealift_signing.errors import MalformedError, RefusedError
-from sealift_signing.links import (
+from sealift_signing.tuf_walk import MissingError, WentBackError
+from sealift_signing.version_links import (
     Descent,
     Follows,
     ForkedError,
-    Named,
     SkippedError,
+    VersionId,
     check_descends,
     follows_of,
 )
-from sealift_signing.tuf_walk import MissingError, WentBackError
 from tests.trust import NOW
 
 ROLE = "team.vision"
@@ -29,7 +29,7 @@ def first() -> Metadata[Targets]:
 
 
 def after(
-    before: Metadata[Targets], *aside: Named, days: int = 180, version: int | None = None
+    before: Metadata[Targets], *aside: VersionId, days: int = 180, version: int | None = None
 ) -> Metadata[Targets]:
     expires = publishing.expiry(NOW, days)
     return publishing.following(before, expires=expires, set_aside=aside, version=version)
@@ -55,7 +55,7 @@ def lineage(versions: list[Metadata[Targets]]) -> list[Follows]:
 def descends(held: Metadata[Targets], versions: list[Metadata[Targets]]) -> Descent:
     return check_descends(
         ROLE,
-        links.named(held),
+        version_links.named(held),
         versions[-1],
         lineage(versions),
         linked=follows_of(held.signed) is not None,
@@ -65,9 +65,11 @@ def descends(held: Metadata[Targets], versions: list[Metadata[Targets]]) -> Desc
 def test_a_version_names_the_one_it_follows() -> None:
     one, two, three = chain(3)
     assert follows_of(one.signed) is None
-    assert follows_of(two.signed) == Follows(1, links.digest(one), None, ())
+    assert follows_of(two.signed) == Follows(1, version_links.digest(one), None, ())
     said = follows_of(three.signed)
-    assert said == Follows(2, links.digest(two), links.link(follows_of(two.signed)), ())
+    assert said == Follows(
+        2, version_links.digest(two), version_links.link(follows_of(two.signed)), ()
+    )
 
 
 def test_each_version_of_a_chain_is_an_ancestor_of_the_last() -> None:
@@ -79,7 +81,7 @@ def test_each_version_of_a_chain_is_an_ancestor_of_the_last() -> None:
 def test_what_was_missed_travels_as_values() -> None:
     versions = chain(6)
     with pytest.raises(MissingError) as error:
-        check_descends(ROLE, links.named(versions[1]), versions[-1], lineage(versions)[:2])
+        check_descends(ROLE, version_links.named(versions[1]), versions[-1], lineage(versions)[:2])
     assert error.value.code == "lineage-missing"
 
 
@@ -112,13 +114,13 @@ def test_t0_193_a_number_that_nobody_set_aside_is_left_out_by_nobody(number: int
             descends(versions[1], [*versions, *newest])
     said = follows_of(far.signed)
     assert said is not None
-    links.check_accounted("recall", number, said)  # whatever its past
+    version_links.check_accounted("recall", number, said)  # whatever its past
 
 
 def test_what_is_set_aside_gives_way() -> None:
     versions = chain(3)
     lost = versions[2]
-    over = after(versions[1], links.named(lost), version=4)
+    over = after(versions[1], version_links.named(lost), version=4)
     assert descends(lost, [*versions[:2], over]) == Descent(set_aside=4)
     later = after(over)
     assert descends(lost, [*versions[:2], over, later]) == Descent(set_aside=4)
@@ -128,7 +130,7 @@ def test_what_is_set_aside_gives_way() -> None:
 def test_another_of_the_same_number_is_not_set_aside_with_it() -> None:
     versions = chain(3)
     twin = after(versions[1], days=9)
-    over = after(versions[1], links.named(versions[2]), version=4)
+    over = after(versions[1], version_links.named(versions[2]), version=4)
     with pytest.raises(ForkedError):
         descends(twin, [*versions[:2], over])
 
@@ -172,13 +174,13 @@ def test_a_chain_never_ends() -> None:
 
 def unlinked_copy(before: Metadata[Targets]) -> Metadata[Targets]:
     made = unlinked(before)
-    del made.signed.unrecognized_fields[links.FIELD]
+    del made.signed.unrecognized_fields[version_links.FIELD]
     return made
 
 
 def restarted(before: Metadata[Targets]) -> Metadata[Targets]:
     made = unlinked(unlinked_copy(before))
-    links.write_follows(made.signed, Follows(before.signed.version + 1, "0" * 64, None, ()))
+    version_links.write_follows(made.signed, Follows(before.signed.version + 1, "0" * 64, None, ()))
     return made
 
 
@@ -190,11 +192,11 @@ def test_a_changed_value_of_the_past_is_noticed(change: str) -> None:
         "version": replace(values[1], version=1),
         "digest": replace(values[1], digest="0" * 64),
         "link": replace(values[1], link="0" * 64),
-        "set_aside": replace(values[1], set_aside=(Named(1, "0" * 64),)),
+        "set_aside": replace(values[1], set_aside=(VersionId(1, "0" * 64),)),
     }[change]
     values[1] = other
     with pytest.raises(MalformedError) as error:
-        check_descends(ROLE, links.named(versions[0]), versions[-1], values)
+        check_descends(ROLE, version_links.named(versions[0]), versions[-1], values)
     assert error.value.code == "lineage-differs"
 
 
@@ -203,18 +205,18 @@ def test_a_left_out_value_is_noticed() -> None:
     values = lineage(versions)
     del values[1]
     with pytest.raises(RefusedError):
-        check_descends(ROLE, links.named(versions[0]), versions[-1], values)
+        check_descends(ROLE, version_links.named(versions[0]), versions[-1], values)
 
 
 def test_nothing_follows_itself() -> None:
     made = after(first())
-    links.write_follows(made.signed, Follows(2, "0" * 64, None, ()))
+    version_links.write_follows(made.signed, Follows(2, "0" * 64, None, ()))
     with pytest.raises(MalformedError):
         follows_of(made.signed)
-    links.write_follows(made.signed, Follows(1, "0" * 64, None, (Named(2, "0" * 64),)))
+    version_links.write_follows(made.signed, Follows(1, "0" * 64, None, (VersionId(2, "0" * 64),)))
     with pytest.raises(MalformedError):
         follows_of(made.signed)
-    made.signed.unrecognized_fields[links.FIELD] = ["nothing"]
+    made.signed.unrecognized_fields[version_links.FIELD] = ["nothing"]
     with pytest.raises(MalformedError):
         follows_of(made.signed)
 
@@ -225,11 +227,11 @@ def test_nothing_follows_itself() -> None:
 def test_what_a_file_says_of_its_past_is_found_by_its_link() -> None:
     one, two, three = (publishing.to_bytes(made) for made in chain(3))
     said = follows_of(chain(3)[1].signed)
-    wanted = links.link(said)
+    wanted = version_links.link(said)
     assert wanted is not None
-    assert links.follows_linked(two, wanted) == said
-    assert links.follows_linked(one, wanted) is None
-    assert links.follows_linked(three, wanted) is None
+    assert version_links.follows_linked(two, wanted) == said
+    assert version_links.follows_linked(one, wanted) is None
+    assert version_links.follows_linked(three, wanted) is None
 
 
 @pytest.mark.parametrize(
@@ -249,4 +251,4 @@ def test_what_a_file_says_of_its_past_is_found_by_its_link() -> None:
     ],
 )
 def test_what_says_nothing_of_its_past_is_not_believed(there: bytes) -> None:
-    assert links.follows_linked(there, "e" * 64) is None
+    assert version_links.follows_linked(there, "e" * 64) is None

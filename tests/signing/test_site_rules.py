@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sealift_signing import canonical, statements
-from sealift_signing.approvals import Tally
+from sealift_signing.approvals import ApprovalTally
 from sealift_signing.documents import (
     AssignedArtifact,
     GroupAssignment,
@@ -22,7 +22,7 @@ from sealift_signing.documents import (
 from sealift_signing.errors import BadSignatureError, MalformedError, RefusedError
 from sealift_signing.policy import Policy
 from sealift_signing.site_rules import (
-    Facts,
+    ConditionFacts,
     HeldError,
     brought_back,
     check_pinned_policy,
@@ -42,7 +42,7 @@ def promotion() -> Promotion:
     return Promotion()
 
 
-def judged(promotion: Promotion, artifact: AssignedArtifact, **facts: Any) -> Tally:  # noqa: ANN401 - any fact
+def judged(promotion: Promotion, artifact: AssignedArtifact, **facts: Any) -> ApprovalTally:  # noqa: ANN401 - any fact
     return judge(promotion.facts(artifact, **facts), GROUP, artifact)
 
 
@@ -544,7 +544,7 @@ def test_a_statement_of_another_kind_refuses_the_bundle(promotion: Promotion, pa
 # ---------------------------------------------------------------- pins of a bundle
 
 
-def facts_with(promotion: Promotion, **thresholds: int) -> Facts:
+def facts_with(promotion: Promotion, **thresholds: int) -> ConditionFacts:
     return promotion.facts(promotion.assigned(), pins=Pins(0, thresholds, (), ()))
 
 

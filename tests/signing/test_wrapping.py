@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sealift_signing import wrapping
-from sealift_signing.wrapping import columns, wrapped
+from sealift_signing import line_wrapping
+from sealift_signing.line_wrapping import columns, wrapped
 from tests.terminals import lasting, on_a_terminal
 
 LONG = "This site once signed 3 entries of its log, and they are not the ones in this database."
@@ -72,7 +72,7 @@ def test_no_line_is_wider_than_reads_well(
     monkeypatch: pytest.MonkeyPatch, given: str, width: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", given)
-    assert columns(Terminal()) == width == min(width, wrapping.WIDEST)
+    assert columns(Terminal()) == width == min(width, line_wrapping.WIDEST)
 
 
 @pytest.mark.parametrize("program", ["sealift_sync", "sealift_registry"])

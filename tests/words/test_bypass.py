@@ -30,7 +30,7 @@ REASONS = {
     "signing/sealift_signing/streams.py": "what the system says of our own output",
     "registry/sealift_registry/demo": "a story of ours, with commands that draw for themselves",
     "registry/sealift_registry/cli/at_hub.py": "a label of ours",
-    "signing/sealift_signing/starting.py": "a sentence of each program's own",
+    "signing/sealift_signing/command_start.py": "a sentence of each program's own",
     "signing/sealift_signing/desk/cli/group.py": "a question that is drawn where it is made",
     "signing/sealift_signing/desk/cli/terminal.py": "what is typed is ours; the rest is drawn",
     "offline-sync/sealift_sync/cli/enrolling.py": "two labels of ours",

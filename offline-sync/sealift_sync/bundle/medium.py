@@ -19,7 +19,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, BinaryIO
 
-from sealift_signing import closing
+from sealift_signing import file_access
 from sealift_signing.drawing import word
 from sealift_signing.errors import (
     FailedError,
@@ -407,7 +407,7 @@ def make_folder(top: Path, path: str) -> Path:
     for part in path.split("/"):
         here /= part
         try:
-            closing.shown_folder(here)  # a file or a link may be there, which is told of below
+            file_access.shown_folder(here)  # a file or a link may be there, which is told of below
         except OSError as bad:
             raise durable.unwritable(here, bad) from bad
         if here.is_symlink() or not here.is_dir():

@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from sealift_signing import closing
+from sealift_signing import file_access
 from sealift_signing.errors import FailedError
 from sealift_signing.vocabulary import site_of
 from sealift_sync import durable
@@ -68,7 +68,7 @@ def keep_only(aside: Path, wanted: Mapping[str, int]) -> frozenset[str]:
     """
     if aside.is_symlink() or not aside.is_dir():
         remove(aside)
-    closing.shown_folder(aside)
+    file_access.shown_folder(aside)
     return frozenset(_kept(aside, "", wanted, folders(wanted)))
 
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from sealift_signing import closing, shape
+from sealift_signing import file_access, shape
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_sync import durable
 from sealift_sync.bundle import layout
@@ -83,9 +83,9 @@ def _files(returned: Returned) -> dict[str, bytes]:
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:
-    closing.shown_folder(folder)
+    file_access.shown_folder(folder)
     for path, data in files.items():
-        durable.write(folder / path, data, mode=closing.SHOWN_FILE)
+        durable.write(folder / path, data, mode=file_access.SHOWN_FILE)
     _flush(folder)
     _read_back(folder, files)
 
@@ -97,7 +97,7 @@ def _update(folder: Path, files: Mapping[str, bytes]) -> None:
     _keep(folder, lambda path: not path.endswith(durable.PARTIAL))
     for path, data in files.items():
         if not _holds(folder / path, data):
-            durable.write(folder / path, data, mode=closing.SHOWN_FILE)
+            durable.write(folder / path, data, mode=file_access.SHOWN_FILE)
     _flush(folder)
     _read_back(folder, files)
     _keep(folder, files.__contains__)

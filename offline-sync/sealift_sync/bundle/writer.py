@@ -18,7 +18,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
-from sealift_signing import closing
+from sealift_signing import file_access
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.statements import CarriedFile
 from sealift_signing.vocabulary import CatalogPath, site_of
@@ -292,7 +292,7 @@ def _put_transfer(aside: Path, transfer: bytes) -> None:
     """Write transfer.json, which was recorded, beside all else; what a cut left of it goes."""
     with _nothing_that_lies(aside):
         (aside / layout.TRANSFER).unlink(missing_ok=True)
-        with Unflushed(closing.SHOWN_FILE) as unflushed:
+        with Unflushed(file_access.SHOWN_FILE) as unflushed:
             _put(aside / layout.TRANSFER, BytesIO(transfer), lambda _: None, unflushed)
         durable.flush_folder(aside)
         own = CarriedFile(layout.TRANSFER, len(transfer), sha256(transfer).hexdigest())
@@ -317,7 +317,7 @@ def _copy(contents: Contents, aside: Path, stage: Stage) -> tuple[CarriedFile, .
     kept = partial.keep_only(aside, sizes)
     for folder in sorted(partial.folders(sizes)):
         # Below `aside` only: if the medium is gone by now, its path is not made again elsewhere.
-        closing.shown_folder(aside / folder)
+        file_access.shown_folder(aside / folder)
     small = {
         CarriedFile(path, len(data), sha256(data).hexdigest()): data
         for path, data in contents.small_files().items()
@@ -329,7 +329,7 @@ def _copy(contents: Contents, aside: Path, stage: Stage) -> tuple[CarriedFile, .
     whole = _still_whole(aside, [one for one in files if one.path in kept], stage)
     left = [one for one in files if one not in whole]
     progress = stage("copy", _sum(left))
-    with Unflushed(closing.SHOWN_FILE) as unflushed:
+    with Unflushed(file_access.SHOWN_FILE) as unflushed:
         for one in left:
             if one in small:
                 _put(aside / one.path, BytesIO(small[one]), progress, unflushed)

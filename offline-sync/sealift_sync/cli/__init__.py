@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from sealift_signing import starting
+from sealift_signing import command_start
 
 
 def main() -> None:
     """Run `sealift-site`; the entry point that the distribution installs."""
-    starting.refuse_network("sealift-site")
-    starting.command(_load)
+    command_start.refuse_network("sealift-site")
+    command_start.command(_load)
 
 
-def _load() -> starting.Run:
+def _load() -> command_start.Run:
     from sealift_sync.cli.run import run
 
     return run

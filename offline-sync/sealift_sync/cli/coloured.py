@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sealift_signing.drawing import plain
-from sealift_signing.wrapping import columns, wrapped
+from sealift_signing.line_wrapping import columns, wrapped
 
 
 class Coloured(Console):

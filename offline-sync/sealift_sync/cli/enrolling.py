@@ -29,7 +29,7 @@ def write_request(
     call: Call, name: str, groups: tuple[str, ...], file: Path, *, as_json: bool
 ) -> None:
     """Make the site and write its request to `file`."""
-    from sealift_signing import closing, statements
+    from sealift_signing import file_access, statements
     from sealift_signing.vocabulary import NAME
     from sealift_signing.words import eight_words
     from sealift_sync import durable
@@ -43,7 +43,7 @@ def write_request(
             next_step="Choose a name of that form.",
         )
     envelope = begin(call.home, call.environment, name, _groups(groups), call.clock)
-    durable.write(file.absolute(), envelope, mode=closing.SHOWN_FILE)
+    durable.write(file.absolute(), envelope, mode=file_access.SHOWN_FILE)
     said = statements.read(statements.SiteRequest, envelope, what="the request")
     words = eight_words(envelope)
     if as_json:

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 
 import click
 
-from sealift_signing import closing, ending
+from sealift_signing import command_end, file_access
+from sealift_signing.command_start import ABORTED
 from sealift_signing.drawing import plain
 from sealift_signing.errors import FailedError, SealiftError
-from sealift_signing.starting import ABORTED
 from sealift_sync.cli.commands import site
 from sealift_sync.cli.telling import error
 
 PROGRAM = "sealift-site"
 
 
-@closing.closed_to_others()
+@file_access.closed_to_others()
 def run(arguments: Sequence[str]) -> int:
     """Run `sealift-site` with `arguments`; returns the exit code (docs/reference/exit-codes.md)."""
     as_json = "--json" in arguments
@@ -25,13 +25,13 @@ def run(arguments: Sequence[str]) -> int:
     try:
         found = site.main(list(arguments), prog_name=PROGRAM, standalone_mode=False, obj=kept)
     except (click.Abort, KeyboardInterrupt) as stop:
-        sys.stderr.write(f"Stopped. {plain(ending.kept(stop, kept))} Run the command again.\n")
+        sys.stderr.write(f"Stopped. {plain(command_end.kept(stop, kept))} Run the command again.\n")
         return ABORTED
     except click.exceptions.NoArgsIsHelpError as asked:
         asked.show()
         return asked.exit_code
     except (BrokenPipeError, SystemExit):
-        return ending.reader_gone()
+        return command_end.reader_gone()
     except Exception as bad:  # noqa: BLE001 - the last resort: a user gets a sentence, not a trace
         return error(_told(bad), as_json=as_json)
     return found if isinstance(found, int) else 0
@@ -42,10 +42,10 @@ def _told(bad: Exception) -> SealiftError:
     if isinstance(bad, SealiftError):
         return bad
     if isinstance(bad, click.ClickException):
-        return ending.usage(bad, PROGRAM)
+        return command_end.usage(bad, PROGRAM)
     if isinstance(bad, OSError) or _is_database_error(bad):
         return _failed(bad)
-    return ending.unexpected(bad, PROGRAM)
+    return command_end.unexpected(bad, PROGRAM)
 
 
 def _is_database_error(bad: Exception) -> bool:

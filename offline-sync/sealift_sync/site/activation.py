@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
 
-from sealift_signing import closing
+from sealift_signing import file_access
 from sealift_signing.canonical import Json
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import SealiftError
@@ -381,7 +381,7 @@ def _run(
                 env=outside.environment(place, choice, tree.link(place)),
                 cwd=site.home.models,
                 start_new_session=True,
-                umask=closing.callers_umask(),
+                umask=file_access.callers_umask(),
             )
         except OSError as bad:
             raise CommandFailedError(

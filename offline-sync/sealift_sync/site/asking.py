@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from sealift_signing import closing
+from sealift_signing import file_access
 from sealift_signing.drawing import drawn, word
 from sealift_signing.errors import SealiftError
 from sealift_sync import answering
@@ -141,7 +141,7 @@ class Runtime:
                 env=self.environment,
                 cwd=self.folder,
                 start_new_session=True,
-                umask=closing.callers_umask(),
+                umask=file_access.callers_umask(),
             )
         except OSError as bad:
             raise CommandFailedError(

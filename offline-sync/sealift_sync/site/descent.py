@@ -1,7 +1,7 @@
 """Step (4) of an import, beside the floors: do people's roles descend from what is kept here?
 
 A number says only which of two versions is the newer one. People who were offered an old base sign
-a higher number in which a removal never happened (`links` has the rules).
+a higher number in which a removal never happened (`version_links` has the rules).
 
 `recall` is exempt, for a recall must reach a site from whichever officer made it: whatever is wrong
 with its past is said, and what any authentic version recalls stays recalled.
@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tuf.api.metadata import Metadata, Targets
 
-from sealift_signing import links, roles
+from sealift_signing import roles, version_links
 from sealift_signing.errors import RefusedError
-from sealift_signing.links import Follows
 from sealift_signing.roles import RECALL, ROOT
 from sealift_signing.tuf_walk import Keep, RoleKey, read_metadata
+from sealift_signing.version_links import Follows
 
 Lineages = Callable[[str], bytes | None]
 """The lineage of a role as the bundle carries it; None if it carries none."""
@@ -34,7 +34,7 @@ def check_descent(
     Roots are no business of this: their whole chain travels, and none of it is skipped.
 
     Raises:
-        ForkedError, MissingError, WentBackError, MalformedError: as `links.check_descends`.
+        ForkedError, MissingError, WentBackError, MalformedError: as `version_links.check_descends`.
     """
     said: list[str] = []
     for one in found:
@@ -59,18 +59,18 @@ def _check(one: Keep, kept: bytes | None, carried: bytes | None, signers: Signer
     newer = read_metadata(one.data, one.role, Targets)
     lineage: tuple[Follows, ...] = ()
     if carried is not None:
-        lineage = links.read_lineage(carried, one.role, newer.signed)
+        lineage = version_links.read_lineage(carried, one.role, newer.signed)
     if kept is None or kept == one.data:
         return
     before = read_metadata(kept, one.role, Targets)
-    held, linked = links.named(before), links.follows_of(before.signed) is not None
-    descent = links.check_descends(one.role, held, newer, lineage, linked=linked)
+    held, linked = version_links.named(before), version_links.follows_of(before.signed) is not None
+    descent = version_links.check_descends(one.role, held, newer, lineage, linked=linked)
     if descent.set_aside is not None:
         people = " and ".join(signers(one.delegator, one.role, newer))
         yield (
             f"{one.role}: {held}, which this site went by, is given up: version "
-            f"{descent.set_aside} set it aside. This site goes by {links.named(newer)} from now "
-            f"on, which {people} signed."
+            f"{descent.set_aside} set it aside. This site goes by "
+            f"{version_links.named(newer)} from now on, which {people} signed."
         )
 
 

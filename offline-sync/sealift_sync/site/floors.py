@@ -14,7 +14,7 @@ from tuf.api.metadata import Root, Targets
 
 from sealift_signing import roles
 from sealift_signing.errors import RefusedError
-from sealift_signing.floors import ANY, FloorKey, Seen, raised, stated
+from sealift_signing.floors import ANY, FloorKey, VisitedRole, raised, stated
 from sealift_signing.tuf_walk import RoleKey, Walk, read_metadata
 from sealift_sync.site.state import State
 
@@ -36,14 +36,14 @@ def known_floors(state: State) -> dict[FloorKey, int]:
     return found
 
 
-def seen_by(walk: Walk) -> tuple[Seen, ...]:
+def seen_by(walk: Walk) -> tuple[VisitedRole, ...]:
     """Every role that was walked, with the keys that its delegator gives it now."""
     return tuple(
         _seen(walk, delegator, role, n) for (delegator, role), n in walk.versions().items()
     )
 
 
-def remember(state: State, seen: tuple[Seen, ...]) -> None:
+def remember(state: State, seen: tuple[VisitedRole, ...]) -> None:
     """Within the commit of a visit: no role that was `seen` goes back behind it."""
     known = known_floors(state)
     state.set_floors(known)
@@ -53,12 +53,12 @@ def remember(state: State, seen: tuple[Seen, ...]) -> None:
             state.drop_floor((one.delegator, one.role, ANY))
 
 
-def _seen(walk: Walk, delegator: str, role: str, version: int) -> Seen:
+def _seen(walk: Walk, delegator: str, role: str, version: int) -> VisitedRole:
     if role == roles.ROOT:
-        return Seen(delegator, role, version, ANY, None)
+        return VisitedRole(delegator, role, version, ANY, None)
     owner = walk.root if delegator == roles.ROOT else _walked(walk, delegator)
     keys = roles.key_set(owner, role)
-    return Seen(delegator, role, version, keys, stated(owner, role))
+    return VisitedRole(delegator, role, version, keys, stated(owner, role))
 
 
 def _walked(walk: Walk, role: str) -> Targets:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
-from sealift_signing import closing, disk
+from sealift_signing import disk, file_access
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.keys import Passphrases, variable
 from sealift_signing.login import check_may_open, check_not_of_another
@@ -78,8 +78,8 @@ class Home:
 
     def close_to_others(self) -> tuple[str, ...]:
         """Leave others on this machine nothing but `models`; what is to be told of it."""
-        return closing.close_home(
-            self.root, most=closing.PASSABLE, shown=["models", "store/sha256/"]
+        return file_access.close_home(
+            self.root, most=file_access.PASSABLE, shown=["models", "store/sha256/"]
         )
 
     def passphrases(self, environment: Mapping[str, str]) -> Passphrases:
@@ -108,12 +108,12 @@ def make_home(root: Path, environment: Mapping[str, str]) -> Home:
         FailedError: it could not be made.
     """
     try:
-        closing.shown_folders(root)  # whoever reads models must get there
+        file_access.shown_folders(root)  # whoever reads models must get there
         if not (root / "settings.toml").exists():
-            closing.show(root, closing.PASSABLE)
+            file_access.show(root, file_access.PASSABLE)
         for name in ("store", "keys"):
-            (root / name).mkdir(mode=closing.FOLDER, exist_ok=True)
-        closing.shown_folder(root / "models")
+            (root / name).mkdir(mode=file_access.FOLDER, exist_ok=True)
+        file_access.shown_folder(root / "models")
         if not (root / "settings.toml").exists():
             durable.write(root / "settings.toml", FIRST_SETTINGS.encode())
     except OSError as bad:

@@ -9,10 +9,16 @@ from hashlib import sha256
 from typing import Literal
 
 from sealift_signing import roles
-from sealift_signing.approvals import Tally
+from sealift_signing.approvals import ApprovalTally
 from sealift_signing.documents import AssignedArtifact, Recall, Withdrawal
 from sealift_signing.errors import RefusedError
-from sealift_signing.site_rules import Facts, HeldError, capped_pins, check_pinned_policy, judge
+from sealift_signing.site_rules import (
+    ConditionFacts,
+    HeldError,
+    capped_pins,
+    check_pinned_policy,
+    judge,
+)
 from sealift_signing.statements import ArtifactOutcome
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync.artifact import Artifact, index_digests, read_manifest
@@ -186,10 +192,10 @@ def facts(
     visit: Visit,
     recalled: Mapping[str, Recall],
     withdrawn: Mapping[str, tuple[Withdrawal, ...]],
-) -> Facts:
+) -> ConditionFacts:
     """What the six conditions look at."""
     known = site.enrolment
-    return Facts(
+    return ConditionFacts(
         organisation=known.organisation,
         site=known.site,
         stage=known.stage,
@@ -237,7 +243,7 @@ def _stays(before: Installed, reason: HeldError, artifact: Artifact | None) -> J
     return Judged(*place, "kept", reason.code, words, before.despite, artifact)
 
 
-def _words(approved: Tally) -> str:
+def _words(approved: ApprovalTally) -> str:
     until: datetime | None = approved.valid_until
     ends = f", valid until {until:%Y-%m-%d}" if until else ""
     return f"Approved by {' and '.join(sorted(approved.people))}{ends}."

@@ -16,8 +16,8 @@ from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint, tiles
 from sealift_signing.transparency.checkpoint import Checkpoint
-from sealift_signing.transparency.columns import NAMES, derive
 from sealift_signing.transparency.entry import Entry, body_of
+from sealift_signing.transparency.entry_columns import NAMES, derive
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.growth import Growth, grow
 from sealift_signing.transparency.tiles import HashReader

@@ -8,14 +8,14 @@ from contextlib import contextmanager
 
 from sealift_signing.errors import NotFoundError
 from sealift_signing.public_key import PublicKey
-from sealift_signing.transparency import checking, columns, extract, merkle
-from sealift_signing.transparency.checking import StoredLog
+from sealift_signing.transparency import entry_columns, extract, log_checking, merkle
 from sealift_signing.transparency.checkpoint import Checkpoint
-from sealift_signing.transparency.columns import DerivedRow, StoredTerm
+from sealift_signing.transparency.entry_columns import DerivedRow, StoredTerm
 from sealift_signing.transparency.extract import Extract
 from sealift_signing.transparency.frontier import Frontier
-from sealift_signing.transparency.growth import Row
+from sealift_signing.transparency.growth import LogRow
 from sealift_signing.transparency.history import StoredCheckpoint
+from sealift_signing.transparency.log_checking import StoredLog
 from sealift_signing.transparency.question import KEY, Question
 from sealift_signing.transparency.tiles import Tile, TiledTree
 from sealift_signing.transparency.verdict import Verdict
@@ -35,7 +35,7 @@ class SiteLogReader:
         limit: int = 50,
         beyond: int | None = None,
         newest_first: bool = True,
-    ) -> tuple[Row, ...]:
+    ) -> tuple[LogRow, ...]:
         """Up to `limit` entries that match, from the newest or the oldest, `beyond` that row."""
         conditions: dict[str, tuple[str | int, ...]] = dict(_conditions(question))
         if beyond is not None:
@@ -48,7 +48,7 @@ class SiteLogReader:
             f"ORDER BY seq {order} LIMIT ?",
             (*values, limit),
         )
-        return tuple(Row(*row) for row in rows)
+        return tuple(LogRow(*row) for row in rows)
 
     def checkpoint(self, size: int | None = None) -> StoredCheckpoint:
         """The checkpoint of that size, or the newest.
@@ -91,7 +91,7 @@ class SiteLogReader:
                 "SELECT seq, leaf, body FROM log_entry WHERE seq >= ? AND seq < ? ORDER BY seq",
                 (first, newest.size),
             )
-            found = (Row(*row) for row in rows)
+            found = (LogRow(*row) for row in rows)
             return extract.make(found, first, newest.size, self._tree(newest.size), newest.note)
 
     def verify(
@@ -102,21 +102,23 @@ class SiteLogReader:
         seen: Iterable[Checkpoint] = (),
         every_signature: bool = False,
     ) -> Verdict:
-        """Whether the log is what was committed and signed; see `checking.verify`."""
+        """Whether the log is what was committed and signed; see `log_checking.verify`."""
         with self._one_moment():
-            return checking.verify(
+            return log_checking.verify(
                 self._stored(), key, origin, seen=seen, every_signature=every_signature
             )
 
     def fsck(self, key: PublicKey, origin: str, *, seen: Iterable[Checkpoint] = ()) -> Verdict:
         """`verify`, every signature, and the columns and terms that are derived from the bytes."""
         with self._one_moment():
-            verdict = checking.verify(self._stored(), key, origin, seen=seen, every_signature=True)
+            verdict = log_checking.verify(
+                self._stored(), key, origin, seen=seen, every_signature=True
+            )
             rows = self._connection.execute(
                 "SELECT seq, body, id, type, site, recorded_at, actor FROM log_entry ORDER BY seq"
             )
             terms = self._connection.execute("SELECT seq, kind, value FROM log_term ORDER BY seq")
-            found = columns.check(map(DerivedRow._make, rows), map(StoredTerm._make, terms))
+            found = entry_columns.check(map(DerivedRow._make, rows), map(StoredTerm._make, terms))
             return verdict.joined(found)
 
     def _tree(self, size: int) -> TiledTree:
@@ -134,7 +136,9 @@ class SiteLogReader:
             "SELECT level, number, root, hashes FROM log_tile ORDER BY level, number"
         )
         return StoredLog(
-            map(Row._make, rows), map(StoredCheckpoint._make, checkpoints), map(Tile._make, tiles)
+            map(LogRow._make, rows),
+            map(StoredCheckpoint._make, checkpoints),
+            map(Tile._make, tiles),
         )
 
     @contextmanager

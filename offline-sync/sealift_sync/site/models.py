@@ -19,7 +19,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from sealift_signing import closing
+from sealift_signing import file_access
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_sync import durable, stream
 from sealift_sync.artifact import Artifact, ArtifactFile, read_manifest
@@ -205,10 +205,10 @@ class ModelTree:
         """
         for part in reversed([folder, *folder.parents]):
             if part.is_relative_to(self._root):
-                closing.shown_folder(part)
+                file_access.shown_folder(part)
                 mode = part.stat().st_mode & 0o777
-                if mode != closing.SHOWN_FOLDER and mode not in GROUPS:
-                    closing.show(part, closing.SHOWN_FOLDER)
+                if mode != file_access.SHOWN_FOLDER and mode not in GROUPS:
+                    file_access.show(part, file_access.SHOWN_FOLDER)
 
     def _artifact(self, choice: Choice) -> Artifact:
         data = self._store.read(choice.sha256)
@@ -305,7 +305,7 @@ def _open_folders(folder: Path, inner: Path) -> None:
             if part.is_symlink() or part.is_file():
                 part.unlink()
             part.mkdir(exist_ok=True)
-            part.chmod(closing.SHOWN_FOLDER)
+            part.chmod(file_access.SHOWN_FOLDER)
 
 
 def _remove(path: Path) -> None:
@@ -315,7 +315,7 @@ def _remove(path: Path) -> None:
     if not path.is_dir():
         return
     for parent, _, _ in os.walk(path):
-        Path(parent).chmod(closing.SHOWN_FOLDER)
+        Path(parent).chmod(file_access.SHOWN_FOLDER)
     shutil.rmtree(path)
 
 

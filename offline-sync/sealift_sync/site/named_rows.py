@@ -12,7 +12,7 @@ from sealift_signing import statements
 from sealift_signing.canonical import Json
 from sealift_signing.documents import AssignedArtifact
 from sealift_signing.evidence import entitled_machine
-from sealift_signing.site_rules import Facts
+from sealift_signing.site_rules import ConditionFacts
 from sealift_signing.statements import Evidence, Transfer
 from sealift_signing.vocabulary import SHA256
 from sealift_sync.blobs import Blob, BlobFolder
@@ -24,7 +24,7 @@ MEMBER = "check_rows"
 """Of the details of such evidence."""
 
 
-def named_rows(facts: Facts, artifact: AssignedArtifact) -> tuple[str, ...]:
+def named_rows(facts: ConditionFacts, artifact: AssignedArtifact) -> tuple[str, ...]:
     """The digest of the check rows of an artifact that passed the six conditions, if it has any.
 
     Those of the newest evidence that names some count: a hub makes one file a proof, and many
@@ -75,7 +75,7 @@ def _both(one: Blob) -> tuple[str, int]:
     return one.sha256, one.size
 
 
-def _named(facts: Facts, artifact: AssignedArtifact) -> Iterator[tuple[str, str]]:
+def _named(facts: ConditionFacts, artifact: AssignedArtifact) -> Iterator[tuple[str, str]]:
     """When evidence was made that names a file of check rows, and which."""
     for digest in artifact.evidence:
         data = facts.statement(digest)  # judged before: it has that digest

@@ -24,7 +24,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
-from sealift_signing import closing, disk
+from sealift_signing import disk, file_access
 from sealift_sync.site.home import Home
 
 NAME = "reserve"
@@ -200,9 +200,9 @@ class _Names:
         """As many of them as the disk still has."""
         with suppress(OSError):
             if wanted:
-                self._folder.mkdir(closing.FOLDER, exist_ok=True)
+                self._folder.mkdir(file_access.FOLDER, exist_ok=True)
             for number in range(wanted):
-                closing.make_file(self._folder / str(number))
+                file_access.make_file(self._folder / str(number))
         with suppress(OSError):  # nothing is left: nobody is to think that a command was cut
             self._folder.rmdir()
 

@@ -15,9 +15,9 @@ from hashlib import sha256
 from tuf.api.metadata import Root
 
 from sealift_signing.errors import RefusedError
-from sealift_signing.links import digest, follows_of, named
 from sealift_signing.roles import ROOT
 from sealift_signing.tuf_walk import MissingError, WentBackError, check_signed, read_metadata
+from sealift_signing.version_links import digest, follows_of, named
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from sealift_signing import closing
+from sealift_signing import file_access
 from sealift_signing.canonical import Json
 from sealift_signing.clock import check_possible
 from sealift_signing.errors import RefusedError
@@ -126,7 +126,7 @@ def _make_key(home: Home, environment: Mapping[str, str]) -> None:
     rounds = ROUNDS if said else ROUNDS_RANDOM
     # Made aside: a key that is there is whole, wherever this was cut.
     phrase = home.passphrases(environment).of(home.key)
-    new_key(aside / home.key.name, phrase, rounds=rounds, public_mode=closing.FILE)
+    new_key(aside / home.key.name, phrase, rounds=rounds, public_mode=file_access.FILE)
     for half in (f"{home.key.name}.pub", home.key.name):
         (aside / half).replace(home.key.with_name(half))
     durable.flush_folder(home.key.parent)

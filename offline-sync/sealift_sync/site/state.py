@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sealift_signing import closing, disk, shape
+from sealift_signing import disk, file_access, shape
 from sealift_signing.compromised import Compromised
 from sealift_signing.documents import Recall, Withdrawal
 from sealift_signing.drawing import pasted
@@ -407,7 +407,7 @@ def _opened(file: Path, *, looks: bool) -> sqlite3.Connection:
         FailedError: newer software has worked here.
     """
     try:
-        closing.make_file(file)  # others could hold a lock on what they can read
+        file_access.make_file(file)  # others could hold a lock on what they can read
         return _set_up(sqlite3.connect(file, isolation_level=None, timeout=10), file, _SETTINGS)
     except sqlite3.Error as bad:
         code = getattr(bad, "sqlite_errorcode", 0) & 0xFF  # the other bytes say more

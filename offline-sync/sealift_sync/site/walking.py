@@ -24,7 +24,7 @@ from sealift_signing.compromised import (
 from sealift_signing.documents import Assignment, FleetKeys, Members, RecallList
 from sealift_signing.errors import RefusedError
 from sealift_signing.evidence import sound
-from sealift_signing.floors import Seen
+from sealift_signing.floors import VisitedRole
 from sealift_signing.organisation import holders_named
 from sealift_signing.policy import POLICY_PATH, Policy, read_policy
 from sealift_signing.public_key import PublicKey
@@ -69,7 +69,7 @@ class Visit:
     members: Mapping[str, Members]
     catalog: Mapping[str, Mapping[str, str]]
     versions: Mapping[str, int]
-    seen: tuple[Seen, ...]
+    seen: tuple[VisitedRole, ...]
     compromised: Compromised
     remarks: tuple[str, ...]
 

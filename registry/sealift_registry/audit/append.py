@@ -10,14 +10,14 @@ from typing import Any
 from securesystemslib.signer import Signer
 from sqlalchemy import Connection, bindparam, insert, select
 
-from sealift_registry.audit.admitting import Admission
+from sealift_registry.audit.admission import Admission
 from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term, log_tile
 from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint, tiles
 from sealift_signing.transparency.checkpoint import Checkpoint
-from sealift_signing.transparency.columns import derive
 from sealift_signing.transparency.entry import Entry
+from sealift_signing.transparency.entry_columns import derive
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.growth import Growth, grow
 from sealift_signing.transparency.tiles import HashReader

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, Engine, RootTransaction, event
 
-from sealift_registry.audit.admitting import Admission
+from sealift_registry.audit.admission import Admission
 from sealift_registry.audit.append import Appender
 from sealift_registry.storage.engine import IMMEDIATE, database_full, is_full
 from sealift_signing.errors import FailedError, RefusedError, SealiftError

@@ -13,13 +13,13 @@ from sealift_registry.audit.append import stored_hashes
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_signing.errors import NotFoundError
 from sealift_signing.public_key import PublicKey
-from sealift_signing.transparency import checking, columns, merkle
-from sealift_signing.transparency.checking import StoredLog
+from sealift_signing.transparency import entry_columns, log_checking, merkle
 from sealift_signing.transparency.checkpoint import Checkpoint
-from sealift_signing.transparency.columns import DerivedRow, StoredTerm
+from sealift_signing.transparency.entry_columns import DerivedRow, StoredTerm
 from sealift_signing.transparency.frontier import Frontier
-from sealift_signing.transparency.growth import Row
+from sealift_signing.transparency.growth import LogRow
 from sealift_signing.transparency.history import StoredCheckpoint
+from sealift_signing.transparency.log_checking import StoredLog
 from sealift_signing.transparency.question import Question
 from sealift_signing.transparency.tiles import Tile, TiledTree
 from sealift_signing.transparency.verdict import Verdict
@@ -43,12 +43,12 @@ class LogReader:
         limit: int = 50,
         beyond: int | None = None,
         newest_first: bool = True,
-    ) -> tuple[Row, ...]:
+    ) -> tuple[LogRow, ...]:
         """Up to `limit` entries that match, from the newest or the oldest, `beyond` that row."""
         place = page_query.PageBounds(limit, beyond, newest_first)
         with self._engine.connect() as connection:  # one read transaction: one moment
             query = page_query.page(connection, question, place)
-            return tuple(Row(*row) for row in connection.execute(query))
+            return tuple(LogRow(*row) for row in connection.execute(query))
 
     def checkpoint(self, size: int | None = None) -> StoredCheckpoint:
         """The checkpoint of that size, or the newest.
@@ -90,9 +90,9 @@ class LogReader:
         every_signature: bool = False,
         former: Sequence[PublicKey] = (),
     ) -> Verdict:
-        """Whether the log is what was committed and signed; see `checking.verify`."""
+        """Whether the log is what was committed and signed; see `log_checking.verify`."""
         with self._engine.connect() as connection:  # one read transaction: one moment
-            return checking.verify(
+            return log_checking.verify(
                 _stored(connection),
                 key,
                 origin,
@@ -111,7 +111,7 @@ class LogReader:
     ) -> Verdict:
         """`verify`, every signature, and the columns and terms that are derived from the bytes."""
         with self._engine.connect() as connection:
-            verdict = checking.verify(
+            verdict = log_checking.verify(
                 _stored(connection), key, origin, seen=seen, every_signature=True, former=former
             )
             rows = _all(
@@ -119,7 +119,7 @@ class LogReader:
                 "SELECT seq, body, id, type, site, recorded_at, actor FROM log_entry ORDER BY seq",
             )
             terms = _all(connection, "SELECT seq, kind, value FROM log_term ORDER BY seq")
-            found = columns.check(map(DerivedRow._make, rows), map(StoredTerm._make, terms))
+            found = entry_columns.check(map(DerivedRow._make, rows), map(StoredTerm._make, terms))
             return verdict.joined(found)
 
 
@@ -138,7 +138,7 @@ def _stored(connection: Connection) -> StoredLog:
         connection, "SELECT level, number, root, hashes FROM log_tile ORDER BY level, number"
     )
     return StoredLog(
-        map(Row._make, rows), map(StoredCheckpoint._make, checkpoints), map(Tile._make, tiles)
+        map(LogRow._make, rows), map(StoredCheckpoint._make, checkpoints), map(Tile._make, tiles)
     )
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from sealift_signing import starting
+from sealift_signing import command_start
 
 
 def main() -> None:
     """Run `sealift`; the entry point that the distribution installs."""
-    starting.command(_load)
+    command_start.command(_load)
 
 
-def _load() -> starting.Run:
+def _load() -> command_start.Run:
     from sealift_registry.cli.run import run
 
     return run

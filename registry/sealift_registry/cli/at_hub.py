@@ -16,10 +16,10 @@ if TYPE_CHECKING:
     from sealift_registry.cli.session import Session
     from sealift_registry.cli.signing import Signing
     from sealift_registry.cli.terminal import Terminal
-    from sealift_signing.acts.asking import Ask
+    from sealift_signing.acts.material import Ask
     from sealift_signing.desk.signing import Desk
     from sealift_signing.drafts import Draft
-    from sealift_signing.past import Confirmation
+    from sealift_signing.gate_history import Confirmation
 
 AT_HUB = (
     "Sign here, with the keys that --key names. A passphrase typed at the hub is the hub's: "
@@ -58,7 +58,7 @@ def sign_here(
     The memory is that of whoever runs the command; a hub for one person has none, for whoever owns
     it has the one key.
     """
-    from sealift_registry.trust.drafting import check_enough
+    from sealift_registry.trust.hub_drafts import check_enough
     from sealift_signing.public_key import PublicKey
 
     solo = is_solo(session)
@@ -121,7 +121,7 @@ class AtHub:
 
     def show(self, words: Sequence[str]) -> None:
         """All words, a line each; at least those that stand before all others."""
-        from sealift_signing.informing import LOOK
+        from sealift_signing.more_member import LOOK
 
         first = [text for text in words if text.startswith(LOOK)]
         self._terminal.note(first if self._quiet else words)

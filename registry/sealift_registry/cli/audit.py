@@ -177,7 +177,7 @@ def _reader(session: Session) -> LogReader:
 
 def _log(session: Session) -> tuple[Any, str, tuple[Any, ...]]:
     """The log's key, its name, and the keys that signed it before."""
-    from sealift_registry.trust import rotating
+    from sealift_registry.trust import key_rotation
     from sealift_registry.trust.repository import Repository
     from sealift_signing.errors import SealiftError
     from sealift_signing.transparency.checkpoint import hub_origin
@@ -187,10 +187,10 @@ def _log(session: Session) -> tuple[Any, str, tuple[Any, ...]]:
         repository = Repository(connection)
         origin = hub_origin(repository.organisation())
         # An auditor's copy has no key of the hub's, and goes by what fleet administrators signed.
-        here = hub.online.has_public(rotating.LOG)
-        key = hub.online.public(rotating.LOG) if here else repository.log_key()
+        here = hub.online.has_public(key_rotation.LOG)
+        key = hub.online.public(key_rotation.LOG) if here else repository.log_key()
         try:
-            former = rotating.followed(connection, key)
+            former = key_rotation.followed(connection, key)
         except SealiftError:
             former = ()  # the fleet's list is damaged, which fsck says; the log may be whole
     return key, origin, former

@@ -21,11 +21,11 @@ def read_cards(files: Sequence[str]) -> tuple[tuple[str, bytes], ...]:
         RefusedError: one is damaged, or not signed with its own key.
     """
     from sealift_signing import statements
-    from sealift_signing.acts.asking import check_card
-    from sealift_signing.altered import altered
+    from sealift_signing.acts.material import check_card
+    from sealift_signing.altered_bytes import altered
     from sealift_signing.errors import MalformedError, UsageError
-    from sealift_signing.mistaken import reading
     from sealift_signing.statements import KeyCard
+    from sealift_signing.wrong_file import reading
 
     found = []
     for name in files:

@@ -44,7 +44,7 @@ def convert(
     from sealift_registry.catalog.reference import VersionRef
     from sealift_registry.trust.repository import Repository
     from sealift_registry.trust.teams import lets_check_rows_travel
-    from sealift_signing.informing import LOOK, told_first
+    from sealift_signing.more_member import LOOK, told_first
 
     ref = VersionRef.parse(version)
     lines, made = [], []
@@ -82,7 +82,7 @@ def convert(
 
 def _whole(said: Evidence) -> list[str]:
     """A piece of evidence with all its checks."""
-    from sealift_signing.informing import mark
+    from sealift_signing.more_member import mark
 
     checks = [f"    {mark(one):4}  {drawn(one.words)}" for one in said.checks]
     return [f"  {said.kind}: {said.verdict}, on {drawn(said.machine)}", *checks]
@@ -90,7 +90,7 @@ def _whole(said: Evidence) -> list[str]:
 
 def _shortly(said: Evidence) -> list[str]:
     """Its verdict, how well the model answers, all in a sentence, and what is not in order."""
-    from sealift_signing.informing import mark
+    from sealift_signing.more_member import mark
 
     ordered = [one for name in IN_SHORT for one in said.checks if one.name == name]
     failed = [one for one in said.checks if one.verdict == "fail" and one not in ordered]

@@ -77,8 +77,8 @@ def site_enroll(
     """
     from sealift_registry.delivery import enrolling
     from sealift_signing import statements
-    from sealift_signing.mistaken import reading
     from sealift_signing.statements import SiteRequest
+    from sealift_signing.wrong_file import reading
     from sealift_sync.bundle.medium import read_named
 
     step = "Give the file that `sealift-site init --request` wrote."
@@ -157,11 +157,11 @@ def _check_new(session: Session, answer: str) -> None:
 
 
 def _write_answer(answer: str, data: bytes) -> None:
-    from sealift_signing import closing
+    from sealift_signing import file_access
     from sealift_sync import durable
 
     if not Path(answer).exists():
-        durable.write(Path(answer), data, mode=closing.SHOWN_FILE)
+        durable.write(Path(answer), data, mode=file_access.SHOWN_FILE)
     elif not _holds(answer, data):
         raise _answer_exists(answer)
 
@@ -231,8 +231,8 @@ def assign(
     """
     from sealift_registry.catalog.reference import VersionRef
     from sealift_registry.delivery import assignments
-    from sealift_registry.trust.drafting import unchecked
-    from sealift_signing.acts.going_back import needs_both
+    from sealift_registry.trust.hub_drafts import unchecked
+    from sealift_signing.acts.assignment_changes import needs_both
 
     if back != bool(reason):
         raise needs_both(version)
@@ -285,7 +285,7 @@ def unassign(
     """
     from sealift_registry.catalog.reference import ModelRef
     from sealift_registry.delivery import assignments, retiring
-    from sealift_registry.trust.drafting import unchecked
+    from sealift_registry.trust.hub_drafts import unchecked
 
     ref = str(ModelRef.parse(model))
     wanted = retiring.wanted(session.app.hub, site_id, ref, groups, reason, others(how.over))
@@ -372,7 +372,7 @@ def receive(session: Session, *, medium: str) -> None:
     """
     from sealift_registry.delivery import outcomes
     from sealift_registry.summary import became
-    from sealift_signing.informing import more_json, more_words
+    from sealift_signing.more_member import more_json, more_words
     from sealift_signing.statements import NO_MORE
     from sealift_sync.bundle.medium import foreign
 

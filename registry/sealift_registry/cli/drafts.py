@@ -13,8 +13,8 @@ from sealift_signing.drawing import named, pasted, word
 if TYPE_CHECKING:
     from sealift_registry.cli.session import Session
     from sealift_registry.cli.signing import Signing
-    from sealift_signing.acts.asking import Ask
-    from sealift_signing.drafts import Draft, Version
+    from sealift_signing.acts.material import Ask
+    from sealift_signing.drafts import Draft, RoleVersion
 
 
 def write_draft(
@@ -135,14 +135,14 @@ def check_free(path: Path) -> None:
         )
 
 
-def read_signed(name: str) -> Draft | Version:
+def read_signed(name: str) -> Draft | RoleVersion:
     """What a file holds that came back: a signed draft, or a version that somebody remembered.
 
     Raises:
         MalformedError: it is something else, which is named, or damaged.
     """
     from sealift_signing import drafts
-    from sealift_signing.mistaken import reading
+    from sealift_signing.wrong_file import reading
 
     data = read_file(name)
     with reading(data, name, "draft", "version"):

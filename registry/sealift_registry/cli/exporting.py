@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sealift_registry.delivery.bundle_contents import BundleContents
     from sealift_registry.delivery.exports import DraftedBundle, Exported, ExportPlan
     from sealift_registry.delivery.preparing import Ready
-    from sealift_signing.acts.asking import Ask
+    from sealift_signing.acts.material import Ask
     from sealift_signing.desk.signing import Desk
     from sealift_signing.drafts import Draft
     from sealift_signing.errors import FailedError

@@ -26,7 +26,7 @@ def fingerprint(session: Session, *, out: str | None) -> None:
     and --alone. It is a draft of no act: nothing can be signed with it. The hub is not changed.
     """
     from sealift_registry.trust.stored import Rows, stored
-    from sealift_signing import drafts, learning
+    from sealift_signing import drafts, memory_updates
     from sealift_signing.desk.files import write_new
     from sealift_signing.vocabulary import moment
     from sealift_signing.words import words_of
@@ -34,7 +34,7 @@ def fingerprint(session: Session, *, out: str | None) -> None:
     with session.app.hub.reading() as connection:
         found = stored(connection)
         root, name = found.root, found.policy().organisation_name
-        made = learning.of_no_act(Rows(connection), session.now()) if out else None
+        made = memory_updates.of_no_act(Rows(connection), session.now()) if out else None
     if out and made:
         write_new(Path(out), drafts.write(made))
     until = moment(root.metadata.signed.expires)

@@ -74,20 +74,20 @@ def key_rotate(session: Session, *, what: str, status: str, other_keys: bool, ho
     targets'), log, scanner or builder (by a fleet administrator). The hub makes the new keys now,
     and signs with them from when what was signed is submitted.
     """
-    from sealift_registry.trust import rotating
+    from sealift_registry.trust import key_rotation
     from sealift_registry.trust.submitting import with_fingerprint
 
     aside, hub = others(how.over), session.app.hub
     with hub.reading() as connection:
-        if not other_keys and rotating.just_done(
-            connection, rotating.ask_of(what, status), hub.now()
+        if not other_keys and key_rotation.just_done(
+            connection, key_rotation.ask_of(what, status), hub.now()
         ):
             sentence = (
                 f"The keys of {what} were replaced within the hour, and stay; or add --other-keys."
             )
             session.terminal.answer("key-rotate", {"what": what, "new": False}, sentence)
             return
-        wanted = rotating.wanted(hub, connection, what, status, aside, anew=other_keys)
+        wanted = key_rotation.wanted(hub, connection, what, status, aside, anew=other_keys)
     done = carry_out(session, wanted, how)
     if done is not None:
         told = with_fingerprint(session.app.hub, done)

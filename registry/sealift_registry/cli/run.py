@@ -21,9 +21,9 @@ from sealift_registry.cli import (
     teams,
 )
 from sealift_registry.cli.group import sealift
-from sealift_signing import closing, ending, printing
+from sealift_signing import command_end, file_access, printing
+from sealift_signing.command_start import ABORTED
 from sealift_signing.errors import FailedError, SealiftError, UsageError
-from sealift_signing.starting import ABORTED
 
 COMMANDS = (
     *(setup, keys, teams, intake, conversion, runtimes, promotion, delivery),
@@ -33,15 +33,15 @@ COMMANDS = (
 PROGRAM = "sealift"
 
 
-@closing.closed_to_others()
+@file_access.closed_to_others()
 def run(given: list[str]) -> int:
     """Run the command `given`; its exit code (docs/reference/exit-codes.md)."""
     as_json = "--json" in given
     try:
-        ending.check_text(given)
+        command_end.check_text(given)
         result = sealift.main(given, prog_name=PROGRAM, standalone_mode=False)
     except (click.exceptions.Abort, KeyboardInterrupt) as stop:
-        what = f"Stopped. {ending.kept(stop)}"
+        what = f"Stopped. {command_end.kept(stop)}"
         told = UsageError("interrupted", what, next_step="Run the command again.")
         printing.error(told, for_machines=as_json)
         return ABORTED
@@ -49,9 +49,9 @@ def run(given: list[str]) -> int:
         if isinstance(error, click.exceptions.NoArgsIsHelpError) and not as_json:
             error.show()
             return error.exit_code
-        return printing.error(ending.usage(error, PROGRAM), for_machines=as_json)
+        return printing.error(command_end.usage(error, PROGRAM), for_machines=as_json)
     except (BrokenPipeError, SystemExit):
-        return ending.reader_gone()
+        return command_end.reader_gone()
     except Exception as error:  # noqa: BLE001 - the last place: a sentence, never a stack trace
         return printing.error(_told(error), for_machines=as_json)
     return result if isinstance(result, int) else 0
@@ -62,14 +62,14 @@ def _told(error: Exception) -> SealiftError:
     if isinstance(error, SealiftError):
         return error
     if isinstance(error, OSError):
-        return ending.unreadable(error)
+        return command_end.unreadable(error)
     if _is_database_error(error):
         return FailedError(
             "database-unreadable",
             f"The hub's database could not be read or written: {getattr(error, 'orig', error)}.",
             next_step="Check the disk and who may write there; else restore it from a backup.",
         )
-    return ending.unexpected(error, PROGRAM)
+    return command_end.unexpected(error, PROGRAM)
 
 
 def _is_database_error(error: Exception) -> bool:

@@ -64,14 +64,14 @@ def _trust(session: Session) -> str:
     """
     from sealift_registry.trust.repository import Repository
     from sealift_registry.trust.stored import Rows
-    from sealift_signing import learning
+    from sealift_signing import memory_updates
     from sealift_signing.errors import SealiftError
     from sealift_signing.memory import Memory
 
     memory = Memory.located(session.environment, session.terminal.note)
     try:
         with session.app.hub.reading() as connection:
-            offer = learning.everything(Rows(connection), "the hub, when it was set up")
+            offer = memory_updates.everything(Rows(connection), "the hub, when it was set up")
             memory.begin(offer, Repository(connection).fingerprint(), session.now())
     except SealiftError as bad:
         session.terminal.note(f"Warning: it is not remembered here as trusted: {bad}")

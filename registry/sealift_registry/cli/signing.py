@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from sealift_registry.cli.session import Session
-    from sealift_registry.trust.drafting import Wanted
+    from sealift_registry.trust.hub_drafts import Wanted
     from sealift_registry.trust.submitting import AcceptedSubmission
-    from sealift_signing.acts.asking import Other
+    from sealift_signing.acts.material import Other
     from sealift_signing.drafts import Draft
 
     Already = Callable[[Connection, Draft, frozenset[str] | None], AcceptedSubmission | None]
@@ -130,7 +130,7 @@ def carry_out(
     Returns:
         What came of it; None where a draft was written, and the user was told.
     """
-    from sealift_registry.trust.drafting import drafted
+    from sealift_registry.trust.hub_drafts import drafted
     from sealift_signing.public_key import PublicKey
 
     hub, here = session.app.hub, signs_here(session, how, own=own)
@@ -157,13 +157,13 @@ def others(files: Sequence[str]) -> tuple[Other, ...]:
         UsageError: a file holds no version of a role.
     """
     from sealift_signing import drafts, publishing
-    from sealift_signing.acts.asking import Other
+    from sealift_signing.acts.material import Other
     from sealift_signing.errors import UsageError
 
     found = []
     for name in files:
         one = read_signed(name)
-        if isinstance(one, drafts.Version):
+        if isinstance(one, drafts.RoleVersion):
             listed = {d.path: drafts.decoded(d.data) for d in one.documents}
             found.append(Other(one.role, drafts.decoded(one.data), listed))
             continue

@@ -15,7 +15,7 @@ from sealift_registry.cli.session import Session, command
 
 if TYPE_CHECKING:
     from sealift_registry.trust.submitting import AcceptedSubmission
-    from sealift_signing.drafts import Draft, Version
+    from sealift_signing.drafts import Draft, RoleVersion
     from sealift_signing.errors import SealiftError
 
 
@@ -38,7 +38,9 @@ def submit(session: Session, *, files: Sequence[str], medium: str | None) -> Non
     each = together(signed)
     _tell_others(session, files[0], each)
     work: list[Work] = [
-        partial(session.app.take_back, one) for _, one in read if isinstance(one, drafts.Version)
+        partial(session.app.take_back, one)
+        for _, one in read
+        if isinstance(one, drafts.RoleVersion)
     ]
     work += [partial(_submitted, session, copies, medium, outcome.left_out) for copies in each]
     _do_all(work, outcome)
@@ -96,7 +98,7 @@ class _Outcome:
             )
 
 
-def _read(files: Sequence[str], outcome: _Outcome) -> list[tuple[str, Draft | Version]]:
+def _read(files: Sequence[str], outcome: _Outcome) -> list[tuple[str, Draft | RoleVersion]]:
     from sealift_signing.errors import SealiftError
 
     found = []

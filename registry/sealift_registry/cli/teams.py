@@ -173,7 +173,7 @@ def team_check_rows(
     travel: whoever has the medium or the site can read them. Without an option it says what holds.
     """
     from sealift_registry.delivery import check_row_permission
-    from sealift_registry.trust.drafting import unchecked
+    from sealift_registry.trust.hub_drafts import unchecked
 
     if travel is None:
         _tell_check_rows(session, name)

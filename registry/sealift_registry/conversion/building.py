@@ -24,10 +24,10 @@ from sealift_registry.frameworks.framework import WITHOUT_CONVERTER
 from sealift_registry.frameworks.supported import as_it_is
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file, model_of
 from sealift_registry.proof.picture import picture
+from sealift_registry.proof.proof_report import ProofReport
 from sealift_registry.proof.prove import How, prove
-from sealift_registry.proof.report import ProofReport
-from sealift_registry.runtimes.report import KIND as RUNTIMES
-from sealift_registry.runtimes.report import by_release
+from sealift_registry.runtimes.runtimes_report import KIND as RUNTIMES
+from sealift_registry.runtimes.runtimes_report import by_release
 from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub

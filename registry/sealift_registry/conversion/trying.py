@@ -17,13 +17,13 @@ from sealift_registry.conversion.hardware import HardwareTarget
 from sealift_registry.frameworks.onnx_graph import written_in
 from sealift_registry.proof.batches import BATCHES
 from sealift_registry.proof.models import SourceModel, VariantModel
+from sealift_registry.proof.proof_report import SECONDS, ProofReport, Verdict, first_failed
 from sealift_registry.proof.prove import How, prove
-from sealift_registry.proof.report import SECONDS, ProofReport, Verdict, first_failed
 from sealift_registry.runtimes import environments
 from sealift_registry.runtimes.environments import Environments
 from sealift_registry.runtimes.ranges import INSTALLED, ONNX_RUNTIME, Promise, Release, promise
 from sealift_registry.runtimes.releases import KnownReleases, known
-from sealift_registry.runtimes.report import KIND, RuntimesReport, Tried
+from sealift_registry.runtimes.runtimes_report import KIND, RuntimesReport, Tried
 from sealift_registry.workers.channel import Progress
 from sealift_signing import shape
 from sealift_signing.drawing import pasted, word

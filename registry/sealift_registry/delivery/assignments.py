@@ -14,17 +14,17 @@ from sealift_registry.delivery import check_row_files, enrolments, retiring, sit
 from sealift_registry.delivery.retiring import Told
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import readiness, submitting
-from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import stored
 from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_registry.trust.unchanged import is_published
-from sealift_signing import documents, drafts, links, roles
-from sealift_signing.acts.asking import Ask, Other
+from sealift_signing import documents, drafts, roles, version_links
 from sealift_signing.acts.assigning import NO_FALLBACK, check_fallbacks
+from sealift_signing.acts.material import Ask, Other
 from sealift_signing.acts.names import GIVEN
-from sealift_signing.approvals import NotCountedError, Tally, check_request, tally
+from sealift_signing.approvals import ApprovalTally, NotCountedError, check_request, tally
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Assignment
 from sealift_signing.drafts import Draft, decoded
@@ -117,7 +117,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
     told = _told(draft, assignment)
     with hub.reading() as connection:
         enrolled = Sites(connection).get(site)
-        new = not submitting.is_there(stored(connection), part.name, links.named(metadata))
+        new = not submitting.is_there(stored(connection), part.name, version_links.named(metadata))
         change = submitting.change_of(connection, draft) if new else None
         actor = submitting.signers_of(connection, part)
         number = metadata.signed.version
@@ -263,7 +263,7 @@ class _Gathering:
             next_step=f"Ask for it: sealift promote {path.full_version} --to {self._stage}",
         )
 
-    def _tally(self, promotion: Promotion) -> Tally:
+    def _tally(self, promotion: Promotion) -> ApprovalTally:
         rules = self._repository.rules(promotion.ref.team, promotion.stage, self._now)
         check_request(promotion.request, rules)
         return tally(promotion.request, self._catalog.approvals(promotion.number), rules)
@@ -275,7 +275,7 @@ def _kept(assignment: Assignment, group: str, ref: VersionRef) -> list[CatalogPa
     return [one.parsed for one in (before.artifacts if before else ())]
 
 
-def _listed(part: drafts.Part, site: str) -> Assignment:
+def _listed(part: drafts.DraftPart, site: str) -> Assignment:
     path = documents.assignment_path(site)
     data = next((decoded(one.data) for one in part.documents if one.path == path), None)
     if data is None:

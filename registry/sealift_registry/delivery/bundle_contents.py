@@ -20,9 +20,9 @@ from sealift_signing import documents, roles, shape
 from sealift_signing.documents import AssignedArtifact, Assignment
 from sealift_signing.drawing import plain
 from sealift_signing.errors import FailedError, NotFoundError
-from sealift_signing.links import Lineage
 from sealift_signing.policy import POLICY_PATH
 from sealift_signing.statements import Transfer
+from sealift_signing.version_links import Lineage
 from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_sync import packs
 from sealift_sync.artifact import Artifact, read_manifest

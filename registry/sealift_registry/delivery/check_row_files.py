@@ -12,7 +12,7 @@ from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.delivery import site_software
 from sealift_registry.delivery.holdings import holdings
 from sealift_registry.delivery.sites import Site
-from sealift_registry.proof.report import named_check_rows, never_run
+from sealift_registry.proof.proof_report import named_check_rows, never_run
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.teams import lets_check_rows_travel

@@ -8,12 +8,12 @@ from sqlalchemy import Connection
 
 from sealift_registry.delivery import assignments, site_software
 from sealift_registry.delivery.sites import Site, Sites
-from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.teams import lets_check_rows_travel
-from sealift_signing.acts.asking import Ask, Other
 from sealift_signing.acts.check_rows import STAY, TRAVEL
+from sealift_signing.acts.material import Ask, Other
 from sealift_signing.acts.teams import check_team
 
 

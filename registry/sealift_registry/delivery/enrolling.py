@@ -13,15 +13,15 @@ from sealift_registry.delivery import tables
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import submitting
 from sealift_registry.trust.affected_people import affected_people
-from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.repository import Change
 from sealift_registry.trust.stored import stored
 from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_registry.trust.teams import Card
 from sealift_registry.trust.unchanged import is_published
-from sealift_signing import drafts, dsse, links, roles, statements
-from sealift_signing.acts.asking import Ask, Carried, Other
+from sealift_signing import drafts, dsse, roles, statements, version_links
+from sealift_signing.acts.material import Ask, Carried, Other
 from sealift_signing.acts.sites import ANSWER, check_request
 from sealift_signing.canonical import Json
 from sealift_signing.drafts import Draft, decoded
@@ -91,7 +91,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
     """
     fleet, answer = _parts(draft)
     said, _ = statements.read_payload(SiteAnswer, answer.data, what="the answer")
-    named = links.named(drafts.to_metadata(fleet))
+    named = version_links.named(drafts.to_metadata(fleet))
     with hub.reading() as connection:
         new = not submitting.is_there(stored(connection), roles.FLEET, named)
         change = submitting.change_of(connection, draft) if new else Change()
@@ -179,7 +179,7 @@ def _checked(data: bytes, hardware_targets: Collection[str]) -> Signed[SiteReque
     return request
 
 
-def _parts(draft: Draft) -> tuple[drafts.Part, drafts.Part]:
+def _parts(draft: Draft) -> tuple[drafts.DraftPart, drafts.DraftPart]:
     fleet, answer = draft.part(roles.FLEET), draft.part(ANSWER)
     if fleet is None or answer is None or len(draft.parts) > len((fleet, answer)):
         raise RefusedError(

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from sealift_registry.delivery import site_software
 from sealift_registry.delivery.sites import Sites
-from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.submitting import AcceptedSubmission
-from sealift_signing.acts.asking import Ask, Other
+from sealift_signing.acts.material import Ask, Other
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Assignment
 from sealift_signing.drafts import Draft

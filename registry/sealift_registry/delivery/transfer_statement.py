@@ -18,12 +18,12 @@ from sqlalchemy import Connection
 from sealift_registry.delivery import site_records, transfers
 from sealift_registry.delivery.bundle_contents import BundleContents
 from sealift_registry.delivery.sites import Site
-from sealift_registry.trust import drafting
-from sealift_registry.trust.drafting import Wanted
+from sealift_registry.trust import hub_drafts
 from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_signing import documents, statements
-from sealift_signing.acts.asking import Ask
 from sealift_signing.acts.carrying import TRANSFER
+from sealift_signing.acts.material import Ask
 from sealift_signing.drafts import Draft, encoded
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import CarriedFile, Transfer, subject
@@ -75,7 +75,7 @@ def unwritten(
     )
     body = statements.payload(said, (about,))
     ask = Ask("transfer", (transfer,))
-    return drafting.draft_at(connection, Wanted(ask, parts={TRANSFER: body}), now)
+    return hub_drafts.draft_at(connection, Wanted(ask, parts={TRANSFER: body}), now)
 
 
 def written(draft: Draft, files: Sequence[CarriedFile], now: datetime) -> Draft:

@@ -17,12 +17,12 @@ from securesystemslib.signer import CryptoSigner
 from sqlalchemy import insert
 
 from sealift_registry.app import App, open_app
-from sealift_registry.trust import drafting, teams
+from sealift_registry.trust import hub_drafts, teams
 from sealift_registry.trust.stored import stored
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
 from sealift_signing import drafts, publishing, roles
 from sealift_signing.desk.cards import make_card
-from sealift_signing.drafts import CarriedRole, Draft, Part, encoded
+from sealift_signing.drafts import CarriedRole, Draft, DraftPart, encoded
 
 
 def forge(home: Path, team: str, invented: str, into: Mapping[str, Path]) -> None:
@@ -38,9 +38,9 @@ def forge(home: Path, team: str, invented: str, into: Mapping[str, Path]) -> Non
     role = roles.team_role(team)
     with _opened(home) as app, app.hub.reading() as connection:
         base = stored(connection).head(role).metadata
-        renewal = drafting.draft(app.hub, connection, teams.renewal(role))
+        renewal = hub_drafts.draft(app.hub, connection, teams.renewal(role))
         card = (invented, _card(invented, app.hub.now()))
-        entering = drafting.draft(app.hub, connection, teams.approver(team, card))
+        entering = hub_drafts.draft(app.hub, connection, teams.approver(team, card))
     (part,) = entering.parts
     unsigned = publishing.to_bytes(drafts.to_metadata(part))
     base.signatures.clear()
@@ -53,7 +53,7 @@ def _card(invented: str, now: datetime) -> bytes:
     return make_card(invented, CryptoSigner.generate_ed25519(), "file", now)
 
 
-def _insert(home: Path, role: str, version: int, body: bytes, part: Part) -> None:
+def _insert(home: Path, role: str, version: int, body: bytes, part: DraftPart) -> None:
     """The rows, behind the hub's back."""
     with _opened(home) as app, app.hub.engine.begin() as connection:
         row = {"role": role, "version": version, "body": body}
@@ -64,7 +64,7 @@ def _insert(home: Path, role: str, version: int, body: bytes, part: Part) -> Non
             connection.execute(insert(tuf_document).values(**named))
 
 
-def _standing_on(draft: Draft, role: str, forged: bytes, part: Part) -> Draft:
+def _standing_on(draft: Draft, role: str, forged: bytes, part: DraftPart) -> Draft:
     """`draft` with the forged list as what it stands on."""
     there = tuple(
         CarriedRole(role, encoded(forged), one.lineage) if one.role == role else one

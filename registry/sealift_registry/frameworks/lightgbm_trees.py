@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, TypeAlias
 
-from sealift_registry.frameworks import naming, tree_ensembles, tree_sums
+from sealift_registry.frameworks import tree_ensembles, tree_sums, variant_names
 from sealift_registry.frameworks.framework import (
     INPUT,
     Array,
@@ -27,8 +27,8 @@ from sealift_registry.frameworks.framework import (
     only_input,
     unfit,
 )
-from sealift_registry.frameworks.naming import Names
 from sealift_registry.frameworks.tree_ensembles import Grown
+from sealift_registry.frameworks.variant_names import Names
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
@@ -195,7 +195,7 @@ class LightgbmModel:
             )
             tree_sums.in_doubles(made, tree_ensembles.exact(made, self._grown()))
             tree_ensembles.label_by_half(made, opsets["ai.onnx"], at_least=False)
-            naming.bear(made, self._names())
+            variant_names.bear(made, self._names())
         return made
 
     def _grown(self) -> list[Grown]:

@@ -10,14 +10,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from sealift_registry.frameworks import scikit_learn_doubles as wide
+from sealift_registry.frameworks import scikit_learn_graphs as graphs
 from sealift_registry.frameworks import (
-    naming,
     scikit_learn_parts,
     scikit_learn_scaled,
     tree_ensembles,
+    variant_names,
 )
-from sealift_registry.frameworks import scikit_learn_graphs as graphs
-from sealift_registry.frameworks import scikit_learn_wide as wide
 from sealift_registry.frameworks.content import archived
 from sealift_registry.frameworks.framework import (
     INPUT,
@@ -37,8 +37,8 @@ from sealift_registry.frameworks.framework import (
     only_input,
     unfit,
 )
-from sealift_registry.frameworks.naming import Names
 from sealift_registry.frameworks.scikit_learn_table import HONOURS
+from sealift_registry.frameworks.variant_names import Names
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
@@ -286,7 +286,7 @@ class SklearnModel:
         with suppress(RefusedError):
             row = scikit_learn_parts.thinkable_row(self._estimator)
             graphs.widths(made.graph, self.answer({INPUT: row}))
-        naming.bear(made, self._names())
+        variant_names.bear(made, self._names())
 
     def _names(self) -> Names:
         names = getattr(self._estimator, "feature_names_in_", ())

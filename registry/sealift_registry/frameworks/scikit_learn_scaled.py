@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from sealift_registry.frameworks import scikit_learn_parts as parts
-from sealift_registry.frameworks import scikit_learn_ways as ways
+from sealift_registry.frameworks import scikit_learn_step_paths as ways
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.frameworks.scikit_learn_graphs import drop_unused
 from sealift_registry.frameworks.scikit_learn_parts import Estimator

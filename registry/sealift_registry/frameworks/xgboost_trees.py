@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from sealift_registry.frameworks import naming, tree_ensembles
+from sealift_registry.frameworks import tree_ensembles, variant_names
 from sealift_registry.frameworks.framework import (
     INPUT,
     Array,
@@ -27,8 +27,8 @@ from sealift_registry.frameworks.framework import (
     only_input,
     unfit,
 )
-from sealift_registry.frameworks.naming import Names
 from sealift_registry.frameworks.tree_ensembles import Grown
+from sealift_registry.frameworks.variant_names import Names
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
 
@@ -212,7 +212,7 @@ class XgboostModel:
             )
             tree_ensembles.exact(made, self._grown())
             tree_ensembles.label_by_half(made, opsets["ai.onnx"], at_least=False)
-            naming.bear(made, Names(features=self._names, classes=self._classes))
+            variant_names.bear(made, Names(features=self._names, classes=self._classes))
         return made
 
     @property

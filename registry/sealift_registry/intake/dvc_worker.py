@@ -19,9 +19,9 @@ from sealift_registry.intake.dvc_repository import digest
 from sealift_registry.intake.incoming_folder import CAPS, CHUNK, check_name, receive
 from sealift_registry.intake.library_refusals import raise_misled
 from sealift_registry.intake.source import spelled
-from sealift_registry.workers.brief import brief
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.quoting import first_line
+from sealift_registry.workers.tight_limits import brief
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 
 DIRECTORY = ".dir"

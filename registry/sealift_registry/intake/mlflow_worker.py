@@ -14,9 +14,9 @@ from sealift_registry.intake import mlflow_artifacts, origins
 from sealift_registry.intake.library_refusals import raise_misled
 from sealift_registry.intake.source import spelled
 from sealift_registry.intake.yaml_bound import check_size
-from sealift_registry.workers.brief import brief
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.quoting import first_line
+from sealift_registry.workers.tight_limits import brief
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 
 LARGEST_MLMODEL = 4 * 1024**2

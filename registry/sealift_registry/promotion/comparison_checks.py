@@ -17,12 +17,18 @@ from sealift_registry.promotion.gates import ArtifactEvidence
 from sealift_registry.promotion.standing import Standing
 from sealift_registry.regression.breakdowns import no_answer
 from sealift_registry.regression.listed_variant import ListedVariant
-from sealift_registry.regression.report import KIND, Lapse, NoMore, RegressionReport, report_of
+from sealift_registry.regression.regression_report import (
+    KIND,
+    Lapse,
+    NoMore,
+    RegressionReport,
+    report_of,
+)
 from sealift_registry.trust.repository import Repository
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.evidence import says_of
-from sealift_signing.informing import LOOK, TOLD_FIRST
+from sealift_signing.more_member import LOOK, TOLD_FIRST
 from sealift_signing.policy import StageRule
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import PORTABLE, CatalogPath

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, newest
 from sealift_registry.catalog.reference import VersionRef
-from sealift_signing.counting import rule_of
+from sealift_signing.counting_rules import rule_of
 from sealift_signing.documents import FleetKeys
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.evidence import REGRESSION, entitled_machine, says_of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from sealift_registry.promotion.gates import ArtifactEvidence
-from sealift_registry.proof.report import named_check_rows, never_run
+from sealift_registry.proof.proof_report import named_check_rows, never_run
 from sealift_registry.runtimes.ranges import INSTALLED, ONNX_RUNTIME, Promise, Release
-from sealift_registry.runtimes.report import KIND, by_release
+from sealift_registry.runtimes.runtimes_report import KIND, by_release
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.errors import RefusedError
 from sealift_signing.statements import Evidence, Signed

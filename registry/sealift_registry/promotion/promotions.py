@@ -23,18 +23,18 @@ from sealift_registry.promotion import (
     objections,
     promise_checks,
 )
+from sealift_registry.promotion.catalog_listing import list_variants
 from sealift_registry.promotion.gates import ArtifactEvidence
-from sealift_registry.promotion.listing import list_variants
 from sealift_registry.promotion.standing import Standing, signers, standing
 from sealift_registry.regression.listed_variant import ListedVariant
 from sealift_registry.trust import readiness
-from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub, checkpoint_seen
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_registry.trust.teams import lets_check_rows_travel
 from sealift_signing import drafts, statements
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from sealift_signing.acts.names import LABEL
 from sealift_signing.approvals import (
     Rules,
@@ -43,7 +43,7 @@ from sealift_signing.approvals import (
     tally,
 )
 from sealift_signing.canonical import Json
-from sealift_signing.counting import rule_of
+from sealift_signing.counting_rules import rule_of
 from sealift_signing.drafts import Draft
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import RefusedError

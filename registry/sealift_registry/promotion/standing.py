@@ -12,7 +12,7 @@ from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.promotion import gates, objections
 from sealift_registry.promotion.gates import ArtifactEvidence
 from sealift_registry.trust.repository import Repository
-from sealift_signing.approvals import NotCountedError, Rules, Tally, check_request, tally
+from sealift_signing.approvals import ApprovalTally, NotCountedError, Rules, check_request, tally
 from sealift_signing.documents import Withdrawal
 from sealift_signing.statements import Objection, Request, Signed
 
@@ -34,7 +34,7 @@ class Standing:
     promotion: Promotion
     despite: Mapping[str, Withdrawal | None]
     vouched: Sequence[ArtifactEvidence]
-    tally: Tally
+    tally: ApprovalTally
     listed: bool
     machines: Mapping[str, str]
     doubt: str = ""

@@ -14,7 +14,7 @@ import numpy as np
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.comparing import Answers
-from sealift_registry.proof.running import Runner, taken
+from sealift_registry.proof.model_runs import Runner, taken
 
 ALONE, FEW = "alone", "few-at-once"
 BATCHES: Mapping[str, str] = {

@@ -7,10 +7,10 @@ import numpy as np
 from sealift_registry.frameworks.framework import TIE
 from sealift_registry.proof import comparing, proof_words
 from sealift_registry.proof.batches import BATCHES
-from sealift_registry.proof.expecting import ExpectationResult
+from sealift_registry.proof.expected_answers import ExpectationResult
 from sealift_registry.proof.figures import decimal
-from sealift_registry.proof.probing import KINDS
-from sealift_registry.proof.report import (
+from sealift_registry.proof.probe_rows import KINDS
+from sealift_registry.proof.proof_report import (
     Expected,
     Findings,
     KindProof,

@@ -10,7 +10,7 @@ from math import log10
 from xml.sax.saxutils import escape
 
 from sealift_registry.proof.batches import BATCHES
-from sealift_registry.proof.report import BINS, Findings, KindProof, OutputProof
+from sealift_registry.proof.proof_report import BINS, Findings, KindProof, OutputProof
 from sealift_signing.drawing import word
 from sealift_signing.vocabulary import visible
 

@@ -10,12 +10,12 @@ import numpy as np
 from sealift_registry.frameworks.framework import Array, ModelFacts
 from sealift_registry.proof.batches import ASKED, BATCHES
 from sealift_registry.proof.columns import Columns
-from sealift_registry.proof.expecting import ExpectationResult
+from sealift_registry.proof.expected_answers import ExpectationResult
 from sealift_registry.proof.figures import decimal, percent
-from sealift_registry.proof.report import Verdict
+from sealift_registry.proof.proof_report import Verdict
 from sealift_registry.proof.rounding import FEW, MOST_EXCUSED, Merged
 from sealift_registry.proof.tally import ComparedRow, KindTally, RowTally
-from sealift_registry.proof.withholding import ANOTHER, AWAY
+from sealift_registry.proof.withheld_outputs import ANOTHER, AWAY
 from sealift_signing.drawing import word
 from sealift_signing.statements import Check
 from sealift_signing.vocabulary import sentence

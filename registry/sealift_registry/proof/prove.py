@@ -10,7 +10,7 @@ from typing import Protocol
 
 from sealift_registry.frameworks.supported import absent
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
-from sealift_registry.proof.report import SECONDS, ProofReport
+from sealift_registry.proof.proof_report import SECONDS, ProofReport
 from sealift_registry.runtimes.environments import Environment
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import Limits, Worker, ask, nonsense

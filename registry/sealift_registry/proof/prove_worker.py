@@ -10,7 +10,7 @@ from pathlib import Path
 from sealift_registry.frameworks.onnx_graph import written_in
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.frameworks.supported import BY_FORMAT, CONVERTERS, PACKAGES, as_it_is
-from sealift_registry.proof.check_rows import answerable
+from sealift_registry.proof.chosen_check_rows import answerable
 from sealift_registry.proof.golden_rows import LABELS, read, unquoted
 from sealift_registry.proof.machine import Machine, Operator, Runtime
 from sealift_registry.proof.proving import ProofScope, proved

@@ -17,9 +17,9 @@ import numpy as np
 from sealift_registry.frameworks.framework import Array, Model
 from sealift_registry.proof import (
     batches,
-    check_rows,
+    chosen_check_rows,
     comparing,
-    expecting,
+    expected_answers,
     findings,
     rounding,
     ties,
@@ -28,16 +28,16 @@ from sealift_registry.proof.advice import UNLIKE
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.columns import columns
 from sealift_registry.proof.comparing import Answers, Compared, Scale
-from sealift_registry.proof.moving import Moving
-from sealift_registry.proof.probing import MEASURED, MILD, MOST_ROWS, Making, probes
-from sealift_registry.proof.report import SECONDS, Findings
+from sealift_registry.proof.model_runs import HasInputs, Runner, joined, taken, types
+from sealift_registry.proof.output_movement import Moving
+from sealift_registry.proof.probe_order import Named, at_once, ordered, slices
+from sealift_registry.proof.probe_rows import MEASURED, MILD, MOST_ROWS, Making, probes
+from sealift_registry.proof.proof_report import SECONDS, Findings
 from sealift_registry.proof.result import Result
 from sealift_registry.proof.rounding import Merged
-from sealift_registry.proof.running import HasInputs, Runner, joined, taken, types
-from sealift_registry.proof.slices import Named, at_once, ordered, slices
 from sealift_registry.proof.table import held, laid_out
 from sealift_registry.proof.tally import GOLDENS, MOST_KEPT, ComparedRow, RowTally
-from sealift_registry.proof.withholding import shown_outputs
+from sealift_registry.proof.withheld_outputs import shown_outputs
 from sealift_registry.workers.channel import Progress
 from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
@@ -296,7 +296,7 @@ class _Proof:
     def ask_again(self) -> None:
         """Ask the variant in other batches for some of the rows on which both agree."""
         most = min(batches.most_rows(self.layout.width), self._at_once)
-        chosen = check_rows.chosen(self._tally.agreed, most, self.plan.seed)
+        chosen = chosen_check_rows.chosen(self._tally.agreed, most, self.plan.seed)
         if not chosen:
             return
         self.plan.progress("rows in other batches", 0, 0)
@@ -389,12 +389,12 @@ class _Proof:
     def hand_over(self, to: Callable[[bytes], object]) -> None:
         """Give a file of check rows, if one can be made."""
         self.plan.progress("check rows", 0, 0)
-        most = check_rows.most_rows(self._held, self.golden_answers[1])
+        most = chosen_check_rows.most_rows(self._held, self.golden_answers[1])
         agreed = {kind: at for kind, at in self._tally.agreed.items() if kind in self._rows_of}
-        named = check_rows.chosen(agreed, most, self.plan.seed)
+        named = chosen_check_rows.chosen(agreed, most, self.plan.seed)
         if not named:
             return
-        packing = check_rows.Packing(
+        packing = chosen_check_rows.Packing(
             *(self._source, self._variant, self.layout, self._scales, self._names),
             shown=self._tally.shown,
         )
@@ -410,11 +410,11 @@ class _Proof:
         labels = self._labels(theirs)
         judged = None
         if expected is not None:
-            expected, known = expecting.known(expected)
+            expected, known = expected_answers.known(expected)
             both = taken(theirs, known), taken(ours, known)
             numbers = self._facts.predicts or not self.plan.labels_alone
             if known.any():
-                judged = expecting.judged(expected, *both, labels, numbers=numbers)
+                judged = expected_answers.judged(expected, *both, labels, numbers=numbers)
         return Result(
             tally=self._tally,
             scales=self._scales,
@@ -426,8 +426,8 @@ class _Proof:
             labels=labels,
             merged=self._merged(),
             judged=judged,
-            strange=expecting.strange(expected, self._seen, judged) if not labels else (),
-            unfit=expecting.unfit(expected, judged),
+            strange=expected_answers.strange(expected, self._seen, judged) if not labels else (),
+            unfit=expected_answers.unfit(expected, judged),
             still=self._moving.still,
             constant=self._moving.constant,
             as_it_is=self.plan.as_it_is,
@@ -437,7 +437,7 @@ class _Proof:
         """The labels that the model can answer: as it says, or as many as it has scores for."""
         if self._facts.classes:
             return list(self._facts.classes)
-        width = expecting.width(answers)
+        width = expected_answers.width(answers)
         return sorted(self._seen) if len(self._seen) == width else []
 
     def _merged(self) -> Merged:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sealift_registry.frameworks.framework import Array, ModelFacts
 from sealift_registry.proof.columns import Columns
 from sealift_registry.proof.comparing import Answers, Scale
-from sealift_registry.proof.expecting import ExpectationResult
+from sealift_registry.proof.expected_answers import ExpectationResult
 from sealift_registry.proof.rounding import Merged
 from sealift_registry.proof.table import Layout
 from sealift_registry.proof.tally import RowTally

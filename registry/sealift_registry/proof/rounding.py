@@ -21,7 +21,7 @@ from sealift_registry.proof.comparing import (
     side_by_side,
     wrong_rows,
 )
-from sealift_registry.proof.running import taken
+from sealift_registry.proof.model_runs import taken
 from sealift_registry.proof.table import Layout, Type
 
 STEPS = (1, 4, 16)

@@ -11,9 +11,9 @@ import numpy as np
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.proof.batches import BATCHES
 from sealift_registry.proof.comparing import Answers, Compared, flat, tied_rows, wrong_rows
-from sealift_registry.proof.report import BINS
-from sealift_registry.proof.running import taken
-from sealift_registry.proof.withholding import ANOTHER, AWAY, WITHHELD
+from sealift_registry.proof.model_runs import taken
+from sealift_registry.proof.proof_report import BINS
+from sealift_registry.proof.withheld_outputs import ANOTHER, AWAY, WITHHELD
 
 GOLDENS = "goldens"
 """The kind of the rows that were given."""
@@ -111,7 +111,7 @@ class RowTally:
     """By kind, the numbers of the rows on which both models agree."""
     worst: ComparedRow | None = None
     shown: set[str] = field(default_factory=set)
-    """Outputs whose answers may be shown; see `withholding`."""
+    """Outputs whose answers may be shown; see `withheld_outputs`."""
     tied: int = 0
     """Of the rows that are excused, those of which the source shows that two answers are right."""
 

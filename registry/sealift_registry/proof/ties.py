@@ -14,9 +14,9 @@ import numpy as np
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.proof.columns import Columns
 from sealift_registry.proof.comparing import Scale, side_by_side, wrong_rows
-from sealift_registry.proof.probing import ORDINARY
+from sealift_registry.proof.model_runs import Runner
+from sealift_registry.proof.probe_rows import ORDINARY
 from sealift_registry.proof.rounding import STEPS, moved
-from sealift_registry.proof.running import Runner
 from sealift_registry.proof.table import Layout
 from sealift_registry.proof.tally import GOLDENS, ComparedRow
 

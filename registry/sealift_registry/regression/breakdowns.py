@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sealift_registry.regression.report import Broke, RegressionReport, Side
+from sealift_registry.regression.regression_report import Broke, RegressionReport, Side
 
 
 def no_answer(said: RegressionReport) -> str:

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from sealift_registry.proof.figures import percent
 from sealift_registry.regression.breakdowns import CANDIDATES, breaks_down
-from sealift_registry.regression.report import (
+from sealift_registry.regression.regression_report import (
     KIND,
     Comparison,
     LabelChurn,
@@ -24,7 +24,7 @@ from sealift_registry.regression.report import (
 )
 from sealift_signing.drawing import cells, drawn, plain
 from sealift_signing.errors import MalformedError
-from sealift_signing.informing import TOLD_FIRST
+from sealift_signing.more_member import TOLD_FIRST
 from sealift_signing.statements import Check, Evidence
 from sealift_signing.vocabulary import sentence
 

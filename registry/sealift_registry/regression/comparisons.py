@@ -22,7 +22,7 @@ from sealift_registry.regression import comparison_words
 from sealift_registry.regression.listed_variant import ListedVariant
 from sealift_registry.regression.measure import measure
 from sealift_registry.regression.measurement import ListedGoldens, Measurement
-from sealift_registry.regression.report import (
+from sealift_registry.regression.regression_report import (
     KIND,
     NotAsked,
     ProvedBy,

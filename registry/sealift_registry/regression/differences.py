@@ -9,15 +9,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array
-from sealift_registry.frameworks.naming import Names
 from sealift_registry.frameworks.onnx_runs import TYPES as NUMPY
+from sealift_registry.frameworks.variant_names import Names
 from sealift_registry.proof import comparing
 from sealift_registry.proof.comparing import Answers, flat
-from sealift_registry.proof.expecting import Kind, told_labels
-from sealift_registry.proof.expecting import alone as judged_alone
-from sealift_registry.proof.expecting import known as known_to_be
+from sealift_registry.proof.expected_answers import Kind, told_labels
+from sealift_registry.proof.expected_answers import alone as judged_alone
+from sealift_registry.proof.expected_answers import known as known_to_be
 from sealift_registry.proof.figures import accuracy, decimal
-from sealift_registry.regression.report import BySpread, LabelChurn, NumberChurn
+from sealift_registry.regression.regression_report import BySpread, LabelChurn, NumberChurn
 from sealift_signing.drawing import word
 
 TYPES: Mapping[str, str] = {

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from sealift_registry.regression.measurement import WORKER, ListedGoldens, Measurement
-from sealift_registry.regression.report import Broke, Comparison, OnRows, ProvedBy, Side
+from sealift_registry.regression.regression_report import Broke, Comparison, OnRows, ProvedBy, Side
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import GIB, Limits, ask, nonsense
 from sealift_signing import shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sealift_registry.catalog.catalog import ArtifactRow
-from sealift_registry.regression.report import NoMore
+from sealift_registry.regression.regression_report import NoMore
 
 
 @dataclass(frozen=True)

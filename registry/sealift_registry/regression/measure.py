@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sealift_registry.regression.isolation import Isolation
 from sealift_registry.regression.measurement import SECONDS, WORKER, ListedGoldens, Measurement
-from sealift_registry.regression.report import Broke, Comparison, ProvedBy, Reason, Side
+from sealift_registry.regression.regression_report import Broke, Comparison, ProvedBy, Reason, Side
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import ask, nonsense
 from sealift_signing import shape

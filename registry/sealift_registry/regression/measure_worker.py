@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from sealift_registry.frameworks.framework import Array
-from sealift_registry.frameworks.naming import borne
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
+from sealift_registry.frameworks.variant_names import borne
 from sealift_registry.proof.golden_rows import Goldens, read
 from sealift_registry.regression import differences
 from sealift_registry.regression.differences import Taken
-from sealift_registry.regression.report import ProvedBy, Side
+from sealift_registry.regression.regression_report import ProvedBy, Side
 from sealift_registry.regression.side_by_side import (
     NotRunError,
     Pair,

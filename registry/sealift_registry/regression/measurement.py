@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from sealift_registry.regression.report import Broke, Comparison, NotAsked, ProvedBy, Reason, Side
+from sealift_registry.regression.regression_report import (
+    Broke,
+    Comparison,
+    NotAsked,
+    ProvedBy,
+    Reason,
+    Side,
+)
 from sealift_registry.workers.runner import Limits, Worker
 
 SECONDS = 300.0

@@ -10,10 +10,10 @@ import numpy as np
 
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.proof.comparing import flat
-from sealift_registry.proof.expecting import known as known_to_be
-from sealift_registry.proof.expecting import spelled
+from sealift_registry.proof.expected_answers import known as known_to_be
+from sealift_registry.proof.expected_answers import spelled
 from sealift_registry.proof.table import Type
-from sealift_registry.regression.report import Rows
+from sealift_registry.regression.regression_report import Rows
 
 SLICE = 1024
 """Rows of which copies are held at once."""

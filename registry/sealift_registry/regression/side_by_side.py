@@ -12,15 +12,22 @@ from pathlib import Path
 import numpy as np
 
 from sealift_registry.frameworks.framework import INPUT, Array
-from sealift_registry.frameworks.naming import borne
 from sealift_registry.frameworks.onnx_runs import RuntimeModel
+from sealift_registry.frameworks.variant_names import borne
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.comparing import Answers
 from sealift_registry.proof.golden_rows import Goldens
-from sealift_registry.proof.running import Runner, joined, types_of
+from sealift_registry.proof.model_runs import Runner, joined, types_of
 from sealift_registry.regression import differences, rows
 from sealift_registry.regression.differences import Taken
-from sealift_registry.regression.report import Batch, Comparison, OnRows, ProvedBy, Rows, Side
+from sealift_registry.regression.regression_report import (
+    Batch,
+    Comparison,
+    OnRows,
+    ProvedBy,
+    Rows,
+    Side,
+)
 from sealift_registry.workers.channel import Progress
 from sealift_signing.errors import RefusedError
 from sealift_signing.vocabulary import sentence

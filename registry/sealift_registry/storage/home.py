@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from sealift_registry.storage import engine, workspace
-from sealift_signing import closing, disk
+from sealift_signing import disk, file_access
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
 from sealift_signing.login import check_may_open, check_not_of_another
 from sealift_sync import durable
@@ -124,7 +124,7 @@ class Home:
 
     def close_to_others(self) -> tuple[str, ...]:
         """Leave others on this machine nothing; what is to be told of it."""
-        return closing.close_home(self.root, shown=["blobs/sha256/"])
+        return file_access.close_home(self.root, shown=["blobs/sha256/"])
 
     def sweep(self) -> None:
         """Throw away what killed processes left unfinished: folders of work, and blobs.
@@ -224,12 +224,12 @@ def create_home(root: Path, settings: Settings) -> Home:
     check_new(root)
     home = Home(root, settings)
     try:
-        root.mkdir(mode=closing.FOLDER, parents=True, exist_ok=True)
-        root.chmod(closing.FOLDER)
+        root.mkdir(mode=file_access.FOLDER, parents=True, exist_ok=True)
+        root.chmod(file_access.FOLDER)
         home.keys.mkdir(
-            mode=closing.FOLDER
+            mode=file_access.FOLDER
         )  # of two at once, one makes it and the other is refused
-        home.metadata.mkdir(mode=closing.FOLDER)
+        home.metadata.mkdir(mode=file_access.FOLDER)
     except FileExistsError as bad:
         raise _not_new(root) from bad
     except OSError as bad:

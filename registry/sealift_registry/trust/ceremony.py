@@ -12,7 +12,7 @@ from securesystemslib.signer import Signer
 
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change
-from sealift_signing import closing, documents, keys, publishing, roles, shape
+from sealift_signing import documents, file_access, keys, publishing, roles, shape
 from sealift_signing.desk.cards import make_card
 from sealift_signing.documents import FleetKeys, MachineKey, RecallList
 from sealift_signing.errors import FailedError, UsageError
@@ -120,7 +120,7 @@ def write_cards(folder: Path, offices: Offices, made: list[Path], now: datetime)
         offices.signers[DISPATCHER], _paths(folder, DISPATCHER).items(), strict=True
     ):
         card = path.with_name(f"{name}.card")
-        durable.write(card, make_card(name, signer, "file", now), mode=closing.SHOWN_FILE)
+        durable.write(card, make_card(name, signer, "file", now), mode=file_access.SHOWN_FILE)
         made.append(card)
 
 

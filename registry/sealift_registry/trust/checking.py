@@ -18,11 +18,11 @@ from tuf.api.metadata import Root, Targets
 from sealift_registry.audit.tables import log_entry
 from sealift_registry.trust.signatures import holders, strays
 from sealift_registry.trust.stored import FRESHNESS, Rows, Stored
-from sealift_signing import links, roles
+from sealift_signing import roles, version_links
 from sealift_signing.errors import RefusedError, SealiftError
 from sealift_signing.organisation import Head
 from sealift_signing.transparency.entry import read_entry
-from sealift_signing.transparency.verdict import Finding
+from sealift_signing.transparency.verdict import LogFault
 from sealift_signing.tuf_walk import check_signed, read_spelled
 
 
@@ -35,13 +35,13 @@ class Logged(NamedTuple):
     digest: str
 
 
-def check(connection: Connection) -> Iterator[Finding]:
+def check(connection: Connection) -> Iterator[LogFault]:
     """Everything that is wrong with the stored metadata and documents."""
     organisation = Stored(Rows(connection))
     try:
         _ = organisation.roots
     except SealiftError as bad:
-        yield Finding(bad.code, bad.what, None)
+        yield LogFault(bad.code, bad.what, None)
         return  # without it nothing can be said of anything else
     found: dict[str, dict[int, str]] = {}
     listed: set[tuple[str, str]] = set()
@@ -64,11 +64,11 @@ def check(connection: Connection) -> Iterator[Finding]:
     for path, digest in organisation.rows.documents():
         if (path, digest) not in listed:
             what = f"The document {path} ({digest[:12]}) is listed by no version that was signed."
-            yield Finding("document-not-listed", what, None)
+            yield LogFault("document-not-listed", what, None)
     yield from _check_logged(found, _logged(connection))
 
 
-def _check_signatures(organisation: Stored, role: str) -> Iterator[Finding]:
+def _check_signatures(organisation: Stored, role: str) -> Iterator[LogFault]:
     """Every signature is right, and of somebody who held the role by any word of its delegator.
 
     A version counts by those that are; another beside them makes people believe that somebody
@@ -86,7 +86,7 @@ def _check_signatures(organisation: Stored, role: str) -> Iterator[Finding]:
             continue  # it is named as signed by nobody
         for one in found:
             key = one.keyid[:12]
-            yield Finding(
+            yield LogFault(
                 "signature-stray",
                 f"Version {number} of {role}: the signature by {one.person} ({key}) is wrong."
                 if one.person
@@ -96,7 +96,7 @@ def _check_signatures(organisation: Stored, role: str) -> Iterator[Finding]:
             )
 
 
-def _check_freshness(organisation: Stored, role: str) -> Iterator[Finding]:
+def _check_freshness(organisation: Stored, role: str) -> Iterator[LogFault]:
     """Every snapshot or timestamp is signed by a key that some root names; none is missing."""
     below = 0
     for number in sorted(organisation.rows.versions(role)):
@@ -117,7 +117,7 @@ def _is_fresh(organisation: Stored, role: str, number: int) -> bool:
     return False
 
 
-def _check_descent(role: str, versions: Iterable[Head]) -> Iterator[Finding]:
+def _check_descent(role: str, versions: Iterable[Head]) -> Iterator[LogFault]:
     """Each follows the one below it: by its number, or as it says by what it signed."""
     below: Head | None = None
     for one in versions:
@@ -130,27 +130,27 @@ def _check_descent(role: str, versions: Iterable[Head]) -> Iterator[Finding]:
             yield _gap(role, number, one.version)
         elif _skips(role, one.version, past):
             what = f"Version {one.version} of {role} leaves out numbers that nobody set aside."
-            yield Finding("role-skipped", what, None)
+            yield LogFault("role-skipped", what, None)
         elif past.predecessor != below.named and below.named not in past.set_aside:
             what = (
                 f"Version {one.version} of {role} was made without knowledge of {below.named}: "
                 f"it follows {past.predecessor}."
             )
-            yield Finding("role-forked", what, None)
+            yield LogFault("role-forked", what, None)
         below = one
 
 
-def _skips(role: str, version: int, past: links.Follows) -> bool:
+def _skips(role: str, version: int, past: version_links.Follows) -> bool:
     try:
-        links.check_accounted(role, version, past)
-    except links.SkippedError:
+        version_links.check_accounted(role, version, past)
+    except version_links.SkippedError:
         return True
     return False
 
 
 def _check_listed(
     organisation: Stored, role: str, versions: Iterable[Head], listed: set[tuple[str, str]]
-) -> Iterator[Finding]:
+) -> Iterator[LogFault]:
     """What each version lists is stored, byte for byte; it is added to `listed`."""
     if role == roles.ROOT or roles.kind(role) == roles.CATALOG:
         return  # artifacts are blobs
@@ -164,7 +164,7 @@ def _check_listed(
             if data is None or sha256(data).hexdigest() != digest:
                 said = "is missing" if data is None else "was changed"
                 what = f"{path} {said}, as version {one.version} of {role} lists it."
-                yield Finding(f"document-{said.split()[1]}", what, None)
+                yield LogFault(f"document-{said.split()[1]}", what, None)
 
 
 def _logged(connection: Connection) -> Iterator[Logged]:
@@ -182,7 +182,7 @@ def _logged(connection: Connection) -> Iterator[Logged]:
 
 def _check_logged(
     found: Mapping[str, Mapping[int, str]], logged: Iterable[Logged]
-) -> Iterator[Finding]:
+) -> Iterator[LogFault]:
     """What the log says was published is there, and there is nothing newer."""
     newest: dict[str, int] = {}
     for one in logged:
@@ -191,21 +191,21 @@ def _check_logged(
         if there != one.digest:
             is_what = "is missing" if there is None else "is another one than was published"
             what = f"Version {one.version} of {one.role} {is_what}, by entry {one.seq} of the log."
-            yield Finding("version-missing" if there is None else "version-differs", what, one.seq)
+            yield LogFault("version-missing" if there is None else "version-differs", what, one.seq)
     for role, number in newest.items():
         if roles.kind(role) == roles.CATALOG:
             continue  # of very many that the hub renews at once, the entry does not name all
         for version in found.get(role, {}):
             if version > number:
                 what = f"Version {version} of {role} was published by no entry of the log."
-                yield Finding("version-not-logged", what, None)
+                yield LogFault("version-not-logged", what, None)
 
 
-def _unsigned(role: str, number: int) -> Finding:
+def _unsigned(role: str, number: int) -> LogFault:
     what = f"Version {number} of {role} is signed by nobody who held the role."
-    return Finding("row-not-signed", what, None)
+    return LogFault("row-not-signed", what, None)
 
 
-def _gap(role: str, below: int, above: int) -> Finding:
+def _gap(role: str, below: int, above: int) -> LogFault:
     what = f"Between version {below} and version {above} of {role} at least one is missing."
-    return Finding("version-gap", what, None)
+    return LogFault("version-gap", what, None)

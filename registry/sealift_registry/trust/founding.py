@@ -26,7 +26,7 @@ from sealift_registry.storage.home import (
     open_home,
     write_settings,
 )
-from sealift_registry.trust import ceremony, rotating
+from sealift_registry.trust import ceremony, key_rotation
 from sealift_registry.trust.affected_people import affected_people
 from sealift_registry.trust.ceremony import Offices
 from sealift_registry.trust.hub import Hub, said_in_words
@@ -76,16 +76,18 @@ def open_hub(
     online = OnlineKeys(home.keys, environment)
 
     def signer() -> Signer:
-        if online.following(rotating.LOG) is None:
-            return online.signer(rotating.LOG)
+        if online.following(key_rotation.LOG) is None:
+            return online.signer(key_rotation.LOG)
         with engine.connect() as connection:  # it may be named already
-            return online.signer_for(rotating.LOG, [rotating.log_signer(online, connection)])
+            return online.signer_for(
+                key_rotation.LOG, [key_rotation.log_signer(online, connection)]
+            )
 
     origin = hub_origin(organisation)
-    log = AuditLog(engine, signer, origin, home.lock, former=rotating.followed)
+    log = AuditLog(engine, signer, origin, home.lock, former=key_rotation.followed)
     hub = Hub(home, engine, log, online)
     with suppress(SealiftError):  # of a damaged database, which fsck is to name; later, then
-        rotating.take_up(hub)
+        key_rotation.take_up(hub)
     return hub
 
 

@@ -24,7 +24,7 @@ from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, publish, write_copies
 from sealift_registry.trust.stored import READING
 from sealift_registry.trust.unchanged import UnchangedError, check_changes
-from sealift_signing import disk, links, roles
+from sealift_signing import disk, roles, version_links
 from sealift_signing.canonical import Json
 from sealift_signing.errors import FailedError
 from sealift_signing.statements import CheckpointSeen
@@ -155,7 +155,7 @@ def with_published(entry: Entry, metadata: Mapping[str, Metadata[Any]]) -> Entry
         {
             "role": role,
             "version": one.signed.version,
-            "sha256": links.digest(one),
+            "sha256": version_links.digest(one),
             "keyids": sorted(one.signatures),
         }
         for role, one in sorted(metadata.items(), key=_hubs_own)[:MOST_TOLD]

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from securesystemslib.signer import Signer
 
-from sealift_signing import closing, keys
+from sealift_signing import file_access, keys
 from sealift_signing.errors import FailedError
 from sealift_signing.keys import Passphrases
 from sealift_signing.pkcs8 import ROUNDS, ROUNDS_RANDOM
@@ -56,7 +56,7 @@ class OnlineKeys:
         """Make the key whose place is `path`, in the file `at`."""
         rounds = ROUNDS if self._environment.get(VARIABLE) else ROUNDS_RANDOM
         phrase = self.passphrases().of(path)
-        return keys.new_key(at, phrase, rounds=rounds, public_mode=closing.FILE)
+        return keys.new_key(at, phrase, rounds=rounds, public_mode=file_access.FILE)
 
     def signer(self, name: str) -> Signer:
         """The signer called `name`, opened once."""
@@ -107,9 +107,9 @@ class OnlineKeys:
         found = self.following(name)
         if found is not None:
             return found
-        aside.mkdir(mode=closing.FOLDER)
+        aside.mkdir(mode=file_access.FOLDER)
         path = self._next(name)
-        path.parent.mkdir(mode=closing.FOLDER, exist_ok=True)
+        path.parent.mkdir(mode=file_access.FOLDER, exist_ok=True)
         made = self._make(path, aside / path.name)
         # Its public half first: a key that is there is whole, wherever this was cut.
         for half in (f"{path.name}.pub", path.name):
@@ -133,7 +133,7 @@ class OnlineKeys:
             return False
         path, after = self.path(name), self._next(name)
         if path.exists() and self.public(name) != following:
-            (self._folder / FORMER).mkdir(mode=closing.FOLDER, exist_ok=True)
+            (self._folder / FORMER).mkdir(mode=file_access.FOLDER, exist_ok=True)
             count = len(list((self._folder / FORMER).glob(f"{name}-*.pem")))
             _move(path, self._folder / FORMER / f"{name}-{count + 1}.pem")
         _move(after, path)

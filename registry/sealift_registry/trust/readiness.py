@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
-from sealift_registry.audit import admitting, restored_backup
+from sealift_registry.audit import admission, restored_backup
 from sealift_registry.trust.hub import Hub, said_in_words
 from sealift_registry.trust.repository import Repository
 from sealift_signing.errors import NotFoundError, RefusedError
@@ -37,7 +37,7 @@ def check(hub: Hub, connection: Connection, *, replaces_key: bool = False) -> No
     """
     if not replaces_key:
         _check_not_restored(connection)
-    admitting.check_clock(hub.now(), admitting.newest(connection), hub.log.stated)
+    admission.check_clock(hub.now(), admission.newest(connection), hub.log.stated)
 
 
 def problems(hub: Hub) -> list[RefusedError]:

@@ -15,7 +15,7 @@ from typing import Any
 from sealift_registry.trust.stored import Stored
 from sealift_signing import roles
 from sealift_signing.acts import offices
-from sealift_signing.acts.asking import Carried
+from sealift_signing.acts.material import Carried
 from sealift_signing.acts.offices import Office
 from sealift_signing.drafts import Draft, decoded
 from sealift_signing.organisation import Organisation

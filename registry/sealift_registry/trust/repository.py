@@ -21,16 +21,16 @@ from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.signatures import check_no_strays
 from sealift_registry.trust.stored import FRESHNESS, Stored, stored
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
-from sealift_signing import compromised, documents, floors, links, publishing, roles
+from sealift_signing import compromised, documents, floors, publishing, roles, version_links
 from sealift_signing.approvals import Rules
-from sealift_signing.counting import rules_for
+from sealift_signing.counting_rules import rules_for
 from sealift_signing.documents import FleetKeys, Members
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.evidence import entitled_machine, sound
-from sealift_signing.links import Named
 from sealift_signing.policy import Policy
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Evidence, Signed
+from sealift_signing.version_links import VersionId
 from sealift_signing.words import fingerprint
 from sealift_sync import durable
 
@@ -329,8 +329,8 @@ def check_follows(found: Stored, role: str, metadata: Metadata[Any]) -> None:
         RefusedError: it was not: another was published meanwhile, or what it follows is lost here.
     """
     base = found.base(role) if found.rows.newest(role) else None
-    version, follows = metadata.signed.version, links.follows_of(metadata.signed)
-    if not links.has_links(role):
+    version, follows = metadata.signed.version, version_links.follows_of(metadata.signed)
+    if not version_links.has_links(role):
         right = version > (base.version if base else 0)  # by more than one from a floor on
     elif base is None:
         right = version == 1 or (follows is not None and follows.link is None)
@@ -338,13 +338,13 @@ def check_follows(found: Stored, role: str, metadata: Metadata[Any]) -> None:
         made_from_it = follows is not None and follows.predecessor == base.named
         right = made_from_it and version > base.version
     if not right:
-        raise _moved_on(found, role, links.named(metadata), follows)
-    if links.has_links(role) and follows is not None:
-        links.check_accounted(role, version, follows)
+        raise _moved_on(found, role, version_links.named(metadata), follows)
+    if version_links.has_links(role) and follows is not None:
+        version_links.check_accounted(role, version, follows)
 
 
 def _moved_on(
-    found: Stored, role: str, version: Named, follows: links.Follows | None
+    found: Stored, role: str, version: VersionId, follows: version_links.Follows | None
 ) -> RefusedError:
     base = found.base(role).named if found.rows.newest(role) else None
     what, step = _why_not(found, role, base, follows.predecessor if follows else None)
@@ -354,13 +354,13 @@ def _moved_on(
 
 
 def _why_not(
-    found: Stored, role: str, base: Named | None, made_from: Named | None
+    found: Stored, role: str, base: VersionId | None, made_from: VersionId | None
 ) -> tuple[str, str]:
     """What is true of a version that does not follow `base`, and what to do then.
 
     Somebody was faster; or this hub lost what it was made from; or the role has forked.
     """
-    if not links.has_links(role):
+    if not version_links.has_links(role):
         return f"does not come after what is published here, {base}.", "Run the command again."
     if made_from is None:
         return (

@@ -18,7 +18,7 @@ from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.signatures import Holders, Stray, holders, is_right
 from sealift_registry.trust.stored import Stored, stored
 from sealift_signing import drafts, roles, statements
-from sealift_signing.drafts import ROLE, Draft, Part, PartSignature, decoded, encoded
+from sealift_signing.drafts import ROLE, Draft, DraftPart, PartSignature, decoded, encoded
 from sealift_signing.drawing import plain
 from sealift_signing.errors import MalformedError, NotFoundError
 from sealift_signing.statements import Approval, Objection, Request
@@ -52,8 +52,8 @@ def joined(
 
 
 def _joined(
-    connection: Connection, part: Part, signed: Sequence[tuple[str, Sequence[PartSignature]]]
-) -> tuple[Part, list[str]]:
+    connection: Connection, part: DraftPart, signed: Sequence[tuple[str, Sequence[PartSignature]]]
+) -> tuple[DraftPart, list[str]]:
     """A part with the signatures that count, of all that its copies bear."""
     found = stored(connection)
     held, there = _may_sign(connection, found, part), _published(found, part)
@@ -73,7 +73,7 @@ def _joined(
     return replace(part, signatures=tuple(right[keyid] for keyid in sorted(right))), said
 
 
-def _check_own(held: Holders, part: Part) -> None:
+def _check_own(held: Holders, part: DraftPart) -> None:
     """Check that a statement of one's own, which nobody signed rightly, is not said to be signed.
 
     By whom else it is signed, the rules of promotion judge.
@@ -88,7 +88,7 @@ def _check_own(held: Holders, part: Part) -> None:
             key.verify(decoded(one.signature), part.signed_data, what=what)
 
 
-def _may_sign(connection: Connection, found: Stored, part: Part) -> Holders:
+def _may_sign(connection: Connection, found: Stored, part: DraftPart) -> Holders:
     """Who may sign a part now."""
     if part.kind == ROLE:
         owners: list[Root | Targets] = [found.head(roles.delegator(part.name)).metadata.signed]
@@ -104,7 +104,7 @@ def _may_sign(connection: Connection, found: Stored, part: Part) -> Holders:
     return holders([found.head(roles.delegator(role)).metadata.signed], role)
 
 
-def _of_person(connection: Connection, part: Part) -> Holders:
+def _of_person(connection: Connection, part: DraftPart) -> Holders:
     """The keys of the person who says that a statement is theirs."""
     said, _ = statements.read_payload(OWN[part.name], part.data, what=f"the {part.name}")
     try:
@@ -118,7 +118,7 @@ def _of_person(connection: Connection, part: Part) -> Holders:
     }
 
 
-def _published(found: Stored, part: Part) -> dict[str, str]:
+def _published(found: Stored, part: DraftPart) -> dict[str, str]:
     """The signatures of the same version where it was published: by whom was asked then."""
     if part.kind != ROLE or found.rows.newest(part.name) is None:
         return {}

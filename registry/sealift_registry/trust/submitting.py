@@ -14,24 +14,24 @@ from hashlib import sha256
 from sqlalchemy import Connection
 from tuf.api.metadata import Metadata, Targets
 
-from sealift_registry.trust import catalogs, readiness, rotating
+from sealift_registry.trust import catalogs, key_rotation, readiness
 from sealift_registry.trust.affected_people import affected_people
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository, check_follows
 from sealift_registry.trust.signatures import holders, without_strays
 from sealift_registry.trust.stored import Stored, stored
-from sealift_signing import documents, drafts, links, publishing, roles
+from sealift_signing import documents, drafts, publishing, roles, version_links
 from sealift_signing.canonical import Json
-from sealift_signing.drafts import ROLE, Draft, Part, Version, decoded
+from sealift_signing.drafts import ROLE, Draft, DraftPart, RoleVersion, decoded
 from sealift_signing.errors import (
     BadSignatureError,
     NoKeyError,
     NotSignedEnoughError,
     RefusedError,
 )
-from sealift_signing.links import Named
 from sealift_signing.policy import read_policy
 from sealift_signing.public_key import PublicKey
+from sealift_signing.version_links import VersionId
 from sealift_signing.vocabulary import moment
 from sealift_signing.words import words_of
 
@@ -89,7 +89,7 @@ def change_of(connection: Connection, draft: Draft) -> Change:
     return change
 
 
-def _check_enough(found: Stored, part: Part) -> None:
+def _check_enough(found: Stored, part: DraftPart) -> None:
     metadata = drafts.to_metadata(part)
     owner = found.head(roles.delegator(part.name)).metadata.signed
     try:
@@ -132,7 +132,7 @@ def check_documents(found: Stored, role: str, signed: object, listed: Mapping[st
         READERS[roles.kind(role)](data, name)
 
 
-def signers_of(connection: Connection, part: Part) -> str:
+def signers_of(connection: Connection, part: DraftPart) -> str:
     """Who signed a part that is a role's next version, by the names under which they hold it."""
     return names_of(_holders(connection, part.name), part)
 
@@ -141,7 +141,7 @@ def _holders(connection: Connection, role: str) -> Mapping[str, PublicKey]:
     return roles.named_keys(stored(connection).head(roles.delegator(role)).metadata.signed, role)
 
 
-def envelope_of(connection: Connection, role: str, part: Part) -> bytes:
+def envelope_of(connection: Connection, role: str, part: DraftPart) -> bytes:
     """The statement that a holder of `role` signed: of several, by the lowest key id.
 
     Raises:
@@ -160,7 +160,7 @@ def envelope_of(connection: Connection, role: str, part: Part) -> bytes:
     )
 
 
-def names_of(held: Mapping[str, PublicKey], part: Part) -> str:
+def names_of(held: Mapping[str, PublicKey], part: DraftPart) -> str:
     """The names of those in `held` whose keys signed `part`."""
     keyids = {one.keyid for one in part.signatures}
     return ", ".join(sorted(name for name, key in held.items() if key.keyid in keyids))
@@ -194,7 +194,7 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
     (part,) = draft.parts
     metadata = drafts.to_metadata(part)
     with hub.reading() as connection:
-        new = not is_there(stored(connection), part.name, links.named(metadata))
+        new = not is_there(stored(connection), part.name, version_links.named(metadata))
         change = change_of(connection, draft) if new else Change()
         actor = signers_of(connection, part)
         people = affected_people(stored(connection), change)
@@ -202,9 +202,9 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
             role = roles.catalog_role(draft.object[0])
             change.metadata[role] = _first_catalog(hub, Repository(connection), role, change)
         if draft.act == "rotate-keys" and new:
-            rotating.check_has(hub, draft.object[0], draft.facts["key"])
+            key_rotation.check_has(hub, draft.object[0], draft.facts["key"])
             if part.name == roles.TARGETS:
-                rotating.with_catalogs(hub, connection, change)
+                key_rotation.with_catalogs(hub, connection, change)
     said: dict[str, Json] = {
         "role": part.name,
         "version": metadata.signed.version,
@@ -219,7 +219,7 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
         replaces = readiness.replaces_log(draft.act, draft.object)
         hub.commit_change(change, entry, replaces_key=replaces)
     if draft.act == "rotate-keys":
-        rotating.take_up(hub)
+        key_rotation.take_up(hub)
     with hub.reading() as connection:
         told = standing(connection, part.name, metadata.signed.version)
         return AcceptedSubmission(new, told, said, _more(connection, draft))
@@ -247,7 +247,7 @@ def _more(connection: Connection, draft: Draft) -> tuple[str, ...]:
     return (f"Check rows of team {team} {'travel with its models' if out else 'stay at the hub'}.",)
 
 
-def is_there(found: Stored, role: str, version: Named) -> bool:
+def is_there(found: Stored, role: str, version: VersionId) -> bool:
     """Whether that version was published."""
     there = found.version(role, version.version) if found.rows.newest(role) else None
     return there is not None and there.named == version
@@ -284,7 +284,7 @@ def with_fingerprint(hub: Hub, done: AcceptedSubmission) -> AcceptedSubmission:
     return replace(done, more=more, data={**done.data, "fingerprint": fingerprint})
 
 
-def submit_version(hub: Hub, version: Version) -> AcceptedSubmission:
+def submit_version(hub: Hub, version: RoleVersion) -> AcceptedSubmission:
     """Take back a version that this hub lost, from whoever remembers it.
 
     Raises:
@@ -293,7 +293,7 @@ def submit_version(hub: Hub, version: Version) -> AcceptedSubmission:
     """
     role, data = version.role, decoded(version.data)
     metadata = drafts.spelled_role(role, data)
-    named = links.named(metadata)
+    named = version_links.named(metadata)
     listed = {one.path: decoded(one.data) for one in version.documents}
     with hub.reading() as connection:
         found = stored(connection)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.online_keys import NAMES
 from sealift_registry.trust.repository import Repository
 from sealift_signing import roles, statements
-from sealift_signing.acts.asking import Ask, Other
+from sealift_signing.acts.material import Ask, Other
 from sealift_signing.errors import RefusedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard

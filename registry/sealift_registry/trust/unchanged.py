@@ -14,7 +14,7 @@ from tuf.api.metadata import Metadata
 
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
-from sealift_signing import drafts, links
+from sealift_signing import drafts, version_links
 from sealift_signing.drafts import ROLE, Draft
 
 JUST_NOW = timedelta(hours=1)
@@ -66,12 +66,12 @@ def _same(before: Metadata[Any], after: Metadata[Any], keyids: frozenset[str] | 
 
 def _said(metadata: Metadata[Any]) -> dict[str, Any]:
     """What a version says, but for its number, its end and what it follows."""
-    own = {"version", "expires", links.FIELD}
+    own = {"version", "expires", version_links.FIELD}
     return {name: value for name, value in metadata.signed.to_dict().items() if name not in own}
 
 
 def _sets_aside(before: Metadata[Any], after: Metadata[Any]) -> bool:
     """Whether `after` sets aside what `before`, which it follows or would replace, did not."""
-    past, follows = links.follows_of(before.signed), links.follows_of(after.signed)
+    past, follows = version_links.follows_of(before.signed), version_links.follows_of(after.signed)
     known = set(past.set_aside) if past else set()
     return follows is not None and not known.issuperset(follows.set_aside)

@@ -21,6 +21,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
 from typing import Any, BinaryIO, Protocol, TextIO
 
+from sealift_signing.command_start import seldom_look_for_garbage
 from sealift_signing.errors import (
     FailedError,
     NotFoundError,
@@ -28,7 +29,6 @@ from sealift_signing.errors import (
     SealiftError,
     UsageError,
 )
-from sealift_signing.starting import seldom_look_for_garbage
 
 Document = dict[str, Any]
 """A JSON object on its way between two of our own processes (fractions and null allowed)."""

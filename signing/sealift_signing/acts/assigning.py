@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from sealift_signing import documents, roles, shape, statements
-from sealift_signing.acts import going_back, versions, wording
-from sealift_signing.acts.asking import Ask, Material, Prepared
+from sealift_signing.acts import assignment_changes, versions, wording
+from sealift_signing.acts.material import Ask, Material, Prepared
 from sealift_signing.approvals import check_request, tally
-from sealift_signing.counting import rules_for
+from sealift_signing.counting_rules import rules_for
 from sealift_signing.documents import (
     BACK,
     AssignedArtifact,
@@ -65,12 +65,12 @@ def assign(organisation: Organisation, ask: Ask, material: Material) -> Prepared
         first = _promoted(organisation, material, enrolled, path)
         behind = _behind(organisation, ask, material, enrolled, after, group, path)
         after = _with(after, group, target, path.full_model, [first, *behind])
-    after = going_back.assigned(before, after, ask, groups)
+    after = assignment_changes.assigned(before, after, ask, groups)
     words = (
         f"Assign {version} to {site} ({enrolled.stage}): "
         + ", ".join(f"{group} ({target})" for group, target in sorted(groups.items()))
         + ".",
-        *going_back.words(before, after),
+        *assignment_changes.words(before, after),
     )
     return prepared(organisation, material, enrolled, after, words)
 

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from sealift_signing import documents, roles, shape, statements
 from sealift_signing.acts import wording
-from sealift_signing.acts.asking import Ask, Material, Prepared, Unsigned
+from sealift_signing.acts.material import Ask, Material, Prepared, Unsigned
 from sealift_signing.drafts import STATEMENT
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from sealift_signing import documents, roles, shape
 from sealift_signing.acts import versions, wording
-from sealift_signing.acts.asking import Ask, Material, Prepared
+from sealift_signing.acts.material import Ask, Material, Prepared
 from sealift_signing.acts.teams import check_team
 from sealift_signing.documents import Members
 from sealift_signing.drawing import pasted, word

@@ -1,6 +1,7 @@
 """The closed list's acts by their names, with what a person says who names one.
 
-This is all that a command's help needs: what an act computes stands in `closed`, and loads TUF.
+This is all that a command's help needs: what an act computes stands in `closed_list`, which loads
+TUF.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from sealift_signing.errors import UsageError, shown
 
 if TYPE_CHECKING:
-    from sealift_signing.acts.asking import Ask
+    from sealift_signing.acts.material import Ask
 
 Details = Mapping[str, tuple[str, ...]]
 """The options of an act, each with its values."""

@@ -14,8 +14,8 @@ from tuf.api.metadata import Root, Targets
 
 from sealift_signing import documents, floors, roles
 from sealift_signing.acts import wording
-from sealift_signing.acts.asking import Unsigned
-from sealift_signing.drafts import ROLE, Part, encoded, to_metadata
+from sealift_signing.acts.material import Unsigned
+from sealift_signing.drafts import ROLE, DraftPart, encoded, to_metadata
 from sealift_signing.organisation import Organisation
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard
@@ -111,7 +111,7 @@ def _delegated(organisation: Organisation, part: Unsigned) -> tuple[set[Held], s
     """Who held roles by the version before, and who by the one that is to be signed."""
     if part.kind != ROLE or part.name not in {roles.ROOT, roles.TARGETS, roles.FLEET}:
         return set(), set()
-    after = to_metadata(Part("role", part.name, encoded(part.payload), (), ())).signed
+    after = to_metadata(DraftPart("role", part.name, encoded(part.payload), (), ())).signed
     return holders(organisation.head(part.name).metadata.signed), holders(after)
 
 

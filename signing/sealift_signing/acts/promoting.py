@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from sealift_signing import features, statements
-from sealift_signing.acts import promotion_words, vouched
-from sealift_signing.acts.asking import Ask, Material, Prepared, Unsigned
+from sealift_signing.acts import carried_evidence, promotion_words
+from sealift_signing.acts.carried_evidence import MachineEvidence
+from sealift_signing.acts.material import Ask, Material, Prepared, Unsigned
 from sealift_signing.acts.names import LABEL
-from sealift_signing.acts.vouched import Vouched
 from sealift_signing.approvals import (
     REQUEST,
     Rules,
@@ -21,7 +21,7 @@ from sealift_signing.approvals import (
     check_before_signing,
     check_request,
 )
-from sealift_signing.counting import rules_for
+from sealift_signing.counting_rules import rules_for
 from sealift_signing.documents import Members, Person, Withdrawal
 from sealift_signing.drafts import STATEMENT
 from sealift_signing.drawing import drawn
@@ -64,9 +64,9 @@ def ask_for(organisation: Organisation, ask: Ask, material: Material) -> Prepare
     rules = rules_for(organisation, team, stage, material.now, material.compromised)
     subjects = tuple(_subject(text) for text in material.facts.get("artifact", ()))
     _check_subjects(subjects, version)
-    evidence = vouched.carried(organisation, material, subjects)
+    evidence = carried_evidence.carried(organisation, material, subjects)
     policies = _policies(material.facts.get("artifact-policy", ()), subjects)
-    vouched.check_gates(rules, subjects, evidence, policies)
+    carried_evidence.check_gates(rules, subjects, evidence, policies)
     despite = tuple(sorted(_withdrawn(one, rules.members).digest for one in ask.all("despite")))
     reason = _reason(ask)
     person = _person(material, rules, REQUEST, "request promotions")
@@ -146,7 +146,7 @@ def approve_it(organisation: Organisation, ask: Ask, material: Material) -> Prep
         reason=reason,
         made=moment(material.now),
         valid_until=moment(later(material.now, valid)),
-        measured=tuple(vouched.measured(request.subjects, evidence)),
+        measured=tuple(carried_evidence.measured(request.subjects, evidence)),
     )
     check_approval_before_signing(request, said, material.key, rules)
     words = (
@@ -189,7 +189,7 @@ def object_to(organisation: Organisation, ask: Ask, material: Material) -> Prepa
 
 def _asked(
     organisation: Organisation, ask: Ask, material: Material, *, gates: bool = True
-) -> tuple[Signed[Request], Rules, tuple[Vouched, ...]]:
+) -> tuple[Signed[Request], Rules, tuple[MachineEvidence, ...]]:
     """The one request that is carried, verified, and the evidence that it names, all of it."""
     (label,) = ask.object
     if material.fact(LABEL) != label:
@@ -211,7 +211,7 @@ def _asked(
     said = request.predicate
     rules = rules_for(organisation, said.team, said.stage, material.now, material.compromised)
     check_request(request, rules)
-    evidence = vouched.carried(organisation, material, request.subjects)
+    evidence = carried_evidence.carried(organisation, material, request.subjects)
     if {one.signed.sha256 for one in evidence} != set(said.evidence):
         raise RefusedError(
             "evidence-not-named",
@@ -220,7 +220,9 @@ def _asked(
             next_step="Do not sign it; have it drafted again.",
         )
     if gates:
-        vouched.check_gates(rules, request.subjects, evidence, said.artifact_policies or {})
+        carried_evidence.check_gates(
+            rules, request.subjects, evidence, said.artifact_policies or {}
+        )
     return request, rules, evidence
 
 

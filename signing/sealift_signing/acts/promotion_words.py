@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from sealift_signing.acts import wording
-from sealift_signing.acts.asking import Material
-from sealift_signing.acts.vouched import Vouched
+from sealift_signing.acts.carried_evidence import MachineEvidence
+from sealift_signing.acts.material import Material
 from sealift_signing.approvals import NotCountedError, Rules, check_objection, tally
 from sealift_signing.documents import Members
 from sealift_signing.drawing import drawn
-from sealift_signing.informing import LOOK, TOLD_FIRST, mark, more_of, more_words
+from sealift_signing.more_member import LOOK, TOLD_FIRST, mark, more_of, more_words
 from sealift_signing.statements import Approval, Objection, Request, Signed, Subject
 from sealift_signing.vocabulary import PORTABLE, CatalogPath
 
@@ -18,7 +18,7 @@ from sealift_signing.vocabulary import PORTABLE, CatalogPath
 def request_words(
     request: Signed[Request],
     rules: Rules,
-    evidence: Iterable[Vouched],
+    evidence: Iterable[MachineEvidence],
     material: Material,
 ) -> Iterator[str]:
     """A request as whoever approves or objects reads it, and what others said of it."""
@@ -89,7 +89,7 @@ def not_asked_words(said: Request, rules: Rules) -> Iterator[str]:
             yield f"NO {', '.join(lacks).upper()} IS ASKED of {path}: the request calls it {policy}"
 
 
-def first_words(evidence: Iterable[Vouched]) -> Iterator[str]:
+def first_words(evidence: Iterable[MachineEvidence]) -> Iterator[str]:
     """What a machine of ours found that is to be known before all else: as early."""
     for one in evidence:
         for check in one.said.checks:
@@ -109,7 +109,7 @@ def _bars_words(subjects: Iterable[Subject], rules: Rules, despite: Iterable[str
 
 
 def subject_words(
-    subjects: Iterable[Subject], evidence: Iterable[Vouched], asked: Request, rules: Rules
+    subjects: Iterable[Subject], evidence: Iterable[MachineEvidence], asked: Request, rules: Rules
 ) -> Iterator[str]:
     """Every artifact, with all evidence about it; and which of them is not portable."""
     found = tuple(evidence)
@@ -124,7 +124,7 @@ def subject_words(
                 yield from wording.indented(_evidence_words(one))
 
 
-def _evidence_words(one: Vouched) -> Iterator[str]:
+def _evidence_words(one: MachineEvidence) -> Iterator[str]:
     """A piece of evidence: its verdict, every check, what looked, and on which goldens."""
     said = one.said
     yield (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sealift_signing import roles
 from sealift_signing.acts import versions, wording
-from sealift_signing.acts.asking import Ask, Material, Prepared
+from sealift_signing.acts.material import Ask, Material, Prepared
 from sealift_signing.errors import NotFoundError
 from sealift_signing.organisation import Organisation
 from sealift_signing.vocabulary import moment

@@ -17,9 +17,9 @@ from typing import cast
 
 from tuf.api.metadata import Root, Targets
 
-from sealift_signing import compromised, documents, floors, owners, publishing, roles, shape
+from sealift_signing import compromised, documents, floors, key_owners, publishing, roles, shape
 from sealift_signing.acts import versions, wording
-from sealift_signing.acts.asking import Ask, Material, Prepared
+from sealift_signing.acts.material import Ask, Material, Prepared
 from sealift_signing.acts.names import FRESHNESS, MACHINES, ROTATED
 from sealift_signing.documents import LOG_STARTS, FleetKeys, LogStart, MachineKey, Status
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, UsageError
@@ -62,12 +62,12 @@ def _freshness(organisation: Organisation, ask: Ask, material: Material) -> Prep
     changed = (roles.SNAPSHOT, roles.TIMESTAMP)
     before = cast("Root", organisation.root.metadata.signed)
     old = [roles.keyholders(before, role).keys for role in changed]
-    keys = _new_keys(organisation, material, owners.HUB, len(changed), old, (roles.ROOT,))
+    keys = _new_keys(organisation, material, key_owners.HUB, len(changed), old, (roles.ROOT,))
     numbers = _numbers(material, changed)
     metadata = versions.next_version(organisation, roles.ROOT, material)
     root = cast("Root", metadata.signed)
     for role, key, number in zip(changed, keys, numbers, strict=True):
-        publishing.hand_on(root, role, {owners.HUB: key}, number + 1)
+        publishing.hand_on(root, role, {key_owners.HUB: key}, number + 1)
     status = _call(root, ask, old)
     words = (
         "Replace the keys with which the hub signs what is newest.",
@@ -91,12 +91,12 @@ def _catalog(organisation: Organisation, ask: Ask, material: Material) -> Prepar
         )
     owner = organisation.head(roles.TARGETS).targets
     old = [roles.keyholders(owner, role).keys for role in changed]
-    (key,) = _new_keys(organisation, material, owners.HUB, 1, old, (roles.TARGETS, roles.ROOT))
+    (key,) = _new_keys(organisation, material, key_owners.HUB, 1, old, (roles.TARGETS, roles.ROOT))
     numbers = _numbers(material, changed)
     metadata = versions.next_version(organisation, roles.TARGETS, material)
     signed = versions.targets_of(metadata.signed)
     for role, number in zip(changed, numbers, strict=True):
-        publishing.delegate(signed, role, 1, {owners.HUB: key}, number + 1)
+        publishing.delegate(signed, role, 1, {key_owners.HUB: key}, number + 1)
     status = _call(signed, ask, old)
     words = (
         "Replace the key with which the hub lists every team's artifacts.",
@@ -206,7 +206,7 @@ def _new_keys(
         )
     used = {one.raw for held in old for one in held}
     for key in keys:
-        owners.check_machine_enters(organisation, owner, key)
+        key_owners.check_machine_enters(organisation, owner, key)
         material.check_not_lost(owner, key, *above)
         if key.raw in used:
             raise RefusedError(

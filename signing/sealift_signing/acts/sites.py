@@ -14,15 +14,15 @@ from typing import cast
 
 from tuf.api.metadata import Root
 
-from sealift_signing import documents, owners, publishing, roles, shape, statements
+from sealift_signing import documents, key_owners, publishing, roles, shape, statements
 from sealift_signing.acts import versions, wording
-from sealift_signing.acts.asking import Ask, Material, Prepared, Unsigned
+from sealift_signing.acts.material import Ask, Material, Prepared, Unsigned
 from sealift_signing.acts.teams import check_name
-from sealift_signing.counting import rule_of
+from sealift_signing.counting_rules import rule_of
 from sealift_signing.documents import FleetKeys, MachineKey
 from sealift_signing.drafts import STATEMENT, Draft, encoded, envelopes
 from sealift_signing.errors import MalformedError, RefusedError, UsageError
-from sealift_signing.informing import more_words
+from sealift_signing.more_member import more_words
 from sealift_signing.organisation import Organisation, people_roles
 from sealift_signing.policy import StageRule
 from sealift_signing.public_key import PublicKey
@@ -52,7 +52,7 @@ def enroll(organisation: Organisation, ask: Ask, material: Material) -> Prepared
     publishing.delegate(signed, role, 1, held, versions.floor(organisation, role))
     keys = with_site(organisation.fleet_keys(), site, request.predicate.key)
     own = PublicKey.parse(request.predicate.key)
-    owners.check_machine_enters(organisation, f"site {site}", own)
+    key_owners.check_machine_enters(organisation, f"site {site}", own)
     material.check_not_lost(f"site {site}", own, roles.FLEET, roles.TARGETS, roles.ROOT)
     data = shape.write(keys)
     publishing.list_document(signed, documents.FLEET_KEYS_PATH, data)
@@ -185,7 +185,7 @@ def _dispatchers(
             continue
         card = material.carried.card(person)
         key = PublicKey.parse(card.predicate.key)
-        owners.check_enters(organisation, person, key)
+        key_owners.check_enters(organisation, person, key)
         material.check_not_lost(person, key, roles.FLEET, roles.TARGETS, roles.ROOT)
         held[person] = key
     return held

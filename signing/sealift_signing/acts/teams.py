@@ -8,11 +8,11 @@ from typing import Any
 
 from tuf.api.metadata import Metadata, Targets
 
-from sealift_signing import documents, floors, owners, publishing, roles, shape
+from sealift_signing import documents, floors, key_owners, publishing, roles, shape
 from sealift_signing.acts import versions, wording
-from sealift_signing.acts.asking import Ask, Material, Prepared
+from sealift_signing.acts.material import Ask, Material, Prepared
 from sealift_signing.approvals import REQUEST, approve
-from sealift_signing.counting import rule_of
+from sealift_signing.counting_rules import rule_of
 from sealift_signing.documents import MemberKey, Members, Person
 from sealift_signing.drawing import pasted
 from sealift_signing.errors import NotFoundError, RefusedError, shown
@@ -42,7 +42,7 @@ def add_team(organisation: Organisation, ask: Ask, material: Material) -> Prepar
         )
     held = _stewards(organisation, material, stewards, team)
     catalog = PublicKey.parse(material.fact("catalog-key"))
-    owners.check_machine_enters(organisation, owners.HUB, catalog)
+    key_owners.check_machine_enters(organisation, key_owners.HUB, catalog)
     _check_catalog_key(organisation, catalog)
     metadata, change = _with_stewards(organisation, material, team, held)
     signed = versions.targets_of(metadata.signed)
@@ -216,7 +216,7 @@ def check_enters(organisation: Organisation, card: Signed[KeyCard]) -> None:
         RefusedError: it is, and whose.
     """
     said = card.predicate
-    owners.check_enters(organisation, said.owner, PublicKey.parse(said.key))
+    key_owners.check_enters(organisation, said.owner, PublicKey.parse(said.key))
 
 
 def _check_catalog_key(organisation: Organisation, catalog: PublicKey) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sealift_signing.acts import assigning, going_back
-from sealift_signing.acts.asking import Ask, Material, Prepared
+from sealift_signing.acts import assigning, assignment_changes
+from sealift_signing.acts.material import Ask, Material, Prepared
 from sealift_signing.documents import Assignment, Retired
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import NotFoundError, UsageError
@@ -65,7 +65,7 @@ def _without(before: Assignment, groups: Iterable[str], model: str, reason: str)
         if group in left:
             models = {name: one for name, one in left[group].models.items() if name != model}
             left[group] = replace(left[group], models=models)
-    return going_back.with_said(replace(before, groups=left), retire, back)
+    return assignment_changes.with_said(replace(before, groups=left), retire, back)
 
 
 def _highest(before: Assignment, group: str, model: str) -> int | None:

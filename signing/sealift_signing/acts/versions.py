@@ -7,12 +7,12 @@ from typing import Any, cast
 
 from tuf.api.metadata import Metadata, Root, Targets
 
-from sealift_signing import links, publishing, roles
-from sealift_signing.acts.asking import Material, Other, Unsigned
+from sealift_signing import publishing, roles, version_links
+from sealift_signing.acts.material import Material, Other, Unsigned
 from sealift_signing.drafts import ROLE, spelled_role
 from sealift_signing.errors import MalformedError, RefusedError
-from sealift_signing.links import Follows, Named
 from sealift_signing.organisation import Head, Organisation
+from sealift_signing.version_links import Follows, VersionId
 
 
 def next_version(
@@ -50,7 +50,7 @@ def floor(organisation: Organisation, role: str) -> int | None:
 
 def _all_aside(
     organisation: Organisation, others: Iterable[Other], base: Head | None
-) -> list[Named]:
+) -> list[VersionId]:
     """What is set aside; and, above the base, what that followed, which is lost with it."""
     found = set()
     for one in others:
@@ -61,7 +61,7 @@ def _all_aside(
     return sorted(found - {base.named} if base else found)
 
 
-def stands_on_it(role: str, aside: Named, base: Named) -> RefusedError:
+def stands_on_it(role: str, aside: VersionId, base: VersionId) -> RefusedError:
     """The refusal to set aside a version from which the next one is made."""
     which = "the one that this draft is made from" if aside == base else f"what {base} came from"
     return RefusedError(
@@ -72,7 +72,7 @@ def stands_on_it(role: str, aside: Named, base: Named) -> RefusedError:
     )
 
 
-def check_aside(aside: Iterable[Named], base: Head, lineage: Iterable[Follows]) -> None:
+def check_aside(aside: Iterable[VersionId], base: Head, lineage: Iterable[Follows]) -> None:
     """Check that no version is set aside from which the next one, after `base`, is made.
 
     Args:
@@ -83,7 +83,7 @@ def check_aside(aside: Iterable[Named], base: Head, lineage: Iterable[Follows]) 
     Raises:
         RefusedError: one is.
     """
-    below = links.ancestry(base.role, base.follows, lineage) if base.follows else ()
+    below = version_links.ancestry(base.role, base.follows, lineage) if base.follows else ()
     for one in sorted({past.predecessor for past in below}.intersection(aside)):
         raise stands_on_it(base.role, one, base.named)
 
@@ -97,7 +97,7 @@ def check_role(others: Iterable[Other], names: Iterable[str]) -> None:
     signed = sorted(names)
     for one in others:
         if one.role not in signed:
-            named = links.named(spelled_role(one.role, one.data))
+            named = version_links.named(spelled_role(one.role, one.data))
             raise RefusedError(
                 "over-other-role",
                 f"{named} of {one.role} cannot be set aside by a draft of "
@@ -107,7 +107,7 @@ def check_role(others: Iterable[Other], names: Iterable[str]) -> None:
             )
 
 
-def _number(head: Head, aside: list[Named]) -> int:
+def _number(head: Head, aside: list[VersionId]) -> int:
     """One more than all that there is; and no number between the two may be unaccounted for."""
     if head.role == roles.ROOT:
         if any(one.version != head.version + 1 for one in aside):
@@ -120,15 +120,15 @@ def _number(head: Head, aside: list[Named]) -> int:
     return number
 
 
-def _number_first(first: Metadata[Targets], aside: list[Named]) -> None:
+def _number_first(first: Metadata[Targets], aside: list[VersionId]) -> None:
     """A first version that was signed in part and given up: the next number, and no predecessor."""
     numbers = {one.version for one in aside}
     if numbers != set(range(1, len(numbers) + 1)):
         raise _skips("the role")
     lowest = aside[0]
     first.signed.version = len(numbers) + 1
-    links.write_follows(
-        first.signed, links.Follows(lowest.version, lowest.digest, None, tuple(aside))
+    version_links.write_follows(
+        first.signed, version_links.Follows(lowest.version, lowest.digest, None, tuple(aside))
     )
 
 
@@ -143,7 +143,7 @@ def _skips(role: str) -> RefusedError:
     )
 
 
-def set_aside(organisation: Organisation, other: Other) -> tuple[Named, ...]:
+def set_aside(organisation: Organisation, other: Other) -> tuple[VersionId, ...]:
     """A version that is to be set aside; and what it followed, which is set aside with it.
 
     Raises:
@@ -159,9 +159,9 @@ def set_aside(organisation: Organisation, other: Other) -> tuple[Named, ...]:
             next_step="Give --over a version that its holders signed; what nobody may"
             " sign need not be set aside.",
         )
-    said = links.follows_of(metadata.signed)
+    said = version_links.follows_of(metadata.signed)
     past = (said.predecessor, *said.set_aside) if said else ()
-    return (links.named(metadata), *past)
+    return (version_links.named(metadata), *past)
 
 
 def listing(
@@ -180,7 +180,7 @@ def unsigned(
     """What is signed of `metadata`, once it is as it is to be."""
     if isinstance(metadata.signed, Targets):
         roles.check_layout(role, metadata.signed)
-    said = links.follows_of(metadata.signed)
+    said = version_links.follows_of(metadata.signed)
     aside = said.set_aside if said else ()
     return Unsigned(ROLE, role, role, metadata.signed_bytes, documents or {}, aside)
 

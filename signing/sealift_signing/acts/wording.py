@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from tuf.api.metadata import Root, Targets
 
-from sealift_signing import compromised, documents, floors, links
+from sealift_signing import compromised, documents, floors, version_links
 from sealift_signing.approvals import REQUEST
 from sealift_signing.documents import (
     Assignment,
@@ -164,7 +164,7 @@ def contents(role: str, signed: Root | Targets, document: Documents) -> list[str
     lines = [
         f"calls compromised: {one}" for one in signed.unrecognized_fields.get(compromised.FIELD, [])
     ]
-    own = {links.FIELD, compromised.FIELD}
+    own = {version_links.FIELD, compromised.FIELD}
     lines += [
         f"says besides, under a name that is not known here: {drawn(str(one))}"
         for one in sorted(signed.unrecognized_fields.keys() - own)

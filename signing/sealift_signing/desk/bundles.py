@@ -11,11 +11,11 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from sealift_signing import drafts, links, roles
+from sealift_signing import drafts, roles, version_links
 from sealift_signing.drafts import LARGEST
 from sealift_signing.errors import NotFoundError, RefusedError
-from sealift_signing.learning import PEOPLE, Offer
-from sealift_signing.links import Follows
+from sealift_signing.memory_updates import PEOPLE, Offer
+from sealift_signing.version_links import Follows
 
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK  # no link, and no pipe that waits for ever
 
@@ -54,7 +54,9 @@ class _Bundle:
         data, carried = self.metadata(role), _read(self._folder / f"metadata/{role}.lineage.json")
         with suppress(RefusedError):  # what is said of it then is that it cannot be compared
             if data and carried:
-                return links.read_lineage(carried, role, drafts.spelled_role(role, data).signed)
+                return version_links.read_lineage(
+                    carried, role, drafts.spelled_role(role, data).signed
+                )
         return ()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sealift_signing import closing, disk
+from sealift_signing import disk, file_access
 from sealift_signing.drafts import LARGEST
 from sealift_signing.errors import FailedError, MalformedError, NotFoundError
 from sealift_signing.memory import write
@@ -44,7 +44,7 @@ def read(path: Path, most: int = LARGEST) -> bytes:
     return data
 
 
-def write_new(path: Path, data: bytes, *, mode: int = closing.FILE) -> None:
+def write_new(path: Path, data: bytes, *, mode: int = file_access.FILE) -> None:
     """Write a new file, whole or not at all; the same file again is left as it is.
 
     Raises:

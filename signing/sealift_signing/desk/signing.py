@@ -21,16 +21,16 @@ from typing import Any, Protocol, cast
 from securesystemslib.signer import Signer
 
 from sealift_signing import canonical, drafts, gate, statements
-from sealift_signing.acts import closed, names
-from sealift_signing.acts.asking import Ask, Carried
+from sealift_signing.acts import closed_list, names
+from sealift_signing.acts.material import Ask, Carried
 from sealift_signing.approvals import LARGEST_LEAD
 from sealift_signing.drafts import Draft, DraftFiles, decoded
 from sealift_signing.errors import RefusedError
-from sealift_signing.gate import Examined
-from sealift_signing.known import Known, SignedOnce
+from sealift_signing.gate import ExaminedDraft
+from sealift_signing.gate_history import Confirmation
 from sealift_signing.memory import Memory, not_trusted
 from sealift_signing.organisation import Organisation
-from sealift_signing.past import Confirmation
+from sealift_signing.organisation_memory import OrganisationMemory, SignedOnce
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard, Request
 from sealift_signing.vocabulary import instant, moment
@@ -110,7 +110,7 @@ class Desk:
         return self._told(self._sign(found, signer, known, now, anew=anew))  # (6)
 
     def _told(self, signed: Draft) -> Draft:
-        words = closed.after(signed)
+        words = closed_list.after(signed)
         if words:
             self.talk.show(words)
         return signed
@@ -139,7 +139,7 @@ class Desk:
                 return kept
         return draft
 
-    def _signed(self, known: Known, ask: Ask) -> Iterator[tuple[SignedOnce, Draft]]:
+    def _signed(self, known: OrganisationMemory, ask: Ask) -> Iterator[tuple[SignedOnce, Draft]]:
         """What was signed of just this act, with its options, the newest first.
 
         Spelled out, two acts may read alike: a reason may hold the words of an option.
@@ -157,7 +157,7 @@ class Desk:
     def _is_open(self, kept: Draft) -> bool:
         return self.clock() - instant(kept.made) < gate.OLDEST
 
-    def _known(self, draft: Draft) -> Known | None:
+    def _known(self, draft: Draft) -> OrganisationMemory | None:
         """What is known of the draft's organisation; None only in solo, where nothing has to be."""
         if self.memory is not None:
             known = self.memory.known(draft.organisation)
@@ -168,7 +168,9 @@ class Desk:
             raise not_trusted(draft.organisation)
         return None
 
-    def _before(self, known: Known, draft: Draft, ask: Ask, key: PublicKey) -> Draft | None:
+    def _before(
+        self, known: OrganisationMemory, draft: Draft, ask: Ask, key: PublicKey
+    ) -> Draft | None:
         """What this key signed for the same act before, out of the memory."""
         found = ((one, kept) for one, kept in self._signed(known, ask) if one.keyid == key.keyid)
         if names.act(ask).own:
@@ -206,7 +208,7 @@ class Desk:
                     "--anew. Else set the clock.",
                 )
 
-    def _agree(self, found: Examined) -> None:
+    def _agree(self, found: ExaminedDraft) -> None:
         for one in found.confirm:
             typed = self.talk.typed(one)
             if typed is None or not gate.is_typed(typed, one):
@@ -221,9 +223,9 @@ class Desk:
 
     def _sign(
         self,
-        found: Examined,
+        found: ExaminedDraft,
         signer: Signer,
-        known: Known | None,
+        known: OrganisationMemory | None,
         now: datetime,
         *,
         anew: bool,
@@ -256,7 +258,7 @@ def _as_drafted(ask: Ask, draft: Draft) -> Ask:
     return names.as_drafted(ask, draft.object, draft.details)
 
 
-def _behind(known: Known | None, now: datetime) -> tuple[str, ...]:
+def _behind(known: OrganisationMemory | None, now: datetime) -> tuple[str, ...]:
     """What is told where the clock here is behind what was signed by it."""
     newest = max((instant(one.signed) for one in known.signed), default=now) if known else now
     if newest - now <= LARGEST_LEAD:
@@ -269,7 +271,7 @@ def _behind(known: Known | None, now: datetime) -> tuple[str, ...]:
     return (words,)
 
 
-def _undated(part: drafts.Part) -> object:
+def _undated(part: drafts.DraftPart) -> object:
     """What a part says, but for its dates."""
     if part.kind == drafts.ROLE:
         said = drafts.to_metadata(part).signed.to_dict()
@@ -279,7 +281,7 @@ def _undated(part: drafts.Part) -> object:
     return (value["subject"], predicate)
 
 
-def _made(part: drafts.Part) -> str:
+def _made(part: drafts.DraftPart) -> str:
     """The date that a person's own statement bears."""
     value = cast("Mapping[str, Any]", canonical.decode(part.data, what="a statement"))
     return str(value["predicate"]["made"])

@@ -17,7 +17,7 @@ from sealift_signing.transparency import checkpoint as note
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.entry import read_entry
 from sealift_signing.transparency.frontier import Frontier
-from sealift_signing.transparency.growth import Row
+from sealift_signing.transparency.growth import LogRow
 from sealift_signing.transparency.merkle import (
     NodeReader,
     ProofError,
@@ -55,7 +55,7 @@ class Extract:
 
 
 def make(
-    rows: Iterable[Row], first: int, size: int, node: NodeReader, signed_note: bytes
+    rows: Iterable[LogRow], first: int, size: int, node: NodeReader, signed_note: bytes
 ) -> Extract:
     """The extract of `rows`, which are the entries [first, size) of the log that `node` reads."""
     proof = consistency_proof_from(node, first, size) if first else ()
@@ -68,7 +68,7 @@ def make(
 
 def check(
     extract: Extract, key: PublicKey, origin: str, known: Checkpoint | None
-) -> tuple[Checkpoint, Sequence[Row]]:
+) -> tuple[Checkpoint, Sequence[LogRow]]:
     """The checkpoint that `extract` ends at, and its entries in their places.
 
     (1) `key` signed the checkpoint, for the log `origin`; (2) the entries lead from the edge to its
@@ -111,9 +111,11 @@ def _check_known(
         verify_consistency(extract.first, said.size, proof, edge.root, said.root)
 
 
-def _rows(extract: Extract) -> list[Row]:
+def _rows(extract: Extract) -> list[LogRow]:
     bodies = [text.encode() for text in extract.entries]
-    return [Row(extract.first + place, leaf_hash(body), body) for place, body in enumerate(bodies)]
+    return [
+        LogRow(extract.first + place, leaf_hash(body), body) for place, body in enumerate(bodies)
+    ]
 
 
 def _wrong(origin: str, why: str) -> ProofError:

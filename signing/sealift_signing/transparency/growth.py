@@ -16,7 +16,7 @@ from sealift_signing.transparency.merkle import leaf_hash
 from sealift_signing.transparency.tiles import HashReader, Tile
 
 
-class Row(NamedTuple):
+class LogRow(NamedTuple):
     """An entry in its place: `seq` counts from 0, `leaf` is the hash of `body` (RFC 6962 §2.1)."""
 
     seq: int
@@ -36,7 +36,7 @@ class Growth(NamedTuple):
     what was committed where, so that a check can name the very row that was changed.
     """
 
-    rows: tuple[Row, ...]
+    rows: tuple[LogRow, ...]
     tiles: tuple[Tile, ...]
     frontier: Frontier
     leaves: bytes
@@ -49,7 +49,7 @@ def grow(frontier: Frontier, bodies: Sequence[bytes], stored: HashReader) -> Gro
     """
     leaves = [leaf_hash(body) for body in bodies]
     rows = tuple(
-        Row(frontier.size + place, leaf, body)
+        LogRow(frontier.size + place, leaf, body)
         for place, (leaf, body) in enumerate(zip(leaves, bodies, strict=True))
     )
     full = full_tiles(frontier.size, leaves, stored)

@@ -15,7 +15,7 @@ from sealift_signing.transparency import tiles
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import HASH_BYTES
-from sealift_signing.transparency.verdict import Finding
+from sealift_signing.transparency.verdict import LogFault
 
 
 class StoredCheckpoint(NamedTuple):
@@ -41,7 +41,7 @@ class Commit(NamedTuple):
     first: int
     leaves: list[bytes | None]
     edge: Frontier | None
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[LogFault, ...] = ()
 
 
 def read(before: Frontier, stored: StoredCheckpoint, origin: str) -> Commit:
@@ -82,16 +82,16 @@ def _says(stored: StoredCheckpoint, origin: str, root: bytes) -> bool:
     return stored.note.startswith(Checkpoint(origin, stored.size, root).body() + b"\n")
 
 
-def _edited(stored: StoredCheckpoint) -> Finding:
+def _edited(stored: StoredCheckpoint) -> LogFault:
     sentence = f"Checkpoint {stored.size} was edited: its parts contradict each other."
-    return Finding("checkpoint-edited", sentence, stored.size)
+    return LogFault("checkpoint-edited", sentence, stored.size)
 
 
-def _missing(first: int, count: int) -> Finding:
+def _missing(first: int, count: int) -> LogFault:
     sentence = (
         f"The checkpoint of the commit that added {told_rows(first, count)} is gone or was cut."
     )
-    return Finding("checkpoint-missing", sentence, first)
+    return LogFault("checkpoint-missing", sentence, first)
 
 
 def told_rows(first: int, count: int) -> str:

@@ -11,7 +11,7 @@ MOST_FINDINGS = 1_000
 """More than this tells a reader nothing new, and a verdict must fit into memory."""
 
 
-class Finding(NamedTuple):
+class LogFault(NamedTuple):
     """One thing that is wrong: a stable code, a sentence, and the row where it begins, if any."""
 
     code: str
@@ -31,19 +31,19 @@ class Verdict:
 
     size: int
     root: bytes
-    findings: tuple[Finding, ...]
+    findings: tuple[LogFault, ...]
 
     @property
     def ok(self) -> bool:
         """Whether everything is as it was committed and signed."""
         return not self.findings
 
-    def joined(self, findings: Iterable[Finding]) -> Verdict:
+    def joined(self, findings: Iterable[LogFault]) -> Verdict:
         """This verdict with more findings, which are not drawn further than they are kept."""
         room = MOST_FINDINGS - len(self.findings)
         if room < 0:
             return self
         more = list(islice(findings, room + 1))
         if len(more) > room:
-            more[room:] = [Finding("more", "There are more findings than are shown here.", None)]
+            more[room:] = [LogFault("more", "There are more findings than are shown here.", None)]
         return replace(self, findings=(*self.findings, *more))

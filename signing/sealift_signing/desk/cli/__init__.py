@@ -5,16 +5,16 @@
 
 from __future__ import annotations
 
-from sealift_signing import starting
+from sealift_signing import command_start
 
 
 def main() -> None:
     """Run `sealift-sign`; the entry point that the distribution installs."""
-    starting.refuse_network("sealift-sign")
-    starting.command(_load, "Nothing was signed.")
+    command_start.refuse_network("sealift-sign")
+    command_start.command(_load, "Nothing was signed.")
 
 
-def _load() -> starting.Run:
+def _load() -> command_start.Run:
     from sealift_signing.desk.cli.run import run
 
     return run

@@ -16,8 +16,8 @@ from sealift_signing.desk.cli.terminal import Asking
 from sealift_signing.drawing import pasted
 
 if TYPE_CHECKING:
-    from sealift_signing.acts.asking import Ask
-    from sealift_signing.drafts import Draft, Part
+    from sealift_signing.acts.material import Ask
+    from sealift_signing.drafts import Draft, DraftPart
     from sealift_signing.public_key import PublicKey
 
 FILE = (
@@ -140,7 +140,7 @@ def _plain(name: str) -> str:
 
 def _ask(name: str, act: Act, given: dict[str, Any]) -> Ask:
     """The act as it was named on the command line."""
-    from sealift_signing.acts.asking import Ask
+    from sealift_signing.acts.material import Ask
 
     about: list[str] = []
     for one in act.object:
@@ -160,8 +160,8 @@ def _run(name: str, act: Act, **given: Any) -> None:  # noqa: ANN401 - what clic
     from sealift_signing.desk.files import read
     from sealift_signing.desk.signing import Desk
     from sealift_signing.memory import not_trusted
-    from sealift_signing.mistaken import reading
     from sealift_signing.public_key import PublicKey
+    from sealift_signing.wrong_file import reading
 
     session = Session(as_json=given["as_json"], passphrase_file=given["passphrase_file"])
     ask, file = _ask(name, act, given), Path(given["file"])
@@ -191,8 +191,8 @@ def _card(file: Path) -> bytes:
     """
     from sealift_signing import statements
     from sealift_signing.desk.files import read
-    from sealift_signing.mistaken import reading
     from sealift_signing.statements import KeyCard
+    from sealift_signing.wrong_file import reading
 
     data = read(file)
     with reading(data, file.name, "card"):
@@ -263,7 +263,7 @@ def signer_name(signed: Draft, key: PublicKey) -> str:
     return next(filter(None, map(_person, signed.parts)), key.keyid[:12])
 
 
-def _person(part: Part) -> str | None:
+def _person(part: DraftPart) -> str | None:
     """Who a statement of a person's own says that they are."""
     if part.kind == "role":
         return None

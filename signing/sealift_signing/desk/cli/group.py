@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
     from sealift_signing.keys import Passphrases
-    from sealift_signing.known import Known
     from sealift_signing.memory import Memory
+    from sealift_signing.organisation_memory import OrganisationMemory
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -90,7 +90,7 @@ class Session:
         check_possible(now)
         return now
 
-    def known(self, prefix: str | None) -> Known:
+    def known(self, prefix: str | None) -> OrganisationMemory:
         """The organisation that is meant: the only one, or that whose id begins so.
 
         Raises:

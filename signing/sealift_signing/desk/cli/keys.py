@@ -52,11 +52,11 @@ def card(session: Session, *, owner: str, key: str, key_class: str, out: str | N
 def card_show(session: Session, *, file: str) -> None:
     """Show whose card a file is, and its eight words."""
     from sealift_signing import statements
-    from sealift_signing.acts.asking import check_card
+    from sealift_signing.acts.material import check_card
     from sealift_signing.desk.files import read
-    from sealift_signing.mistaken import reading
     from sealift_signing.statements import KeyCard
     from sealift_signing.words import words_of
+    from sealift_signing.wrong_file import reading
 
     data = read(Path(file))
     with reading(data, file, "card"):

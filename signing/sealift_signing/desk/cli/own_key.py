@@ -92,14 +92,14 @@ def write_card(owner: str, signer: Signer, key_class: str, now: datetime, out: s
     """
     from hashlib import sha256
 
-    from sealift_signing import closing
+    from sealift_signing import file_access
     from sealift_signing.desk.cards import make_card
     from sealift_signing.desk.files import write_new
     from sealift_signing.words import words_of
 
     path = Path(out or f"{owner}.card")
     data = make_card(owner, signer, key_class, now)
-    write_new(path, data, mode=closing.SHOWN_FILE)
+    write_new(path, data, mode=file_access.SHOWN_FILE)
     digest = sha256(data).hexdigest()
     lines = (
         f"{path} is made. Give it to who asks for it; when they ask, read out its eight words:",

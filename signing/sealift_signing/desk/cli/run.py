@@ -7,22 +7,22 @@ from collections.abc import Sequence
 
 import click
 
-from sealift_signing import closing, ending, printing
-from sealift_signing.desk.cli import acts, keys, meeting, signed
+from sealift_signing import command_end, file_access, printing
+from sealift_signing.command_start import ABORTED
+from sealift_signing.desk.cli import acts, keys, memories, signed
 from sealift_signing.desk.cli.group import sign
 from sealift_signing.errors import SealiftError
-from sealift_signing.starting import ABORTED
 
-COMMANDS = (acts, meeting, signed, keys)
+COMMANDS = (acts, memories, signed, keys)
 """The modules whose commands `sealift-sign` has; importing them adds the commands to the group."""
 PROGRAM = "sealift-sign"
 
 
-@closing.closed_to_others()
+@file_access.closed_to_others()
 def run(arguments: Sequence[str]) -> int:
     """Run `sealift-sign` with `arguments`; returns the exit code (docs/reference/exit-codes.md)."""
     try:
-        ending.check_text(arguments)
+        command_end.check_text(arguments)
         found = sign.main(list(arguments), prog_name=PROGRAM, standalone_mode=False)
     except (click.Abort, KeyboardInterrupt):
         sys.stderr.write("Stopped. What was signed before is kept. Run the command again.\n")
@@ -31,7 +31,7 @@ def run(arguments: Sequence[str]) -> int:
         asked.show()
         return asked.exit_code
     except (BrokenPipeError, SystemExit):
-        return ending.reader_gone()
+        return command_end.reader_gone()
     except Exception as bad:  # noqa: BLE001 - the last resort: a user gets a sentence, not a trace
         return printing.error(_told(bad), for_machines="--json" in arguments)
     return found if isinstance(found, int) else 0
@@ -42,5 +42,9 @@ def _told(bad: Exception) -> SealiftError:
     if isinstance(bad, SealiftError):
         return bad
     if isinstance(bad, click.ClickException):
-        return ending.usage(bad, PROGRAM)
-    return ending.unreadable(bad) if isinstance(bad, OSError) else ending.unexpected(bad, PROGRAM)
+        return command_end.usage(bad, PROGRAM)
+    return (
+        command_end.unreadable(bad)
+        if isinstance(bad, OSError)
+        else command_end.unexpected(bad, PROGRAM)
+    )

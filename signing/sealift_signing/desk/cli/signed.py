@@ -11,7 +11,7 @@ from sealift_signing.desk.cli.group import ORGANISATION, Session, command, sign
 from sealift_signing.drawing import drawn, pasted, word
 
 if TYPE_CHECKING:
-    from sealift_signing.known import Known, SignedOnce
+    from sealift_signing.organisation_memory import OrganisationMemory, SignedOnce
 
 LEAST = 6
 """Digits of a digest by which something signed is named."""
@@ -55,7 +55,7 @@ def _act(one: SignedOnce) -> str:
     return drawn(one.act) if " --" in one.act else one.act
 
 
-def _state(session: Session, known: Known, one: SignedOnce) -> str:
+def _state(session: Session, known: OrganisationMemory, one: SignedOnce) -> str:
     if not one.version:
         return "a statement of your own"
     past = session.memory.past(known, one.name)
@@ -119,12 +119,12 @@ def write(
     FILE then holds it whole, with its documents and all signatures. A hub that lost several gets
     each of them, the oldest first.
     """
-    from sealift_signing import drafts, links, shape
+    from sealift_signing import drafts, shape, version_links
     from sealift_signing.desk.files import write_new
 
     known = session.known(organisation)
     whole = session.memory.whole(known, role, at)
-    named = links.named(drafts.spelled_role(role, drafts.decoded(whole.data)))
+    named = version_links.named(drafts.spelled_role(role, drafts.decoded(whole.data)))
     write_new(Path(file), shape.write(whole))
     lines = (
         f"What is known of {word(role)} {named} is in {word(file)}.",

@@ -15,12 +15,12 @@ import click
 
 from sealift_signing.drawing import cells, plain
 from sealift_signing.errors import UsageError
+from sealift_signing.line_wrapping import columns, filled
 from sealift_signing.printing import as_json, printed
 from sealift_signing.streams import spelled
-from sealift_signing.wrapping import columns, filled
 
 if TYPE_CHECKING:
-    from sealift_signing.past import Confirmation
+    from sealift_signing.gate_history import Confirmation
 
 FURTHER = "> "
 """How a further line of a value begins, after the value's own indentation; no line of ours does."""

@@ -15,8 +15,8 @@ import numpy as np
 from sealift_registry.frameworks.framework import Array, ModelFacts
 from sealift_registry.proof.budget import Budget
 from sealift_registry.proof.columns import Columns, around, cast
-from sealift_registry.proof.directed import SIDES, WITHOUT, Where, directed
 from sealift_registry.proof.jumps import Ask, jumps
+from sealift_registry.proof.tree_rows import SIDES, WITHOUT, Where, directed
 from sealift_signing.errors import RefusedError
 
 MOST_ROWS = 4096

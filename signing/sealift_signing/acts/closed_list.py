@@ -18,7 +18,7 @@ from sealift_signing.acts import (
     teams,
     unassigning,
 )
-from sealift_signing.acts.asking import Ask, Material, Prepared
+from sealift_signing.acts.material import Ask, Material, Prepared
 from sealift_signing.drafts import Draft
 from sealift_signing.organisation import Organisation
 from sealift_signing.statements import KeyCard

@@ -14,9 +14,9 @@ from sealift_signing.drawing import drawn, pasted, word
 if TYPE_CHECKING:
     from sealift_signing.drafts import Draft, Shared
     from sealift_signing.errors import UsageError
-    from sealift_signing.known import Known
-    from sealift_signing.learning import Learned, Offer
-    from sealift_signing.links import Named
+    from sealift_signing.memory_updates import MemoryComparison, Offer
+    from sealift_signing.organisation_memory import OrganisationMemory
+    from sealift_signing.version_links import VersionId
 
 
 @command(sign, "trust", example="sealift-sign trust FINGERPRINT anna.memory")
@@ -33,7 +33,7 @@ def trust(session: Session, *, fingerprint: str, file: str, alone: bool) -> None
     """
     from sealift_signing.drafts import Draft
     from sealift_signing.errors import UsageError
-    from sealift_signing.learning import offered
+    from sealift_signing.memory_updates import offered
 
     path = Path(file)
     carried = _carried(path)
@@ -98,7 +98,7 @@ def _offered(path: Path, *, colleague: bool) -> Offer:
         UsageError: it is said to be a colleague's, and is a hub's.
     """
     from sealift_signing.drafts import Draft
-    from sealift_signing.learning import offered
+    from sealift_signing.memory_updates import offered
 
     carried = _carried(path)
     if colleague and isinstance(carried, Draft):
@@ -132,9 +132,9 @@ def _still_alone(session: Session, offer: Offer) -> list[str]:
     return [what]
 
 
-def _learned(session: Session, offer: Offer) -> Learned:
+def _learned(session: Session, offer: Offer) -> MemoryComparison:
     """What was learnt; a fork ends the command, once all else was taken."""
-    from sealift_signing.links import ForkedError
+    from sealift_signing.version_links import ForkedError
 
     found = session.memory.learn(offer, session.now())
     if found.forks:
@@ -158,7 +158,7 @@ def share(session: Session, *, file: str, organisation: str | None) -> None:
     """
     from sealift_signing import shape
     from sealift_signing.desk.files import write_new
-    from sealift_signing.learning import shared
+    from sealift_signing.memory_updates import shared
     from sealift_signing.organisation import Organisation
 
     known = session.known(organisation)
@@ -203,13 +203,15 @@ def heads(session: Session, *, organisation: str | None, at: tuple[str, ...]) ->
     session.terminal.answer("heads", told, [f"What is known here of {drawn(known.name)}:", *lines])
 
 
-def _newest(known: Known) -> Iterator[tuple[str, Named, str]]:
+def _newest(known: OrganisationMemory) -> Iterator[tuple[str, VersionId, str]]:
     yield "root", known.root, ""
     for one in known.roles:
         yield one.role, one.named, f", seen {one.seen[:10]} in {one.source}"
 
 
-def _at(session: Session, known: Known, at: tuple[str, ...]) -> Iterator[tuple[str, Named, str]]:
+def _at(
+    session: Session, known: OrganisationMemory, at: tuple[str, ...]
+) -> Iterator[tuple[str, VersionId, str]]:
     from sealift_signing.errors import NotFoundError, UsageError
 
     for text in at:
@@ -236,7 +238,7 @@ def _at(session: Session, known: Known, at: tuple[str, ...]) -> Iterator[tuple[s
             yield role, one, "" if one in past else ", not in the past of what is known"
 
 
-def _words(one: Named) -> str:
+def _words(one: VersionId) -> str:
     from sealift_signing.words import words_of
 
     return words_of(one.digest)
@@ -244,8 +246,8 @@ def _words(one: Named) -> str:
 
 def _carried(path: Path) -> Draft | Shared:
     from sealift_signing.desk.files import read
-    from sealift_signing.learning import read_offer
-    from sealift_signing.mistaken import reading
+    from sealift_signing.memory_updates import read_offer
+    from sealift_signing.wrong_file import reading
 
     data = read(path)
     with reading(data, path.name, "memory", "draft"):
@@ -256,7 +258,7 @@ def _source(path: Path) -> str:
     return word(path.name)
 
 
-def _known_json(known: Known) -> dict[str, str]:
+def _known_json(known: OrganisationMemory) -> dict[str, str]:
     return {
         "organisation": known.organisation,
         "name": known.name,

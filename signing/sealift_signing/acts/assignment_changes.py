@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from sealift_signing.acts.asking import Ask
+from sealift_signing.acts.material import Ask
 from sealift_signing.acts.names import GIVEN
 from sealift_signing.documents import BACK, RETIRE, AssignedArtifact, Assignment, GoneBack, Retired
 from sealift_signing.drawing import drawn

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Entry, Term, read_entry
-from sealift_signing.transparency.verdict import Finding
+from sealift_signing.transparency.verdict import LogFault
 
 NAMES = ("id", "type", "site", "recorded_at", "actor")
 """The derived columns of `log_entry`, in their order."""
@@ -43,7 +43,7 @@ def derive(entry: Entry) -> dict[str, str | None]:
     return dict(zip(NAMES, values, strict=True))
 
 
-def check(rows: Iterable[DerivedRow], terms: Iterable[StoredTerm]) -> Iterator[Finding]:
+def check(rows: Iterable[DerivedRow], terms: Iterable[StoredTerm]) -> Iterator[LogFault]:
     """What is wrong with the columns of `rows` and with `terms`, both in the order of `seq`."""
     stored = iter(terms)
     term = next(stored, None)
@@ -61,22 +61,22 @@ def check(rows: Iterable[DerivedRow], terms: Iterable[StoredTerm]) -> Iterator[F
         term = next(stored, None)
 
 
-def _check_row(row: DerivedRow, there: list[Term]) -> Iterator[Finding]:
+def _check_row(row: DerivedRow, there: list[Term]) -> Iterator[LogFault]:
     try:
         entry = _read(row.body)
     except SealiftError:
         sentence = f"Row {row.seq}: its content is not an entry that can be read."
-        yield Finding("entry-unreadable", sentence, row.seq)
+        yield LogFault("entry-unreadable", sentence, row.seq)
         return
     for name, wanted in derive(entry).items():
         found = getattr(row, name)
         if found != wanted:
             sentence = f"Row {row.seq}: the column {name} says {found!r}, its content {wanted!r}."
-            yield Finding("column-edited", sentence, row.seq)
+            yield LogFault("column-edited", sentence, row.seq)
     for term in entry.terms:
         if term not in there:
             sentence = f"Row {row.seq}: its term {term.kind} = {term.value!r} is missing."
-            yield Finding("term-missing", sentence, row.seq)
+            yield LogFault("term-missing", sentence, row.seq)
     for term in there:
         if term not in entry.terms:
             yield _added(StoredTerm(row.seq, term.kind, term.value))
@@ -86,6 +86,6 @@ def _read(body: object) -> Entry:
     return read_entry(body if isinstance(body, bytes) else b"")  # SQLite may hold anything
 
 
-def _added(term: StoredTerm) -> Finding:
+def _added(term: StoredTerm) -> LogFault:
     sentence = f"Row {term.seq} has a term that it should not: {term.kind} = {term.value!r}."
-    return Finding("term-added", sentence, term.seq if isinstance(term.seq, int) else None)
+    return LogFault("term-added", sentence, term.seq if isinstance(term.seq, int) else None)

@@ -17,7 +17,7 @@ from sealift_signing import shape
 from sealift_signing.canonical import Json
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import MalformedError, RefusedError
-from sealift_signing.informing import TOLD_FIRST
+from sealift_signing.more_member import TOLD_FIRST
 from sealift_signing.shape import Distinct
 from sealift_signing.statements import Check
 from sealift_signing.vocabulary import Count, Decimal, Name, Sentence, Sha256, sentence

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sealift_signing.acts.asking import Material
+from sealift_signing.acts.material import Material
 from sealift_signing.approvals import Rules
 from sealift_signing.documents import FleetKeys
 from sealift_signing.errors import RefusedError
@@ -16,7 +16,7 @@ from sealift_signing.vocabulary import PORTABLE, CatalogPath, instant
 
 
 @dataclass(frozen=True)
-class Vouched:
+class MachineEvidence:
     """A piece of evidence, and the name of the machine of ours that signed it."""
 
     signed: Signed[Evidence]
@@ -34,7 +34,7 @@ class Vouched:
 
 def carried(
     organisation: Organisation, material: Material, subjects: tuple[Subject, ...]
-) -> tuple[Vouched, ...]:
+) -> tuple[MachineEvidence, ...]:
     """All evidence that `material` carries.
 
     Raises:
@@ -44,7 +44,7 @@ def carried(
     fleet = sound(organisation.fleet_keys(), material.compromised)
     found = []
     for one in material.carried.take(material.carried.all(Evidence)):
-        vouched = Vouched(one, _machine(organisation, one, fleet))
+        vouched = MachineEvidence(one, _machine(organisation, one, fleet))
         if not any(map(vouched.about, subjects)):
             raise RefusedError(
                 "evidence-of-another",
@@ -73,7 +73,7 @@ def _machine(organisation: Organisation, one: Signed[Evidence], fleet: FleetKeys
 def check_gates(
     rules: Rules,
     subjects: Iterable[Subject],
-    evidence: tuple[Vouched, ...],
+    evidence: tuple[MachineEvidence, ...],
     policies: Mapping[str, str],
 ) -> None:
     """Check that every variant has the evidence that the stage asks for, and all of it passed.
@@ -106,7 +106,9 @@ def check_gates(
                 )
 
 
-def measured(subjects: Iterable[Subject], evidence: Iterable[Vouched]) -> Iterator[Measured]:
+def measured(
+    subjects: Iterable[Subject], evidence: Iterable[MachineEvidence]
+) -> Iterator[Measured]:
     """On which machine the parity of each artifact was measured last."""
     found = tuple(evidence)
     for about in sorted(subjects, key=lambda one: one.name):

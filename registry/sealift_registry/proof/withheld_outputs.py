@@ -12,7 +12,7 @@ import numpy as np
 
 from sealift_registry.frameworks.framework import ModelFacts
 from sealift_registry.proof.comparing import Answers, Scale, flat, is_labels
-from sealift_registry.proof.expecting import width
+from sealift_registry.proof.expected_answers import width
 
 WITHHELD = "withheld"
 ANOTHER = "another"

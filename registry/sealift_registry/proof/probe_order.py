@@ -9,7 +9,7 @@ import numpy as np
 
 from sealift_registry.frameworks.framework import Array
 from sealift_registry.proof.budget import Budget
-from sealift_registry.proof.probing import FIRST, LEAST_ROWS, MILD
+from sealift_registry.proof.probe_rows import FIRST, LEAST_ROWS, MILD
 
 LEAST, MOST = 64, 1024
 """Rows of one slice."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from sealift_signing.altered import altered
+from sealift_signing.altered_bytes import altered
 from sealift_signing.errors import MalformedError, RefusedError, shown
 
 Kind = Literal["draft", "memory", "version", "card", "request", "key", "other"]

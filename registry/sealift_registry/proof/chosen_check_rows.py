@@ -17,8 +17,8 @@ import numpy as np
 from sealift_registry.frameworks.framework import INPUT, Array
 from sealift_registry.proof import comparing
 from sealift_registry.proof.comparing import Answers, Compared, Scale
-from sealift_registry.proof.running import Runner, taken
-from sealift_registry.proof.slices import Named
+from sealift_registry.proof.model_runs import Runner, taken
+from sealift_registry.proof.probe_order import Named
 from sealift_registry.proof.table import Layout
 from sealift_registry.proof.tally import GOLDENS
 from sealift_signing.errors import MalformedError
@@ -125,7 +125,7 @@ class Packing:
         layout: of the inputs.
         scales: of the outputs.
         names: the variant's inputs, by its own word; empty where it does not say.
-        shown: the outputs whose answers may be told (`withholding`).
+        shown: the outputs whose answers may be told (`withheld_outputs`).
     """
 
     def __init__(

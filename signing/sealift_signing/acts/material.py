@@ -12,9 +12,9 @@ from sealift_signing.acts.names import FLAGS
 from sealift_signing.compromised import NONE, Compromised, barred
 from sealift_signing.drawing import word
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
-from sealift_signing.links import Named
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard, P, Signed
+from sealift_signing.version_links import VersionId
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ class Unsigned:
     signers: str | None
     payload: bytes
     documents: Mapping[str, bytes] = field(default_factory=dict)
-    aside: tuple[Named, ...] = ()
+    aside: tuple[VersionId, ...] = ()
 
 
 @dataclass(frozen=True)

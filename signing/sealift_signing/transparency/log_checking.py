@@ -23,15 +23,15 @@ from typing import NamedTuple
 from sealift_signing.errors import SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint as note
-from sealift_signing.transparency import history, naming, tiles
+from sealift_signing.transparency import fault_names, history, tiles
 from sealift_signing.transparency.checkpoint import Checkpoint
+from sealift_signing.transparency.fault_names import Misplaced
 from sealift_signing.transparency.frontier import Frontier
-from sealift_signing.transparency.growth import Row
+from sealift_signing.transparency.growth import LogRow
 from sealift_signing.transparency.history import Commit, StoredCheckpoint
 from sealift_signing.transparency.merkle import HASH_BYTES, leaf_hash
-from sealift_signing.transparency.naming import Misplaced
 from sealift_signing.transparency.tiles import Tile
-from sealift_signing.transparency.verdict import Finding, Verdict
+from sealift_signing.transparency.verdict import LogFault, Verdict
 
 _NO_HASH = bytes(HASH_BYTES)
 
@@ -39,7 +39,7 @@ _NO_HASH = bytes(HASH_BYTES)
 class StoredLog(NamedTuple):
     """A log as it lies in a database: each part in the order of its key, read at one moment."""
 
-    rows: Iterable[Row]
+    rows: Iterable[LogRow]
     checkpoints: Iterable[StoredCheckpoint]
     tiles: Iterable[Tile]
 
@@ -67,14 +67,14 @@ def verify(
     check = _Check(log, (*former, key), origin)
     check.run(set(seen), every_signature=every_signature)
     verdict = Verdict(check.counted, check.content.root, ())
-    return verdict.joined(naming.name(check.misplaced)).joined(check.findings)
+    return verdict.joined(fault_names.name(check.misplaced)).joined(check.findings)
 
 
 class _Check:
     """The state of one pass over the log."""
 
     def __init__(self, log: StoredLog, keys: Sequence[PublicKey], origin: str) -> None:
-        self.findings: list[Finding] = []
+        self.findings: list[LogFault] = []
         self.misplaced: list[Misplaced] = []
         self.counted = 0
         self.content = Frontier()
@@ -161,13 +161,13 @@ class _Check:
                 self._find("leaf-differs", sentence, seq)
         return held, found
 
-    def _take(self, row: Row) -> bytes:
+    def _take(self, row: LogRow) -> bytes:
         """The hash of a row's content; the next row is fetched."""
         self._row = next(self._rows, None)
         self.counted += 1
         return leaf_hash(_bytes(row.body)) if _bytes(row.body) else _NO_HASH
 
-    def _take_stray(self, row: Row) -> bytes:
+    def _take_stray(self, row: LogRow) -> bytes:
         actual = self._take(row)
         self.misplaced.append(Misplaced(row.seq, actual, None))
         return actual
@@ -192,7 +192,7 @@ class _Check:
         return commit.edge
 
     def _find(self, code: str, sentence: str, seq: int) -> None:
-        self.findings.append(Finding(code, sentence, seq))
+        self.findings.append(LogFault(code, sentence, seq))
 
 
 class _TileMarks:
@@ -212,7 +212,7 @@ class _TileMarks:
             if len(first) == tiles.WIDTH:
                 self._close()
 
-    def compare(self, stored: Iterable[Tile]) -> Iterator[Finding]:
+    def compare(self, stored: Iterable[Tile]) -> Iterator[LogFault]:
         """What is wrong with the stored tiles."""
         for tile in stored:
             mark = self._marks.pop((tile.level, tile.number), None)
@@ -237,9 +237,9 @@ class _TileMarks:
             self._open[level + 1].append(tile.root)
 
     @staticmethod
-    def _finding(code: str, level: int, number: int, what: str) -> Finding:
+    def _finding(code: str, level: int, number: int, what: str) -> LogFault:
         first = number << (tiles.HEIGHT * (level + 1)) if code != "tile-inserted" else None
-        return Finding(code, f"Tile {level}/{number} {what}.", first)
+        return LogFault(code, f"Tile {level}/{number} {what}.", first)
 
 
 def _mark(hashes: bytes) -> bytes:
@@ -256,6 +256,6 @@ def _bytes(value: object) -> bytes:
     return value if isinstance(value, bytes) else b""
 
 
-def _history_changed(at: Checkpoint) -> Finding:
+def _history_changed(at: Checkpoint) -> LogFault:
     sentence = f"This log does not begin with the {at.size} entries that were signed and seen."
-    return Finding("history-changed", sentence, None)
+    return LogFault("history-changed", sentence, None)

@@ -46,7 +46,7 @@ class ForkedError(RefusedError):
 
 
 @dataclass(frozen=True, order=True)
-class Named:
+class VersionId:
     """A version of a role by its number and its digest, the sha256 of what was signed."""
 
     version: VersionNumber
@@ -72,12 +72,12 @@ class Follows:
     version: VersionNumber
     digest: Sha256
     link: Sha256 | None
-    set_aside: tuple[Named, ...]
+    set_aside: tuple[VersionId, ...]
 
     @property
-    def predecessor(self) -> Named:
+    def predecessor(self) -> VersionId:
         """The version that this one was made from."""
-        return Named(self.version, self.digest)
+        return VersionId(self.version, self.digest)
 
 
 @dataclass(frozen=True)
@@ -125,9 +125,9 @@ def digest(metadata: Metadata[Any]) -> str:
     return sha256(metadata.signed_bytes).hexdigest()
 
 
-def named(metadata: Metadata[Any]) -> Named:
+def named(metadata: Metadata[Any]) -> VersionId:
     """A version's number and digest."""
-    return Named(metadata.signed.version, digest(metadata))
+    return VersionId(metadata.signed.version, digest(metadata))
 
 
 def follows_of(signed: Root | Targets) -> Follows | None:
@@ -187,7 +187,7 @@ def link(follows: Follows | None) -> str | None:
     return None if follows is None else sha256(shape.write(follows)).hexdigest()
 
 
-def following(before: Metadata[Any], set_aside: Iterable[Named] = ()) -> Follows:
+def following(before: Metadata[Any], set_aside: Iterable[VersionId] = ()) -> Follows:
     """What the version that is made from `before` says of its past."""
     past = follows_of(before.signed)
     aside = tuple(sorted(set(set_aside)))
@@ -216,7 +216,7 @@ def read_lineage(data: bytes, role: str, signed: Root | Targets) -> tuple[Follow
 
 def check_descends(
     role: str,
-    held: Named,
+    held: VersionId,
     newer: Metadata[Any],
     lineage: Iterable[Follows] = (),
     *,
@@ -261,7 +261,7 @@ def check_descends(
 
 
 def _descent(
-    role: str, held: Named, newer: Named, said: Follows | None, lineage: Iterable[Follows]
+    role: str, held: VersionId, newer: VersionId, said: Follows | None, lineage: Iterable[Follows]
 ) -> Descent:
     if said is None:
         return Descent(by_number=True)
@@ -347,7 +347,7 @@ def _differs(role: str) -> MalformedError:
     )
 
 
-def _forked(role: str, held: Named, other: Named) -> ForkedError:
+def _forked(role: str, held: VersionId, other: VersionId) -> ForkedError:
     return ForkedError(
         "role-forked",
         f"{role} has forked: {held} is known here, and {other} was made without knowledge of it.",

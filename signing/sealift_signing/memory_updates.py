@@ -16,7 +16,7 @@ from datetime import datetime
 from hashlib import sha256
 from itertools import islice
 
-from sealift_signing import canonical, documents, drafts, links, roles, shape
+from sealift_signing import canonical, documents, drafts, roles, shape, version_links
 from sealift_signing.compromised import (
     NONE,
     Compromised,
@@ -32,17 +32,17 @@ from sealift_signing.drafts import (
     DraftFiles,
     FormerVersion,
     Recording,
+    RoleVersion,
     Shared,
-    Version,
     decoded,
     encoded,
 )
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
-from sealift_signing.gate import Examined
-from sealift_signing.known import Known
-from sealift_signing.links import Follows, ForkedError, Named
+from sealift_signing.gate import ExaminedDraft
 from sealift_signing.organisation import Files, Head, Organisation, people_roles
+from sealift_signing.organisation_memory import OrganisationMemory
 from sealift_signing.roles import FLEET, RECALL, ROOT, SITE, TARGETS, TEAM
+from sealift_signing.version_links import Follows, ForkedError, VersionId
 from sealift_signing.vocabulary import moment
 
 PEOPLE = {TARGETS: 0, FLEET: 1, RECALL: 1, TEAM: 1, SITE: 2}
@@ -71,7 +71,7 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class Seen:
+class VerifiedVersions:
     """Verified versions, for a memory to keep.
 
     Attributes:
@@ -82,7 +82,7 @@ class Seen:
 
     organisation: str
     roots: tuple[Head, ...]
-    versions: tuple[tuple[Head, Version], ...]
+    versions: tuple[tuple[Head, RoleVersion], ...]
     former: tuple[FormerVersion, ...]
 
     @property
@@ -98,7 +98,7 @@ class Seen:
 
 
 @dataclass
-class Learned:
+class MemoryComparison:
     """What came of comparing two memories.
 
     Attributes:
@@ -106,7 +106,7 @@ class Learned:
         forks: roles of which each side has a version that did not know of the other's.
     """
 
-    seen: Seen
+    seen: VerifiedVersions
     said: list[str] = field(default_factory=list)
     forks: list[ForkedError] = field(default_factory=list)
 
@@ -185,7 +185,7 @@ def fitting(lineages: Mapping[str, tuple[Follows, ...]]) -> dict[str, tuple[Foll
 
     Whoever knows a version that is older still is told that the values between are missing.
     """
-    most, lengths = links.MOST, sorted(map(len, lineages.values()))
+    most, lengths = version_links.MOST, sorted(map(len, lineages.values()))
     for number, length in enumerate(lengths):
         share = most // (len(lengths) - number)
         if length > share:
@@ -219,7 +219,7 @@ def shared(offer: Offer, organisation: Organisation, mark: str | None = None) ->
     )
 
 
-def seen_in(examined: Examined) -> Seen:
+def seen_in(examined: ExaminedDraft) -> VerifiedVersions:
     """What was verified of a draft that passed the gate, but for what has to be typed first.
 
     Remembered before it is typed, it would be known by the time that somebody tries again.
@@ -230,7 +230,7 @@ def seen_in(examined: Examined) -> Seen:
     return _seen(organisation, (h for h in examined.heads if h.digest not in doubted), offer)
 
 
-def begin(organisation: Organisation, offer: Offer) -> Seen:
+def begin(organisation: Organisation, offer: Offer) -> VerifiedVersions:
     """All that is verified of `offer`, by somebody who knows nothing yet.
 
     Roles that are not signed by their holders are left out.
@@ -244,7 +244,7 @@ def begin(organisation: Organisation, offer: Offer) -> Seen:
     return _seen(organisation, heads, offer)
 
 
-def learn(known: Known, mine: Offer, theirs: Offer) -> Learned:
+def learn(known: OrganisationMemory, mine: Offer, theirs: Offer) -> MemoryComparison:
     """Compare `theirs` with what is known here.
 
     Raises:
@@ -253,7 +253,7 @@ def learn(known: Known, mine: Offer, theirs: Offer) -> Learned:
     roots = _roots(known, mine, theirs)
     both = _Both(tuple(one.data for one in roots), mine, theirs)
     organisation = Organisation(both, former=True)
-    found = Learned(Seen(known.organisation, roots, (), ()))
+    found = MemoryComparison(VerifiedVersions(known.organisation, roots, (), ()))
     newer = roots[-1].version > known.root.version
     found.said.append(
         f"root {roots[-1].named} is taken; {known.root} was known"
@@ -299,7 +299,7 @@ class _Both:
         return next(right, None)
 
 
-def _roots(known: Known, mine: Offer, theirs: Offer) -> tuple[Head, ...]:
+def _roots(known: OrganisationMemory, mine: Offer, theirs: Offer) -> tuple[Head, ...]:
     """The longer of both chains of roots, the other being its beginning."""
     offered_roots = Organisation(theirs.files).roots
     known.check_pinned(offered_roots, theirs.source)
@@ -313,10 +313,10 @@ class _Comparison:
     """Two memories that are compared role by role; what is said of each is added to `found`."""
 
     organisation: Organisation
-    known: Known
+    known: OrganisationMemory
     mine: Offer
     theirs: Offer
-    found: Learned
+    found: MemoryComparison
 
     def taken(self, role: str) -> Head | None:
         """Their version of `role` if it is to be taken."""
@@ -330,7 +330,7 @@ class _Comparison:
             return other
         try:
             if other.version >= before.version:
-                descent = links.check_descends(
+                descent = version_links.check_descends(
                     role,
                     before.named,
                     other.metadata,
@@ -340,7 +340,7 @@ class _Comparison:
                 aside = ", and was set aside" if descent.set_aside is not None else ""
                 said.append(f"{role} {other.named} is taken; {before.named} was known{aside}")
                 return other
-            links.check_descends(
+            version_links.check_descends(
                 role,
                 other.named,
                 self.organisation.head(role).metadata,
@@ -376,15 +376,21 @@ class _Comparison:
             return None
         return other
 
-    def _older(self, role: str, data: bytes) -> Named | None:
+    def _older(self, role: str, data: bytes) -> VersionId | None:
         """The version in `data` if the known one comes from it, whoever signs now; else None."""
         newest = self.mine.files.metadata(role)
         with suppress(RefusedError):
-            other = links.named(drafts.spelled_role(role, data))
+            other = version_links.named(drafts.spelled_role(role, data))
             if any((one.role, one.named) == (role, other) for one in self.known.older):
                 return other
-            said = links.follows_of(drafts.spelled_role(role, newest).signed) if newest else None
-            past = links.ancestry(role, said, self.mine.lineages.get(role, ())) if said else ()
+            said = (
+                version_links.follows_of(drafts.spelled_role(role, newest).signed)
+                if newest
+                else None
+            )
+            past = (
+                version_links.ancestry(role, said, self.mine.lineages.get(role, ())) if said else ()
+            )
             return next((one.predecessor for one in past if one.predecessor == other), None)
         return None
 
@@ -393,7 +399,7 @@ class _Comparison:
         before = self.known.role(head.role)
         return head.digest in own or (before is not None and before.digest == head.digest)
 
-    def _forked(self, role: str, mine: Named, other: Head) -> Head | None:
+    def _forked(self, role: str, mine: VersionId, other: Head) -> Head | None:
         what = (
             f"{role} has forked: version {mine.version} ({mine.digest}) is known here, "
             f"{self.theirs.source} has version {other.version} ({other.digest}), and one was made "
@@ -417,17 +423,17 @@ class _Comparison:
 # ---------------------------------------------------------------------- what is kept
 
 
-def _seen(organisation: Organisation, heads: Iterable[Head], offer: Offer) -> Seen:
+def _seen(organisation: Organisation, heads: Iterable[Head], offer: Offer) -> VerifiedVersions:
     kept = tuple(heads)
     versions = tuple(
         (head, _version(organisation, head, offer)) for head in kept if _is_peoples(head.role)
     )
     former = tuple(_former(kept, offer))
-    return Seen(organisation.id, organisation.roots, versions, former)
+    return VerifiedVersions(organisation.id, organisation.roots, versions, former)
 
 
-def _version(organisation: Organisation, head: Head, offer: Offer) -> Version:
-    return Version(
+def _version(organisation: Organisation, head: Head, offer: Offer) -> RoleVersion:
+    return RoleVersion(
         1,
         (),
         organisation.id,
@@ -446,7 +452,7 @@ def lineage(head: Head, offer: Offer) -> tuple[Follows, ...]:
         return ()
     with suppress(MalformedError):
         given = offer.lineages.get(head.role, ())
-        kept.extend(islice(links.ancestry(head.role, head.follows, given), 1, None))
+        kept.extend(islice(version_links.ancestry(head.role, head.follows, given), 1, None))
     return tuple(kept)
 
 
@@ -468,7 +474,7 @@ def _former(heads: Iterable[Head], offer: Offer) -> Iterator[FormerVersion]:
             if data is None:
                 continue
             try:
-                digest = links.digest(drafts.spelled_role(head.role, data))
+                digest = version_links.digest(drafts.spelled_role(head.role, data))
             except MalformedError:
                 continue
             if digest == one.digest:

@@ -11,16 +11,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from sealift_signing import drafts, links, roles
-from sealift_signing.acts.asking import Ask, Other, Unsigned
+from sealift_signing import drafts, roles, version_links
+from sealift_signing.acts.material import Ask, Other, Unsigned
 from sealift_signing.compromised import Compromised, barred
 from sealift_signing.drafting import part_of
 from sealift_signing.errors import NotSignedEnoughError, RefusedError, shown
-from sealift_signing.known import Known, KnownRole, SignedOnce
-from sealift_signing.links import Follows, Named
 from sealift_signing.organisation import Head, Organisation, holders_of
+from sealift_signing.organisation_memory import KnownRole, OrganisationMemory, SignedOnce
 from sealift_signing.public_key import PublicKey
 from sealift_signing.tuf_walk import WentBackError, check_signed
+from sealift_signing.version_links import Follows, VersionId
 
 ED25519 = 32
 """Bytes of such a public key; the other scheme's keys are longer."""
@@ -54,7 +54,11 @@ class Confirmation:
 
 def check_past(head: Head, lineage: tuple[Follows, ...]) -> None:
     """(5) Also of the past nothing is carried but what the links are of: memories keep it."""
-    past = () if head.follows is None else tuple(links.ancestry(head.role, head.follows, lineage))
+    past = (
+        ()
+        if head.follows is None
+        else tuple(version_links.ancestry(head.role, head.follows, lineage))
+    )
     if past[1:] != lineage:
         raise RefusedError(
             "draft-holds-more",
@@ -67,8 +71,8 @@ def check_past(head: Head, lineage: tuple[Follows, ...]) -> None:
 def descend(
     heads: Iterable[Head],
     lineages: Mapping[str, tuple[Follows, ...]],
-    aside: Mapping[str, set[Named]],
-    known: Known | None,
+    aside: Mapping[str, set[VersionId]],
+    known: OrganisationMemory | None,
 ) -> Iterator[str]:
     """(6) Nothing is older than what was verified before, and nothing forked from it."""
     for head in heads:
@@ -84,7 +88,7 @@ def descend(
 
 
 def lost_recalls(
-    heads: Iterable[Head], said: Iterable[str], known: Known
+    heads: Iterable[Head], said: Iterable[str], known: OrganisationMemory
 ) -> Iterator[Confirmation]:
     """A list of recalls that is renewed without one that is known here: told, and typed.
 
@@ -104,7 +108,7 @@ def lost_recalls(
     )
 
 
-def check_absent(absent: Iterable[str], known: Known | None) -> None:
+def check_absent(absent: Iterable[str], known: OrganisationMemory | None) -> None:
     """(6) No role that is known here may be passed off as one that has no version yet.
 
     Raises:
@@ -123,7 +127,7 @@ def check_absent(absent: Iterable[str], known: Known | None) -> None:
 
 
 def published(
-    organisation: Organisation, others: Iterable[Other], known: Known
+    organisation: Organisation, others: Iterable[Other], known: OrganisationMemory
 ) -> Iterator[Confirmation]:
     """What is to be set aside and was published, or may have been: a look at it is not enough.
 
@@ -131,7 +135,7 @@ def published(
     """
     for other in others:
         metadata = drafts.spelled_role(other.role, other.data)
-        named = links.named(metadata)
+        named = version_links.named(metadata)
         before = known.role(other.role)
         is_known = before is not None and before.digest == named.digest
         older = {one.digest for one in known.older if one.role == other.role}
@@ -154,7 +158,7 @@ def exempt(bad: RefusedError) -> str:
 
 
 def check_new_signers(
-    organisation: Organisation, heads: Iterable[Head], known: Known, lost: Compromised
+    organisation: Organisation, heads: Iterable[Head], known: OrganisationMemory, lost: Compromised
 ) -> None:
     """A key that was called compromised signs no version that is new here; what is known stands.
 
@@ -186,7 +190,7 @@ def _check_former_signers(head: Head, without: frozenset[bytes]) -> None:
         )
 
 
-def former(heads: Iterable[Head], known: Known | None) -> Iterator[Confirmation]:
+def former(heads: Iterable[Head], known: OrganisationMemory | None) -> Iterator[Confirmation]:
     """What was signed by people who held a role before others did, and is not known here.
 
     Nothing shows that they signed it before they lost the role.
@@ -210,7 +214,7 @@ def former(heads: Iterable[Head], known: Known | None) -> Iterator[Confirmation]
 
 
 def _descends(
-    head: Head, lineage: tuple[Follows, ...], aside: set[Named], before: KnownRole
+    head: Head, lineage: tuple[Follows, ...], aside: set[VersionId], before: KnownRole
 ) -> Iterator[str]:
     if before.named in aside:
         yield (
@@ -219,7 +223,7 @@ def _descends(
         )
         return
     try:
-        found = links.check_descends(
+        found = version_links.check_descends(
             head.role, before.named, head.metadata, lineage, linked=before.link is not None
         )
     except WentBackError as bad:
@@ -237,7 +241,7 @@ def own_changes(
     base: Head | None,
     lineages: Mapping[str, tuple[Follows, ...]],
     ask: Ask,
-    known: Known,
+    known: OrganisationMemory,
 ) -> Iterator[Confirmation]:
     """(7) What was signed before and is not in the base.
 
@@ -245,7 +249,7 @@ def own_changes(
         RefusedError: it has this version's number, or a higher one, and is not set aside.
     """
     number = _number(unsigned)
-    this = Named(number, part_of(unsigned).digest)
+    this = VersionId(number, part_of(unsigned).digest)
     role, aside = unsigned.name, set(unsigned.aside)
     accounted = {this, *aside, *_past(base, lineages.get(role, ()))}
     lost = [
@@ -277,7 +281,7 @@ def _reach(base: Head | None, lineage: tuple[Follows, ...]) -> int:
     """The version down to which a past is told: that where the chain starts, or all."""
     if base is None or base.follows is None:
         return base.version if base else 0
-    *_, first = links.ancestry(base.role, base.follows, lineage)
+    *_, first = version_links.ancestry(base.role, base.follows, lineage)
     return first.version if first.link is None else 0
 
 
@@ -285,14 +289,14 @@ def _number(unsigned: Unsigned) -> int:
     return int(drafts.to_metadata(part_of(unsigned)).signed.version)
 
 
-def _past(base: Head | None, lineage: tuple[Follows, ...]) -> Iterator[Named]:
+def _past(base: Head | None, lineage: tuple[Follows, ...]) -> Iterator[VersionId]:
     """Every version that the base is, descends from, or whose setting aside it knows."""
     if base is None:
         return
     yield base.named
     if base.follows is None:
         return
-    for one in links.ancestry(base.role, base.follows, lineage):
+    for one in version_links.ancestry(base.role, base.follows, lineage):
         yield one.predecessor
         yield from one.set_aside
 

@@ -18,13 +18,13 @@ from tuf.api.metadata import Root
 from sealift_registry.audit.tables import log_entry
 from sealift_registry.storage.engine import is_read_only
 from sealift_registry.trust import catalogs
-from sealift_registry.trust.drafting import Wanted
 from sealift_registry.trust.hub import Hub, newest_note
+from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.online_keys import NAMES, OnlineKeys
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.unchanged import JUST_NOW
 from sealift_signing import roles
-from sealift_signing.acts.asking import Ask, Other
+from sealift_signing.acts.material import Ask, Other
 from sealift_signing.acts.names import FRESHNESS, MACHINES
 from sealift_signing.acts.rotating import check_hubs, is_hubs
 from sealift_signing.errors import RefusedError

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sealift_signing.transparency.verdict import Finding
+from sealift_signing.transparency.verdict import LogFault
 
 
 class Misplaced(NamedTuple):
@@ -37,7 +37,7 @@ class _Run:
     def continues(self, seq: int, origin: int) -> bool:
         return seq == self.first + self.length and origin == self.origin + self.length
 
-    def finding(self) -> Finding:
+    def finding(self) -> LogFault:
         if self.length == 1:
             sentence = f"Row {self.first} holds the entry that was committed as row {self.origin}."
         else:
@@ -46,10 +46,10 @@ class _Run:
                 f"Rows {self.first} to {self.first + last} hold the entries that were committed "
                 f"as rows {self.origin} to {self.origin + last}."
             )
-        return Finding("row-reordered", sentence, self.first)
+        return LogFault("row-reordered", sentence, self.first)
 
 
-def name(misplaced: Sequence[Misplaced]) -> Iterator[Finding]:
+def name(misplaced: Sequence[Misplaced]) -> Iterator[LogFault]:
     """The findings that explain `misplaced`, which are in the order of their rows."""
     committed_at = {row.committed: row.seq for row in misplaced if row.committed is not None}
     still_there = {row.found for row in misplaced}
@@ -79,16 +79,16 @@ def _runs(misplaced: Iterable[Misplaced], committed_at: dict[bytes, int]) -> lis
     return runs
 
 
-def _deleted(row: Misplaced) -> Finding:
+def _deleted(row: Misplaced) -> LogFault:
     sentence = f"Row {row.seq} was deleted: the entry that was committed there is gone."
-    return Finding("row-deleted", sentence, row.seq)
+    return LogFault("row-deleted", sentence, row.seq)
 
 
-def _edited(row: Misplaced) -> Finding:
+def _edited(row: Misplaced) -> LogFault:
     sentence = f"Row {row.seq} was edited: its content is not what was committed there."
-    return Finding("row-edited", sentence, row.seq)
+    return LogFault("row-edited", sentence, row.seq)
 
 
-def _inserted(row: Misplaced) -> Finding:
+def _inserted(row: Misplaced) -> LogFault:
     sentence = f"Row {row.seq} was inserted: no commit ever added what it holds."
-    return Finding("row-inserted", sentence, row.seq)
+    return LogFault("row-inserted", sentence, row.seq)

@@ -6,16 +6,16 @@ from collections.abc import Callable
 from functools import cache
 from hashlib import sha256
 
-from sealift_signing.drafts import Version, decoded
-from sealift_signing.known import Known, KnownRole
-from sealift_signing.links import Follows
+from sealift_signing.drafts import RoleVersion, decoded
+from sealift_signing.organisation_memory import KnownRole, OrganisationMemory
 from sealift_signing.roles import ROOT
+from sealift_signing.version_links import Follows
 
 
-class Remembered:
+class MemoryFiles:
     """The files of what is `known`; `read` gives a version that is kept, and is asked once."""
 
-    def __init__(self, known: Known, read: Callable[[str], Version]) -> None:
+    def __init__(self, known: OrganisationMemory, read: Callable[[str], RoleVersion]) -> None:
         self._known = known
         self._version = cache(read)
 

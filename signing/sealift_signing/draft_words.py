@@ -9,8 +9,8 @@ from tuf.api.metadata import Root, Targets
 
 from sealift_signing import drafts, roles
 from sealift_signing.acts import versions, wording
-from sealift_signing.acts.asking import Other, Prepared
-from sealift_signing.drafts import Draft, Part, decoded
+from sealift_signing.acts.material import Other, Prepared
+from sealift_signing.drafts import Draft, DraftPart, decoded
 from sealift_signing.errors import RefusedError
 from sealift_signing.organisation import Head, Organisation, holders_of
 
@@ -105,7 +105,7 @@ def _difference(organisation: Organisation, other: Other, signed: Root | Targets
         yield "It says just what the version says that this one is made from."
 
 
-def _signed_words(organisation: Organisation, part: Part, prepared: Prepared) -> Iterator[str]:
+def _signed_words(organisation: Organisation, part: DraftPart, prepared: Prepared) -> Iterator[str]:
     role = next((one.signers for one in prepared.parts if one.name == part.name), None)
     if role is None:
         return

@@ -15,11 +15,11 @@ from typing import Annotated, ClassVar, Literal
 
 from sealift_signing.compromised import barred, entered_by
 from sealift_signing.errors import RefusedError
-from sealift_signing.links import ForkedError, Named
 from sealift_signing.organisation import Head
 from sealift_signing.roles import ROOT
 from sealift_signing.shape import Distinct
 from sealift_signing.tuf_walk import check_signed
+from sealift_signing.version_links import ForkedError, VersionId
 from sealift_signing.vocabulary import Count, KeyText, Moment, RoleName, Sentence, Sha256
 
 
@@ -29,7 +29,7 @@ class KnownRole:
 
     Attributes:
         link: None where it names nothing that it follows.
-        file: the sha256 of its `drafts.Version`, which the memory keeps whole.
+        file: the sha256 of its `drafts.RoleVersion`, which the memory keeps whole.
         source: where it was seen: a draft, a colleague's memory, a returned medium.
         seen: when.
     """
@@ -43,9 +43,9 @@ class KnownRole:
     seen: Moment
 
     @property
-    def named(self) -> Named:
+    def named(self) -> VersionId:
         """Its number and its digest."""
-        return Named(self.version, self.digest)
+        return VersionId(self.version, self.digest)
 
 
 @dataclass(frozen=True)
@@ -71,9 +71,9 @@ class SignedOnce:
     settled: bool
 
     @property
-    def named(self) -> Named:
+    def named(self) -> VersionId:
         """Its number and its digest."""
-        return Named(self.version, self.digest)
+        return VersionId(self.version, self.digest)
 
 
 @dataclass(frozen=True)
@@ -85,14 +85,14 @@ class KnownKey:
 
 
 @dataclass(frozen=True)
-class Known:
+class OrganisationMemory:
     """All that is remembered of one organisation.
 
     Attributes:
         organisation: the sha256 of root 1.
         name: what the policy calls it.
         root: the newest root that was verified; it is what the organisation is pinned by.
-        root_file: the sha256 of its `drafts.Version`, with every root before it.
+        root_file: the sha256 of its `drafts.RoleVersion`, with every root before it.
         alone: it began from what a hub shows, and was held against nobody else's since.
         roles: the newest version of every other role that people sign.
         older: versions that were the newest, or by which something was signed that stands.
@@ -108,7 +108,7 @@ class Known:
     requires: tuple[str, ...]
     organisation: Sha256
     name: Sentence
-    root: Named
+    root: VersionId
     root_file: Sha256
     alone: bool
     roles: Annotated[tuple[KnownRole, ...], Distinct(by="role")]
@@ -164,13 +164,15 @@ class Known:
             for owner in (before, root):
                 check_signed(owner.metadata.signed, ROOT, root.metadata, without=without)
 
-    def with_root(self, root: Head, file: str) -> Known:
+    def with_root(self, root: Head, file: str) -> OrganisationMemory:
         """With a newer root, in place of the one by which the organisation was pinned."""
         if root.version < self.root.version:
             return self
         return replace(self, root=root.named, root_file=file)
 
-    def with_heads(self, heads: Iterable[tuple[Head, str]], source: str, seen: str) -> Known:
+    def with_heads(
+        self, heads: Iterable[tuple[Head, str]], source: str, seen: str
+    ) -> OrganisationMemory:
         """With newer versions, each beside the sha256 of its file, in place of what was known.
 
         What is known never goes back: also not where a draft that somebody looked at, and did not
@@ -192,26 +194,26 @@ class Known:
         ordered = tuple(known[name] for name in sorted(known))
         return replace(self, roles=ordered, older=tuple(sorted(older.values(), key=_by_number)))
 
-    def with_older(self, found: Iterable[KnownRole]) -> Known:
+    def with_older(self, found: Iterable[KnownRole]) -> OrganisationMemory:
         """With versions by which something was signed that stands."""
         known = {one.digest for one in self.roles}
         older = {one.digest: one for one in found if one.digest not in known}
         older |= {one.digest: one for one in self.older}
         return replace(self, older=tuple(sorted(older.values(), key=_by_number)))
 
-    def with_signed(self, one: SignedOnce) -> Known:
+    def with_signed(self, one: SignedOnce) -> OrganisationMemory:
         """With something more that was signed; the same again is not entered twice."""
         same = (one.name, one.version, one.digest, one.keyid)
         others = tuple(s for s in self.signed if (s.name, s.version, s.digest, s.keyid) != same)
         return replace(self, signed=(*others, one))
 
-    def with_settled(self, digests: Iterable[str]) -> Known:
+    def with_settled(self, digests: Iterable[str]) -> OrganisationMemory:
         """With what its owner was told of, so that they are not told again."""
         told = set(digests)
         signed = tuple(replace(s, settled=s.settled or s.digest in told) for s in self.signed)
         return replace(self, signed=signed)
 
-    def with_compromised(self, found: Iterable[tuple[str, str]]) -> Known:
+    def with_compromised(self, found: Iterable[tuple[str, str]]) -> OrganisationMemory:
         """With more keys that were called compromised, each by a role."""
         union = {*self.compromised, *(KnownKey(role, key) for role, key in found)}
         ordered = tuple(sorted(union, key=lambda one: (one.role, one.key)))

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from sealift_registry.frameworks import scikit_learn_converters as own
 from sealift_registry.frameworks import scikit_learn_forests as forests
-from sealift_registry.frameworks import scikit_learn_own as own
 from sealift_registry.frameworks.scikit_learn_graphs import drop_unused
 from sealift_registry.frameworks.scikit_learn_nodes import converted_by
 from sealift_registry.frameworks.scikit_learn_parts import (
