@@ -24,8 +24,8 @@ from sealift_signing.transparency.history import StoredCheckpoint
 from sealift_signing.transparency.question import Question
 from sealift_signing.transparency.verdict import Verdict
 from sealift_signing.vocabulary import instant
-from sealift_sync.site.log import SiteLog, create_tables
-from sealift_sync.site.log_reading import SiteLogReader
+from sealift_sync.site.log.appending import SiteLog, create_tables
+from sealift_sync.site.log.log_reader import SiteLogReader
 
 ORIGIN = "sealift/0123456789abcdef/hub"
 SIGNER = CryptoSigner.generate_ed25519()

@@ -20,16 +20,16 @@ from sealift_signing.statements import Receipt
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.transparency.question import Question
 from sealift_sync.bundle.medium import Medium
-from sealift_sync.site.accepting import Accepted
-from sealift_sync.site.activation import Activation
-from sealift_sync.site.enrolment import Enrolment, Typed
-from sealift_sync.site.fsck import Examined, examine
-from sealift_sync.site.importer import Import, Watch, import_bundle, verify_bundle
-from sealift_sync.site.log_reading import SiteLogReader
-from sealift_sync.site.opened import Site, open_site
-from sealift_sync.site.rollback import roll_back
-from sealift_sync.site.setting_up import begin, finish
-from sealift_sync.site.state import State
+from sealift_sync.site.importing.accepting import Accepted
+from sealift_sync.site.importing.importer import Import, Watch, import_bundle, verify_bundle
+from sealift_sync.site.log.log_reader import SiteLogReader
+from sealift_sync.site.reports.integrity import Examined, examine
+from sealift_sync.site.running.activation import Activation
+from sealift_sync.site.running.rollback import roll_back
+from sealift_sync.site.setup.enrolment import Enrolment, Typed
+from sealift_sync.site.setup.initialising import begin, finish
+from sealift_sync.site.setup.open_site import Site, open_site
+from sealift_sync.site.state.database import State
 from tests.hub_on_paper import GROUP, GROUPS, MODEL, SITE, TEAM, Changes, HubOnPaper
 
 SIGNED_LOG = "log_"

@@ -13,8 +13,8 @@ from sealift_signing.errors import FailedError, SealiftError
 from sealift_sync import stream
 from sealift_sync.bundle import medium as reading
 from sealift_sync.bundle.medium import Medium
-from sealift_sync.site.accepting import Accepted
-from sealift_sync.site.importer import Watch, import_bundle
+from sealift_sync.site.importing.accepting import Accepted
+from sealift_sync.site.importing.importer import Watch, import_bundle
 from tests.hub_on_paper import HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 

@@ -9,7 +9,7 @@ import pytest
 
 from sealift_signing.clock import ClockError
 from sealift_sync.cli.calling import Call
-from sealift_sync.site.setting_up import begin, finish
+from sealift_sync.site.setup.initialising import begin, finish
 from tests.hub_on_paper import GROUPS, Changes, HubOnPaper
 from tests.site_on_paper import SiteOnPaper, as_told
 

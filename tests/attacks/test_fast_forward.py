@@ -15,7 +15,7 @@ from sealift_signing.documents import members_path
 from sealift_signing.errors import SealiftError
 from sealift_signing.floors import ANY, FIELD
 from sealift_sync.bundle import layout
-from sealift_sync.site.reactivation import activate_assigned
+from sealift_sync.site.running.reactivation import activate_assigned
 from tests.attacks.test_going_back import forge_snapshot, replace_metadata
 from tests.hub_on_paper import HubOnPaper, relist
 from tests.offline_sync.databases import UNCOUNTED

@@ -16,9 +16,9 @@ from sealift_sync.bundle import returned, returning
 from sealift_sync.bundle.medium import DEEPEST, MOST_NAMED, Medium, foreign, read_named
 from sealift_sync.bundle.returned import find_returns, read_return
 from sealift_sync.cli.run import run
-from sealift_sync.site.importer import find_bundle
-from sealift_sync.site.returns import write_home
-from sealift_sync.site.transfers import find_transfer
+from sealift_sync.site.importing.finding_transfer import find_transfer
+from sealift_sync.site.importing.importer import find_bundle
+from sealift_sync.site.reports.homebound import write_home
 from tests.hub_on_paper import SITE, HubOnPaper, relist, resign
 from tests.site_on_paper import SiteOnPaper
 

@@ -20,8 +20,8 @@ from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import read_entry
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.writer import Contents
-from sealift_sync.site.importer import import_bundle, verify_bundle
-from sealift_sync.site.opened import Site
+from sealift_sync.site.importing.importer import import_bundle, verify_bundle
+from sealift_sync.site.setup.open_site import Site
 from tests.attacks.spoiling import SEED, Attack, Bundle, Flip, ReplaceFolder
 from tests.hub_on_paper import GROUP, HubOnPaper, Release
 from tests.site_on_paper import SIGNED_LOG, SiteOnPaper

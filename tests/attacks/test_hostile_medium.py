@@ -22,8 +22,8 @@ from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.returned import find_returns, read_return
 from sealift_sync.cli import telling
 from sealift_sync.cli.run import run
-from sealift_sync.site.returns import write_home
-from sealift_sync.site.transfers import find_transfer
+from sealift_sync.site.importing.finding_transfer import find_transfer
+from sealift_sync.site.reports.homebound import write_home
 from tests.hub_on_paper import SITE, HubOnPaper, resign
 from tests.site_on_paper import SiteOnPaper
 

@@ -7,7 +7,7 @@ import pytest
 from sealift_signing import documents, shape
 from sealift_signing.documents import LOG_STARTS, FleetKeys, LogStart, MachineKey, Status
 from sealift_signing.errors import MalformedError
-from sealift_sync.site.hub_log import HUB_CHECKPOINT
+from sealift_sync.site.verifying.log_witness import HUB_CHECKPOINT
 from tests.hub_on_paper import HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 from tests.trust import Keyring

@@ -29,9 +29,9 @@ from sealift_sync.bundle import layout
 from sealift_sync.bundle import medium as reading
 from sealift_sync.cli import commands
 from sealift_sync.cli.run import run
-from sealift_sync.site import models
-from sealift_sync.site.home import find_home, one_medium, only_one
-from sealift_sync.site.log_reading import SiteLogReader
+from sealift_sync.site.log.log_reader import SiteLogReader
+from sealift_sync.site.running import model_tree
+from sealift_sync.site.setup.home_folder import find_home, one_medium, only_one
 from tests.attacks.test_fast_forward import ONLINE, fast_forward
 from tests.attacks.test_log_far_ahead import far_ahead
 from tests.hub_on_paper import Changes, HubOnPaper, Release
@@ -358,7 +358,7 @@ def unswept(plant: Plant) -> Iterator[None]:
     """Among the models lies something unfinished that cannot be removed, such as a mount."""
     left = plant.site.root / "models/cpu/vision/digits/left.partial"
     left.mkdir()
-    honest = models._remove
+    honest = model_tree._remove
 
     def remove(path: Path) -> None:
         if path == left:
@@ -366,7 +366,7 @@ def unswept(plant: Plant) -> Iterator[None]:
         honest(path)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(models, "_remove", remove)
+        patched.setattr(model_tree, "_remove", remove)
         yield
 
 

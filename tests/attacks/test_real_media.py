@@ -16,10 +16,10 @@ import pytest
 from sealift_signing.errors import FailedError
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.returned import find_returns, read_return
-from sealift_sync.site.accepting import Accepted
-from sealift_sync.site.importer import Watch, import_bundle
-from sealift_sync.site.returns import write_home
-from sealift_sync.site.transfers import find_transfer
+from sealift_sync.site.importing.accepting import Accepted
+from sealift_sync.site.importing.finding_transfer import find_transfer
+from sealift_sync.site.importing.importer import Watch, import_bundle
+from sealift_sync.site.reports.homebound import write_home
 from tests.hub_on_paper import SITE, HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 

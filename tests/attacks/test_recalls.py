@@ -9,7 +9,7 @@ import pytest
 from sealift_signing.documents import Recall
 from sealift_signing.errors import SealiftError
 from sealift_sync.cli.calling import Call
-from sealift_sync.site import honouring
+from sealift_sync.site.importing import stopping_recalled
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.site_on_paper import SiteOnPaper
 
@@ -196,7 +196,7 @@ def test_a_recall_that_was_cut_before_anything_stopped_stops_with_the_same_bundl
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(honouring, "activate", cut)
+        patched.setattr(stopping_recalled, "activate", cut)
         with pytest.raises(KeyboardInterrupt):
             site.take(folder)
     with pytest.raises(SealiftError, match="expired"):

@@ -16,11 +16,11 @@ from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.transparency import checkpoint
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
-from sealift_sync.site import home as homes
-from sealift_sync.site import returns
-from sealift_sync.site.home import find_home, one_return
-from sealift_sync.site.importer import import_bundle
-from sealift_sync.site.restored import MARK, MARK_TERM
+from sealift_sync.site.importing.importer import import_bundle
+from sealift_sync.site.log.restored_backup import MARK, MARK_TERM
+from sealift_sync.site.reports import homebound
+from sealift_sync.site.setup import home_folder as homes
+from sealift_sync.site.setup.home_folder import find_home, one_return
 from tests.attacks.test_nothing_bars_stopping import (
     FAR,
     MODEL,
@@ -210,14 +210,14 @@ def test_t1_23_a_return_holds_up_nobody_while_it_writes(
 ) -> None:
     (tmp_path / "stick").mkdir()
     for name in ("notes_beside", "write_return"):
-        honest = getattr(returns, name)
+        honest = getattr(homebound, name)
 
         def slow(*given: object, honest: Callable[..., object] = honest) -> object:
             with free(plant):
                 pass
             return honest(*given)
 
-        monkeypatch.setattr(returns, name, slow)
+        monkeypatch.setattr(homebound, name, slow)
     assert plant.run("return", "--to", str(tmp_path / "stick")) == 0
 
 

@@ -23,7 +23,7 @@ from sealift_registry.trust.tables import tuf_metadata
 from sealift_signing import publishing, roles
 from sealift_signing.desk.cards import make_card
 from sealift_signing.memory import Memory
-from sealift_sync.site.setting_up import begin, finish
+from sealift_sync.site.setup.initialising import begin, finish
 from tests.benchmarks import weights
 from tests.benchmarks.organisations import Organisation
 from tests.registry.hub_fixture import (

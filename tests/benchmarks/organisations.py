@@ -22,7 +22,7 @@ from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.memory import Memory
 from sealift_sync.artifact import Artifact, read_manifest
 from sealift_sync.bundle import layout
-from sealift_sync.site.setting_up import begin, finish
+from sealift_sync.site.setup.initialising import begin, finish
 from tests.benchmarks import weights
 from tests.benchmarks.racing import Step, size_of
 from tests.registry.hub_fixture import (

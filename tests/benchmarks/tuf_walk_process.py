@@ -21,9 +21,9 @@ from sealift_signing.statements import Transfer
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import quarantine
-from sealift_sync.site.importer import Watch, remove_quarantine, verify_bundle
-from sealift_sync.site.opened import Site, open_site
-from sealift_sync.site.walking import Walker
+from sealift_sync.site.importing.importer import Watch, remove_quarantine, verify_bundle
+from sealift_sync.site.setup.open_site import Site, open_site
+from sealift_sync.site.verifying.tuf_metadata import Walker
 
 WATCH = Watch(
     stage=lambda _name, _size: lambda _done: None,

@@ -155,7 +155,7 @@ def test_t1_81_a_way_around_is_seen(text: str) -> None:
     [
         "from sealift_signing.tuf_walk import Walk, drive",
         "from sealift_signing import tuf_walk\ntuf_walk.Walk(b'', {}, None)",
-        "from sealift_sync.site.walking import Visit",
+        "from sealift_sync.site.verifying.tuf_metadata import Visit",
         "class Promotions:\n    def __init__(self): self._rules = ()",
         "getattr(node, name)",
     ],

@@ -18,10 +18,10 @@ from sealift_signing.statements import CarriedFile, Transfer
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine, quarantine
-from sealift_sync.site.accepting import accept, unlisted
-from sealift_sync.site.opened import Site
-from sealift_sync.site.recalls import Grounds, authentic_recalls
-from sealift_sync.site.receipts import make_receipt
+from sealift_sync.site.importing.accepting import accept, unlisted
+from sealift_sync.site.importing.receipts import make_receipt
+from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.verifying.authentic_recalls import Grounds, authentic_recalls
 from tests.fuzz.forging import TAPES, Files, resigned, role_of
 from tests.fuzz.mutating import mutate, mutate_bytes, nudge
 from tests.fuzz.organisation import organisation, scratch

@@ -37,9 +37,9 @@ from sealift_signing.transparency.merkle import leaf_hash
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.returned import Returned, find_returns, read_return
-from sealift_sync.site.enrolment import ANSWER, REQUEST
-from sealift_sync.site.opened import Site
-from sealift_sync.site.returns import write_home
+from sealift_sync.site.reports.homebound import write_home
+from sealift_sync.site.setup.enrolment import ANSWER, REQUEST
+from sealift_sync.site.setup.open_site import Site
 from tests.fuzz.forging import TAPES, Files
 from tests.fuzz.mutating import mutate, mutate_bytes
 from tests.fuzz.organisation import organisation, scratch

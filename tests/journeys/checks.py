@@ -13,7 +13,7 @@ from sealift_registry.delivery.running import running
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.trust.repository import Repository
 from sealift_signing.transparency.checkpoint import hub_origin
-from sealift_sync.site.log_reading import SiteLogReader
+from sealift_sync.site.log.log_reader import SiteLogReader
 from tests.journeys.world import World
 from tests.registry.hub_fixture import MODEL
 

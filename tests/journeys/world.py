@@ -14,12 +14,12 @@ import pytest
 from sealift_signing.desk.cards import make_card
 from sealift_signing.errors import SealiftError
 from sealift_sync.bundle.returned import MOST_TRIED
-from sealift_sync.site import fsck
-from sealift_sync.site.reactivation import activate_assigned
-from sealift_sync.site.restored import RestoredError
-from sealift_sync.site.returns import write_home
-from sealift_sync.site.rollback import roll_back
-from sealift_sync.site.setting_up import begin, finish
+from sealift_sync.site.log.restored_backup import RestoredError
+from sealift_sync.site.reports import integrity
+from sealift_sync.site.reports.homebound import write_home
+from sealift_sync.site.running.reactivation import activate_assigned
+from sealift_sync.site.running.rollback import roll_back
+from sealift_sync.site.setup.initialising import begin, finish
 from tests.journeys.ground import GROUPS, Cargo, remove
 from tests.journeys.hub_oracle import SiteAtHub
 from tests.journeys.people import People
@@ -176,7 +176,7 @@ class World(People):
     def examine(self, site: str) -> None:
         """Have the site hash all that it has, and say what it has lost."""
         plant, known = self.plants[site], self.reckoning.sites[site]
-        found = fsck.examine(lambda: plant.opened("fsck"), stage)
+        found = integrity.examine(lambda: plant.opened("fsck"), stage)
         assert {one.sha256 for one in found.damages} == known.had & known.missing
         assert found.recorded == (not known.ahead)
         fresh = known.examine()

@@ -9,9 +9,9 @@ import pytest
 
 from sealift_signing.errors import FailedError
 from sealift_signing.transparency.entry import Entry
-from sealift_sync.site import outside
-from sealift_sync.site.activation import activate
-from sealift_sync.site.opened import Site
+from sealift_sync.site.running import programs
+from sealift_sync.site.running.activation import activate
+from sealift_sync.site.setup.open_site import Site
 from tests.hub_on_paper import HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 
@@ -119,14 +119,14 @@ def test_what_prints_without_end_does_not_fill_memory(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A check prints what a server answers, and that serves a model which nobody wants any more."""
-    made, honest = list[int](), outside.output
+    made, honest = list[int](), programs.output
 
     def output() -> IO[bytes]:
         made.append(os.dup((found := honest()).fileno()))
         return found
 
-    monkeypatch.setattr(outside, "output", output)
-    monkeypatch.setattr(outside, "MOST_OUTPUT", 1 << 20)
+    monkeypatch.setattr(programs, "output", output)
+    monkeypatch.setattr(programs, "MOST_OUTPUT", 1 << 20)
     script = "for _ in 1 2 3 4 5 6 7 8 9 10; do head -c 1000000 /dev/zero; sleep 0.2; done"
     configure(site, check=f"{script}; echo The end.; exit 1")
     hub.assign(hub.promote(1))

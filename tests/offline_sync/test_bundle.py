@@ -20,7 +20,7 @@ from sealift_sync.bundle import layout, writer
 from sealift_sync.bundle import medium as reading
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import quarantine
-from sealift_sync.site.transfers import find_transfer
+from sealift_sync.site.importing.finding_transfer import find_transfer
 from tests.hub_on_paper import Changes, HubOnPaper
 from tests.media import with_free
 

@@ -13,8 +13,8 @@ import pytest
 from sealift_signing.errors import SealiftError
 from sealift_sync import check_rows
 from sealift_sync.check_rows import Expected, tensor
-from sealift_sync.site import asking
-from sealift_sync.site.checks_kept import recorded, rows_of
+from sealift_sync.site.running import runtime
+from sealift_sync.site.state.check_results import recorded, rows_of
 from tests.hub_on_paper import HubOnPaper, Release, relist, resign
 from tests.offline_sync.checked_models import (
     configure,
@@ -575,15 +575,15 @@ def test_p0_189_what_was_asked_stays_no_longer_than_it_may(
     hub.assign(second, first)
     folder = export(hub, medium, first, second)
     started = list[int]()
-    honest = asking.Runtime._understood
+    honest = runtime.Runtime._understood
 
-    def stop(self: asking.Runtime, heard: asking._Heard) -> asking.Answer:
+    def stop(self: runtime.Runtime, heard: runtime._Heard) -> runtime.Answer:
         started.append(os.getpid())
         honest(self, heard)
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(asking.Runtime, "_understood", stop)
+        patched.setattr(runtime.Runtime, "_understood", stop)
         with pytest.raises(KeyboardInterrupt):
             site.take(folder)
     assert started
@@ -593,12 +593,18 @@ def test_p0_189_what_was_asked_stays_no_longer_than_it_may(
 
 
 CUTS = (
-    *("sealift_sync.blobs.BlobFolder.adopt", "sealift_sync.site.committing.set_rows"),
-    *("sealift_sync.site.committing._remember", "sealift_sync.site.committing.make_receipt"),
-    *("sealift_sync.site.state.State.add_imported", "sealift_sync.site.committing._sweep"),
-    *("sealift_sync.site.models.ModelTree.prepare", "sealift_sync.site.checking.Due.ask"),
-    *("sealift_sync.site.activation._show", "sealift_sync.site.activation.record"),
-    *("sealift_sync.site.activation._commit", "sealift_sync.site.models.ModelTree.switch"),
+    "sealift_sync.blobs.BlobFolder.adopt",
+    "sealift_sync.site.importing.committing.set_rows",
+    "sealift_sync.site.importing.committing._remember",
+    "sealift_sync.site.importing.committing.make_receipt",
+    "sealift_sync.site.state.database.State.add_imported",
+    "sealift_sync.site.importing.committing._sweep",
+    "sealift_sync.site.running.model_tree.ModelTree.prepare",
+    "sealift_sync.site.running.runtime_checks.Due.ask",
+    "sealift_sync.site.running.activation._show",
+    "sealift_sync.site.running.activation.record",
+    "sealift_sync.site.running.activation._commit",
+    "sealift_sync.site.running.model_tree.ModelTree.switch",
 )
 """Where an import with check rows is cut off, each before it does that."""
 

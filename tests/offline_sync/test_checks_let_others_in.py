@@ -17,12 +17,12 @@ from sealift_signing.errors import RefusedError
 from sealift_sync import check_rows
 from sealift_sync.check_rows import Difference
 from sealift_sync.cli.run import run
-from sealift_sync.site import checking
-from sealift_sync.site.importer import Import
-from sealift_sync.site.opened import open_site
-from sealift_sync.site.reactivation import activate_assigned
-from sealift_sync.site.rollback import roll_back
-from sealift_sync.site.survey import survey
+from sealift_sync.site.importing.importer import Import
+from sealift_sync.site.reports.status import survey
+from sealift_sync.site.running import runtime_checks
+from sealift_sync.site.running.reactivation import activate_assigned
+from sealift_sync.site.running.rollback import roll_back
+from sealift_sync.site.setup.open_site import open_site
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.offline_sync.checked_models import configure, content, export, program, promote
 from tests.offline_sync.test_checks_at_site import runs
@@ -190,11 +190,11 @@ def test_p0_228_what_is_recalled_is_recorded_as_stopped_before_its_successor_is_
     hub.recall(second.sha256)
     folder = export(hub, medium, first, third)
 
-    def stop(_: checking.Due) -> None:
+    def stop(_: runtime_checks.Due) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(checking.Due, "ask", stop)
+        patched.setattr(runtime_checks.Due, "ask", stop)
         with pytest.raises(KeyboardInterrupt):
             site.take(folder)
     assert (runs(site), versions(site)) == (None, {})
@@ -253,7 +253,7 @@ def test_p0_232_a_check_has_one_time_for_its_runtime_and_for_comparing(
         time.sleep(4)
         return honest(*given)
 
-    monkeypatch.setattr(checking, "differences", slow)
+    monkeypatch.setattr(runtime_checks, "differences", slow)
     first = promote(hub, 1)
     hub.assign(first)
     (told,) = site.take(export(hub, medium, first)).activations

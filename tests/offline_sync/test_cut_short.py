@@ -15,9 +15,10 @@ from sealift_sync.bundle.returned import Returned, find_returns, read_return
 from sealift_sync.cli import showing
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.run import run
-from sealift_sync.site import importer, setting_up
-from sealift_sync.site.returns import write_home
-from sealift_sync.site.setting_up import begin
+from sealift_sync.site.importing import importer
+from sealift_sync.site.reports.homebound import write_home
+from sealift_sync.site.setup import initialising
+from sealift_sync.site.setup.initialising import begin
 from tests.hub_on_paper import GROUPS, SITE, HubOnPaper
 from tests.site_on_paper import SiteOnPaper, as_told
 
@@ -164,11 +165,11 @@ def test_an_enrolment_that_was_cut_before_its_commit_is_made_good_by_the_same_an
     site = SiteOnPaper(tmp_path / "new", hub.now)
     answer = hub.answer(begin(site.root, {}, SITE, GROUPS, site.clock))
     with monkeypatch.context() as patched:
-        CutAt(patched, setting_up, "new_entry", 0)
+        CutAt(patched, initialising, "new_entry", 0)
         with pytest.raises(PowerCutError):
-            setting_up.finish(site.root, {}, answer, site.clock, as_told)
+            initialising.finish(site.root, {}, answer, site.clock, as_told)
     for _ in range(2):
-        setting_up.finish(site.root, {}, answer, site.clock, as_told)
+        initialising.finish(site.root, {}, answer, site.clock, as_told)
     assert [entry.type for entry in site.entries()] == ["site.enrolled"]
 
 
@@ -204,7 +205,7 @@ def interrupted(
 @pytest.fixture
 def now(hub: HubOnPaper, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands take the time from the machine; these bundles are of the tests' own day."""
-    monkeypatch.setattr("sealift_sync.site.opened.Site.trusted_time", lambda _: hub.now)
+    monkeypatch.setattr("sealift_sync.site.setup.open_site.Site.trusted_time", lambda _: hub.now)
 
 
 def test_ctrl_c_says_what_was_kept(
@@ -290,7 +291,7 @@ def test_ctrl_c_in_a_health_check_ends_it_and_switches_back(
     hub.assign(hub.promote(2))
     folder = hub.export(medium)
     with monkeypatch.context() as patched:
-        patched.setattr("sealift_sync.site.activation._run", stop)
+        patched.setattr("sealift_sync.site.running.activation._run", stop)
         with pytest.raises(KeyboardInterrupt):
             site.take(folder)
     assert site.running() == b"the weights of catalog/vision/digits/1/cpu-x86_64"

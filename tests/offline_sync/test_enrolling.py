@@ -11,7 +11,7 @@ import pytest
 
 from sealift_signing.errors import NotFoundError
 from sealift_signing.words import eight_words, fingerprint, words_of
-from sealift_sync.site.setting_up import begin
+from sealift_sync.site.setup.initialising import begin
 from tests.hub_on_paper import GROUPS, PINS, SITE, HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 from tests.terminals import lasting, on_a_terminal

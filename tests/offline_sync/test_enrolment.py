@@ -13,9 +13,9 @@ from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import SiteRequest
 from sealift_signing.words import words_of
-from sealift_sync.site.enrolment import Enrolment, Typed, check_answer
-from sealift_sync.site.setting_up import begin, finish
-from sealift_sync.site.state import State
+from sealift_sync.site.setup.enrolment import Enrolment, Typed, check_answer
+from sealift_sync.site.setup.initialising import begin, finish
+from sealift_sync.site.state.database import State
 from tests.hub_on_paper import GROUPS, SITE, HubOnPaper
 from tests.site_on_paper import SiteOnPaper, as_told
 

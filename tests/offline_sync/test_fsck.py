@@ -13,10 +13,10 @@ from sealift_sync.blobs import BlobFolder, Fault
 from sealift_sync.bundle.writer import Contents
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.run import run
-from sealift_sync.site import fsck
-from sealift_sync.site.fsck import Examined
-from sealift_sync.site.staging import Stage
-from sealift_sync.site.survey import survey
+from sealift_sync.site.importing.copying import Stage
+from sealift_sync.site.reports import integrity
+from sealift_sync.site.reports.integrity import Examined
+from sealift_sync.site.reports.status import survey
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.offline_sync.test_missing_base import damage
 from tests.site_on_paper import SiteOnPaper
@@ -120,14 +120,14 @@ def test_an_import_between_two_looks_is_not_called_a_loss(
 ) -> None:
     """The site is open while blobs are hashed: a rollback or an import need not wait."""
     stored(site, DIGEST_1).unlink()
-    genuine = fsck._hash
+    genuine = integrity._hash
 
     def meanwhile(store: BlobFolder, expected: dict[str, int], stage: Stage) -> dict[str, Fault]:
         found = genuine(store, expected, stage)
         site.take(bundle)
         return found
 
-    monkeypatch.setattr(fsck, "_hash", meanwhile)
+    monkeypatch.setattr(integrity, "_hash", meanwhile)
     assert site.examined().problems == 0
     assert "store.damaged" not in kinds(site)
 
@@ -142,7 +142,7 @@ def test_a_look_that_was_cut_and_made_again_tells_everything_once(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(fsck, point, cut)
+        patched.setattr(integrity, point, cut)
         with pytest.raises(KeyboardInterrupt):
             site.examined()
     assert faults(site.examined()) == {DIGEST_2: "missing"}

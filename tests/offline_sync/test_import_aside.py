@@ -25,12 +25,19 @@ from sealift_sync.bundle import medium as reading
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.cli import showing
 from sealift_sync.cli.run import run
-from sealift_sync.site import home as homes
-from sealift_sync.site import importer, staging
-from sealift_sync.site.fsck import examine
-from sealift_sync.site.home import Hold, at_a_medium, make_home, no_medium, one_medium, only_one
-from sealift_sync.site.importer import Import, import_bundle, verify_bundle
-from sealift_sync.site.opened import Site
+from sealift_sync.site.importing import copying, importer
+from sealift_sync.site.importing.importer import Import, import_bundle, verify_bundle
+from sealift_sync.site.reports.integrity import examine
+from sealift_sync.site.setup import home_folder as homes
+from sealift_sync.site.setup.home_folder import (
+    Hold,
+    at_a_medium,
+    make_home,
+    no_medium,
+    one_medium,
+    only_one,
+)
+from sealift_sync.site.setup.open_site import Site
 from tests.hub_on_paper import GROUP, HubOnPaper
 from tests.offline_sync.test_missing_base import damage, stored, without
 from tests.site_on_paper import SiteOnPaper
@@ -139,7 +146,7 @@ def test_what_is_left_over_is_swept_when_no_import_is_under_way(
     script = (
         "import os, sys\n"
         "from pathlib import Path\n"
-        "from sealift_sync.site import importer\n"
+        "from sealift_sync.site.importing import importer\n"
         "from sealift_sync.cli.run import run\n"
         "importer.stage_blobs = lambda *_: (print('copying', flush=True), sys.stdin.read())\n"
         "run(sys.argv[1:])\n"
@@ -361,7 +368,7 @@ def test_what_a_cut_import_staged_needs_no_further_room(
     narrow.take(folder)
     assert narrow.running() == LARGE
     with pytest.raises(FailedError, match="bytes free and the import needs"):
-        staging.check_room({"a": 8_000_001}, make_home(narrow.root, {}))
+        copying.check_room({"a": 8_000_001}, make_home(narrow.root, {}))
 
 
 def interrupt(*_: object) -> None:

@@ -15,8 +15,8 @@ from sealift_signing.documents import Withdrawal
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_sync import durable, stream
 from sealift_sync.bundle.medium import Medium
-from sealift_sync.site import committing, importer
-from sealift_sync.site.log_reading import SiteLogReader
+from sealift_sync.site.importing import committing, importer
+from sealift_sync.site.log.log_reader import SiteLogReader
 from tests.hub_on_paper import GROUP, SITE, HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 from tests.trust import STAGE, rule
@@ -214,7 +214,7 @@ def test_an_entry_that_cannot_be_written_is_an_import_that_did_not_happen(
     def fail(*_: object) -> None:
         raise FailedError("log-damaged", "The log could not be written.")
 
-    monkeypatch.setattr("sealift_sync.site.opened.SiteLog.append", fail)
+    monkeypatch.setattr("sealift_sync.site.setup.open_site.SiteLog.append", fail)
     with pytest.raises(FailedError):
         site.take(folder)
     assert site.picture().tables == tables

@@ -11,7 +11,7 @@ from sealift_signing.errors import SealiftError
 from sealift_sync.bundle.writer import Contents
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.run import run
-from sealift_sync.site.activation import activate
+from sealift_sync.site.running.activation import activate
 from tests.hub_on_paper import HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 
@@ -245,7 +245,7 @@ def test_what_could_not_be_shown_is_tried_again_once_it_is_mended(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr("sealift_sync.site.importer.activate", cut)
+        patched.setattr("sealift_sync.site.importing.importer.activate", cut)
         with pytest.raises(KeyboardInterrupt):
             had.take(folder)
     lost = stored(had, sha256(weights).hexdigest())

@@ -14,7 +14,7 @@ from sealift_sync import packs
 from sealift_sync.artifact import Artifact, ArtifactFile, manifest_bytes, read_manifest
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.writer import Contents
-from sealift_sync.site import staging
+from sealift_sync.site.importing import copying
 from tests.hub_on_paper import GROUP, MODEL, TEAM, HubOnPaper, Release
 from tests.offline_sync.test_missing_base import damage
 from tests.site_on_paper import SiteOnPaper
@@ -328,7 +328,7 @@ def test_room_is_asked_for_in_blocks(
     plan = site.verify(bundle).plan
     manifest, *others = sorted(plan.copies.values(), reverse=True)
     assert others[0] < 4096 < 4 * 4096 < manifest < 5 * 4096
-    needed = (len(others) + 5) * 4096 + 64 * staging.MIB
+    needed = (len(others) + 5) * 4096 + 64 * copying.MIB
 
     def told(_path: object) -> os.statvfs_result:
         return os.statvfs_result((4096, 4096, 2**40, free, free, 2**20, 2**20, 2**20, 0, 255))
@@ -350,7 +350,7 @@ def test_an_import_that_is_cut_while_packs_are_taken_apart_goes_on(
     site: SiteOnPaper, bundle: Path, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    stage = staging._stage
+    stage = copying._stage
 
     def stop(digest: str, *others: object) -> None:
         seen.append(digest)
@@ -359,7 +359,7 @@ def test_an_import_that_is_cut_while_packs_are_taken_apart_goes_on(
         stage(digest, *others)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(staging, "_stage", stop)
+        patched.setattr(copying, "_stage", stop)
         with pytest.raises(KeyboardInterrupt):
             site.take(bundle)
     assert shown(site) == {}
@@ -372,7 +372,7 @@ def test_an_import_that_is_cut_while_packs_are_taken_apart_goes_on(
         stage(digest, *others)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(staging, "_stage", go_on)
+        patched.setattr(copying, "_stage", go_on)
         assert not site.take(bundle).already
     assert len(again) + whole == len(FIRST) + 2  # with the config and the manifest
     assert shown(site) == FIRST

@@ -6,8 +6,8 @@ import pytest
 
 from sealift_signing.errors import NotFoundError, RefusedError, UsageError
 from sealift_sync.cli.run import run
-from sealift_sync.site.activation import Activation
-from sealift_sync.site.reactivation import activate_assigned
+from sealift_sync.site.running.activation import Activation
+from sealift_sync.site.running.reactivation import activate_assigned
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.offline_sync.test_rollback import PowerCutError
 from tests.site_on_paper import SiteOnPaper
@@ -83,7 +83,7 @@ def test_an_attempt_that_was_cut_is_finished_and_not_doubled(
         raise PowerCutError
 
     with monkeypatch.context() as patched:
-        patched.setattr("sealift_sync.site.reactivation.switch", cut)
+        patched.setattr("sealift_sync.site.running.reactivation.switch", cut)
         with pytest.raises(PowerCutError):
             again(site)
     assert again(site).outcome == "activated"

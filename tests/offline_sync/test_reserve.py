@@ -12,12 +12,12 @@ from types import SimpleNamespace
 import pytest
 
 from sealift_sync.bundle.medium import Medium
-from sealift_sync.site import reserve
-from sealift_sync.site.home import find_home
-from sealift_sync.site.importer import import_bundle
-from sealift_sync.site.opened import Site, open_site
-from sealift_sync.site.reserve import Reserve
-from sealift_sync.site.rollback import roll_back
+from sealift_sync.site.importing.importer import import_bundle
+from sealift_sync.site.running.rollback import roll_back
+from sealift_sync.site.setup import disk_reserve
+from sealift_sync.site.setup.disk_reserve import Reserve
+from sealift_sync.site.setup.home_folder import find_home
+from sealift_sync.site.setup.open_site import Site, open_site
 from tests.hub_on_paper import HubOnPaper
 from tests.offline_sync.test_import_aside import Meanwhile
 from tests.site_on_paper import SiteOnPaper
@@ -65,7 +65,7 @@ def test_t1_24_it_is_given_up_to_what_stops_something_and_taken_back(site: SiteO
         assert blocks(file) == 0
         assert names(site) == 0
     assert blocks(file) >= MIB
-    assert names(site) == reserve.FILES
+    assert names(site) == disk_reserve.FILES
 
 
 def test_t1_24_it_is_there_again_while_a_medium_is_copied(
@@ -87,7 +87,7 @@ def test_t1_24_it_is_there_while_somebody_waits_for_a_medium(site: SiteOnPaper) 
     with opened(site, stops=True) as found:
         with found.aside():
             assert blocks(file) >= MIB
-            assert names(site) == reserve.FILES
+            assert names(site) == disk_reserve.FILES
         assert blocks(file) == 0
         with pytest.raises(RuntimeError), found.aside():
             raise RuntimeError
@@ -125,10 +125,10 @@ def test_t1_24_what_was_cut_is_taken_back_from_a_disk_that_has_no_more(
     file = kept(site)
     Reserve(find_home(site.root, ONE)).give_up()  # and there it ends
     there = SimpleNamespace(f_bavail=2 * MIB, f_frsize=1, f_favail=0)
-    monkeypatch.setattr(reserve.os, "statvfs", lambda _: there)  # type: ignore[attr-defined]
+    monkeypatch.setattr(disk_reserve.os, "statvfs", lambda _: there)  # type: ignore[attr-defined]
     kept(site)
     assert blocks(file) >= MIB
-    assert names(site) == reserve.FILES
+    assert names(site) == disk_reserve.FILES
 
 
 def test_t1_24_what_others_hold_of_it_holds_no_room(site: SiteOnPaper) -> None:
@@ -156,10 +156,10 @@ def test_t1_24_what_is_left_is_taken_back(
     site: SiteOnPaper, monkeypatch: pytest.MonkeyPatch, free: int, left: int
 ) -> None:
     file = kept(site)
-    there = SimpleNamespace(f_bavail=free, f_frsize=1, f_favail=reserve.FILES)
+    there = SimpleNamespace(f_bavail=free, f_frsize=1, f_favail=disk_reserve.FILES)
     held = Reserve(find_home(site.root, ONE))
     held.give_up()
-    monkeypatch.setattr(reserve.os, "statvfs", lambda _: there)  # type: ignore[attr-defined]
+    monkeypatch.setattr(disk_reserve.os, "statvfs", lambda _: there)  # type: ignore[attr-defined]
     held.take_back()
     assert (file.stat().st_size if file.exists() else 0) == left
     held.keep()  # to make more of it would take what others need
@@ -202,7 +202,7 @@ def test_t1_24_models_on_a_disk_of_their_own_have_their_own(
         held = Reserve(find_home(site.root, ONE))
     held.keep()
     assert blocks(models / ".reserve") >= MIB
-    assert len([*(models / ".reserve.names").iterdir()]) == reserve.FILES
+    assert len([*(models / ".reserve.names").iterdir()]) == disk_reserve.FILES
     held.give_up()
     assert blocks(models / ".reserve") == 0
     assert [*(models / ".reserve.names").iterdir()] == []

@@ -10,8 +10,8 @@ from sealift_signing.errors import FailedError, NotFoundError, RefusedError, Sea
 from sealift_signing.transparency import extract
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_sync.bundle.returned import Returned, find_returns, read_return
-from sealift_sync.site.log_reading import SiteLogReader
-from sealift_sync.site.returns import write_home
+from sealift_sync.site.log.log_reader import SiteLogReader
+from sealift_sync.site.reports.homebound import write_home
 from tests.hub_on_paper import HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 

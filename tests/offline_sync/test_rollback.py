@@ -8,7 +8,7 @@ import pytest
 
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
 from sealift_sync import durable
-from sealift_sync.site.rollback import roll_back
+from sealift_sync.site.running.rollback import roll_back
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.site_on_paper import SiteOnPaper
 
@@ -152,9 +152,9 @@ def test_a_rollback_that_met_a_full_disk_is_finished_and_not_doubled(
     def full(*_: object) -> None:
         raise durable.unwritable(bundle, OSError(errno.ENOSPC, "No space left on device"))
 
-    where = "models.ModelTree.switch" if place == "link" else "activation._commit"
+    where = "model_tree.ModelTree.switch" if place == "link" else "activation._commit"
     with monkeypatch.context() as patched:
-        patched.setattr(f"sealift_sync.site.{where}", full)
+        patched.setattr(f"sealift_sync.site.running.{where}", full)
         with pytest.raises(FailedError):
             site.roll_back()
     assert site.running() == DIGITS_3
@@ -175,9 +175,9 @@ def cut_at(patched: pytest.MonkeyPatch, point: str) -> None:
         raise PowerCutError
 
     where = {
-        "switch": "sealift_sync.site.rollback.switch",
-        "link": "sealift_sync.site.activation._run",
-        "commit": "sealift_sync.site.activation._commit",
+        "switch": "sealift_sync.site.running.rollback.switch",
+        "link": "sealift_sync.site.running.activation._run",
+        "commit": "sealift_sync.site.running.activation._commit",
     }
     patched.setattr(where[point], cut)
 

@@ -16,9 +16,9 @@ from sealift_signing.errors import FailedError
 from sealift_signing.floors import ANY
 from sealift_sync.cli.commands import site as sealift_site
 from sealift_sync.cli.run import run
-from sealift_sync.site import schema
-from sealift_sync.site.schema import Step
-from sealift_sync.site.state import State
+from sealift_sync.site.state import schema_steps
+from sealift_sync.site.state.database import State
+from sealift_sync.site.state.schema_steps import Step
 from sealift_sync.software import software
 from tests.hub_on_paper import HubOnPaper
 from tests.offline_sync.databases import LATER, OLDER, UNCOUNTED, change, held
@@ -51,13 +51,13 @@ def made(home: Path) -> None:
     state.close()
 
 
-@pytest.mark.parametrize("step", schema.STEPS, ids=lambda step: str(step.number))
+@pytest.mark.parametrize("step", schema_steps.STEPS, ids=lambda step: str(step.number))
 def test_f1_60_a_step_that_was_released_makes_what_it_always_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: Step
 ) -> None:
-    monkeypatch.setattr(schema, "STEPS", schema.STEPS[: step.number])
+    monkeypatch.setattr(schema_steps, "STEPS", schema_steps.STEPS[: step.number])
     made(tmp_path)
-    assert [one.number for one in schema.STEPS] == list(range(1, step.number + 1))
+    assert [one.number for one in schema_steps.STEPS] == list(range(1, step.number + 1))
     assert held(tmp_path).shape == SHAPES[step.number], "add a step instead of editing one"
 
 
@@ -73,7 +73,7 @@ def test_f1_61_an_older_home_becomes_what_a_new_one_is(
     made(home)
     after = held(home)
     assert before.number == 0
-    assert (after.number, after.made) == (schema.newest(), held(empty).made)
+    assert (after.number, after.made) == (schema_steps.newest(), held(empty).made)
     for table, rows in before.rows.items():
         if table == "floor":
             kept = {(row[1], row[3]) for row in after.rows["floor_of_keys"] if row[2] == ANY}
@@ -158,7 +158,7 @@ def test_f1_63_every_command_is_tried() -> None:
 @pytest.mark.parametrize(
     "words, number",
     [
-        *((words, schema.newest() + 1) for words in EVERY),
+        *((words, schema_steps.newest() + 1) for words in EVERY),
         (["status"], 2**31 - 1),
     ],
     ids=str,
@@ -263,14 +263,14 @@ def test_f1_65_a_step_that_fails_leaves_the_database_as_the_one_before_did(
     empty: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before = held(empty)
-    steps = (*schema.STEPS, Step(schema.newest() + 1, adding("third")))
-    monkeypatch.setattr(schema, "STEPS", (*steps, Step(len(steps) + 1, failing)))
+    steps = (*schema_steps.STEPS, Step(schema_steps.newest() + 1, adding("third")))
+    monkeypatch.setattr(schema_steps, "STEPS", (*steps, Step(len(steps) + 1, failing)))
     with pytest.raises(FailedError, match="nowhere"):
         made(empty)
     after = held(empty)
     assert after.number == before.number + 1
     assert after.made - before.made == {"table third: CREATE TABLE third (x)"}
-    monkeypatch.setattr(schema, "STEPS", (*steps, Step(len(steps) + 1, adding("fourth"))))
+    monkeypatch.setattr(schema_steps, "STEPS", (*steps, Step(len(steps) + 1, adding("fourth"))))
     made(empty)
     assert held(empty).number == before.number + 2
 
@@ -284,25 +284,25 @@ def test_f1_66_the_number_is_part_of_the_transaction_and_stays(
         connection.execute("BEGIN")
         connection.execute("PRAGMA user_version = 77")
         connection.execute("ROLLBACK")
-        assert schema.number(connection) == schema.newest()
+        assert schema_steps.number(connection) == schema_steps.newest()
         connection.execute("VACUUM")
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with closing(sqlite3.connect(medium.parent / "copy.db")) as copy:
             connection.backup(copy)
-            assert schema.number(copy) == schema.newest()
+            assert schema_steps.number(copy) == schema_steps.newest()
     for act in (
         lambda: site.take(hub.export(medium)),
         lambda: site.refuses(medium),  # it was imported
         site.examined,
     ):
         act()
-        assert held(site.root).number == schema.newest()
+        assert held(site.root).number == schema_steps.newest()
 
 
 def test_f1_66_nothing_else_writes_the_number() -> None:
-    code = Path(schema.__file__).parents[1]
+    code = Path(schema_steps.__file__).parents[2]
     writing = [file.name for file in code.rglob("*.py") if "user_version =" in file.read_text()]
-    assert writing == ["schema.py"]
+    assert writing == ["schema_steps.py"]
 
 
 def test_f1_67_a_step_that_another_process_took_meanwhile_is_not_taken_again(
@@ -310,10 +310,10 @@ def test_f1_67_a_step_that_another_process_took_meanwhile_is_not_taken_again(
 ) -> None:
     taken: list[int] = []
     steps = (Step(1, lambda _: taken.append(1)),)
-    monkeypatch.setattr(schema, "STEPS", steps)
+    monkeypatch.setattr(schema_steps, "STEPS", steps)
     state = State(tmp_path / "sealift.db")
     state.connection.execute("CREATE TABLE fact (name TEXT PRIMARY KEY, value BLOB NOT NULL)")
-    due = schema.due
+    due = schema_steps.due
     answers = iter([steps[0]])
 
     def too_late(connection: sqlite3.Connection) -> Step | None:
@@ -323,7 +323,7 @@ def test_f1_67_a_step_that_another_process_took_meanwhile_is_not_taken_again(
             return found
         return due(connection)
 
-    monkeypatch.setattr(schema, "due", too_late)
+    monkeypatch.setattr(schema_steps, "due", too_late)
     state.bring_forward()
     state.close()
     assert taken == []

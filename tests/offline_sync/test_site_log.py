@@ -17,7 +17,7 @@ from sealift_signing.transparency import checkpoint, extract
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.extract import Extract
 from sealift_signing.transparency.merkle import ProofError
-from sealift_sync.site.log import SiteLog, create_tables
+from sealift_sync.site.log.appending import SiteLog, create_tables
 from tests.logs import KEY, ORIGIN, SIGNER, SiteSide, number_of, numbered, tamper
 
 

@@ -46,7 +46,7 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Check
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import CatalogPath, moment
-from sealift_sync.site.setting_up import begin, finish
+from sealift_sync.site.setup.initialising import begin, finish
 from tests.registry.hub_fixture import Acme, secrets
 from tests.site_on_paper import SiteOnPaper, as_told
 

@@ -16,7 +16,7 @@ from sealift_signing.documents import MachineKey, MemberKey, Person, Recall, Wit
 from sealift_signing.errors import SealiftError
 from sealift_signing.policy import POLICY_PATH
 from sealift_signing.vocabulary import moment
-from sealift_sync.site.setting_up import begin
+from sealift_sync.site.setup.initialising import begin
 from tests.poisonings import delivering, promoting
 from tests.poisonings.world import (
     APPROVERS,

@@ -30,8 +30,8 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency.entry import Entry
 from sealift_sync import durable
 from sealift_sync.cli.run import run as run_site
-from sealift_sync.site.log import SiteLog
-from sealift_sync.site.state import State
+from sealift_sync.site.log.appending import SiteLog
+from sealift_sync.site.state.database import State
 from tests.logs import ORIGIN, numbered
 
 Values = Any

@@ -20,7 +20,7 @@ from sealift_signing.transparency.checkpoint import hub_origin
 from sealift_signing.transparency.verdict import Verdict
 from sealift_sync.bundle import layout
 from sealift_sync.durable import PARTIAL
-from sealift_sync.site.log_reading import SiteLogReader
+from sealift_sync.site.log.log_reader import SiteLogReader
 from tests.interruptions.pictures import picture
 from tests.power.cutting import Cut
 from tests.power.recording import TRUST, Recording, record

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sealift_sync.artifact import Pack, read_manifest
-from sealift_sync.site.opened import Site
+from sealift_sync.site.setup.open_site import Site
 from tests.interruptions.pictures import differences
 from tests.power.cutting import SIZES, Cut, failures
 from tests.power.disk import Mark, Tree, lay_out

@@ -11,7 +11,7 @@ import pytest
 
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.storage.engine import open_sqlite
-from sealift_sync.site.log_reading import SiteLogReader
+from sealift_sync.site.log.log_reader import SiteLogReader
 from tests.logs import ORIGIN, numbered
 from tests.power.child import DATABASE, KEY, written_log
 from tests.power.cutting import SIZES, Cut, failures

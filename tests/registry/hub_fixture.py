@@ -46,8 +46,8 @@ from sealift_signing.transparency.checkpoint import Checkpoint, site_origin
 from sealift_signing.transparency.entry import Entry, body_of
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import leaf_hash
-from sealift_sync.site.returns import write_home
-from sealift_sync.site.setting_up import begin, finish
+from sealift_sync.site.reports.homebound import write_home
+from sealift_sync.site.setup.initialising import begin, finish
 from tests import models
 from tests.registry.signing_people import (
     Dispatcher,

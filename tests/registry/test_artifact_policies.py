@@ -26,7 +26,7 @@ from sealift_signing.policy import Policy
 from sealift_signing.statements import Check
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import moment
-from sealift_sync.site.setting_up import begin, finish
+from sealift_sync.site.setup.initialising import begin, finish
 from tests import models
 from tests.registry.hub_fixture import (
     APPROVERS,

@@ -40,10 +40,10 @@ from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.question import Question
 from sealift_signing.version_links import Lineage
 from sealift_sync.bundle import layout
-from sealift_sync.site.hub_log import ACKNOWLEDGED
-from sealift_sync.site.log_reading import SiteLogReader
-from sealift_sync.site.setting_up import begin
-from sealift_sync.site.spoken import spoken
+from sealift_sync.site.log.log_reader import SiteLogReader
+from sealift_sync.site.log.restored_backup import ACKNOWLEDGED
+from sealift_sync.site.reports.telephone import spoken
+from sealift_sync.site.setup.initialising import begin
 from tests.media import with_free
 from tests.registry.hub_fixture import (
     GROUP,

@@ -25,7 +25,7 @@ from sealift_signing import shape
 from sealift_signing.documents import Withdrawal
 from sealift_signing.vocabulary import moment
 from sealift_signing.words import words_of
-from sealift_sync.site.setting_up import begin
+from sealift_sync.site.setup.initialising import begin
 from tests import models
 from tests.registry.hub_fixture import (
     GROUP,
@@ -536,7 +536,7 @@ def test_t1_66_the_log_says_who_it_was_and_not_what_the_environment_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     from sealift_registry.cli.session import user
-    from sealift_sync.site.opened import whoami
+    from sealift_sync.site.setup.open_site import whoami
 
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.setenv(name, "carla")

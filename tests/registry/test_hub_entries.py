@@ -9,7 +9,7 @@ import pytest
 
 from sealift_registry.delivery import check_row_permission
 from sealift_signing.errors import SealiftError
-from sealift_sync.site.setting_up import begin
+from sealift_sync.site.setup.initialising import begin
 from tests import models
 from tests.registry.hub_fixture import (
     APPROVERS,

@@ -20,7 +20,7 @@ import sealift_registry
 from sealift_registry.storage.engine import open_sqlite
 from sealift_registry.storage.schema import metadata
 from sealift_signing.errors import FailedError
-from sealift_sync.site.log import create_tables
+from sealift_sync.site.log.appending import create_tables
 
 
 @pytest.fixture

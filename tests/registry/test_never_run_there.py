@@ -10,7 +10,7 @@ from sealift_registry.proof.proof_report import named_check_rows
 from sealift_signing import features
 from sealift_signing.documents import Assignment
 from sealift_signing.more_member import TOLD_FIRST
-from sealift_sync.site.setting_up import begin, finish
+from sealift_sync.site.setup.initialising import begin, finish
 from tests.registry.hub_fixture import GROUP, SITE, TARGET, Acme, stage, version
 from tests.registry.signing_people import assign
 from tests.registry.test_letting_rows_out import lets

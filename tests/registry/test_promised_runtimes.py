@@ -23,7 +23,7 @@ from sealift_signing import features, shape
 from sealift_signing.errors import RefusedError, SealiftError
 from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.statements import Evidence
-from sealift_sync.site.setting_up import begin, finish
+from sealift_sync.site.setup.initialising import begin, finish
 from tests.registry import a_runtime
 from tests.registry.hub_fixture import GROUP, SITE, STAGE, TEAM, Acme, founded, version
 from tests.registry.signing_people import assign

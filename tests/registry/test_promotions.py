@@ -33,7 +33,7 @@ from sealift_signing.errors import (
 from sealift_signing.memory import Memory
 from sealift_signing.statements import Check, Request, Signed
 from sealift_signing.vocabulary import moment
-from sealift_sync.site.setting_up import begin
+from sealift_sync.site.setup.initialising import begin
 from tests.registry.hub_fixture import (
     MODEL,
     PASSPHRASE,

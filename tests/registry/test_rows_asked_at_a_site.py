@@ -19,7 +19,7 @@ from sealift_registry.proof.chosen_check_rows import answerable
 from sealift_registry.proof.proving import ProofScope, proved
 from sealift_sync import answering
 from sealift_sync.check_rows import differences, unpack
-from sealift_sync.site.asking import Runtime
+from sealift_sync.site.running.runtime import Runtime
 from tests.registry.hub_fixture import GROUP, Acme
 from tests.registry.test_letting_rows_out import lets
 from tests.site_on_paper import SiteOnPaper

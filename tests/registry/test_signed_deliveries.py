@@ -26,7 +26,7 @@ from sealift_signing.errors import NotFoundError, RefusedError, UsageError
 from sealift_signing.memory import Memory
 from sealift_signing.statements import SiteAnswer, Transfer
 from sealift_signing.words import words_of
-from sealift_sync.site.setting_up import begin
+from sealift_sync.site.setup.initialising import begin
 from tests.desk.people import Listener
 from tests.registry.hub_fixture import GROUP, SITE, STAGE, TARGET, Acme, stage, version
 from tests.registry.test_hub_cli import Capsys, Cli

@@ -32,7 +32,7 @@ from sealift_signing.documents import (
     read_members,
 )
 from sealift_signing.errors import RefusedError
-from sealift_sync.site.setting_up import begin
+from sealift_sync.site.setup.initialising import begin
 from tests.registry.hub_fixture import GROUP, SITE, STEWARDS, TARGET, TEAM, Acme
 from tests.registry.signing_people import draft_renewal
 from tests.site_on_paper import SiteOnPaper

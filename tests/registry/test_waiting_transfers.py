@@ -13,7 +13,7 @@ from sealift_registry.delivery.exports import DraftedBundle
 from sealift_signing import drafts
 from sealift_signing.desk.cli.run import run
 from sealift_signing.errors import NotFoundError
-from sealift_sync.site.importer import find_bundle
+from sealift_sync.site.importing.importer import find_bundle
 from tests.registry.hub_fixture import SITE, Acme, stage
 from tests.registry.test_hub_cli import Capsys, Cli
 from tests.registry.test_promotions import refused

@@ -17,8 +17,8 @@ from sealift_signing.errors import RefusedError
 from sealift_signing.statements import Receipt
 from sealift_signing.transparency.entry import new_entry
 from sealift_sync.bundle import layout
-from sealift_sync.site import own_software
-from sealift_sync.site.log_reading import SiteLogReader
+from sealift_sync.site.log.log_reader import SiteLogReader
+from sealift_sync.site.setup import software_told
 from sealift_sync.software import SOFTWARE_CHANGED
 from tests.registry.hub_fixture import SITE, Acme, Loose, copied, stage
 from tests.registry.test_delivery import carried, received
@@ -192,7 +192,7 @@ def test_f1_13_a_site_with_other_software_says_so_on_its_way_home(
     refused(answered.unassign, "site-lacks-features")
     with plant.opened() as site:
         before = SiteLogReader(site.state.connection).checkpoint().size
-    monkeypatch.setattr(own_software, "software", lambda: "sealift-offline-sync 9.9")
+    monkeypatch.setattr(software_told, "software", lambda: "sealift-offline-sync 9.9")
     for _ in range(2):  # said once
         received(answered, answered.returned(plant))
         with plant.opened() as site:
@@ -206,8 +206,8 @@ def test_f1_13_a_site_that_went_back_and_forth_says_so(
 ) -> None:
     """Software of before imported in between, and knew nothing of what was remembered."""
     with monkeypatch.context() as patch:
-        patch.setattr("sealift_sync.site.receipts.READS", ("transfer:1",))
-        patch.setattr(own_software, "remember_told", lambda _site: None)
+        patch.setattr("sealift_sync.site.importing.receipts.READS", ("transfer:1",))
+        patch.setattr(software_told, "remember_told", lambda _site: None)
         answered.promoted(2)
         answered.assign(2)
         plant.take(answered.export().folder)

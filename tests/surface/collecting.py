@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from sealift_registry.storage import home as hub_home
-from sealift_sync.site import settings as site_settings
+from sealift_sync.site.setup import settings as site_settings
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs/reference"

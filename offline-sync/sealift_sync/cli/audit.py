@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from sealift_signing.transparency.checkpoint import Checkpoint
     from sealift_signing.transparency.entry import Entry, Term
     from sealift_signing.transparency.verdict import Verdict
-    from sealift_sync.site.log_reading import SiteLogReader
-    from sealift_sync.site.opened import Site
+    from sealift_sync.site.log.log_reader import SiteLogReader
+    from sealift_sync.site.setup.open_site import Site
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -65,7 +65,7 @@ def list_(
     from sealift_signing import shape
     from sealift_signing.transparency.entry import read_entry
     from sealift_signing.transparency.question import Question, day_or_time
-    from sealift_sync.site.restored import MARK_TERM
+    from sealift_sync.site.log.restored_backup import MARK_TERM
 
     question = Question(
         id=entry,
@@ -125,7 +125,7 @@ def fsck(call: Call, *, as_json: bool) -> None:
 
 @contextmanager
 def _reading(call: Call, command: str) -> Iterator[tuple[Site, SiteLogReader]]:
-    from sealift_sync.site.log_reading import SiteLogReader
+    from sealift_sync.site.log.log_reader import SiteLogReader
 
     with call.site(command, looks=True) as site:
         yield site, SiteLogReader(site.state.connection)
@@ -137,8 +137,7 @@ def _seen(site: Site) -> list[Checkpoint]:
     And what showed before that this log is not all that was signed.
     """
     from sealift_signing.transparency.checkpoint import claimed
-    from sealift_sync.site.hub_log import ACKNOWLEDGED
-    from sealift_sync.site.restored import AHEAD
+    from sealift_sync.site.log.restored_backup import ACKNOWLEDGED, AHEAD
 
     notes = [site.state.fact(name) for name in (ACKNOWLEDGED, AHEAD)]
     return [claimed(note) for note in notes if note]
@@ -146,7 +145,7 @@ def _seen(site: Site) -> list[Checkpoint]:
 
 def _step_where_restored(site: Site) -> str:
     """What every command says to do where this log is not all that was signed; else empty."""
-    from sealift_sync.site.restored import RestoredError, check_remembered
+    from sealift_sync.site.log.restored_backup import RestoredError, check_remembered
 
     try:
         check_remembered(site.state)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sealift_sync.cli import telling
 
 if TYPE_CHECKING:
-    from sealift_sync.site.opened import Site
+    from sealift_sync.site.setup.open_site import Site
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Call:
     @property
     def home(self) -> Path:
         """Where the site is."""
-        from sealift_sync.site.home import choose_home
+        from sealift_sync.site.setup.home_folder import choose_home
 
         return choose_home(self.given, self.environment)
 
@@ -51,8 +51,8 @@ class Call:
         What `reads_medium` lets others in while it moves bytes; what `looks` writes nothing but
         those links. See `open_site`.
         """
-        from sealift_sync.site import mending
-        from sealift_sync.site.opened import open_site
+        from sealift_sync.site.running import recovery
+        from sealift_sync.site.setup.open_site import open_site
 
         with open_site(
             self.home,
@@ -67,7 +67,7 @@ class Call:
             if wrong := found.wrong_clock():
                 telling.warn_aside(wrong)
             if mend:
-                for place, problem in mending.mend(found):
+                for place, problem in recovery.mend(found):
                     telling.warn_aside(
                         f"{place.model} in host group {place.group} cannot be shown: {problem}"
                         if problem

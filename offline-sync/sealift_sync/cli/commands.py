@@ -20,7 +20,7 @@ from sealift_sync.cli.fsck import fsck
 from sealift_sync.cli.group import FOLDER, HOME, InOrder
 
 if TYPE_CHECKING:
-    from sealift_sync.site.standing import Place
+    from sealift_sync.site.running.choices import Place
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -128,8 +128,8 @@ def verify(call: Call, folder: Path, *, as_json: bool) -> None:
     """
     from sealift_sync import progress
     from sealift_sync.cli import showing
-    from sealift_sync.site.importer import verify_bundle
-    from sealift_sync.site.transfers import find_transfer
+    from sealift_sync.site.importing.finding_transfer import find_transfer
+    from sealift_sync.site.importing.importer import verify_bundle
 
     with (
         call.site("verify", mend=False, reads_medium=True) as found,
@@ -161,9 +161,9 @@ def import_(call: Call, folder: Path, *, as_json: bool) -> int:
     """
     from sealift_sync import progress
     from sealift_sync.cli import showing
-    from sealift_sync.site.holdings import lost_and_missed
-    from sealift_sync.site.home import HomeBusyError
-    from sealift_sync.site.importer import find_bundle, import_bundle
+    from sealift_sync.site.importing.importer import find_bundle, import_bundle
+    from sealift_sync.site.running.installed_parts import lost_and_missed
+    from sealift_sync.site.setup.home_folder import HomeBusyError
 
     try:
         with (
@@ -188,8 +188,8 @@ def _recalls_alone(call: Call, folder: Path, *, quiet: bool) -> str:
     """Stop what the medium in `folder` recalls, while another is imported; what to say of it."""
     from sealift_sync import progress
     from sealift_sync.cli import showing
-    from sealift_sync.site.honouring import honour
-    from sealift_sync.site.importer import find_bundle
+    from sealift_sync.site.importing.importer import find_bundle
+    from sealift_sync.site.importing.stopping_recalled import honour
 
     with (
         call.site("import", stops=True) as found,
@@ -208,7 +208,7 @@ def _recalls_alone(call: Call, folder: Path, *, quiet: bool) -> str:
 def status(call: Call, *, as_json: bool) -> None:
     """Say what runs, was held, and expires when."""
     from sealift_sync.cli import showing
-    from sealift_sync.site.survey import survey
+    from sealift_sync.site.reports.status import survey
 
     with call.site("status", looks=True) as found:
         state = survey(found)
@@ -247,7 +247,7 @@ def rollback(
     It holds until the hub assigns another version of this model. Run again, it changes nothing.
     """
     from sealift_sync.cli import showing
-    from sealift_sync.site.rollback import roll_back
+    from sealift_sync.site.running.rollback import roll_back
 
     _check_reason(reason)
     with call.site("rollback", stops=True) as found:
@@ -272,7 +272,7 @@ def activate(call: Call, model: str, group: str | None, reason: str, *, as_json:
     After its hook or health check failed and was mended, or to end a rollback.
     """
     from sealift_sync.cli import going_on, showing
-    from sealift_sync.site.reactivation import activate_assigned
+    from sealift_sync.site.running.reactivation import activate_assigned
 
     _check_reason(reason)
     with call.site("activate", stops=True) as found:
@@ -298,7 +298,7 @@ def check(call: Call, models: tuple[str, ...], group: str | None, *, as_json: bo
     Nothing is switched; the outcome is logged and goes home. It takes a runtime in settings.toml.
     """
     from sealift_sync.cli import showing
-    from sealift_sync.site.check_now import check_running, lacking
+    from sealift_sync.site.running.recheck import check_running, lacking
 
     def asking(place: Place) -> None:
         if not as_json:
@@ -342,8 +342,8 @@ def return_(
             next_step="See: sealift-site return --help",
         )
     from sealift_sync.cli import showing
-    from sealift_sync.site.returns import write_home
-    from sealift_sync.site.spoken import spoken
+    from sealift_sync.site.reports.homebound import write_home
+    from sealift_sync.site.reports.telephone import spoken
 
     with call.site("return", looks=aloud) as found:
         if medium is None:

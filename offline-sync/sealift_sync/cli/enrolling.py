@@ -17,7 +17,7 @@ from sealift_sync.cli.calling import Call
 if TYPE_CHECKING:
     from sealift_signing.canonical import Json
     from sealift_signing.statements import Pins
-    from sealift_sync.site.enrolment import Enrolment, Typed
+    from sealift_sync.site.setup.enrolment import Enrolment, Typed
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 
@@ -33,7 +33,7 @@ def write_request(
     from sealift_signing.vocabulary import NAME
     from sealift_signing.words import eight_words
     from sealift_sync import durable
-    from sealift_sync.site.setting_up import begin
+    from sealift_sync.site.setup.initialising import begin
 
     if not NAME.matches(name):
         raise UsageError(
@@ -62,8 +62,8 @@ def take_answer(
 ) -> None:
     """Take in the hub's answer, once what is typed (or given as options) agrees with it."""
     from sealift_sync.bundle.medium import read_named
-    from sealift_sync.site.enrolment import Typed
-    from sealift_sync.site.setting_up import finish
+    from sealift_sync.site.setup.enrolment import Typed
+    from sealift_sync.site.setup.initialising import finish
 
     step = "Give the file that `sealift site enroll` wrote for this site."
     data = read_named(file, LARGEST_ANSWER, next_step=step)

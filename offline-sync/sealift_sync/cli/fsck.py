@@ -11,7 +11,7 @@ from sealift_sync.cli.calling import Call
 
 if TYPE_CHECKING:
     from sealift_signing.errors import RefusedError
-    from sealift_sync.site.fsck import Damage, Examined
+    from sealift_sync.site.reports.integrity import Damage, Examined
 
 WORDS = {
     "missing": "is missing",
@@ -30,7 +30,7 @@ def fsck(call: Call, *, as_json: bool) -> None:
     logged, and the next receipt tells the hub, so that the next bundle brings it.
     """
     from sealift_sync import progress
-    from sealift_sync.site.fsck import examine
+    from sealift_sync.site.reports.integrity import examine
 
     with progress.telling(quiet=as_json) as stage:
         found = examine(lambda: call.site("fsck"), stage)

@@ -12,8 +12,8 @@ from sealift_signing.drawing import pasted
 from sealift_sync.cli import telling
 
 if TYPE_CHECKING:
-    from sealift_sync.site.activation import Activation
-    from sealift_sync.site.standing import Place
+    from sealift_sync.site.running.activation import Activation
+    from sealift_sync.site.running.choices import Place
 
 MENDED = "Next: mend what is named, then:"
 

@@ -11,21 +11,21 @@ from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_signing.words import words_of
 from sealift_sync.cli import going_on, telling
 from sealift_sync.pace import megabytes
-from sealift_sync.site.checks_kept import checked_json
+from sealift_sync.site.state.check_results import checked_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from sealift_signing.documents import Recall
     from sealift_signing.statements import ArtifactOutcome
-    from sealift_sync.site.accepting import Accepted
-    from sealift_sync.site.activation import Activation
-    from sealift_sync.site.check_now import Found
-    from sealift_sync.site.importer import Import, Watch
-    from sealift_sync.site.opened import Site
-    from sealift_sync.site.spoken import Spoken
-    from sealift_sync.site.staging import Stage
-    from sealift_sync.site.survey import Runs, Survey
+    from sealift_sync.site.importing.accepting import Accepted
+    from sealift_sync.site.importing.copying import Stage
+    from sealift_sync.site.importing.importer import Import, Watch
+    from sealift_sync.site.reports.status import Runs, Survey
+    from sealift_sync.site.reports.telephone import Spoken
+    from sealift_sync.site.running.activation import Activation
+    from sealift_sync.site.running.recheck import Found
+    from sealift_sync.site.setup.open_site import Site
 
 DAYS_TO_WARN = 14
 
@@ -33,7 +33,7 @@ DAYS_TO_WARN = 14
 def watch(stage: Stage, *, quiet: bool) -> Watch:
     """What an import tells while it works; under `--json` it tells nothing."""
     from sealift_sync.bundle.medium import foreign
-    from sealift_sync.site.importer import Watch
+    from sealift_sync.site.importing.importer import Watch
 
     def plan(accepted: Accepted, ignored: tuple[str, ...]) -> None:
         if quiet:
@@ -57,7 +57,7 @@ def watch(stage: Stage, *, quiet: bool) -> Watch:
 
 def accepted(found: Accepted) -> None:
     """What `verify` says."""
-    from sealift_sync.site.receipts import unprotected
+    from sealift_sync.site.importing.receipts import unprotected
 
     telling.good(f"{found.transfer.predicate.id} is whole and authentic; nothing was written.")
     _outcomes([one.outcome for one in found.plan.judged], future=True)
@@ -66,7 +66,7 @@ def accepted(found: Accepted) -> None:
 
 def accepted_json(found: Accepted) -> dict[str, Any]:
     """As `accepted`, for machines."""
-    from sealift_sync.site.receipts import unprotected
+    from sealift_sync.site.importing.receipts import unprotected
 
     return {
         "transfer": found.transfer.predicate.id,

@@ -1,0 +1,1 @@
+"""What should run at a site, and making it so: links, hooks, health checks, going back."""
