@@ -29,7 +29,7 @@ from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.outcomes import outcomes_at
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.promotion.promotions import Promotions
-from sealift_registry.promotion.standing import Standing
+from sealift_registry.promotion.status import PromotionStatus
 from sealift_registry.trust import readiness, replaced_keys
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
@@ -122,7 +122,7 @@ def _steps(
     for version in versions.values():
         if version.ref not in refused:
             yield from _version(catalog, version, hardware_targets)
-    standings = [promotions.standing(connection, one.number) for one in catalog.promotions()]
+    standings = [promotions.status(connection, one.number) for one in catalog.promotions()]
     yield from _promotions(repository, standings, hub.now())
     yield from _sites(sites)
     for ref, found in refused.items():
@@ -228,7 +228,7 @@ def _another(ref: VersionRef, found: Refused) -> Step:
 
 
 def _promotions(
-    repository: Repository, standings: Sequence[Standing], now: datetime
+    repository: Repository, standings: Sequence[PromotionStatus], now: datetime
 ) -> Iterator[Step]:
     """Requests that wait: for approvals, or for another request where they are too old for them."""
     listed = {_about(one) for one in standings if one.listed}
@@ -244,11 +244,11 @@ def _promotions(
             yield _ask_again(standing, within)
 
 
-def _about(standing: Standing) -> tuple[VersionRef, str]:
+def _about(standing: PromotionStatus) -> tuple[VersionRef, str]:
     return standing.promotion.ref, standing.promotion.stage
 
 
-def _made(standing: Standing) -> str:
+def _made(standing: PromotionStatus) -> str:
     """When it was asked for, by the request itself."""
     return standing.promotion.request.predicate.made
 
@@ -259,7 +259,7 @@ def _within(repository: Repository, stage: str) -> timedelta:
     return rule.within if rule else timedelta.max
 
 
-def _approve(standing: Standing) -> Step:
+def _approve(standing: PromotionStatus) -> Step:
     promotion, have = standing.promotion, len(standing.tally.counted)
     return Step(
         f"{promotion.id} ({promotion.ref} to {promotion.stage}) has {have} of "
@@ -268,7 +268,7 @@ def _approve(standing: Standing) -> Step:
     )
 
 
-def _ask_again(standing: Standing, within: timedelta) -> Step:
+def _ask_again(standing: PromotionStatus, within: timedelta) -> Step:
     promotion, have = standing.promotion, len(standing.tally.counted)
     return Step(
         f"{promotion.id} ({promotion.ref} to {promotion.stage}) has {have} of "

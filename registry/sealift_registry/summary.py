@@ -25,7 +25,7 @@ from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.pictures import picture_lines
 from sealift_registry.promotion.promotions import Promotions
-from sealift_registry.promotion.standing import Standing
+from sealift_registry.promotion.status import PromotionStatus
 from sealift_registry.proof.proof_report import named_check_rows
 from sealift_registry.regression import comparison_words
 from sealift_registry.regression.regression_report import KIND
@@ -61,7 +61,7 @@ def of(hub: Hub, promotions: Promotions, connection: Connection, what: str) -> S
     if "/" in what:
         return _version(hub, promotions, connection, VersionRef.parse(what))
     if re.fullmatch(r"P-[0-9]+", what):  # in lower case it may be a site's id
-        standing = promotions.standing(connection, parse_promotion(what))
+        standing = promotions.status(connection, parse_promotion(what))
         stale = promotions.stale(connection, standing)
         data = standing_data(standing) | {KIND: _compared(standing), "stale": stale}
         return "promotion", data, [*stale, *standing_lines(standing)]
@@ -79,7 +79,7 @@ def of(hub: Hub, promotions: Promotions, connection: Connection, what: str) -> S
         ) from bad
 
 
-def standing_lines(standing: Standing) -> list[str]:
+def standing_lines(standing: PromotionStatus) -> list[str]:
     """A promotion in words: what it is about, the evidence, who approved."""
     promotion = standing.promotion
     said = promotion.request.predicate
@@ -106,14 +106,14 @@ def standing_lines(standing: Standing) -> list[str]:
     return lines + evidence_lines(standing)
 
 
-def doubt_lines(standing: Standing) -> list[str]:
+def doubt_lines(standing: PromotionStatus) -> list[str]:
     """Why nobody vouches for a request, where it does not count."""
     if not standing.doubt:
         return []
     return [f"This request does not count, and what follows is what the hub says: {standing.doubt}"]
 
 
-def first_lines(standing: Standing) -> list[str]:
+def first_lines(standing: PromotionStatus) -> list[str]:
     """What the evidence has to say before all else."""
     return [text for one in standing.vouched for text in first_of(one.artifact.path, one.evidence)]
 
@@ -123,7 +123,7 @@ def first_of(path: CatalogPath, found: Iterable[Signed[Evidence]]) -> list[str]:
     return [f"{LOOK}, of {path}: {drawn(words)}" for words in told_first(found)]
 
 
-def despite_lines(standing: Standing) -> list[str]:
+def despite_lines(standing: PromotionStatus) -> list[str]:
     """The withdrawals that a request sets aside: the first thing that whoever approves reads."""
     if not standing.despite:
         return []
@@ -144,7 +144,7 @@ def _covered(one: Withdrawal) -> str:
     return f"{one.model} below {one.below}" if one.model else f"the artifact {one.sha256}"
 
 
-def evidence_lines(standing: Standing) -> list[str]:
+def evidence_lines(standing: PromotionStatus) -> list[str]:
     """Every artifact and every piece of evidence that a request names, in words."""
     lines = []
     for one in standing.vouched:
@@ -161,7 +161,7 @@ def evidence_lines(standing: Standing) -> list[str]:
     return lines
 
 
-def standing_data(standing: Standing) -> dict[str, Any]:
+def standing_data(standing: PromotionStatus) -> dict[str, Any]:
     """A promotion for machines."""
     promotion, counted = standing.promotion, standing.tally
     members = ("person", "meaning", "reason", "made", "valid_until")
@@ -203,7 +203,7 @@ def standing_data(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _compared(standing: Standing) -> list[dict[str, Any]]:
+def _compared(standing: PromotionStatus) -> list[dict[str, Any]]:
     """What each variant was compared with and how it differs, as all evidence named has it."""
     return [
         {"path": str(one.artifact.path)} | dict(evidence.predicate.details)
@@ -224,7 +224,7 @@ def _version(hub: Hub, promotions: Promotions, connection: Connection, ref: Vers
     aliases, goldens = catalog.aliases(ref), catalog.goldens(ref)
     artifacts = catalog.artifacts(ref)
     runs, repository = _running(connection, ref), Repository(connection)
-    standings = [promotions.standing(connection, p.number) for p in catalog.promotions(ref)]
+    standings = [promotions.status(connection, p.number) for p in catalog.promotions(ref)]
     lines = [
         *(text for one in artifacts for text in _newest_first(catalog, one.path)),
         f"{ref} ({word(version.source_version)}, {version.format}), taken in {version.made}",

@@ -16,7 +16,7 @@ from sealift_registry.delivery import assignments, outcomes, receipts, site_reco
 from sealift_registry.delivery.exports import Exports
 from sealift_registry.delivery.running import running
 from sealift_registry.delivery.sites import Sites
-from sealift_registry.promotion.standing import Standing
+from sealift_registry.promotion.status import PromotionStatus
 from sealift_registry.trust import readiness
 from sealift_registry.trust.repository import Repository
 from sealift_signing.transparency.checkpoint import hub_origin
@@ -37,10 +37,10 @@ def app(home: Path) -> Iterator[App]:
         yield opened
 
 
-def standings(app: App) -> list[Standing]:
+def standings(app: App) -> list[PromotionStatus]:
     with app.hub.reading() as connection:
         numbers = Catalog(connection).numbers()
-        return [app.promotions.standing(connection, number) for number in numbers]
+        return [app.promotions.status(connection, number) for number in numbers]
 
 
 def test_f2_600_fsck_finds_no_fault_with_a_grown_hub(app: App) -> None:

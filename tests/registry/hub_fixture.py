@@ -28,7 +28,7 @@ from sealift_registry.delivery.exports import Exported
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.intake.ingest import Ingested
 from sealift_registry.intake.onnx_source import OnnxSource
-from sealift_registry.promotion.standing import Standing
+from sealift_registry.promotion.status import PromotionStatus
 from sealift_registry.trust import founding, teams
 from sealift_registry.trust.online_keys import NAMES
 from sealift_registry.trust.repository import Repository
@@ -226,7 +226,7 @@ class Acme:
         assert done is not None
         return parse_promotion(str(done.data["promotion"]))
 
-    def approve(self, promotion: int, by: str, days: int | None = None) -> Standing:
+    def approve(self, promotion: int, by: str, days: int | None = None) -> PromotionStatus:
         return self.approved(promotion, by, days=days)
 
     def approved(
@@ -236,7 +236,7 @@ class Acme:
         meaning: str = "validated",
         reason: str = "It was tested.",
         days: int | None = None,
-    ) -> Standing:
+    ) -> PromotionStatus:
         """Approve in these words; how the promotion stands then."""
         with self.app.hub.reading() as connection:
             wanted = self.app.promotions.approval_wanted(
@@ -245,16 +245,18 @@ class Acme:
         carry_out(self.app, wanted, [self.signer(by)])
         return self.standing(promotion)
 
-    def objects(self, promotion: int, by: str, reason: str = "It fails at night.") -> Standing:
+    def objects(
+        self, promotion: int, by: str, reason: str = "It fails at night."
+    ) -> PromotionStatus:
         """Object in these words; how the promotion stands then."""
         with self.app.hub.reading() as connection:
             wanted = self.app.promotions.objection_wanted(connection, promotion, reason)
         carry_out(self.app, wanted, [self.signer(by)])
         return self.standing(promotion)
 
-    def standing(self, promotion: int) -> Standing:
+    def standing(self, promotion: int) -> PromotionStatus:
         with self.app.hub.reading() as connection:
-            return self.app.promotions.standing(connection, promotion)
+            return self.app.promotions.status(connection, promotion)
 
     def promoted(self, number: int = 1, stage: str = STAGE) -> int:
         """A promotion of a version that two people approved, so that it is listed."""

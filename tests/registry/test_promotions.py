@@ -17,7 +17,7 @@ import pytest
 
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.promotion.standing import Standing
+from sealift_registry.promotion.status import PromotionStatus
 from sealift_registry.trust import hub_drafts
 from sealift_registry.trust.repository import Change, Repository
 from sealift_signing import documents, publishing, roles, shape, statements
@@ -64,9 +64,9 @@ def asked(hub: Acme, why: str) -> int:
     return hub.asked(reason=why)
 
 
-def standing(hub: Acme, number: int) -> Standing:
+def standing(hub: Acme, number: int) -> PromotionStatus:
     with hub.app.hub.reading() as connection:
-        return hub.app.promotions.standing(connection, number)
+        return hub.app.promotions.status(connection, number)
 
 
 def listed(hub: Acme) -> dict[str, Any]:
@@ -388,7 +388,7 @@ def test_gates_and_names(acme: Acme) -> None:
 def test_meanings_and_days(hub: Acme) -> None:
     number = hub.request()
 
-    def say(meaning: str, days: int | None) -> Standing:
+    def say(meaning: str, days: int | None) -> PromotionStatus:
         return hub.approved(number, "carla", meaning, "why", days)
 
     refused(lambda: say("like it", None), "bad-meaning", UsageError)

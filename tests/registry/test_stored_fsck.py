@@ -60,7 +60,7 @@ def invented_approval(acme: Acme) -> None:
     """An approval in carla's name, by a key of the attacker's."""
     acme.new_key("mallory")
     with acme.app.hub.engine.begin() as connection:
-        promotion = acme.app.promotions.standing(connection, 1)
+        promotion = acme.app.promotions.status(connection, 1)
         genuine = promotion.tally.counted[0]
         body = statements.sign(genuine.predicate, genuine.subjects, acme.signer("mallory"))
         digest = statements.read(Approval, body, what="it").sha256

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sealift_registry import summary
 from sealift_registry.catalog import recording, tables
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.promotion.standing import Standing
+from sealift_registry.promotion.status import PromotionStatus
 from sealift_signing import statements
 from sealift_signing.errors import RefusedError
 from tests.registry import test_stored_fsck as stored
@@ -27,9 +27,9 @@ def behind(acme: Acme, write: Write) -> None:
         write(connection)
 
 
-def standing(acme: Acme, number: int) -> Standing:
+def standing(acme: Acme, number: int) -> PromotionStatus:
     with acme.app.hub.reading() as connection:
-        return acme.app.promotions.standing(connection, number)
+        return acme.app.promotions.status(connection, number)
 
 
 def invented_evidence(acme: Acme, kind: str) -> None:

@@ -17,7 +17,7 @@ from sealift_registry.cli.signing import Signing, carry_out, signing_options
 from sealift_registry.cli.terminal import counted
 
 if TYPE_CHECKING:
-    from sealift_registry.promotion.standing import Standing
+    from sealift_registry.promotion.status import PromotionStatus
     from sealift_registry.trust.submitting import AcceptedSubmission
 
 
@@ -120,7 +120,7 @@ def approve(
     number, promotions = parse_promotion(promotion), session.app.promotions
     with session.app.hub.reading() as connection:
         wanted = promotions.approval_wanted(connection, number, meaning, reason, days)
-        stale = promotions.stale(connection, promotions.standing(connection, number))
+        stale = promotions.stale(connection, promotions.status(connection, number))
         session.terminal.note(stale)
     done = carry_out(session, wanted, replace(how, asks=not yes))
     if done is not None:
@@ -150,11 +150,11 @@ def object_(session: Session, *, promotion: str, reason: str, yes: bool, how: Si
         session.terminal.answer("object", standing_data(standing) | {"stale": stale}, done.lines)
 
 
-def _standing(session: Session, done: AcceptedSubmission) -> tuple[Standing, list[str]]:
+def _standing(session: Session, done: AcceptedSubmission) -> tuple[PromotionStatus, list[str]]:
     """How the promotion stands that `done` is about, and what is told first of its comparisons."""
     from sealift_registry.catalog.reference import parse_promotion
 
     number = parse_promotion(str(done.data["promotion"]))
     with session.app.hub.reading() as connection:
-        standing = session.app.promotions.standing(connection, number)
+        standing = session.app.promotions.status(connection, number)
         return standing, session.app.promotions.stale(connection, standing)

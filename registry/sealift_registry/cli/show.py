@@ -124,7 +124,7 @@ def _promotions(session: Session, connection: Connection) -> Listing:
     from sealift_registry.catalog.reference import promotion_id
 
     def row(number: int) -> Row:
-        standing = session.app.promotions.standing(connection, number)
+        standing = session.app.promotions.status(connection, number)
         one, have = standing.promotion, f"{len(standing.tally.counted)} of {standing.tally.needed}"
         listed = "yes" if standing.listed else "no"
         return (one.id, str(one.ref), one.stage, one.person, have, listed)

@@ -192,7 +192,7 @@ def _tell_check_rows(session: Session, name: str) -> None:
     """What holds now, and where the rows go by it."""
     from sealift_registry.delivery import check_row_permission
 
-    travel, sites = check_row_permission.standing(session.app.hub, name)
+    travel, sites = check_row_permission.permission_of(session.app.hub, name)
     there, command = ", ".join(sites) or "no site yet", f"sealift team check-rows {pasted([name])}"
     lines = [
         f"Check rows of team {name} {'travel with its models' if travel else 'stay at the hub'}.",

@@ -122,7 +122,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
         actor = submitting.signers_of(connection, part)
         number = metadata.signed.version
         if not new and stored(connection).rows.newest(part.name) != number:
-            stands = submitting.standing(connection, part.name, number)
+            stands = submitting.published_words(connection, part.name, number)
             return AcceptedSubmission(new=False, sentence=stands, data={"site": site})
     data: dict[str, Json] = {
         **told.data,

@@ -29,7 +29,7 @@ def wanted(hub: Hub, team: str, aside: Sequence[Other] = (), *, travel: bool) ->
     )
 
 
-def standing(hub: Hub, team: str) -> tuple[bool, tuple[str, ...]]:
+def permission_of(hub: Hub, team: str) -> tuple[bool, tuple[str, ...]]:
     """Whether check rows of a team's models travel, and the sites that have such a model today.
 
     Raises:

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog
 from sealift_registry.catalog.reference import ModelRef, VersionRef
 from sealift_registry.promotion.gates import ArtifactEvidence
-from sealift_registry.promotion.standing import Standing
+from sealift_registry.promotion.status import PromotionStatus
 from sealift_registry.regression.breakdowns import no_answer
 from sealift_registry.regression.listed_variant import ListedVariant
 from sealift_registry.regression.regression_report import (
@@ -37,7 +37,7 @@ BaseOf = Callable[[CatalogPath], ListedVariant | None]
 """What is listed now, for one stage, of the same model and hardware target as the variant there."""
 NewestOf = Callable[[CatalogPath], Signed[Evidence] | None]
 """The newest comparison of the variant there for that stage that a machine of ours signed."""
-StandingOf = Callable[[Connection, int], Standing]
+StatusOf = Callable[[Connection, int], PromotionStatus]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class CurrentListing:
 
 
 def current_listing(
-    connection: Connection, standing_of: StandingOf, ref: VersionRef, stage: str
+    connection: Connection, status_of: StatusOf, ref: VersionRef, stage: str
 ) -> CurrentListing:
     """What holds for the version `ref` and `stage` in one state of the hub."""
     catalog, repository = Catalog(connection), Repository(connection)
@@ -72,26 +72,26 @@ def current_listing(
         return next((one for one in of_stage if repository.signer_of(one) is not None), None)
 
     def base_of(path: CatalogPath) -> ListedVariant | None:
-        return listed_now(connection, standing_of, path, stage)
+        return listed_now(connection, status_of, path, stage)
 
     return CurrentListing(stage, catalog.goldens(ref), base_of, newest_of)
 
 
 def listed_now(
-    connection: Connection, standing_of: StandingOf, path: CatalogPath, stage: str
+    connection: Connection, status_of: StatusOf, path: CatalogPath, stage: str
 ) -> ListedVariant | None:
     """What was listed last for `stage`, of those that still count there; None where nothing is.
 
     Args:
         connection: of one state of the hub.
-        standing_of: how a promotion stands.
+        status_of: how a promotion stands.
         path: of a variant; its model and hardware target count, and not its version.
         stage: for which it is listed.
     """
     found = Catalog(connection).listings(ModelRef(path.team, path.model), path.form, stage)
     gone: dict[int, NoMore] = {}
     for row, number in found:
-        one = _judged(connection, standing_of, row, number, stage)
+        one = _judged(connection, status_of, row, number, stage)
         if isinstance(one, ListedVariant):
             since = (lost for lost in gone.values() if lost.version != row.path.version)
             return replace(one, no_more=tuple(since))
@@ -100,7 +100,7 @@ def listed_now(
 
 
 def listed_beside(
-    connection: Connection, standing_of: StandingOf, path: CatalogPath, stage: str
+    connection: Connection, status_of: StatusOf, path: CatalogPath, stage: str
 ) -> str:
     """What else of the model is or was listed for `stage`, in words; empty where nothing ever was.
 
@@ -108,7 +108,7 @@ def listed_beside(
     there is not to be the first of the model.
     """
     found = Catalog(connection).listings(ModelRef(path.team, path.model), None, stage)
-    for one in _counting(connection, standing_of, found, stage):
+    for one in _counting(connection, status_of, found, stage):
         path = one.artifact.path
         return f"for {path.form} version {path.version} is listed, and was not compared"
     for row, _ in found:
@@ -118,29 +118,29 @@ def listed_beside(
 
 def _counting(
     connection: Connection,
-    standing_of: StandingOf,
+    status_of: StatusOf,
     found: Sequence[tuple[ArtifactRow, int]],
     stage: str,
 ) -> Iterator[ListedVariant]:
     """Those of listed artifacts, each with its promotion's number, that still count."""
-    judged = (_judged(connection, standing_of, row, number, stage) for row, number in found)
+    judged = (_judged(connection, status_of, row, number, stage) for row, number in found)
     return (one for one in judged if isinstance(one, ListedVariant))
 
 
 def _judged(
-    connection: Connection, standing_of: StandingOf, row: ArtifactRow, number: int, stage: str
+    connection: Connection, status_of: StatusOf, row: ArtifactRow, number: int, stage: str
 ) -> ListedVariant | NoMore:
     """What was listed by a promotion, if it still counts; else why not."""
     version, gone = row.path.version, _is_withdrawn(connection, row, stage)
     try:
-        standing = standing_of(connection, number)
+        status = status_of(connection, number)
     except RefusedError:  # a promotion that the hub cannot show counts for nothing
         return NoMore(version, "lost", None)
-    found = next((one for one in standing.vouched if one.artifact.path == row.path), None)
+    found = next((one for one in status.vouched if one.artifact.path == row.path), None)
     goldens = None if found is None else _goldens(found)
-    if standing.listed and found is not None and not gone:
+    if status.listed and found is not None and not gone:
         return ListedVariant(row, goldens)
-    return NoMore(version, "withdrawn" if gone else _why_no_more(standing), goldens)
+    return NoMore(version, "withdrawn" if gone else _why_no_more(status), goldens)
 
 
 def _is_withdrawn(connection: Connection, row: ArtifactRow, stage: str) -> bool:
@@ -149,10 +149,10 @@ def _is_withdrawn(connection: Connection, row: ArtifactRow, stage: str) -> bool:
     return any(one.covers(row.path, row.sha256, stage) for one in withdrawn)
 
 
-def _why_no_more(standing: Standing) -> Lapse:
-    if standing.doubt:
+def _why_no_more(status: PromotionStatus) -> Lapse:
+    if status.doubt:
         return "request"
-    return "not-listed" if standing.tally.enough else "approvals"
+    return "not-listed" if status.tally.enough else "approvals"
 
 
 def _goldens(one: ArtifactEvidence) -> str | None:

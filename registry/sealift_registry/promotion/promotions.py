@@ -25,7 +25,7 @@ from sealift_registry.promotion import (
 )
 from sealift_registry.promotion.catalog_listing import list_variants
 from sealift_registry.promotion.gates import ArtifactEvidence
-from sealift_registry.promotion.standing import Standing, signers, standing
+from sealift_registry.promotion.status import PromotionStatus, signers, status_of
 from sealift_registry.regression.listed_variant import ListedVariant
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub, checkpoint_seen
@@ -77,9 +77,9 @@ class _AskedBeforeError(Exception):
 class _ApprovedBeforeError(Exception):
     """The same person approved the same before, in the same words."""
 
-    def __init__(self, standing: Standing) -> None:
+    def __init__(self, status: PromotionStatus) -> None:
         super().__init__()
-        self.standing = standing
+        self.status = status
 
 
 class Promotions:
@@ -115,7 +115,7 @@ class Promotions:
         catalog = Catalog(connection)
         version, found = catalog.version(ref), gates.vouched(catalog, ref, stage)
         found = comparison_checks.fresh(
-            found, comparison_checks.current_listing(connection, self.standing, ref, stage)
+            found, comparison_checks.current_listing(connection, self.status, ref, stage)
         )
         policies = self._policies(found)
         self._check_gates(connection, ref, stage, found, policies)
@@ -167,10 +167,10 @@ class Promotions:
             NotFoundError: no such promotion.
             RefusedError: its request counts no more, or newer evidence speaks against it.
         """
-        standing = self._approvable(connection, number)
+        status = self._approvable(connection, number)
         details = {"meaning": (meaning,), "reason": (reason,)}
         details |= {} if days is None else {"days": (str(days),)}
-        return self._about("approve", connection, standing, details)
+        return self._about("approve", connection, status, details)
 
     def objection_wanted(self, connection: Connection, number: int, reason: str) -> Wanted:
         """The act of objecting to promotion `number`, with all that there is to read.
@@ -178,21 +178,21 @@ class Promotions:
         Raises:
             NotFoundError: no such promotion.
         """
-        standing = self.standing(connection, number)
-        return self._about("object", connection, standing, {"reason": (reason,)})
+        status = self.status(connection, number)
+        return self._about("object", connection, status, {"reason": (reason,)})
 
     def _about(
         self,
         act: str,
         connection: Connection,
-        standing: Standing,
+        status: PromotionStatus,
         details: Mapping[str, tuple[str, ...]],
     ) -> Wanted:
         """An act about a request, which comes with it; its label is for people alone."""
-        catalog, promotion = Catalog(connection), standing.promotion
+        catalog, promotion = Catalog(connection), status.promotion
         envelopes = (
             promotion.request.envelope.data,
-            *_envelopes(standing.vouched),
+            *_envelopes(status.vouched),
             *(one.envelope.data for one in catalog.approvals(promotion.number)),
             *(one.envelope.data for one in catalog.objections(promotion.number)),
         )
@@ -233,7 +233,7 @@ class Promotions:
         except _AskedBeforeError as before:
             made, new = before.promotion, False
         with self._hub.reading() as connection:
-            stale = self.stale(connection, self.standing(connection, made.number))
+            stale = self.stale(connection, self.status(connection, made.number))
         sentence = f"{made.id}: {made.ref} to {made.stage}, asked for by {made.person}."
         told = {"promotion": made.id, "request": made.request.sha256, "stale": stale}
         return AcceptedSubmission(new, sentence, told, tuple(stale))
@@ -249,20 +249,20 @@ class Promotions:
         """
         approval = _read(Approval, draft)
         try:
-            standing, new = self._record_approval(approval, at_hub=at_hub), True
+            status, new = self._record_approval(approval, at_hub=at_hub), True
         except _ApprovedBeforeError as before:
-            standing, new = before.standing, False
+            status, new = before.status, False
         self._hub.copy_metadata()
-        have, need = len(standing.tally.counted), standing.tally.needed
-        state = "listed" if standing.listed else f"waiting for {need - have} more"
+        have, need = len(status.tally.counted), status.tally.needed
+        state = "listed" if status.listed else f"waiting for {need - have} more"
         data: dict[str, Json] = {
-            "promotion": standing.promotion.id,
+            "promotion": status.promotion.id,
             "approval": approval.sha256,
-            "listed": standing.listed,
+            "listed": status.listed,
         }
-        sentence = f"{standing.promotion.id}: {have} of {need} approvals; {state}."
+        sentence = f"{status.promotion.id}: {have} of {need} approvals; {state}."
         return AcceptedSubmission(
-            new, sentence + objections.words(standing.objections, standing.promotion.id), data
+            new, sentence + objections.words(status.objections, status.promotion.id), data
         )
 
     def submit_objection(self, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
@@ -296,92 +296,92 @@ class Promotions:
             new, f"{made.id}: {said.person} objects: {drawn(said.reason)}", data
         )
 
-    def _record_approval(self, approval: Signed[Approval], *, at_hub: bool) -> Standing:
+    def _record_approval(self, approval: Signed[Approval], *, at_hub: bool) -> PromotionStatus:
         said = approval.predicate
 
-        def action(connection: Connection) -> tuple[Entry, Standing]:
+        def action(connection: Connection) -> tuple[Entry, PromotionStatus]:
             # By what holds now: people, policy or approvals may have changed since it was drafted.
             catalog = Catalog(connection)
             number = catalog.promotion_of(said.request).number
-            now = self.standing(connection, number)
+            now = self.status(connection, number)
             if approval.sha256 in {one.sha256 for one in now.tally.counted}:
                 raise _ApprovedBeforeError(now)
             before = self._approvable(connection, number)
             self._check_counts(before, approval, self._rules(connection, before.promotion.request))
             recording.add_approval(connection, number, approval)
-            standing = self.standing(connection, number)
-            if standing.tally.enough and not before.listed:
-                list_variants(self._hub, connection, standing.promotion, standing.vouched)
-                standing = self.standing(connection, number)
+            status = self.status(connection, number)
+            if status.tally.enough and not before.listed:
+                list_variants(self._hub, connection, status.promotion, status.vouched)
+                status = self.status(connection, number)
             data: dict[str, Json] = {
                 "meaning": said.meaning,
                 "reason": said.reason,
-                "listed": standing.listed,
+                "listed": status.listed,
             }
-            made = standing.promotion
+            made = status.promotion
             entry = self._entry("promotion.approved", made, approval, data, at_hub=at_hub)
-            return entry, standing
+            return entry, status
 
         return self._hub.commit(action).result
 
     # ------------------------------------------------------------------ how it stands
 
-    def standing(self, connection: Connection, number: int) -> Standing:
+    def status(self, connection: Connection, number: int) -> PromotionStatus:
         """How promotion `number` stands now.
 
         Raises:
             NotFoundError: no such promotion.
             RefusedError: the hub lacks something that its request names.
         """
-        return standing(connection, number, self._hub.now())
+        return status_of(connection, number, self._hub.now())
 
     def listed(self, connection: Connection, ref: VersionRef) -> set[str]:
         """The stages for which `ref` is listed, by a promotion that counts today."""
         numbers = [one.number for one in Catalog(connection).promotions(ref)]
-        found = (self.standing(connection, number) for number in numbers)
+        found = (self.status(connection, number) for number in numbers)
         return {one.promotion.stage for one in found if one.listed}
 
     def listed_now(
         self, connection: Connection, path: CatalogPath, stage: str
     ) -> ListedVariant | None:
         """What is listed now for `stage`, of the model and hardware target of the variant there."""
-        return comparison_checks.listed_now(connection, self.standing, path, stage)
+        return comparison_checks.listed_now(connection, self.status, path, stage)
 
     def listed_beside(self, connection: Connection, path: CatalogPath, stage: str) -> str:
         """What else of the model is or was listed for `stage`, in words."""
-        return comparison_checks.listed_beside(connection, self.standing, path, stage)
+        return comparison_checks.listed_beside(connection, self.status, path, stage)
 
-    def stale(self, connection: Connection, standing: Standing) -> list[str]:
+    def stale(self, connection: Connection, status: PromotionStatus) -> list[str]:
         """What is told first of its comparisons: they are old, or its request leaves them out."""
-        made = standing.promotion
-        if standing.listed:
+        made = status.promotion
+        if status.listed:
             return []
-        held = comparison_checks.current_listing(connection, self.standing, made.ref, made.stage)
-        return [*comparison_checks.stale(standing.vouched, held)]
+        held = comparison_checks.current_listing(connection, self.status, made.ref, made.stage)
+        return [*comparison_checks.stale(status.vouched, held)]
 
-    def _approvable(self, connection: Connection, number: int) -> Standing:
+    def _approvable(self, connection: Connection, number: int) -> PromotionStatus:
         """A promotion whose request still counts, and whose evidence nothing newer contradicts."""
         readiness.check(self._hub, connection)  # by a wrong clock nothing counts any more, or yet
-        standing = self.standing(connection, number)
-        promotion, catalog = standing.promotion, Catalog(connection)
+        status = self.status(connection, number)
+        promotion, catalog = status.promotion, Catalog(connection)
         check_request(promotion.request, self._rules(connection, promotion.request))
-        about = {one.artifact.path for one in standing.vouched}
+        about = {one.artifact.path for one in status.vouched}
         newest = gates.vouched(catalog, promotion.ref, promotion.stage)
         newest = [v for v in newest if v.artifact.path in about]
         policies = self._policies(newest)  # of today: a hardware target may have been mended since
         gates.check_policies(promotion.request.predicate, policies)
         self._check_gates(connection, promotion.ref, promotion.stage, newest, policies)
-        gates.check_all_signed(standing.vouched, standing.machines)
-        if not standing.listed:  # else it is renewed, whatever was listed since
-            self._check_compared(connection, promotion.ref, promotion.stage, standing.vouched)
-        return standing
+        gates.check_all_signed(status.vouched, status.machines)
+        if not status.listed:  # else it is renewed, whatever was listed since
+            self._check_compared(connection, promotion.ref, promotion.stage, status.vouched)
+        return status
 
     def _check_compared(
         self, connection: Connection, ref: VersionRef, stage: str, found: Sequence[ArtifactEvidence]
     ) -> None:
         """Check that what is asked to be compared was compared with what is listed now."""
         rule = rule_of(Repository(connection).policy(), stage)
-        held = comparison_checks.current_listing(connection, self.standing, ref, stage)
+        held = comparison_checks.current_listing(connection, self.status, ref, stage)
         comparison_checks.check(rule, found, self._policies(found), held)
 
     def _policies(self, found: Sequence[ArtifactEvidence]) -> dict[str, str]:
@@ -424,13 +424,15 @@ class Promotions:
         said = request.predicate
         return Repository(connection).rules(said.team, said.stage, self._hub.now())
 
-    def _check_counts(self, standing: Standing, approval: Signed[Approval], rules: Rules) -> None:
+    def _check_counts(
+        self, status: PromotionStatus, approval: Signed[Approval], rules: Rules
+    ) -> None:
         """Refuse an approval that would not count, with the counting rule's own sentence."""
-        promotion, person = standing.promotion, approval.predicate.person
-        earlier = next((a for a in standing.tally.counted if a.predicate.person == person), None)
+        promotion, person = status.promotion, approval.predicate.person
+        earlier = next((a for a in status.tally.counted if a.predicate.person == person), None)
         if earlier and instant(earlier.predicate.valid_until) - rules.now > RENEWABLE:
             if duplicates.same_approval(earlier, approval):
-                raise _ApprovedBeforeError(standing)
+                raise _ApprovedBeforeError(status)
             raise RefusedError(
                 "approved-twice",
                 f"{person} has approved {promotion.id} already, in other words or for another "
@@ -441,7 +443,7 @@ class Promotions:
                 f"{rules.rule.within.days} days then; else ask again with: sealift promote",
             )
         alone = tally(promotion.request, (approval,), rules)
-        after = tally(promotion.request, (*standing.tally.counted, approval), rules)
+        after = tally(promotion.request, (*status.tally.counted, approval), rules)
         if approval not in after.counted:
             why = (alone.set_aside or after.set_aside)[-1]
             raise RefusedError(

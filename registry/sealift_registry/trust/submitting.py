@@ -221,11 +221,11 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
     if draft.act == "rotate-keys":
         key_rotation.take_up(hub)
     with hub.reading() as connection:
-        told = standing(connection, part.name, metadata.signed.version)
+        told = published_words(connection, part.name, metadata.signed.version)
         return AcceptedSubmission(new, told, said, _more(connection, draft))
 
 
-def standing(connection: Connection, role: str, version: int) -> str:
+def published_words(connection: Connection, role: str, version: int) -> str:
     """What is so of `role`, of which `version` was submitted: told from what is stored."""
     head = stored(connection).base(role)
     until = f"valid until {moment(head.expires)}, signed by {', '.join(head.signers)}."

@@ -18,7 +18,7 @@ from sealift_signing.statements import Objection, Request, Signed
 
 
 @dataclass(frozen=True)
-class Standing:
+class PromotionStatus:
     """How a promotion stands: what it is about, who approved, and whether it is listed.
 
     Attributes:
@@ -42,7 +42,7 @@ class Standing:
     not_heard: Sequence[str] = ()
 
 
-def standing(connection: Connection, number: int, now: datetime) -> Standing:
+def status_of(connection: Connection, number: int, now: datetime) -> PromotionStatus:
     """How promotion `number` stands at `now`.
 
     Raises:
@@ -66,7 +66,9 @@ def standing(connection: Connection, number: int, now: datetime) -> Standing:
     despite = {name: known.get(name) for name in promotion.request.predicate.despite}
     machines = signers(repository, found)
     heard, not_heard = objections.heard(promotion.request, catalog.objections(number), rules)
-    return Standing(promotion, despite, found, counted, listed, machines, doubt, heard, not_heard)
+    return PromotionStatus(
+        promotion, despite, found, counted, listed, machines, doubt, heard, not_heard
+    )
 
 
 def signers(repository: Repository, found: Iterable[ArtifactEvidence]) -> dict[str, str]:
