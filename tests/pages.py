@@ -14,7 +14,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,14 +55,19 @@ def blocks(page: Path, *languages: str) -> list[Block]:
 
 
 def change(root: Path, block: Block) -> None:
-    """Do what a block of the language `diff` shows to its file; what it stands on is there once."""
-    lines = block.text.splitlines(keepends=True)
-    before = "".join(line[1:] for line in lines if line[0] != "+")
-    after = "".join(line[1:] for line in lines if line[0] != "-")
+    """Do what a block of the language `diff` shows to its file: each part, which "@@" divides.
+
+    What a part stands on is there once.
+    """
     file = root / block.place
     text = file.read_text("utf-8")
-    assert text.count(before) == 1, f"{block.place} does not hold, or not once:\n{before}"
-    file.write_text(text.replace(before, after), "utf-8")
+    for part in re.split(r"^@@.*\n", block.text, flags=re.MULTILINE):
+        lines = part.splitlines(keepends=True)
+        before = "".join(line[1:] for line in lines if line[0] != "+")
+        after = "".join(line[1:] for line in lines if line[0] != "-")
+        assert text.count(before) == 1, f"{block.place} does not hold, or not once:\n{before}"
+        text = text.replace(before, after)
+    file.write_text(text, "utf-8")
 
 
 def follow(page: Path, folder: Path, environment: Mapping[str, str]) -> str:
@@ -176,14 +181,9 @@ class Tree:
         ours = sysconfig.get_path("purelib")
         first = "".join(f"{package}\n" for package in packages)
         found.write_text(f"{first}import site; site.addsitedir({ours!r})\n")
+        for stamp in (".uv", ".dev"):  # make finds the environment up to date
+            (self.root / ".venv" / stamp).touch()
         for name, module in PROGRAMS.items():
             command = self.bin / name
             command.write_text(COMMAND.format(python=self.bin / "python", module=module))
             command.chmod(0o755)
-
-
-def paths_on(page: Path) -> Iterator[str]:
-    """The files that a page writes or changes."""
-    for block in blocks(page):
-        if block.place:
-            yield block.place
