@@ -54,20 +54,24 @@ def blocks(page: Path, *languages: str) -> list[Block]:
     return [one for one in found if not languages or one.language in languages]
 
 
-def change(root: Path, block: Block) -> None:
-    """Do what a block of the language `diff` shows to its file: each part, which "@@" divides.
+def changed(text: str, block: Block) -> str:
+    """`text` after what a block of the language `diff` shows: each part, which "@@" divides.
 
     What a part stands on is there once.
     """
-    file = root / block.place
-    text = file.read_text("utf-8")
     for part in re.split(r"^@@.*\n", block.text, flags=re.MULTILINE):
         lines = part.splitlines(keepends=True)
         before = "".join(line[1:] for line in lines if line[0] != "+")
         after = "".join(line[1:] for line in lines if line[0] != "-")
         assert text.count(before) == 1, f"{block.place} does not hold, or not once:\n{before}"
         text = text.replace(before, after)
-    file.write_text(text, "utf-8")
+    return text
+
+
+def change(root: Path, block: Block) -> None:
+    """Change a file as a block says."""
+    file = root / block.place
+    file.write_text(changed(file.read_text("utf-8"), block), "utf-8")
 
 
 def follow(page: Path, folder: Path, environment: Mapping[str, str]) -> str:

@@ -1,5 +1,8 @@
 """The repository keeps its own promises: pins, reasons, and what the tests stand on."""
 
+import ast
+import importlib
+import pkgutil
 import re
 import shutil
 import socket
@@ -11,6 +14,8 @@ from typing import Any
 
 import pytest
 from pytest_socket import SocketBlockedError, SocketConnectBlockedError
+
+from tests import pages
 
 ROOT = Path(__file__).parent.parent
 PINNED = sorted((ROOT / "requirements").glob("*.txt"))
@@ -99,6 +104,34 @@ def test_f2_501_every_page_that_a_file_names_is_there() -> None:
     found = {(name, one) for name, text in written() for one in page.findall(text)}
     assert len(found) > 60
     assert sorted((name, one) for name, one in found if not (ROOT / one).exists()) == []
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs/how-to").glob("*.md")), ids=lambda p: p.stem)
+def test_f2_509_a_page_speaks_of_files_and_names_that_are_there(page: Path) -> None:
+    """What is moved or renamed is found here at once, and not only where the page is played."""
+    path = re.compile(r"`((?:migrations|offline-sync|registry|signing|tests)/[\w./-]*\w)`")
+    written = {one.place for one in pages.blocks(page) if one.language != "diff"}
+    named = set(path.findall(page.read_text("utf-8"))) - written
+    assert sorted(one for one in named if not (ROOT / one).exists()) == []
+    for one in pages.blocks(page, "diff"):
+        if one.place:
+            pages.changed((ROOT / one.place).read_text("utf-8"), one)
+    for one in pages.blocks(page, "python"):
+        for node in ast.walk(ast.parse(one.text)):
+            if isinstance(node, ast.ImportFrom) and _is_ours(node.module or ""):
+                assert [one.name for one in node.names if not _is_there(node, one.name)] == []
+
+
+def _is_there(imported: ast.ImportFrom, name: str) -> bool:
+    """Whether what a line imports is there: a thing in a module, or a module."""
+    module = importlib.import_module(imported.module or "")
+    return hasattr(module, name) or any(
+        found.name == name for found in pkgutil.iter_modules(getattr(module, "__path__", []))
+    )
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0].startswith(("sealift_", "tests"))
 
 
 def test_an_attack_is_found_by_its_number() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import subprocess
 import sys
@@ -86,15 +85,3 @@ def test_f2_508_what_a_page_has_written_is_written_as_ours_is(page: Path) -> Non
                 command, input=block.text, cwd=ROOT, capture_output=True, text=True, check=False
             )
             assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.parametrize("page", sorted((ROOT / "docs/how-to").glob("*.md")), ids=lambda p: p.stem)
-def test_f2_509_a_page_changes_only_what_is_there(page: Path) -> None:
-    """A module that was moved is found here at once, and not only where the page is played."""
-    for block in blocks(page, "diff"):
-        assert (ROOT / block.place).is_file(), block.place
-    named = re.findall(
-        r"`((?:signing|offline-sync|registry|migrations|tests)/[\w./-]*\w)`", page.read_text()
-    )
-    written = {block.place for block in blocks(page) if block.language != "diff"}
-    assert [one for one in named if one not in written and not (ROOT / one).exists()] == []
