@@ -7,11 +7,8 @@ wait for whoever writes into it, and to open some devices is to use them.
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import stat
-import time
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -26,8 +23,6 @@ NO_SUCH_CALL = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP})
 """What a file system says that cannot flush a folder, such as a shared folder of VirtualBox."""
 LEAST_ROOM = 1 << 16
 """Bytes below which a disk is called full: SQLite makes its files' index in steps of 32 KiB."""
-PATIENT = 1.0
-"""Seconds after which somebody who waits is told for what."""
 
 _ASIDE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
 _KINDS = (
@@ -133,34 +128,6 @@ def flush_folder(folder: Path) -> None:
             raise  # the disk is full or broken
     finally:
         os.close(descriptor)
-
-
-def lock(descriptor: int, path: Path, waiting: Callable[[str], None] | None = None) -> None:
-    """Hold the lock file at `path`, which is open; `waiting` is told where that takes long.
-
-    Raises:
-        FailedError: its file system has no locks.
-    """
-    try:
-        end = time.monotonic() + PATIENT
-        while waiting is not None:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                if time.monotonic() < end:
-                    time.sleep(0.02)
-                    continue
-                waiting(f"Waiting for another command, which holds {path}.")
-                break
-            return
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError as bad:
-        raise FailedError(
-            "no-lock",
-            f"{path} could not be locked: {bad.strerror}.",
-            subject=str(path),
-            next_step=step_after(bad),
-        ) from bad
 
 
 def unwritable(path: Path, reason: OSError) -> FailedError:

@@ -11,16 +11,15 @@ A memory that is damaged is refused by name: begun anew in silence, it would bel
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from sealift_signing import disk, drafts, file_access, shape, version_links
+from sealift_signing import disk, drafts, file_access, locks, shape, version_links
 from sealift_signing.drafts import Draft, RoleVersion, decoded
 from sealift_signing.errors import (
     FailedError,
@@ -205,20 +204,19 @@ class Memory:
             yield
             return
         path = self.folder / LOCK
-        try:
-            self.folder.mkdir(mode=file_access.FOLDER, parents=True, exist_ok=True)
-            for sentence in file_access.close_home(self.folder, ours=_is_ours):
-                self._told(sentence)
-            descriptor = disk.open_regular(path, os.O_RDWR | os.O_CREAT)
-        except OSError as bad:
-            raise disk.unwritable(path, bad) from bad
-        try:
-            disk.lock(descriptor, path, self._told)
+        with ExitStack() as stack:
+            try:
+                self.folder.mkdir(mode=file_access.FOLDER, parents=True, exist_ok=True)
+                for sentence in file_access.close_home(self.folder, ours=_is_ours):
+                    self._told(sentence)
+                stack.enter_context(locks.held(path, self._told))
+            except OSError as bad:
+                raise disk.unwritable(path, bad) from bad
             self._held = True
-            yield
-        finally:
-            self._held = False
-            os.close(descriptor)
+            try:
+                yield
+            finally:
+                self._held = False
 
     def begin(
         self, offer: Offer, typed: str, now: datetime, *, alone: bool = False

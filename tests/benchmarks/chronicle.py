@@ -18,12 +18,12 @@ from sealift_registry.audit import batch
 from sealift_registry.audit.append import Appender
 from sealift_registry.audit.batch import EntryRequest, PendingAction
 from sealift_registry.audit.writer import LARGEST_BATCH
-from sealift_registry.storage import file_lock, schema
+from sealift_registry.storage import schema
 from sealift_registry.trust.entry_terms import with_terms
 from sealift_registry.trust.hub import Hub, newest_note, with_published
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
-from sealift_signing import publishing
+from sealift_signing import locks, publishing
 from sealift_signing.canonical import Json
 from sealift_signing.transparency.checkpoint import hub_origin
 from sealift_signing.transparency.entry import Entry
@@ -96,7 +96,7 @@ class Chronicle:
             return first, None
 
         requests: list[PendingAction[Any]] = [PendingAction(action), *map(EntryRequest, others)]
-        with file_lock.held(self.hub.home.lock):
+        with locks.held(self.hub.home.lock):
             batch.write(self.hub.engine, self._appender, requests)
         for one in requests:
             one.answer.result()  # or the error

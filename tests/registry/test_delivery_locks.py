@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sealift_registry.delivery import locks
+from sealift_registry.delivery import export_locks
+from sealift_signing import locks
 
 
 def test_the_lock_of_a_medium_that_never_came_back(tmp_path: Path) -> None:
@@ -15,7 +16,7 @@ def test_the_lock_of_a_medium_that_never_came_back(tmp_path: Path) -> None:
     gone.write_bytes(b"process 1, for site plant-7")
     held = locks.take(busy, "for site plant-8")
     assert held
-    with locks.medium(folder, (5, 6), tmp_path, "for site plant-9"):
+    with export_locks.medium(folder, (5, 6), tmp_path, "for site plant-9"):
         assert sorted(one.name for one in folder.iterdir()) == [busy.name, "medium-5-6.lock"]
     locks.let_go(busy, held)
     assert not folder.exists()

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from sealift_registry.delivery import exports, locks
+from sealift_registry.delivery import export_locks, exports
 from sealift_registry.trust.repository import Repository
-from sealift_signing import statements
+from sealift_signing import locks, statements
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.statements import Transfer
 from sealift_sync import stream
@@ -352,7 +352,7 @@ def test_a_second_export_to_the_same_medium_waits(
 
 
 def test_who_holds_the_medium_is_said(ready: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(locks, "PATIENCE", 0.2)
+    monkeypatch.setattr(export_locks, "PATIENCE", 0.2)
     told: list[str] = []
 
     def second(_name: str, _size: int) -> Callable[[int], None]:

@@ -21,7 +21,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from sealift_registry.audit import writer
 from sealift_registry.audit.writer import AuditLog
-from sealift_registry.storage import file_lock
+from sealift_signing import locks
 from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.transparency.entry import LARGEST_BODY, Entry, new_entry
 from sealift_signing.transparency.question import Question
@@ -330,7 +330,7 @@ def test_a_locked_log_is_told_and_the_action_never_runs(
     hub: HubSide, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "PATIENCE", 0.05)
-    with file_lock.held(hub.path.with_name("writer.lock")):
+    with locks.held(hub.path.with_name("writer.lock")):
         with pytest.raises(FailedError, match="nothing was done") as failed:
             hub.log.commit(adding(1))
         assert failed.value.code == "log-busy"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_signing import disk, keys
+from sealift_signing import disk, keys, locks
 from sealift_signing.desk.files import read
 from sealift_signing.errors import FailedError, SealiftError, UsageError
 from sealift_signing.keys import Passphrases
@@ -136,7 +136,7 @@ def test_where_there_are_no_locks_the_place_is_named(
 
 
 def test_whoever_waits_is_told_for_what(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(disk, "PATIENT", 0.05)
+    monkeypatch.setattr(locks, "PATIENT", 0.05)
     told: list[str] = []
     done = threading.Event()
 

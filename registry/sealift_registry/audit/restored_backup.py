@@ -15,8 +15,8 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, insert, select
 
 from sealift_registry.audit.tables import log_checkpoint, seen_ahead
-from sealift_registry.storage import file_lock
 from sealift_registry.storage.engine import IMMEDIATE
+from sealift_signing import locks
 from sealift_signing.errors import RefusedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint
@@ -55,7 +55,7 @@ def notice(
         given = [one for one in given if not _holds(connection, one[1])]
     if not given:
         return  # mostly; nobody has to wait for that
-    with file_lock.held(lock_path), engine.connect() as connection:
+    with locks.held(lock_path), engine.connect() as connection:
         connection.execution_options(**IMMEDIATE)
         with connection.begin():
             # Again: another process may have signed it after we had looked.

@@ -24,8 +24,8 @@ from sqlalchemy import Engine
 from sealift_registry.audit import batch
 from sealift_registry.audit.append import Appender, Former, SignerProvider
 from sealift_registry.audit.batch import Action, Committed, EntryRequest, PendingAction
-from sealift_registry.storage import file_lock
 from sealift_registry.storage.home import check_writable
+from sealift_signing import locks
 from sealift_signing.errors import FailedError
 from sealift_signing.transparency.entry import Entry
 
@@ -233,7 +233,7 @@ class AuditLog:
     def _write(self, appender: Appender, requests: list[PendingAction[Any]]) -> None:
         try:
             self._check_failure()
-            with file_lock.held(self._lock_path):
+            with locks.held(self._lock_path):
                 batch.write(self._engine, appender, requests, self.stated)
         except batch.CommitError as failed:
             # After a failed flush, Linux may report the next one as done: believe nothing here.

@@ -17,7 +17,13 @@ from typing import Protocol, TypeVar
 
 from sqlalchemy import Connection, insert
 
-from sealift_registry.delivery import locks, site_records, tables, transfers, unsigned_transfers
+from sealift_registry.delivery import (
+    export_locks,
+    site_records,
+    tables,
+    transfers,
+    unsigned_transfers,
+)
 from sealift_registry.delivery.finishing import (
     dispatchers,
     entry,
@@ -235,7 +241,7 @@ class Exports:
         waits: Callable[[Ready], T | None] = lambda _: None,
     ) -> T | Exported:
         space, words = survey(order.medium, order.site), f"for site {order.site}"
-        with locks.medium(self._locks, space.identity, order.medium, words):
+        with export_locks.medium(self._locks, space.identity, order.medium, words):
             return self._export(order, stage, write, hand, waits)
 
     def _export(
@@ -280,7 +286,7 @@ class Exports:
             return None
         try:
             with ExitStack() as stack:
-                locks.hold(
+                export_locks.hold(
                     self._locks, same.id, stack
                 )  # so that its file goes, if its process was killed
                 folder = finish_bundle(order.medium, same.id, same.body, said.files, stage)
@@ -308,7 +314,7 @@ class Exports:
             return None
         files = found.said.files
         with ExitStack() as stack:
-            locks.hold(self._locks, found.said.id, stack)  # so that its file goes, likewise
+            export_locks.hold(self._locks, found.said.id, stack)  # so that its file goes, likewise
             if not lies_whole(order.medium, found.said.id, files, stage):
                 return None
         size = sum(file.size for file in files)
@@ -364,7 +370,7 @@ class Exports:
             return None
         if key is None and unsigned_transfers.kept(self._hub, same.id):
             return None  # signed for, what is written now would be of no use: two drafts, one name
-        if os.path.lexists(medium / layout.SEALIFT / same.id) or not locks.hold(
+        if os.path.lexists(medium / layout.SEALIFT / same.id) or not export_locks.hold(
             self._locks, same.id, stack
         ):
             return None
@@ -390,7 +396,7 @@ class Exports:
             number = newest.number + 1 if newest else 1
             made = layout.transfer_id(site.id, number)
             # Before anybody can see it: an unfinished transfer without a lock is taken up.
-            locks.hold(self._locks, made, stack)
+            export_locks.hold(self._locks, made, stack)
             begun = moment(self._hub.now())
             connection.execute(
                 insert(tables.transfer).values(

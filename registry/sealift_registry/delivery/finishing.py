@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
-from sealift_registry.delivery import locks, tables, transfers, unsigned_transfers, witnesses
+from sealift_registry.delivery import export_locks, tables, transfers, unsigned_transfers, witnesses
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.delivery.transfers import Begun
 from sealift_registry.trust import readiness, submitting
@@ -95,10 +95,10 @@ def finish(hub: Hub, draft: Draft, medium: Path, stage: Stage) -> AcceptedSubmis
     readiness.notice(hub, (said.log.encode(), *witnesses.on_medium(medium)))
     space = survey(medium, site.id)
     with (
-        locks.medium(folder_of_locks(hub), space.identity, medium, f"for {said.id}"),
+        export_locks.medium(folder_of_locks(hub), space.identity, medium, f"for {said.id}"),
         ExitStack() as stack,
     ):
-        if not locks.hold(folder_of_locks(hub), said.id, stack):
+        if not export_locks.hold(folder_of_locks(hub), said.id, stack):
             raise FailedError(
                 "medium-busy",
                 f"Another export goes on with {said.id}.",

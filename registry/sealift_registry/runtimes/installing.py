@@ -7,7 +7,6 @@ and holds what was asked. (7) It is said to be made.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -28,6 +27,7 @@ from sealift_registry.runtimes.releases import FOLDER, RELEASES, KnownReleases
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.environment import NETWORK, scrubbed
 from sealift_registry.workers.quoting import LONGEST, redacted
+from sealift_signing import locks
 from sealift_signing.drawing import drawn, word
 from sealift_signing.errors import FailedError, RefusedError, SealiftError, UsageError
 from sealift_sync import durable
@@ -108,16 +108,14 @@ def _made(
 @contextmanager
 def _alone(folder: Path, release: Release) -> Iterator[None]:
     """Nobody else makes this environment as long as this lasts."""
-    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as bad:
+    with locks.at_once(folder.with_name(f"{folder.name}.lock")) as free:
+        if not free:
             raise FailedError(
                 "runtime-busy",
                 f"Another command makes the environment of {_named(release)} now.",
                 subject=str(release),
                 next_step="Wait until it is done; then it is there.",
-            ) from bad
+            )
         yield
 
 

@@ -13,7 +13,6 @@ from sqlalchemy import Connection, Engine
 
 from sealift_migrations import current, newest, upgrade
 from sealift_registry.audit.writer import AuditLog, utc_now
-from sealift_registry.storage import file_lock
 from sealift_registry.storage.engine import open_sqlite
 from sealift_registry.storage.home import (
     Home,
@@ -33,7 +32,7 @@ from sealift_registry.trust.hub import Hub, said_in_words
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
-from sealift_signing import publishing, roles
+from sealift_signing import locks, publishing, roles
 from sealift_signing.clock import check_possible
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.keys import Passphrases
@@ -95,7 +94,7 @@ def _upgrade(home: Home, engine: Engine) -> None:
     """Bring the database up to date, alone: two processes must not migrate it at once."""
     if current(engine) != newest():
         check_writable(home.root)
-        with file_lock.held(home.lock):
+        with locks.held(home.lock):
             upgrade(engine)
 
 

@@ -16,7 +16,6 @@ from tuf.api.metadata import Metadata
 from sealift_registry.audit.batch import Action, Committed
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.audit.writer import AuditLog
-from sealift_registry.storage import file_lock
 from sealift_registry.storage.engine import database_full
 from sealift_registry.storage.home import Home
 from sealift_registry.trust.entry_terms import with_terms
@@ -24,7 +23,7 @@ from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, publish, write_copies
 from sealift_registry.trust.stored import READING
 from sealift_registry.trust.unchanged import UnchangedError, check_changes
-from sealift_signing import disk, roles, version_links
+from sealift_signing import disk, locks, roles, version_links
 from sealift_signing.canonical import Json
 from sealift_signing.errors import FailedError
 from sealift_signing.statements import CheckpointSeen
@@ -143,7 +142,7 @@ class Hub:
         # Two processes would otherwise write the same file, or an older one last.
         with (
             suppress(FailedError, OSError),
-            file_lock.held(self.home.lock),
+            locks.held(self.home.lock),
             self.reading() as connection,
         ):
             write_copies(connection, self.home.metadata)

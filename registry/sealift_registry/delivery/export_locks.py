@@ -6,18 +6,15 @@ process and what it does. The system lets go of it when the process ends, howeve
 
 from __future__ import annotations
 
-import fcntl
-import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from sealift_signing import disk
+from sealift_signing import locks
 from sealift_signing.errors import FailedError
-from sealift_signing.vocabulary import visible
-from sealift_sync import claims, durable
+from sealift_sync import durable
 
 PATIENCE = 10.0
 """Seconds that an export waits for another one that writes to the same medium."""
@@ -25,55 +22,29 @@ PAUSE = 0.1
 FORGOTTEN = 24 * 60 * 60.0
 """Seconds after which nobody goes on with a transfer whose process was killed."""
 MEDIUM = "medium-"
-LONGEST = 500
-"""Characters of what a lock says of its holder."""
+_BEGINNING = "a process that has just begun"
+"""Who holds a lock that says nothing yet."""
 
 
-def take(path: Path, words: str) -> BinaryIO | None:
-    """The lock at `path`, to be given to `let_go`; None if another holds it.
+def _take(path: Path, words: str) -> BinaryIO | None:
+    """The lock at `path`; None if another holds it.
 
     Raises:
         FailedError: the lock could not be made.
     """
     try:
-        while True:
-            file = _opened(path)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                file.close()
-                return None
-            if _is_at(path, file):
-                _write(file, words)
-                return file
-            file.close()  # its holder removed it just now, and a lock without a name locks nothing
+        return locks.take(path, words)
     except OSError as bad:
         raise durable.unwritable(path, bad) from bad
-
-
-def _opened(path: Path) -> BinaryIO:
-    while True:
-        with suppress(FileExistsError):
-            path.parent.mkdir(parents=True)
-        with suppress(FileNotFoundError):  # the last holder has just removed the folder, too
-            return os.fdopen(disk.open_regular(path, os.O_RDWR | os.O_CREAT), "r+b")
 
 
 def hold(folder: Path, transfer_id: str, stack: ExitStack) -> bool:
     """Take a transfer's lock until `stack` ends; whether nobody else holds it."""
     path = transfer(folder, transfer_id)
-    file = take(path, f"for {transfer_id}")
+    file = _take(path, f"for {transfer_id}")
     if file is not None:
-        stack.callback(let_go, path, file)
+        stack.callback(locks.let_go, path, file)
     return file is not None
-
-
-def let_go(path: Path, file: BinaryIO) -> None:
-    """Let go of a lock, and take its file away first, while nobody else can hold it."""
-    with suppress(OSError):
-        path.unlink(missing_ok=True)
-        path.parent.rmdir()  # unless others are locked
-    file.close()
 
 
 @contextmanager
@@ -86,11 +57,11 @@ def medium(folder: Path, identity: tuple[int, int], where: Path, words: str) -> 
     path = folder / f"{MEDIUM}{identity[0]:x}-{identity[1]:x}.lock"
     _sweep(folder)
     patient_until = time.monotonic() + PATIENCE
-    while (held := take(path, words)) is None:
+    while (held := _take(path, words)) is None:
         if time.monotonic() >= patient_until:
             raise FailedError(
                 "medium-busy",
-                f"Another export is writing to {where}: {_holder(path)}.",
+                f"Another export is writing to {where}: {locks.holder(path) or _BEGINNING}.",
                 subject=str(where),
                 next_step="Wait until it is done, and run the command again.",
             )
@@ -98,7 +69,7 @@ def medium(folder: Path, identity: tuple[int, int], where: Path, words: str) -> 
     try:
         yield
     finally:
-        let_go(path, held)
+        locks.let_go(path, held)
 
 
 def _sweep(folder: Path) -> None:
@@ -112,7 +83,7 @@ def _sweep(folder: Path) -> None:
         with suppress(OSError):
             if not path.name.startswith(MEDIUM) and path.stat().st_mtime > forgotten:
                 continue
-            with claims.abandoned(path) as free:
+            with locks.abandoned(path) as free:
                 if free:
                     path.unlink(missing_ok=True)
 
@@ -120,24 +91,3 @@ def _sweep(folder: Path) -> None:
 def transfer(folder: Path, transfer_id: str) -> Path:
     """Where the lock of a transfer is."""
     return folder / f"{transfer_id}.lock"
-
-
-def _is_at(path: Path, file: BinaryIO) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(file.fileno()))
-    except FileNotFoundError:
-        return False
-
-
-def _write(file: BinaryIO, words: str) -> None:
-    file.truncate()
-    file.write(f"process {os.getpid()}, {words}"[:LONGEST].encode())
-    file.flush()
-
-
-def _holder(path: Path) -> str:
-    try:
-        said = disk.read(path, 4 * LONGEST).decode(errors="replace")
-    except OSError:
-        said = ""
-    return visible(said).strip() or "a process that has just begun"
