@@ -17,9 +17,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal
 
+from sealift_signing import locks
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 from sealift_signing.vocabulary import SHA256
-from sealift_sync import claims, stream
+from sealift_sync import stream
 from sealift_sync.durable import PARTIAL, Progress, flush, flush_folder, unwritable
 
 Fault = Literal["", "missing", "damaged", "unreadable"]
@@ -90,7 +91,7 @@ class BlobFolder:
         try:
             self._make()
             self._incoming.mkdir(parents=True, exist_ok=True)
-            with claims.claim(aside) as file:  # held until it has its name, or else it is swept
+            with locks.claim(aside) as file:  # held until it has its name, or else it is swept
                 found, size = stream.copy_hashed(source, file, progress)
                 if expect is not None and found != expect:
                     raise damaged(expect)
@@ -216,7 +217,7 @@ class BlobFolder:
         """
         swept = 0
         for path in self._incoming.glob(f"*{PARTIAL}") if self._incoming.is_dir() else ():
-            with suppress(OSError), claims.abandoned(path) as free:
+            with suppress(OSError), locks.abandoned(path) as free:
                 if free:
                     path.unlink()
                     swept += 1

@@ -18,6 +18,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from sealift_signing import locks
 from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import moment
@@ -458,7 +459,7 @@ class Watching:
 
         def watched(*args: object, **more: object) -> object:
             with (self._root / "lock").open("rb") as file:
-                self.seen.append(homes._got(file, fcntl.LOCK_EX))
+                self.seen.append(locks.try_lock(file))
             return found(*args, **more)
 
         return watched
@@ -521,7 +522,7 @@ def test_whoever_is_stopped_meanwhile_does_not_wait_for_others(hold: Hold, tmp_p
     with pytest.raises(KeyboardInterrupt), hold.taken(), hold.aside():  # noqa: PT012 - in order
         other.__enter__()
         raise KeyboardInterrupt
-    assert time.monotonic() - begun < homes.PATIENT
+    assert time.monotonic() - begun < locks.PATIENT
     assert "rollback" in (home.root / "lock").read_text()
     other.__exit__(None, None, None)
 
@@ -568,7 +569,7 @@ def test_whoever_is_stopped_while_waiting_does_not_speak_for_the_one_who_works(
     flock = fcntl.flock
     other = only_one(home, "rollback")
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(homes, "PATIENT", 0.0)
+        patched.setattr(locks, "PATIENT", 0.0)
         with pytest.raises(KeyboardInterrupt), hold.taken(), hold.aside():  # noqa: PT012 - in order
             other.__enter__()
             patched.setattr(fcntl, "flock", interrupted)
@@ -589,7 +590,7 @@ def hold(tmp_path: Path) -> Hold:
 def test_whoever_came_meanwhile_is_waited_for_and_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(homes, "PATIENT", 0.05)
+    monkeypatch.setattr(locks, "PATIENT", 0.05)
     home, order, told = make_home(tmp_path / "home", {}), list[str](), list[str]()
     hold = Hold(home, home.root / "lock", "import", told.append)
     inside = threading.Event()

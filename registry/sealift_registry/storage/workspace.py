@@ -14,7 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from sealift_sync import claims, durable
+from sealift_signing import locks
+from sealift_sync import durable
 
 LOCK = ".lock"
 _OURS = re.compile(r"[0-9a-f]{32}(\.lock)?")
@@ -52,7 +53,7 @@ def _begin(folder: Path) -> BinaryIO:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         sweep(folder.parent)
-        held = claims.claim(_lock(folder))
+        held = locks.claim(_lock(folder))
         folder.mkdir()
     except OSError as bad:
         raise durable.unwritable(folder, bad) from bad
@@ -63,7 +64,7 @@ def _sweep_one(folder: Path) -> None:
     if not _lock(folder).exists():  # a folder is never older than its lock, so it has no owner
         _remove(folder)
         return
-    with claims.abandoned(_lock(folder)) as free:
+    with locks.abandoned(_lock(folder)) as free:
         if free:
             _remove(folder)
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import errno
-import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import BinaryIO, Self
 
-from sealift_signing import disk, file_access
+from sealift_signing import file_access, locks
 from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.keys import Passphrases, variable
 from sealift_signing.login import check_may_open, check_not_of_another
@@ -24,8 +21,6 @@ HOME_VARIABLE = "SEALIFT_SITE_HOME"
 DEFAULT_HOME = "sealift-site"
 MEDIUM_LOCK = "lock-medium"
 RETURN_LOCK = "lock-return"
-PATIENT = 1.0
-"""Seconds that somebody waits without being told for what."""
 
 
 class HomeBusyError(FailedError):
@@ -160,11 +155,8 @@ class Hold:
         self._patient = patient
         self._next_step = next_step
         self._words = f"sealift-site {command} (process {os.getpid()})"
-        try:
-            descriptor = _lock_file(path, looks=looks)
-        except OSError as bad:
-            raise durable.unwritable(path, bad) from bad
-        self._file = os.fdopen(descriptor, "r+", encoding="utf-8")
+        with self._lockable():
+            self._file = locks.open_file(path, looks=looks)
 
     @contextmanager
     def taken(self) -> Iterator[Self]:
@@ -191,7 +183,7 @@ class Hold:
         Whoever is stopped meanwhile has nothing to do here any more, and does not wait.
         """
         self._leave()
-        fcntl.flock(self._file, fcntl.LOCK_UN)
+        locks.unlock(self._file)
         try:
             yield
         except Exception:
@@ -204,43 +196,33 @@ class Hold:
         self._take()
 
     def _wait(self) -> None:
-        if not self._is_free_within(PATIENT):
+        def waiting() -> None:
             self._told(f"Waiting until {_holder(self._path)} has ended.")
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+
+        with self._lockable():
+            locks.lock(self._file, waiting)
 
     def _take(self) -> None:
         self._held = True
-        self._say(self._words)
+        locks.say(self._file, self._words)
 
     def _leave(self) -> None:
         """Say nothing in the place of others: whoever was stopped while waiting holds nothing."""
         if self._held:
-            self._say("")
+            locks.say(self._file, "")
         self._held = False
 
-    def _say(self, words: str) -> None:
-        """Tell whoever waits who works here; on a full disk nobody is told, and work goes on."""
-        with suppress(OSError):
-            os.ftruncate(self._file.fileno(), 0)
-            os.pwrite(self._file.fileno(), words.encode(), 0)
-
     def _is_free_within(self, seconds: float) -> bool:
-        end = time.monotonic() + seconds
-        while not self._is_ours():
-            if time.monotonic() >= end:
-                return False
-            time.sleep(0.05)
-        return True
+        with self._lockable():
+            return locks.lock_within(self._file, seconds)
 
-    def _is_ours(self) -> bool:
+    @contextmanager
+    def _lockable(self) -> Iterator[None]:
+        """Where there are no locks nobody works, and the lock never will be ours."""
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
         except OSError as bad:
-            # Nobody works here: it never will be ours. EBADF: NFS, where it can only be read.
-            if bad.errno in {errno.ENOLCK, errno.EBADF, *disk.NO_SUCH_CALL}:
-                raise durable.unwritable(self._path, bad) from bad
-            return False
-        return True
+            raise durable.unwritable(self._path, bad) from bad
 
     def _busy(self) -> HomeBusyError:
         holder = _holder(self._path)
@@ -311,7 +293,7 @@ def no_medium(home: Home) -> Iterator[bool]:
         yield False
         return
     with file:
-        yield _got(file, fcntl.LOCK_SH)  # others may look at the same time
+        yield _is_free(file)
 
 
 def at_a_medium(home: Home) -> str:
@@ -320,32 +302,13 @@ def at_a_medium(home: Home) -> str:
         return "" if free else _holder(home.root / MEDIUM_LOCK)
 
 
-def _lock_file(path: Path, *, looks: bool) -> int:
-    """A descriptor of the lock file; of whoever only `looks`, also where nothing can be written.
-
-    Raises:
-        OSError: it could not be opened.
-    """
-    try:
-        return disk.open_regular(path, os.O_RDWR | os.O_CREAT)
-    except OSError as bad:
-        if not looks or bad.errno not in {errno.EROFS, errno.EACCES, errno.EPERM}:
-            raise
-    return disk.open_regular(path)
-
-
 def _holder(path: Path) -> str:
-    try:
-        said = path.read_text(encoding="utf-8", errors="replace")[:200]
-    except OSError:
-        said = ""
-    return said or "another command"
+    return locks.holder(path) or "another command"
 
 
-def _got(file: IO[Any], kind: int) -> bool:
-    """Whether the lock is ours now. A network's file system may refuse it in words of its own."""
+def _is_free(file: BinaryIO) -> bool:
+    """Whether nobody holds it but who only looks. A file system without locks does not tell."""
     try:
-        fcntl.flock(file, kind | fcntl.LOCK_NB)
+        return locks.try_lock(file, shared=True)
     except OSError:
         return False
-    return True
