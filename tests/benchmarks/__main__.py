@@ -17,6 +17,7 @@ from typing import Protocol
 from sealift_signing.errors import SealiftError
 from tests.benchmarks import (
     gate,
+    lists,
     log_appends,
     log_proofs,
     machine,
@@ -61,6 +62,7 @@ BENCHMARKS = {
     "memory": Benchmark(memory.measure, only_full=True),
     "proof": Benchmark(proofs.measure),
     "tuf-walk": Benchmark(tuf_walk.measure),
+    "lists": Benchmark(lists.measure),
     "log-appends": Benchmark(log_appends.measure),
     "log-proofs": Benchmark(log_proofs.measure),
 }

@@ -21,6 +21,8 @@ from sealift_registry.trust import readiness
 from sealift_registry.trust.repository import Repository
 from sealift_signing.transparency.checkpoint import hub_origin
 from sealift_signing.vocabulary import instant
+from tests.benchmarks import lists
+from tests.benchmarks.figures import Claim, Measured
 from tests.benchmarks.grown_hub import AGE, Size, build
 
 SIZE = Size(versions=111, sites=8, entries=20)
@@ -111,3 +113,20 @@ def test_f2_604_what_a_site_of_a_grown_hub_has_is_left_out_of_its_next_bundle(
     assert plan.ready.left_out
     fresh = Exports(app.hub).plan("plant-0003", tmp_path)
     assert not fresh.ready.left_out
+
+
+@pytest.mark.system
+def test_f2_605_what_looking_at_a_hub_costs_is_told_with_its_growth(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "QUICK_SIZES", (11, 21))
+    found = list(lists.measure(tmp_path, quick=True))
+    measured = [one for one in found if isinstance(one, Measured)]
+    names = [
+        f"{one}, {size} versions" for one in (lists.OPEN, *lists.COMMANDS) for size in (11, 21)
+    ]
+    assert [one.name for one in measured] == [lists.START, *names]
+    assert all(one.cpu > 0 and one.peak > 0 for one in measured)
+    claims = [one for one in found if isinstance(one, Claim)]
+    assert [one.unit for one in claims] == ["s", "x"] * len(lists.COMMANDS)
+    assert sum(one.aim is not None for one in claims) == len(lists.AIMED)
