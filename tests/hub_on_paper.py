@@ -515,7 +515,7 @@ class HubOnPaper:
             )
 
         contents = edit(self.contents(site))
-        return write_bundle(contents, medium, name, sign, lambda _stage, _size: lambda _done: None)
+        return write_bundle(contents, medium, name, sign, lambda _phase, _size: lambda _done: None)
 
     def edit_metadata(self, role: str, change: Callable[[dict[str, Any]], None]) -> bytes:
         """The role's current file with its JSON changed, and not signed again."""

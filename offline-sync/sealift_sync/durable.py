@@ -27,6 +27,8 @@ _SYNC_FILE_RANGE_WRITE = 2
 
 Progress = Callable[[int], None]
 """Told the number of further bytes that were handled."""
+BeginPhase = Callable[[str, int], Progress]
+"""Begins a phase of so many bytes (`copy`, `read back`), and ends the one before; its progress."""
 
 
 def write(path: Path, data: bytes, *, mode: int = file_access.FILE) -> None:

@@ -40,7 +40,7 @@ Clock = Callable[[], float]
 
 @dataclass(frozen=True)
 class Figures:
-    """How a stage stands, or how it ended.
+    """How a phase stands, or how it ended.
 
     Attributes:
         done: bytes.
@@ -71,7 +71,7 @@ class _Mark(NamedTuple):
 
 
 class Pace:
-    """One stage of some work, told of its bytes by any number of threads."""
+    """One phase of some work, told of its bytes by any number of threads."""
 
     def __init__(self, total: int, clock: Clock = time.monotonic) -> None:
         """`total` in bytes; 0 where nobody knows."""
@@ -152,7 +152,7 @@ class Cadence:
 
 
 def worth_telling(now: Figures) -> bool:
-    """Whether a stage is long enough to be told of; without any bytes, one of ten seconds is."""
+    """Whether a phase is long enough to be told of; without any bytes, one of ten seconds is."""
     if now.total or now.done:
         return now.total >= BIG or now.seconds >= SOON
     return now.seconds >= OFTEN
@@ -161,7 +161,7 @@ def worth_telling(now: Figures) -> bool:
 # ---------------------------------------------------------------- words
 
 
-def standing(now: Figures) -> str:
+def so_far(now: Figures) -> str:
     """How it stands: `412 of 2,000 MB, 20 %, 488 MB/s, 3 s left`."""
     if not (now.total or now.done):
         return span(now.seconds)

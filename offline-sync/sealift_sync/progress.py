@@ -29,8 +29,8 @@ RATE = 4
 """How often a second a bar is drawn."""
 
 
-class Stage:
-    """One stage of the work. Any number of threads may tell it of bytes."""
+class Phase:
+    """One phase of the work. Any number of threads may tell it of bytes."""
 
     def __init__(self, name: str, total: int, screen: Screen, clock: Clock) -> None:
         self.name = name
@@ -42,20 +42,20 @@ class Stage:
         self.add(0)
 
     def add(self, count: int) -> None:
-        """`count` further bytes are done; once the stage is over that is not told any more."""
+        """`count` further bytes are done; once the phase is over that is not told any more."""
         self.pace.add(count)
         with self._lock:
             if not self._over:
                 self._screen.tell(self)
 
     def note(self, words: str) -> None:
-        """What it is at, within the stage."""
+        """What it is at, within the phase."""
         self.at = plain(words)
 
     @property
-    def standing(self) -> str:
+    def words(self) -> str:
         """How it stands, in words."""
-        said = pace.standing(self.pace.figures())
+        said = pace.so_far(self.pace.figures())
         return f"{said}, {self.at}" if self.at else said
 
     def end(self, *, with_pause: bool, stopped: bool = False) -> None:
@@ -68,54 +68,54 @@ class Stage:
 
 
 class Screen(Protocol):
-    """Where stages are told of, one at a time."""
+    """Where phases are told of, one at a time."""
 
-    def tell(self, stage: Stage) -> None:
-        """`stage` has come further."""
+    def tell(self, phase: Phase) -> None:
+        """`phase` has come further."""
 
     def end(self, words: str, *, told: bool) -> None:
-        """The stage that was told of is over; `told` if that is worth its line."""
+        """The phase that was told of is over; `told` if that is worth its line."""
 
 
-class Stages:
-    """Told that a stage of so many bytes begins; what it returns is told of further bytes.
+class Phases:
+    """Told that a phase of so many bytes begins; what it returns is told of further bytes.
 
-    A stage ends when the next one begins. One of no bytes tells nothing: it ends the one before it.
+    A phase ends when the next one begins. One of no bytes tells nothing: it ends the one before it.
     """
 
     def __init__(self, screen: Screen, clock: Clock = time.monotonic) -> None:
         self._screen = screen
         self._clock = clock
-        self._now: Stage | None = None
+        self._now: Phase | None = None
 
     def __call__(self, name: str, size: int) -> Callable[[int], None]:
-        """Begin a stage of `size` bytes."""
+        """Begin a phase of `size` bytes."""
         return self.begin(name, size).add
 
-    def begin(self, name: str, size: int = 0) -> Stage:
+    def begin(self, name: str, size: int = 0) -> Phase:
         """As calling it; 0 where the size is not known."""
         if self._now:
             self._now.end(with_pause=True)
-        self._now = Stage(name, size, self._screen, self._clock)
+        self._now = Phase(name, size, self._screen, self._clock)
         return self._now
 
     def close(self, *, stopped: bool = False) -> None:
-        """There is no further stage."""
+        """There is no further phase."""
         if self._now:
             self._now.end(with_pause=False, stopped=stopped)
         self._now = None
 
 
 @contextmanager
-def telling(*, quiet: bool) -> Iterator[Stages]:
-    """The stages of what is done within; `quiet` where nobody is to be told."""
-    stages = Stages(Silence() if quiet else Bar() if _is_terminal() else Lines())
+def telling(*, quiet: bool) -> Iterator[Phases]:
+    """The phases of what is done within; `quiet` where nobody is to be told."""
+    phases = Phases(Silence() if quiet else Bar() if _is_terminal() else Lines())
     try:
-        yield stages
+        yield phases
     except BaseException:
-        stages.close(stopped=True)
+        phases.close(stopped=True)
         raise
-    stages.close()
+    phases.close()
 
 
 def _is_terminal() -> bool:
@@ -126,7 +126,7 @@ def _is_terminal() -> bool:
 class Silence:
     """Nobody is told."""
 
-    def tell(self, stage: Stage) -> None:
+    def tell(self, phase: Phase) -> None:
         """Nothing."""
 
     def end(self, words: str, *, told: bool) -> None:
@@ -139,28 +139,28 @@ class Lines:
     def __init__(self) -> None:
         self._cadence = Cadence()
 
-    def tell(self, stage: Stage) -> None:
+    def tell(self, phase: Phase) -> None:
         """Write a line if one is due."""
-        if self._cadence.due(stage.pace.figures()):
-            _write(f"{stage.name}: {stage.standing}")
+        if self._cadence.due(phase.pace.figures()):
+            _write(f"{phase.name}: {phase.words}")
 
     def end(self, words: str, *, told: bool) -> None:
-        """Write the last line of a stage."""
+        """Write the last line of a phase."""
         self._cadence = Cadence()
         if told:
             _write(words)
 
 
 class Bar:
-    """A bar on a terminal, drawn by a thread of its own; a line is left of each stage."""
+    """A bar on a terminal, drawn by a thread of its own; a line is left of each phase."""
 
     def __init__(self) -> None:
         self._drawn: Live | None = None
 
-    def tell(self, stage: Stage) -> None:
-        """Begin to draw the stage, if it is long enough or says what it is at."""
-        if self._drawn is None and (stage.at or pace.worth_telling(stage.pace.figures())):
-            self._drawn = _drawing(stage)
+    def tell(self, phase: Phase) -> None:
+        """Begin to draw the phase, if it is long enough or says what it is at."""
+        if self._drawn is None and (phase.at or pace.worth_telling(phase.pace.figures())):
+            self._drawn = _drawing(phase)
             self._drawn.start()
 
     def end(self, words: str, *, told: bool) -> None:
@@ -179,8 +179,8 @@ def _write(words: str) -> None:
         sys.stderr.flush()
 
 
-def _drawing(stage: Stage) -> Live:
-    """The stage as rich draws it, again and again, until it is stopped; then it is gone."""
+def _drawing(phase: Phase) -> Live:
+    """The phase as rich draws it, again and again, until it is stopped; then it is gone."""
     from rich.console import Console
     from rich.live import Live
     from rich.progress_bar import ProgressBar
@@ -190,9 +190,9 @@ def _drawing(stage: Stage) -> Live:
     console = Console(stderr=True)
 
     def picture() -> Table:
-        now = stage.pace.figures()
-        row, name = Table.grid(padding=(0, 2)), Text(plain(stage.name))
-        words = Text(stage.standing, no_wrap=True, overflow="ellipsis")
+        now = phase.pace.figures()
+        row, name = Table.grid(padding=(0, 2)), Text(plain(phase.name))
+        words = Text(phase.words, no_wrap=True, overflow="ellipsis")
         if now.total and console.width >= BAR + WORDS:
             row.add_row(name, ProgressBar(now.total, now.done, width=BAR), words)
         else:

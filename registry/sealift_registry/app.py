@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sealift_registry.runtimes.ranges import Promise
     from sealift_registry.trust.submitting import AcceptedSubmission
     from sealift_signing.drafts import Draft, RoleVersion
-    from sealift_sync.bundle.writer import Stage
+    from sealift_sync.durable import BeginPhase
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class App:
             raise finishing.medium_needed(draft)
         return submitting.submit_role(self.hub, draft, at_hub=at_hub)
 
-    def finish(self, draft: Draft, medium: Path, stage: Stage) -> AcceptedSubmission:
+    def finish(self, draft: Draft, medium: Path, begin_phase: BeginPhase) -> AcceptedSubmission:
         """Finish, on the medium where it lies, a bundle whose transfer was signed elsewhere.
 
         Raises:
@@ -146,7 +146,7 @@ class App:
         gate.check_act(draft)
         with self.hub.reading() as connection:
             draft, _ = returned_signatures.joined(connection, [("", draft)])
-        return finishing.finish(self.hub, draft, medium, stage)
+        return finishing.finish(self.hub, draft, medium, begin_phase)
 
     def take_back(self, version: RoleVersion) -> AcceptedSubmission:
         """Take back a version that the hub lost.

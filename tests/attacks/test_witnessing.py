@@ -126,7 +126,7 @@ def test_t1_21_a_stranger_without_the_key_marks_and_bars_nothing(plant: Plant) -
 
 def importing(plant: Plant, folder: Path, meanwhile: Meanwhile) -> None:
     with plant.site.opened("import", reads_medium=True) as opened:
-        import_bundle(opened, Medium(folder), replace(plant.site.watch, stage=meanwhile))
+        import_bundle(opened, Medium(folder), replace(plant.site.watch, begin_phase=meanwhile))
 
 
 def test_t1_22_a_recall_waits_for_no_other_mediums_import(plant: Plant, capsys: Capture) -> None:

@@ -26,7 +26,7 @@ from sealift_sync.site.setup.open_site import Site, open_site
 from sealift_sync.site.verifying.tuf_metadata import Walker
 
 WATCH = Watch(
-    stage=lambda _name, _size: lambda _done: None,
+    begin_phase=lambda _name, _size: lambda _done: None,
     plan=lambda _accepted, _ignored: None,
     recalled=lambda _recalls, _stopped: None,
 )

@@ -13,7 +13,7 @@ from sealift_sync.blobs import BlobFolder, Fault
 from sealift_sync.bundle.writer import Contents
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.run import run
-from sealift_sync.site.importing.copying import Stage
+from sealift_sync.durable import BeginPhase
 from sealift_sync.site.reports import integrity
 from sealift_sync.site.reports.integrity import Examined
 from sealift_sync.site.reports.status import survey
@@ -122,8 +122,10 @@ def test_an_import_between_two_looks_is_not_called_a_loss(
     stored(site, DIGEST_1).unlink()
     genuine = integrity._hash
 
-    def meanwhile(store: BlobFolder, expected: dict[str, int], stage: Stage) -> dict[str, Fault]:
-        found = genuine(store, expected, stage)
+    def meanwhile(
+        store: BlobFolder, expected: dict[str, int], begin_phase: BeginPhase
+    ) -> dict[str, Fault]:
+        found = genuine(store, expected, begin_phase)
         site.take(bundle)
         return found
 

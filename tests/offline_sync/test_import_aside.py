@@ -69,7 +69,7 @@ class Meanwhile:
 
 def take(site: SiteOnPaper, folder: Path, meanwhile: Meanwhile) -> Import:
     with site.opened("import", reads_medium=True) as opened:
-        return import_bundle(opened, Medium(folder), replace(site.watch, stage=meanwhile))
+        return import_bundle(opened, Medium(folder), replace(site.watch, begin_phase=meanwhile))
 
 
 def command(site: SiteOnPaper, *words: str) -> int:
@@ -212,7 +212,7 @@ def test_others_work_while_a_bundle_is_only_verified(
     hub.assign(hub.promote(3))
     meanwhile = Meanwhile(installed.roll_back, VERIFY)
     with installed.opened("verify", reads_medium=True) as opened:
-        watch = replace(installed.watch, stage=meanwhile)
+        watch = replace(installed.watch, begin_phase=meanwhile)
         verify_bundle(opened, Medium(hub.export(medium)), watch)
     assert installed.running() == digits(1)
 
@@ -506,7 +506,7 @@ def test_a_refusal_is_logged_without_another_look_at_the_medium(
         os.mkfifo(folder / "transfer.json")
 
     with installed.opened("import", reads_medium=True) as opened, pytest.raises(RefusedError):
-        import_bundle(opened, there, replace(installed.watch, stage=Meanwhile(gone)))
+        import_bundle(opened, there, replace(installed.watch, begin_phase=Meanwhile(gone)))
     entry = installed.entries()[-1]
     assert (entry.type, entry.terms) == ("transfer.refused", (Term("transfer", name),))
 
@@ -546,7 +546,7 @@ def test_what_others_did_meanwhile_is_not_said_to_be_done_by_what_is_stopped(
 ) -> None:
     hub.assign(hub.promote(3))
     folder = hub.export(medium)
-    watch = replace(installed.watch, stage=Stopping(installed.roll_back))
+    watch = replace(installed.watch, begin_phase=Stopping(installed.roll_back))
     monkeypatch.setattr(showing, "watch", lambda *_, **__: watch)
     assert command(installed, "import", str(folder)) == 130
     assert "Stopped. Nothing was changed. Run the command again." in capsys.readouterr().err

@@ -139,7 +139,7 @@ def test_what_an_earlier_import_left_is_a_stage_of_its_own(
         return told[-1][1].append
 
     with site.opened("import", reads_medium=True) as opened:
-        importer.import_bundle(opened, Medium(folder), replace(site.watch, stage=listen))
+        importer.import_bundle(opened, Medium(folder), replace(site.watch, begin_phase=listen))
     stages = {name: (size, sum(counts)) for name, (size, *counts) in told}
     assert list(stages)[:3] == ["check the store", "check what is there", "copy"]
     size, checked = stages["check what is there"]

@@ -262,7 +262,7 @@ def test_a_stage_that_begins_with_a_jump_has_its_line() -> None:
     ],
 )
 def test_how_it_stands(now: Figures, words: str) -> None:
-    assert pace.standing(now) == words
+    assert pace.so_far(now) == words
 
 
 @pytest.mark.parametrize(

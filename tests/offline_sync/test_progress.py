@@ -11,7 +11,7 @@ import pytest
 
 from sealift_sync import progress
 from sealift_sync.pace import BIG, MB
-from sealift_sync.progress import Bar, Lines, Silence, Stages
+from sealift_sync.progress import Bar, Lines, Phases, Silence
 from tests.offline_sync.test_pace import Clock
 from tests.terminals import lasting, on_a_terminal
 
@@ -24,20 +24,20 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def stages(clock: Clock) -> Stages:
+def phases(clock: Clock) -> Phases:
     """As they are told of in a log."""
-    return Stages(Lines(), clock)
+    return Phases(Lines(), clock)
 
 
 def test_every_stage_has_its_name_its_lines_and_its_rate(
-    stages: Stages, clock: Clock, capsys: Capsys
+    phases: Phases, clock: Clock, capsys: Capsys
 ) -> None:
     for name in ("copy", "read back"):
-        told = stages(name, 2_000 * MB)
+        told = phases(name, 2_000 * MB)
         for _ in range(2_000):
             clock.now += 0.01
             told(MB)
-    stages.close()
+    phases.close()
     said = capsys.readouterr()
     lines = said.err.splitlines()
     assert said.out == ""
@@ -51,34 +51,34 @@ def test_every_stage_has_its_name_its_lines_and_its_rate(
 
 @pytest.mark.parametrize("size", [0, 1, 900 * MB])
 def test_of_what_is_short_nothing_is_told(
-    stages: Stages, clock: Clock, capsys: Capsys, size: int
+    phases: Phases, clock: Clock, capsys: Capsys, size: int
 ) -> None:
-    told = stages("copy", size)
+    told = phases("copy", size)
     clock.now += 0.9
     told(size)
-    stages("read back", 0)
+    phases("read back", 0)
     clock.now += 60
-    stages.close()
+    phases.close()
     assert capsys.readouterr().err == ""
 
 
 def test_the_flush_between_two_stages_belongs_to_the_first(
-    stages: Stages, clock: Clock, capsys: Capsys
+    phases: Phases, clock: Clock, capsys: Capsys
 ) -> None:
     """And what is done after the last one, such as a hook, does not belong to it."""
     for name in ("copy", "read back"):
-        told = stages(name, 10 * MB)
+        told = phases(name, 10 * MB)
         clock.now += 2
         told(10 * MB)
         clock.now += 3
-    stages.close()
+    phases.close()
     ends = [line for line in capsys.readouterr().err.splitlines() if " in " in line]
     assert ends == ["copy: 10.0 MB in 5 s, 2.0 MB/s", "read back: 10.0 MB in 2 s, 5.0 MB/s"]
 
 
-def test_a_hand_that_is_late_is_not_told_of(stages: Stages, clock: Clock, capsys: Capsys) -> None:
-    late = stages("copy", 2 * BIG)
-    stages.close()
+def test_a_hand_that_is_late_is_not_told_of(phases: Phases, clock: Clock, capsys: Capsys) -> None:
+    late = phases("copy", 2 * BIG)
+    phases.close()
     capsys.readouterr()
     clock.now += 60
     late(MB)
@@ -86,9 +86,9 @@ def test_a_hand_that_is_late_is_not_told_of(stages: Stages, clock: Clock, capsys
 
 
 def test_many_hands_write_no_line_twice_and_none_that_goes_back(
-    stages: Stages, clock: Clock, capsys: Capsys
+    phases: Phases, clock: Clock, capsys: Capsys
 ) -> None:
-    told = stages("copy", 8_000 * MB)
+    told = phases("copy", 8_000 * MB)
     turn = threading.Lock()
 
     def hand() -> None:
@@ -102,7 +102,7 @@ def test_many_hands_write_no_line_twice_and_none_that_goes_back(
         one.start()
     for one in hands:
         one.join()
-    stages.close()
+    phases.close()
     lines = capsys.readouterr().err.splitlines()
     done = [
         int(found[1].replace(",", ""))
@@ -115,35 +115,35 @@ def test_many_hands_write_no_line_twice_and_none_that_goes_back(
 
 
 def test_work_that_cannot_be_counted_says_how_long_it_took(
-    stages: Stages, clock: Clock, capsys: Capsys
+    phases: Phases, clock: Clock, capsys: Capsys
 ) -> None:
-    stage = stages.begin("convert")
+    phase = phases.begin("convert")
     for subject in ("a.onnx", "b.onnx"):
-        stage.note(f"{subject}\x1b[2J")
+        phase.note(f"{subject}\x1b[2J")
         clock.now += 8
-        stage.add(0)
-    stages("", 0)
+        phase.add(0)
+    phases("", 0)
     assert capsys.readouterr().err == "convert: 16 s, b.onnx\\x1b[2J\nconvert: 16 s\n"
 
 
 # ---------------------------------------------------------------- around the work
 
 
-def begin(stage: Stages) -> None:
-    stage("copy", 2 * BIG)
+def begin(phase: Phases) -> None:
+    phase("copy", 2 * BIG)
 
 
 def test_a_quiet_command_tells_nothing(capsys: Capsys) -> None:
-    with progress.telling(quiet=True) as stage:
-        begin(stage)
+    with progress.telling(quiet=True) as phase:
+        begin(phase)
     assert capsys.readouterr().err == ""
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, ValueError])
 def test_what_is_stopped_says_how_far_it_came(capsys: Capsys, stop: type[BaseException]) -> None:
     def work() -> None:
-        with progress.telling(quiet=False) as stage:
-            told = stage("copy", 2 * BIG)
+        with progress.telling(quiet=False) as phase:
+            told = phase("copy", 2 * BIG)
             told(MB)
             raise stop
 
@@ -163,8 +163,8 @@ def test_a_reader_who_went_away_stops_nothing(monkeypatch: pytest.MonkeyPatch) -
             return False
 
     monkeypatch.setattr(sys, "stderr", Gone())
-    with progress.telling(quiet=False) as stage:
-        begin(stage)
+    with progress.telling(quiet=False) as phase:
+        begin(phase)
 
 
 @pytest.mark.parametrize(
@@ -176,19 +176,19 @@ def test_a_bar_is_drawn_only_where_it_can_be_drawn_over(
 ) -> None:
     monkeypatch.setenv("TERM", kind)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
-    with progress.telling(quiet=False) as stage:
-        assert isinstance(stage._screen, screen)
-    with progress.telling(quiet=True) as stage:
-        assert isinstance(stage._screen, Silence)
+    with progress.telling(quiet=False) as phase:
+        assert isinstance(phase._screen, screen)
+    with progress.telling(quiet=True) as phase:
+        assert isinstance(phase._screen, Silence)
 
 
 SCRIPT = """
 import sys, time
 from sealift_sync.progress import telling
 from sealift_sync.pace import MB
-with telling(quiet=False) as stage:
+with telling(quiet=False) as phase:
     for name in ("copy", "read back"):
-        told = stage(name, 2000 * MB)
+        told = phase(name, 2000 * MB)
         for _ in range(1000):
             told(MB)
         time.sleep(0.6)  # the bar is drawn
@@ -213,8 +213,8 @@ def test_a_bar_is_drawn_and_a_line_stays_of_each_stage() -> None:
 def test_what_is_not_counted_is_drawn_at_once_and_leaves_no_line_if_it_was_short() -> None:
     script = (
         "import time\nfrom sealift_sync.progress import telling\n"
-        "with telling(quiet=False) as stages:\n"
-        "    stage = stages.begin('convert'); stage.note('model.skops'); stage.add(0)\n"
+        "with telling(quiet=False) as phases:\n"
+        "    phase = phases.begin('convert'); phase.note('model.skops'); phase.add(0)\n"
         "    time.sleep(0.3)\n"
     )
     said = on_a_terminal("-c", script)
@@ -233,7 +233,7 @@ def test_ctrl_c_takes_the_bar_away_and_gives_the_cursor_back() -> None:
 def test_nothing_but_the_standard_library_is_needed_to_tell_lines() -> None:
     script = (
         "import sys\nfrom sealift_sync.progress import telling\n"
-        "with telling(quiet=False) as stage: stage('copy', 2 * 10**9)(1)\n"
+        "with telling(quiet=False) as phase: phase('copy', 2 * 10**9)(1)\n"
         "assert 'rich' not in sys.modules\n"
     )
     done = subprocess.run(

@@ -77,7 +77,7 @@ def test_t1_24_it_is_there_again_while_a_medium_is_copied(
     meanwhile = Meanwhile(lambda: seen.append(blocks(file)))
     with opened(site, stops=True, reads_medium=True) as found:
         folder = Medium(hub.export(medium))
-        import_bundle(found, folder, replace(site.watch, stage=meanwhile))
+        import_bundle(found, folder, replace(site.watch, begin_phase=meanwhile))
     assert min(seen) >= MIB
 
 

@@ -7,7 +7,7 @@ import pytest
 from sealift_registry.cli.terminal import Terminal, _Steps
 from sealift_sync import pace
 from sealift_sync.pace import MB
-from sealift_sync.progress import Lines, Stages
+from sealift_sync.progress import Lines, Phases
 from tests.offline_sync.test_pace import Clock
 from tests.registry.hub_fixture import SITE, Acme
 from tests.registry.test_hub_cli import Cli
@@ -21,14 +21,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def stages(clock: Clock) -> Stages:
-    return Stages(Lines(), clock)
+def phases(clock: Clock) -> Phases:
+    return Phases(Lines(), clock)
 
 
 def test_a_fetch_tells_of_all_its_files_together(
-    stages: Stages, clock: Clock, capsys: Capsys
+    phases: Phases, clock: Clock, capsys: Capsys
 ) -> None:
-    told = _Steps(stages, "fetch", counted=True)
+    told = _Steps(phases, "fetch", counted=True)
     clock.now += 30  # a worker is started and asks a server: no time of the fetch
     for number in range(100):
         for done in range(1, 11):
@@ -36,7 +36,7 @@ def test_a_fetch_tells_of_all_its_files_together(
             told(f"part-{number}", done * MB, 10 * MB)
     for number in range(100):  # and all of it once more, to hash it
         told(f"part-{number}", 10 * MB, 10 * MB)
-    stages.close()
+    phases.close()
     assert capsys.readouterr().err.splitlines() == [
         "fetch: 33.0 MB, 32.0 MB/s, part-3 30 %",
         "fetch: 353 MB, 32.0 MB/s, part-35 30 %",
@@ -47,14 +47,14 @@ def test_a_fetch_tells_of_all_its_files_together(
 
 
 def test_a_conversion_tells_how_long_it_took_and_no_bytes(
-    stages: Stages, clock: Clock, capsys: Capsys
+    phases: Phases, clock: Clock, capsys: Capsys
 ) -> None:
-    told = _Steps(stages, "convert for cpu-x86_64", counted=False)
+    told = _Steps(phases, "convert for cpu-x86_64", counted=False)
     told("model.skops", 0, 0)
     clock.now += 20
     told("model.skops", 5 * MB, 5 * MB)
     clock.now += 5
-    stages("", 0)
+    phases("", 0)
     assert capsys.readouterr().err.splitlines() == [
         "convert for cpu-x86_64: 20 s, model.skops",
         "convert for cpu-x86_64: 25 s",
@@ -65,8 +65,8 @@ def test_machines_are_told_nothing_on_the_way(
     monkeypatch: pytest.MonkeyPatch, capsys: Capsys
 ) -> None:
     monkeypatch.setattr(pace, "BIG", 0)
-    with Terminal(as_json=True).stages() as stage:
-        stage("copy", MB)(MB)
+    with Terminal(as_json=True).phases() as phase:
+        phase("copy", MB)(MB)
     with Terminal(as_json=True).steps("fetch") as step:
         step("model.onnx", 1, 2)
     assert capsys.readouterr().err == ""

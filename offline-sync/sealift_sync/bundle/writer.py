@@ -27,13 +27,10 @@ from sealift_sync.artifact import LAYOUT, index_bytes
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import fitting, layout, partial
 from sealift_sync.bundle.medium import Medium, make_folder
-from sealift_sync.durable import Progress, Unflushed
+from sealift_sync.durable import BeginPhase, Progress, Unflushed
 
 GONE_WRONG = {"read-back-differs", "file-missing", "not-a-file", "hub-blob-damaged"}
 """Errors after which nothing on the medium is worth going on from: it lies, or the hub would."""
-
-Stage = Callable[[str, int], Progress]
-"""Told that a stage of so many bytes begins (`copy`, `read back`); returns its progress."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +95,7 @@ def write_bundle(
     medium: Path,
     transfer_id: str,
     sign: Callable[[tuple[CarriedFile, ...]], bytes],
-    stage: Stage,
+    begin_phase: BeginPhase,
     record: Callable[[bytes], None] = lambda _transfer: None,
 ) -> Path:
     """Write the bundle `transfer_id` to `medium`; returns its folder.
@@ -110,7 +107,7 @@ def write_bundle(
         medium: the medium's top folder; must exist.
         transfer_id: also the folder's name.
         sign: makes transfer.json, given every other file; they have been read back by then.
-        stage: told of progress.
+        begin_phase: told of each phase, and of its progress.
         record: given transfer.json once everything else came back whole, and before it is on the
             medium: if it raises there is no bundle, so none is ever out that was not recorded, not
             even for whoever takes the medium away at that moment and renames what lies there.
@@ -123,7 +120,7 @@ def write_bundle(
     """
     final, aside = medium / layout.SEALIFT / transfer_id, partial.folder(medium, transfer_id)
     space = fitting.survey(medium, site_of(transfer_id))
-    transfer = sign(write_unsigned(contents, medium, transfer_id, stage))
+    transfer = sign(write_unsigned(contents, medium, transfer_id, begin_phase))
     try:
         fitting.check_same(medium, space)
         record(transfer)
@@ -135,7 +132,7 @@ def write_bundle(
 
 
 def write_unsigned(
-    contents: Contents, medium: Path, transfer_id: str, stage: Stage
+    contents: Contents, medium: Path, transfer_id: str, begin_phase: BeginPhase
 ) -> tuple[CarriedFile, ...]:
     """Write all of the bundle but transfer.json, under its temporary name, and read it back.
 
@@ -147,20 +144,20 @@ def write_unsigned(
         make_folder(medium, layout.SEALIFT)
         durable.flush_folder(medium)
         _check_new(final)
-        return _write_aside(contents, partial.folder(medium, transfer_id), stage)
+        return _write_aside(contents, partial.folder(medium, transfer_id), begin_phase)
     except OSError as bad:
         raise cut_short(final, bad) from bad
 
 
 def lies_whole(
-    medium: Path, transfer_id: str, files: tuple[CarriedFile, ...], stage: Stage
+    medium: Path, transfer_id: str, files: tuple[CarriedFile, ...], begin_phase: BeginPhase
 ) -> bool:
     """Whether a bundle lies unsigned on `medium`, with all of these `files` as they were."""
     aside = partial.folder(medium, transfer_id)
     if aside.parent.is_symlink() or aside.is_symlink() or not aside.is_dir():
         return False
     try:
-        _read_back(aside, files, stage("read back", _sum(files)))
+        _read_back(aside, files, begin_phase("read back", _sum(files)))
     except (SealiftError, OSError):
         return False
     return True
@@ -171,7 +168,7 @@ def sign_off(
     transfer_id: str,
     transfer: bytes,
     files: tuple[CarriedFile, ...],
-    stage: Stage,
+    begin_phase: BeginPhase,
     record: Callable[[], None],
 ) -> Path:
     """Give a bundle that lies unsigned on `medium` the `transfer` that was signed for its `files`.
@@ -181,7 +178,7 @@ def sign_off(
         transfer_id: also the folder's name.
         transfer: transfer.json.
         files: every other file, by what was signed.
-        stage: told of progress.
+        begin_phase: told of each phase, and of its progress.
         record: called once they all came back whole, before transfer.json is on the medium.
 
     Raises:
@@ -200,7 +197,7 @@ def sign_off(
             )
         _check_new(final)
         partial.keep_only(aside, {one.path: one.size for one in files})
-        _check_signed_for(aside, files, stage("read back", _sum(files)))
+        _check_signed_for(aside, files, begin_phase("read back", _sum(files)))
         record()
         _put_transfer(aside, transfer)
         _give_name(aside, final)
@@ -226,7 +223,11 @@ def _check_signed_for(aside: Path, files: tuple[CarriedFile, ...], progress: Pro
 
 
 def finish_bundle(
-    medium: Path, transfer_id: str, transfer: bytes, files: tuple[CarriedFile, ...], stage: Stage
+    medium: Path,
+    transfer_id: str,
+    transfer: bytes,
+    files: tuple[CarriedFile, ...],
+    begin_phase: BeginPhase,
 ) -> Path | None:
     """Give the bundle its name that an earlier run recorded, as `transfer` with these `files`.
 
@@ -248,7 +249,7 @@ def finish_bundle(
         if not named:
             partial.keep_only(aside, {one.path: one.size for one in every})
             _put_transfer(aside, transfer)
-        _read_back(final if named else aside, every, stage("read back", _sum(every)))
+        _read_back(final if named else aside, every, begin_phase("read back", _sum(every)))
         if not named:
             _give_name(aside, final)
         durable.flush_folder(final.parent)
@@ -279,12 +280,14 @@ def _check_new(final: Path) -> None:
         )
 
 
-def _write_aside(contents: Contents, aside: Path, stage: Stage) -> tuple[CarriedFile, ...]:
+def _write_aside(
+    contents: Contents, aside: Path, begin_phase: BeginPhase
+) -> tuple[CarriedFile, ...]:
     """Write everything but transfer.json to `aside` and read it back; returns what is there."""
     with _nothing_that_lies(aside):
-        files = _copy(contents, aside, stage)
+        files = _copy(contents, aside, begin_phase)
         _flush(aside)
-        _read_back(aside, files, stage("read back", _sum(files)))
+        _read_back(aside, files, begin_phase("read back", _sum(files)))
     return files
 
 
@@ -311,7 +314,7 @@ def _nothing_that_lies(aside: Path) -> Iterator[None]:
         raise
 
 
-def _copy(contents: Contents, aside: Path, stage: Stage) -> tuple[CarriedFile, ...]:
+def _copy(contents: Contents, aside: Path, begin_phase: BeginPhase) -> tuple[CarriedFile, ...]:
     """Have every file of `contents` in `aside`; returns them in the order of their paths."""
     sizes = contents.sizes
     kept = partial.keep_only(aside, sizes)
@@ -326,9 +329,9 @@ def _copy(contents: Contents, aside: Path, stage: Stage) -> tuple[CarriedFile, .
         CarriedFile(path, sizes[path], digest) for path, digest in contents.stored_files().items()
     ]
     files = tuple(sorted((*small, *stored), key=lambda one: one.path))
-    whole = _still_whole(aside, [one for one in files if one.path in kept], stage)
+    whole = _still_whole(aside, [one for one in files if one.path in kept], begin_phase)
     left = [one for one in files if one not in whole]
-    progress = stage("copy", _sum(left))
+    progress = begin_phase("copy", _sum(left))
     with Unflushed(file_access.SHOWN_FILE) as unflushed:
         for one in left:
             if one in small:
@@ -340,7 +343,7 @@ def _copy(contents: Contents, aside: Path, stage: Stage) -> tuple[CarriedFile, .
 
 
 def _still_whole(
-    aside: Path, files: Collection[CarriedFile], stage: Stage
+    aside: Path, files: Collection[CarriedFile], begin_phase: BeginPhase
 ) -> frozenset[CarriedFile]:
     """Those that an earlier run wrote whole; the others are taken away.
 
@@ -352,7 +355,7 @@ def _still_whole(
     for file in files:
         with medium.open(file.path) as left:
             os.fsync(left.fileno())
-    progress = stage("check what is there", _sum(files))
+    progress = begin_phase("check what is there", _sum(files))
     whole = frozenset(file for file, is_so in _hashed(aside, files, progress) if is_so)
     for file in files:
         if file not in whole:

@@ -133,11 +133,11 @@ def verify(call: Call, folder: Path, *, as_json: bool) -> None:
 
     with (
         call.site("verify", mend=False, reads_medium=True) as found,
-        progress.telling(quiet=as_json) as stage,
+        progress.telling(quiet=as_json) as begin_phase,
     ):
         with found.aside():
             bundle = find_transfer(folder, found.enrolment.site)
-        watch = showing.watch(stage, quiet=as_json)
+        watch = showing.watch(begin_phase, quiet=as_json)
         accepted = verify_bundle(found, bundle, watch)
     if as_json:
         telling.print_json("verify", showing.accepted_json(accepted))
@@ -168,9 +168,9 @@ def import_(call: Call, folder: Path, *, as_json: bool) -> int:
     try:
         with (
             call.site("import", reads_medium=True, stops=True) as found,
-            progress.telling(quiet=as_json) as stage,
+            progress.telling(quiet=as_json) as begin_phase,
         ):
-            watch = showing.watch(stage, quiet=as_json)
+            watch = showing.watch(begin_phase, quiet=as_json)
             done = import_bundle(found, find_bundle(found, folder, watch.recalled), watch)
             lost = lost_and_missed(found)
     except HomeBusyError as busy:
@@ -193,9 +193,9 @@ def _recalls_alone(call: Call, folder: Path, *, quiet: bool) -> str:
 
     with (
         call.site("import", stops=True) as found,
-        progress.telling(quiet=quiet) as stage,
+        progress.telling(quiet=quiet) as begin_phase,
     ):
-        told = showing.watch(stage, quiet=quiet).recalled
+        told = showing.watch(begin_phase, quiet=quiet).recalled
         recalls = honour(found, find_bundle(found, folder, told), told)
     if recalls:
         return "What this medium recalls was honoured all the same."

@@ -32,8 +32,8 @@ def fsck(call: Call, *, as_json: bool) -> None:
     from sealift_sync import progress
     from sealift_sync.site.reports.integrity import examine
 
-    with progress.telling(quiet=as_json) as stage:
-        found = examine(lambda: call.site("fsck"), stage)
+    with progress.telling(quiet=as_json) as begin_phase:
+        found = examine(lambda: call.site("fsck"), begin_phase)
     if as_json:
         telling.print_json("fsck", _json(found))
     else:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from sealift_signing.documents import Recall
     from sealift_signing.statements import ArtifactOutcome
+    from sealift_sync.durable import BeginPhase
     from sealift_sync.site.importing.accepting import Accepted
-    from sealift_sync.site.importing.copying import Stage
     from sealift_sync.site.importing.importer import Import, Watch
     from sealift_sync.site.reports.status import Runs, Survey
     from sealift_sync.site.reports.telephone import Spoken
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 DAYS_TO_WARN = 14
 
 
-def watch(stage: Stage, *, quiet: bool) -> Watch:
+def watch(begin_phase: BeginPhase, *, quiet: bool) -> Watch:
     """What an import tells while it works; under `--json` it tells nothing."""
     from sealift_sync.bundle.medium import foreign
     from sealift_sync.site.importing.importer import Watch
@@ -52,7 +52,7 @@ def watch(stage: Stage, *, quiet: bool) -> Watch:
         for switched in stopped:
             telling.warn_aside(switched.words)
 
-    return Watch(stage, plan, recalled)
+    return Watch(begin_phase, plan, recalled)
 
 
 def accepted(found: Accepted) -> None:

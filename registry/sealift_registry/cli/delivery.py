@@ -335,9 +335,9 @@ def export(
         _draft_export(session, site_id, medium, how, full=full, any_software=any_software)
         return
     hand = exporting.at_hub(session, how)
-    with session.terminal.stages() as stage:
+    with session.terminal.phases() as begin_phase:
         made = exports.export(
-            site_id, Path(medium), hand, stage, full=full, any_software=any_software
+            site_id, Path(medium), hand, begin_phase, full=full, any_software=any_software
         )
     session.terminal.answer("export", *exporting.of_export(made))
 
@@ -350,9 +350,9 @@ def _draft_export(
 
     if how.draft:
         check_free(Path(how.draft))  # before hours of writing
-    with session.terminal.stages() as stage:
+    with session.terminal.phases() as begin_phase:
         made = session.app.exports.draft(
-            site_id, Path(medium), stage, full=full, any_software=any_software
+            site_id, Path(medium), begin_phase, full=full, any_software=any_software
         )
     if isinstance(made, Exported):
         session.terminal.answer("export", *exporting.of_export(made))

@@ -174,5 +174,5 @@ def _submitted(
 def _published(session: Session, draft: Draft, medium: str | None) -> AcceptedSubmission:
     if draft.act != "transfer" or medium is None:
         return session.app.submit(draft, at_hub=False)
-    with session.terminal.stages() as stage:
-        return session.app.finish(draft, Path(medium), stage)
+    with session.terminal.phases() as begin_phase:
+        return session.app.finish(draft, Path(medium), begin_phase)

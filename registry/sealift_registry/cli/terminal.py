@@ -13,7 +13,7 @@ from sealift_signing.drawing import cells, plain
 from sealift_signing.printing import as_json, printed
 
 if TYPE_CHECKING:
-    from sealift_sync.progress import Stage, Stages
+    from sealift_sync.progress import Phase, Phases
 
 
 Told = Callable[[str, int, int], None]
@@ -49,43 +49,43 @@ class Terminal:
         return self.interactive and click.confirm(printed(question, sys.stderr), err=True)
 
     @contextmanager
-    def stages(self) -> Iterator[Stages]:
-        """Told of the stages of one piece of work, one after the other, and of their bytes."""
+    def phases(self) -> Iterator[Phases]:
+        """Told of the phases of one piece of work, one after the other, and of their bytes."""
         from sealift_sync import progress
 
-        with progress.telling(quiet=self.as_json) as stages:
-            yield stages
+        with progress.telling(quiet=self.as_json) as phases:
+            yield phases
 
     @contextmanager
     def steps(self, name: str, *, counted: bool = True) -> Iterator[Told]:
-        """One stage, for work that names what it is at and learns its size on the way.
+        """One phase, for work that names what it is at and learns its size on the way.
 
         The bytes are told to the user, unless they are not `counted`.
         """
-        with self.stages() as stages:
-            yield _Steps(stages, name, counted=counted)
+        with self.phases() as phases:
+            yield _Steps(phases, name, counted=counted)
             if not counted:
-                stages("", 0)  # it lasts until all of it is done; a fetch, until its last bytes
+                phases("", 0)  # it lasts until all of it is done; a fetch, until its last bytes
 
 
 class _Steps:
     """Bytes of one subject after another. One that is read twice counts once."""
 
-    def __init__(self, stages: Stages, name: str, *, counted: bool) -> None:
-        self._stages = stages
+    def __init__(self, phases: Phases, name: str, *, counted: bool) -> None:
+        self._phases = phases
         self._name = name
         self._counted = counted
-        self._stage: Stage | None = None
+        self._phase: Phase | None = None
         self._seen: dict[str, int] = {}
 
     def __call__(self, subject: str, done: int, total: int) -> None:
         """`done` bytes of `subject` are done, out of `total`."""
-        if self._stage is None:  # here, not before: until then a worker was being started
-            self._stage = self._stages.begin(self._name)
-        self._stage.note(f"{subject} {100 * done // total} %" if total > done else subject)
+        if self._phase is None:  # here, not before: until then a worker was being started
+            self._phase = self._phases.begin(self._name)
+        self._phase.note(f"{subject} {100 * done // total} %" if total > done else subject)
         seen = self._seen.get(subject, 0)
         self._seen[subject] = max(done, seen)
-        self._stage.add(self._seen[subject] - seen if self._counted else 0)
+        self._phase.add(self._seen[subject] - seen if self._counted else 0)
 
 
 def _lines(text: str | Iterable[str]) -> Iterable[str]:

@@ -51,12 +51,12 @@ from sealift_sync.bundle.fitting import Space
 from sealift_sync.bundle.speed import Speed
 from sealift_sync.bundle.writer import (
     GONE_WRONG,
-    Stage,
     finish_bundle,
     lies_whole,
     write_bundle,
     write_unsigned,
 )
+from sealift_sync.durable import BeginPhase
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -179,7 +179,7 @@ class Exports:
         name: str,
         medium: Path,
         hand: TransferSigner,
-        stage: Stage,
+        begin_phase: BeginPhase,
         *,
         full: bool = False,
         any_software: bool = False,
@@ -201,16 +201,16 @@ class Exports:
         def write(
             ready: Ready, transfer: str, warnings: tuple[str, ...], *, again: bool
         ) -> Exported:
-            folder, files = self._write(order, ready, transfer, hand, stage)
+            folder, files = self._write(order, ready, transfer, hand, begin_phase)
             return _exported(transfer, folder, files, ready, again=again, warnings=warnings)
 
-        return self._ordered(order, stage, write, hand)
+        return self._ordered(order, begin_phase, write, hand)
 
     def draft(
         self,
         name: str,
         medium: Path,
-        stage: Stage,
+        begin_phase: BeginPhase,
         *,
         full: bool = False,
         any_software: bool = False,
@@ -225,29 +225,29 @@ class Exports:
             ready: Ready, transfer: str, warnings: tuple[str, ...], *, again: bool
         ) -> DraftedBundle:
             del again
-            return self._write_unsigned(order, ready, transfer, stage, warnings)
+            return self._write_unsigned(order, ready, transfer, begin_phase, warnings)
 
         def waits(ready: Ready) -> DraftedBundle | None:
-            return self._waiting(order, ready, stage)
+            return self._waiting(order, ready, begin_phase)
 
-        return self._ordered(order, stage, write, waits=waits)
+        return self._ordered(order, begin_phase, write, waits=waits)
 
     def _ordered(
         self,
         order: Order,
-        stage: Stage,
+        begin_phase: BeginPhase,
         write: Write[T],
         hand: TransferSigner | None = None,
         waits: Callable[[Ready], T | None] = lambda _: None,
     ) -> T | Exported:
         space, words = survey(order.medium, order.site), f"for site {order.site}"
         with export_locks.medium(self._locks, space.identity, order.medium, words):
-            return self._export(order, stage, write, hand, waits)
+            return self._export(order, begin_phase, write, hand, waits)
 
     def _export(
         self,
         order: Order,
-        stage: Stage,
+        begin_phase: BeginPhase,
         write: Write[T],
         hand: TransferSigner | None,
         waits: Callable[[Ready], T | None],
@@ -257,7 +257,7 @@ class Exports:
         if hand is not None:
             hand.check(ready.draft, ask_of(ready.draft))  # before anything is written
         told: list[str] = []
-        done = self._finished(order, ready, stage, told) or waits(ready)
+        done = self._finished(order, ready, begin_phase, told) or waits(ready)
         if done is not None:
             return done
         self._replaced(ready, told)
@@ -277,7 +277,7 @@ class Exports:
         return folder_of_locks(self._hub)
 
     def _finished(
-        self, order: Order, ready: Ready, stage: Stage, told: list[str]
+        self, order: Order, ready: Ready, begin_phase: BeginPhase, told: list[str]
     ) -> Exported | None:
         """The bundle that an earlier run recorded and was cut before it could say so."""
         same = ready.same
@@ -289,7 +289,7 @@ class Exports:
                 export_locks.hold(
                     self._locks, same.id, stack
                 )  # so that its file goes, if its process was killed
-                folder = finish_bundle(order.medium, same.id, same.body, said.files, stage)
+                folder = finish_bundle(order.medium, same.id, same.body, said.files, begin_phase)
         except SealiftError as bad:
             if bad.code not in GONE_WRONG:
                 raise
@@ -304,7 +304,7 @@ class Exports:
         warnings = (*told, *ready.lapsed)
         return _exported(same.id, folder, said.files, ready, again=True, warnings=warnings)
 
-    def _waiting(self, order: Order, ready: Ready, stage: Stage) -> DraftedBundle | None:
+    def _waiting(self, order: Order, ready: Ready, begin_phase: BeginPhase) -> DraftedBundle | None:
         """What waits on this medium to be signed, as it was drafted: where it is still what is so.
 
         The dispatcher's signature on the draft that is out finishes it, whichever copy they signed.
@@ -315,7 +315,7 @@ class Exports:
         files = found.said.files
         with ExitStack() as stack:
             export_locks.hold(self._locks, found.said.id, stack)  # so that its file goes, likewise
-            if not lies_whole(order.medium, found.said.id, files, stage):
+            if not lies_whole(order.medium, found.said.id, files, begin_phase):
                 return None
         size = sum(file.size for file in files)
         again = f"{found.said.id} waits there already, and this is the same draft again."
@@ -410,7 +410,12 @@ class Exports:
         return self._hub.commit(action).result
 
     def _write(
-        self, order: Order, ready: Ready, transfer: str, hand: TransferSigner, stage: Stage
+        self,
+        order: Order,
+        ready: Ready,
+        transfer: str,
+        hand: TransferSigner,
+        begin_phase: BeginPhase,
     ) -> tuple[Path, tuple[CarriedFile, ...]]:
         files: list[CarriedFile] = []
 
@@ -423,13 +428,20 @@ class Exports:
         def record(body: bytes) -> None:
             record_bundle(self._hub, ready.site, body, order.medium, at_hub=True)
 
-        folder = write_bundle(ready.load.contents, order.medium, transfer, sign, stage, record)
+        folder = write_bundle(
+            ready.load.contents, order.medium, transfer, sign, begin_phase, record
+        )
         return folder, tuple(files)
 
     def _write_unsigned(
-        self, order: Order, ready: Ready, transfer: str, stage: Stage, warnings: tuple[str, ...]
+        self,
+        order: Order,
+        ready: Ready,
+        transfer: str,
+        begin_phase: BeginPhase,
+        warnings: tuple[str, ...],
     ) -> DraftedBundle:
-        files = write_unsigned(ready.load.contents, order.medium, transfer, stage)
+        files = write_unsigned(ready.load.contents, order.medium, transfer, begin_phase)
         draft = written(ready.draft, files, self._hub.now())
         unsigned_transfers.keep(self._hub, order.medium, draft)
         size = sum(file.size for file in files)

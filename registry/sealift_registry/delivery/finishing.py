@@ -27,7 +27,8 @@ from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import instant, moment
 from sealift_sync.bundle import fitting
 from sealift_sync.bundle.fitting import Space
-from sealift_sync.bundle.writer import Stage, finish_bundle, sign_off
+from sealift_sync.bundle.writer import finish_bundle, sign_off
+from sealift_sync.durable import BeginPhase
 
 
 def survey(medium: Path, site: str) -> Space:
@@ -83,7 +84,7 @@ def entry(
     return hub.entry(kind, actor, said, {"transfer": transfer, "site": site.id}, site.id)
 
 
-def finish(hub: Hub, draft: Draft, medium: Path, stage: Stage) -> AcceptedSubmission:
+def finish(hub: Hub, draft: Draft, medium: Path, begin_phase: BeginPhase) -> AcceptedSubmission:
     """Finish the bundle on `medium` whose transfer was signed elsewhere; again, it stays.
 
     Raises:
@@ -105,7 +106,7 @@ def finish(hub: Hub, draft: Draft, medium: Path, stage: Stage) -> AcceptedSubmis
                 subject=said.id,
                 next_step="Wait until it is done, and run the command again.",
             )
-        new, folder = _finish(hub, body, said, site, medium, stage)
+        new, folder = _finish(hub, body, said, site, medium, begin_phase)
         unsigned_transfers.forget(
             hub, said.id
         )  # also where an earlier run was killed before it did
@@ -123,7 +124,7 @@ def finish(hub: Hub, draft: Draft, medium: Path, stage: Stage) -> AcceptedSubmis
 
 
 def _finish(
-    hub: Hub, body: bytes, said: Transfer, site: Site, medium: Path, stage: Stage
+    hub: Hub, body: bytes, said: Transfer, site: Site, medium: Path, begin_phase: BeginPhase
 ) -> tuple[bool, Path]:
     """Whether it was recorded now, and the bundle's folder."""
     with hub.reading() as connection:
@@ -135,10 +136,10 @@ def _finish(
         def record() -> None:
             record_bundle(hub, site, body, medium, at_hub=False)
 
-        return True, sign_off(medium, said.id, body, said.files, stage, record)
+        return True, sign_off(medium, said.id, body, said.files, begin_phase, record)
     if statements.read(Transfer, known, what=said.id).predicate != said:
         raise _moved_on(said, f"{said.id} was signed otherwise meanwhile")
-    folder = finish_bundle(medium, said.id, known, said.files, stage)
+    folder = finish_bundle(medium, said.id, known, said.files, begin_phase)
     if folder is None:
         raise NotFoundError(
             "no-unsigned-bundle",

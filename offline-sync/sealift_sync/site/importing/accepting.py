@@ -16,7 +16,8 @@ from sealift_signing.vocabulary import instant, moment
 from sealift_sync import check_rows
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
-from sealift_sync.site.importing.copying import Plan, Stage, hash_reused, make_plan
+from sealift_sync.durable import BeginPhase
+from sealift_sync.site.importing.copying import Plan, hash_reused, make_plan
 from sealift_sync.site.setup.enrolment import ANSWER_CHECKED, check_answerer
 from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.verifying.log_witness import check_hub_log, check_own_log
@@ -92,20 +93,20 @@ def accept(
     return Accepted(transfer, visit, judged, plan, now)
 
 
-def settle(site: Site, accepted: Accepted, stage: Stage) -> Accepted:
+def settle(site: Site, accepted: Accepted, begin_phase: BeginPhase) -> Accepted:
     """`accepted` with every blob hashed that it takes from the store, and planned anew if need be.
 
     What turns out damaged is copied from the medium, if it is there; else what needs it is held.
     """
     store, said = site.home.store, accepted.transfer.predicate
     hashed = accepted.plan.reused
-    damaged = hash_reused(hashed, store, stage)
+    damaged = hash_reused(hashed, store, begin_phase)
     while damaged:
         every = accepted.plan.damaged | damaged
         accepted = replace(accepted, plan=make_plan(accepted.judged, said, store, every))
         # Somebody may have put back by hand what was not there at first.
         new = accepted.plan.reused - hashed
-        damaged = hash_reused(new, store, stage) if new else frozenset()
+        damaged = hash_reused(new, store, begin_phase) if new else frozenset()
         hashed |= new
     return accepted
 

@@ -25,15 +25,13 @@ from sealift_sync.artifact import Artifact, ArtifactFile, Pack, manifest_bytes
 from sealift_sync.blobs import Blob, BlobFolder, damaged
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
-from sealift_sync.durable import Progress, Unflushed
+from sealift_sync.durable import BeginPhase, Progress, Unflushed
 from sealift_sync.packs import unpack
 from sealift_sync.site.setup.home_folder import Home
 from sealift_sync.site.verifying.check_row_files import carried_rows, rows_to_keep, rows_to_take
 from sealift_sync.site.verifying.six_conditions import Judged
 
 MIB = 1024 * 1024
-Stage = Callable[[str, int], Progress]
-"""Told that a stage of so many bytes begins (`copy`, `verify`); returns its progress."""
 
 
 @dataclass(frozen=True)
@@ -252,10 +250,10 @@ def check_room(copies: Mapping[str, int], home: Home) -> None:
         )
 
 
-def hash_reused(blobs: Iterable[str], store: BlobFolder, stage: Stage) -> frozenset[str]:
+def hash_reused(blobs: Iterable[str], store: BlobFolder, begin_phase: BeginPhase) -> frozenset[str]:
     """Hash the `blobs` of the store; returns those that are not whole, or not there any more."""
     digests = sorted(blobs)
-    progress = stage("check the store", sum(_size(store, digest) for digest in digests))
+    progress = begin_phase("check the store", sum(_size(store, digest) for digest in digests))
     faults = stream.side_by_side(store.fault, digests, progress)
     return frozenset(digest for digest, fault in zip(digests, faults, strict=True) if fault)
 
@@ -266,7 +264,7 @@ def stage_blobs(
     paths: Mapping[str, str],
     medium: Medium,
     home: Home,
-    stage: Stage,
+    begin_phase: BeginPhase,
 ) -> None:
     """Copy the blobs `copies` (digest to bytes) beside the store, hashed while they are copied.
 
@@ -276,7 +274,7 @@ def stage_blobs(
         paths: where the others lie in the bundle.
         medium: where from.
         home: where to.
-        stage: told of it.
+        begin_phase: told of each phase, and of its progress.
 
     Raises:
         RefusedError: one is damaged, or a pack is not what its manifest says; nothing of it is
@@ -284,12 +282,12 @@ def stage_blobs(
         FailedError: one could not be read or written; what is whole stays for the next run.
     """
     try:
-        whole = _still_whole(copies, home, stage)
+        whole = _still_whole(copies, home, begin_phase)
         left = {digest: size for digest, size in copies.items() if digest not in whole}
         due = [pack for pack in packs if any(file.sha256 in left for file in pack.files)]
         packed = {file.sha256 for pack in due for file in pack.files}
         alone = {digest: size for digest, size in left.items() if digest not in packed}
-        progress = stage("copy", sum(left.values()))
+        progress = begin_phase("copy", sum(left.values()))
         staged = home.staged
         staged.mkdir(parents=True, exist_ok=True)
         with Unflushed() as unflushed:
@@ -304,14 +302,14 @@ def stage_blobs(
         raise durable.unwritable(home.staged, bad) from bad
 
 
-def check_packs(due: Collection[Pack], medium: Medium, stage: Stage) -> None:
+def check_packs(due: Collection[Pack], medium: Medium, begin_phase: BeginPhase) -> None:
     """Check that packs on the medium are what their manifests say, as an import does.
 
     Raises:
         RefusedError: one is not.
     """
     if due:
-        progress = stage("check packs", sum(file.size for pack in due for file in pack.files))
+        progress = begin_phase("check packs", sum(file.size for pack in due for file in pack.files))
         for file, _ in _unpacked(due, medium):
             progress(file.size)
 
@@ -332,13 +330,13 @@ def _unpacked(due: Iterable[Pack], medium: Medium) -> Iterator[tuple[ArtifactFil
             durable.let_go(source)
 
 
-def hash_blobs(plan: Plan, medium: Medium, stage: Stage) -> None:
+def hash_blobs(plan: Plan, medium: Medium, begin_phase: BeginPhase) -> None:
     """Hash every listed blob where it lies: what `verify` does, writing nothing.
 
     Raises:
         RefusedError: one is damaged.
     """
-    progress = stage("verify", sum(plan.carried.values()))
+    progress = begin_phase("verify", sum(plan.carried.values()))
     for digest, found in stream.hash_all(
         plan.carried, _opened(medium, plan.paths), progress, stays=False
     ):
@@ -377,7 +375,7 @@ def _size(store: BlobFolder, digest: str) -> int:
         return 0
 
 
-def _still_whole(copies: Mapping[str, int], home: Home, stage: Stage) -> frozenset[str]:
+def _still_whole(copies: Mapping[str, int], home: Home, begin_phase: BeginPhase) -> frozenset[str]:
     """What a crash left staged of `copies`: it is hashed again, whatever a file's name says.
 
     And flushed again: the crash may have come before it was. The disk is asked, for a flush that
@@ -400,7 +398,7 @@ def _still_whole(copies: Mapping[str, int], home: Home, stage: Stage) -> frozens
         durable.drop_cache(file)
         return file
 
-    progress = stage("check what is there", sum(there.values()))
+    progress = begin_phase("check what is there", sum(there.values()))
     return frozenset(
         digest
         for digest, found in stream.hash_all(there, opened, progress)

@@ -33,10 +33,10 @@ from sealift_signing.vocabulary import TRANSFER_ID, sentence
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine, quarantine
+from sealift_sync.durable import BeginPhase
 from sealift_sync.site.importing.accepting import Accepted, accept, settle, unlisted
 from sealift_sync.site.importing.committing import commit
 from sealift_sync.site.importing.copying import (
-    Stage,
     check_packs,
     check_present,
     check_room,
@@ -60,12 +60,12 @@ class Watch:
     """Whom an import tells what it does.
 
     Attributes:
-        stage: told of every long stage, and of its progress.
+        begin_phase: told of every long phase, and of its progress.
         plan: told of the plan before any big copy.
         recalled: told of recalls that the medium brought, and of what stopped.
     """
 
-    stage: Stage
+    begin_phase: BeginPhase
     plan: Callable[[Accepted, tuple[str, ...]], None]
     recalled: Told
 
@@ -130,7 +130,7 @@ def import_bundle(site: Site, medium: Medium, watch: Watch) -> Import:
 
     with _told_when_stopped(site):
         done = _take(site, medium, replace(watch, recalled=recalled))
-        watch.stage("activate", 0)  # a hook may take its time, and the copy is over
+        watch.begin_phase("activate", 0)  # a hook may take its time, and the copy is over
         switched = activate(site.as_set_now(), done.transfer)
         return replace(done, activations=switched, stopped=tuple(stopped))
 
@@ -157,7 +157,7 @@ def _copied(
     if done is None:
         done = _install(site, bundle, recalls, medium, watch)
     else:
-        done = replace(done, mended=heal(site, bundle, medium, watch.stage))
+        done = replace(done, mended=heal(site, bundle, medium, watch.begin_phase))
     clear_staged(site.home)
     return done
 
@@ -178,10 +178,10 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
         with site.aside():
             check_present(accepted.plan, medium)
             check_room(accepted.plan.copies, site.home)
-            hash_blobs(accepted.plan, medium, watch.stage)
-            accepted = settle(site, accepted, watch.stage)
+            hash_blobs(accepted.plan, medium, watch.begin_phase)
+            accepted = settle(site, accepted, watch.begin_phase)
             check_room(accepted.plan.copies, site.home)
-            check_packs(accepted.plan.packs, medium, watch.stage)
+            check_packs(accepted.plan.packs, medium, watch.begin_phase)
             return accepted
 
 
@@ -198,7 +198,7 @@ def _install(
     accepted = accept(then, bundle, recalls)  # (3) to (7)
     try:
         watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
-        accepted = _gathered(then, bundle, accepted, recalls, medium, watch.stage)  # (8)
+        accepted = _gathered(then, bundle, accepted, recalls, medium, watch.begin_phase)  # (8)
     except FailedError:
         raise  # what is staged stays: the next run hashes it again and goes on
     except SealiftError:
@@ -215,7 +215,7 @@ def _gathered(
     accepted: Accepted,
     recalls: tuple[Recall, ...],
     medium: Medium,
-    stage: Stage,
+    begin_phase: BeginPhase,
 ) -> Accepted:
     """`accepted`, as it is accepted once all that it needs is hashed, in the store or beside it."""
     while True:
@@ -223,9 +223,9 @@ def _gathered(
         with site.aside():
             check_present(accepted.plan, medium)
             check_room(accepted.plan.copies, site.home)
-            ready = settle(site, accepted, stage).plan
+            ready = settle(site, accepted, begin_phase).plan
             check_room(ready.copies, site.home)
-            stage_blobs(ready.copies, ready.packs, ready.paths, medium, site.home, stage)
+            stage_blobs(ready.copies, ready.packs, ready.paths, medium, site.home, begin_phase)
         # What `fsck` found meanwhile is newer than what was hashed here. Of what was lost before it
         # finds nothing new: that is whole again where it is hashed now.
         lost = site.state.lost()

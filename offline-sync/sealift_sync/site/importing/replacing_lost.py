@@ -14,10 +14,10 @@ from sealift_signing.statements import Transfer
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine
+from sealift_sync.durable import BeginPhase
 from sealift_sync.site.importing.copying import (
     Found,
     Sources,
-    Stage,
     adopt_staged,
     check_room,
     stage_blobs,
@@ -27,7 +27,7 @@ from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.state.check_results import rows_of
 
 
-def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> int:
+def heal(site: Site, bundle: Quarantine, medium: Medium, begin_phase: BeginPhase) -> int:
     """Copy what the bundle carries and the store is known to lack; nothing else changes.
 
     Returns:
@@ -43,7 +43,7 @@ def heal(site: Site, bundle: Quarantine, medium: Medium, stage: Stage) -> int:
         return 0
     check_room(copies, site.home)
     with site.aside():
-        stage_blobs(copies, sorted(wanted.packs), paths, medium, site.home, stage)
+        stage_blobs(copies, sorted(wanted.packs), paths, medium, site.home, begin_phase)
     adopt_staged(copies, site.home)
     with site.state.transaction():
         remember(site, (), copies)

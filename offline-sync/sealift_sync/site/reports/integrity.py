@@ -22,7 +22,7 @@ from sealift_signing.transparency.checkpoint import Checkpoint, claimed
 from sealift_signing.transparency.verdict import Verdict
 from sealift_sync import stream
 from sealift_sync.blobs import BlobFolder, Fault
-from sealift_sync.bundle.writer import Stage
+from sealift_sync.durable import BeginPhase
 from sealift_sync.site.log.log_reader import SiteLogReader
 from sealift_sync.site.log.restored_backup import ACKNOWLEDGED, restored_words
 from sealift_sync.site.running.choices import Standing
@@ -97,13 +97,13 @@ class Examined:
         return unmended + missed + sum(map(len, (self.log.findings, self.receipts, self.database)))
 
 
-def examine(opened: Opener, stage: Stage) -> Examined:
+def examine(opened: Opener, begin_phase: BeginPhase) -> Examined:
     """Look at everything; the site is open only for moments, at the beginning and at the end."""
     with opened() as site:
         log, receipts = _log(site), tuple(_receipts(site))  # (1)
         database, restored = tuple(_database(site)), restored_words(site.state)
         store, expected = site.home.store, _expected(site)
-    faults = _hash(store, expected, stage)  # (2)
+    faults = _hash(store, expected, begin_phase)  # (2)
     with opened() as site:  # (3)
         found = _look_again(site, {*faults, *site.state.lost()})
         whole = log.ok and not (receipts or database or restored)
@@ -169,9 +169,11 @@ def _size(store: BlobFolder, digest: str) -> int:
         return -1
 
 
-def _hash(store: BlobFolder, expected: Mapping[str, int], stage: Stage) -> dict[str, Fault]:
+def _hash(
+    store: BlobFolder, expected: Mapping[str, int], begin_phase: BeginPhase
+) -> dict[str, Fault]:
     """(2): what is wrong, by digest."""
-    progress = stage("check the store", sum(size for size in expected.values() if size > 0))
+    progress = begin_phase("check the store", sum(size for size in expected.values() if size > 0))
     digests = sorted(expected)
     faults = stream.side_by_side(store.fault, digests, progress)
     return {digest: fault for digest, fault in zip(digests, faults, strict=True) if fault}
