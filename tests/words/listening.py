@@ -25,7 +25,7 @@ SAME = {
     "StageRule.meanings": "meaning",
     "Approval.meaning": "meaning",
     "Policy.organisation_name": "organisation",
-    "Known.name": "organisation",
+    "OrganisationMemory.name": "organisation",
 }
 """Fields of which one must hold what the other does."""
 TRIED = (*LEADS, *WHOLE)

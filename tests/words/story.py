@@ -45,7 +45,7 @@ KNOWN = [("heads",), ("signed",), ("write", "team.vision", "it"), ("heads", "--a
 LOOKS: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("Entry.actor", "Term.value"): ("log",),
     ("Draft.object", "Draft.details", "Draft.facts"): ("draft", "renewal"),
-    ("Part.name",): ("renewal",),
+    ("DraftPart.name",): ("renewal",),
     ("Evidence.tools",): ("draft", "show"),
     ("CheckpointSeen.origin", "Receipt.log", "Transfer.log", "Transfer.site_log"): (
         "show",

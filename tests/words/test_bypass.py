@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = ("signing/sealift_signing", "offline-sync/sealift_sync", "registry/sealift_registry")
-DRAWS = {"plain", "printed", "_json", "as_json", "whole"}
+DRAWS = {"plain", "printed", "_json", "as_json", "whole", "tab_separated"}
 """What makes a text fit for a line, or JSON that a terminal shows and does not obey."""
 PRINTS = {
     *("print", "echo", "secho", "prompt", "confirm", "pprint", "write", "writelines", "warn"),

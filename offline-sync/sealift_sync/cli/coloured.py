@@ -6,11 +6,11 @@ from collections.abc import Iterable, Sequence
 from typing import TextIO
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
 from sealift_signing.drawing import plain
 from sealift_signing.line_wrapping import columns, wrapped
+from sealift_signing.lists import each_in_columns
 
 
 class Coloured(Console):
@@ -33,10 +33,7 @@ class Coloured(Console):
         self.print(whole)
 
     def rows(self, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-        """Print a table."""
-        shown = Table(box=None, pad_edge=False, header_style="bold")
-        for heading in headings:
-            shown.add_column(heading, overflow="fold")
-        for row in rows:
-            shown.add_row(*(Text(plain(cell)) for cell in row))
-        self.print(shown)
+        """Print a list in columns that fit the terminal, under its headings."""
+        for at, lines in enumerate(each_in_columns(headings, rows, self.width)):
+            for line in lines:
+                self.print(Text(line, "" if at else "bold"))

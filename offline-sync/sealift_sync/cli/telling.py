@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from sealift_signing.drawing import plain
 from sealift_signing.errors import SealiftError
+from sealift_signing.lists import tab_separated
 from sealift_signing.streams import shows_all, spelled
 from sealift_signing.vocabulary import visible
 
@@ -57,8 +58,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     if terminal:
         terminal.rows(columns, rows)
         return
-    for row in (columns, *rows):
-        sys.stdout.write("\t".join(map(plain, row)) + "\n")
+    sys.stdout.write("".join(f"{line}\n" for line in tab_separated(columns, rows)))
 
 
 def print_json(command: str, members: Mapping[str, Any]) -> None:

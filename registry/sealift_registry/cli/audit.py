@@ -10,8 +10,8 @@ import click
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, split
-from sealift_registry.cli.terminal import table
 from sealift_signing.drawing import drawn, word
+from sealift_signing.lists import in_columns
 
 if TYPE_CHECKING:
     from sealift_registry.audit.reading import LogReader
@@ -91,7 +91,7 @@ def audit_list(
     entries = [(row.seq, read_entry(row.body)) for row in rows]
     shown = [(str(seq), _when(e.at), e.type, _by(e), _words(e)) for seq, e in entries]
     columns = ("no.", "when (UTC)", "what", "by", "about")
-    lines = table(columns, shown) if shown else ["No entry matches."]
+    lines = in_columns(columns, shown) if shown else ["No entry matches."]
     if len(rows) == limit:
         lines += ["", f"There may be more: add --beyond {rows[-1].seq}"]
     data = [{"seq": seq, **_entry(entry)} for seq, entry in entries]

@@ -10,8 +10,8 @@ import click
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
-from sealift_registry.cli.terminal import table
 from sealift_signing.drawing import drawn, plain
+from sealift_signing.lists import in_columns
 
 if TYPE_CHECKING:
     from sealift_registry.conversion.trying import Runtimes
@@ -128,4 +128,4 @@ def _table(states: list[ReleaseState]) -> list[str]:
         (str(one.release), one.state, one.numpy, drawn(one.known_bad) if one.known_bad else "")
         for one in states
     ]
-    return table(("release", "state", "NumPy", "known to be bad"), rows)
+    return in_columns(("release", "state", "NumPy", "known to be bad"), rows)

@@ -10,8 +10,8 @@ import click
 from sealift_registry.cli import listing
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
-from sealift_registry.cli.terminal import table
 from sealift_signing.drawing import word
+from sealift_signing.lists import in_columns
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -39,7 +39,9 @@ def list_(session: Session, *, kind: str) -> None:
         kind.replace("-", "_"): [dict(zip(headings, row, strict=True)) for row in rows],
         "refused": [bad.as_json()["error"] for _, bad in refused],
     }
-    lines = table(headings, [_told(headings, row) for row in rows]) if rows or refused else [empty]
+    lines = (
+        in_columns(headings, [_told(headings, row) for row in rows]) if rows or refused else [empty]
+    )
     session.terminal.answer(f"list-{kind}", data, [*lines, *listing.told(refused)])
     listing.check(refused)
 

@@ -14,8 +14,8 @@ from sealift_registry.cli.delivery import any_software_option
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_registry.cli.signing import Signing, carry_out, others, signing_options
-from sealift_registry.cli.terminal import table
 from sealift_signing.drawing import pasted
+from sealift_signing.lists import in_columns
 
 if TYPE_CHECKING:
     from sealift_registry.trust.repository import Repository
@@ -238,7 +238,9 @@ def team_list(session: Session) -> None:
             uses = ", ".join(sorted({use for k in one.keys for use in k.purposes}))
             rows.append((members.team, one.id, one.status, classes, uses))
     add = "Add one with: sealift team add NAME --steward CARD …"
-    lines = table(headings, sorted(shown + rows)) if shown else [f"There is no team yet. {add}"]
+    lines = (
+        in_columns(headings, sorted(shown + rows)) if shown else [f"There is no team yet. {add}"]
+    )
     data = {
         "stewards": {name: list(stewards) for name, stewards in stewards_of.items()},
         "people": [dict(zip(headings, row, strict=True)) for row in rows],

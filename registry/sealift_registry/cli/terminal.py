@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from sealift_signing.drawing import cells, plain
 from sealift_signing.printing import as_json, printed
 
 if TYPE_CHECKING:
@@ -90,17 +89,6 @@ class _Steps:
 
 def _lines(text: str | Iterable[str]) -> Iterable[str]:
     return (text,) if isinstance(text, str) else text
-
-
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Columns in line, two spaces apart; readable on a terminal and in a pipe."""
-    shown = [list(headings), *([plain(cell) for cell in row] for row in rows)]
-    widths = [max(cells(row[n]) for row in shown) for n in range(len(headings))]
-    lines = (
-        "  ".join(one + " " * (w - cells(one)) for one, w in zip(row, widths, strict=True))
-        for row in shown
-    )
-    return [line.rstrip() for line in lines]
 
 
 def counted(number: int, one: str, many: str = "") -> str:

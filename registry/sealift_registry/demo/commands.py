@@ -23,6 +23,7 @@ from sealift_registry.demo.story import DemoFailedError, Ran, Story
 from sealift_registry.demo.surroundings import environment
 from sealift_registry.demo.training import Training
 from sealift_registry.demo.voices import Later
+from sealift_signing.lists import in_columns
 
 T = TypeVar("T")
 
@@ -232,13 +233,8 @@ def _in_columns(lines: list[str]) -> list[str]:
     rows = [line.split("\t") for line in lines]
     count = max(map(len, rows), default=0)
     wide = [row for row in rows if len(row) == count > 1]
-    widths = [max(len(row[n]) for row in wide) for n in range(count)] if wide else []
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        if len(row) == count > 1
-        else "  ".join(row)
-        for row in rows
-    ]
+    drawn = iter(in_columns(wide[0], wide[1:]) if wide else ())
+    return [next(drawn) if len(row) == count > 1 else "  ".join(row) for row in rows]
 
 
 def _ended_otherwise(ran: Ran, expect: int) -> DemoFailedError:
