@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from pytest_socket import SocketBlockedError, SocketConnectBlockedError
 
+from sealift_registry.storage import engine
 from tests import pages
 
 ROOT = Path(__file__).parent.parent
@@ -132,6 +133,19 @@ def _is_there(imported: ast.ImportFrom, name: str) -> bool:
 
 def _is_ours(module: str) -> bool:
     return module.partition(".")[0].startswith(("sealift_", "tests"))
+
+
+def test_f2_510_every_module_that_knows_of_sqlite_is_named_where_it_is_opened() -> None:
+    """Beside those that speak of MLflow's store."""
+    root = ROOT / "registry/sealift_registry"
+    found = set()
+    for file in root.rglob("*.py"):
+        name = ".".join(file.relative_to(root).with_suffix("").parts)
+        theirs = name.startswith(("demo.", "intake.", "cli."))
+        if "sqlite" in file.read_text("utf-8").lower() and not theirs:
+            found.add(name)
+    said = engine.__doc__ or ""
+    assert sorted(one for one in found - {"storage.engine"} if f"`{one}`" not in said) == []
 
 
 def test_an_attack_is_found_by_its_number() -> None:

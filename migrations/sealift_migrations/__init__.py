@@ -2,11 +2,12 @@
 
 `upgrade(engine)` brings a database to the newest step, all of it or nothing.
 
-To add a step, write `versions/0002_<what_it_is_for>.py` with `revision = "0002"` and
-`down_revision = "0001"`. Spell the tables out with `op.create_table` and never import them from a
-room: a step must do next year what it did today. Rows that must never change get the triggers of
-`append_only.guard(…)`. There is no way back: a database is older, newer, or restored from a backup.
-`tests/registry/test_migrations.py` compares the result with every room's `tables.py`.
+To add a step, write `versions/<number>_<what_it_is_for>.py`: its number, four digits, is the one
+after the newest, which is `down_revision`. Spell the tables out with `op.create_table` and never
+import them from a room: a step must do next year what it did today. Rows that must never change get
+the triggers of `append_only.guard(…)`. There is no way back: a database is older, newer, or
+restored from a backup. `tests/registry/test_migrations.py` compares the result with every room's
+`tables.py`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,14 @@
-"""The hub's database. SQLite today; what is peculiar to it is said here and nowhere else.
+"""How the hub's database is opened: SQLite, and nothing else so far.
 
-Everything above speaks SQLAlchemy Core. PostgreSQL will be a second function here that returns an
-engine, with an advisory lock in the place of the file lock.
+Rooms speak SQLAlchemy Core. These modules know besides that it is SQLite; another database, such as
+PostgreSQL, needs a word in each:
+
+- `trust.founding` calls `open_sqlite`, and `storage.home` says in which file;
+- `storage.file_lock` queues the writers, where PostgreSQL would have an advisory lock;
+- `storage.schema` reads columns in which SQLite keeps whatever somebody puts there;
+- `audit.tables` keeps some rows by their key, `audit.batch` minds that a full disk ends a
+  transaction, and `audit.page_query` is SQL of its own, with SQLite's functions;
+- the triggers of `sealift_migrations` make tables append-only in SQLite alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The hub's home: one folder with everything the hub keeps (docs/reference/settings.md).
 
-`settings.toml`, `sealift.db`, `blobs/`, `metadata/` (a copy of what the database holds), `keys/`
-(what the hub signs with by itself), `work/` (what is under way) and `waiting/` (drafts of transfers
-that wait to be signed). Offline keys live elsewhere.
+`settings.toml`, `sealift.db` and `sealift.lock`, `blobs/`, `metadata/` (a copy of what the database
+holds), `keys/` (what the hub signs with by itself), `work/` (what is under way), `waiting/` (drafts
+of transfers that wait to be signed), and, where people put something there, `hardware-targets/` and
+`runtimes/`. Offline keys live elsewhere.
 """
 
 from __future__ import annotations
