@@ -8,8 +8,9 @@ import shutil
 import socket
 import subprocess
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -146,6 +147,78 @@ def test_f2_510_every_module_that_knows_of_sqlite_is_named_where_it_is_opened() 
             found.add(name)
     said = engine.__doc__ or ""
     assert sorted(one for one in found - {"storage.engine"} if f"`{one}`" not in said) == []
+
+
+MAP = ROOT / "docs/explanation/architecture.md"
+NAME = re.compile(r"`((?:signing|sync|registry|migrations)(?:\.\w+)+)`")
+"""A name of the map: a package or a module, or what is in it."""
+ROW = re.compile(r"(?m)^\| `([\w.]+)`(?: itself)? \| (\(later\))?")
+"""A row of one of its tables of rooms."""
+
+
+@pytest.fixture(scope="module")
+def maker() -> ModuleType:
+    """The program that writes two parts of the map."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "docs/reference"))
+        return importlib.import_module("make_map")
+
+
+def test_f2_511_every_contract_and_every_module_is_on_the_map(maker: ModuleType) -> None:
+    """Its sentences are compared in tests/test_map.py."""
+    page = MAP.read_text("utf-8")
+    named, now = map(_names_in_tables, (page, maker.written(page)))
+    assert named == now, "Run .venv/bin/python docs/reference/make_map.py"
+    assert maker.contracts() in page, "Run .venv/bin/python docs/reference/make_map.py"
+
+
+def _names_in_tables(page: str) -> list[str]:
+    return re.findall(r"(?m)^\| `([\w.]+)` \|", page.partition("## Every module")[2])
+
+
+def test_f2_512_every_room_is_on_the_map_and_in_a_contract(maker: ModuleType) -> None:
+    rooms = MAP.read_text("utf-8").partition("## The rooms")[2].partition("## Who may")[0]
+    rows = {name: bool(later) for name, later in ROW.findall(rooms)}
+    parts = {"signing.desk.cli", "migrations", "registry.demo", "sync.site"}
+    there = {name for name, _ in maker.packages()} - {"migrations", "migrations.versions"}
+    assert there - rows.keys() - {"sync", "registry"} == set()
+    assert {name for name, later in rows.items() if not later} - there - parts == set()
+    contracts = maker.contracts()
+    rooms_of_the_hub = {name for name in there if name.startswith("registry.")}
+    assert {name for name in rooms_of_the_hub if f"`{name}`" not in contracts} == set()
+
+
+def test_f2_513_every_name_on_the_map_is_in_the_code(maker: ModuleType) -> None:
+    page = MAP.read_text("utf-8")
+    later = {name for name, said in ROW.findall(page) if said}
+    named = {one for one in NAME.findall(page) if one not in later}
+    assert len(named) > 150
+    assert sorted(one for one in named if not _is_in_the_code(maker.PACKAGES, one)) == []
+
+
+def _is_in_the_code(packages: Mapping[str, Path], name: str) -> bool:
+    first, *parts = name.split(".")
+    place = packages[first]
+    while parts and (place / parts[0]).is_dir():
+        place /= parts.pop(0)
+    if not parts:
+        return True
+    file = place / f"{parts.pop(0)}.py"
+    found: list[ast.stmt] = ast.parse(file.read_text("utf-8")).body if file.is_file() else []
+    for part in parts:
+        named = [one for one in found if part in _names_of(one)]
+        found = getattr(named[0], "body", []) if named else []
+        if not named:
+            return False
+    return file.is_file()
+
+
+def _names_of(node: ast.stmt) -> set[str]:
+    """What a statement names: a class, a function, or values."""
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        return {node.name}
+    targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+    return {one.id for one in targets if isinstance(one, ast.Name)}
 
 
 def test_an_attack_is_found_by_its_number() -> None:
