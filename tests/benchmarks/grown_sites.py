@@ -166,8 +166,9 @@ class Fleet:
         """Assign a few models to each site: the newest that is listed, and what is before it."""
         models = sorted(listed, key=str)
         for plant in self.plants if models else ():
-            first = plant.number * MODELS_A_SITE
-            names = {models[(first + n) % len(models)] for n in range(MODELS_A_SITE)}
+            # Of teams that differ, where there are as many: models are in the order of their teams.
+            places = (plant.number + n * len(models) // MODELS_A_SITE for n in range(MODELS_A_SITE))
+            names = {models[place % len(models)] for place in places}
             given = {str(name): _given(listed[name]) for name in sorted(names, key=str)}
             groups = {GROUP: GroupAssignment(TARGET, given)}
             plant.assignment = Assignment(1, (), plant.name, plant.enrolment, groups)

@@ -102,6 +102,8 @@ def test_f2_603_of_each_site_of_a_grown_hub_what_it_signed_is_known(app: App) ->
     assert list(home.values()) == [int(one) for one in answered]
     assert list(runs.values()) == [3 if one else 0 for one in answered]
     assert {len(list(one.artifacts())) for one in assigned.values()} <= {4, 5, 6}
+    for one in assigned.values():
+        assert len({artifact.parsed.team for _, _, artifact in one.artifacts()}) == 3
     assert [name for name, one in ends.items() if one.failed or one.unlike] == ["plant-0007"]
 
 
