@@ -25,8 +25,9 @@ from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.storage.schema import metadata
 from sealift_registry.trust.hub import Hub
-from sealift_registry.trust.tables import tuf_document, tuf_metadata
-from sealift_signing import dsse, publishing, shape
+from sealift_registry.trust.keeping import keep
+from sealift_registry.trust.tables import tuf_document
+from sealift_signing import dsse, shape
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
@@ -134,9 +135,7 @@ def _database(hub: HubOnPaper, site: Site, transfer: bytes, name: str) -> Connec
     enrolment, now = site.enrolment.id, "2026-11-20T12:00:00.000000Z"
     asked, answer = site.state.fact(REQUEST), site.state.fact(ANSWER)
     for role, published in hub.repository.current.items():
-        row = {"role": role, "version": published.signed.version}
-        body = publishing.to_bytes(published)
-        connection.execute(insert(tuf_metadata).values(**row, body=body))
+        keep(connection, role, published)
     for path, data in hub.documents.items():
         listed = {"path": path, "sha256": sha256(data).hexdigest(), "body": data}
         connection.execute(insert(tuf_document).values(**listed))

@@ -201,3 +201,22 @@ def test_t0_67_the_solo_home_goes_on(days: Days) -> None:
     for line in ("team add vision", "renew root", "renew targets"):
         days.hub(line, home="solo")
     days.hub("audit fsck", home="solo")
+
+
+def test_f2_126_what_its_hub_signed_by_itself_is_pruned_and_nothing_of_it_is_missed(
+    days: Days,
+) -> None:
+    """The first command does it; copies that are superseded go with the next publishing."""
+    metadata = days.folder / "hub" / "metadata"
+    assert len(list(metadata.glob("*.snapshot.json"))) > 1
+    said = days.hub("audit fsck")
+    assert said["ok"]
+    assert said["pruned"] > 3
+    anna, ben = days.trusting(*STEWARDS)
+    days.carry_out("renew team.vision", anna, ben)
+    assert days.hub("audit fsck")["pruned"] == said["pruned"] + 2
+    roles = [path.name.split(".", 1)[1] for path in metadata.iterdir()]
+    assert sorted(roles) == sorted(set(roles)), "the newest of each; of root there is one"
+    assert "1.root.json" in {path.name for path in metadata.iterdir()}
+    days.hub("export plant-7 --to medium --key offline/dispatcher-1.pem")
+    days.site("import medium", "plant-7")

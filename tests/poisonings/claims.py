@@ -11,7 +11,7 @@ from hashlib import sha256
 from sqlalchemy import select
 
 from sealift_registry.catalog import tables as catalog
-from sealift_registry.trust.tables import tuf_document, tuf_metadata
+from sealift_registry.trust.tables import tuf_document, tuf_metadata, tuf_online_body
 from sealift_signing import drafts, publishing, roles, shape, statements
 from sealift_signing.approvals import check_request, tally
 from sealift_signing.counting_rules import rules_for
@@ -54,8 +54,9 @@ def paper_of(world: World) -> Paper:
     """The rows as they stand, as files."""
     paper = Paper()
     with world.app.hub.engine.connect() as connection:
-        for row in connection.execute(select(tuf_metadata)):
-            paper.roles.setdefault(row.role, {})[row.version] = bytes(row.body)
+        for bodies in (tuf_metadata, tuf_online_body):
+            for row in connection.execute(select(bodies)):
+                paper.roles.setdefault(row.role, {})[row.version] = bytes(row.body)
         for row in connection.execute(select(tuf_document)):
             paper.documents[row.path, row.sha256] = bytes(row.body)
     return paper

@@ -45,7 +45,7 @@ HARMLESS: list[tuple[str, str]] = [
     (r"row: (site_entry|site_checkpoint|receipt|transfer|bundle):", BREAKS),
     (r"row: (artifact|promotion|approval|objection|listing|evidence)\b", FINDS),
     (r"row: (statement|site)\b", FINDS),
-    (r"row: tuf_metadata (catalog\.|snapshot|timestamp)", HUBS_OWN),
+    (r"row: tuf_online(_body)? (catalog\.|snapshot|timestamp)", HUBS_OWN),
     (r"row: tuf_metadata (\S+ insert|root: delete)", COPY),
     (r"row: tuf_document \S+ insert", "Nothing lists it."),
     (r"row: tuf_document (sites/\S+ change body|fleet/keys\.json: delete)", BREAKS),

@@ -16,15 +16,15 @@ from hashlib import sha256
 from typing import Any
 
 from securesystemslib.signer import Signer
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, select, text
 from tuf.api.metadata import Metadata, MetaFile
 
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.catalog import recording, tables
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.catalog.storing import store_files, store_manifest
+from sealift_registry.trust.keeping import keep
 from sealift_registry.trust.repository import Repository
-from sealift_registry.trust.tables import tuf_metadata
 from sealift_signing import publishing, roles
 from sealift_signing.transparency import checkpoint
 from sealift_signing.vocabulary import CatalogPath
@@ -123,8 +123,7 @@ def _next(world: World, role: str) -> Metadata[Any]:
 
 def _put(connection: Any, role: str, made: Metadata[Any], signer: Signer) -> None:  # noqa: ANN401
     publishing.sign(made, [signer])
-    row = {"role": role, "version": made.signed.version, "body": publishing.to_bytes(made)}
-    connection.execute(insert(tuf_metadata).values(**row))
+    keep(connection, role, made)
 
 
 # ---------------------------------------------------------------------- evidence

@@ -29,7 +29,11 @@ from tests.poisonings.world import World
 
 ROOMS = (_audit, _catalog, _delivery, _trust)
 """They define the tables."""
-KINDS = {"tuf_metadata": "role", "tuf_document": "path", "statement": "kind", "evidence": "kind"}
+KINDS = {
+    **dict.fromkeys(("tuf_metadata", "tuf_online", "tuf_online_body"), "role"),
+    "tuf_document": "path",
+    **dict.fromkeys(("statement", "evidence"), "kind"),
+}
 """By which column the rows of a table are of one kind."""
 LISTED = "instr(CAST(m.body AS TEXT), tuf_document.sha256)"
 ORDER = {

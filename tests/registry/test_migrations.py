@@ -135,6 +135,8 @@ def test_the_sites_log_has_the_same_tables_and_triggers(engine: Engine, tmp_path
 
 SIGNED = {
     "tuf_metadata": "'role', 1, x'00'",
+    "tuf_online": "'catalog.vision', 1, 'sha256'",
+    "tuf_online_body": "'catalog.vision', 1, x'00'",
     "tuf_document": "'path', 'sha256', x'00'",
     "statement": "'sha256', 'request', x'00'",
     "site": "'id', 'enrolment', 'staging', x'00', x'00', 'made'",

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import update
 from tuf.api.metadata import Metadata, MetaFile
 
 from sealift_registry.audit.reading import LogReader
@@ -18,9 +18,9 @@ from sealift_registry.trust import hub_drafts, key_rotation, online_keys
 from sealift_registry.trust.checking import check
 from sealift_registry.trust.hub import Hub, newest_note
 from sealift_registry.trust.hub_drafts import Wanted
+from sealift_registry.trust.keeping import keep
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.submitting import AcceptedSubmission
-from sealift_registry.trust.tables import tuf_metadata
 from sealift_signing import floors, gate, publishing, roles
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.transparency import checkpoint
@@ -71,8 +71,7 @@ def count_far_ahead(hub: Hub, *counted: str) -> None:
         new["timestamp"].signed.snapshot_meta = MetaFile(new["snapshot"].signed.version)
         for role, one in new.items():
             publishing.sign(one, [hub.online.signer(role.partition(".")[0])])
-            row = {"role": role, "version": one.signed.version}
-            connection.execute(insert(tuf_metadata).values(**row, body=publishing.to_bytes(one)))
+            keep(connection, role, one)
 
 
 @pytest.fixture

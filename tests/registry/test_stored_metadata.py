@@ -12,14 +12,20 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
-from sqlalchemy import delete, insert, select
+from sqlalchemy import delete, insert
 from tuf.api.metadata import Metadata, Targets
 
 from sealift_registry import guide, summary
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.trust.repository import Repository
-from sealift_registry.trust.tables import tuf_document, tuf_metadata
-from sealift_signing import publishing, roles, shape
+from sealift_registry.trust.stored import Rows
+from sealift_registry.trust.tables import (
+    tuf_document,
+    tuf_metadata,
+    tuf_online,
+    tuf_online_body,
+)
+from sealift_signing import publishing, roles, shape, version_links
 from sealift_signing.approvals import approve
 from sealift_signing.documents import (
     Assignment,
@@ -43,18 +49,22 @@ ROLE = roles.team_role(TEAM)
 
 def newest(acme: Acme, role: str) -> Metadata[Targets]:
     """A role's newest row, whoever wrote it."""
-    t = tuf_metadata
-    query = select(t.c.body).where(t.c.role == role).order_by(t.c.version.desc()).limit(1)
     with acme.app.hub.engine.connect() as connection:
-        return Metadata.from_bytes(bytes(connection.execute(query).scalar_one()))
+        body = Rows(connection).metadata(role)
+    assert body is not None
+    return Metadata.from_bytes(body)
 
 
 def put(acme: Acme, role: str, metadata: Metadata[Targets], number: int | None = None) -> None:
     """Insert a row behind the hub's back."""
     row = {"role": role, "version": number or metadata.signed.version}
     with acme.app.hub.engine.begin() as connection:
-        body = publishing.to_bytes(metadata)
-        connection.execute(insert(tuf_metadata).values(**row, body=body))
+        bodies = tuf_metadata
+        if roles.is_online(role):
+            digest = version_links.digest(metadata)
+            connection.execute(insert(tuf_online).values(**row, sha256=digest))
+            bodies = tuf_online_body
+        connection.execute(insert(bodies).values(**row, body=publishing.to_bytes(metadata)))
 
 
 def put_document(acme: Acme, path: str, data: bytes) -> None:
@@ -64,9 +74,10 @@ def put_document(acme: Acme, path: str, data: bytes) -> None:
 
 
 def drop(acme: Acme, role: str, number: int) -> None:
-    t = tuf_metadata
+    tables = (tuf_online, tuf_online_body) if roles.is_online(role) else (tuf_metadata,)
     with acme.app.hub.engine.begin() as connection:
-        connection.execute(delete(t).where(t.c.role == role, t.c.version == number))
+        for t in tables:
+            connection.execute(delete(t).where(t.c.role == role, t.c.version == number))
 
 
 def next_of(acme: Acme, role: str) -> Metadata[Targets]:

@@ -117,11 +117,14 @@ def audit_fsck(session: Session) -> None:
     approval, piece of evidence, enrolment and receipt: who signed it, and whether one is missing.
     """
     from sealift_registry import fsck
+    from sealift_registry.trust import checking
 
     key, origin, former = _log(session)
     verdict = _reader(session).fsck(key, origin, seen=_seen(session), former=former)
     with session.app.hub.reading() as connection:
-        _tell(session, "audit-fsck", verdict.joined(fsck.check(connection)))
+        verdict = verdict.joined(fsck.check(connection))
+        pruned = checking.pruned(connection)
+    _tell(session, "audit-fsck", verdict, pruned)
 
 
 def _when(at: str) -> str:
@@ -196,17 +199,26 @@ def _log(session: Session) -> tuple[Any, str, tuple[Any, ...]]:
     return key, origin, former
 
 
-def _tell(session: Session, name: str, verdict: Verdict) -> None:
+def _tell(session: Session, name: str, verdict: Verdict, pruned: int | None = None) -> None:
+    """What was found; and how many superseded versions are pruned, where that was looked at."""
     findings = [
         {"code": one.code, "what": one.sentence, "seq": one.seq} for one in verdict.findings
     ]
     root = verdict.root.hex()
-    data = {"ok": verdict.ok, "size": verdict.size, "root": root, "findings": findings}
+    data: dict[str, Any] = {
+        "ok": verdict.ok,
+        "size": verdict.size,
+        "root": root,
+        "findings": findings,
+    }
     if verdict.ok:
         lines = [f"The log is whole: {verdict.size} entries, root {root}."]
     else:
         lines = ["What is stored is NOT what was committed and signed:"]
         lines += [f"  {one.sentence}" for one in verdict.findings]
+    if pruned is not None:
+        data["pruned"] = pruned
+        lines.append(f"Of what the hub signs by itself, superseded versions are pruned: {pruned}.")
     session.terminal.answer(name, data, lines)
     if not verdict.ok:
         from sealift_registry.audit import restored_backup

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -86,6 +87,31 @@ def _open_to_read(path: Path) -> Engine:
     engine = create_engine(url)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def give_back_space(engine: Engine) -> None:
+    """Shrink the database's file where more than half of it is free, as after a step that prunes.
+
+    Elsewhere free pages are used again by what is written next. Meant for whoever holds the
+    writers' lock. Where there is no room for it (it takes as much as is left, once more), or
+    somebody has the database open so that it cannot be, the file stays as it is.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+    connection = engine.raw_connection()
+    cursor = connection.cursor()
+    try:
+        (free,), (pages,) = (
+            cursor.execute(f"PRAGMA {count}").fetchone()
+            for count in ("freelist_count", "page_count")
+        )
+        if free * 2 > pages:
+            with suppress(sqlite3.Error):
+                cursor.execute("VACUUM")
+                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        cursor.close()
+        connection.close()
 
 
 def database_full() -> FailedError:

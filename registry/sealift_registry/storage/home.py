@@ -105,7 +105,7 @@ class Home:
 
     @property
     def metadata(self) -> Path:
-        """Copies of the TUF files, for people and tools; the database is what counts."""
+        """Copies of the newest TUF files, for people and tools; the database is what counts."""
         return self.root / "metadata"
 
     @property

@@ -3,6 +3,9 @@
 Reading (`stored`) looks at the newest version of each role, and refuses. Here every version and
 every document is looked at, and everything that is wrong is named: a row that nobody signed, a gap
 where a version was deleted, two that know nothing of each other.
+
+Of what the hub signs by itself, superseded bodies are pruned (`keeping`). Their digests are there,
+and are compared with what the log says was published; a newest version without a body is a fault.
 """
 
 from __future__ import annotations
@@ -12,18 +15,21 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, func, select
 from tuf.api.metadata import Root, Targets
 
 from sealift_registry.audit.tables import log_entry
 from sealift_registry.trust.signatures import holders, strays
-from sealift_registry.trust.stored import FRESHNESS, Rows, Stored
+from sealift_registry.trust.stored import FRESHNESS, Rows, Stored, newest_of, versions_of
+from sealift_registry.trust.tables import tuf_metadata, tuf_online, tuf_online_body
 from sealift_signing import roles, version_links
 from sealift_signing.errors import RefusedError, SealiftError
 from sealift_signing.organisation import Head
 from sealift_signing.transparency.entry import read_entry
 from sealift_signing.transparency.verdict import LogFault
 from sealift_signing.tuf_walk import check_signed, read_spelled
+
+SNAPSHOT_FILE = f"{roles.SNAPSHOT}.json"
 
 
 class Logged(NamedTuple):
@@ -45,9 +51,11 @@ def check(connection: Connection) -> Iterator[LogFault]:
         return  # without it nothing can be said of anything else
     found: dict[str, dict[int, str]] = {}
     listed: set[tuple[str, str]] = set()
+    yield from _check_places(connection)
     for role in organisation.rows.roles():
-        if role in FRESHNESS:
-            yield from _check_freshness(organisation, role)
+        if roles.is_online(role):
+            found[role] = {}
+            yield from _check_online(organisation, role, found[role])
             yield from _check_signatures(organisation, role)
             continue
         versions: list[Head] = []
@@ -66,6 +74,20 @@ def check(connection: Connection) -> Iterator[LogFault]:
             what = f"The document {path} ({digest[:12]}) is listed by no version that was signed."
             yield LogFault("document-not-listed", what, None)
     yield from _check_logged(found, _logged(connection))
+    yield from _check_snapshot(organisation)
+
+
+def pruned(connection: Connection) -> int:
+    """How many versions that the hub signed by itself have made room for newer ones."""
+    every = select(func.count()).select_from(tuf_online)
+    there = and_(
+        tuf_online.c.role == tuf_online_body.c.role,
+        tuf_online.c.version == tuf_online_body.c.version,
+    )
+    kept = every.join(tuf_online_body, there)
+    return int(
+        connection.execute(select(every.scalar_subquery() - kept.scalar_subquery())).scalar_one()
+    )
 
 
 def _check_signatures(organisation: Stored, role: str) -> Iterator[LogFault]:
@@ -78,7 +100,7 @@ def _check_signatures(organisation: Stored, role: str) -> Iterator[LogFault]:
     owners = organisation.roots if above == roles.ROOT else tuple(organisation.authentic(above))
     held = holders([one.metadata.signed for one in owners], role)
     kind = FRESHNESS.get(role, Root if role == roles.ROOT else Targets)
-    for number in organisation.rows.versions(role):
+    for number in organisation.rows.kept(role):
         try:
             data = organisation.rows.metadata(role, number) or b""
             found = strays(read_spelled(data, role, kind).metadata, held)
@@ -96,25 +118,83 @@ def _check_signatures(organisation: Stored, role: str) -> Iterator[LogFault]:
             )
 
 
-def _check_freshness(organisation: Stored, role: str) -> Iterator[LogFault]:
-    """Every snapshot or timestamp is signed by a key that some root names; none is missing."""
-    below = 0
-    for number in sorted(organisation.rows.versions(role)):
-        if not _is_fresh(organisation, role, number):
+def _check_online(organisation: Stored, role: str, found: dict[int, str]) -> Iterator[LogFault]:
+    """Every version that the hub signed by itself is noted, and none is missing.
+
+    What is kept is signed by a key that somebody gave the hub, and has the digest that is noted;
+    the newest is kept. The digests go to `found`: of those that are kept, as they are.
+    """
+    rows, below = organisation.rows, 0
+    digests, kept = rows.digests(role), set(rows.kept(role))
+    for number in sorted(kept - digests.keys()):
+        what = f"A version {number} of {role} is kept, and nothing says that there is one."
+        yield LogFault("version-not-noted", what, None)
+    for number in sorted(digests):
+        digest = _online_digest(organisation, role, number) if number in kept else digests[number]
+        if digest is None:
             yield _unsigned(role, number)
         elif number != below + 1:
             yield _gap(role, below, number)
         below = number
+        if digest is None:
+            continue
+        found[number] = digest
+        if digest != digests[number]:
+            what = f"Version {number} of {role} is another one than is noted under that number."
+            yield LogFault("version-differs", what, None)
+    if digests and below not in kept:
+        what = f"Version {below} of {role}, its newest, is missing: its digest is left."
+        yield LogFault("version-missing", what, None)
 
 
-def _is_fresh(organisation: Stored, role: str, number: int) -> bool:
+def _online_digest(organisation: Stored, role: str, number: int) -> str | None:
+    """The digest of a version whose body is there; None where nobody signed it who might."""
+    if role in FRESHNESS:
+        return _fresh_digest(organisation, role, number)
+    one = organisation.version(role, number)
+    return one.digest if one else None
+
+
+def _fresh_digest(organisation: Stored, role: str, number: int) -> str | None:
     for root in reversed(organisation.roots):
         with suppress(RefusedError):
             data = organisation.rows.metadata(role, number) or b""
             read = read_spelled(data, role, FRESHNESS[role])
             check_signed(root.metadata.signed, role, read.metadata, read.payload)
-            return bool(read.metadata.signed.version == number)
-    return False
+            right = read.metadata.signed.version == number
+            return sha256(read.payload).hexdigest() if right else None
+    return None
+
+
+def _check_places(connection: Connection) -> Iterator[LogFault]:
+    """No row lies where it is not looked for: it would be passed over in silence."""
+    for t in (tuf_metadata, tuf_online, tuf_online_body):
+        mine = tuf_metadata if t is tuf_metadata else tuf_online
+        for row in connection.execute(select(newest_of(t))):
+            if versions_of(row.role) is not mine:
+                what = f"{t.name} holds {row.role}, which does not belong there."
+                yield LogFault("row-misplaced", what, None)
+
+
+def _check_snapshot(organisation: Stored) -> Iterator[LogFault]:
+    """What the newest snapshot lists, and the newest timestamp names, is the newest of each role.
+
+    Together they say so of what no entry of the log names.
+    """
+    numbers = organisation.rows.newest_numbers()
+    with suppress(SealiftError):  # it was named as signed by nobody, or missing
+        snapshot = organisation.freshness(roles.SNAPSHOT)
+        timestamp = organisation.freshness(roles.TIMESTAMP)
+        listed = {} if timestamp is None else {SNAPSHOT_FILE: timestamp.signed.snapshot_meta}
+        listed |= {} if snapshot is None else snapshot.signed.meta
+        for name, one in sorted(listed.items()):
+            role = name.removesuffix(".json")
+            if one.version != numbers.get(role):
+                what = (
+                    f"The newest version of {role} is {numbers.get(role, 'missing')} here, and "
+                    f"{one.version} by what the hub signed last."
+                )
+                yield LogFault("version-not-newest", what, None)
 
 
 def _check_descent(role: str, versions: Iterable[Head]) -> Iterator[LogFault]:

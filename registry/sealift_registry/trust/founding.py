@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 
 from sealift_migrations import current, newest, upgrade
 from sealift_registry.audit.writer import AuditLog, utc_now
-from sealift_registry.storage.engine import open_sqlite
+from sealift_registry.storage.engine import give_back_space, open_sqlite
 from sealift_registry.storage.home import (
     Home,
     KeySettings,
@@ -96,6 +96,7 @@ def _upgrade(home: Home, engine: Engine) -> None:
         check_writable(home.root)
         with locks.held(home.lock):
             upgrade(engine)
+            give_back_space(engine)
 
 
 def found(

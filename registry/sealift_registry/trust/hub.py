@@ -18,9 +18,10 @@ from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.audit.writer import AuditLog
 from sealift_registry.storage.engine import database_full
 from sealift_registry.storage.home import Home
+from sealift_registry.trust.copies import write_copies
 from sealift_registry.trust.entry_terms import with_terms
 from sealift_registry.trust.online_keys import OnlineKeys
-from sealift_registry.trust.repository import Change, publish, write_copies
+from sealift_registry.trust.repository import Change, publish
 from sealift_registry.trust.stored import READING
 from sealift_registry.trust.unchanged import UnchangedError, check_changes
 from sealift_signing import disk, locks, roles, version_links

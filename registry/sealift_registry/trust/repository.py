@@ -11,16 +11,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
-from pathlib import Path
 from typing import Any, cast
 
 from sqlalchemy import Connection, insert, select
 from tuf.api.metadata import Metadata, Root, Snapshot, Targets, Timestamp
 
+from sealift_registry.trust.keeping import keep
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.signatures import check_no_strays
 from sealift_registry.trust.stored import FRESHNESS, Stored, stored
-from sealift_registry.trust.tables import tuf_document, tuf_metadata
+from sealift_registry.trust.tables import tuf_document
 from sealift_signing import compromised, documents, floors, publishing, roles, version_links
 from sealift_signing.approvals import Rules
 from sealift_signing.counting_rules import rules_for
@@ -32,7 +32,6 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.version_links import VersionId
 from sealift_signing.words import fingerprint
-from sealift_sync import durable
 
 
 @dataclass
@@ -245,9 +244,7 @@ def publish(
     expires = publishing.expiry(now, freshness_days)
     new |= _freshness(repository, listed, online, expires, root.signed)
     for role, metadata in new.items():
-        row = {"role": role, "version": metadata.signed.version}
-        body = publishing.to_bytes(metadata)
-        connection.execute(insert(tuf_metadata).values(**row, body=body))
+        keep(connection, role, metadata)
     return _versions(new)
 
 
@@ -278,21 +275,6 @@ def _sign_online(metadata: Metadata[Any], role: str, online: OnlineKeys, root: R
     signed = metadata.signed
     signed.version = max(signed.version, floors.stated(root, role) or 0)
     publishing.sign(metadata, [online.signer_for(role, roles.keyholders(root, role).keys)])
-
-
-def write_copies(connection: Connection, folder: Path) -> None:
-    """Write the newest metadata to `folder`, for people to read; the rows are what counts.
-
-    Only one process at a time may do it: what is unfinished there is taken for left behind.
-    """
-    for left in folder.glob(f"*{durable.PARTIAL}"):
-        left.unlink()
-    repository = Repository(connection)
-    for role, version in repository.versions().items():
-        name = f"{role}.json" if role == roles.TIMESTAMP else f"{version}.{role}.json"
-        path = folder / name
-        if role == roles.TIMESTAMP or not path.exists():
-            durable.write(path, repository.body(role))
 
 
 def _store_documents(connection: Connection, change: Change) -> None:

@@ -13,13 +13,18 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection, Subquery, Table, and_, func, select
 from tuf.api.metadata import Metadata, Snapshot, Timestamp
 
-from sealift_registry.trust.tables import tuf_document, tuf_metadata
+from sealift_registry.trust.tables import (
+    tuf_document,
+    tuf_metadata,
+    tuf_online,
+    tuf_online_body,
+)
 from sealift_signing import documents, roles
 from sealift_signing.compromised import Compromised, machines_of, people_of, union
-from sealift_signing.errors import RefusedError
+from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.organisation import Head, Organisation, verified_by
 from sealift_signing.tuf_walk import check_signed, read_spelled
 
@@ -39,7 +44,10 @@ class RowError(RefusedError):
 
 
 class Rows:
-    """The rows, as the files of an organisation; none of them is believed here."""
+    """The rows, as the files of an organisation; none of them is believed here.
+
+    Of what the hub signs by itself the newest bodies are there, and the digests of all.
+    """
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -49,14 +57,12 @@ class Rows:
         self._bodies: dict[str, bytes] = {}
 
     def metadata(self, role: str, version: int | None = None) -> bytes | None:
-        """The bytes of a role's version, or of its newest; None if there is none."""
+        """The bytes of a role's version, or of its newest; None if there is none, or no more."""
         if version is None:
             if role in self._bodies:
                 return self._bodies[role]
-            query = select(tuf_metadata.c.body).where(tuf_metadata.c.role == role)
-            newest = query.order_by(tuf_metadata.c.version.desc()).limit(1)
-            body = self._connection.execute(newest).scalar_one_or_none()
-            return None if body is None else bytes(body)
+            version = self.newest(role)
+            return None if version is None else self._read(role, version, 1).get((role, version))
         if (role, version) not in self._ahead:
             goes_back = self._last == (role, version + 1)
             self._ahead = self._read(role, version, AHEAD if goes_back else 1)
@@ -65,7 +71,7 @@ class Rows:
 
     def _read(self, role: str, version: int, most: int) -> dict[tuple[str, int], bytes]:
         """A version of a role, if it is there, and with it those below it: `most` in all."""
-        t = tuf_metadata
+        t = _bodies(role)
         query = (
             select(t.c.version, t.c.body)
             .where(t.c.role == role, t.c.version <= version, t.c.version > version - most)
@@ -94,29 +100,78 @@ class Rows:
 
     def roles(self) -> list[str]:
         """The roles that have a row, in order."""
-        t = tuf_metadata
-        newest = select(t.c.role, func.max(t.c.version).label("version")).group_by(t.c.role)
-        last = newest.subquery()
-        there = and_(t.c.role == last.c.role, t.c.version == last.c.version)
-        query = select(t).join(last, there).order_by(t.c.role)
         # Whoever asks for them all asks for the newest of each next.
-        for row in self._connection.execute(query):
-            self._newest[row.role] = row.version
-            self._bodies[row.role] = bytes(row.body)
-        return list(self._bodies)
+        for numbers, bodies in ((tuf_metadata, tuf_metadata), (tuf_online, tuf_online_body)):
+            last, b = newest_of(numbers), bodies.alias()
+            there = and_(b.c.role == last.c.role, b.c.version == last.c.version)
+            query = select(last.c.role, last.c.version, b.c.body).outerjoin_from(last, b, there)
+            for row in self._connection.execute(query):
+                if versions_of(row.role) is numbers:
+                    self._newest[row.role] = row.version
+                    if row.body is not None:
+                        self._bodies[row.role] = bytes(row.body)
+        return sorted(role for role, number in self._newest.items() if number is not None)
+
+    def newest_numbers(self) -> dict[str, int]:
+        """The number of each role's newest row; no body is read for it."""
+        found = {}
+        for t in (tuf_metadata, tuf_online):
+            for row in self._connection.execute(select(newest_of(t))):
+                if versions_of(row.role) is t:
+                    found[row.role] = row.version
+        return found
 
     def newest(self, role: str) -> int | None:
         """The number of a role's newest row."""
         if role not in self._newest:
-            query = select(func.max(tuf_metadata.c.version)).where(tuf_metadata.c.role == role)
+            t = versions_of(role)
+            query = select(func.max(t.c.version)).where(t.c.role == role)
             self._newest[role] = self._connection.execute(query).scalar()
         return self._newest[role]
 
     def versions(self, role: str) -> list[int]:
         """The numbers of a role's rows, newest first."""
-        t = tuf_metadata
+        return self._numbers(versions_of(role), role)
+
+    def kept(self, role: str) -> list[int]:
+        """The numbers of a role's versions of which there is a body, newest first."""
+        return self._numbers(_bodies(role), role)
+
+    def _numbers(self, t: Table, role: str) -> list[int]:
         query = select(t.c.version).where(t.c.role == role).order_by(t.c.version.desc())
         return list(self._connection.execute(query).scalars())
+
+    def digests(self, role: str) -> dict[int, str]:
+        """The digest of each version of a role that the hub signs by itself."""
+        t = tuf_online
+        query = select(t.c.version, t.c.sha256).where(t.c.role == role)
+        return {row.version: row.sha256 for row in self._connection.execute(query)}
+
+    def digest(self, role: str, version: int) -> str | None:
+        """The digest of a version of a role that the hub signs by itself; None if there is none."""
+        t = tuf_online
+        query = select(t.c.sha256).where(t.c.role == role, t.c.version == version)
+        return self._connection.execute(query).scalar_one_or_none()
+
+
+def versions_of(role: str) -> Table:
+    """The table in which every version of `role` has a row for ever."""
+    return tuf_online if roles.is_online(role) else tuf_metadata
+
+
+def _bodies(role: str) -> Table:
+    return tuf_online_body if roles.is_online(role) else tuf_metadata
+
+
+def newest_of(t: Table) -> Subquery:
+    """Each role's newest version, found by the key: many versions take no longer than few."""
+    each, before = t.alias(), t.alias()
+    first = select(func.min(each.c.role).label("role")).cte("each_role", recursive=True)
+    after = select(func.min(before.c.role)).where(before.c.role > first.c.role)
+    found = first.union_all(select(after.scalar_subquery()).where(first.c.role.is_not(None)))
+    newest = select(func.max(t.c.version)).where(t.c.role == found.c.role).scalar_subquery()
+    query = select(found.c.role, newest.label("version")).where(found.c.role.is_not(None))
+    return query.subquery()
 
 
 class Stored(Organisation):
@@ -152,6 +207,9 @@ class Stored(Organisation):
             self._check_number(role, found.version)
         except RefusedError as bad:
             raise self._refused(role, bad) from bad
+        except NotFoundError:
+            self._check_there(role)
+            raise
         return found
 
     def verified(self, role: str, data: bytes) -> Head:
@@ -246,6 +304,7 @@ class Stored(Organisation):
         """The newest snapshot or timestamp, as the hub signed it; None if there is none."""
         data = self.rows.metadata(role)
         if data is None:
+            self._check_there(role)
             return None
         try:
             read = read_spelled(data, role, FRESHNESS[role])
@@ -264,6 +323,19 @@ class Stored(Organisation):
                 found = verified_by(owner, role, data or b"")
                 return found if found.version == number else None
         return None
+
+    def _check_there(self, role: str) -> None:
+        """Check that a role without a body has no version: a first one would take its number."""
+        newest = self.rows.newest(role)
+        if newest is not None and self.rows.metadata(role) is None:
+            raise RowError(
+                "row-missing",
+                f"Version {newest} of {role}, its newest, is missing from the database: all that "
+                "is left of it is its digest.",
+                subject=role,
+                next_step="Somebody changed the database, or it is damaged. See all that is wrong "
+                "with it with: sealift audit fsck; then restore it from a backup.",
+            )
 
     def _check_number(self, role: str, said: int) -> None:
         if said != self.rows.newest(role):

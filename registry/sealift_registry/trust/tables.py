@@ -1,4 +1,7 @@
-"""What the hub's TUF repository has published. Rows are only ever added."""
+"""What the hub's TUF repository has published.
+
+Rows are only ever added; but bodies that the hub signed by itself make room for newer ones.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,26 @@ tuf_metadata = Table(
     Column("version", Number, primary_key=True, autoincrement=False),
     Column("body", Blob, nullable=False),
 )
-"""Every published version of every role, in the bytes that travel."""
+"""Every published version of every role that people sign, in the bytes that travel."""
+
+tuf_online = Table(
+    "tuf_online",
+    metadata,
+    Column("role", Text, primary_key=True),
+    Column("version", Number, primary_key=True, autoincrement=False),
+    Column("sha256", Text, nullable=False),
+)
+"""Every published version of the roles that the hub signs by itself, by the sha256 of what is
+signed, as the log's entries have it."""
+
+tuf_online_body = Table(
+    "tuf_online_body",
+    metadata,
+    Column("role", Text, primary_key=True),
+    Column("version", Number, primary_key=True, autoincrement=False),
+    Column("body", Blob, nullable=False),
+)
+"""Of those the newest, in the bytes that travel; what it superseded is gone."""
 
 tuf_document = Table(
     "tuf_document",
