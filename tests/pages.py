@@ -18,13 +18,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.forked_commands import PROGRAMS
+
 ROOT = Path(__file__).parents[1]
 COMMAND = "#!{python}\nfrom {module} import main\nmain()\n"
-PROGRAMS = {
-    "sealift": "sealift_registry.cli",
-    "sealift-sign": "sealift_signing.desk.cli",
-    "sealift-site": "sealift_sync.cli",
-}
 SHELL = ("bash", "-e", "-u", "-o", "pipefail")
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _PLACE = re.compile(r"`([\w./-]+)`:\s*\Z")

@@ -66,7 +66,7 @@ def _said(contract: Mapping[str, Any]) -> str:
     if contract["type"] == "layers":
         container = "".join(f"{one}." for one in contract.get("containers", ()))
         layers = [_layer(container, one) for one in contract["layers"]]
-        return " → ".join(layers) if len(layers) > 1 else f"neither of {layers[0]} the other"
+        return " → ".join(layers) if len(layers) > 1 else f"{layers[0]}: neither imports the other"
     names = ("protected_modules", "allowed_importers", "source_modules", "forbidden_modules")
     said = {name: ", ".join(map(called, contract.get(name, ()))) for name in names}
     if contract["type"] == "protected":

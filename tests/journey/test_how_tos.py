@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.forked_commands import stand_ins
 from tests.pages import BESIDE, PACKAGES, ROOT, Tree, blocks, environment, follow
 from tests.programs import FOUND_ON
 
@@ -22,7 +23,8 @@ CODE = (ASK, EVOLVE, SYSTEM)
 
 @pytest.mark.timeout(600)
 def test_f2_502_a_hardware_target_of_ones_own_works_to_the_letter(tmp_path: Path) -> None:
-    follow(HARDWARE, tmp_path, environment(tmp_path))
+    with stand_ins(tmp_path / "programs") as programs:
+        follow(HARDWARE, tmp_path, environment(tmp_path, programs))
     current = tmp_path / "sealift-site/models/press/lab/line/current"
     assert (current / "line.onnx").is_file()
 
