@@ -15,7 +15,7 @@ shown is computed from the bytes that are signed, and nothing is read again betw
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -45,6 +45,7 @@ from sealift_signing.organisation_memory import OrganisationMemory
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard
 from sealift_signing.tuf_walk import WentBackError
+from sealift_signing.version_links import Follows
 from sealift_signing.vocabulary import instant, moment
 from sealift_signing.words import same_fingerprint
 
@@ -111,33 +112,15 @@ def examine(
     _check_nothing_else(draft, files, carried, prepared)  # (5)
     gate_history.check_absent(files.absent, known)  # (6)
     heads = tuple(organisation.head(one.role) for one in draft.roles)
-    lineages = {one.role: one.lineage for one in draft.roles}
-    for head in heads:
-        gate_history.check_past(head, lineages[head.role])
-    lineages[roles.ROOT] = organisation.lineage(roles.ROOT, 0)  # its versions are all carried
-    aside = {one.name: set(one.aside) for one in prepared.parts}
-    for head in heads:
-        versions.check_aside(aside.get(head.role, ()), head, lineages[head.role])
-    said = list(gate_history.descend(heads, lineages, aside, known))  # (6)
+    lineages, said = _descent(organisation, draft, prepared, heads, known)  # (6)
     confirm = [*_cards(carried, cards)]
-    settles: list[str] = []
     if known is not None:
         gate_history.check_new_signers(organisation, heads, known, material.compromised)
         confirm += gate_history.published(organisation, material.others, known)
         if ask.act == "renew":
             confirm += gate_history.lost_recalls(heads, said, known)
     confirm += gate_history.former(heads, known)
-    for unsigned in prepared.parts:
-        if unsigned.kind == drafts.ROLE and known is not None:
-            base = base_of(organisation, unsigned.name)
-            try:
-                for one in gate_history.own_changes(unsigned, base, lineages, ask, known):  # (7)
-                    confirm.append(one)
-                    settles.append(one.digest)
-            except RefusedError as bad:
-                if unsigned.name != roles.RECALL:
-                    raise
-                said.append(gate_history.exempt(bad))
+    lost = _own_changes(organisation, prepared, lineages, ask, known, said)  # (7)
     _check_key(organisation, prepared, key, material.compromised)  # (8)
     words = words_for(organisation, draft, prepared, said, now, own=act.own)
     return ExaminedDraft(
@@ -145,11 +128,56 @@ def examine(
         ask,
         parts,
         words,
-        tuple(confirm),
+        (*confirm, *lost),
         organisation.root,
         heads,
-        tuple(settles),
+        tuple(one.digest for one in lost),
     )
+
+
+def _descent(
+    organisation: Organisation,
+    draft: Draft,
+    prepared: Prepared,
+    heads: Sequence[Head],
+    known: OrganisationMemory | None,
+) -> tuple[dict[str, tuple[Follows, ...]], list[str]]:
+    """(5) and (6): what the versions carried say of their past, by role, and what is told of it."""
+    lineages = {one.role: one.lineage for one in draft.roles}
+    for head in heads:
+        gate_history.check_past(head, lineages[head.role])
+    lineages[roles.ROOT] = organisation.lineage(roles.ROOT, 0)  # its versions are all carried
+    aside = {one.name: set(one.aside) for one in prepared.parts}
+    for head in heads:
+        versions.check_aside(aside.get(head.role, ()), head, lineages[head.role])
+    return lineages, list(gate_history.descend(heads, lineages, aside, known))
+
+
+def _own_changes(
+    organisation: Organisation,
+    prepared: Prepared,
+    lineages: Mapping[str, tuple[Follows, ...]],
+    ask: Ask,
+    known: OrganisationMemory | None,
+    said: list[str],
+) -> list[Confirmation]:
+    """(7): what was signed here before and is lost in the draft; for recalls it is only told."""
+    if known is None:
+        return []
+    lost: list[Confirmation] = []
+    for unsigned in prepared.parts:
+        if unsigned.kind != drafts.ROLE:
+            continue
+        base = base_of(organisation, unsigned.name)
+        try:
+            # One after the other: those before a refusal that is only told are typed all the same.
+            for one in gate_history.own_changes(unsigned, base, lineages, ask, known):
+                lost.append(one)  # noqa: PERF402
+        except RefusedError as bad:
+            if unsigned.name != roles.RECALL:
+                raise
+            said.append(gate_history.exempt(bad))
+    return lost
 
 
 # ---------------------------------------------------------------------- what it is, steps 1 to 3

@@ -174,6 +174,19 @@ def new_key(
     Raises:
         FailedError: the file exists already (a key is never overwritten), or cannot be written.
     """
+    _check_passphrase(path, passphrase)
+    private = (
+        Ed25519PrivateKey.generate() if scheme == "ed25519" else generate_private_key(SECP256R1())
+    )
+    plain = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    pem = encrypted_pem(plain, passphrase, rounds)
+    public = private.public_key()
+    shown_half = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    _write_pair(path, pem, shown_half, public_mode)
+    return PublicKey.from_crypto(public)
+
+
+def _check_passphrase(path: Path, passphrase: bytes) -> None:
     if not passphrase:
         raise UsageError(
             "no-passphrase", "A key needs a passphrase.", next_step="Give one that is not empty."
@@ -185,13 +198,10 @@ def new_key(
             subject=str(path),
             next_step="Give a shorter one: six words drawn by lot are enough.",
         )
-    private = (
-        Ed25519PrivateKey.generate() if scheme == "ed25519" else generate_private_key(SECP256R1())
-    )
-    plain = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-    pem = encrypted_pem(plain, passphrase, rounds)
-    public = private.public_key()
-    shown_half = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _write_pair(path: Path, pem: bytes, shown_half: bytes, public_mode: int) -> None:
+    """Both halves of a new key, or neither."""
     try:
         if not path.parent.exists():
             path.parent.mkdir(parents=True, mode=file_access.FOLDER)
@@ -215,7 +225,6 @@ def new_key(
             subject=str(path),
             next_step="Choose a folder that you may write to, on a disk with room.",
         ) from bad
-    return PublicKey.from_crypto(public)
 
 
 def open_signer(uri: str, passphrases: Passphrases) -> Signer:

@@ -19,15 +19,13 @@ from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
-from sealift_signing import disk, drafts, file_access, locks, shape, version_links
+from sealift_signing import disk, drafts, file_access, locks, memory_folder, shape, version_links
 from sealift_signing.drafts import Draft, RoleVersion, decoded
 from sealift_signing.errors import (
-    FailedError,
     MalformedError,
     NotFoundError,
     RefusedError,
     SealiftError,
-    UsageError,
 )
 from sealift_signing.gate import ExaminedDraft
 from sealift_signing.memory_files import MemoryFiles
@@ -47,7 +45,7 @@ from sealift_signing.version_links import Follows, VersionId
 from sealift_signing.vocabulary import SHA256, moment
 from sealift_signing.words import same_fingerprint
 
-KNOWN, FILES, LOCK = "known.json", "files", "lock"
+KNOWN, LOCK = "known.json", "lock"
 NO_FILE = "0" * 64
 """The sha256 of no file: of a memory that is just begun."""
 
@@ -72,7 +70,10 @@ class Memory:
         if environment.get("SEALIFT_TRUST"):
             return cls(Path(environment["SEALIFT_TRUST"]), told)
         given = environment.get("XDG_CONFIG_HOME")
-        return cls((Path(given) if given else _home(environment) / ".config") / "sealift", told)
+        return cls(
+            (Path(given) if given else memory_folder.home(environment) / ".config") / "sealift",
+            told,
+        )
 
     # ------------------------------------------------------------------ reading
 
@@ -99,13 +100,13 @@ class Memory:
         if not place.exists():
             return None
         path = place / KNOWN
-        data = _read(path)
+        data = memory_folder.read(path)
         try:
             found = shape.read(OrganisationMemory, data or b"", what=str(path))
         except MalformedError as bad:
-            raise _damaged(path) from bad
+            raise memory_folder.damaged(path) from bad
         if found.organisation != organisation:
-            raise _damaged(path)
+            raise memory_folder.damaged(path)
         return found
 
     def file(self, known: OrganisationMemory, digest: str) -> bytes:
@@ -114,10 +115,10 @@ class Memory:
         Raises:
             MalformedError: it is damaged or gone.
         """
-        path = self._place(known.organisation) / FILES / digest
-        data = _read(path)
+        path = self._place(known.organisation) / memory_folder.FILES / digest
+        data = memory_folder.read(path)
         if data is None or sha256(data).hexdigest() != digest:
-            raise _damaged(path)
+            raise memory_folder.damaged(path)
         return data
 
     def version(self, known: OrganisationMemory, file: str) -> RoleVersion:
@@ -243,12 +244,12 @@ class Memory:
                 1, (), organisation.id, name, root.named, NO_FILE, alone, (), (), (), ()
             )
             aside = place.with_name(place.name + disk.PARTIAL)
-            _remove(aside)  # of one that was interrupted: nothing was known by it yet
+            memory_folder.remove(aside)  # of one that was interrupted: nothing was known by it yet
             known = self._taken(known, begin(organisation, offer), offer.source, now, aside)
             if place.exists():
-                _remove(aside)
+                memory_folder.remove(aside)
                 return self._begun_before(known)
-            write(aside / KNOWN, shape.write(known))
+            memory_folder.write(aside / KNOWN, shape.write(known))
             aside.rename(place)
             disk.flush_folder(place.parent)
             return known
@@ -311,7 +312,7 @@ class Memory:
             known = self.known(signed.organisation)
             if known is None:
                 raise not_trusted(signed.organisation)
-            file = self._keep_file(self._place(known.organisation), drafts.write(signed))
+            file = memory_folder.keep(self._place(known.organisation), drafts.write(signed))
             after = known.with_settled(examined.settles)
             for part in signed.parts:
                 role = part.kind == drafts.ROLE
@@ -326,7 +327,7 @@ class Memory:
     def _keep(self, before: OrganisationMemory, after: OrganisationMemory) -> OrganisationMemory:
         if after != before:
             path = self._place(after.organisation) / KNOWN
-            write(path, shape.write(after))
+            memory_folder.write(path, shape.write(after))
         return after
 
     def _taken(
@@ -342,7 +343,7 @@ class Memory:
         newer = known.root_file == NO_FILE or seen.roots[-1].version > known.root.version
         if newer:
             whole = _root_version(seen)
-            file = self._keep_file(where, shape.write(whole))
+            file = memory_folder.keep(where, shape.write(whole))
             known = replace(known.with_root(seen.roots[-1], file), root_file=file)
         heads = []
         for head, version in seen.versions:
@@ -351,7 +352,7 @@ class Memory:
                 kept = self.version(known, before.file)
                 if not _is_more(version, kept):
                     continue
-            heads.append((head, self._keep_file(where, shape.write(version))))
+            heads.append((head, memory_folder.keep(where, shape.write(version))))
         known = known.with_heads(heads, source, when).with_compromised(seen.compromised)
         return known.with_older(self._older(where, known, seen, source, when))
 
@@ -367,15 +368,8 @@ class Memory:
             )
             if digest not in have:
                 whole = RoleVersion(1, (), known.organisation, one.role, one.data, (), (), ())
-                file = self._keep_file(where, shape.write(whole))
+                file = memory_folder.keep(where, shape.write(whole))
                 yield KnownRole(one.role, one.version, digest, link, file, source, when)
-
-    def _keep_file(self, place: Path, data: bytes) -> str:
-        digest = sha256(data).hexdigest()
-        path = place / FILES / digest
-        if _read(path) != data:
-            write(path, data)
-        return digest
 
     def _place(self, organisation: str) -> Path:
         return self.folder / organisation
@@ -396,70 +390,12 @@ def _root_version(seen: VerifiedVersions) -> RoleVersion:
     return RoleVersion(1, (), seen.organisation, ROOT, data[-1], (), (), data)
 
 
-# ---------------------------------------------------------------------- files
-
-
-def _home(environment: Mapping[str, str]) -> Path:
-    try:
-        return Path(environment["HOME"]) if environment.get("HOME") else Path.home()
-    except RuntimeError as bad:  # such as in a container that runs as an arbitrary user
-        raise UsageError(
-            "no-place-for-memory",
-            "Nothing says where your memory lies: HOME is not set, and this user has no home.",
-            subject="SEALIFT_TRUST",
-            next_step="Set SEALIFT_TRUST to a folder that stays and that only you can read.",
-        ) from bad
-
-
-def write(path: Path, data: bytes, *, mode: int = file_access.FILE) -> None:
-    """Put `data` at `path`, in place of what is there, durably and at once, with this mode.
-
-    Raises:
-        FailedError: it could not be written; what was there is still there.
-    """
-    try:
-        for folder in reversed((path.parent, path.parent.parent)):
-            # What `parents` makes has another mode.
-            folder.mkdir(mode=file_access.FOLDER, exist_ok=True)
-        disk.write(path, data, mode)
-        disk.flush_folder(path.parent)
-    except OSError as bad:
-        raise disk.unwritable(path, bad) from bad
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return disk.read(path)
-    except FileNotFoundError:
-        return None
-    except OSError as bad:
-        raise FailedError(
-            "unreadable",
-            f"{path} could not be read: {bad.strerror}.",
-            subject=str(path),
-            next_step="Check that it is there, and who may read it.",
-        ) from bad
-
-
 def _undated(known: OrganisationMemory) -> OrganisationMemory:
     """`known`, whenever it was seen."""
     roles, older = (
         tuple(replace(one, seen="") for one in found) for found in (known.roles, known.older)
     )
     return replace(known, roles=roles, older=older)
-
-
-def _remove(folder: Path) -> None:
-    """Remove a memory whose beginning was interrupted."""
-    for place in (folder / FILES, folder):
-        if place.is_dir():
-            for one in place.iterdir():
-                if not one.is_dir():
-                    one.unlink()
-            if place == folder / FILES:
-                place.rmdir()
-    if folder.is_dir():
-        folder.rmdir()
 
 
 def _check_fingerprint(typed: str, organisation: Organisation, source: str) -> None:
@@ -503,14 +439,4 @@ def _own(source: str) -> RefusedError:
         subject=source,
         next_step="Have a colleague write what they know, on their machine: sealift-sign share "
         "FILE",
-    )
-
-
-def _damaged(path: Path) -> MalformedError:
-    return MalformedError(
-        "memory-damaged",
-        f"{path} of the signer's memory is damaged or gone.",
-        subject=str(path),
-        next_step="Restore it from a backup. Or move its folder away and begin again from a "
-        "colleague's memory: sealift-sign trust FINGERPRINT FILE",
     )

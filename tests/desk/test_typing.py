@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_signing import keys, memory
+from sealift_signing import keys, memory_folder
 from sealift_signing.desk.cli.terminal import Asking, Terminal
 from sealift_signing.errors import FailedError
 from sealift_signing.gate import is_typed
@@ -122,7 +122,7 @@ def test_t1_45_on_a_full_disk_nothing_half_is_left(
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(FailedError):
         keys.new_key(tmp_path / "anna.pem", b"secret", rounds=1)
-    for write in (memory.write, durable.write):
+    for write in (memory_folder.write, durable.write):
         with pytest.raises(FailedError):
             write(tmp_path / "anna.signed", b"it")
         assert list(tmp_path.iterdir()) == []

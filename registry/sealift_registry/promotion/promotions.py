@@ -7,8 +7,6 @@ The hub holds no approver's key. It records what was signed, counts by the same 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
-from datetime import timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -24,31 +22,30 @@ from sealift_registry.promotion import (
     promise_checks,
 )
 from sealift_registry.promotion.catalog_listing import list_variants
+from sealift_registry.promotion.conditions import (
+    ApprovedBeforeError,
+    AskedBeforeError,
+    Conditions,
+)
 from sealift_registry.promotion.gates import ArtifactEvidence
-from sealift_registry.promotion.status import PromotionStatus, signers, status_of
+from sealift_registry.promotion.status import PromotionStatus, status_of
 from sealift_registry.regression.listed_variant import ListedVariant
-from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub, checkpoint_seen
 from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.submitting import AcceptedSubmission
-from sealift_registry.trust.teams import lets_check_rows_travel
 from sealift_signing import drafts, statements
 from sealift_signing.acts.material import Ask
 from sealift_signing.acts.names import LABEL
 from sealift_signing.approvals import (
-    Rules,
     check_objection,
     check_request,
-    tally,
 )
 from sealift_signing.canonical import Json
-from sealift_signing.counting_rules import rule_of
 from sealift_signing.drafts import Draft
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import RefusedError
 from sealift_signing.evidence import REGRESSION
-from sealift_signing.policy import Policy
 from sealift_signing.statements import (
     Approval,
     Objection,
@@ -58,28 +55,9 @@ from sealift_signing.statements import (
     Subject,
 )
 from sealift_signing.transparency.entry import Entry
-from sealift_signing.vocabulary import PORTABLE, CatalogPath, instant
+from sealift_signing.vocabulary import PORTABLE, CatalogPath
 
 P = TypeVar("P", bound=Predicate)
-
-RENEWABLE = timedelta(days=60)
-"""An approval can be given again when so much of it is left: sites must not see a gap."""
-
-
-class _AskedBeforeError(Exception):
-    """The very same was asked for before: there is nothing to write, and so nothing to log."""
-
-    def __init__(self, promotion: Promotion) -> None:
-        super().__init__()
-        self.promotion = promotion
-
-
-class _ApprovedBeforeError(Exception):
-    """The same person approved the same before, in the same words."""
-
-    def __init__(self, status: PromotionStatus) -> None:
-        super().__init__()
-        self.status = status
 
 
 class Promotions:
@@ -93,8 +71,7 @@ class Promotions:
     ) -> None:
         """`policy_of` says a hardware target's artifact policy, `promise_of` what it promises."""
         self._hub = hub
-        self._policy_of = policy_of
-        self._promise_of = promise_of
+        self._conditions = Conditions(hub, policy_of, promise_of)
 
     # ------------------------------------------------------------------ what is drafted
 
@@ -117,9 +94,9 @@ class Promotions:
         found = comparison_checks.fresh(
             found, comparison_checks.current_listing(connection, self.status, ref, stage)
         )
-        policies = self._policies(found)
-        self._check_gates(connection, ref, stage, found, policies)
-        self._check_compared(connection, ref, stage, found)
+        policies = self._conditions.policies(found)
+        self._conditions.check_gates(connection, ref, stage, found, policies)
+        self._conditions.check_compared(connection, ref, stage, found)
         seen = checkpoint_seen(connection)
         facts = {
             "artifact": tuple(f"{one.artifact.path} {one.artifact.sha256}" for one in found),
@@ -144,7 +121,9 @@ class Promotions:
         catalog.version(ref)
         found = gates.vouched(catalog, ref, stage)
         policy = gates.without(Repository(connection).policy(), stage, REGRESSION)
-        self._check_gates(connection, ref, stage, found, self._policies(found), policy)
+        self._conditions.check_gates(
+            connection, ref, stage, found, self._conditions.policies(found), policy
+        )
 
     def approval_wanted(
         self,
@@ -167,7 +146,7 @@ class Promotions:
             NotFoundError: no such promotion.
             RefusedError: its request counts no more, or newer evidence speaks against it.
         """
-        status = self._approvable(connection, number)
+        status = self._conditions.approvable(connection, number)
         details = {"meaning": (meaning,), "reason": (reason,)}
         details |= {} if days is None else {"days": (str(days),)}
         return self._about("approve", connection, status, details)
@@ -214,14 +193,14 @@ class Promotions:
         def action(connection: Connection) -> tuple[Entry, Promotion]:
             ref = _ref(request)
             # By the rules that hold now: the team's people may have changed since it was drafted.
-            self._check_new(connection, ref, request)
-            check_request(request, self._rules(connection, request))
+            self._conditions.check_new(connection, ref, request)
+            check_request(request, self._conditions.rules(connection, request))
             catalog = Catalog(connection)
             found = gates.named(catalog, request)
-            said, policies = request.predicate, self._policies(found)
+            said, policies = request.predicate, self._conditions.policies(found)
             gates.check_policies(said, policies)
-            self._check_gates(connection, ref, said.stage, found, policies)
-            self._check_compared(connection, ref, said.stage, found)
+            self._conditions.check_gates(connection, ref, said.stage, found, policies)
+            self._conditions.check_compared(connection, ref, said.stage, found)
             number = catalog.next_promotion()
             recording.add_promotion(connection, number, request)
             made = catalog.promotion(number)
@@ -230,7 +209,7 @@ class Promotions:
 
         try:
             made, new = self._hub.commit(action).result, True
-        except _AskedBeforeError as before:
+        except AskedBeforeError as before:
             made, new = before.promotion, False
         with self._hub.reading() as connection:
             stale = self.stale(connection, self.status(connection, made.number))
@@ -250,7 +229,7 @@ class Promotions:
         approval = _read(Approval, draft)
         try:
             status, new = self._record_approval(approval, at_hub=at_hub), True
-        except _ApprovedBeforeError as before:
+        except ApprovedBeforeError as before:
             status, new = before.status, False
         self._hub.copy_metadata()
         have, need = len(status.tally.counted), status.tally.needed
@@ -281,15 +260,17 @@ class Promotions:
             if any(
                 duplicates.same_objection(one, objection) for one in catalog.objections(made.number)
             ):
-                raise _AskedBeforeError(made)
-            check_objection(objection, made.request, self._rules(connection, made.request))
+                raise AskedBeforeError(made)
+            check_objection(
+                objection, made.request, self._conditions.rules(connection, made.request)
+            )
             recording.add_objection(connection, made.number, objection)
             more: dict[str, Json] = {"reason": said.reason}
             return self._entry("promotion.objected", made, objection, more, at_hub=at_hub), made
 
         try:
             made, new = self._hub.commit(action).result, True
-        except _AskedBeforeError as before:
+        except AskedBeforeError as before:
             made, new = before.promotion, False
         data: dict[str, Json] = {"promotion": made.id, "objection": objection.sha256}
         return AcceptedSubmission(
@@ -305,9 +286,11 @@ class Promotions:
             number = catalog.promotion_of(said.request).number
             now = self.status(connection, number)
             if approval.sha256 in {one.sha256 for one in now.tally.counted}:
-                raise _ApprovedBeforeError(now)
-            before = self._approvable(connection, number)
-            self._check_counts(before, approval, self._rules(connection, before.promotion.request))
+                raise ApprovedBeforeError(now)
+            before = self._conditions.approvable(connection, number)
+            self._conditions.check_counts(
+                before, approval, self._conditions.rules(connection, before.promotion.request)
+            )
             recording.add_approval(connection, number, approval)
             status = self.status(connection, number)
             if status.tally.enough and not before.listed:
@@ -358,101 +341,6 @@ class Promotions:
             return []
         held = comparison_checks.current_listing(connection, self.status, made.ref, made.stage)
         return [*comparison_checks.stale(status.vouched, held)]
-
-    def _approvable(self, connection: Connection, number: int) -> PromotionStatus:
-        """A promotion whose request still counts, and whose evidence nothing newer contradicts."""
-        readiness.check(self._hub, connection)  # by a wrong clock nothing counts any more, or yet
-        status = self.status(connection, number)
-        promotion, catalog = status.promotion, Catalog(connection)
-        check_request(promotion.request, self._rules(connection, promotion.request))
-        about = {one.artifact.path for one in status.vouched}
-        newest = gates.vouched(catalog, promotion.ref, promotion.stage)
-        newest = [v for v in newest if v.artifact.path in about]
-        policies = self._policies(newest)  # of today: a hardware target may have been mended since
-        gates.check_policies(promotion.request.predicate, policies)
-        self._check_gates(connection, promotion.ref, promotion.stage, newest, policies)
-        gates.check_all_signed(status.vouched, status.machines)
-        if not status.listed:  # else it is renewed, whatever was listed since
-            self._check_compared(connection, promotion.ref, promotion.stage, status.vouched)
-        return status
-
-    def _check_compared(
-        self, connection: Connection, ref: VersionRef, stage: str, found: Sequence[ArtifactEvidence]
-    ) -> None:
-        """Check that what is asked to be compared was compared with what is listed now."""
-        rule = rule_of(Repository(connection).policy(), stage)
-        held = comparison_checks.current_listing(connection, self.status, ref, stage)
-        comparison_checks.check(rule, found, self._policies(found), held)
-
-    def _policies(self, found: Sequence[ArtifactEvidence]) -> dict[str, str]:
-        """The artifact policies of those that are not portable, by path."""
-        variants = [one.artifact.path for one in found if not one.artifact.path.is_source]
-        said = {str(path): self._policy_of(path.form) for path in variants}
-        return {path: one for path, one in sorted(said.items()) if one != PORTABLE}
-
-    def _check_gates(
-        self,
-        connection: Connection,
-        ref: VersionRef,
-        stage: str,
-        found: Sequence[ArtifactEvidence],
-        policies: Mapping[str, str],
-        policy: Policy | None = None,
-    ) -> None:
-        repository, goldens = Repository(connection), Catalog(connection).goldens(ref)
-        fleet, rules = repository.sound_fleet(), policy or repository.policy()
-        gates.check(rules, fleet, stage, ref, found, goldens, policies)
-        gates.check_all_signed(found, signers(repository, found))
-        travel = lets_check_rows_travel(repository, ref.team)
-        promise_checks.check(found, goldens, self._promise_of, travel=travel)
-
-    def _check_new(self, connection: Connection, ref: VersionRef, request: Signed[Request]) -> None:
-        """Check that nobody asked for this before by a request that can still be approved."""
-        rules = self._rules(connection, request)
-        for earlier in Catalog(connection).promotions(ref):
-            late = rules.now - instant(earlier.made) > rules.rule.within
-            if earlier.request.sha256 == request.sha256:
-                if late:
-                    raise duplicates.too_old(earlier, rules)
-                raise _AskedBeforeError(earlier)
-            if not late and duplicates.same_request(earlier.request, request):
-                with suppress(RefusedError):  # such as by a key that was replaced since
-                    check_request(earlier.request, rules)
-                    raise _AskedBeforeError(earlier)
-
-    def _rules(self, connection: Connection, request: Signed[Request]) -> Rules:
-        said = request.predicate
-        return Repository(connection).rules(said.team, said.stage, self._hub.now())
-
-    def _check_counts(
-        self, status: PromotionStatus, approval: Signed[Approval], rules: Rules
-    ) -> None:
-        """Refuse an approval that would not count, with the counting rule's own sentence."""
-        promotion, person = status.promotion, approval.predicate.person
-        earlier = next((a for a in status.tally.counted if a.predicate.person == person), None)
-        if earlier and instant(earlier.predicate.valid_until) - rules.now > RENEWABLE:
-            if duplicates.same_approval(earlier, approval):
-                raise _ApprovedBeforeError(status)
-            raise RefusedError(
-                "approved-twice",
-                f"{person} has approved {promotion.id} already, in other words or for another "
-                "time.",
-                subject=promotion.id,
-                next_step=f"It is valid until {earlier.predicate.valid_until}. In its last "
-                f"{RENEWABLE.days} days give it again, if the request is no older than "
-                f"{rules.rule.within.days} days then; else ask again with: sealift promote",
-            )
-        alone = tally(promotion.request, (approval,), rules)
-        after = tally(promotion.request, (*status.tally.counted, approval), rules)
-        if approval not in after.counted:
-            why = (alone.set_aside or after.set_aside)[-1]
-            raise RefusedError(
-                "approval-not-counted",
-                f"{why[0].upper()}{why[1:]}",
-                subject=promotion.id,
-                next_step=f"See who may approve with: sealift team list; and what it is about "
-                f"with: sealift show {promotion.id}",
-            )
 
     def _entry(
         self,

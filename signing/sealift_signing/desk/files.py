@@ -7,7 +7,7 @@ from pathlib import Path
 from sealift_signing import disk, file_access
 from sealift_signing.drafts import LARGEST
 from sealift_signing.errors import FailedError, MalformedError, NotFoundError
-from sealift_signing.memory import write
+from sealift_signing.memory_folder import write
 
 
 def read(path: Path, most: int = LARGEST) -> bytes:
