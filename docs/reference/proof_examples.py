@@ -15,7 +15,7 @@ TARGET = "cpu-x86_64"
 SOFTWARE = {"numpy": "2.4.1", "onnxruntime": "1.31.1", "python": "3.12.11"}
 GOLDENS = sha256(b"the goldens").hexdigest()
 WORDS = (
-    "On 20 golden rows and 771 made to find out the variant answers as the source does; the worst "
+    "On 20 golden rows and 771 probe rows the variant answers as the source does; the worst "
     "difference is 8e-7 where 0.001 is allowed"
 )
 
@@ -47,8 +47,8 @@ def proof_report() -> documents.ProofReport:
 def _findings() -> documents.Findings:
     checks = (
         Check("goldens", "pass", "20 golden rows: all are answered alike."),
-        Check("rounding", "pass", "1 of 791 rows differ by the rounding of 32 bits alone."),
-        Check("expected", "pass", "Of 20 expected labels the source tells 95.0% rightly."),
+        Check("rounding", "pass", "1 of 791 rows differs by the rounding of 32 bits alone."),
+        Check("expected", "pass", "Of 20 expected labels the source gets 95.0% right."),
     )
     probes = (
         documents.KindProof("goldens", 20, 0, 0, 0, 0),
@@ -64,7 +64,7 @@ def _findings() -> documents.Findings:
         outputs=(_output(),),
         probes=probes,
         worst=_worst(),
-        never=("No golden row is answered 7.",),
+        never=("No golden row is answered with 7.",),
         classes=("0", "1", "7"),
         tolerances=documents.Tolerances("1e-4", "1e-5", "2e-7", "0.01", "0.001", "1e-5"),
         merging=documents.Merging(0, 0),

@@ -48,7 +48,7 @@ class BlobFolder:
         if not SHA256.matches(digest):
             raise RefusedError(
                 "bad-digest",
-                f"{digest!r} is no SHA-256 digest.",
+                f"{digest!r} is not a SHA-256 digest.",
                 subject=digest,
                 next_step="Give the digest as 64 digits in lower case.",
             )

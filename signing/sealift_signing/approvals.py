@@ -246,7 +246,7 @@ def _check_approval(request: Signed[Request], approval: Signed[Approval], rules:
     if set(approval.subjects) != set(request.subjects):
         raise NotCountedError(
             "approval-of-others",
-            f"{of.what} is of other artifacts than the request's.",
+            f"{of.what} is about artifacts other than the request's.",
             subject=of.sha256,
             next_step="Have the request that is shown approved.",
         )
@@ -272,7 +272,7 @@ def _check_terms(said: Approval, key: MemberKey, rules: Rules, of: _Of) -> None:
     if said.meaning not in rule.meanings:
         raise NotCountedError(
             "meaning-unknown",
-            f"{of.what} means {shown(said.meaning)}, which is none of the policy's meanings.",
+            f"{of.what} means {shown(said.meaning)}, which is not one of the policy's meanings.",
             subject=of.sha256,
             next_step=f"Say one of: {', '.join(map(repr, rule.meanings))}.",
         )
@@ -407,7 +407,7 @@ def _check_key(public: PublicKey, rules: Rules, of: _Of) -> None:
     if public.raw in rules.machine_keys and not rules.rule.requester_may_approve:
         raise NotCountedError(
             "machine-key",
-            f"{of.what} does not count: it is signed with the key of a machine, which is no "
+            f"{of.what} does not count: it is signed with the key of a machine, which is not a "
             "person's.",
             subject=of.sha256,
             next_step="Sign with a key of your own; its card is entered by the team's stewards.",

@@ -39,7 +39,7 @@ def encode(value: Json, *, what: str = "The document") -> bytes:
     except UnicodeEncodeError as bad:
         raise MalformedError(
             "json-not-canonical",
-            f"{what} holds half a surrogate pair, which is no Unicode.",
+            f"{what} holds half a surrogate pair, which is not Unicode.",
             subject=what,
         ) from bad
     check_values(data, what=what)
@@ -115,7 +115,9 @@ def _ordered(value: object, depth: int, what: str) -> object:
     if isinstance(value, (dict, Mapping)):
         if not all(isinstance(key, str) for key in value):
             raise MalformedError(
-                "json-not-canonical", f"{what} has a member whose name is no string.", subject=what
+                "json-not-canonical",
+                f"{what} has a member whose name is not a string.",
+                subject=what,
             )
         inner = _inside(value, depth, what)
         return {

@@ -96,7 +96,7 @@ def _difference(organisation: Organisation, other: Other, signed: Root | Targets
     more = [line for block in theirs if block not in ours for line in block]
     less = [line for block in ours if block not in theirs for line in block]
     if more:
-        yield "It says otherwise than the version that this one is made from:"
+        yield "It differs from the version that this one is made from:"
         yield from wording.indented(more)
     if less:
         yield "In place of that, or besides, this one goes on with:"
@@ -115,7 +115,7 @@ def _signed_words(organisation: Organisation, part: DraftPart, prepared: Prepare
         if one.keyid not in names:
             raise RefusedError(
                 "not-a-holder",
-                f"The draft bears a signature of a key ({one.keyid[:12]}) that holds no part of "
+                f"The draft bears a signature of a key ({one.keyid[:12]}) that does not hold "
                 f"{role}.",
                 subject=role,
                 next_step="Do not sign it; take a copy that only its holders have signed.",

@@ -127,9 +127,7 @@ class FailedError(SealiftError):
 class MalformedError(RefusedError):
     """Bytes that are not the document they claim to be."""
 
-    otherwise = (
-        "Have whoever made it write it again; what is damaged, or not as it must be, is not read."
-    )
+    otherwise = "Have whoever made it write it again: what is damaged or malformed is not read."
 
 
 class BadSignatureError(RefusedError):
@@ -141,7 +139,7 @@ class BadSignatureError(RefusedError):
 class NotSignedEnoughError(RefusedError):
     """Every signature that counts is right, and there are too few of them."""
 
-    otherwise = "Have more of those who hold it sign it."
+    otherwise = "Have more of its holders sign it."
 
 
 class NoKeyError(RefusedError):

@@ -72,7 +72,7 @@ def stated(delegator: Root | Targets, role: str) -> int | None:
     if said is not None and (type(said) is not int or not 1 <= said <= LARGEST):
         raise MalformedError(
             "bad-floor",
-            f"The floor of {role} ({FIELD}) is no whole number from 1 to {LARGEST}.",
+            f"The floor of {role} ({FIELD}) is not a whole number from 1 to {LARGEST}.",
             subject=role,
         )
     return said
@@ -84,7 +84,7 @@ def check_stated(role: str, signed: Root | Targets) -> None:
     Nobody is above root to state its floor, and recall has none.
 
     Raises:
-        MalformedError: one stands elsewhere, or is no number.
+        MalformedError: one stands elsewhere, or is not a number.
     """
     if FIELD in signed.unrecognized_fields:
         raise _misplaced(role)

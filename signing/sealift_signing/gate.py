@@ -360,7 +360,8 @@ def _check_key(
         if key.raw in barred(lost, roles.above(unsigned.signers)):
             raise RefusedError(
                 "key-compromised",
-                f"This key was called compromised, and signs nothing more of {unsigned.signers}.",
+                "This key was called compromised, and no longer signs anything of "
+                f"{unsigned.signers}.",
                 subject=unsigned.signers,
                 next_step="Have others who hold the role sign, or have a new key entered.",
             )
@@ -368,9 +369,9 @@ def _check_key(
         if key.raw not in {one.raw for one in held.keys}:
             raise RefusedError(
                 "not-a-holder",
-                f"This key holds no part of {unsigned.signers}.",
+                f"This key does not hold {unsigned.signers}.",
                 subject=unsigned.signers,
-                next_step=f"Those who do are: {', '.join(held.people)}.",
+                next_step=f"Its holders are: {', '.join(held.people)}.",
             )
 
 

@@ -356,7 +356,8 @@ def _not_opened(path: Path, bad: Exception) -> MalformedError:
         )
     return MalformedError(
         "key-not-opened",
-        f"{path} could not be opened: it is no private key file that is read here, such as one of "
+        f"{path} could not be opened: it is not a private key file that can be read here, such as "
+        "one of "
         "PKCS#8 version 2; or the passphrase is wrong.",
         subject=str(path),
         next_step="If the passphrase is right, make a key with: sealift-sign key new FILE",

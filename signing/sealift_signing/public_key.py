@@ -80,7 +80,7 @@ class PublicKey:
         try:
             return cls.from_crypto(load_pem_public_key(pem))
         except (ValueError, UnsupportedAlgorithm) as bad:
-            raise MalformedError("bad-public-key", "That is no PEM public key.") from bad
+            raise MalformedError("bad-public-key", "That is not a PEM public key.") from bad
 
     @classmethod
     def from_tuf(cls, key: Key) -> PublicKey:
@@ -102,7 +102,7 @@ class PublicKey:
             return cls._from_tuf_pem(cast("str", key.keyval["public"]).encode())
         except ValueError as bad:
             raise MalformedError(
-                "bad-public-key", "A key's value is no public key.", subject=key.keyid
+                "bad-public-key", "A key's value is not a public key.", subject=key.keyid
             ) from bad
 
     @classmethod

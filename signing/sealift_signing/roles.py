@@ -142,7 +142,7 @@ def check_layout(role: str, signed: Targets) -> None:
         if set(target.hashes) != {"sha256"} or not SHA256.matches(target.hashes["sha256"]):
             raise MalformedError(
                 "digest-not-sha256",
-                f"{role} lists {path} with another digest than one SHA-256.",
+                f"{role} lists {path} with digests other than a single SHA-256.",
                 subject=path,
             )
     if signed.delegations is None:

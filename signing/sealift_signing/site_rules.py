@@ -186,7 +186,7 @@ def _listed(facts: ConditionFacts, path: CatalogPath, sha256: str) -> None:
     if listed != sha256:
         raise HeldError(
             "listed-differently",
-            f"The catalog lists {path} with another digest than the one assigned.",
+            f"The catalog lists {path} with a digest other than the one assigned.",
             subject=str(path),
         )
 

@@ -424,7 +424,9 @@ def read(kind: type[P], data: bytes, *, what: str) -> Signed[P]:
         )
     value = canonical.decode(envelope.payload, what=what)
     if not isinstance(value, Mapping):
-        raise MalformedError("not-a-statement", f"{what} is no in-toto statement.", subject=what)
+        raise MalformedError(
+            "not-a-statement", f"{what} is not an in-toto statement.", subject=what
+        )
     predicate, subjects = _parse(kind, value, what)
     return Signed(predicate, subjects, envelope)
 
@@ -437,7 +439,9 @@ def read_payload(kind: type[P], data: bytes, *, what: str) -> tuple[P, tuple[Sub
     """
     value = canonical.decode(data, what=what)
     if not isinstance(value, Mapping):
-        raise MalformedError("not-a-statement", f"{what} is no in-toto statement.", subject=what)
+        raise MalformedError(
+            "not-a-statement", f"{what} is not an in-toto statement.", subject=what
+        )
     return _parse(kind, value, what)
 
 
@@ -446,7 +450,9 @@ def predicate_type(data: bytes, *, what: str) -> str:
     value = canonical.decode(dsse.read(data, what=what).payload, what=what)
     said = value.get("predicateType") if isinstance(value, Mapping) else None
     if not isinstance(said, str):
-        raise MalformedError("not-a-statement", f"{what} is no in-toto statement.", subject=what)
+        raise MalformedError(
+            "not-a-statement", f"{what} is not an in-toto statement.", subject=what
+        )
     return said
 
 
@@ -458,7 +464,7 @@ def verify(statement: Signed[P], key: PublicKey, *, what: str) -> None:
 def _parse(kind: type[P], value: Mapping[str, Any], what: str) -> tuple[P, tuple[Subject, ...]]:
     if set(value) != {"_type", "predicateType", "subject", "predicate"}:
         raise MalformedError(
-            "not-a-statement", f"{what} has other members than an in-toto statement.", subject=what
+            "not-a-statement", f"{what} has members that no in-toto statement has.", subject=what
         )
     if value["_type"] != STATEMENT or value["predicateType"] != kind.PREDICATE_TYPE:
         raise MalformedError(
@@ -493,4 +499,4 @@ def _subjects(value: object, what: str) -> tuple[Subject, ...]:
 
 
 def _no_subject(what: str) -> Subject:
-    raise MalformedError("no-subject", f"{what} has a subject that is no object.", subject=what)
+    raise MalformedError("no-subject", f"{what} has a subject that is not an object.", subject=what)

@@ -143,7 +143,7 @@ def follows_of(signed: Root | Targets) -> Follows | None:
     if not isinstance(said, Mapping):
         raise MalformedError(
             "bad-shape",
-            f"{what} is no object.",
+            f"{what} is not an object.",
             subject=FIELD,
             next_step="Have its holders sign it again, drafted by this version of Sealift.",
         )
@@ -312,7 +312,7 @@ def check_accounted(role: str, version: int, follows: Follows) -> None:
         raise SkippedError(
             "role-skipped",
             f"Version {version} of {role} follows version {follows.version} and says of no version "
-            "between them that it is set aside: no tool of ours makes such a one, and it was "
+            "between them that it is set aside: no tool of ours makes such a version, and it was "
             "signed to leave no number to those who come after.",
             subject=role,
             next_step="Keep it, and tell the hub's administrators: whoever signed it misuses a "

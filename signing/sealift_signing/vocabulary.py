@@ -233,6 +233,11 @@ def site_of(transfer: str) -> str:
     return transfer.rpartition("-")[0]
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number and its noun: `1 receipt`, `2,000 receipts`; `many` where the plural has no s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def sentence(text: str) -> str:
     """`text` as a document may hold it: controls become spaces, and it is cut at its longest.
 

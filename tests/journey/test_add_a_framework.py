@@ -68,7 +68,7 @@ def test_f1_31_the_page_works_to_the_letter_as_far_as_a_site(tried: tuple[Path, 
 
     folder, said = tried
     assert "lab/prices/1 is new" in said
-    assert re.search(r"On 8 golden rows and \d+ made .*; compared with Slope, ", said)
+    assert re.search(r"On 8 golden rows and \d+ probe rows .*; compared with Slope, ", said)
     assert "installed  lab/prices/1 in cpu" in said
     current = folder / "sealift-site/models/cpu/lab/prices/current/model.onnx"
     session = onnxruntime.InferenceSession(current, providers=["CPUExecutionProvider"])

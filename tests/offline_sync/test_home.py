@@ -36,11 +36,11 @@ def test_the_commented_example_works(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "text, why",
     [
-        ("least_free_mib = 1", "least_free_mib is no setting"),
-        ("[limits]\nleast_free = 1", "limits.least_free is no setting"),
+        ("least_free_mib = 1", "least_free_mib is not a setting"),
+        ("[limits]\nleast_free = 1", "limits.least_free is not a setting"),
         ("[limits]\nleast_free_mib = -1", "not a whole number"),
         ("[limits]\nlock_seconds = true", "not a whole number"),
-        ("[groups.cpu]\nhoook = []", "groups.cpu.hoook is no setting"),
+        ("[groups.cpu]\nhoook = []", "groups.cpu.hoook is not a setting"),
         ('[groups.cpu]\nhook = "reload all"', "not a list of strings"),
         ("[groups.CPU]", "not a name"),
         ("[groups.cpu]\nruntime = []", "groups.cpu.runtime names no program"),

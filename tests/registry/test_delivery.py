@@ -237,7 +237,7 @@ def test_what_nobody_vouches_for_any_more_cannot_become_current(
     hub.promoted()
     hub.enrol(plant)
     hub.change_members(lambda members: without(members, "carla"))
-    assert "not approved any more" in refused(hub.assign, "not-listed")
+    assert "no longer approved" in refused(hub.assign, "not-listed")
     hub.change_members(lambda members: without(members, "dora"))
     assert "counts no more" in refused(hub.assign, "not-listed")
 

@@ -91,7 +91,7 @@ def test_approvals_that_ran_out_are_told_of(
     bundle = hub.export().folder
     hub.later(days=20)
     (told,) = plan(hub).ready.lapsed
-    assert "catalog/vision/tiny/1/cpu-x86_64 is not approved any more" in told
+    assert "catalog/vision/tiny/1/cpu-x86_64 is no longer approved" in told
     assert "was valid until" in told
     warnings = hub.export(to=made(hub.folder / "other")).warnings
     assert warnings == (told,)

@@ -116,7 +116,7 @@ def test_both_are_typed_at_the_hub(newer: Acme, capsys: Capsys) -> None:
     cli = Cli(newer, capsys)
     to = (SITE, f"{MODEL}/1", "--for", f"{GROUP}={TARGET}")
     code, _, error = cli("assign", *to, "--back")
-    assert (code, "neither stands alone" in error) == (2, True)
+    assert (code, "give both, or neither" in error) == (2, True)
     drafts = newer.folder / "one.draft", newer.folder / "two.draft"
     told = cli.json("assign", *to, "--back", "--reason", WHY, "--draft", drafts[0])
     assert f"--back --reason '{WHY}' --key FILE" in told["sign"]

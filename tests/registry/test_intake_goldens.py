@@ -157,5 +157,5 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for given in (pipe, tmp_path):
-        with pytest.raises(RefusedError, match="no file of goldens"):
+        with pytest.raises(RefusedError, match="not a file of goldens"):
             from_file(given, tmp_path / "target")

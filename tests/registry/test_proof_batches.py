@@ -144,7 +144,7 @@ def test_p0_302_a_runtime_that_is_wrong_of_few_rows_alone_is_seen(sizes: range, 
     assert "batches" in failing(found)
     assert {one.kind for one in found.probes if one.wrong} == {kind}
     assert "the answers are alike, but " in found.words
-    assert found.words.endswith(" are others in other batches")
+    assert found.words.endswith((" differ in other batches", " differs in other batches"))
 
 
 def test_p0_302_the_same_batches_come_again_by_the_same_seed() -> None:
@@ -178,7 +178,7 @@ def test_p0_303_as_few_as_there_is_time_for_and_never_less_than_sixteen() -> Non
     left = again["alone"][1] + again["few-at-once"][1]
     assert left > 0
     (said,) = (one.words for one in found.checks if one.name == "batches")
-    assert f"for {left:,} there was no time" in said
+    assert f"there was no time for {left:,}" in said
 
 
 def test_p0_303_large_rows_are_few() -> None:

@@ -172,7 +172,7 @@ def test_p0_158_convert_says_how_well_it_answers_before_all_and_the_rest_in_few_
     assert len(lines) < 12
     assert lines[0].startswith(f"{VARIANT} built")
     (at,) = (n for n, line in enumerate(lines) if line.startswith("  parity: pass"))
-    assert "Of 8 expected labels the source tells 100.0% rightly" in lines[at + 1]
+    assert "Of 8 expected labels the source gets 100.0% right" in lines[at + 1]
     assert "On 8 golden rows and " in lines[at + 2]
     assert f"Every check:  sealift show {version(1)}" in lines
     whole = cli.says("convert", version(1), "--for", TARGET, "--verbose")

@@ -225,7 +225,7 @@ def test_p0_26_an_accuracy_of_nothing_is_told_first() -> None:
     assert found.expected is not None
     assert found.expected.source == "0"
     said = next(one for one in found.checks if one.name == "expected").words
-    assert "0.0% rightly" in said
+    assert "gets 0.0% right" in said
     assert "the classes are 0, 1, 2" in said
 
 

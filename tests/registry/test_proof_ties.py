@@ -1,4 +1,4 @@
-"""A difference is a tie only where the source itself shows that two answers are as good."""
+"""A difference is a tie only where the source itself shows that two answers are equally good."""
 
 from __future__ import annotations
 
@@ -87,7 +87,9 @@ def test_p0_151_a_tie_is_shown_by_what_the_source_answers_a_few_steps_further() 
     facts = ModelFacts(may_tie=True)
     edge = proof(stepped, told(lambda x: on_the_edge(x) & (x[:, 1] == 0)), goldens, facts=facts)
     assert failing(edge) == set()
-    assert "two answers are as good" in next(o.words for o in edge.checks if o.name == "rounding")
+    assert "two answers are equally good" in next(
+        o.words for o in edge.checks if o.name == "rounding"
+    )
     elsewhere = proof(stepped, told(lambda x: x[:, 0] == 0), goldens, facts=facts)
     assert failing(elsewhere)
 
@@ -151,8 +153,8 @@ def test_p0_246_labels_that_differ_where_two_are_as_good_are_counted_and_few(par
     assert excused, "or nothing was tried"
     assert (excused > 0.01 * ran) == (part == 0.3)
     assert failing(found) == ({"rounding"} if part == 0.3 else set())
-    assert f"two answers are as good ({excused:,})" in said["rounding"]
-    assert "or two answers are as good" in found.words
+    assert f"two answers are equally good ({excused:,})" in said["rounding"]
+    assert "or two answers are equally good" in found.words
     for one in found.probes:
         if one.kind == "goldens" and one.excused:
             assert f"alike, but for {one.excused:,} that rounding" in said["goldens"]

@@ -155,7 +155,7 @@ def test_p0_154_guessing_is_to_answer_the_most_frequent_label_always(rare: int) 
     assert found.expected is not None
     assert float(found.expected.chance) == 1 - rare / 20
     assert found.told_first[0].startswith("THE ANSWERS ARE NO BETTER THAN GUESSING")
-    assert f"most frequent is right in {1 - rare / 20:.1%}" in found.told_first[0]
+    assert f"most frequent one would get {1 - rare / 20:.1%}" in found.told_first[0]
 
 
 def test_p0_154_what_is_all_right_is_no_worse_than_guessing() -> None:
@@ -288,7 +288,7 @@ def test_p0_264_of_many_classes_some_are_named_and_the_others_counted() -> None:
     (told,) = proof_words.first(judged, "", {}, ())
     assert told == (
         "9 golden rows expect c0, 8 golden rows expect c1, 7 golden rows expect c2; the model "
-        "answers none of them so, and so it is with 2 labels more."
+        "answers none of them as expected, and the same holds for 2 more labels."
     )
     (told,) = proof_words.first(replace(judged, missed=judged.missed[:1]), "", {}, ["c0"])
     assert "answered on no row" in told  # said once

@@ -215,7 +215,7 @@ def test_p0_316_scores_without_columns_on_one_known_row_hide_nothing(hub: Acme) 
     found = compared(hub, 3)
     assert (found.nothing, found.proved_by and found.proved_by.nothing) == (None, None)
     assert FELL in told(hub, 3)[0]
-    assert "its outputs are OTHERS on them" in told(hub, 3)[0]
+    assert "its outputs DIFFER on them" in told(hub, 3)[0]
     assert cut_of(found).outputs == ("probabilities has 0 numbers a row, and had 3",)
 
 

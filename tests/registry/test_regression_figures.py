@@ -96,7 +96,7 @@ def test_p0_330_an_accuracy_keeps_three_digits_wherever_it_lies() -> None:
 def test_p0_331_a_share_is_told_as_none_or_all_only_where_it_is(part: float, told: str) -> None:
     assert figures.percent(part) == told
     judged = ExpectationResult("labels", MANY, 1.0, part, 0.1, 0.1, 1.0)
-    assert f"rightly, the variant {told}%" in proof_words.expected_check(judged, ()).words
+    assert f"right, the variant {told}%" in proof_words.expected_check(judged, ()).words
     nearly = ExpectationResult("numbers", MANY, 0.1, 0.1, 1.0, 1.0, part)
     (first, *_) = proof_words.first(nearly, "", {}, ()) or [""]
     assert not first or first.startswith(f"{told}% of the golden rows are answered exactly")
@@ -105,7 +105,7 @@ def test_p0_331_a_share_is_told_as_none_or_all_only_where_it_is(part: float, tol
 def test_p0_331_what_is_poor_is_told_by_the_same_shares() -> None:
     judged = ExpectationResult("labels", MANY, 0.9996, 0.9997, 0.9998, 0.5, 1.0)
     (first, *_) = proof_words.first(judged, "", {}, ())
-    assert "the source tells 99.96% rightly and the variant 99.97%" in first
+    assert "the source gets 99.96% right and the variant 99.97%" in first
     assert "right in 99.98%" in first
 
 

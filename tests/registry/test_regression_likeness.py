@@ -157,7 +157,7 @@ def test_p0_275_an_artifact_that_is_no_onnx_is_told_so(
     monkeypatch.setattr(comparisons, "model_of", lambda paths: model_of(list(paths)[1:]))
     found = compared(hub, 2)
     assert (found.nothing, found.comparison) == ("not-run", None)
-    assert "one of both is no ONNX model" in comparison_words.summary(found)
+    assert "one of the two is not an ONNX model" in comparison_words.summary(found)
 
 
 def test_p0_276_a_refusal_of_the_runtime_names_no_folder_of_the_hub(tmp_path: Path) -> None:

@@ -208,7 +208,8 @@ def test_p0_324_a_newer_version_whose_approvals_lapsed_is_told_first(hub: Acme) 
     first, lapsed = first_words(hub, 3)
     assert first.startswith("Compared with version 1, ")
     assert lapsed == (
-        "Version 2 was listed after version 1, and COUNTS NO MORE: too few of its approvals still "
+        "Version 2 was listed after version 1, and NO LONGER COUNTS: too few of its approvals "
+        "still "
         "count. NOT COMPARED on the golden rows by which it was approved."
     )
     entries = len(hub.types())
@@ -223,10 +224,12 @@ def test_p0_324_so_is_one_that_was_withdrawn_and_one_that_asks_for_itself(hub: A
     third(hub)
     compared(hub, 3)
     lapsed = first_words(hub, 3)[1]
-    assert lapsed == "Version 2 was listed after version 1, and COUNTS NO MORE: it was withdrawn."
+    assert lapsed == "Version 2 was listed after version 1, and NO LONGER COUNTS: it was withdrawn."
     compared(hub, 2)
     itself = first_words(hub, 2)[1]
-    assert itself.startswith("Version 2 itself was listed after version 1, and COUNTS NO MORE: it ")
+    assert itself.startswith(
+        "Version 2 itself was listed after version 1, and NO LONGER COUNTS: it "
+    )
 
 
 def test_p0_325_what_was_listed_and_lapsed_meanwhile_makes_a_comparison_old(hub: Acme) -> None:
@@ -240,7 +243,7 @@ def test_p0_325_what_was_listed_and_lapsed_meanwhile_makes_a_comparison_old(hub:
     hub.promoted(2)
     withdraw(hub, 2)
     why = refused(lambda: hub.approve(number, APPROVERS[0]), "regression-stale")
-    assert "version 2 was listed since, and counts no more" in why
+    assert "version 2 was listed since, and no longer counts" in why
     compared(hub, 3)
     hub.approve(hub.asked(3, reason="again"), APPROVERS[0])
 

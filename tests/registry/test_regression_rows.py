@@ -94,7 +94,7 @@ def test_p0_280_goldens_that_flatter_a_candidate_do_not_hide_what_it_gets_wrong(
         "version 1 was approved: accuracy 0.24, was 1; 76 rows of 100 (76.0 %) get another label, "
     )
     assert others == (
-        "Its own golden rows are OTHERS than the 100 by which version 1 was approved: 0 of its 30 "
+        "Its own golden rows DIFFER FROM the 100 by which version 1 was approved: 0 of its 30 "
         "are among them."
     )
     assert own.startswith("On its own 30 golden rows: accuracy 1, was 1; 0 rows of 30 (0.0 %) ")
@@ -113,7 +113,7 @@ def test_p0_280_the_approver_reads_it_before_all_else(hub: Acme, capsys: Capsys)
         looks = [one for one in said.splitlines() if one.startswith(LOOK)]
         assert looks[0].startswith(first)
         assert "accuracy 0.24, was 1;" in looks[0]
-        assert "OTHERS than the 100 by which version 1 was approved" in looks[1]
+        assert "DIFFER FROM the 100 by which version 1 was approved" in looks[1]
     table = cli.says("show", str(version(2)))
     assert "on version 1's golden rows" in table
     assert "on its own golden rows" in table
@@ -250,7 +250,7 @@ def test_p0_285_goldens_that_the_listed_version_was_given_since_are_not_what_it_
     assert "on the 100 golden rows by which version 1 was approved: accuracy 0.24, was 1;" in first
     # To have it approved by those is another promotion, and it is told there first.
     assert compared(hub, 1).nothing == "itself"
-    assert told(hub, 1)[1] == "Its golden rows are OTHERS than those by which it was approved."
+    assert told(hub, 1)[1] == "Its golden rows DIFFER FROM those by which it was approved."
 
 
 def test_p0_285_what_is_approved_by_other_rows_since_makes_a_comparison_old(hub: Acme) -> None:

@@ -96,7 +96,7 @@ def test_p0_236_what_was_listed_and_counts_no_more_is_told_first(hub: Acme) -> N
     assert compared(hub, 2).nothing == "first"
     name, words = first_check(hub, 2)
     assert name == TOLD_FIRST
-    assert words.endswith(f"; version 1 was listed for {TARGET}, and counts no more.")
+    assert words.endswith(f"; version 1 was listed for {TARGET}, and no longer counts.")
 
 
 def test_p0_236_it_is_quiet_only_where_nothing_of_the_model_was_ever_listed(hub: Acme) -> None:

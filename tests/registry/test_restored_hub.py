@@ -286,7 +286,7 @@ def test_t1_10_whoever_only_looks_is_told(
     home = ["--home", str(ready.root)]
     restore(ready, yesterday)
     assert run([*home, "receive", str(ready.medium)]) == 1
-    assert "It signs nothing more." in capsys.readouterr().err
+    assert "It no longer signs anything." in capsys.readouterr().err
     assert run([*home, "list", "versions"]) == 0
     told = capsys.readouterr()
     assert MODEL in told.out

@@ -83,12 +83,12 @@ def test_p0_100_a_range_has_two_ends(asked: str, ends: list[str]) -> None:
         (">=1.31.1,<=1.17.3", "its oldest release is newer than its newest"),
         (">=1.17.3,<=1.31.1,!=1.31.1", "it leaves out one of its own ends"),
         (">1.17.3,<=1.31.1", "“>1.17.3” is no release"),
-        ("~=1.17", "is no release"),
-        (">=1.17.3;<=1.31.1", "is no release"),
-        ("", "is no release"),
-        ("1.17.3", "1.17.3 is no release"),
-        (">=1.17.3rc1,<=1.31.1", "is no release"),
-        (">=01.17.3,<=1.31.1", "is no release"),
+        ("~=1.17", "is not a release"),
+        (">=1.17.3;<=1.31.1", "is not a release"),
+        ("", "is not a release"),
+        ("1.17.3", "1.17.3 is not a release"),
+        (">=1.17.3rc1,<=1.31.1", "is not a release"),
+        (">=01.17.3,<=1.31.1", "is not a release"),
     ],
 )
 def test_p0_100_what_has_no_two_ends_is_refused_by_name(asked: str, why: str) -> None:

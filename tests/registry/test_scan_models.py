@@ -273,7 +273,7 @@ def test_p0_274_external_data_that_is_called_as_a_model_is(
     _external(trained("tiny.onnx"), folder, name)
     refusal = refused(folder)
     assert refusal.code == "scan-external-data"
-    assert f"External data of the model lies in {name}" in refusal.what
+    assert f"The model's external data lies in {name}" in refusal.what
 
 
 def test_external_data_that_is_not_there(trained: Callable[[str], Path], folder: Path) -> None:

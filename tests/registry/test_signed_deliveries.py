@@ -217,7 +217,7 @@ def test_t0_151_nobody_dispatches_because_a_file_of_the_hub_says_so(
     cli = Cli(acme, capsys)
     code, _, err = cli("site", "enroll", acme.folder / "asked", "--stage", STAGE)
     assert code == UsageError.exit_code
-    assert "delivery.dispatcher in settings.toml counts no more" in err
+    assert "delivery.dispatcher in settings.toml no longer counts" in err
     assert "It is not known who dispatches to this site." in err
 
 

@@ -102,7 +102,7 @@ CASES: list[tuple[Attack, str]] = [
     (column_changed, "The columns of P-000001 say other than what was signed"),
     (evidence_moved, "say other than what was signed"),
     (listed_by_the_hub_alone, "is listed, and nobody approved it"),
-    (another_stage, "its columns say other than the answer"),
+    (another_stage, "its columns say something other than the answer"),
     (renamed, "plant-8"),
 ]
 

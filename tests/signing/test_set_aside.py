@@ -96,7 +96,7 @@ def test_t1_14_of_what_is_set_aside_the_difference_is_shown(acme: Acme) -> None:
     made = acme.sign(acme.draft("add-approver", TEAM, "emil", cards=["emil"]), "anna")
     acme.later(hours=1)
     words = acme.examine(acme.draft("renew", ROLE, over=[over(made)]), "ben").words
-    start = words.index("It says otherwise than the version that this one is made from:")
+    start = words.index("It differs from the version that this one is made from:")
     end = next(n for n, one in enumerate(words) if one.startswith("Renew"))
     said = "\n".join(words[start:end])
     assert acme.keys.public("emil").text in said

@@ -73,7 +73,7 @@ def restored(said: Checkpoint) -> RestoredHubError:
     return RestoredHubError(
         "hub-restored",
         f"This hub once signed {said.size} entries of its log, and they are not the ones in this "
-        "database: it was restored from a backup. It signs nothing more.",
+        "database: it was restored from a backup. It no longer signs anything.",
         subject=said.origin,
         next_step="Restore the newest backup of the hub's home. Is there none that holds them, or "
         "did somebody else sign with the log's key, then a fleet administrator replaces that key: "

@@ -246,8 +246,8 @@ class AuditLog:
         if self._failure:
             raise FailedError(
                 "log-stopped",
-                f"The log could not confirm an earlier commit ({self._failure}) and takes no more "
-                "in this process.",
+                f"The log could not confirm an earlier commit ({self._failure}) and takes nothing "
+                "more in this process.",
                 next_step="Check the disk and run: sealift audit verify; then start again.",
             )
 

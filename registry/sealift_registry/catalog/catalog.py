@@ -211,7 +211,7 @@ class Catalog:
 
         Raises:
             NotFoundError: there is none.
-            RefusedError: its columns say other than its request.
+            RefusedError: its columns say something other than its request.
         """
         t = tables.promotion
         row = self._connection.execute(select(t).where(t.c.number == number)).first()

@@ -39,7 +39,7 @@ def signs_here(session: Session, how: Signing, *, own: bool) -> bool:
     if how.at_hub and not (how.keys or solo):
         raise UsageError(
             "key-needed",
-            "To sign at the hub takes keys, and none is named.",
+            "Signing at the hub takes keys, and none is named.",
             next_step="Name each with --key FILE.",
         )
     return how.at_hub or solo or (own and bool(how.keys))

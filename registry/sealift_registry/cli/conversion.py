@@ -8,8 +8,9 @@ import click
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, user
-from sealift_registry.cli.terminal import counted, short
+from sealift_registry.cli.terminal import short
 from sealift_signing.drawing import drawn, plain
+from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
     from sealift_registry.catalog.reference import VersionRef

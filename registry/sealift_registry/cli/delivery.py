@@ -16,8 +16,9 @@ from sealift_registry.cli.drafts import check_free, write_draft
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, split
 from sealift_registry.cli.signing import Signing, carry_out, others, signing_options
-from sealift_registry.cli.terminal import counted, short
+from sealift_registry.cli.terminal import short
 from sealift_signing.drawing import drawn, pasted, word
+from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
     from sealift_registry.trust.submitting import AcceptedSubmission
@@ -96,7 +97,7 @@ def site_enroll(
         people = [who for who, _ in found]
     if not people and "delivery.dispatcher" in session.app.hub.home.ignored:
         session.terminal.note(
-            "delivery.dispatcher in settings.toml counts no more: whoever can write that file "
+            "delivery.dispatcher in settings.toml no longer counts: whoever can write that file "
             "would choose who dispatches. Have its owner make a card: sealift key card PERSON "
             "--key FILE"
         )
@@ -397,7 +398,7 @@ def receive(session: Session, *, medium: str) -> None:
         if lost:
             are = "is" if lost == 1 else "are"
             lines.append(
-                f"  Of what {one.site} is assigned {counted(lost, 'blob')} {are} lost there."
+                f"  {counted(lost, 'blob')} of what {one.site} is assigned {are} lost there."
             )
             lines.append(f"  The next bundle brings it: sealift export {one.site} --to DIR")
         unsigned = "on the medium, signed by nobody"

@@ -129,7 +129,7 @@ def check_free(path: Path) -> None:
     if taken:
         raise UsageError(
             "draft-exists",
-            f"{path} exists already, and is no draft without signatures.",
+            f"{path} exists already, and is not a draft without signatures.",
             subject=str(path),
             next_step="Choose another file with --draft.",
         )

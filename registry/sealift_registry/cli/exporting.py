@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sealift_registry.cli.terminal import counted
 from sealift_signing.drawing import pasted, word
+from sealift_signing.vocabulary import counted
 from sealift_sync.pace import speed
 
 if TYPE_CHECKING:

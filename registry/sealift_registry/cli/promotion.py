@@ -14,7 +14,7 @@ import click
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_registry.cli.signing import Signing, carry_out, signing_options
-from sealift_registry.cli.terminal import counted
+from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
     from sealift_registry.promotion.status import PromotionStatus

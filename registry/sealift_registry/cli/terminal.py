@@ -91,11 +91,6 @@ def _lines(text: str | Iterable[str]) -> Iterable[str]:
     return (text,) if isinstance(text, str) else text
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number and its noun: `1 receipt`, `2 receipts`."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
-
-
 def short(digest: str) -> str:
     """The first twelve digits of a digest: enough to recognise it by."""
     return digest[:12]

@@ -248,7 +248,7 @@ def _finding(asked: Promise, found: Sequence[Tried], report: ProofReport) -> Fin
     ]
     if without:
         left_out = "; ".join(f"{one}: {why}" for one, why in without.items())
-        words = f"Not promised, though between the ends, is {left_out}."
+        words = f"Between the ends, but not promised: {left_out}."
         checks.append(Check("without", "pass", sentence(words)))
     verdict: Verdict = "pass" if all(one.verdict == "pass" for one in found) else "fail"
     tools = {"sealift": package_version("sealift-registry")}

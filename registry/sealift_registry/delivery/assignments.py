@@ -247,10 +247,10 @@ class _Gathering:
             try:
                 counted = self._tally(promotion)
             except NotCountedError as bad:  # its requester has left the team, or may no longer ask
-                why = f"is listed, and its promotion counts no more: {bad.what}"
+                why = f"is listed, and its promotion no longer counts: {bad.what}"
                 continue
             if not counted.enough:
-                why = f"is listed, and not approved any more: {' '.join(counted.set_aside)}"
+                why = f"is listed, and is no longer approved: {' '.join(counted.set_aside)}"
                 continue
             named = promotion.request.predicate.evidence
             evidence = (e for e in self._catalog.evidence(path) if e.sha256 in named)

@@ -97,7 +97,7 @@ def _read(repository: Repository, row: Row[tuple[object, ...]]) -> Enrolment:
     said = answer.predicate
     columns = (row.id, row.enrolment, row.stage, repository.organisation())
     if columns != (said.site, sha256(answered).hexdigest(), said.stage, said.organisation):
-        raise RefusedError("row-differs", "its columns say other than the answer.")
+        raise RefusedError("row-differs", "its columns say something other than the answer.")
     about = answer.about(f"sites/{name}/request", request.sha256)
     if (request.predicate.site, said.request) != (name, request.sha256) or not about:
         raise RefusedError("row-differs", "its answer is to another request.")

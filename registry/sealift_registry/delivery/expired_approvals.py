@@ -25,7 +25,7 @@ def expired_approvals(
     """
     assigned = {one.path: one for _, _, one in assignment.artifacts()}
     return tuple(
-        f"{one.path} is not approved any more ({why}); {site.id} would not install it. "
+        f"{one.path} is no longer approved ({why}); {site.id} would not install it. "
         f"Have it asked for and approved again, and assign it again."
         for one in assigned.values()
         if one.sha256 not in installed

@@ -38,7 +38,9 @@ def note(connection: Connection, site: Site) -> str | None:
     except RefusedError as bad:
         raise not_signed(site.id, "a checkpoint of the log", bad.what) from bad
     if (said.size, said.root) != (row.size, bytes(row.root)):
-        raise not_signed(site.id, "a checkpoint of the log", "its columns say other than its note.")
+        raise not_signed(
+            site.id, "a checkpoint of the log", "its columns say something other than its note."
+        )
     return bytes(row.note).decode()
 
 

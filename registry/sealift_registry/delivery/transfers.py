@@ -75,7 +75,7 @@ def _read(repository: Repository, row: Row[tuple[Any, ...]], what: str) -> Signe
     said = one.predicate
     columns = (row.transfer, row.sha256, repository.organisation())
     if columns != (said.id, one.sha256, said.organisation):
-        raise RefusedError("row-differs", "its columns say other than the statement.")
+        raise RefusedError("row-differs", "its columns say something other than the statement.")
     return one
 
 

@@ -31,6 +31,7 @@ from sealift_registry.frameworks.tree_ensembles import Grown
 from sealift_registry.frameworks.variant_names import Names
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
+from sealift_signing.vocabulary import counted
 
 Node: TypeAlias = dict[str, Any]
 """A node of a tree, as LightGBM dumps it."""
@@ -90,7 +91,8 @@ def readable(folder: Path, survey: ModelFolder) -> str:
         raise _refused(survey.model, bad) from bad
     if trees < 1 or features < 1:
         raise _refused(survey.model, ValueError("no trees"))
-    return f"LightGBM reads it: {trees} trees over {features} features."
+    said = f"{counted(trees, 'tree')} over {counted(features, 'feature')}"
+    return f"LightGBM reads it: {said}."
 
 
 def _refused(path: str, bad: Exception) -> RefusedError:

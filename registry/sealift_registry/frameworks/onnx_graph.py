@@ -25,6 +25,7 @@ from sealift_registry.frameworks.framework import (
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
+from sealift_signing.vocabulary import counted
 
 OPERATOR_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 """The operators that every ONNX runtime has. Another domain means code that is not in the model."""
@@ -155,7 +156,7 @@ def external_data(folder: Path, survey: ModelFolder) -> str:
         return "All tensors are in the model itself."
     named = ", ".join(sorted(found)[:MOST_NAMED])
     if len(found) > MOST_NAMED:
-        named += f" and {len(found) - MOST_NAMED:,} more files"
+        named += f" and {counted(len(found) - MOST_NAMED, 'more file')}"
     return f"All external tensors lie in the model's folder: {named}."
 
 
@@ -179,7 +180,8 @@ def operators(folder: Path, survey: ModelFolder) -> str:
                 "ai.onnx.ml).",
             )
         used.add(node.domain or "ai.onnx")
-    return f"Its operators are of the domains {', '.join(sorted(used))}."
+    domains = ", ".join(sorted(used))
+    return f"Its operators are of the domain{'' if len(used) == 1 else 's'} {domains}."
 
 
 def checker(folder: Path, survey: ModelFolder) -> str:
@@ -276,7 +278,7 @@ def _contained(tensor: str, location: str) -> PurePosixPath:
     if not location or path.is_absolute() or ".." in path.parts or "\\" in location:
         raise RefusedError(
             "external-data",
-            f"The tensor {tensor!r} wants its data from {location!r}, outside the model's folder.",
+            f"The tensor {tensor!r} takes its data from {location!r}, outside the model's folder.",
             subject=location,
             next_step="Save the model with its external data beside it "
             "(onnx.save_model(..., save_as_external_data=True)).",
@@ -293,10 +295,10 @@ def _check_ending(location: PurePosixPath) -> None:
     if location.suffix.lower() == ".onnx":
         raise RefusedError(
             "external-data",
-            f"External data of the model lies in {word(location.name)}, which is called as a model "
-            "is: which of both is the model could be mistaken.",
+            f"The model's external data lies in {word(location.name)}, whose name is like a "
+            "model's: either file could be taken for the model.",
             subject=location.name,
-            next_step="Save the model with its external data in a file of another ending "
+            next_step="Save the model with its external data in a file with another ending "
             "(onnx.save_model(..., save_as_external_data=True, location='weights.data')).",
         )
 
@@ -311,7 +313,7 @@ def _check_span(file: Path, tensor: Any, place: dict[str, str]) -> None:  # noqa
     if size < 0 or offset + max(length, _size(tensor)) > size:
         raise RefusedError(
             "external-data",
-            f"The tensor {tensor.name!r} wants data from {file.name}, which is not there or too "
+            f"The tensor {tensor.name!r} takes data from {file.name}, which is missing or too "
             "short.",
             subject=file.name,
             next_step="Ingest the folder that holds the model and all of its data.",

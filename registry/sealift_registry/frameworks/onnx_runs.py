@@ -251,7 +251,7 @@ def _check_tables(graph: Any, name: str) -> None:  # noqa: ANN401 - onnx is Any 
         raise RefusedError(
             "reference-evaluator",
             f"{name} answers with a dictionary for each row (the operator ZipMap), which neither "
-            "onnx's reference evaluator nor many a runtime can do.",
+            "onnx's reference evaluator nor many runtimes can do.",
             subject=name,
             next_step="Export it again as a table: to_onnx(model, rows, "
             'options={"zipmap": False}).',

@@ -41,6 +41,7 @@ from sealift_registry.frameworks.scikit_learn_table import HONOURS
 from sealift_registry.frameworks.variant_names import Names
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
+from sealift_signing.vocabulary import counted
 
 LARGEST_UNPACKED = 16 * 1024**3
 _MEMBER = re.compile(r"schema\.json|[A-Za-z0-9_-]+\.(npy|npz|json|txt|bin)")
@@ -74,7 +75,8 @@ def archive(folder: Path, survey: ModelFolder) -> str:
             f"{survey.model} unpacks to {unpacked:,} bytes; at most {LARGEST_UNPACKED:,} are "
             "taken in.",
         )
-    return f"The archive holds {len(members)} files of skops, {unpacked:,} bytes unpacked."
+    files = counted(len(members), "file")
+    return f"The archive holds {files} of skops, {unpacked:,} bytes unpacked."
 
 
 def types(folder: Path, survey: ModelFolder) -> str:

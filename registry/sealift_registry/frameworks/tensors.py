@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from sealift_registry.frameworks.framework import Format, Framework, ModelFolder
 from sealift_signing.errors import RefusedError
+from sealift_signing.vocabulary import counted
 
 LONGEST_HEADER = 100_000_000
 """The format's own limit."""
@@ -61,7 +62,8 @@ def layout(folder: Path, survey: ModelFolder) -> str:
                 subject=path,
                 next_step="Save the tensors again with safetensors, and ingest that.",
             ) from bad
-    return f"The headers account for every byte: {tensors} tensors in {len(survey.model_files)}."
+    held = f"{counted(tensors, 'tensor')} in {counted(len(survey.model_files), 'file')}"
+    return f"The headers account for every byte: {held}."
 
 
 def _check(path: Path) -> int:

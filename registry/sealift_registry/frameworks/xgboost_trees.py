@@ -31,6 +31,7 @@ from sealift_registry.frameworks.tree_ensembles import Grown
 from sealift_registry.frameworks.variant_names import Names
 from sealift_registry.workers.quoting import first_line
 from sealift_signing.errors import RefusedError
+from sealift_signing.vocabulary import counted
 
 _JSON = rb'\s*\{\s*("version"\s*:\s*\[[\d,\s]*\]\s*,\s*)?"learner"\s*:'
 
@@ -97,7 +98,7 @@ def readable(folder: Path, survey: ModelFolder) -> str:
     if kind not in BOOSTERS or features < 1:
         raise _refused(survey.model, ValueError(f"booster {kind}"))
     known = "" if kind == TREES else f", and no converter knows what {kind} makes"
-    return f"XGBoost reads it: a {kind} model of {features} features{known}."
+    return f"XGBoost reads it: a {kind} model of {counted(features, 'feature')}{known}."
 
 
 def _refused(path: str, bad: Exception) -> RefusedError:

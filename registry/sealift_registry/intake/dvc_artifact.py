@@ -157,6 +157,6 @@ def _unknown(request: Document, known: list[str]) -> NotFoundError:
         "dvc-artifact-unknown",
         f"{request['shown']} has no {request['artifact']}{asked}.",
         subject=f"{request['artifact']}{asked}",
-        next_step=f"In force are: {shown}. Only annotated tags count (git tag -a, or gto register "
+        next_step=f"In force: {shown}. Only annotated tags count (git tag -a, or gto register "
         "and gto assign), and none that was taken back.",
     )

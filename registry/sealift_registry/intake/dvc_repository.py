@@ -51,7 +51,7 @@ def _open_no_other() -> None:
     def refused(url: object = None, *_given: object, **_named: object) -> NoReturn:
         raise MisledError(
             "dvc-import",
-            f"The commit sends us to another repository, {redacted(str(url))}, which is not read.",
+            f"The commit points to another repository, {redacted(str(url))}, which is not read.",
             subject=redacted(str(url)),
             next_step="Ingest from that repository itself; or track a copy here with `dvc add`, "
             "push, and ingest that.",
@@ -110,7 +110,7 @@ def not_opened(request: Document, said: str) -> FailedError:
     path = pasted([request["shown"]])
     return FailedError(
         "git-not-opened",
-        f"Git does not open {request['shown']}: {said}.",
+        f"Git will not open {request['shown']}: {said}.",
         subject=request["shown"],
         next_step="Where it is another user's repository, and you trust whoever writes there: git "
         f"config --global --add safe.directory {path}. Else check it with: git fsck",

@@ -76,7 +76,9 @@ class GoldensRecord:
             return f"{said}; the right answers are not known (`{EXPECTED}`)"
         if self.origin == "file":
             return f"{said}; `{known}` is what is expected of them"
-        return f"{said}; `{known}` is taken for what is expected, if it is no input of the model"
+        return (
+            f"{said}; `{known}` is taken for what is expected, if it is not an input of the model"
+        )
 
     def _has(self, name: str) -> bool:
         return any(array.name == name for array in self.arrays)
@@ -97,7 +99,7 @@ def from_file(given: Path, target: Path) -> GoldensRecord:
     if given.exists() and not given.is_file():
         raise RefusedError(
             "goldens-no-file",
-            f"{given} is a folder, a pipe or a device, and no file of goldens.",
+            f"{given} is a folder, a pipe or a device, and not a file of goldens.",
             subject=str(given),
             next_step="Give a file that numpy.savez wrote.",
         )

@@ -45,13 +45,13 @@ def check_stays(asked: str, told: str) -> None:
     except ValueError as bad:
         raise LeftError(
             "redirected",
-            f"The server at {_shown(asked)} sends us to what is no address.",
+            f"The server at {_shown(asked)} redirects us to something that is not an address.",
             subject=_shown(asked),
             next_step="Name the server that answers itself, with its scheme and port.",
         ) from bad
     raise LeftError(
         "redirected",
-        f"The server at {_shown(asked)} sends us to {where}, which is another one.",
+        f"The server at {_shown(asked)} redirects us to {where}, which is another server.",
         subject=shown,
         next_step=f"If {where} is the server that you mean, give its address; otherwise name the "
         "one that answers itself.",

@@ -17,7 +17,7 @@ from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_registry.workers.software import installed
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
-from sealift_signing.vocabulary import sentence
+from sealift_signing.vocabulary import counted, sentence
 
 
 def scan(request: Document, progress: Progress) -> Document:
@@ -49,7 +49,7 @@ def _sorted_out(folder: Path) -> tuple[ModelFolder | None, list[ScanCheck]]:
         found = survey(folder)
     except RefusedError as bad:
         return None, [_failed(bad.code, bad)]
-    words = f"The content of {found.model} is {found.format}."
+    words = f"By its content, {found.model} is {found.format}."
     return found, [ScanCheck("format", "pass", words)]
 
 
@@ -82,7 +82,10 @@ def _side_files(folder: Path, found: ModelFolder) -> str:
                 subject=path,
                 next_step="Restore it or remove it from the model's folder, and ingest again.",
             )
-    return f"{len(found.side_files)} known files lie beside the model."
+    if not found.side_files:
+        return "No other files lie beside the model."
+    files = counted(len(found.side_files), "known file")
+    return f"{files} {'lies' if len(found.side_files) == 1 else 'lie'} beside the model."
 
 
 def _one_format(folder: Path, found: ModelFolder) -> str:
@@ -96,7 +99,7 @@ def _one_format(folder: Path, found: ModelFolder) -> str:
             head = data.read(HEAD)
             if pickles.calls(data) or pickles.is_packed(head):
                 raise _two_formats(path, "a pickle")
-    return "Its files are of one format each."
+    return "Each of its files has one format only."
 
 
 def _two_formats(path: str, other: str) -> RefusedError:

@@ -112,7 +112,7 @@ def listed_beside(
         path = one.artifact.path
         return f"for {path.form} version {path.version} is listed, and was not compared"
     for row, _ in found:
-        return f"version {row.path.version} was listed for {row.path.form}, and counts no more"
+        return f"version {row.path.version} was listed for {row.path.form}, and no longer counts"
     return ""
 
 
@@ -209,7 +209,7 @@ def _check_answer(one: ArtifactEvidence, held: CurrentListing) -> None:
     if why:
         raise RefusedError(
             "regression-no-answer",
-            f"{stage} asks for {KIND} evidence about {path}, and that is no answer: {why}.",
+            f"{stage} asks for {KIND} evidence about {path}, and that is not an answer: {why}.",
             subject=str(path),
             next_step=f"Read what broke down with: sealift show {path.full_version}; mend the "
             "model, or where the machine was at fault ask again with: "
@@ -257,7 +257,7 @@ def _not_compared(one: ArtifactEvidence, base: ListedVariant | None, stage: str)
         version = base.artifact.path.version
         return f"it was NOT COMPARED with version {version}, which is listed for {stage}"
     same = base.goldens == _goldens(one)
-    return "" if same else "its golden rows are OTHERS than those by which it was approved"
+    return "" if same else "its golden rows DIFFER FROM those by which it was approved"
 
 
 def _unnamed(newest: Signed[Evidence] | None) -> str:
@@ -300,8 +300,8 @@ def _other_rows(said: RegressionReport, base: ListedVariant) -> str:
         return f"version {version} was approved by other golden rows since"
     told = {one.version for one in said.no_more or ()}
     since = [one.version for one in base.no_more if one.version not in told]
-    return f"version {since[0]} was listed since, and counts no more" if since else ""
+    return f"version {since[0]} was listed since, and no longer counts" if since else ""
 
 
 def _other_goldens(said: RegressionReport, goldens: str | None) -> str:
-    return "" if said.goldens == goldens else "it was compared on other goldens than count now"
+    return "" if said.goldens == goldens else "it was compared on goldens that no longer count"

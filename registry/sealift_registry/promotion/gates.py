@@ -221,8 +221,8 @@ def _check_goldens(one: ArtifactEvidence, goldens: str | None) -> None:
         return
     raise RefusedError(
         "gate",
-        f"The parity of {one.artifact.path} was measured on other goldens than the version has "
-        "now.",
+        f"The parity of {one.artifact.path} was measured on goldens other than those the version "
+        "has now.",
         subject=str(one.artifact.path),
         next_step=_convert(one),
     )

@@ -289,7 +289,7 @@ NO_NUMBER = "no number"
 
 
 def _no_likeliest(answers: Answers) -> Array:
-    """By row, whether its label would be the likeliest of what is no number."""
+    """By row, whether its label would be the likeliest of what is not a number."""
     name = None if _named(answers) else scores_of(answers)
     if name is None:
         return np.zeros(1, dtype=bool)

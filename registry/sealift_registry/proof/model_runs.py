@@ -244,7 +244,7 @@ def joined(parts: Sequence[Answers]) -> dict[str, Array]:
         if len({part[name].shape[1:] for part in parts}) > 1:
             raise RefusedError(
                 "parity-outputs",
-                f"The output {word(name)} is of another length for each row, and is not compared.",
+                f"The output {word(name)} has another length for each row, and cannot be compared.",
                 subject=name,
                 next_step="Export the model with outputs of one length, such as all scores before "
                 "any are left out.",

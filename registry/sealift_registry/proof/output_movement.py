@@ -85,7 +85,7 @@ class _Values:
     def says(self) -> str:
         """What is to be said of answers that say nothing."""
         if self.is_nan:
-            return "is no number on any row"
+            return "is not a number on any row"
         if self.rows > 1 and (self.is_still or self._is_noise):
             return "is the same on every row"
         return "is the same but for a step of 32 bits on every row" if self._is_coarse else ""
@@ -158,7 +158,7 @@ class _Output:
             lost = ours.is_still and not theirs.is_still
             return "is the same on every row, and the source's is not" if lost else ""
         if ours.is_nan and not theirs.is_nan:
-            return "is no number on any row, and the source's is one"
+            return "is not a number on any row, and the source's is one"
         if ours.is_still and theirs.moves:
             return "is the same on every row, and the source's is not"
         if ours.is_saturated and self._inside > MOST_OF_SPREAD * ours.rows:

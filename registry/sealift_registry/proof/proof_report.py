@@ -345,7 +345,7 @@ class ProofReport:
         if as_it_is:
             return RefusedError(
                 "parity-failed",
-                f"ONNX Runtime does not answer as {self.reference} does, of the same file, and the "
+                f"ONNX Runtime does not answer as {self.reference} does on the same file, and the "
                 f"variant is not kept: {said}",
                 subject=self.hardware_target,
                 next_step=advice,

@@ -26,7 +26,7 @@ CHECKS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "goldens": ("golden rows", ("goldens",)),
     ORDINARY: ("rows as ordinary as the goldens", ("permuted", "noise", "corners", "mixed")),
     "range": (
-        "rows of other range, scale and sign",
+        "rows of another range, scale or sign",
         (
             *("far-noise", "uniform", "sweep", "scaled", "scaled-back", "negated", "zeros"),
             "shifted",
@@ -75,32 +75,47 @@ def rows_checks(tally: RowTally) -> list[Check]:
         counted = [(kind, tally.kinds[kind].ran) for kind in kinds if kind in tally.kinds]
         of_which = ", ".join(f"{count:,} {kind}" for kind, count in counted if count)
         which = f" ({of_which})" if len(kinds) > 1 else ""
-        said = [f"{ran:,} {what}{which}: {_alike(wrong, excused, apart)}"] if ran else []
+        said = [f"{_of(ran, what)}{which}: {_alike(ran, wrong, excused, apart)}"] if ran else []
         if wrong:
             first = worst_of(tally, kinds)
             said += [row_words(first)] if first else []
         if dropped:
-            more = "more are" if ran else f"{what} are all"
-            said.append(f"{dropped:,} {more} refused by the source")
+            rows = f"{dropped:,} more {_be(dropped)}" if ran else _all_of(dropped, what)
+            said.append(f"{rows} refused by the source")
         if left_out:
-            said.append(f"for {left_out:,}{'' if said else f' {what}'} there was no time")
+            rows = f"{left_out:,} more" if said else _of(left_out, what)
+            said.append(f"there was no time for {rows}")
         # Rows as ordinary as the goldens, and none is taken: then the goldens alone were compared.
         untried = name == ORDINARY and dropped and not ran
         verdict: Verdict = "fail" if wrong or untried else "pass"
-        found.append(Check(name, verdict, sentence("; ".join(said) + ".")))
+        words = "; ".join(said)
+        found.append(Check(name, verdict, sentence(f"{words[0].upper()}{words[1:]}.")))
     return found
 
 
-def _alike(wrong: int, excused: int, apart: int) -> str:
+def _be(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+def _all_of(count: int, what: str) -> str:
+    return f"{_of(count, what)} {'is' if count == 1 else 'are all'}"
+
+
+def _of(count: int, what: str) -> str:
+    """So many of the rows that `what` says, which begins with their plural, or `golden rows`."""
+    return f"{count:,} {what.replace('rows', 'row', 1) if count == 1 else what}"
+
+
+def _alike(ran: int, wrong: int, excused: int, apart: int) -> str:
     if wrong:
-        return f"{wrong + apart:,} are answered differently"
+        return f"{wrong + apart:,} {_be(wrong + apart)} answered differently"
     if apart:
         return (
-            f"{apart:,} are answered differently, but nothing is missing in the goldens, and no "
-            "operator of the file looks for it: nobody says what is right then"
+            f"{apart:,} {_be(apart)} answered differently, but nothing is missing in the goldens, "
+            "and no operator of the file looks for it: nobody says what is right then"
         )
     but = f", but for {excused:,} that rounding or a tie excuses" if excused else ""
-    return f"all are answered alike{but}"
+    return f"{'it is' if ran == 1 else 'all are'} answered alike{but}"
 
 
 def worst_of(tally: RowTally, kinds: Sequence[str]) -> ComparedRow | None:
@@ -133,7 +148,7 @@ def _may(row: ComparedRow) -> str:
 def _off(row: ComparedRow) -> str:
     """How far two answers lie apart that are not shown."""
     if row.variant == ANOTHER:
-        return "is another one in the variant"
+        return "is different in the variant"
     if row.variant.endswith(AWAY):
         return f"differs by {row.variant.removesuffix(AWAY)}"
     return f"is {row.variant}"
@@ -144,11 +159,15 @@ def rounding_check(tally: RowTally) -> Check:
     count, again = (sum(one.excused for one in kinds) for kinds in _once_and_again(tally))
     ran, ran_again = (sum(one.ran for one in kinds) for kinds in _once_and_again(tally))
     failed = _is_much(count, ran) or _is_much(again, ran_again)
-    words = f"{count:,} of {ran:,} rows differ by the rounding of 32 bits alone"
+    differ = "differs" if count == 1 else "differ"
+    words = f"{count:,} of {ran:,} rows {differ} by the rounding of 32 bits alone"
     if tally.tied:
-        words += f", or where two answers are as good ({tally.tied:,})"
+        words += f", or where two answers are equally good ({tally.tied:,})"
     if again:
-        words += f"; so do {again:,} of {ran_again:,} that were asked again"
+        words += (
+            f"; so {'does' if again == 1 else 'do'} {again:,} of {ran_again:,} that were asked "
+            "again"
+        )
     if failed:
         words += ", which is too often for an accident"
     return Check("rounding", "fail" if failed else "pass", f"{words}.")
@@ -171,15 +190,15 @@ def merging_check(merged: Merged, dtype: str) -> Check:
     """What the variant's type merges."""
     if merged.is_blind:
         words = (
-            f"Whether {dtype} merges what differs could not be seen: the source refused "
+            f"Whether {dtype} merges values that differ could not be seen: the source refused "
             f"{merged.refused:,} of the {merged.rows + merged.refused:,} rows that were tried."
         )
         return Check("merging", "fail", words)
     if not merged.rows:
-        return Check("merging", "pass", f"The goldens are held by {dtype} as they are.")
+        return Check("merging", "pass", f"{dtype} holds the goldens exactly as they are.")
     words = (
-        f"{merged.merged:,} of {merged.rows:,} rows are answered otherwise by the source once "
-        f"their values are rounded to {dtype}, as the variant takes them"
+        f"The source answers {merged.merged:,} of {merged.rows:,} rows differently once their "
+        f"values are rounded to {dtype}, as the variant takes them"
     )
     return Check("merging", "fail" if merged.too_many else "pass", f"{words}.")
 
@@ -196,7 +215,7 @@ def moving_check(still: Mapping[str, str]) -> Check:
 
 def coverage_check(lacks: Sequence[str]) -> Check:
     """What only rows that were made to find out have shown."""
-    words = " ".join(lacks) or "The goldens show all that the model says that it knows."
+    words = " ".join(lacks) or "The goldens show everything that the model says it knows."
     return Check("coverage", "pass", sentence(words))
 
 
@@ -204,14 +223,14 @@ def expected_check(judged: ExpectationResult, classes: Sequence[str]) -> Check:
     """How both do what is expected of them."""
     if judged.kind == "labels":
         words = (
-            f"Of {judged.rows:,} expected labels the source tells {percent(judged.source)}% "
-            f"rightly, the variant {percent(judged.variant)}%"
+            f"Of {judged.rows:,} expected labels the source gets {percent(judged.source)}% right, "
+            f"the variant {percent(judged.variant)}%"
         )
         if classes:
             words += f"; the classes are {named(classes)}"
     else:
         words = (
-            f"From {judged.rows:,} expected numbers the source {_error(judged.source)}, "
+            f"Of {judged.rows:,} expected numbers the source {_error(judged.source)}, "
             f"the variant {_error(judged.variant)}; always answering their mean is "
             f"off by {decimal(judged.chance)}"
         )
@@ -223,7 +242,7 @@ def _error(mean: float) -> str:
     """The largest number of all would be read as one that was measured."""
     if not math.isfinite(mean):
         return "answers NO NUMBER on some"
-    return f"is off by {decimal(mean)} in the mean"
+    return f"is off by {decimal(mean)} on average"
 
 
 def named(names: Sequence[str], most: int = 12) -> str:
@@ -264,9 +283,10 @@ def of_nobody(tally: RowTally) -> str:
         return ""
     ran = sum(one.ran for kind, one in tally.kinds.items() if kind in CHECKS["missing"][1])
     return (
-        f"{tally.apart:,} of {ran:,} rows with something missing ARE ANSWERED DIFFERENTLY by ONNX "
-        "Runtime and the reference evaluator. Nothing is missing in the goldens, and no operator "
-        "of the file looks for it: what it answers to NaN is nobody's promise."
+        f"{tally.apart:,} of {_of(ran, 'rows with something missing')} {_be(tally.apart).upper()} "
+        "ANSWERED DIFFERENTLY by ONNX Runtime and the reference evaluator. Nothing is missing in "
+        "the goldens, and no operator of the file looks for it: what it answers to NaN is nobody's "
+        "promise."
     )
 
 
@@ -276,8 +296,9 @@ def _missed(missed: Sequence[tuple[str, int]]) -> str:
         f"{count:,} golden {'rows expect' if count > 1 else 'row expects'} {word(name)}"
         for name, count in missed[:MOST_TOLD]
     ]
-    further = f", and so it is with {len(missed) - MOST_TOLD:,} labels more"
-    words = f"{', '.join(named)}; the model answers none of them so"
+    more = len(missed) - MOST_TOLD
+    further = f", and the same holds for {more:,} more {'label' if more == 1 else 'labels'}"
+    words = f"{', '.join(named)}; the model answers none of them as expected"
     return f"{words}{further if len(missed) > MOST_TOLD else ''}."
 
 
@@ -305,9 +326,9 @@ def _poorly(judged: ExpectationResult) -> str:
     how = "THE ANSWERS ARE WRONG" if judged.is_wrong else "THE ANSWERS ARE NO BETTER THAN GUESSING"
     if judged.kind == "labels":
         return (
-            f"{how}: of {judged.rows:,} expected labels the source tells {percent(judged.source)}% "
-            f"rightly and the variant {percent(judged.variant)}%; always answering the most "
-            f"frequent is right in {percent(judged.chance)}%."
+            f"{how}: of {judged.rows:,} expected labels the source gets {percent(judged.source)}% "
+            f"right and the variant {percent(judged.variant)}%; always answering the most "
+            f"frequent one would get {percent(judged.chance)}%."
         )
     return (
         f"{how}: the source {_error(judged.source)}, the variant {_error(judged.variant)}; "
@@ -337,16 +358,16 @@ def never(
     said = []
     lacks = [one for one in labels if one not in seen]
     if lacks:
-        said.append(f"No golden row is answered {named(lacks)}.")
+        said.append(f"No golden row is answered with {named(lacks)}.")
     unseen = [
         at
         for at, values in sorted(facts.categories.items())
         if at < goldens.shape[1] and not np.isin(values, goldens[:, at]).all()
     ]
     if unseen:
-        said.append(f"Categories of {_columns(unseen)} are in no golden row.")
+        said.append(f"Categories of {_columns(unseen)} appear in no golden row.")
     if missing and not np.isnan(goldens).any():
-        said.append("Nothing is missing in the goldens; the model answers where something is.")
+        said.append("No value is missing in the goldens, and the model has an answer where one is.")
     if known.beyond:
         said.append(f"The model decides beyond the goldens' range in {_columns(known.beyond)}.")
     return [sentence(one) for one in said]
@@ -366,11 +387,12 @@ def summary(tally: RowTally, verdict: str) -> str:
     made = tally.ran - goldens
     again = sum(one.wrong for kind, one in tally.kinds.items() if kind in BATCHES)
     wrong = sum(one.wrong for one in tally.kinds.values()) - again
-    rows = f"On {goldens:,} golden rows and {made:,} made to find out"
+    rows = f"On {goldens:,} golden rows and {made:,} probe {'row' if made == 1 else 'rows'}"
     if wrong:
-        said = f"{rows} {wrong:,} are answered differently"
+        said = f"{rows} {wrong:,} {_be(wrong)} answered differently"
     elif again:
-        said = f"{rows} the answers are alike, but {again:,} are others in other batches"
+        differ = "differs" if again == 1 else "differ"
+        said = f"{rows} the answers are alike, but {again:,} {differ} in other batches"
     elif verdict == "pass":
         said = f"{rows} the variant answers as the source does"
     else:
@@ -381,8 +403,8 @@ def summary(tally: RowTally, verdict: str) -> str:
     )
     excused = sum(one.excused for one in _once_and_again(tally)[0])
     if excused:
-        said += f", but for {excused:,} where 32 bits round to another side"
-        said += " or two answers are as good" if tally.tied else ""
+        said += f", but for {excused:,} where 32 bits round to the other side"
+        said += " or two answers are equally good" if tally.tied else ""
     if tally.apart:
         said += f", but for {tally.apart:,} with something missing, where nobody says what is right"
     if nearest is not None and not wrong + again:

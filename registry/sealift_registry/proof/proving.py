@@ -465,5 +465,5 @@ def _check_names(answers: Answers) -> None:
             "parity-outputs",
             f"Two outputs of the model are both shown as {word(alike[0])}.",
             subject=alike[0],
-            next_step="Export the model with outputs that are called otherwise, in letters.",
+            next_step="Export the model with other names for its outputs, in letters.",
         )

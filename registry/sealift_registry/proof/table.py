@@ -155,7 +155,8 @@ def _check_whole(name: str, array: Array, dtype: Type) -> None:
         raise RefusedError(
             "goldens-merged",
             f"Column {column} of the goldens' {word(name)} holds whole numbers above "
-            f"{int(most):,}, and the variant takes {dtype}, in which neighbours of them are one.",
+            f"{int(most):,}, and the variant takes {dtype}, in which neighbouring numbers become "
+            "one.",
             subject=name,
             next_step="Train the model on smaller numbers (count from a later day, in thousands, "
             "or give each id a number from 0 on), or leave the column out.",
@@ -165,7 +166,7 @@ def _check_whole(name: str, array: Array, dtype: Type) -> None:
 def _no_numbers(name: str) -> RefusedError:
     return RefusedError(
         "goldens-inputs",
-        f"The goldens' {word(name)} holds something else than numbers. Rows are made of numbers "
+        f"The goldens' {word(name)} holds something other than numbers. Rows are made of numbers "
         "only, and a model that takes text cannot be proved.",
         subject=name,
         next_step="Export the model so that it takes numbers (give each word a number, and "
@@ -179,7 +180,7 @@ def _not_held(name: str, lost: Array, dtype: Type) -> RefusedError:
     return RefusedError(
         "goldens-not-held",
         f"The goldens' {word(name)} has a value in row {row}, column {column}, that the variant's "
-        f"input of the type {dtype} cannot hold; it would become another one.",
+        f"input of the type {dtype} cannot hold; it would become another value.",
         subject=name,
         next_step="Give goldens as the model is given its inputs where it is used: "
         f"numpy's {dtype}, and nothing that is cut off or rounded in it.",

@@ -96,8 +96,8 @@ def first(said: RegressionReport) -> list[str]:
 
 
 UNMEASURED = (
-    "BY ITS OWN golden rows neither could be measured: they do not say what is right, or it fits "
-    "no answer."
+    "BY ITS OWN golden rows neither could be measured: they do not say what is right, or what "
+    "they say fits no answer."
 )
 
 
@@ -206,7 +206,7 @@ def _others(rows: ProvedBy, listed: Side) -> Iterator[str]:
             count = f"{_rows(rows.both)} that {'is' if rows.both == 1 else 'are'} in both"
             yield f"Of {count} its goldens NO LONGER SAY of {rows.unsaid:,} what is right."
     if rows.nothing == "itself":
-        yield "Its golden rows are OTHERS than those by which it was approved."
+        yield "Its golden rows DIFFER FROM those by which it was approved."
     elif rows.nothing == "none":
         yield f"No golden rows are known {by}: WHOEVER ASKS CHOSE those that there are."
     elif rows.nothing == "gone":
@@ -218,7 +218,7 @@ def _others(rows: ProvedBy, listed: Side) -> Iterator[str]:
 
 
 def _since(said: RegressionReport, listed: Side) -> Iterator[str]:
-    """What was listed after the listed version and counts no more: its rows may be the harder."""
+    """What was listed after the listed version and no longer counts: its rows may be the harder."""
     asked = {said.goldens, None if said.proved_by is None else said.proved_by.goldens, None}
     for one in said.no_more or ():
         itself = " itself" if one.version == said.candidate.version else ""
@@ -228,16 +228,16 @@ def _since(said: RegressionReport, listed: Side) -> Iterator[str]:
             else " NOT COMPARED on the golden rows by which it was approved."
         )
         yield (
-            f"Version {one.version}{itself} was listed after version {listed.version}, and COUNTS "
-            f"NO MORE: {LAPSED[one.why]}.{rows}"
+            f"Version {one.version}{itself} was listed after version {listed.version}, and NO "
+            f"LONGER COUNTS: {LAPSED[one.why]}.{rows}"
         )
 
 
 LAPSED: Mapping[Lapse, str] = {
     "withdrawn": "it was withdrawn",
     "approvals": "too few of its approvals still count",
-    "request": "its request does not count any more",
-    "not-listed": "the catalog does not list it any more",
+    "request": "its request no longer counts",
+    "not-listed": "the catalog no longer lists it",
     "lost": "the hub lacks something that its promotion names",
 }
 
@@ -254,7 +254,7 @@ def _strange(own: Rows, theirs: Rows, both: int, by: str) -> Iterator[str]:
         return
     ours = f"{own.distinct:,}{' distinct ones' if own.distinct < own.total else ''}"
     among = f"{both:,} of its {ours} {'is' if both == 1 else 'are'} among them"
-    yield f"Its own golden rows are OTHERS than the {theirs.total:,} {by}: {among}."
+    yield f"Its own golden rows DIFFER FROM the {theirs.total:,} {by}: {among}."
 
 
 # -------------------------------------------------------------------- what was found
@@ -279,7 +279,7 @@ def _nothing(said: RegressionReport, listed: Side) -> str:
 def _short(ours: Side, theirs: Side, found: Comparison) -> Iterator[str]:
     yield from _figures(found, ours.metric, theirs.metric)
     if found.outputs or found.classes_new or found.classes_gone:
-        yield "its outputs or classes are OTHERS"
+        yield "its outputs or classes DIFFER"
     if ours.microseconds is not None and theirs.microseconds is not None:
         yield _more(ours.microseconds, theirs.microseconds, "as much", "time")
     yield _more(ours.size, theirs.size, "as many", "bytes")
@@ -288,7 +288,7 @@ def _short(ours: Side, theirs: Side, found: Comparison) -> Iterator[str]:
 def _metrics(found: OnRows) -> Iterator[str]:
     yield from _figures(found, found.candidate, found.listed)
     if found.outputs:
-        yield "its outputs are OTHERS on them"
+        yield "its outputs DIFFER on them"
 
 
 def _figures(found: Comparison | OnRows, ours: str | None, theirs: str | None) -> Iterator[str]:
@@ -299,7 +299,7 @@ def _figures(found: Comparison | OnRows, ours: str | None, theirs: str | None) -
         lost = f" was {theirs}, and this version's CANNOT BE TOLD"
         yield f"{_metric(found)}{lost if ours is None else now}{_of_known(found)}"
     if found.without_labels:
-        yield "WHICH LABELS it answers cannot be told, and those of the listed one can"
+        yield "WHICH LABELS it answers cannot be told, and those of the listed version can"
     yield _churn(found)
 
 
@@ -328,7 +328,7 @@ def _details(ours: Side, theirs: Side, found: Comparison) -> Iterator[tuple[str,
         words = f"On what the goldens expect{known}: {now}, and {before}."
         yield _metric(found).replace(" ", "-"), words
     elif found.expected is None:
-        yield "expected", "What is right is not known of both, so neither is said to be better."
+        yield "expected", "The right answers are not known for both, so neither is called better."
     words = _churn(found)
     left = f" Time was not enough for {found.left_out:,} rows." if found.left_out else ""
     yield "answers", f"{words[0].upper()}{words[1:]}.{left}"
@@ -339,12 +339,12 @@ def _details(ours: Side, theirs: Side, found: Comparison) -> Iterator[tuple[str,
     if found.classes_gone:
         yield "classes-gone", f"It cannot answer what the other can: {_names(found.classes_gone)}."
     other, batch = f"version {theirs.version}", found.batch
-    time = "They were not timed: both could not be run beside each other."
+    time = "They were not timed: they could not be run side by side."
     if batch is not None:
         time = (
             f"A batch of {batch.rows:,} rows takes {_ms(ours)} ms, and {other} {_ms(theirs)} ms: "
-            f"the median of {batch.repeats} each, in turns, on a machine that may do other things. "
-            "It is no gate."
+            f"the median of {batch.repeats} each, in turns, on a machine that may have other "
+            "work. It is not a gate."
         )
     yield "latency", time
     yield "size", f"Its files have {ours.size:,} bytes, and those of {other} {theirs.size:,}."
@@ -356,7 +356,7 @@ def _metric(found: Comparison | OnRows) -> str:
 
 def _churn(found: Comparison | OnRows) -> str:
     if found.labels is None and found.numbers is None:
-        return "what both ANSWER IS OF DIFFERENT KINDS, and cannot be laid side by side"
+        return "the two ANSWER WITH DIFFERENT KINDS of values, which cannot be compared"
     what = "numbers" if found.labels is None else "scores"
     told = [_labels(found.labels, found.rows)] if found.labels is not None else []
     told += [_numbers(found.numbers, what, found.rows)] if found.numbers is not None else []
@@ -365,7 +365,8 @@ def _churn(found: Comparison | OnRows) -> str:
 
 def _labels(found: LabelChurn, rows: int) -> str:
     count, tied = found.differing, found.tied
-    ties = f", {tied:,} of them where the listed one has two that are as good" if tied else ""
+    good = "of them where the listed version has two equally good answers"
+    ties = f", {tied:,} {good}" if tied else ""
     of_all = f"{_rows(count)} of {rows:,} ({_share(count, rows)})"
     return f"{of_all} get{'s' if count == 1 else ''} another label{ties}"
 

@@ -223,7 +223,7 @@ class Comparisons:
             except (NotFoundError, RefusedError):
                 return Measurement(sides, "gone")
             if candidate.is_dir() or listed.is_dir():
-                return Measurement(sides, "not-run", "one of both is no ONNX model")
+                return Measurement(sides, "not-run", "one of the two is not an ONNX model")
             rows = work / "goldens.npz"
             copy_out(self._hub.home.blobs, goldens, rows)
             others = self._rows(theirs, work / "theirs.npz")

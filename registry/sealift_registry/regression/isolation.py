@@ -22,7 +22,7 @@ from sealift_signing.vocabulary import sentence
 ALONE = replace(WORKER, limits=Limits(seconds=600, cpu_seconds=2 * 3600, file_bytes=GIB))
 """One model, whose answers are laid down for the other's."""
 
-BOTH_DO = "each of both answers them alone, and beside each other their answers break down"
+BOTH_DO = "each of the two answers them alone, but comparing their answers breaks down"
 
 
 @dataclass(frozen=True)

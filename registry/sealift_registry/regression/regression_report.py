@@ -222,12 +222,12 @@ class ProvedBy:
 
 @dataclass(frozen=True)
 class NoMore:
-    """A version that was listed after the one that is listed now, and counts no more.
+    """A version that was listed after the one that is listed now, and no longer counts.
 
     Attributes:
         version: its number.
         why: it was withdrawn, too few of its approvals still count, its request does not, the
-            catalog does not list it any more, or the hub lacks what its promotion names.
+            catalog no longer lists it, or the hub lacks what its promotion names.
         goldens: the sha256 of those by which it was approved; absent where none are known.
     """
 
@@ -253,7 +253,7 @@ class RegressionReport:
         comparison: absent where there is nothing to compare with.
         proved_by: the rows by which the listed version was approved; absent where none is, and in
             evidence from before, when the candidate's rows alone were compared.
-        no_more: what was listed after the listed version, and counts no more: the golden rows by
+        no_more: what was listed after the listed version, and no longer counts: the golden rows by
             which it was approved are not asked; absent where nothing is known of such.
         broke: whose doing it is that nothing was found on the candidate's rows; absent where that
             is not known.

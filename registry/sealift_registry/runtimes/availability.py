@@ -50,7 +50,7 @@ def release_of(text: str) -> Release:
     if found is None:
         raise UsageError(
             "bad-release",
-            f"{shown(text)} is no release of {ONNX_RUNTIME}.",
+            f"{shown(text)} is not a release of {ONNX_RUNTIME}.",
             subject=text,
             next_step="Write its number, such as 1.17.3; see those that are known with: "
             "sealift runtime list",
@@ -126,7 +126,7 @@ def promised(
     except RefusedError as bad:
         return PromiseState({**data, "error": bad.code}, (f"{hardware_target}: {bad.what}",), bad)
     if asked is None:
-        words = f"{hardware_target}: its runtime is none that variants are tried on here"
+        words = f"{hardware_target}: its runtime is not one that variants are tried on here"
         return PromiseState({**data, "ends": []}, (words,))
     can = set(triable(asked.ends))
     ends = [{"release": str(end), "can_be_tried": end in can} for end in asked.ends]

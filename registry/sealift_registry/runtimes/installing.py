@@ -94,7 +94,7 @@ def _made(
     if Release.parse(software[ONNX_RUNTIME]) != release:
         raise FailedError(
             "runtime-not-installed",
-            f"{_named(release)} was asked for, and what was installed calls itself "
+            f"{_named(release)} was asked for, but what was installed calls itself "
             f"{word(software[ONNX_RUNTIME])}.",
             subject=str(release),
             next_step="Get the wheel of that release from where it is published.",
@@ -112,9 +112,9 @@ def _alone(folder: Path, release: Release) -> Iterator[None]:
         if not free:
             raise FailedError(
                 "runtime-busy",
-                f"Another command makes the environment of {_named(release)} now.",
+                f"Another command is making the environment of {_named(release)}.",
                 subject=str(release),
-                next_step="Wait until it is done; then it is there.",
+                next_step="Wait until that command has finished.",
             )
         yield
 
@@ -127,7 +127,7 @@ def _requirements(release: Release, known: KnownReleases, wheelhouse: Path | Non
     if wheelhouse is not None and not wheelhouse.is_dir():
         raise UsageError(
             "no-wheelhouse",
-            f"{word(str(wheelhouse))} is no folder.",
+            f"{word(str(wheelhouse))} is not a folder.",
             subject=str(wheelhouse),
             next_step="Name the folder in which the wheels lie.",
         )
@@ -140,7 +140,7 @@ def _requirements(release: Release, known: KnownReleases, wheelhouse: Path | Non
         listed = ", ".join(sorted(known.releases, key=lambda one: str(Release.parse(one))))
         raise RefusedError(
             "runtime-release-unknown",
-            f"No pins are known of {_named(release)}; they are of {listed}.",
+            f"No pins are known for {_named(release)}; there are pins for {listed}.",
             subject=str(release),
             next_step="Give a folder with its wheel and NumPy's by --from, or write its pins in "
             f"{FOLDER}/{RELEASES} in the hub's home.",
@@ -205,7 +205,7 @@ def _refused(said: str, release: Release, wheelhouse: Path | None) -> SealiftErr
     if "DO NOT MATCH THE HASHES" in said or "hashes are required" in said:
         return RefusedError(
             "runtime-wheel-differs",
-            f"A wheel for {name} is not the one that is pinned: its sha256 is another.",
+            f"A wheel for {name} is not the one that is pinned: its sha256 differs.",
             subject=str(release),
             next_step="Do not use it. Get the wheel from where it is published; if it is one of "
             f"your own, write its sha256 in {FOLDER}/{RELEASES} in the hub's home.",

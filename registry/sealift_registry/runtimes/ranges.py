@@ -119,7 +119,7 @@ def _read(
         match = _PART.fullmatch(part.strip())
         release = Release.parse(match[2]) if match else None
         if match is None or release is None:
-            raise _bad(target, asked, f"{word(part.strip())} is no release with == >= <= or !=")
+            raise _bad(target, asked, f"{word(part.strip())} is not a release with == >= <= or !=")
         found[match[1]].append(release)
     only, low, high, left_out = found["=="], found[">="], found["<="], found["!="]
     if len(only) == 1 and not (low or high or left_out):

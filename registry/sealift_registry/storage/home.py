@@ -86,7 +86,7 @@ class Home:
     """The folders of one hub.
 
     Attributes:
-        ignored: what its settings.toml says that counted once, and counts no more.
+        ignored: what its settings.toml says that counted once, and no longer counts.
     """
 
     root: Path
@@ -361,7 +361,7 @@ def _check_variables(environment: Mapping[str, str]) -> None:
         if variable.startswith(ours) and variable not in known:
             raise UsageError(
                 "unknown-setting",
-                f"The environment sets {variable}, which is no setting.",
+                f"The environment sets {variable}, which is not a setting.",
                 subject=variable,
                 next_step="Check its spelling in docs/reference/settings.md, or unset it.",
             )

@@ -79,7 +79,7 @@ class Number(TypeDecorator[int]):
         """How a value is read.
 
         Raises:
-            FailedError: it is no whole number.
+            FailedError: it is not a whole number.
         """
         return _number
 

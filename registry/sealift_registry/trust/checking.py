@@ -269,7 +269,7 @@ def _check_logged(
         newest[one.role] = max(one.version, newest.get(one.role, 0))
         there = found.get(one.role, {}).get(one.version)
         if there != one.digest:
-            is_what = "is missing" if there is None else "is another one than was published"
+            is_what = "is missing" if there is None else "is not the one that was published"
             what = f"Version {one.version} of {one.role} {is_what}, by entry {one.seq} of the log."
             yield LogFault("version-missing" if there is None else "version-differs", what, one.seq)
     for role, number in newest.items():

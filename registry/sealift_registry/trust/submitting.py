@@ -156,7 +156,7 @@ def envelope_of(connection: Connection, role: str, part: DraftPart) -> bytes:
         "not-signed-enough",
         f"The {part.name} is signed by nobody who holds {role}.",
         subject=role,
-        next_step="One of those who do signs it with sealift-sign; then submit that file.",
+        next_step="Have one of its holders sign it with sealift-sign; then submit that file.",
     )
 
 

@@ -119,7 +119,7 @@ def nonsense(worker: Worker) -> FailedError:
     """The error for an answer of `worker` that is an object, and not one that it may give."""
     return FailedError(
         "worker-rubbish",
-        f"{_begin(worker.name)} gave an answer that makes no sense, and so no answer.",
+        f"{_begin(worker.name)} gave an answer that makes no sense.",
         subject=worker.module,
         next_step="Nothing was accepted. Try again.",
     )
@@ -232,7 +232,7 @@ class _Conversation:
         if is_answer:
             self._said += len(data)
             if self._said > self._worker.limits.answer_bytes:
-                self._fail("worker-rubbish", "said more than it may")
+                self._fail("worker-rubbish", "said more than it is allowed to")
             seen = len(self._line)  # a long line is looked through once
             self._line += data
             while (end := self._line.find(b"\n", seen)) >= 0:
@@ -266,7 +266,7 @@ class _Conversation:
     def _pass_on(self, kind: type[SealiftError], code: str, told: Mapping[Any, Any]) -> NoReturn:
         """Raise here what the worker raised there."""
         if code == OUT_OF_MEMORY:
-            self._fail(code, "needed more memory than it may use")
+            self._fail(code, "needed more memory than it is allowed")
         names = ("what", "subject", "next_step")
         what, subject, next_step = (self._without_secrets(told.get(name)) for name in names)
         raise kind(self._shown(code), what, subject=subject, next_step=next_step)
@@ -323,7 +323,7 @@ def _signal_words(number: int) -> str:
     if number == signal.SIGXCPU:
         return "used up its processor time"
     if number == signal.SIGXFSZ:
-        return "wrote a longer file than it may"
+        return "wrote a longer file than it is allowed to"
     return f"was killed by signal {number}"
 
 

@@ -55,7 +55,7 @@ def assign(organisation: Organisation, ask: Ask, material: Material) -> Prepared
     if not groups:
         raise UsageError(
             "group-needed",
-            "It is not said which host groups should run it.",
+            "Nothing says which host groups should run it.",
             next_step="Give --for GROUP=HARDWARE-TARGET.",
         )
     before = after = current(organisation, enrolled)
@@ -155,7 +155,8 @@ def check_enrolment(
     if not (about and right and site in organisation.sites):
         raise RefusedError(
             "site-not-enrolled",
-            f"The answer {answer.sha256[:12]} is no enrolment of site {site} in this organisation.",
+            f"The answer {answer.sha256[:12]} is not an enrolment of site {site} in this "
+            "organisation.",
             subject=site,
             next_step="Check the hub: sealift audit fsck",
         )
@@ -222,7 +223,7 @@ def _vouched(
     if not (listed.enough and counted.enough):
         raise RefusedError(
             "not-listed",
-            f"{path.full_version} for {path.form} is not approved any more: "
+            f"{path.full_version} for {path.form} is no longer approved: "
             f"{' '.join(counted.set_aside) or 'too few approvals.'}",
             subject=str(path),
             next_step=f"Ask for it: sealift promote {path.full_version} --to {site.stage}",
@@ -284,7 +285,7 @@ def check_fallbacks(version: str, number: int, given: Sequence[int]) -> None:
     if number in given or len(set(given)) != len(given):
         raise UsageError(
             "bad-fallback",
-            "A fallback is another version than the current one, and named once.",
+            "A fallback is a version other than the current one, and is named once.",
             subject=version,
             next_step="Name earlier versions, each with its own --fallback.",
         )

@@ -80,7 +80,7 @@ def needs_both(version: str) -> UsageError:
     """The refusal of --back without a reason, and of a reason without --back."""
     return UsageError(
         "back-needs-reason",
-        "To go back is said with --back, and why with --reason; neither stands alone.",
+        "--back says that it goes back, and --reason says why: give both, or neither.",
         subject=version,
         next_step="Give both, or neither.",
     )
@@ -111,7 +111,8 @@ def _of(before: Assignment, group: str, given: AssignedArtifact, reason: str) ->
         raise RefusedError(
             "goes-back",
             f"{path.full_version} for host group {group} is lower than version {last}, which was "
-            "assigned before, or of other bytes; a site goes back only where it is said.",
+            "assigned before, or of other bytes; a site goes back only where its assignment says "
+            "so.",
             subject=path.full_version,
             next_step="If it is meant, add: --back --reason WORDS",
         )

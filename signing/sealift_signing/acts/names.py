@@ -208,7 +208,7 @@ def act(ask: Ask) -> Act:
     if found is None:
         raise UsageError(
             "no-act",
-            f"{shown(ask.act)} is none of the acts that can be signed.",
+            f"{shown(ask.act)} is not one of the acts that can be signed.",
             subject=ask.act,
             next_step=f"They are: {', '.join(ACTS)}.",
         )

@@ -116,7 +116,7 @@ def approve_it(organisation: Organisation, ask: Ask, material: Material) -> Prep
     if meaning not in rules.rule.meanings:
         raise UsageError(
             "bad-meaning",
-            f"{shown(meaning)} is none of the policy's meanings.",
+            f"{shown(meaning)} is not one of the policy's meanings.",
             subject=meaning,
             next_step=f"Say one of: {', '.join(map(repr, rules.rule.meanings))}.",
         )
@@ -297,8 +297,8 @@ def _policies(texts: Iterable[str], subjects: Iterable[Subject]) -> dict[str, st
         if path not in variants or not known:
             raise RefusedError(
                 "other-object",
-                f"{shown(path)} is no variant of what is asked for, or {shown(policy)} no artifact "
-                "policy of one that is not portable.",
+                f"{shown(path)} is not a variant of what is asked for, or {shown(policy)} not an "
+                "artifact policy of a variant that is not portable.",
                 subject=path,
                 next_step="Do not sign it; have it drafted again.",
             )
@@ -318,7 +318,7 @@ def _check_subjects(subjects: Iterable[Subject], version: str) -> None:
         if path.full_version != version:
             raise RefusedError(
                 "other-object",
-                f"{path} is no artifact of {version}.",
+                f"{path} is not an artifact of {version}.",
                 subject=str(path),
                 next_step="Do not sign it; have it drafted again.",
             )
@@ -337,7 +337,7 @@ def _reason(ask: Ask) -> str:
 
 
 def _days(text: str) -> int:
-    """So many days; 0, which is never meant, for what is no number."""
+    """So many days; 0, which is never meant, for what is not a number."""
     return int(text) if _is_number(text) else 0
 
 
@@ -349,7 +349,7 @@ def _whole(text: str) -> int:
     if not _is_number(text):
         raise UsageError(
             "bad-number",
-            f"{shown(text)} is no number.",
+            f"{shown(text)} is not a number.",
             subject=text,
             next_step="Write it in digits only, such as 7.",
         )

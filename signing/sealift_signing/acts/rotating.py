@@ -211,7 +211,7 @@ def _new_keys(
         if key.raw in used:
             raise RefusedError(
                 "nothing-changes",
-                f"{key.text} is in use already, and is no new key.",
+                f"{key.text} is in use already, and is not a new key.",
                 subject=key.text,
                 next_step="Have it drafted again, with: sealift key rotate WHAT --other-keys",
             )

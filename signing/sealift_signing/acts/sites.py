@@ -195,7 +195,7 @@ def _which_key(person: str) -> RefusedError:
     """Of two keys one may have been stolen, and exchanged at one site only."""
     return RefusedError(
         "which-key",
-        f"{person} dispatches to one site with another key than to the next.",
+        f"{person} dispatches to one site with one key and to the next with another.",
         subject=person,
         next_step=f"Give the card of the one that is right: --dispatcher {person}.card",
     )

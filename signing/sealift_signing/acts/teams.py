@@ -36,7 +36,7 @@ def add_team(organisation: Organisation, ask: Ask, material: Material) -> Prepar
     if team in organisation.teams:
         raise RefusedError(
             "team-exists",
-            f"There is a team {team} already.",
+            f"Team {team} exists already.",
             subject=team,
             next_step=f"Change its stewards with set-stewards {team} PERSON…",
         )
@@ -230,7 +230,7 @@ def _check_catalog_key(organisation: Organisation, catalog: PublicKey) -> None:
         if catalog.raw not in {key.raw for key in roles.keyholders(owner, role).keys}:
             raise RefusedError(
                 "other-catalog-key",
-                f"The hub lists other teams' artifacts with another key than {catalog.text}.",
+                f"The hub lists other teams' artifacts with a key other than {catalog.text}.",
                 subject=role,
                 next_step="Have it drafted by the hub that lists them.",
             )

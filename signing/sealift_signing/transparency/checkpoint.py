@@ -98,8 +98,8 @@ def verify(note: bytes, key: PublicKey, origin: str) -> Checkpoint:
     if key_hash != _key_hash(origin, key):
         raise RefusedError(
             "checkpoint-by-another-key",
-            f"The checkpoint of the log {origin} was signed by another key than the one trusted "
-            "for it.",
+            f"The checkpoint of the log {origin} was signed with another key, and not "
+            "with the one trusted for it.",
             subject=origin,
             next_step="If the log's key was replaced, import the metadata that says so first.",
         )

@@ -53,7 +53,7 @@ def day_or_time(text: str) -> str:
     except (ValueError, OverflowError) as bad:
         raise UsageError(
             "bad-day",
-            f"{shown(text)} is no day or time.",
+            f"{shown(text)} is not a day or a time.",
             subject=text,
             next_step="Write 2026-11-20, or 2026-11-20T12:30:00Z.",
         ) from bad

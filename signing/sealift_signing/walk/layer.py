@@ -111,7 +111,7 @@ class PlainNumbers(Rule):
         if not all(type(one) is int and one <= LARGEST_NUMBER for one in _numbers(signed)):
             raise MalformedError(
                 "metadata-number",
-                f"The metadata of {role} has a version, length or threshold that is no plain "
+                f"The metadata of {role} has a version, length or threshold that is not a plain "
                 "number.",
                 subject=role,
             )

@@ -107,5 +107,5 @@ def _check_names(signed: Root | Timestamp | Snapshot | Targets) -> None:
     delegations = signed.delegations if isinstance(signed, Targets) else None
     delegated = (delegations.roles or {}) if delegations else {}
     if not all(isinstance(name, str) for name in delegated):
-        msg = "a delegated role whose name is no string"
+        msg = "a delegated role whose name is not a string"
         raise TypeError(msg)

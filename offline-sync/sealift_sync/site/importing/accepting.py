@@ -260,7 +260,7 @@ def _check_name(file: CarriedFile) -> None:
             continue
         raise MalformedError(
             "file-misnamed",
-            f"{file.path} is listed with another digest than the one it is named by.",
+            f"{file.path} is listed with a digest other than the one it is named by.",
             subject=file.path,
             next_step="Do not use this medium; have the bundle exported again.",
         )

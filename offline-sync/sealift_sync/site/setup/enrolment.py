@@ -159,7 +159,7 @@ def check_typed(known: Enrolment, typed: Typed) -> None:
     if not same_fingerprint(typed.fingerprint, known.fingerprint):
         raise RefusedError(
             "fingerprint-differs",
-            "Nothing was enrolled: the organisation in this answer has another fingerprint than "
+            "Nothing was enrolled: the organisation in this answer has another fingerprint, not "
             "the one that was typed.",
             subject=known.site,
             next_step="Type all of it from the newest paper, for each new root changes it. If it "

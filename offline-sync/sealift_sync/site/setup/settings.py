@@ -128,7 +128,7 @@ def _override(
         if not variable.startswith(f"{PREFIX}LIMITS__"):
             continue  # a hub on the same machine has sections of its own
         if variable not in known:
-            raise _wrong(file, f"the environment sets {variable}, which is no setting")
+            raise _wrong(file, f"the environment sets {variable}, which is not a setting")
         found[known[variable]] = _number(_digits(value), variable, file)
     return found
 
@@ -153,7 +153,7 @@ def _table(value: Mapping[str, Any], name: str, file: Path) -> Mapping[str, Any]
 def _check_known(table: Mapping[str, Any], known: Any, where: str, file: Path) -> None:  # noqa: ANN401 - any container of names
     for name in table:
         if name not in known:
-            raise _wrong(file, f"{where}{name} is no setting")
+            raise _wrong(file, f"{where}{name} is not a setting")
 
 
 def _wrong(file: Path, why: str) -> UsageError:

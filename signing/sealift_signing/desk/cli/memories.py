@@ -111,7 +111,7 @@ def _from_a_hub(path: Path) -> UsageError:
 
     return UsageError(
         "from-a-hub",
-        f"{path.name} is from a hub, and no colleague's memory.",
+        f"{path.name} is from a hub, and not a colleague's memory.",
         subject=str(path),
         next_step="Leave out --colleague; or have a colleague write what they know: sealift-sign "
         "share FILE",
