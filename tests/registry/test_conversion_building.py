@@ -460,7 +460,7 @@ def test_other_numbers(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path)
     of_one_file = report.refusal(as_it_is=True)
     assert of_one_file is not None
     assert (
-        "as onnx's reference evaluator does, of the same file, and the variant is not kept: "
+        "as onnx's reference evaluator does on the same file, and the variant is not kept: "
         in of_one_file.what
     )
     assert "goldens that hold `expected`" in of_one_file.next_step

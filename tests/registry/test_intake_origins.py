@@ -151,7 +151,7 @@ def test_t1_74_a_server_that_moved_to_https_is_told_as_it_is_given() -> None:
     with pytest.raises(LeftError) as refused:
         origins.check_stays("http://mlflow.example/health", "https://mlflow.example/health")
     assert "If https://mlflow.example is the server that you mean" in refused.value.next_step
-    with pytest.raises(LeftError, match=r"http://\[::1\]:5000/a sends us to http://\[::2\],"):
+    with pytest.raises(LeftError, match=r"http://\[::1\]:5000/a redirects us to http://\[::2\],"):
         origins.check_stays("http://[::1]:5000/a", "http://[::2]/a")
 
 

@@ -97,7 +97,7 @@ def test_p0_41_a_proof_that_fails_leaves_no_artifact(
     error = caught.value
     assert error.code == "parity-failed"
     assert re.search(
-        r"does not answer as onnx's reference evaluator does, of the same file, and the variant is "
+        r"does not answer as onnx's reference evaluator does on the same file, and the variant is "
         r"not kept: "
         r"(ordinary|range): .*in row \d+ of [\w-]+, "
         r"probabilities, column \d, is \S+ in the source and \S+ in the variant; "

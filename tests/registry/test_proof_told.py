@@ -265,9 +265,9 @@ def _expecting(third: int, names: tuple[str, ...] = ("0", "1", "2")) -> Sequence
 
 
 def test_p0_264_a_class_that_is_expected_and_never_answered_is_told_first() -> None:
-    told = "3 golden rows expect 2; the model answers none of them so."
+    told = "3 golden rows expect 2; the model answers none of them as expected."
     assert told in _expecting(3)
-    assert "1 golden row expects 2; the model answers none of them so." in _expecting(1)
+    assert "1 golden row expects 2; the model answers none of them as expected." in _expecting(1)
     assert not any("expect" in one for one in _expecting(0))
 
 

@@ -82,7 +82,7 @@ def test_p0_100_a_range_has_two_ends(asked: str, ends: list[str]) -> None:
         (">=1.17.3,>=1.18.0,<=1.31.1", "it has no two ends"),
         (">=1.31.1,<=1.17.3", "its oldest release is newer than its newest"),
         (">=1.17.3,<=1.31.1,!=1.31.1", "it leaves out one of its own ends"),
-        (">1.17.3,<=1.31.1", "“>1.17.3” is no release"),
+        (">1.17.3,<=1.31.1", "“>1.17.3” is not a release"),
         ("~=1.17", "is not a release"),
         (">=1.17.3;<=1.31.1", "is not a release"),
         ("", "is not a release"),
