@@ -177,7 +177,7 @@ class App:
         """What is missing before the next step of the journey."""
         from sealift_registry import guide
 
-        return guide.missing(self.hub, self.promotions, self.hardware_targets)
+        return guide.missing(self.hub, self.hardware_targets)
 
     def close(self) -> None:
         """Write what is queued, and let go of the database."""

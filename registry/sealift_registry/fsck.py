@@ -159,7 +159,9 @@ def _is_promotion(row: AnyRow, one: Signed[Any]) -> bool:
 
 def _is_approval(row: AnyRow, one: Signed[Any]) -> bool:
     said = one.predicate
-    return isinstance(said, Approval) and (row.person, row.made) == (said.person, said.made)
+    if not isinstance(said, Approval):
+        return False
+    return (row.person, row.made, row.valid_until) == (said.person, said.made, said.valid_until)
 
 
 def _is_objection(row: AnyRow, one: Signed[Any]) -> bool:

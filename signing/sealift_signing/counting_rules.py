@@ -53,7 +53,8 @@ def rules_for(
             subject=team,
             next_step=f"Add them, signed by stewards: sealift team requester {team} --help",
         )
-    machines, role = _machine_keys(organisation), roles.team_role(team)
+    machines = organisation.once("machine keys", lambda: _machine_keys(organisation))
+    role = roles.team_role(team)
     above = (
         entered_by(one.role, one.metadata.signed)
         for one in (*organisation.roots, organisation.head(TARGETS))

@@ -12,13 +12,13 @@ compare (`id`, `root`); a hub's database could hold another one, and be whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from hashlib import sha256
-from typing import Any, Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from tuf.api.metadata import Metadata, Root, Targets
 
@@ -40,6 +40,8 @@ from sealift_signing.tuf_walk import (
     signed_by,
 )
 from sealift_signing.version_links import Follows, VersionId
+
+T = TypeVar("T")
 
 _PAST: dict[str, Follows] = {}
 """What a link is of, once it was read: it cannot be anything else."""
@@ -128,6 +130,17 @@ class Organisation:
         self._former = former
         self._heads: dict[str, Head] = {}
         self._documents: dict[tuple[str, str], bytes | None] = {}
+        self._made: dict[str, Any] = {}
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What `make` makes of this organisation, made once: its files do not change.
+
+        `name` says what it is, and no two things are called the same.
+        """
+        if name not in self._made:
+            self._made[name] = make()
+        found: T = self._made[name]
+        return found
 
     # ------------------------------------------------------------------ roles
 
@@ -309,10 +322,13 @@ class Organisation:
 
     def policy(self) -> Policy:
         """The policy in force."""
-        return read_policy(self._present(TARGETS, POLICY_PATH))
+        return self.once("policy", lambda: read_policy(self._present(TARGETS, POLICY_PATH)))
 
     def members(self, team: str) -> Members | None:
         """A team's people; None while its stewards have signed no list yet."""
+        return self.once(f"members of {team}", lambda: self._members(team))
+
+    def _members(self, team: str) -> Members | None:
         role = roles.team_role(team)
         if not self.has(role):
             return None
@@ -321,6 +337,9 @@ class Organisation:
 
     def fleet_keys(self) -> FleetKeys:
         """The keys of our machines."""
+        return self.once("fleet keys", self._fleet_keys)
+
+    def _fleet_keys(self) -> FleetKeys:
         return documents.read_fleet_keys(self._present(FLEET, documents.FLEET_KEYS_PATH))
 
     def assignment(self, site: str) -> Assignment | None:

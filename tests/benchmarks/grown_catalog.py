@@ -359,7 +359,12 @@ class Growing:
         )
         digest = self._statement("approval", statements.sign(approval, about, signer))
         self._chronicle.add(
-            tables.approval, sha256=digest, promotion=number, person=person, made=made
+            tables.approval,
+            sha256=digest,
+            promotion=number,
+            person=person,
+            made=made,
+            valid_until=approval.valid_until,
         )
         more: dict[str, Json] = {
             "meaning": approval.meaning,

@@ -687,7 +687,7 @@ def test_of_many_receipts_an_entry_names_some_and_counts_all(
 
 
 def test_the_hub_has_the_words_that_a_site_reads_out(ready: Acme, plant: SiteOnPaper) -> None:
-    from sealift_registry import summary
+    from sealift_registry.cli.shown import all_about
 
     carried(ready, plant)
     ready.returned(plant)
@@ -695,7 +695,7 @@ def test_the_hub_has_the_words_that_a_site_reads_out(ready: Acme, plant: SiteOnP
     with plant.opened() as site:
         said = spoken(site)
     with ready.app.hub.reading() as connection:
-        _, data, lines = summary.of(ready.app.hub, ready.app.promotions, connection, SITE)
+        _, data, lines = all_about(ready.app.hub, connection, SITE)
     assert data["log"] == {"size": said.log.size, "words": said.words}
     assert any(said.words in line for line in lines)
 
@@ -712,7 +712,7 @@ def test_returns_of_strangers(ready: Acme, plant: SiteOnPaper) -> None:
 def test_a_site_whose_entries_say_nothing_sensible_can_still_be_shown(
     ready: Acme, plant: SiteOnPaper
 ) -> None:
-    from sealift_registry import summary
+    from sealift_registry.cli.shown import all_about
     from sealift_signing.transparency.entry import Term, new_entry
 
     odd: list[Any] = [{}, {"after": "x"}, {"after": 1}, [], {"after": 2, "words": 5}]
@@ -722,18 +722,18 @@ def test_a_site_whose_entries_say_nothing_sensible_can_still_be_shown(
             new_entry("model.activated", "site", plant.now, data, terms if seq != 2 else [])
         )
     with ready.app.hub.reading() as connection:
-        _, data, _ = summary.of(ready.app.hub, ready.app.promotions, connection, SITE)
+        _, data, _ = all_about(ready.app.hub, connection, SITE)
     assert [one["version"] for one in data["running"]] == [2]
 
 
 def test_a_site_may_be_called_as_a_promotion_in_lower_case(acme: Acme, plant: SiteOnPaper) -> None:
-    from sealift_registry import summary
+    from sealift_registry.cli.shown import all_about
 
     acme.enrol(plant, "p-1")
     with acme.app.hub.reading() as connection:
-        assert summary.of(acme.app.hub, acme.app.promotions, connection, "p-1")[0] == "site"
+        assert all_about(acme.app.hub, connection, "p-1")[0] == "site"
         with pytest.raises(NotFoundError):
-            summary.of(acme.app.hub, acme.app.promotions, connection, "P-1")
+            all_about(acme.app.hub, connection, "P-1")
 
 
 def test_documents_of_the_fixture_are_what_sites_read(ready: Acme) -> None:

@@ -13,8 +13,9 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pytest
 
-from sealift_registry import summary
 from sealift_registry.catalog.catalog import Catalog, latest
+from sealift_registry.cli.shown import all_about
+from sealift_registry.cli.shown.promotion import status_lines
 from sealift_registry.conversion import building
 from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.proof.batches import BATCHES
@@ -43,7 +44,7 @@ def parity(acme: Acme) -> Evidence:
 
 def shown(acme: Acme) -> str:
     with acme.app.hub.reading() as connection:
-        _, _, lines = summary.of(acme.app.hub, acme.app.promotions, connection, str(version(1)))
+        _, _, lines = all_about(acme.app.hub, connection, str(version(1)))
     return "\n".join(lines)
 
 
@@ -225,7 +226,7 @@ def test_p0_43_what_was_proved_is_said_in_words_wherever_it_is_shown(hub: Acme) 
     drawing = "\n".join(
         gate.examine(made, wanted.ask, None, hub.app.hub.now(), hub.public("carla")).words
     )
-    promotion = "\n".join(summary.standing_lines(hub.standing(number)))
+    promotion = "\n".join(status_lines(hub.standing(number)))
     for place in (shown(hub), promotion, drawing):
         for text in (words["proof"], words["ordinary"], words["coverage"]):
             assert text[:60] in place
@@ -246,7 +247,7 @@ def test_p0_26_wrong_answers_are_the_first_thing_that_whoever_approves_reads(acm
             made = draft(hub, connection, one)
             words = gate.examine(made, one.ask, None, hub.now(), acme.public(who)).words
             assert words[0].startswith(line)
-    assert summary.standing_lines(acme.standing(number))[0].startswith(line)
+    assert status_lines(acme.standing(number))[0].startswith(line)
     assert line.partition(": ")[2] in shown(acme)
 
 

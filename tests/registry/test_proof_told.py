@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sealift_registry import summary
+from sealift_registry.cli.shown import all_about
+from sealift_registry.cli.shown.promotion import status_lines
 from sealift_registry.frameworks.framework import LABEL, PROBABILITIES, VARIABLE, Array, ModelFacts
 from sealift_registry.frameworks.supported import CONVERTERS
 from sealift_registry.proof import expected_answers, golden_rows, proof_words
@@ -66,10 +67,10 @@ def _told(acme: Acme) -> dict[str, Sequence[str]]:
         wanted = promotions.approval_wanted(connection, number, "validated", "tested")
         made = draft(hub, connection, wanted)
         words = gate.examine(made, wanted.ask, None, hub.now(), acme.public("carla")).words
-        _, _, version_lines = summary.of(hub, promotions, connection, str(version(1)))
+        _, _, version_lines = all_about(hub, connection, str(version(1)))
     return {
         "approve": words,
-        "promotion": summary.standing_lines(acme.standing(number)),
+        "promotion": status_lines(acme.standing(number)),
         "version": version_lines,
     }
 
@@ -83,7 +84,7 @@ def test_p0_150_whoever_promotes_approves_or_looks_reads_it_first(acme: Acme) ->
     noted = [line for lines in said.values() for line in lines if line.lstrip().startswith("note")]
     assert len(noted) == 3
     with acme.app.hub.reading() as connection:
-        _, data, _ = summary.of(acme.app.hub, acme.app.promotions, connection, str(version(1)))
+        _, data, _ = all_about(acme.app.hub, connection, str(version(1)))
     everywhere = [*data["artifacts"], *data["promotions"][0]["artifacts"]]
     told = [one["told_first"] for one in everywhere if one["path"] == str(version(1).path(TARGET))]
     assert told == [[ALONE], [ALONE]]

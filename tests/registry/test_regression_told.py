@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from sealift_registry import summary
+from sealift_registry.cli.shown import all_about
 from sealift_registry.regression import comparison_words, measure
 from sealift_registry.regression.regression_report import report_of
 from sealift_signing.documents import Withdrawal
@@ -20,7 +20,7 @@ from tests.registry.test_regression import compared, evidence
 def told(hub: Acme, number: int) -> list[str]:
     """What `sealift show VERSION` says before all else."""
     with hub.app.hub.reading() as connection:
-        _, _, lines = summary.of(hub.app.hub, hub.app.promotions, connection, str(version(number)))
+        _, _, lines = all_about(hub.app.hub, connection, str(version(number)))
     return [one for one in lines if one.startswith(LOOK)]
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import update
 
-from sealift_registry import summary
 from sealift_registry.app import App
 from sealift_registry.catalog import recording, tables
 from sealift_registry.catalog.catalog import Catalog
+from sealift_registry.cli.shown.promotion import status_data, status_lines
 from sealift_registry.cli.terminal import Terminal
 from sealift_registry.trust import hub_drafts
 from sealift_signing import drafts, gate, statements
@@ -227,7 +227,7 @@ def test_t0_18_an_approval_that_nobody_signed_is_no_approval(hub: Acme) -> None:
     told = examined(hub, drafted(hub, number), "emil").words
     assert "1 of the 2 approvals that it needs count." in told
     assert any(line.startswith("an approval does not count: “the approval") for line in told)
-    data = summary.standing_data(standing)
+    data = status_data(standing)
     assert (data["have"], data["listed"]) == (1, False)
 
 
@@ -273,7 +273,7 @@ def test_t0_96_an_objection_of_nobody_is_told_as_such(hub: Acme) -> None:
         recording.add_objection(connection, number, invented)
     words = "\n".join(examined(hub, drafted(hub, number)).words)
     assert "an objection is by nobody who may approve" in words
-    assert "Mallory says so" not in words + "\n".join(summary.standing_lines(hub.standing(number)))
+    assert "Mallory says so" not in words + "\n".join(status_lines(hub.standing(number)))
     assert not hub.standing(number).objections
 
 

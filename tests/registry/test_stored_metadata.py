@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import delete, insert
 from tuf.api.metadata import Metadata, Targets
 
-from sealift_registry import guide, summary
+from sealift_registry import guide
+from sealift_registry.cli.shown import all_about
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import Rows
@@ -161,7 +162,7 @@ def add_somebody(acme: Acme) -> None:
 
 
 def ask_what_is_missing(acme: Acme) -> object:
-    return guide.missing(acme.app.hub, acme.app.promotions, acme.app.hardware_targets)
+    return guide.missing(acme.app.hub, acme.app.hardware_targets)
 
 
 def list_people(acme: Acme) -> object:
@@ -171,7 +172,7 @@ def list_people(acme: Acme) -> object:
 
 def show_site(acme: Acme) -> object:
     with acme.app.hub.reading() as connection:
-        return summary.of(acme.app.hub, acme.app.promotions, connection, SITE)
+        return all_about(acme.app.hub, connection, SITE)
 
 
 def enrol_another(acme: Acme) -> object:

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Table, insert, select, text, update
 
-from sealift_registry import fsck, guide, summary
+from sealift_registry import fsck, guide
+from sealift_registry.cli.shown import all_about
 from sealift_registry.delivery import assignments, tables
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.trust import hub_drafts
@@ -91,7 +92,7 @@ def test_t0_12_a_site_that_nobody_enrolled_so_is_refused_by_name(
     with pytest.raises(RefusedError, match=name):
         ready.assign(site=name)
     with pytest.raises(RefusedError, match=name):
-        guide.missing(hub, ready.app.promotions, ready.app.hardware_targets)
+        guide.missing(hub, ready.app.hardware_targets)
 
 
 def test_t0_13_an_enrolment_whose_newest_row_was_deleted_does_not_come_back(
@@ -152,7 +153,7 @@ def test_t0_14_what_no_site_sent_home_is_refused_by_name(home: Acme, attack: Att
     no_triggers(home)
     attack(home)
     with home.app.hub.reading() as connection, pytest.raises(RefusedError, match=SITE) as refused:
-        summary.of(home.app.hub, home.app.promotions, connection, SITE)
+        all_about(home.app.hub, connection, SITE)
     assert refused.value.code == "home-row-not-signed"
     with pytest.raises(RefusedError, match=SITE):
         home.export()
@@ -167,13 +168,11 @@ def test_another_dispatcher_is_given_a_site_and_assigns_anew(
         request = Sites(connection).get(SITE).request.envelope.data
     enrol(ready.app, request, "production", [ready.card("dina")], ready.signer("fleet-1"))
     with ready.app.hub.reading() as connection:
-        assert (
-            summary.of(ready.app.hub, ready.app.promotions, connection, SITE)[1]["assigned"] == []
-        )
-    assert guide.missing(ready.app.hub, ready.app.promotions, ready.app.hardware_targets)
+        assert all_about(ready.app.hub, connection, SITE)[1]["assigned"] == []
+    assert guide.missing(ready.app.hub, ready.app.hardware_targets)
     assign(ready.app, SITE, version(1), {GROUP: TARGET}, None, ready.signer("dina"))
     with ready.app.hub.reading() as connection:
-        assert summary.of(ready.app.hub, ready.app.promotions, connection, SITE)[1]["assigned"]
+        assert all_about(ready.app.hub, connection, SITE)[1]["assigned"]
 
 
 @pytest.fixture
@@ -206,7 +205,7 @@ def test_t0_141_nothing_is_assigned_to_an_older_enrolment_as_if_nothing_had_been
 
 def summary_of(acme: Acme) -> None:
     with acme.app.hub.reading() as connection:
-        summary.of(acme.app.hub, acme.app.promotions, connection, SITE)
+        all_about(acme.app.hub, connection, SITE)
 
 
 def test_who_is_enrolled_again_begins_with_nothing_and_that_is_said(enrolled_again: Acme) -> None:
@@ -285,10 +284,10 @@ def test_t0_182_a_transfer_that_no_dispatcher_signed_is_shown_to_nobody(
     hub = home.app.hub
     name = row_of(home, tables.bundle)["transfer"]
     with hub.reading() as connection, pytest.raises(RefusedError, match=name) as refused:
-        summary.of(home.app.hub, home.app.promotions, connection, name)
+        all_about(home.app.hub, connection, name)
     assert refused.value.code == "transfer-row-not-signed"
     with pytest.raises(RefusedError, match=name):
-        guide.missing(hub, home.app.promotions, home.app.hardware_targets)
+        guide.missing(hub, home.app.hardware_targets)
     with hub.reading() as connection:
         assert "transfer-row-not-signed" in {one.code for one in fsck.check(connection)}
 
@@ -305,10 +304,10 @@ def test_t0_183_a_receipt_that_the_site_did_not_sign_is_shown_to_nobody(home: Ac
     no_triggers(home)
     change(home, tables.receipt, body=forged, sha256=sha256(forged).hexdigest())
     with home.app.hub.reading() as connection, pytest.raises(RefusedError, match=SITE) as refused:
-        summary.of(home.app.hub, home.app.promotions, connection, row["transfer"])
+        all_about(home.app.hub, connection, row["transfer"])
     assert refused.value.code == "home-row-not-signed"
     with pytest.raises(RefusedError, match=SITE):
-        guide.missing(home.app.hub, home.app.promotions, home.app.hardware_targets)
+        guide.missing(home.app.hub, home.app.hardware_targets)
 
 
 def test_a_transfer_of_an_earlier_enrolment_and_dispatcher_is_shown(
@@ -318,7 +317,7 @@ def test_a_transfer_of_an_earlier_enrolment_and_dispatcher_is_shown(
     name = row_of(home, tables.bundle)["transfer"]
     home.enrol(SiteOnPaper(plant.root.parent / "again", plant.now))
     with home.app.hub.reading() as connection:
-        _, data, lines = summary.of(home.app.hub, home.app.promotions, connection, name)
+        _, data, lines = all_about(home.app.hub, connection, name)
     assert data["receipt"] is not None
     assert any(line.startswith("  imported") for line in lines)
     assert "the hub says" in "\n".join(lines)

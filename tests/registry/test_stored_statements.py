@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 from sqlalchemy import Connection
 
-from sealift_registry import summary
 from sealift_registry.catalog import recording, tables
 from sealift_registry.catalog.catalog import Catalog
+from sealift_registry.cli.shown import all_about
+from sealift_registry.cli.shown.promotion import status_lines
 from sealift_registry.promotion.status import PromotionStatus
 from sealift_signing import statements
 from sealift_signing.errors import RefusedError
@@ -52,7 +53,7 @@ def test_t0_143_evidence_that_no_machine_signed_is_what_the_hub_says_and_nobody_
     number = hub.request()
     invented_evidence(hub, kind)
     with hub.app.hub.reading() as connection:
-        lines = summary.of(hub.app.hub, hub.app.promotions, connection, str(version(1)))[2]
+        lines = all_about(hub.app.hub, connection, str(version(1)))[2]
     assert any(line.strip().startswith(f"the hub says {kind}: ") for line in lines)
     with pytest.raises(RefusedError, match=f"{kind} evidence"):
         hub.request(stage="staging")
@@ -117,11 +118,11 @@ def test_t0_21_a_request_that_nobody_vouches_for_is_what_the_hub_says(hub: Acme)
         recording.add_promotion(connection, number + 1, forged)
 
     behind(hub, write)
-    lines = summary.standing_lines(standing(hub, number + 1))
+    lines = status_lines(standing(hub, number + 1))
     assert lines[0].startswith("This request does not count, and what follows is what the hub says")
     with pytest.raises(RefusedError, match="dora"):
         hub.approve(number + 1, "carla")
-    assert not summary.standing_lines(standing(hub, number))[0].startswith("This request does not")
+    assert not status_lines(standing(hub, number))[0].startswith("This request does not")
 
 
 def test_t0_22_a_statement_under_anothers_digest_is_refused(hub: Acme) -> None:

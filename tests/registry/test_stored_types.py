@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Table
 
-from sealift_registry import fsck, guide, summary
+from sealift_registry import fsck, guide
 from sealift_registry.audit.reading import LogReader
+from sealift_registry.cli.shown import all_about
 from sealift_registry.storage.schema import Blob, Number, Text, metadata
 from sealift_registry.trust.repository import Repository
 from sealift_signing import roles
@@ -45,13 +46,13 @@ def the_log(acme: Acme) -> object:
 def shown(what: str) -> Reading:
     def reading(acme: Acme) -> object:
         with acme.app.hub.reading() as connection:
-            return summary.of(acme.app.hub, acme.app.promotions, connection, what)
+            return all_about(acme.app.hub, connection, what)
 
     return reading
 
 
 def next_steps(acme: Acme) -> object:
-    return guide.missing(acme.app.hub, acme.app.promotions, acme.app.hardware_targets)
+    return guide.missing(acme.app.hub, acme.app.hardware_targets)
 
 
 READINGS: list[Reading] = [

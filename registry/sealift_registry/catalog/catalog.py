@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, func, select
 
@@ -72,15 +72,21 @@ class Promotion:
 
 
 class Catalog:
-    """What the hub knows of models, read through one connection."""
+    """What the hub knows of models, read through one connection.
 
-    def __init__(self, connection: Connection) -> None:
+    Args:
+        connection: of one state of the hub.
+        bodies: statements that were read already, by their digests.
+    """
+
+    def __init__(self, connection: Connection, bodies: Mapping[str, bytes] | None = None) -> None:
         self._connection = connection
+        self._bodies = bodies or {}
 
-    def models(self) -> list[ModelRef]:
-        """Every model that has a version."""
+    def models(self, limit: int | None = None) -> list[ModelRef]:
+        """Every model that has a version; `limit` of them."""
         t = tables.model_version
-        query = select(t.c.team, t.c.model).distinct().order_by(t.c.team, t.c.model)
+        query = select(t.c.team, t.c.model).distinct().order_by(t.c.team, t.c.model).limit(limit)
         return [ModelRef(team, model) for team, model in self._connection.execute(query)]
 
     def versions(self, model: ModelRef | None = None) -> list[Version]:
@@ -153,14 +159,14 @@ class Catalog:
         query = select(t).where(
             t.c.team == ref.team, t.c.model == ref.model, t.c.number == ref.number
         )
-        found = [_artifact(row) for row in self._connection.execute(query)]
+        found = [artifact_of_row(row) for row in self._connection.execute(query)]
         return sorted(found, key=lambda one: (one.path.form != SOURCE, one.path.form))
 
     def artifact(self, path: CatalogPath) -> ArtifactRow | None:
         """One form of a version, None if it was not made."""
         query = select(tables.artifact).where(tables.artifact.c.path == str(path))
         row = self._connection.execute(query).first()
-        return None if row is None else _artifact(row)
+        return None if row is None else artifact_of_row(row)
 
     def evidence(self, path: CatalogPath) -> list[Signed[Evidence]]:
         """The evidence about an artifact, newest last, as its statements say when it was made.
@@ -193,6 +199,8 @@ class Catalog:
 
     def statement_body(self, sha256: str) -> bytes:
         """A statement in the bytes that were signed."""
+        if sha256 in self._bodies:
+            return self._bodies[sha256]
         t = tables.statement
         body = self._connection.execute(
             select(t.c.body).where(t.c.sha256 == sha256)
@@ -222,7 +230,7 @@ class Catalog:
                 subject=promotion_id(number),
                 next_step="See what is asked for with: sealift list promotions",
             )
-        return self._promotion(row)
+        return self.promotion_of_row(row)
 
     def promotion_of(self, request: str) -> Promotion:
         """The promotion whose request has this sha256.
@@ -240,7 +248,7 @@ class Catalog:
                 next_step="Submit the request first; see what is asked for with: sealift list "
                 "promotions",
             )
-        return self._promotion(row)
+        return self.promotion_of_row(row)
 
     def promotions(self, ref: VersionRef | None = None) -> list[Promotion]:
         """Every promotion, oldest first; of one version if it is given."""
@@ -250,7 +258,7 @@ class Catalog:
             query = query.where(
                 t.c.team == ref.team, t.c.model == ref.model, t.c.version == ref.number
             )
-        return [self._promotion(row) for row in self._connection.execute(query).all()]
+        return [self.promotion_of_row(row) for row in self._connection.execute(query).all()]
 
     def numbers(self) -> list[int]:
         """The numbers of all promotions, in order."""
@@ -303,9 +311,16 @@ class Catalog:
             .where(t.c.stage == stage, *(() if form is None else (a.c.form == form,)))
             .order_by(t.c.made.desc(), t.c.promotion.desc())
         )
-        return [(_artifact(row), row.promotion) for row in self._connection.execute(query).all()]
+        return [
+            (artifact_of_row(row), row.promotion) for row in self._connection.execute(query).all()
+        ]
 
-    def _promotion(self, row: Row[tuple[object, ...]]) -> Promotion:
+    def promotion_of_row(self, row: Row[tuple[Any, ...]]) -> Promotion:
+        """A promotion by its row: what its request says. Its columns only find it.
+
+        Raises:
+            RefusedError: its columns say other than its request.
+        """
         request = self.statement(Request, row.request)
         said = request.predicate
         columns = (row.team, row.model, row.version, row.stage, row.person, row.made)
@@ -347,6 +362,7 @@ def _version(row: Row[tuple[object, ...]]) -> Version:
     )
 
 
-def _artifact(row: Row[tuple[object, ...]]) -> ArtifactRow:
+def artifact_of_row(row: Row[tuple[Any, ...]]) -> ArtifactRow:
+    """An artifact by its row."""
     recipe = None if row.recipe is None else bytes(row.recipe)
     return ArtifactRow(CatalogPath.parse(row.path), row.sha256, recipe, row.made)

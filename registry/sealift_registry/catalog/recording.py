@@ -127,6 +127,7 @@ def add_approval(connection: Connection, number: int, approval: Signed[Approval]
             promotion=number,
             person=approval.predicate.person,
             made=approval.predicate.made,
+            valid_until=approval.predicate.valid_until,
         )
     )
 

@@ -27,6 +27,7 @@ model_version = Table(
     Column("format", Text, nullable=False),
     Column("made", Text, nullable=False),
     UniqueConstraint("team", "model", "identity"),
+    Index(None, "made", "team", "model", "number"),
 )
 """One row a version. `source` is the source record, the canonical bytes of a SourceRecord."""
 
@@ -122,9 +123,10 @@ approval = Table(
     Column("promotion", Number, ForeignKey("promotion.number"), nullable=False),
     Column("person", Text, nullable=False),
     Column("made", Text, nullable=False),
+    Column("valid_until", Text),
     Index(None, "promotion"),
 )
-"""Which approvals a promotion has."""
+"""Which approvals a promotion has. Its columns find one; what counts is what was signed."""
 
 objection = Table(
     "objection",

@@ -110,9 +110,8 @@ def _untriable(path: CatalogPath, parity: Signed[Evidence], *, travel: bool) -> 
 
 def _kept(session: Session, said: Evidence, ref: VersionRef, *, travel: bool) -> list[str]:
     """What a proof left at the hub."""
-    from sealift_registry.pictures import picture_lines
-    from sealift_registry.summary import check_rows_lines
+    from sealift_registry.cli.shown.version import left_lines
+    from sealift_registry.views.versions import left_by
 
-    hub = session.app.hub
-    rows = check_rows_lines(hub, said, travel=travel)
-    return [f"    {text}" for text in (*picture_lines(hub, said, ref), *rows)]
+    left = left_by(session.app.hub, said)
+    return [f"    {text}" for text in left_lines(ref, left, travel=travel)]

@@ -371,8 +371,8 @@ def receive(session: Session, *, medium: str) -> None:
 
     Both are verified; a log that does not continue the one known so far is refused.
     """
+    from sealift_registry.cli.shown.outcome import became
     from sealift_registry.delivery import outcomes
-    from sealift_registry.summary import became
     from sealift_signing.more_member import more_json, more_words
     from sealift_signing.statements import NO_MORE
     from sealift_sync.bundle.medium import foreign

@@ -55,7 +55,12 @@ def promote(
     changes is evidence too, and stands before whoever approves.
     """
     from sealift_registry.catalog.reference import VersionRef
-    from sealift_registry.summary import despite_lines, evidence_lines, first_lines, standing_data
+    from sealift_registry.cli.shown.promotion import (
+        despite_lines,
+        evidence_lines,
+        first_lines,
+        status_data,
+    )
 
     ref, promotions = VersionRef.parse(version), session.app.promotions
     with session.app.hub.reading() as connection:
@@ -67,19 +72,19 @@ def promote(
     done = carry_out(session, wanted, how)
     if done is None:
         return
-    standing, stale = _standing(session, done)
-    made = standing.promotion
+    status, stale = _status(session, done)
+    made = status.promotion
     lines = [
         *stale,
-        *despite_lines(standing),
-        *first_lines(standing),
+        *despite_lines(status),
+        *first_lines(status),
         done.sentence,
-        *evidence_lines(standing),
+        *evidence_lines(status),
         "",
-        f"It needs {counted(standing.tally.needed, 'approval')}. Whoever approves runs:",
+        f"It needs {counted(status.tally.needed, 'approval')}. Whoever approves runs:",
         f"  sealift approve {made.id} --meaning validated --reason '…'",
     ]
-    session.terminal.answer("promote", standing_data(standing) | {"stale": stale}, lines)
+    session.terminal.answer("promote", status_data(status) | {"stale": stale}, lines)
 
 
 @command(
@@ -115,7 +120,7 @@ def approve(
     P-NUMBER is how the hub calls it; what is approved is the request that you read, by its sha256.
     """
     from sealift_registry.catalog.reference import parse_promotion
-    from sealift_registry.summary import standing_data
+    from sealift_registry.cli.shown.promotion import status_data
 
     number, promotions = parse_promotion(promotion), session.app.promotions
     with session.app.hub.reading() as connection:
@@ -124,7 +129,7 @@ def approve(
         session.terminal.note(stale)
     done = carry_out(session, wanted, replace(how, asks=not yes))
     if done is not None:
-        data = standing_data(_standing(session, done)[0]) | {"stale": stale}
+        data = status_data(_status(session, done)[0]) | {"stale": stale}
         session.terminal.answer("approve", data, done.lines)
 
 
@@ -139,22 +144,22 @@ def object_(session: Session, *, promotion: str, reason: str, yes: bool, how: Si
     An objection bars nothing; every later approver is shown it. Who may approve may object.
     """
     from sealift_registry.catalog.reference import parse_promotion
-    from sealift_registry.summary import standing_data
+    from sealift_registry.cli.shown.promotion import status_data
 
     number = parse_promotion(promotion)
     with session.app.hub.reading() as connection:
         wanted = session.app.promotions.objection_wanted(connection, number, reason)
     done = carry_out(session, wanted, replace(how, asks=not yes))
     if done is not None:
-        standing, stale = _standing(session, done)
-        session.terminal.answer("object", standing_data(standing) | {"stale": stale}, done.lines)
+        status, stale = _status(session, done)
+        session.terminal.answer("object", status_data(status) | {"stale": stale}, done.lines)
 
 
-def _standing(session: Session, done: AcceptedSubmission) -> tuple[PromotionStatus, list[str]]:
+def _status(session: Session, done: AcceptedSubmission) -> tuple[PromotionStatus, list[str]]:
     """How the promotion stands that `done` is about, and what is told first of its comparisons."""
     from sealift_registry.catalog.reference import parse_promotion
 
     number = parse_promotion(str(done.data["promotion"]))
     with session.app.hub.reading() as connection:
-        standing = session.app.promotions.status(connection, number)
-        return standing, session.app.promotions.stale(connection, standing)
+        status = session.app.promotions.status(connection, number)
+        return status, session.app.promotions.stale(connection, status)

@@ -13,6 +13,7 @@ from sealift_registry.cli import (
     fingerprint,
     intake,
     keys,
+    lists,
     promotion,
     runtimes,
     setup,
@@ -27,7 +28,7 @@ from sealift_signing.errors import FailedError, SealiftError, UsageError
 
 COMMANDS = (
     *(setup, keys, teams, intake, conversion, runtimes, promotion, delivery),
-    *(show, audit, submit, fingerprint),
+    *(lists, show, audit, submit, fingerprint),
 )
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
 PROGRAM = "sealift"

@@ -18,7 +18,6 @@ from sealift_signing.drawing import pasted
 from sealift_signing.lists import in_columns
 
 if TYPE_CHECKING:
-    from sealift_registry.trust.repository import Repository
     from sealift_registry.trust.submitting import AcceptedSubmission
 
 CARDS = "A key card; its owner makes it with `sealift key card`."
@@ -217,42 +216,43 @@ def _check_rows_told(name: str, sites: Sequence[str], *, travel: bool) -> list[s
 @command(team, "list", example="sealift team list")
 def team_list(session: Session) -> None:
     """List teams, and who may do what in each."""
-    from sealift_registry.trust.repository import Repository
+    from sealift_registry.views import people
 
     with session.app.hub.reading() as connection:
-        repository = Repository(connection)
-        names = sorted(repository.teams())
-        stewards_of = {name: _stewards(repository, name) for name in names}
-        found, refused = listing.each(names, lambda name: (name, repository.members(name)))
-    travel = {name: said is not None and said.check_rows is not None for name, said in found}
+        found, refused = people.teams(connection)
     headings = ("team", "person", "status", "keys", "may")
-    rows: list[tuple[str, ...]] = []
-    shown: list[tuple[str, ...]] = []
-    for name, stewards in stewards_of.items():
-        shown += [(name, who, "active", "", "steward") for who in stewards]
-    for _, members in found:
-        if members is None:
-            continue
-        for one in members.people:
-            classes = ", ".join(sorted({k.key_class for k in one.keys}))
-            uses = ", ".join(sorted({use for k in one.keys for use in k.purposes}))
-            rows.append((members.team, one.id, one.status, classes, uses))
-    add = "Add one with: sealift team add NAME --steward CARD …"
-    lines = (
-        in_columns(headings, sorted(shown + rows)) if shown else [f"There is no team yet. {add}"]
-    )
-    data = {
-        "stewards": {name: list(stewards) for name, stewards in stewards_of.items()},
-        "people": [dict(zip(headings, row, strict=True)) for row in rows],
-        "check_rows": {name: "travel" if out else "stay" for name, out in travel.items()},
-        "refused": [bad.as_json()["error"] for _, bad in refused],
-    }
-    lines += [
-        f"Check rows of team {name} {'travel with its models' if out else 'stay at the hub'}."
-        for name, out in travel.items()
+    stewards: list[tuple[str, ...]] = [
+        (one.name, who, "active", "", "steward") for one in found for who in one.stewards
     ]
-    people = [(f"who may do what in team {name}", bad) for name, bad in refused]
-    session.terminal.answer("team-list", data, [*lines, *listing.told(people)])
+    rows: list[tuple[str, ...]] = [
+        (
+            one.name,
+            person.id,
+            person.status,
+            ", ".join(sorted({key.key_class for key in person.keys})),
+            ", ".join(sorted({use for key in person.keys for use in key.purposes})),
+        )
+        for one in found
+        for person in one.people or ()
+    ]
+    add = "Add one with: sealift team add NAME --steward CARD …"
+    lines = [f"There is no team yet. {add}"]
+    if stewards or rows:
+        lines = in_columns(headings, sorted(stewards + rows))
+    counting = [one for one in found if one.name not in {false.name for false in refused}]
+    lines += [
+        f"Check rows of team {one.name} "
+        f"{'travel with its models' if one.check_rows_travel else 'stay at the hub'}."
+        for one in counting
+    ]
+    data = {
+        "stewards": {one.name: list(one.stewards) for one in found},
+        "people": [dict(zip(headings, row, strict=True)) for row in rows],
+        "check_rows": {one.name: "travel" if one.check_rows_travel else "stay" for one in counting},
+        "refused": [false.error.as_json()["error"] for false in refused],
+    }
+    lines += listing.told(refused, "who may do what in team {}")
+    session.terminal.answer("team-list", data, lines)
     listing.check(refused)
 
 
@@ -271,12 +271,6 @@ def renew(session: Session, *, role: str, how: Signing) -> None:
     if done is not None:
         told = with_fingerprint(session.app.hub, done)
         session.terminal.answer("renew", told.data, told.lines)
-
-
-def _stewards(repository: Repository, name: str) -> Sequence[str]:
-    from sealift_signing import roles
-
-    return roles.keyholders(repository.targets().signed, roles.team_role(name)).people
 
 
 def _stages(session: Session) -> tuple[str, ...]:

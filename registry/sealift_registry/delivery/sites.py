@@ -11,6 +11,7 @@ from tuf.api.metadata import Root
 from sealift_registry.delivery import enrolments, tables
 from sealift_registry.delivery.enrolments import Enrolment
 from sealift_registry.trust.repository import Repository
+from sealift_registry.trust.stored import once_read
 from sealift_signing import roles, statements
 from sealift_signing.errors import NotFoundError
 from sealift_signing.public_key import PublicKey
@@ -80,9 +81,16 @@ class Sites:
         """
         return [self.get(name) for name in self.names()]
 
-    def names(self) -> list[str]:
-        """The ids of those that have a row."""
-        names = select(tables.site.c.id).distinct().order_by(tables.site.c.id)
+    def names(
+        self, limit: int | None = None, after: str | None = None, stage: str | None = None
+    ) -> list[str]:
+        """The ids of those that have a row, in order: `limit` of them, `after` one, of a stage."""
+        t = tables.site
+        names = select(t.c.id).distinct().order_by(t.c.id).limit(limit)
+        if after is not None:
+            names = names.where(t.c.id > after)
+        if stage is not None:
+            names = names.where(t.c.stage == stage)
         return list(self._connection.execute(names).scalars())
 
     def get(self, name: str) -> Site:
@@ -126,5 +134,8 @@ class Sites:
         Raises:
             RefusedError: a row is of none that was signed.
         """
+        return once_read(self._connection, f"enrolments of {name}", lambda: self._enrolments(name))
+
+    def _enrolments(self, name: str) -> list[Enrolment]:
         rows = self._connection.execute(select(tables.site).where(tables.site.c.id == name)).all()
         return [enrolments.verified(self._repository, row) for row in rows]

@@ -49,6 +49,7 @@ receipt = Table(
     Column("body", Blob, nullable=False),
     Column("received", Text, nullable=False),
     Index(None, "site"),
+    Index(None, "transfer"),
 )
 """What sites answered, as signed."""
 

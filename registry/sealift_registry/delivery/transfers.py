@@ -108,6 +108,24 @@ def newest(connection: Connection, site: Site) -> Begun | None:
     return Begun(row.id, row.number, row.enrolment, row.begun, body)
 
 
+def newest_bundle(connection: Connection, site: Site) -> Signed[Transfer] | None:
+    """The newest bundle that was written for this enrolment of the site.
+
+    Raises:
+        RefusedError: its row is of none that a dispatcher signed.
+    """
+    b, t = tables.bundle, tables.transfer
+    query = (
+        select(b)
+        .join(t, t.c.id == b.c.transfer)
+        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
+        .order_by(t.c.number.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    return None if row is None else verified(Repository(connection), row)
+
+
 def recorded(connection: Connection, transfer: str) -> bytes | None:
     """transfer.json of a transfer, as it was recorded; None where it was not."""
     query = select(tables.bundle.c.body).where(tables.bundle.c.transfer == transfer)

@@ -28,7 +28,7 @@ from sealift_registry.demo.journey import PICTURES
 from sealift_registry.demo.story import Story, Voice
 from sealift_registry.demo.training import Training
 from sealift_registry.demo.voices import choose_voice, typed
-from sealift_registry.pictures import file_name
+from sealift_registry.views.pictures import file_name
 from sealift_signing.errors import SealiftError
 
 CHAPTERS = (

@@ -14,7 +14,64 @@ from sealift_registry.promotion.gates import ArtifactEvidence
 from sealift_registry.trust.repository import Repository
 from sealift_signing.approvals import ApprovalTally, NotCountedError, Rules, check_request, tally
 from sealift_signing.documents import Withdrawal
-from sealift_signing.statements import Objection, Request, Signed
+from sealift_signing.statements import Approval, Objection, Request, Signed
+from sealift_signing.vocabulary import CatalogPath
+
+
+@dataclass(frozen=True)
+class Counted:
+    """How the request and the approvals of a promotion count: all that a list says of it.
+
+    Attributes:
+        listed: the team's catalog role lists all of its variants, and by the counting rule it may.
+        doubt: why its request does not count, so that nobody vouches for what it says; else empty.
+    """
+
+    promotion: Promotion
+    tally: ApprovalTally
+    listed: bool
+    doubt: str = ""
+
+
+class Counting:
+    """Counting at one moment, through one connection: a team's rules for a stage are read once."""
+
+    def __init__(self, connection: Connection, now: datetime) -> None:
+        self._repository = Repository(connection)
+        self._now = now
+        self._rules: dict[tuple[str, str], Rules] = {}
+
+    def rules(self, team: str, stage: str) -> Rules:
+        """By what a team's requests and approvals for a stage are counted.
+
+        Raises:
+            NotFoundError: there is no such stage, or the team has no members yet.
+        """
+        if (team, stage) not in self._rules:
+            self._rules[team, stage] = self._repository.rules(team, stage, self._now)
+        return self._rules[team, stage]
+
+    def counted(self, promotion: Promotion, approvals: Iterable[Signed[Approval]]) -> Counted:
+        """How a promotion counts, of which these are the approvals.
+
+        Raises:
+            RefusedError: its team's list, or a signature, is none that counts here.
+        """
+        request = promotion.request
+        rules = self.rules(request.predicate.team, request.predicate.stage)
+        found = tally(request, approvals, rules)
+        doubt = _doubt(request, rules)
+        # The catalog last, which is long: of what nobody approved it need not be asked.
+        listed = found.enough and not doubt and self._is_there(request)
+        return Counted(promotion, found, listed, doubt)
+
+    def _is_there(self, request: Signed[Request]) -> bool:
+        """Whether the catalog lists every variant that a request is about."""
+        return all(
+            self._repository.lists(request.predicate.team, one.name, one.sha256)
+            for one in request.subjects
+            if not CatalogPath.parse(one.name).is_source
+        )
 
 
 @dataclass(frozen=True)
@@ -49,25 +106,25 @@ def status_of(connection: Connection, number: int, now: datetime) -> PromotionSt
         NotFoundError: no such promotion.
         RefusedError: the hub lacks something that its request names.
     """
-    catalog = Catalog(connection)
+    catalog, counting = Catalog(connection), Counting(connection, now)
     promotion = catalog.promotion(number)
     found = gates.named(catalog, promotion.request)
     repository, said = Repository(connection), promotion.request.predicate
-    rules = repository.rules(said.team, said.stage, now)
-    counted = tally(promotion.request, catalog.approvals(number), rules)
-    doubt = _doubt(promotion.request, rules)
-    there = all(
-        repository.lists(promotion.ref.team, str(one.artifact.path), one.artifact.sha256)
-        for one in found
-        if not one.artifact.path.is_source
-    )
-    listed = there and counted.enough and not doubt
+    counted = counting.counted(promotion, catalog.approvals(number))
+    rules = counting.rules(said.team, said.stage)
     known = {one.digest: one for one in rules.members.withdrawn}
-    despite = {name: known.get(name) for name in promotion.request.predicate.despite}
-    machines = signers(repository, found)
+    despite = {name: known.get(name) for name in said.despite}
     heard, not_heard = objections.heard(promotion.request, catalog.objections(number), rules)
     return PromotionStatus(
-        promotion, despite, found, counted, listed, machines, doubt, heard, not_heard
+        promotion,
+        despite,
+        found,
+        counted.tally,
+        counted.listed,
+        signers(repository, found),
+        counted.doubt,
+        heard,
+        not_heard,
     )
 
 

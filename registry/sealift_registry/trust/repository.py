@@ -117,15 +117,15 @@ class Repository:
 
     def policy(self) -> Policy:
         """The policy in force."""
-        return self.stored.once("policy", self.stored.policy)
+        return self.stored.policy()
 
     def members(self, team: str) -> Members | None:
         """A team's people, None while its stewards have signed no list yet."""
-        return self.stored.once(f"members of {team}", lambda: self.stored.members(team))
+        return self.stored.members(team)
 
     def fleet_keys(self) -> FleetKeys:
         """The keys of our machines."""
-        return self.stored.once("fleet-keys", self.stored.fleet_keys)
+        return self.stored.fleet_keys()
 
     def sound_fleet(self) -> FleetKeys:
         """The same, where every key that was ever called compromised is, as sites go by it."""

@@ -184,7 +184,6 @@ class Stored(Organisation):
         super().__init__(rows)
         self.rows = rows
         self._versions: dict[tuple[str, int], Head | None] = {}
-        self._kept: dict[str, Any] = {}
 
     @cached_property
     def roots(self) -> tuple[Head, ...]:
@@ -219,13 +218,6 @@ class Stored(Organisation):
         if known is None or known[:2] != (owner, data):
             known = _VERIFIED[role] = (owner, data, super().verified(role, data))
         return known[2]
-
-    def once(self, name: str, make: Callable[[], T]) -> T:
-        """What `make` makes of this organisation, made once: it does not change."""
-        if name not in self._kept:
-            self._kept[name] = make()
-        found: T = self._kept[name]
-        return found
 
     def base(self, role: str) -> Head:
         """The newest version of `role`, were it signed by those who held it before.
@@ -269,6 +261,9 @@ class Stored(Organisation):
 
     def compromised_people(self, team: str) -> Compromised:
         """The keys of those whom any version of the team's list called compromised."""
+        return self.once(f"compromised in {team}", lambda: self._compromised_people(team))
+
+    def _compromised_people(self, team: str) -> Compromised:
         role, path = roles.team_role(team), documents.members_path(team)
         lists = (documents.read_members(data, team) for data in self._naming(role, path))
         return union(people_of(role, one) for one in lists)
@@ -372,6 +367,17 @@ def stored(connection: Connection) -> Stored:
     if kept is None:
         return Stored(Rows(connection))
     found: Stored = kept.setdefault("stored", Stored(Rows(connection)))
+    return found
+
+
+def once_read(connection: Connection, name: str, make: Callable[[], T]) -> T:
+    """What `make` reads through `connection`: read once, where that sees one state."""
+    kept: dict[str, Any] | None = connection.get_execution_options().get(READING)
+    if kept is None:
+        return make()
+    if name not in kept:
+        kept[name] = make()
+    found: T = kept[name]
     return found
 
 

@@ -13,11 +13,9 @@ from sealift_signing.statements import Evidence
 from sealift_signing.vocabulary import SHA256
 
 
-def picture_lines(hub: Hub, said: Evidence, ref: VersionRef) -> list[str]:
-    """How the picture of a proof is had, if it is here."""
-    if _picture(hub, said) is None:
-        return []
-    return [f"its picture:  sealift show {ref} --pictures FOLDER"]
+def has_picture(hub: Hub, evidence: Evidence) -> bool:
+    """Whether the picture of a proof is here."""
+    return _picture(hub, evidence) is not None
 
 
 def pictures(hub: Hub, connection: Connection, ref: VersionRef) -> dict[str, bytes]:

@@ -1,0 +1,81 @@
+"""A transfer as it is shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sealift_registry.cli.shown.outcome import outcome_line
+from sealift_registry.views.transfers import BegunView, TransferView
+from sealift_signing.drawing import pasted, word
+from sealift_signing.more_member import more_json, more_words
+
+
+def transfer_lines(view: TransferView) -> list[str]:
+    """All about a transfer that was signed, in words."""
+    said = view.transfer.predicate
+    size = sum(file.size for file in said.files)
+    lines = [
+        f"Transfer {said.id} to {said.site}, made {said.made}",
+        f"  transfer.json  {view.transfer.sha256[:12]}",
+        f"  carries        {len(said.files)} files, {size:,} bytes",
+        f"  written to     {word(view.medium)}, the hub says",
+        f"  previous       {said.previous or 'none'}",
+    ]
+    if view.receipt is None:
+        return [*lines, "  The site has not answered yet."]
+    receipt = view.receipt.predicate
+    return [
+        *lines,
+        f"  imported       {receipt.made}",
+        *(f"    {outcome_line(artifact)}" for artifact in receipt.artifacts),
+        *(f"    {text}" for text in more_words(receipt.more)),
+    ]
+
+
+def transfer_data(view: TransferView) -> dict[str, Any]:
+    """The same, for machines."""
+    said, receipt = view.transfer.predicate, view.receipt
+    return {
+        "transfer": said.id,
+        "site": said.site,
+        "sha256": view.transfer.sha256,
+        "made": said.made,
+        "files": len(said.files),
+        "bytes": sum(file.size for file in said.files),
+        "receipt": receipt.sha256 if receipt else None,
+        **more_json(receipt.predicate.more if receipt else None),
+    }
+
+
+def begun_lines(view: BegunView) -> list[str]:
+    """A transfer that nobody signed yet, in words."""
+    first = f"Transfer {view.id} to {view.site}, begun {view.begun}"
+    if view.taken_by is not None:
+        return [first, f"  It was never signed; {view.taken_by} took its place."]
+    if view.waits is None:
+        go_on = f"  Go on:  sealift export {view.site} --to DIR"
+        return [first, "  It is not written whole.", go_on]
+    files, medium = view.waits.said.files, str(view.waits.medium)
+    return [
+        first,
+        f"  carries        {len(files)} files, {sum(file.size for file in files):,} bytes",
+        f"  written to     {medium}, where it waits to be signed",
+        f"  its draft is   {view.waits.draft.parts[0].digest}",
+        f"  Draft again:   sealift export {view.site} --to {pasted([medium])}",
+        f"  Then, signed:  sealift submit FILE --medium {pasted([medium])}",
+    ]
+
+
+def begun_data(view: BegunView) -> dict[str, Any]:
+    """The same, for machines."""
+    data: dict[str, Any] = {
+        "transfer": view.id,
+        "site": view.site,
+        "begun": view.begun,
+        "waits": None,
+    }
+    if view.taken_by is None and view.waits is not None:
+        digest = view.waits.draft.parts[0].digest
+        waits = {"medium": str(view.waits.medium), "sha256": digest}
+        data |= {"waits": waits, "files": len(view.waits.said.files)}
+    return data

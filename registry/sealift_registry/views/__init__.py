@@ -1,0 +1,1 @@
+"""Read models: typed answers to what people ask of a hub. Commands and pages draw them."""

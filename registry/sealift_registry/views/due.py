@@ -1,0 +1,277 @@
+"""What waits for somebody, along the journey: from roles that expire to sites that do not answer.
+
+Of each kind a page is told, and how many more there seem to be: as many are verified on a hub of
+any size. Which those are, rows say; what is told of them was signed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from hashlib import sha256
+
+from sqlalchemy import Connection
+
+from sealift_registry.catalog import pages
+from sealift_registry.catalog.catalog import Catalog
+from sealift_registry.catalog.pages import VersionDue
+from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.conversion.refused import Refused, refused_as_it_is
+from sealift_registry.delivery import (
+    assignments,
+    attention,
+    receipts,
+    transfers,
+    unsigned_transfers,
+)
+from sealift_registry.delivery.holdings import missed
+from sealift_registry.delivery.outcomes import outcomes_at
+from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.unsigned_transfers import UnsignedTransfer
+from sealift_registry.promotion.status import Counted, Counting
+from sealift_registry.trust import replaced_keys, skimming
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Repository
+from sealift_signing import documents, roles, shape
+from sealift_signing.acts.offices import Office
+from sealift_signing.approvals import REQUEST, approve
+from sealift_signing.documents import Assignment, Members
+from sealift_signing.statements import Transfer
+from sealift_signing.vocabulary import instant, moment
+
+PAGE = 25
+"""Versions, promotions or sites of which it is told what they wait for."""
+SOON = timedelta(days=14)
+
+
+@dataclass(frozen=True)
+class StaleKey:
+    """A person with two keys in two places: what is wrong, and the office to be mended."""
+
+    sentence: str
+    office: Office
+
+
+@dataclass(frozen=True)
+class RoleDue:
+    """A role that people sign, whose signature runs out soon, or has."""
+
+    role: str
+    expires: datetime
+
+
+@dataclass(frozen=True)
+class PeopleDue:
+    """Whom a team lacks: to ask for promotions, or to approve for `stage`.
+
+    Attributes:
+        stage: None of those who ask.
+    """
+
+    team: str
+    stage: str | None
+    have: int
+    need: int
+
+
+@dataclass(frozen=True)
+class VersionsDue:
+    """The newest versions of models that lack something, in order; and how many more do.
+
+    Attributes:
+        refused: those that have no variant because converting them was refused.
+        any_model: whether there is any version at all.
+    """
+
+    versions: tuple[VersionDue, ...]
+    refused: tuple[tuple[VersionRef, Refused], ...]
+    more: int
+    any_model: bool
+
+
+@dataclass(frozen=True)
+class PromotionDue:
+    """A request that waits for approvals, or is too old to get any and is to be made again.
+
+    Attributes:
+        within: for how long after it an approval counts.
+    """
+
+    counted: Counted
+    within: timedelta
+    too_old: bool
+
+
+class SiteLack(Enum):
+    """What a site waits for."""
+
+    ASSIGNMENT = "nothing is assigned to it"
+    SIGNATURE = "a bundle for it waits to be signed"
+    BUNDLE = "nothing was exported for it"
+    NEWER_BUNDLE = "its assignment changed since the last bundle"
+    ANSWER = "it has not answered the last bundle"
+    BLOBS = "it has lost blobs of what it is assigned"
+    ATTENTION = "it does not run what it is assigned"
+
+
+@dataclass(frozen=True)
+class SiteDue:
+    """A site that waits for something.
+
+    Attributes:
+        unsigned: the bundle that waits to be signed, where that is it.
+        transfer: the id of its last bundle.
+        blobs: how many it has lost.
+    """
+
+    site: Site
+    lack: SiteLack
+    unsigned: UnsignedTransfer | None = None
+    transfer: str = ""
+    blobs: int = 0
+
+
+@dataclass(frozen=True)
+class SitesDue:
+    """The sites that wait, in order; `more` seem to, and `any_site` is whether there is one."""
+
+    sites: tuple[SiteDue, ...]
+    more: int
+    any_site: bool
+
+
+def stale_keys(connection: Connection) -> tuple[StaleKey, ...]:
+    """People of whom one key was replaced in one office and goes on in another."""
+    alarms = replaced_keys.alarms(Repository(connection).stored)
+    return tuple(StaleKey(sentence, office) for sentence, office in alarms)
+
+
+def expiring(connection: Connection, now: datetime) -> tuple[RoleDue, ...]:
+    """Roles that people sign, and that run out soon; of the sites', those that seem to."""
+    repository = Repository(connection)
+    end = (now + SOON).strftime("%Y-%m-%dT%H:%M:%SZ")  # as TUF spells it
+    names = [one for one in skimming.names(connection) if not roles.is_online(one)]
+    sites = skimming.skim(connection, roles.SITE)
+    names += sorted(one.role for one in sites if not one.expires or one.expires <= end)
+    found = []
+    for role in sorted(names):
+        base = repository.base(role)
+        if base is not None and base.signed.expires - now < SOON:
+            found.append(RoleDue(role, base.signed.expires))
+    return tuple(found)
+
+
+def handed_on(connection: Connection) -> tuple[str, ...]:
+    """Roles that others hold since they were signed: what stands on them says nothing until then.
+
+    Of the sites' roles those are looked at that seem to be signed by nobody who holds them now.
+    """
+    repository = Repository(connection)
+    names = [one for one in skimming.names(connection) if not roles.is_online(one)]
+    fleet = repository.targets(roles.FLEET).signed
+    for one in skimming.skim(connection, roles.SITE):
+        held = roles.holders(fleet, one.role)
+        if not held.keys() & one.keyids:
+            names.append(one.role)
+    return tuple(role for role in sorted(names) if repository.stored.is_superseded(role))
+
+
+def people(connection: Connection, team: str) -> Iterator[PeopleDue]:
+    """Whom a team lacks."""
+    repository = Repository(connection)
+    members = repository.members(team) or Members(1, (), team, (), ())
+    active = [person for person in members.people if person.status == "active"]
+    purposes = [{use for key in person.keys for use in key.purposes} for person in active]
+    if not any(REQUEST in uses for uses in purposes):
+        yield PeopleDue(team, None, 0, 1)
+    for stage, rule in sorted(repository.policy().stages.items()):
+        have = sum(approve(stage) in uses for uses in purposes)
+        if have < rule.approvals:
+            yield PeopleDue(team, stage, have, rule.approvals)
+
+
+def versions(connection: Connection) -> VersionsDue:
+    """The newest version of each model, where it lacks goldens, a variant or a promotion."""
+    every = pages.versions_due(connection)
+    here, catalog = every[:PAGE], Catalog(connection)
+    refused: dict[VersionRef, Refused] = {}
+    for one in here:
+        goldens = catalog.goldens(one.ref) if one.has_goldens and not one.has_variant else None
+        found = refused_as_it_is(connection, one.ref, goldens) if goldens else None
+        if found is not None:
+            refused[one.ref] = found
+    return VersionsDue(
+        tuple(one for one in here if one.ref not in refused),
+        tuple(refused.items()),
+        len(every) - len(here),
+        bool(every) or bool(catalog.models(limit=1)),
+    )
+
+
+def promotions(connection: Connection, now: datetime) -> tuple[PromotionDue, ...]:
+    """Requests that wait, oldest first: for approvals, or for another request.
+
+    Where another request of the same was listed, nobody waits for the one before.
+    """
+    counting, found = Counting(connection, now), list[tuple[Counted, timedelta]]()
+    for stage, rule in sorted(Repository(connection).policy().stages.items()):
+        rows = pages.waiting(connection, stage, rule.approvals, moment(now), PAGE)
+        requests = pages.Requests(connection, rows)
+        for row in rows:
+            promotion = requests.promotion(row)
+            counted = counting.counted(promotion, requests.approvals(promotion.number))
+            found.append((counted, rule.within))
+    found.sort(key=lambda pair: pair[0].promotion.number)
+    listed = {_about(counted) for counted, _ in found if counted.listed}
+    last = {_about(counted): counted for counted, _ in found}
+    return tuple(
+        PromotionDue(counted, within, too_old)
+        for counted, within in found
+        if _about(counted) not in listed
+        for too_old in [now - instant(counted.promotion.made) > within]
+        if not too_old or last[_about(counted)] is counted
+    )
+
+
+def _about(counted: Counted) -> tuple[VersionRef, str]:
+    return counted.promotion.ref, counted.promotion.stage
+
+
+def sites(hub: Hub, connection: Connection) -> SitesDue:
+    """The sites that wait for something, of a page of them: of those that seem to, first."""
+    seeming = attention.sites(connection)
+    found = [_site(hub, connection, Sites(connection).get(one.site)) for one in seeming[:PAGE]]
+    waiting = sorted((one for one in found if one is not None), key=lambda one: one.site.id)
+    return SitesDue(
+        tuple(waiting), sum(one.waits for one in seeming[PAGE:]), any_site=bool(seeming)
+    )
+
+
+def _site(hub: Hub, connection: Connection, site: Site) -> SiteDue | None:
+    assigned = assignments.current(Repository(connection), site)
+    last = transfers.newest_bundle(connection, site)
+    path, digest = documents.assignment_path(site.id), sha256(shape.write(assigned)).hexdigest()
+    if not assigned.groups and not assigned.retire:
+        return SiteDue(site, SiteLack.ASSIGNMENT)
+    waits = unsigned_transfers.newest(hub, connection, site)
+    if waits and waits.about(path, digest):
+        return SiteDue(site, SiteLack.SIGNATURE, unsigned=waits)
+    if last is None:
+        return SiteDue(site, SiteLack.BUNDLE)
+    if not last.about(path, digest):
+        return SiteDue(site, SiteLack.NEWER_BUNDLE, transfer=last.predicate.id)
+    return _under_way(hub, connection, site, assigned, last.predicate)
+
+
+def _under_way(
+    hub: Hub, connection: Connection, site: Site, assigned: Assignment, last: Transfer
+) -> SiteDue | None:
+    """What a site waits for that was sent all that it is assigned."""
+    if receipts.answer_to(connection, last) is None:
+        return SiteDue(site, SiteLack.ANSWER, transfer=last.id)
+    if count := missed(connection, site, hub.home.blobs, assigned):
+        return SiteDue(site, SiteLack.BLOBS, blobs=count)
+    found = outcomes_at(connection, site, assigned)
+    return SiteDue(site, SiteLack.ATTENTION) if found.failed or found.unlike else None

@@ -1,0 +1,64 @@
+"""A page of a list, of which one bad row stops no other: it is named, and nothing of it is told.
+
+Nothing is signed from a list. Whatever people sign is made of what was verified for it alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from sealift_registry.catalog.pages import Place
+from sealift_signing.errors import SealiftError
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+LARGEST = 10_000
+"""Rows of one page: whoever wants all of a long list asks page by page."""
+
+
+@dataclass(frozen=True)
+class FalseRow:
+    """A row of the database of which nothing is told: what it is called, and why."""
+
+    name: str
+    error: SealiftError
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Part of a list.
+
+    Attributes:
+        rows: what can be told, in order.
+        refused: what cannot.
+        after: the name of the last thing on it, where there is more: the next page's `Place.after`.
+    """
+
+    rows: tuple[T, ...]
+    refused: tuple[FalseRow, ...] = ()
+    after: str | None = None
+
+
+def cut(
+    place: Place, read: Callable[[Place], Sequence[S]], name: Callable[[S], str]
+) -> tuple[Sequence[S], str | None]:
+    """What `read` reads of a page, and the name of the last of it where there is more."""
+    found = read(replace(place, limit=place.limit + 1))
+    here = found[: place.limit]
+    return here, name(here[-1]) if here and len(found) > len(here) else None
+
+
+def each(
+    things: Iterable[S], make: Callable[[S], T], name: Callable[[S], str] = str
+) -> tuple[tuple[T, ...], tuple[FalseRow, ...]]:
+    """What `make` makes of each thing; and those of which it makes nothing, with why."""
+    rows, refused = [], []
+    for thing in things:
+        try:
+            rows.append(make(thing))
+        except SealiftError as bad:
+            refused.append(FalseRow(name(thing), bad))
+    return tuple(rows), tuple(refused)

@@ -1,0 +1,225 @@
+"""Versions of models: a list of them, and all about one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from sealift_registry.catalog import pages
+from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version, latest, newest
+from sealift_registry.catalog.pages import Place, VersionFilter, VersionHead
+from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.delivery.running import last_heard, running
+from sealift_registry.delivery.sites import Sites
+from sealift_registry.promotion.status import Counting, PromotionStatus, status_of
+from sealift_registry.proof.proof_report import NamedCheckRows, named_check_rows
+from sealift_registry.trust import teams
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Repository
+from sealift_registry.views.pages import Page, cut, each
+from sealift_registry.views.pictures import has_picture
+from sealift_signing.more_member import told_first
+from sealift_signing.statements import Evidence, Signed
+
+MOST_PROMOTIONS = 100
+"""Promotions of one version that are told, the newest; a list gives the others, too."""
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """A version in a list.
+
+    Attributes:
+        variants: the hardware targets that it has a variant for.
+        stages: those for which it is listed by a promotion that counts now.
+    """
+
+    head: VersionHead
+    variants: tuple[str, ...]
+    stages: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a proof left at the hub.
+
+    Attributes:
+        picture: whether its picture can be had here.
+        check_rows: those that it left; None where it left none.
+        rows_lost: their file is missing here.
+    """
+
+    picture: bool
+    check_rows: NamedCheckRows | None
+    rows_lost: bool
+
+
+@dataclass(frozen=True)
+class EvidenceView:
+    """A piece of evidence, and what it left at the hub.
+
+    Attributes:
+        signer: our machine that signed it; None where none did, and the hub alone says so.
+    """
+
+    evidence: Signed[Evidence]
+    signer: str | None
+    left: Left
+
+
+@dataclass(frozen=True)
+class ArtifactView:
+    """One form of a version, with all evidence about it, the newest last.
+
+    Attributes:
+        first: what its newest evidence has to say before all else.
+        check_rows: how many check rows its newest proof left.
+    """
+
+    artifact: ArtifactRow
+    evidence: tuple[EvidenceView, ...]
+    first: tuple[str, ...]
+    check_rows: int
+
+
+@dataclass(frozen=True)
+class RunsAt:
+    """That a version runs in a host group of a site, as the site's own log says it.
+
+    Attributes:
+        since: when it was switched to.
+        as_of: when the newest entry of that log was made.
+    """
+
+    site: str
+    group: str
+    since: str
+    as_of: str | None
+
+
+@dataclass(frozen=True)
+class VersionView:
+    """All about a version.
+
+    Attributes:
+        source: its source record.
+        goldens: the digest of the rows that count for it now.
+        check_rows_travel: whether its team lets check rows leave the hub.
+        promotions: the newest of them, oldest first.
+        more_promotions: how many older ones there are.
+        runs: where it runs, by each site's own log.
+    """
+
+    version: Version
+    source: Mapping[str, Any]
+    aliases: tuple[str, ...]
+    goldens: str | None
+    artifacts: tuple[ArtifactView, ...]
+    check_rows_travel: bool
+    promotions: tuple[PromotionStatus, ...]
+    more_promotions: int
+    runs: tuple[RunsAt, ...]
+
+
+def versions(
+    connection: Connection, now: datetime, wanted: VersionFilter, place: Place
+) -> Page[VersionRow]:
+    """A page of versions. Of what is listed the catalogs of their teams are read, and verified."""
+    heads, after = cut(
+        place, lambda part: pages.versions(connection, wanted, part), lambda head: str(head.ref)
+    )
+    refs = [head.ref for head in heads]
+    artifacts = pages.artifacts(connection, refs)
+    listed = _Listed(connection, now, refs)
+
+    def row(head: VersionHead) -> VersionRow:
+        forms = (one.path.form for one in artifacts[head.ref] if not one.path.is_source)
+        return VersionRow(head, tuple(sorted(forms)), listed.stages(head.ref))
+
+    rows, refused = each(heads, row, lambda head: str(head.ref))
+    return Page(rows, refused, after)
+
+
+class _Listed:
+    """For which stages versions are listed, of some that are asked about together."""
+
+    def __init__(self, connection: Connection, now: datetime, refs: Sequence[VersionRef]) -> None:
+        rows = pages.promotions_of(connection, refs)
+        self._requests = pages.Requests(connection, rows)
+        self._counting = Counting(connection, now)
+        self._rows: dict[VersionRef, list[pages.AnyRow]] = {}
+        for row in rows:
+            ref = VersionRef(row.team, row.model, row.version)
+            self._rows.setdefault(ref, []).append(row)
+
+    def stages(self, ref: VersionRef) -> tuple[str, ...]:
+        """The stages for which `ref` is listed, by a promotion that counts now.
+
+        Raises:
+            RefusedError: one of its promotions is not what was signed.
+        """
+        found: set[str] = set()
+        for row in self._rows.get(ref, ()):
+            if row.stage in found:
+                continue  # by a newer promotion
+            promotion = self._requests.promotion(row)
+            approvals = self._requests.approvals(promotion.number)
+            if self._counting.counted(promotion, approvals).listed:
+                found.add(promotion.stage)
+        return tuple(sorted(found))
+
+
+def version(hub: Hub, connection: Connection, ref: VersionRef) -> VersionView:
+    """All about one version.
+
+    Raises:
+        NotFoundError: there is no such version.
+        RefusedError: something of it is not what was signed.
+    """
+    catalog, repository = Catalog(connection), Repository(connection)
+    found = catalog.version(ref)
+    artifacts = tuple(_artifact(hub, catalog, repository, one) for one in catalog.artifacts(ref))
+    every = [row.number for row in pages.promotions_of(connection, [ref])]
+    newest_ones = sorted(every[:MOST_PROMOTIONS])
+    return VersionView(
+        version=found,
+        source=json.loads(found.source),
+        aliases=tuple(catalog.aliases(ref)),
+        goldens=catalog.goldens(ref),
+        artifacts=artifacts,
+        check_rows_travel=teams.lets_check_rows_travel(repository, ref.team),
+        promotions=tuple(status_of(connection, number, hub.now()) for number in newest_ones),
+        more_promotions=len(every) - len(newest_ones),
+        runs=tuple(_runs(connection, ref)),
+    )
+
+
+def _runs(connection: Connection, ref: VersionRef) -> Iterator[RunsAt]:
+    for site in Sites(connection).all():
+        for one in running(connection, site):
+            if (one.model, one.version) == (str(ref.of), ref.number):
+                yield RunsAt(site.id, one.group, one.since, last_heard(connection, site))
+
+
+def _artifact(hub: Hub, catalog: Catalog, repository: Repository, row: ArtifactRow) -> ArtifactView:
+    evidence = catalog.evidence(row.path)
+    views = tuple(
+        EvidenceView(one, repository.signer_of(one), left_by(hub, one.predicate))
+        for one in evidence
+    )
+    parity = latest(evidence).get("parity")
+    named = None if parity is None else named_check_rows(parity.predicate.details)
+    rows = 0 if named is None else named.rows
+    return ArtifactView(row, views, tuple(told_first(newest(evidence))), rows)
+
+
+def left_by(hub: Hub, evidence: Evidence) -> Left:
+    """What is here of what a proof left."""
+    named = named_check_rows(evidence.details)
+    lost = named is not None and not hub.home.blobs.has(named.sha256)
+    return Left(has_picture(hub, evidence), named, lost)

@@ -1,0 +1,305 @@
+"""Read models: lists in pages, and what waits for somebody, as much work on a hub of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, event
+
+from sealift_registry import guide
+from sealift_registry.app import App, open_app
+from sealift_registry.catalog.catalog import Catalog
+from sealift_registry.catalog.pages import Place, PromotionFilter, VersionFilter
+from sealift_registry.catalog.reference import ModelRef, promotion_id
+from sealift_registry.delivery.sites import Sites
+from sealift_registry.views import due, promotions, sites, transfers, trust, versions
+from sealift_registry.views.due import SiteLack
+from sealift_registry.views.pages import Page
+from sealift_registry.views.versions import VersionRow
+from sealift_signing import dsse
+from sealift_signing.errors import NotFoundError, UsageError
+from tests.benchmarks.grown_hub import Size, build
+from tests.registry.hub_fixture import STAGE, Acme
+from tests.registry.test_hub_cli import Capsys, Cli
+from tests.registry.test_stored_sites import no_triggers
+
+SIZE = Size(versions=111, sites=8, entries=12)
+
+
+@pytest.fixture(scope="module")
+def grown(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("read") / "hub", SIZE).root
+
+
+@pytest.fixture
+def app(grown: Path) -> Iterator[App]:
+    with closing(open_app(grown, {})) as opened:
+        yield opened
+
+
+@pytest.fixture
+def connection(app: App) -> Iterator[Connection]:
+    with app.hub.reading() as opened:
+        yield opened
+
+
+def version_names(
+    app: App,
+    connection: Connection,
+    place: Place,
+    team: str | None = None,
+    model: ModelRef | None = None,
+) -> Page[VersionRow]:
+    return versions.versions(connection, app.hub.now(), VersionFilter(team, model), place)
+
+
+def test_f2_01_pages_of_versions_hold_each_once_and_in_order(
+    app: App, connection: Connection
+) -> None:
+    every = [one.ref for one in Catalog(connection).versions()]
+    found, place = [], Place(limit=7)
+    while True:
+        page = version_names(app, connection, place)
+        assert page.refused == ()
+        found += [row.head.ref for row in page.rows]
+        if page.after is None:
+            break
+        assert len(page.rows) == 7
+        place = Place(limit=7, after=page.after)
+    assert found == every
+    assert len(found) == SIZE.versions
+    backwards = version_names(app, connection, Place(1000, newest_first=True))
+    made = [row.head.made for row in backwards.rows]
+    assert made == sorted(made, reverse=True)
+    assert {row.head.ref for row in backwards.rows} == set(every)
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_f2_02_pages_of_newest_first_meet_without_a_gap(
+    app: App, connection: Connection, newest_first: bool
+) -> None:
+    whole = version_names(app, connection, Place(1000, newest_first=newest_first)).rows
+    first = version_names(app, connection, Place(11, newest_first=newest_first))
+    rest = version_names(app, connection, Place(1000, first.after, newest_first))
+    assert first.rows + rest.rows == whole
+    whole_of = promotions.promotions(
+        connection, app.hub.now(), PromotionFilter(), Place(1000, None, newest_first)
+    ).rows
+    part = promotions.promotions(
+        connection, app.hub.now(), PromotionFilter(), Place(5, None, newest_first)
+    )
+    behind = Place(1000, part.after, newest_first)
+    others = promotions.promotions(connection, app.hub.now(), PromotionFilter(), behind)
+    assert part.rows + others.rows == whole_of
+
+
+def test_f2_03_lists_are_narrowed_down(app: App, connection: Connection) -> None:
+    (model,) = {row.head.ref.of for row in version_names(app, connection, Place(1)).rows}
+    of_model = version_names(app, connection, Place(1000), model=model).rows
+    assert {row.head.ref.of for row in of_model} == {model}
+    of_team = version_names(app, connection, Place(1000), team=model.team).rows
+    assert {row.head.ref.team for row in of_team} == {model.team}
+    assert len(of_team) > len(of_model) > 1
+    nothing = version_names(app, connection, Place(1000), model=ModelRef("no", "model"))
+    assert nothing == Page(())
+    staged = promotions.promotions(
+        connection, app.hub.now(), PromotionFilter(stage=STAGE), Place(1000)
+    )
+    assert staged.rows
+    assert {one.promotion.stage for one in staged.rows} == {STAGE}
+    assert sites.sites(connection, Place(100), "staging").rows == ()
+    (first, *_) = Sites(connection).names()
+    found = transfers.transfer_list(connection, Place(100), first)
+    assert {row.site for row in found.rows} == {first}
+
+
+def test_f2_04_a_list_says_of_each_what_all_about_it_says(app: App, connection: Connection) -> None:
+    """The list looks at no evidence, and at each team's rules once; it must not say otherwise."""
+    now = app.hub.now()
+    listed = promotions.promotions(connection, now, PromotionFilter(), Place(1000)).rows
+    assert [one.promotion.number for one in listed] == Catalog(connection).numbers()
+    for one in listed:
+        whole = promotions.promotion(connection, now, one.promotion.number).status
+        assert (one.tally, one.listed, one.doubt) == (whole.tally, whole.listed, whole.doubt)
+    for row in version_names(app, connection, Place(1000)).rows:
+        view = versions.version(app.hub, connection, row.head.ref)
+        stages = {one.promotion.stage for one in view.promotions if one.listed}
+        assert set(row.stages) == stages
+        forms = {one.artifact.path.form for one in view.artifacts} - {"source"}
+        assert set(row.variants) == forms
+    for sent in transfers.transfer_list(connection, Place(1000)).rows:
+        shown = transfers.transfer(app.hub, connection, sent.id)
+        assert isinstance(shown, transfers.TransferView)
+        answered = shown.receipt.predicate.made if shown.receipt else None
+        assert (sent.made, sent.answered) == (shown.transfer.predicate.made, answered)
+
+
+@contextmanager
+def counted(app: App) -> Iterator[list[str]]:
+    """The queries that are made, as they are spelled."""
+    found: list[str] = []
+
+    def executed(*given: object) -> None:
+        found.append(str(given[2]))
+
+    event.listen(app.hub.engine, "before_cursor_execute", executed)
+    yield found
+    event.remove(app.hub.engine, "before_cursor_execute", executed)
+
+
+def test_f2_05_a_page_takes_as_many_queries_whatever_is_on_it(app: App) -> None:
+    """Ten rows or more: rows are read together, and trust once a connection."""
+
+    def queries(limit: int, kind: str) -> int:
+        place = Place(limit)
+        with app.hub.reading() as state, counted(app) as found:
+            if kind == "versions":
+                versions.versions(state, app.hub.now(), VersionFilter(team="motion"), place)
+            else:
+                wanted = PromotionFilter(team="motion")
+                promotions.promotions(state, app.hub.now(), wanted, place)
+        return len(found)
+
+    for kind in ("versions", "promotions"):
+        few, many = queries(10, kind), queries(25, kind)
+        assert few <= many <= few + 2, (kind, few, many)
+
+
+def test_f2_06_of_what_waits_a_page_is_verified_and_the_others_are_counted(
+    app: App, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = guide.missing(app.hub, app.hardware_targets)
+    assert not [one for one in whole if " more " in one.sentence]
+    every = {
+        "versions": len(due.versions(connection).versions),
+        "sites": len(
+            [
+                one
+                for one in due.sites(app.hub, connection).sites
+                if one.lack is not SiteLack.ATTENTION
+            ]
+        ),
+        "promotions": len(due.promotions(connection, app.hub.now())),
+    }
+    assert every["sites"] > 1
+    assert every["promotions"]
+    monkeypatch.setattr(due, "PAGE", 1)
+    some = due.sites(app.hub, connection)
+    assert len(some.sites) == 1
+    assert some.more >= every["sites"] - 1
+    told = [one.sentence for one in guide.missing(app.hub, app.hardware_targets)]
+    assert [one for one in told if "wait for something" in one or "waits for something" in one]
+    assert len(told) < len(whole)
+
+
+def test_f2_07_sites_that_seem_to_wait_come_first(
+    app: App, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are in order before them."""
+    every = due.sites(app.hub, connection).sites
+    waiting = {one.site.id for one in every if one.lack is not SiteLack.ATTENTION}
+    assert waiting
+    monkeypatch.setattr(due, "PAGE", len(waiting))
+    assert {one.site.id for one in due.sites(app.hub, connection).sites} == waiting
+
+
+def test_f2_08_what_next_says_needs_no_evidence_and_no_old_request(app: App) -> None:
+    """Of a listed promotion whose approvals hold, no statement is read."""
+    read: list[bytes] = []
+    real = dsse.read
+
+    def reading(data: bytes, *, what: str) -> dsse.Envelope:
+        read.append(data)
+        return real(data, what=what)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dsse, "read", reading)
+        guide.missing(app.hub, app.hardware_targets)
+    with app.hub.reading() as state:
+        catalog = Catalog(state)
+        for one in promotions.promotions(state, app.hub.now(), PromotionFilter(), Place(1000)).rows:
+            if one.listed:
+                assert one.promotion.request.envelope.data not in read
+            for digest in one.promotion.request.predicate.evidence:
+                assert catalog.statement_body(digest) not in read
+
+
+def test_f2_09_the_roles_are_told_with_who_signed_them(connection: Connection) -> None:
+    found = trust.trust(connection)
+    by = {one.role: one for one in found.roles}
+    assert {"root", "targets", "fleet", "recall", "team.motion"} <= by.keys()
+    assert not [name for name in by if name.startswith(("catalog.", "snapshot", "timestamp"))]
+    assert by["root"].signers
+    assert found.refused == ()
+    assert not any(one.handed_on for one in found.roles)
+
+
+def test_f2_10_a_page_begins_after_what_there_is(app: App, connection: Connection) -> None:
+    with pytest.raises(NotFoundError, match="vision/tiny/99"):
+        version_names(app, connection, Place(5, "vision/tiny/99", newest_first=True))
+    with pytest.raises(UsageError):
+        version_names(app, connection, Place(5, "what is this"))
+    with pytest.raises(NotFoundError, match="list transfers"):
+        raise transfers.missing("plant-0000-009999")
+    with pytest.raises(NotFoundError, match="plant-0000-009999"):
+        transfers.transfer_list(connection, Place(5, "plant-0000-009999"))
+    beyond = promotion_id(10_000_000)
+    page = promotions.promotions(connection, app.hub.now(), PromotionFilter(), Place(5, beyond))
+    assert page == Page(())
+
+
+def test_f2_11_the_command_names_the_next_page_and_machines_are_told_where_it_begins(
+    hub: Acme, capsys: Capsys
+) -> None:
+    hub.promoted()
+    hub.request(2)
+    cli = Cli(hub, capsys)
+    said = cli.says("list", "promotions", "--limit", "1")
+    assert said.splitlines()[-1] == "There is more: add --beyond P-000001"
+    data = cli.json("list", "promotions", "--limit", "1")
+    assert data["beyond"] == "P-000001"
+    (second,) = cli.json("list", "promotions", "--beyond", data["beyond"])["promotions"]
+    assert second["promotion"] == "P-000002"
+    assert cli.json("list", "promotions", "--newest-first", "--limit", "1")["beyond"] == "P-000002"
+    assert "Nothing matches." in cli.says("list", "versions", "--team", "nobody")
+    assert "Nothing was exported yet" in cli.says("list", "transfers")
+    code, _, err = cli("list", "sites", "--newest-first")
+    assert code == 2
+    assert "--newest-first is nothing that sites are listed by" in err
+    assert "--stage" in err
+
+
+def test_f2_12_a_lapsed_approval_is_asked_for_again_and_a_forged_end_hides_it_from_no_check(
+    hub: Acme,
+) -> None:
+    """The column finds what to look at. Whoever changes it is named, and approves nothing."""
+    number = hub.promoted()
+    assert not [one for one in hub.app.missing() if "P-000001" in one.sentence]
+    hub.later(days=400)
+    (again,) = [one for one in hub.app.missing() if "P-000001" in one.sentence]
+    assert "has 0 of 2 approvals" in again.sentence
+    no_triggers(hub)
+    hub.sql("UPDATE approval SET valid_until = '2999-01-01T00:00:00.000000Z'")
+    assert hub.standing(number).tally.counted == ()
+    from sealift_registry import fsck
+
+    with hub.app.hub.reading() as state:
+        assert {one.code for one in fsck.check(state)} == {"row-differs"}
+        (row,) = promotions.promotions(state, hub.app.hub.now(), PromotionFilter(), Place()).rows
+    assert (row.listed, len(row.tally.counted)) == (False, 0)
+
+
+def test_f2_13_older_homes_get_the_column_filled(hub: Acme) -> None:
+    """As the migration does it: from what was signed, and damaged statements stay without."""
+    from importlib import import_module
+
+    step = import_module("sealift_migrations.versions.0007_lists")
+    hub.promoted()
+    with hub.app.hub.reading() as state:
+        (approval, _) = Catalog(state).approvals(1)
+    assert step._valid_until(approval.envelope.data) == approval.predicate.valid_until
+    for damaged in (b"", b"{}", b'{"payload": 7}', b'{"payload": "e30="}', b"\xff"):
+        assert step._valid_until(damaged) is None
