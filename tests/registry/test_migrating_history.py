@@ -219,6 +219,24 @@ def test_f2_124_a_grown_database_is_brought_forward_quickly_and_shrinks(
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
 
 
+@pytest.mark.parametrize("listed, shrinks", [(1, False), (3, True)])
+def test_f2_127_a_database_is_written_anew_where_that_gives_much_back(
+    engine: Engine, tmp_path: Path, listed: int, shrinks: bool
+) -> None:
+    """A quarter of it: what is not pruned would be written for nothing."""
+    data = publishing.to_bytes(signed(Targets, 1, 500))
+    rows = {(CATALOG, n): data for n in range(1, listed + 3)}
+    put(engine, {**rows, **{("team.vision", n): data for n in range(1, 10)}})
+    sealift_migrations.upgrade(engine)
+    with engine.connect() as connection:
+        before = connection.execute(text("PRAGMA page_count")).scalar_one()
+    give_back_space(engine)
+    with engine.connect() as connection:
+        after = connection.execute(text("PRAGMA page_count")).scalar_one()
+        assert (after < before) is shrinks
+        assert connection.execute(text("PRAGMA freelist_count")).scalar_one() > 0 or shrinks
+
+
 def test_f2_125_where_a_database_cannot_shrink_it_stays_whole(
     engine: Engine, tmp_path: Path
 ) -> None:

@@ -90,7 +90,7 @@ def _open_to_read(path: Path) -> Engine:
 
 
 def give_back_space(engine: Engine) -> None:
-    """Shrink the database's file where more than half of it is free, as after a step that prunes.
+    """Shrink the database's file where more than a quarter of it is free: a step pruned it.
 
     Elsewhere free pages are used again by what is written next. Meant for whoever holds the
     writers' lock. Where there is no room for it (it takes as much as is left, once more), or
@@ -105,7 +105,7 @@ def give_back_space(engine: Engine) -> None:
             cursor.execute(f"PRAGMA {count}").fetchone()
             for count in ("freelist_count", "page_count")
         )
-        if free * 2 > pages:
+        if free * 4 > pages:
             with suppress(sqlite3.Error):
                 cursor.execute("VACUUM")
                 cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
