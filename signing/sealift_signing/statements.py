@@ -422,12 +422,7 @@ def read(kind: type[P], data: bytes, *, what: str) -> Signed[P]:
             f"{what} is {shown(envelope.payload_type)}, not an in-toto statement.",
             subject=what,
         )
-    value = canonical.decode(envelope.payload, what=what)
-    if not isinstance(value, Mapping):
-        raise MalformedError(
-            "not-a-statement", f"{what} is not an in-toto statement.", subject=what
-        )
-    predicate, subjects = _parse(kind, value, what)
+    predicate, subjects = _parse(kind, _decoded(envelope.payload, what), what)
     return Signed(predicate, subjects, envelope)
 
 
@@ -437,28 +432,31 @@ def read_payload(kind: type[P], data: bytes, *, what: str) -> tuple[P, tuple[Sub
     Raises:
         MalformedError: not exactly such a statement, canonically spelled.
     """
-    value = canonical.decode(data, what=what)
-    if not isinstance(value, Mapping):
-        raise MalformedError(
-            "not-a-statement", f"{what} is not an in-toto statement.", subject=what
-        )
-    return _parse(kind, value, what)
+    return _parse(kind, _decoded(data, what), what)
 
 
 def predicate_type(data: bytes, *, what: str) -> str:
     """Which kind of statement the envelope `data` says it holds."""
-    value = canonical.decode(dsse.read(data, what=what).payload, what=what)
-    said = value.get("predicateType") if isinstance(value, Mapping) else None
+    said = _decoded(dsse.read(data, what=what).payload, what).get("predicateType")
     if not isinstance(said, str):
-        raise MalformedError(
-            "not-a-statement", f"{what} is not an in-toto statement.", subject=what
-        )
+        raise _no_statement(what)
     return said
 
 
 def verify(statement: Signed[P], key: PublicKey, *, what: str) -> None:
     """Check that `key` signed `statement` (see `dsse.Envelope.verify` for what it raises)."""
     statement.envelope.verify(key, what=what)
+
+
+def _decoded(data: bytes, what: str) -> Mapping[str, Any]:
+    value = canonical.decode(data, what=what)
+    if not isinstance(value, Mapping):
+        raise _no_statement(what)
+    return value
+
+
+def _no_statement(what: str) -> MalformedError:
+    return MalformedError("not-a-statement", f"{what} is not an in-toto statement.", subject=what)
 
 
 def _parse(kind: type[P], value: Mapping[str, Any], what: str) -> tuple[P, tuple[Subject, ...]]:
