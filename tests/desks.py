@@ -16,7 +16,7 @@ from typing import Any
 from securesystemslib.signer import CryptoSigner
 
 from sealift_signing import documents, drafting, drafts, gate, publishing, roles, shape, statements
-from sealift_signing.acts.material import Ask, Carried, Material, Other
+from sealift_signing.acts.material import Ask, Carried, Material, SetAsideVersion
 from sealift_signing.documents import FleetKeys, MachineKey, RecallList
 from sealift_signing.drafts import Draft
 from sealift_signing.gate import ExaminedDraft
@@ -261,12 +261,12 @@ def with_signed(
     return known
 
 
-def over(draft: Draft) -> Other:
+def over(draft: Draft) -> SetAsideVersion:
     """A draft that somebody signed in part, to be set aside."""
     part = draft.parts[0]
     data = publishing.to_bytes(drafts.to_metadata(part))
     listed = {one.path: drafts.decoded(one.data) for one in part.documents}
-    return Other(part.name, data, listed)
+    return SetAsideVersion(part.name, data, listed)
 
 
 def newest(paper: Paper, role: str) -> VersionId:

@@ -96,6 +96,25 @@ def written() -> Iterator[tuple[str, str]]:
             yield name, file.read_text("utf-8")
 
 
+LONGEST_MODULE, LONGEST_FUNCTION = 500, 60
+"""Lines: what is longer holds two things, and whoever reads it has to hold both."""
+PACKAGES = ("migrations", "offline-sync", "registry", "signing")
+
+
+def test_f2_703_no_module_and_no_function_is_too_long_to_read() -> None:
+    too_long = []
+    for file in (file for package in PACKAGES for file in sorted((ROOT / package).rglob("*.py"))):
+        text = file.read_text("utf-8")
+        if (lines := len(text.splitlines())) > LONGEST_MODULE:
+            too_long.append(f"{file.relative_to(ROOT)} has {lines} lines")
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                lines = (node.end_lineno or node.lineno) - node.lineno + 1
+                if lines > LONGEST_FUNCTION:
+                    too_long.append(f"{file.name}: {node.name} has {lines} lines")
+    assert too_long == []
+
+
 def test_f2_500_no_file_speaks_of_a_design_that_is_not_here() -> None:
     """What it said stands on a page of docs/, and that is named."""
     assert [name for name, text in written() if re.search(r"\bDESIGN\b", text)] == []

@@ -88,7 +88,7 @@ class App:
 
     def _promise(self, name: str) -> Promise | None:
         """What a hardware target promises of its runtime; nothing where it is no more."""
-        target = hardware.one_of(name, self.hub.home.root / "hardware-targets")
+        target = hardware.find_target(name, self.hub.home.root / "hardware-targets")
         return None if target is None else self.runtimes.promise(target)
 
     @cached_property

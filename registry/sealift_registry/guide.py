@@ -227,7 +227,7 @@ def _site(one: SiteDue) -> Step:
         )
     if one.unsigned is not None:
         return Step(
-            f"{one.unsigned.said.id} waits on {one.unsigned.medium} to be signed by whoever "
+            f"{one.unsigned.transfer.id} waits on {one.unsigned.medium} to be signed by whoever "
             f"dispatches to {name}. The same export again gives the same draft; what is signed of "
             "it:",
             f"sealift submit FILE --medium {pasted([str(one.unsigned.medium)])}",

@@ -9,7 +9,7 @@ from tuf.api.metadata import Root, Targets
 
 from sealift_signing import drafts, roles
 from sealift_signing.acts import versions, wording
-from sealift_signing.acts.material import Other, Prepared
+from sealift_signing.acts.material import Prepared, SetAsideVersion
 from sealift_signing.drafts import Draft, DraftPart, decoded
 from sealift_signing.errors import RefusedError
 from sealift_signing.organisation import Head, Organisation, holders_of
@@ -54,7 +54,7 @@ def _base_words(
 def _other_words(organisation: Organisation, one: drafts.Superseded) -> Iterator[str]:
     """What is set aside, and what it says otherwise than the version that is gone on from."""
     found = {document.path: decoded(document.data) for document in one.documents}
-    other = Other(one.role, decoded(one.data), found)
+    other = SetAsideVersion(one.role, decoded(one.data), found)
     named, *with_it = versions.set_aside(organisation, other)
     metadata = drafts.spelled_role(one.role, other.data)
     people = organisation.people_who_signed(one.role, metadata)
@@ -79,7 +79,9 @@ def _other_words(organisation: Organisation, one: drafts.Superseded) -> Iterator
             )
 
 
-def _difference(organisation: Organisation, other: Other, signed: Root | Targets) -> Iterator[str]:
+def _difference(
+    organisation: Organisation, other: SetAsideVersion, signed: Root | Targets
+) -> Iterator[str]:
     """All that a version says and the one that is gone on from does not, and the other way."""
     role = other.role
     if not organisation.has(role):

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from sealift_signing import drafts
 from sealift_signing.acts import closed_list, versions
-from sealift_signing.acts.material import Ask, Material, Other, Prepared, Unsigned
+from sealift_signing.acts.material import Ask, Material, Prepared, SetAsideVersion, Unsigned
 from sealift_signing.drafts import (
     CarriedDocument,
     CarriedRole,
@@ -65,7 +65,9 @@ def compose(files: Files, ask: Ask, material: Material) -> tuple[Draft, Prepared
     return drafts.read(drafts.write(draft)), prepared
 
 
-def check_over(organisation: Organisation, prepared: Prepared, others: Iterable[Other]) -> None:
+def check_over(
+    organisation: Organisation, prepared: Prepared, others: Iterable[SetAsideVersion]
+) -> None:
     """Check what is to be set aside, where all of the past is at hand.
 
     Raises:
@@ -85,7 +87,7 @@ def part_of(unsigned: Unsigned) -> DraftPart:
     return DraftPart(kind, unsigned.name, encoded(unsigned.payload), documents, ())
 
 
-def _superseded(other: Other) -> Superseded:
+def _superseded(other: SetAsideVersion) -> Superseded:
     return Superseded(other.role, encoded(other.data), _documents(sorted(other.documents.items())))
 
 

@@ -154,7 +154,7 @@ def unknown(document: str, required: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(set(required) - _READ.get(document, frozenset())))
 
 
-def told(items: Sequence[str]) -> str:
+def with_releases(items: Sequence[str]) -> str:
     """Features as they stand under `requires`, for an error: each with its release, if it says.
 
     Whoever wrote them may be a stranger: each stands between marks, and of very many some are told.

@@ -23,7 +23,7 @@ from securesystemslib.signer import Signer
 
 from sealift_signing import drafts, gate_history, roles
 from sealift_signing.acts import closed_list, names, versions
-from sealift_signing.acts.material import Ask, Carried, Material, Other, Prepared
+from sealift_signing.acts.material import Ask, Carried, Material, Prepared, SetAsideVersion
 from sealift_signing.approvals import LARGEST_LEAD
 from sealift_signing.compromised import (
     NONE,
@@ -268,7 +268,9 @@ def _material(
         facts=draft.facts,
         parts={part.name: part.data for part in draft.parts},
         others=tuple(
-            Other(one.role, decoded(one.data), {d.path: decoded(d.data) for d in one.documents})
+            SetAsideVersion(
+                one.role, decoded(one.data), {d.path: decoded(d.data) for d in one.documents}
+            )
             for one in draft.superseded
         ),
         key=key,
@@ -378,7 +380,7 @@ def _check_key(
 def _cards(carried: Carried, given: Iterable[str]) -> Iterator[Confirmation]:
     """Key cards that whoever signs did not bring themselves."""
     own = set(given)
-    for card in carried.all(KeyCard):
+    for card in carried.of_kind(KeyCard):
         if card.sha256 not in own:
             yield Confirmation(
                 f"The key card of {card.predicate.owner} came with the draft.",

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from sealift_signing import drafts, roles, version_links
-from sealift_signing.acts.material import Ask, Other, Unsigned
+from sealift_signing.acts.material import Ask, SetAsideVersion, Unsigned
 from sealift_signing.compromised import Compromised, barred
 from sealift_signing.drafting import part_of
 from sealift_signing.errors import NotSignedEnoughError, RefusedError, shown
@@ -127,7 +127,7 @@ def check_absent(absent: Iterable[str], known: OrganisationMemory | None) -> Non
 
 
 def published(
-    organisation: Organisation, others: Iterable[Other], known: OrganisationMemory
+    organisation: Organisation, others: Iterable[SetAsideVersion], known: OrganisationMemory
 ) -> Iterator[Confirmation]:
     """What is to be set aside and was published, or may have been: a look at it is not enough.
 

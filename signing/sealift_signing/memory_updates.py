@@ -102,12 +102,12 @@ class MemoryComparison:
     """What came of comparing two memories.
 
     Attributes:
-        said: a line for each role.
+        lines: what is said of each role.
         forks: roles of which each side has a version that did not know of the other's.
     """
 
     seen: VerifiedVersions
-    said: list[str] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
     forks: list[ForkedError] = field(default_factory=list)
 
 
@@ -255,7 +255,7 @@ def learn(known: OrganisationMemory, mine: Offer, theirs: Offer) -> MemoryCompar
     organisation = Organisation(both, former=True)
     found = MemoryComparison(VerifiedVersions(known.organisation, roots, (), ()))
     newer = roots[-1].version > known.root.version
-    found.said.append(
+    found.lines.append(
         f"root {roots[-1].named} is taken; {known.root} was known"
         if newer
         else f"root {known.root}: theirs is the same, or one before it"
@@ -320,7 +320,7 @@ class _Comparison:
 
     def taken(self, role: str) -> Head | None:
         """Their version of `role` if it is to be taken."""
-        before, said = self.known.role(role), self.found.said
+        before, said = self.known.role(role), self.found.lines
         other = self._believed(role)
         if other is None:
             return None
@@ -357,7 +357,7 @@ class _Comparison:
     def _believed(self, role: str) -> Head | None:
         """Their version of `role` if it was signed by those who may; else it is said why not."""
         before, data = self.known.role(role), self.theirs.files.metadata(role) or b""
-        old, said = self._older(role, data), self.found.said
+        old, said = self._older(role, data), self.found.lines
         if before is not None and old is not None:  # also where others hold the role since
             said.append(f"{role} {before.named} is known; theirs is older, {old}")
             return None
@@ -406,7 +406,7 @@ class _Comparison:
             "without knowledge of the other."
         )
         if role == RECALL:  # said, and bars nothing: a recall must never wait
-            self.found.said.append(what)
+            self.found.lines.append(what)
             return other if other.version > mine.version else None
         self.found.forks.append(
             ForkedError(

@@ -50,7 +50,7 @@ def mark(check: Check) -> str:
     return "note" if check.name == TOLD_FIRST else check.verdict
 
 
-def told_first(found: Iterable[Signed[Evidence]]) -> list[str]:
+def first_words(found: Iterable[Signed[Evidence]]) -> list[str]:
     """What pieces of evidence tell first, as it stands there: whoever prints it draws it."""
     every = (check for one in found for check in one.predicate.checks)
     return [check.words for check in every if check.name == TOLD_FIRST]

@@ -142,7 +142,7 @@ def _check_skew(document: str, value: Mapping[str, Json], what: str) -> None:
     needs = [f"format {shown(value.get('format'))}"] if other else []
     if unknown:
         called = "the feature" if len(unknown) == 1 else "the features"
-        needs.append(f"{called} {features.told(unknown)}")
+        needs.append(f"{called} {features.with_releases(unknown)}")
     raise RefusedError(
         "format-unknown",
         f"{what} needs {' and '.join(needs)}, which this version of Sealift does not read.",

@@ -163,7 +163,7 @@ def test_a_newer_version_is_taken_and_an_older_one_said(
     found = ben.memory.learn(anna.share(), acme.now)
     assert not found.forks
     assert ben.known.role(ROLE).version == 2  # type: ignore[union-attr]
-    said = "\n".join(anna.memory.learn(Signer(acme, "x", ben.folder).share(), acme.now).said)
+    said = "\n".join(anna.memory.learn(Signer(acme, "x", ben.folder).share(), acme.now).lines)
     assert "the same" in said
     assert not anna.memory.learn(everything(acme.paper, "the hub"), acme.now).forks
 
@@ -172,11 +172,11 @@ def test_a_newer_root_is_taken_from_a_colleague(acme: Acme, anna: Signer, ben: S
     acme.trusting("rosa", "rolf")
     acme.publish(("rosa", "rolf"), "renew", "root")
     anna.sign(acme.draft("renew", ROLE))
-    assert "is taken" in ben.memory.learn(anna.share(), acme.now).said[0]
+    assert "is taken" in ben.memory.learn(anna.share(), acme.now).lines[0]
     assert ben.known.root == acme.organisation.root.named
     zoe = Signer(acme, "zoe", anna.folder.parent / "zoe")
     zoe.trust(ben.share())
-    assert "one before it" in zoe.memory.learn(anna.share(), acme.now).said[0]
+    assert "one before it" in zoe.memory.learn(anna.share(), acme.now).lines[0]
 
 
 def test_a_forked_root_is_refused(acme: Acme, anna: Signer, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_what_nobody_signed_is_not_believed(anna: Signer, ben: Signer, acme: Acm
     bad = replace(carried, data=drafts.encoded(publishing.to_bytes(forged)))
     roles = tuple(bad if one.role == ROLE else one for one in draft.roles)
     found = ben.memory.learn(offered(replace(draft, roles=roles), "a draft"), acme.now)
-    assert any("not believed" in line for line in found.said)
+    assert any("not believed" in line for line in found.lines)
     assert ben.known.role(ROLE) == before.role(ROLE)
 
 

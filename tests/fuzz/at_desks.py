@@ -113,7 +113,7 @@ def _learned(found: Draft | Shared) -> None:
     )
     told = memory_updates.learn(known, everything(acme.paper, "the hub"), offer)
     _check_genuine(told.seen)
-    assert all(plain(line) == line for line in told.said)
+    assert all(plain(line) == line for line in told.lines)
 
 
 def _check_genuine(seen: memory_updates.VerifiedVersions) -> None:

@@ -121,7 +121,7 @@ def _types() -> Iterator[str]:
             found: list[ast.expr] = []
             if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", getattr(node.func, "id", ""))
-                found = node.args if name in {"entry", "_entry", "Told"} else []
+                found = node.args if name in {"entry", "_entry", "SignedRetirement"} else []
             elif isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") in NAMED:
                 found = node.value.values if isinstance(node.value, ast.Dict) else [node.value]
             for one in found:

@@ -10,14 +10,16 @@ from sqlalchemy import Connection
 from sealift_registry.trust import hub_drafts, submitting, teams
 from sealift_registry.trust.unchanged import UnchangedError, check_changes, is_published
 from sealift_signing import publishing
-from sealift_signing.acts.material import Other
+from sealift_signing.acts.material import SetAsideVersion
 from tests.registry.hub_fixture import Acme
 from tests.registry.signing_people import draft_renewal, sign
 
 ROLE = "fleet"
 
 
-def is_new(acme: Acme, connection: Connection, *others: Other, key: str = "fleet-1") -> bool:
+def is_new(
+    acme: Acme, connection: Connection, *others: SetAsideVersion, key: str = "fleet-1"
+) -> bool:
     """Whether a renewal is, by both who ask: the command that drafts, and the log's writer."""
     wanted, now = teams.renewal(ROLE, others), acme.app.hub.now()
     made = hub_drafts.draft_at(connection, wanted, now)
@@ -32,11 +34,11 @@ def is_new(acme: Acme, connection: Connection, *others: Other, key: str = "fleet
     return new
 
 
-def another(acme: Acme, connection: Connection) -> Other:
+def another(acme: Acme, connection: Connection) -> SetAsideVersion:
     """Another version of the role's next number, which was signed and never published."""
     change = draft_renewal(connection, ROLE, [acme.signer("fleet-2")], acme.app.hub.now())
     metadata: Any = change.metadata[ROLE]
-    return Other(ROLE, publishing.to_bytes(metadata))
+    return SetAsideVersion(ROLE, publishing.to_bytes(metadata))
 
 
 @pytest.mark.parametrize("minutes, new", [(0, False), (30, False), (61, True)])

@@ -116,17 +116,17 @@ def test_f1_08_a_bundle_without_it_is_written(answered: Acme, plant: SiteOnPaper
     """Nothing in it has packs, so that the site does not read them does not matter."""
     reads = without(*(one.full for one in features.FEATURES))
     receipt_of(answered, reads=reads, made="2099-01-01T00:00:00.000000Z")
-    assert said(answered).told == reads
+    assert said(answered).reads == reads
     assert plant.take(answered.export().folder).receipt.artifacts
 
 
 def test_f1_08_the_newest_word_counts(answered: Acme) -> None:
     assert said(answered).where == "its receipt for plant-7-000001"
-    assert said(answered).told == ALL
+    assert said(answered).reads == ALL
     says(answered, ["transfer:1"], "older")
     assert said(answered).software == "older"
     says(answered, ALL, "newer")
-    assert (said(answered).software, said(answered).told) == ("newer", ALL)
+    assert (said(answered).software, said(answered).reads) == ("newer", ALL)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_f1_08_what_a_site_calls_its_software_hides_no_feature(packed: Acme) -> 
 
 
 def test_f1_08_before_its_first_receipt_a_site_said_it_in_its_request(ready: Acme) -> None:
-    assert (said(ready).where, said(ready).told) == ("its request", ALL)
+    assert (said(ready).where, said(ready).reads) == ("its request", ALL)
 
 
 # ---------------------------------------------------------------- assignments
@@ -212,7 +212,7 @@ def test_f1_13_a_site_that_went_back_and_forth_says_so(
         answered.assign(2)
         plant.take(answered.export().folder)
     received(answered, answered.returned(plant))
-    assert (said(answered).told, said(answered).where[:7]) == (ALL, "its log")
+    assert (said(answered).reads, said(answered).where[:7]) == (ALL, "its log")
 
 
 def test_f1_13_a_home_of_before_remembers_what_its_receipt_told(

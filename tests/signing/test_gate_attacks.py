@@ -7,7 +7,7 @@ from hashlib import sha256
 import pytest
 
 from sealift_signing import drafts, publishing
-from sealift_signing.acts.material import Other
+from sealift_signing.acts.material import SetAsideVersion
 from sealift_signing.compromised import FIELD
 from sealift_signing.errors import RefusedError
 from sealift_signing.tuf_walk import WentBackError
@@ -37,11 +37,11 @@ def learn(acme: Acme, name: str, role: str = ROLE) -> None:
     person.known = remembered(person.known, found, acme.now)
 
 
-def version(acme: Acme, number: int) -> Other:
+def version(acme: Acme, number: int) -> SetAsideVersion:
     data = acme.paper.roles[ROLE][number]
     listed = drafts.spelled_role(ROLE, data).signed.targets
     found = {path: acme.paper.documents[path, one.hashes["sha256"]] for path, one in listed.items()}
-    return Other(ROLE, data, found)
+    return SetAsideVersion(ROLE, data, found)
 
 
 def without_team(acme: Acme) -> None:

@@ -45,7 +45,7 @@ def convert(
     from sealift_registry.catalog.reference import VersionRef
     from sealift_registry.trust.repository import Repository
     from sealift_registry.trust.teams import lets_check_rows_travel
-    from sealift_signing.more_member import LOOK, told_first
+    from sealift_signing.more_member import LOOK, first_words
 
     ref = VersionRef.parse(version)
     lines, made = [], []
@@ -63,7 +63,7 @@ def convert(
             if said.kind == "parity":
                 lines += _kept(session, said, ref, travel=travel)
                 lines += _untriable(done.artifact.path, evidence, travel=travel)
-        told = told_first(done.evidence)
+        told = first_words(done.evidence)
         first += told
         lines += [f"  {plain(words)}" for words in done.untried]
         made.append(

@@ -15,7 +15,7 @@ from sealift_registry.cli.cards import own_card, read_cards
 from sealift_registry.cli.drafts import check_free, write_draft
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, split
-from sealift_registry.cli.signing import Signing, carry_out, others, signing_options
+from sealift_registry.cli.signing import Signing, carry_out, set_aside_versions, signing_options
 from sealift_registry.cli.terminal import short
 from sealift_signing.drawing import drawn, pasted, word
 from sealift_signing.vocabulary import counted
@@ -102,7 +102,7 @@ def site_enroll(
             "--key FILE"
         )
     known = session.app.hardware_targets
-    wanted = enrolling.wanted(request, stage, people, found, known, others(how.over))
+    wanted = enrolling.wanted(request, stage, people, found, known, set_aside_versions(how.over))
     done = carry_out(session, wanted, how, cards, already=enrolling.already)
     if done is not None:
         _tell_enrolled(session, done, answer)
@@ -241,7 +241,7 @@ def assign(
     ref = VersionRef.parse(version)
     pairs = dict(split(groups, "GROUP=HARDWARE-TARGET", once=True))
     given = None if not fallbacks and not no_fallback else list(fallbacks)
-    aside = others(how.over)
+    aside = set_aside_versions(how.over)
     wanted = assignments.wanted(
         session.app.hub, site_id, ref, pairs, given, aside, back=reason or ""
     )
@@ -289,7 +289,9 @@ def unassign(
     from sealift_registry.trust.hub_drafts import unchecked
 
     ref = str(ModelRef.parse(model))
-    wanted = retiring.wanted(session.app.hub, site_id, ref, groups, reason, others(how.over))
+    wanted = retiring.wanted(
+        session.app.hub, site_id, ref, groups, reason, set_aside_versions(how.over)
+    )
     wanted = replace(wanted, check=unchecked) if any_software else wanted
     done = carry_out(session, wanted, how, own=True, already=assignments.already)
     if done is not None:

@@ -6,7 +6,7 @@ import click
 
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
-from sealift_registry.cli.signing import Signing, carry_out, others, signing_options
+from sealift_registry.cli.signing import Signing, carry_out, set_aside_versions, signing_options
 from sealift_signing.desk.cli import own_key
 
 
@@ -77,7 +77,7 @@ def key_rotate(session: Session, *, what: str, status: str, other_keys: bool, ho
     from sealift_registry.trust import key_rotation
     from sealift_registry.trust.submitting import with_fingerprint
 
-    aside, hub = others(how.over), session.app.hub
+    aside, hub = set_aside_versions(how.over), session.app.hub
     with hub.reading() as connection:
         if not other_keys and key_rotation.just_done(
             connection, key_rotation.ask_of(what, status), hub.now()

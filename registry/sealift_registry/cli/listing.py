@@ -12,7 +12,7 @@ WAITING = {"role-handed-on"}
 """Codes of what is no fault: somebody is to sign, and until then it counts for nothing."""
 
 
-def told(refused: Iterable[FalseRow], what: str = "{}") -> list[str]:
+def refusal_lines(refused: Iterable[FalseRow], what: str = "{}") -> list[str]:
     """Lines about what is not listed; `what` it is of each name."""
     return [
         line

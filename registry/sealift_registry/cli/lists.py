@@ -132,7 +132,7 @@ def _answer(session: Session, kind: str, found: Listing) -> None:
     lines = [found.empty]
     if found.rows or refused:
         lines = in_columns(headings, [_told(headings, row) for row in found.rows])
-    lines += listing.told(refused)
+    lines += listing.refusal_lines(refused)
     if found.after is not None:
         lines += ["", f"There is more: add --beyond {pasted([found.after])}"]
     session.terminal.answer(f"list-{kind}", data, lines)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sealift_registry.cli.session import Session
     from sealift_registry.trust.hub_drafts import Wanted
     from sealift_registry.trust.submitting import AcceptedSubmission
-    from sealift_signing.acts.material import Other
+    from sealift_signing.acts.material import SetAsideVersion
     from sealift_signing.drafts import Draft
 
     Already = Callable[[Connection, Draft, frozenset[str] | None], AcceptedSubmission | None]
@@ -150,14 +150,14 @@ def carry_out(
     return None
 
 
-def others(files: Sequence[str]) -> tuple[Other, ...]:
+def set_aside_versions(files: Sequence[str]) -> tuple[SetAsideVersion, ...]:
     """What `--over` names: signed drafts, or versions that somebody remembered.
 
     Raises:
         UsageError: a file holds no version of a role.
     """
     from sealift_signing import drafts, publishing
-    from sealift_signing.acts.material import Other
+    from sealift_signing.acts.material import SetAsideVersion
     from sealift_signing.errors import UsageError
 
     found = []
@@ -165,7 +165,7 @@ def others(files: Sequence[str]) -> tuple[Other, ...]:
         one = read_signed(name)
         if isinstance(one, drafts.RoleVersion):
             listed = {d.path: drafts.decoded(d.data) for d in one.documents}
-            found.append(Other(one.role, drafts.decoded(one.data), listed))
+            found.append(SetAsideVersion(one.role, drafts.decoded(one.data), listed))
             continue
         signed = [part for part in one.parts if part.kind == drafts.ROLE]
         if not signed:
@@ -179,7 +179,7 @@ def others(files: Sequence[str]) -> tuple[Other, ...]:
         for part in signed:
             listed = {d.path: drafts.decoded(d.data) for d in part.documents}
             data = publishing.to_bytes(drafts.to_metadata(part))
-            found.append(Other(part.name, data, listed))
+            found.append(SetAsideVersion(part.name, data, listed))
     return tuple(found)
 
 

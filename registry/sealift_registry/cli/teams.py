@@ -13,7 +13,7 @@ from sealift_registry.cli.cards import own_card, read_cards
 from sealift_registry.cli.delivery import any_software_option
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
-from sealift_registry.cli.signing import Signing, carry_out, others, signing_options
+from sealift_registry.cli.signing import Signing, carry_out, set_aside_versions, signing_options
 from sealift_signing.drawing import pasted
 from sealift_signing.lists import in_columns
 
@@ -52,7 +52,7 @@ def team_add(session: Session, *, name: str, stewards: Sequence[str], how: Signi
             new=False, sentence="", data={"team": name}
         )
     else:
-        wanted = teams.team(session.app.hub, name, cards, others(how.over))
+        wanted = teams.team(session.app.hub, name, cards, set_aside_versions(how.over))
         done = carry_out(session, wanted, how, stewards)
     if done is None:
         return
@@ -94,7 +94,7 @@ def team_stewards(
 
     found = read_cards(cards)
     named = (*people, *(who for who, _ in found if who not in people))
-    wanted = teams.stewards(name, named, found, others(how.over))
+    wanted = teams.stewards(name, named, found, set_aside_versions(how.over))
     done = carry_out(session, wanted, how, cards)
     if done is not None:
         words = (
@@ -123,7 +123,7 @@ def team_approver(
     from sealift_registry.trust import teams
 
     (found,) = read_cards([card])
-    wanted = teams.approver(name, found, tuple(stages), others(how.over))
+    wanted = teams.approver(name, found, tuple(stages), set_aside_versions(how.over))
     done = carry_out(session, wanted, how, [card])
     if done is not None:
         which = ", ".join(stages or _stages(session))
@@ -144,7 +144,7 @@ def team_requester(session: Session, *, name: str, card: str, how: Signing) -> N
     from sealift_registry.trust import teams
 
     (found,) = read_cards([card])
-    wanted = teams.requester(name, found, aside=others(how.over))
+    wanted = teams.requester(name, found, aside=set_aside_versions(how.over))
     done = carry_out(session, wanted, how, [card])
     if done is not None:
         words = f"{found[0]} may now request promotions in team {name}."
@@ -177,7 +177,9 @@ def team_check_rows(
     if travel is None:
         _tell_check_rows(session, name)
         return
-    wanted = check_row_permission.wanted(session.app.hub, name, others(how.over), travel=travel)
+    wanted = check_row_permission.wanted(
+        session.app.hub, name, set_aside_versions(how.over), travel=travel
+    )
     wanted = replace(wanted, check=unchecked) if any_software else wanted
     sites = wanted.facts.get("site", ())
     session.terminal.note(_check_rows_told(name, sites, travel=travel))
@@ -251,7 +253,7 @@ def team_list(session: Session) -> None:
         "check_rows": {one.name: "travel" if one.check_rows_travel else "stay" for one in counting},
         "refused": [false.error.as_json()["error"] for false in refused],
     }
-    lines += listing.told(refused, "who may do what in team {}")
+    lines += listing.refusal_lines(refused, "who may do what in team {}")
     session.terminal.answer("team-list", data, lines)
     listing.check(refused)
 
@@ -267,7 +269,7 @@ def renew(session: Session, *, role: str, how: Signing) -> None:
     from sealift_registry.trust import teams
     from sealift_registry.trust.submitting import with_fingerprint
 
-    done = carry_out(session, teams.renewal(role, others(how.over)), how)
+    done = carry_out(session, teams.renewal(role, set_aside_versions(how.over)), how)
     if done is not None:
         told = with_fingerprint(session.app.hub, done)
         session.terminal.answer("renew", told.data, told.lines)

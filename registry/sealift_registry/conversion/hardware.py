@@ -131,11 +131,11 @@ def policy_of(wanted: str, extra: Path) -> str:
         RefusedError: its own file is not understood.
         FailedError: it cannot be read.
     """
-    found = one_of(wanted, extra)
+    found = find_target(wanted, extra)
     return PORTABLE if found is None else found.artifact_policy
 
 
-def one_of(wanted: str, extra: Path) -> HardwareTarget | None:
+def find_target(wanted: str, extra: Path) -> HardwareTarget | None:
     """One hardware target, whatever else lies in `extra`; None where it is no more.
 
     Raises:

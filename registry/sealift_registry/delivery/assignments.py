@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery import check_row_files, enrolments, retiring, site_software
-from sealift_registry.delivery.retiring import Told
+from sealift_registry.delivery.retiring import SignedRetirement
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import readiness, submitting
 from sealift_registry.trust.hub import Hub
@@ -22,7 +22,7 @@ from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_registry.trust.unchanged import is_published
 from sealift_signing import documents, drafts, roles, version_links
 from sealift_signing.acts.assigning import NO_FALLBACK, check_fallbacks
-from sealift_signing.acts.material import Ask, Other
+from sealift_signing.acts.material import Ask, SetAsideVersion
 from sealift_signing.acts.names import GIVEN
 from sealift_signing.approvals import ApprovalTally, NotCountedError, check_request, tally
 from sealift_signing.canonical import Json
@@ -39,7 +39,7 @@ def wanted(
     ref: VersionRef,
     groups: Mapping[str, str],
     fallbacks: Sequence[int] | None,
-    aside: Sequence[Other] = (),
+    aside: Sequence[SetAsideVersion] = (),
     *,
     back: str = "",
 ) -> Wanted:
@@ -150,14 +150,14 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
     return replace(told.accepted, new=new)
 
 
-def _told(draft: Draft, assignment: Assignment) -> Told:
+def _told(draft: Draft, assignment: Assignment) -> SignedRetirement:
     """What the log and whoever submits are told of what was signed.
 
     Raises:
         RefusedError: it is not what the draft says.
     """
     if draft.act == retiring.ACT:
-        return retiring.told(draft, assignment)
+        return retiring.signed_retirement(draft, assignment)
     groups, ref = _said(draft, assignment), VersionRef.parse(draft.object[1])
     data: dict[str, Json] = {
         "version": str(ref),
@@ -171,7 +171,7 @@ def _told(draft: Draft, assignment: Assignment) -> Told:
             if one.group in groups and one.model == str(ref.of)
         }
     done = _accepted(assignment.site, ref, groups, assignment)
-    return Told("site.assigned", str(ref.of), data, done)
+    return SignedRetirement("site.assigned", str(ref.of), data, done)
 
 
 def _accepted(

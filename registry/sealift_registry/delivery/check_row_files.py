@@ -71,7 +71,7 @@ def of(
             f"It would with: sealift team check-rows {pasted([team])} --travel"
         )
     out = {path: rows for path, rows in named.items() if path.team not in kept}
-    if out and unread([CHECK_ROWS.full], site_software.software_of(connection, site).told):
+    if out and unread([CHECK_ROWS.full], site_software.software_of(connection, site).reads):
         staying.append(
             f"Check rows of {_counted(len(out))} stay at home: the software of {site.id} does not "
             f"read them. Sealift {CHECK_ROWS.since} does, or newer."

@@ -13,11 +13,11 @@ from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.teams import lets_check_rows_travel
 from sealift_signing.acts.check_rows import STAY, TRAVEL
-from sealift_signing.acts.material import Ask, Other
+from sealift_signing.acts.material import Ask, SetAsideVersion
 from sealift_signing.acts.teams import check_team
 
 
-def wanted(hub: Hub, team: str, aside: Sequence[Other] = (), *, travel: bool) -> Wanted:
+def wanted(hub: Hub, team: str, aside: Sequence[SetAsideVersion] = (), *, travel: bool) -> Wanted:
     """To have check rows of a team's models travel with them from now on, or stay at the hub."""
     with hub.reading() as connection:
         concerned = sites_of(connection, team)

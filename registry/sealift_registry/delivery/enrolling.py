@@ -21,7 +21,7 @@ from sealift_registry.trust.submitting import AcceptedSubmission
 from sealift_registry.trust.teams import Card
 from sealift_registry.trust.unchanged import is_published
 from sealift_signing import drafts, dsse, roles, statements, version_links
-from sealift_signing.acts.material import Ask, Carried, Other
+from sealift_signing.acts.material import Ask, Carried, SetAsideVersion
 from sealift_signing.acts.sites import ANSWER, check_request
 from sealift_signing.canonical import Json
 from sealift_signing.drafts import Draft, decoded
@@ -37,7 +37,7 @@ def wanted(
     people: Sequence[str],
     cards: Sequence[Card],
     hardware_targets: Collection[str],
-    aside: Sequence[Other] = (),
+    aside: Sequence[SetAsideVersion] = (),
 ) -> Wanted:
     """The answer to a site's request: it may take what is promoted to `stage`.
 
@@ -193,7 +193,7 @@ def _parts(draft: Draft) -> tuple[drafts.DraftPart, drafts.DraftPart]:
 
 def _request(draft: Draft, said: SiteAnswer) -> bytes:
     """The request that was answered, which the draft carries."""
-    carried = Carried([decoded(one) for one in draft.statements]).all(SiteRequest)
+    carried = Carried([decoded(one) for one in draft.statements]).of_kind(SiteRequest)
     found = next((one for one in carried if one.sha256 == said.request), None)
     if found is None:
         raise RefusedError(

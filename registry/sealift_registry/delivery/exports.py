@@ -281,7 +281,7 @@ class Exports:
     ) -> Exported | None:
         """The bundle that an earlier run recorded and was cut before it could say so."""
         same = ready.same
-        said = same.said if same else None
+        said = same.statement if same else None
         if not (same and same.body and said and self._says_the_same(ready, said)):
             return None
         try:
@@ -310,16 +310,18 @@ class Exports:
         The dispatcher's signature on the draft that is out finishes it, whichever copy they signed.
         """
         found = unsigned_transfers.kept(self._hub, ready.same.id) if ready.same else None
-        if found is None or not self._says_the_same(ready, found.said):
+        if found is None or not self._says_the_same(ready, found.transfer):
             return None
-        files = found.said.files
+        files = found.transfer.files
         with ExitStack() as stack:
-            export_locks.hold(self._locks, found.said.id, stack)  # so that its file goes, likewise
-            if not lies_whole(order.medium, found.said.id, files, begin_phase):
+            export_locks.hold(
+                self._locks, found.transfer.id, stack
+            )  # so that its file goes, likewise
+            if not lies_whole(order.medium, found.transfer.id, files, begin_phase):
                 return None
         size = sum(file.size for file in files)
-        again = f"{found.said.id} waits there already, and this is the same draft again."
-        return DraftedBundle(found.said.id, found.draft, len(files) + 1, size, ready, (again,))
+        again = f"{found.transfer.id} waits there already, and this is the same draft again."
+        return DraftedBundle(found.transfer.id, found.draft, len(files) + 1, size, ready, (again,))
 
     def _replaced(self, ready: Ready, told: list[str]) -> None:
         """Say what waits elsewhere, or otherwise, and is of no use once this is written."""
@@ -327,8 +329,8 @@ class Exports:
             found = unsigned_transfers.newest(self._hub, connection, ready.site)
         if found is not None:
             told.append(
-                f"{found.said.id}, drafted {found.said.made} on {found.medium}, is replaced by "
-                "this: what is signed of that draft is of no use."
+                f"{found.transfer.id}, drafted {found.transfer.made} on {found.medium}, is "
+                "replaced by this: what is signed of that draft is of no use."
             )
 
     def _says_the_same(self, ready: Ready, said: Transfer) -> bool:

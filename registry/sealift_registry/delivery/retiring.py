@@ -10,7 +10,7 @@ from sealift_registry.delivery.sites import Sites
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.submitting import AcceptedSubmission
-from sealift_signing.acts.material import Ask, Other
+from sealift_signing.acts.material import Ask, SetAsideVersion
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Assignment
 from sealift_signing.drafts import Draft
@@ -20,7 +20,7 @@ ACT = "unassign"
 
 
 @dataclass(frozen=True)
-class Told:
+class SignedRetirement:
     """What a dispatcher signed: for the log, and for whoever submits it.
 
     Attributes:
@@ -42,7 +42,7 @@ def wanted(
     model: str,
     groups: Sequence[str],
     reason: str,
-    aside: Sequence[Other] = (),
+    aside: Sequence[SetAsideVersion] = (),
 ) -> Wanted:
     """To have host groups of `site` stop running `model`; all that have it, where none is named.
 
@@ -61,7 +61,7 @@ def wanted(
     )
 
 
-def told(draft: Draft, assignment: Assignment) -> Told:
+def signed_retirement(draft: Draft, assignment: Assignment) -> SignedRetirement:
     """What is said of what a site stops running, if it is so as the draft says.
 
     Raises:
@@ -83,4 +83,4 @@ def told(draft: Draft, assignment: Assignment) -> Told:
     rows: list[Json] = [{"group": group, "model": model} for group in groups]
     said: dict[str, Json] = {"site": site, "retired": rows}
     done = AcceptedSubmission(new=False, sentence=lines[0], data=said, more=tuple(lines[1:]))
-    return Told("site.unassigned", model, data, done)
+    return SignedRetirement("site.unassigned", model, data, done)

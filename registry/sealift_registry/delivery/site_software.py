@@ -41,13 +41,13 @@ class SiteSoftware:
     Attributes:
         site: its id.
         software: its name and version, in the site's words.
-        told: the formats and features that it reads, by full name.
+        reads: the formats and features that it reads, by full name.
         where: what says so.
     """
 
     site: str
     software: str
-    told: tuple[str, ...]
+    reads: tuple[str, ...]
     where: str
 
 
@@ -165,7 +165,7 @@ def _lacks(connection: Connection, site: Site, needs: Needs, what: str) -> Refus
     if not needs:
         return None  # every reader reads what requires nothing: what sites say need not be read
     said = software_of(connection, site)
-    unread = features.unread(needs, said.told)
+    unread = features.unread(needs, said.reads)
     if not unread:
         return None
     release = features.release_with(unread)
@@ -185,7 +185,7 @@ def _lacks(connection: Connection, site: Site, needs: Needs, what: str) -> Refus
 def lacking(said: SiteSoftware) -> tuple[str, ...]:
     """The features that this hub may write for a site, and that the site does not read."""
     known = {one.full for one in features.FEATURES if one.document in features.AT_A_SITE}
-    return features.unread(known, said.told)
+    return features.unread(known, said.reads)
 
 
 # ---------------------------------------------------------------------- what documents require

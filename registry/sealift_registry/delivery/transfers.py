@@ -42,7 +42,7 @@ class Begun:
         return self.enrolment == site.enrolment and timedelta(0) <= age < FRESH
 
     @property
-    def said(self) -> Transfer | None:
+    def statement(self) -> Transfer | None:
         """What its transfer.json says; None where none was recorded."""
         if self.body is None:
             return None

@@ -33,7 +33,7 @@ class UnsignedTransfer:
 
     medium: Path
     draft: Draft
-    said: Transfer
+    transfer: Transfer
     subjects: tuple[Subject, ...]
 
     def about(self, path: str, digest: str) -> bool:

@@ -22,7 +22,7 @@ from sealift_registry.demo.cast import (
     SITE,
     STEWARDS,
     TEAM,
-    found,
+    first_match,
     on_group,
     signed_at_hub,
 )
@@ -167,7 +167,7 @@ def _around_the_hub(hands: Hands, promotion: str, name: str, what: str) -> None:
         hostile_hub.assign_anyway(stolen, people, promotion, OTHER_SITE, GROUP)
     folder = export(hands, OTHER_SITE, OTHER_MEDIUM, STOLEN, ATTACKER)
     ran = hands.site(OTHER_SITE, "import", folder, home=HOME)
-    sentence = found(rf"held\s+{VERSION} in {GROUP}: .*", ran.out).partition(": ")[2]
+    sentence = first_match(rf"held\s+{VERSION} in {GROUP}: .*", ran.out).partition(": ")[2]
     if not sentence or "/1-" not in _current(hands):
         raise DemoFailedError("demo-not-held", f"{what} was not held!", subject=VERSION)
     hands.story.refused(name, what, "held", sentence)

@@ -67,7 +67,7 @@ def on_group() -> tuple[str, ...]:
 EIGHT_WORDS = r"\b(?:[a-z]{5} ){7}[a-z]{5}\b"
 
 
-def found(pattern: str, text: str) -> str:
+def first_match(pattern: str, text: str) -> str:
     """The first match of `pattern` in what a command said; an empty text where there is none."""
     match = re.search(pattern, text)
     return match.group(0) if match else ""

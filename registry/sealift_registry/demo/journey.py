@@ -21,7 +21,7 @@ from sealift_registry.demo.cast import (
     SITE,
     STAGE,
     card,
-    found,
+    first_match,
     hardware_target,
     on_group,
     signed_at_hub,
@@ -144,7 +144,7 @@ def ask_for(hands: Hands, version: str, reason: str) -> str:
     hub = ("promote", version, "--to", STAGE, *why)
     name = f"request-{version.replace('/', '-')}"
     wanted = StoryAct(name, hub, ("request", version, STAGE), why)
-    return found(r"P-\d{6}", carry_out(hands, wanted, [REQUESTER]).out)
+    return first_match(r"P-\d{6}", carry_out(hands, wanted, [REQUESTER]).out)
 
 
 def approval(promotion: str, reason: str) -> StoryAct:
@@ -172,7 +172,7 @@ def enrol(hands: Hands, site: str = SITE, home: str = "site", medium: str = "med
     submit(hands, [wanted.signed(FLEET)], show=1)
     hands.hub(CLERK, "site", "answer", site, "--out", answer, since="The answer ", show=1)
     words = {name: _words_of(name, signed.out) for name in ("request", "answer")}
-    if not words["request"] or words["request"] != found(EIGHT_WORDS, asked.out):
+    if not words["request"] or words["request"] != first_match(EIGHT_WORDS, asked.out):
         raise DemoFailedError("demo-words", "Both ends print different words.", subject=site)
     fingerprint = paper(hands.folder).read_text(encoding="utf-8")
     typed = ("--fingerprint", fingerprint, "--words", words["answer"])
@@ -183,7 +183,7 @@ def enrol(hands: Hands, site: str = SITE, home: str = "site", medium: str = "med
 
 def _words_of(what: str, said: str) -> str:
     """The eight words of the request or the answer, where whoever signs is shown them."""
-    return found(EIGHT_WORDS, found(rf"(?m)^ *[Tt]he words of \w+ {what}.*$", said))
+    return first_match(EIGHT_WORDS, first_match(rf"(?m)^ *[Tt]he words of \w+ {what}.*$", said))
 
 
 def enrol_site(hands: Hands) -> None:
@@ -244,7 +244,7 @@ def export(
 ) -> str:
     """Write a bundle for the site; its folder."""
     made = hands.hub(who, "export", site, "--to", medium, *signed_at_hub(who), home=home)
-    return f"{medium}/sealift/{found(site + r'-[0-9]{6}', made.out)}"
+    return f"{medium}/sealift/{first_match(site + r'-[0-9]{6}', made.out)}"
 
 
 def answer(hands: Hands, model: str, original: str) -> None:

@@ -19,7 +19,7 @@ from sealift_registry.demo.cast import (
     TARGETS,
     TEAM,
     card,
-    found,
+    first_match,
 )
 from sealift_registry.demo.commands import Hands
 from sealift_registry.demo.folder import Folder
@@ -46,7 +46,7 @@ def found_hub(hands: Hands) -> None:
     _write_passphrase(hands.folder)
     offline = ("--offline-keys", "people/offline")
     made = hands.hub(CLERK, "init", *offline, "--name", ORGANISATION, *PASSPHRASE, show=4)
-    paper(hands.folder).write_text(found(EIGHT_WORDS, made.out), encoding="utf-8")
+    paper(hands.folder).write_text(first_match(EIGHT_WORDS, made.out), encoding="utf-8")
     _give_out(hands)
     _trust(hands)
     _found_team(hands)

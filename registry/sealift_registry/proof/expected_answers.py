@@ -105,7 +105,7 @@ def judged(
         RefusedError: a label is expected that the model cannot answer.
     """
     told = _told(source, classes, expected)
-    ours, theirs = (told_labels(one, classes, expected) for one in (source, variant))
+    ours, theirs = (answered_labels(one, classes, expected) for one in (source, variant))
     if told is not None and ours is not None and theirs is not None and expected.ndim == 1:
         _check_labels(expected, told, source, classes)
         asked = np.array(spelled(expected))
@@ -274,7 +274,7 @@ def unfit(expected: Array | None, judged: ExpectationResult | None) -> str:
 Kind = Literal["labels", "numbers"]
 
 
-def told_labels(
+def answered_labels(
     answers: Answers, classes: Sequence[str], expected: Array | None = None
 ) -> Array | None:
     """The labels that a model answers, as they are spelled; None where it answers none."""
@@ -304,7 +304,7 @@ def alone(expected: Array, answers: Answers, classes: Sequence[str]) -> tuple[Ki
         answers: to the same rows.
         classes: the labels that the model can answer, where it says so.
     """
-    told = told_labels(answers, classes, expected)
+    told = answered_labels(answers, classes, expected)
     if told is not None and expected.ndim == 1:
         return "labels", float((told == np.array(spelled(expected))).mean())
     found = _numbers(expected, answers, answers)

@@ -196,16 +196,16 @@ class Comparisons:
             return Measurement((ours, ours), "first", plan.beside or None)
         base, theirs = plan.base.artifact, _theirs(plan.base, plan.goldens)
         if base.path == plan.artifact.path:
-            return Measurement((ours, ours), "itself").told(theirs)
+            return Measurement((ours, ours), "itself").with_proved_by(theirs)
         try:
             sides = ours, self._side(base)
         except (NotFoundError, RefusedError):
             lost = Side(base.path.version, base.sha256, 0, None, None)
-            return Measurement((ours, lost), "gone").told(theirs)
+            return Measurement((ours, lost), "gone").with_proved_by(theirs)
         if plan.goldens is None:
-            return Measurement(sides, "not-run", "there are none").told(theirs)
+            return Measurement(sides, "not-run", "there are none").with_proved_by(theirs)
         pair = plan.artifact, base
-        return self._run(pair, plan.goldens, theirs, sides, progress).told(theirs)
+        return self._run(pair, plan.goldens, theirs, sides, progress).with_proved_by(theirs)
 
     def _run(
         self,

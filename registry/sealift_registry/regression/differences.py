@@ -13,7 +13,7 @@ from sealift_registry.frameworks.onnx_runs import TYPES as NUMPY
 from sealift_registry.frameworks.variant_names import Names
 from sealift_registry.proof import comparing
 from sealift_registry.proof.comparing import Answers, flat
-from sealift_registry.proof.expected_answers import Kind, told_labels
+from sealift_registry.proof.expected_answers import Kind, answered_labels
 from sealift_registry.proof.expected_answers import alone as judged_alone
 from sealift_registry.proof.expected_answers import known as known_to_be
 from sealift_registry.proof.figures import accuracy, decimal
@@ -110,7 +110,7 @@ def label_churn(
 
     A label is what it is spelled as: 3, 3.0 and "3" are the same.
     """
-    ours, theirs = told_labels(candidate, classes[0]), told_labels(listed, classes[1])
+    ours, theirs = answered_labels(candidate, classes[0]), answered_labels(listed, classes[1])
     if ours is None or theirs is None:
         return None
     differing = ours != theirs
@@ -130,8 +130,8 @@ def without_labels(
     candidate: Answers, listed: Answers, classes: tuple[Sequence[str], Sequence[str]]
 ) -> bool:
     """Whether the listed version answers labels, and nobody can tell which the candidate does."""
-    there = told_labels(listed, classes[1]) is not None
-    return there and told_labels(candidate, classes[0]) is None
+    there = answered_labels(listed, classes[1]) is not None
+    return there and answered_labels(candidate, classes[0]) is None
 
 
 def number_churn(

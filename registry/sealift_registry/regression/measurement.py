@@ -47,7 +47,7 @@ class Measurement:
     proved_by: ProvedBy | None = None
     broke: Broke | None = None
 
-    def told(self, known: ProvedBy) -> Measurement:
+    def with_proved_by(self, known: ProvedBy) -> Measurement:
         """The same, and what is known of the listed one's rows where they were not asked."""
         if self.proved_by is not None:
             return self

@@ -132,7 +132,7 @@ def _paths(folder: Path, role: str) -> dict[str, Path]:
 
 def one_person(person: str, online: OnlineKeys) -> Offices:
     """Every offline role held by one key, kept in the home: `sealift init --solo`."""
-    public = {person: online.create_one("solo")}
+    public = {person: online.create_key("solo")}
     signer = [online.signer("solo")]
     return Offices(
         dict.fromkeys(OFFLINE_HOLDERS, (1, public)), dict.fromkeys(OFFLINE_HOLDERS, signer)

@@ -12,7 +12,7 @@ from sealift_registry.trust import readiness, replaced_keys
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.stored import Rows, Stored, stored
 from sealift_signing import drafting, roles
-from sealift_signing.acts.material import Ask, Carried, Material, Other, Prepared
+from sealift_signing.acts.material import Ask, Carried, Material, Prepared, SetAsideVersion
 from sealift_signing.drafts import ROLE, Draft
 from sealift_signing.errors import NoKeyError, NotSignedEnoughError, RefusedError
 from sealift_signing.public_key import PublicKey
@@ -39,7 +39,7 @@ class Wanted:
     statements: tuple[bytes, ...] = ()
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     parts: Mapping[str, bytes] = field(default_factory=dict)
-    others: tuple[Other, ...] = ()
+    others: tuple[SetAsideVersion, ...] = ()
     check: Callable[[Connection, Draft], None] = unchecked
 
 

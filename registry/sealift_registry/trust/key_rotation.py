@@ -24,7 +24,7 @@ from sealift_registry.trust.online_keys import NAMES, OnlineKeys
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.unchanged import JUST_NOW
 from sealift_signing import roles
-from sealift_signing.acts.material import Ask, Other
+from sealift_signing.acts.material import Ask, SetAsideVersion
 from sealift_signing.acts.names import FRESHNESS, MACHINES
 from sealift_signing.acts.rotating import check_hubs, is_hubs
 from sealift_signing.errors import RefusedError
@@ -43,7 +43,7 @@ def wanted(
     connection: Connection,
     what: str,
     status: str,
-    aside: Sequence[Other] = (),
+    aside: Sequence[SetAsideVersion] = (),
     *,
     anew: bool = False,
 ) -> Wanted:

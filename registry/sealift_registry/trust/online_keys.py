@@ -46,9 +46,9 @@ class OnlineKeys:
         if not self._environment.get(VARIABLE):
             phrase = secrets.token_urlsafe(32)
             durable.write(self._folder / PASSPHRASE, f"{phrase}\n".encode())
-        return {name: self.create_one(name) for name in NAMES}
+        return {name: self.create_key(name) for name in NAMES}
 
-    def create_one(self, name: str) -> PublicKey:
+    def create_key(self, name: str) -> PublicKey:
         """Make one more key that the hub keeps."""
         return self._make(self.path(name), self.path(name))
 

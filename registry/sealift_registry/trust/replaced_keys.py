@@ -44,7 +44,7 @@ def warnings(found: Stored, made: Draft) -> tuple[str, ...]:
     return tuple(
         f"The card of {card.owner} is of a key that {one.by} put out of {one.role}: {card.key}. "
         f"Ask {card.owner} whether it was lost; if so, go by the new card."
-        for card in (one.predicate for one in carried.all(KeyCard))
+        for card in (one.predicate for one in carried.of_kind(KeyCard))
         for one in replaced(found, card.owner, PublicKey.parse(card.key))
     )
 

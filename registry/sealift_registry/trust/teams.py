@@ -9,7 +9,7 @@ from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.online_keys import NAMES
 from sealift_registry.trust.repository import Repository
 from sealift_signing import roles, statements
-from sealift_signing.acts.material import Ask, Other
+from sealift_signing.acts.material import Ask, SetAsideVersion
 from sealift_signing.errors import RefusedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import KeyCard
@@ -18,7 +18,9 @@ Card = tuple[str, bytes]
 """A key card, beside its owner."""
 
 
-def team(hub: Hub, name: str, cards: Sequence[Card], aside: Sequence[Other] = ()) -> Wanted:
+def team(
+    hub: Hub, name: str, cards: Sequence[Card], aside: Sequence[SetAsideVersion] = ()
+) -> Wanted:
     """A new team with these stewards.
 
     Raises:
@@ -62,7 +64,7 @@ def lets_check_rows_travel(repository: Repository, name: str) -> bool:
 
 
 def stewards(
-    name: str, people: Sequence[str], cards: Sequence[Card], aside: Sequence[Other] = ()
+    name: str, people: Sequence[str], cards: Sequence[Card], aside: Sequence[SetAsideVersion] = ()
 ) -> Wanted:
     """Just these stewards; `cards` of those who are new."""
     return Wanted(
@@ -73,7 +75,7 @@ def stewards(
 
 
 def approver(
-    name: str, card: Card, stages: Sequence[str] = (), aside: Sequence[Other] = ()
+    name: str, card: Card, stages: Sequence[str] = (), aside: Sequence[SetAsideVersion] = ()
 ) -> Wanted:
     """Somebody who may approve, for all stages or for some."""
     details = {"stage": tuple(stages)} if stages else {}
@@ -81,12 +83,12 @@ def approver(
     return Wanted(ask, statements=(card[1],), others=tuple(aside))
 
 
-def requester(name: str, card: Card, aside: Sequence[Other] = ()) -> Wanted:
+def requester(name: str, card: Card, aside: Sequence[SetAsideVersion] = ()) -> Wanted:
     """Somebody who may ask for promotions."""
     ask = Ask("add-requester", (name, card[0]))
     return Wanted(ask, statements=(card[1],), others=tuple(aside))
 
 
-def renewal(role: str, aside: Sequence[Other] = ()) -> Wanted:
+def renewal(role: str, aside: Sequence[SetAsideVersion] = ()) -> Wanted:
     """A role as it stands, because a signature lasts only so long."""
     return Wanted(Ask("renew", (role,)), others=tuple(aside))

@@ -23,7 +23,7 @@ from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_registry.views.pages import Page, cut, each
 from sealift_registry.views.pictures import has_picture
-from sealift_signing.more_member import told_first
+from sealift_signing.more_member import first_words
 from sealift_signing.statements import Evidence, Signed
 
 MOST_PROMOTIONS = 100
@@ -215,7 +215,7 @@ def _artifact(hub: Hub, catalog: Catalog, repository: Repository, row: ArtifactR
     parity = latest(evidence).get("parity")
     named = None if parity is None else named_check_rows(parity.predicate.details)
     rows = 0 if named is None else named.rows
-    return ArtifactView(row, views, tuple(told_first(newest(evidence))), rows)
+    return ArtifactView(row, views, tuple(first_words(newest(evidence))), rows)
 
 
 def left_by(hub: Hub, evidence: Evidence) -> Left:

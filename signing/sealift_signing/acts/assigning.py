@@ -51,7 +51,7 @@ def assign(organisation: Organisation, ask: Ask, material: Material) -> Prepared
     """
     site, version = ask.object
     enrolled = enrolled_site(organisation, material, site)
-    groups = dict(_pair(text) for text in ask.all("for"))
+    groups = dict(_pair(text) for text in ask.values("for"))
     if not groups:
         raise UsageError(
             "group-needed",
@@ -121,7 +121,7 @@ def enrolled_site(organisation: Organisation, material: Material, site: str) -> 
     Raises:
         RefusedError: they are not this site's, or not signed by those who may.
     """
-    answers, requests = material.carried.all(SiteAnswer), material.carried.all(SiteRequest)
+    answers, requests = material.carried.of_kind(SiteAnswer), material.carried.of_kind(SiteRequest)
     if len(answers) != 1 or len(requests) != 1:
         raise MalformedError(
             "bad-draft",
@@ -204,7 +204,7 @@ def _vouched(
 ) -> AssignedArtifact | None:
     requests = [
         one
-        for one in material.carried.all(Request)
+        for one in material.carried.of_kind(Request)
         if any(about.name == str(path) for about in one.subjects)
     ]
     if not requests:
@@ -215,7 +215,7 @@ def _vouched(
     rules = rules_for(organisation, path.team, site.stage, material.made, material.compromised)
     check_request(request, rules)
     approvals = material.carried.take(
-        one for one in material.carried.all(Approval) if one.predicate.request == request.sha256
+        one for one in material.carried.of_kind(Approval) if one.predicate.request == request.sha256
     )
     # As it was drafted, so that Friday's draft is the same on Monday; and still so today.
     listed = tally(request, approvals, rules)
@@ -232,7 +232,7 @@ def _vouched(
     named = set(request.predicate.evidence)
     evidence = material.carried.take(
         one
-        for one in material.carried.all(Evidence)
+        for one in material.carried.of_kind(Evidence)
         if one.sha256 in named and one.about(str(path), digest)
     )
     return AssignedArtifact(
@@ -259,7 +259,7 @@ def _behind(
     approvals ran out stays as it was assigned: nothing is newly installed from them, and a site
     that has it must still be able to go back to it.
     """
-    given = ask.all("fallback")
+    given = ask.values("fallback")
     if given == (NO_FALLBACK,):
         return []
     if given:
@@ -271,7 +271,7 @@ def _behind(
         ]
     before = assignment.of(group, path.full_model)
     kept = [one for one in (before.artifacts if before else ()) if one.parsed != path]
-    if ask.one(BACK):  # what it goes away from is nothing to go back to
+    if ask.value(BACK):  # what it goes away from is nothing to go back to
         kept = [one for one in kept if one.parsed.version < path.version]
     return [_vouched(organisation, material, site, one.parsed) or one for one in kept[:MOST_KEPT]]
 

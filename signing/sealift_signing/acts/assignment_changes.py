@@ -88,7 +88,7 @@ def needs_both(version: str) -> UsageError:
 
 def _reason(ask: Ask) -> str:
     """Why it goes back; empty where it is not said to."""
-    said, reason = ask.one(BACK), ask.one("reason")
+    said, reason = ask.value(BACK), ask.value("reason")
     if bool(said) != bool(reason) or said not in {"", GIVEN}:
         raise needs_both(ask.object[1])
     return reason

@@ -23,7 +23,7 @@ class MachineEvidence:
     machine: str
 
     @property
-    def said(self) -> Evidence:
+    def predicate(self) -> Evidence:
         """What it says."""
         return self.signed.predicate
 
@@ -43,7 +43,7 @@ def carried(
     """
     fleet = sound(organisation.fleet_keys(), material.compromised)
     found = []
-    for one in material.carried.take(material.carried.all(Evidence)):
+    for one in material.carried.take(material.carried.of_kind(Evidence)):
         vouched = MachineEvidence(one, _machine(organisation, one, fleet))
         if not any(map(vouched.about, subjects)):
             raise RefusedError(
@@ -89,9 +89,11 @@ def check_gates(
         asked = rules.rule.evidence_of(policies.get(about.name, PORTABLE))
         for kind in dict.fromkeys((*asked, *rules.rule.evidence)):
             found = [
-                one.said
+                one.predicate
                 for one in evidence
-                if one.said.kind == kind and says_of(one.said, rules.stage) and one.about(about)
+                if one.predicate.kind == kind
+                and says_of(one.predicate, rules.stage)
+                and one.about(about)
             ]
             failed = not all(one.passed for one in found)
             # What is not asked of this artifact policy may be missing, but it has not failed.
@@ -112,7 +114,9 @@ def measured(
     """On which machine the parity of each artifact was measured last."""
     found = tuple(evidence)
     for about in sorted(subjects, key=lambda one: one.name):
-        parities = [one.said for one in found if one.said.kind == "parity" and one.about(about)]
+        parities = [
+            one.predicate for one in found if one.predicate.kind == "parity" and one.about(about)
+        ]
         if parities:
             newest = max(parities, key=lambda one: instant(one.made))
             yield Measured(about.name, newest.machine)

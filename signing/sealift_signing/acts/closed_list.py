@@ -55,7 +55,7 @@ def prepare(organisation: Organisation, ask: Ask, material: Material) -> Prepare
     """
     names.act(ask)
     prepared = PREPARE[ask.act](organisation, ask, material)
-    cards = [one.predicate for one in material.carried.all(KeyCard)]
+    cards = [one.predicate for one in material.carried.of_kind(KeyCard)]
     told = tuple(offices.warnings(organisation, prepared.parts, cards))
     return replace(prepared, words=(*prepared.words, *told), warnings=told)
 

@@ -49,17 +49,17 @@ class Ask:
             for word in ((f"--{name}",) if name in FLAGS else (f"--{name}", value))
         ]
 
-    def all(self, name: str) -> tuple[str, ...]:
+    def values(self, name: str) -> tuple[str, ...]:
         """The values of an option."""
         return tuple(self.details.get(name, ()))
 
-    def one(self, name: str, otherwise: str = "") -> str:
+    def value(self, name: str, otherwise: str = "") -> str:
         """The value of an option that is given once."""
         return next(iter(self.details.get(name, ())), otherwise)
 
 
 @dataclass(frozen=True)
-class Other:
+class SetAsideVersion:
     """Another version of the role, which the new one sets aside: its file, and its documents."""
 
     role: str
@@ -92,7 +92,7 @@ class Carried:
         self._unread -= {one.sha256 for one in taken}
         return taken
 
-    def all(self, kind: type[P]) -> tuple[Signed[P], ...]:
+    def of_kind(self, kind: type[P]) -> tuple[Signed[P], ...]:
         """Every statement of that kind, in the order of their digests; none verified here."""
         found = []
         for digest in sorted(self._envelopes):
@@ -108,7 +108,7 @@ class Carried:
             NotFoundError: none, or several: which was meant cannot be told.
             BadSignatureError: whoever wrote it does not have the key.
         """
-        cards = [one for one in self.all(KeyCard) if one.predicate.owner == owner]
+        cards = [one for one in self.of_kind(KeyCard) if one.predicate.owner == owner]
         if len(cards) != 1:
             raise NotFoundError(
                 "no-card" if not cards else "two-cards",
@@ -162,7 +162,7 @@ class Material:
     carried: Carried = field(default_factory=Carried)
     facts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     parts: Mapping[str, bytes] = field(default_factory=dict)
-    others: tuple[Other, ...] = ()
+    others: tuple[SetAsideVersion, ...] = ()
     key: PublicKey | None = None
     compromised: Compromised = NONE
 

@@ -67,7 +67,7 @@ def ask_for(organisation: Organisation, ask: Ask, material: Material) -> Prepare
     evidence = carried_evidence.carried(organisation, material, subjects)
     policies = _policies(material.facts.get("artifact-policy", ()), subjects)
     carried_evidence.check_gates(rules, subjects, evidence, policies)
-    despite = tuple(sorted(_withdrawn(one, rules.members).digest for one in ask.all("despite")))
+    despite = tuple(sorted(_withdrawn(one, rules.members).digest for one in ask.values("despite")))
     reason = _reason(ask)
     person = _person(material, rules, REQUEST, "request promotions")
     said = Request(
@@ -112,7 +112,7 @@ def approve_it(organisation: Organisation, ask: Ask, material: Material) -> Prep
             this approval would not count.
     """
     request, rules, evidence = _asked(organisation, ask, material)
-    meaning, days = ask.one("meaning"), ask.one("days")
+    meaning, days = ask.value("meaning"), ask.value("days")
     if meaning not in rules.rule.meanings:
         raise UsageError(
             "bad-meaning",
@@ -199,7 +199,7 @@ def _asked(
             subject=label,
             next_step="Sign the draft of the promotion that you mean, or have it drafted again.",
         )
-    requests = material.carried.all(Request)
+    requests = material.carried.of_kind(Request)
     if len(requests) != 1:
         raise MalformedError(
             "bad-draft",
@@ -325,7 +325,7 @@ def _check_subjects(subjects: Iterable[Subject], version: str) -> None:
 
 
 def _reason(ask: Ask) -> str:
-    reason = ask.one("reason")
+    reason = ask.value("reason")
     if not SENTENCE.matches(reason):
         raise UsageError(
             "bad-reason",

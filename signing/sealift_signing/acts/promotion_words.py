@@ -34,7 +34,7 @@ def request_words(
     yield from named_words(said, request.subjects, rules)
     yield from subject_words(request.subjects, found, said, rules)
     yield from _approval_words(request, rules, material)
-    objections = material.carried.all(Objection)
+    objections = material.carried.of_kind(Objection)
     to_this = [one for one in objections if one.predicate.request == request.sha256]
     for objection in material.carried.take(to_this):
         yield _objection_words(objection, request, rules)
@@ -49,7 +49,7 @@ def named_words(said: Request, subjects: Iterable[Subject], rules: Rules) -> Ite
 
 
 def _approval_words(request: Signed[Request], rules: Rules, material: Material) -> Iterator[str]:
-    approvals = material.carried.take(material.carried.all(Approval))
+    approvals = material.carried.take(material.carried.of_kind(Approval))
     counted = tally(request, approvals, rules)
     for one in counted.counted:
         about = one.predicate
@@ -92,7 +92,7 @@ def not_asked_words(said: Request, rules: Rules) -> Iterator[str]:
 def first_words(evidence: Iterable[MachineEvidence]) -> Iterator[str]:
     """What a machine of ours found that is to be known before all else: as early."""
     for one in evidence:
-        for check in one.said.checks:
+        for check in one.predicate.checks:
             if check.name == TOLD_FIRST:
                 about = ", ".join(sorted(subject.name for subject in one.signed.subjects))
                 yield f"{LOOK}, of {about}: {drawn(check.words)}"
@@ -126,7 +126,7 @@ def subject_words(
 
 def _evidence_words(one: MachineEvidence) -> Iterator[str]:
     """A piece of evidence: its verdict, every check, what looked, and on which goldens."""
-    said = one.said
+    said = one.predicate
     yield (
         f"{said.kind}: {said.verdict}, on {drawn(said.machine)}, {said.made}, signed by "
         f"{one.machine} ({one.signed.sha256})"

@@ -178,7 +178,7 @@ def _machine_meaning(status: Status, starts: LogStart | None) -> Iterable[str]:
 
 
 def _status(ask: Ask) -> Status:
-    said = ask.one("status", "retired")
+    said = ask.value("status", "retired")
     for one in STATUSES:
         if one == said:
             return one

@@ -42,7 +42,7 @@ def enroll(organisation: Organisation, ask: Ask, material: Material) -> Prepared
         NotFoundError: no such stage.
     """
     (site,) = ask.object
-    stage, dispatchers = ask.one("stage"), ask.all("dispatcher")
+    stage, dispatchers = ask.value("stage"), ask.values("dispatcher")
     rule = rule_of(organisation.policy(), stage)
     request = _request(material, site)
     held = _dispatchers(organisation, material, site, dispatchers)
@@ -138,7 +138,7 @@ def check_request(data: bytes) -> Signed[SiteRequest]:
 
 
 def _request(material: Material, site: str) -> Signed[SiteRequest]:
-    requests = material.carried.all(SiteRequest)
+    requests = material.carried.of_kind(SiteRequest)
     if len(requests) != 1:
         raise MalformedError(
             "bad-draft",
@@ -175,7 +175,7 @@ def _dispatchers(
         for who, key in roles.named_keys(fleet, roles.site_role(name)).items():
             if known.setdefault(who, key) != key and who not in here:
                 several.add(who)
-    cards = {one.predicate.owner for one in material.carried.all(KeyCard)}
+    cards = {one.predicate.owner for one in material.carried.of_kind(KeyCard)}
     held = {}
     for person in people:
         if person in several - cards:

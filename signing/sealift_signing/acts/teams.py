@@ -108,7 +108,7 @@ def _steward(who: str, key: PublicKey, before: PublicKey | None) -> str:
 def add_approver(organisation: Organisation, ask: Ask, material: Material) -> Prepared:
     """`add-approver TEAM PERSON [--stage STAGE]…`: who may approve, for all stages or for some."""
     policy = organisation.policy()
-    stages = ask.all("stage") or tuple(sorted(policy.stages))
+    stages = ask.values("stage") or tuple(sorted(policy.stages))
     for stage in stages:
         rule_of(policy, stage)
     return _entitle(organisation, ask, material, [approve(stage) for stage in stages])
@@ -245,7 +245,7 @@ def _stewards(
     if team in organisation.teams:
         owner = organisation.head(roles.TARGETS).targets
         known = roles.named_keys(owner, role)
-    given = {card.predicate.owner for card in material.carried.all(KeyCard)}
+    given = {card.predicate.owner for card in material.carried.of_kind(KeyCard)}
     held = {}
     for person in people:
         check_name(person, "person")

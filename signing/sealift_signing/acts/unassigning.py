@@ -25,7 +25,7 @@ def unassign(organisation: Organisation, ask: Ask, material: Material) -> Prepar
     site, model = ask.object
     enrolled = assigning.enrolled_site(organisation, material, site)
     before = assigning.current(organisation, enrolled)
-    reason = ask.one("reason")
+    reason = ask.value("reason")
     if not reason:
         raise UsageError(
             "reason-needed",
@@ -33,7 +33,7 @@ def unassign(organisation: Organisation, ask: Ask, material: Material) -> Prepar
             subject=model,
             next_step="Give --reason WORDS.",
         )
-    groups = tuple(sorted(set(ask.all("group")))) or assigned_to(before, model)
+    groups = tuple(sorted(set(ask.values("group")))) or assigned_to(before, model)
     for group in groups:
         assigning.check_group(enrolled, group)
     if not groups:

@@ -8,7 +8,7 @@ from typing import Any, cast
 from tuf.api.metadata import Metadata, Root, Targets
 
 from sealift_signing import publishing, roles, version_links
-from sealift_signing.acts.material import Material, Other, Unsigned
+from sealift_signing.acts.material import Material, SetAsideVersion, Unsigned
 from sealift_signing.drafts import ROLE, spelled_role
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.organisation import Head, Organisation
@@ -49,7 +49,7 @@ def floor(organisation: Organisation, role: str) -> int | None:
 
 
 def _all_aside(
-    organisation: Organisation, others: Iterable[Other], base: Head | None
+    organisation: Organisation, others: Iterable[SetAsideVersion], base: Head | None
 ) -> list[VersionId]:
     """What is set aside; and, above the base, what that followed, which is lost with it."""
     found = set()
@@ -88,7 +88,7 @@ def check_aside(aside: Iterable[VersionId], base: Head, lineage: Iterable[Follow
         raise stands_on_it(base.role, one, base.named)
 
 
-def check_role(others: Iterable[Other], names: Iterable[str]) -> None:
+def check_role(others: Iterable[SetAsideVersion], names: Iterable[str]) -> None:
     """Check that everything that is to be set aside is of a role that is signed.
 
     Raises:
@@ -143,7 +143,7 @@ def _skips(role: str) -> RefusedError:
     )
 
 
-def set_aside(organisation: Organisation, other: Other) -> tuple[VersionId, ...]:
+def set_aside(organisation: Organisation, other: SetAsideVersion) -> tuple[VersionId, ...]:
     """A version that is to be set aside; and what it followed, which is set aside with it.
 
     Raises:

@@ -298,7 +298,7 @@ def same_matter(kept: Draft, draft: Draft) -> bool:
 
 def _matter(draft: Draft) -> tuple[object, ...]:
     carried = Carried([decoded(one) for one in draft.statements])
-    requests = tuple(one.sha256 for one in carried.all(Request))
+    requests = tuple(one.sha256 for one in carried.of_kind(Request))
     facts = {name: given for name, given in draft.facts.items() if name not in LOG_FACTS}
     return (draft.act, draft.object, facts, requests or draft.statements)
 

@@ -89,11 +89,11 @@ def _edited(stored: StoredCheckpoint) -> LogFault:
 
 def _missing(first: int, count: int) -> LogFault:
     sentence = (
-        f"The checkpoint of the commit that added {told_rows(first, count)} is gone or was cut."
+        f"The checkpoint of the commit that added {row_words(first, count)} is gone or was cut."
     )
     return LogFault("checkpoint-missing", sentence, first)
 
 
-def told_rows(first: int, count: int) -> str:
+def row_words(first: int, count: int) -> str:
     """`row 4`, or `rows 4 to 9`."""
     return f"row {first}" if count == 1 else f"rows {first} to {first + count - 1}"

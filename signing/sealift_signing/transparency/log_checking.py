@@ -186,7 +186,7 @@ class _Check:
             return counted
         unknown = [n for n, leaf in enumerate(commit.leaves, commit.first) if leaf is None]
         if unknown:
-            which = history.told_rows(unknown[0], len(unknown))
+            which = history.row_words(unknown[0], len(unknown))
             sentence = f"In {which}, something is not what was committed there."
             self._find("row-edited", sentence, unknown[0])
         return commit.edge

@@ -12,7 +12,7 @@ from sealift_registry.views.promotions import PromotionView
 from sealift_signing import shape
 from sealift_signing.documents import Withdrawal
 from sealift_signing.drawing import drawn
-from sealift_signing.more_member import LOOK, mark, told_first
+from sealift_signing.more_member import LOOK, first_words, mark
 from sealift_signing.statements import Evidence, Signed
 from sealift_signing.vocabulary import PORTABLE, CatalogPath
 
@@ -67,7 +67,7 @@ def first_lines(status: PromotionStatus) -> list[str]:
     return [
         text
         for one in status.vouched
-        for text in first_of(one.artifact.path, told_first(one.evidence))
+        for text in first_of(one.artifact.path, first_words(one.evidence))
     ]
 
 
@@ -149,7 +149,7 @@ def status_data(status: PromotionStatus) -> dict[str, Any]:
                 "sha256": one.artifact.sha256,
                 "evidence": {e.predicate.kind: e.predicate.verdict for e in one.evidence},
                 "signers": {e.predicate.kind: _signer(e, status.machines) for e in one.evidence},
-                "told_first": told_first(one.evidence),
+                "told_first": first_words(one.evidence),
             }
             for one in status.vouched
         ],

@@ -55,7 +55,7 @@ def begun_lines(view: BegunView) -> list[str]:
     if view.waits is None:
         go_on = f"  Go on:  sealift export {view.site} --to DIR"
         return [first, "  It is not written whole.", go_on]
-    files, medium = view.waits.said.files, str(view.waits.medium)
+    files, medium = view.waits.transfer.files, str(view.waits.medium)
     return [
         first,
         f"  carries        {len(files)} files, {sum(file.size for file in files):,} bytes",
@@ -77,5 +77,5 @@ def begun_data(view: BegunView) -> dict[str, Any]:
     if view.taken_by is None and view.waits is not None:
         digest = view.waits.draft.parts[0].digest
         waits = {"medium": str(view.waits.medium), "sha256": digest}
-        data |= {"waits": waits, "files": len(view.waits.said.files)}
+        data |= {"waits": waits, "files": len(view.waits.transfer.files)}
     return data

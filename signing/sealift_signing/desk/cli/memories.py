@@ -86,7 +86,7 @@ def learn(session: Session, *, file: str, colleague: bool) -> None:
         raise _from_a_hub(path)
     said: list[str] = []
     for one in given:
-        said += _learned(session, one).said
+        said += _learned(session, one).lines
         said += _still_alone(session, one)
     session.terminal.answer("learn", {"roles": said}, said)
 
@@ -138,7 +138,7 @@ def _learned(session: Session, offer: Offer) -> MemoryComparison:
 
     found = session.memory.learn(offer, session.now())
     if found.forks:
-        for line in found.said:
+        for line in found.lines:
             session.terminal.note(line)
         raise ForkedError(
             "role-forked",
