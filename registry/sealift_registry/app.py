@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealift_registry.conversion import hardware
+from sealift_registry.delivery import derived_rows
 from sealift_registry.trust.founding import open_hub
 from sealift_registry.trust.hub import Hub
 
@@ -188,4 +189,6 @@ def open_app(
     root: Path, environment: Mapping[str, str], told: Callable[[str], None] = lambda _: None
 ) -> App:
     """The hub at `root`, wired; `told` of what in it was open to others, and was closed."""
-    return App(open_hub(root, environment, told))
+    hub = open_hub(root, environment, told)
+    derived_rows.fill(hub)
+    return App(hub)

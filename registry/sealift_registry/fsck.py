@@ -1,7 +1,8 @@
 """Everything that the database holds beside the log, checked against what was signed.
 
 `trust.checking` looks at metadata and documents; here are the statements, what the catalog's tables
-say of them, the listings, the sites and what came home from them. Nothing is changed.
+say of them, the listings, the sites and what came home from them; and what is derived from that.
+Nothing is changed.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from sqlalchemy import Connection, Row, select
 
 from sealift_registry.catalog import tables
 from sealift_registry.catalog.reference import promotion_id
-from sealift_registry.delivery import enrolments, receipts, site_records, transfers
+from sealift_registry.delivery import enrolments, receipts, site_records, transfers, whole_logs
 from sealift_registry.delivery import tables as delivery
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.storage import schema
@@ -40,6 +41,9 @@ KINDS: Mapping[str, type[Predicate]] = {
     "objection": Objection,
     "evidence": Evidence,
 }
+
+ROWS_DIFFER = "site-state-differs"
+"""The code of what is wrong with derived rows, which can be made anew."""
 
 AnyRow = Row[tuple[Any, ...]]
 
@@ -228,10 +232,14 @@ def _sites(connection: Connection, repository: Repository) -> Iterator[LogFault]
             transfers.verified(repository, row)
         except SealiftError as bad:
             yield LogFault(bad.code, bad.what, None)
+    for what in whole_logs.of_nobody(connection):
+        yield LogFault(ROWS_DIFFER, what, None)
     for name in [name for name, whole in names.items() if whole]:
         try:
             site = Sites(connection).get(name)
             receipts.every(connection, site)
-            site_records.entries(connection, site)
+            bodies = site_records.entries(connection, site)
+            for what in whole_logs.differences(connection, site, bodies):
+                yield LogFault(ROWS_DIFFER, what, None)
         except SealiftError as bad:
             yield LogFault(bad.code, bad.what, None)

@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from sealift_registry.audit.reading import LogReader
+from sealift_registry.delivery import site_records, whole_logs
 from sealift_registry.delivery.running import running
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.trust.repository import Repository
@@ -84,6 +85,8 @@ def check_hub(world: World) -> None:
             assert enrolled.enrolment == known.enrolment
             believed = {one.group: one.version for one in running(connection, enrolled)}
             assert believed == dict(known.running)
+            bodies = site_records.entries(connection, enrolled)
+            assert list(whole_logs.differences(connection, enrolled, bodies)) == []
             query = text(
                 "SELECT receipt.transfer FROM receipt JOIN transfer ON transfer.id = transfer "
                 "WHERE enrolment = :enrolment"

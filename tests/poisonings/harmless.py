@@ -15,6 +15,7 @@ COPY = "It is what stands already, and the version made of it grants no more."
 ANEW = "Whoever assigns says that anew: what the version before said of it goes into nothing."
 NOT_OURS = "No role of our layout may say that, so nobody reads it, gate or no gate."
 BREAKS = "It breaks what honest people do, who are told, and gives nobody anything."
+DERIVED = "It says nothing of its own, and nothing is signed or let through by it."
 STRICTER = "It takes rights from nobody who has them, and asks for more than before."
 NOBODYS = "It is of somebody who is retired, with whom nothing counts."
 AS_IT_WAS = "Without a gate only the bytes to be signed count, and they are what they were."
@@ -42,7 +43,10 @@ ASSIGNED = (
 HARMLESS: list[tuple[str, str]] = [
     (r"row: log_", "Nobody signs what the log says; `sealift audit verify` names the change."),
     (r"row: (version_alias|goldens|model_version):", WORDS),
-    (r"row: (site_entry|site_checkpoint|receipt|transfer|bundle):", BREAKS),
+    (
+        r"row: (site_entry|site_checkpoint|site_state|derived_table|receipt|transfer|bundle):",
+        BREAKS,
+    ),
     (r"row: (artifact|promotion|approval|objection|listing|evidence)\b", FINDS),
     (r"row: (statement|site)\b", FINDS),
     (r"row: tuf_online(_body)? (catalog\.|snapshot|timestamp)", HUBS_OWN),

@@ -23,7 +23,7 @@ from sqlalchemy import insert, text
 from sealift_registry.app import App, open_app
 from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
 from sealift_registry.conversion.building import Built
-from sealift_registry.delivery import site_records, tables
+from sealift_registry.delivery import site_records, tables, whole_logs
 from sealift_registry.delivery.exports import Exported
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.intake.ingest import Ingested
@@ -297,11 +297,13 @@ class Acme:
         """Whoever signs what is exported."""
         return Dispatcher(self.app, self.signer(name))
 
-    def returned(self, plant: SiteOnPaper, to: Path | None = None) -> Path:
+    def returned(
+        self, plant: SiteOnPaper, to: Path | None = None, *, everything: bool = False
+    ) -> Path:
         """What the site writes to a medium on its way home; the medium."""
         medium = to or self.medium
         with plant.opened("return") as site:
-            write_home(site, medium, everything=False)
+            write_home(site, medium, everything=everything)
         return medium
 
     def site_says(self, *entries: Entry) -> None:
@@ -322,6 +324,7 @@ class Acme:
                 connection.execute(insert(tables.site_entry).values(**row))
             row = {**of, "size": said.size, "root": root, "note": note, "received": "now"}
             connection.execute(insert(tables.site_checkpoint).values(**row))
+            whole_logs.rebuild(connection, site)
 
     # ------------------------------------------------------------------ looking
 

@@ -25,6 +25,13 @@ LONGEST = 24
 UNTOLD = {"key", "signed-at"}
 """Terms that only a search wants: the list says who signed, what, and where."""
 
+_NEXT = {
+    False: "Keep the database as it is, and compare it with a backup.",
+    True: "Somebody changed what is derived from the logs, or it was damaged; it is right again. "
+    "Find out who may write to the hub's database, and check again: sealift audit fsck",
+}
+"""What to do next where something differs, by whether it was made anew."""
+
 
 @sealift.group()
 def audit() -> None:
@@ -115,6 +122,9 @@ def audit_fsck(session: Session) -> None:
 
     Of the log every signature, column and term; and every version of a role, document, request,
     approval, piece of evidence, enrolment and receipt: who signed it, and whether one is missing.
+
+    What each site said last is compared with the whole of its log. Where only that differs, it is
+    made anew from the logs: it is derived from them, and nobody signed it.
     """
     from sealift_registry import fsck
     from sealift_registry.trust import checking
@@ -124,7 +134,23 @@ def audit_fsck(session: Session) -> None:
     with session.app.hub.reading() as connection:
         verdict = verdict.joined(fsck.check(connection))
         pruned = checking.pruned(connection)
-    _tell(session, "audit-fsck", verdict, pruned)
+    _tell(session, "audit-fsck", verdict, pruned, made_anew=_made_anew(session, verdict))
+
+
+def _made_anew(session: Session, verdict: Verdict) -> bool:
+    """Make the derived rows anew where nothing but them differs, and where the hub may be written.
+
+    Where more differs the database is best kept as it is, to be compared with a backup.
+    """
+    from sealift_registry.delivery import derived_rows
+    from sealift_registry.fsck import ROWS_DIFFER
+    from sealift_registry.storage.engine import is_read_only
+
+    home = session.app.hub.home.root
+    if {one.code for one in verdict.findings} != {ROWS_DIFFER} or is_read_only(home):
+        return False
+    derived_rows.make_anew(session.app.hub)
+    return True
 
 
 def _when(at: str) -> str:
@@ -199,8 +225,18 @@ def _log(session: Session) -> tuple[Any, str, tuple[Any, ...]]:
     return key, origin, former
 
 
-def _tell(session: Session, name: str, verdict: Verdict, pruned: int | None = None) -> None:
-    """What was found; and how many superseded versions are pruned, where that was looked at."""
+def _tell(
+    session: Session,
+    name: str,
+    verdict: Verdict,
+    pruned: int | None = None,
+    *,
+    made_anew: bool = False,
+) -> None:
+    """What was found; how many superseded versions are pruned, where that was looked at.
+
+    And whether derived rows were made anew.
+    """
     findings = [
         {"code": one.code, "what": one.sentence, "seq": one.seq} for one in verdict.findings
     ]
@@ -216,6 +252,7 @@ def _tell(session: Session, name: str, verdict: Verdict, pruned: int | None = No
     else:
         lines = ["What is stored is NOT what was committed and signed:"]
         lines += [f"  {one.sentence}" for one in verdict.findings]
+    lines += ["What each site said last was made anew from its log."] if made_anew else []
     if pruned is not None:
         data["pruned"] = pruned
         lines.append(f"Of what the hub signs by itself, superseded versions are pruned: {pruned}.")
@@ -228,9 +265,7 @@ def _tell(session: Session, name: str, verdict: Verdict, pruned: int | None = No
         raise RefusedError(
             "log-not-whole",
             f"What is stored is not whole; faults found: {len(findings)}.",
-            next_step=restored_backup.restored(seen[-1]).next_step
-            if seen
-            else "Keep the database as it is, and compare it with a backup.",
+            next_step=restored_backup.restored(seen[-1]).next_step if seen else _NEXT[made_anew],
         )
 
 

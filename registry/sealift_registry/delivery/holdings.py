@@ -10,17 +10,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import receipts, site_records
+from sealift_registry.delivery import receipts, site_rows
 from sealift_registry.delivery.sites import Site
 from sealift_signing.documents import Assignment
 from sealift_signing.errors import SealiftError
-from sealift_signing.transparency.entry import read_entry
-from sealift_signing.vocabulary import SHA256
 from sealift_sync.artifact import LARGEST_MANIFEST, Artifact, read_manifest
 from sealift_sync.blobs import BlobFolder
-
-DAMAGED = "store.damaged"
-"""The entry of a site's log that names blobs which it has no more."""
 
 
 @dataclass(frozen=True)
@@ -85,16 +80,12 @@ def missed(connection: Connection, site: Site, store: BlobFolder, wanted: Assign
 
 def _lost_since(connection: Connection, site: Site, size: int) -> set[str] | None:
     """What the site's log says was lost after its first `size` entries; None if unclear."""
+    told = site_rows.state(connection, site).lost
     lost: set[str] = set()
-    for body in site_records.entries(connection, site)[size:]:
-        entry = read_entry(body)
-        if entry.type == DAMAGED:
-            named = entry.data.get("lost") if isinstance(entry.data, Mapping) else None
-            if not isinstance(named, list | tuple):
-                return None
-            lost.update(str(one) for one in named)
-            if not all(SHA256.matches(str(one)) for one in named):
-                return None
+    for blobs in (blobs for seq, blobs in told.items() if seq >= size):
+        if blobs is None:
+            return None
+        lost |= blobs
     return lost
 
 

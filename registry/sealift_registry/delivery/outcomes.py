@@ -10,33 +10,16 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import site_records
-from sealift_registry.delivery.running import FAILED, Running, last_heard, switched
+from sealift_registry.delivery import site_rows
+from sealift_registry.delivery.site_entries import OUTCOMES, CheckOutcome, Place, Running
 from sealift_registry.delivery.sites import Site
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Assignment
 from sealift_signing.drawing import drawn, word
 from sealift_signing.shape import More
-from sealift_signing.transparency.entry import Entry, read_entry
 
-ACTIVATED, CHECKED = "model.activated", "model.checked"
-NOT_CHECKED = "not-checked"
-OUTCOMES = {"passed": "passed", "failed": "FAILED", NOT_CHECKED: "was not made"}
-"""How a check ended, and the word for it."""
 LONGEST_SHOWN = 600
 """Characters of a site's words."""
-
-Place = tuple[str, str]
-"""A host group and a model in it."""
-
-
-@dataclass(frozen=True)
-class CheckOutcome:
-    """How the newest check of what runs in a place ended."""
-
-    outcome: str
-    words: str
-    at: str
 
 
 @dataclass(frozen=True)
@@ -48,76 +31,41 @@ class OtherThanAssigned:
     assigned: int
 
 
-@dataclass
+@dataclass(frozen=True)
 class Outcomes:
-    """What a log says of each place.
+    """What a log says of each place that is assigned something or runs something.
 
     Attributes:
-        running: what runs, by the newest switch; version 0 where nothing does.
-        failed: switches that failed and that no later one made good.
+        running: what runs.
+        failed: switches that failed and that no later one made good, where something is assigned.
         checks: the newest of what runs.
         unlike: where that is not what is assigned, in the log's words at its end.
         heard: when the newest of its entries was made.
     """
 
-    running: dict[Place, Running] = field(default_factory=dict)
-    failed: dict[Place, Running] = field(default_factory=dict)
-    checks: dict[Place, CheckOutcome] = field(default_factory=dict)
+    running: Mapping[Place, Running] = field(default_factory=dict)
+    failed: Mapping[Place, Running] = field(default_factory=dict)
+    checks: Mapping[Place, CheckOutcome] = field(default_factory=dict)
     unlike: tuple[OtherThanAssigned, ...] = ()
     heard: str | None = None
-
-    def read(self, entry: Entry) -> None:
-        """Go on with the next entry of the log."""
-        if entry.type == CHECKED:
-            self._read_checks(entry)
-        one = switched(entry)
-        if one is None:
-            return
-        place = (one.group, one.model)
-        known = self.running.get(place)
-        if known is None or known.version != one.version:
-            self.checks.pop(place, None)
-        self.running[place] = one
-        if entry.type == FAILED:
-            self.failed[place] = one
-        if entry.type == ACTIVATED:
-            self.failed.pop(place, None)
-            self._keep(place, _member(entry.data, "checked"), entry.at)
-
-    def _read_checks(self, entry: Entry) -> None:
-        told = _member(entry.data, "checked")
-        for one in told if isinstance(told, list | tuple) else ():
-            place = str(_member(one, "group")), str(_member(one, "model"))
-            running = self.running.get(place)
-            if running is not None and running.version == _member(one, "version"):
-                self._keep(place, one, entry.at)
-
-    def _keep(self, place: Place, said: object, at: str) -> None:
-        """A check that was not made says nothing against one that was."""
-        outcome, words = _member(said, "outcome"), _member(said, "words")
-        if not isinstance(outcome, str) or not isinstance(words, str) or outcome not in OUTCOMES:
-            return
-        known = self.checks.get(place)
-        if known is None or outcome != NOT_CHECKED or known.outcome == NOT_CHECKED:
-            self.checks[place] = CheckOutcome(outcome, words, at)
 
 
 def outcomes_at(connection: Connection, site: Site, assignment: Assignment) -> Outcomes:
     """How it ended at `site`, in the places that are assigned something or run something."""
-    found = Outcomes(heard=last_heard(connection, site))
-    for body in site_records.entries(connection, site):
-        found.read(read_entry(body))
-    wanted = _assigned(assignment)
-    runs = {place: one.version for place, one in found.running.items() if one.version}
-    found.failed = {place: one for place, one in found.failed.items() if place in wanted}
-    found.checks = {place: one for place, one in found.checks.items() if place in runs}
-    if found.heard is not None:
-        found.unlike = tuple(
-            OtherThanAssigned(place, runs.get(place, 0), version)
-            for place, version in sorted(wanted.items())
-            if runs.get(place) != version
-        )
-    return found
+    state, wanted = site_rows.state(connection, site), _assigned(assignment)
+    runs = {place: one.what for place, one in state.runs.items()}
+    unlike = [
+        OtherThanAssigned(place, runs[place].version if place in runs else 0, version)
+        for place, version in sorted(wanted.items())
+        if place not in runs or runs[place].version != version
+    ]
+    return Outcomes(
+        running=runs,
+        failed={place: one.what for place, one in state.failed.items() if place in wanted},
+        checks={place: one.what for place, one in state.checks.items()},
+        unlike=() if state.heard is None else tuple(unlike),
+        heard=None if state.heard is None else state.heard.what,
+    )
 
 
 def first_lines(found: Outcomes) -> Iterator[str]:
@@ -191,8 +139,3 @@ def _assigned(assignment: Assignment) -> dict[Place, int]:
         for group, assigned in assignment.groups.items()
         for model, versions in assigned.models.items()
     }
-
-
-def _member(said: object, name: str) -> object:
-    """A member of what a site's software wrote; None where it wrote something else."""
-    return said.get(name) if isinstance(said, Mapping) else None

@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select
 
-from sealift_registry.delivery import tables
+from sealift_registry.delivery import site_rows, tables
 from sealift_registry.delivery.site_records import not_signed
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_signing import statements
@@ -84,9 +84,12 @@ def _last(found: list[Signed[Receipt]]) -> Signed[Receipt] | None:
     return max(found, key=lambda one: in_order(one.predicate), default=None)
 
 
-def in_order(receipt: Receipt) -> tuple[int, str]:
-    """What puts receipts of one enrolment in order: the site's log, and no clock."""
-    return log_size(receipt), receipt.transfer
+def in_order(receipt: Receipt) -> tuple[int, str, str]:
+    """What puts receipts of one enrolment in order: the site's log, and no clock.
+
+    Only of two for one transfer, after one size of the log, is it the date.
+    """
+    return log_size(receipt), receipt.transfer, receipt.made
 
 
 def log_size(receipt: Receipt) -> int:
@@ -97,8 +100,12 @@ def log_size(receipt: Receipt) -> int:
 def _imports(connection: Connection, site: Site) -> Iterator[tuple[str, int]]:
     """The imports in the kept log of `site`, the last first: the transfer, and the log's size then.
 
-    Hints, of rows that nobody verified: what follows from one is checked by its receipt.
+    The last is known. Those before it, of which one counts where the last's receipt did not come
+    home, are hints, of rows that nobody verified: what follows from one is checked by its receipt.
     """
+    last = site_rows.state(connection, site).imported
+    if last is not None:
+        yield from ((transfer, last.seq + 1) for transfer in last.what)
     t = tables.site_entry
     mine = select(t.c.seq, t.c.body).where(t.c.site == site.id, t.c.enrolment == site.enrolment)
     page = mine.order_by(t.c.seq.desc()).limit(PAGE)

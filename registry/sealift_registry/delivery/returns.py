@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import Connection, insert, select
 
 from sealift_registry.audit.restored_backup import RestoredHubError
-from sealift_registry.delivery import assignments, receipts, site_records, tables, witnesses
+from sealift_registry.delivery import (
+    assignments,
+    receipts,
+    site_records,
+    site_rows,
+    tables,
+    whole_logs,
+    witnesses,
+)
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.outcomes import Outcomes, outcomes_at
+from sealift_registry.delivery.site_state import SiteState
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
@@ -25,6 +34,7 @@ from sealift_signing.transparency.checkpoint import Checkpoint, claimed, site_or
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.transparency.extract import Extract, check
 from sealift_signing.transparency.frontier import Frontier
+from sealift_signing.transparency.growth import LogRow
 from sealift_signing.transparency.merkle import ProofError, leaf_hash
 from sealift_signing.vocabulary import moment
 from sealift_sync.bundle.returned import Returned, find_returns, read_return
@@ -107,10 +117,12 @@ class Returns:
 
         def action(connection: Connection) -> tuple[Entry, AcceptedReturn]:
             _check_current(connection, site)
-            received = moment(self._hub.now())
-            new, checkpoint = _keep_log(connection, site, returned.log, origin, received)
+            received, before = moment(self._hub.now()), site_rows.before(connection, site)
+            rows, checkpoint = _keep_log(connection, site, returned.log, origin, received)
             kept = tuple(self._keep_receipt(connection, site, one) for one in came)
-            fresh = tuple(one for one in kept if one is not None)
+            fresh, new = tuple(one for one in kept if one is not None), len(rows)
+            if new or fresh:
+                _keep_state(connection, site, before, _new_entries(returned.log, rows, fresh))
             more = returned.log.more
             accepted = AcceptedReturn(site.id, fresh, new, checkpoint.size, returned.ignored, more)
             if not new and not fresh:
@@ -250,10 +262,34 @@ def _receipt(
     return receipt
 
 
+def _new_entries(
+    extract: Extract, new: Sequence[LogRow], fresh: Sequence[Signed[Receipt]]
+) -> site_rows.NewEntries:
+    """What is new, and the tree that proves it: the leaves of the extract, after its edge."""
+    edge = Frontier(extract.first, tuple(map(bytes.fromhex, extract.edge)))
+    leaves = [leaf_hash(text.encode()) for text in extract.entries]
+    return site_rows.NewEntries(
+        entries=[(row.seq, row.body) for row in new],
+        receipt=max((receipts.log_size(one.predicate) for one in fresh), default=0),
+        size=extract.first + len(leaves),
+        node=edge.reader(leaves),
+    )
+
+
+def _keep_state(
+    connection: Connection, site: Site, before: SiteState | None, new: site_rows.NewEntries
+) -> None:
+    """Keep what the site said last, by what is new; or by all, where it was not known before."""
+    if before is None:
+        whole_logs.rebuild(connection, site)
+    else:
+        site_rows.go_on(connection, site, before, new)
+
+
 def _keep_log(
     connection: Connection, site: Site, extract: Extract, origin: str, received: str
-) -> tuple[int, Checkpoint]:
-    """Append the site's new entries to what the hub kept of its log; returns how many are new.
+) -> tuple[Sequence[LogRow], Checkpoint]:
+    """Append the site's new entries to what the hub kept of its log; returns those.
 
     Raises:
         ProofError: they do not continue it: a gap, an older log, or another history.
@@ -280,7 +316,7 @@ def _keep_log(
                 received=received,
             )
         )
-    return len(new), checkpoint
+    return new, checkpoint
 
 
 def _next_step(site: Site, extract: Extract, known: Checkpoint | None) -> str:

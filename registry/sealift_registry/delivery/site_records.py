@@ -6,15 +6,19 @@ runs where.
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, select
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select
 
 from sealift_registry.delivery import enrolments, tables
 from sealift_registry.delivery.sites import Site
 from sealift_signing.errors import RefusedError
 from sealift_signing.transparency import checkpoint
-from sealift_signing.transparency.checkpoint import site_origin
+from sealift_signing.transparency.checkpoint import Checkpoint, site_origin
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import leaf_hash
+
+AnyRow = Row[tuple[Any, ...]]
 
 
 def note(connection: Connection, site: Site) -> str | None:
@@ -23,25 +27,54 @@ def note(connection: Connection, site: Site) -> str | None:
     Raises:
         RefusedError: the newest row is none that the site signed.
     """
-    t = tables.site_checkpoint
-    query = (
-        select(t)
-        .where(t.c.site == site.id, t.c.enrolment == site.enrolment)
-        .order_by(t.c.size.desc())
-        .limit(1)
-    )
-    row = connection.execute(query).first()
+    row = _newest_row(connection, site)
     if row is None:
         return None
+    _signed(site, row)
+    return bytes(row.note).decode()
+
+
+def newest(connection: Connection, site: Site) -> Checkpoint | None:
+    """The same, as what it says.
+
+    Raises:
+        RefusedError: as `note`.
+    """
+    row = _newest_row(connection, site)
+    return None if row is None else _signed(site, row)
+
+
+def of_size(connection: Connection, site: Site, size: int) -> Checkpoint | None:
+    """The checkpoint of the site's log that the hub accepted when that had `size` entries.
+
+    Raises:
+        RefusedError: the row is none that the site signed.
+    """
+    t = tables.site_checkpoint
+    query = _checkpoints(site).where(t.c.size == size)
+    row = connection.execute(query).first()
+    return None if row is None else _signed(site, row)
+
+
+def _newest_row(connection: Connection, site: Site) -> AnyRow | None:
+    query = _checkpoints(site).order_by(tables.site_checkpoint.c.size.desc()).limit(1)
+    return connection.execute(query).first()
+
+
+def _checkpoints(site: Site) -> Select[Any]:
+    t = tables.site_checkpoint
+    return select(t).where(t.c.site == site.id, t.c.enrolment == site.enrolment)
+
+
+def _signed(site: Site, row: AnyRow) -> Checkpoint:
+    what = "a checkpoint of the log"
     try:
         said = checkpoint.verify(bytes(row.note), site.key, site_origin(site.organisation, site.id))
     except RefusedError as bad:
-        raise not_signed(site.id, "a checkpoint of the log", bad.what) from bad
+        raise not_signed(site.id, what, bad.what) from bad
     if (said.size, said.root) != (row.size, bytes(row.root)):
-        raise not_signed(
-            site.id, "a checkpoint of the log", "its columns say something other than its note."
-        )
-    return bytes(row.note).decode()
+        raise not_signed(site.id, what, "its columns say other than its note.")
+    return said
 
 
 def entries(connection: Connection, site: Site) -> list[bytes]:
@@ -57,8 +90,7 @@ def entries(connection: Connection, site: Site) -> list[bytes]:
         .order_by(t.c.seq)
     )
     rows = connection.execute(query).all()
-    found = note(connection, site)
-    said = checkpoint.claimed(found.encode()) if found else None
+    said = newest(connection, site)
     bodies = [bytes(row.body) for row in rows]
     if said is None and not bodies:
         return []

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sealift_registry.delivery import receipts, site_records
+from sealift_registry.delivery import receipts, site_rows
 from sealift_registry.delivery.sites import Site
 from sealift_registry.trust.repository import Repository
 from sealift_signing import canonical, documents, dsse, features, roles, shape
@@ -22,10 +22,7 @@ from sealift_signing.drawing import drawn
 from sealift_signing.errors import RefusedError
 from sealift_signing.policy import POLICY_PATH, Policy
 from sealift_signing.statements import Transfer
-from sealift_signing.transparency.entry import Entry, read_entry
-from sealift_signing.vocabulary import SENTENCE
 from sealift_sync.bundle.writer import Contents
-from sealift_sync.software import SOFTWARE_CHANGED
 
 LONGEST_SHOWN = 100
 """Characters of what a site calls its software."""
@@ -63,29 +60,10 @@ def software_of(connection: Connection, site: Site) -> SiteSoftware:
         newest, size = receipt.predicate, receipts.log_size(receipt.predicate)
         where = f"its receipt for {newest.transfer}"
         found = SiteSoftware(site.id, newest.software, newest.reads, where)
-    for body in site_records.entries(connection, site)[size:]:
-        entry = read_entry(body)
-        said = _said(entry)
-        if said is not None:
-            software, reads = said
-            found = SiteSoftware(site.id, software, reads, f"its log, {entry.at}")
+    said = site_rows.state(connection, site).software
+    if said is not None and said.seq >= size:
+        found = SiteSoftware(site.id, said.what.name, said.what.reads, f"its log, {said.what.at}")
     return found
-
-
-def _said(entry: Entry) -> tuple[str, tuple[str, ...]] | None:
-    """What an entry says of the site's software, and of what that reads; None of any other.
-
-    In words that a receipt could have, too: whoever has the site's key chose them.
-    """
-    if entry.type != SOFTWARE_CHANGED or not isinstance(entry.data, Mapping):
-        return None
-    software, reads = entry.data.get("software"), entry.data.get("reads")
-    if not isinstance(reads, list | tuple):
-        return None
-    texts = [one for one in (software, *reads) if isinstance(one, str) and SENTENCE.matches(one)]
-    if len(texts) != 1 + len(reads):
-        return None
-    return texts[0], tuple(texts[1:])
 
 
 def check_load(
@@ -96,7 +74,7 @@ def check_load(
     *,
     whatever: bool,
 ) -> tuple[str, ...]:
-    """Check that `site` reads a bundle of `contents`, whose transfer requires `requires`.
+    """CheckOutcome that `site` reads a bundle of `contents`, whose transfer requires `requires`.
 
     With `whatever` somebody knows better than what the site said last: then it is only told. Who
     has stolen a site's key could else have it say that it reads nothing, and keep recalls from it.
@@ -111,7 +89,7 @@ def check_load(
 
 
 def check_assignment(connection: Connection, site: Site, made: Draft) -> None:
-    """Check that `site` reads the assignment that `made` has its dispatcher sign.
+    """CheckOutcome that `site` reads the assignment that `made` has its dispatcher sign.
 
     And the lists of members of the teams whose models are in it, which travel with it.
 
@@ -141,7 +119,7 @@ def _needs_of_teams(connection: Connection, assignment: Assignment) -> Needs:
 
 
 def check_members(connection: Connection, sites: Iterable[Site], team: str, made: Draft) -> None:
-    """Check that `sites`, which have models of `team`, read the list of members in `made`.
+    """CheckOutcome that `sites`, which have models of `team`, read the list of members in `made`.
 
     It travels with every model of the team: who lacks a feature of it would refuse the bundle.
 

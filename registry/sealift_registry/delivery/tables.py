@@ -74,3 +74,26 @@ site_checkpoint = Table(
     Column("received", Text, nullable=False),
 )
 """The checkpoints of sites' logs that the hub accepted."""
+
+site_state = Table(
+    "site_state",
+    metadata,
+    Column("site", Text, primary_key=True),
+    Column("enrolment", Text, primary_key=True),
+    Column("says", Text, primary_key=True),
+    Column("host_group", Text, primary_key=True),
+    Column("model", Text, primary_key=True),
+    Column("seq", Number, primary_key=True, autoincrement=False),
+    Column("version", Number, nullable=False),
+    Column("size", Number, nullable=False),
+    Column("proof", Blob, nullable=False),
+    Index(None, "model", "version"),
+)
+"""Which entries of a site's log still say something, and what (`delivery.site_state`).
+
+Derived from `site_entry`, and changed with it: the one table here whose rows may change. `proof` is
+the path from the entry to the root of the checkpoint of `size` (RFC 9162 §2.1.3): 32 bytes a hash.
+"""
+
+derived_table = Table("derived_table", metadata, Column("name", Text, primary_key=True))
+"""The derived tables that were filled from what was there before they were."""

@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 from sealift_registry.catalog.pages import Place
 from sealift_registry.delivery import assignments, outcomes, receipts, site_records, site_software
 from sealift_registry.delivery.outcomes import Outcomes
-from sealift_registry.delivery.running import Running, last_heard, running
+from sealift_registry.delivery.running import last_heard, running
+from sealift_registry.delivery.site_entries import Running
 from sealift_registry.delivery.site_software import SiteSoftware
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_registry.trust.repository import Repository

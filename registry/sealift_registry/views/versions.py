@@ -14,8 +14,7 @@ from sealift_registry.catalog import pages
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version, latest, newest
 from sealift_registry.catalog.pages import Place, VersionFilter, VersionHead
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.delivery.running import last_heard, running
-from sealift_registry.delivery.sites import Sites
+from sealift_registry.delivery.running import where
 from sealift_registry.promotion.status import Counting, PromotionStatus, status_of
 from sealift_registry.proof.proof_report import NamedCheckRows, named_check_rows
 from sealift_registry.trust import teams
@@ -200,10 +199,8 @@ def version(hub: Hub, connection: Connection, ref: VersionRef) -> VersionView:
 
 
 def _runs(connection: Connection, ref: VersionRef) -> Iterator[RunsAt]:
-    for site in Sites(connection).all():
-        for one in running(connection, site):
-            if (one.model, one.version) == (str(ref.of), ref.number):
-                yield RunsAt(site.id, one.group, one.since, last_heard(connection, site))
+    for one in where(connection, str(ref.of), ref.number):
+        yield RunsAt(one.site, one.running.group, one.running.since, one.heard)
 
 
 def _artifact(hub: Hub, catalog: Catalog, repository: Repository, row: ArtifactRow) -> ArtifactView:

@@ -7,11 +7,12 @@ that a writer continues a log of any length after reading one row.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from sealift_signing.errors import MalformedError
-from sealift_signing.transparency.merkle import EMPTY_ROOT, HASH_BYTES, node_hash
+from sealift_signing.transparency.merkle import EMPTY_ROOT, HASH_BYTES, NodeReader, node_hash
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,24 @@ class Frontier:
         levels = [level for level in range(self.size.bit_length()) if self.size >> level & 1]
         places = [(level, (self.size >> level) - 1) for level in reversed(levels)]
         return dict(zip(places, self.hashes, strict=True))
+
+    def reader(self, leaf_hashes: Sequence[bytes]) -> NodeReader:
+        """Reads the tree that `leaf_hashes` make after this edge; each node is computed once.
+
+        That is all that a proof of one of these leaves needs: of the tree before them a proof
+        needs no more than the subtrees of the edge (RFC 9162 §2.1.3.1).
+        """
+        edge = self.nodes()
+
+        @cache
+        def node(level: int, index: int) -> bytes:
+            if (index + 1) << level <= self.size:
+                return edge[level, index]
+            if level == 0:
+                return leaf_hashes[index - self.size]
+            return node_hash(node(level - 1, 2 * index), node(level - 1, 2 * index + 1))
+
+        return node
 
     def encode(self) -> bytes:
         """The bytes that are stored; the size is stored beside them."""

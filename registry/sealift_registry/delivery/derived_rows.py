@@ -1,0 +1,72 @@
+"""Rows that say nothing of their own: filled where they are not yet, and made anew where they lie.
+
+What is derived has no entry in the log: it says nothing that was not committed with one.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, insert, select
+
+from sealift_registry.delivery.tables import derived_table, site_state
+from sealift_registry.storage.engine import IMMEDIATE, is_read_only
+from sealift_registry.trust.hub import said_in_words
+from sealift_signing import locks
+from sealift_signing.errors import SealiftError
+
+if TYPE_CHECKING:
+    from sealift_registry.trust.hub import Hub
+
+
+def fill(hub: Hub) -> None:
+    """Fill the derived tables of a hub whose rows are older than they are; once.
+
+    Where it can only be read, or is damaged, it stays as it is: whoever asks then reads more.
+    """
+    if is_read_only(hub.home.root):
+        return
+    with suppress(SealiftError):
+        with hub.reading() as connection:
+            if _is_filled(connection):
+                return
+        _make(hub, only_once=True)
+
+
+def make_anew(hub: Hub) -> None:
+    """Make all derived rows anew from the logs of the sites, under the writers' lock.
+
+    Those of a site whose log is not whole stay as they are.
+
+    Raises:
+        FailedError: the database cannot be written.
+    """
+    _make(hub, only_once=False)
+
+
+def _make(hub: Hub, *, only_once: bool) -> None:
+    # Not above: nearly every command finds all of it filled, and loads nothing of that.
+    from sealift_registry.delivery import whole_logs
+    from sealift_registry.delivery.sites import Sites
+
+    with (
+        said_in_words(hub.home.database),
+        locks.held(hub.home.lock),
+        hub.engine.connect().execution_options(**IMMEDIATE) as connection,
+        connection.begin(),
+    ):
+        if _is_filled(connection) and only_once:
+            return
+        whole_logs.remove_of_nobody(connection)
+        sites = Sites(connection)
+        for name in sites.names():
+            with suppress(SealiftError):
+                whole_logs.rebuild(connection, sites.get(name))
+        if not _is_filled(connection):
+            connection.execute(insert(derived_table).values(name=site_state.name))
+
+
+def _is_filled(connection: Connection) -> bool:
+    query = select(derived_table.c.name).where(derived_table.c.name == site_state.name)
+    return connection.execute(query).first() is not None

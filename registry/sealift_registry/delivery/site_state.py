@@ -1,0 +1,249 @@
+"""What a site's log says last: the state that its entries lead to, and which of them still say it.
+
+A log grows for ever, and nearly all of it says what was. What holds at its end is said by a few
+entries, whatever its length: one for each place where something runs, one for each check of that,
+one for what did not start and was not made good, and some more. This module knows which; it reads
+and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Generic, NamedTuple, TypeVar
+
+from sealift_registry.delivery import site_entries
+from sealift_registry.delivery.site_entries import (
+    ACTIVATED,
+    DAMAGED,
+    FAILED,
+    IMPORTED,
+    CheckOutcome,
+    Place,
+    Running,
+    Software,
+)
+from sealift_signing.transparency.entry import Entry
+
+T = TypeVar("T")
+
+
+class Says(StrEnum):
+    """What an entry still says at the end of its log."""
+
+    HEARD = "heard"
+    """It is the newest of all."""
+    RUNS = "runs"
+    """What runs in a place, runs since it."""
+    FAILED = "failed"
+    """The newest switch of a place that failed, and that none made good."""
+    CHECKED = "checked"
+    """The newest check of what runs in a place."""
+    SOFTWARE = "software"
+    """The newest change of the site's software."""
+    IMPORTED = "imported"
+    """The newest import, after which the site made a receipt."""
+    LOST = "lost"
+    """Blobs were lost, after the newest receipt was made."""
+
+
+class Pointer(NamedTuple):
+    """An entry that still says something.
+
+    `group` and `model` are the place and `version` the version that it says it of; without a place
+    they are empty, and 0.
+    """
+
+    says: Says
+    group: str
+    model: str
+    version: int
+    seq: int
+
+
+@dataclass(frozen=True)
+class Said(Generic[T]):
+    """What an entry says, and which it is."""
+
+    seq: int
+    what: T
+
+
+@dataclass
+class SiteState:
+    """What the entries of a log say, as far as they were read.
+
+    Attributes:
+        heard: the time of the newest entry.
+        runs: what runs, since its switch: a failed attempt to switch to another moves no time.
+        failed: switches that failed and that no later one made good.
+        checks: the newest of what runs.
+        software: the newest change of it.
+        imported: the transfers of the newest import.
+        lost: by entry what was lost after the newest receipt; None where an entry is unclear.
+    """
+
+    heard: Said[str] | None = None
+    runs: dict[Place, Said[Running]] = field(default_factory=dict)
+    failed: dict[Place, Said[Running]] = field(default_factory=dict)
+    checks: dict[Place, Said[CheckOutcome]] = field(default_factory=dict)
+    software: Said[Software] | None = None
+    imported: Said[tuple[str, ...]] | None = None
+    lost: dict[int, frozenset[str] | None] = field(default_factory=dict)
+
+    def read(self, seq: int, entry: Entry) -> None:
+        """Go on with the next entry of the log, which is number `seq` of it."""
+        self.heard = Said(seq, entry.at)
+        switch = site_entries.switched(entry)
+        if switch is not None:
+            self._switch(seq, entry.type, switch)
+        for (place, version), check in site_entries.checks(entry).items():
+            if self._version(place) == version:
+                self._keep(place, Said(seq, check))
+        software = site_entries.software(entry)
+        if software is not None:
+            self.software = Said(seq, software)
+        if entry.type == IMPORTED:
+            self.imported = Said(seq, site_entries.imported(entry))
+        if entry.type == DAMAGED:
+            self.lost[seq] = site_entries.lost(entry)
+
+    def read_receipt(self, size: int) -> None:
+        """A receipt was made when the log had `size` entries: what it had lost then is in it."""
+        self.lost = {seq: blobs for seq, blobs in self.lost.items() if seq >= size}
+
+    def pointers(self) -> frozenset[Pointer]:
+        """The entries that say all this."""
+        return frozenset(self._pointers())
+
+    def _switch(self, seq: int, kind: str, switch: Running) -> None:
+        place = switch.place
+        same = self._version(place) == switch.version
+        if not same:
+            self.checks.pop(place, None)
+        if not switch.version:
+            self.runs.pop(place, None)
+        elif not (kind == FAILED and same):
+            self.runs[place] = Said(seq, switch)
+        if kind == FAILED:
+            self.failed[place] = Said(seq, switch)
+        if kind == ACTIVATED:
+            self.failed.pop(place, None)
+
+    def _version(self, place: Place) -> int:
+        """What runs in a place; 0 where nothing does."""
+        return self.runs[place].what.version if place in self.runs else 0
+
+    def _keep(self, place: Place, check: Said[CheckOutcome]) -> None:
+        """Keep a check of what runs, if it says more than what is known."""
+        if not self._version(place):
+            return
+        known = self.checks.get(place)
+        if known is None or check.what.was_made or not known.what.was_made:
+            self.checks[place] = check
+
+    def _pointers(self) -> Iterator[Pointer]:
+        if self.heard is not None:
+            yield Pointer(Says.HEARD, "", "", 0, self.heard.seq)
+        for says, switches in ((Says.RUNS, self.runs), (Says.FAILED, self.failed)):
+            for (group, model), one in switches.items():
+                yield Pointer(says, group, model, one.what.version, one.seq)
+        for (group, model), check in self.checks.items():
+            version = self._version((group, model))
+            yield Pointer(Says.CHECKED, group, model, version, check.seq)
+        if self.software is not None:
+            yield Pointer(Says.SOFTWARE, "", "", 0, self.software.seq)
+        if self.imported is not None:
+            yield Pointer(Says.IMPORTED, "", "", 0, self.imported.seq)
+        for seq in self.lost:
+            yield Pointer(Says.LOST, "", "", 0, seq)
+
+
+def whole(entries: Iterable[Entry], receipt: int = 0) -> SiteState:
+    """The state at the end of a log of `entries`; `receipt`: its size at the newest receipt."""
+    state = SiteState()
+    for seq, entry in enumerate(entries):
+        state.read(seq, entry)
+    state.read_receipt(receipt)
+    return state
+
+
+def pointed(pointers: Sequence[Pointer], entries: Mapping[int, Entry]) -> SiteState | None:
+    """The state that these entries say, each what its pointer claims of it.
+
+    None if one does not say that, or if two claim the same.
+    """
+    state, checks = SiteState(), _Checks(entries)
+    # What runs comes first: a check is one of a version that runs.
+    for one in sorted(pointers, key=lambda pointer: pointer.says != Says.RUNS):
+        _TAKE[one.says](state, one, entries[one.seq], checks)
+    alike = len(pointers) == len(state.pointers()) and set(pointers) == state.pointers()
+    return state if alike else None
+
+
+class _Checks:
+    """The checks that entries tell of; an entry is taken apart once, for all pointers to it."""
+
+    def __init__(self, entries: Mapping[int, Entry]) -> None:
+        self._entries = entries
+        self._known: dict[int, Mapping[tuple[Place, int], CheckOutcome]] = {}
+
+    def of(self, seq: int) -> Mapping[tuple[Place, int], CheckOutcome]:
+        """Those of one entry."""
+        if seq not in self._known:
+            self._known[seq] = site_entries.checks(self._entries[seq])
+        return self._known[seq]
+
+
+# Each takes what the entry says; whether that is what the pointer claims is seen in the whole.
+
+
+def _take_heard(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:
+    state.heard = Said(one.seq, entry.at)
+
+
+def _take_runs(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:
+    switch = site_entries.switched(entry)
+    if switch is not None and switch.version:
+        state.runs[switch.place] = Said(one.seq, switch)
+
+
+def _take_failed(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:
+    switch = site_entries.switched(entry)
+    if switch is not None and entry.type == FAILED:
+        state.failed[switch.place] = Said(one.seq, switch)
+
+
+def _take_check(state: SiteState, one: Pointer, _: Entry, checks: _Checks) -> None:
+    place = one.group, one.model
+    check = checks.of(one.seq).get((place, one.version))
+    if check is not None and place in state.runs:
+        state.checks[place] = Said(one.seq, check)
+
+
+def _take_software(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:
+    software = site_entries.software(entry)
+    if software is not None:
+        state.software = Said(one.seq, software)
+
+
+def _take_imported(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:
+    if entry.type == IMPORTED:
+        state.imported = Said(one.seq, site_entries.imported(entry))
+
+
+def _take_lost(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:
+    if entry.type == DAMAGED:
+        state.lost[one.seq] = site_entries.lost(entry)
+
+
+_TAKE: Mapping[Says, Callable[[SiteState, Pointer, Entry, _Checks], None]] = {
+    Says.HEARD: _take_heard,
+    Says.RUNS: _take_runs,
+    Says.FAILED: _take_failed,
+    Says.CHECKED: _take_check,
+    Says.SOFTWARE: _take_software,
+    Says.IMPORTED: _take_imported,
+    Says.LOST: _take_lost,
+}
