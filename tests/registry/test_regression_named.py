@@ -255,4 +255,4 @@ def test_p0_325_nothing_is_told_where_nothing_lapsed(hub: Acme) -> None:
     found = compared(hub, 3)
     assert found.no_more is None
     assert "no_more" not in shape.to_json(found)
-    assert "NO MORE" not in " ".join(first_words(hub, 3))
+    assert "NO LONGER COUNTS" not in " ".join(first_words(hub, 3))
