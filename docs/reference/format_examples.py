@@ -17,6 +17,14 @@ import proof_examples
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
+from sealift_registry.conversion import hardware
+from sealift_registry.conversion.order import (
+    OrderedSource,
+    PromisedReleases,
+    WhatIsRead,
+    WorkOrder,
+)
+from sealift_registry.conversion.result import BuildResult
 from sealift_signing import documents as docs
 from sealift_signing import (
     drafts,
@@ -100,6 +108,7 @@ def examples() -> Mapping[str, Example]:
     told["proof-report.json"] = Example(shape.write(proof_examples.proof_report()))
     told["runtimes-report.json"] = Example(shape.write(proof_examples.runtimes_report()))
     told["regression-report.json"] = Example(shape.write(proof_examples.regression_report()))
+    told |= _built(organisation)
     told["entry.json"] = Example(entry.body_of(_entry(told)))
     told["extract.json"] = Example(shape.write(_extract(organisation)))
     return told
@@ -334,6 +343,56 @@ def _promotion(
         measured=(stated.Measured(VARIANT, "Linux, x86_64"),),
     )
     return {"request.json": asked, "approval.json": _sign(approval, _subjects(), "bert")}
+
+
+def _built(organisation: str) -> dict[str, Example]:
+    report = proof_examples.proof_report()
+    order = WorkOrder(
+        format=1,
+        requires=(),
+        organisation=organisation,
+        software="0.1.0",
+        artifact=VARIANT,
+        hardware_target=hardware.get(TARGET),
+        source=OrderedSource(
+            manifest=digest(SOURCE),
+            format="skops",
+            model_files=tuple(one.path for one in report.source_files),
+            data_files=(),
+            files=report.source_files,
+        ),
+        goldens=report.goldens,
+        existing=None,
+        runtimes=PromisedReleases(
+            asked=">=1.17.3,<=1.31.1",
+            oldest="1.17.3",
+            newest="1.31.1",
+            without={"1.26.0": "It answers wrongly on some processors."},
+            oldest_reads=WhatIsRead(9, {"ai.onnx": 20, "ai.onnx.ml": 4}),
+        ),
+        replaces_runtimes=False,
+        proof_seconds=600,
+    )
+    result = BuildResult(
+        format=1,
+        requires=(),
+        organisation=organisation,
+        artifact=VARIANT,
+        goldens=report.goldens,
+        machine="builder-1",
+        made=before(hours=4),
+        outcome="built",
+        manifest=digest(VARIANT),
+        files=report.variant_files,
+        evidence=tuple(digest(f"the {kind}") for kind in ("scan", "parity", "provenance")),
+        untried=("onnxruntime 1.17.3 was not tried. There is no environment of it.",),
+        refusal=None,
+    )
+    about = (stated.subject("order.json", order.digest()),)
+    return {
+        "order.json": Example(shape.write(order)),
+        "result.json": _sign(result, about, "builder-1"),
+    }
 
 
 def _enrolment(organisation: str, root: bytes) -> dict[str, Example]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from sealift_registry.conversion.order import WorkOrder
+from sealift_registry.conversion.result import BuildResult
 from sealift_registry.proof.proof_report import ProofReport
 from sealift_registry.regression.regression_report import RegressionReport
 from sealift_registry.runtimes.runtimes_report import RuntimesReport
@@ -244,6 +246,38 @@ FORMATS = (
             "Where it is absent, no row but the candidate's was compared.",
             "Either `nothing` says why there is nothing to compare with, or `comparison` is there.",
             "No member holds a value of a row.",
+        ),
+    ),
+    Format(
+        "Work order",
+        WorkOrder,
+        "order.json",
+        "`order.json`, beside a folder of the blobs that it names",
+        "nobody: a result counts only for an order that the hub would make itself",
+        "What to build, or to measure anew, on [any machine](../explanation/proof.md#who-proves) "
+        "that has the hub's release of Sealift. The same state of the hub makes the same bytes.",
+        (
+            "The last part of `artifact` is the `id` of `hardware_target`.",
+            "The model's files are among the files of `source`, and those are its manifest's.",
+            "`software` is the release of Sealift that runs it.",
+        ),
+    ),
+    Format(
+        "Build result",
+        BuildResult,
+        "result.json",
+        "`result.json`, beside `evidence/<sha256>.json`, and `variant/` and `check-rows` if any",
+        "the builder who ran the order",
+        "What came of a work order, which is the subject: all of it by digest, so that no part can "
+        "be one of another result. The hub reads it once; it travels to no site.",
+        (
+            "The key is that of an active builder in keys.json, whose name there is `machine`.",
+            "The order is the one that this hub would make now.",
+            "`made` is not ahead of the hub's clock by more than five minutes.",
+            "The evidence is of scan, parity and provenance; of parity alone where it measured.",
+            "Of `runtimes` there may be evidence besides, where the order promises any.",
+            "It is about `manifest`, dated `made`, and by active keys; builders' by this very key.",
+            "Verdicts, checks, picture, recipe and manifest are what follows from the rest.",
         ),
     ),
     Format(

@@ -46,8 +46,9 @@ class App:
     def conversion(self) -> Builder:
         """Building variants."""
         from sealift_registry.conversion.building import Builder
+        from sealift_registry.intake.scanned import scan_folder
 
-        return Builder(self.hub, self.intake.scan_folder, self.hardware_targets, self.runtimes)
+        return Builder(self.hub, scan_folder, self.hardware_targets, self.runtimes)
 
     @cached_property
     def promotions(self) -> Promotions:

@@ -13,6 +13,7 @@
 | folder | a folder of anything: links, pipes, endless files, odd names |
 | bundle | a site's judgement of a bundle, with parts changed and signed again |
 | returns | what the hub makes of a return |
+| results | work orders, and results of builders with their evidence |
 | drafts | drafts, memories and what a colleague offers; what signing and learning make of them |
 """
 
@@ -23,6 +24,9 @@ from tests.fuzz.bundles import BUNDLE
 from tests.fuzz.folders import FOLDER
 from tests.fuzz.homecoming import RETURNS
 from tests.fuzz.parsers import PARSERS
+from tests.fuzz.results import RESULTS
 from tests.fuzz.visits import WALK
 
-TARGETS = {target.name: target for target in (*PARSERS, WALK, FOLDER, BUNDLE, RETURNS, DRAFTS)}
+TARGETS = {
+    target.name: target for target in (*PARSERS, WALK, FOLDER, BUNDLE, RETURNS, RESULTS, DRAFTS)
+}

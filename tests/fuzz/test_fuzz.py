@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 
 from sealift_signing.errors import MalformedError
+from tests.fuzz import results
 from tests.fuzz import target as promise
 from tests.fuzz.inputs import changed, inputs, known
 from tests.fuzz.mutating import mutate
@@ -49,6 +50,11 @@ def test_a_short_run(target: Target) -> None:
         hold(target, data)
 
     short()
+
+
+def test_f2_229_a_result_that_counts_is_what_is_changed() -> None:
+    """Else nothing behind the first refusal would be tried."""
+    results.whole()
 
 
 def test_the_corpora_are_small_and_all_are_somebodys() -> None:

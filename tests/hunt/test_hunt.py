@@ -394,7 +394,7 @@ def test_p0_171_a_part_of_the_hunt_goes_by_files_and_documents(
 ) -> None:
     """What a hub asks of a report is asked there too, and what was expected is laid beside it."""
     assert hunting.tried(0, tmp_path).key == ("signed", "right")
-    monkeypatch.setattr(prove, "_is_sound", lambda _: False)
+    monkeypatch.setattr(prove, "is_sound", lambda _: False)
     assert hunting.tried(0, tmp_path).outcome == "refused"
     assert hunting.tried(20, tmp_path).outcome == "signed"
 

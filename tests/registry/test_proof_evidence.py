@@ -16,7 +16,7 @@ import pytest
 from sealift_registry.catalog.catalog import Catalog, latest
 from sealift_registry.cli.shown import all_about
 from sealift_registry.cli.shown.promotion import status_lines
-from sealift_registry.conversion import building
+from sealift_registry.conversion import build_run
 from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.proof.batches import BATCHES
 from sealift_registry.proof.models import model_file
@@ -91,7 +91,7 @@ def test_p0_41_a_proof_that_fails_leaves_no_artifact(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     acme.ingest(1, acme.goldens())
-    monkeypatch.setattr(building, "convert", wrong(_clipped))
+    monkeypatch.setattr(build_run, "convert", wrong(_clipped))
     before = set(acme.app.hub.home.blobs.digests())
     with pytest.raises(RefusedError) as caught:
         acme.convert(1)
@@ -289,7 +289,7 @@ def test_p0_167_how_long_rows_may_take_is_a_setting(
         return prove(*args, **given)
 
     acme.ingest(1, acme.goldens())
-    monkeypatch.setattr(building, "prove", timed)
+    monkeypatch.setattr(build_run, "prove", timed)
     hurried = Acme(acme.folder, {"SEALIFT_CONVERSION__PROOF_MINUTES": "3"})
     hurried.convert(1)
     assert asked == [180.0]

@@ -36,6 +36,8 @@ DOCUMENTS = [
     "proof-report.json",
     "runtimes-report.json",
     "regression-report.json",
+    "order.json",
+    "result.json",
     "site-request.json",
     "site-answer.json",
     "transfer.json",
@@ -45,6 +47,8 @@ DOCUMENTS = [
     "entry.json",
 ]
 SCHEMA_OF = {
+    "order.json": "work-order.json",
+    "result.json": "build-result.json",
     "version.json": "version-given-back.json",
     "memory.json": "shared-memory.json",
     "scan.json": "evidence.json",

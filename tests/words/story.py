@@ -46,7 +46,7 @@ LOOKS: Mapping[tuple[str, ...], tuple[str, ...]] = {
     ("Entry.actor", "Term.value"): ("log",),
     ("Draft.object", "Draft.details", "Draft.facts"): ("draft", "renewal"),
     ("DraftPart.name",): ("renewal",),
-    ("Evidence.tools",): ("draft", "show"),
+    ("Evidence.tools", "Check.words"): ("draft", "show"),
     ("CheckpointSeen.origin", "Receipt.log", "Transfer.log", "Transfer.site_log"): (
         "show",
         "carry",

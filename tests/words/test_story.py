@@ -36,7 +36,8 @@ SETTINGS = {
     *(f"HardwareTarget.{name}" for name in ("arch", "execution_provider", "cpu_features")),
     *(f"HardwareTarget.{name}" for name in ("description", "runtime_version")),
     *("Pins.numpy", "Pins.opsets", "_Releases.numpy", "_Releases.onnxruntime"),
-    *("_Bad.reason", "_Bad.release"),
+    *("_Bad.reason", "_Bad.release", "WhatIsRead.opsets"),
+    *(f"PromisedReleases.{name}" for name in ("asked", "newest", "oldest", "without")),
 }
 """What whoever set the hub up wrote, and goes by."""
 KEPT = REQUIRES | COMPARED | REMEMBERED | TYPED | SETTINGS
@@ -65,9 +66,12 @@ ELSEWHERE = {
         "RegressionReport.why",
         "_Answer.why",
     ),
+    *("BuildResult.untried", "Refusal.next_step", "Refusal.subject", "Refusal.what"),
+    "WorkOrder.software",
 }
-"""What is found on other releases of a runtime, and what a new version changes:
-test_promised_runtimes.py, test_regression.py and test_regression_rows.py have the cases."""
+"""What is found on other releases of a runtime, what a new version changes, and what another
+machine says that builds: test_promised_runtimes.py, test_regression.py, test_regression_rows.py and
+test_built_elsewhere.py have the cases."""
 
 
 ROWS = {"CheckInput.name", "CheckOutput.name"}

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256 as hashed
 from io import BytesIO
 from pathlib import Path
+from typing import BinaryIO
 
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync import artifact, durable, packs, stream
 from sealift_sync.artifact import Artifact, ArtifactFile, Pack
-from sealift_sync.blobs import Blob, BlobFolder
+from sealift_sync.blobs import Blob, BlobFolder, damaged
 
 Told = Callable[[int], None]
 """Told of every further number of bytes."""
+
+
+def _nobody(_count: int) -> None:
+    """Told, and tells nobody."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +52,67 @@ def store_files(
     Raises:
         FailedError: a file is not what it was when it was looked at.
     """
-    files = _files(folder, expected)
-    together = packs.groups({path: file.size for path, file in files.items()})
-    packed = [
-        _store_pack(blobs, folder, tuple(files[path] for path in paths), told) for paths in together
-    ]
-    for file in artifact.loose(files.values(), packed):
+    files = tuple(_files(folder, expected).values())
+    read = partial(_read_again, folder)
+    packed = [_store_pack(blobs, read, together, told) for together in _together(files)]
+    for file in artifact.loose(files, packed):
         _store_file(blobs, folder, file, told)
-    return StoredFiles(tuple(files.values()), tuple(packed))
+    return StoredFiles(files, tuple(packed))
+
+
+def store_opened(
+    blobs: BlobFolder,
+    files: Iterable[ArtifactFile],
+    opened: Callable[[ArtifactFile], BinaryIO],
+) -> StoredFiles:
+    """Take files into the blobs that somebody else hashed, hashing each while it is copied.
+
+    Args:
+        blobs: where to.
+        files: as they should be.
+        opened: each of them, to be read.
+
+    Raises:
+        RefusedError: a file is not what it should be.
+        FailedError: it could not be read or written.
+    """
+
+    def read(file: ArtifactFile) -> bytes:
+        with opened(file) as source:
+            data = source.read(file.size + 1)
+        if hashed(data).hexdigest() != file.sha256:
+            raise damaged(file.sha256)
+        return data
+
+    ordered = tuple(sorted(files))
+    packed = [_store_pack(blobs, read, together, _nobody) for together in _together(ordered)]
+    for file in artifact.loose(ordered, packed):
+        with opened(file) as source:
+            blobs.put(source, expect=file.sha256)
+    return StoredFiles(ordered, tuple(packed))
+
+
+def as_stored(folder: Path, files: Iterable[ArtifactFile]) -> StoredFiles:
+    """How the files of `folder` would be stored; nothing is written.
+
+    Raises:
+        FailedError: a file is not what it was when it was looked at.
+    """
+    ordered, read = tuple(sorted(files)), partial(_read_again, folder)
+    packed = [
+        Pack(together, stream.hash_file(packs.archive(together, read))[0])
+        for together in _together(ordered)
+    ]
+    return StoredFiles(ordered, tuple(packed))
+
+
+def manifest_digest(path: CatalogPath, model_format: str, stored: StoredFiles) -> str:
+    """The digest of an artifact's manifest, which is not stored.
+
+    Raises:
+        RefusedError: it has so many files, of so long names, that nobody would read it.
+    """
+    return _digest(_readable(path, model_format, stored)[1])
 
 
 def store_manifest(
@@ -65,6 +123,13 @@ def store_manifest(
     Raises:
         RefusedError: it has so many files, of so long names, that nobody would read it.
     """
+    config, manifest = _readable(path, model_format, stored)
+    blobs.put_bytes(config)
+    return blobs.put_bytes(manifest)
+
+
+def _readable(path: CatalogPath, model_format: str, stored: StoredFiles) -> tuple[bytes, bytes]:
+    """The config and the manifest of an artifact that somebody can read."""
     config, manifest = _described(path, model_format, stored)
     if len(manifest) > artifact.LARGEST_MANIFEST:
         raise RefusedError(
@@ -75,8 +140,7 @@ def store_manifest(
             next_step="Give them shorter names or put them together at the source, and ingest "
             "again.",
         )
-    blobs.put_bytes(config)
-    return blobs.put_bytes(manifest)
+    return config, manifest
 
 
 def store_again(
@@ -119,7 +183,7 @@ def store_again(
             _store_file(blobs, folder, file, lambda _: None)
     for pack in stored.packs:
         if not _whole(blobs, pack.sha256):
-            _store_pack(blobs, folder, pack.files, lambda _: None)
+            _store_pack(blobs, partial(_read_again, folder), pack.files, _nobody)
 
 
 def lay_out(blobs: BlobFolder, manifest: bytes, into: Path) -> None:
@@ -195,10 +259,20 @@ def _store_file(blobs: BlobFolder, folder: Path, file: ArtifactFile, told: Told)
         raise _changed(file.path)
 
 
+def _together(files: Iterable[ArtifactFile]) -> list[tuple[ArtifactFile, ...]]:
+    """The files that go into one pack, for each pack."""
+    by_path = {file.path: file for file in files}
+    groups = packs.groups({path: file.size for path, file in by_path.items()})
+    return [tuple(by_path[path] for path in paths) for paths in groups]
+
+
 def _store_pack(
-    blobs: BlobFolder, folder: Path, files: tuple[ArtifactFile, ...], told: Told
+    blobs: BlobFolder,
+    read: Callable[[ArtifactFile], bytes],
+    files: tuple[ArtifactFile, ...],
+    told: Told,
 ) -> Pack:
-    source = packs.archive(files, partial(_read_again, folder))
+    source = packs.archive(files, read)
     return Pack(files, blobs.put(source, progress=told).sha256)
 
 

@@ -95,7 +95,7 @@ def _take_as_it_is(
     a page stands before it. The model's own name is given the ending that runtimes look for, if it
     lacks it.
     """
-    model = source.model if source.model.endswith(ENDING) else source.model + ENDING
+    model = name_as_it_is(source.model)
     (into / model).parent.mkdir(parents=True, exist_ok=True)
     request = {
         "source": str((source.folder / source.model).absolute()),
@@ -107,6 +107,11 @@ def _take_as_it_is(
         external_data.copy(source.folder / path, into / path)
         progress(path, 0, 0)
     return (model, *source.data_files)
+
+
+def name_as_it_is(model: str) -> str:
+    """What the model's file is called in a variant that is taken as it is."""
+    return model if model.endswith(ENDING) else model + ENDING
 
 
 def _run(

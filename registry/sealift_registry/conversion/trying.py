@@ -6,7 +6,7 @@ and which releases run it is said beside it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from importlib.metadata import version as package_version
@@ -14,6 +14,7 @@ from pathlib import Path
 
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.conversion.hardware import HardwareTarget
+from sealift_registry.conversion.order import PromisedReleases, WhatIsRead, WorkOrder
 from sealift_registry.frameworks.onnx_graph import written_in
 from sealift_registry.proof.batches import BATCHES
 from sealift_registry.proof.models import SourceModel, VariantModel
@@ -107,75 +108,99 @@ class Runtimes:
         """Those of `ends` that can be tried now."""
         return [one for one in ends if one == self.own or self.where.get(one) is not None]
 
-    def check_written(self, target: HardwareTarget, variant: VariantModel) -> None:
-        """Check that the oldest release that is promised reads how the variant is written.
-
-        Of a release that nothing is known of, it is seen once it is tried.
+    def ordered(self, target: HardwareTarget) -> PromisedReleases | None:
+        """What `target` promises, as a work order says it.
 
         Raises:
-            RefusedError: it does not.
+            RefusedError: as `promise`.
         """
         asked = self.promise(target)
-        pins = None if asked is None else self.known.of(str(asked.oldest))
-        if asked is None or pins is None:
-            return
-        ir, opsets = written_in(variant.folder / variant.model)
-        if ir > pins.ir:
-            raise _too_new(asked, "ONNX IR version", ir, pins.ir)
-        for domain, number in sorted(opsets.items()):
-            if number > pins.opsets.get(domain, number):
-                raise _too_new(asked, f"opset of {domain}:", number, pins.opsets[domain])
+        if asked is None:
+            return None
+        pins = self.known.of(str(asked.oldest))
+        return PromisedReleases(
+            asked=sentence(asked.asked),
+            oldest=str(asked.oldest),
+            newest=str(asked.newest),
+            without={str(one): sentence(why) for one, why in asked.without.items()},
+            oldest_reads=None if pins is None else WhatIsRead(pins.ir, pins.opsets),
+        )
 
-    def tried(
-        self,
-        source: SourceModel,
-        variant: VariantModel,
-        target: HardwareTarget,
-        goldens: Path,
-        report: ProofReport,
-        progress: Progress,
-    ) -> Trial:
-        """Prove `variant` on the ends of what is promised; `report` is of Sealift's own runtime."""
-        asked = self.promise(target)
+
+def check_written(order: WorkOrder, variant: VariantModel) -> None:
+    """Check that the oldest release that is promised reads how the variant is written.
+
+    Of a release that nothing is known of, it is seen once it is tried.
+
+    Raises:
+        RefusedError: it does not.
+    """
+    asked = order.runtimes
+    reads = None if asked is None else asked.oldest_reads
+    if asked is None or reads is None:
+        return
+    ir, opsets = written_in(variant.folder / variant.model)
+    if ir > reads.ir:
+        raise _too_new(order, asked, "ONNX IR version", ir, reads.ir)
+    for domain, number in sorted(opsets.items()):
+        if number > reads.opsets.get(domain, number):
+            raise _too_new(order, asked, f"opset of {domain}:", number, reads.opsets[domain])
+
+
+@dataclass(frozen=True)
+class Trying:
+    """Trying the releases that an order names.
+
+    Attributes:
+        order: that names them.
+        where: where other releases than Sealift's own are, on this machine.
+        source: what the variant is compared with.
+        variant: what is tried.
+        goldens: their file.
+        progress: told what is done.
+    """
+
+    order: WorkOrder
+    where: Callable[[], Environments]
+    source: SourceModel
+    variant: VariantModel
+    goldens: Path
+    progress: Progress
+
+    def tried(self, report: ProofReport) -> Trial:
+        """Prove the variant on the ends; `report` is of the runtime that Sealift has here."""
+        asked = self.order.runtimes
         if asked is None:
             return Trial()
         found: list[Tried] = []
         lacking: list[str] = []
         for end in asked.ends:
             try:
-                found.append(self._at(end, source, variant, target, goldens, report, progress))
+                found.append(self._at(end, report))
             except FailedError as bad:
                 lacking.append(f"{ONNX_RUNTIME} {end} was not tried. {bad.what} {bad.next_step}")
-        others = any(one.release != str(self.own) for one in found)
-        return Trial(_finding(asked, found, report), others, tuple(lacking))
+        others = any(one.release != str(environments.own()) for one in found)
+        return Trial(_finding(self.order, asked, found, report), others, tuple(lacking))
 
-    def _at(
-        self,
-        end: Release,
-        source: SourceModel,
-        variant: VariantModel,
-        target: HardwareTarget,
-        goldens: Path,
-        report: ProofReport,
-        progress: Progress,
-    ) -> Tried:
+    def _at(self, end: Release, report: ProofReport) -> Tried:
         """One release.
 
         Raises:
             FailedError: it could not be tried.
         """
-        if end == self.own:
+        if end == environments.own():
             return _of(end, report)
-        there = self.where.get(end)
+        there = self.where().get(end)
         if there is None:
             raise _untriable(end)
 
         def told(subject: str, done: int, total: int) -> None:
-            progress(f"{ONNX_RUNTIME} {end}: {subject}", done, total)
+            self.progress(f"{ONNX_RUNTIME} {end}: {subject}", done, total)
 
-        how = How(self.seconds, there)
+        how = How(float(self.order.proof_seconds), there)
+        target = self.order.hardware_target
         try:
-            return _of(end, prove(source, variant, target, goldens, told, how))
+            return _of(end, prove(self.source, self.variant, target, self.goldens, told, how))
         except RefusedError as bad:
             why = bad.what
         except FailedError as bad:
@@ -230,14 +255,16 @@ def _words(report: ProofReport) -> str:
     return report.findings.words + said
 
 
-def _finding(asked: Promise, found: Sequence[Tried], report: ProofReport) -> Finding:
-    without = {str(one): sentence(why) for one, why in asked.without.items()}
+def _finding(
+    order: WorkOrder, asked: PromisedReleases, found: Sequence[Tried], report: ProofReport
+) -> Finding:
+    without = asked.without
     said = RuntimesReport(
         format=1,
         requires=(),
-        hardware_target=asked.hardware_target,
+        hardware_target=order.hardware_target.id,
         runtime=ONNX_RUNTIME,
-        asked=sentence(asked.asked),
+        asked=asked.asked,
         measured_on_target=report.measured_on_target,
         goldens=report.goldens,
         tried=tuple(found),
@@ -262,12 +289,15 @@ def _said(one: Tried) -> str:
     return f"On {ONNX_RUNTIME} {one.release} with NumPy {numpy}: {one.words}"
 
 
-def _too_new(asked: Promise, what: str, found: int, most: int) -> RefusedError:
+def _too_new(
+    order: WorkOrder, asked: PromisedReleases, what: str, found: int, most: int
+) -> RefusedError:
+    hardware_target = order.hardware_target.id
     return RefusedError(
         "variant-too-new",
         f"The variant is written in {what} {found}, and {ONNX_RUNTIME} {asked.oldest}, the oldest "
-        f"that {asked.hardware_target} promises, reads {most} and nothing newer.",
-        subject=asked.hardware_target,
+        f"that {hardware_target} promises, reads {most} and nothing newer.",
+        subject=hardware_target,
         next_step="Promise newer releases only, or export the model for an older ONNX and ingest "
         "that.",
     )

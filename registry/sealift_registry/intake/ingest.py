@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -10,14 +9,13 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog import findings, recording
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version
-from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.reference import ModelRef, VersionRef
 from sealift_registry.catalog.storing import StoredFiles, store_again, store_files, store_manifest
 from sealift_registry.intake import goldens as golden_files
 from sealift_registry.intake.goldens import GoldensRecord
-from sealift_registry.intake.incoming_folder import take_stock
 from sealift_registry.intake.scan import ScanReport, scan
-from sealift_registry.intake.source import Source, SourceFile, SourceRecord
+from sealift_registry.intake.scanned import as_finding
+from sealift_registry.intake.source import Source, SourceRecord
 from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
@@ -27,7 +25,6 @@ from sealift_signing import shape
 from sealift_signing.canonical import Json
 from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import NotFoundError, RefusedError
-from sealift_signing.statements import Check
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import SOURCE, moment
 
@@ -109,11 +106,6 @@ class Intake:
         except _TakenInMeanwhileError as meanwhile:
             done = self._again(meanwhile.version, record, goldens, actor)
         return replace(done, kept=kept)
-
-    def scan_folder(self, folder: Path) -> Finding:
-        """Scan any folder, as evidence: what conversion asks for its variants."""
-        files = tuple(take_stock(folder, lambda _path, _done, _total: None))
-        return as_finding(scan(folder, files))
 
     def _scanned(
         self, folder: Path, record: SourceRecord, model: ModelRef, actor: str
@@ -243,19 +235,6 @@ class Intake:
         return hub.entry("version.ingested", actor, data, {"model": str(version.ref.of)})
 
 
-def as_finding(report: ScanReport) -> Finding:
-    """A scan's report as evidence says it."""
-    checks = tuple(Check(c.name, c.verdict, c.words) for c in report.checks)
-    machine = f"{platform.machine()}, {platform.system()} {platform.release()}"
-    details = {
-        "format": report.model_format,
-        "model_files": list(report.model_files),
-        "data_files": list(report.data_files),
-        "files": [_file(f) for f in report.files],
-    }
-    return Finding("scan", report.verdict, checks, report.tools, machine, details)
-
-
 def _not_onnx(record: SourceRecord, report: ScanReport) -> RefusedError | None:
     """A plain file has no other record of its origin, so only the exchange format is taken so."""
     if record.kind != "onnx" or report.model_format == "onnx":
@@ -268,10 +247,6 @@ def _not_onnx(record: SourceRecord, report: ScanReport) -> RefusedError | None:
         next_step="Log it to MLflow or track it with DVC, and ingest it from there: then its "
         "origin is on record.",
     )
-
-
-def _file(file: SourceFile) -> dict[str, Json]:
-    return {"path": file.path, "size": file.size, "sha256": file.sha256}
 
 
 def _check_team(connection: Connection, model: ModelRef) -> None:

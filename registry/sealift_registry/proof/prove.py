@@ -118,7 +118,7 @@ def prove(
         report = shape.from_json(ProofReport, answer | known, what="the proof's answer")
     except (MalformedError, RefusedError) as bad:
         raise nonsense(WORKER) from bad
-    if not _is_sound(report):
+    if not is_sound(report):
         raise nonsense(WORKER)
     return report
 
@@ -146,7 +146,7 @@ def _kept(said: object, to: Path | None) -> Document:
     return {"check_rows": {"sha256": digest, "size": len(data), "rows": rows}}
 
 
-def _is_sound(report: ProofReport) -> bool:
+def is_sound(report: ProofReport) -> bool:
     """A verdict is that of its checks, and there were rows and outputs to find it by."""
     found = report.findings
     passed = all(one.verdict == "pass" for one in found.checks)

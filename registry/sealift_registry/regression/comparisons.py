@@ -33,6 +33,7 @@ from sealift_registry.regression.regression_report import (
 from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.machines import own_machine
 from sealift_registry.trust.repository import Repository
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.software import installed
@@ -253,14 +254,18 @@ class Comparisons:
         return folder / model_of(one.path for one in files)
 
     def _record(self, plan: _Plan, finding: Finding, measured: Measurement) -> None:
-        artifact, signer = plan.artifact, self._hub.online.signer(EVIDENCE_PURPOSE[KIND])
+        artifact = plan.artifact
+        with self._hub.reading() as connection:
+            machine = own_machine(self._hub, connection, EVIDENCE_PURPOSE[KIND])
 
         def action(connection: Connection) -> tuple[Entry, None]:
             if self._plan(connection, artifact, plan.stage).is_known:
                 raise _ComparedMeanwhileError
             organisation = Repository(connection).organisation()
             now = moment(self._hub.now())
-            body = findings.sign(finding, organisation, artifact.path, artifact.sha256, signer, now)
+            body = findings.sign(
+                finding, organisation, artifact.path, artifact.sha256, machine.signer, now
+            )
             signed = recording.add_evidence(connection, body, artifact.path)
             data: dict[str, Json] = {
                 "artifact": str(artifact.path),
@@ -270,7 +275,7 @@ class Comparisons:
                 "nothing": measured.nothing or "",
             }
             terms = {"model": artifact.path.full_model}
-            return self._hub.entry("variant.compared", "hub-builder", data, terms), None
+            return self._hub.entry("variant.compared", machine.name, data, terms), None
 
         self._hub.commit(action)
 

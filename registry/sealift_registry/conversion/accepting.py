@@ -1,0 +1,292 @@
+"""Accepting a result: verified wherever it was built, then its files, rows and entry are written.
+
+The folder may come from another machine on a medium: no link in it is followed, nothing is read
+that the signed result does not name, and each file is hashed while it is copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+from sqlalchemy import Connection
+
+from sealift_registry.catalog import recording
+from sealift_registry.catalog.catalog import ArtifactRow, Catalog
+from sealift_registry.catalog.storing import store_manifest, store_opened
+from sealift_registry.conversion import judging
+from sealift_registry.conversion.judging import ANEW, Judged
+from sealift_registry.conversion.order import WorkOrder
+from sealift_registry.conversion.recipe import Recipe
+from sealift_registry.conversion.refused import REFUSED, refusal
+from sealift_registry.conversion.result import (
+    CHECK_ROWS,
+    RESULT,
+    VARIANT,
+    BuildResult,
+    evidence_file,
+)
+from sealift_registry.frameworks.supported import as_it_is
+from sealift_registry.proof.models import ModelFile
+from sealift_registry.proof.picture import picture
+from sealift_registry.proof.proof_report import ProofReport
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Repository
+from sealift_signing import dsse, shape, statements
+from sealift_signing.canonical import Json
+from sealift_signing.drawing import drawn
+from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
+from sealift_signing.statements import Evidence, Signed
+from sealift_signing.transparency.entry import Entry
+from sealift_signing.vocabulary import moment
+from sealift_sync.artifact import ArtifactFile, read_manifest
+from sealift_sync.bundle.medium import Medium
+from sealift_sync.check_rows import LARGEST, unpack
+
+MOST_EVIDENCE = 8
+"""Statements of a result; there are four kinds."""
+
+Orders = Callable[[BuildResult], Iterable[WorkOrder]]
+"""The orders that a result may be of: those that this hub made, or would make now."""
+
+
+@dataclass(frozen=True)
+class Accepted:
+    """What came of a result.
+
+    Attributes:
+        artifact: the variant.
+        new: unless it was there before.
+        untried: releases that are promised and were not tried, in words.
+        failed: what is wrong with a variant that was there before and was measured anew.
+    """
+
+    artifact: ArtifactRow
+    new: bool
+    untried: tuple[str, ...]
+    failed: RefusedError | None = None
+
+
+class _BuiltMeanwhileError(Exception):
+    """Somebody else built the same variant while this one was made, or brought this very result.
+
+    Theirs was first.
+    """
+
+    def __init__(self, artifact: ArtifactRow) -> None:
+        super().__init__()
+        self.artifact = artifact
+
+
+def accept(hub: Hub, folder: Path, orders: Orders, actor: str, *, carried: bool = True) -> Accepted:
+    """Take in the result in `folder`.
+
+    Args:
+        hub: the hub.
+        folder: where the result lies; nothing in it is changed.
+        orders: that it may be of.
+        actor: who does this.
+        carried: whether another machine made it: what it says is then told as that machine's words.
+
+    Raises:
+        RefusedError: the result does not count, or says that no variant came of its order; the
+            latter is logged.
+        FailedError: a file could not be read or written.
+    """
+    taking = _Taking(hub, Medium(folder), actor)
+    judged = taking.judged(orders)
+    if judged.said.refusal is not None:
+        machine, why = judged.machine.name, judged.said.refusal
+        bad = why.told_of(machine, judged.said.artifact) if carried else why.error()
+        data = refusal(judged.order.path, judged.order.goldens, bad)
+        hub.log.commit_entry(taking.entry(REFUSED, actor, judged, data))
+        raise bad
+    done = taking.taken(judged)
+    if not carried:
+        return done
+    told = tuple(f"{judged.machine.name} says: {drawn(words)}" for words in done.untried)
+    return replace(done, untried=told)
+
+
+@dataclass(frozen=True)
+class _Taking:
+    """One result on its way in."""
+
+    hub: Hub
+    medium: Medium
+    actor: str
+
+    def judged(self, orders: Orders) -> Judged:
+        """The result, verified by (1) to (5) of `judging`; nothing is written yet."""
+        result = judging.read_result(self.medium.read(RESULT, dsse.LARGEST_ENVELOPE))
+        with self.hub.reading() as connection:
+            fleet = Repository(connection).sound_fleet()
+        machine = judging.machine_of(result, fleet)
+        said = result.predicate
+        judged = judging.judge(result, machine, orders(said), self.hub.now())
+        if said.outcome == "refused":
+            return judged
+        judging.check_size(judged)
+        if len(said.evidence) > MOST_EVIDENCE:
+            raise MalformedError("bad-result", "The result names too much.", subject=RESULT)
+        evidence = [self._evidence(digest) for digest in said.evidence]
+        return judging.with_evidence(judged, evidence, self._files(judged), fleet)
+
+    def _evidence(self, digest: str) -> Signed[Evidence]:
+        body = self.medium.read(evidence_file(digest), dsse.LARGEST_ENVELOPE)
+        return statements.read(Evidence, body, what=f"the evidence {digest[:12]}")
+
+    def _files(self, judged: Judged) -> tuple[ModelFile, ...]:
+        """The files of the variant: those of the result, or of the variant that is here."""
+        existing = judged.order.existing
+        if existing is None:
+            return judged.said.files
+        manifest = read_manifest(self.hub.home.blobs.read(existing), what=judged.said.artifact)
+        return tuple(ModelFile(one.path, one.size, one.sha256) for one in manifest.files)
+
+    def taken(self, judged: Judged) -> Accepted:
+        """(6) Its files, hashed while they are copied; then rows and entry, or neither."""
+        if judged.report is not None:
+            self._keep(judged, judged.report)
+        if judged.recipe is None:
+            return self._measured(judged)
+        self._store(judged)
+        return self._built(judged, judged.recipe)
+
+    def _store(self, judged: Judged) -> None:
+        """The variant's files and manifest, which this hub writes itself.
+
+        Raises:
+            RefusedError: they are not those that were signed for.
+        """
+        files = [ArtifactFile(one.path, one.sha256, one.size) for one in judged.said.files]
+        blobs = self.hub.home.blobs
+        try:
+            stored = store_opened(blobs, files, self._opened)
+        except RefusedError as bad:
+            if bad.code != "blob-damaged":
+                raise
+            raise _other_bytes(judged, VARIANT) from bad
+        manifest = store_manifest(blobs, judged.order.path, "onnx", stored)
+        if manifest.sha256 != judged.said.manifest:
+            raise _other_bytes(judged, "its manifest")
+
+    def _opened(self, file: ArtifactFile) -> BinaryIO:
+        path = f"{VARIANT}/{file.path}"
+        if self.medium.size(path) != file.size:  # before an endless one is copied
+            raise RefusedError(
+                "result-other-bytes",
+                f"{path} of the result has not the {file.size:,} bytes that were signed for.",
+                subject=path,
+                next_step=ANEW,
+            )
+        return self.medium.open(path)
+
+    def _keep(self, judged: Judged, report: ProofReport) -> None:
+        """What stays at the hub: the proof's picture, and its rows for sites if it left any.
+
+        Raises:
+            RefusedError: the rows are not those that the proof names.
+        """
+        blobs = self.hub.home.blobs
+        blobs.put_bytes(picture(report.findings, judged.said.artifact))
+        named = report.check_rows
+        if named is None:
+            return
+        data = self.medium.read(CHECK_ROWS, LARGEST)
+        found = sha256(data).hexdigest(), len(data)
+        if found != (named.sha256, named.size) or unpack(data).rows != named.rows:
+            raise _other_bytes(judged, CHECK_ROWS)
+        blobs.put_bytes(data)
+
+    def _built(self, judged: Judged, recipe: Recipe) -> Accepted:
+        said, path = judged.said, judged.order.path
+
+        def action(connection: Connection) -> tuple[Entry, ArtifactRow]:
+            meanwhile = Catalog(connection).artifact(path)
+            if meanwhile is not None:
+                raise _BuiltMeanwhileError(meanwhile)
+            made = moment(self.hub.now())
+            row = ArtifactRow(path, str(said.manifest), shape.write(recipe), made)
+            recording.add_artifact(connection, row)
+            _add_evidence(connection, judged)
+            data: dict[str, Json] = {
+                "artifact": str(path),
+                "sha256": row.sha256,
+                "recipe": recipe.digest(),
+                "goldens": said.goldens,
+                "evidence": {one.predicate.kind: one.sha256 for one in judged.evidence},
+            }
+            return self.entry("variant.built", self.actor, judged, data), row
+
+        try:
+            return Accepted(self.hub.commit(action).result, new=True, untried=said.untried)
+        except _BuiltMeanwhileError as meanwhile:
+            return Accepted(meanwhile.artifact, new=False, untried=said.untried)
+
+    def _measured(self, judged: Judged) -> Accepted:
+        """The variant was there, and the goldens or runtimes are others: it was only measured.
+
+        Its evidence is kept, good or bad.
+        """
+        said, path = judged.said, judged.order.path
+
+        def action(connection: Connection) -> tuple[Entry, ArtifactRow]:
+            row = _variant(connection, judged)
+            if not _add_evidence(connection, judged):
+                raise _BuiltMeanwhileError(row)
+            data: dict[str, Json] = {
+                "artifact": str(path),
+                **{one.predicate.kind: one.sha256 for one in judged.evidence},
+                "verdict": "" if judged.report is None else judged.report.verdict,
+                "goldens": said.goldens,
+            }
+            return self.entry("variant.measured", judged.machine.name, judged, data), row
+
+        try:
+            row = self.hub.commit(action).result
+        except _BuiltMeanwhileError as known:
+            row = known.artifact
+        report, as_copy = judged.report, as_it_is(judged.order.source.format)
+        failed = None if report is None else report.refusal(as_it_is=as_copy)
+        return Accepted(row, new=False, untried=said.untried, failed=failed)
+
+    def entry(self, kind: str, actor: str, judged: Judged, data: Mapping[str, Json]) -> Entry:
+        """An entry about the model of a result."""
+        return self.hub.entry(kind, actor, data, {"model": judged.order.path.full_model})
+
+
+def _add_evidence(connection: Connection, judged: Judged) -> bool:
+    """Keep the evidence; False where all of it is here already."""
+    path = judged.order.path
+    known = {one.sha256 for one in Catalog(connection).evidence(path)}
+    new = [one for one in judged.evidence if one.sha256 not in known]
+    for one in new:
+        recording.add_evidence(connection, one.envelope.data, path)
+    return bool(new)
+
+
+def _variant(connection: Connection, judged: Judged) -> ArtifactRow:
+    """The variant that was measured."""
+    path = judged.order.path
+    row = Catalog(connection).artifact(path)
+    if row is None:
+        raise NotFoundError(
+            "no-variant",
+            f"There is no variant {judged.said.artifact}.",
+            subject=judged.said.artifact,
+            next_step=f"Build it with: sealift convert {path.full_version} --for {path.form}",
+        )
+    return row
+
+
+def _other_bytes(judged: Judged, what: str) -> RefusedError:
+    return RefusedError(
+        "result-other-bytes",
+        f"The result for {judged.said.artifact} is not taken: {what} is not what was signed for.",
+        subject=judged.said.artifact,
+        next_step=ANEW,
+    )
