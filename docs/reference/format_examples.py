@@ -18,13 +18,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
 from sealift_registry.conversion import hardware
-from sealift_registry.conversion.order import (
+from sealift_registry.conversion.build_result import BuildResult
+from sealift_registry.conversion.work_order import (
     OrderedSource,
     PromisedReleases,
     WhatIsRead,
     WorkOrder,
 )
-from sealift_registry.conversion.result import BuildResult
 from sealift_signing import documents as docs
 from sealift_signing import (
     drafts,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from sealift_registry.conversion.order import WorkOrder
-from sealift_registry.conversion.result import BuildResult
+from sealift_registry.conversion.build_result import BuildResult
+from sealift_registry.conversion.work_order import WorkOrder
 from sealift_registry.proof.proof_report import ProofReport
 from sealift_registry.regression.regression_report import RegressionReport
 from sealift_registry.runtimes.runtimes_report import RuntimesReport

@@ -46,7 +46,7 @@ class App:
     def conversion(self) -> Builder:
         """Building variants."""
         from sealift_registry.conversion.building import Builder
-        from sealift_registry.intake.scanned import scan_folder
+        from sealift_registry.intake.scan_evidence import scan_folder
 
         return Builder(self.hub, scan_folder, self.hardware_targets, self.runtimes)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from securesystemslib.signer import Signer
 
-from sealift_registry.conversion.order import order_in
-from sealift_registry.conversion.running import Machine, run
-from sealift_registry.intake.scanned import scan_folder
+from sealift_registry.conversion.build_run import Machine, run
+from sealift_registry.conversion.work_order import order_in
+from sealift_registry.intake.scan_evidence import scan_folder
 from sealift_registry.runtimes.environments import Environments
 from sealift_registry.workers.channel import Progress
 

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
-from sealift_registry.conversion import judging
-from sealift_registry.conversion.judging import Judged
-from sealift_registry.conversion.order import ORDER, WorkOrder, read_order
+from sealift_registry.conversion import result_rules
+from sealift_registry.conversion.build_result import BuildResult, provenance_details
+from sealift_registry.conversion.build_run import parity
 from sealift_registry.conversion.recipe import recipe_for
-from sealift_registry.conversion.result import BuildResult, provenance_details
-from sealift_registry.conversion.running import parity
+from sealift_registry.conversion.result_rules import Judged
+from sealift_registry.conversion.work_order import ORDER, WorkOrder, read_order
 from sealift_registry.frameworks.supported import BY_FORMAT, CONVERTERS
 from sealift_registry.proof.proof_report import ProofReport
 from sealift_signing import canonical, shape, statements
@@ -41,7 +41,7 @@ def _order() -> WorkOrder:
 
 @cache
 def _said() -> BuildResult:
-    signed = judging.read_result(example("result.json"))
+    signed = result_rules.read_result(example("result.json"))
     return signed.predicate
 
 
@@ -69,14 +69,14 @@ def _evidence() -> list[Json]:
 
 def _signed(said: BuildResult) -> Signed[BuildResult]:
     about = [subject(ORDER, _order().digest())]
-    return judging.read_result(statements.sign(said, about, KEYS[BUILDER]))
+    return result_rules.read_result(statements.sign(said, about, KEYS[BUILDER]))
 
 
 def _judged(said: BuildResult) -> Judged:
     result = _signed(said)
-    machine = judging.machine_of(result, FLEET)
-    judged = judging.judge(result, machine, [_order()], instant(_said().made))
-    judging.check_size(judged)
+    machine = result_rules.machine_of(result, FLEET)
+    judged = result_rules.judge(result, machine, [_order()], instant(_said().made))
+    result_rules.check_size(judged)
     return judged
 
 
@@ -85,8 +85,8 @@ def _read_order(data: bytes) -> None:
 
 
 def _read_result(data: bytes) -> None:
-    result = judging.read_result(data)
-    judging.machine_of(result, FLEET)
+    result = result_rules.read_result(data)
+    result_rules.machine_of(result, FLEET)
     # Nobody's input was signed with this key: whoever gets here forged it.
     raise AssertionError("a signature that nobody made")
 
@@ -110,8 +110,8 @@ def _of_result(data: bytes) -> None:
         signed.append(statements.read(Evidence, body, what="it"))
     said = shape.to_json(_said()) | {"evidence": [one.sha256 for one in signed]}
     judged = _judged(shape.from_json(BuildResult, said, what="it"))
-    done = judging.with_evidence(judged, signed, _said().files, FLEET)
-    assert {one.predicate.kind for one in done.evidence} >= judging.BUILT
+    done = result_rules.with_evidence(judged, signed, _said().files, FLEET)
+    assert {one.predicate.kind for one in done.evidence} >= result_rules.BUILT
     assert done.report is not None
     assert done.report.verdict == "pass"
 

@@ -18,10 +18,10 @@ from securesystemslib.signer import Signer
 
 from sealift_registry import builder
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.conversion import judging, order, running
+from sealift_registry.conversion import build_run, result_rules, work_order
+from sealift_registry.conversion.build_result import BuildResult, evidence_file
 from sealift_registry.conversion.building import Built
-from sealift_registry.conversion.order import WorkOrder
-from sealift_registry.conversion.result import BuildResult, evidence_file
+from sealift_registry.conversion.work_order import WorkOrder
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
 from sealift_signing import documents, printing, publishing, roles, shape, statements
@@ -105,7 +105,7 @@ def elsewhere(founded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def ordered(acme: Acme, folder: Path) -> WorkOrder:
     made = acme.app.conversion.order(version(1), TARGET)
     folder.mkdir()
-    order.write_order(made, acme.app.hub.home.blobs, folder)
+    work_order.write_order(made, acme.app.hub.home.blobs, folder)
     return made
 
 
@@ -133,7 +133,7 @@ def refused(acme: Acme, code: str, kind: type[SealiftError] = RefusedError) -> S
 
 
 def said(acme: Acme) -> statements.Signed[BuildResult]:
-    return judging.read_result((acme.folder / "result/result.json").read_bytes())
+    return result_rules.read_result((acme.folder / "result/result.json").read_bytes())
 
 
 def evidence(acme: Acme) -> dict[str, Evidence]:
@@ -215,7 +215,7 @@ def test_f2_202_one_state_of_the_hub_makes_one_order(back: Acme, tmp_path: Path)
     again = ordered(back, tmp_path / "again")
     assert shape.write(again) == (back.folder / "order/order.json").read_bytes()
     assert said(back).about("order.json", again.digest())
-    assert order.read_order(shape.write(again)) == again
+    assert work_order.read_order(shape.write(again)) == again
 
 
 def test_f2_203_what_lies_beside_it_is_not_read(back: Acme) -> None:
@@ -259,7 +259,7 @@ def test_f2_206_without_an_active_key_of_its_own_the_hub_builds_nothing(
     back: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fleet(back, called("hub-builder", status="retired"))
-    monkeypatch.setattr(running, "convert", lambda *_: pytest.fail("it is known beforehand"))
+    monkeypatch.setattr(build_run, "convert", lambda *_: pytest.fail("it is known beforehand"))
     with pytest.raises(FailedError) as caught:
         back.convert(1)
     assert caught.value.code == "online-key-missing"
@@ -301,7 +301,7 @@ def test_f2_208_that_nothing_comes_of_an_order_is_a_result_too(
         raise RefusedError("operator-unknown", "No runtime knows it.", next_step="Export anew.")
 
     with monkeypatch.context() as there:
-        there.setattr(running, "convert", stopped)
+        there.setattr(build_run, "convert", stopped)
         run_again(back)
     with pytest.raises(RefusedError) as caught:
         accepted(back)
@@ -342,7 +342,7 @@ def fill(acme: Acme, monkeypatch: pytest.MonkeyPatch, stopped: Callable[..., Non
     """Have a result of no variant in `refused/`, beside the one in `result/`."""
     (acme.folder / "refused").mkdir()
     with monkeypatch.context() as there:
-        there.setattr(running, "convert", stopped)
+        there.setattr(build_run, "convert", stopped)
         build(acme, "refused")
     (acme.folder / "again").mkdir()
 
@@ -356,7 +356,7 @@ def build(acme: Acme, result: str = "again") -> None:
 def test_f2_209_an_order_of_another_release_is_not_run(
     back: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "package_version", lambda _name: "99.0.0")
+    monkeypatch.setattr(build_run, "package_version", lambda _name: "99.0.0")
     with pytest.raises(RefusedError) as caught:
         run_again(back)
     assert caught.value.code == "order-of-another-release"
@@ -593,7 +593,7 @@ def test_f2_227_another_manifest_than_the_files_make(back: Acme) -> None:
 
 
 def test_f2_228_an_order_that_contradicts_itself_is_not_run(back: Acme) -> None:
-    known = order.read_order((back.folder / "order/order.json").read_bytes())
+    known = work_order.read_order((back.folder / "order/order.json").read_bytes())
     named = known.source.files[0]
     odd = [
         replace(known, artifact=known.artifact.replace(TARGET, "cpu-aarch64")),
@@ -602,7 +602,7 @@ def test_f2_228_an_order_that_contradicts_itself_is_not_run(back: Acme) -> None:
     ]
     for one in odd:
         with pytest.raises(MalformedError) as caught:
-            order.read_order(shape.write(one))
+            work_order.read_order(shape.write(one))
         assert caught.value.code == "bad-order"
     swapped = replace(known.source, files=(replace(named, sha256="0" * 64),))
     (back.folder / "order/order.json").write_bytes(shape.write(replace(known, source=swapped)))

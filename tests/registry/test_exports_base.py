@@ -12,7 +12,7 @@ import pytest
 
 from sealift_registry.catalog import storing
 from sealift_registry.catalog.storing import StoredFiles
-from sealift_registry.conversion import accepting, running
+from sealift_registry.conversion import acceptance, build_run
 from sealift_registry.delivery import bundle_contents
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync.artifact import Artifact, ArtifactFile, read_manifest
@@ -42,9 +42,9 @@ def of_many_parts(stocked: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     hub = copied(stocked, tmp_path_factory.mktemp("many-parts"))
     plant = SiteOnPaper(hub.folder / "site", datetime.now(UTC))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(accepting, "store_manifest", with_parts)
+        patch.setattr(acceptance, "store_manifest", with_parts)
         aside = BlobFolder(tmp_path_factory.mktemp("where-it-is-built"))
-        patch.setattr(running, "manifest_digest", lambda *of: with_parts(aside, *of).sha256)
+        patch.setattr(build_run, "manifest_digest", lambda *of: with_parts(aside, *of).sha256)
         for number in (3, 4):
             hub.ingest(number, hub.goldens())
             hub.convert(number)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from sealift_registry.conversion import running
+from sealift_registry.conversion import build_run
 from sealift_registry.conversion.building import Built
 from sealift_registry.proof.prove import prove
 from sealift_registry.runtimes import environments
@@ -344,7 +344,7 @@ def test_p0_206_nor_where_its_proof_left_none_and_convert_makes_them(
     asks(line, "installed", arch="riscv64")
     lets(line)
     with monkeypatch.context() as before:
-        before.setattr(running, "prove", lambda *args, **_given: prove(*args))
+        before.setattr(build_run, "prove", lambda *args, **_given: prove(*args))
         line.convert(1, LINE)
     stopped = refused(lambda: line.request(1), "no-check-rows")
     assert f"sealift convert {version(1)} --for {LINE}" in str(stopped.next_step)

@@ -13,12 +13,12 @@ from sqlalchemy import Connection
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, latest, newest
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.conversion.accepting import Accepted, accept
+from sealift_registry.conversion.acceptance import Accepted, accept
+from sealift_registry.conversion.build_result import BUILDER, BuildResult
+from sealift_registry.conversion.build_run import Machine, run
 from sealift_registry.conversion.hardware import HardwareTarget
-from sealift_registry.conversion.order import OrderedSource, WorkOrder
-from sealift_registry.conversion.result import BUILDER, BuildResult
-from sealift_registry.conversion.running import Machine, run
 from sealift_registry.conversion.trying import Runtimes, untried
+from sealift_registry.conversion.work_order import OrderedSource, WorkOrder
 from sealift_registry.proof.models import ModelFile
 from sealift_registry.runtimes.runtimes_report import KIND as RUNTIMES
 from sealift_registry.runtimes.runtimes_report import by_release
@@ -132,7 +132,7 @@ class Builder:
         return self._taken(done)
 
     def order(self, ref: VersionRef, hardware_target: str) -> WorkOrder:
-        """The work order for the variant of `ref`, to be run anywhere (`order.write_order`).
+        """The work order for the variant of `ref`, to be run anywhere (`work_order.write_order`).
 
         The same state of the hub makes the same order. Where the variant is there, it is one to
         measure it anew.

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.conversion.hardware import HardwareTarget
-from sealift_registry.conversion.order import PromisedReleases, WhatIsRead, WorkOrder
+from sealift_registry.conversion.work_order import PromisedReleases, WhatIsRead, WorkOrder
 from sealift_registry.frameworks.onnx_graph import written_in
 from sealift_registry.proof.batches import BATCHES
 from sealift_registry.proof.models import SourceModel, VariantModel

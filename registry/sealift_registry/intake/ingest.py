@@ -14,7 +14,7 @@ from sealift_registry.catalog.storing import StoredFiles, store_again, store_fil
 from sealift_registry.intake import goldens as golden_files
 from sealift_registry.intake.goldens import GoldensRecord
 from sealift_registry.intake.scan import ScanReport, scan
-from sealift_registry.intake.scanned import as_finding
+from sealift_registry.intake.scan_evidence import as_finding
 from sealift_registry.intake.source import Source, SourceRecord
 from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust import readiness

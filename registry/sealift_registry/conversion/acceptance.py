@@ -17,18 +17,18 @@ from sqlalchemy import Connection
 from sealift_registry.catalog import recording
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog
 from sealift_registry.catalog.storing import store_manifest, store_opened
-from sealift_registry.conversion import judging
-from sealift_registry.conversion.judging import ANEW, Judged
-from sealift_registry.conversion.order import WorkOrder
-from sealift_registry.conversion.recipe import Recipe
-from sealift_registry.conversion.refused import REFUSED, refusal
-from sealift_registry.conversion.result import (
+from sealift_registry.conversion import result_rules
+from sealift_registry.conversion.build_result import (
     CHECK_ROWS,
     RESULT,
     VARIANT,
     BuildResult,
     evidence_file,
 )
+from sealift_registry.conversion.recipe import Recipe
+from sealift_registry.conversion.refused import REFUSED, refusal
+from sealift_registry.conversion.result_rules import ANEW, Judged
+from sealift_registry.conversion.work_order import WorkOrder
 from sealift_registry.frameworks.supported import as_it_is
 from sealift_registry.proof.models import ModelFile
 from sealift_registry.proof.picture import picture
@@ -120,20 +120,20 @@ class _Taking:
     actor: str
 
     def judged(self, orders: Orders) -> Judged:
-        """The result, verified by (1) to (5) of `judging`; nothing is written yet."""
-        result = judging.read_result(self.medium.read(RESULT, dsse.LARGEST_ENVELOPE))
+        """The result, verified by (1) to (5) of `result_rules`; nothing is written yet."""
+        result = result_rules.read_result(self.medium.read(RESULT, dsse.LARGEST_ENVELOPE))
         with self.hub.reading() as connection:
             fleet = Repository(connection).sound_fleet()
-        machine = judging.machine_of(result, fleet)
+        machine = result_rules.machine_of(result, fleet)
         said = result.predicate
-        judged = judging.judge(result, machine, orders(said), self.hub.now())
+        judged = result_rules.judge(result, machine, orders(said), self.hub.now())
         if said.outcome == "refused":
             return judged
-        judging.check_size(judged)
+        result_rules.check_size(judged)
         if len(said.evidence) > MOST_EVIDENCE:
             raise MalformedError("bad-result", "The result names too much.", subject=RESULT)
         evidence = [self._evidence(digest) for digest in said.evidence]
-        return judging.with_evidence(judged, evidence, self._files(judged), fleet)
+        return result_rules.with_evidence(judged, evidence, self._files(judged), fleet)
 
     def _evidence(self, digest: str) -> Signed[Evidence]:
         body = self.medium.read(evidence_file(digest), dsse.LARGEST_ENVELOPE)

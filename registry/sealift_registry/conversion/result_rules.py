@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
+from sealift_registry.conversion.build_result import BUILDER, BuildResult, provenance_details
 from sealift_registry.conversion.convert import MODEL, name_as_it_is
-from sealift_registry.conversion.order import ORDER, OrderedSource, WorkOrder
 from sealift_registry.conversion.recipe import Recipe, recipe_for
-from sealift_registry.conversion.result import BUILDER, BuildResult, provenance_details
+from sealift_registry.conversion.work_order import ORDER, OrderedSource, WorkOrder
 from sealift_registry.frameworks.supported import BY_FORMAT, CONVERTERS, as_it_is
 from sealift_registry.proof.models import ModelFile
 from sealift_registry.proof.picture import picture

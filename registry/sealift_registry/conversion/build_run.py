@@ -2,7 +2,7 @@
 
 Nothing here opens a database or a hub's home, which the import contracts hold. What the machine
 vouches for, it signs with its own keys and under its own name; the hub verifies all of it
-(`accepting`), wherever it ran.
+(`acceptance`), wherever it ran.
 """
 
 from __future__ import annotations
@@ -22,9 +22,7 @@ from securesystemslib.signer import Signer
 from sealift_registry.catalog import findings
 from sealift_registry.catalog.findings import Finding
 from sealift_registry.catalog.storing import as_stored, copy_out, lay_out, manifest_digest
-from sealift_registry.conversion.convert import Conversion, convert
-from sealift_registry.conversion.order import ORDER, WorkOrder
-from sealift_registry.conversion.result import (
+from sealift_registry.conversion.build_result import (
     BUILDER,
     CHECK_ROWS,
     RESULT,
@@ -35,7 +33,9 @@ from sealift_registry.conversion.result import (
     evidence_file,
     provenance_details,
 )
+from sealift_registry.conversion.convert import Conversion, convert
 from sealift_registry.conversion.trying import Trial, Trying, check_written
+from sealift_registry.conversion.work_order import ORDER, WorkOrder
 from sealift_registry.frameworks.framework import AS_IT_IS, WITHOUT_CONVERTER
 from sealift_registry.frameworks.supported import as_it_is
 from sealift_registry.proof.models import (
