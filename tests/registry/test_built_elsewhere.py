@@ -389,6 +389,22 @@ def test_f2_211_a_key_that_is_no_longer_active_builds_nothing(
     refused(back, "result-signer")
 
 
+@pytest.mark.parametrize("status", ["retired", "compromised"])
+def test_f2_211_nor_does_it_say_that_nothing_can_be_built(
+    back: Acme, monkeypatch: pytest.MonkeyPatch, status: Status
+) -> None:
+    """Of that there is no evidence: the result alone is signed."""
+
+    def stopped(*_args: object) -> None:
+        raise RefusedError("operator-unknown", "No.", next_step="Export it anew.")
+
+    fill(back, monkeypatch, stopped)
+    shutil.rmtree(back.folder / "result")
+    (back.folder / "refused").rename(back.folder / "result")
+    fleet(back, called(SHOP, status=status))
+    refused(back, "result-signer")
+
+
 def test_f2_212_nor_a_key_of_nobody_or_of_another_purpose(back: Acme) -> None:
     back.new_key("mallory")
     sign_again(back, back.signer("mallory"))
@@ -418,7 +434,7 @@ def test_f2_214_a_signature_that_is_wrong(back: Acme) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoiled", ["other", "longer", "shorter", "link", "pipe", "folder", "gone"]
+    "spoiled", ["other", "longer", "endless", "shorter", "link", "pipe", "folder", "gone"]
 )
 def test_f2_215_a_file_that_is_not_the_signed_one(back: Acme, spoiled: str) -> None:
     """Neither other bytes nor a way out of the folder, nor what has no end."""
@@ -431,6 +447,7 @@ def test_f2_215_a_file_that_is_not_the_signed_one(back: Acme, spoiled: str) -> N
     makes: dict[str, Callable[[], object]] = {
         "other": lambda: model.write_bytes(data),
         "longer": lambda: model.write_bytes(bytes(data) + b"\0"),
+        "endless": lambda: (model.touch(), os.truncate(model, 10**13)),
         "shorter": lambda: model.write_bytes(data[:-1]),
         "link": lambda: model.symlink_to(aside),
         "pipe": lambda: os.mkfifo(model),
