@@ -100,7 +100,7 @@ def accept(hub: Hub, folder: Path, orders: Orders, actor: str, *, carried: bool 
     judged = taking.judged(orders)
     if judged.said.refusal is not None:
         machine, why = judged.machine.name, judged.said.refusal
-        bad = why.told_of(machine, judged.said.artifact) if carried else why.error()
+        bad = why.as_told_by(machine, judged.said.artifact) if carried else why.error()
         data = refusal(judged.order.path, judged.order.goldens, bad)
         hub.log.commit_entry(taking.entry(REFUSED, actor, judged, data))
         raise bad

@@ -53,7 +53,7 @@ class Refusal:
         subject, next_step = self.subject or "", self.next_step or ""
         return RefusedError(self.code, self.what, subject=subject, next_step=next_step)
 
-    def told_of(self, machine: str, artifact: str) -> RefusedError:
+    def as_told_by(self, machine: str, artifact: str) -> RefusedError:
         """The error to raise where another machine did: what it says stands between marks."""
         advice = f"{machine} advises: {drawn(self.next_step)}" if self.next_step else ""
         return RefusedError(
