@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Protocol
 
+from sealift_signing import events
 from sealift_signing.drawing import plain
 from sealift_sync import pace
 from sealift_sync.pace import Cadence, Clock, Pace
@@ -63,6 +64,9 @@ class Phase:
         with self._lock:
             self._over = True
             found = self.pace.result(with_pause=with_pause)
+            if self.name:
+                said = {"bytes": found.done, "seconds": round(found.seconds, 3)}
+                events.tell("phase", "phase-ended", phase=self.name, stopped=stopped, **said)
             words = pace.stopping(found) if stopped else pace.ending(found)
             self._screen.end(f"{self.name}: {words}", told=pace.worth_telling(found))
 

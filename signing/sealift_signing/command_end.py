@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 
 import click
 
+from sealift_signing import events
 from sealift_signing.errors import FailedError, UsageError, shown
 from sealift_signing.streams import READER_GONE
+
+
+@contextmanager
+def told() -> Iterator[Callable[[int], int]]:
+    """Tell the log file, where one is open, with which exit code a command ended, and when."""
+    began = time.monotonic()
+
+    def ended(code: int) -> int:
+        seconds = round(time.monotonic() - began, 3)
+        events.tell("command", "command-ended", exit_code=code, seconds=seconds)
+        return code
+
+    try:
+        yield ended
+    finally:
+        events.end()
 
 
 def check_text(given: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from collections.abc import Callable
 from typing import NoReturn
@@ -35,6 +36,18 @@ def seldom_look_for_garbage() -> None:
     the hub's workers' as well.
     """
     gc.set_threshold(250_000)
+
+
+def open_log_file(given: str | None, program: str, command: str) -> None:
+    """Write what happens to the log file that was asked for, where one was.
+
+    Raises:
+        FailedError: it cannot be opened.
+    """
+    if given or os.environ.get("SEALIFT_LOG"):
+        from sealift_signing import log_file  # only for who asks: it loads the standard library's
+
+        log_file.open_log_file(given, os.environ, program, command)
 
 
 def command(load: Callable[[], Run], kept: str = "Nothing was changed.") -> NoReturn:

@@ -24,9 +24,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
-from sealift_signing import disk
+from sealift_signing import disk, events
 from sealift_signing.errors import FailedError
 from sealift_signing.vocabulary import visible
 
@@ -49,11 +49,16 @@ def open_file(path: Path, *, looks: bool = False) -> BinaryIO:
         OSError: it could not be opened, or is none.
     """
     try:
-        return os.fdopen(disk.open_regular(path, os.O_RDWR | os.O_CREAT), "r+b", buffering=0)
+        return _opened(path, "r+b", os.O_RDWR | os.O_CREAT)
     except OSError as bad:
         if not looks or bad.errno not in READ_ONLY:
             raise
-    return os.fdopen(disk.open_regular(path), "rb", buffering=0)
+    return _opened(path, "rb", os.O_RDONLY)
+
+
+def _opened(path: Path, mode: str, flags: int) -> BinaryIO:
+    opener: Callable[[str, int], int] = lambda *_: disk.open_regular(path, flags)  # noqa: E731
+    return cast("BinaryIO", open(path, mode, buffering=0, opener=opener))
 
 
 def try_lock(file: BinaryIO, *, shared: bool = False) -> bool:
@@ -77,12 +82,15 @@ def lock_within(file: BinaryIO, seconds: float) -> bool:
     Raises:
         OSError: there are no locks there.
     """
-    end = time.monotonic() + seconds
-    while not try_lock(file):
-        if time.monotonic() >= end:
-            return False
+    if try_lock(file):
+        return True
+    began = time.monotonic()
+    while time.monotonic() - began < seconds:
         time.sleep(PAUSE)
-    return True
+        if try_lock(file):
+            _tell_waited(file, began)
+            return True
+    return False
 
 
 def lock(file: BinaryIO, waiting: Callable[[], None] | None = None) -> None:
@@ -91,11 +99,18 @@ def lock(file: BinaryIO, waiting: Callable[[], None] | None = None) -> None:
     Raises:
         OSError: there are no locks there.
     """
+    if try_lock(file) or (waiting is not None and lock_within(file, PATIENT)):
+        return
+    began = time.monotonic()
     if waiting is not None:
-        if lock_within(file, PATIENT):
-            return
         waiting()
     fcntl.flock(file, fcntl.LOCK_EX)
+    _tell_waited(file, began)
+
+
+def _tell_waited(file: BinaryIO, began: float) -> None:
+    seconds = round(time.monotonic() - began, 3)
+    events.tell("lock", "lock-waited", path=str(file.name), seconds=seconds)
 
 
 def unlock(file: BinaryIO) -> None:

@@ -10,6 +10,7 @@ from typing import Any, TextIO
 
 import click
 
+from sealift_signing import events
 from sealift_signing.drawing import plain
 from sealift_signing.errors import SealiftError
 from sealift_signing.line_wrapping import columns, wrapped
@@ -30,6 +31,7 @@ def as_json(said: Mapping[str, Any], out: TextIO) -> str:
 
 def error(problem: SealiftError, *, for_machines: bool) -> int:
     """Tell of `problem` on standard error; returns its exit code."""
+    events.tell_problem(problem)
     lines = [f"Error: {problem.what}"]
     lines += [f"  Next: {problem.advice}"] if problem.advice else []
     with suppress(BrokenPipeError):

@@ -16,6 +16,19 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Given:
+    """What runs a command line gives to its group.
+
+    Attributes:
+        command: as it is called, without its arguments.
+        kept: as `Call.kept`.
+    """
+
+    command: str
+    kept: list[str]
+
+
+@dataclass(frozen=True)
 class Call:
     """What every command knows: where the site is, and how it was called.
 

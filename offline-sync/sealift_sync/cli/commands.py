@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from sealift_signing import command_start
 from sealift_signing.errors import NotFoundError, UsageError
 from sealift_sync.cli import telling
 from sealift_sync.cli.audit import audit
-from sealift_sync.cli.calling import Call
+from sealift_sync.cli.calling import Call, Given
 from sealift_sync.cli.fsck import fsck
 from sealift_sync.cli.group import FOLDER, HOME, InOrder
 
@@ -44,13 +45,15 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
     metavar="DIR",
     help="The site's folder; else SEALIFT_SITE_HOME, else ./sealift-site.",
 )
+@click.option("--log-file", metavar="FILE", help="Write what happens to FILE; else SEALIFT_LOG.")
 @click.version_option(package_name="sealift-offline-sync", message="%(package)s %(version)s")
 @click.pass_context
-def site(context: click.Context, home: Path | None) -> None:
+def site(context: click.Context, home: Path | None, log_file: str | None) -> None:
     """An isolated site: verify a bundle, install it, go back, report. It never uses a network."""
+    given = context.obj if isinstance(context.obj, Given) else Given("", [])
+    command_start.open_log_file(log_file, "sealift-site", given.command)
     environment = dict(os.environ)
-    kept = context.obj if isinstance(context.obj, list) else []
-    context.obj = Call(home, environment, lambda: datetime.now(UTC), kept)
+    context.obj = Call(home, environment, lambda: datetime.now(UTC), given.kept)
 
 
 @site.command(

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import click
 
-from sealift_signing import command_end, file_access
+from sealift_signing import command_end, events, file_access
 from sealift_signing.command_start import ABORTED
 from sealift_signing.drawing import plain
 from sealift_signing.errors import FailedError, SealiftError
+from sealift_sync.cli.calling import Given
 from sealift_sync.cli.commands import site
 from sealift_sync.cli.telling import error
 
@@ -20,10 +21,16 @@ PROGRAM = "sealift-site"
 @file_access.closed_to_others()
 def run(arguments: Sequence[str]) -> int:
     """Run `sealift-site` with `arguments`; returns the exit code (docs/reference/exit-codes.md)."""
+    with command_end.told() as ended:
+        return ended(_run(arguments))
+
+
+def _run(arguments: Sequence[str]) -> int:
     as_json = "--json" in arguments
     kept: list[str] = []
     try:
-        found = site.main(list(arguments), prog_name=PROGRAM, standalone_mode=False, obj=kept)
+        given = Given(events.called(arguments, site), kept)
+        found = site.main(list(arguments), prog_name=PROGRAM, standalone_mode=False, obj=given)
     except (click.Abort, KeyboardInterrupt) as stop:
         sys.stderr.write(f"Stopped. {plain(command_end.kept(stop, kept))} Run the command again.\n")
         return ABORTED

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
+from sealift_signing import events
 from sealift_signing.drawing import plain
 from sealift_signing.errors import SealiftError
 from sealift_signing.lists import tab_separated
@@ -69,6 +70,7 @@ def print_json(command: str, members: Mapping[str, Any]) -> None:
 
 def error(problem: SealiftError, *, as_json: bool) -> int:
     """Tell of `problem` on standard error; returns its exit code."""
+    events.tell_problem(problem)
     if as_json:
         with suppress(BrokenPipeError):
             sys.stderr.write(_json(problem.as_json(), sys.stderr))

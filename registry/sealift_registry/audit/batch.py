@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Engine, RootTransaction, event
 from sealift_registry.audit.admission import Admission
 from sealift_registry.audit.append import Appender
 from sealift_registry.storage.engine import IMMEDIATE, database_full, is_full
+from sealift_signing import events
 from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.transparency.entry import Entry, body_of
 
@@ -176,6 +177,8 @@ def _run(
         if is_full(failed):
             raise database_full() from failed
         raise CommitError(str(failed)) from failed
+    for row, (_, entry) in zip(growth.rows, logged, strict=True):
+        events.tell("log", "entry-committed", seq=row.seq, type=entry.type)
     return answers
 
 

@@ -7,6 +7,8 @@ from datetime import UTC, date, datetime
 
 import click
 
+from sealift_signing import command_start
+
 JOURNEY = (
     *("init", "key", "team", "next"),
     *("ingest", "convert", "runtime", "promote", "approve", "object", "submit"),
@@ -48,10 +50,14 @@ Journey.group_class = Journey
     type=click.DateTime(["%Y-%m-%d"]),
     help="Today by another clock, where this machine's was or is wrong.",
 )
+@click.option("--log-file", metavar="FILE", help="Write what happens to FILE; else SEALIFT_LOG.")
 @click.version_option(package_name="sealift-registry", prog_name="sealift")
 @click.pass_context
-def sealift(context: click.Context, home: str | None, today: datetime | None) -> None:
+def sealift(
+    context: click.Context, home: str | None, today: datetime | None, log_file: str | None
+) -> None:
     """The hub: ingest models, have people approve them, sign them, carry them to isolated sites."""
+    command_start.open_log_file(log_file, "sealift", str(context.obj or ""))
     if today is not None:
         from sealift_signing.clock import check_stated
 

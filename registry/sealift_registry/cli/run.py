@@ -22,7 +22,7 @@ from sealift_registry.cli import (
     teams,
 )
 from sealift_registry.cli.group import sealift
-from sealift_signing import command_end, file_access, printing
+from sealift_signing import command_end, events, file_access, printing
 from sealift_signing.command_start import ABORTED
 from sealift_signing.errors import FailedError, SealiftError, UsageError
 
@@ -37,10 +37,16 @@ PROGRAM = "sealift"
 @file_access.closed_to_others()
 def run(given: list[str]) -> int:
     """Run the command `given`; its exit code (docs/reference/exit-codes.md)."""
+    with command_end.told() as ended:
+        return ended(_run(given))
+
+
+def _run(given: list[str]) -> int:
     as_json = "--json" in given
     try:
         command_end.check_text(given)
-        result = sealift.main(given, prog_name=PROGRAM, standalone_mode=False)
+        named = events.called(given, sealift)
+        result = sealift.main(given, prog_name=PROGRAM, standalone_mode=False, obj=named)
     except (click.exceptions.Abort, KeyboardInterrupt) as stop:
         what = f"Stopped. {command_end.kept(stop)}"
         told = UsageError("interrupted", what, next_step="Run the command again.")

@@ -35,6 +35,7 @@ from sealift_registry.delivery.preparing import Order, Ready, prepare, renewed
 from sealift_registry.delivery.sites import Site
 from sealift_registry.delivery.transfer_statement import TransferSigner, ask_of, written
 from sealift_registry.trust.hub import Hub
+from sealift_signing import events
 from sealift_signing.canonical import Json
 from sealift_signing.drafts import Draft, envelopes
 from sealift_signing.errors import (
@@ -293,6 +294,7 @@ class Exports:
         except SealiftError as bad:
             if bad.code not in GONE_WRONG:
                 raise
+            events.tell("export", "export-retried", "warning", transfer=same.id, code=bad.code)
             told.append(
                 f"{same.id} was recorded, and what is on the medium of it is not whole: "
                 f"{bad.what} It is written anew, as another transfer."

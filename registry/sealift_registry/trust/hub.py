@@ -24,7 +24,7 @@ from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, publish
 from sealift_registry.trust.stored import READING
 from sealift_registry.trust.unchanged import UnchangedError, check_changes
-from sealift_signing import disk, locks, roles, version_links
+from sealift_signing import disk, events, locks, roles, version_links
 from sealift_signing.canonical import Json
 from sealift_signing.errors import FailedError
 from sealift_signing.statements import CheckpointSeen
@@ -85,15 +85,20 @@ class Hub:
         Raises:
             FailedError: as `AuditLog.commit`; or the database refused one of the action's rows.
         """
+        versions: dict[str, int] = {}
 
         def told(connection: Connection) -> tuple[Entry, T]:
             connection.info.pop(_PUBLISHED, None)  # of an action before it, which failed
             entry, result = action(connection)
             published = connection.info.pop(_PUBLISHED, {})
+            versions.update({role: one.signed.version for role, one in published.items()})
             return with_terms(with_published(entry, published)), result
 
         with said_in_words(self.home.database):
-            return self.log.commit_new_key(told) if replaces_key else self.log.commit(told)
+            done = self.log.commit_new_key(told) if replaces_key else self.log.commit(told)
+        if versions:
+            events.tell("trust", "metadata-published", versions=versions)
+        return done
 
     def commit_change(self, change: Change, entry: Entry, *, replaces_key: bool = False) -> bool:
         """Publish `change` with `entry`, where no other rows belong to it.

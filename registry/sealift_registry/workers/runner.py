@@ -27,6 +27,7 @@ from typing import IO, Any, NoReturn, cast
 from sealift_registry.workers.channel import KINDS, OUT_OF_MEMORY, Document, Progress
 from sealift_registry.workers.environment import scrubbed, secrets
 from sealift_registry.workers.quoting import LONGEST, redacted
+from sealift_signing import events
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.vocabulary import sentence
@@ -103,15 +104,21 @@ def ask(
     """
     with tempfile.TemporaryDirectory(prefix="worker-", dir=work.absolute()) as folder:
         environment = scrubbed(Path(folder), worker.carry, worker.given)
+        began, answered = time.monotonic(), False
         process = _start(worker, Path(folder), environment)
+        told = {"worker": worker.name, "verb": verb, "worker_pid": process.pid}
+        events.tell("worker", "worker-started", **told)
         envelope = {"verb": verb, "request": request, "limits": asdict(worker.limits)}
         try:
             answer = _Conversation(worker, process, progress, secrets(environment)).hold(
                 envelope | {"absent": worker.absent}
             )
+            answered = True
         finally:
             # Also when we are interrupted, and also what the worker itself has started.
             _kill_group(process)
+            seconds = round(time.monotonic() - began, 3)
+            events.tell("worker", "worker-ended", **told, answered=answered, seconds=seconds)
         return answer
 
 

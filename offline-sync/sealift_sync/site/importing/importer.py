@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 
-from sealift_signing import statements
+from sealift_signing import events, statements
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Recall
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
@@ -236,6 +236,7 @@ def _gathered(
         if ready.provides(accepted.plan):
             site.as_set_now()  # where the settings were spoiled meanwhile, nothing is changed
             return accepted
+        events.tell("import", "import-retried", "warning", transfer=accepted.transfer.predicate.id)
 
 
 def _imported_before(site: Site, bundle: Quarantine) -> Import | None:

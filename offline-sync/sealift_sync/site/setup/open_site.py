@@ -123,7 +123,8 @@ class Site:
             RestoredError: this log is not all that was signed, and takes no such entry; likewise.
         """
         log = SiteLog(self.state.connection, self.signer(), self.origin)
-        log.append(marked(self.state, entry))
+        appended = log.append(marked(self.state, entry))
+        self.state.recorded(appended.seq, entry.type)
         self._entries.append(entry.id)
 
     def has_logged(self) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sealift_signing import disk, file_access, shape
+from sealift_signing import disk, events, file_access, shape
 from sealift_signing.compromised import Compromised
 from sealift_signing.documents import Recall, Withdrawal
 from sealift_signing.drawing import pasted
@@ -98,6 +98,7 @@ class State:
 
     def __init__(self, file: Path, *, looks: bool = False) -> None:
         self._file = file
+        self._recorded: list[tuple[int, str]] = []
         try:
             self.connection = _opened(file, looks=looks)
         except (sqlite3.Error, OSError) as bad:
@@ -126,6 +127,7 @@ class State:
         Raises:
             FailedError: the database did not take it; nothing changed.
         """
+        self._recorded.clear()
         try:
             self.connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as bad:
@@ -139,6 +141,12 @@ class State:
             if isinstance(bad, sqlite3.Error):
                 raise _unusable(self._file, bad) from bad
             raise
+        for seq, kind in self._recorded:
+            events.tell("log", "entry-committed", seq=seq, type=kind)
+
+    def recorded(self, seq: int, kind: str) -> None:
+        """Have an entry of the log told of, once the transaction that it is in was committed."""
+        self._recorded.append((seq, kind))
 
     # -- single facts
 
