@@ -105,7 +105,7 @@ class BlobFolder:
             aside.unlink(missing_ok=True)
         return Blob(found, size)
 
-    def adopt(self, staged: Mapping[str, Path]) -> None:
+    def adopt(self, files: Mapping[str, Path]) -> None:
         """Take in files of the same file system, by digest; they were just hashed, and flushed.
 
         Raises:
@@ -113,7 +113,7 @@ class BlobFolder:
         """
         try:
             self._make()
-            for digest, file in staged.items():
+            for digest, file in files.items():
                 file.chmod(0o444)
                 file.replace(self.path(digest))
             flush_folder(self._final)

@@ -31,7 +31,8 @@ from sealift_sync.cli import commands
 from sealift_sync.cli.run import run
 from sealift_sync.site.log.log_reader import SiteLogReader
 from sealift_sync.site.running import model_tree
-from sealift_sync.site.setup.home_folder import find_home, one_medium, only_one
+from sealift_sync.site.setup.home_folder import find_home
+from sealift_sync.site.setup.home_locks import one_medium, only_one
 from tests.attacks.test_fast_forward import ONLINE, fast_forward
 from tests.attacks.test_log_far_ahead import far_ahead
 from tests.hub_on_paper import Changes, HubOnPaper, Release

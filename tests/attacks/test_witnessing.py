@@ -19,8 +19,9 @@ from sealift_sync.bundle.medium import Medium
 from sealift_sync.site.importing.importer import import_bundle
 from sealift_sync.site.log.restored_backup import MARK, MARK_TERM
 from sealift_sync.site.reports import homebound
-from sealift_sync.site.setup import home_folder as homes
-from sealift_sync.site.setup.home_folder import find_home, one_return
+from sealift_sync.site.setup import home_locks
+from sealift_sync.site.setup.home_folder import find_home
+from sealift_sync.site.setup.home_locks import one_return
 from tests.attacks.test_nothing_bars_stopping import (
     FAR,
     MODEL,
@@ -224,7 +225,8 @@ def test_t1_23_a_return_holds_up_nobody_while_it_writes(
 @contextmanager
 def free(plant: Plant) -> Iterator[None]:
     """The home's own lock is anybody's."""
-    with homes.only_one(find_home(plant.site.root, {"SEALIFT_LIMITS__LOCK_SECONDS": "0"}), "test"):
+    home = find_home(plant.site.root, {"SEALIFT_LIMITS__LOCK_SECONDS": "0"})
+    with home_locks.only_one(home, "test"):
         yield
 
 

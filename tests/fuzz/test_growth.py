@@ -33,7 +33,7 @@ from sealift_sync.artifact import (
 )
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import layout
-from sealift_sync.site.importing.copying import Sources
+from sealift_sync.site.importing.planning import Sources
 from tests.fuzz.parsers import KEYS, PARSERS, make_extract
 from tests.fuzz.target import Target, hold
 

@@ -9,7 +9,8 @@ import pytest
 
 from sealift_signing.errors import FailedError, UsageError
 from sealift_sync import durable
-from sealift_sync.site.setup.home_folder import choose_home, make_home, only_one
+from sealift_sync.site.setup.home_folder import choose_home, make_home
+from sealift_sync.site.setup.home_locks import only_one
 from sealift_sync.site.setup.settings import FIRST_SETTINGS, GroupSettings, Settings, read_settings
 
 
@@ -88,7 +89,8 @@ def test_a_process_that_died_holds_nothing(tmp_path: Path) -> None:
     home = make_home(tmp_path / "site", {"SEALIFT_LIMITS__LOCK_SECONDS": "0"})
     script = (
         "import os, sys; from pathlib import Path; "
-        "from sealift_sync.site.setup.home_folder import make_home, only_one\n"
+        "from sealift_sync.site.setup.home_folder import make_home\n"
+        "from sealift_sync.site.setup.home_locks import only_one\n"
         "with only_one(make_home(Path(sys.argv[1]), {}), 'import'): os._exit(9)"
     )
     died = subprocess.run([sys.executable, "-c", script, home.root], check=False)

@@ -29,15 +29,9 @@ from sealift_sync.cli.run import run
 from sealift_sync.site.importing import copying, importer
 from sealift_sync.site.importing.importer import Import, import_bundle, verify_bundle
 from sealift_sync.site.reports.integrity import examine
-from sealift_sync.site.setup import home_folder as homes
-from sealift_sync.site.setup.home_folder import (
-    Hold,
-    at_a_medium,
-    make_home,
-    no_medium,
-    one_medium,
-    only_one,
-)
+from sealift_sync.site.setup import home_locks
+from sealift_sync.site.setup.home_folder import make_home
+from sealift_sync.site.setup.home_locks import Hold, at_a_medium, no_medium, one_medium, only_one
 from sealift_sync.site.setup.open_site import Site
 from tests.hub_on_paper import GROUP, HubOnPaper
 from tests.offline_sync.test_missing_base import damage, stored, without
@@ -149,7 +143,7 @@ def test_what_is_left_over_is_swept_when_no_import_is_under_way(
         "from pathlib import Path\n"
         "from sealift_sync.site.importing import importer\n"
         "from sealift_sync.cli.run import run\n"
-        "importer.stage_blobs = lambda *_: (print('copying', flush=True), sys.stdin.read())\n"
+        "importer.copy_blobs = lambda *_: (print('copying', flush=True), sys.stdin.read())\n"
         "run(sys.argv[1:])\n"
     )
     words = [sys.executable, "-c", script, "--home", installed.root, "import", folder]
@@ -177,7 +171,7 @@ def test_status_says_what_is_under_way(
         command(installed, "status")
         assert f"Under way      {said}; what it brings" in capsys.readouterr().out
         assert under_way() == said
-        (installed.root / homes.MEDIUM_LOCK).write_text("")  # as on a full disk
+        (installed.root / home_locks.MEDIUM_LOCK).write_text("")  # as on a full disk
         assert under_way() == "another command"
 
     take(installed, hub.export(medium), Meanwhile(look))
@@ -635,4 +629,4 @@ def test_what_goes_wrong_aside_is_told_with_the_lock_in_hand(hold: Hold, tmp_pat
         with pytest.raises(FailedError, match="the medium"), hold.aside():
             raise FailedError("medium-unreadable", "It was the medium.")
         with pytest.raises(FailedError, match=r"sealift-site import \(process"):
-            homes.only_one(home, "status").__enter__()
+            home_locks.only_one(home, "status").__enter__()

@@ -95,7 +95,7 @@ def test_the_receipt_tells_everything(hub: HubOnPaper, site: SiteOnPaper, medium
     assert receipt.enrolment == hub.enrolments[SITE]
 
 
-@pytest.mark.parametrize("moment", ["adopt_staged", "make_receipt"])
+@pytest.mark.parametrize("moment", ["adopt_copied", "make_receipt"])
 def test_a_crash_before_the_commit_leaves_nothing_visible_and_the_next_run_goes_on(
     hub: HubOnPaper,
     site: SiteOnPaper,
@@ -131,7 +131,7 @@ def test_what_an_earlier_import_left_is_a_stage_of_its_own(
 ) -> None:
     hub.assign(hub.promote(1))
     folder = hub.export(medium)
-    cut_short(site, folder, committing, "adopt_staged")
+    cut_short(site, folder, committing, "adopt_copied")
     told: list[tuple[str, list[int]]] = []
 
     def listen(name: str, size: int) -> Callable[[int], None]:

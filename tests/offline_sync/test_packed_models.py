@@ -350,7 +350,7 @@ def test_an_import_that_is_cut_while_packs_are_taken_apart_goes_on(
     site: SiteOnPaper, bundle: Path, after: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[str] = []
-    stage = copying._stage
+    stage = copying._copy_blob
 
     def stop(digest: str, *others: object) -> None:
         seen.append(digest)
@@ -359,7 +359,7 @@ def test_an_import_that_is_cut_while_packs_are_taken_apart_goes_on(
         stage(digest, *others)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(copying, "_stage", stop)
+        patched.setattr(copying, "_copy_blob", stop)
         with pytest.raises(KeyboardInterrupt):
             site.take(bundle)
     assert shown(site) == {}
@@ -372,7 +372,7 @@ def test_an_import_that_is_cut_while_packs_are_taken_apart_goes_on(
         stage(digest, *others)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patched:
-        patched.setattr(copying, "_stage", go_on)
+        patched.setattr(copying, "_copy_blob", go_on)
         assert not site.take(bundle).already
     assert len(again) + whole == len(FIRST) + 2  # with the config and the manifest
     assert shown(site) == FIRST

@@ -166,7 +166,7 @@ def import_(call: Call, folder: Path, *, as_json: bool) -> int:
     from sealift_sync.cli import showing
     from sealift_sync.site.importing.importer import find_bundle, import_bundle
     from sealift_sync.site.running.installed_parts import lost_and_missed
-    from sealift_sync.site.setup.home_folder import HomeBusyError
+    from sealift_sync.site.setup.home_locks import HomeBusyError
 
     try:
         with (

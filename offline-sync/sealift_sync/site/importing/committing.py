@@ -15,7 +15,8 @@ from sealift_signing.statements import Receipt
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import instant, moment, sentence
 from sealift_sync.site.importing.accepting import Accepted
-from sealift_sync.site.importing.copying import Plan, adopt_staged
+from sealift_sync.site.importing.copying import adopt_copied
+from sealift_sync.site.importing.planning import Plan
 from sealift_sync.site.importing.receipts import make_receipt
 from sealift_sync.site.log.restored_backup import ACKNOWLEDGED
 from sealift_sync.site.running.choices import ASSIGNMENT, Place, Standing
@@ -24,7 +25,7 @@ from sealift_sync.site.setup import software_told
 from sealift_sync.site.setup.enrolment import ANSWER_CHECKED
 from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.state.check_results import rows_of, set_rows
-from sealift_sync.site.state.database import Imported, Installed
+from sealift_sync.site.state.records import Imported, Installed
 from sealift_sync.site.verifying import log_witness, site_floors
 
 MOST_TOLD = 20
@@ -41,7 +42,7 @@ def commit(site: Site, accepted: Accepted) -> Receipt:
         FailedError: it did not happen.
     """
     when = site.clock()
-    adopt_staged(accepted.plan.copies, site.home)
+    adopt_copied(accepted.plan.copies, site.home)
     with site.state.transaction():
         _trust(site, accepted)
         _install(site, accepted, when)

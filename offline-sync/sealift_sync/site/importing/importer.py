@@ -40,10 +40,10 @@ from sealift_sync.site.importing.copying import (
     check_packs,
     check_present,
     check_room,
-    clear_staged,
+    clear_incoming,
+    copy_blobs,
     hash_blobs,
     kept_for_later,
-    stage_blobs,
 )
 from sealift_sync.site.importing.finding_transfer import find_transfer
 from sealift_sync.site.importing.replacing_lost import heal
@@ -158,7 +158,7 @@ def _copied(
         done = _install(site, bundle, recalls, medium, watch)
     else:
         done = replace(done, mended=heal(site, bundle, medium, watch.begin_phase))
-    clear_staged(site.home)
+    clear_incoming(site.home)
     return done
 
 
@@ -200,9 +200,9 @@ def _install(
         watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
         accepted = _gathered(then, bundle, accepted, recalls, medium, watch.begin_phase)  # (8)
     except FailedError:
-        raise  # what is staged stays: the next run hashes it again and goes on
+        raise  # what is copied stays: the next run hashes it again and goes on
     except SealiftError:
-        clear_staged(site.home)
+        clear_incoming(site.home)
         raise
     receipt = commit(site, accepted)  # (9)
     remarks = accepted.visit.remarks
@@ -225,7 +225,7 @@ def _gathered(
             check_room(accepted.plan.copies, site.home)
             ready = settle(site, accepted, begin_phase).plan
             check_room(ready.copies, site.home)
-            stage_blobs(ready.copies, ready.packs, ready.paths, medium, site.home, begin_phase)
+            copy_blobs(ready.copies, ready.packs, ready.paths, medium, site.home, begin_phase)
         # What `fsck` found meanwhile is newer than what was hashed here. Of what was lost before it
         # finds nothing new: that is whole again where it is hashed now.
         lost = site.state.lost()

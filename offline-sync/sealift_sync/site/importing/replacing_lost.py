@@ -15,13 +15,8 @@ from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.durable import BeginPhase
-from sealift_sync.site.importing.copying import (
-    Found,
-    Sources,
-    adopt_staged,
-    check_room,
-    stage_blobs,
-)
+from sealift_sync.site.importing.copying import adopt_copied, check_room, copy_blobs
+from sealift_sync.site.importing.planning import Sources, Supply
 from sealift_sync.site.running.installed_parts import artifact_of, manifest_of, remember
 from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.state.check_results import rows_of
@@ -43,15 +38,15 @@ def heal(site: Site, bundle: Quarantine, medium: Medium, begin_phase: BeginPhase
         return 0
     check_room(copies, site.home)
     with site.aside():
-        stage_blobs(copies, sorted(wanted.packs), paths, medium, site.home, begin_phase)
-    adopt_staged(copies, site.home)
+        copy_blobs(copies, sorted(wanted.packs), paths, medium, site.home, begin_phase)
+    adopt_copied(copies, site.home)
     with site.state.transaction():
         remember(site, (), copies)
         site.state.clear_failures()  # what could not be shown for want of them may be tried again
     return len(copies)
 
 
-def _wanted(site: Site, bundle: Quarantine) -> tuple[Found, Mapping[str, str]]:
+def _wanted(site: Site, bundle: Quarantine) -> tuple[Supply, Mapping[str, str]]:
     """What the bundle carries of what is installed and the store lacks, and where that lies."""
     said = statements.read(Transfer, bundle.read(layout.TRANSFER), what=layout.TRANSFER).predicate
 
@@ -64,7 +59,7 @@ def _wanted(site: Site, bundle: Quarantine) -> tuple[Found, Mapping[str, str]]:
         manifest = manifest_of(site, one.sha256, carried)
         if manifest is not None:
             every[one.sha256] = artifact_of(one, manifest)
-    sources, found = Sources(said, site.home.store, site.state.lost(), every.values()), Found()
+    sources, found = Sources(said, site.home.store, site.state.lost(), every.values()), Supply()
     for digest, artifact in every.items():
         found |= sources.find(digest, artifact, fresh=False)
     for rows in rows_of(site.state).values():

@@ -21,7 +21,7 @@ from sealift_sync.site.log.restored_backup import (
     own,
 )
 from sealift_sync.site.setup import software_told
-from sealift_sync.site.setup.home_folder import one_return
+from sealift_sync.site.setup.home_locks import one_return
 from sealift_sync.site.setup.open_site import Site
 
 

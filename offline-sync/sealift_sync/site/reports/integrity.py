@@ -29,7 +29,7 @@ from sealift_sync.site.running.choices import Standing
 from sealift_sync.site.running.installed_parts import in_use, parts, remember
 from sealift_sync.site.running.model_tree import Mended, ModelTree
 from sealift_sync.site.setup.open_site import Site
-from sealift_sync.site.state.database import Installed
+from sealift_sync.site.state.records import Installed
 
 Opener = Callable[[], AbstractContextManager[Site]]
 

@@ -18,7 +18,7 @@ from sealift_sync.site.log.restored_backup import restored_words
 from sealift_sync.site.running.choices import Choice, Place, Standing
 from sealift_sync.site.running.installed_parts import lost_and_missed
 from sealift_sync.site.running.recheck import newest
-from sealift_sync.site.setup.home_folder import at_a_medium
+from sealift_sync.site.setup.home_locks import at_a_medium
 from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.state.check_results import Checked, Recorded, rows_of
 

@@ -35,7 +35,7 @@ from sealift_sync.site.running.runtime_checks import Answered
 from sealift_sync.site.setup.disk_reserve import A_HOOKS
 from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.state.check_results import Checked, checked_json, record
-from sealift_sync.site.state.database import Current
+from sealift_sync.site.state.records import Current
 
 BACK = "going back waits for no check"
 LACKING = {"no-blob", "blob-damaged"}

@@ -23,7 +23,8 @@ from sealift_signing.documents import (
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync.site.running import downgrades
 from sealift_sync.site.setup.enrolment import Enrolment
-from sealift_sync.site.state.database import Current, State
+from sealift_sync.site.state.database import State
+from sealift_sync.site.state.records import Current
 
 ASSIGNMENT = "assignment"
 

@@ -12,7 +12,7 @@ from sealift_signing.documents import Assignment
 from sealift_signing.drawing import drawn
 from sealift_signing.statements import NO_LONGER_ASSIGNED, RETIRED
 from sealift_signing.vocabulary import CatalogPath
-from sealift_sync.site.state.database import Current
+from sealift_sync.site.state.records import Current
 
 
 def why_held(

@@ -17,7 +17,7 @@ from sealift_sync.artifact import Artifact, read_manifest
 from sealift_sync.site.running.choices import Standing
 from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.state.check_results import rows_of
-from sealift_sync.site.state.database import Installed
+from sealift_sync.site.state.records import Installed
 
 MOST_IN_ENTRY = 200
 """Digests that one entry names; of more there are several entries."""

@@ -26,7 +26,7 @@ from sealift_sync.artifact import Artifact, ArtifactFile, read_manifest
 from sealift_sync.blobs import BlobFolder, damaged
 from sealift_sync.site.running.choices import Choice, Place
 from sealift_sync.site.setup.home_folder import Home
-from sealift_sync.site.state.database import Current
+from sealift_sync.site.state.records import Current
 
 CURRENT = "current"
 READ_ONLY = 0o444

@@ -20,7 +20,7 @@ from sealift_sync.site.running.choices import Choice, Place, Standing
 from sealift_sync.site.running.model_tree import ModelTree
 from sealift_sync.site.running.runtime_checks import Answered
 from sealift_sync.site.setup.open_site import Site
-from sealift_sync.site.state.database import Current, RolledBack
+from sealift_sync.site.state.records import Current, RolledBack
 
 
 def activate_assigned(site: Site, model: str, group: str | None, reason: str) -> Activation:

@@ -19,7 +19,7 @@ from sealift_sync.site.running.choices import Choice, Place, Standing
 from sealift_sync.site.running.model_tree import ModelTree
 from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.state.check_results import Checked, Recorded, checked_json, record, recorded
-from sealift_sync.site.state.database import Current
+from sealift_sync.site.state.records import Current
 
 CHECKED = "model.checked"
 MOST_IN_ENTRY = 30

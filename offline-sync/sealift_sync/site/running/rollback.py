@@ -20,7 +20,7 @@ from sealift_sync.site.running.activation import Activation, stop_again, switch
 from sealift_sync.site.running.choices import Choice, Place, Standing
 from sealift_sync.site.running.model_tree import ModelTree
 from sealift_sync.site.setup.open_site import Site
-from sealift_sync.site.state.database import RolledBack
+from sealift_sync.site.state.records import RolledBack
 
 
 def roll_back(

@@ -27,7 +27,8 @@ from sealift_sync.site.setup.enrolment import (
     enrolment,
     make_request,
 )
-from sealift_sync.site.setup.home_folder import Home, find_home, make_home, only_one
+from sealift_sync.site.setup.home_folder import Home, find_home, make_home
+from sealift_sync.site.setup.home_locks import only_one
 from sealift_sync.site.setup.open_site import Clock, whoami
 from sealift_sync.site.state.database import State
 

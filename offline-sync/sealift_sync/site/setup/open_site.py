@@ -29,14 +29,8 @@ from sealift_sync.site.log.appending import SiteLog
 from sealift_sync.site.log.restored_backup import marked
 from sealift_sync.site.setup.disk_reserve import Reserve
 from sealift_sync.site.setup.enrolment import REQUEST, Enrolment, enrolment
-from sealift_sync.site.setup.home_folder import (
-    Hold,
-    Home,
-    find_home,
-    no_medium,
-    one_medium,
-    only_one,
-)
+from sealift_sync.site.setup.home_folder import Home, find_home
+from sealift_sync.site.setup.home_locks import Hold, no_medium, one_medium, only_one
 from sealift_sync.site.state.database import State
 
 Clock = Callable[[], datetime]

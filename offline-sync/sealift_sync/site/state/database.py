@@ -1,88 +1,25 @@
-"""What a site knows, in its one database; only `State.transaction` writes, and all of it at once.
-
-SQLite in WAL mode with synchronous=FULL: NORMAL loses acknowledged commits in a power cut.
-"""
+"""What a site knows, in its one database; only `State.transaction` writes, and that all at once."""
 
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from sealift_signing import disk, events, file_access, shape
+from sealift_signing import events, shape
 from sealift_signing.compromised import Compromised
 from sealift_signing.documents import Recall, Withdrawal
-from sealift_signing.drawing import pasted
-from sealift_signing.errors import FailedError
 from sealift_signing.floors import FloorKey, Floors
 from sealift_signing.statements import Pins
 from sealift_signing.tuf_walk import Keep, RoleKey
 from sealift_signing.vocabulary import CatalogPath, instant, moment
 from sealift_sync.site.state import schema_steps
-
-_SETTINGS = (
-    "PRAGMA journal_mode=WAL",
-    "PRAGMA synchronous=FULL",
-    "PRAGMA recursive_triggers=ON",
-)
-_CANNOT_WRITE = frozenset(
-    {sqlite3.SQLITE_FULL, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR}
-)
-"""What SQLite says where it cannot make the files that it keeps beside a database."""
-
-
-@dataclass(frozen=True, order=True)
-class Installed:
-    """An artifact that a host group has; `despite` are the withdrawals that its request names."""
-
-    group: str
-    path: CatalogPath
-    sha256: str
-    despite: tuple[str, ...]
-    transfer: str
-    installed_at: datetime
-
-
-@dataclass(frozen=True)
-class Current:
-    """What a host group runs of one model."""
-
-    group: str
-    path: CatalogPath
-    sha256: str
-    since: datetime
-
-
-@dataclass(frozen=True)
-class RolledBack:
-    """That people here went back.
-
-    Attributes:
-        assigned: the digest of what was assigned then; the rollback holds while it is.
-        away_from: the digest of what ran.
-    """
-
-    assigned: str
-    away_from: str
-    reason: str
-    made: datetime
-
-
-@dataclass(frozen=True)
-class Imported:
-    """A transfer that was imported, and the receipt for it."""
-
-    transfer_sha256: str
-    id: str
-    made: datetime
-    receipt: bytes
+from sealift_sync.site.state.connection import open_database, unusable
+from sealift_sync.site.state.records import Current, Imported, Installed, RolledBack
 
 
 class State:
@@ -100,9 +37,9 @@ class State:
         self._file = file
         self._recorded: list[tuple[int, str]] = []
         try:
-            self.connection = _opened(file, looks=looks)
+            self.connection = open_database(file, looks=looks)
         except (sqlite3.Error, OSError) as bad:
-            raise _unusable(file, bad) from bad
+            raise unusable(file, bad) from bad
 
     def bring_forward(self) -> None:
         """Take the steps of the schema that are due: each is one transaction with its number.
@@ -131,7 +68,7 @@ class State:
         try:
             self.connection.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as bad:
-            raise _unusable(self._file, bad) from bad
+            raise unusable(self._file, bad) from bad
         try:
             yield
             self.connection.execute("COMMIT")
@@ -139,7 +76,7 @@ class State:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK")
             if isinstance(bad, sqlite3.Error):
-                raise _unusable(self._file, bad) from bad
+                raise unusable(self._file, bad) from bad
             raise
         for seq, kind in self._recorded:
             events.tell("log", "entry-committed", seq=seq, type=kind)
@@ -393,7 +330,7 @@ class State:
         try:
             return self.connection.execute(query, values).fetchall()
         except sqlite3.Error as bad:
-            raise _unusable(self._file, bad) from bad
+            raise unusable(self._file, bad) from bad
 
 
 def _installed(row: tuple[Any, ...]) -> Installed:
@@ -405,80 +342,3 @@ def _installed(row: tuple[Any, ...]) -> Installed:
 def _rolled_back(row: tuple[Any, ...]) -> RolledBack:
     assigned, away_from, reason, made = row
     return RolledBack(assigned, away_from, reason, instant(made))
-
-
-def _opened(file: Path, *, looks: bool) -> sqlite3.Connection:
-    """A connection to the database, of which this software knows the schema.
-
-    Raises:
-        sqlite3.Error, OSError: it could not be opened.
-        FailedError: newer software has worked here.
-    """
-    try:
-        file_access.make_file(file)  # others could hold a lock on what they can read
-        return _set_up(sqlite3.connect(file, isolation_level=None, timeout=10), file, _SETTINGS)
-    except sqlite3.Error as bad:
-        code = getattr(bad, "sqlite_errorcode", 0) & 0xFF  # the other bytes say more
-        if not (looks and code in _CANNOT_WRITE and _is_all_there(file)):
-            raise
-    # The file alone (SQLite, "Uniform Resource Identifiers"): nobody writes while we hold the home.
-    place = quote(os.fsencode(file.absolute())).lstrip("/")
-    alone = f"file:///{place}?mode=ro&immutable=1"
-    return _set_up(sqlite3.connect(alone, uri=True, isolation_level=None), file)
-
-
-def _set_up(
-    connection: sqlite3.Connection, file: Path, settings: Iterable[str] = ()
-) -> sqlite3.Connection:
-    try:
-        schema_steps.check_known(connection, file)
-        for setting in settings:
-            connection.execute(setting)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _is_all_there(file: Path) -> bool:
-    """Whether the file itself holds every commit, and nothing else.
-
-    What is in its write-ahead log would be missed, and what a journal would take back again be
-    seen: what somebody recalled would run there.
-    """
-    beside = (file.with_name(f"{file.name}-{one}") for one in ("wal", "journal"))
-    return not any(one.exists() and one.stat().st_size for one in beside)
-
-
-def _unusable(file: Path, reason: sqlite3.Error | OSError) -> FailedError:
-    if not os.access(file.parent, os.W_OK):
-        return FailedError(
-            "state-read-only",
-            f"The site's database {file} can only be read, and this command has to write there.",
-            subject=str(file),
-            next_step="Nothing was changed. Copy the whole folder to a disk that can be written, "
-            "and name the copy with --home.",
-        )
-    if disk.is_full(file.parent):
-        return FailedError(
-            "state-full",
-            f"The disk of the site's database {file} is full.",
-            subject=str(file),
-            next_step="Nothing was changed. Make room there, and run the command again. What runs "
-            "goes on, and sealift-site rollback and activate work meanwhile.",
-        )
-    if getattr(reason, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
-        return FailedError(
-            "state-unusable",
-            f"Another program holds the site's database {file}.",
-            subject=str(file),
-            next_step=f"Nothing was changed. End that program, which fuser {pasted([str(file)])} "
-            "names: a backup, or somebody's database browser. Then run the command again.",
-        )
-    return FailedError(
-        "state-unusable",
-        f"The site's database {file} could not be used: {reason}.",
-        subject=str(file),
-        next_step="Nothing was changed. Check the disk, and run the command again. If that changes "
-        "nothing, put a backup of the whole folder in its place.",
-    )

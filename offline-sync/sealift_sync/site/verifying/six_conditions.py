@@ -27,7 +27,7 @@ from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.site.running import downgrades
 from sealift_sync.site.running.choices import covering
 from sealift_sync.site.setup.open_site import Site
-from sealift_sync.site.state.database import Current, Installed
+from sealift_sync.site.state.records import Current, Installed
 from sealift_sync.site.verifying.check_row_files import named_rows
 from sealift_sync.site.verifying.tuf_metadata import Visit
 
