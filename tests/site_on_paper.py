@@ -23,7 +23,7 @@ from sealift_sync.bundle.medium import Medium
 from sealift_sync.site.importing.accepting import Accepted
 from sealift_sync.site.importing.importer import Import, Watch, import_bundle, verify_bundle
 from sealift_sync.site.log.log_reader import SiteLogReader
-from sealift_sync.site.reports.integrity import Examined, examine
+from sealift_sync.site.reports.integrity import Examination, examine
 from sealift_sync.site.running.activation import Activation
 from sealift_sync.site.running.rollback import roll_back
 from sealift_sync.site.setup.enrolment import Enrolment, Typed
@@ -106,7 +106,7 @@ class SiteOnPaper:
         with self.opened("rollback") as site:
             return roll_back(site, model, None, reason, away_from)
 
-    def examined(self) -> Examined:
+    def examined(self) -> Examination:
         """What `fsck` finds."""
         return examine(lambda: self.opened("fsck"), lambda _name, _size: lambda _done: None)
 

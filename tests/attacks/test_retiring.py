@@ -14,7 +14,7 @@ import pytest
 
 from sealift_signing.documents import GoneBack, Retired
 from sealift_signing.errors import RefusedError
-from sealift_sync.site.reports.status import survey
+from sealift_sync.site.reports.status import site_status
 from sealift_sync.site.running.reactivation import activate_assigned
 from tests.hub_on_paper import GROUP, MODEL, SITE, TEAM, HubOnPaper
 from tests.site_on_paper import SiteOnPaper
@@ -143,7 +143,7 @@ def test_t1_02_the_receipt_and_status_say_what_is_no_longer_assigned(
     (told,) = done.receipt.artifacts
     assert (told.outcome, told.code) == ("installed", "no-longer-assigned")
     with running.opened() as site:
-        (row,) = survey(site).runs
+        (row,) = site_status(site).runs
     assert (row.version, row.assigned, row.note) == (2, None, "no longer assigned; it runs on")
 
 
@@ -156,7 +156,7 @@ def test_t1_02_what_is_held_for_going_back_says_so(
     assert (told.outcome, told.code) == ("held", "goes-back")
     assert "does not say that it goes back" in told.words
     with running.opened() as site:
-        (row,) = survey(site).runs
+        (row,) = site_status(site).runs
         with pytest.raises(RefusedError, match="does not say that it goes back"):
             activate_assigned(site, FULL_MODEL, None, "It should run.")
     assert row.note.startswith("held: ")

@@ -18,7 +18,7 @@ from sealift_signing.statements import CarriedFile, Transfer
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine, quarantine
-from sealift_sync.site.importing.accepting import accept, unlisted
+from sealift_sync.site.importing.accepting import accept, unlisted_files
 from sealift_sync.site.importing.receipts import make_receipt
 from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.verifying.authentic_recalls import Grounds, authentic_recalls
@@ -77,7 +77,7 @@ def _bundle(data: bytes) -> None:
     recalls = authentic_recalls(bundle, Grounds.of(site))
     assert all(recall.sha256 for recall in recalls)
     accepted = accept(site, bundle, recalls)
-    unlisted(bundle, accepted.transfer.predicate)
+    unlisted_files(bundle, accepted.transfer.predicate)
     # What was accepted can be told: a receipt that could not be written would end the import.
     make_receipt(site, accepted, site.clock())
 

@@ -119,13 +119,13 @@ def test_what_prints_without_end_does_not_fill_memory(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A check prints what a server answers, and that serves a model which nobody wants any more."""
-    made, honest = list[int](), programs.output
+    made, honest = list[int](), programs.output_file
 
     def output() -> IO[bytes]:
         made.append(os.dup((found := honest()).fileno()))
         return found
 
-    monkeypatch.setattr(programs, "output", output)
+    monkeypatch.setattr(programs, "output_file", output)
     monkeypatch.setattr(programs, "MOST_OUTPUT", 1 << 20)
     script = "for _ in 1 2 3 4 5 6 7 8 9 10; do head -c 1000000 /dev/zero; sleep 0.2; done"
     configure(site, check=f"{script}; echo The end.; exit 1")

@@ -10,8 +10,8 @@ import pytest
 
 from sealift_sync.cli.run import run
 from sealift_sync.site.running import runtime_checks
-from sealift_sync.site.running.runtime_checks import Due
-from sealift_sync.site.state.check_results import Checked
+from sealift_sync.site.running.runtime_checks import DueCheck
+from sealift_sync.site.state.check_results import CheckResult
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.offline_sync.checked_models import configure, content, export, program, promote
 from tests.site_on_paper import SiteOnPaper
@@ -85,11 +85,11 @@ def test_p0_190_others_may_work_here_while_a_runtime_is_asked(
     site.take(export(hub, medium, first, second))
     done = []
 
-    def ask(self: Due) -> Checked:
+    def ask(self: DueCheck) -> CheckResult:
         done.append(site.roll_back())  # a rollback must never wait for a check
-        return Checked("passed", "As it was.")
+        return CheckResult("passed", "As it was.")
 
-    monkeypatch.setattr(runtime_checks.Due, "ask", ask)
+    monkeypatch.setattr(runtime_checks.DueCheck, "ask", ask)
     assert run(["--home", str(site.root), "check"]) == 0
     assert [one.outcome for one in done] == ["activated"]
 

@@ -14,7 +14,7 @@ from sealift_signing.errors import SealiftError
 from sealift_sync import check_rows
 from sealift_sync.check_rows import Expected, tensor
 from sealift_sync.site.running import runtime
-from sealift_sync.site.state.check_results import recorded, rows_of
+from sealift_sync.site.state.check_results import recorded_checks, rows_of
 from tests.hub_on_paper import HubOnPaper, Release, relist, resign
 from tests.offline_sync.checked_models import (
     configure,
@@ -128,7 +128,7 @@ def test_p0_184_going_back_waits_for_no_check(
     assert told.checked.words == "Not checked here: going back waits for no check."
     assert not (tmp_path / "asked").exists()
     with site.opened() as opened:
-        kept = recorded(opened.state)["cpu", first.sha256]
+        kept = recorded_checks(opened.state)["cpu", first.sha256]
     assert kept.checked.outcome == "passed"  # as it was when it was new
 
 
@@ -600,9 +600,9 @@ CUTS = (
     "sealift_sync.site.state.database.State.add_imported",
     "sealift_sync.site.importing.committing._sweep",
     "sealift_sync.site.running.model_tree.ModelTree.prepare",
-    "sealift_sync.site.running.runtime_checks.Due.ask",
+    "sealift_sync.site.running.runtime_checks.DueCheck.ask",
     "sealift_sync.site.running.activation._show",
-    "sealift_sync.site.running.activation.record",
+    "sealift_sync.site.running.activation.record_check",
     "sealift_sync.site.running.activation._commit",
     "sealift_sync.site.running.model_tree.ModelTree.switch",
 )
@@ -634,7 +634,7 @@ def test_p0_189_an_import_that_is_cut_anywhere_is_finished_by_the_same_again(
     site.take(folder)
     assert runs(site) == 2
     with site.opened() as opened:
-        assert recorded(opened.state)["cpu", second.sha256].checked.outcome == "passed"
+        assert recorded_checks(opened.state)["cpu", second.sha256].checked.outcome == "passed"
         kept = {one.sha256 for rows in rows_of(opened.state).values() for one in rows}
         assert kept == digests(hub, first, second)
         assert not any(opened.home.store.fault(one) for one in kept)

@@ -18,7 +18,7 @@ from sealift_sync import check_rows
 from sealift_sync.check_rows import Difference
 from sealift_sync.cli.run import run
 from sealift_sync.site.importing.importer import Import
-from sealift_sync.site.reports.status import survey
+from sealift_sync.site.reports.status import site_status
 from sealift_sync.site.running import runtime_checks
 from sealift_sync.site.running.reactivation import activate_assigned
 from sealift_sync.site.running.rollback import roll_back
@@ -190,17 +190,17 @@ def test_p0_228_what_is_recalled_is_recorded_as_stopped_before_its_successor_is_
     hub.recall(second.sha256)
     folder = export(hub, medium, first, third)
 
-    def stop(_: runtime_checks.Due) -> None:
+    def stop(_: runtime_checks.DueCheck) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(runtime_checks.Due, "ask", stop)
+        patched.setattr(runtime_checks.DueCheck, "ask", stop)
         with pytest.raises(KeyboardInterrupt):
             site.take(folder)
     assert (runs(site), versions(site)) == (None, {})
     assert site.entries()[-1].type == "model.stopped"
     with site.opened() as opened:
-        (found,) = survey(opened).runs
+        (found,) = site_status(opened).runs
     assert (found.version, found.note) == (None, "a switch is pending: run the import again")
     assert trace.read_text().split() == ["none"]
     configure(site, more=f'hook = ["{hook}"]')

@@ -15,8 +15,8 @@ from sealift_sync.cli.calling import Call
 from sealift_sync.cli.run import run
 from sealift_sync.durable import BeginPhase
 from sealift_sync.site.reports import integrity
-from sealift_sync.site.reports.integrity import Examined
-from sealift_sync.site.reports.status import survey
+from sealift_sync.site.reports.integrity import Examination
+from sealift_sync.site.reports.status import site_status
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.offline_sync.test_missing_base import damage
 from tests.site_on_paper import SiteOnPaper
@@ -44,7 +44,7 @@ def stored(site: SiteOnPaper, digest: str) -> Path:
     return site.root / "store/sha256" / digest
 
 
-def faults(found: Examined) -> dict[str, str]:
+def faults(found: Examination) -> dict[str, str]:
     return {one.sha256: one.fault for one in found.damages}
 
 
@@ -162,7 +162,7 @@ def test_what_an_older_version_lost_is_told_and_no_alarm(
     assert (found.problems, faults(found)) == (0, {DIGEST_1: "missing"})
     assert not found.damages[0].missed
     with site.opened() as opened:
-        assert survey(opened).lost == frozenset()
+        assert site_status(opened).lost == frozenset()
     assert site.take(hub.export(medium)).receipt.lost == (DIGEST_1,)
 
 

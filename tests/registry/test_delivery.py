@@ -42,7 +42,7 @@ from sealift_signing.version_links import Lineage
 from sealift_sync.bundle import layout
 from sealift_sync.site.log.log_reader import SiteLogReader
 from sealift_sync.site.log.restored_backup import ACKNOWLEDGED
-from sealift_sync.site.reports.telephone import spoken
+from sealift_sync.site.reports.telephone import telephone_report
 from sealift_sync.site.setup.initialising import begin
 from tests.media import with_free
 from tests.registry.hub_fixture import (
@@ -693,7 +693,7 @@ def test_the_hub_has_the_words_that_a_site_reads_out(ready: Acme, plant: SiteOnP
     ready.returned(plant)
     received(ready)
     with plant.opened() as site:
-        said = spoken(site)
+        said = telephone_report(site)
     with ready.app.hub.reading() as connection:
         _, data, lines = all_about(ready.app.hub, connection, SITE)
     assert data["log"] == {"size": said.log.size, "words": said.words}

@@ -80,7 +80,7 @@ class Call:
             if wrong := found.wrong_clock():
                 telling.warn_aside(wrong)
             if mend:
-                for place, problem in recovery.mend(found):
+                for place, problem in recovery.recover(found):
                     telling.warn_aside(
                         f"{place.model} in host group {place.group} cannot be shown: {problem}"
                         if problem

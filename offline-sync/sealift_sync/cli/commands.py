@@ -192,14 +192,14 @@ def _recalls_alone(call: Call, folder: Path, *, quiet: bool) -> str:
     from sealift_sync import progress
     from sealift_sync.cli import showing
     from sealift_sync.site.importing.importer import find_bundle
-    from sealift_sync.site.importing.stopping_recalled import honour
+    from sealift_sync.site.importing.stopping_recalled import honour_recalls
 
     with (
         call.site("import", stops=True) as found,
         progress.telling(quiet=quiet) as begin_phase,
     ):
         told = showing.watch(begin_phase, quiet=quiet).recalled
-        recalls = honour(found, find_bundle(found, folder, told), told)
+        recalls = honour_recalls(found, find_bundle(found, folder, told), told)
     if recalls:
         return "What this medium recalls was honoured all the same."
     return "This medium recalls nothing that this site did not know of."
@@ -211,10 +211,10 @@ def _recalls_alone(call: Call, folder: Path, *, quiet: bool) -> str:
 def status(call: Call, *, as_json: bool) -> None:
     """Say what runs, was held, and expires when."""
     from sealift_sync.cli import showing
-    from sealift_sync.site.reports.status import survey
+    from sealift_sync.site.reports.status import site_status
 
     with call.site("status", looks=True) as found:
-        state = survey(found)
+        state = site_status(found)
         if as_json:
             telling.print_json("status", showing.status_json(found, state))
         else:
@@ -301,7 +301,7 @@ def check(call: Call, models: tuple[str, ...], group: str | None, *, as_json: bo
     Nothing is switched; the outcome is logged and goes home. It takes a runtime in settings.toml.
     """
     from sealift_sync.cli import showing
-    from sealift_sync.site.running.recheck import check_running, lacking
+    from sealift_sync.site.running.recheck import advice, check_running
 
     def asking(place: Place) -> None:
         if not as_json:
@@ -319,7 +319,7 @@ def check(call: Call, models: tuple[str, ...], group: str | None, *, as_json: bo
             "No runtime was asked anything."
             if done
             else "Nothing runs here that could be checked.",
-            next_step=lacking(done) if done else "See what runs with: sealift-site status",
+            next_step=advice(done) if done else "See what runs with: sealift-site status",
         )
     return 1 if any(one.checked and one.checked.failure for one in done) else 0
 
@@ -346,11 +346,11 @@ def return_(
         )
     from sealift_sync.cli import showing
     from sealift_sync.site.reports.homebound import write_home
-    from sealift_sync.site.reports.telephone import spoken
+    from sealift_sync.site.reports.telephone import telephone_report
 
     with call.site("return", looks=aloud) as found:
         if medium is None:
-            said = spoken(found)
+            said = telephone_report(found)
             if as_json:
                 telling.print_json("return-print", showing.spoken_json(said))
             else:

@@ -11,7 +11,7 @@ from sealift_sync.cli.calling import Call
 
 if TYPE_CHECKING:
     from sealift_signing.errors import RefusedError
-    from sealift_sync.site.reports.integrity import Damage, Examined
+    from sealift_sync.site.reports.integrity import Damage, Examination
 
 WORDS = {
     "missing": "is missing",
@@ -42,7 +42,7 @@ def fsck(call: Call, *, as_json: bool) -> None:
         raise _not_whole(call, found)
 
 
-def _not_whole(call: Call, found: Examined) -> RefusedError:
+def _not_whole(call: Call, found: Examination) -> RefusedError:
     from sealift_signing.errors import RefusedError
     from sealift_sync.cli import showing
 
@@ -69,7 +69,7 @@ def _not_whole(call: Call, found: Examined) -> RefusedError:
     return RefusedError("site-not-whole", what, next_step=step)
 
 
-def _tell(found: Examined) -> None:
+def _tell(found: Examination) -> None:
     from sealift_sync.cli import showing
     from sealift_sync.pace import megabytes
 
@@ -108,7 +108,7 @@ def _sentence(one: Damage) -> str:
     return f"The blob {one.sha256[:12]} {WORDS[one.fault]}. It is {'; '.join(said)}."
 
 
-def _json(found: Examined) -> dict[str, Any]:
+def _json(found: Examination) -> dict[str, Any]:
     return {
         "ok": not found.problems,
         "recorded": found.recorded,

@@ -11,7 +11,7 @@ from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_signing.words import words_of
 from sealift_sync.cli import going_on, telling
 from sealift_sync.pace import megabytes
-from sealift_sync.site.state.check_results import checked_json
+from sealift_sync.site.state.check_results import check_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from sealift_sync.durable import BeginPhase
     from sealift_sync.site.importing.accepting import Accepted
     from sealift_sync.site.importing.importer import Import, Watch
-    from sealift_sync.site.reports.status import Runs, Survey
-    from sealift_sync.site.reports.telephone import Spoken
+    from sealift_sync.site.reports.status import ModelStatus, SiteStatus
+    from sealift_sync.site.reports.telephone import TelephoneReport
     from sealift_sync.site.running.activation import Activation
-    from sealift_sync.site.running.recheck import Found
+    from sealift_sync.site.running.recheck import PlaceCheck
     from sealift_sync.site.setup.open_site import Site
 
 DAYS_TO_WARN = 14
@@ -134,11 +134,11 @@ def activation_json(one: Activation) -> dict[str, Any]:
         "before": one.before,
         "after": one.after,
         "words": one.words,
-        "checked": checked_json(one.checked) if one.checked else None,
+        "checked": check_json(one.checked) if one.checked else None,
     }
 
 
-def checks(found: tuple[Found, ...]) -> None:
+def checks(found: tuple[PlaceCheck, ...]) -> None:
     """What `check` says."""
     for one in found:
         where = f"{one.place.model} version {one.version} in host group {one.place.group}"
@@ -154,7 +154,7 @@ def checks(found: tuple[Found, ...]) -> None:
     )
 
 
-def checks_json(found: tuple[Found, ...]) -> dict[str, Any]:
+def checks_json(found: tuple[PlaceCheck, ...]) -> dict[str, Any]:
     """As `checks`, for machines."""
     return {
         "checks": [
@@ -163,14 +163,14 @@ def checks_json(found: tuple[Found, ...]) -> dict[str, Any]:
                 "model": one.place.model,
                 "version": one.version,
                 "sha256": one.sha256,
-                "checked": checked_json(one.checked) if one.checked else None,
+                "checked": check_json(one.checked) if one.checked else None,
             }
             for one in found
         ]
     }
 
 
-def status(site: Site, found: Survey) -> None:
+def status(site: Site, found: SiteStatus) -> None:
     """What `status` says."""
     known = site.enrolment
     telling.say(f"{known.site}, enrolled for {known.stage}", "bold")
@@ -214,7 +214,7 @@ def status(site: Site, found: Survey) -> None:
     )
 
 
-def status_json(site: Site, found: Survey) -> dict[str, Any]:
+def status_json(site: Site, found: SiteStatus) -> dict[str, Any]:
     """As `status`, for machines."""
     known = site.enrolment
     return {
@@ -257,7 +257,7 @@ def status_json(site: Site, found: Survey) -> dict[str, Any]:
     }
 
 
-def spoken_aloud(said: Spoken) -> None:
+def spoken_aloud(said: TelephoneReport) -> None:
     """What `return --print` says: short lines, to be read to somebody."""
     telling.say(f"Site           {said.site}")
     if said.last is None:
@@ -280,7 +280,7 @@ def spoken_aloud(said: Spoken) -> None:
     telling.say(f"Its words      {said.words}")
 
 
-def spoken_json(said: Spoken) -> dict[str, Any]:
+def spoken_json(said: TelephoneReport) -> dict[str, Any]:
     """As `spoken_aloud`, for machines."""
     return {
         "site": said.site,
@@ -353,7 +353,7 @@ def _brought(done: Import) -> str:
     return "what was not finished is finished now" if done.activations else "nothing changed"
 
 
-def _run(one: Runs) -> tuple[str, ...]:
+def _run(one: ModelStatus) -> tuple[str, ...]:
     return (
         one.place.group,
         one.place.model,
@@ -364,7 +364,7 @@ def _run(one: Runs) -> tuple[str, ...]:
     )
 
 
-def _checked(found: Survey) -> None:
+def _checked(found: SiteStatus) -> None:
     """How what runs was checked here; nothing where nobody set that up."""
     for one in found.runs:
         if one.checked is None:
@@ -379,11 +379,11 @@ def _checked(found: Survey) -> None:
         tell(f"{what} was checked here {when}: {one.checked.words}")
 
 
-def _checked_json(one: Runs) -> dict[str, Any] | None:
+def _checked_json(one: ModelStatus) -> dict[str, Any] | None:
     if one.checked is None:
         return None
     made = moment(one.checked_at) if one.checked_at else None
-    return {**checked_json(one.checked), "made": made}
+    return {**check_json(one.checked), "made": made}
 
 
 def _when(text: str) -> str:
@@ -393,7 +393,7 @@ def _when(text: str) -> str:
     return f"{when:%Y-%m-%d %H:%M} UTC ({age})"
 
 
-def _untold(found: Survey) -> None:
+def _untold(found: SiteStatus) -> None:
     for place, words in found.untold:
         telling.bad(
             f"{place.model} in host group {place.group} was stopped, and its server was not told. "

@@ -98,7 +98,7 @@ def settle(site: Site, accepted: Accepted, begin_phase: BeginPhase) -> Accepted:
     return accepted
 
 
-def unlisted(bundle: Quarantine, transfer: Transfer) -> tuple[str, ...]:
+def unlisted_files(bundle: Quarantine, transfer: Transfer) -> tuple[str, ...]:
     """What lies there and nobody signed for: each file, and each folder with a slash at its end."""
     listed = {file.path for file in transfer.files} | {layout.TRANSFER}
     return tuple(sorted(name for name in bundle.names if name not in listed))

@@ -19,8 +19,8 @@ from sealift_sync.site.importing.copying import adopt_copied
 from sealift_sync.site.importing.planning import Plan
 from sealift_sync.site.importing.receipts import make_receipt
 from sealift_sync.site.log.restored_backup import ACKNOWLEDGED
-from sealift_sync.site.running.choices import ASSIGNMENT, Place, Standing
-from sealift_sync.site.running.installed_parts import parts, remember
+from sealift_sync.site.running.choices import ASSIGNMENT, Choices, Place
+from sealift_sync.site.running.installed_parts import parts, record_lost
 from sealift_sync.site.setup import software_told
 from sealift_sync.site.setup.enrolment import ANSWER_CHECKED
 from sealift_sync.site.setup.open_site import Site
@@ -59,7 +59,7 @@ def commit(site: Site, accepted: Accepted) -> Receipt:
 
 def _trust(site: Site, accepted: Accepted) -> None:
     state, visit, said = site.state, accepted.visit, accepted.transfer.predicate
-    site_floors.remember(
+    site_floors.raise_floors(
         state, visit.seen
     )  # before what was kept, which tells whose floors they are
     for kept in visit.kept:
@@ -75,7 +75,7 @@ def _trust(site: Site, accepted: Accepted) -> None:
     state.set_fact("pins", shape.write(pins))
     state.set_fact("high-water", moment(_high_water(site, accepted)).encode())
     state.set_fact(ANSWER_CHECKED, b"1")
-    log_witness.remember(site, visit, said.log.encode())
+    log_witness.remember_hub_log(site, visit, said.log.encode())
     if said.site_log is not None:
         state.set_fact(ACKNOWLEDGED, said.site_log.encode())
 
@@ -132,7 +132,7 @@ def _sweep(site: Site, replaced: frozenset[str]) -> None:
 def _remember(site: Site, plan: Plan) -> None:
     """What the store was found to have lost of what is installed, and what it has whole again."""
     lost = plan.lost & set(parts(site)) if plan.lost else frozenset()
-    remember(site, lost, site.state.lost() & {*plan.copies, *plan.reused})
+    record_lost(site, lost, site.state.lost() & {*plan.copies, *plan.reused})
 
 
 def _end_rollbacks(site: Site) -> None:
@@ -141,10 +141,10 @@ def _end_rollbacks(site: Site) -> None:
     Other fallbacks do not: they say nothing of the version that people here went away from. Nor
     does one that is held, or that leaves the model out, for it changes nothing here.
     """
-    standing = Standing(site.state, site.enrolment)
+    choices = Choices(site.state, site.enrolment)
     for group, model in site.state.rollbacks():
         place = Place(group, model)
-        if not (standing.held_back(place) or standing.goes_back(place)):
+        if not (choices.held_back(place) or choices.goes_back(place)):
             site.state.clear_rollbacks(group, model)
 
 

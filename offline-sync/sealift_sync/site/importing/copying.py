@@ -190,7 +190,7 @@ def _size(store: BlobFolder, digest: str) -> int:
 
 
 def _still_whole(copies: Mapping[str, int], home: Home, begin_phase: BeginPhase) -> frozenset[str]:
-    """What a crash left of `copies` beside the store: it is hashed again, whatever a file's name says.
+    """What a crash left of `copies`: it is hashed again, whatever a file's name says.
 
     And flushed again: the crash may have come before it was. The disk is asked, for a flush that
     failed is told of once, and leaves what was to be written in the page cache.

@@ -34,7 +34,7 @@ from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine, quarantine
 from sealift_sync.durable import BeginPhase
-from sealift_sync.site.importing.accepting import Accepted, accept, settle, unlisted
+from sealift_sync.site.importing.accepting import Accepted, accept, settle, unlisted_files
 from sealift_sync.site.importing.committing import commit
 from sealift_sync.site.importing.copying import (
     check_packs,
@@ -46,8 +46,8 @@ from sealift_sync.site.importing.copying import (
     kept_for_later,
 )
 from sealift_sync.site.importing.finding_transfer import find_transfer
-from sealift_sync.site.importing.replacing_lost import heal
-from sealift_sync.site.importing.stopping_recalled import Told, honour, recalled_on
+from sealift_sync.site.importing.replacing_lost import replace_lost
+from sealift_sync.site.importing.stopping_recalled import RecallsTold, honour_recalls, recalls_on
 from sealift_sync.site.log.restored_backup import RestoredError
 from sealift_sync.site.running.activation import Activation, activate
 from sealift_sync.site.setup.open_site import Site
@@ -67,7 +67,7 @@ class Watch:
 
     begin_phase: BeginPhase
     plan: Callable[[Accepted, tuple[str, ...]], None]
-    recalled: Told
+    recalled: RecallsTold
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Import:
 
 
 def find_bundle(
-    site: Site, folder: Path, recalled: Told = lambda _recalls, _switched: None
+    site: Site, folder: Path, recalled: RecallsTold = lambda _recalls, _switched: None
 ) -> Medium:
     """The transfer for this site that `folder` is or holds, to be imported; see `find_transfer`.
 
@@ -109,7 +109,7 @@ def find_bundle(
             return find_transfer(folder, site.enrolment.site)
     except SealiftError as problem:
         with suppress(RefusedError, NotFoundError):  # what is wrong first is what is told
-            honour(site, Medium(folder), recalled)
+            honour_recalls(site, Medium(folder), recalled)
         if isinstance(problem, RefusedError):
             _log_refusal(site, problem, [])
         raise
@@ -139,7 +139,7 @@ def _take(site: Site, medium: Medium, watch: Watch) -> Import:
     """Steps (1) to (9)."""
     claimed: list[Term] = []
     with _told_to_log(site, medium, claimed):
-        recalls = honour(site, medium, watch.recalled)  # (1)
+        recalls = honour_recalls(site, medium, watch.recalled)  # (1)
         site.reserve.take_back()  # for whoever goes back while this medium is copied
         with _quarantined(site, medium) as bundle, _noting(bundle, claimed):  # (2)
             return _copied(site, bundle, recalls, medium, watch)
@@ -157,7 +157,7 @@ def _copied(
     if done is None:
         done = _install(site, bundle, recalls, medium, watch)
     else:
-        done = replace(done, mended=heal(site, bundle, medium, watch.begin_phase))
+        done = replace(done, mended=replace_lost(site, bundle, medium, watch.begin_phase))
     clear_incoming(site.home)
     return done
 
@@ -169,12 +169,12 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
         RefusedError: an import would refuse it.
         FailedError: there is no room here for what an import would copy.
     """
-    recalls = recalled_on(site, medium)
+    recalls = recalls_on(site, medium)
     with _as_refusal(), _quarantined(site, medium) as bundle:
         if recalls:
             watch.recalled(recalls, ())
         accepted = accept(site, bundle, recalls)
-        watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
+        watch.plan(accepted, unlisted_files(bundle, accepted.transfer.predicate))
         with site.aside():
             check_present(accepted.plan, medium)
             check_room(accepted.plan.copies, site.home)
@@ -197,7 +197,7 @@ def _install(
     then = replace(site, clock=lambda: now)
     accepted = accept(then, bundle, recalls)  # (3) to (7)
     try:
-        watch.plan(accepted, unlisted(bundle, accepted.transfer.predicate))
+        watch.plan(accepted, unlisted_files(bundle, accepted.transfer.predicate))
         accepted = _gathered(then, bundle, accepted, recalls, medium, watch.begin_phase)  # (8)
     except FailedError:
         raise  # what is copied stays: the next run hashes it again and goes on

@@ -17,12 +17,12 @@ from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.durable import BeginPhase
 from sealift_sync.site.importing.copying import adopt_copied, check_room, copy_blobs
 from sealift_sync.site.importing.planning import Sources, Supply
-from sealift_sync.site.running.installed_parts import artifact_of, manifest_of, remember
+from sealift_sync.site.running.installed_parts import artifact_of, manifest_of, record_lost
 from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.state.check_results import rows_of
 
 
-def heal(site: Site, bundle: Quarantine, medium: Medium, begin_phase: BeginPhase) -> int:
+def replace_lost(site: Site, bundle: Quarantine, medium: Medium, begin_phase: BeginPhase) -> int:
     """Copy what the bundle carries and the store is known to lack; nothing else changes.
 
     Returns:
@@ -41,7 +41,7 @@ def heal(site: Site, bundle: Quarantine, medium: Medium, begin_phase: BeginPhase
         copy_blobs(copies, sorted(wanted.packs), paths, medium, site.home, begin_phase)
     adopt_copied(copies, site.home)
     with site.state.transaction():
-        remember(site, (), copies)
+        record_lost(site, (), copies)
         site.state.clear_failures()  # what could not be shown for want of them may be tried again
     return len(copies)
 

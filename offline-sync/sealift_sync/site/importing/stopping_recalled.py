@@ -28,7 +28,7 @@ from sealift_sync.site.log.restored_backup import (
     check_notes,
     check_remembered,
     notes_beside,
-    own,
+    own_notes,
 )
 from sealift_sync.site.running.activation import Activation, activate
 from sealift_sync.site.setup.open_site import Site
@@ -37,7 +37,7 @@ from sealift_sync.site.verifying.authentic_recalls import Grounds, authentic_rec
 MOST_TOLD = 30
 """Recalls that an entry names, which has its largest size; the state holds all of them."""
 
-Told = Callable[[tuple[Recall, ...], tuple[Activation, ...]], None]
+RecallsTold = Callable[[tuple[Recall, ...], tuple[Activation, ...]], None]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class _Found:
     problem: SealiftError | None
 
 
-def honour(site: Site, medium: Medium, told: Told) -> tuple[Recall, ...]:
+def honour_recalls(site: Site, medium: Medium, told: RecallsTold) -> tuple[Recall, ...]:
     """Stop what is recalled on `medium`, and what was before and still runs; returns what is new.
 
     What else lies on the same medium counts as well, for another site or older: an officer's order
@@ -77,11 +77,11 @@ def honour(site: Site, medium: Medium, told: Told) -> tuple[Recall, ...]:
     return found.recalls
 
 
-def recalled_on(site: Site, medium: Medium) -> tuple[Recall, ...]:
+def recalls_on(site: Site, medium: Medium) -> tuple[Recall, ...]:
     """The recalls on `medium` that this site had not seen; nothing is stopped or remembered.
 
     Raises:
-        SealiftError: as `honour`.
+        SealiftError: as `honour_recalls`.
     """
     found = _read(site, medium)
     if bad := found.behind or found.problem:
@@ -98,10 +98,10 @@ def _read(site: Site, medium: Medium) -> _Found:
             recalls = dict.fromkeys(authentic_recalls(carried, grounds))
             for other in bundles_beside(medium):
                 recalls |= dict.fromkeys(authentic_recalls(ForRecalls(other), grounds))
-            notes = own(_accepted_by_hub(carried), key, site.origin)
+            notes = own_notes(_accepted_by_hub(carried), key, site.origin)
             problem: SealiftError | None = carried.failure
             try:
-                notes += own(notes_beside(medium, site.enrolment.site), key, site.origin)
+                notes += own_notes(notes_beside(medium, site.enrolment.site), key, site.origin)
             except SealiftError as bad:
                 problem = problem or bad
         if grounds == Grounds.of(site):
@@ -131,7 +131,7 @@ def _accepted_by_hub(carried: ForRecalls) -> Iterator[bytes]:
         yield (said.predicate.site_log or "").encode()
 
 
-def _stop(site: Site, recalls: tuple[Recall, ...], told: Told) -> None:
+def _stop(site: Site, recalls: tuple[Recall, ...], told: RecallsTold) -> None:
     """Never forget `recalls`, and stop what they name, at once and for good.
 
     So does what was recalled by a medium before, if a power cut kept it from being stopped, or a

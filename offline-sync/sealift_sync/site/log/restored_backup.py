@@ -72,7 +72,7 @@ def check_holds(state: State, said: Checkpoint, note: bytes) -> None:
         raise _restored(said, note)
 
 
-def own(notes: Iterable[bytes], key: PublicKey, origin: str) -> list[bytes]:
+def own_notes(notes: Iterable[bytes], key: PublicKey, origin: str) -> list[bytes]:
     """Those of `notes` that are by this site's key, the largest first; the others are forgotten.
 
     Only these are held in memory: there may be any number of what others made.
@@ -85,7 +85,7 @@ def own(notes: Iterable[bytes], key: PublicKey, origin: str) -> list[bytes]:
 
 
 def check_notes(state: State, notes: Iterable[bytes]) -> None:
-    """Check the log against every one of `notes`, which are this site's `own`.
+    """Check the log against every one of `notes`, which are `own_notes` of this site.
 
     Raises:
         RestoredError: it does not hold one of them.

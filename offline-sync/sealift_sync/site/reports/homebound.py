@@ -18,7 +18,7 @@ from sealift_sync.site.log.restored_backup import (
     check_notes,
     check_remembered,
     notes_beside,
-    own,
+    own_notes,
 )
 from sealift_sync.site.setup import software_told
 from sealift_sync.site.setup.home_locks import one_return
@@ -39,7 +39,7 @@ def write_home(site: Site, medium: Path, *, everything: bool) -> tuple[Path, Ret
         FailedError: it could not be written.
     """
     _check_not_restored(site, medium)
-    software_told.tell(site)
+    software_told.tell_software(site)
     first = 0 if everything else acknowledged(site)
     extract = SiteLogReader(site.state.connection).extract(first)
     returned = Returned(site.enrolment.site, _receipts(site, everything=everything), extract)
@@ -53,7 +53,7 @@ def _check_not_restored(site: Site, medium: Path) -> None:
     with site.aside():
         there = medium.is_dir()
         beside = notes_beside(Medium(medium), site.enrolment.site) if there else ()
-        notes = own(beside, key, site.origin)
+        notes = own_notes(beside, key, site.origin)
     try:
         check_notes(site.state, notes)
     except RestoredError as bad:

@@ -25,9 +25,9 @@ from sealift_sync.blobs import BlobFolder, Fault
 from sealift_sync.durable import BeginPhase
 from sealift_sync.site.log.log_reader import SiteLogReader
 from sealift_sync.site.log.restored_backup import ACKNOWLEDGED, restored_words
-from sealift_sync.site.running.choices import Standing
-from sealift_sync.site.running.installed_parts import in_use, parts, remember
-from sealift_sync.site.running.model_tree import Mended, ModelTree
+from sealift_sync.site.running.choices import Choices
+from sealift_sync.site.running.installed_parts import in_use, parts, record_lost
+from sealift_sync.site.running.model_tree import ModelTree, RepairedPlace
 from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.state.records import Installed
 
@@ -61,7 +61,7 @@ class Damage:
 
 
 @dataclass(frozen=True)
-class Examined:
+class Examination:
     """What was found.
 
     Attributes:
@@ -84,7 +84,7 @@ class Examined:
     blobs: tuple[int, int]
     damages: tuple[Damage, ...]
     mended: tuple[str, ...]
-    links: tuple[Mended, ...]
+    links: tuple[RepairedPlace, ...]
     removed: tuple[str, ...]
     recorded: bool
 
@@ -97,7 +97,7 @@ class Examined:
         return unmended + missed + sum(map(len, (self.log.findings, self.receipts, self.database)))
 
 
-def examine(opened: Opener, begin_phase: BeginPhase) -> Examined:
+def examine(opened: Opener, begin_phase: BeginPhase) -> Examination:
     """Look at everything; the site is open only for moments, at the beginning and at the end."""
     with opened() as site:
         log, receipts = _log(site), tuple(_receipts(site))  # (1)
@@ -112,7 +112,9 @@ def examine(opened: Opener, begin_phase: BeginPhase) -> Examined:
         mended = _record(site, {one.sha256 for one in damages}) if whole else ()
         links = _show(site) if whole else ()
     told = (len(expected), sum(size for size in expected.values() if size > 0))
-    return Examined(log, receipts, database, restored, told, damages, mended, links, removed, whole)
+    return Examination(
+        log, receipts, database, restored, told, damages, mended, links, removed, whole
+    )
 
 
 def _log(site: Site) -> Verdict:
@@ -217,11 +219,11 @@ def _use(one: Installed, file: str, current: Places, used: Places) -> Use:
 def _record(site: Site, lost: set[str]) -> tuple[str, ...]:
     mended = site.state.lost() - lost
     with site.state.transaction():
-        remember(site, lost, mended)
+        record_lost(site, lost, mended)
     return tuple(sorted(mended))
 
 
-def _show(site: Site) -> tuple[Mended, ...]:
+def _show(site: Site) -> tuple[RepairedPlace, ...]:
     """Links are derived again; where files had to be copied, each copy is hashed."""
-    standing = Standing(site.state, site.enrolment)
-    return ModelTree(site.home, hashing=True, lost=site.state.lost()).repair(standing.showing())
+    choices = Choices(site.state, site.enrolment)
+    return ModelTree(site.home, hashing=True, lost=site.state.lost()).repair(choices.showing())

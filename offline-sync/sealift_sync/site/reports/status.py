@@ -15,16 +15,16 @@ from sealift_signing.statements import Receipt
 from sealift_sync.artifact import read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.site.log.restored_backup import restored_words
-from sealift_sync.site.running.choices import Choice, Place, Standing
+from sealift_sync.site.running.choices import Choice, Choices, Place
 from sealift_sync.site.running.installed_parts import lost_and_missed
-from sealift_sync.site.running.recheck import newest
+from sealift_sync.site.running.recheck import newest_check
 from sealift_sync.site.setup.home_locks import at_a_medium
 from sealift_sync.site.setup.open_site import Site
-from sealift_sync.site.state.check_results import Checked, Recorded, rows_of
+from sealift_sync.site.state.check_results import CheckResult, RecordedCheck, rows_of
 
 
 @dataclass(frozen=True)
-class Runs:
+class ModelStatus:
     """One model in one host group.
 
     Attributes:
@@ -43,13 +43,13 @@ class Runs:
     assigned: int | None
     fallback: int | None
     note: str
-    checked: Checked | None = None
+    checked: CheckResult | None = None
     checked_at: datetime | None = None
     failed: bool = False
 
 
 @dataclass(frozen=True)
-class Survey:
+class SiteStatus:
     """The state of a site.
 
     Attributes:
@@ -64,7 +64,7 @@ class Survey:
         strange: host groups that the settings name and this site does not have.
     """
 
-    runs: tuple[Runs, ...]
+    runs: tuple[ModelStatus, ...]
     roles: tuple[tuple[str, int, datetime], ...]
     last: Receipt | None
     recalls: int
@@ -78,21 +78,21 @@ class Survey:
     strange: tuple[str, ...]
 
 
-def survey(site: Site) -> Survey:
+def site_status(site: Site) -> SiteStatus:
     """Look at everything; nothing is changed."""
-    standing = Standing(site.state, site.enrolment)
+    choices = Choices(site.state, site.enrolment)
     done = site.state.imported()
     last = statements.read(Receipt, done[-1].receipt, what="a receipt").predicate if done else None
     held = [one for one in last.artifacts if one.outcome == "held"] if last else []
-    return Survey(
-        runs=tuple(_runs(site, standing)),
+    return SiteStatus(
+        runs=tuple(_runs(site, choices)),
         roles=tuple(sorted(_roles(site))),
         last=last,
         recalls=len(site.state.recalls()),
         unprotected=last.unprotected if last else (),
         held=tuple((one.group, one.artifact, one.words) for one in held),
         untold=tuple((Place(*one), words) for one, words in sorted(site.state.untold().items())),
-        unused=_unused(site, standing),
+        unused=_unused(site, choices),
         lost=lost_and_missed(site),
         restored=restored_words(site.state),
         under_way=at_a_medium(site.home),
@@ -100,59 +100,59 @@ def survey(site: Site) -> Survey:
     )
 
 
-def _runs(site: Site, standing: Standing) -> Iterator[Runs]:
+def _runs(site: Site, choices: Choices) -> Iterator[ModelStatus]:
     failures = site.state.failures()
-    for place, wanted in standing.wanted():
-        running, assigned = standing.current.get(place), standing.of(place)
-        fallback = standing.fallback(place) if running else None
-        last = newest(site, place, running) if running else None
-        note = _note(site, standing, place, wanted, failures)
+    for place, wanted in choices.wanted():
+        running, assigned = choices.current.get(place), choices.of(place)
+        fallback = choices.fallback(place) if running else None
+        last = newest_check(site, place, running) if running else None
+        note = _note(site, choices, place, wanted, failures)
         digest = assigned.current.sha256 if assigned else ""
-        yield Runs(
+        yield ModelStatus(
             place=place,
             version=running.path.version if running else None,
             sha256=running.sha256 if running else "",
             assigned=assigned.current.parsed.version if assigned else None,
             fallback=fallback.path.version if fallback else None,
             note=note,
-            checked=last.checked if isinstance(last, Recorded) else last,
-            checked_at=last.made if isinstance(last, Recorded) else None,
+            checked=last.checked if isinstance(last, RecordedCheck) else last,
+            checked_at=last.made if isinstance(last, RecordedCheck) else None,
             failed=bool(note) and note == failures.get((*place, digest)),
         )
 
 
 def _note(
     site: Site,
-    standing: Standing,
+    choices: Choices,
     place: Place,
     wanted: Choice | None,
     failures: dict[tuple[str, str, str], str],
 ) -> str:
-    running, assigned = standing.current.get(place), standing.of(place)
+    running, assigned = choices.current.get(place), choices.of(place)
     here = Choice(running.path, running.sha256) if running else None
-    if standing.unfinished(place):
+    if choices.unfinished(place):
         return "a rollback is not finished: run it again"
     if here != wanted:
         return "a switch is pending: run the import again"
     if assigned is None:
         return "no longer assigned; it runs on" if here else ""
-    return _not_assigned(site, standing, place, assigned.current, failures)
+    return _not_assigned(site, choices, place, assigned.current, failures)
 
 
 def _not_assigned(
     site: Site,
-    standing: Standing,
+    choices: Choices,
     place: Place,
     assigned: AssignedArtifact,
     failures: dict[tuple[str, str, str], str],
 ) -> str:
     """Why something else runs than what is assigned; empty where just that does."""
-    here = standing.current.get(place)
+    here = choices.current.get(place)
     if here and here.sha256 == assigned.sha256:
         return ""
-    if standing.held_back(place):
+    if choices.held_back(place):
         return f"rolled back: {site.state.rollbacks()[place].reason}"
-    if held := standing.goes_back(place):
+    if held := choices.goes_back(place):
         return f"held: {held}"
     failed = failures.get((*place, assigned.sha256))
     return failed or f"version {assigned.parsed.version} is not installed or may not run"
@@ -166,11 +166,11 @@ def _roles(site: Site) -> Iterator[tuple[str, int, datetime]]:
         yield role, signed.version, signed.expires
 
 
-def _unused(site: Site, standing: Standing) -> tuple[int, int]:
+def _unused(site: Site, choices: Choices) -> tuple[int, int]:
     """Blobs that nothing assigned or running needs: they are kept, and here is what that costs."""
     store = site.home.store
-    needed = {one.sha256 for one in standing.current.values()}
-    needed |= {one.sha256 for _, given in standing.assigned() for one in given.artifacts}
+    needed = {one.sha256 for one in choices.current.values()}
+    needed |= {one.sha256 for _, given in choices.assigned() for one in given.artifacts}
     used, rows = set(needed), rows_of(site.state)
     for digest in needed:
         if store.has(digest):

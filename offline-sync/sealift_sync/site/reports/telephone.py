@@ -21,7 +21,7 @@ from sealift_sync.site.setup.open_site import Site
 
 
 @dataclass(frozen=True)
-class Spoken:
+class TelephoneReport:
     """What is read out.
 
     Attributes:
@@ -46,14 +46,14 @@ class Spoken:
     words: str
 
 
-def spoken(site: Site) -> Spoken:
+def telephone_report(site: Site) -> TelephoneReport:
     """The site's report, as it stands; nothing is changed."""
     done = site.state.imported()
     last = statements.read(Receipt, done[-1].receipt, what="a receipt").predicate if done else None
     outcomes = last.artifacts if last else ()
     stored = SiteLogReader(site.state.connection).checkpoint()
     log = Checkpoint(site.origin, stored.size, stored.root)
-    return Spoken(
+    return TelephoneReport(
         site=site.enrolment.site,
         last=last,
         counts=dict(Counter(one.outcome for one in outcomes)),

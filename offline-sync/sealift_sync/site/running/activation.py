@@ -28,13 +28,13 @@ from sealift_signing.drawing import drawn
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
 from sealift_sync.site.running import programs, runtime_checks
-from sealift_sync.site.running.choices import Choice, Place, Standing
+from sealift_sync.site.running.choices import Choice, Choices, Place
 from sealift_sync.site.running.model_tree import ModelTree
 from sealift_sync.site.running.programs import CommandFailedError
-from sealift_sync.site.running.runtime_checks import Answered
+from sealift_sync.site.running.runtime_checks import CheckOutcome
 from sealift_sync.site.setup.disk_reserve import A_HOOKS
 from sealift_sync.site.setup.open_site import Site
-from sealift_sync.site.state.check_results import Checked, checked_json, record
+from sealift_sync.site.state.check_results import CheckResult, check_json, record_check
 from sealift_sync.site.state.records import Current
 
 BACK = "going back waits for no check"
@@ -56,7 +56,7 @@ class Activation:
     outcome: Literal["activated", "already", "stopped", "switched-back"]
     words: str
     untold: str = ""
-    checked: Checked | None = None
+    checked: CheckResult | None = None
 
     @property
     def went_well(self) -> bool:
@@ -77,8 +77,8 @@ def activate(site: Site, reason: str, *, stopping: bool = False) -> tuple[Activa
         FailedError: a place could not be switched; all others were.
     """
     tree = ModelTree(site.home, lost=site.state.lost())
-    standing = Standing(site.state, site.enrolment)
-    tree.repair(standing.current.values())
+    choices = Choices(site.state, site.enrolment)
+    tree.repair(choices.current.values())
     done: list[Activation] = []
     failed: SealiftError | None = None
     for place in sorted(site.state.untold()) if stopping else ():
@@ -87,9 +87,9 @@ def activate(site: Site, reason: str, *, stopping: bool = False) -> tuple[Activa
         except SealiftError as bad:
             failed = failed or bad
     # What waits for no check comes first: what is recalled stops before anything else is asked.
-    due = sorted(standing.wanted(), key=lambda one: standing.moves_on(*one))
-    asks = {place for place, choice in due if _asks(site, standing, place, choice)}
-    stopped = {place for place in asks if _is_recalled(standing, place)}
+    due = sorted(choices.wanted(), key=lambda one: choices.moves_on(*one))
+    asks = {place for place, choice in due if _asks(site, choices, place, choice)}
+    stopped = {place for place in asks if _is_recalled(choices, place)}
     for place in sorted(stopped):
         try:
             done.append(stop_recalled(site, place, reason))
@@ -107,19 +107,19 @@ def activate(site: Site, reason: str, *, stopping: bool = False) -> tuple[Activa
     return tuple(done)
 
 
-def _asks(site: Site, standing: Standing, place: Place, choice: Choice | None) -> bool:
+def _asks(site: Site, choices: Choices, place: Place, choice: Choice | None) -> bool:
     """Whether a runtime is asked before `place` is switched to `choice`."""
-    if choice is None or not standing.moves_on(place, choice):
+    if choice is None or not choices.moves_on(place, choice):
         return False
-    running = standing.current.get(place)
+    running = choices.current.get(place)
     here = running is not None and running.sha256 == choice.sha256
     return not here and not runtime_checks.why_unchecked(site, place, choice)
 
 
-def _is_recalled(standing: Standing, place: Place) -> bool:
+def _is_recalled(choices: Choices, place: Place) -> bool:
     """Whether what runs in `place` must stop."""
-    running = standing.current.get(place)
-    return running is not None and standing.recalled(Choice(running.path, running.sha256))
+    running = choices.current.get(place)
+    return running is not None and choices.recalled(Choice(running.path, running.sha256))
 
 
 def _settle(site: Site, place: Place, reason: str) -> Iterator[Activation]:
@@ -127,25 +127,25 @@ def _settle(site: Site, place: Place, reason: str) -> Iterator[Activation]:
 
     It ends, because what failed is not wanted again, and nothing is asked about twice.
     """
-    asked: dict[Choice, Answered] = {}
+    asked: dict[Choice, CheckOutcome] = {}
     while True:
-        standing = Standing(site.state, site.enrolment)
-        choice, running = standing.wants(place), standing.current.get(place)
+        choices = Choices(site.state, site.enrolment)
+        choice, running = choices.wants(place), choices.current.get(place)
         before = Choice(running.path, running.sha256) if running else None
         if choice == before:
             return
-        asks = _asks(site, standing, place, choice)
-        if asks and _is_recalled(standing, place):
+        asks = _asks(site, choices, place, choice)
+        if asks and _is_recalled(choices, place):
             yield stop_recalled(site, place, reason)
             continue
         if asks and choice is not None and choice not in asked:
             asked[choice] = runtime_checks.ask(site, place, choice)
             site = site.as_set_now()
             continue  # others worked here meanwhile
-        retired = standing.retired(place)
+        retired = choices.retired(place)
         why = f"{reason}: retired: {drawn(retired.reason, 500)}" if retired else reason
         tree = ModelTree(site.home, lost=site.state.lost())
-        answered = _answered(site, standing, place, choice, asked)
+        answered = _answered(site, choices, place, choice, asked)
         done = switch(site, tree, place, before, choice, why, answered=answered)
         yield done
         if done.outcome != "switched-back" or done.after is not None:
@@ -154,13 +154,13 @@ def _settle(site: Site, place: Place, reason: str) -> Iterator[Activation]:
 
 def _answered(
     site: Site,
-    standing: Standing,
+    choices: Choices,
     place: Place,
     choice: Choice | None,
-    asked: Mapping[Choice, Answered],
-) -> Answered | None:
+    asked: Mapping[Choice, CheckOutcome],
+) -> CheckOutcome | None:
     """What was answered about `choice`, or why it was not asked; None where that goes back."""
-    if choice is None or not standing.moves_on(place, choice):
+    if choice is None or not choices.moves_on(place, choice):
         return None
     return asked.get(choice) or partial(runtime_checks.unchecked, site, place, choice)
 
@@ -171,7 +171,7 @@ def stop_recalled(site: Site, place: Place, reason: str) -> Activation:
     Raises:
         FailedError: it could not be logged, or its link not taken away.
     """
-    running = Standing(site.state, site.enrolment).current[place]
+    running = Choices(site.state, site.enrolment).current[place]
     tree = ModelTree(site.home, lost=site.state.lost())
     return switch(site, tree, place, Choice(running.path, running.sha256), None, reason)
 
@@ -194,7 +194,7 @@ def switch(  # noqa: PLR0913 - all that a switch is, each said by name
     reason: str,
     otherwise: Callable[[], None] = lambda: None,
     *,
-    answered: Answered | None = None,
+    answered: CheckOutcome | None = None,
 ) -> Activation:
     """Switch one place from `before` to `after`, or back again if what watches over it objects.
 
@@ -245,10 +245,10 @@ def _try(
     tree: ModelTree,
     place: Place,
     after: Choice | None,
-    answered: Answered | None,
+    answered: CheckOutcome | None,
     *,
     recalled: bool,
-) -> tuple[str, Checked | None]:
+) -> tuple[str, CheckResult | None]:
     """Switch `place` to `after`, unless its runtime answers otherwise than it must.
 
     Returns:
@@ -291,7 +291,7 @@ def _told(
     after: Choice | None,
     back: Choice | None,
     failure: str,
-    checked: Checked | None,
+    checked: CheckResult | None,
 ) -> Activation:
     was = before.path.version if before else None
     where = f"{place.model} in host group {place.group}"
@@ -335,10 +335,10 @@ def _commit(
         "reason": reason,
     }
     if done.checked is not None:
-        data["checked"] = checked_json(done.checked)
+        data["checked"] = check_json(done.checked)
     with site.state.transaction():
         if done.checked is not None and after is not None and done.checked.outcome != "not-checked":
-            record(site.state, place.group, after.sha256, done.checked, site.clock())
+            record_check(site.state, place.group, after.sha256, done.checked, site.clock())
         if done.outcome == "switched-back" and after is not None:
             site.state.add_failure(*place, after.sha256, done.words)
             if done.after is None:
@@ -373,7 +373,7 @@ def _run(
     if not command:
         return
     seconds = site.home.settings.group(place.group).timeout_seconds
-    with programs.output() as output, site.reserve.resting(A_HOOKS):
+    with programs.output_file() as output, site.reserve.resting(A_HOOKS):
         try:
             process = subprocess.Popen(
                 command,

@@ -43,8 +43,8 @@ class Choice(NamedTuple):
     sha256: str
 
 
-class Standing:
-    """The site's standing when this was made."""
+class Choices:
+    """What may and what should run in each place, by the site's state when this was made."""
 
     def __init__(self, state: State, known: Enrolment) -> None:
         data = state.fact(ASSIGNMENT)

@@ -48,7 +48,7 @@ def why_held(
     )
 
 
-def no_more(
+def no_longer_assigned(
     assignment: Assignment, current: Collection[Current]
 ) -> Iterator[tuple[Current, str, str]]:
     """What runs and is not assigned, each with a code and a sentence."""

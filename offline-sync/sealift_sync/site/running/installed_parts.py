@@ -14,7 +14,7 @@ from sealift_signing.canonical import Json
 from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
 from sealift_sync.artifact import Artifact, read_manifest
-from sealift_sync.site.running.choices import Standing
+from sealift_sync.site.running.choices import Choices
 from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.state.check_results import rows_of
 from sealift_sync.site.state.records import Installed
@@ -56,11 +56,11 @@ def parts(site: Site) -> Mapping[str, Part]:
 
 def in_use(site: Site) -> Collection[tuple[str, str]]:
     """The artifacts that are assigned or run, each by host group and digest."""
-    standing = Standing(site.state, site.enrolment)
+    choices = Choices(site.state, site.enrolment)
     assigned = {
-        (place.group, one.sha256) for place, given in standing.assigned() for one in given.artifacts
+        (place.group, one.sha256) for place, given in choices.assigned() for one in given.artifacts
     }
-    return assigned | {(one.group, one.sha256) for one in standing.current.values()}
+    return assigned | {(one.group, one.sha256) for one in choices.current.values()}
 
 
 def lost_and_missed(site: Site) -> frozenset[str]:
@@ -93,7 +93,7 @@ def artifact_of(one: Installed, manifest: bytes) -> Artifact:
     return read_manifest(manifest, what=f"the manifest of {one.path}")
 
 
-def remember(site: Site, lost: Collection[str], mended: Collection[str]) -> None:
+def record_lost(site: Site, lost: Collection[str], mended: Collection[str]) -> None:
     """Note, within a transaction, which blobs are lost now and which are whole again.
 
     An entry tells of what was not known before, and of nothing else.

@@ -36,7 +36,7 @@ GROUPS = frozenset({0o750, 0o710})
 """Modes of a folder whose group alone gets in, as an administrator sets them."""
 
 
-class Mended(NamedTuple):
+class RepairedPlace(NamedTuple):
     """A place that did not show what it should; `problem` says why it still does not, if so."""
 
     place: Place
@@ -119,7 +119,7 @@ class ModelTree:
             raise durable.unwritable(folder, bad) from bad
         return folder / _name(choice)
 
-    def repair(self, current: Iterable[Current]) -> tuple[Mended, ...]:
+    def repair(self, current: Iterable[Current]) -> tuple[RepairedPlace, ...]:
         """Make every link what committed state says; returns the places that were wrong.
 
         A place that cannot be mended is told of and left: the others, and a rollback away from it,
@@ -137,9 +137,9 @@ class ModelTree:
             try:
                 if choice is None or not self._shows(place, choice):
                     self.switch(place, choice)
-                    found.append(Mended(place, ""))
+                    found.append(RepairedPlace(place, ""))
             except SealiftError as bad:
-                found.append(Mended(place, str(bad)))
+                found.append(RepairedPlace(place, str(bad)))
         return tuple(found)
 
     def _shows(self, place: Place, choice: Choice) -> bool:

@@ -31,13 +31,13 @@ class CommandFailedError(Exception):
     """A command that did not succeed; its text says why."""
 
 
-def output() -> IO[bytes]:
+def output_file() -> IO[bytes]:
     """Where a command's output goes: into memory, so that no full disk makes it fail.
 
     Elsewhere than on Linux into a file; where there is no room for one, it is not quoted.
     """
     try:
-        found = unnamed()
+        found = unnamed_file()
     except OSError:
         return Path(os.devnull).open("r+b")
     # After something was dropped, a command goes on at the end, and not beyond a hole.
@@ -45,7 +45,7 @@ def output() -> IO[bytes]:
     return found
 
 
-def unnamed() -> IO[bytes]:
+def unnamed_file() -> IO[bytes]:
     """A file without a name, in memory where the system has such."""
     if hasattr(os, "memfd_create"):
         return os.fdopen(os.memfd_create("output"), "w+b")

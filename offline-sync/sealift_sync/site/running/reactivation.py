@@ -16,9 +16,9 @@ from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import sentence
 from sealift_sync.site.running import runtime_checks
 from sealift_sync.site.running.activation import Activation, stop_recalled, switch
-from sealift_sync.site.running.choices import Choice, Place, Standing
+from sealift_sync.site.running.choices import Choice, Choices, Place
 from sealift_sync.site.running.model_tree import ModelTree
-from sealift_sync.site.running.runtime_checks import Answered
+from sealift_sync.site.running.runtime_checks import CheckOutcome
 from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.state.records import Current, RolledBack
 
@@ -39,7 +39,7 @@ def activate_assigned(site: Site, model: str, group: str | None, reason: str) ->
             there while its runtime was asked.
     """
     meant = _meant(site, model, group)
-    answered: Answered | None = None
+    answered: CheckOutcome | None = None
     if isinstance(meant, _Meant) and meant.is_new:
         if meant.running is not None and meant.running.sha256 in site.state.recalls():
             stop_recalled(site, meant.place, f"activate: {sentence(reason)[:500]}")
@@ -80,14 +80,14 @@ def _meant(site: Site, model: str, group: str | None) -> _Meant | Activation:
     Raises:
         SealiftError: as `activate_assigned`.
     """
-    standing = Standing(site.state, site.enrolment)
-    place, foremost = _foremost(standing, model, group)
-    running = standing.current.get(place)
+    choices = Choices(site.state, site.enrolment)
+    place, foremost = _foremost(choices, model, group)
+    running = choices.current.get(place)
     version = foremost.path.version
-    if running is not None and running.sha256 == foremost.sha256 and not standing.held_back(place):
+    if running is not None and running.sha256 == foremost.sha256 and not choices.held_back(place):
         words = f"{model} in host group {place.group} runs version {version} already."
         return Activation(place, version, version, "already", words)
-    if not standing.permitted(place, foremost):
+    if not choices.permitted(place, foremost):
         raise RefusedError(
             "not-permitted",
             f"Version {version} of {model} is assigned to host group {place.group} and is not "
@@ -95,7 +95,7 @@ def _meant(site: Site, model: str, group: str | None) -> _Meant | Activation:
             subject=model,
             next_step="See why with: sealift-site status",
         )
-    if lower := standing.goes_back(place):
+    if lower := choices.goes_back(place):
         raise RefusedError(
             "goes-back",
             f"Version {version} of {model} is held: {lower}",
@@ -105,7 +105,7 @@ def _meant(site: Site, model: str, group: str | None) -> _Meant | Activation:
     return _Meant(place, foremost, running, site.state.every_rollback(*place))
 
 
-def _try_again(site: Site, meant: _Meant, reason: str, answered: Answered | None) -> Activation:
+def _try_again(site: Site, meant: _Meant, reason: str, answered: CheckOutcome | None) -> Activation:
     place, running = meant.place, meant.running
     before = Choice(running.path, running.sha256) if running else None
     tree = ModelTree(site.home, lost=site.state.lost())
@@ -143,11 +143,11 @@ def _begin(site: Site, place: Place, foremost: Choice, reason: str) -> None:
         site.record(site.entry("model.tried-again", told, terms))
 
 
-def _foremost(standing: Standing, model: str, group: str | None) -> tuple[Place, Choice]:
+def _foremost(choices: Choices, model: str, group: str | None) -> tuple[Place, Choice]:
     """Which place is meant, and what is assigned there."""
     found = {
         place: Choice(given.current.parsed, given.current.sha256)
-        for place, given in standing.assigned()
+        for place, given in choices.assigned()
         if place.model == model and group in {None, place.group}
     }
     if not found:

@@ -15,10 +15,16 @@ from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import sentence
 from sealift_sync.site.log.restored_backup import check_remembered
 from sealift_sync.site.running import runtime_checks
-from sealift_sync.site.running.choices import Choice, Place, Standing
+from sealift_sync.site.running.choices import Choice, Choices, Place
 from sealift_sync.site.running.model_tree import ModelTree
 from sealift_sync.site.setup.open_site import Site
-from sealift_sync.site.state.check_results import Checked, Recorded, checked_json, record, recorded
+from sealift_sync.site.state.check_results import (
+    CheckResult,
+    RecordedCheck,
+    check_json,
+    record_check,
+    recorded_checks,
+)
 from sealift_sync.site.state.records import Current
 
 CHECKED = "model.checked"
@@ -33,7 +39,7 @@ NOT_YET = "it was not asked yet; run: sealift-site check"
 
 
 @dataclass(frozen=True)
-class Found:
+class PlaceCheck:
     """What runs in a place, and how its check ended.
 
     Attributes:
@@ -45,7 +51,7 @@ class Found:
     place: Place
     version: int
     sha256: str
-    checked: Checked | None
+    checked: CheckResult | None
     fallback: int | None
     lacks: frozenset[str]
 
@@ -57,7 +63,7 @@ class Found:
 
 def check_running(
     site: Site, models: Collection[str], group: str | None, asking: Callable[[Place], None]
-) -> tuple[Found, ...]:
+) -> tuple[PlaceCheck, ...]:
     """Check what runs, or of that what is named; one entry of the log tells of what was asked.
 
     Args:
@@ -74,7 +80,7 @@ def check_running(
     runs = _meant(site, models, group)
     tree = ModelTree(site.home, lost=site.state.lost())
     due = {
-        place: runtime_checks.due(site, tree, place, Choice(one.path, one.sha256))
+        place: runtime_checks.due_check(site, tree, place, Choice(one.path, one.sha256))
         for place, one in runs.items()
     }
     found = {}
@@ -83,15 +89,13 @@ def check_running(
             if one is not None:
                 asking(place)
                 found[place] = one.ask()
-    standing = Standing(site.state, site.enrolment)
-    told = tuple(
-        _found(site, standing, place, one, found.get(place)) for place, one in runs.items()
-    )
+    choices = Choices(site.state, site.enrolment)
+    told = tuple(_found(site, choices, place, one, found.get(place)) for place, one in runs.items())
     _record(site, [one for one in told if one.was_asked])
     return told
 
 
-def lacking(found: Collection[Found]) -> str:
+def advice(found: Collection[PlaceCheck]) -> str:
     """What to do where nothing of this could be asked: of places that lack least, what they do."""
     fewest = min(len(one.lacks) for one in found)
     lacks = {name for one in found if len(one.lacks) == fewest for name in one.lacks}
@@ -99,10 +103,10 @@ def lacking(found: Collection[Found]) -> str:
     return f"{words[0].upper()}{words[1:]}."
 
 
-def newest(site: Site, place: Place, running: Current) -> Recorded | Checked | None:
+def newest_check(site: Site, place: Place, running: Current) -> RecordedCheck | CheckResult | None:
     """How the newest check of what runs in `place` ended, or why there was none, if any is due."""
     choice = Choice(running.path, running.sha256)
-    known = recorded(site.state).get((place.group, running.sha256))
+    known = recorded_checks(site.state).get((place.group, running.sha256))
     if known is not None:
         return known
     why = runtime_checks.why_unchecked(site, place, choice) or NOT_YET
@@ -111,7 +115,7 @@ def newest(site: Site, place: Place, running: Current) -> Recorded | Checked | N
 
 def told_in_receipt(site: Site) -> dict[str, Json]:
     """The newest check of what runs, for people at the hub; only where there is one."""
-    known = recorded(site.state)
+    known = recorded_checks(site.state)
     told: dict[str, Json] = {}
     for (group, _), one in sorted(site.state.current().items()):
         last = known.get((group, one.sha256))
@@ -122,8 +126,8 @@ def told_in_receipt(site: Site) -> dict[str, Json]:
 
 
 def _meant(site: Site, models: Collection[str], group: str | None) -> dict[Place, Current]:
-    standing = Standing(site.state, site.enrolment)
-    runs = {Place(one.group, one.path.full_model): one for one in standing.showing()}
+    choices = Choices(site.state, site.enrolment)
+    runs = {Place(one.group, one.path.full_model): one for one in choices.showing()}
     found = {
         place: one
         for place, one in sorted(runs.items())
@@ -141,23 +145,23 @@ def _meant(site: Site, models: Collection[str], group: str | None) -> dict[Place
 
 
 def _found(
-    site: Site, standing: Standing, place: Place, running: Current, checked: Checked | None
-) -> Found:
+    site: Site, choices: Choices, place: Place, running: Current, checked: CheckResult | None
+) -> PlaceCheck:
     choice = Choice(running.path, running.sha256)
     if checked is None:
         why = runtime_checks.why_unchecked(site, place, choice)
         checked = runtime_checks.passed_over(site, place, choice, why)
-    return Found(
+    return PlaceCheck(
         place,
         running.path.version,
         running.sha256,
         checked,
-        back.path.version if (back := standing.fallback(place)) else None,
+        back.path.version if (back := choices.fallback(place)) else None,
         runtime_checks.lacks(site, place, choice),
     )
 
 
-def _record(site: Site, asked: Collection[Found]) -> None:
+def _record(site: Site, asked: Collection[PlaceCheck]) -> None:
     if not asked:
         return
     told: list[Json] = list(_told(asked))
@@ -166,18 +170,18 @@ def _record(site: Site, asked: Collection[Found]) -> None:
     with site.state.transaction():
         for one in asked:
             if one.checked is not None:
-                record(site.state, one.place.group, one.sha256, one.checked, site.clock())
+                record_check(site.state, one.place.group, one.sha256, one.checked, site.clock())
         failed = sum(1 for one in asked if one.checked and one.checked.failure)
         words = f"{len(asked)} checked, of which {failed} failed."
         data: dict[str, Json] = {"checked": told[:MOST_IN_ENTRY], "words": words}
         site.record(site.entry(CHECKED, data, terms))
 
 
-def _told(asked: Collection[Found]) -> Iterator[Json]:
+def _told(asked: Collection[PlaceCheck]) -> Iterator[Json]:
     """The failures first."""
     for one in sorted(asked, key=lambda one: not (one.checked and one.checked.failure)):
         if one.checked is not None:
             about: dict[str, Json] = {"group": one.place.group, "model": one.place.model}
             about |= {"version": one.version}
-            said = checked_json(one.checked)
+            said = check_json(one.checked)
             yield about | said | {"words": one.checked.words[:500]}

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import shutil
 
-from sealift_sync.site.running.choices import Standing
-from sealift_sync.site.running.model_tree import Mended, ModelTree
+from sealift_sync.site.running.choices import Choices
+from sealift_sync.site.running.model_tree import ModelTree, RepairedPlace
 from sealift_sync.site.setup.open_site import Site
 
 
-def mend(site: Site) -> tuple[Mended, ...]:
+def recover(site: Site) -> tuple[RepairedPlace, ...]:
     """Sweep leftovers, and make every link what committed state says; returns what was wrong.
 
     What an import works with is not left over: it may be at its medium for hours.
@@ -22,5 +22,5 @@ def mend(site: Site) -> tuple[Mended, ...]:
         if free:
             shutil.rmtree(site.home.quarantine, ignore_errors=True)
             site.home.store.sweep()
-    standing = Standing(site.state, site.enrolment)
-    return ModelTree(site.home, lost=site.state.lost()).repair(standing.showing())
+    choices = Choices(site.state, site.enrolment)
+    return ModelTree(site.home, lost=site.state.lost()).repair(choices.showing())

@@ -17,7 +17,7 @@ from sealift_signing.errors import (
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import sentence
 from sealift_sync.site.running.activation import Activation, stop_again, switch
-from sealift_sync.site.running.choices import Choice, Place, Standing
+from sealift_sync.site.running.choices import Choice, Choices, Place
 from sealift_sync.site.running.model_tree import ModelTree
 from sealift_sync.site.setup.open_site import Site
 from sealift_sync.site.state.records import RolledBack
@@ -46,14 +46,14 @@ def roll_back(
         FailedError: it could not be written; what was recorded of it is finished by the next run.
     """
     tree = ModelTree(site.home, lost=site.state.lost())
-    standing = Standing(site.state, site.enrolment)
-    tree.repair(standing.showing())
-    if untold := _untold(site, standing, model, group):
+    choices = Choices(site.state, site.enrolment)
+    tree.repair(choices.showing())
+    if untold := _untold(site, choices, model, group):
         return stop_again(site, tree, untold, f"rollback: {sentence(reason)[:500]}")
-    place = _place(standing, model, group)
-    running = standing.current[place]
-    if _done_before(site, standing, place, away_from):
-        return _already(site, standing, place)
+    place = _place(choices, model, group)
+    running = choices.current[place]
+    if _done_before(site, choices, place, away_from):
+        return _already(site, choices, place)
     if away_from not in {None, running.path.version}:
         raise NotFoundError(
             "not-running",
@@ -62,9 +62,9 @@ def roll_back(
             subject=model,
             next_step="See what runs with: sealift-site status",
         )
-    fallback = _fallback(standing, place)
-    if not standing.unfinished(place):
-        _record(site, standing, place, fallback, reason)
+    fallback = _fallback(choices, place)
+    if not choices.unfinished(place):
+        _record(site, choices, place, fallback, reason)
     here = Choice(running.path, running.sha256)
     why = f"rollback: {sentence(reason)[:500]}"
 
@@ -85,21 +85,21 @@ def roll_back(
         raise
 
 
-def _untold(site: Site, standing: Standing, model: str, group: str | None) -> Place | None:
+def _untold(site: Site, choices: Choices, model: str, group: str | None) -> Place | None:
     """Where `model` was stopped, which its hook is still to say; and where else nothing runs."""
-    found = {Place(*one) for one in site.state.untold()} - standing.current.keys()
+    found = {Place(*one) for one in site.state.untold()} - choices.current.keys()
     meant = sorted(one for one in found if one.model == model and group in {None, one.group})
-    runs = any(one.model == model and group is None for one in standing.current)
+    runs = any(one.model == model and group is None for one in choices.current)
     return meant[0] if meant and not runs else None
 
 
-def _done_before(site: Site, standing: Standing, place: Place, away_from: int | None) -> bool:
+def _done_before(site: Site, choices: Choices, place: Place, away_from: int | None) -> bool:
     """Whether the rollback that is asked for holds already, switch and all."""
-    if not standing.held_back(place) or standing.unfinished(place):
+    if not choices.held_back(place) or choices.unfinished(place):
         return False
     left = _left(site, place)
     return away_from is None or (
-        away_from in left and away_from != standing.current[place].path.version
+        away_from in left and away_from != choices.current[place].path.version
     )
 
 
@@ -113,25 +113,25 @@ def _left(site: Site, place: Place) -> list[int]:
     ]
 
 
-def _already(site: Site, standing: Standing, place: Place) -> Activation:
-    running = standing.current[place].path.version
+def _already(site: Site, choices: Choices, place: Place) -> Activation:
+    running = choices.current[place].path.version
     left = next(iter(_left(site, place)), 0)
     words = (
         f"{place.model} in host group {place.group} went back from version {left} already, and "
         f"runs version {running}; nothing changed."
     )
-    if standing.fallback(place) is not None:
+    if choices.fallback(place) is not None:
         words += f" To go further back, add: --from {running}"
     return Activation(place, left, running, "already", words)
 
 
-def _fallback(standing: Standing, place: Place) -> Choice:
-    found = standing.fallback(place)
+def _fallback(choices: Choices, place: Place) -> Choice:
+    found = choices.fallback(place)
     if found is None:
         raise RefusedError(
             "no-fallback",
             f"{place.model} in host group {place.group} has no fallback after version "
-            f"{standing.current[place].path.version} that is installed, healthy and neither "
+            f"{choices.current[place].path.version} that is installed, healthy and neither "
             "recalled nor withdrawn.",
             subject=place.model,
             next_step="Have a fallback assigned, and carry a bundle.",
@@ -139,9 +139,9 @@ def _fallback(standing: Standing, place: Place) -> Choice:
     return found
 
 
-def _record(site: Site, standing: Standing, place: Place, fallback: Choice, reason: str) -> None:
+def _record(site: Site, choices: Choices, place: Place, fallback: Choice, reason: str) -> None:
     """Who goes back, and why; from here on it is finished, whatever happens in between."""
-    here, assigned = standing.current[place], standing.of(place)
+    here, assigned = choices.current[place], choices.of(place)
     digest = assigned.current.sha256 if assigned else ""
     terms = [
         Term("model", place.model),
@@ -158,8 +158,8 @@ def _record(site: Site, standing: Standing, place: Place, fallback: Choice, reas
         site.record(site.entry("model.rolled-back", told, terms))
 
 
-def _place(standing: Standing, model: str, group: str | None) -> Place:
-    runs = [place for place in sorted(standing.current) if place.model == model]
+def _place(choices: Choices, model: str, group: str | None) -> Place:
+    runs = [place for place in sorted(choices.current) if place.model == model]
     if group is not None:
         runs = [place for place in runs if place.group == group]
     if not runs:

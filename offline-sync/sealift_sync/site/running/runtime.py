@@ -102,7 +102,7 @@ class Runtime:
             CommandFailedError: it gives no answer, or what it gives is none.
         """
         self.check_time(end)
-        with programs.output() as errors, self._asked(model, content) as rows:
+        with programs.output_file() as errors, self._asked(model, content) as rows:
             process = self._start(rows, errors)
             heard = _Heard(process, errors, end)
             try:
@@ -123,7 +123,7 @@ class Runtime:
     def _asked(self, model: Path, content: CheckRowsContent) -> IO[bytes]:
         """A file without a name that holds what is asked."""
         try:
-            rows = programs.unnamed()
+            rows = programs.unnamed_file()
             _write(rows, model, content)
         except OSError as bad:
             raise CommandFailedError(

@@ -24,7 +24,7 @@ from sealift_sync.site.running.model_tree import ModelTree
 from sealift_sync.site.running.programs import CommandFailedError
 from sealift_sync.site.running.runtime import Runtime
 from sealift_sync.site.setup.open_site import Site
-from sealift_sync.site.state.check_results import Checked, rows_of
+from sealift_sync.site.state.check_results import CheckResult, rows_of
 
 MOST_TOLD = 3
 """Differences that are told; the others are counted."""
@@ -32,7 +32,7 @@ LONGEST_TOLD = 1500
 """Characters of how a check ended."""
 ONNX = ".onnx"
 
-Answered = Callable[[], Checked | None]
+CheckOutcome = Callable[[], CheckResult | None]
 """How a check ended, None where nobody expects one; it may raise what kept it from being made."""
 
 
@@ -60,15 +60,15 @@ def is_expected(site: Site, place: Place, choice: Choice) -> bool:
     return lacks(site, place, choice) != {"runtime", "rows"}
 
 
-def passed_over(site: Site, place: Place, choice: Choice, why: str) -> Checked | None:
+def passed_over(site: Site, place: Place, choice: Choice, why: str) -> CheckResult | None:
     """That `choice` is not checked here, because of `why`; None where nobody expects a check."""
     if not is_expected(site, place, choice):
         return None
-    return Checked("not-checked", f"Not checked here: {why}.")
+    return CheckResult("not-checked", f"Not checked here: {why}.")
 
 
 @dataclass(frozen=True)
-class Due:
+class DueCheck:
     """A check that can be made: all that it takes, so that others may work here meanwhile."""
 
     runtime: Runtime
@@ -76,7 +76,7 @@ class Due:
     rows: tuple[Blob, ...]
     store: BlobFolder
 
-    def ask(self) -> Checked:
+    def ask(self) -> CheckResult:
         """Ask the runtime, and compare; all of it has the time that the group gives it."""
         rows, answers, release = 0, 0, ""
         end = time.monotonic() + self.runtime.seconds
@@ -89,17 +89,17 @@ class Due:
                 look = partial(self.runtime.check_time, end)
                 if found := differences(content, answer.outputs, look):
                     words = _differs(release or self.runtime.words, found)
-                    return Checked("failed", words, release)
+                    return CheckResult("failed", words, release)
         except CommandFailedError as bad:
-            return Checked("failed", str(bad)[:LONGEST_TOLD], release)
+            return CheckResult("failed", str(bad)[:LONGEST_TOLD], release)
         told = "1 row was" if rows == 1 else f"{rows} rows were"
         each = "1 answer was" if answers == 1 else f"{answers:,} answers were"
         who = release or self.runtime.words
         words = f"{told} answered as expected by {who}; {each} compared."
-        return Checked("passed", words, release)
+        return CheckResult("passed", words, release)
 
 
-def due(site: Site, tree: ModelTree, place: Place, choice: Choice) -> Due | None:
+def due_check(site: Site, tree: ModelTree, place: Place, choice: Choice) -> DueCheck | None:
     """The check of `choice` in `place`; None where there can be none.
 
     Raises:
@@ -116,15 +116,15 @@ def due(site: Site, tree: ModelTree, place: Place, choice: Choice) -> Due | None
         site.home.models,
     )
     rows = rows_of(site.state)[choice.sha256]
-    return Due(runtime, folder / _model_file(site, choice), rows, site.home.store)
+    return DueCheck(runtime, folder / _model_file(site, choice), rows, site.home.store)
 
 
-def unchecked(site: Site, place: Place, choice: Choice) -> Checked | None:
+def unchecked(site: Site, place: Place, choice: Choice) -> CheckResult | None:
     """That `choice` cannot be checked, and why; None where nobody expects a check."""
     return passed_over(site, place, choice, why_unchecked(site, place, choice))
 
 
-def ask(site: Site, place: Place, choice: Choice) -> Answered:
+def ask(site: Site, place: Place, choice: Choice) -> CheckOutcome:
     """Ask the runtime of `place` about `choice`, and compare; others may work here meanwhile.
 
     What should run is to be looked at again afterwards. What kept it from being asked, where that
@@ -133,7 +133,7 @@ def ask(site: Site, place: Place, choice: Choice) -> Answered:
     tree = ModelTree(site.home, lost=site.state.lost())
     try:
         tree.check_not_lost(choice)
-        found = due(site, tree, place, choice)
+        found = due_check(site, tree, place, choice)
     except SealiftError as bad:
         return partial(_raise, bad)
     if found is None:
@@ -143,7 +143,7 @@ def ask(site: Site, place: Place, choice: Choice) -> Answered:
     return lambda: checked
 
 
-def _raise(bad: SealiftError) -> Checked | None:
+def _raise(bad: SealiftError) -> CheckResult | None:
     raise bad
 
 

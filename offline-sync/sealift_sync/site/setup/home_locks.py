@@ -151,7 +151,7 @@ def only_one(
 
 
 def one_medium(home: Home, command: str) -> AbstractContextManager[Hold]:
-    """Hold what `command` takes from a medium: the quarantine, and what is staged.
+    """Hold what `command` takes from a medium: the quarantine, and what is copied.
 
     It is held as long as the medium is read, for hours if need be, and comes before the home's own
     lock; others work in the home meanwhile.

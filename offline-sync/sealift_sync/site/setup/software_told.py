@@ -30,7 +30,7 @@ def remember_told(site: Site) -> None:
     site.state.set_fact(_TOLD, canonical.encode({**_now(), "receipts": count}))
 
 
-def tell(site: Site) -> None:
+def tell_software(site: Site) -> None:
     """Say in the log what software this is, where the hub was told of another.
 
     Where that cannot be written, the return goes home all the same: it says what it said before.

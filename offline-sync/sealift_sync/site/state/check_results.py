@@ -19,7 +19,7 @@ Outcome = Literal["passed", "failed", "not-checked"]
 
 
 @dataclass(frozen=True)
-class Checked:
+class CheckResult:
     """How a check ended, or why there was none.
 
     Attributes:
@@ -38,14 +38,14 @@ class Checked:
 
 
 @dataclass(frozen=True)
-class Recorded:
+class RecordedCheck:
     """The newest check of an artifact in a host group, and when it was made."""
 
-    checked: Checked
+    checked: CheckResult
     made: datetime
 
 
-def checked_json(one: Checked) -> dict[str, Json]:
+def check_json(one: CheckResult) -> dict[str, Json]:
     """As entries of the log and answers have it."""
     return {"outcome": one.outcome, "runtime": one.runtime, "words": one.words}
 
@@ -68,16 +68,18 @@ def set_rows(state: State, artifact: str, rows: Iterable[Blob]) -> None:
     )
 
 
-def recorded(state: State) -> Mapping[tuple[str, str], Recorded]:
+def recorded_checks(state: State) -> Mapping[tuple[str, str], RecordedCheck]:
     """The newest check of each artifact, by (host group, digest)."""
     query = "SELECT host_group, artifact, outcome, runtime, words, made FROM checked"
     return {
-        (group, artifact): Recorded(Checked(outcome, words, runtime), instant(made))
+        (group, artifact): RecordedCheck(CheckResult(outcome, words, runtime), instant(made))
         for group, artifact, outcome, runtime, words, made in state.connection.execute(query)
     }
 
 
-def record(state: State, group: str, artifact: str, checked: Checked, made: datetime) -> None:
+def record_check(
+    state: State, group: str, artifact: str, checked: CheckResult, made: datetime
+) -> None:
     """`checked` is the newest."""
     state.connection.execute(
         "REPLACE INTO checked VALUES (?, ?, ?, ?, ?, ?)",

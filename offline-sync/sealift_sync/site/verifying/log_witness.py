@@ -54,7 +54,7 @@ def seen_by_key(site: Site, visit: Visit) -> dict[str, Checkpoint]:
     return found
 
 
-def remember(site: Site, visit: Visit, note: bytes) -> None:
+def remember_hub_log(site: Site, visit: Visit, note: bytes) -> None:
     """Within the commit of a visit: this site has seen `note`, which was checked."""
     origin = hub_origin(site.enrolment.organisation)
     before = site.state.fact(HUB_CHECKPOINT)

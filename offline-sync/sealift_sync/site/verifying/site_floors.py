@@ -38,7 +38,7 @@ def seen_by(walk: Walk) -> tuple[VisitedRole, ...]:
     )
 
 
-def remember(state: State, seen: tuple[VisitedRole, ...]) -> None:
+def raise_floors(state: State, seen: tuple[VisitedRole, ...]) -> None:
     """Within the commit of a visit: no role that was `seen` goes back behind it."""
     known = known_floors(state)
     state.set_floors(known)

@@ -97,7 +97,7 @@ class Judge:
     def _no_more(self) -> Iterator[Judged]:
         """What runs and is assigned no more: nothing but a recall, or a name, stops it."""
         runs: list[Current] = list(self._current.values())
-        for one, code, words in downgrades.no_more(self._visit.assignment, runs):
+        for one, code, words in downgrades.no_longer_assigned(self._visit.assignment, runs):
             place = (one.group, str(one.path), one.sha256)
             before = self._installed.get(place)
             if before is not None and one.sha256 not in self._facts.recalled:
