@@ -134,7 +134,7 @@ def test_an_import_between_two_looks_is_not_called_a_loss(
     assert "store.damaged" not in kinds(site)
 
 
-@pytest.mark.parametrize("point", ["_hash", "_look_again", "remember", "_show"])
+@pytest.mark.parametrize("point", ["_hash", "_look_again", "record_lost", "_show"])
 def test_a_look_that_was_cut_and_made_again_tells_everything_once(
     site: SiteOnPaper, bundle: Path, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
