@@ -256,7 +256,7 @@ def _descriptor(media_type: str, digest: str, size: int) -> dict[str, Any]:
 def _file(descriptor: Mapping[str, Any], path: str) -> ArtifactFile:
     size = descriptor["size"]
     if type(size) is not int or size < 0 or not MEDIUM_PATH.matches(path):
-        msg = f"{path!r} is no plain relative path, or its size is none"
+        msg = f"{path!r} is not a plain relative path, or its size is not a size"
         raise ValueError(msg)
     return ArtifactFile(path, _digest(str(descriptor["digest"])), size)
 
@@ -290,7 +290,7 @@ def _packed_file(digest: str, size: str, path: str) -> ArtifactFile:
 def _digest(text: str) -> str:
     algorithm, _, digest = text.partition(":")
     if algorithm != "sha256" or not SHA256.matches(digest):
-        msg = f"{text!r} is no sha256 digest"
+        msg = f"{text!r} is not a sha256 digest"
         raise ValueError(msg)
     return digest
 

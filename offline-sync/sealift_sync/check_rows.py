@@ -220,7 +220,7 @@ def tensor(dtype: Dtype, sizes: Sequence[int], values: Iterable[Value]) -> Tenso
             found = list(values)
             data = struct.pack(f"<{len(found)}{_CODES[dtype]}", *found)
     except (struct.error, OverflowError, UnicodeError, AttributeError) as bad:
-        raise _bad(f"a value is none of {dtype}") from bad
+        raise _bad(f"a value is not a {dtype}") from bad
     made = Tensor(dtype, tuple(sizes), data)
     check_tensor(made)
     return made
@@ -356,7 +356,7 @@ def _off(kind: str, wanted: Value, got: Value) -> str:
     if kind == "labels" or isinstance(wanted, str) or isinstance(got, str):
         return "another one"
     away = abs(wanted - got)
-    return f"off by {_told(away)}" if math.isfinite(away) else "off by no finite number"
+    return f"off by {_told(away)}" if math.isfinite(away) else "off by a number that is not finite"
 
 
 def _nothing() -> Iterator[Value]:
@@ -396,7 +396,7 @@ def _check_header(header: CheckRows, what: str) -> None:
         raise _bad(f"it has more than {MOST_VALUES:,} answers and texts", what)
     for output in header.outputs:
         if output.kind == "numbers" and (output.free or output.dtype in _NOT_NUMBERS):
-            raise _bad(f"{shown(output.name)} is called numbers, and is none", what)
+            raise _bad(f"{shown(output.name)} is declared as numbers and is not", what)
         free = output.free
         if any(one >= header.rows for one in free) or any(a >= b for a, b in pairwise(free)):
             raise _bad(f"the rows that are free in {shown(output.name)} are not in order", what)
@@ -426,7 +426,7 @@ class _Reading:
         allowed = self._next("float64", one.shape)
         # A width without end would let anything pass.
         if not all(isinstance(off, float) and 0 <= off < math.inf for off in allowed.values()):
-            raise _bad(f"what {shown(one.name)} may be off is no number", self._what)
+            raise _bad(f"what {shown(one.name)} may be off by is not a number", self._what)
         if _largest(allowed) > max(MOST_OF_ANSWER * _largest(values), SMALL):
             raise _bad(f"in {shown(one.name)} nearly anything would be right", self._what)
         return Expected(one.name, values, one.kind, allowed, shown=one.shown)
@@ -484,7 +484,7 @@ def _texts(data: bytes) -> Iterator[str]:
 
 def _utf8(text: Value) -> bytes:
     if not isinstance(text, str):
-        raise _bad(f"{shown(text)} is no text")
+        raise _bad(f"{shown(text)} is not a text")
     return text.encode()
 
 

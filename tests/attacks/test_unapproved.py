@@ -413,7 +413,7 @@ def test_a1_05_past_valid_until_is_untouched_if_installed(
     done = site.take(hub.export(medium))
     (told,) = done.receipt.artifacts
     assert (told.outcome, told.code) == ("installed", "not-approved")
-    assert told.words.startswith("Stays installed, and would not be installed now:")
+    assert told.words.startswith("Stays installed, though it would not be installed now:")
     assert site.running() == running
 
 

@@ -213,8 +213,8 @@ def test_p0_229_what_may_be_a_value_of_the_row_is_not_told() -> None:
         "row 2, output count: another one",
         "row 3, output name: another one",
         "row 1, output scaled[0]: off by 100 where 0.25 is allowed",
-        "row 2, output scaled[1]: off by no finite number where 0.25 is allowed",
-        "row 3, output scaled[1]: off by no finite number where 0.25 is allowed",
+        "row 2, output scaled[1]: off by a number that is not finite where 0.25 is allowed",
+        "row 3, output scaled[1]: off by a number that is not finite where 0.25 is allowed",
     ]
 
 

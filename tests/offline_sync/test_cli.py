@@ -107,7 +107,7 @@ def test_from_request_to_status(
     assert enrolled.code == 0
     assert words in enrolled.out
     assert words_of(digits) in enrolled.out
-    assert "Nothing was imported yet" in shell("status").out
+    assert "Nothing has been imported yet" in shell("status").out
 
 
 def test_every_command_prints_its_json(shell: Shell, medium: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_return_can_be_read_over_a_telephone(
     hub: HubOnPaper, shell: Shell, medium: Path, tmp_path: Path
 ) -> None:
     """And somebody at the hub can compute its words, once the log is there."""
-    assert "none was imported yet" in shell("return", "--print").out
+    assert "none has been imported yet" in shell("return", "--print").out
     held = hub.vouch(hub.build(1, model="letters"))
     hub.list_artifact(held)
     hub.assign(held)

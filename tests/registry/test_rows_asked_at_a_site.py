@@ -66,7 +66,7 @@ def test_p0_193_one_that_mixes_rows_up_is_found_out_and_the_hub_hears_of_it(
     configure(plant, sys.executable, str(tmp_path / "otherwise.py"))
     (told,) = plant.take(ready.export().folder).activations
     assert told.outcome == "switched-back"
-    assert "answers otherwise than it must: row " in told.words
+    assert "did not answer as expected: row " in told.words
     accepted, refused = ready.app.returns.receive(ready.returned(plant))
     assert (len(accepted), refused) == (1, [])
     with ready.app.hub.engine.connect() as connection:

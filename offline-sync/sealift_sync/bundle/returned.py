@@ -120,7 +120,7 @@ def read_return(medium: Medium) -> Returned:
     if not NAME.matches(site) or origin == site:
         raise MalformedError(
             "bad-return",
-            f"{layout.EXTRACT} is of the log {origin}, which is not a site's.",
+            f"{layout.EXTRACT} is from the log {origin}, which is not a site's.",
             subject=layout.EXTRACT,
         )
     ours = {layout.EXTRACT, layout.SITE_CHECKPOINT, *paths.values()}

@@ -131,7 +131,7 @@ def _read_back(folder: Path, files: Mapping[str, bytes]) -> None:
             if file.read(len(data) + 1) != data:
                 raise FailedError(
                     "read-back-differs",
-                    f"{path} came back from the medium other than it was written.",
+                    f"{path} was read back from the medium with other bytes than were written.",
                     subject=path,
                     next_step="The medium is failing: use another one.",
                 )

@@ -215,8 +215,8 @@ def _check_signed_for(aside: Path, files: tuple[CarriedFile, ...], progress: Pro
             raise
         raise RefusedError(
             "not-signed-for",
-            f"{bad.subject} is not on the medium as it was signed for: somebody changed it "
-            "meanwhile, or the medium is failing. Nothing was added to it.",
+            f"{bad.subject} is not on the medium as it was signed: somebody has changed it since, "
+            "or the medium is failing. Nothing was added to it.",
             subject=bad.subject,
             next_step="Export again, to a medium that stayed where you can vouch for it.",
         ) from bad
@@ -428,7 +428,7 @@ def _hashed(
 def _differs(path: str) -> FailedError:
     return FailedError(
         "read-back-differs",
-        f"{path} came back from the medium other than it was written.",
+        f"{path} was read back from the medium with other bytes than were written.",
         subject=path,
         next_step="The medium is failing: use another one.",
     )

@@ -47,9 +47,9 @@ def _not_whole(call: Call, found: Examination) -> RefusedError:
     from sealift_sync.cli import showing
 
     lost = any(one.missed for one in found.damages)
-    what = f"This site is not whole: {showing.counted(found.problems, 'thing')} of it are wrong."
+    what = f"This site is not whole: {showing.counted(found.problems, 'thing')} are wrong."
     if found.problems == 1:
-        what = "This site is not whole: one thing of it is wrong."
+        what = "This site is not whole: one thing is wrong."
     if found.restored and found.problems == 1:
         step = "Nothing was recorded. Do what is said above."
     elif not found.recorded:
@@ -62,7 +62,7 @@ def _not_whole(call: Call, found: Examination) -> RefusedError:
             name = site.enrolment.site
         step = (
             f"Have what is lost carried again: sealift export {name} --full --to DIR. An import "
-            "of an earlier medium that still has it mends it too."
+            "of an earlier medium that still has it restores it too."
         )
     else:
         step = "Mend the disk or the permissions, and run this again."

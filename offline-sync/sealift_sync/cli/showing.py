@@ -181,9 +181,9 @@ def status(site: Site, found: SiteStatus) -> None:
     if found.last:
         telling.say(f"Last transfer  {found.last.transfer}, imported {_when(found.last.made)}")
     elif found.under_way:
-        telling.say("Nothing was imported yet.")
+        telling.say("Nothing has been imported yet.")
     else:
-        telling.say("Nothing was imported yet. Next: sealift-site import DIR")
+        telling.say("Nothing has been imported yet. Next: sealift-site import DIR")
     if found.under_way:
         telling.say(f"Under way      {found.under_way}; what it brings is not counted here")
     if found.runs:
@@ -261,7 +261,7 @@ def spoken_aloud(said: TelephoneReport) -> None:
     """What `return --print` says: short lines, to be read to somebody."""
     telling.say(f"Site           {said.site}")
     if said.last is None:
-        telling.say("Last transfer  none was imported yet")
+        telling.say("Last transfer  none has been imported yet")
     else:
         counts = ", ".join(f"{number} {one}" for one, number in sorted(said.counts.items()))
         telling.say(f"Last transfer  {said.last.transfer}: {counts or 'nothing assigned'}")

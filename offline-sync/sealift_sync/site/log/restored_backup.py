@@ -172,9 +172,10 @@ def _restored(said: Checkpoint, note: bytes) -> RestoredError:
         f"This site's key once signed {said.size:,} entries of its log, and they are not the ones "
         "in this database: it was restored from a backup, or somebody else has the key.",
         subject=said.origin,
-        next_step="Rollback, activation and recalls go on here, and nothing is imported. Is there "
-        "a newer backup of this site's folder, put it in its place; else, or if that says the same "
-        "again, enrol anew in a new home, with another key: sealift-site --home DIR init …",
+        next_step="Rollback, activation and recalls go on here, and nothing is imported. If "
+        "there is a newer backup of this site's folder, put it in place of this one; if there is "
+        "none, or it says the same, enrol anew in a new home, with another key: "
+        "sealift-site --home DIR init …",
     )
     refusal.note = note
     return refusal

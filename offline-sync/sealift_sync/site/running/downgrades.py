@@ -38,8 +38,8 @@ def why_held(
     place = f"{path.full_model} in host group {group}"
     if new == old:
         return (
-            f"{place} runs version {old} of other bytes than those assigned "
-            f"({sha256[:12]}), and the assignment does not say that it goes back; it runs "
+            f"The version {old} that {place} runs has other bytes than the version {new} that is "
+            f"assigned ({sha256[:12]}), and the assignment does not say that it goes back; it runs "
             "on."
         )
     return (

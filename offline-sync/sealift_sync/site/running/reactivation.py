@@ -156,7 +156,7 @@ def _foremost(choices: Choices, model: str, group: str | None) -> tuple[Place, C
             "not-assigned-here",
             f"{model} is not assigned{where} at this site.",
             subject=model,
-            next_step="See what is with: sealift-site status",
+            next_step="See what is assigned with: sealift-site status",
         )
     if len(found) > 1:
         raise UsageError(

@@ -281,7 +281,7 @@ def _how(code: int) -> str:
 
 
 def _nonsense(words: str) -> CommandFailedError:
-    return CommandFailedError(f"{words} answered what is no answer to check rows.")
+    return CommandFailedError(f"{words} gave something that is not an answer to check rows.")
 
 
 def _end(process: subprocess.Popen[bytes]) -> int:

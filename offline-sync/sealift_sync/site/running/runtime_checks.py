@@ -177,4 +177,4 @@ def _model_file(site: Site, choice: Choice) -> str:
 def _differs(who: str, found: tuple[Difference, ...]) -> str:
     told = "; ".join(one.words for one in found[:MOST_TOLD])
     more = f"; and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
-    return f"{who} answers otherwise than it must: {told}{more}."[:LONGEST_TOLD]
+    return f"{who} did not answer as expected: {told}{more}."[:LONGEST_TOLD]

@@ -159,8 +159,8 @@ def check_typed(known: Enrolment, typed: Typed) -> None:
     if not same_fingerprint(typed.fingerprint, known.fingerprint):
         raise RefusedError(
             "fingerprint-differs",
-            "Nothing was enrolled: the organisation in this answer has another fingerprint, not "
-            "the one that was typed.",
+            "Nothing was enrolled: the fingerprint of the organisation in this answer is not the "
+            "one that was typed.",
             subject=known.site,
             next_step="Type all of it from the newest paper, for each new root changes it. If it "
             "still differs, the answer is not your organisation's: do not use it.",
@@ -168,10 +168,10 @@ def check_typed(known: Enrolment, typed: Typed) -> None:
     if not same_words(typed.words, known.words):
         raise RefusedError(
             "words-differ",
-            "Nothing was enrolled: this answer has other words than the eight that were typed.",
+            "Nothing was enrolled: the eight words of this answer are not those that were typed.",
             subject=known.site,
             next_step="Have them read to you again. If they still differ, the answer was changed "
-            "on its way: get it anew.",
+            "on its way: get it again.",
         )
 
 

@@ -106,7 +106,7 @@ def _verified(note: bytes, visit: Visit, origin: str) -> tuple[MachineKey, Check
     """What `note` says, and the key of the fleet that signed it."""
     refusal: RefusedError = RefusedError(
         "no-log-key",
-        "The fleet's keys name none for the hub's log.",
+        "None of the fleet's keys is the key of the hub's log.",
         subject=origin,
         next_step="Have a fleet administrator add the log's key to fleet/keys.json.",
     )

@@ -99,8 +99,8 @@ def _given_way(
             check_signed(held.signed, ROOT, root, without=without)
             return (
                 f"root: {named(held)}, which this site went by, is given up: {named(root)} set it "
-                "aside, and enough of those who hold the one and the other signed that. This site "
-                "goes by the newest root from now on; `sealift-site status` has its fingerprint."
+                "aside, and enough keyholders of both signed for that. This site goes "
+                "by the newest root from now on; `sealift-site status` has its fingerprint."
             )
     raise _forked(number, carried[number], known)
 
@@ -128,15 +128,15 @@ def _forked(number: int, data: bytes, known: Mapping[int, bytes]) -> RefusedErro
     except RefusedError:
         return RefusedError(
             "root-differs",
-            f"Root {number} on the medium is not the one this site trusts, and nobody who may "
-            "signed it.",
+            f"Root {number} on the medium is not the one this site trusts, and nobody entitled "
+            "to signed it.",
             subject=f"{number}.root.json",
             next_step="Do not use this medium; have the bundle copied or exported again.",
         )
     return WentBackError(
         "root-forked",
-        f"Root {number} on the medium (sha256 {found}) is signed, and is another than the root "
-        f"{number} this site trusts: the root's keyholders signed two.",
+        f"Root {number} on the medium (sha256 {found}) is signed, and is not the root {number} "
+        "that this site trusts: the root's keyholders signed two.",
         subject=f"{number}.root.json",
         next_step="Keep this medium as evidence, and call the root's keyholders. A later root that "
         "sets one of the two aside is taken.",

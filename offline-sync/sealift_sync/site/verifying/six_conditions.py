@@ -229,7 +229,7 @@ def withdrawals(site: Site, visit: Visit) -> dict[str, tuple[Withdrawal, ...]]:
 
 def _stays(before: Installed, reason: HeldError, artifact: Artifact | None) -> Judged:
     """What is installed is never taken away because a date passed or a rule changed."""
-    words = f"Stays installed, and would not be installed now: {reason}"
+    words = f"Stays installed, though it would not be installed now: {reason}"
     place = (before.group, before.path, before.sha256)
     return Judged(*place, "kept", reason.code, words, before.despite, artifact)
 

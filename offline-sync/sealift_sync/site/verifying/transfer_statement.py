@@ -43,8 +43,8 @@ def _check_address(site: Site, said: Transfer) -> None:
     if said.organisation != known.organisation:
         raise _misdirected(
             "another-organisation",
-            f"This bundle is of another organisation ({said.organisation[:12]}) than the one this "
-            f"site belongs to ({known.organisation[:12]}).",
+            f"This bundle belongs to another organisation ({said.organisation[:12]}), not to this "
+            f"site's ({known.organisation[:12]}).",
             said.organisation,
         )
     if said.site != known.site:
@@ -139,8 +139,8 @@ def _check_date(site: Site, said: Transfer) -> None:
             subject=said.id,
             next_step="Set the clock of this machine, and import the bundle again."
             if site.wrong_clock()
-            else "One of the two clocks is wrong. Is it that of this machine, set it and import "
-            "the bundle again. Is it the hub's, have it set and the bundle exported again.",
+            else "One of the two clocks is wrong. If it is this machine's, set it and import the "
+            "bundle again; if it is the hub's, have it set and the bundle exported again.",
         )
 
 
@@ -184,7 +184,7 @@ def _check_name(file: CarriedFile) -> None:
             continue
         raise MalformedError(
             "file-misnamed",
-            f"{file.path} is listed with another digest than the one it is named by.",
+            f"{file.path} is listed with a digest that is not the one in its name.",
             subject=file.path,
             next_step="Do not use this medium; have the bundle exported again.",
         )
