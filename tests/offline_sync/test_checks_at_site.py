@@ -205,7 +205,7 @@ LIES = {
     "says nothing": ("import time; time.sleep(60)", "took longer than 1 seconds"),
     "says no line": (
         "import sys\nwhile True: sys.stdout.write('x' * 65536)",
-        "what is no answer",
+        "is not an answer",
     ),
     "drips": (
         "import time\nwhile True: print('x', end='', flush=True); time.sleep(0.05)",
@@ -215,23 +215,23 @@ LIES = {
         "import sys\nwhile True: sys.stderr.write('x' * 65536)",
         "took longer than 1 seconds",
     ),
-    "no JSON": ("print('hello')", "what is no answer"),
-    "deep JSON": ("print('[' * 500000)", "what is no answer"),
-    "another JSON": ("print('[1]')", "what is no answer"),
+    "no JSON": ("print('hello')", "is not an answer"),
+    "deep JSON": ("print('[' * 500000)", "is not an answer"),
+    "another JSON": ("print('[1]')", "is not an answer"),
     "too much": (
         """print('{}\\n{"outputs": [{"name": "x", "dtype": "int8", "shape": [], "size": 1e9}]}')""",
-        "what is no answer",
+        "is not an answer",
     ),
     "many": (
         """one = '{"name": "%d", "dtype": "int8", "shape": [60000000], "size": 60000000}'
 print('{}\\n{"outputs": [%s]}' % ", ".join(one % n for n in range(2)))
 import sys; sys.stdout.write("x" * 70_000_000)""",
-        "what is no answer",
+        "is not an answer",
     ),
     "another shape": (
         """print('{}\\n{"outputs": [{"name": "x", "dtype": "int64", "shape": [9], "size": 8}]}')
 print("12345678")""",
-        "what is no answer",
+        "is not an answer",
     ),
     "fewer rows": (
         """print('{}\\n{"outputs": [{"name": "label", "dtype": "int64", "shape": [1], "size": 8}]}')

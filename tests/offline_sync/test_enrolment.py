@@ -148,7 +148,7 @@ def test_the_fingerprint_is_that_of_the_newest_root(hub: HubOnPaper, blank: Site
     answer = hub.answer(request)
     after = check(blank, answer)
     assert after.organisation == before.organisation
-    with pytest.raises(RefusedError, match="another fingerprint"):
+    with pytest.raises(RefusedError, match="fingerprint of the organisation"):
         take(blank, answer, lambda _: Typed(before.fingerprint, after.words))
     take(blank, answer)
 
