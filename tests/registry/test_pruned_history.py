@@ -500,3 +500,20 @@ def test_f2_117_fsck_tells_how_many_are_pruned(
     assert cli.json("audit", "fsck")["pruned"] == before + 2
     _, out, _ = cli("audit", "fsck")
     assert f"superseded versions are pruned: {before + 2}." in out
+
+
+@pytest.mark.parametrize("role", ONLINE)
+def test_f2_128_where_a_newest_body_is_missing_every_command_says_so_or_needs_none(
+    ready: Acme, capsys: pytest.CaptureFixture[str], role: str
+) -> None:
+    cli = Cli(ready, capsys)
+    no_triggers(ready)
+    ready.sql(f"DELETE FROM tuf_online_body WHERE role = '{role}'")  # noqa: S608 - our names
+    ready.close()
+    reading = ("next", "list", "list promotions", "list sites", "show vision/tiny/1", "show P-1")
+    for line in (*reading, f"show {SITE}", "audit verify"):
+        code, _, err = cli(*line.split())
+        assert code == 0 or f"of {role}, its newest, is missing" in err, (line, err)
+    code, out, err = cli("audit", "fsck")
+    assert code == 1
+    assert f"of {role}, its newest, is missing" in out
