@@ -116,6 +116,16 @@ def test_the_hub_answers_without_what_only_its_workers_need(
     assert not {"alembic", "botocore", "dvc", "mlflow", "numpy", "onnx", "rich"} & loaded
 
 
+def test_f2_427_a_log_file_loads_no_network(tmp_path: Path) -> None:
+    """What asks for a socket is refused at a site, and what could ask for one is not loaded."""
+    given = ("--home", tmp_path / "none", "status")
+    without = loaded_by("sealift_sync", *given, expected=3)
+    loaded = loaded_by("sealift_sync", "--log-file", tmp_path / "log", *given, expected=3)
+    assert loaded - without - {"logging"} == {"sealift_signing.log_file"}
+    assert not loaded & {"logging.handlers", "logging.config", "socket", "_socket"}
+    assert (tmp_path / "log").read_text().count("\n") == 3
+
+
 def test_what_is_looked_for_is_there_to_be_found() -> None:
     """A name that is spelled otherwise than its package would never be seen."""
     assert [name for name in HEAVY if find_spec(name) is None] == []

@@ -10,6 +10,7 @@ is freed of what looks like one all the same, because some of it quotes a server
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -28,9 +29,13 @@ from sealift_signing.vocabulary import moment
 VARIABLE = "SEALIFT_LOG"
 ROOT = "sealift"
 """Above all loggers of ours; what libraries log is theirs, and not written down."""
+BEGINNING = b'{"time": "'
+"""How each line begins."""
 HIDDEN = "***"
 LONGEST_TEXT = 1000
 """Characters of a text in a field."""
+LONGEST_LOOKED_AT = 4000
+"""Characters of a text that is looked through for secrets; of a longer one nothing is written."""
 LONGEST_LINE = 16_384
 """Bytes; of a longer one the fields are left out."""
 SHORTEST_SECRET = 4
@@ -54,7 +59,7 @@ _RULES = (
     (re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}"), HIDDEN),
     (
         re.compile(
-            r"(?i)([\w-]*(?:pass(?:word|wd|phrase)?|secret|token|credential|signature|\bsig|"
+            r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|credential|signature|\bsig|"
             r"(?:access|api|private)[_-]?key|pin(?:-value)?|pwd))(['\"]?\s*[=:]\s*)"
             r"(\"[^\"]*\"|'[^']*'|[^\s&;,'\"]+)"
         ),
@@ -79,7 +84,7 @@ def open_log_file(
         return
     path = Path(named)
     try:
-        descriptor = disk.open_regular(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        descriptor = _opened(path)
     except OSError as bad:
         raise FailedError(
             "log-file-unusable",
@@ -89,6 +94,28 @@ def open_log_file(
         ) from bad
     events.hear(_LogFile(descriptor, hidden_in(environment)))
     events.tell("command", "command-started", program=program, command=command)
+
+
+def _opened(path: Path) -> int:
+    """A descriptor to append by. What holds anything else than a log is somebody's data.
+
+    Raises:
+        OSError: it cannot be opened, or is none to be written to.
+    """
+    descriptor = disk.open_regular(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+    try:
+        _check_is_ours(descriptor)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _check_is_ours(descriptor: int) -> None:
+    if os.fstat(descriptor).st_uid not in {os.geteuid(), 0}:
+        raise OSError(errno.EPERM, "it is another user's")
+    if os.pread(descriptor, len(BEGINNING), 0) not in {b"", BEGINNING}:
+        raise OSError(errno.EINVAL, "it holds something else than a log")
 
 
 def hidden_in(environment: Mapping[str, str]) -> tuple[str, ...]:
@@ -111,6 +138,8 @@ def cleaned(value: Any, hidden: Sequence[str] = ()) -> Any:  # noqa: ANN401 - JS
     if value is None or isinstance(value, bool | int | float):
         return value
     text = str(value)
+    if len(text) > LONGEST_LOOKED_AT:
+        return f"{HIDDEN} ({len(text):,} characters)"
     for secret in hidden:
         text = text.replace(secret, HIDDEN)
     for pattern, instead in _RULES:

@@ -10,6 +10,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -188,9 +189,11 @@ def test_f2_426_nothing_is_printed_but_what_is_printed_without(
     assert failed["fields"]["exit_code"] == ended["fields"]["exit_code"] == without[0] == 3
 
 
-@pytest.mark.parametrize("kind", ["no folder", "folder", "pipe", "device"])
+@pytest.mark.parametrize(
+    "kind", ["no folder", "folder", "pipe", "device", "key", "database", "another's"]
+)
 def test_f2_427_what_cannot_be_opened_is_an_error_before_anything_is_done(
-    journey: Journey, kind: str
+    journey: Journey, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = journey.folder / "log"
     if kind == "no folder":
@@ -199,8 +202,15 @@ def test_f2_427_what_cannot_be_opened_is_an_error_before_anything_is_done(
         file.mkdir()
     elif kind == "pipe":
         os.mkfifo(file)
-    else:
+    elif kind == "device":
         file = Path("/dev/null")
+    elif kind == "another's":
+        monkeypatch.setattr(os, "geteuid", lambda: 4711)
+        file.touch()
+        os.chown(file, 4712, -1)
+    else:
+        file.write_text("-----BEGIN" if kind == "key" else "SQLite format 3\0")
+    before = file.read_bytes() if file.is_file() else b""
     for program in (run_hub, run_site):
         given = ["--log-file", str(file), "--json", "--home", str(journey.folder / "home")]
         end = ["init", "--solo"] if program is run_hub else ["status"]
@@ -208,6 +218,7 @@ def test_f2_427_what_cannot_be_opened_is_an_error_before_anything_is_done(
         assert error["code"] == "log-file-unusable"
         assert str(file) in error["what"]
     assert not (journey.folder / "home").exists()
+    assert not file.is_file() or file.read_bytes() == before
 
 
 def test_f2_427_the_option_counts_before_the_variable(
@@ -326,12 +337,22 @@ def test_f2_429_what_somebody_else_wrote_forges_no_line(tmp_path: Path, text: st
         "-----BEGIN PRIVATE KEY-----\nhunter22",
         "AKIAHUNTER22HUNTER22",
         f"{'x' * 2000} hunter22",
+        f"hunter22 {'x' * 5000}",
+        "my_db_password=hunter22",
     ],
 )
 def test_f2_429_what_looks_like_a_secret_is_struck_out(tmp_path: Path, text: str) -> None:
     with opened(tmp_path / "log"):
         events.tell("test", "test-happened", deep=[{"words": text}])
     assert "hunter22" not in (tmp_path / "log").read_text().lower()
+
+
+@pytest.mark.parametrize("piece", ["x", "://", "x:", "pass", "a@", "-----BEGIN ", "bearer ", "= "])
+def test_f2_429_no_words_take_long_to_look_through(piece: str) -> None:
+    text = (piece * log_file.LONGEST_LOOKED_AT)[: log_file.LONGEST_LOOKED_AT]
+    began = time.process_time()
+    log_file.cleaned(text)
+    assert time.process_time() - began < 1
 
 
 def test_f2_429_what_is_no_secret_stays(tmp_path: Path) -> None:
