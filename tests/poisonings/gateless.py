@@ -55,10 +55,10 @@ UNASKED = [
     "sealift_signing.gate._check_named",
     "sealift_signing.gate._check_date",
     "sealift_signing.gate._check_nothing_else",
-    "sealift_signing.gate.past.check_past",
+    "sealift_signing.gate_history.check_past",
     "sealift_signing.gate._check_key",
     "sealift_signing.gate.check_act",
-    "sealift_signing.gate.past.check_absent",
+    "sealift_signing.gate_history.check_absent",
     "sealift_signing.acts.teams._check_catalog_key",
     "sealift_registry.trust.submitting.check_follows",
     "sealift_registry.trust.submitting._check_enough",
@@ -114,7 +114,7 @@ BELIEVED = {
     "sealift_registry.trust.repository.Repository.signer_of": _somebody,
     "sealift_registry.catalog.catalog.Catalog.statement": _statement,
     "sealift_registry.catalog.catalog.Catalog.evidence": _evidence,
-    "sealift_registry.catalog.catalog.Catalog._promotion": _promotion,
+    "sealift_registry.catalog.catalog.Catalog.promotion_of_row": _promotion,
     "sealift_registry.delivery.enrolments._read": _enrolled,
 }
 """What the hub reads is gone by as it is; columns say what is so."""

@@ -23,6 +23,7 @@ from tests.poisonings import (
     documents,
     drafts,
     files,
+    gateless,
     harmless,
     online,
     playing,
@@ -109,6 +110,12 @@ def test_t0_194_a_sample_of_poisonings_gains_nothing(first: Quarter, tmp_path: P
     played = [check(first, one, tmp_path / "played") for one in sampled(made)]
     assert not [one.wrong for one in played if one.wrong]
     assert all(one.outside for one in played[: len(WORST)])
+
+
+def test_f2_129_what_is_taken_out_is_there() -> None:
+    """A check that got another name would be found out by the whole sweep alone."""
+    with gateless.taken_out():
+        assert gateless.UNASKED
 
 
 @pytest.mark.long
