@@ -105,7 +105,7 @@ def _steps(hub: Hub, hardware_targets: Collection[str], connection: Connection) 
             "sealift site enroll FILE --stage STAGE --dispatcher CARD",
         )
     yield from (_site(site) for site in sites.sites if site.lack is not SiteLack.ATTENTION)
-    yield from _more(sites.more, "site", "sealift list sites")
+    yield from _more(sites.beyond, "site", "sealift list sites")
     for ref, refused in versions.refused:
         yield _another(ref, refused)
 
@@ -165,7 +165,7 @@ def _versions(
         yield Step("No model has been taken in yet.", command)
     for one in found.versions:
         yield _version(one, hardware_targets)
-    yield from _more(found.more, "model", "sealift list versions")
+    yield from _more(found.beyond, "model", "sealift list versions")
 
 
 def _version(one: VersionDue, hardware_targets: Collection[str]) -> Step:

@@ -189,7 +189,7 @@ def test_f2_06_of_what_waits_a_page_is_verified_and_the_others_are_counted(
     monkeypatch.setattr(due, "PAGE", 1)
     some = due.sites(app.hub, connection)
     assert len(some.sites) == 1
-    assert some.more >= every["sites"] - 1
+    assert some.beyond >= every["sites"] - 1
     told = [one.sentence for one in guide.missing(app.hub, app.hardware_targets)]
     assert [one for one in told if "wait for something" in one or "waits for something" in one]
     assert len(told) < len(whole)

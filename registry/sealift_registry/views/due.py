@@ -78,16 +78,17 @@ class PeopleDue:
 
 @dataclass(frozen=True)
 class VersionsDue:
-    """The newest versions of models that lack something, in order; and how many more do.
+    """The newest versions of models that lack something, in order.
 
     Attributes:
+        beyond: how many more do.
         refused: those that have no variant because converting them was refused.
         any_model: whether there is any version at all.
     """
 
     versions: tuple[VersionDue, ...]
     refused: tuple[tuple[VersionRef, Refused], ...]
-    more: int
+    beyond: int
     any_model: bool
 
 
@@ -135,10 +136,15 @@ class SiteDue:
 
 @dataclass(frozen=True)
 class SitesDue:
-    """The sites that wait, in order; `more` seem to, and `any_site` is whether there is one."""
+    """The sites that wait, in order.
+
+    Attributes:
+        beyond: how many more seem to wait.
+        any_site: whether there is any site at all.
+    """
 
     sites: tuple[SiteDue, ...]
-    more: int
+    beyond: int
     any_site: bool
 
 
