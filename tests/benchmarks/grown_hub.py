@@ -21,6 +21,8 @@ from pathlib import Path
 import pytest
 
 from sealift_registry.audit.writer import AuditLog
+from sealift_registry.delivery import whole_logs
+from sealift_registry.delivery.sites import Sites
 from sealift_registry.trust import founding, teams
 from sealift_signing.approvals import approve
 from sealift_signing.memory import Memory
@@ -102,6 +104,9 @@ def _grow(acme: Acme, people: dict[str, Team], size: Size, until: datetime) -> N
     fleet.export()
     fleet.receive(size.entries)
     chronicle.write()
+    with acme.app.hub.engine.begin() as connection:
+        for site in Sites(connection).all():
+            whole_logs.rebuild(connection, site)
 
 
 def _entries(size: Size) -> int:

@@ -22,7 +22,7 @@ from sealift_registry.views.versions import VersionRow
 from sealift_signing import dsse
 from sealift_signing.errors import NotFoundError, UsageError
 from tests.benchmarks.grown_hub import Size, build
-from tests.registry.hub_fixture import STAGE, Acme
+from tests.registry.hub_fixture import STAGE, STEWARDS, TEAM, Acme
 from tests.registry.test_hub_cli import Capsys, Cli
 from tests.registry.test_stored_sites import no_triggers
 
@@ -175,13 +175,7 @@ def test_f2_06_of_what_waits_a_page_is_verified_and_the_others_are_counted(
     assert not [one for one in whole if " more " in one.sentence]
     every = {
         "versions": len(due.versions(connection).versions),
-        "sites": len(
-            [
-                one
-                for one in due.sites(app.hub, connection).sites
-                if one.lack is not SiteLack.ATTENTION
-            ]
-        ),
+        "sites": len(due.sites(app.hub, connection).sites),
         "promotions": len(due.promotions(connection, app.hub.now())),
     }
     assert every["sites"] > 1
@@ -189,7 +183,7 @@ def test_f2_06_of_what_waits_a_page_is_verified_and_the_others_are_counted(
     monkeypatch.setattr(due, "PAGE", 1)
     some = due.sites(app.hub, connection)
     assert len(some.sites) == 1
-    assert some.beyond >= every["sites"] - 1
+    assert some.beyond == every["sites"] - 1
     told = [one.sentence for one in guide.missing(app.hub, app.hardware_targets)]
     assert [one for one in told if "wait for something" in one or "waits for something" in one]
     assert len(told) < len(whole)
@@ -200,8 +194,8 @@ def test_f2_07_sites_that_seem_to_wait_come_first(
 ) -> None:
     """However many there are in order before them."""
     every = due.sites(app.hub, connection).sites
-    waiting = {one.site.id for one in every if one.lack is not SiteLack.ATTENTION}
-    assert waiting
+    assert SiteLack.ATTENTION in {one.lack for one in every}
+    waiting = {one.site.id for one in every}
     monkeypatch.setattr(due, "PAGE", len(waiting))
     assert {one.site.id for one in due.sites(app.hub, connection).sites} == waiting
 
@@ -228,13 +222,39 @@ def test_f2_08_what_next_says_needs_no_evidence_and_no_old_request(app: App) -> 
 
 
 def test_f2_09_the_roles_are_told_with_who_signed_them(connection: Connection) -> None:
-    found = trust.trust(connection)
-    by = {one.role: one for one in found.roles}
+    page = trust.roles_of(connection, Place())
+    by = {one.role: one for one in page.rows}
     assert {"root", "targets", "fleet", "recall", "team.motion"} <= by.keys()
     assert not [name for name in by if name.startswith(("catalog.", "snapshot", "timestamp"))]
     assert by["root"].signers
-    assert found.refused == ()
-    assert not any(one.handed_on for one in found.roles)
+    assert page.refused == ()
+    assert not any(one.handed_on for one in page.rows)
+    first = trust.roles_of(connection, Place(3))
+    assert first.after == first.rows[-1].role
+    assert first.rows + trust.roles_of(connection, Place(100, first.after)).rows == page.rows
+    assert trust.trust(connection).unprotected == ()
+
+
+def test_f2_14_people_are_told_with_every_office_and_how_many_keys(
+    hub: Acme, capsys: Capsys
+) -> None:
+    cli = Cli(hub, capsys)
+    whole = cli.json("list", "people")["people"]
+    names = [one["person"] for one in whole]
+    assert names == sorted(names)
+    assert {"carla", "emil", "dora", *STEWARDS} <= set(names)
+    (ann,) = [one for one in whole if one["person"] == STEWARDS[0]]
+    assert (ann["keys"], ann["offices"]) == ("1", f"steward of team {TEAM}")
+    first = cli.json("list", "people", "--limit", "2")
+    rest = cli.json("list", "people", "--beyond", first["beyond"])["people"]
+    assert first["people"] + rest == whole
+    said = cli.says("show", "carla")
+    assert said.startswith("carla, one key")
+    assert f"one who may approve for production, approve for staging in team {TEAM}" in said
+    assert cli.json("show", "carla")["offices"][0]["keyid"] == hub.public("carla").keyid
+    code, _, err = cli("show", "nobody")
+    assert code == 3
+    assert "Nothing here is called nobody." in err
 
 
 def test_f2_10_a_page_begins_after_what_there_is(app: App, connection: Connection) -> None:

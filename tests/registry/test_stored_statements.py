@@ -10,9 +10,11 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog import recording, tables
 from sealift_registry.catalog.catalog import Catalog
+from sealift_registry.catalog.pages import Place, VersionFilter
 from sealift_registry.cli.shown import all_about
 from sealift_registry.cli.shown.promotion import status_lines
 from sealift_registry.promotion.status import PromotionStatus
+from sealift_registry.views import versions
 from sealift_signing import statements
 from sealift_signing.errors import RefusedError
 from tests.registry import test_stored_fsck as stored
@@ -89,7 +91,8 @@ def test_t0_19_a_row_lists_nothing_that_the_catalog_role_does_not(hub: Acme) -> 
     behind(hub, lambda connection: recording.add_listing(connection, path, STAGE, number, "now"))
     assert not standing(hub, number).listed
     with hub.app.hub.reading() as connection:
-        assert hub.app.promotions.listed(connection, version(1)) == set()
+        page = versions.versions(connection, hub.app.hub.now(), VersionFilter(), Place())
+    assert {row.stages for row in page.rows} == {()}
 
 
 def test_t0_20_what_the_hub_lists_without_approvals_is_not_called_listed(ready: Acme) -> None:

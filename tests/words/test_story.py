@@ -30,12 +30,12 @@ COMPARED = {name for names in (*LOOKS, *BUILDS) for name in names}
 """What must be as it was written, or nothing goes on; exchanged where somebody only looks."""
 REMEMBERED = {"SignedOnce.act", "SignedOnce.name", "KnownRole.source"}
 """What a memory holds it wrote itself."""
-TYPED = {"GoneBack.reason", "Retired.reason", "Known.name"}
+TYPED = {"GoneBack.reason", "Retired.reason", "OrganisationMemory.name"}
 """What is hostile as it is written: by who types it, or as the policy says it."""
 SETTINGS = {
     *(f"HardwareTarget.{name}" for name in ("arch", "execution_provider", "cpu_features")),
     *(f"HardwareTarget.{name}" for name in ("description", "runtime_version")),
-    *("Pins.numpy", "Pins.opsets", "_Releases.numpy", "_Releases.onnxruntime"),
+    *("ReleasePins.numpy", "ReleasePins.opsets", "_Releases.numpy", "_Releases.onnxruntime"),
     *("_Bad.reason", "_Bad.release", "WhatIsRead.opsets"),
     *(f"PromisedReleases.{name}" for name in ("asked", "newest", "oldest", "without")),
 }

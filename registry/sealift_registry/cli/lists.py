@@ -27,6 +27,8 @@ FILTERS = {
     "promotions": {"team", "model", "stage", "newest_first"},
     "sites": {"stage"},
     "transfers": {"site", "newest_first"},
+    "people": set[str](),
+    "roles": set[str](),
     "hardware-targets": set[str](),
 }
 """What a list can be asked, by the names of the options."""
@@ -34,6 +36,8 @@ THEIRS = {"source"}
 """Columns of what somebody else wrote, such as the name of a file."""
 PAGE = 100
 LARGEST = 10_000
+MOST_OFFICES = 4
+"""Of one person that are told in a list; `show` tells all."""
 
 Row = tuple[str, ...]
 
@@ -88,9 +92,9 @@ def list_(
     limit: int,
     beyond: str | None,
 ) -> None:
-    """List versions, promotions, sites or transfers.
+    """List versions, promotions, sites, people and more.
 
-    Or the hardware targets. Of more than N the last is named: --beyond goes on after it.
+    Of more than N the last is named: --beyond goes on after it.
     """
     from sealift_registry.catalog.pages import Place
     from sealift_registry.catalog.reference import ModelRef
@@ -219,6 +223,40 @@ def _transfers(_session: Session, connection: Connection, asked: Asked) -> Listi
     return Listing(headings, rows, _empty(asked, empty), page.refused, page.after)
 
 
+def _people(_session: Session, connection: Connection, asked: Asked) -> Listing:
+    from sealift_registry.views.people import people
+
+    page = people(connection, asked.place)
+    rows = [(one.person, str(one.keys), _some(one.offices)) for one in page.rows]
+    empty = "Nobody holds an office."
+    return Listing(("person", "keys", "offices"), rows, empty, page.refused, page.after)
+
+
+def _some(offices: Sequence[str]) -> str:
+    """The first few: one person may dispatch to two hundred sites."""
+    more = len(offices) - MOST_OFFICES
+    return "; ".join([*offices[:MOST_OFFICES], *([f"{more} more"] if more > 0 else [])])
+
+
+def _roles(session: Session, connection: Connection, asked: Asked) -> Listing:
+    from sealift_registry.views.trust import roles_of
+    from sealift_signing.vocabulary import moment
+
+    page, now = roles_of(connection, asked.place), session.app.hub.now()
+    rows = [
+        (
+            one.role,
+            str(one.version),
+            ", ".join(one.signers),
+            moment(one.expires),
+            "handed on" if one.handed_on else "expired" if one.expires <= now else "in force",
+        )
+        for one in page.rows
+    ]
+    headings = ("role", "version", "signed by", "until", "state")
+    return Listing(headings, rows, "Nothing was published.", page.refused, page.after)
+
+
 def _hardware_targets(session: Session, _connection: Connection, _asked: Asked) -> Listing:
     rows = [
         (one.id, one.precision, one.artifact_policy, one.description)
@@ -232,5 +270,7 @@ _LISTS: Mapping[str, Callable[[Session, Connection, Asked], Listing]] = {
     "promotions": _promotions,
     "sites": _sites,
     "transfers": _transfers,
+    "people": _people,
+    "roles": _roles,
     "hardware-targets": _hardware_targets,
 }

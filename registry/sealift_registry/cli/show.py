@@ -16,14 +16,17 @@ if TYPE_CHECKING:
 
 
 @command(sealift, "show", example="sealift show vision/digits/3")
-@click.argument("what", metavar="VERSION|P-NUMBER|SITE|TRANSFER")
+@click.argument("what", metavar="VERSION|P-NUMBER|SITE|TRANSFER|PERSON")
 @click.option(
     "--pictures",
     metavar="FOLDER",
     help="Of a version: write a picture of each variant's proof (SVG) to FOLDER.",
 )
 def show(session: Session, *, what: str, pictures: str | None) -> None:
-    """Show all about a version, promotion, site or transfer."""
+    """Show all about a version, promotion, site or person.
+
+    Or about a transfer, by its id.
+    """
     from sealift_registry.cli.shown import all_about
 
     with session.app.hub.reading() as connection:

@@ -217,6 +217,15 @@ def _check_answer(one: ArtifactEvidence, held: CurrentListing) -> None:
         )
 
 
+def stale_lines(connection: Connection, status_of: StatusOf, status: PromotionStatus) -> list[str]:
+    """What is told first of the comparisons of a promotion; nothing of one that is listed."""
+    if status.listed:
+        return []
+    made = status.promotion
+    held = current_listing(connection, status_of, made.ref, made.stage)
+    return list(stale(status.vouched, held))
+
+
 def stale(found: Sequence[ArtifactEvidence], held: CurrentListing) -> Iterator[str]:
     """The lines that whoever reads of a promotion should read of its comparisons before all else.
 

@@ -318,12 +318,6 @@ class Promotions:
         """
         return status_of(connection, number, self._hub.now())
 
-    def listed(self, connection: Connection, ref: VersionRef) -> set[str]:
-        """The stages for which `ref` is listed, by a promotion that counts today."""
-        numbers = [one.number for one in Catalog(connection).promotions(ref)]
-        found = (self.status(connection, number) for number in numbers)
-        return {one.promotion.stage for one in found if one.listed}
-
     def listed_now(
         self, connection: Connection, path: CatalogPath, stage: str
     ) -> ListedVariant | None:
@@ -336,11 +330,7 @@ class Promotions:
 
     def stale(self, connection: Connection, status: PromotionStatus) -> list[str]:
         """What is told first of its comparisons: they are old, or its request leaves them out."""
-        made = status.promotion
-        if status.listed:
-            return []
-        held = comparison_checks.current_listing(connection, self.status, made.ref, made.stage)
-        return [*comparison_checks.stale(status.vouched, held)]
+        return comparison_checks.stale_lines(connection, self.status, status)
 
     def _entry(
         self,

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, and_, func, select
 
 from sealift_registry.trust.tables import tuf_metadata
-from sealift_signing import roles
 
 _EXPIRES = re.compile(rb'"expires": ?"([0-9TZ:-]{1,40})"')
 _KEYID = re.compile(rb'"keyid": ?"([0-9a-f]{1,128})"')
@@ -52,10 +51,3 @@ def skim(connection: Connection, kind: str) -> Iterator[Skimmed]:
             frozenset(one.decode() for one in _KEYID.findall(body)),
             frozenset(one.decode() for one in _SHA256.findall(body)),
         )
-
-
-def names(connection: Connection) -> list[str]:
-    """Every role that has a row, by name, but those of sites."""
-    t = tuf_metadata
-    query = select(t.c.role).distinct().order_by(t.c.role)
-    return [role for role in connection.execute(query).scalars() if roles.kind(role) != roles.SITE]

@@ -41,7 +41,7 @@ from sealift_signing.documents import Assignment, Members
 from sealift_signing.statements import Transfer
 from sealift_signing.vocabulary import instant, moment
 
-PAGE = 25
+PAGE = 10
 """Versions, promotions or sites of which it is told what they wait for."""
 SOON = timedelta(days=14)
 
@@ -158,7 +158,7 @@ def expiring(connection: Connection, now: datetime) -> tuple[RoleDue, ...]:
     """Roles that people sign, and that run out soon; of the sites', those that seem to."""
     repository = Repository(connection)
     end = (now + SOON).strftime("%Y-%m-%dT%H:%M:%SZ")  # as TUF spells it
-    names = [one for one in skimming.names(connection) if not roles.is_online(one)]
+    names = _people_roles(repository)
     sites = skimming.skim(connection, roles.SITE)
     names += sorted(one.role for one in sites if not one.expires or one.expires <= end)
     found = []
@@ -175,13 +175,19 @@ def handed_on(connection: Connection) -> tuple[str, ...]:
     Of the sites' roles those are looked at that seem to be signed by nobody who holds them now.
     """
     repository = Repository(connection)
-    names = [one for one in skimming.names(connection) if not roles.is_online(one)]
+    names = _people_roles(repository)
     fleet = repository.targets(roles.FLEET).signed
     for one in skimming.skim(connection, roles.SITE):
         held = roles.holders(fleet, one.role)
         if not held.keys() & one.keyids:
             names.append(one.role)
     return tuple(role for role in sorted(names) if repository.stored.is_superseded(role))
+
+
+def _people_roles(repository: Repository) -> list[str]:
+    """The roles that people sign, but those of sites."""
+    there = repository.stored.rows.newest_numbers()
+    return [one for one in there if not roles.is_online(one) and roles.kind(one) != roles.SITE]
 
 
 def people(connection: Connection, team: str) -> Iterator[PeopleDue]:

@@ -1,15 +1,20 @@
-"""Teams and their people: who may do what, by what stewards signed."""
+"""People: their teams and what they may do there, and every office that one holds."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from sealift_registry.catalog.pages import Place
 from sealift_registry.trust.repository import Repository
-from sealift_registry.views.pages import FalseRow, each
+from sealift_registry.views.pages import FalseRow, Page, cut, each
 from sealift_signing import roles
+from sealift_signing.acts.offices import Office, offices
 from sealift_signing.documents import Person
+from sealift_signing.errors import NotFoundError
+from sealift_signing.organisation import Organisation
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,29 @@ class TeamView:
     stewards: tuple[str, ...]
     people: tuple[Person, ...] | None
     check_rows_travel: bool
+
+
+@dataclass(frozen=True)
+class PersonRow:
+    """Somebody in a list: what they may do by all that was signed last.
+
+    Attributes:
+        offices: in words, such as `steward of team vision`, in order; a key of another office is
+            another key where `keys` says more than one.
+        keys: how many keys they have.
+    """
+
+    person: str
+    offices: tuple[str, ...]
+    keys: int
+
+
+@dataclass(frozen=True)
+class PersonView:
+    """All about somebody: every office, each with the key that it is held with."""
+
+    person: str
+    offices: tuple[Office, ...]
 
 
 def names(connection: Connection) -> list[str]:
@@ -51,3 +79,54 @@ def teams(connection: Connection) -> tuple[tuple[TeamView, ...], tuple[FalseRow,
         travel = of_team is not None and of_team.check_rows is not None
         found.append(TeamView(name, tuple(held), people, travel))
     return tuple(found), refused
+
+
+def people(connection: Connection, place: Place) -> Page[PersonRow]:
+    """A page of everybody who holds an office, by their ids.
+
+    Raises:
+        RefusedError: a role that says so is none that its holders signed.
+    """
+    held = _held(connection)
+    there = sorted(held)
+
+    def read(part: Place) -> Sequence[str]:
+        beyond = [one for one in there if part.after is None or one > part.after]
+        return beyond[: part.limit]
+
+    here, after = cut(place, read, lambda person: person)
+    rows = [
+        PersonRow(
+            person,
+            tuple(sorted(one.name for one in held[person])),
+            len({one.key.raw for one in held[person]}),
+        )
+        for person in here
+    ]
+    return Page(tuple(rows), (), after)
+
+
+def person(connection: Connection, name: str) -> PersonView:
+    """All about somebody.
+
+    Raises:
+        NotFoundError: nobody of that id holds an office.
+        RefusedError: a role that says so is none that its holders signed.
+    """
+    held = _held(connection).get(name)
+    if held is None:
+        raise NotFoundError(
+            "no-person",
+            f"Nobody called {name} holds an office.",
+            subject=name,
+            next_step="See who does with: sealift list people",
+        )
+    return PersonView(name, tuple(sorted(held, key=lambda one: one.name)))
+
+
+def _held(connection: Connection) -> dict[str, list[Office]]:
+    """Every office by its holder; also of roles that others hold since, and have not signed."""
+    found: dict[str, list[Office]] = {}
+    for one in offices(Organisation(Repository(connection).stored.rows, former=True)):
+        found.setdefault(one.person, []).append(one)
+    return found

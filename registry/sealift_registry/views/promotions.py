@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -55,21 +54,7 @@ def promotion(connection: Connection, now: datetime, number: int) -> PromotionVi
         RefusedError: the hub lacks something that its request names, or has something else.
     """
     found = status_of(connection, number, now)
-    return PromotionView(found, stale(connection, now, found))
-
-
-def stale(connection: Connection, now: datetime, found: PromotionStatus) -> tuple[str, ...]:
-    """What is told first of the comparisons of a promotion that is not listed yet."""
-    if found.listed:
-        return ()
-    made = found.promotion
-    held = comparison_checks.current_listing(
-        connection, lambda state, number: status_of(state, number, now), made.ref, made.stage
+    told_first = comparison_checks.stale_lines(
+        connection, lambda state, other: status_of(state, other, now), found
     )
-    return tuple(comparison_checks.stale(found.vouched, held))
-
-
-def signer_of(found: PromotionStatus, digest: str) -> str | None:
-    """The machine of ours that signed a piece of evidence; None where none did."""
-    machines: Mapping[str, str] = found.machines
-    return machines.get(digest)
+    return PromotionView(found, tuple(told_first))

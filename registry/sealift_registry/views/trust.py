@@ -7,8 +7,9 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
+from sealift_registry.catalog.pages import Place
 from sealift_registry.trust.repository import Repository
-from sealift_registry.views.pages import FalseRow, each
+from sealift_registry.views.pages import Page, cut, each
 from sealift_signing import roles
 
 
@@ -35,34 +36,36 @@ class TrustView:
     Attributes:
         organisation: the sha256 of its first root.
         fingerprint: the digest of its newest root, as people compare it.
-        roles: all that have a version, by name.
-        refused: those of which nothing can be told.
         unprotected: why one person could promote alone; empty where nobody could.
     """
 
     organisation: str
     fingerprint: str
-    roles: tuple[RoleView, ...]
-    refused: tuple[FalseRow, ...]
     unprotected: tuple[str, ...]
 
 
 def trust(connection: Connection) -> TrustView:
-    """What the organisation's roles say now.
+    """What the organisation is known by.
 
     Raises:
         RefusedError: there is no root that leads anywhere.
     """
     repository = Repository(connection)
-    names = [role for role in repository.stored.rows.roles() if not roles.is_online(role)]
-    found, refused = each(names, lambda role: _role(repository, role))
-    return TrustView(
-        repository.organisation(),
-        repository.fingerprint(),
-        found,
-        refused,
-        repository.unprotected(),
-    )
+    return TrustView(repository.organisation(), repository.fingerprint(), repository.unprotected())
+
+
+def roles_of(connection: Connection, place: Place) -> Page[RoleView]:
+    """A page of the roles that people sign, by name."""
+    repository = Repository(connection)
+    there = sorted(repository.stored.rows.newest_numbers())
+
+    def read(part: Place) -> list[str]:
+        beyond = (one for one in there if part.after is None or one > part.after)
+        return [one for one in beyond if not roles.is_online(one)][: part.limit]
+
+    here, after = cut(place, read, lambda role: role)
+    found, refused = each(here, lambda role: _role(repository, role))
+    return Page(found, refused, after)
 
 
 def _role(repository: Repository, role: str) -> RoleView:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.reference import VersionRef, parse_promotion
-from sealift_registry.cli.shown import promotion, site, transfer, version
+from sealift_registry.cli.shown import person, promotion, site, transfer, version
 from sealift_registry.trust.hub import Hub
-from sealift_registry.views import promotions, sites, transfers, versions
+from sealift_registry.views import people, promotions, sites, transfers, versions
 from sealift_signing.errors import NotFoundError
 
 Shown = tuple[str, dict[str, Any], list[str]]
@@ -18,7 +19,7 @@ Shown = tuple[str, dict[str, Any], list[str]]
 
 
 def all_about(hub: Hub, connection: Connection, what: str) -> Shown:
-    """All about the version, promotion, site or transfer that `what` names.
+    """All about the version, promotion, site, transfer or person that `what` names.
 
     Raises:
         NotFoundError: it names nothing that there is.
@@ -35,17 +36,23 @@ def all_about(hub: Hub, connection: Connection, what: str) -> Shown:
         return "transfer", transfer.transfer_data(carried), transfer.transfer_lines(carried)
     if carried is not None:
         return "transfer", transfer.begun_data(carried), transfer.begun_lines(carried)
-    return _site(connection, what)
+    for kind in (_site, _person):
+        with suppress(NotFoundError):
+            return kind(connection, what)
+    raise NotFoundError(
+        "nothing-of-that-name",
+        f"Nothing here is called {what}.",
+        subject=what,
+        next_step="Write TEAM/MODEL/VERSION, P-000001, or the id of a site, a transfer or a "
+        "person.",
+    )
 
 
 def _site(connection: Connection, what: str) -> Shown:
-    try:
-        found = sites.site(connection, what)
-    except NotFoundError as bad:
-        raise NotFoundError(
-            "nothing-of-that-name",
-            f"Nothing here is called {what}.",
-            subject=what,
-            next_step="Write TEAM/MODEL/VERSION, P-000001, a site's id or a transfer's id.",
-        ) from bad
+    found = sites.site(connection, what)
     return "site", site.site_data(found), site.site_lines(found)
+
+
+def _person(connection: Connection, what: str) -> Shown:
+    found = people.person(connection, what)
+    return "person", person.person_data(found), person.person_lines(found)
