@@ -146,7 +146,10 @@ def _settings(where: str, section: Any) -> Iterator[str]:  # noqa: ANN401 - a da
 
 
 def commands() -> Iterator[str]:
-    """Every command, argument and option; and every exit code that the page tells."""
+    """Every command, argument and option, and every exit code that the page tells."""
+    for program, group in maker("make_commands").PROGRAMS.items():
+        for parameter in group.params:
+            yield f"{program} {_parameter(parameter)} (before the command)"
     for one in maker("make_commands").commands():
         yield one.words
         for parameter in one.command.params:
