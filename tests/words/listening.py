@@ -36,7 +36,11 @@ OWN = {
     "sealift-site": {
         *("ArtifactOutcome.words", "Receipt.unprotected", "Receipt.software", "Receipt.overrides"),
     },
-    "sealift": {"HardwareTarget.description", "HardwareTarget.runtime_version"},
+    "sealift": {
+        *("HardwareTarget.description", "HardwareTarget.runtime_version"),
+        # What it builds itself; of another machine it is told as that one's words.
+        *("BuildResult.untried", "Refusal.next_step", "Refusal.subject", "Refusal.what"),
+    },
 }
 """What each program wrote itself, or was given by whoever set it up."""
 WORDS = "\0"

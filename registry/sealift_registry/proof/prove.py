@@ -10,7 +10,7 @@ from typing import Protocol
 
 from sealift_registry.frameworks.supported import absent
 from sealift_registry.proof.models import SourceModel, VariantModel, model_file
-from sealift_registry.proof.proof_report import SECONDS, ProofReport
+from sealift_registry.proof.proof_report import BINS, SECONDS, ProofReport
 from sealift_registry.runtimes.environments import Environment
 from sealift_registry.workers.channel import Document, Progress
 from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
@@ -147,12 +147,13 @@ def _kept(said: object, to: Path | None) -> Document:
 
 
 def is_sound(report: ProofReport) -> bool:
-    """A verdict is that of its checks, and there were rows and outputs to find it by."""
+    """A verdict is that of its checks, and there were rows and outputs to find and draw it by."""
     found = report.findings
     passed = all(one.verdict == "pass" for one in found.checks)
     compared = any(one.kind == "goldens" and one.ran == report.rows for one in found.probes)
     whole = bool(found.checks and found.outputs and report.rows == found.rows and compared)
-    return whole and (found.verdict == "pass") == passed
+    drawable = all(len(one.differences) == len(BINS) + 1 for one in found.outputs)
+    return whole and drawable and (found.verdict == "pass") == passed
 
 
 def _seed(known: Document) -> str:
