@@ -146,6 +146,22 @@ def test_f2_036_a_stick_that_was_overtaken_adds_its_receipt_and_no_entry(
     assert list(said(ready).lost.values()) == [frozenset({"ab" * 32})]
 
 
+def test_f2_048_what_was_lost_is_said_until_a_receipt_has_it(
+    ready: Acme, plant: SiteOnPaper
+) -> None:
+    carried(ready, plant)
+    received(ready, ready.returned(plant))
+    enlarged(plant, [new_entry("store.damaged", "site", plant.now, {"lost": ["ab" * 32]})])
+    received(ready, ready.returned(plant))
+    assert list(said(ready).lost.values()) == [frozenset({"ab" * 32})]
+    ready.promoted(2)
+    ready.assign(2)
+    carried(ready, plant)
+    assert received(ready, ready.returned(plant)).receipts
+    assert said(ready).lost == {}
+    agrees(ready)
+
+
 def test_f2_037_rows_that_do_not_verify_are_made_anew_by_the_next_return(
     ready: Acme, plant: SiteOnPaper
 ) -> None:
