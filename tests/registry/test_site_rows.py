@@ -25,7 +25,7 @@ from sealift_registry.delivery import (
 )
 from sealift_registry.delivery.holdings import holdings
 from sealift_registry.delivery.running import last_heard, running, where
-from sealift_registry.delivery.site_state import Says, SiteState, whole
+from sealift_registry.delivery.site_state import Says, SiteState, state_of_log
 from sealift_registry.delivery.sites import Site, Sites
 from sealift_signing.errors import RefusedError
 from sealift_signing.transparency.entry import Entry, Term, new_entry, read_entry
@@ -49,7 +49,7 @@ def heard(ready: Acme, plant: SiteOnPaper) -> Acme:
 
 def said(acme: Acme) -> SiteState:
     with acme.app.hub.reading() as connection:
-        return site_rows.state(connection, Sites(connection).get(SITE))
+        return site_rows.state_of(connection, Sites(connection).get(SITE))
 
 
 def by_the_whole_log(acme: Acme) -> SiteState:
@@ -57,7 +57,7 @@ def by_the_whole_log(acme: Acme) -> SiteState:
         site = Sites(connection).get(SITE)
         sizes = [receipts.log_size(one.predicate) for one in receipts.every(connection, site)]
         bodies = site_records.entries(connection, site)
-        return whole(map(read_entry, bodies), max(sizes, default=0))
+        return state_of_log(map(read_entry, bodies), max(sizes, default=0))
 
 
 def findings(acme: Acme) -> list[str]:

@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from sealift_registry.delivery import site_entries
-from sealift_registry.delivery.site_state import Pointer, Says, SiteState, pointed, whole
+from sealift_registry.delivery.site_state import (
+    Pointer,
+    Says,
+    SiteState,
+    state_of_log,
+    state_of_pointers,
+)
 from sealift_signing.transparency.entry import Entry, body_of, read_entry
 from tests.registry.site_logs import log, lost_since, plainly
 
@@ -52,7 +58,7 @@ def test_f2_032_the_entries_pointed_to_alone_say_the_same(seed: int) -> None:
             state.read_receipt(seq - 2)
         pointers = sorted(state.pointers())
         read = {pointer.seq: entries[pointer.seq] for pointer in pointers}
-        assert pointed(pointers, read) == state, seq
+        assert state_of_pointers(pointers, read) == state, seq
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -67,18 +73,18 @@ def test_f2_033_a_log_that_comes_home_in_parts_says_what_it_says_as_a_whole(seed
             receipt = max(receipt, dice.randint(0, seq))
             state.read_receipt(receipt)
         pointers = sorted(state.pointers())
-        back = pointed(pointers, {one.seq: entries[one.seq] for one in pointers})
+        back = state_of_pointers(pointers, {one.seq: entries[one.seq] for one in pointers})
         assert back is not None
         state = back
-    assert state == whole(entries, receipt)
-    assert state.pointers() == whole(entries, receipt).pointers()
+    assert state == state_of_log(entries, receipt)
+    assert state.pointers() == state_of_log(entries, receipt).pointers()
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_f2_034_a_pointer_that_claims_what_its_entry_does_not_say_is_none(seed: int) -> None:
     """Another place, version, kind or entry: what is left is what the entries say, or nothing."""
     dice, entries = random.Random(seed), drawn(seed)  # noqa: S311 - a test's
-    honest = sorted(whole(entries).pointers())
+    honest = sorted(state_of_log(entries).pointers())
     everything = dict(enumerate(entries))
     for place, one in enumerate(honest):
         for changed in (
@@ -88,15 +94,15 @@ def test_f2_034_a_pointer_that_claims_what_its_entry_does_not_say_is_none(seed: 
             one._replace(says=dice.choice([says for says in Says if says != one.says])),
         ):
             told = [*honest[:place], changed, *honest[place + 1 :]]
-            found = pointed(told, everything)
+            found = state_of_pointers(told, everything)
             assert found is None or found.pointers() == set(told)
             if changed.says == one.says:
                 assert found is None, changed
     twice = [*honest, Pointer(Says.HEARD, "", "", 0, 0)]
-    assert pointed(twice, everything) is None
+    assert state_of_pointers(twice, everything) is None
 
 
 def test_f2_035_places_that_stopped_and_checks_of_the_past_leave_nothing_behind() -> None:
     """However often a site switches and checks, as many entries say what is as places run."""
-    state = whole(drawn(7) + [one for seed in range(20) for one in drawn(seed)])
+    state = state_of_log(drawn(7) + [one for seed in range(20) for one in drawn(seed)])
     assert len(state.pointers() - {one for one in state.pointers() if one.says == Says.LOST}) <= 21

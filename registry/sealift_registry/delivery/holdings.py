@@ -80,7 +80,7 @@ def missed(connection: Connection, site: Site, store: BlobFolder, wanted: Assign
 
 def _lost_since(connection: Connection, site: Site, size: int) -> set[str] | None:
     """What the site's log says was lost after its first `size` entries; None if unclear."""
-    told = site_rows.state(connection, site).lost
+    told = site_rows.state_of(connection, site).lost
     lost: set[str] = set()
     for blobs in (blobs for seq, blobs in told.items() if seq >= size):
         if blobs is None:

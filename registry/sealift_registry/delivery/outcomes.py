@@ -52,7 +52,7 @@ class Outcomes:
 
 def outcomes_at(connection: Connection, site: Site, assignment: Assignment) -> Outcomes:
     """How it ended at `site`, in the places that are assigned something or run something."""
-    state, wanted = site_rows.state(connection, site), _assigned(assignment)
+    state, wanted = site_rows.state_of(connection, site), _assigned(assignment)
     runs = {place: one.what for place, one in state.runs.items()}
     unlike = [
         OtherThanAssigned(place, runs[place].version if place in runs else 0, version)

@@ -103,7 +103,7 @@ def _imports(connection: Connection, site: Site) -> Iterator[tuple[str, int]]:
     The last is known. Those before it, of which one counts where the last's receipt did not come
     home, are hints, of rows that nobody verified: what follows from one is checked by its receipt.
     """
-    last = site_rows.state(connection, site).imported
+    last = site_rows.state_of(connection, site).imported
     if last is not None:
         yield from ((transfer, last.seq + 1) for transfer in last.what)
     t = tables.site_entry

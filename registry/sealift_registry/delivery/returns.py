@@ -117,7 +117,7 @@ class Returns:
 
         def action(connection: Connection) -> tuple[Entry, AcceptedReturn]:
             _check_current(connection, site)
-            received, before = moment(self._hub.now()), site_rows.before(connection, site)
+            received, before = moment(self._hub.now()), site_rows.known_state(connection, site)
             rows, checkpoint = _keep_log(connection, site, returned.log, origin, received)
             kept = tuple(self._keep_receipt(connection, site, one) for one in came)
             fresh, new = tuple(one for one in kept if one is not None), len(rows)

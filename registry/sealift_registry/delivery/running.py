@@ -28,12 +28,12 @@ class RunningAt:
 
 def running(connection: Connection, site: Site) -> list[Running]:
     """What runs at `site` by the newest of its log that came home, by host group and model."""
-    return [one.what for _, one in sorted(site_rows.state(connection, site).runs.items())]
+    return [one.what for _, one in sorted(site_rows.state_of(connection, site).runs.items())]
 
 
 def last_heard(connection: Connection, site: Site) -> str | None:
     """The time of the newest entry of the site's log that came home."""
-    heard = site_rows.state(connection, site).heard
+    heard = site_rows.state_of(connection, site).heard
     return None if heard is None else heard.what
 
 

@@ -34,7 +34,7 @@ def note(connection: Connection, site: Site) -> str | None:
     return bytes(row.note).decode()
 
 
-def newest(connection: Connection, site: Site) -> Checkpoint | None:
+def newest_checkpoint(connection: Connection, site: Site) -> Checkpoint | None:
     """The same, as what it says.
 
     Raises:
@@ -44,7 +44,7 @@ def newest(connection: Connection, site: Site) -> Checkpoint | None:
     return None if row is None else _signed(site, row)
 
 
-def of_size(connection: Connection, site: Site, size: int) -> Checkpoint | None:
+def checkpoint_of(connection: Connection, site: Site, size: int) -> Checkpoint | None:
     """The checkpoint of the site's log that the hub accepted when that had `size` entries.
 
     Raises:
@@ -90,7 +90,7 @@ def entries(connection: Connection, site: Site) -> list[bytes]:
         .order_by(t.c.seq)
     )
     rows = connection.execute(query).all()
-    said = newest(connection, site)
+    said = newest_checkpoint(connection, site)
     bodies = [bytes(row.body) for row in rows]
     if said is None and not bodies:
         return []

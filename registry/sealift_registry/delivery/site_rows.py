@@ -20,7 +20,13 @@ from sqlalchemy import Connection, and_, delete, exists, func, insert, select
 
 from sealift_registry.delivery import site_records, tables
 from sealift_registry.delivery.site_records import AnyRow, not_signed
-from sealift_registry.delivery.site_state import Pointer, Says, SiteState, pointed, whole
+from sealift_registry.delivery.site_state import (
+    Pointer,
+    Says,
+    SiteState,
+    state_of_log,
+    state_of_pointers,
+)
 from sealift_registry.delivery.sites import Site
 from sealift_registry.trust.stored import READING
 from sealift_signing.errors import RefusedError
@@ -38,7 +44,7 @@ MOST_ASKED = 500
 """Rows that one statement asks for by name."""
 
 
-def state(connection: Connection, site: Site) -> SiteState:
+def state_of(connection: Connection, site: Site) -> SiteState:
     """What the log of `site` says last, as far as it came home; nobody may change it.
 
     It is read from the entries that still say something. Only of a site that has no rows yet the
@@ -65,7 +71,7 @@ def _state(connection: Connection, site: Site) -> SiteState:
 def running_at(connection: Connection, model: str, version: int) -> list[str]:
     """The sites of which a row says that they run a version, and those that have no rows yet.
 
-    A row is only where to look: what `state` says of the site counts.
+    A row is only where to look: what `state_of` says of the site counts.
     """
     s, c, t = tables.site, tables.site_checkpoint, tables.site_state
     of_it = and_(t.c.site == s.c.id, t.c.enrolment == s.c.enrolment)
@@ -87,7 +93,7 @@ def running_at(connection: Connection, model: str, version: int) -> list[str]:
 # --------------------------------------------------------------------------- written
 
 
-def before(connection: Connection, site: Site) -> SiteState | None:
+def known_state(connection: Connection, site: Site) -> SiteState | None:
     """What the rows say, to go on from there; None where all of the log is to be read."""
     rows = rows_of(connection, site)
     if not rows:
@@ -118,7 +124,7 @@ class NewEntries:
 def go_on(connection: Connection, site: Site, known: SiteState, new: NewEntries) -> None:
     """Bring the rows of `site` up to its log, of which more was just kept with `connection`.
 
-    `known` is what they said `before` that; it is read on.
+    `known` is what they said before that (`known_state`); it is read on.
     """
     for seq, body in new.entries:
         known.read(seq, read_entry(body))
@@ -192,10 +198,10 @@ def verified(connection: Connection, site: Site, rows: Sequence[AnyRow]) -> Site
     pointers = [pointer(row) for row in rows]
     found = None
     if all(one.says in set(Says) for one in pointers):
-        found = pointed(pointers, entries)  # (3)
+        found = state_of_pointers(pointers, entries)  # (3)
     if found is None:
         raise not_signed(site.id, WHAT, "an entry does not say what its row does.")
-    newest = site_records.newest(connection, site)
+    newest = site_records.newest_checkpoint(connection, site)
     if newest is None or found.heard is None or found.heard.seq != newest.size - 1:  # (4)
         raise not_signed(site.id, WHAT, "its rows end elsewhere than its newest checkpoint.")
     return found
@@ -215,7 +221,7 @@ def _bodies(connection: Connection, site: Site, wanted: Iterable[int]) -> dict[i
 
 
 def _root(connection: Connection, site: Site, size: int) -> bytes:
-    said = site_records.of_size(connection, site, size)
+    said = site_records.checkpoint_of(connection, site, size)
     if said is None:
         raise not_signed(site.id, WHAT, f"it has no checkpoint of {size} entries.")
     return said.root
@@ -238,4 +244,4 @@ def pointer(row: AnyRow) -> Pointer:
 
 
 def _from_log(connection: Connection, site: Site) -> SiteState:
-    return whole(map(read_entry, site_records.entries(connection, site)))
+    return state_of_log(map(read_entry, site_records.entries(connection, site)))

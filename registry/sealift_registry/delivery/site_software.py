@@ -60,7 +60,7 @@ def software_of(connection: Connection, site: Site) -> SiteSoftware:
         newest, size = receipt.predicate, receipts.log_size(receipt.predicate)
         where = f"its receipt for {newest.transfer}"
         found = SiteSoftware(site.id, newest.software, newest.reads, where)
-    said = site_rows.state(connection, site).software
+    said = site_rows.state_of(connection, site).software
     if said is not None and said.seq >= size:
         found = SiteSoftware(site.id, said.what.name, said.what.reads, f"its log, {said.what.at}")
     return found

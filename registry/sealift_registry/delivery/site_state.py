@@ -63,7 +63,7 @@ class Pointer(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Said(Generic[T]):
+class EntryFact(Generic[T]):
     """What an entry says, and which it is."""
 
     seq: int
@@ -84,28 +84,28 @@ class SiteState:
         lost: by entry what was lost after the newest receipt; None where an entry is unclear.
     """
 
-    heard: Said[str] | None = None
-    runs: dict[Place, Said[Running]] = field(default_factory=dict)
-    failed: dict[Place, Said[Running]] = field(default_factory=dict)
-    checks: dict[Place, Said[CheckOutcome]] = field(default_factory=dict)
-    software: Said[Software] | None = None
-    imported: Said[tuple[str, ...]] | None = None
+    heard: EntryFact[str] | None = None
+    runs: dict[Place, EntryFact[Running]] = field(default_factory=dict)
+    failed: dict[Place, EntryFact[Running]] = field(default_factory=dict)
+    checks: dict[Place, EntryFact[CheckOutcome]] = field(default_factory=dict)
+    software: EntryFact[Software] | None = None
+    imported: EntryFact[tuple[str, ...]] | None = None
     lost: dict[int, frozenset[str] | None] = field(default_factory=dict)
 
     def read(self, seq: int, entry: Entry) -> None:
         """Go on with the next entry of the log, which is number `seq` of it."""
-        self.heard = Said(seq, entry.at)
+        self.heard = EntryFact(seq, entry.at)
         switch = site_entries.switched(entry)
         if switch is not None:
             self._switch(seq, entry.type, switch)
         for (place, version), check in site_entries.checks(entry).items():
             if self._version(place) == version:
-                self._keep(place, Said(seq, check))
+                self._keep(place, EntryFact(seq, check))
         software = site_entries.software(entry)
         if software is not None:
-            self.software = Said(seq, software)
+            self.software = EntryFact(seq, software)
         if entry.type == IMPORTED:
-            self.imported = Said(seq, site_entries.imported(entry))
+            self.imported = EntryFact(seq, site_entries.imported(entry))
         if entry.type == DAMAGED:
             self.lost[seq] = site_entries.lost(entry)
 
@@ -125,9 +125,9 @@ class SiteState:
         if not switch.version:
             self.runs.pop(place, None)
         elif not (kind == FAILED and same):
-            self.runs[place] = Said(seq, switch)
+            self.runs[place] = EntryFact(seq, switch)
         if kind == FAILED:
-            self.failed[place] = Said(seq, switch)
+            self.failed[place] = EntryFact(seq, switch)
         if kind == ACTIVATED:
             self.failed.pop(place, None)
 
@@ -135,7 +135,7 @@ class SiteState:
         """What runs in a place; 0 where nothing does."""
         return self.runs[place].what.version if place in self.runs else 0
 
-    def _keep(self, place: Place, check: Said[CheckOutcome]) -> None:
+    def _keep(self, place: Place, check: EntryFact[CheckOutcome]) -> None:
         """Keep a check of what runs, if it says more than what is known."""
         if not self._version(place):
             return
@@ -160,7 +160,7 @@ class SiteState:
             yield Pointer(Says.LOST, "", "", 0, seq)
 
 
-def whole(entries: Iterable[Entry], receipt: int = 0) -> SiteState:
+def state_of_log(entries: Iterable[Entry], receipt: int = 0) -> SiteState:
     """The state at the end of a log of `entries`; `receipt`: its size at the newest receipt."""
     state = SiteState()
     for seq, entry in enumerate(entries):
@@ -169,7 +169,9 @@ def whole(entries: Iterable[Entry], receipt: int = 0) -> SiteState:
     return state
 
 
-def pointed(pointers: Sequence[Pointer], entries: Mapping[int, Entry]) -> SiteState | None:
+def state_of_pointers(
+    pointers: Sequence[Pointer], entries: Mapping[int, Entry]
+) -> SiteState | None:
     """The state that these entries say, each what its pointer claims of it.
 
     None if one does not say that, or if two claim the same.
@@ -200,37 +202,37 @@ class _Checks:
 
 
 def _take_heard(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:
-    state.heard = Said(one.seq, entry.at)
+    state.heard = EntryFact(one.seq, entry.at)
 
 
 def _take_runs(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:
     switch = site_entries.switched(entry)
     if switch is not None and switch.version:
-        state.runs[switch.place] = Said(one.seq, switch)
+        state.runs[switch.place] = EntryFact(one.seq, switch)
 
 
 def _take_failed(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:
     switch = site_entries.switched(entry)
     if switch is not None and entry.type == FAILED:
-        state.failed[switch.place] = Said(one.seq, switch)
+        state.failed[switch.place] = EntryFact(one.seq, switch)
 
 
 def _take_check(state: SiteState, one: Pointer, _: Entry, checks: _Checks) -> None:
     place = one.group, one.model
     check = checks.of(one.seq).get((place, one.version))
     if check is not None and place in state.runs:
-        state.checks[place] = Said(one.seq, check)
+        state.checks[place] = EntryFact(one.seq, check)
 
 
 def _take_software(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:
     software = site_entries.software(entry)
     if software is not None:
-        state.software = Said(one.seq, software)
+        state.software = EntryFact(one.seq, software)
 
 
 def _take_imported(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:
     if entry.type == IMPORTED:
-        state.imported = Said(one.seq, site_entries.imported(entry))
+        state.imported = EntryFact(one.seq, site_entries.imported(entry))
 
 
 def _take_lost(state: SiteState, one: Pointer, entry: Entry, _: _Checks) -> None:

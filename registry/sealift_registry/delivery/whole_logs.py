@@ -8,7 +8,7 @@ from sqlalchemy import Connection, delete, exists, select
 
 from sealift_registry.delivery import receipts, site_records, tables
 from sealift_registry.delivery.site_rows import WHAT, pointer, rows_of, verified, write
-from sealift_registry.delivery.site_state import Pointer, Says, SiteState, whole
+from sealift_registry.delivery.site_state import Pointer, Says, SiteState, state_of_log
 from sealift_registry.delivery.sites import Site
 from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
@@ -88,4 +88,4 @@ def _claim(one: Pointer) -> str:
 
 def _of_whole(connection: Connection, site: Site, bodies: Iterable[bytes]) -> SiteState:
     sizes = [receipts.log_size(one.predicate) for one in receipts.every(connection, site)]
-    return whole(map(read_entry, bodies), max(sizes, default=0))
+    return state_of_log(map(read_entry, bodies), max(sizes, default=0))
