@@ -126,7 +126,10 @@ def _unsigned(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Iter
     t = tables.statement
     for row in connection.execute(select(t.c.sha256, t.c.kind).order_by(t.c.sha256)):
         if row.sha256 not in signed:
-            what = f"The {row.kind} {row.sha256[:12]} is signed by no key that ever might."
+            what = (
+                f"The {row.kind} {row.sha256[:12]} is not signed by any key that ever might sign "
+                "it."
+            )
             yield LogFault("statement-not-signed", what, None)
 
 

@@ -64,7 +64,7 @@ _WAYS: tuple[tuple[Callable[[bytes], bool], str, str], ...] = (
         "was given a mark (BOM) at its beginning on its way",
         _WAY,
     ),
-    (_has_more, "was given blank space or a line break more on its way", _WAY),
+    (_has_more, "was given extra blank space or an extra line break on its way", _WAY),
     (_is_base64, "is encoded (base64)", _DECODE),
     (_is_quoted, "was encoded by mail (quoted-printable) on its way", _WAY),
     (_is_cut, "was cut short on its way", _WAY),

@@ -304,7 +304,7 @@ def _check_age(request: Signed[Request], said: Approval, rules: Rules, of: _Of) 
                 f"{of.what} is dated {said.made}, more than a day before its request: "
                 f"{request.predicate.made}.",
                 subject=of.sha256,
-                next_step="Have whose clock was wrong set it right, and sign another, with --anew.",
+                next_step="Whoever's clock was wrong sets it right and signs another, with --anew.",
             )
         raise NotCountedError(
             "approval-too-late",
@@ -326,7 +326,7 @@ def _check_not_requester(
     if same_person or same_key:
         raise NotCountedError(
             "requester-approves",
-            f"{of.what} does not count: {request.predicate.person} made the request, and who "
+            f"{of.what} does not count: {request.predicate.person} made the request, and whoever "
             "requests does not approve.",
             subject=of.sha256,
             next_step="Have somebody else approve it.",
@@ -439,6 +439,6 @@ def _check_date(made: str, now: datetime, of: _Of) -> None:
             "dated-ahead",
             f"{of.what} is dated {made}, more than a day ahead of the clock here: {moment(now)}.",
             subject=made,
-            next_step="Set right the clock that is wrong. Was it that of whoever signed, then they "
+            next_step="Set right the clock that is wrong. If it was that of whoever signed, they "
             "sign another, with --anew: what they signed keeps its date.",
         )

@@ -86,8 +86,8 @@ def _unlikely(now: datetime, newest: datetime, code: str, apart: str) -> ClockEr
         f"The clock of this machine says {moment(now)[:16]}, and the newest entry of this hub's "
         f"log was made {apart}, at {moment(newest)[:16]}.",
         subject=moment(now),
-        next_step="Nothing was signed. Look at another clock. Is this machine's wrong, set it. Is "
-        f"it right, say so once, with the date: sealift --today {_day(now)} COMMAND",
+        next_step="Nothing was signed. Look at another clock. If this machine's is wrong, set "
+        "it. If it is right, say so once, with the date: sealift --today {_day(now)} COMMAND",
     )
 
 
@@ -103,7 +103,7 @@ def after_expiry(expires: datetime) -> str:
     """The next step at a site where a signature expired: which clock it may have been."""
     if is_possible(expires):
         return (
-            "Carry a newer bundle; what is installed keeps running. Is this one new, then a clock "
+            "Carry a newer bundle; what is installed keeps running. If this one is new, a clock "
             "is wrong: the hub's, or that of this machine."
         )
     return (

@@ -212,7 +212,7 @@ def _check_date(draft: Draft, now: datetime) -> None:
             "dated-ahead",
             f"The draft was made at {draft.made}; the clock here says {moment(now)}.",
             subject=draft.made,
-            next_step="One of the two clocks is wrong: set it right. Was it the hub's, then have "
+            next_step="One of the two clocks is wrong: set it right. If it was the hub's, have "
             "it drafted again.",
         )
     if now - made > OLDEST:
@@ -221,7 +221,7 @@ def _check_date(draft: Draft, now: datetime) -> None:
             f"The draft was made at {draft.made}; the clock here says {moment(now)}. A draft can "
             f"be signed for {OLDEST.days} days.",
             subject=draft.made,
-            next_step="Is the clock here right, then have it drafted again. Is it ahead, then set "
+            next_step="If the clock here is right, have it drafted again. If it is ahead, set "
             "it: a new draft would be refused as well.",
         )
 

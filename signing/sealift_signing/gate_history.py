@@ -26,8 +26,8 @@ ED25519 = 32
 """Bytes of such a public key; the other scheme's keys are longer."""
 
 OFFER = (
-    "This draft was made before that, or the hub lost it: have it drafted again. Does the new one "
-    "say the same, then give the hub back what it lost: sealift-sign write {role} FILE, and there: "
+    "This draft was made before that, or the hub lost it: have it drafted again. If the new one "
+    "says the same, give the hub back what it lost: sealift-sign write {role} FILE, and there: "
     "sealift submit FILE. Only what nobody wants is given up, by a draft with --over FILE."
 )
 
@@ -308,8 +308,9 @@ def _second(role: str, one: SignedOnce, number: int) -> RefusedError:
         f"{shown(one.act, 200)}. This draft knows nothing of it: it would make another version "
         f"{number} in its place.",
         subject=role,
-        next_step="Was that published meanwhile, then this draft was made before it: have it "
-        f"drafted again. Else complete it: sealift-sign again {one.digest[:12]} FILE, then sealift "
+        next_step="If that was published meanwhile, this draft was made before it: have it "
+        "drafted again. If not, complete it: sealift-sign again {one.digest[:12]} FILE, then "
+        "sealift "
         "submit FILE. Only if it is given up, have this one drafted again with --over FILE.",
     )
 

@@ -149,7 +149,7 @@ class Memory:
                 if number is None
                 else f"Version {number} of {role} is not known here.",
                 subject=role,
-                next_step=f"Known are: {numbers or known_here}.",
+                next_step=f"Known: {numbers or known_here}.",
             )
         return self.version(known, named[-1].file)
 

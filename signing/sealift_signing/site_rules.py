@@ -389,8 +389,8 @@ def _signed_for_purpose(
         # Held, not refused: a scanner that was compromised must not stop every other delivery.
         raise HeldError(
             "evidence-not-entitled",
-            f"{path}: the evidence {evidence.sha256[:12]} ({evidence.predicate.kind}) is signed by "
-            "no machine that may sign evidence of its kind.",
+            f"{path}: the evidence {evidence.sha256[:12]} ({evidence.predicate.kind}) is not "
+            "signed by any machine that may sign evidence of its kind.",
             subject=evidence.sha256,
         )
 

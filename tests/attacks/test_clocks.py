@@ -72,7 +72,7 @@ def test_t1_10_what_expired_says_both_times(
     bad = site.refuses(folder)
     assert bad.code == "role-expired"
     assert f"here it is {site.now:%Y-%m-%d}" in bad.what
-    assert "then a clock is wrong: the hub's, or that of this machine" in bad.next_step
+    assert "a clock is wrong: the hub's, or that of this machine" in bad.next_step
 
 
 # ---------------------------------------------------------------------- a site's own clock

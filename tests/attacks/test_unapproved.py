@@ -124,7 +124,7 @@ def test_a1_05_the_requester_approving_by_name(
     hub: HubOnPaper, release: Release, attack: Attack
 ) -> None:
     release.approvals = (hub.approve(release, "anna"), hub.approve(release, "bert"))
-    assert "anna made the request, and who requests does not approve" in attack(release)
+    assert "anna made the request, and whoever requests does not approve" in attack(release)
 
 
 def test_a1_05_the_requester_approving_behind_a_false_name(

@@ -58,7 +58,7 @@ def test_t1_31_a_laptop_that_is_a_month_ahead_is_told_to_look_at_its_clock() -> 
     assert error.value.code == "draft-old"
     assert drafted in error.value.what
     assert "the clock here says" in error.value.what
-    assert "Is it ahead, then set it" in error.value.next_step
+    assert "If it is ahead, set it" in error.value.next_step
 
 
 @pytest.mark.parametrize("spelled", ["P-1", "p-1", "P-01", "P-000001"])

@@ -59,7 +59,7 @@ CARD = ("renew", ROLE, "renew.draft", "--key", "anna.pem", "--yes", "--card", "F
         (SIGN, "empty.draft", "is empty."),
         (SIGN, "letter.txt", "is no file of Sealift; a draft is wanted."),
         (SIGN, "half.draft", "was cut short on its way."),
-        (SIGN, "crlf.draft", "was given blank space or a line break more on its way."),
+        (SIGN, "crlf.draft", "was given extra blank space or an extra line break on its way."),
         (
             TRUST,
             "emil.card",

@@ -69,7 +69,7 @@ def test_a1_01_the_demo_plays_to_its_end_and_is_left_behind(tmp_path: Path) -> N
         assert told["installed"] == pytest.approx(told["original"], abs=0.01)
     refused = {s["name"]: s["sentence"] for s in steps if s["kind"] == "refusal"}
     assert "0 of the 2 approvals" in refused["unapproved"]
-    assert "who requests does not approve" in refused["own-request"]
+    assert "whoever requests does not approve" in refused["own-request"]
     assert "team.vision" in refused["forged-list"]
     assert "it holds something else" in refused["swapped-draft"]
     assert {path.name for path in folder.iterdir()} >= {

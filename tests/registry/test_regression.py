@@ -565,7 +565,7 @@ def test_p0_222_evidence_that_no_builder_signed_stops_the_promotion(hub: Acme) -
     honest = compared(hub, 2)
     forge(hub, 2, honest, by="scanner")
     why = refused(lambda: hub.request(2), "gate")
-    assert "signed by no machine that may sign evidence of its kind" in why
+    assert "not signed by any machine that may sign evidence of its kind" in why
 
 
 def test_p0_222_the_desk_takes_no_evidence_of_another_stage(

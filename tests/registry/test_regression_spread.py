@@ -68,7 +68,7 @@ def test_p0_380_shares_and_rows_without_a_number_are_as_they_were() -> None:
 
 def test_p0_381_whoever_approves_reads_how_much_of_the_spread_moved() -> None:
     found = OnRows(200, 0, None, None, None, None, _churn(1e6 - TOLD, 1e6 + TOLD))
-    assert " % of the listed one's spread away in the median, and " in comparison_words._churn(
+    assert " % of the listed version's spread away in the median, and " in comparison_words._churn(
         found
     )
     assert comparison_words._moved(found) == 1.0

@@ -88,9 +88,9 @@ def listed_by_the_hub_alone(acme: Acme, digest: str = "ab" * 32) -> None:
 
 
 CASES: list[tuple[Attack, str]] = [
-    (rows.invented_people, f"of {ROLE} is signed by nobody who held the role"),
-    (rows.team_handed_over, "of targets is signed by nobody who held the role"),
-    (rows.nothing_to_run, f"of site.{SITE} is signed by nobody who held the role"),
+    (rows.invented_people, f"of {ROLE} is not signed by anybody who held the role"),
+    (rows.team_handed_over, "of targets is not signed by anybody who held the role"),
+    (rows.nothing_to_run, f"of site.{SITE} is not signed by anybody who held the role"),
     (rows.far_ahead, f"Version {rows.FAR} of {ROLE} is signed by nobody"),
     (rows.renumbered, f"Version {rows.FAR} of {ROLE} is signed by nobody"),
     (newest_deleted, f"of {ROLE} is missing, by entry"),
@@ -98,7 +98,7 @@ CASES: list[tuple[Attack, str]] = [
     (middle_deleted, f"of {ROLE} at least one is missing"),
     (document_added, "policy.json (44136fa355b3) is listed by no version that was signed"),
     (document_changed, "policy.json was changed, as version 1 of targets lists it"),
-    (invented_approval, "is signed by no key that ever might"),
+    (invented_approval, "is not signed by any key that ever might sign it"),
     (column_changed, "The columns of P-000001 say other than what was signed"),
     (evidence_moved, "say other than what was signed"),
     (listed_by_the_hub_alone, "is listed, and nobody approved it"),

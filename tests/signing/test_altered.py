@@ -26,7 +26,7 @@ def zipped(data: bytes) -> bytes:
 
 
 CHANGES: dict[str, Callable[[bytes], bytes]] = {
-    "a line break more": lambda data: data + b"\n",
+    "an extra line break": lambda data: data + b"\n",
     "blank space": lambda data: b" " + data + b"\r\n",
     "BOM": lambda data: b"\xef\xbb\xbf" + data,
     "base64": base64.encodebytes,

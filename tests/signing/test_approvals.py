@@ -190,7 +190,7 @@ def by_compromised(promotion: Promotion, request: str) -> str:
     "approve,why",
     [
         (another_request, "is of another request"),
-        (by_requester, "anna made the request, and who requests does not approve"),
+        (by_requester, "anna made the request, and whoever requests does not approve"),
         (by_requester_behind_a_false_name, "not signed with a key of bert"),
         (by_requester_with_a_second_key, "anna made the request"),
         (by_requester_as_two_people, "anna made the request"),

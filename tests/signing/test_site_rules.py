@@ -157,7 +157,7 @@ def test_3_why_an_approval_does_not_count_is_said(promotion: Promotion) -> None:
     artifact = promotion.assigned()
     own = promotion.approve(artifact.request, "anna")
     error = held(promotion, replace(artifact, approvals=(artifact.approvals[0], own)))
-    assert "who requests does not approve" in error.what
+    assert "whoever requests does not approve" in error.what
 
 
 def test_3_where_one_approval_suffices_it_is_not_the_requester_s(promotion: Promotion) -> None:

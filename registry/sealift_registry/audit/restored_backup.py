@@ -75,8 +75,8 @@ def restored(said: Checkpoint) -> RestoredHubError:
         f"This hub once signed {said.size} entries of its log, and they are not the ones in this "
         "database: it was restored from a backup. It no longer signs anything.",
         subject=said.origin,
-        next_step="Restore the newest backup of the hub's home. Is there none that holds them, or "
-        "did somebody else sign with the log's key, then a fleet administrator replaces that key: "
+        next_step="Restore the newest backup of the hub's home. If none holds them, or if "
+        "somebody else signed with the log's key, a fleet administrator replaces that key: "
         "sealift key rotate log",
     )
 

@@ -189,7 +189,7 @@ class Catalog:
 
         Raises:
             NotFoundError: the hub has none with this digest.
-            RefusedError: what it has is another one.
+            RefusedError: what it has is not the statement that was signed.
         """
         what = f"statement {sha256[:12]}"
         found = statements.read(kind, self.statement_body(sha256), what=what)

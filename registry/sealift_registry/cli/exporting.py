@@ -167,7 +167,7 @@ def _left_out(ready: Ready) -> list[str]:
         what = f"{counted(len(load.left_out), 'blob')}, {sum(load.left_out.values()):,} bytes"
         return [
             f"  Left out: {what}, which {site} has by its receipt for {load.held.transfer}.",
-            f"    Should it have lost one:  sealift export {site} --full --to DIR",
+            f"    If it has lost one:  sealift export {site} --full --to DIR",
             *rows,
         ]
     return ["  Nothing is left out: the bundle is full.", *rows]

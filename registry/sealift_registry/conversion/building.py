@@ -242,7 +242,7 @@ class Builder:
                 "hardware-target-unknown",
                 f"There is no hardware target {wanted!r}.",
                 subject=wanted,
-                next_step=f"Known are: {', '.join(sorted(self._hardware_targets))}.",
+                next_step=f"Known: {', '.join(sorted(self._hardware_targets))}.",
             )
         return found
 

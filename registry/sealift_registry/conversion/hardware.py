@@ -116,7 +116,7 @@ def get(wanted: str, extra: Path | None = None) -> HardwareTarget:
             "hardware-target-unknown",
             f"There is no hardware target {wanted!r}.",
             subject=wanted,
-            next_step=f"Known are: {', '.join(sorted(known))}.",
+            next_step=f"Known: {', '.join(sorted(known))}.",
         )
     return known[wanted]
 

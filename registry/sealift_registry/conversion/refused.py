@@ -29,7 +29,10 @@ class Refused:
 
 
 def refusal(path: CatalogPath, goldens: str, refused: RefusedError) -> dict[str, Json]:
-    """What the log keeps of one. A version's bytes stay; its goldens and our software may not."""
+    """What the log keeps of a refusal.
+
+    A version's bytes stay as they are; its goldens and our software may not.
+    """
     return {
         "artifact": str(path),
         "code": refused.code,

@@ -229,7 +229,7 @@ def _read_me(
         count, size = len(left_out), sum(left_out.values())
         lines += [
             f"It leaves out {count:,} blobs of models ({size:,} bytes) that {site.id} has,",
-            f"by its receipt for {held.transfer}. Should the site have lost one, then at the hub:",
+            f"by its receipt for {held.transfer}. If the site has lost one, run at the hub:",
             f"sealift export {site.id} --full --to DIR",
             "",
         ]

@@ -174,7 +174,7 @@ def _checked(data: bytes, hardware_targets: Collection[str]) -> Signed[SiteReque
                 f"Host group {group} asks for the hardware target {hardware_target}, which "
                 "this hub does not know.",
                 subject=hardware_target,
-                next_step=f"Known are: {', '.join(sorted(hardware_targets))}.",
+                next_step=f"Known: {', '.join(sorted(hardware_targets))}.",
             )
     return request
 

@@ -52,7 +52,7 @@ def medium(folder: Path, identity: tuple[int, int], where: Path, words: str) -> 
     """Be the only export that writes to the medium of this identity; wait for another a little.
 
     Raises:
-        FailedError: another one still writes to it; which, is said.
+        FailedError: another export still writes to it; which, is said.
     """
     path = folder / f"{MEDIUM}{identity[0]:x}-{identity[1]:x}.lock"
     _sweep(folder)

@@ -164,9 +164,9 @@ class Returns:
                 f"The receipt of {site.id} is for a transfer {transfer} that this hub did not "
                 "write for it.",
                 subject=transfer,
-                next_step="Keep the medium. Was this hub restored from a backup, it lost that "
-                "transfer: put a newer backup in its place, if there is one. Else somebody may "
-                "hold this hub's keys.",
+                next_step="Keep the medium. If this hub was restored from a backup, it lost that "
+                "transfer: put a newer backup in its place, if there is one. Otherwise somebody "
+                "else may hold this hub's keys.",
             )
         connection.execute(
             insert(tables.receipt).values(

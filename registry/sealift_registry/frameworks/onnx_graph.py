@@ -134,7 +134,7 @@ def varint(data: BinaryIO) -> int:
 
 
 def external_data(folder: Path, survey: ModelFolder) -> str:
-    """Every tensor kept outside lies in a file of this folder; every other file is such a one.
+    """Every tensor kept outside lies in a file of this folder; no other file is there.
 
     Raises:
         RefusedError: a path that leads elsewhere, a missing or too short file, a file too many.

@@ -13,6 +13,7 @@ import numpy as np
 from sealift_registry.intake.goldens import ANSWERS, EXPECTED, INPUTS, LABELS, LEAST_ROWS
 from sealift_registry.workers.channel import Document, Progress, serve
 from sealift_signing.errors import NotFoundError, RefusedError
+from sealift_signing.vocabulary import counted
 
 Array = np.ndarray[Any, Any]
 
@@ -144,7 +145,7 @@ def _rows(arrays: Mapping[str, Array], name: str) -> int:
     if not LEAST_ROWS <= rows <= MOST_ROWS:
         raise _fault(
             "goldens-rows",
-            f"There are {rows} rows in {name}; {LEAST_ROWS} to {MOST_ROWS:,} serve.",
+            f"{name} has {counted(rows, 'row')}; it must have {LEAST_ROWS} to {MOST_ROWS:,}.",
             f"Give {LEAST_ROWS} rows or more (some hundreds, as varied as in use), {AGAIN}",
         )
     _check_answers({at: arrays[at] for at in ANSWERS if at in arrays}, name)

@@ -70,7 +70,7 @@ def _no_model(others: list[str]) -> RefusedError:
         "format",
         f"No model of a known format is there; found: {shown}.",
         subject=others[0] if others else "",
-        next_step=f"Known are {_known()}, told by their content.",
+        next_step=f"The known formats are {_known()}, told by their content.",
     )
 
 

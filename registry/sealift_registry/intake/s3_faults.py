@@ -28,7 +28,7 @@ def missing(package: str) -> FailedError:
 
 
 def as_ours(bad: BaseException, place: str) -> SealiftError | None:
-    """What `bad` says of the S3 server at `place`; None where it says nothing of one.
+    """What `bad` says of the S3 server at `place`; None where it says nothing of a server.
 
     An object that is not there is for the caller to tell: it knows whose it was.
     """

@@ -60,7 +60,7 @@ class ScanReport:
         requires: features that a reader must know.
         verdict: `pass` only where every check passed.
         model_format: what the model is, by its content; `unknown` where nothing was recognised.
-        model_files: the model itself; the first is the one to open.
+        model_files: the model itself; the first is the file to open.
         data_files: an ONNX model's external data.
         checks: in the order in which they were made; the first failure ends them.
         tools: what looked, and in which version.

@@ -177,8 +177,8 @@ def check_all_signed(found: Sequence[ArtifactEvidence], signers: Mapping[str, st
 def _not_ours(one: ArtifactEvidence, kind: str) -> RefusedError:
     return RefusedError(
         "gate",
-        f"The {kind} evidence about {one.artifact.path} is signed by no machine that may sign "
-        "evidence of its kind.",
+        f"The {kind} evidence about {one.artifact.path} is not signed by any machine that may "
+        "sign evidence of its kind.",
         subject=str(one.artifact.path),
         next_step="See who may in fleet/keys.json, and check the hub: sealift audit fsck",
     )

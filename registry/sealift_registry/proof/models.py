@@ -29,7 +29,7 @@ class SourceModel:
     Attributes:
         folder: in which its files lie.
         format: what the scanner found it to be: `skops`, `onnx` …
-        model_files: the model itself, relative to the folder; the first is the one to open.
+        model_files: the model itself, relative to the folder; the first is the file to open.
         data_files: an ONNX model's external data.
     """
 

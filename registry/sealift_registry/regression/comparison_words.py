@@ -102,7 +102,7 @@ UNMEASURED = (
 
 
 def _is_unmeasured(said: RegressionReport) -> bool:
-    """Whether only the listed one's rows say what is right."""
+    """Whether only the listed version's rows say what is right."""
     own, theirs = said.comparison, None if said.proved_by is None else said.proved_by.found
     return own is not None and theirs is not None and bool(theirs.expected and not own.expected)
 
@@ -125,7 +125,7 @@ def _found(said: RegressionReport, listed: Side) -> Iterator[str]:
     fell_there = _fell(rows.found, rows.found.candidate, rows.found.listed)
     if fell is None and fell_there is None:
         is_worse = _moved(found) > _moved(rows.found)
-    else:  # on doubt the listed one's rows come first: whoever asks did not choose these
+    else:  # on doubt the listed version's rows come first: whoever asks did not choose these
         is_worse = fell is not None and fell > (fell_there or 0.0)
     yield from reversed(both) if is_worse else both
 
@@ -195,7 +195,7 @@ def _distinct(rows: Rows | None) -> str:
 
 
 def _others(rows: ProvedBy, listed: Side) -> Iterator[str]:
-    """How the candidate's golden rows are others, and what was not compared on the listed one's."""
+    """How the candidate's golden rows differ, and what was not compared on the listed version's."""
     by = f"by which {_was(listed)}"
     if rows.own and rows.theirs and rows.both is not None:
         yield from _strange(rows.own, rows.theirs, rows.both, by)
@@ -306,7 +306,7 @@ def _figures(found: Comparison | OnRows, ours: str | None, theirs: str | None) -
 def _no_number(found: Comparison | OnRows) -> str:
     lost = _lost(found)
     on = f"{_rows(lost)} of {found.rows:,} ({_share(lost, found.rows)})"
-    return f"it answers NO NUMBER on {on}, and the listed one does"
+    return f"it answers NO NUMBER on {on}, and the listed version does"
 
 
 def _of_known(found: Comparison | OnRows) -> str:
@@ -330,7 +330,7 @@ def _details(ours: Side, theirs: Side, found: Comparison) -> Iterator[tuple[str,
     elif found.expected is None:
         yield "expected", "The right answers are not known for both, so neither is called better."
     words = _churn(found)
-    left = f" Time was not enough for {found.left_out:,} rows." if found.left_out else ""
+    left = f" There was no time for {_rows(found.left_out)}." if found.left_out else ""
     yield "answers", f"{words[0].upper()}{words[1:]}.{left}"
     if found.outputs:
         yield "outputs", f"Of its outputs: {'; '.join(found.outputs)}."
@@ -387,7 +387,7 @@ def _parts(found: NumberChurn) -> tuple[str, str]:
 
 
 def _of_spread(found: NumberChurn) -> str:
-    return " of the listed one's spread" if found.by_spread is not None else ""
+    return " of the listed version's spread" if found.by_spread is not None else ""
 
 
 def _rows(count: int) -> str:

@@ -47,7 +47,7 @@ class Taken:
 def other_inputs(candidate: Taken, listed: Taken) -> str:
     """What the listed version takes that the candidate does not, in words; empty if the same.
 
-    Rows of one that the other takes for something else would be compared with sense to nobody.
+    Rows of the candidate that the listed version takes for something else compare nothing.
     """
     if len(candidate.inputs) != len(listed.inputs):
         return f"it has {len(listed.inputs)} of them, and this one {len(candidate.inputs)}"
@@ -164,7 +164,7 @@ def number_churn(
 
 
 def _by_spread(pairs: Sequence[tuple[Array, Array]], whole: Array) -> BySpread | None:
-    """The same beside how much the listed one's answers move; None where none does.
+    """The same beside how much the listed version's answers move; None where none does.
 
     A constant beside answers of 1,000,000 give or take one is 0.0001 % away from them, and has
     nothing of what they say.
@@ -271,7 +271,7 @@ def metrics(
     listed: Answers,
     classes: tuple[Sequence[str], Sequence[str]],
 ) -> tuple[Kind, str | None, str] | None:
-    """What is expected, and how both do it; None where it cannot be told of the listed one.
+    """What is expected, and how both do it; None where it cannot be told of the listed version.
 
     Of the candidate it is None where it cannot be measured as the other, or answers no number: that
     is no way to be measured by nothing.

@@ -39,8 +39,8 @@ def measure(
     """Let two variants (ONNX files) answer `goldens`, and time them.
 
     Args:
-        candidate: the one that may come.
-        listed: the one that is there.
+        candidate: the variant that may come.
+        listed: the variant that is listed.
         goldens: the candidate's.
         sides: what is known of both beforehand.
         progress: told what is done.

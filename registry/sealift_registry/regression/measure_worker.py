@@ -66,7 +66,7 @@ def measure(request: Document, progress: Progress) -> Document:
 
 
 def _known(request: Document) -> ProvedBy:
-    return shape.from_json(ProvedBy, request["proved_by"], what="the listed one's rows")
+    return shape.from_json(ProvedBy, request["proved_by"], what="the listed version's rows")
 
 
 def _on_own(pair: Pair, goldens: Goldens, request: Document, progress: Progress) -> Document:

@@ -48,7 +48,7 @@ class Measurement:
     broke: Broke | None = None
 
     def with_proved_by(self, known: ProvedBy) -> Measurement:
-        """The same, and what is known of the listed one's rows where they were not asked."""
+        """The same, and what is known of the listed version's rows where they were not asked."""
         if self.proved_by is not None:
             return self
         why: NotAsked | None = None if self.nothing == "first" else self.nothing

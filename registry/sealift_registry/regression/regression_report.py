@@ -238,7 +238,7 @@ class NoMore:
 
 @dataclass(frozen=True)
 class RegressionReport:
-    """A document: a variant beside the one that is listed for a stage and the same machines.
+    """A document: a variant beside the variant that is listed for a stage and the same machines.
 
     Attributes:
         format: of this document.
@@ -246,8 +246,8 @@ class RegressionReport:
         stage: for which the other one is listed.
         hardware_target: that both are for.
         goldens: the sha256 of their file, those of the candidate; absent where it has none.
-        candidate: the one that this evidence is about.
-        listed: the one that is listed; absent where none is.
+        candidate: the variant that this evidence is about.
+        listed: the variant that is listed; absent where none is.
         nothing: why there is nothing to compare with; absent where they were compared.
         why: the same in words, where there is more to say.
         comparison: absent where there is nothing to compare with.

@@ -56,7 +56,7 @@ class PairAnswers:
 
     Attributes:
         comparison: all that both have together; the worker adds the software.
-        metrics: of the candidate and of the listed one.
+        metrics: of the candidate and of the listed version.
         microseconds: likewise.
     """
 
@@ -118,8 +118,8 @@ class Pair:
     """A candidate and the listed version, ready to be asked.
 
     Args:
-        candidate: the one.
-        listed: the other.
+        candidate: the variant that may be listed.
+        listed: the variant that is.
     """
 
     def __init__(self, candidate: RuntimeModel, listed: RuntimeModel) -> None:

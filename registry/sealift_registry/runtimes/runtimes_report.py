@@ -73,7 +73,7 @@ def by_release(
 
     Args:
         parity: the newest about it; it says on which release it was measured.
-        runtimes: likewise, if there is any; what was found on other goldens counts no more.
+        runtimes: likewise, if there is any; what was found on other goldens no longer counts.
         goldens: the sha256 of those that count.
 
     Raises:

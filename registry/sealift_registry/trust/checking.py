@@ -282,7 +282,7 @@ def _check_logged(
 
 
 def _unsigned(role: str, number: int) -> LogFault:
-    what = f"Version {number} of {role} is signed by nobody who held the role."
+    what = f"Version {number} of {role} is not signed by anybody who held the role."
     return LogFault("row-not-signed", what, None)
 
 

@@ -71,7 +71,7 @@ def ask_of(what: str, status: str) -> Ask:
 
 
 def just_done(connection: Connection, ask: Ask, now: datetime) -> bool:
-    """Whether this very act was published within the hour: whoever says it again means that one.
+    """Whether this very act was published within the hour: whoever says it again means that act.
 
     A command can be cut after it was written to the log and before it said so.
     """

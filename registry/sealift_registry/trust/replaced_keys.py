@@ -84,13 +84,13 @@ def _differ(held: list[Office]) -> bool:
 def _goes_on(office: Office, why: ReplacedKey) -> str:
     return (
         f"The key of {office.person} that {why.by} put out of {why.role} still signs as "
-        f"{office.name} ({office.key.text}): was it lost or stolen, then whoever has it does."
+        f"{office.name} ({office.key.text}): if it was lost or stolen, so can whoever has it."
     )
 
 
 def _two_keys(person: str, held: Iterable[Office]) -> str:
     each = "; ".join(sorted({f"{one.name} ({one.key.text})" for one in held}))
-    return f"{person} has several keys: {each}. Was one lost or stolen, then it still signs there."
+    return f"{person} has several keys: {each}. If one was lost or stolen, it still signs there."
 
 
 def replaced(found: Stored, person: str, key: PublicKey) -> Iterator[ReplacedKey]:

@@ -154,7 +154,7 @@ def envelope_of(connection: Connection, role: str, part: DraftPart) -> bytes:
             return envelope
     raise NotSignedEnoughError(
         "not-signed-enough",
-        f"The {part.name} is signed by nobody who holds {role}.",
+        f"The {part.name} is not signed by anybody who holds {role}.",
         subject=role,
         next_step="Have one of its holders sign it with sealift-sign; then submit that file.",
     )

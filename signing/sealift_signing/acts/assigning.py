@@ -172,9 +172,9 @@ def check_enrolment(
     if key is None:
         raise RefusedError(
             "site-not-enrolled",
-            f"{what[0].upper()}{what[1:]} is signed by no fleet administrator.",
+            f"{what[0].upper()}{what[1:]} is not signed by a fleet administrator.",
             subject=site,
-            next_step="Have the site enrolled again, by one who is.",
+            next_step="Have the site enrolled again, by a fleet administrator.",
         )
     statements.verify(answer, key, what=what)
 

@@ -62,8 +62,8 @@ def _machine(organisation: Organisation, one: Signed[Evidence], fleet: FleetKeys
     if machine is None or one.predicate.organisation != organisation.id:
         raise RefusedError(
             "gate",
-            f"The {one.predicate.kind} evidence {one.sha256[:12]} is signed by no machine that may "
-            "sign evidence of its kind.",
+            f"The {one.predicate.kind} evidence {one.sha256[:12]} is not signed by any machine "
+            "that may sign evidence of its kind.",
             subject=one.sha256,
             next_step="See who may in fleet/keys.json, and check the hub: sealift audit fsck",
         )

@@ -33,7 +33,7 @@ def set_check_rows(organisation: Organisation, ask: Ask, material: Material) -> 
     if before is None:
         raise NotFoundError(
             "no-members",
-            f"Team {team} has no list of members yet, and it is there that it would be said.",
+            f"Team {team} has no list of members yet, which is where it would be said.",
             subject=team,
             next_step=f"Enter somebody first: sealift team requester {pasted([team])} CARD",
         )

@@ -191,7 +191,7 @@ class Material:
         if len(given) != 1:
             raise MalformedError(
                 "bad-draft",
-                f"The draft does not say {name} once.",
+                f"The draft does not say {name} exactly once.",
                 subject=name,
                 next_step="Do not sign it; have it drafted again.",
             )

@@ -132,8 +132,8 @@ def _goes_on(known: Iterable[Office], person: str, key: PublicKey, place: str) -
     ]
     if held:
         yield (
-            f"The key of {person} that leaves {place} GOES ON elsewhere. Was it lost or stolen, "
-            f"then have it exchanged there, too. It is {key.text}:"
+            f"The key of {person} that leaves {place} GOES ON elsewhere. If it was lost or "
+            f"stolen, have it exchanged there, too. It is {key.text}:"
         )
         yield from wording.indented(held)
 
@@ -149,7 +149,7 @@ def _other_keys(
     ]
     if held:
         yield (
-            f"{person} has ANOTHER key elsewhere than {key.text}, which enters {place}. Was one of "
-            f"them lost or stolen, then it must be exchanged everywhere; ask {person} which:"
+            f"{person} has ANOTHER key elsewhere than {key.text}, which enters {place}. If one of "
+            f"them was lost or stolen, it must be exchanged everywhere; ask {person} which:"
         )
         yield from wording.indented(held)

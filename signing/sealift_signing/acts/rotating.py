@@ -166,12 +166,12 @@ def _machine_meaning(status: Status, starts: LogStart | None) -> Iterable[str]:
     if starts is not None:
         yield (
             f"The hub says that its log has {starts.size} entries. By the new key no site takes "
-            "fewer, and what it saw by the old key bars it no longer."
+            "fewer, and what it saw by the old key no longer bars it."
         )
     elif status == "compromised":
         yield (
-            "Evidence that the old key signed counts for nothing any more, for ever: what rests "
-            "on it is not newly installed anywhere, and is made and approved again."
+            "Evidence that the old key signed never counts again: what rests on it is not newly "
+            "installed anywhere, until it is made and approved again."
         )
     else:
         yield "Evidence that the old key signed still counts where a request names it."
@@ -269,5 +269,5 @@ def _meaning(status: Status) -> Iterable[str]:
     if status == "compromised":
         yield "  The old keys are called COMPROMISED: they never come back."
     yield "  By the new keys a site takes no version below these numbers, whatever it has seen by"
-    yield "  the old ones; so who counted far ahead with those bars no site any longer."
+    yield "  the old ones; so whoever counted far ahead with those no longer bars any site."
     yield "  Does the number surprise you? A number far too high bars the hub itself: ask first."

@@ -29,7 +29,7 @@ def unassign(organisation: Organisation, ask: Ask, material: Material) -> Prepar
     if not reason:
         raise UsageError(
             "reason-needed",
-            f"It is not said why {model} is to stop.",
+            f"No reason is given for stopping {model}.",
             subject=model,
             next_step="Give --reason WORDS.",
         )

@@ -153,8 +153,8 @@ def set_aside(organisation: Organisation, other: SetAsideVersion) -> tuple[Versi
     if not organisation.holders_who_signed(other.role, metadata):
         raise MalformedError(
             "not-signed-by-holder",
-            f"Version {metadata.signed.version} of {other.role}, which is to be set aside, is "
-            "signed by nobody who holds the role, so there is nothing to set aside.",
+            f"Version {metadata.signed.version} of {other.role}, which is to be set aside, is not "
+            "signed by anybody who holds the role, so there is nothing to set aside.",
             subject=other.role,
             next_step="Give --over a version that its holders signed; what nobody may"
             " sign need not be set aside.",

@@ -38,7 +38,7 @@ from sealift_signing.roles import (
     named_keys,
     whose,
 )
-from sealift_signing.vocabulary import moment
+from sealift_signing.vocabulary import counted, moment
 
 
 def base(head: Head, now: datetime) -> str:
@@ -103,7 +103,7 @@ def policy(found: Policy) -> list[str]:
     for name, rule in sorted(found.stages.items()):
         alone = ", the requester may approve" if rule.requester_may_approve else ""
         lines.append(
-            f"stage {name}: {rule.approvals} approvals{alone}, evidence "
+            f"stage {name}: {counted(rule.approvals, 'approval')}{alone}, evidence "
             f"{', '.join(rule.evidence) or 'none'}, keys {', '.join(rule.key_classes)}, valid for "
             f"{rule.longest_validity_days} days at most"
         )

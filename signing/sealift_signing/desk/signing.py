@@ -204,8 +204,8 @@ class Desk:
                     f"You signed this already ({one.digest[:12]}), with the date {made}; the clock "
                     f"here says {moment(now)}. Until then it counts nowhere.",
                     subject=made,
-                    next_step="Is the clock here right now, then sign another, with this date: add "
-                    "--anew. Else set the clock.",
+                    next_step="If the clock here is right now, sign another, with this date: add "
+                    "--anew. If not, set the clock.",
                 )
 
     def _agree(self, found: ExaminedDraft) -> None:

@@ -10,6 +10,7 @@ import click
 
 from sealift_signing.desk.cli.group import ORGANISATION, Session, command, sign
 from sealift_signing.drawing import drawn, pasted, word
+from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
     from sealift_signing.drafts import Draft, Shared
@@ -51,8 +52,8 @@ def trust(session: Session, *, fingerprint: str, file: str, alone: bool) -> None
         session.now(),
         alone=alone,
     )
-    count = f"{len(known.roles)} other roles" if len(known.roles) != 1 else "one other role"
-    lines = [f"Trusted is {drawn(known.name)}: root {known.root.version}, and {count}."]
+    count = counted(len(known.roles), "other role")
+    lines = [f"{drawn(known.name)} is trusted: root {known.root.version}, and {count}."]
     if known.alone:
         lines.append(
             "ALONE: nobody's memory was compared with it. Take a colleague's in when there is "
@@ -166,7 +167,7 @@ def share(session: Session, *, file: str, organisation: str | None) -> None:
     mark = session.memory.marked(known)
     data = shape.write(shared(offer, Organisation(offer.files, former=True), mark))
     write_new(Path(file), data)
-    roles = f"root and {len(known.roles)} other roles"
+    roles = f"root and {counted(len(known.roles), 'other role')}"
     lines = (
         f"What you know of {drawn(known.name)} is in {word(file)}: {roles}.",
         "A colleague takes it in with:",
@@ -231,7 +232,7 @@ def _at(
                 "no-head",
                 f"Version {number} of {role} is not known here.",
                 subject=text,
-                next_step=f"Known are: {known_numbers}.",
+                next_step=f"Known: {known_numbers}.",
             )
         past = session.memory.past(known, role)
         for one in found:
