@@ -5,7 +5,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from sealift_registry.proof import proof_report as documents
-from sealift_registry.proof.machine import Machine, Operator, Runtime
+from sealift_registry.proof.machine import Machine, Operator, ProofRuntime
 from sealift_registry.proof.models import ModelFile
 from sealift_registry.regression import regression_report as regression
 from sealift_registry.runtimes.runtimes_report import RuntimesReport, Tried
@@ -35,7 +35,7 @@ def proof_report() -> documents.ProofReport:
         measured_on_target=True,
         machine=machine,
         reference="scikit-learn",
-        runtimes=(Runtime("onnxruntime", "1.31.1", 8, opsets, operators),),
+        runtimes=(ProofRuntime("onnxruntime", "1.31.1", 8, opsets, operators),),
         rows=20,
         goldens=GOLDENS,
         findings=_findings(),

@@ -14,7 +14,7 @@ from unittest import mock
 
 from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
-from sealift_registry.delivery.enrolments import Enrolment
+from sealift_registry.delivery.enrolments import SiteEnrolment
 from sealift_registry.trust import stored
 from sealift_signing import gate, statements
 from sealift_signing.drafts import Draft, DraftFiles, DraftPart
@@ -103,9 +103,9 @@ def _promotion(catalog: Catalog, row: Loose) -> Promotion:
     return Promotion(row.number, ref, row.stage, row.person, row.made, request)
 
 
-def _enrolled(_repository: object, row: Loose) -> Enrolment:
+def _enrolled(_repository: object, row: Loose) -> SiteEnrolment:
     request = statements.read(SiteRequest, bytes(row.request), what="it")
-    return Enrolment(request, statements.read(SiteAnswer, bytes(row.answer), what="it"))
+    return SiteEnrolment(request, statements.read(SiteAnswer, bytes(row.answer), what="it"))
 
 
 BELIEVED = {

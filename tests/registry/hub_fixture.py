@@ -25,7 +25,7 @@ from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promo
 from sealift_registry.conversion.building import Built
 from sealift_registry.delivery import site_records, tables, whole_logs
 from sealift_registry.delivery.exports import Exported
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.intake.ingest import Ingested
 from sealift_registry.intake.onnx_source import OnnxSource
 from sealift_registry.promotion.status import PromotionStatus
@@ -265,13 +265,13 @@ class Acme:
             self.approve(promotion, person)
         return promotion
 
-    def enrol(self, plant: SiteOnPaper, name: str = SITE, stage: str = STAGE) -> Site:
+    def enrol(self, plant: SiteOnPaper, name: str = SITE, stage: str = STAGE) -> EnrolledSite:
         asked = begin(plant.root, {}, name, {GROUP: TARGET}, plant.clock)
         site = self.enrolled(asked, stage)
         finish(plant.root, {}, site.answer, plant.clock, as_told)
         return site
 
-    def enrolled(self, request: bytes, stage: str = STAGE) -> Site:
+    def enrolled(self, request: bytes, stage: str = STAGE) -> EnrolledSite:
         return enrol(self.app, request, stage, [self.card("dispatcher-1")], self.signer("fleet-1"))
 
     def assign(

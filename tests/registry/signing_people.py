@@ -19,7 +19,7 @@ from sealift_registry.app import App
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.cli.signing import unchanged_of
 from sealift_registry.delivery import assignments, enrolling, retiring
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.trust import hub_drafts, submitting, teams
 from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.repository import Change, Repository
@@ -81,7 +81,7 @@ class Dispatcher:
 
 def enrol(
     app: App, request: bytes, stage: str, cards: Sequence[teams.Card], signer: Signer
-) -> Site:
+) -> EnrolledSite:
     """Have a fleet administrator answer a site; those whose cards these are dispatch to it."""
     people = [who for who, _ in cards]
     wanted = enrolling.wanted(request, stage, people, cards, app.hardware_targets)

@@ -20,7 +20,7 @@ from sealift_registry.delivery import finishing, receipts
 from sealift_registry.delivery.assignments import current
 from sealift_registry.delivery.returns import AcceptedReturn
 from sealift_registry.delivery.running import last_heard, running
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.trust.repository import Repository
 from sealift_signing import shape, statements
 from sealift_signing.acts import assigning
@@ -61,7 +61,7 @@ from tests.registry.test_promotions import before_writing, refused, without
 from tests.site_on_paper import SiteOnPaper
 
 
-def sites(hub: Acme) -> list[Site]:
+def sites(hub: Acme) -> list[EnrolledSite]:
     with hub.app.hub.reading() as connection:
         return Sites(connection).all()
 

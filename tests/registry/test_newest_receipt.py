@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from sealift_registry.delivery import holdings, receipts, site_software, tables
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_signing import statements
 from sealift_signing.errors import RefusedError
 from sealift_signing.statements import Receipt
@@ -189,7 +189,7 @@ def test_f2_404_the_receipts_of_an_earlier_enrolment_are_none_of_this_one(
     assert known.predicate.transfer == FIRST
 
 
-def earlier(hub: Acme, site: Site) -> list[statements.Transfer]:
+def earlier(hub: Acme, site: EnrolledSite) -> list[statements.Transfer]:
     with hub.app.hub.engine.connect() as connection:
         rows = connection.execute(tables.bundle.select().order_by(tables.bundle.c.transfer)).all()
     found = [statements.read(statements.Transfer, bytes(row.body), what="it") for row in rows]

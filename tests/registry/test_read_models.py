@@ -12,7 +12,7 @@ from sqlalchemy import Connection, event
 from sealift_registry import guide
 from sealift_registry.app import App, open_app
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.catalog.pages import Place, PromotionFilter, VersionFilter
+from sealift_registry.catalog.pages import PagePlace, PromotionFilter, VersionFilter
 from sealift_registry.catalog.reference import ModelRef, promotion_id
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.views import due, promotions, sites, transfers, trust, versions
@@ -49,7 +49,7 @@ def connection(app: App) -> Iterator[Connection]:
 def version_names(
     app: App,
     connection: Connection,
-    place: Place,
+    place: PagePlace,
     team: str | None = None,
     model: ModelRef | None = None,
 ) -> Page[VersionRow]:
@@ -60,7 +60,7 @@ def test_f2_01_pages_of_versions_hold_each_once_and_in_order(
     app: App, connection: Connection
 ) -> None:
     every = [one.ref for one in Catalog(connection).versions()]
-    found, place = [], Place(limit=7)
+    found, place = [], PagePlace(limit=7)
     while True:
         page = version_names(app, connection, place)
         assert page.refused == ()
@@ -68,10 +68,10 @@ def test_f2_01_pages_of_versions_hold_each_once_and_in_order(
         if page.after is None:
             break
         assert len(page.rows) == 7
-        place = Place(limit=7, after=page.after)
+        place = PagePlace(limit=7, after=page.after)
     assert found == every
     assert len(found) == SIZE.versions
-    backwards = version_names(app, connection, Place(1000, newest_first=True))
+    backwards = version_names(app, connection, PagePlace(1000, newest_first=True))
     made = [row.head.made for row in backwards.rows]
     assert made == sorted(made, reverse=True)
     assert {row.head.ref for row in backwards.rows} == set(every)
@@ -81,56 +81,56 @@ def test_f2_01_pages_of_versions_hold_each_once_and_in_order(
 def test_f2_02_pages_of_newest_first_meet_without_a_gap(
     app: App, connection: Connection, newest_first: bool
 ) -> None:
-    whole = version_names(app, connection, Place(1000, newest_first=newest_first)).rows
-    first = version_names(app, connection, Place(11, newest_first=newest_first))
-    rest = version_names(app, connection, Place(1000, first.after, newest_first))
+    whole = version_names(app, connection, PagePlace(1000, newest_first=newest_first)).rows
+    first = version_names(app, connection, PagePlace(11, newest_first=newest_first))
+    rest = version_names(app, connection, PagePlace(1000, first.after, newest_first))
     assert first.rows + rest.rows == whole
     whole_of = promotions.promotions(
-        connection, app.hub.now(), PromotionFilter(), Place(1000, None, newest_first)
+        connection, app.hub.now(), PromotionFilter(), PagePlace(1000, None, newest_first)
     ).rows
     part = promotions.promotions(
-        connection, app.hub.now(), PromotionFilter(), Place(5, None, newest_first)
+        connection, app.hub.now(), PromotionFilter(), PagePlace(5, None, newest_first)
     )
-    behind = Place(1000, part.after, newest_first)
+    behind = PagePlace(1000, part.after, newest_first)
     others = promotions.promotions(connection, app.hub.now(), PromotionFilter(), behind)
     assert part.rows + others.rows == whole_of
 
 
 def test_f2_03_lists_are_narrowed_down(app: App, connection: Connection) -> None:
-    (model,) = {row.head.ref.of for row in version_names(app, connection, Place(1)).rows}
-    of_model = version_names(app, connection, Place(1000), model=model).rows
+    (model,) = {row.head.ref.of for row in version_names(app, connection, PagePlace(1)).rows}
+    of_model = version_names(app, connection, PagePlace(1000), model=model).rows
     assert {row.head.ref.of for row in of_model} == {model}
-    of_team = version_names(app, connection, Place(1000), team=model.team).rows
+    of_team = version_names(app, connection, PagePlace(1000), team=model.team).rows
     assert {row.head.ref.team for row in of_team} == {model.team}
     assert len(of_team) > len(of_model) > 1
-    nothing = version_names(app, connection, Place(1000), model=ModelRef("no", "model"))
+    nothing = version_names(app, connection, PagePlace(1000), model=ModelRef("no", "model"))
     assert nothing == Page(())
     staged = promotions.promotions(
-        connection, app.hub.now(), PromotionFilter(stage=STAGE), Place(1000)
+        connection, app.hub.now(), PromotionFilter(stage=STAGE), PagePlace(1000)
     )
     assert staged.rows
     assert {one.promotion.stage for one in staged.rows} == {STAGE}
-    assert sites.sites(connection, Place(100), "staging").rows == ()
+    assert sites.sites(connection, PagePlace(100), "staging").rows == ()
     (first, *_) = Sites(connection).names()
-    found = transfers.transfer_list(connection, Place(100), first)
+    found = transfers.transfer_list(connection, PagePlace(100), first)
     assert {row.site for row in found.rows} == {first}
 
 
 def test_f2_04_a_list_says_of_each_what_all_about_it_says(app: App, connection: Connection) -> None:
     """The list looks at no evidence, and at each team's rules once; it must not say otherwise."""
     now = app.hub.now()
-    listed = promotions.promotions(connection, now, PromotionFilter(), Place(1000)).rows
+    listed = promotions.promotions(connection, now, PromotionFilter(), PagePlace(1000)).rows
     assert [one.promotion.number for one in listed] == Catalog(connection).numbers()
     for one in listed:
         whole = promotions.promotion(connection, now, one.promotion.number).status
         assert (one.tally, one.listed, one.doubt) == (whole.tally, whole.listed, whole.doubt)
-    for row in version_names(app, connection, Place(1000)).rows:
+    for row in version_names(app, connection, PagePlace(1000)).rows:
         view = versions.version(app.hub, connection, row.head.ref)
         stages = {one.promotion.stage for one in view.promotions if one.listed}
         assert set(row.stages) == stages
         forms = {one.artifact.path.form for one in view.artifacts} - {"source"}
         assert set(row.variants) == forms
-    for sent in transfers.transfer_list(connection, Place(1000)).rows:
+    for sent in transfers.transfer_list(connection, PagePlace(1000)).rows:
         shown = transfers.transfer(app.hub, connection, sent.id)
         assert isinstance(shown, transfers.TransferView)
         answered = shown.receipt.predicate.made if shown.receipt else None
@@ -154,7 +154,7 @@ def test_f2_05_a_page_takes_as_many_queries_whatever_is_on_it(app: App) -> None:
     """Ten rows or more: rows are read together, and trust once a connection."""
 
     def queries(limit: int, kind: str) -> int:
-        place = Place(limit)
+        place = PagePlace(limit)
         with app.hub.reading() as state, counted(app) as found:
             if kind == "versions":
                 versions.versions(state, app.hub.now(), VersionFilter(team="motion"), place)
@@ -214,7 +214,9 @@ def test_f2_08_what_next_says_needs_no_evidence_and_no_old_request(app: App) -> 
         guide.missing(app.hub, app.hardware_targets)
     with app.hub.reading() as state:
         catalog = Catalog(state)
-        for one in promotions.promotions(state, app.hub.now(), PromotionFilter(), Place(1000)).rows:
+        for one in promotions.promotions(
+            state, app.hub.now(), PromotionFilter(), PagePlace(1000)
+        ).rows:
             if one.listed:
                 assert one.promotion.request.envelope.data not in read
             for digest in one.promotion.request.predicate.evidence:
@@ -222,16 +224,16 @@ def test_f2_08_what_next_says_needs_no_evidence_and_no_old_request(app: App) -> 
 
 
 def test_f2_09_the_roles_are_told_with_who_signed_them(connection: Connection) -> None:
-    page = trust.roles_of(connection, Place())
+    page = trust.roles_of(connection, PagePlace())
     by = {one.role: one for one in page.rows}
     assert {"root", "targets", "fleet", "recall", "team.motion"} <= by.keys()
     assert not [name for name in by if name.startswith(("catalog.", "snapshot", "timestamp"))]
     assert by["root"].signers
     assert page.refused == ()
     assert not any(one.handed_on for one in page.rows)
-    first = trust.roles_of(connection, Place(3))
+    first = trust.roles_of(connection, PagePlace(3))
     assert first.after == first.rows[-1].role
-    assert first.rows + trust.roles_of(connection, Place(100, first.after)).rows == page.rows
+    assert first.rows + trust.roles_of(connection, PagePlace(100, first.after)).rows == page.rows
     assert trust.trust(connection).unprotected == ()
 
 
@@ -259,15 +261,15 @@ def test_f2_14_people_are_told_with_every_office_and_how_many_keys(
 
 def test_f2_10_a_page_begins_after_what_there_is(app: App, connection: Connection) -> None:
     with pytest.raises(NotFoundError, match="vision/tiny/99"):
-        version_names(app, connection, Place(5, "vision/tiny/99", newest_first=True))
+        version_names(app, connection, PagePlace(5, "vision/tiny/99", newest_first=True))
     with pytest.raises(UsageError):
-        version_names(app, connection, Place(5, "what is this"))
+        version_names(app, connection, PagePlace(5, "what is this"))
     with pytest.raises(NotFoundError, match="list transfers"):
         raise transfers.missing("plant-0000-009999")
     with pytest.raises(NotFoundError, match="plant-0000-009999"):
-        transfers.transfer_list(connection, Place(5, "plant-0000-009999"))
+        transfers.transfer_list(connection, PagePlace(5, "plant-0000-009999"))
     beyond = promotion_id(10_000_000)
-    page = promotions.promotions(connection, app.hub.now(), PromotionFilter(), Place(5, beyond))
+    page = promotions.promotions(connection, app.hub.now(), PromotionFilter(), PagePlace(5, beyond))
     assert page == Page(())
 
 
@@ -308,7 +310,9 @@ def test_f2_12_a_lapsed_approval_is_asked_for_again_and_a_forged_end_hides_it_fr
 
     with hub.app.hub.reading() as state:
         assert {one.code for one in fsck.check(state)} == {"row-differs"}
-        (row,) = promotions.promotions(state, hub.app.hub.now(), PromotionFilter(), Place()).rows
+        (row,) = promotions.promotions(
+            state, hub.app.hub.now(), PromotionFilter(), PagePlace()
+        ).rows
     assert (row.listed, len(row.tally.counted)) == (False, 0)
 
 

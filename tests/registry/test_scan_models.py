@@ -24,7 +24,7 @@ from onnx import TensorProto
 from sealift_registry.frameworks import onnx_graph
 from sealift_registry.intake.incoming_folder import take_stock
 from sealift_registry.intake.scan import WORKER, ScanReport, scan
-from sealift_registry.workers.runner import Limits
+from sealift_registry.workers.runner import WorkerLimits
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
 from tests.benchmarks import weights
@@ -374,7 +374,7 @@ def test_safetensors_headers_that_lie(
 
 def test_no_time(trained: Callable[[str], Path], folder: Path) -> None:
     shutil.copy(trained("tiny.onnx"), folder)
-    hurried = replace(WORKER, limits=Limits(seconds=0.01))
+    hurried = replace(WORKER, limits=WorkerLimits(seconds=0.01))
     with pytest.raises(FailedError) as caught:
         scan(folder, tuple(take_stock(folder, silent)), worker=hurried)
     assert caught.value.code == "worker-timeout"
@@ -382,7 +382,7 @@ def test_no_time(trained: Callable[[str], Path], folder: Path) -> None:
 
 def test_no_memory(trained: Callable[[str], Path], folder: Path) -> None:
     shutil.copy(trained("logreg.skops"), folder)
-    starved = replace(WORKER, limits=Limits(memory_bytes=40 * 1024**2))
+    starved = replace(WORKER, limits=WorkerLimits(memory_bytes=40 * 1024**2))
     with pytest.raises(FailedError):
         scan(folder, tuple(take_stock(folder, silent)), worker=starved)
 

@@ -26,7 +26,7 @@ from sealift_registry.delivery import (
 from sealift_registry.delivery.holdings import holdings
 from sealift_registry.delivery.running import last_heard, running, where
 from sealift_registry.delivery.site_state import Says, SiteState, state_of_log
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_signing.errors import RefusedError
 from sealift_signing.transparency.entry import Entry, Term, new_entry, read_entry
 from tests.registry.hub_fixture import GROUP, MODEL, SITE, Acme
@@ -513,7 +513,7 @@ def test_f2_045_where_a_version_runs_is_asked_of_the_sites_that_say_so(
     asked: list[str] = []
     get = Sites.get
 
-    def noted(sites: Sites, name: str) -> Site:
+    def noted(sites: Sites, name: str) -> EnrolledSite:
         asked.append(name)
         return get(sites, name)
 

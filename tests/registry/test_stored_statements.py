@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog import recording, tables
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.catalog.pages import Place, VersionFilter
+from sealift_registry.catalog.pages import PagePlace, VersionFilter
 from sealift_registry.cli.shown import all_about
 from sealift_registry.cli.shown.promotion import status_lines
 from sealift_registry.promotion.status import PromotionStatus
@@ -91,7 +91,7 @@ def test_t0_19_a_row_lists_nothing_that_the_catalog_role_does_not(hub: Acme) -> 
     behind(hub, lambda connection: recording.add_listing(connection, path, STAGE, number, "now"))
     assert not standing(hub, number).listed
     with hub.app.hub.reading() as connection:
-        page = versions.versions(connection, hub.app.hub.now(), VersionFilter(), Place())
+        page = versions.versions(connection, hub.app.hub.now(), VersionFilter(), PagePlace())
     assert {row.stages for row in page.rows} == {()}
 
 

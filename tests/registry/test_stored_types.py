@@ -13,7 +13,7 @@ from sqlalchemy import Table
 from sealift_registry import fsck, guide
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.cli.shown import all_about
-from sealift_registry.storage.schema import Blob, Number, Text, metadata
+from sealift_registry.storage.schema import BytesType, Number, Text, metadata
 from sealift_registry.trust.repository import Repository
 from sealift_signing import roles
 from sealift_signing.errors import SealiftError
@@ -24,7 +24,7 @@ from tests.registry.test_stored_sites import home, no_triggers  # noqa: F401 - a
 Reading = Callable[[Acme], object]
 
 WRONG: dict[type[Any], tuple[Any, ...]] = {
-    Blob: ("text", 7, 1.5),
+    BytesType: ("text", 7, 1.5),
     Text: (b"\xff\x00",),
     Number: ("many", b"\x07", 1.5),
 }

@@ -14,7 +14,7 @@ import pytest
 
 from sealift_registry.workers import runner, tight_limits
 from sealift_registry.workers.channel import Document, Progress
-from sealift_registry.workers.runner import Limits, Worker
+from sealift_registry.workers.runner import Worker, WorkerLimits
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 from tests.forked_workers import fresh_workers
 
@@ -28,7 +28,7 @@ def worker(request: pytest.FixtureRequest) -> Iterator[Worker]:
     found = Worker(
         module="tests.registry.a_worker",
         name="the worker",
-        limits=Limits(seconds=20, memory_bytes=512 * MIB, file_bytes=MIB, answer_bytes=MIB),
+        limits=WorkerLimits(seconds=20, memory_bytes=512 * MIB, file_bytes=MIB, answer_bytes=MIB),
         given={"PYTHONPATH": str(root)},
     )
     with fresh_workers() if request.param == "fresh" else nullcontext():
@@ -52,7 +52,7 @@ def ask(
 
 
 def quick(worker: Worker, **limits: float) -> Worker:
-    return Worker(worker.module, worker.name, Limits(**limits), given=worker.given)  # type: ignore[arg-type]
+    return Worker(worker.module, worker.name, WorkerLimits(**limits), given=worker.given)  # type: ignore[arg-type]
 
 
 def failure(worker: Worker, verb: str) -> FailedError:

@@ -46,7 +46,7 @@ BUILT = {
     *("Findings.classes", "Findings.never", "Findings.told_first", "Findings.words"),
     *("WorstRow.output", "WorstRow.source", "WorstRow.variant"),
     *("Operator.domain", "Operator.operator", "Operator.provider"),
-    *("Runtime.opsets", "Runtime.version"),
+    *("ProofRuntime.opsets", "ProofRuntime.version"),
     *("Machine.arch", "Machine.cpu", "Machine.os", "Machine.software"),
     *("HardwareTarget.compute_capability", "Recipe.opsets", "Recipe.shapes", "Recipe.toolchain"),
     *("ScanCheck.next_step", "ScanCheck.subject", "ScanCheck.words", "ScanReport.tools"),

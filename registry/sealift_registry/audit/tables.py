@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import Column, ForeignKey, Index, Table, text
 
-from sealift_registry.storage.schema import Blob, Number, Text, metadata
+from sealift_registry.storage.schema import BytesType, Number, Text, metadata
 
 log_entry = Table(
     "log_entry",
     metadata,
     Column("seq", Number, primary_key=True, autoincrement=False),
-    Column("leaf", Blob, nullable=False),
-    Column("body", Blob, nullable=False),
+    Column("leaf", BytesType, nullable=False),
+    Column("body", BytesType, nullable=False),
     # What follows is derived from the body, to be searched; fsck compares it.
     Column("id", Text, nullable=False, unique=True),
     Column("type", Text, nullable=False),
@@ -43,8 +43,8 @@ log_tile = Table(
     Column("level", Number, primary_key=True, autoincrement=False),
     Column("number", Number, primary_key=True, autoincrement=False),
     # Before the hashes, so that the next level's hashes are read without reading whole tiles.
-    Column("root", Blob, nullable=False),
-    Column("hashes", Blob, nullable=False),
+    Column("root", BytesType, nullable=False),
+    Column("hashes", BytesType, nullable=False),
     sqlite_with_rowid=False,
 )
 """Full tiles of the tree, 256 hashes each (C2SP tlog-tiles), with the root over them."""
@@ -53,14 +53,14 @@ log_checkpoint = Table(
     "log_checkpoint",
     metadata,
     Column("size", Number, primary_key=True, autoincrement=False),
-    Column("root", Blob, nullable=False),
-    Column("frontier", Blob, nullable=False),
-    Column("leaves", Blob, nullable=False),
-    Column("note", Blob, nullable=False),
+    Column("root", BytesType, nullable=False),
+    Column("frontier", BytesType, nullable=False),
+    Column("leaves", BytesType, nullable=False),
+    Column("note", BytesType, nullable=False),
 )
 """One row a commit: the tree's edge, the hashes the commit added, and the signed note."""
 
-seen_ahead = Table("seen_ahead", metadata, Column("note", Blob, primary_key=True))
+seen_ahead = Table("seen_ahead", metadata, Column("note", BytesType, primary_key=True))
 """Checkpoints that this log's key signed and `log_checkpoint` lacks: see `audit.ahead`.
 
 The one table here that gets rows without an entry.

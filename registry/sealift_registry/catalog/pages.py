@@ -39,7 +39,7 @@ AT_ONCE = 400
 
 
 @dataclass(frozen=True)
-class Place:
+class PagePlace:
     """Where a page lies.
 
     Attributes:
@@ -134,7 +134,7 @@ def versions_due(connection: Connection) -> list[VersionDue]:
     ]
 
 
-def versions(connection: Connection, wanted: VersionFilter, place: Place) -> list[VersionHead]:
+def versions(connection: Connection, wanted: VersionFilter, place: PagePlace) -> list[VersionHead]:
     """A page of versions, by team, model and number; or the newest taken in first.
 
     Raises:
@@ -156,7 +156,7 @@ def versions(connection: Connection, wanted: VersionFilter, place: Place) -> lis
     ]
 
 
-def _version_key(connection: Connection, place: Place) -> list[Any]:
+def _version_key(connection: Connection, place: PagePlace) -> list[Any]:
     ref = VersionRef.parse(place.after or "")
     if not place.newest_first:
         return [ref.team, ref.model, ref.number]
@@ -189,7 +189,9 @@ def artifacts(
     return found
 
 
-def promotion_rows(connection: Connection, wanted: PromotionFilter, place: Place) -> list[AnyRow]:
+def promotion_rows(
+    connection: Connection, wanted: PromotionFilter, place: PagePlace
+) -> list[AnyRow]:
     """The rows of a page of promotions, by number. None of them is believed here."""
     t = tables.promotion
     query = select(t).where(*_of(t, wanted))
@@ -290,13 +292,15 @@ def _of(table: Table, wanted: VersionFilter | PromotionFilter) -> list[ColumnEle
 
 
 def _beyond(
-    key: Sequence[ColumnElement[Any]], values: Sequence[Any], place: Place
+    key: Sequence[ColumnElement[Any]], values: Sequence[Any], place: PagePlace
 ) -> ColumnElement[bool]:
     ours, theirs = tuple_(*key), tuple_(*values)
     return ours < theirs if place.newest_first else ours > theirs
 
 
-def _ordered(query: Select[Any], key: Sequence[ColumnElement[Any]], place: Place) -> Select[Any]:
+def _ordered(
+    query: Select[Any], key: Sequence[ColumnElement[Any]], place: PagePlace
+) -> Select[Any]:
     order = [one.desc() if place.newest_first else one for one in key]
     return query.order_by(*order).limit(place.limit)
 

@@ -11,7 +11,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from sealift_registry.storage.schema import Blob, Number, Text, metadata
+from sealift_registry.storage.schema import BytesType, Number, Text, metadata
 
 model_version = Table(
     "model_version",
@@ -21,7 +21,7 @@ model_version = Table(
     Column("number", Number, primary_key=True, autoincrement=False),
     # What makes it the same version when it is ingested again (`SourceRecord.identity`).
     Column("identity", Text, nullable=False),
-    Column("source", Blob, nullable=False),
+    Column("source", BytesType, nullable=False),
     Column("source_sha256", Text, nullable=False),
     Column("source_version", Text, nullable=False),
     Column("format", Text, nullable=False),
@@ -70,7 +70,7 @@ artifact = Table(
     Column("model", Text, nullable=False),
     Column("number", Number, nullable=False),
     Column("form", Text, nullable=False),
-    Column("recipe", Blob),
+    Column("recipe", BytesType),
     Column("made", Text, nullable=False),
     ForeignKeyConstraint(
         ["team", "model", "number"],
@@ -85,7 +85,7 @@ statement = Table(
     metadata,
     Column("sha256", Text, primary_key=True),
     Column("kind", Text, nullable=False),
-    Column("body", Blob, nullable=False),
+    Column("body", BytesType, nullable=False),
 )
 """Every request, approval, objection and piece of evidence, as it was signed."""
 

@@ -19,7 +19,7 @@ JOURNEY = (
 
 
 @dataclass(frozen=True)
-class Given:
+class GlobalOptions:
     """What was given before the command: the home, and today's date."""
 
     home: str | None
@@ -63,4 +63,4 @@ def sealift(
 
         check_stated(datetime.now(UTC), today.date())
     # The home is given before the command or after it: both are meant.
-    context.obj = Given(home, today.date() if today else None)
+    context.obj = GlobalOptions(home, today.date() if today else None)

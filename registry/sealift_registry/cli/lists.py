@@ -18,7 +18,7 @@ from sealift_signing.lists import in_columns
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from sealift_registry.catalog.pages import Place
+    from sealift_registry.catalog.pages import PagePlace
     from sealift_registry.catalog.reference import ModelRef
     from sealift_registry.views.pages import FalseRow
 
@@ -50,7 +50,7 @@ class Asked:
     model: ModelRef | None
     stage: str | None
     site: str | None
-    place: Place
+    place: PagePlace
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,12 @@ def list_(
 
     Of more than N the last is named: --beyond goes on after it.
     """
-    from sealift_registry.catalog.pages import Place
+    from sealift_registry.catalog.pages import PagePlace
     from sealift_registry.catalog.reference import ModelRef
 
     given = {"team": team, "model": model, "stage": stage, "site": site}
     _check_options(kind, given | {"newest_first": newest_first or None})
-    place = Place(limit, beyond, newest_first)
+    place = PagePlace(limit, beyond, newest_first)
     asked = Asked(team, ModelRef.parse(model) if model else None, stage, site, place)
     with session.app.hub.reading() as connection:
         found = _LISTS[kind](session, connection, asked)

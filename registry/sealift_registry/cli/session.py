@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from securesystemslib.signer import Signer
 
     from sealift_registry.app import App
-    from sealift_registry.cli.group import Given
+    from sealift_registry.cli.group import GlobalOptions
     from sealift_signing.keys import Passphrases
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -149,7 +149,7 @@ def command(
         @functools.wraps(function)
         def run(**given: object) -> None:
             home, file = (cast("str | None", given.pop(n)) for n in ("home", "passphrase_file"))
-            first = cast("Given", click.get_current_context().obj)
+            first = cast("GlobalOptions", click.get_current_context().obj)
             session = Session(
                 home or first.home,
                 as_json=bool(given.pop("as_json")),

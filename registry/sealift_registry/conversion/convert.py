@@ -13,7 +13,7 @@ from sealift_registry.frameworks.framework import AS_IT_IS, Converter, Framework
 from sealift_registry.frameworks.supported import BY_FORMAT, CONVERTERS, NEEDED_BY_NONE
 from sealift_registry.proof.models import ENDING, SourceModel, VariantModel, model_file
 from sealift_registry.workers.channel import Progress
-from sealift_registry.workers.runner import Limits, Worker, ask
+from sealift_registry.workers.runner import Worker, WorkerLimits, ask
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, RefusedError
 
@@ -129,7 +129,7 @@ def _worker(toolchain: Toolchain) -> Worker:
     return Worker(
         module="sealift_registry.conversion.convert_worker",
         name="the converter",
-        limits=Limits(seconds=1800),
+        limits=WorkerLimits(seconds=1800),
         interpreter=toolchain.interpreter,
         absent=NEEDED_BY_NONE,
     )

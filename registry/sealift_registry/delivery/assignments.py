@@ -12,7 +12,7 @@ from sealift_registry.catalog.catalog import Catalog, Promotion
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery import check_row_files, enrolments, retiring, site_software
 from sealift_registry.delivery.retiring import SignedRetirement
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.trust import readiness, submitting
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.hub_drafts import Wanted
@@ -87,7 +87,7 @@ def wanted(
     )
 
 
-def _check(hub: Hub, connection: Connection, site: Site, made: Draft) -> None:
+def _check(hub: Hub, connection: Connection, site: EnrolledSite, made: Draft) -> None:
     """Check that the site reads what it is assigned, and can try what was never run."""
     site_software.check_assignment(connection, site, made)
     before = current(Repository(connection), site)
@@ -188,7 +188,7 @@ def _accepted(
     return AcceptedSubmission(new=False, sentence=lines[0], data=said, more=tuple(lines[1:]))
 
 
-def current(repository: Repository, site: Site) -> Assignment:
+def current(repository: Repository, site: EnrolledSite) -> Assignment:
     """What the site is assigned now; nothing, where that was for an earlier enrolment.
 
     Raises:
@@ -212,7 +212,7 @@ def current(repository: Repository, site: Site) -> Assignment:
 class _Gathering:
     """What vouches for artifacts: a request that counts, its approvals, and its evidence."""
 
-    def __init__(self, hub: Hub, connection: Connection, site: Site) -> None:
+    def __init__(self, hub: Hub, connection: Connection, site: EnrolledSite) -> None:
         self._now = hub.now()
         self._site, self._stage = site.id, site.stage
         self._catalog = Catalog(connection)

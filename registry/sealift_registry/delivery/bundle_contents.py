@@ -13,7 +13,7 @@ from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.delivery import check_row_files
 from sealift_registry.delivery.check_row_files import CheckRowFiles
 from sealift_registry.delivery.holdings import NOTHING, Holdings, holdings
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import EnrolledSite
 from sealift_registry.trust.hub import Hub, newest_note
 from sealift_registry.trust.repository import Repository
 from sealift_signing import documents, roles, shape
@@ -86,7 +86,7 @@ class BundleContents:
 def gather(
     hub: Hub,
     connection: Connection,
-    site: Site,
+    site: EnrolledSite,
     assignment: Assignment,
     *,
     full: bool,
@@ -206,7 +206,7 @@ def _documents(repository: Repository, assignment: Assignment) -> Iterator[tuple
 def _read_me(
     hub: Hub,
     repository: Repository,
-    site: Site,
+    site: EnrolledSite,
     transfer: str,
     left_out: Mapping[str, int],
     held: Holdings,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.delivery import site_software
 from sealift_registry.delivery.holdings import holdings
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import EnrolledSite
 from sealift_registry.proof.proof_report import named_check_rows, never_run
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
@@ -46,7 +46,7 @@ class CheckRowFiles:
 
 
 def of(
-    hub: Hub, connection: Connection, site: Site, assigned: Sequence[AssignedArtifact]
+    hub: Hub, connection: Connection, site: EnrolledSite, assigned: Sequence[AssignedArtifact]
 ) -> CheckRowFiles:
     """Which files of check rows travel to `site` with what is assigned there.
 
@@ -104,7 +104,7 @@ def _proof(connection: Connection, one: AssignedArtifact) -> Mapping[str, Any]:
 
 
 def check_untried(
-    found: CheckRowFiles, known: Collection[str], site: Site, *, whatever: bool
+    found: CheckRowFiles, known: Collection[str], site: EnrolledSite, *, whatever: bool
 ) -> tuple[str, ...]:
     """Check that what was never run on its architecture comes with rows by which `site` tries it.
 
@@ -136,7 +136,7 @@ def check_untried(
 
 
 def check_assignment(
-    hub: Hub, connection: Connection, site: Site, before: Assignment, made: Draft
+    hub: Hub, connection: Connection, site: EnrolledSite, before: Assignment, made: Draft
 ) -> None:
     """Check the same of what `made` has a dispatcher assign to `site`, and `before` has not.
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from sealift_registry.delivery import assignments, site_software
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.repository import Repository
@@ -42,7 +42,7 @@ def permission_of(hub: Hub, team: str) -> tuple[bool, tuple[str, ...]]:
         return lets_check_rows_travel(repository, team), concerned
 
 
-def sites_of(connection: Connection, team: str) -> list[Site]:
+def sites_of(connection: Connection, team: str) -> list[EnrolledSite]:
     """The sites to which a model of `team` is assigned today, by id."""
     repository = Repository(connection)
     return [

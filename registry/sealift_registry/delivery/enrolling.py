@@ -10,7 +10,7 @@ from hashlib import sha256
 from sqlalchemy import Connection, insert
 
 from sealift_registry.delivery import tables
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.trust import submitting
 from sealift_registry.trust.affected_people import affected_people
 from sealift_registry.trust.hub import Hub
@@ -134,7 +134,7 @@ def submit(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
     return accepted(site, new=new)
 
 
-def accepted(site: Site, *, new: bool) -> AcceptedSubmission:
+def accepted(site: EnrolledSite, *, new: bool) -> AcceptedSubmission:
     """What is said of a site that is enrolled: the words, by which both ends know it is this."""
     more = (
         *(f"  {group}: {target}" for group, target in sorted(site.groups.items())),
@@ -205,7 +205,7 @@ def _request(draft: Draft, said: SiteAnswer) -> bytes:
     return found.envelope.data
 
 
-def _check_counts(site: Site, answer: bytes) -> None:
+def _check_counts(site: EnrolledSite, answer: bytes) -> None:
     """Check that what is submitted is the enrolment by which the site is known."""
     if statements.read(SiteAnswer, site.answer, what="the answer").envelope.payload != answer:
         raise RefusedError(

@@ -27,14 +27,14 @@ NEXT = (
 
 
 @dataclass(frozen=True)
-class Enrolment:
+class SiteEnrolment:
     """A site's request, and the answer to it that a fleet administrator signed."""
 
     request: Signed[SiteRequest]
     answer: Signed[SiteAnswer]
 
 
-def verified(repository: Repository, row: Row[tuple[object, ...]]) -> Enrolment:
+def verified(repository: Repository, row: Row[tuple[object, ...]]) -> SiteEnrolment:
     """What was signed of the enrolment in `row`.
 
     Raises:
@@ -55,7 +55,9 @@ def verified(repository: Repository, row: Row[tuple[object, ...]]) -> Enrolment:
     return enrolled
 
 
-def current(repository: Repository, site: str, found: Sequence[Enrolment]) -> Enrolment | None:
+def current(
+    repository: Repository, site: str, found: Sequence[SiteEnrolment]
+) -> SiteEnrolment | None:
     """The one of a site's enrolments that counts; None where it has none.
 
     Raises:
@@ -77,7 +79,7 @@ def missing(site: str, which: str) -> RefusedError:
     )
 
 
-def _is_active(repository: Repository, enrolled: Enrolment) -> bool:
+def _is_active(repository: Repository, enrolled: SiteEnrolment) -> bool:
     """Whether `fleet` lists the key of this enrolment as the site's."""
     said = enrolled.request.predicate
     return any(
@@ -86,7 +88,7 @@ def _is_active(repository: Repository, enrolled: Enrolment) -> bool:
     )
 
 
-def _read(repository: Repository, row: Row[tuple[object, ...]]) -> Enrolment:
+def _read(repository: Repository, row: Row[tuple[object, ...]]) -> SiteEnrolment:
     name, answered = str(row.id), bytes(row.answer)
     request = statements.read(SiteRequest, bytes(row.request), what=f"the request of {name}")
     answer = statements.read(SiteAnswer, answered, what=f"the answer to {name}")
@@ -103,7 +105,7 @@ def _read(repository: Repository, row: Row[tuple[object, ...]]) -> Enrolment:
         raise RefusedError("row-differs", "its answer is to another request.")
     if roles.site_role(name) not in repository.delegated(roles.SITE):
         raise RefusedError("row-differs", "fleet delegates no role of that site.")
-    return Enrolment(request, answer)
+    return SiteEnrolment(request, answer)
 
 
 def _check_administrator(repository: Repository, answer: Signed[SiteAnswer], what: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import EnrolledSite
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing.approvals import check_request, tally
@@ -17,7 +17,11 @@ from sealift_signing.statements import Approval, Request
 
 
 def expired_approvals(
-    hub: Hub, connection: Connection, site: Site, assignment: Assignment, installed: frozenset[str]
+    hub: Hub,
+    connection: Connection,
+    site: EnrolledSite,
+    assignment: Assignment,
+    installed: frozenset[str],
 ) -> tuple[str, ...]:
     """A sentence for each assigned artifact that `site` does not have and would not install.
 
@@ -33,7 +37,9 @@ def expired_approvals(
     )
 
 
-def _reasons(hub: Hub, connection: Connection, site: Site, one: AssignedArtifact) -> Iterator[str]:
+def _reasons(
+    hub: Hub, connection: Connection, site: EnrolledSite, one: AssignedArtifact
+) -> Iterator[str]:
     catalog = Catalog(connection)
     request = catalog.statement(Request, one.request)
     approvals = [catalog.statement(Approval, digest) for digest in one.approvals]

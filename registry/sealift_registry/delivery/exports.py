@@ -32,7 +32,7 @@ from sealift_registry.delivery.finishing import (
     survey,
 )
 from sealift_registry.delivery.preparing import Order, Ready, prepare, renewed
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import EnrolledSite
 from sealift_registry.delivery.transfer_statement import TransferSigner, ask_of, written
 from sealift_registry.trust.hub import Hub
 from sealift_signing import events
@@ -390,7 +390,7 @@ class Exports:
 
     # ------------------------------------------------------------------ writing
 
-    def _begin(self, site: Site, order: Order, stack: ExitStack) -> str:
+    def _begin(self, site: EnrolledSite, order: Order, stack: ExitStack) -> str:
         """Give the transfer its number, and sign freshness that lasts for its journey."""
         key = order.key
         said: dict[str, Json] = {"any_software": True} if order.any_software else {}
@@ -465,7 +465,7 @@ def _exported(
     return Exported(transfer, folder, len(files) + 1, size, ready, again, warnings)
 
 
-def _check_same(begun: Site, now: Site) -> None:
+def _check_same(begun: EnrolledSite, now: EnrolledSite) -> None:
     if begun.enrolment != now.enrolment:
         raise RefusedError(
             "site-moved-on",

@@ -10,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, insert
 
 from sealift_registry.delivery import export_locks, tables, transfers, unsigned_transfers, witnesses
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.delivery.transfers import Begun
 from sealift_registry.trust import readiness, submitting
 from sealift_registry.trust.hub import Hub
@@ -52,7 +52,7 @@ def folder_of_locks(hub: Hub) -> Path:
     return hub.home.work / "exports"
 
 
-def record_bundle(hub: Hub, site: Site, body: bytes, medium: Path, *, at_hub: bool) -> None:
+def record_bundle(hub: Hub, site: EnrolledSite, body: bytes, medium: Path, *, at_hub: bool) -> None:
     """Record a bundle that was read back from `medium`, as its transfer.json says."""
     said = statements.read(Transfer, body, what="the transfer")
     transfer = said.predicate.id
@@ -77,7 +77,7 @@ def record_bundle(hub: Hub, site: Site, body: bytes, medium: Path, *, at_hub: bo
 
 
 def entry(
-    hub: Hub, kind: str, transfer: str, site: Site, actor: str, data: Mapping[str, Json]
+    hub: Hub, kind: str, transfer: str, site: EnrolledSite, actor: str, data: Mapping[str, Json]
 ) -> Entry:
     """An entry about a transfer to a site."""
     said = {"transfer": transfer, "enrolment": site.enrolment, **data}
@@ -124,7 +124,7 @@ def finish(hub: Hub, draft: Draft, medium: Path, begin_phase: BeginPhase) -> Acc
 
 
 def _finish(
-    hub: Hub, body: bytes, said: Transfer, site: Site, medium: Path, begin_phase: BeginPhase
+    hub: Hub, body: bytes, said: Transfer, site: EnrolledSite, medium: Path, begin_phase: BeginPhase
 ) -> tuple[bool, Path]:
     """Whether it was recorded now, and the bundle's folder."""
     with hub.reading() as connection:
@@ -150,7 +150,7 @@ def _finish(
     return False, folder
 
 
-def _signed(hub: Hub, draft: Draft) -> tuple[bytes, Transfer, Site]:
+def _signed(hub: Hub, draft: Draft) -> tuple[bytes, Transfer, EnrolledSite]:
     """transfer.json, what it says, and the site that it is for as it is enrolled now."""
     part = draft.part(TRANSFER)
     if part is None or len(draft.parts) > 1:
@@ -169,7 +169,7 @@ def _signed(hub: Hub, draft: Draft) -> tuple[bytes, Transfer, Site]:
     return body, said, site
 
 
-def _check_open(hub: Hub, newest: Begun | None, said: Transfer, site: Site) -> None:
+def _check_open(hub: Hub, newest: Begun | None, said: Transfer, site: EnrolledSite) -> None:
     """Check that a transfer was begun, and that nothing has taken its place since."""
     if newest is None or newest.id != said.id or newest.enrolment != site.enrolment:
         raise _moved_on(said, f"{said.id} is not the newest transfer to {site.id} any more")
@@ -197,7 +197,7 @@ def _moved_on(said: Transfer, why: str) -> RefusedError:
     )
 
 
-def dispatchers(connection: Connection, site: Site) -> dict[str, str]:
+def dispatchers(connection: Connection, site: EnrolledSite) -> dict[str, str]:
     """The names of the site's dispatchers by the ids of their keys."""
     fleet = Repository(connection).targets(roles.FLEET).signed
     found = roles.named_keys(fleet, roles.site_role(site.id))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from sealift_registry.delivery import receipts, site_rows
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import EnrolledSite
 from sealift_signing.documents import Assignment
 from sealift_signing.errors import SealiftError
 from sealift_sync.artifact import LARGEST_MANIFEST, Artifact, read_manifest
@@ -43,7 +43,7 @@ NOTHING = Holdings()
 
 def holdings(
     connection: Connection,
-    site: Site,
+    site: EnrolledSite,
     store: BlobFolder,
     known: Mapping[str, Artifact] | None = None,
 ) -> Holdings:
@@ -66,7 +66,9 @@ def holdings(
     return Holdings(manifests, frozenset(there - lost), gone, newest.transfer, newest.made)
 
 
-def missed(connection: Connection, site: Site, store: BlobFolder, wanted: Assignment) -> int:
+def missed(
+    connection: Connection, site: EnrolledSite, store: BlobFolder, wanted: Assignment
+) -> int:
     """How many blobs of what it is assigned `site` says it has lost; the next bundle brings them.
 
     What only an older version consists of is missed by nobody.
@@ -78,7 +80,7 @@ def missed(connection: Connection, site: Site, store: BlobFolder, wanted: Assign
     return len(lost & (assigned | {part for one in assigned for part in _contents(store, one, {})}))
 
 
-def _lost_since(connection: Connection, site: Site, size: int) -> set[str] | None:
+def _lost_since(connection: Connection, site: EnrolledSite, size: int) -> set[str] | None:
     """What the site's log says was lost after its first `size` entries; None if unclear."""
     told = site_rows.state_of(connection, site).lost
     lost: set[str] = set()

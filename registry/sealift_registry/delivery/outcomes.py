@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.delivery import site_rows
 from sealift_registry.delivery.site_entries import OUTCOMES, CheckOutcome, Place, Running
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import EnrolledSite
 from sealift_signing.canonical import Json
 from sealift_signing.documents import Assignment
 from sealift_signing.drawing import drawn, word
@@ -50,7 +50,7 @@ class Outcomes:
     heard: str | None = None
 
 
-def outcomes_at(connection: Connection, site: Site, assignment: Assignment) -> Outcomes:
+def outcomes_at(connection: Connection, site: EnrolledSite, assignment: Assignment) -> Outcomes:
     """How it ended at `site`, in the places that are assigned something or run something."""
     state, wanted = site_rows.state_of(connection, site), _assigned(assignment)
     runs = {place: one.what for place, one in state.runs.items()}

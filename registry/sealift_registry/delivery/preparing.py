@@ -18,7 +18,7 @@ from sealift_registry.delivery import (
 )
 from sealift_registry.delivery.bundle_contents import BundleContents, gather, people_roles
 from sealift_registry.delivery.expired_approvals import expired_approvals
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.delivery.transfer_statement import unwritten
 from sealift_registry.delivery.transfers import Begun
 from sealift_registry.trust import catalogs, readiness
@@ -63,7 +63,7 @@ class Ready:
         unprotected: why one person alone could have made the bundle.
     """
 
-    site: Site
+    site: EnrolledSite
     assignment: Assignment
     load: BundleContents
     draft: Draft
@@ -126,7 +126,7 @@ def prepare(
         )
 
 
-def _goes_on(hub: Hub, connection: Connection, site: Site, newest: Begun) -> bool:
+def _goes_on(hub: Hub, connection: Connection, site: EnrolledSite, newest: Begun) -> bool:
     """Whether a run today may go on with `newest`: nothing would be signed anew for it."""
     days = timedelta(days=hub.home.settings.delivery.freshness_days)
     timestamp = Repository(connection).targets(roles.TIMESTAMP).signed  # has expires, too
@@ -166,13 +166,13 @@ def renewed(hub: Hub, connection: Connection) -> Change:
     return change
 
 
-def _next_id(site: Site, newest: Begun | None, same: Begun | None) -> str:
+def _next_id(site: EnrolledSite, newest: Begun | None, same: Begun | None) -> str:
     if same is not None and same.body is None:
         return same.id
     return layout.transfer_id(site.id, newest.number + 1 if newest else 1)
 
 
-def _check_assigned(site: Site, assignment: Assignment) -> None:
+def _check_assigned(site: EnrolledSite, assignment: Assignment) -> None:
     if not assignment.groups and not assignment.retire:
         raise NotFoundError(
             "nothing-assigned",
@@ -183,7 +183,7 @@ def _check_assigned(site: Site, assignment: Assignment) -> None:
         )
 
 
-def _check_dispatcher(repository: Repository, site: Site, key: PublicKey) -> None:
+def _check_dispatcher(repository: Repository, site: EnrolledSite, key: PublicKey) -> None:
     holders = roles.keyholders(repository.targets(roles.FLEET).signed, roles.site_role(site.id))
     if key.raw not in {one.raw for one in holders.keys}:
         raise RefusedError(

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, Row, Select, select
 
 from sealift_registry.delivery import site_rows, tables
 from sealift_registry.delivery.site_records import not_signed
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_signing import statements
 from sealift_signing.errors import RefusedError
 from sealift_signing.public_key import PublicKey
@@ -37,7 +37,7 @@ Keys = Mapping[str, PublicKey]
 """The key of a site by each enrolment that is asked about."""
 
 
-def newest(connection: Connection, site: Site) -> Signed[Receipt] | None:
+def newest(connection: Connection, site: EnrolledSite) -> Signed[Receipt] | None:
     """The newest receipt of `site` as it is enrolled; None where none came home.
 
     Where no receipt belongs to an import that the log names, each is opened, and the one that says
@@ -57,7 +57,7 @@ def newest(connection: Connection, site: Site) -> Signed[Receipt] | None:
     return _last(_verified(connection, site.organisation, site.id, keys, mine))
 
 
-def every(connection: Connection, site: Site) -> list[Signed[Receipt]]:
+def every(connection: Connection, site: EnrolledSite) -> list[Signed[Receipt]]:
     """All receipts of `site` as it is enrolled, for whoever checks each.
 
     Raises:
@@ -97,7 +97,7 @@ def log_size(receipt: Receipt) -> int:
     return claimed(receipt.log.encode()).size if receipt.log else 0
 
 
-def _imports(connection: Connection, site: Site) -> Iterator[tuple[str, int]]:
+def _imports(connection: Connection, site: EnrolledSite) -> Iterator[tuple[str, int]]:
     """The imports in the kept log of `site`, the last first: the transfer, and the log's size then.
 
     The last is known. Those before it, of which one counts where the last's receipt did not come

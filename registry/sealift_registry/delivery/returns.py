@@ -21,7 +21,7 @@ from sealift_registry.delivery import (
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.outcomes import Outcomes, outcomes_at
 from sealift_registry.delivery.site_state import SiteState
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
@@ -143,7 +143,7 @@ class Returns:
             raise
 
     def _keep_receipt(
-        self, connection: Connection, site: Site, receipt: Signed[Receipt]
+        self, connection: Connection, site: EnrolledSite, receipt: Signed[Receipt]
     ) -> Signed[Receipt] | None:
         """Keep a receipt of a transfer that the hub wrote; None if it was kept before."""
         known = select(tables.receipt.c.sha256).where(tables.receipt.c.sha256 == receipt.sha256)
@@ -179,7 +179,7 @@ class Returns:
         )
         return receipt
 
-    def _entry(self, site: Site, accepted: AcceptedReturn, checkpoint: Checkpoint) -> Entry:
+    def _entry(self, site: EnrolledSite, accepted: AcceptedReturn, checkpoint: Checkpoint) -> Entry:
         told = accepted.receipts[-MOST_TOLD:]
         transfers = [one.predicate.transfer for one in told]
         data: dict[str, Json] = {
@@ -194,7 +194,9 @@ class Returns:
         terms: dict[str, str | list[str]] = {"site": site.id, "transfer": transfers}
         return self._hub.entry("return.accepted", f"site {site.id}", data, terms, site.id)
 
-    def _refused(self, site: Site, refused: RefusedError, extract: Extract, origin: str) -> None:
+    def _refused(
+        self, site: EnrolledSite, refused: RefusedError, extract: Extract, origin: str
+    ) -> None:
         """Say in the log what was refused; a log that forked, with both signed checkpoints."""
         data: dict[str, Json] = {"code": refused.code, "what": refused.what}
         if isinstance(refused, ProofError):
@@ -218,7 +220,7 @@ class _NothingNewError(Exception):
         self.accepted = accepted
 
 
-def _check_current(connection: Connection, site: Site) -> None:
+def _check_current(connection: Connection, site: EnrolledSite) -> None:
     if Sites(connection).get(site.id).enrolment != site.enrolment:
         raise RefusedError(
             "site-moved-on",
@@ -229,7 +231,7 @@ def _check_current(connection: Connection, site: Site) -> None:
 
 
 def _receipt(
-    body: bytes, transfer: str, site: Site, organisation: str, size: int
+    body: bytes, transfer: str, site: EnrolledSite, organisation: str, size: int
 ) -> Signed[Receipt]:
     """The receipt in `body`, which came with the site's log of `size` entries."""
     what = f"the receipt for {transfer}"
@@ -277,7 +279,7 @@ def _new_entries(
 
 
 def _keep_state(
-    connection: Connection, site: Site, before: SiteState | None, new: site_rows.NewEntries
+    connection: Connection, site: EnrolledSite, before: SiteState | None, new: site_rows.NewEntries
 ) -> None:
     """Keep what the site said last, by what is new; or by all, where it was not known before."""
     if before is None:
@@ -287,7 +289,7 @@ def _keep_state(
 
 
 def _keep_log(
-    connection: Connection, site: Site, extract: Extract, origin: str, received: str
+    connection: Connection, site: EnrolledSite, extract: Extract, origin: str, received: str
 ) -> tuple[Sequence[LogRow], Checkpoint]:
     """Append the site's new entries to what the hub kept of its log; returns those.
 
@@ -319,7 +321,7 @@ def _keep_log(
     return new, checkpoint
 
 
-def _next_step(site: Site, extract: Extract, known: Checkpoint | None) -> str:
+def _next_step(site: EnrolledSite, extract: Extract, known: Checkpoint | None) -> str:
     """What to do about a log that does not continue: is it a part of it, or another history?"""
     if extract.first > (known.size if known else 0):
         return "Have the site write all of its log: sealift-site return --all --to DIR"
@@ -331,14 +333,14 @@ def _next_step(site: Site, extract: Extract, known: Checkpoint | None) -> str:
     )
 
 
-def _known(connection: Connection, site: Site) -> Checkpoint | None:
+def _known(connection: Connection, site: EnrolledSite) -> Checkpoint | None:
     """The newest checkpoint of the site's log that the hub accepted."""
     found = site_records.note(connection, site)
     return None if found is None else claimed(found.encode())
 
 
 def _seen_by(
-    connection: Connection, site: Site, known: Checkpoint | None, size: int
+    connection: Connection, site: EnrolledSite, known: Checkpoint | None, size: int
 ) -> Checkpoint | None:
     """What the hub knew of the site's log when that had `size` entries.
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.delivery import site_rows
 from sealift_registry.delivery.site_entries import Running
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 
 
 @dataclass(frozen=True)
@@ -26,12 +26,12 @@ class RunningAt:
     heard: str
 
 
-def running(connection: Connection, site: Site) -> list[Running]:
+def running(connection: Connection, site: EnrolledSite) -> list[Running]:
     """What runs at `site` by the newest of its log that came home, by host group and model."""
     return [one.what for _, one in sorted(site_rows.state_of(connection, site).runs.items())]
 
 
-def last_heard(connection: Connection, site: Site) -> str | None:
+def last_heard(connection: Connection, site: EnrolledSite) -> str | None:
     """The time of the newest entry of the site's log that came home."""
     heard = site_rows.state_of(connection, site).heard
     return None if heard is None else heard.what

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, select
 
 from sealift_registry.delivery import enrolments, tables
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import EnrolledSite
 from sealift_signing.errors import RefusedError
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint, site_origin
@@ -21,7 +21,7 @@ from sealift_signing.transparency.merkle import leaf_hash
 AnyRow = Row[tuple[Any, ...]]
 
 
-def note(connection: Connection, site: Site) -> str | None:
+def note(connection: Connection, site: EnrolledSite) -> str | None:
     """The last checkpoint of the site's log that the hub accepted, a signed note.
 
     Raises:
@@ -34,7 +34,7 @@ def note(connection: Connection, site: Site) -> str | None:
     return bytes(row.note).decode()
 
 
-def newest_checkpoint(connection: Connection, site: Site) -> Checkpoint | None:
+def newest_checkpoint(connection: Connection, site: EnrolledSite) -> Checkpoint | None:
     """The same, as what it says.
 
     Raises:
@@ -44,7 +44,7 @@ def newest_checkpoint(connection: Connection, site: Site) -> Checkpoint | None:
     return None if row is None else _signed(site, row)
 
 
-def checkpoint_of(connection: Connection, site: Site, size: int) -> Checkpoint | None:
+def checkpoint_of(connection: Connection, site: EnrolledSite, size: int) -> Checkpoint | None:
     """The checkpoint of the site's log that the hub accepted when that had `size` entries.
 
     Raises:
@@ -56,17 +56,17 @@ def checkpoint_of(connection: Connection, site: Site, size: int) -> Checkpoint |
     return None if row is None else _signed(site, row)
 
 
-def _newest_row(connection: Connection, site: Site) -> AnyRow | None:
+def _newest_row(connection: Connection, site: EnrolledSite) -> AnyRow | None:
     query = _checkpoints(site).order_by(tables.site_checkpoint.c.size.desc()).limit(1)
     return connection.execute(query).first()
 
 
-def _checkpoints(site: Site) -> Select[Any]:
+def _checkpoints(site: EnrolledSite) -> Select[Any]:
     t = tables.site_checkpoint
     return select(t).where(t.c.site == site.id, t.c.enrolment == site.enrolment)
 
 
-def _signed(site: Site, row: AnyRow) -> Checkpoint:
+def _signed(site: EnrolledSite, row: AnyRow) -> Checkpoint:
     what = "a checkpoint of the log"
     try:
         said = checkpoint.verify(bytes(row.note), site.key, site_origin(site.organisation, site.id))
@@ -77,7 +77,7 @@ def _signed(site: Site, row: AnyRow) -> Checkpoint:
     return said
 
 
-def entries(connection: Connection, site: Site) -> list[bytes]:
+def entries(connection: Connection, site: EnrolledSite) -> list[bytes]:
     """The entries of the site's log that came home, in order: those that it signed for.
 
     Raises:

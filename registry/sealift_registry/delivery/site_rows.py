@@ -27,7 +27,7 @@ from sealift_registry.delivery.site_state import (
     state_of_log,
     state_of_pointers,
 )
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import EnrolledSite
 from sealift_registry.trust.stored import READING
 from sealift_signing.errors import RefusedError
 from sealift_signing.transparency.entry import read_entry
@@ -44,7 +44,7 @@ MOST_ASKED = 500
 """Rows that one statement asks for by name."""
 
 
-def state_of(connection: Connection, site: Site) -> SiteState:
+def state_of(connection: Connection, site: EnrolledSite) -> SiteState:
     """What the log of `site` says last, as far as it came home; nobody may change it.
 
     It is read from the entries that still say something. Only of a site that has no rows yet the
@@ -63,7 +63,7 @@ def state_of(connection: Connection, site: Site) -> SiteState:
     return found
 
 
-def _state(connection: Connection, site: Site) -> SiteState:
+def _state(connection: Connection, site: EnrolledSite) -> SiteState:
     rows = rows_of(connection, site)
     return verified(connection, site, rows) if rows else _from_log(connection, site)
 
@@ -93,7 +93,7 @@ def running_at(connection: Connection, model: str, version: int) -> list[str]:
 # --------------------------------------------------------------------------- written
 
 
-def known_state(connection: Connection, site: Site) -> SiteState | None:
+def known_state(connection: Connection, site: EnrolledSite) -> SiteState | None:
     """What the rows say, to go on from there; None where all of the log is to be read."""
     rows = rows_of(connection, site)
     if not rows:
@@ -121,7 +121,7 @@ class NewEntries:
     node: NodeReader
 
 
-def go_on(connection: Connection, site: Site, known: SiteState, new: NewEntries) -> None:
+def go_on(connection: Connection, site: EnrolledSite, known: SiteState, new: NewEntries) -> None:
     """Bring the rows of `site` up to its log, of which more was just kept with `connection`.
 
     `known` is what they said before that (`known_state`); it is read on.
@@ -133,7 +133,11 @@ def go_on(connection: Connection, site: Site, known: SiteState, new: NewEntries)
 
 
 def write(
-    connection: Connection, site: Site, wanted: frozenset[Pointer], size: int, node: NodeReader
+    connection: Connection,
+    site: EnrolledSite,
+    wanted: frozenset[Pointer],
+    size: int,
+    node: NodeReader,
 ) -> None:
     """Make the rows of `site` those that are `wanted`, new ones with a proof in its log of `size`.
 
@@ -177,14 +181,14 @@ def _proof(node: NodeReader, seq: int, size: int) -> bytes:
 # --------------------------------------------------------------------------- read
 
 
-def rows_of(connection: Connection, site: Site) -> Sequence[AnyRow]:
+def rows_of(connection: Connection, site: EnrolledSite) -> Sequence[AnyRow]:
     """The rows of `site` as it is enrolled, as they lie there."""
     t = tables.site_state
     mine = select(t).where(t.c.site == site.id, t.c.enrolment == site.enrolment)
     return connection.execute(mine.order_by(*t.primary_key)).all()
 
 
-def verified(connection: Connection, site: Site, rows: Sequence[AnyRow]) -> SiteState:
+def verified(connection: Connection, site: EnrolledSite, rows: Sequence[AnyRow]) -> SiteState:
     """The state that `rows` say, each verified as this module's first words tell.
 
     Raises:
@@ -207,7 +211,7 @@ def verified(connection: Connection, site: Site, rows: Sequence[AnyRow]) -> Site
     return found
 
 
-def _bodies(connection: Connection, site: Site, wanted: Iterable[int]) -> dict[int, bytes]:
+def _bodies(connection: Connection, site: EnrolledSite, wanted: Iterable[int]) -> dict[int, bytes]:
     t = tables.site_entry
     found: dict[int, bytes] = {}
     asked = sorted(wanted)
@@ -220,14 +224,14 @@ def _bodies(connection: Connection, site: Site, wanted: Iterable[int]) -> dict[i
     return found
 
 
-def _root(connection: Connection, site: Site, size: int) -> bytes:
+def _root(connection: Connection, site: EnrolledSite, size: int) -> bytes:
     said = site_records.checkpoint_of(connection, site, size)
     if said is None:
         raise not_signed(site.id, WHAT, f"it has no checkpoint of {size} entries.")
     return said.root
 
 
-def _check_proof(site: Site, row: AnyRow, body: bytes | None, root: bytes) -> None:
+def _check_proof(site: EnrolledSite, row: AnyRow, body: bytes | None, root: bytes) -> None:
     if body is None:
         raise not_signed(site.id, WHAT, f"it has no entry {row.seq}.")
     proof = bytes(row.proof)
@@ -243,5 +247,5 @@ def pointer(row: AnyRow) -> Pointer:
     return Pointer(row.says, row.host_group, row.model, row.version, row.seq)
 
 
-def _from_log(connection: Connection, site: Site) -> SiteState:
+def _from_log(connection: Connection, site: EnrolledSite) -> SiteState:
     return state_of_log(map(read_entry, site_records.entries(connection, site)))

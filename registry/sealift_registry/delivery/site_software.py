@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from sealift_registry.delivery import receipts, site_rows
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import EnrolledSite
 from sealift_registry.trust.repository import Repository
 from sealift_signing import canonical, documents, dsse, features, roles, shape
 from sealift_signing.documents import Assignment, FleetKeys, Members, RecallList
@@ -48,7 +48,7 @@ class SiteSoftware:
     where: str
 
 
-def software_of(connection: Connection, site: Site) -> SiteSoftware:
+def software_of(connection: Connection, site: EnrolledSite) -> SiteSoftware:
     """What `site` says that it reads: its log, else its newest receipt, else its request.
 
     Raises:
@@ -68,7 +68,7 @@ def software_of(connection: Connection, site: Site) -> SiteSoftware:
 
 def check_load(
     connection: Connection,
-    site: Site,
+    site: EnrolledSite,
     contents: Contents,
     requires: Iterable[str],
     *,
@@ -88,7 +88,7 @@ def check_load(
     return () if lacks is None else (f"Written all the same: {lacks.what}",)
 
 
-def check_assignment(connection: Connection, site: Site, made: Draft) -> None:
+def check_assignment(connection: Connection, site: EnrolledSite, made: Draft) -> None:
     """CheckOutcome that `site` reads the assignment that `made` has its dispatcher sign.
 
     And the lists of members of the teams whose models are in it, which travel with it.
@@ -118,7 +118,9 @@ def _needs_of_teams(connection: Connection, assignment: Assignment) -> Needs:
     return needs
 
 
-def check_members(connection: Connection, sites: Iterable[Site], team: str, made: Draft) -> None:
+def check_members(
+    connection: Connection, sites: Iterable[EnrolledSite], team: str, made: Draft
+) -> None:
     """CheckOutcome that `sites`, which have models of `team`, read the list of members in `made`.
 
     It travels with every model of the team: who lacks a feature of it would refuse the bundle.
@@ -139,7 +141,9 @@ def check_members(connection: Connection, sites: Iterable[Site], team: str, made
         raise lacks[0]
 
 
-def _lacks(connection: Connection, site: Site, needs: Needs, what: str) -> RefusedError | None:
+def _lacks(
+    connection: Connection, site: EnrolledSite, needs: Needs, what: str
+) -> RefusedError | None:
     if not needs:
         return None  # every reader reads what requires nothing: what sites say need not be read
     said = software_of(connection, site)

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from tuf.api.metadata import Root
 
 from sealift_registry.delivery import enrolments, tables
-from sealift_registry.delivery.enrolments import Enrolment
+from sealift_registry.delivery.enrolments import SiteEnrolment
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import once_read
 from sealift_signing import roles, statements
@@ -21,7 +21,7 @@ from sealift_signing.words import fingerprint, words_of
 
 
 @dataclass(frozen=True)
-class Site:
+class EnrolledSite:
     """A site as it was last enrolled, by its own signature and a fleet administrator's.
 
     Attributes:
@@ -73,7 +73,7 @@ class Sites:
         self._connection = connection
         self._repository = Repository(connection)
 
-    def all(self) -> list[Site]:
+    def all(self) -> list[EnrolledSite]:
         """Every site, by id.
 
         Raises:
@@ -93,7 +93,7 @@ class Sites:
             names = names.where(t.c.stage == stage)
         return list(self._connection.execute(names).scalars())
 
-    def get(self, name: str) -> Site:
+    def get(self, name: str) -> EnrolledSite:
         """One site.
 
         Raises:
@@ -112,7 +112,7 @@ class Sites:
                 "again, in a new home.",
             )
         said = found.answer.predicate
-        return Site(
+        return EnrolledSite(
             organisation=said.organisation,
             id=name,
             enrolment=found.answer.sha256,
@@ -128,7 +128,7 @@ class Sites:
             ),
         )
 
-    def enrolments(self, name: str) -> list[Enrolment]:
+    def enrolments(self, name: str) -> list[SiteEnrolment]:
         """Every enrolment of a site, also those that count no more.
 
         Raises:
@@ -136,6 +136,6 @@ class Sites:
         """
         return once_read(self._connection, f"enrolments of {name}", lambda: self._enrolments(name))
 
-    def _enrolments(self, name: str) -> list[Enrolment]:
+    def _enrolments(self, name: str) -> list[SiteEnrolment]:
         rows = self._connection.execute(select(tables.site).where(tables.site.c.id == name)).all()
         return [enrolments.verified(self._repository, row) for row in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Index, Table
 
-from sealift_registry.storage.schema import Blob, Number, Text, metadata
+from sealift_registry.storage.schema import BytesType, Number, Text, metadata
 
 site = Table(
     "site",
@@ -12,8 +12,8 @@ site = Table(
     Column("id", Text, primary_key=True),
     Column("enrolment", Text, primary_key=True),
     Column("stage", Text, nullable=False),
-    Column("request", Blob, nullable=False),
-    Column("answer", Blob, nullable=False),
+    Column("request", BytesType, nullable=False),
+    Column("answer", BytesType, nullable=False),
     Column("made", Text, nullable=False),
 )
 """One row an enrolment; the newest of a site counts. `enrolment` is the answer's sha256."""
@@ -34,7 +34,7 @@ bundle = Table(
     metadata,
     Column("transfer", Text, primary_key=True),
     Column("sha256", Text, nullable=False, unique=True),
-    Column("body", Blob, nullable=False),
+    Column("body", BytesType, nullable=False),
     Column("medium", Text, nullable=False),
     Column("made", Text, nullable=False),
 )
@@ -46,7 +46,7 @@ receipt = Table(
     Column("sha256", Text, primary_key=True),
     Column("transfer", Text, nullable=False),
     Column("site", Text, nullable=False),
-    Column("body", Blob, nullable=False),
+    Column("body", BytesType, nullable=False),
     Column("received", Text, nullable=False),
     Index(None, "site"),
     Index(None, "transfer"),
@@ -59,7 +59,7 @@ site_entry = Table(
     Column("site", Text, primary_key=True),
     Column("enrolment", Text, primary_key=True),
     Column("seq", Number, primary_key=True, autoincrement=False),
-    Column("body", Blob, nullable=False),
+    Column("body", BytesType, nullable=False),
 )
 """The entries of sites' logs, as they came home."""
 
@@ -69,8 +69,8 @@ site_checkpoint = Table(
     Column("site", Text, primary_key=True),
     Column("enrolment", Text, primary_key=True),
     Column("size", Number, primary_key=True, autoincrement=False),
-    Column("root", Blob, nullable=False),
-    Column("note", Blob, nullable=False),
+    Column("root", BytesType, nullable=False),
+    Column("note", BytesType, nullable=False),
     Column("received", Text, nullable=False),
 )
 """The checkpoints of sites' logs that the hub accepted."""
@@ -86,7 +86,7 @@ site_state = Table(
     Column("seq", Number, primary_key=True, autoincrement=False),
     Column("version", Number, nullable=False),
     Column("size", Number, nullable=False),
-    Column("proof", Blob, nullable=False),
+    Column("proof", BytesType, nullable=False),
     Index(None, "model", "version"),
 )
 """Which entries of a site's log still say something, and what (`delivery.site_state`).

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.delivery import site_records, transfers
 from sealift_registry.delivery.bundle_contents import BundleContents
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import EnrolledSite
 from sealift_registry.trust import hub_drafts
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.hub_drafts import Wanted
@@ -49,7 +49,7 @@ class TransferSigner(Protocol):
 
 
 def unwritten(
-    hub: Hub, connection: Connection, site: Site, load: BundleContents, transfer: str
+    hub: Hub, connection: Connection, site: EnrolledSite, load: BundleContents, transfer: str
 ) -> Draft:
     """The draft of a transfer of which no file is written yet.
 

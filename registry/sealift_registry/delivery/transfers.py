@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, select
 
 from sealift_registry.delivery import enrolments, tables
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import EnrolledSite
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.stored import RowError
 from sealift_signing import roles, statements
@@ -36,7 +36,7 @@ class Begun:
     begun: str
     body: bytes | None
 
-    def is_fresh(self, site: Site, now: datetime) -> bool:
+    def is_fresh(self, site: EnrolledSite, now: datetime) -> bool:
         """Whether it is of the site's present enrolment, and was begun within a day."""
         age = now - instant(self.begun)
         return self.enrolment == site.enrolment and timedelta(0) <= age < FRESH
@@ -91,7 +91,7 @@ def _check_dispatcher(repository: Repository, one: Signed[Transfer], what: str) 
     raise NoKeyError("no-key", f"No dispatcher of {one.predicate.site} signed it.", subject=what)
 
 
-def newest(connection: Connection, site: Site) -> Begun | None:
+def newest(connection: Connection, site: EnrolledSite) -> Begun | None:
     """The site's newest transfer, of whichever enrolment."""
     t, b = tables.transfer, tables.bundle
     query = (
@@ -108,7 +108,7 @@ def newest(connection: Connection, site: Site) -> Begun | None:
     return Begun(row.id, row.number, row.enrolment, row.begun, body)
 
 
-def newest_bundle(connection: Connection, site: Site) -> Signed[Transfer] | None:
+def newest_bundle(connection: Connection, site: EnrolledSite) -> Signed[Transfer] | None:
     """The newest bundle that was written for this enrolment of the site.
 
     Raises:
@@ -133,7 +133,7 @@ def recorded(connection: Connection, transfer: str) -> bytes | None:
     return None if body is None else bytes(body)
 
 
-def previous(connection: Connection, site: Site, transfer: str) -> str | None:
+def previous(connection: Connection, site: EnrolledSite, transfer: str) -> str | None:
     """The last transfer before `transfer` that was written for this enrolment of the site."""
     t, b = tables.transfer, tables.bundle
     number = select(t.c.number).where(t.c.id == transfer).scalar_subquery()

@@ -14,7 +14,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from sealift_registry.delivery import transfers
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import EnrolledSite
 from sealift_registry.trust.hub import Hub
 from sealift_signing import drafts, statements
 from sealift_signing.acts.carrying import TRANSFER
@@ -75,7 +75,7 @@ def kept(hub: Hub, transfer: str) -> UnsignedTransfer | None:
         return None
 
 
-def newest(hub: Hub, connection: Connection, site: Site) -> UnsignedTransfer | None:
+def newest(hub: Hub, connection: Connection, site: EnrolledSite) -> UnsignedTransfer | None:
     """What waits for `site`: its newest transfer, where that is of its enrolment and not signed."""
     found = transfers.newest(connection, site)
     if found is None or found.body is not None or found.enrolment != site.enrolment:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, exists, select
 from sealift_registry.delivery import receipts, site_records, tables
 from sealift_registry.delivery.site_rows import WHAT, pointer, rows_of, verified, write
 from sealift_registry.delivery.site_state import Pointer, Says, SiteState, state_of_log
-from sealift_registry.delivery.sites import Site
+from sealift_registry.delivery.sites import EnrolledSite
 from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
 from sealift_signing.transparency.entry import read_entry
@@ -17,7 +17,7 @@ from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import leaf_hash
 
 
-def rebuild(connection: Connection, site: Site) -> None:
+def rebuild(connection: Connection, site: EnrolledSite) -> None:
     """Make the rows of `site` from all of its log that came home, as if there were none.
 
     Raises:
@@ -31,7 +31,9 @@ def rebuild(connection: Connection, site: Site) -> None:
     write(connection, site, wanted, len(bodies), node)
 
 
-def differences(connection: Connection, site: Site, bodies: Sequence[bytes]) -> Iterator[str]:
+def differences(
+    connection: Connection, site: EnrolledSite, bodies: Sequence[bytes]
+) -> Iterator[str]:
     """A sentence on each row of `site` that says other than the whole of its log, `bodies`.
 
     Of a site without rows nothing is said: then the log itself is read.
@@ -86,6 +88,6 @@ def _claim(one: Pointer) -> str:
     return words.format(group=group, model=model, version=one.version, seq=one.seq)
 
 
-def _of_whole(connection: Connection, site: Site, bodies: Iterable[bytes]) -> SiteState:
+def _of_whole(connection: Connection, site: EnrolledSite, bodies: Iterable[bytes]) -> SiteState:
     sizes = [receipts.log_size(one.predicate) for one in receipts.every(connection, site)]
     return state_of_log(map(read_entry, bodies), max(sizes, default=0))

@@ -10,12 +10,12 @@ from itertools import pairwise
 from typing import Any
 
 from sealift_registry.frameworks.framework import Array
-from sealift_registry.frameworks.scikit_learn_nodes import Model, Own, Part
+from sealift_registry.frameworks.scikit_learn_nodes import GraphPart, Model, Own
 
 # -------------------------------------------------------------------- what comes before
 
 
-def _filled(part: Part) -> None:
+def _filled(part: GraphPart) -> None:
     """SimpleImputer; that something was missing may be a column beside."""
     from onnx import TensorProto
 
@@ -28,7 +28,7 @@ def _filled(part: Part) -> None:
     part.answer(made)
 
 
-def _scaled_rows(part: Part) -> None:
+def _scaled_rows(part: GraphPart) -> None:
     """Normalizer; a row of zeros stays one. Old runtimes have no ReduceL1 of doubles."""
     if part.model.norm == "l2":
         size = part.node("Sqrt", part.node("ReduceSumSquare", part.given, axes=[1], keepdims=1))
@@ -40,13 +40,13 @@ def _scaled_rows(part: Part) -> None:
     part.answer(part.node("Div", part.given, part.node("Where", none, part.numbers(1), size)))
 
 
-def _selected(part: Part) -> None:
+def _selected(part: GraphPart) -> None:
     """What chooses columns."""
     chosen = part.model.get_support(indices=True)
     part.answer(part.node("Gather", part.given, part.whole(chosen), axis=1))
 
 
-def _powers(part: Part) -> None:
+def _powers(part: GraphPart) -> None:
     """PolynomialFeatures: a product of columns for each column that it makes."""
     import numpy as np
 
@@ -66,7 +66,7 @@ def _powers(part: Part) -> None:
     part.answer(made)
 
 
-def _power(part: Part) -> None:
+def _power(part: GraphPart) -> None:
     """PowerTransformer; a missing value stays missing."""
     import numpy as np
 
@@ -88,7 +88,7 @@ def _power(part: Part) -> None:
     part.answer(made)
 
 
-def _above(part: Part) -> None:
+def _above(part: GraphPart) -> None:
     """Binarizer."""
     from onnx import TensorProto
 
@@ -96,7 +96,7 @@ def _above(part: Part) -> None:
     part.answer(part.node("Cast", above, to=TensorProto.DOUBLE))
 
 
-def _quantiles(part: Part) -> None:
+def _quantiles(part: GraphPart) -> None:
     """QuantileTransformer: the mean of what both ends of equal quantiles lead to."""
     import numpy as np
 
@@ -113,7 +113,7 @@ def _quantiles(part: Part) -> None:
     part.answer(part.node("Concat", *made, axis=1))
 
 
-def _between(part: Part, given: str, known: Array, answers: Array, kind: str) -> str:
+def _between(part: GraphPart, given: str, known: Array, answers: Array, kind: str) -> str:
     """On the line between the last of `known` that `given` has passed, and the one after it."""
     import numpy as np
     from onnx import TensorProto
@@ -130,7 +130,7 @@ def _between(part: Part, given: str, known: Array, answers: Array, kind: str) ->
     return part.node("Add", answer, part.node("Mul", part.node("Sub", given, start), slope))
 
 
-def _raised(part: Part, given: str, lambdas: Array) -> str:
+def _raised(part: GraphPart, given: str, lambdas: Array) -> str:
     """(x ** lambda - 1) / lambda, by column; the logarithm where lambda is 0."""
     import numpy as np
 
@@ -144,7 +144,7 @@ def _raised(part: Part, given: str, lambdas: Array) -> str:
     return part.node("Where", is_none, part.node("Log", given), made)
 
 
-def _bins(part: Part) -> None:
+def _bins(part: GraphPart) -> None:
     """KBinsDiscretizer: how many of the inner edges a value is not below."""
     import numpy as np
     from onnx import TensorProto
@@ -165,7 +165,7 @@ def _bins(part: Part) -> None:
     part.answer(bins)
 
 
-def _one_hot(part: Part) -> None:
+def _one_hot(part: GraphPart) -> None:
     """OneHotEncoder: a column for each category, and one for all that are seldom."""
     from onnx import TensorProto
 
@@ -199,7 +199,7 @@ def _kinds(model: Model, at: int) -> tuple[list[float], list[float], int | None]
     return [one for one in known if one not in seldom], seldom, dropped
 
 
-def _numbered(part: Part) -> None:
+def _numbered(part: GraphPart) -> None:
     """OrdinalEncoder, by tables of float32: what that does not hold is no category."""
     from onnx import TensorProto
 
@@ -223,7 +223,7 @@ def _numbered(part: Part) -> None:
     part.answer(part.node("Concat", *made, axis=1))
 
 
-def _by_target(part: Part) -> None:
+def _by_target(part: GraphPart) -> None:
     """TargetEncoder: what was learnt of a category, or of all where it is not known."""
     from onnx import TensorProto
 
@@ -243,7 +243,7 @@ def _by_target(part: Part) -> None:
 # -------------------------------------------------------------------- labels and numbers
 
 
-def _scored(part: Part) -> None:
+def _scored(part: GraphPart) -> None:
     """Linear models that answer scores: a class each, or of two classes the second's."""
     import numpy as np
 
@@ -255,7 +255,7 @@ def _scored(part: Part) -> None:
         part.by_sign(scores, part.node("Concat", part.node("Neg", scores), scores, axis=1))
 
 
-def _descended(part: Part) -> None:
+def _descended(part: GraphPart) -> None:
     """SGDClassifier: labels by the scores, also where their shares are all but 1, and alike."""
     if part.model.loss != "log_loss":
         _scored(part)
@@ -271,13 +271,13 @@ def _descended(part: Part) -> None:
         part.by_sign(scores, part.node("Concat", first, shares, axis=1))
 
 
-def _share(part: Part, scores: str) -> str:
+def _share(part: GraphPart, scores: str) -> str:
     """1 / (1 + exp(-score)): a runtime's own Sigmoid is 0 where that is small, and no share."""
     beyond = part.node("Exp", part.node("Neg", scores))
     return part.node("Div", part.numbers(1), part.node("Add", part.numbers(1), beyond))
 
 
-def _discriminant(part: Part) -> None:
+def _discriminant(part: GraphPart) -> None:
     """LinearDiscriminantAnalysis: the scores of a line as shares."""
     import numpy as np
 
@@ -291,7 +291,7 @@ def _discriminant(part: Part) -> None:
         part.by_sign(scores, part.node("Concat", first, second, axis=1))
 
 
-def _quadratic(part: Part) -> None:
+def _quadratic(part: GraphPart) -> None:
     """QuadraticDiscriminantAnalysis: how far a row lies from each class, as shares."""
     import numpy as np
 
@@ -311,14 +311,14 @@ def _quadratic(part: Part) -> None:
     part.answer(part.node("Softmax", joined, axis=1), 1)
 
 
-def _vectors_of_numbers(part: Part) -> None:
+def _vectors_of_numbers(part: GraphPart) -> None:
     """SVR and NuSVR."""
     model = part.model
     made = part.node("MatMul", _kernel(part), part.numbers(_dense(model.dual_coef_).T))
     part.answer(part.node("Add", made, part.numbers(model.intercept_)))
 
 
-def _vectors(part: Part) -> None:
+def _vectors(part: GraphPart) -> None:
     """SVC and NuSVC by their scores; by their probabilities as skl2onnx has it."""
     if getattr(part.model, "probability", False) is True:  # it may be a word
         from skl2onnx.common._registration import get_converter
@@ -339,7 +339,7 @@ def _vectors(part: Part) -> None:
     part.answer(_voted(part, decided, first, second, or_even=True, most=False), 1)
 
 
-def _decided(part: Part, kernel: str, first: Array, second: Array) -> str:
+def _decided(part: GraphPart, kernel: str, first: Array, second: Array) -> str:
     """Of each two classes a number, above zero for the first."""
     import numpy as np
 
@@ -357,7 +357,7 @@ def _decided(part: Part, kernel: str, first: Array, second: Array) -> str:
 
 
 def _voted(
-    part: Part, decided: str, first: Array, second: Array, *, or_even: bool, most: bool
+    part: GraphPart, decided: str, first: Array, second: Array, *, or_even: bool, most: bool
 ) -> str:
     """Votes of pairs: the class that has most, or all votes and how sure they are."""
     import numpy as np
@@ -376,7 +376,7 @@ def _voted(
     return part.node("Add", votes, part.node("Div", sure, part.node("Mul", size, part.numbers(3))))
 
 
-def _kernel(part: Part) -> str:
+def _kernel(part: GraphPart) -> str:
     """What each row has in common with each support vector."""
     import numpy as np
 

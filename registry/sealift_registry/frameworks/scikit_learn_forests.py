@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sealift_registry.frameworks.framework import Array
-from sealift_registry.frameworks.scikit_learn_nodes import Model, Own, Part
+from sealift_registry.frameworks.scikit_learn_nodes import GraphPart, Model, Own
 from sealift_registry.frameworks.tree_sums import centred
 
 
-def _voted(part: Part) -> None:
+def _voted(part: GraphPart) -> None:
     """RandomForestClassifier and ExtraTreesClassifier."""
     from onnx import TensorProto
     from skl2onnx.common.data_types import DoubleTensorType
@@ -32,7 +32,7 @@ def _voted(part: Part) -> None:
     part.answer(shares, 1)
 
 
-def _summed(part: Part, trees: Mapping[str, Any]) -> str:
+def _summed(part: GraphPart, trees: Mapping[str, Any]) -> str:
     """What `trees` add up to, as doubles; they are given float32, as scikit-learn gives them."""
     from onnx import TensorProto
 
@@ -75,18 +75,18 @@ def _written(
 # -------------------------------------------------------------------- regressors
 
 
-def _tree(part: Part) -> None:
+def _tree(part: GraphPart) -> None:
     """DecisionTreeRegressor and ExtraTreeRegressor."""
     _added(part, [part.model], part.model.n_outputs_)
 
 
-def _mean(part: Part) -> None:
+def _mean(part: GraphPart) -> None:
     """RandomForestRegressor and ExtraTreesRegressor."""
     trees = part.model.estimators_
     _added(part, trees, part.model.n_outputs_, weight=1 / len(trees))
 
 
-def _boosted(part: Part) -> None:
+def _boosted(part: GraphPart) -> None:
     """GradientBoostingRegressor."""
     import numpy as np
 
@@ -97,7 +97,7 @@ def _boosted(part: Part) -> None:
 
 
 def _added(
-    part: Part, trees: Sequence[Model], targets: int, weight: float = 1.0, begun: float = 0.0
+    part: GraphPart, trees: Sequence[Model], targets: int, weight: float = 1.0, begun: float = 0.0
 ) -> None:
     """Answer with the sum of what `trees` add to `begun`, each by its `weight`."""
     import numpy as np

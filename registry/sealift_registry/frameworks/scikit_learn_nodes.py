@@ -12,7 +12,7 @@ OWN = 15
 """The opset that the nodes are of."""
 
 
-class Part:
+class GraphPart:
     """A part of a model on its way into a graph: what it is given, and the nodes made of it."""
 
     def __init__(self, scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401 - skl2onnx is Any to us
@@ -85,13 +85,13 @@ class Part:
         return self.node("Add", made, self.numbers(bias))
 
 
-Own: TypeAlias = Callable[[Part], None]
+Own: TypeAlias = Callable[[GraphPart], None]
 
 
 def converted_by(own: Own) -> Callable[[Any, Any, Any], None]:
     """`own` as skl2onnx calls it."""
 
     def convert(scope: Any, operator: Any, container: Any) -> None:  # noqa: ANN401 - skl2onnx is Any to us
-        own(Part(scope, operator, container))
+        own(GraphPart(scope, operator, container))
 
     return convert

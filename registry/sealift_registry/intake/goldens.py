@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from sealift_registry.workers.channel import Document
-from sealift_registry.workers.runner import GIB, Limits, Worker, ask
+from sealift_registry.workers.runner import GIB, Worker, WorkerLimits, ask
 from sealift_signing import shape
 from sealift_signing.errors import RefusedError
 from sealift_signing.shape import Distinct
@@ -30,7 +30,7 @@ INPUTS = "inputs"
 WORKER = Worker(
     module="sealift_registry.intake.goldens_worker",
     name="the goldens' reader",
-    limits=Limits(seconds=300, file_bytes=2 * GIB),
+    limits=WorkerLimits(seconds=300, file_bytes=2 * GIB),
 )
 
 

@@ -15,7 +15,7 @@ from sealift_registry.frameworks.supported import BY_FORMAT, NEEDED_BY_NONE
 from sealift_registry.intake.formats import PICKLE, UNKNOWN
 from sealift_registry.intake.source import SourceFile
 from sealift_registry.workers.channel import Progress
-from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
+from sealift_registry.workers.runner import Worker, WorkerLimits, ask, nonsense
 from sealift_signing import shape
 from sealift_signing.drawing import drawn
 from sealift_signing.errors import FailedError, MalformedError, RefusedError
@@ -27,7 +27,7 @@ Verdict = Literal["pass", "fail"]
 WORKER = Worker(
     module="sealift_registry.intake.scan_worker",
     name="the scanner",
-    limits=Limits(seconds=1800, file_bytes=0),
+    limits=WorkerLimits(seconds=1800, file_bytes=0),
     absent=NEEDED_BY_NONE,
 )
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 from sealift_registry.workers.channel import Progress
 from sealift_registry.workers.quoting import redacted
-from sealift_registry.workers.runner import GIB, Limits
+from sealift_registry.workers.runner import GIB, WorkerLimits
 from sealift_signing import canonical, shape
 from sealift_signing.errors import MalformedError, RefusedError
 from sealift_signing.shape import Distinct, Opaque
@@ -17,7 +17,9 @@ from sealift_signing.vocabulary import Count, MediumPath, Sentence, Sha256
 
 SourceKind = Literal["mlflow", "dvc", "onnx"]
 
-FETCHING = Limits(seconds=86_400, cpu_seconds=86_400, memory_bytes=4 * GIB, file_bytes=1024**4)
+FETCHING = WorkerLimits(
+    seconds=86_400, cpu_seconds=86_400, memory_bytes=4 * GIB, file_bytes=1024**4
+)
 """Of a reader: a day for the largest model that is let in. A server that falls silent ends it in a
 minute, since every client here has a time limit of its own; and what the source says in words is
 read in minutes and in 2 GB (`workers.brief`)."""

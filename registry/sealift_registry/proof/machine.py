@@ -43,7 +43,7 @@ class Operator:
 
 
 @dataclass(frozen=True)
-class Runtime:
+class ProofRuntime:
     """What ran the variant.
 
     Attributes:

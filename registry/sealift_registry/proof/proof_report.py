@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 from sealift_registry.frameworks.framework import PROBABILITIES
 from sealift_registry.proof.advice import ADVICE, INSTEAD, NEAR, OF_ONE_FILE
-from sealift_registry.proof.machine import Machine, Runtime
+from sealift_registry.proof.machine import Machine, ProofRuntime
 from sealift_registry.proof.models import ModelFile
 from sealift_signing import shape
 from sealift_signing.canonical import Json
@@ -297,7 +297,7 @@ class ProofReport:
     measured_on_target: bool
     machine: Machine
     reference: Sentence
-    runtimes: tuple[Runtime, ...]
+    runtimes: tuple[ProofRuntime, ...]
     rows: Count
     goldens: Sha256
     findings: Findings

@@ -13,7 +13,7 @@ from sealift_registry.proof.models import SourceModel, VariantModel, model_file
 from sealift_registry.proof.proof_report import BINS, SECONDS, ProofReport
 from sealift_registry.runtimes.environments import Environment
 from sealift_registry.workers.channel import Document, Progress
-from sealift_registry.workers.runner import Limits, Worker, ask, nonsense
+from sealift_registry.workers.runner import Worker, WorkerLimits, ask, nonsense
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, MalformedError, RefusedError
 from sealift_sync.check_rows import LARGEST, unpack
@@ -25,10 +25,10 @@ CORES = 6
 """That are kept busy for all of that time, at most."""
 
 
-def _limits(seconds: float) -> Limits:
+def _limits(seconds: float) -> WorkerLimits:
     """What the proof may use, where probe rows may take so many seconds."""
     whole = seconds + OTHERWISE
-    return Limits(
+    return WorkerLimits(
         seconds=whole,
         cpu_seconds=int(CORES * whole),
         file_bytes=0,

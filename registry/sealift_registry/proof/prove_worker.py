@@ -12,7 +12,7 @@ from sealift_registry.frameworks.onnx_runs import RuntimeModel
 from sealift_registry.frameworks.supported import BY_FORMAT, CONVERTERS, PACKAGES, as_it_is
 from sealift_registry.proof.chosen_check_rows import answerable
 from sealift_registry.proof.golden_rows import LABELS, read, unquoted
-from sealift_registry.proof.machine import Machine, Operator, Runtime
+from sealift_registry.proof.machine import Machine, Operator, ProofRuntime
 from sealift_registry.proof.proving import ProofScope, proved
 from sealift_registry.runtimes.piped_model import PipedModel
 from sealift_registry.workers.channel import Document, Progress, serve
@@ -70,7 +70,7 @@ def _variant(path: Path, elsewhere: tuple[str, str] | None) -> RuntimeModel | Pi
     return PipedModel(release, Path(interpreter), path)
 
 
-def _runtime(variant: RuntimeModel | PipedModel, path: Path, machine: Machine) -> Runtime:
+def _runtime(variant: RuntimeModel | PipedModel, path: Path, machine: Machine) -> ProofRuntime:
     ir, opsets = written_in(path)
     placed = variant.placed if isinstance(variant, RuntimeModel) else {}
     operators = tuple(
@@ -78,7 +78,7 @@ def _runtime(variant: RuntimeModel | PipedModel, path: Path, machine: Machine) -
         for (domain, operator, provider), nodes in sorted(placed.items())
     )
     said = {sentence(domain): number for domain, number in sorted(opsets.items())}
-    return Runtime(RUNTIME, machine.software[RUNTIME], ir, said, operators)
+    return ProofRuntime(RUNTIME, machine.software[RUNTIME], ir, said, operators)
 
 
 def _machine() -> Machine:

@@ -14,12 +14,12 @@ from typing import Any, Literal
 from sealift_registry.regression.measurement import WORKER, ListedGoldens, Measurement
 from sealift_registry.regression.regression_report import Broke, Comparison, OnRows, ProvedBy, Side
 from sealift_registry.workers.channel import Document, Progress
-from sealift_registry.workers.runner import GIB, Limits, ask, nonsense
+from sealift_registry.workers.runner import GIB, WorkerLimits, ask, nonsense
 from sealift_signing import shape
 from sealift_signing.errors import FailedError, MalformedError, RefusedError
 from sealift_signing.vocabulary import sentence
 
-ALONE = replace(WORKER, limits=Limits(seconds=600, cpu_seconds=2 * 3600, file_bytes=GIB))
+ALONE = replace(WORKER, limits=WorkerLimits(seconds=600, cpu_seconds=2 * 3600, file_bytes=GIB))
 """One model, whose answers are laid down for the other's."""
 
 BOTH_DO = "each of the two answers them alone, but comparing their answers breaks down"

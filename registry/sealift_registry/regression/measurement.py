@@ -13,7 +13,7 @@ from sealift_registry.regression.regression_report import (
     Reason,
     Side,
 )
-from sealift_registry.workers.runner import Limits, Worker
+from sealift_registry.workers.runner import Worker, WorkerLimits
 
 SECONDS = 300.0
 """After which no further slice of the goldens is compared."""
@@ -21,7 +21,7 @@ SECONDS = 300.0
 WORKER = Worker(
     module="sealift_registry.regression.measure_worker",
     name="the comparison",
-    limits=Limits(seconds=1200, cpu_seconds=4 * 3600, file_bytes=0),
+    limits=WorkerLimits(seconds=1200, cpu_seconds=4 * 3600, file_bytes=0),
     given={"MALLOC_MMAP_THRESHOLD_": "1048576"},
     absent=("pandas",),
 )

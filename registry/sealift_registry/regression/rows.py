@@ -20,7 +20,7 @@ SLICE = 1024
 
 
 @dataclass(frozen=True)
-class Counted:
+class RowOverlap:
     """How two sets of rows go together.
 
     Attributes:
@@ -65,7 +65,7 @@ def _bytes(table: Array, kind: Type) -> list[bytes]:
     return [one.tobytes() for one in np.ascontiguousarray(told)]
 
 
-def counted(own: tuple[Array, Array | None], theirs: tuple[Array, Array | None]) -> Counted:
+def counted(own: tuple[Array, Array | None], theirs: tuple[Array, Array | None]) -> RowOverlap:
     """What of one set is in the other.
 
     Args:
@@ -79,7 +79,7 @@ def counted(own: tuple[Array, Array | None], theirs: tuple[Array, Array | None])
     otherwise = sum(1 for one in known if ours[one] and ours[one] != listed[one])
     unsaid = sum(1 for one in known if not ours[one])
     totals = [Rows(len(a), len(b)) for a, b in zip((own[0], theirs[0]), distinct, strict=True)]
-    return Counted(totals[0], totals[1], len(both), otherwise, unsaid)
+    return RowOverlap(totals[0], totals[1], len(both), otherwise, unsaid)
 
 
 def _expected(found: Array, expected: Array | None, of: Array) -> dict[bytes, set[object]]:

@@ -43,7 +43,7 @@ MOST = 200
 """Characters of a row's key that are shown."""
 
 
-class Blob(TypeDecorator[bytes]):
+class BytesType(TypeDecorator[bytes]):
     """Bytes; what is text or a number becomes the bytes of its characters."""
 
     impl = LargeBinary
@@ -85,7 +85,7 @@ class Number(TypeDecorator[int]):
 
 
 HELD: dict[type[Any], tuple[str, str]] = {
-    Blob: ("blob", "bytes"),
+    BytesType: ("blob", "bytes"),
     Text: ("text", "text"),
     Number: ("integer", "a whole number"),
 }

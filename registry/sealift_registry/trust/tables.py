@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Table
 
-from sealift_registry.storage.schema import Blob, Number, Text, metadata
+from sealift_registry.storage.schema import BytesType, Number, Text, metadata
 
 tuf_metadata = Table(
     "tuf_metadata",
     metadata,
     Column("role", Text, primary_key=True),
     Column("version", Number, primary_key=True, autoincrement=False),
-    Column("body", Blob, nullable=False),
+    Column("body", BytesType, nullable=False),
 )
 """Every published version of every role that people sign, in the bytes that travel."""
 
@@ -33,7 +33,7 @@ tuf_online_body = Table(
     metadata,
     Column("role", Text, primary_key=True),
     Column("version", Number, primary_key=True, autoincrement=False),
-    Column("body", Blob, nullable=False),
+    Column("body", BytesType, nullable=False),
 )
 """Of those the newest, in the bytes that travel; what it superseded is gone."""
 
@@ -42,6 +42,6 @@ tuf_document = Table(
     metadata,
     Column("path", Text, primary_key=True),
     Column("sha256", Text, primary_key=True),
-    Column("body", Blob, nullable=False),
+    Column("body", BytesType, nullable=False),
 )
 """Every published document that is a TUF target: policy, members, keys, assignments, recalls."""

@@ -28,7 +28,7 @@ from sealift_registry.delivery import (
 )
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.outcomes import outcomes_at
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.delivery.unsigned_transfers import UnsignedTransfer
 from sealift_registry.promotion.status import Counted, Counting
 from sealift_registry.trust import replaced_keys, skimming
@@ -127,7 +127,7 @@ class SiteDue:
         blobs: how many it has lost.
     """
 
-    site: Site
+    site: EnrolledSite
     lack: SiteLack
     unsigned: UnsignedTransfer | None = None
     transfer: str = ""
@@ -261,7 +261,7 @@ def sites(hub: Hub, connection: Connection) -> SitesDue:
     )
 
 
-def _site(hub: Hub, connection: Connection, site: Site) -> SiteDue | None:
+def _site(hub: Hub, connection: Connection, site: EnrolledSite) -> SiteDue | None:
     assigned = assignments.current(Repository(connection), site)
     last = transfers.newest_bundle(connection, site)
     path, digest = documents.assignment_path(site.id), sha256(shape.write(assigned)).hexdigest()
@@ -278,7 +278,7 @@ def _site(hub: Hub, connection: Connection, site: Site) -> SiteDue | None:
 
 
 def _under_way(
-    hub: Hub, connection: Connection, site: Site, assigned: Assignment, last: Transfer
+    hub: Hub, connection: Connection, site: EnrolledSite, assigned: Assignment, last: Transfer
 ) -> SiteDue | None:
     """What a site waits for that was sent all that it is assigned."""
     if receipts.answer_to(connection, last) is None:

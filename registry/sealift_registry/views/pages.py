@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from sealift_registry.catalog.pages import Place
+from sealift_registry.catalog.pages import PagePlace
 from sealift_signing.errors import SealiftError
 
 S = TypeVar("S")
@@ -34,7 +34,7 @@ class Page(Generic[T]):
     Attributes:
         rows: what can be told, in order.
         refused: what cannot.
-        after: the name of the last thing on it, where there is more: the next page's `Place.after`.
+        after: the name of the last thing on it, where there is more: the next page's `PagePlace.after`.
     """
 
     rows: tuple[T, ...]
@@ -43,7 +43,7 @@ class Page(Generic[T]):
 
 
 def cut(
-    place: Place, read: Callable[[Place], Sequence[S]], name: Callable[[S], str]
+    place: PagePlace, read: Callable[[PagePlace], Sequence[S]], name: Callable[[S], str]
 ) -> tuple[Sequence[S], str | None]:
     """What `read` reads of a page, and the name of the last of it where there is more."""
     found = read(replace(place, limit=place.limit + 1))

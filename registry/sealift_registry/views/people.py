@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sealift_registry.catalog.pages import Place
+from sealift_registry.catalog.pages import PagePlace
 from sealift_registry.trust.repository import Repository
 from sealift_registry.views.pages import FalseRow, Page, cut, each
 from sealift_signing import roles
@@ -81,7 +81,7 @@ def teams(connection: Connection) -> tuple[tuple[TeamView, ...], tuple[FalseRow,
     return tuple(found), refused
 
 
-def people(connection: Connection, place: Place) -> Page[PersonRow]:
+def people(connection: Connection, place: PagePlace) -> Page[PersonRow]:
     """A page of everybody who holds an office, by their ids.
 
     Raises:
@@ -90,7 +90,7 @@ def people(connection: Connection, place: Place) -> Page[PersonRow]:
     held = _held(connection)
     there = sorted(held)
 
-    def read(part: Place) -> Sequence[str]:
+    def read(part: PagePlace) -> Sequence[str]:
         beyond = [one for one in there if part.after is None or one > part.after]
         return beyond[: part.limit]
 

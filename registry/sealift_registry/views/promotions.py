@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from sealift_registry.catalog import pages
-from sealift_registry.catalog.pages import Place, PromotionFilter
+from sealift_registry.catalog.pages import PagePlace, PromotionFilter
 from sealift_registry.catalog.reference import promotion_id
 from sealift_registry.promotion import comparison_checks
 from sealift_registry.promotion.status import Counted, Counting, PromotionStatus, status_of
@@ -28,7 +28,7 @@ class PromotionView:
 
 
 def promotions(
-    connection: Connection, now: datetime, wanted: PromotionFilter, place: Place
+    connection: Connection, now: datetime, wanted: PromotionFilter, place: PagePlace
 ) -> Page[Counted]:
     """A page of promotions, each as its approvals count now; its evidence is not looked at."""
     rows, after = cut(

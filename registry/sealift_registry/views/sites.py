@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from sealift_registry.catalog.pages import Place
+from sealift_registry.catalog.pages import PagePlace
 from sealift_registry.delivery import assignments, outcomes, receipts, site_records, site_software
 from sealift_registry.delivery.outcomes import Outcomes
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.site_entries import Running
 from sealift_registry.delivery.site_software import SiteSoftware
-from sealift_registry.delivery.sites import Site, Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.trust.repository import Repository
 from sealift_registry.views.pages import Page, cut, each
 from sealift_signing.documents import Assignment
@@ -35,7 +35,7 @@ class SiteView:
         heard: when the newest entry of its log was made.
     """
 
-    site: Site
+    site: EnrolledSite
     assignment: Assignment
     receipt: Signed[Receipt] | None
     ended: Outcomes
@@ -46,7 +46,7 @@ class SiteView:
     heard: str | None
 
 
-def sites(connection: Connection, place: Place, stage: str | None = None) -> Page[Site]:
+def sites(connection: Connection, place: PagePlace, stage: str | None = None) -> Page[EnrolledSite]:
     """A page of sites, by their ids; of one stage, where it is given."""
     found = Sites(connection)
     names, after = cut(

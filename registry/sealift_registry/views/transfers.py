@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, tuple_
 
-from sealift_registry.catalog.pages import Place
+from sealift_registry.catalog.pages import PagePlace
 from sealift_registry.delivery import receipts, tables, transfers, unsigned_transfers
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.delivery.unsigned_transfers import UnsignedTransfer
@@ -90,7 +90,7 @@ def _begun(hub: Hub, connection: Connection, name: str) -> BegunView | None:
 
 
 def transfer_list(
-    connection: Connection, place: Place, site: str | None = None
+    connection: Connection, place: PagePlace, site: str | None = None
 ) -> Page[TransferRow]:
     """A page of transfers, by site and number; of one site, where it is given.
 
@@ -111,7 +111,7 @@ def transfer_list(
     return Page(told, refused, after)
 
 
-def _rows(connection: Connection, place: Place, site: str | None) -> list[Row[tuple[Any, ...]]]:
+def _rows(connection: Connection, place: PagePlace, site: str | None) -> list[Row[tuple[Any, ...]]]:
     """Rows of a page, none of them believed."""
     t, b = tables.transfer, tables.bundle
     query = select(t.c.id, t.c.site, t.c.begun, b).join(b, b.c.transfer == t.c.id, isouter=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from sealift_registry.catalog.pages import Place
+from sealift_registry.catalog.pages import PagePlace
 from sealift_registry.trust.repository import Repository
 from sealift_registry.views.pages import Page, cut, each
 from sealift_signing import roles
@@ -54,12 +54,12 @@ def trust(connection: Connection) -> TrustView:
     return TrustView(repository.organisation(), repository.fingerprint(), repository.unprotected())
 
 
-def roles_of(connection: Connection, place: Place) -> Page[RoleView]:
+def roles_of(connection: Connection, place: PagePlace) -> Page[RoleView]:
     """A page of the roles that people sign, by name."""
     repository = Repository(connection)
     there = sorted(repository.stored.rows.newest_numbers())
 
-    def read(part: Place) -> list[str]:
+    def read(part: PagePlace) -> list[str]:
         beyond = (one for one in there if part.after is None or one > part.after)
         return [one for one in beyond if not roles.is_online(one)][: part.limit]
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog import pages
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version, latest, newest
-from sealift_registry.catalog.pages import Place, VersionFilter, VersionHead
+from sealift_registry.catalog.pages import PagePlace, VersionFilter, VersionHead
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery.running import where
 from sealift_registry.promotion.status import Counting, PromotionStatus, status_of
@@ -126,7 +126,7 @@ class VersionView:
 
 
 def versions(
-    connection: Connection, now: datetime, wanted: VersionFilter, place: Place
+    connection: Connection, now: datetime, wanted: VersionFilter, place: PagePlace
 ) -> Page[VersionRow]:
     """A page of versions. Of what is listed the catalogs of their teams are read, and verified."""
     heads, after = cut(

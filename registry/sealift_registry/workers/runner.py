@@ -39,7 +39,7 @@ _MISSING = re.compile(rb"^ModuleNotFoundError: No module named '([\w.]+)'\s*\Z",
 
 
 @dataclass(frozen=True)
-class Limits:
+class WorkerLimits:
     """What a worker may use.
 
     Attributes:
@@ -74,7 +74,7 @@ class Worker:
 
     module: str
     name: str
-    limits: Limits = field(default_factory=Limits)
+    limits: WorkerLimits = field(default_factory=WorkerLimits)
     interpreter: str = sys.executable
     carry: tuple[str, ...] = ()
     given: Mapping[str, str] = field(default_factory=dict)
