@@ -34,7 +34,8 @@ class Page(Generic[T]):
     Attributes:
         rows: what can be told, in order.
         refused: what cannot.
-        after: the name of the last thing on it, where there is more: the next page's `PagePlace.after`.
+        after: the name of the last thing on it, where there is more: `PagePlace.after` of the
+            next page.
     """
 
     rows: tuple[T, ...]

@@ -53,7 +53,7 @@ def trust(session: Session, *, fingerprint: str, file: str, alone: bool) -> None
         alone=alone,
     )
     count = counted(len(known.roles), "other role")
-    lines = [f"{drawn(known.name)} is trusted: root {known.root.version}, and {count}."]
+    lines = [f"Trusted here: {drawn(known.name)}, root {known.root.version}, and {count}."]
     if known.alone:
         lines.append(
             "ALONE: nobody's memory was compared with it. Take a colleague's in when there is "
