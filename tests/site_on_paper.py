@@ -26,9 +26,9 @@ from sealift_sync.site.log.log_reader import SiteLogReader
 from sealift_sync.site.reports.integrity import Examination, examine
 from sealift_sync.site.running.activation import Activation
 from sealift_sync.site.running.rollback import roll_back
-from sealift_sync.site.setup.enrolment import Enrolment, Typed
-from sealift_sync.site.setup.initialising import begin, finish
-from sealift_sync.site.setup.open_site import Site, open_site
+from sealift_sync.site.setup.enrolment import Enrolment, TypedWords
+from sealift_sync.site.setup.initialising import begin_enrolment, finish_enrolment
+from sealift_sync.site.setup.open_site import OpenSite, open_site
 from sealift_sync.site.state.database import State
 from tests.hub_on_paper import GROUP, GROUPS, MODEL, SITE, TEAM, Changes, HubOnPaper
 
@@ -45,9 +45,9 @@ class Picture:
     tables: dict[str, list[Any]]
 
 
-def as_told(known: Enrolment) -> Typed:
+def as_told(known: Enrolment) -> TypedWords:
     """What an operator types to whom the right things were told."""
-    return Typed(known.fingerprint, known.words)
+    return TypedWords(known.fingerprint, known.words)
 
 
 class SiteOnPaper:
@@ -65,14 +65,14 @@ class SiteOnPaper:
         return self.now
 
     def enrol(self, hub: HubOnPaper, site: str = SITE, **changes: Changes) -> None:
-        request = begin(
+        request = begin_enrolment(
             self.root, self.environment, site, changes.pop("groups", GROUPS), self.clock
         )
         answer = hub.answer(request, **changes)
-        finish(self.root, self.environment, answer, self.clock, as_told)
+        finish_enrolment(self.root, self.environment, answer, self.clock, as_told)
 
     @contextmanager
-    def opened(self, command: str = "test", *, reads_medium: bool = False) -> Iterator[Site]:
+    def opened(self, command: str = "test", *, reads_medium: bool = False) -> Iterator[OpenSite]:
         with open_site(
             self.root, self.environment, self.clock, command, reads_medium=reads_medium
         ) as site:

@@ -499,12 +499,12 @@ def _journey(organisation: str, told: Mapping[str, Example]) -> dict[str, Exampl
 
 def _check_rows() -> bytes:
     """A file of one row; the page shows its header."""
-    labels = check_rows.Expected("label", tensor("int64", (1,), (7,)), "labels", shown=True)
+    labels = check_rows.ExpectedOutput("label", tensor("int64", (1,), (7,)), "labels", shown=True)
     near = tensor("float64", (1, 2), (1e-6, 1e-6))
-    scores = check_rows.Expected(
+    scores = check_rows.ExpectedOutput(
         "scores", tensor("float32", (1, 2), (0, 1)), "numbers", near, shown=True
     )
-    pixels = check_rows.Given("pixels", tensor("float32", (1, 4), (0, 4, 16, 8)))
+    pixels = check_rows.GivenInput("pixels", tensor("float32", (1, 4), (0, 4, 16, 8)))
     return check_rows.pack(
         check_rows.CheckRowsContent(1, alone=False, inputs=(pixels,), outputs=(labels, scores))
     )

@@ -130,7 +130,7 @@ class Tensor:
 
 
 @dataclass(frozen=True)
-class Given:
+class GivenInput:
     """An input, by its name in the model."""
 
     name: str
@@ -138,7 +138,7 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Expected:
+class ExpectedOutput:
     """An output, by its name in the model.
 
     Attributes:
@@ -161,8 +161,8 @@ class CheckRowsContent:
 
     rows: int
     alone: bool
-    inputs: tuple[Given, ...]
-    outputs: tuple[Expected, ...]
+    inputs: tuple[GivenInput, ...]
+    outputs: tuple[ExpectedOutput, ...]
 
     @property
     def question(self) -> dict[str, Any]:
@@ -315,14 +315,16 @@ def differences(
     return tuple(found)
 
 
-def _same_type(output: Expected, answer: Tensor) -> bool:
+def _same_type(output: ExpectedOutput, answer: Tensor) -> bool:
     """Numbers are compared as numbers, however many bits a runtime gives them."""
     dtypes = {output.tensor.dtype, answer.dtype}
     floats = output.kind == "numbers" and all(one.startswith("float") for one in dtypes)
     return floats or len(dtypes) == 1
 
 
-def _differing(output: Expected, answer: Tensor, look: Callable[[], None]) -> Iterator[Difference]:
+def _differing(
+    output: ExpectedOutput, answer: Tensor, look: Callable[[], None]
+) -> Iterator[Difference]:
     """The first value of each row that differs."""
     width = math.prod(output.tensor.shape[1:])
     most = output.allowed.values() if output.allowed else _nothing()
@@ -413,23 +415,25 @@ class _Reading:
         self._what = what
 
     def content(self, header: CheckRows) -> CheckRowsContent:
-        inputs = tuple(Given(one.name, self._next(one.dtype, one.shape)) for one in header.inputs)
+        inputs = tuple(
+            GivenInput(one.name, self._next(one.dtype, one.shape)) for one in header.inputs
+        )
         outputs = tuple(self._expected(one) for one in header.outputs)
         if self._at != len(self._data):
             raise _bad("it is longer than its header says", self._what)
         return CheckRowsContent(header.rows, header.alone, inputs, outputs)
 
-    def _expected(self, one: CheckOutput) -> Expected:
+    def _expected(self, one: CheckOutput) -> ExpectedOutput:
         values = self._next(one.dtype, one.shape)
         if one.kind == "labels":
-            return Expected(one.name, values, one.kind, free=one.free, shown=one.shown)
+            return ExpectedOutput(one.name, values, one.kind, free=one.free, shown=one.shown)
         allowed = self._next("float64", one.shape)
         # A width without end would let anything pass.
         if not all(isinstance(off, float) and 0 <= off < math.inf for off in allowed.values()):
             raise _bad(f"what {shown(one.name)} may be off by is not a number", self._what)
         if _largest(allowed) > max(MOST_OF_ANSWER * _largest(values), SMALL):
             raise _bad(f"in {shown(one.name)} nearly anything would be right", self._what)
-        return Expected(one.name, values, one.kind, allowed, shown=one.shown)
+        return ExpectedOutput(one.name, values, one.kind, allowed, shown=one.shown)
 
     def _next(self, dtype: Dtype, sizes: tuple[int, ...]) -> Tensor:
         end = _end(self._data, self._at, dtype, sizes, self._what)

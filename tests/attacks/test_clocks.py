@@ -9,7 +9,7 @@ import pytest
 
 from sealift_signing.clock import ClockError
 from sealift_sync.cli.calling import Call
-from sealift_sync.site.setup.initialising import begin, finish
+from sealift_sync.site.setup.initialising import begin_enrolment, finish_enrolment
 from tests.hub_on_paper import GROUPS, Changes, HubOnPaper
 from tests.site_on_paper import SiteOnPaper, as_told
 
@@ -80,14 +80,14 @@ def test_t1_10_what_expired_says_both_times(
 
 def test_t1_10_a_site_without_a_clock_is_not_enrolled(tmp_path: Path, hub: HubOnPaper) -> None:
     with pytest.raises(ClockError, match="1970-01-01"):
-        begin(tmp_path / "new", {}, "plant-9", GROUPS, lambda: LONG_AGO)
+        begin_enrolment(tmp_path / "new", {}, "plant-9", GROUPS, lambda: LONG_AGO)
     assert not (tmp_path / "new").exists()
     plant = SiteOnPaper(tmp_path / "other", hub.now)
-    request = begin(plant.root, {}, "plant-7", GROUPS, plant.clock)
+    request = begin_enrolment(plant.root, {}, "plant-7", GROUPS, plant.clock)
     plant.now = LONG_AGO
     answer = hub.answer(request)
     with pytest.raises(ClockError):
-        finish(plant.root, {}, answer, plant.clock, as_told)
+        finish_enrolment(plant.root, {}, answer, plant.clock, as_told)
 
 
 def test_t1_10_a_site_whose_clock_stopped_is_told_to_set_it(

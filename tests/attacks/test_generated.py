@@ -21,7 +21,7 @@ from sealift_signing.transparency.entry import read_entry
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.writer import Contents
 from sealift_sync.site.importing.importer import import_bundle, verify_bundle
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from tests.attacks.spoiling import SEED, Attack, Bundle, Flip, ReplaceFolder
 from tests.hub_on_paper import GROUP, HubOnPaper, Release
 from tests.site_on_paper import SIGNED_LOG, SiteOnPaper
@@ -36,7 +36,7 @@ class Target:
     """A site that has something, opened once, and the next bundle for it."""
 
     paper: SiteOnPaper
-    site: Site
+    site: OpenSite
     bundle: Bundle
 
     def attack(self, attack: Attack) -> None:

@@ -23,7 +23,7 @@ from sealift_registry.trust.tables import tuf_metadata
 from sealift_signing import publishing, roles
 from sealift_signing.desk.cards import make_card
 from sealift_signing.memory import Memory
-from sealift_sync.site.setup.initialising import begin, finish
+from sealift_sync.site.setup.initialising import begin_enrolment, finish_enrolment
 from tests.benchmarks import weights
 from tests.benchmarks.organisations import Organisation
 from tests.registry.hub_fixture import (
@@ -79,8 +79,8 @@ def grown(acme: Acme, top: Path, more_teams: int, weeks: int) -> Grown:
     us = Organisation(acme.folder, {}, 0)
     site = SiteOnPaper(us.site, datetime.now(UTC))
     groups = {GROUP: TARGET, OTHER_GROUP: TARGET}
-    asked = begin(site.root, {}, SITE, groups, site.clock)
-    finish(site.root, {}, acme.enrolled(asked).answer, site.clock, as_told)
+    asked = begin_enrolment(site.root, {}, SITE, groups, site.clock)
+    finish_enrolment(site.root, {}, acme.enrolled(asked).answer, site.clock, as_told)
     assign(acme.app, SITE, version(1), {GROUP: TARGET}, (), acme.signer("dispatcher-1"))
     for n in range(more_teams):
         _add_team(acme, f"team-{n:03d}")

@@ -22,7 +22,7 @@ from sealift_signing.approvals import REQUEST, approve
 from sealift_signing.memory import Memory
 from sealift_sync.artifact import Artifact, read_manifest
 from sealift_sync.bundle import layout
-from sealift_sync.site.setup.initialising import begin, finish
+from sealift_sync.site.setup.initialising import begin_enrolment, finish_enrolment
 from tests.benchmarks import weights
 from tests.benchmarks.racing import Step, size_of
 from tests.registry.hub_fixture import (
@@ -181,8 +181,8 @@ def to_be_run(acme: Acme, made: Organisation) -> None:
     """Have version 1 approved, a site enrolled, and the one assigned to the other."""
     acme.promoted()
     site, groups = SiteOnPaper(made.site, datetime.now(UTC)), {GROUP: made.hardware_target}
-    answer = acme.enrolled(begin(site.root, {}, SITE, groups, site.clock)).answer
-    finish(site.root, {}, answer, site.clock, as_told)
+    answer = acme.enrolled(begin_enrolment(site.root, {}, SITE, groups, site.clock)).answer
+    finish_enrolment(site.root, {}, answer, site.clock, as_told)
     dispatcher = acme.signer("dispatcher-1")
     assign(acme.app, SITE, version(1), groups, (), dispatcher)
     acme.trusted(Memory(acme.folder / "trust"))

@@ -22,7 +22,7 @@ from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import quarantine
 from sealift_sync.site.importing.importer import Watch, remove_quarantine, verify_bundle
-from sealift_sync.site.setup.open_site import Site, open_site
+from sealift_sync.site.setup.open_site import OpenSite, open_site
 from sealift_sync.site.verifying.tuf_metadata import Walker
 
 WATCH = Watch(
@@ -42,7 +42,7 @@ def main(work: str, home: Path, bundle: Path, now: datetime) -> None:
     print(json.dumps(told | {"peak": _peak()}))
 
 
-def _walk(site: Site, bundle: Path) -> Callable[[], object]:
+def _walk(site: OpenSite, bundle: Path) -> Callable[[], object]:
     """Steps (3) and (4) of an import."""
     copied = quarantine(Medium(bundle), site.home.quarantine)
     data = copied.read(layout.TRANSFER)
@@ -52,12 +52,12 @@ def _walk(site: Site, bundle: Path) -> Callable[[], object]:
     return lambda: walker.visit(site.enrolment.site)
 
 
-def _verify(site: Site, bundle: Path) -> Callable[[], object]:
+def _verify(site: OpenSite, bundle: Path) -> Callable[[], object]:
     """All that `sealift-site verify` does once it is loaded."""
     return lambda: verify_bundle(site, Medium(bundle), WATCH)
 
 
-def _json(_site: Site, bundle: Path) -> Callable[[], object]:
+def _json(_site: OpenSite, bundle: Path) -> Callable[[], object]:
     """What no reader of TUF's metadata can do without."""
     files = (bundle / layout.METADATA).iterdir()
     data = max(files, key=lambda path: path.stat().st_size).read_bytes()

@@ -20,7 +20,7 @@ from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine, quarantine
 from sealift_sync.site.importing.accepting import accept, unlisted_files
 from sealift_sync.site.importing.receipts import make_receipt
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.verifying.authentic_recalls import Grounds, authentic_recalls
 from tests.fuzz.forging import TAPES, Files, resigned, role_of
 from tests.fuzz.mutating import mutate, mutate_bytes, nudge
@@ -45,7 +45,7 @@ class BundleInMemory(Quarantine):
 
 
 @cache
-def _enrolled() -> tuple[HubOnPaper, Site, Files]:
+def _enrolled() -> tuple[HubOnPaper, OpenSite, Files]:
     """A site that took one bundle, and the small files of the next one."""
     hub, _ = organisation("bundle")
     paper = SiteOnPaper(scratch() / "site", NOW)

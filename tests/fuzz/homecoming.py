@@ -40,7 +40,7 @@ from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.returned import Returned, find_returns, read_return
 from sealift_sync.site.reports.homebound import write_home
 from sealift_sync.site.setup.enrolment import ANSWER, REQUEST
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from tests.fuzz.forging import TAPES, Files
 from tests.fuzz.mutating import mutate, mutate_bytes
 from tests.fuzz.organisation import organisation, scratch
@@ -91,7 +91,7 @@ class ForgetfulHub:
 
 
 @cache
-def _home() -> tuple[ForgetfulHub, Site, Files]:
+def _home() -> tuple[ForgetfulHub, OpenSite, Files]:
     """A hub that exported once, the site that imported it, and the files of its return."""
     hub, _ = organisation("returns")
     paper = SiteOnPaper(scratch() / "returning", NOW)
@@ -127,7 +127,7 @@ _OPEN = ExitStack()
 """The site stays open as long as the process lives."""
 
 
-def _database(hub: HubOnPaper, site: Site, transfer: bytes, name: str) -> Connection:
+def _database(hub: HubOnPaper, site: OpenSite, transfer: bytes, name: str) -> Connection:
     """A hub's tables, with the rows that a return is compared with."""
     engine = create_engine("sqlite://", poolclass=StaticPool)
     metadata.create_all(engine)
@@ -203,7 +203,7 @@ def _returns(data: bytes) -> None:
         check_told(told)
 
 
-def _edit(site: Site, files: Files, tape: Tape) -> None:
+def _edit(site: OpenSite, files: Files, tape: Tape) -> None:
     path = tape.pick(sorted(files) or [layout.EXTRACT])
     how, random = tape.below(8), tape.random()
     if path not in files or how == 0:
@@ -234,7 +234,7 @@ def signed_statement(data: bytes, edit: Callable[[bytes], bytes], signer: Signer
     return dsse.sign(dsse.IN_TOTO, edit(payload), signer)
 
 
-def signed_extract(data: bytes, site: Site) -> bytes:
+def signed_extract(data: bytes, site: OpenSite) -> bytes:
     """The extract in `data`, if it is one, under a checkpoint that the site signs for it."""
     try:
         said = shape.read(Extract, data, what="an extract")

@@ -19,7 +19,7 @@ from sealift_sync.site.reports import integrity
 from sealift_sync.site.reports.homebound import write_home
 from sealift_sync.site.running.reactivation import activate_assigned
 from sealift_sync.site.running.rollback import roll_back
-from sealift_sync.site.setup.initialising import begin, finish
+from sealift_sync.site.setup.initialising import begin_enrolment, finish_enrolment
 from tests.journeys.ground import GROUPS, Cargo, remove
 from tests.journeys.hub_oracle import SiteAtHub
 from tests.journeys.people import People
@@ -272,12 +272,14 @@ class World(People):
         """Enrol a site, or enrol it anew in a new home."""
         now = self.plants[site].now if site in self.plants else self.hub.now
         plant = SiteOnPaper(self.folder / home, now)
-        asked = begin(plant.root, {}, site, dict.fromkeys(GROUPS[site], TARGET), plant.clock)
+        asked = begin_enrolment(
+            plant.root, {}, site, dict.fromkeys(GROUPS[site], TARGET), plant.clock
+        )
         dispatcher, app = self.start.signers["dispatcher-1"], self.acme.app
         card = make_card("dispatcher-1", dispatcher, "file", app.hub.now())
         signer = self.start.signers["fleet-1"]
         made = enrol(app, asked, STAGE, [("dispatcher-1", card)], signer)
-        finish(plant.root, {}, made.answer, plant.clock, as_told)
+        finish_enrolment(plant.root, {}, made.answer, plant.clock, as_told)
         self.hub.signed("fleet")
         self.hub.sites[site] = SiteAtHub(made.enrolment)
         self.plants[site], self.floors[site] = plant, {}

@@ -14,7 +14,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from sealift_sync import check_rows
 from sealift_sync.bundle.writer import Contents
-from sealift_sync.check_rows import CheckRowsContent, Expected, Given, tensor
+from sealift_sync.check_rows import CheckRowsContent, ExpectedOutput, GivenInput, tensor
 from tests.hub_on_paper import MODEL, Changes, HubOnPaper, Release
 from tests.site_on_paper import SiteOnPaper
 
@@ -49,10 +49,12 @@ def content(weight: float = 1.0, rows: Sequence[tuple[float, float]] = ROWS) -> 
     return CheckRowsContent(
         rows=count,
         alone=False,
-        inputs=(Given("x", tensor("float32", (count, 2), [one for row in rows for one in row])),),
+        inputs=(
+            GivenInput("x", tensor("float32", (count, 2), [one for row in rows for one in row])),
+        ),
         outputs=(
-            Expected("label", tensor("int64", (count,), labels), "labels", shown=True),
-            Expected(
+            ExpectedOutput("label", tensor("int64", (count,), labels), "labels", shown=True),
+            ExpectedOutput(
                 "scores",
                 tensor("float32", (count, 2), scores),
                 "numbers",

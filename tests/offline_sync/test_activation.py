@@ -11,7 +11,7 @@ from sealift_signing.errors import FailedError
 from sealift_signing.transparency.entry import Entry
 from sealift_sync.site.running import programs
 from sealift_sync.site.running.activation import activate
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from tests.hub_on_paper import HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 
@@ -167,15 +167,15 @@ def test_an_activation_that_cannot_be_logged_did_not_happen(
     hub: HubOnPaper, site: SiteOnPaper, medium: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = two_versions(hub, medium, site)
-    record = Site.record  # the import's own entry is written, the activation's is not
+    record = OpenSite.record  # the import's own entry is written, the activation's is not
 
-    def fail(self: Site, entry: Entry) -> None:
+    def fail(self: OpenSite, entry: Entry) -> None:
         if entry.type.startswith("model."):
             raise FailedError("log-damaged", "The log could not be written.")
         record(self, entry)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Site, "record", fail)
+        patched.setattr(OpenSite, "record", fail)
         with pytest.raises(FailedError):
             site.take(folder)
     assert site.running() == DIGITS_1

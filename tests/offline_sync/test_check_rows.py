@@ -11,26 +11,28 @@ import pytest
 
 from sealift_signing.errors import MalformedError, SealiftError
 from sealift_sync import check_rows
-from sealift_sync.check_rows import CheckRowsContent, Expected, Given, Tensor, tensor
+from sealift_sync.check_rows import CheckRowsContent, ExpectedOutput, GivenInput, Tensor, tensor
 
 CONTENT = CheckRowsContent(
     rows=3,
     alone=False,
     inputs=(
-        Given("pixels", tensor("float32", (3, 2), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])),
-        Given("where", tensor("text", (3, 1), ["", "Zürich", "a\nb"])),
-        Given("is new", tensor("bool", (3,), [True, False, True])),
+        GivenInput("pixels", tensor("float32", (3, 2), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])),
+        GivenInput("where", tensor("text", (3, 1), ["", "Zürich", "a\nb"])),
+        GivenInput("is new", tensor("bool", (3,), [True, False, True])),
     ),
     outputs=(
-        Expected("label", tensor("int64", (3,), [7, -(2**63), 9]), "labels", free=(2,), shown=True),
-        Expected(
+        ExpectedOutput(
+            "label", tensor("int64", (3,), [7, -(2**63), 9]), "labels", free=(2,), shown=True
+        ),
+        ExpectedOutput(
             "scores",
             tensor("float32", (3, 2), [0.25, math.nan, math.inf, -math.inf, 0.5, 0.5]),
             "numbers",
             tensor("float64", (3, 2), [1e-6, 1e-6, 1e-6, 1e-6, 0.0, 1e-6]),
             shown=True,
         ),
-        Expected("name", tensor("text", (3,), ["cat", "dog", "owl"]), "labels", shown=True),
+        ExpectedOutput("name", tensor("text", (3,), ["cat", "dog", "owl"]), "labels", shown=True),
     ),
 )
 DATA = check_rows.pack(CONTENT)
@@ -132,7 +134,7 @@ def test_p0_180_a_file_is_no_larger_than_is_read(monkeypatch: pytest.MonkeyPatch
 def test_p0_180_no_bytes_are_packed_that_are_not_of_their_shape() -> None:
     for bad in (Tensor("float32", (3, 2), b"\0" * 20), Tensor("bool", (3,), b"\0\1\2")):
         with pytest.raises(MalformedError):
-            check_rows.pack(replace(CONTENT, inputs=(Given("x", bad),)))
+            check_rows.pack(replace(CONTENT, inputs=(GivenInput("x", bad),)))
     for dtype, value in (("int8", 128), ("float16", 1e9), ("text", 1), ("int64", "x")):
         with pytest.raises(MalformedError):
             tensor(dtype, (1,), [value])  # type: ignore[arg-type]  # that is what is tried
@@ -197,11 +199,11 @@ def test_p0_181_a_difference_tells_no_input() -> None:
 
 def test_p0_229_what_may_be_a_value_of_the_row_is_not_told() -> None:
     """Where a model transforms, what is expected is the row itself."""
-    whole = Expected("count", tensor("int64", (3,), [70, 71, 72]), "labels")
-    text = Expected("name", tensor("text", (3,), ["Anna", "Bert", "Carla"]), "labels")
+    whole = ExpectedOutput("count", tensor("int64", (3,), [70, 71, 72]), "labels")
+    text = ExpectedOutput("name", tensor("text", (3,), ["Anna", "Bert", "Carla"]), "labels")
     incomes = tensor("float32", (3, 2), [52_017, 1, 2, 3, 4, math.nan])
     near = tensor("float64", (3, 2), [0.25] * 6)
-    numbers = Expected("scaled", incomes, "numbers", near)
+    numbers = ExpectedOutput("scaled", incomes, "numbers", near)
     content = replace(CONTENT, outputs=(whole, text, numbers))
     assert check_rows.unpack(check_rows.pack(content)) == content
     answers = {
@@ -233,13 +235,13 @@ def test_p0_230_what_lets_nearly_anything_pass_is_no_check(off: float) -> None:
 def test_p0_230_an_output_that_is_one_number_everywhere_can_be_checked(value: float) -> None:
     same = tensor("float32", (3, 2), [value] * 6)
     near = tensor("float64", (3, 2), [5e-7] * 6)
-    content = replace(CONTENT, outputs=(Expected("score", same, "numbers", near),))
+    content = replace(CONTENT, outputs=(ExpectedOutput("score", same, "numbers", near),))
     assert check_rows.unpack(check_rows.pack(content)) == content
 
 
 def test_p0_231_a_file_holds_no_more_answers_than_are_compared_in_some_seconds() -> None:
     most = check_rows.MOST_VALUES // 3
-    one = Expected("label", tensor("uint8", (3, most), bytes(3 * most)), "labels")
+    one = ExpectedOutput("label", tensor("uint8", (3, most), bytes(3 * most)), "labels")
     assert check_rows.pack(replace(CONTENT, inputs=CONTENT.inputs[:1], outputs=(one,)))
     more = replace(one, tensor=tensor("uint8", (3, most + 1), bytes(3 * most + 3)))
     with pytest.raises(MalformedError, match="more than 2,000,000 answers"):
@@ -258,7 +260,7 @@ def test_p0_231_whoever_compares_may_be_stopped() -> None:
         if looked == 3:
             raise StopError
 
-    many = Expected("label", tensor("uint8", (3, 100_000), bytes(300_000)), "labels")
+    many = ExpectedOutput("label", tensor("uint8", (3, 100_000), bytes(300_000)), "labels")
     content = replace(CONTENT, outputs=(many,))
     with pytest.raises(StopError):
         check_rows.differences(content, {"label": many.tensor}, look)

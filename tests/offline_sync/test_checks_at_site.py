@@ -12,7 +12,7 @@ import pytest
 
 from sealift_signing.errors import SealiftError
 from sealift_sync import check_rows
-from sealift_sync.check_rows import Expected, tensor
+from sealift_sync.check_rows import ExpectedOutput, tensor
 from sealift_sync.site.running import runtime
 from sealift_sync.site.state.check_results import recorded_checks, rows_of
 from tests.hub_on_paper import HubOnPaper, Release, relist, resign
@@ -337,7 +337,7 @@ def test_p0_186_numbers_where_none_were_expected_and_none_where_some_were(
     nan, inf = float("nan"), float("inf")
     configure(site)
     right = content(1.0, ((nan, 1.0), (inf, -inf)))
-    labels = Expected("label", tensor("int64", (2,), [1, 0]), "labels", free=(0,))
+    labels = ExpectedOutput("label", tensor("int64", (2,), [1, 0]), "labels", free=(0,))
     first = promote(hub, 1, replace(right, outputs=(labels, right.outputs[1])))
     hub.assign(first)
     (told,) = site.take(export(hub, medium, first)).activations

@@ -18,7 +18,7 @@ from sealift_sync.cli.run import run
 from sealift_sync.site.importing import importer
 from sealift_sync.site.reports.homebound import write_home
 from sealift_sync.site.setup import initialising
-from sealift_sync.site.setup.initialising import begin
+from sealift_sync.site.setup.initialising import begin_enrolment
 from tests.hub_on_paper import GROUPS, SITE, HubOnPaper
 from tests.site_on_paper import SiteOnPaper, as_told
 
@@ -146,7 +146,7 @@ def test_an_init_that_was_cut_is_made_good_by_the_same_again(
     with monkeypatch.context() as patched:
         CutAt(patched, Path, "replace", point)
         try:
-            begin(home, {}, SITE, GROUPS, clock)
+            begin_enrolment(home, {}, SITE, GROUPS, clock)
         except PowerCutError:
             assert point < 5
         else:
@@ -163,13 +163,13 @@ def test_an_enrolment_that_was_cut_before_its_commit_is_made_good_by_the_same_an
     hub: HubOnPaper, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     site = SiteOnPaper(tmp_path / "new", hub.now)
-    answer = hub.answer(begin(site.root, {}, SITE, GROUPS, site.clock))
+    answer = hub.answer(begin_enrolment(site.root, {}, SITE, GROUPS, site.clock))
     with monkeypatch.context() as patched:
         CutAt(patched, initialising, "new_entry", 0)
         with pytest.raises(PowerCutError):
-            initialising.finish(site.root, {}, answer, site.clock, as_told)
+            initialising.finish_enrolment(site.root, {}, answer, site.clock, as_told)
     for _ in range(2):
-        initialising.finish(site.root, {}, answer, site.clock, as_told)
+        initialising.finish_enrolment(site.root, {}, answer, site.clock, as_told)
     assert [entry.type for entry in site.entries()] == ["site.enrolled"]
 
 
@@ -205,7 +205,9 @@ def interrupted(
 @pytest.fixture
 def now(hub: HubOnPaper, monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands take the time from the machine; these bundles are of the tests' own day."""
-    monkeypatch.setattr("sealift_sync.site.setup.open_site.Site.trusted_time", lambda _: hub.now)
+    monkeypatch.setattr(
+        "sealift_sync.site.setup.open_site.OpenSite.trusted_time", lambda _: hub.now
+    )
 
 
 def test_ctrl_c_says_what_was_kept(

@@ -11,7 +11,7 @@ import pytest
 
 from sealift_signing.errors import NotFoundError
 from sealift_signing.words import eight_words, fingerprint, words_of
-from sealift_sync.site.setup.initialising import begin
+from sealift_sync.site.setup.initialising import begin_enrolment
 from tests.hub_on_paper import GROUPS, PINS, SITE, HubOnPaper
 from tests.site_on_paper import SiteOnPaper
 from tests.terminals import lasting, on_a_terminal
@@ -36,7 +36,7 @@ class Desk:
 def desk(tmp_path: Path) -> Desk:
     hub = HubOnPaper(tmp_path, datetime.now(UTC))
     site, answer = SiteOnPaper(tmp_path / "site", hub.now), tmp_path / "plant-7.answer"
-    request = begin(site.root, {}, SITE, GROUPS, site.clock)
+    request = begin_enrolment(site.root, {}, SITE, GROUPS, site.clock)
     answer.write_bytes(hub.answer(request, pins=replace(PINS, least_approvals=2)))
     digits = fingerprint(hub.repository.current["root"])
     return Desk(site, answer, eight_words(answer.read_bytes()), digits)

@@ -13,8 +13,8 @@ from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import SiteRequest
 from sealift_signing.words import words_of
-from sealift_sync.site.setup.enrolment import Enrolment, Typed, check_answer
-from sealift_sync.site.setup.initialising import begin, finish
+from sealift_sync.site.setup.enrolment import Enrolment, TypedWords, check_answer
+from sealift_sync.site.setup.initialising import begin_enrolment, finish_enrolment
 from sealift_sync.site.state.database import State
 from tests.hub_on_paper import GROUPS, SITE, HubOnPaper
 from tests.site_on_paper import SiteOnPaper, as_told
@@ -26,7 +26,7 @@ def blank(tmp_path: Path, hub: HubOnPaper) -> SiteOnPaper:
 
 
 def ask(site: SiteOnPaper) -> bytes:
-    return begin(site.root, site.environment, SITE, GROUPS, site.clock)
+    return begin_enrolment(site.root, site.environment, SITE, GROUPS, site.clock)
 
 
 def check(site: SiteOnPaper, answer: bytes) -> Enrolment:
@@ -38,8 +38,10 @@ def check(site: SiteOnPaper, answer: bytes) -> Enrolment:
         state.close()
 
 
-def take(site: SiteOnPaper, answer: bytes, typed: Callable[[Enrolment], Typed] = as_told) -> None:
-    finish(site.root, site.environment, answer, site.clock, typed)
+def take(
+    site: SiteOnPaper, answer: bytes, typed: Callable[[Enrolment], TypedWords] = as_told
+) -> None:
+    finish_enrolment(site.root, site.environment, answer, site.clock, typed)
 
 
 def test_the_request_is_signed_by_the_key_it_is_about(blank: SiteOnPaper) -> None:
@@ -134,11 +136,11 @@ def test_both_must_be_typed_and_all_of_both(
         "words": known.words,
         "organisation": known.organisation,
     }
-    typed = Typed(fingerprint.format_map(told), words.format_map(told))
+    typed = TypedWords(fingerprint.format_map(told), words.format_map(told))
     with pytest.raises(RefusedError) as caught:
         take(blank, answer, lambda _: typed)
     assert caught.value.code == code
-    take(blank, answer, lambda _: Typed(words_of(known.fingerprint).upper(), known.words))
+    take(blank, answer, lambda _: TypedWords(words_of(known.fingerprint).upper(), known.words))
 
 
 def test_the_fingerprint_is_that_of_the_newest_root(hub: HubOnPaper, blank: SiteOnPaper) -> None:
@@ -149,7 +151,7 @@ def test_the_fingerprint_is_that_of_the_newest_root(hub: HubOnPaper, blank: Site
     after = check(blank, answer)
     assert after.organisation == before.organisation
     with pytest.raises(RefusedError, match="fingerprint of the organisation"):
-        take(blank, answer, lambda _: Typed(before.fingerprint, after.words))
+        take(blank, answer, lambda _: TypedWords(before.fingerprint, after.words))
     take(blank, answer)
 
 

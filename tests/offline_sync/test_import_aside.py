@@ -32,7 +32,7 @@ from sealift_sync.site.reports.integrity import examine
 from sealift_sync.site.setup import home_locks
 from sealift_sync.site.setup.home_folder import make_home
 from sealift_sync.site.setup.home_locks import Hold, at_a_medium, no_medium, one_medium, only_one
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from tests.hub_on_paper import GROUP, HubOnPaper
 from tests.offline_sync.test_missing_base import damage, stored, without
 from tests.site_on_paper import SiteOnPaper
@@ -303,7 +303,7 @@ def test_a_blob_that_an_import_finds_damaged_during_a_check_is_not_called_mended
     opened = 0
 
     @contextmanager
-    def opener() -> Iterator[Site]:
+    def opener() -> Iterator[OpenSite]:
         nonlocal opened
         opened += 1
         if opened == 2:

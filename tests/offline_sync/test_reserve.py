@@ -17,7 +17,7 @@ from sealift_sync.site.running.rollback import roll_back
 from sealift_sync.site.setup import disk_reserve
 from sealift_sync.site.setup.disk_reserve import Reserve
 from sealift_sync.site.setup.home_folder import find_home
-from sealift_sync.site.setup.open_site import Site, open_site
+from sealift_sync.site.setup.open_site import OpenSite, open_site
 from tests.hub_on_paper import HubOnPaper
 from tests.offline_sync.test_import_aside import Meanwhile
 from tests.site_on_paper import SiteOnPaper
@@ -27,7 +27,9 @@ ONE = {"SEALIFT_LIMITS__RESERVE_MIB": "1"}
 
 
 @contextmanager
-def opened(site: SiteOnPaper, *, stops: bool = False, reads_medium: bool = False) -> Iterator[Site]:
+def opened(
+    site: SiteOnPaper, *, stops: bool = False, reads_medium: bool = False
+) -> Iterator[OpenSite]:
     with open_site(
         site.root, ONE, site.clock, "test", stops=stops, reads_medium=reads_medium
     ) as found:

@@ -46,7 +46,7 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import Check
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import CatalogPath, moment
-from sealift_sync.site.setup.initialising import begin, finish
+from sealift_sync.site.setup.initialising import begin_enrolment, finish_enrolment
 from tests.registry.hub_fixture import Acme, secrets
 from tests.site_on_paper import SiteOnPaper, as_told
 
@@ -273,8 +273,8 @@ class World:
 
     def enrol_plant(self, answer: Callable[[bytes], bytes]) -> None:
         plant = self.plant
-        asked = begin(plant.root, {}, SITE, {GROUP: TARGET}, plant.clock)
-        finish(plant.root, {}, answer(asked), plant.clock, as_told)
+        asked = begin_enrolment(plant.root, {}, SITE, {GROUP: TARGET}, plant.clock)
+        finish_enrolment(plant.root, {}, answer(asked), plant.clock, as_told)
 
     def running(self) -> bytes | None:
         """What the site's one host group runs."""

@@ -16,7 +16,7 @@ from sealift_signing.documents import MachineKey, MemberKey, Person, Recall, Wit
 from sealift_signing.errors import SealiftError
 from sealift_signing.policy import POLICY_PATH
 from sealift_signing.vocabulary import moment
-from sealift_sync.site.setup.initialising import begin
+from sealift_sync.site.setup.initialising import begin_enrolment
 from tests.poisonings import delivering, promoting
 from tests.poisonings.world import (
     APPROVERS,
@@ -85,7 +85,7 @@ def promote(world: World, round_: int) -> None:
 
 def enrol_another(world: World, round_: int) -> None:
     plant = SiteOnPaper(world.folder / f"site-{round_}", world.now)
-    asked = begin(plant.root, {}, f"ship-{round_}", {GROUP: TARGET}, plant.clock)
+    asked = begin_enrolment(plant.root, {}, f"ship-{round_}", {GROUP: TARGET}, plant.clock)
     delivering.enroll(world, asked)
 
 

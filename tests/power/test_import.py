@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from sealift_sync.artifact import Pack, read_manifest
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from tests.interruptions.pictures import differences
 from tests.power.cutting import SIZES, Cut, failures
 from tests.power.disk import Mark, Tree, lay_out
@@ -61,7 +61,7 @@ def check_store(journey: Journey) -> None:
             site.home.store.check(digest)
 
 
-def _named(site: Site) -> Iterator[str]:
+def _named(site: OpenSite) -> Iterator[str]:
     for one in site.state.installed():
         yield one.sha256
         manifest = site.home.store.read(one.sha256)

@@ -47,7 +47,7 @@ from sealift_signing.transparency.entry import Entry, body_of
 from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import leaf_hash
 from sealift_sync.site.reports.homebound import write_home
-from sealift_sync.site.setup.initialising import begin, finish
+from sealift_sync.site.setup.initialising import begin_enrolment, finish_enrolment
 from tests import models
 from tests.registry.signing_people import (
     Dispatcher,
@@ -266,9 +266,9 @@ class Acme:
         return promotion
 
     def enrol(self, plant: SiteOnPaper, name: str = SITE, stage: str = STAGE) -> EnrolledSite:
-        asked = begin(plant.root, {}, name, {GROUP: TARGET}, plant.clock)
+        asked = begin_enrolment(plant.root, {}, name, {GROUP: TARGET}, plant.clock)
         site = self.enrolled(asked, stage)
-        finish(plant.root, {}, site.answer, plant.clock, as_told)
+        finish_enrolment(plant.root, {}, site.answer, plant.clock, as_told)
         return site
 
     def enrolled(self, request: bytes, stage: str = STAGE) -> EnrolledSite:

@@ -26,7 +26,7 @@ from sealift_signing.policy import Policy
 from sealift_signing.statements import Check
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import moment
-from sealift_sync.site.setup.initialising import begin, finish
+from sealift_sync.site.setup.initialising import begin_enrolment, finish_enrolment
 from tests import models
 from tests.registry.hub_fixture import (
     APPROVERS,
@@ -147,8 +147,8 @@ def alike(told_alike: Path, tmp_path: Path) -> Iterator[Acme]:
 
 
 def enrolled(acme: Acme, plant: SiteOnPaper) -> None:
-    asked = begin(plant.root, {}, SITE, {GROUP: AS_IS}, plant.clock)
-    finish(plant.root, {}, acme.enrolled(asked).answer, plant.clock, as_told)
+    asked = begin_enrolment(plant.root, {}, SITE, {GROUP: AS_IS}, plant.clock)
+    finish_enrolment(plant.root, {}, acme.enrolled(asked).answer, plant.clock, as_told)
 
 
 def test_f1_16_weights_as_they_are_go_the_whole_way_without_parity(

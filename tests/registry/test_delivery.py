@@ -43,7 +43,7 @@ from sealift_sync.bundle import layout
 from sealift_sync.site.log.log_reader import SiteLogReader
 from sealift_sync.site.log.restored_backup import ACKNOWLEDGED
 from sealift_sync.site.reports.telephone import telephone_report
-from sealift_sync.site.setup.initialising import begin
+from sealift_sync.site.setup.initialising import begin_enrolment
 from tests.media import with_free
 from tests.registry.hub_fixture import (
     GROUP,
@@ -72,7 +72,9 @@ def fleet(hub: Acme) -> FleetKeys:
 
 
 def asked(plant: SiteOnPaper, name: str = SITE, groups: dict[str, str] | None = None) -> bytes:
-    return begin(plant.root, {}, name, {GROUP: TARGET} if groups is None else groups, plant.clock)
+    return begin_enrolment(
+        plant.root, {}, name, {GROUP: TARGET} if groups is None else groups, plant.clock
+    )
 
 
 def another(plant: SiteOnPaper, name: str = "again") -> SiteOnPaper:
@@ -162,7 +164,7 @@ def test_the_same_request_after_another_root_is_answered_anew(
     acme: Acme, plant: SiteOnPaper
 ) -> None:
     """Also within the hour: what was answered before is not what a site should trust now."""
-    data = begin(plant.root, {}, SITE, {GROUP: TARGET}, plant.clock)
+    data = begin_enrolment(plant.root, {}, SITE, {GROUP: TARGET}, plant.clock)
     first = acme.enrolled(data)
     assert acme.enrolled(data) == first
     signers = [acme.signer("root-1"), acme.signer("root-3")]
@@ -290,7 +292,9 @@ def test_an_assignment_for_an_enrolment_that_is_over(ready: Acme, plant: SiteOnP
 
 def test_the_same_again_adds_nothing(ready: Acme, plant: SiteOnPaper) -> None:
     """Its process may have been killed after it was logged, and before it had said so."""
-    asked = begin(plant.root.with_name("more"), {}, "plant-9", {GROUP: TARGET}, plant.clock)
+    asked = begin_enrolment(
+        plant.root.with_name("more"), {}, "plant-9", {GROUP: TARGET}, plant.clock
+    )
     enrolled = ready.enrolled(asked)
     ready.assign(1)
     before = ready.rows()

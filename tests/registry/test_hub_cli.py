@@ -25,7 +25,7 @@ from sealift_signing import shape
 from sealift_signing.documents import Withdrawal
 from sealift_signing.vocabulary import moment
 from sealift_signing.words import words_of
-from sealift_sync.site.setup.initialising import begin
+from sealift_sync.site.setup.initialising import begin_enrolment
 from tests import models
 from tests.registry.hub_fixture import (
     GROUP,
@@ -171,10 +171,10 @@ def stall(stocked: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[A
     plant.take(acme.export().folder)
     acme.app.returns.receive(acme.returned(plant))
     (acme.folder / "plant-8.request").write_bytes(
-        begin(acme.folder / "site-8", {}, "plant-8", {GROUP: TARGET}, plant.clock)
+        begin_enrolment(acme.folder / "site-8", {}, "plant-8", {GROUP: TARGET}, plant.clock)
     )
     (acme.folder / "quantum.request").write_bytes(
-        begin(acme.folder / "site-9", {}, "plant-9", {GROUP: "quantum-1"}, plant.clock)
+        begin_enrolment(acme.folder / "site-9", {}, "plant-9", {GROUP: "quantum-1"}, plant.clock)
     )
     (acme.folder / "broken").write_bytes(b"\x00\xff")
     (acme.folder / "empty").mkdir()

@@ -9,7 +9,7 @@ import pytest
 
 from sealift_registry.delivery import check_row_permission
 from sealift_signing.errors import SealiftError
-from sealift_sync.site.setup.initialising import begin
+from sealift_sync.site.setup.initialising import begin_enrolment
 from tests import models
 from tests.registry.hub_fixture import (
     APPROVERS,
@@ -103,7 +103,7 @@ def listing(hub: Acme, _: SiteOnPaper) -> Act:
 
 
 def enrolling(hub: Acme, plant: SiteOnPaper) -> Act:
-    request = begin(plant.root, {}, SITE, {GROUP: TARGET}, plant.clock)
+    request = begin_enrolment(plant.root, {}, SITE, {GROUP: TARGET}, plant.clock)
     return lambda: hub.enrolled(request)
 
 

@@ -10,7 +10,7 @@ from sealift_registry.proof.proof_report import named_check_rows
 from sealift_signing import features
 from sealift_signing.documents import Assignment
 from sealift_signing.more_member import TOLD_FIRST
-from sealift_sync.site.setup.initialising import begin, finish
+from sealift_sync.site.setup.initialising import begin_enrolment, finish_enrolment
 from tests.registry.hub_fixture import GROUP, SITE, TARGET, Acme, stage, version
 from tests.registry.signing_people import assign
 from tests.registry.test_letting_rows_out import lets
@@ -27,8 +27,8 @@ def never(hub: Acme, plant: SiteOnPaper) -> None:
     lets(hub)
     hub.convert(1, LINE)
     hub.promoted(1)
-    asked = begin(plant.root, {}, SITE, {GROUP: LINE}, plant.clock)
-    finish(plant.root, {}, hub.enrolled(asked).answer, plant.clock, as_told)
+    asked = begin_enrolment(plant.root, {}, SITE, {GROUP: LINE}, plant.clock)
+    finish_enrolment(plant.root, {}, hub.enrolled(asked).answer, plant.clock, as_told)
 
 
 def sends(hub: Acme) -> Assignment:

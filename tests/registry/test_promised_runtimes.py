@@ -23,7 +23,7 @@ from sealift_signing import features, shape
 from sealift_signing.errors import RefusedError, SealiftError
 from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.statements import Evidence
-from sealift_sync.site.setup.initialising import begin, finish
+from sealift_sync.site.setup.initialising import begin_enrolment, finish_enrolment
 from tests.registry import a_runtime
 from tests.registry.hub_fixture import GROUP, SITE, STAGE, TEAM, Acme, founded, version
 from tests.registry.signing_people import assign
@@ -154,8 +154,8 @@ def test_p0_123_what_was_tried_is_signed_shown_and_installed_with_the_variant(
     shown = Cli(line, capsys).says("show", f"P-{promotion}")
     assert f"On onnxruntime {OLD} with NumPy " in shown
     plant = SiteOnPaper(tmp_path / "site", datetime.now(UTC))
-    wanted = begin(plant.root, {}, SITE, {GROUP: LINE}, plant.clock)
-    finish(plant.root, {}, line.enrolled(wanted).answer, plant.clock, as_told)
+    wanted = begin_enrolment(plant.root, {}, SITE, {GROUP: LINE}, plant.clock)
+    finish_enrolment(plant.root, {}, line.enrolled(wanted).answer, plant.clock, as_told)
     assign(line.app, SITE, version(1), {GROUP: LINE}, None, line.signer("dispatcher-1"))
     folder = line.export().folder
     (outcome,) = plant.take(folder).receipt.artifacts
@@ -364,8 +364,8 @@ def test_p0_208_a_stage_may_ask_that_both_ends_were_tried(line: Acme, plant: Sit
     there(line, OLD)
     line.convert(1, LINE)
     line.promoted(1)
-    asked = begin(plant.root, {}, SITE, {GROUP: LINE}, plant.clock)
-    finish(plant.root, {}, line.enrolled(asked).answer, plant.clock, as_told)
+    asked = begin_enrolment(plant.root, {}, SITE, {GROUP: LINE}, plant.clock)
+    finish_enrolment(plant.root, {}, line.enrolled(asked).answer, plant.clock, as_told)
     assign(line.app, SITE, version(1), {GROUP: LINE}, None, line.signer("dispatcher-1"))
     (outcome,) = plant.take(line.export().folder).receipt.artifacts
     assert outcome.outcome == "installed"

@@ -33,7 +33,7 @@ from sealift_signing.errors import (
 from sealift_signing.memory import Memory
 from sealift_signing.statements import Check, Request, Signed
 from sealift_signing.vocabulary import moment
-from sealift_sync.site.setup.initialising import begin
+from sealift_sync.site.setup.initialising import begin_enrolment
 from tests.registry.hub_fixture import (
     MODEL,
     PASSPHRASE,
@@ -458,7 +458,7 @@ def test_t0_111_who_is_made_a_dispatcher_loses_no_approval(hub: Acme) -> None:
     number = hub.request()
     hub.approve(number, "carla")
     plant = SiteOnPaper(hub.folder / "site", hub.app.hub.now())
-    asked = begin(plant.root, {}, "plant-7", {"line-1": TARGET}, plant.clock)
+    asked = begin_enrolment(plant.root, {}, "plant-7", {"line-1": TARGET}, plant.clock)
     enrol(hub.app, asked, STAGE, [hub.card("carla")], hub.signer("fleet-1"))
     assert hub.approve(number, "emil").listed
 

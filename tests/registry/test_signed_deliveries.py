@@ -26,7 +26,7 @@ from sealift_signing.errors import NotFoundError, RefusedError, UsageError
 from sealift_signing.memory import Memory
 from sealift_signing.statements import SiteAnswer, Transfer
 from sealift_signing.words import words_of
-from sealift_sync.site.setup.initialising import begin
+from sealift_sync.site.setup.initialising import begin_enrolment
 from tests.desk.people import Listener
 from tests.registry.hub_fixture import GROUP, SITE, STAGE, TARGET, Acme, stage, version
 from tests.registry.test_hub_cli import Capsys, Cli
@@ -69,7 +69,9 @@ def drafted(acme: Acme, wanted: Wanted) -> Draft:
 
 
 def asks(acme: Acme, name: str = OTHER) -> bytes:
-    return begin(acme.folder / f"home-{name}", {}, name, {GROUP: TARGET}, acme.app.hub.now)
+    return begin_enrolment(
+        acme.folder / f"home-{name}", {}, name, {GROUP: TARGET}, acme.app.hub.now
+    )
 
 
 def wanted(acme: Acme, request: bytes, to: str = STAGE) -> Wanted:
@@ -172,7 +174,9 @@ def test_t0_148_a_dispatchers_card_from_the_hub_has_to_be_compared(acme: Acme) -
 def test_t0_149_a_site_is_known_to_whoever_signs_by_the_words_of_its_request(acme: Acme) -> None:
     """Another home's request, under the same name, has other words than the site printed."""
     there = asks(acme)
-    swapped = begin(acme.folder / "mallorys", {}, OTHER, {GROUP: TARGET}, acme.app.hub.now)
+    swapped = begin_enrolment(
+        acme.folder / "mallorys", {}, OTHER, {GROUP: TARGET}, acme.app.hub.now
+    )
     made, ask = enrolment(acme, swapped)
     flora = AtDesk(acme, "fleet-1")
     flora.signs(made, ask, *cards(made))

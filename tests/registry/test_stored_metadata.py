@@ -39,7 +39,7 @@ from sealift_signing.documents import (
     read_members,
 )
 from sealift_signing.errors import RefusedError
-from sealift_sync.site.setup.initialising import begin
+from sealift_sync.site.setup.initialising import begin_enrolment
 from tests.registry.hub_fixture import GROUP, SITE, STEWARDS, TARGET, TEAM, Acme
 from tests.registry.signing_people import draft_renewal
 from tests.site_on_paper import SiteOnPaper
@@ -177,7 +177,7 @@ def show_site(acme: Acme) -> object:
 
 def enrol_another(acme: Acme) -> object:
     plant = SiteOnPaper(acme.folder / "site-8", datetime.now(UTC))
-    asked = begin(plant.root, {}, "plant-8", {GROUP: TARGET}, plant.clock)
+    asked = begin_enrolment(plant.root, {}, "plant-8", {GROUP: TARGET}, plant.clock)
     return acme.enrolled(asked)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sealift_signing.transparency.entry import Entry, Term
     from sealift_signing.transparency.verdict import Verdict
     from sealift_sync.site.log.log_reader import SiteLogReader
-    from sealift_sync.site.setup.open_site import Site
+    from sealift_sync.site.setup.open_site import OpenSite
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
@@ -124,14 +124,14 @@ def fsck(call: Call, *, as_json: bool) -> None:
 
 
 @contextmanager
-def _reading(call: Call, command: str) -> Iterator[tuple[Site, SiteLogReader]]:
+def _reading(call: Call, command: str) -> Iterator[tuple[OpenSite, SiteLogReader]]:
     from sealift_sync.site.log.log_reader import SiteLogReader
 
     with call.site(command, looks=True) as site:
         yield site, SiteLogReader(site.state.connection)
 
 
-def _seen(site: Site) -> list[Checkpoint]:
+def _seen(site: OpenSite) -> list[Checkpoint]:
     """What the hub accepted of this log: only that can show that its end was cut off.
 
     And what showed before that this log is not all that was signed.
@@ -143,7 +143,7 @@ def _seen(site: Site) -> list[Checkpoint]:
     return [claimed(note) for note in notes if note]
 
 
-def _step_where_restored(site: Site) -> str:
+def _step_where_restored(site: OpenSite) -> str:
     """What every command says to do where this log is not all that was signed; else empty."""
     from sealift_sync.site.log.restored_backup import RestoredError, check_remembered
 

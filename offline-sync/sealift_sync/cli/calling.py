@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from sealift_sync.cli import telling
 
 if TYPE_CHECKING:
-    from sealift_sync.site.setup.open_site import Site
+    from sealift_sync.site.setup.open_site import OpenSite
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Call:
         reads_medium: bool = False,
         stops: bool = False,
         looks: bool = False,
-    ) -> Iterator[Site]:
+    ) -> Iterator[OpenSite]:
         """The site, held for `command`; links that a crash left wrong are put right first.
 
         What `reads_medium` lets others in while it moves bytes; what `looks` writes nothing but
@@ -92,7 +92,7 @@ class Call:
 
 
 @contextmanager
-def _logged_when_stopped(site: Site, kept: list[str]) -> Iterator[None]:
+def _logged_when_stopped(site: OpenSite, kept: list[str]) -> Iterator[None]:
     """Ctrl-C after something was done, of which no use case has spoken."""
     try:
         yield

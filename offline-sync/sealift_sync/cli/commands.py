@@ -274,7 +274,7 @@ def activate(call: Call, model: str, group: str | None, reason: str, *, as_json:
 
     After its hook or health check failed and was mended, or to end a rollback.
     """
-    from sealift_sync.cli import going_on, showing
+    from sealift_sync.cli import next_steps, showing
     from sealift_sync.site.running.reactivation import activate_assigned
 
     _check_reason(reason)
@@ -285,7 +285,7 @@ def activate(call: Call, model: str, group: str | None, reason: str, *, as_json:
     else:
         showing.activation(done)
         showing.unchecked([done])
-        going_on.try_again(going_on.not_switched([done]))
+        next_steps.try_again(next_steps.not_switched([done]))
     return 0 if done.went_well else 1
 
 
@@ -352,9 +352,9 @@ def return_(
         if medium is None:
             said = telephone_report(found)
             if as_json:
-                telling.print_json("return-print", showing.spoken_json(said))
+                telling.print_json("return-print", showing.telephone_json(said))
             else:
-                showing.spoken_aloud(said)
+                showing.telephone_report(said)
             return
         folder, returned = write_home(found, medium, everything=everything)
     told = {

@@ -17,7 +17,7 @@ from sealift_sync.cli.calling import Call
 if TYPE_CHECKING:
     from sealift_signing.canonical import Json
     from sealift_signing.statements import Pins
-    from sealift_sync.site.setup.enrolment import Enrolment, Typed
+    from sealift_sync.site.setup.enrolment import Enrolment, TypedWords
 
 LARGEST_ANSWER = 16 * 1024 * 1024
 
@@ -33,7 +33,7 @@ def write_request(
     from sealift_signing.vocabulary import NAME
     from sealift_signing.words import eight_words
     from sealift_sync import durable
-    from sealift_sync.site.setup.initialising import begin
+    from sealift_sync.site.setup.initialising import begin_enrolment
 
     if not NAME.matches(name):
         raise UsageError(
@@ -42,7 +42,7 @@ def write_request(
             subject=name,
             next_step="Choose a name of that form.",
         )
-    envelope = begin(call.home, call.environment, name, _groups(groups), call.clock)
+    envelope = begin_enrolment(call.home, call.environment, name, _groups(groups), call.clock)
     durable.write(file.absolute(), envelope, mode=file_access.SHOWN_FILE)
     said = statements.read(statements.SiteRequest, envelope, what="the request")
     words = eight_words(envelope)
@@ -62,13 +62,13 @@ def take_answer(
 ) -> None:
     """Take in the hub's answer, once what is typed (or given as options) agrees with it."""
     from sealift_sync.bundle.medium import read_named
-    from sealift_sync.site.setup.enrolment import Typed
-    from sealift_sync.site.setup.initialising import finish
+    from sealift_sync.site.setup.enrolment import TypedWords
+    from sealift_sync.site.setup.initialising import finish_enrolment
 
     step = "Give the file that `sealift site enroll` wrote for this site."
     data = read_named(file, LARGEST_ANSWER, next_step=step)
 
-    def ask(known: Enrolment) -> Typed:
+    def ask(known: Enrolment) -> TypedWords:
         given = {"--fingerprint": fingerprint, "--words": words}
         missing = [option for option, text in given.items() if text is None]
         somebody = sys.stdin.isatty() and sys.stderr.isatty()
@@ -81,12 +81,12 @@ def take_answer(
                 "nobody can be asked here.",
                 next_step=f"Run this on a terminal, or add {' and '.join(missing)}.",
             )
-        return Typed(
+        return TypedWords(
             _typed("Fingerprint", FINGERPRINT) if fingerprint is None else fingerprint,
             _typed("Eight words", WORDS) if words is None else words,
         )
 
-    _enrolled(finish(call.home, call.environment, data, call.clock, ask), as_json=as_json)
+    _enrolled(finish_enrolment(call.home, call.environment, data, call.clock, ask), as_json=as_json)
 
 
 def _offered(known: Enrolment) -> None:

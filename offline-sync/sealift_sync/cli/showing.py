@@ -9,7 +9,7 @@ from sealift_signing import shape
 from sealift_signing.drawing import drawn
 from sealift_signing.vocabulary import CatalogPath, moment
 from sealift_signing.words import words_of
-from sealift_sync.cli import going_on, telling
+from sealift_sync.cli import next_steps, telling
 from sealift_sync.pace import megabytes
 from sealift_sync.site.state.check_results import check_json
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from sealift_sync.site.reports.telephone import TelephoneReport
     from sealift_sync.site.running.activation import Activation
     from sealift_sync.site.running.recheck import PlaceCheck
-    from sealift_sync.site.setup.open_site import Site
+    from sealift_sync.site.setup.open_site import OpenSite
 
 DAYS_TO_WARN = 14
 
@@ -89,7 +89,7 @@ def imported(done: Import, lost: int) -> None:
     for one in done.activations:
         activation(one)
     unchecked(one for one in done.activations if one.outcome == "activated")
-    going_on.try_again(going_on.not_switched(done.activations))
+    next_steps.try_again(next_steps.not_switched(done.activations))
 
 
 def unchecked(activations: Iterable[Activation]) -> None:
@@ -115,32 +115,32 @@ def import_json(done: Import) -> dict[str, Any]:
     }
 
 
-def activation(one: Activation) -> None:
+def activation(switched: Activation) -> None:
     """One switched model."""
-    if one.outcome == "activated":
-        telling.good(one.words)
-    elif one.outcome == "already":
-        telling.warn(one.words)
+    if switched.outcome == "activated":
+        telling.good(switched.words)
+    elif switched.outcome == "already":
+        telling.warn(switched.words)
     else:
-        telling.bad(one.words)
+        telling.bad(switched.words)
 
 
-def activation_json(one: Activation) -> dict[str, Any]:
+def activation_json(switched: Activation) -> dict[str, Any]:
     """As `activation`, for machines."""
     return {
-        "group": one.place.group,
-        "model": one.place.model,
-        "outcome": one.outcome,
-        "before": one.before,
-        "after": one.after,
-        "words": one.words,
-        "checked": check_json(one.checked) if one.checked else None,
+        "group": switched.place.group,
+        "model": switched.place.model,
+        "outcome": switched.outcome,
+        "before": switched.before,
+        "after": switched.after,
+        "words": switched.words,
+        "checked": check_json(switched.checked) if switched.checked else None,
     }
 
 
-def checks(found: tuple[PlaceCheck, ...]) -> None:
+def checks(places: tuple[PlaceCheck, ...]) -> None:
     """What `check` says."""
-    for one in found:
+    for one in places:
         where = f"{one.place.model} version {one.version} in host group {one.place.group}"
         if one.checked is None or one.checked.outcome == "not-checked":
             why = one.checked.words if one.checked else "Not checked here: nobody set it up."
@@ -149,12 +149,12 @@ def checks(found: tuple[PlaceCheck, ...]) -> None:
             telling.bad(f"{where}: {one.checked.failure}")
         else:
             telling.good(f"{where}: {one.checked.words}")
-    going_on.ask_again(
-        {one.place: one.fallback for one in found if one.checked and one.checked.failure}
+    next_steps.ask_again(
+        {one.place: one.fallback for one in places if one.checked and one.checked.failure}
     )
 
 
-def checks_json(found: tuple[PlaceCheck, ...]) -> dict[str, Any]:
+def checks_json(places: tuple[PlaceCheck, ...]) -> dict[str, Any]:
     """As `checks`, for machines."""
     return {
         "checks": [
@@ -165,39 +165,39 @@ def checks_json(found: tuple[PlaceCheck, ...]) -> dict[str, Any]:
                 "sha256": one.sha256,
                 "checked": check_json(one.checked) if one.checked else None,
             }
-            for one in found
+            for one in places
         ]
     }
 
 
-def status(site: Site, found: SiteStatus) -> None:
+def status(site: OpenSite, state: SiteStatus) -> None:
     """What `status` says."""
     known = site.enrolment
     telling.say(f"{known.site}, enrolled for {known.stage}", "bold")
-    if found.restored:
-        telling.bad(found.restored)
+    if state.restored:
+        telling.bad(state.restored)
     telling.say(f"Organisation   {known.organisation}")
     telling.say(f"Fingerprint    {words_of(site.fingerprint)}")
-    if found.last:
-        telling.say(f"Last transfer  {found.last.transfer}, imported {_when(found.last.made)}")
-    elif found.under_way:
+    if state.last:
+        telling.say(f"Last transfer  {state.last.transfer}, imported {_when(state.last.made)}")
+    elif state.under_way:
         telling.say("Nothing has been imported yet.")
     else:
         telling.say("Nothing has been imported yet. Next: sealift-site import DIR")
-    if found.under_way:
-        telling.say(f"Under way      {found.under_way}; what it brings is not counted here")
-    if found.runs:
+    if state.under_way:
+        telling.say(f"Under way      {state.under_way}; what it brings is not counted here")
+    if state.runs:
         telling.say()
         columns = ("Host group", "Model", "Runs", "Assigned", "Fallback", "")
-        telling.table(columns, [_run(one) for one in found.runs])
-    _checked(found)
-    _strange(found.strange)
-    for group, _, words in found.held:
+        telling.table(columns, [_run(one) for one in state.runs])
+    _checked(state)
+    _strange(state.strange)
+    for group, _, words in state.held:
         telling.warn(f"Held in {group}: {words}")
-    _untold(found)
-    _lost(known.site, len(found.lost))
-    _unprotected(found.unprotected)
-    for role, version, expires in found.roles:
+    _untold(state)
+    _lost(known.site, len(state.lost))
+    _unprotected(state.unprotected)
+    for role, version, expires in state.roles:
         left = (expires - site.trusted_time()).days
         if left < DAYS_TO_WARN:
             ends = "expired" if left < 0 else "expires"
@@ -205,16 +205,16 @@ def status(site: Site, found: SiteStatus) -> None:
                 f"{role} (version {version}) {ends} {expires:%Y-%m-%d}: carry a newer bundle; "
                 "what is installed keeps running."
             )
-    count, size = found.unused
+    count, size = state.unused
     if count:
         telling.say(f"Kept and no longer used: {counted(count, 'blob')}, {megabytes(size)}.")
-    going_on.try_again([one.place for one in found.runs if one.failed])
-    going_on.ask_again(
-        {one.place: one.fallback for one in found.runs if one.checked and one.checked.failure}
+    next_steps.try_again([one.place for one in state.runs if one.failed])
+    next_steps.ask_again(
+        {one.place: one.fallback for one in state.runs if one.checked and one.checked.failure}
     )
 
 
-def status_json(site: Site, found: SiteStatus) -> dict[str, Any]:
+def status_json(site: OpenSite, state: SiteStatus) -> dict[str, Any]:
     """As `status`, for machines."""
     known = site.enrolment
     return {
@@ -224,8 +224,8 @@ def status_json(site: Site, found: SiteStatus) -> dict[str, Any]:
         "fingerprint": site.fingerprint,
         "enrolment": known.id,
         "trusted_time": moment(site.trusted_time()),
-        "last_transfer": found.last.transfer if found.last else None,
-        "under_way": found.under_way or None,
+        "last_transfer": state.last.transfer if state.last else None,
+        "under_way": state.under_way or None,
         "runs": [
             {
                 "group": one.place.group,
@@ -237,77 +237,77 @@ def status_json(site: Site, found: SiteStatus) -> dict[str, Any]:
                 "note": one.note,
                 "checked": _checked_json(one),
             }
-            for one in found.runs
+            for one in state.runs
         ],
-        "held": [dict(zip(("group", "artifact", "words"), one, strict=True)) for one in found.held],
+        "held": [dict(zip(("group", "artifact", "words"), one, strict=True)) for one in state.held],
         "untold": [
             {"group": place.group, "model": place.model, "words": words}
-            for place, words in found.untold
+            for place, words in state.untold
         ],
-        "lost": sorted(found.lost),
-        "restored": bool(found.restored),
-        "recalls": found.recalls,
-        "unprotected": list(found.unprotected),
-        "strange_groups": list(found.strange),
+        "lost": sorted(state.lost),
+        "restored": bool(state.restored),
+        "recalls": state.recalls,
+        "unprotected": list(state.unprotected),
+        "strange_groups": list(state.strange),
         "roles": {
             role: {"version": version, "expires": moment(expires)}
-            for role, version, expires in found.roles
+            for role, version, expires in state.roles
         },
-        "unused": dict(zip(("blobs", "bytes"), found.unused, strict=True)),
+        "unused": dict(zip(("blobs", "bytes"), state.unused, strict=True)),
     }
 
 
-def spoken_aloud(said: TelephoneReport) -> None:
+def telephone_report(report: TelephoneReport) -> None:
     """What `return --print` says: short lines, to be read to somebody."""
-    telling.say(f"Site           {said.site}")
-    if said.last is None:
+    telling.say(f"Site           {report.site}")
+    if report.last is None:
         telling.say("Last transfer  none has been imported yet")
     else:
-        counts = ", ".join(f"{number} {one}" for one, number in sorted(said.counts.items()))
-        telling.say(f"Last transfer  {said.last.transfer}: {counts or 'nothing assigned'}")
-    for one in said.held:
+        counts = ", ".join(f"{number} {one}" for one, number in sorted(report.counts.items()))
+        telling.say(f"Last transfer  {report.last.transfer}: {counts or 'nothing assigned'}")
+    for one in report.held:
         version = CatalogPath.parse(one.artifact).full_version
         telling.say(f"Held           {version} in {one.group}: {one.code}")
-    for (group, model), version_number in said.runs.items():
+    for (group, model), version_number in report.runs.items():
         telling.say(f"Runs           {model}/{version_number} in {group}")
-    if not said.runs:
+    if not report.runs:
         telling.say("Runs           nothing")
-    if said.lost:
-        telling.say(f"Lost           {counted(said.lost, 'blob')}")
-    if said.restored:
+    if report.lost:
+        telling.say(f"Lost           {counted(report.lost, 'blob')}")
+    if report.restored:
         telling.say("Behind         this log is not all that was signed with this site's key")
-    telling.say(f"Log            {counted(said.log.size, 'entry', 'entries')}")
-    telling.say(f"Its words      {said.words}")
+    telling.say(f"Log            {counted(report.log.size, 'entry', 'entries')}")
+    telling.say(f"Its words      {report.words}")
 
 
-def spoken_json(said: TelephoneReport) -> dict[str, Any]:
-    """As `spoken_aloud`, for machines."""
+def telephone_json(report: TelephoneReport) -> dict[str, Any]:
+    """As `telephone_report`, for machines."""
     return {
-        "site": said.site,
-        "transfer": said.last.transfer if said.last else None,
-        "imported": said.last.made if said.last else None,
-        "installed": said.counts.get("installed", 0),
+        "site": report.site,
+        "transfer": report.last.transfer if report.last else None,
+        "imported": report.last.made if report.last else None,
+        "installed": report.counts.get("installed", 0),
         "held": [
-            {"group": one.group, "artifact": one.artifact, "code": one.code} for one in said.held
+            {"group": one.group, "artifact": one.artifact, "code": one.code} for one in report.held
         ],
         "runs": [
             {"group": group, "model": model, "version": version}
-            for (group, model), version in said.runs.items()
+            for (group, model), version in report.runs.items()
         ],
-        "lost": said.lost,
-        "restored": said.restored,
+        "lost": report.lost,
+        "restored": report.restored,
         "log": {
-            "origin": said.log.origin,
-            "size": said.log.size,
-            "root": said.log.root.hex(),
-            "words": said.words,
+            "origin": report.log.origin,
+            "size": report.log.size,
+            "root": report.log.root.hex(),
+            "words": report.words,
         },
     }
 
 
-def counted(number: int, one: str, many: str = "") -> str:
+def counted(number: int, singular: str, plural: str = "") -> str:
     """`1 file`, `2 files`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
 def _outcomes(outcomes: list[ArtifactOutcome], *, future: bool) -> None:

@@ -31,8 +31,8 @@ from sealift_sync.check_rows import (
     MOST_VALUES,
     CheckRowsContent,
     Dtype,
-    Expected,
-    Given,
+    ExpectedOutput,
+    GivenInput,
     Tensor,
     differences,
     pack,
@@ -171,7 +171,9 @@ class Packing:
 
     def _content(self, inputs: Answers, theirs: Answers, ours: Answers) -> CheckRowsContent:
         given = tuple(
-            Given(self._name(name), _tensor(one)) for name, one in inputs.items() if _width(one)
+            GivenInput(self._name(name), _tensor(one))
+            for name, one in inputs.items()
+            if _width(one)
         )
         outputs = tuple(
             replace(_expected(name, theirs, one, self._scales), shown=name in self._shown)
@@ -233,13 +235,13 @@ def _cast(source: Array, variant: Array) -> Array:
         return source.astype(variant.dtype).reshape(variant.shape)
 
 
-def _expected(name: str, theirs: Answers, ours: Array, by: Mapping[str, Scale]) -> Expected:
+def _expected(name: str, theirs: Answers, ours: Array, by: Mapping[str, Scale]) -> ExpectedOutput:
     values = _tensor(_cast(theirs[name], ours))
     if comparing.is_labels(ours) or comparing.is_labels(theirs[name]):
         free = tuple(int(at) for at in np.flatnonzero(undecided(name, theirs, by)))
-        return Expected(name, values, "labels", free=free)
+        return ExpectedOutput(name, values, "labels", free=free)
     may = _tensor(_allowed(name, theirs, by).reshape(ours.shape))
-    return Expected(name, values, "numbers", may)
+    return ExpectedOutput(name, values, "numbers", may)
 
 
 def _tensor(array: Array) -> Tensor:

@@ -14,7 +14,7 @@ from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.durable import BeginPhase
 from sealift_sync.site.importing.copying import hash_reused
 from sealift_sync.site.importing.planning import Plan, make_plan
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.verifying.root_chain import check_root_chain
 from sealift_sync.site.verifying.six_conditions import Judge, Judged
 from sealift_sync.site.verifying.transfer_statement import check_transfer, check_unverified
@@ -46,7 +46,7 @@ class Accepted:
 
 
 def accept(
-    site: Site,
+    site: OpenSite,
     bundle: Quarantine,
     recalls: tuple[Recall, ...],
     damaged: frozenset[str] = frozenset(),
@@ -80,7 +80,7 @@ def accept(
     return Accepted(transfer, visit, judged, plan, now)
 
 
-def settle(site: Site, accepted: Accepted, begin_phase: BeginPhase) -> Accepted:
+def settle(site: OpenSite, accepted: Accepted, begin_phase: BeginPhase) -> Accepted:
     """`accepted` with every blob hashed that it takes from the store, and planned anew if need be.
 
     What turns out damaged is copied from the medium, if it is there; else what needs it is held.

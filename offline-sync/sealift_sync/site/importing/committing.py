@@ -23,7 +23,7 @@ from sealift_sync.site.running.choices import ASSIGNMENT, Choices, Place
 from sealift_sync.site.running.installed_parts import parts, record_lost
 from sealift_sync.site.setup import software_told
 from sealift_sync.site.setup.enrolment import ANSWER_CHECKED
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.state.check_results import rows_of, set_rows
 from sealift_sync.site.state.records import Imported, Installed
 from sealift_sync.site.verifying import log_witness, site_floors
@@ -32,7 +32,7 @@ MOST_TOLD = 20
 """Held artifacts that an entry names, of which the receipt names all; and remarks."""
 
 
-def commit(site: Site, accepted: Accepted) -> Receipt:
+def commit(site: OpenSite, accepted: Accepted) -> Receipt:
     """Make the import happen; returns the receipt.
 
     The blobs join the store a moment before: until the state names them they are not visible, and
@@ -57,7 +57,7 @@ def commit(site: Site, accepted: Accepted) -> Receipt:
     return statements.read(Receipt, receipt, what="the receipt").predicate
 
 
-def _trust(site: Site, accepted: Accepted) -> None:
+def _trust(site: OpenSite, accepted: Accepted) -> None:
     state, visit, said = site.state, accepted.visit, accepted.transfer.predicate
     site_floors.raise_floors(
         state, visit.seen
@@ -80,7 +80,7 @@ def _trust(site: Site, accepted: Accepted) -> None:
         state.set_fact(ACKNOWLEDGED, said.site_log.encode())
 
 
-def _high_water(site: Site, accepted: Accepted) -> datetime:
+def _high_water(site: OpenSite, accepted: Accepted) -> datetime:
     """The highest authenticated time, never beyond what the offline roles vouch for.
 
     Otherwise whoever steals an online key could push the site into the future, where everything
@@ -93,7 +93,7 @@ def _high_water(site: Site, accepted: Accepted) -> datetime:
     return capped if seen is None else max(seen, capped)
 
 
-def _install(site: Site, accepted: Accepted, when: datetime) -> None:
+def _install(site: OpenSite, accepted: Accepted, when: datetime) -> None:
     before = {(i.group, i.path, i.sha256): i for i in site.state.installed()}
     name = accepted.transfer.predicate.id
     for one in accepted.plan.judged:
@@ -108,7 +108,7 @@ def _install(site: Site, accepted: Accepted, when: datetime) -> None:
     _end_rollbacks(site)
 
 
-def _keep_rows(site: Site, plan: Plan) -> frozenset[str]:
+def _keep_rows(site: OpenSite, plan: Plan) -> frozenset[str]:
     """By which rows each artifact is checked from now on; returns what was named and is no more.
 
     Where newer evidence brings none, the ones that are here still hold: nobody gets rid of a check
@@ -122,20 +122,20 @@ def _keep_rows(site: Site, plan: Plan) -> frozenset[str]:
     return frozenset(one.sha256 for rows in before.values() for one in rows) - now
 
 
-def _sweep(site: Site, replaced: frozenset[str]) -> None:
+def _sweep(site: OpenSite, replaced: frozenset[str]) -> None:
     """Rows that nothing is checked by any more are somebody's data, and of no use here."""
     for digest in replaced - parts(site).keys() if replaced else ():
         with suppress(OSError, SealiftError):  # it is told as unused, and may go another time
             site.home.store.remove(digest)
 
 
-def _remember(site: Site, plan: Plan) -> None:
+def _remember(site: OpenSite, plan: Plan) -> None:
     """What the store was found to have lost of what is installed, and what it has whole again."""
     lost = plan.lost & set(parts(site)) if plan.lost else frozenset()
     record_lost(site, lost, site.state.lost() & {*plan.copies, *plan.reused})
 
 
-def _end_rollbacks(site: Site) -> None:
+def _end_rollbacks(site: OpenSite) -> None:
     """A rollback holds while the hub assigns the same version; another one for that model ends it.
 
     Other fallbacks do not: they say nothing of the version that people here went away from. Nor

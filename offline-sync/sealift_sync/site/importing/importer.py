@@ -50,7 +50,7 @@ from sealift_sync.site.importing.replacing_lost import replace_lost
 from sealift_sync.site.importing.stopping_recalled import RecallsTold, honour_recalls, recalls_on
 from sealift_sync.site.log.restored_backup import RestoredError
 from sealift_sync.site.running.activation import Activation, activate
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 
 NEXT_STEP = "Nothing of it was taken. Have the bundle copied or exported again."
 
@@ -94,7 +94,7 @@ class Import:
 
 
 def find_bundle(
-    site: Site, folder: Path, recalled: RecallsTold = lambda _recalls, _switched: None
+    site: OpenSite, folder: Path, recalled: RecallsTold = lambda _recalls, _switched: None
 ) -> Medium:
     """The transfer for this site that `folder` is or holds, to be imported; see `find_transfer`.
 
@@ -115,7 +115,7 @@ def find_bundle(
         raise
 
 
-def import_bundle(site: Site, medium: Medium, watch: Watch) -> Import:
+def import_bundle(site: OpenSite, medium: Medium, watch: Watch) -> Import:
     """Import the bundle that is the folder `medium`.
 
     Raises:
@@ -135,7 +135,7 @@ def import_bundle(site: Site, medium: Medium, watch: Watch) -> Import:
         return replace(done, activations=switched, stopped=tuple(stopped))
 
 
-def _take(site: Site, medium: Medium, watch: Watch) -> Import:
+def _take(site: OpenSite, medium: Medium, watch: Watch) -> Import:
     """Steps (1) to (9)."""
     claimed: list[Term] = []
     with _told_to_log(site, medium, claimed):
@@ -146,7 +146,7 @@ def _take(site: Site, medium: Medium, watch: Watch) -> Import:
 
 
 def _copied(
-    site: Site,
+    site: OpenSite,
     bundle: Quarantine,
     recalls: tuple[Recall, ...],
     medium: Medium,
@@ -162,7 +162,7 @@ def _copied(
     return done
 
 
-def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
+def verify_bundle(site: OpenSite, medium: Medium, watch: Watch) -> Accepted:
     """Steps (1) to (7), and every blob hashed where it lies; nothing is kept.
 
     Raises:
@@ -186,7 +186,7 @@ def verify_bundle(site: Site, medium: Medium, watch: Watch) -> Accepted:
 
 
 def _install(
-    site: Site,
+    site: OpenSite,
     bundle: Quarantine,
     recalls: tuple[Recall, ...],
     medium: Medium,
@@ -210,7 +210,7 @@ def _install(
 
 
 def _gathered(
-    site: Site,
+    site: OpenSite,
     bundle: Quarantine,
     accepted: Accepted,
     recalls: tuple[Recall, ...],
@@ -239,7 +239,7 @@ def _gathered(
         events.tell("import", "import-retried", "warning", transfer=accepted.transfer.predicate.id)
 
 
-def _imported_before(site: Site, bundle: Quarantine) -> Import | None:
+def _imported_before(site: OpenSite, bundle: Quarantine) -> Import | None:
     """The same transfer.json again is no error, even when it has expired since."""
     digest = sha256(bundle.read(layout.TRANSFER)).hexdigest()
     for one in site.state.imported():
@@ -250,7 +250,7 @@ def _imported_before(site: Site, bundle: Quarantine) -> Import | None:
 
 
 @contextmanager
-def _told_when_stopped(site: Site) -> Iterator[None]:
+def _told_when_stopped(site: OpenSite) -> Iterator[None]:
     """Whoever presses Ctrl-C learns what was done by then, as the state has it."""
     recalls, imported = len(site.state.every_recall()), len(site.state.imported())
     try:
@@ -267,7 +267,7 @@ def _told_when_stopped(site: Site) -> Iterator[None]:
 
 
 @contextmanager
-def _quarantined(site: Site, medium: Medium) -> Iterator[Quarantine]:
+def _quarantined(site: OpenSite, medium: Medium) -> Iterator[Quarantine]:
     try:
         with site.aside():
             bundle = quarantine(medium, site.home.quarantine)
@@ -277,7 +277,7 @@ def _quarantined(site: Site, medium: Medium) -> Iterator[Quarantine]:
             remove_quarantine(site)
 
 
-def remove_quarantine(site: Site) -> None:
+def remove_quarantine(site: OpenSite) -> None:
     """Throw away the copy that was judged."""
     Quarantine(site.home.quarantine, frozenset()).close()
 
@@ -299,7 +299,7 @@ def _as_refusal() -> Iterator[None]:
 
 
 @contextmanager
-def _told_to_log(site: Site, medium: Medium, claimed: list[Term]) -> Iterator[None]:
+def _told_to_log(site: OpenSite, medium: Medium, claimed: list[Term]) -> Iterator[None]:
     """A refusal is one entry of the log, and an entry that cannot be written is an error.
 
     The medium is not read for it: it may answer never, or otherwise than before.
@@ -314,7 +314,7 @@ def _told_to_log(site: Site, medium: Medium, claimed: list[Term]) -> Iterator[No
         raise
 
 
-def _log_refusal(site: Site, refusal: RefusedError, terms: list[Term]) -> None:
+def _log_refusal(site: OpenSite, refusal: RefusedError, terms: list[Term]) -> None:
     data: dict[str, Json] = {
         "code": refusal.code,
         "what": sentence(refusal.what),

@@ -12,12 +12,12 @@ from sealift_signing.vocabulary import moment
 from sealift_sync.site.importing.accepting import Accepted
 from sealift_sync.site.log.log_reader import SiteLogReader
 from sealift_sync.site.running.recheck import told_in_receipt
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.verifying.tuf_metadata import Visit
 from sealift_sync.software import READS, software
 
 
-def make_receipt(site: Site, accepted: Accepted, when: datetime) -> bytes:
+def make_receipt(site: OpenSite, accepted: Accepted, when: datetime) -> bytes:
     """The envelope of the receipt for the transfer that was accepted.
 
     Within the commit: the log's entry of this import is already appended, and what the store has
@@ -55,7 +55,7 @@ def unprotected(visit: Visit) -> tuple[str, ...]:
     return roles.unprotected(walk.root, walk.targets, visit.policy, sorted(visit.members))
 
 
-def _running(site: Site) -> Mapping[str, Mapping[str, int]]:
+def _running(site: OpenSite) -> Mapping[str, Mapping[str, int]]:
     found: dict[str, dict[str, int]] = {}
     for (group, model), one in site.state.current().items():
         found.setdefault(group, {})[model] = one.path.version

@@ -18,11 +18,13 @@ from sealift_sync.durable import BeginPhase
 from sealift_sync.site.importing.copying import adopt_copied, check_room, copy_blobs
 from sealift_sync.site.importing.planning import Sources, Supply
 from sealift_sync.site.running.installed_parts import artifact_of, manifest_of, record_lost
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.state.check_results import rows_of
 
 
-def replace_lost(site: Site, bundle: Quarantine, medium: Medium, begin_phase: BeginPhase) -> int:
+def replace_lost(
+    site: OpenSite, bundle: Quarantine, medium: Medium, begin_phase: BeginPhase
+) -> int:
     """Copy what the bundle carries and the store is known to lack; nothing else changes.
 
     Returns:
@@ -46,7 +48,7 @@ def replace_lost(site: Site, bundle: Quarantine, medium: Medium, begin_phase: Be
     return len(copies)
 
 
-def _wanted(site: Site, bundle: Quarantine) -> tuple[Supply, Mapping[str, str]]:
+def _wanted(site: OpenSite, bundle: Quarantine) -> tuple[Supply, Mapping[str, str]]:
     """What the bundle carries of what is installed and the store lacks, and where that lies."""
     said = statements.read(Transfer, bundle.read(layout.TRANSFER), what=layout.TRANSFER).predicate
 

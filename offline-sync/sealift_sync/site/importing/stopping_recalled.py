@@ -31,7 +31,7 @@ from sealift_sync.site.log.restored_backup import (
     own_notes,
 )
 from sealift_sync.site.running.activation import Activation, activate
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.verifying.authentic_recalls import Grounds, authentic_recalls
 
 MOST_TOLD = 30
@@ -55,7 +55,7 @@ class _Found:
     problem: SealiftError | None
 
 
-def honour_recalls(site: Site, medium: Medium, told: RecallsTold) -> tuple[Recall, ...]:
+def honour_recalls(site: OpenSite, medium: Medium, told: RecallsTold) -> tuple[Recall, ...]:
     """Stop what is recalled on `medium`, and what was before and still runs; returns what is new.
 
     What else lies on the same medium counts as well, for another site or older: an officer's order
@@ -77,7 +77,7 @@ def honour_recalls(site: Site, medium: Medium, told: RecallsTold) -> tuple[Recal
     return found.recalls
 
 
-def recalls_on(site: Site, medium: Medium) -> tuple[Recall, ...]:
+def recalls_on(site: OpenSite, medium: Medium) -> tuple[Recall, ...]:
     """The recalls on `medium` that this site had not seen; nothing is stopped or remembered.
 
     Raises:
@@ -89,7 +89,7 @@ def recalls_on(site: Site, medium: Medium) -> tuple[Recall, ...]:
     return found.recalls
 
 
-def _read(site: Site, medium: Medium) -> _Found:
+def _read(site: OpenSite, medium: Medium) -> _Found:
     """What `medium` says, judged while others work here: once more, where they changed by what."""
     while True:
         grounds, key = Grounds.of(site), site.key
@@ -110,7 +110,7 @@ def _read(site: Site, medium: Medium) -> _Found:
             return _Found(new, _behind(site, notes), problem)
 
 
-def _behind(site: Site, notes: list[bytes]) -> RestoredError | None:
+def _behind(site: OpenSite, notes: list[bytes]) -> RestoredError | None:
     """Whether this log holds all that its key signed, as it was found out before or is now.
 
     Nothing of transfer.json is verified yet, but a checkpoint that this site's own key signed is
@@ -131,7 +131,7 @@ def _accepted_by_hub(carried: ForRecalls) -> Iterator[bytes]:
         yield (said.predicate.site_log or "").encode()
 
 
-def _stop(site: Site, recalls: tuple[Recall, ...], told: RecallsTold) -> None:
+def _stop(site: OpenSite, recalls: tuple[Recall, ...], told: RecallsTold) -> None:
     """Never forget `recalls`, and stop what they name, at once and for good.
 
     So does what was recalled by a medium before, if a power cut kept it from being stopped, or a
@@ -147,7 +147,7 @@ def _stop(site: Site, recalls: tuple[Recall, ...], told: RecallsTold) -> None:
         told(recalls, activate(site, reason, stopping=True))
 
 
-def _remember(site: Site, recalls: tuple[Recall, ...]) -> None:
+def _remember(site: OpenSite, recalls: tuple[Recall, ...]) -> None:
     terms = [Term("artifact", recall.sha256) for recall in recalls]
     told: Json = [
         {"id": one.id, "sha256": one.sha256, "reason": sentence(one.reason)[:200]}

@@ -57,19 +57,19 @@ class RestoredError(RefusedError):
     note: bytes = b""
 
 
-def check_holds(state: State, said: Checkpoint, note: bytes) -> None:
-    """Check that the log in `state` holds what this site signed in `note`, and `said` in it.
+def check_holds(state: State, signed: Checkpoint, note: bytes) -> None:
+    """Check that the log in `state` holds what this site signed in `note`, which says `signed`.
 
     Raises:
         RestoredError: it does not.
     """
     reader = SiteLogReader(state.connection)
     try:
-        kept = reader.checkpoint(said.size) if said.size else None
+        kept = reader.checkpoint(signed.size) if signed.size else None
     except NotFoundError:
         kept = None
-    if said.size and (kept is None or kept.root != said.root):
-        raise _restored(said, note)
+    if signed.size and (kept is None or kept.root != signed.root):
+        raise _restored(signed, note)
 
 
 def own_notes(notes: Iterable[bytes], key: PublicKey, origin: str) -> list[bytes]:

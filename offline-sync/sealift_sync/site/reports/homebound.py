@@ -22,10 +22,10 @@ from sealift_sync.site.log.restored_backup import (
 )
 from sealift_sync.site.setup import software_told
 from sealift_sync.site.setup.home_locks import one_return
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 
 
-def write_home(site: Site, medium: Path, *, everything: bool) -> tuple[Path, Returned]:
+def write_home(site: OpenSite, medium: Path, *, everything: bool) -> tuple[Path, Returned]:
     """Write the return to `medium`; returns its folder and what it holds.
 
     Args:
@@ -47,7 +47,7 @@ def write_home(site: Site, medium: Path, *, everything: bool) -> tuple[Path, Ret
         return write_return(returned, medium), returned
 
 
-def _check_not_restored(site: Site, medium: Path) -> None:
+def _check_not_restored(site: OpenSite, medium: Path) -> None:
     check_remembered(site.state)
     key = site.key
     with site.aside():
@@ -62,13 +62,13 @@ def _check_not_restored(site: Site, medium: Path) -> None:
         raise
 
 
-def acknowledged(site: Site) -> int:
+def acknowledged(site: OpenSite) -> int:
     """How many entries of this site's log the hub had accepted, as the last bundle says."""
     note = site.state.fact(ACKNOWLEDGED)
     return claimed(note).size if note else 0  # verified when the bundle was imported
 
 
-def _receipts(site: Site, *, everything: bool) -> dict[str, bytes]:
+def _receipts(site: OpenSite, *, everything: bool) -> dict[str, bytes]:
     """The receipts of imports that the hub's last word does not cover, and the last in any case.
 
     A receipt holds the log's checkpoint of its own import, so the sizes tell.

@@ -28,14 +28,14 @@ from sealift_sync.site.log.restored_backup import ACKNOWLEDGED, restored_words
 from sealift_sync.site.running.choices import Choices
 from sealift_sync.site.running.installed_parts import in_use, parts, record_lost
 from sealift_sync.site.running.model_tree import ModelTree, RepairedPlace
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.state.records import Installed
 
-Opener = Callable[[], AbstractContextManager[Site]]
+Opener = Callable[[], AbstractContextManager[OpenSite]]
 
 
 @dataclass(frozen=True)
-class Use:
+class BlobUse:
     """Where a blob belongs; this very version may be current there, or assigned."""
 
     group: str
@@ -52,7 +52,7 @@ class Damage:
 
     sha256: str
     fault: Fault
-    used_by: tuple[Use, ...]
+    used_by: tuple[BlobUse, ...]
 
     @property
     def missed(self) -> bool:
@@ -117,14 +117,14 @@ def examine(opened: Opener, begin_phase: BeginPhase) -> Examination:
     )
 
 
-def _log(site: Site) -> Verdict:
+def _log(site: OpenSite) -> Verdict:
     """(1): all that others have seen of the log counts, the hub's word and every receipt."""
     seen = [said for said in _seen(site) if said is not None]
     reader = SiteLogReader(site.state.connection)
     return reader.fsck(site.key, site.origin, seen=seen)
 
 
-def _seen(site: Site) -> Iterator[Checkpoint | None]:
+def _seen(site: OpenSite) -> Iterator[Checkpoint | None]:
     note = site.state.fact(ACKNOWLEDGED)
     yield claimed(note) if note else None
     for _, said in _read_receipts(site):
@@ -132,13 +132,13 @@ def _seen(site: Site) -> Iterator[Checkpoint | None]:
             yield checkpoint.verify(said.log.encode(), site.key, site.origin)
 
 
-def _receipts(site: Site) -> Iterator[str]:
+def _receipts(site: OpenSite) -> Iterator[str]:
     for name, said in _read_receipts(site):
         if said is None:
             yield f"The receipt for {name} is not the one that this site signed."
 
 
-def _read_receipts(site: Site) -> Iterator[tuple[str, Receipt | None]]:
+def _read_receipts(site: OpenSite) -> Iterator[tuple[str, Receipt | None]]:
     """Every receipt that this site signed, or None in place of one that is not as it was."""
     for one in site.state.imported():
         what = f"the receipt for {one.id}"
@@ -151,13 +151,13 @@ def _read_receipts(site: Site) -> Iterator[tuple[str, Receipt | None]]:
             yield one.id, signed.predicate
 
 
-def _database(site: Site) -> Iterator[str]:
+def _database(site: OpenSite) -> Iterator[str]:
     for (said,) in site.state.connection.execute("PRAGMA integrity_check(20)"):
         if said != "ok":
             yield str(said)
 
 
-def _expected(site: Site) -> dict[str, int]:
+def _expected(site: OpenSite) -> dict[str, int]:
     """Every blob that should be here or is, with its size, or -1 if that cannot be told."""
     expected = {digest: part.size for digest, part in parts(site).items()}
     store = site.home.store
@@ -181,7 +181,7 @@ def _hash(
     return {digest: fault for digest, fault in zip(digests, faults, strict=True) if fault}
 
 
-def _look_again(site: Site, digests: Iterable[str]) -> dict[str, Fault]:
+def _look_again(site: OpenSite, digests: Iterable[str]) -> dict[str, Fault]:
     """An import in between may have brought what was missing, or found out what is lost since.
 
     So nothing is called whole again that was not hashed with the home in hand.
@@ -190,7 +190,7 @@ def _look_again(site: Site, digests: Iterable[str]) -> dict[str, Fault]:
     return {digest: fault for digest, fault in found.items() if fault}
 
 
-def _remove(site: Site, faults: Mapping[str, Fault]) -> Iterator[str]:
+def _remove(site: OpenSite, faults: Mapping[str, Fault]) -> Iterator[str]:
     """What nothing installed consists of, and is damaged, is good for nothing."""
     needed = parts(site)
     for digest in faults:
@@ -199,7 +199,7 @@ def _remove(site: Site, faults: Mapping[str, Fault]) -> Iterator[str]:
             yield digest
 
 
-def _damages(site: Site, faults: Mapping[str, Fault]) -> Iterator[Damage]:
+def _damages(site: OpenSite, faults: Mapping[str, Fault]) -> Iterator[Damage]:
     current = {(one.group, one.sha256) for one in site.state.current().values()}
     used = in_use(site)
     for digest, part in sorted(parts(site).items()):
@@ -211,19 +211,19 @@ def _damages(site: Site, faults: Mapping[str, Fault]) -> Iterator[Damage]:
 Places = Collection[tuple[str, str]]
 
 
-def _use(one: Installed, file: str, current: Places, used: Places) -> Use:
+def _use(one: Installed, file: str, current: Places, used: Places) -> BlobUse:
     here = (one.group, one.sha256)
-    return Use(one.group, str(one.path), file, one.transfer, here in current, here in used)
+    return BlobUse(one.group, str(one.path), file, one.transfer, here in current, here in used)
 
 
-def _record(site: Site, lost: set[str]) -> tuple[str, ...]:
+def _record(site: OpenSite, lost: set[str]) -> tuple[str, ...]:
     mended = site.state.lost() - lost
     with site.state.transaction():
         record_lost(site, lost, mended)
     return tuple(sorted(mended))
 
 
-def _show(site: Site) -> tuple[RepairedPlace, ...]:
+def _show(site: OpenSite) -> tuple[RepairedPlace, ...]:
     """Links are derived again; where files had to be copied, each copy is hashed."""
     choices = Choices(site.state, site.enrolment)
     return ModelTree(site.home, hashing=True, lost=site.state.lost()).repair(choices.showing())

@@ -19,7 +19,7 @@ from sealift_sync.site.running.choices import Choice, Choices, Place
 from sealift_sync.site.running.installed_parts import lost_and_missed
 from sealift_sync.site.running.recheck import newest_check
 from sealift_sync.site.setup.home_locks import at_a_medium
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.state.check_results import CheckResult, RecordedCheck, rows_of
 
 
@@ -78,7 +78,7 @@ class SiteStatus:
     strange: tuple[str, ...]
 
 
-def site_status(site: Site) -> SiteStatus:
+def site_status(site: OpenSite) -> SiteStatus:
     """Look at everything; nothing is changed."""
     choices = Choices(site.state, site.enrolment)
     done = site.state.imported()
@@ -100,7 +100,7 @@ def site_status(site: Site) -> SiteStatus:
     )
 
 
-def _runs(site: Site, choices: Choices) -> Iterator[ModelStatus]:
+def _runs(site: OpenSite, choices: Choices) -> Iterator[ModelStatus]:
     failures = site.state.failures()
     for place, wanted in choices.wanted():
         running, assigned = choices.current.get(place), choices.of(place)
@@ -122,7 +122,7 @@ def _runs(site: Site, choices: Choices) -> Iterator[ModelStatus]:
 
 
 def _note(
-    site: Site,
+    site: OpenSite,
     choices: Choices,
     place: Place,
     wanted: Choice | None,
@@ -140,7 +140,7 @@ def _note(
 
 
 def _not_assigned(
-    site: Site,
+    site: OpenSite,
     choices: Choices,
     place: Place,
     assigned: AssignedArtifact,
@@ -158,7 +158,7 @@ def _not_assigned(
     return failed or f"version {assigned.parsed.version} is not installed or may not run"
 
 
-def _roles(site: Site) -> Iterator[tuple[str, int, datetime]]:
+def _roles(site: OpenSite) -> Iterator[tuple[str, int, datetime]]:
     kept = {role: data for (_, role), data in site.state.trusted().items()}
     roots = site.state.roots()
     for role, data in (kept | {"root": roots[max(roots)]}).items():
@@ -166,7 +166,7 @@ def _roles(site: Site) -> Iterator[tuple[str, int, datetime]]:
         yield role, signed.version, signed.expires
 
 
-def _unused(site: Site, choices: Choices) -> tuple[int, int]:
+def _unused(site: OpenSite, choices: Choices) -> tuple[int, int]:
     """Blobs that nothing assigned or running needs: they are kept, and here is what that costs."""
     store = site.home.store
     needed = {one.sha256 for one in choices.current.values()}

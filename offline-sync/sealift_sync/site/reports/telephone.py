@@ -17,7 +17,7 @@ from sealift_signing.words import eight_words
 from sealift_sync.site.log.log_reader import SiteLogReader
 from sealift_sync.site.log.restored_backup import restored_words
 from sealift_sync.site.running.installed_parts import lost_and_missed
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class TelephoneReport:
     words: str
 
 
-def telephone_report(site: Site) -> TelephoneReport:
+def telephone_report(site: OpenSite) -> TelephoneReport:
     """The site's report, as it stands; nothing is changed."""
     done = site.state.imported()
     last = statements.read(Receipt, done[-1].receipt, what="a receipt").predicate if done else None

@@ -33,7 +33,7 @@ from sealift_sync.site.running.model_tree import ModelTree
 from sealift_sync.site.running.programs import CommandFailedError
 from sealift_sync.site.running.runtime_checks import CheckOutcome
 from sealift_sync.site.setup.disk_reserve import A_HOOKS
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.state.check_results import CheckResult, check_json, record_check
 from sealift_sync.site.state.records import Current
 
@@ -64,7 +64,7 @@ class Activation:
         return self.outcome != "switched-back" and not self.untold
 
 
-def activate(site: Site, reason: str, *, stopping: bool = False) -> tuple[Activation, ...]:
+def activate(site: OpenSite, reason: str, *, stopping: bool = False) -> tuple[Activation, ...]:
     """Bring what runs in line with what should run; every change is an entry of its own.
 
     Args:
@@ -107,7 +107,7 @@ def activate(site: Site, reason: str, *, stopping: bool = False) -> tuple[Activa
     return tuple(done)
 
 
-def _asks(site: Site, choices: Choices, place: Place, choice: Choice | None) -> bool:
+def _asks(site: OpenSite, choices: Choices, place: Place, choice: Choice | None) -> bool:
     """Whether a runtime is asked before `place` is switched to `choice`."""
     if choice is None or not choices.moves_on(place, choice):
         return False
@@ -122,7 +122,7 @@ def _is_recalled(choices: Choices, place: Place) -> bool:
     return running is not None and choices.recalled(Choice(running.path, running.sha256))
 
 
-def _settle(site: Site, place: Place, reason: str) -> Iterator[Activation]:
+def _settle(site: OpenSite, place: Place, reason: str) -> Iterator[Activation]:
     """Switch `place` to what should run there; where that fails after a recall, to what is next.
 
     It ends, because what failed is not wanted again, and nothing is asked about twice.
@@ -153,7 +153,7 @@ def _settle(site: Site, place: Place, reason: str) -> Iterator[Activation]:
 
 
 def _answered(
-    site: Site,
+    site: OpenSite,
     choices: Choices,
     place: Place,
     choice: Choice | None,
@@ -165,7 +165,7 @@ def _answered(
     return asked.get(choice) or partial(runtime_checks.unchecked, site, place, choice)
 
 
-def stop_recalled(site: Site, place: Place, reason: str) -> Activation:
+def stop_recalled(site: OpenSite, place: Place, reason: str) -> Activation:
     """Stop what runs in `place` before its successor is asked about, which takes its time.
 
     Raises:
@@ -176,7 +176,7 @@ def stop_recalled(site: Site, place: Place, reason: str) -> Activation:
     return switch(site, tree, place, Choice(running.path, running.sha256), None, reason)
 
 
-def stop_again(site: Site, tree: ModelTree, place: Place, reason: str) -> Activation:
+def stop_again(site: OpenSite, tree: ModelTree, place: Place, reason: str) -> Activation:
     """Run the hook of a place where nothing runs once more, for it failed.
 
     Raises:
@@ -186,7 +186,7 @@ def stop_again(site: Site, tree: ModelTree, place: Place, reason: str) -> Activa
 
 
 def switch(  # noqa: PLR0913 - all that a switch is, each said by name
-    site: Site,
+    site: OpenSite,
     tree: ModelTree,
     place: Place,
     before: Choice | None,
@@ -235,13 +235,13 @@ def switch(  # noqa: PLR0913 - all that a switch is, each said by name
     return done
 
 
-def _untold(site: Site, place: Place) -> bool:
+def _untold(site: OpenSite, place: Place) -> bool:
     """Whether something was stopped in `place`, and its hook failed."""
     return tuple(place) in site.state.untold()
 
 
 def _try(
-    site: Site,
+    site: OpenSite,
     tree: ModelTree,
     place: Place,
     after: Choice | None,
@@ -272,7 +272,7 @@ def _try(
     return "", checked
 
 
-def _show(site: Site, tree: ModelTree, place: Place, after: Choice | None) -> None:
+def _show(site: OpenSite, tree: ModelTree, place: Place, after: Choice | None) -> None:
     """Show `after` to consumers, and have whoever serves it and whoever watches say so.
 
     Raises:
@@ -316,7 +316,7 @@ def _told(
 
 
 def _commit(
-    site: Site,
+    site: OpenSite,
     done: Activation,
     after: Choice | None,
     reason: str,
@@ -353,7 +353,7 @@ def _commit(
         site.record(site.entry(f"model.{kinds[done.outcome]}", data, terms))
 
 
-def _hook_again(site: Site, tree: ModelTree, place: Place, before: Choice | None) -> str:
+def _hook_again(site: OpenSite, tree: ModelTree, place: Place, before: Choice | None) -> str:
     """Whatever the hook loaded must be unloaded again, so it runs once more."""
     try:
         _run(site.home.settings.group(place.group).hook, "hook", site, tree, place, before)
@@ -365,7 +365,7 @@ def _hook_again(site: Site, tree: ModelTree, place: Place, before: Choice | None
 def _run(
     command: tuple[str, ...],
     what: str,
-    site: Site,
+    site: OpenSite,
     tree: ModelTree,
     place: Place,
     choice: Choice | None,

@@ -146,18 +146,18 @@ class Choices:
         mine = (one for one in found if one.path.full_model == place.model)
         return sorted(mine, key=lambda one: (-one.path.version, one.sha256))
 
-    def may_run(self, place: Place, one: Choice) -> bool:
-        """Whether `one` is permitted there and has not failed."""
-        failed = (place.group, place.model, one.sha256) in self._failed
-        return not failed and self.permitted(place, one)
+    def may_run(self, place: Place, choice: Choice) -> bool:
+        """Whether `choice` is permitted there and has not failed."""
+        failed = (place.group, place.model, choice.sha256) in self._failed
+        return not failed and self.permitted(place, choice)
 
-    def permitted(self, place: Place, one: Choice) -> bool:
-        """Whether `one` is installed there, and neither recalled nor withdrawn."""
-        installed = self._installed.get((place.group, str(one.path), one.sha256))
-        if installed is None or self.recalled(one):
+    def permitted(self, place: Place, choice: Choice) -> bool:
+        """Whether `choice` is installed there, and neither recalled nor withdrawn."""
+        installed = self._installed.get((place.group, str(choice.path), choice.sha256))
+        if installed is None or self.recalled(choice):
             return False
         against = covering(
-            self._withdrawn.get(one.path.team, ()), one.path, one.sha256, self._stage
+            self._withdrawn.get(choice.path.team, ()), choice.path, choice.sha256, self._stage
         )
         return set(against) <= set(installed.despite)
 
@@ -165,9 +165,9 @@ class Choices:
         """What consumers may see: what runs, unless it was recalled and is only not stopped yet."""
         return (one for one in self.current.values() if one.sha256 not in self._recalled)
 
-    def recalled(self, one: Choice) -> bool:
-        """Whether `one` must stop."""
-        return one.sha256 in self._recalled
+    def recalled(self, choice: Choice) -> bool:
+        """Whether `choice` must stop."""
+        return choice.sha256 in self._recalled
 
     def wants(self, place: Place) -> Choice | None:
         """What should run in `place`; None if nothing."""

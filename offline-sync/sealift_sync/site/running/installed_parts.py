@@ -15,7 +15,7 @@ from sealift_signing.errors import SealiftError
 from sealift_signing.transparency.entry import Term
 from sealift_sync.artifact import Artifact, read_manifest
 from sealift_sync.site.running.choices import Choices
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.state.check_results import rows_of
 from sealift_sync.site.state.records import Installed
 
@@ -26,7 +26,7 @@ ROWS = "check rows"
 
 
 @dataclass(frozen=True)
-class Part:
+class InstalledPart:
     """One blob of what is installed, or of the rows that it is checked by.
 
     Attributes:
@@ -39,9 +39,9 @@ class Part:
     used_by: tuple[tuple[Installed, str], ...]
 
 
-def parts(site: Site) -> Mapping[str, Part]:
+def parts(site: OpenSite) -> Mapping[str, InstalledPart]:
     """Every blob of what is installed, by digest."""
-    found: dict[str, Part] = {}
+    found: dict[str, InstalledPart] = {}
     rows = rows_of(site.state)
     for one in site.state.installed():
         data = manifest_of(site, one.sha256)
@@ -54,7 +54,7 @@ def parts(site: Site) -> Mapping[str, Part]:
     return found
 
 
-def in_use(site: Site) -> Collection[tuple[str, str]]:
+def in_use(site: OpenSite) -> Collection[tuple[str, str]]:
     """The artifacts that are assigned or run, each by host group and digest."""
     choices = Choices(site.state, site.enrolment)
     assigned = {
@@ -63,7 +63,7 @@ def in_use(site: Site) -> Collection[tuple[str, str]]:
     return assigned | {(one.group, one.sha256) for one in choices.current.values()}
 
 
-def lost_and_missed(site: Site) -> frozenset[str]:
+def lost_and_missed(site: OpenSite) -> frozenset[str]:
     """The blobs that are known to be lost, and that something assigned or running consists of.
 
     What an older version lost is in the receipt too, but there is nothing that anybody should do.
@@ -79,7 +79,7 @@ def lost_and_missed(site: Site) -> frozenset[str]:
 
 
 def manifest_of(
-    site: Site, digest: str, elsewhere: Callable[[str], bytes | None] = lambda _: None
+    site: OpenSite, digest: str, elsewhere: Callable[[str], bytes | None] = lambda _: None
 ) -> bytes | None:
     """The manifest with this digest, from the store or else from `elsewhere`; hashed."""
     try:
@@ -88,12 +88,12 @@ def manifest_of(
         return elsewhere(digest)
 
 
-def artifact_of(one: Installed, manifest: bytes) -> Artifact:
+def artifact_of(installed: Installed, manifest: bytes) -> Artifact:
     """What the manifest of an installed artifact says."""
-    return read_manifest(manifest, what=f"the manifest of {one.path}")
+    return read_manifest(manifest, what=f"the manifest of {installed.path}")
 
 
-def record_lost(site: Site, lost: Collection[str], mended: Collection[str]) -> None:
+def record_lost(site: OpenSite, lost: Collection[str], mended: Collection[str]) -> None:
     """Note, within a transaction, which blobs are lost now and which are whole again.
 
     An entry tells of what was not known before, and of nothing else.
@@ -110,13 +110,15 @@ def record_lost(site: Site, lost: Collection[str], mended: Collection[str]) -> N
             site.record(site.entry(f"store.{kind}", {member: some}, _terms(site, some)))
 
 
-def _terms(site: Site, digests: Collection[Json]) -> list[Term]:
+def _terms(site: OpenSite, digests: Collection[Json]) -> list[Term]:
     """The models that these blobs are part of, to be found again."""
     wanted = {part for digest, part in parts(site).items() if digest in digests}
     models = {one.path.full_model for part in wanted for one, _ in part.used_by}
     return [Term("model", model) for model in sorted(models)[:MOST_IN_ENTRY]]
 
 
-def _add(found: dict[str, Part], one: Installed, file: str, digest: str, size: int) -> None:
+def _add(
+    found: dict[str, InstalledPart], one: Installed, file: str, digest: str, size: int
+) -> None:
     before = found[digest].used_by if digest in found else ()
-    found[digest] = Part(digest, size, (*before, (one, file)))
+    found[digest] = InstalledPart(digest, size, (*before, (one, file)))

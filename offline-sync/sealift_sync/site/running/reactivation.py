@@ -19,11 +19,11 @@ from sealift_sync.site.running.activation import Activation, stop_recalled, swit
 from sealift_sync.site.running.choices import Choice, Choices, Place
 from sealift_sync.site.running.model_tree import ModelTree
 from sealift_sync.site.running.runtime_checks import CheckOutcome
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.state.records import Current, RolledBack
 
 
-def activate_assigned(site: Site, model: str, group: str | None, reason: str) -> Activation:
+def activate_assigned(site: OpenSite, model: str, group: str | None, reason: str) -> Activation:
     """Switch `model` to the version that is assigned, though it failed or people went back.
 
     Args:
@@ -74,7 +74,7 @@ class _Meant:
         return running is None or self.foremost.path.version >= running.path.version
 
 
-def _meant(site: Site, model: str, group: str | None) -> _Meant | Activation:
+def _meant(site: OpenSite, model: str, group: str | None) -> _Meant | Activation:
     """What is meant; or that it runs already.
 
     Raises:
@@ -105,7 +105,9 @@ def _meant(site: Site, model: str, group: str | None) -> _Meant | Activation:
     return _Meant(place, foremost, running, site.state.every_rollback(*place))
 
 
-def _try_again(site: Site, meant: _Meant, reason: str, answered: CheckOutcome | None) -> Activation:
+def _try_again(
+    site: OpenSite, meant: _Meant, reason: str, answered: CheckOutcome | None
+) -> Activation:
     place, running = meant.place, meant.running
     before = Choice(running.path, running.sha256) if running else None
     tree = ModelTree(site.home, lost=site.state.lost())
@@ -130,7 +132,7 @@ def _changed(place: Place) -> RefusedError:
     )
 
 
-def _begin(site: Site, place: Place, foremost: Choice, reason: str) -> None:
+def _begin(site: OpenSite, place: Place, foremost: Choice, reason: str) -> None:
     """Who tries again, and why; said again after a cut, it is the same attempt."""
     failed = (*place, foremost.sha256) in site.state.failures()
     if not failed and not site.state.every_rollback(*place):

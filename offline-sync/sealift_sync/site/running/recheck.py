@@ -17,7 +17,7 @@ from sealift_sync.site.log.restored_backup import check_remembered
 from sealift_sync.site.running import runtime_checks
 from sealift_sync.site.running.choices import Choice, Choices, Place
 from sealift_sync.site.running.model_tree import ModelTree
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.state.check_results import (
     CheckResult,
     RecordedCheck,
@@ -62,7 +62,7 @@ class PlaceCheck:
 
 
 def check_running(
-    site: Site, models: Collection[str], group: str | None, asking: Callable[[Place], None]
+    site: OpenSite, models: Collection[str], group: str | None, asking: Callable[[Place], None]
 ) -> tuple[PlaceCheck, ...]:
     """Check what runs, or of that what is named; one entry of the log tells of what was asked.
 
@@ -95,15 +95,17 @@ def check_running(
     return told
 
 
-def advice(found: Collection[PlaceCheck]) -> str:
+def advice(checks: Collection[PlaceCheck]) -> str:
     """What to do where nothing of this could be asked: of places that lack least, what they do."""
-    fewest = min(len(one.lacks) for one in found)
-    lacks = {name for one in found if len(one.lacks) == fewest for name in one.lacks}
+    fewest = min(len(one.lacks) for one in checks)
+    lacks = {name for one in checks if len(one.lacks) == fewest for name in one.lacks}
     words = ", and ".join(told for name, told in ADVICE.items() if name in lacks)
     return f"{words[0].upper()}{words[1:]}."
 
 
-def newest_check(site: Site, place: Place, running: Current) -> RecordedCheck | CheckResult | None:
+def newest_check(
+    site: OpenSite, place: Place, running: Current
+) -> RecordedCheck | CheckResult | None:
     """How the newest check of what runs in `place` ended, or why there was none, if any is due."""
     choice = Choice(running.path, running.sha256)
     known = recorded_checks(site.state).get((place.group, running.sha256))
@@ -113,7 +115,7 @@ def newest_check(site: Site, place: Place, running: Current) -> RecordedCheck | 
     return runtime_checks.passed_over(site, place, choice, why)
 
 
-def told_in_receipt(site: Site) -> dict[str, Json]:
+def told_in_receipt(site: OpenSite) -> dict[str, Json]:
     """The newest check of what runs, for people at the hub; only where there is one."""
     known = recorded_checks(site.state)
     told: dict[str, Json] = {}
@@ -125,7 +127,7 @@ def told_in_receipt(site: Site) -> dict[str, Json]:
     return {"checks": told} if told else {}
 
 
-def _meant(site: Site, models: Collection[str], group: str | None) -> dict[Place, Current]:
+def _meant(site: OpenSite, models: Collection[str], group: str | None) -> dict[Place, Current]:
     choices = Choices(site.state, site.enrolment)
     runs = {Place(one.group, one.path.full_model): one for one in choices.showing()}
     found = {
@@ -145,7 +147,7 @@ def _meant(site: Site, models: Collection[str], group: str | None) -> dict[Place
 
 
 def _found(
-    site: Site, choices: Choices, place: Place, running: Current, checked: CheckResult | None
+    site: OpenSite, choices: Choices, place: Place, running: Current, checked: CheckResult | None
 ) -> PlaceCheck:
     choice = Choice(running.path, running.sha256)
     if checked is None:
@@ -157,11 +159,11 @@ def _found(
         running.sha256,
         checked,
         back.path.version if (back := choices.fallback(place)) else None,
-        runtime_checks.lacks(site, place, choice),
+        runtime_checks.lacking(site, place, choice),
     )
 
 
-def _record(site: Site, asked: Collection[PlaceCheck]) -> None:
+def _record(site: OpenSite, asked: Collection[PlaceCheck]) -> None:
     if not asked:
         return
     told: list[Json] = list(_told(asked))

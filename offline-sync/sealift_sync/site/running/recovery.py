@@ -10,10 +10,10 @@ import shutil
 
 from sealift_sync.site.running.choices import Choices
 from sealift_sync.site.running.model_tree import ModelTree, RepairedPlace
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 
 
-def recover(site: Site) -> tuple[RepairedPlace, ...]:
+def recover(site: OpenSite) -> tuple[RepairedPlace, ...]:
     """Sweep leftovers, and make every link what committed state says; returns what was wrong.
 
     What an import works with is not left over: it may be at its medium for hours.

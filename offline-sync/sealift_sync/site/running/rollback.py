@@ -19,12 +19,12 @@ from sealift_signing.vocabulary import sentence
 from sealift_sync.site.running.activation import Activation, stop_again, switch
 from sealift_sync.site.running.choices import Choice, Choices, Place
 from sealift_sync.site.running.model_tree import ModelTree
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.state.records import RolledBack
 
 
 def roll_back(
-    site: Site, model: str, group: str | None, reason: str, away_from: int | None = None
+    site: OpenSite, model: str, group: str | None, reason: str, away_from: int | None = None
 ) -> Activation:
     """Take `model` back to its next fallback, and stay there while the same version is assigned.
 
@@ -85,7 +85,7 @@ def roll_back(
         raise
 
 
-def _untold(site: Site, choices: Choices, model: str, group: str | None) -> Place | None:
+def _untold(site: OpenSite, choices: Choices, model: str, group: str | None) -> Place | None:
     """Where `model` was stopped, which its hook is still to say; and where else nothing runs."""
     found = {Place(*one) for one in site.state.untold()} - choices.current.keys()
     meant = sorted(one for one in found if one.model == model and group in {None, one.group})
@@ -93,7 +93,7 @@ def _untold(site: Site, choices: Choices, model: str, group: str | None) -> Plac
     return meant[0] if meant and not runs else None
 
 
-def _done_before(site: Site, choices: Choices, place: Place, away_from: int | None) -> bool:
+def _done_before(site: OpenSite, choices: Choices, place: Place, away_from: int | None) -> bool:
     """Whether the rollback that is asked for holds already, switch and all."""
     if not choices.held_back(place) or choices.unfinished(place):
         return False
@@ -103,7 +103,7 @@ def _done_before(site: Site, choices: Choices, place: Place, away_from: int | No
     )
 
 
-def _left(site: Site, place: Place) -> list[int]:
+def _left(site: OpenSite, place: Place) -> list[int]:
     """The versions that people here went away from, the last one first."""
     versions = {one.sha256: one.path.version for one in site.state.installed()}
     return [
@@ -113,7 +113,7 @@ def _left(site: Site, place: Place) -> list[int]:
     ]
 
 
-def _already(site: Site, choices: Choices, place: Place) -> Activation:
+def _already(site: OpenSite, choices: Choices, place: Place) -> Activation:
     running = choices.current[place].path.version
     left = next(iter(_left(site, place)), 0)
     words = (
@@ -139,7 +139,7 @@ def _fallback(choices: Choices, place: Place) -> Choice:
     return found
 
 
-def _record(site: Site, choices: Choices, place: Place, fallback: Choice, reason: str) -> None:
+def _record(site: OpenSite, choices: Choices, place: Place, fallback: Choice, reason: str) -> None:
     """Who goes back, and why; from here on it is finished, whatever happens in between."""
     here, assigned = choices.current[place], choices.of(place)
     digest = assigned.current.sha256 if assigned else ""

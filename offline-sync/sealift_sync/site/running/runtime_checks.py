@@ -23,7 +23,7 @@ from sealift_sync.site.running.choices import Choice, Place
 from sealift_sync.site.running.model_tree import ModelTree
 from sealift_sync.site.running.programs import CommandFailedError
 from sealift_sync.site.running.runtime import Runtime
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.state.check_results import CheckResult, rows_of
 
 MOST_TOLD = 3
@@ -36,7 +36,7 @@ CheckOutcome = Callable[[], CheckResult | None]
 """How a check ended, None where nobody expects one; it may raise what kept it from being made."""
 
 
-def lacks(site: Site, place: Place, choice: Choice) -> frozenset[str]:
+def lacking(site: OpenSite, place: Place, choice: Choice) -> frozenset[str]:
     """What is not there to check `choice` with in `place`: `runtime`, `rows`."""
     there = {
         "runtime": site.home.settings.group(place.group).runtime,
@@ -45,22 +45,22 @@ def lacks(site: Site, place: Place, choice: Choice) -> frozenset[str]:
     return frozenset(name for name, one in there.items() if not one)
 
 
-def why_unchecked(site: Site, place: Place, choice: Choice) -> str:
+def why_unchecked(site: OpenSite, place: Place, choice: Choice) -> str:
     """Why `choice` cannot be checked in `place`, or why nobody expects it; empty if it can be."""
-    lacking = lacks(site, place, choice)
-    if not lacking:
+    missing = lacking(site, place, choice)
+    if not missing:
         return ""
-    if "rows" not in lacking:
+    if "rows" not in missing:
         return f"the settings name no runtime for host group {place.group}"
     return "no check rows came with it"
 
 
-def is_expected(site: Site, place: Place, choice: Choice) -> bool:
+def is_expected(site: OpenSite, place: Place, choice: Choice) -> bool:
     """Whether somebody meant `choice` to be checked: there are rows, or a runtime to ask them."""
-    return lacks(site, place, choice) != {"runtime", "rows"}
+    return lacking(site, place, choice) != {"runtime", "rows"}
 
 
-def passed_over(site: Site, place: Place, choice: Choice, why: str) -> CheckResult | None:
+def passed_over(site: OpenSite, place: Place, choice: Choice, why: str) -> CheckResult | None:
     """That `choice` is not checked here, because of `why`; None where nobody expects a check."""
     if not is_expected(site, place, choice):
         return None
@@ -99,7 +99,7 @@ class DueCheck:
         return CheckResult("passed", words, release)
 
 
-def due_check(site: Site, tree: ModelTree, place: Place, choice: Choice) -> DueCheck | None:
+def due_check(site: OpenSite, tree: ModelTree, place: Place, choice: Choice) -> DueCheck | None:
     """The check of `choice` in `place`; None where there can be none.
 
     Raises:
@@ -119,12 +119,12 @@ def due_check(site: Site, tree: ModelTree, place: Place, choice: Choice) -> DueC
     return DueCheck(runtime, folder / _model_file(site, choice), rows, site.home.store)
 
 
-def unchecked(site: Site, place: Place, choice: Choice) -> CheckResult | None:
+def unchecked(site: OpenSite, place: Place, choice: Choice) -> CheckResult | None:
     """That `choice` cannot be checked, and why; None where nobody expects a check."""
     return passed_over(site, place, choice, why_unchecked(site, place, choice))
 
 
-def ask(site: Site, place: Place, choice: Choice) -> CheckOutcome:
+def ask(site: OpenSite, place: Place, choice: Choice) -> CheckOutcome:
     """Ask the runtime of `place` about `choice`, and compare; others may work here meanwhile.
 
     What should run is to be looked at again afterwards. What kept it from being asked, where that
@@ -164,7 +164,7 @@ def _read(store: BlobFolder, blob: Blob) -> CheckRowsContent:
         ) from bad
 
 
-def _model_file(site: Site, choice: Choice) -> str:
+def _model_file(site: OpenSite, choice: Choice) -> str:
     """The file of the model, below the folder of its version."""
     manifest = site.home.store.read(choice.sha256)
     artifact = read_manifest(manifest, what=f"the manifest of {choice.path}")

@@ -72,7 +72,7 @@ class Enrolment:
 
 
 @dataclass(frozen=True)
-class Typed:
+class TypedWords:
     """What whoever installs the site typed: the fingerprint from paper, the words as they heard."""
 
     fingerprint: str
@@ -147,7 +147,7 @@ def check_answer(state: State, data: bytes) -> Enrolment:
     )
 
 
-def check_typed(known: Enrolment, typed: Typed) -> None:
+def check_typed(known: Enrolment, typed: TypedWords) -> None:
     """Check that the organisation and the answer are those that people told each other of.
 
     Nobody is asked "are they the same?", for the easy answer to that is yes; and no error says what
@@ -191,14 +191,14 @@ def enrolment(state: State) -> Enrolment:
     return check_answer(state, data)
 
 
-def check_answerer(found: Enrolment, targets: Targets) -> None:
+def check_answerer(known: Enrolment, targets: Targets) -> None:
     """Check that a fleet administrator signed the answer, now that `targets` says who they are.
 
     Raises:
         NoKeyError: somebody else did: the hub that was enrolled with is not the organisation's.
         BadSignatureError: the signature is wrong.
     """
-    answer = found.answer
+    answer = known.answer
     for key in keyholders(targets, FLEET).keys:
         if key.keyid == answer.envelope.keyid:
             statements.verify(answer, key, what="the answer this site was enrolled with")

@@ -21,7 +21,7 @@ from sealift_sync.site.log.appending import SiteLog
 from sealift_sync.site.setup.enrolment import (
     ANSWER,
     Enrolment,
-    Typed,
+    TypedWords,
     check_answer,
     check_typed,
     enrolment,
@@ -33,7 +33,7 @@ from sealift_sync.site.setup.open_site import Clock, whoami
 from sealift_sync.site.state.database import State
 
 
-def begin(
+def begin_enrolment(
     root: Path, environment: Mapping[str, str], site: str, groups: Mapping[str, str], clock: Clock
 ) -> bytes:
     """Make the home at `root` and the site's key, if they are not there; returns the request.
@@ -56,12 +56,12 @@ def begin(
             state.close()
 
 
-def finish(
+def finish_enrolment(
     root: Path,
     environment: Mapping[str, str],
     answer: bytes,
     clock: Clock,
-    ask: Callable[[Enrolment], Typed],
+    ask: Callable[[Enrolment], TypedWords],
 ) -> Enrolment:
     """Take in the hub's answer, once what is typed agrees with it.
 

@@ -37,7 +37,7 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
-class Site:
+class OpenSite:
     """An enrolled site, held by one command.
 
     Attributes:
@@ -91,7 +91,7 @@ class Site:
         with self.reserve.resting(), self.hold.aside():
             yield
 
-    def as_set_now(self) -> Site:
+    def as_set_now(self) -> OpenSite:
         """This site with its settings as they are now: while others work, people change them too.
 
         Raises:
@@ -172,7 +172,7 @@ def open_site(  # noqa: PLR0913 - what a command does here, each said by name
     stops: bool = False,
     looks: bool = False,
     told: Callable[[str], None] = lambda _: None,
-) -> Iterator[Site]:
+) -> Iterator[OpenSite]:
     """The enrolled site at `root`, for `command` alone.
 
     Args:
@@ -209,7 +209,7 @@ def open_site(  # noqa: PLR0913 - what a command does here, each said by name
             known = enrolment(state)
             signer = cache(lambda: open_signer(str(home.key), home.passphrases(environment)))
             now = partial(find_home, root, environment)
-            yield Site(home, state, signer, known, clock, hold, reserve, reads_medium, now)
+            yield OpenSite(home, state, signer, known, clock, hold, reserve, reads_medium, now)
         finally:
             if state is not None:
                 state.close()

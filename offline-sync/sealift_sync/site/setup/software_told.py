@@ -15,13 +15,13 @@ from sealift_signing.canonical import Json
 from sealift_signing.errors import FailedError
 from sealift_signing.statements import Receipt, SiteRequest
 from sealift_sync.site.setup.enrolment import REQUEST
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.software import READS, SOFTWARE_CHANGED, software
 
 _TOLD = "told-software"
 
 
-def remember_told(site: Site) -> None:
+def remember_told(site: OpenSite) -> None:
     """A receipt tells of the software that there is; within the transaction that keeps it.
 
     With how many there were: one more is by software that did not know of this, and newer word.
@@ -30,7 +30,7 @@ def remember_told(site: Site) -> None:
     site.state.set_fact(_TOLD, canonical.encode({**_now(), "receipts": count}))
 
 
-def tell_software(site: Site) -> None:
+def tell_software(site: OpenSite) -> None:
     """Say in the log what software this is, where the hub was told of another.
 
     Where that cannot be written, the return goes home all the same: it says what it said before.
@@ -47,7 +47,7 @@ def _now() -> dict[str, Json]:
     return {"software": software(), "reads": [*READS]}
 
 
-def _told(site: Site) -> dict[str, Json]:
+def _told(site: OpenSite) -> dict[str, Json]:
     """What the hub was told last: by the log, or by a receipt or the request of before."""
     told, done = site.state.fact(_TOLD), site.state.imported()
     known = canonical.decode(told, what=_TOLD) if told is not None else None

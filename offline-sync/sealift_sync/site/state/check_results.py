@@ -45,9 +45,9 @@ class RecordedCheck:
     made: datetime
 
 
-def check_json(one: CheckResult) -> dict[str, Json]:
+def check_json(result: CheckResult) -> dict[str, Json]:
     """As entries of the log and answers have it."""
-    return {"outcome": one.outcome, "runtime": one.runtime, "words": one.words}
+    return {"outcome": result.outcome, "runtime": result.runtime, "words": result.words}
 
 
 def rows_of(state: State) -> Mapping[str, tuple[Blob, ...]]:

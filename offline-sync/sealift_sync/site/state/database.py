@@ -188,9 +188,9 @@ class State:
         """Every key ever called compromised, each with the role that entered it."""
         return frozenset((row[0], row[1]) for row in self._all("SELECT * FROM compromised"))
 
-    def add_compromised(self, found: Compromised) -> None:
+    def add_compromised(self, keys: Compromised) -> None:
         """Never forget that these keys are."""
-        rows = sorted(found)
+        rows = sorted(keys)
         self.connection.executemany("INSERT OR IGNORE INTO compromised VALUES (?, ?)", rows)
 
     # -- artifacts
@@ -200,15 +200,15 @@ class State:
         rows = self._all("SELECT * FROM installed")
         return tuple(sorted(_installed(row) for row in rows))
 
-    def add_installed(self, one: Installed) -> None:
-        """`one` is installed; if it was already, the newer request's withdrawals count."""
+    def add_installed(self, artifact: Installed) -> None:
+        """This artifact is installed; if it was already, the newer request's withdrawals count."""
         row = (
-            one.group,
-            str(one.path),
-            one.sha256,
-            json.dumps(one.despite),
-            one.transfer,
-            moment(one.installed_at),
+            artifact.group,
+            str(artifact.path),
+            artifact.sha256,
+            json.dumps(artifact.despite),
+            artifact.transfer,
+            moment(artifact.installed_at),
         )
         self.connection.execute("REPLACE INTO installed VALUES (?, ?, ?, ?, ?, ?)", row)
 
@@ -220,9 +220,15 @@ class State:
             for row in rows
         }
 
-    def set_current(self, one: Current) -> None:
-        """`one` runs now."""
-        row = (one.group, one.path.full_model, str(one.path), one.sha256, moment(one.since))
+    def set_current(self, running: Current) -> None:
+        """This runs from now on, in place of what did."""
+        row = (
+            running.group,
+            running.path.full_model,
+            str(running.path),
+            running.sha256,
+            moment(running.since),
+        )
         self.connection.execute("REPLACE INTO current VALUES (?, ?, ?, ?, ?)", row)
 
     def clear_current(self, group: str, model: str) -> None:
@@ -277,9 +283,16 @@ class State:
         where = "WHERE host_group = ? AND model = ? ORDER BY number"
         return tuple(_rolled_back(row) for row in self._all(f"{query} {where}", group, model))
 
-    def add_rollback(self, group: str, model: str, one: RolledBack) -> None:
+    def add_rollback(self, group: str, model: str, rollback: RolledBack) -> None:
         """People here take `model` back, once more if they did before."""
-        row = (group, model, one.assigned, one.away_from, one.reason, moment(one.made))
+        row = (
+            group,
+            model,
+            rollback.assigned,
+            rollback.away_from,
+            rollback.reason,
+            moment(rollback.made),
+        )
         self.connection.execute(
             "INSERT INTO rolled_back (host_group, model, assigned, away_from, reason, made) "
             "VALUES (?, ?, ?, ?, ?, ?)",
@@ -319,11 +332,11 @@ class State:
         rows = self._all("SELECT transfer_sha256, id, made, receipt FROM imported ORDER BY number")
         return tuple(Imported(row[0], row[1], instant(row[2]), bytes(row[3])) for row in rows)
 
-    def add_imported(self, one: Imported) -> None:
+    def add_imported(self, transfer: Imported) -> None:
         """This transfer is imported."""
         self.connection.execute(
             "INSERT INTO imported (transfer_sha256, id, made, receipt) VALUES (?, ?, ?, ?)",
-            (one.transfer_sha256, one.id, moment(one.made), one.receipt),
+            (transfer.transfer_sha256, transfer.id, moment(transfer.made), transfer.receipt),
         )
 
     def _all(self, query: str, *values: object) -> list[tuple[Any, ...]]:

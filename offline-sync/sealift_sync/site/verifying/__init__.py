@@ -1,1 +1,1 @@
-"""What a site believes of a bundle: TUF, floors, both logs, six conditions. It writes nothing."""
+"""What a site believes of a bundle: TUF, floors, both logs, six conditions. The commit keeps it."""

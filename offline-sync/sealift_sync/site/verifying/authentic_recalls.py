@@ -23,7 +23,7 @@ from sealift_signing.errors import RefusedError
 from sealift_signing.roles import RECALL, TARGETS
 from sealift_signing.tuf_walk import Need, Walk, check_signed, drive, read_metadata
 from sealift_sync.bundle import layout
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.verifying.tuf_metadata import check_document
 
 
@@ -54,7 +54,7 @@ class Grounds:
     now: datetime = field(compare=False)
 
     @classmethod
-    def of(cls, site: Site) -> Grounds:
+    def of(cls, site: OpenSite) -> Grounds:
         """Those of `site`, as its state is now."""
         roots = site.state.roots()
         return cls(

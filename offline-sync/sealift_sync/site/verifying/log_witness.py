@@ -17,13 +17,13 @@ from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint, claimed, hub_origin
 from sealift_signing.tuf_walk import WentBackError
 from sealift_sync.site.log.restored_backup import check_holds
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.verifying.tuf_metadata import Visit
 
 HUB_CHECKPOINT = "hub-checkpoint"
 
 
-def check_hub_log(site: Site, visit: Visit, note: bytes) -> None:
+def check_hub_log(site: OpenSite, visit: Visit, note: bytes) -> None:
     """Check that `note` is signed by the log's key and not behind what this site has seen of it.
 
     A stolen key of the log can sign any size. So what was seen counts by the key that signed it,
@@ -44,7 +44,7 @@ def check_hub_log(site: Site, visit: Visit, note: bytes) -> None:
         raise _behind(said, key.starts.size, origin)
 
 
-def seen_by_key(site: Site, visit: Visit) -> dict[str, Checkpoint]:
+def seen_by_key(site: OpenSite, visit: Visit) -> dict[str, Checkpoint]:
     """What this site has seen of the hub's log, by the key that signed it."""
     found = {key: claimed(note) for key, note in site.state.hub_checkpoints().items()}
     before = site.state.fact(HUB_CHECKPOINT)
@@ -54,7 +54,7 @@ def seen_by_key(site: Site, visit: Visit) -> dict[str, Checkpoint]:
     return found
 
 
-def remember_hub_log(site: Site, visit: Visit, note: bytes) -> None:
+def remember_hub_log(site: OpenSite, visit: Visit, note: bytes) -> None:
     """Within the commit of a visit: this site has seen `note`, which was checked."""
     origin = hub_origin(site.enrolment.organisation)
     before = site.state.fact(HUB_CHECKPOINT)
@@ -91,7 +91,7 @@ def _behind(said: Checkpoint, least: int, origin: str) -> WentBackError:
     )
 
 
-def check_own_log(site: Site, note: bytes | None) -> None:
+def check_own_log(site: OpenSite, note: bytes | None) -> None:
     """Check that this site's log still holds what the hub accepted of it.
 
     Raises:

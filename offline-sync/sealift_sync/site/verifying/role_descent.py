@@ -27,32 +27,32 @@ Signers = Callable[[str, str, Metadata[Targets]], Iterable[str]]
 
 
 def check_descent(
-    kept: Mapping[RoleKey, bytes], found: Iterable[Keep], lineages: Lineages, signers: Signers
+    kept: Mapping[RoleKey, bytes], walked: Iterable[Keep], lineages: Lineages, signers: Signers
 ) -> tuple[str, ...]:
-    """Check that what a walk `found` descends from what this site `kept`; returns what is to say.
+    """Check that what was `walked` descends from what this site `kept`; returns what is to say.
 
     Roots are no business of this: their whole chain travels, and none of it is skipped.
 
     Raises:
         ForkedError, MissingError, WentBackError, MalformedError: as `version_links.check_descends`.
     """
-    said: list[str] = []
-    for one in found:
+    remarks: list[str] = []
+    for one in walked:
         if one.role == ROOT or roles.is_online(one.role):
             continue
         try:
             before = kept.get((one.delegator, one.role))
-            said += _check(one, before, lineages(one.role), signers)
+            remarks += _check(one, before, lineages(one.role), signers)
         except RefusedError as bad:
             if one.role != RECALL:
                 raise
-            said.append(f"{bad.what} All that was ever recalled stays recalled.")
-    return tuple(said)
+            remarks.append(f"{bad.what} All that was ever recalled stays recalled.")
+    return tuple(remarks)
 
 
-def newest(kept: Mapping[RoleKey, bytes], found: Iterable[Keep]) -> tuple[Keep, ...]:
-    """What of `found` is to be kept: all but a list of recalls that is older than the one kept."""
-    return tuple(one for one in found if one.role != RECALL or not _is_older(one, kept))
+def to_keep(kept: Mapping[RoleKey, bytes], walked: Iterable[Keep]) -> tuple[Keep, ...]:
+    """What of `walked` is to be kept: all but a list of recalls that is older than the one kept."""
+    return tuple(one for one in walked if one.role != RECALL or not _is_older(one, kept))
 
 
 def _check(one: Keep, kept: bytes | None, carried: bytes | None, signers: Signers) -> Iterator[str]:

@@ -26,7 +26,7 @@ from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.site.running import downgrades
 from sealift_sync.site.running.choices import covering
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.state.records import Current, Installed
 from sealift_sync.site.verifying.check_row_files import named_rows
 from sealift_sync.site.verifying.tuf_metadata import Visit
@@ -65,7 +65,7 @@ class Judge:
     """Judges the artifacts of one visit, with what this site knows besides."""
 
     def __init__(
-        self, bundle: Quarantine, site: Site, visit: Visit, recalls: tuple[Recall, ...]
+        self, bundle: Quarantine, site: OpenSite, visit: Visit, recalls: tuple[Recall, ...]
     ) -> None:
         self._bundle = bundle
         self._visit = visit
@@ -189,7 +189,7 @@ class Judge:
 
 def facts(
     bundle: Quarantine,
-    site: Site,
+    site: OpenSite,
     visit: Visit,
     recalled: Mapping[str, Recall],
     withdrawn: Mapping[str, tuple[Withdrawal, ...]],
@@ -216,7 +216,7 @@ def facts(
     )
 
 
-def withdrawals(site: Site, visit: Visit) -> dict[str, tuple[Withdrawal, ...]]:
+def withdrawals(site: OpenSite, visit: Visit) -> dict[str, tuple[Withdrawal, ...]]:
     """Every withdrawal that this site ever saw, and those of this visit, by team.
 
     By team, because a team's stewards may demote their own models and nobody else's.

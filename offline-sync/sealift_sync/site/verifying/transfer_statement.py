@@ -18,27 +18,27 @@ from sealift_signing.vocabulary import instant, moment
 from sealift_sync import check_rows
 from sealift_sync.bundle import layout
 from sealift_sync.site.setup.enrolment import ANSWER_CHECKED, check_answerer
-from sealift_sync.site.setup.open_site import Site
+from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.verifying.log_witness import check_hub_log, check_own_log
 from sealift_sync.site.verifying.tuf_metadata import Visit
 
 WHAT = layout.TRANSFER
 
 
-def check_unverified(site: Site, said: Transfer) -> None:
+def check_unverified(site: OpenSite, transfer: Transfer) -> None:
     """Check what transfer.json says of itself, before anybody's signature was looked at.
 
     Raises:
         RefusedError: it is for another site, made by a hub without a clock, or not of our layout.
     """
-    _check_address(site, said)
-    _check_hubs_clock(said)
-    for file in said.files:
+    _check_address(site, transfer)
+    _check_hubs_clock(transfer)
+    for file in transfer.files:
         _check_name(file)
-    _check_requires(said)
+    _check_requires(transfer)
 
 
-def _check_address(site: Site, said: Transfer) -> None:
+def _check_address(site: OpenSite, said: Transfer) -> None:
     known = site.enrolment
     if said.organisation != known.organisation:
         raise _misdirected(
@@ -67,7 +67,7 @@ def _misdirected(code: str, what: str, subject: str) -> RefusedError:
     return RefusedError(code, what, subject=subject, next_step=step)
 
 
-def check_transfer(site: Site, visit: Visit, transfer: Signed[Transfer]) -> None:
+def check_transfer(site: OpenSite, visit: Visit, transfer: Signed[Transfer]) -> None:
     """Check the dispatcher's signature, the assignment it is about, date and id, and the two logs.
 
     With that signature the list is true too, by which every file was checked.
@@ -99,7 +99,7 @@ def check_transfer(site: Site, visit: Visit, transfer: Signed[Transfer]) -> None
         check_answerer(site.enrolment, visit.walk.targets)
 
 
-def _check_dispatcher(site: Site, visit: Visit, transfer: Signed[Transfer]) -> None:
+def _check_dispatcher(site: OpenSite, visit: Visit, transfer: Signed[Transfer]) -> None:
     fleet = visit.walk.role(roles.TARGETS, roles.FLEET)
     role = roles.site_role(site.enrolment.site)
     lost = visit.barred(role)
@@ -128,7 +128,7 @@ def _check_hubs_clock(said: Transfer) -> None:
         )
 
 
-def _check_date(site: Site, said: Transfer) -> None:
+def _check_date(site: OpenSite, said: Transfer) -> None:
     """A transfer from next year would carry this site's trusted time there."""
     now = site.trusted_time()
     lead: timedelta = instant(said.made) - now
@@ -144,7 +144,7 @@ def _check_date(site: Site, said: Transfer) -> None:
         )
 
 
-def _check_id(site: Site, transfer: Signed[Transfer]) -> None:
+def _check_id(site: OpenSite, transfer: Signed[Transfer]) -> None:
     """Of two receipts for one id, the second would take the place of the first on its way home.
 
     The very one that was imported is no other: `verify` may look at its medium once more.

@@ -41,7 +41,7 @@ from sealift_signing.tuf_walk import (
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.quarantine import Quarantine
 from sealift_sync.site.state.database import State
-from sealift_sync.site.verifying.role_descent import check_descent, newest
+from sealift_sync.site.verifying.role_descent import check_descent, to_keep
 from sealift_sync.site.verifying.root_chain import check_root_chain
 from sealift_sync.site.verifying.site_floors import known_floors, seen_by
 
@@ -139,7 +139,7 @@ class Walker:
         known = self._all_compromised(machines, members)
         return Visit(
             walk=self.walk,
-            kept=newest(self._before, self._kept),
+            kept=to_keep(self._before, self._kept),
             policy=read_policy(self.document(targets, POLICY_PATH)),
             fleet=sound(machines, known),
             recalls=documents.read_recalls(self.document(recall, documents.RECALL_PATH)),
