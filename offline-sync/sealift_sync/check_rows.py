@@ -415,9 +415,8 @@ class _Reading:
         self._what = what
 
     def content(self, header: CheckRows) -> CheckRowsContent:
-        inputs = tuple(
-            GivenInput(one.name, self._next(one.dtype, one.shape)) for one in header.inputs
-        )
+        read = self._next
+        inputs = tuple(GivenInput(one.name, read(one.dtype, one.shape)) for one in header.inputs)
         outputs = tuple(self._expected(one) for one in header.outputs)
         if self._at != len(self._data):
             raise _bad("it is longer than its header says", self._what)

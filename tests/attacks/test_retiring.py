@@ -14,7 +14,7 @@ import pytest
 
 from sealift_signing.documents import GoneBack, Retired
 from sealift_signing.errors import RefusedError
-from sealift_sync.site.reports.status import site_status
+from sealift_sync.site.reports.site_status import site_status
 from sealift_sync.site.running.reactivation import activate_assigned
 from tests.hub_on_paper import GROUP, MODEL, SITE, TEAM, HubOnPaper
 from tests.site_on_paper import SiteOnPaper

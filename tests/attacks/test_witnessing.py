@@ -17,7 +17,7 @@ from sealift_signing.transparency import checkpoint
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.site.importing.importer import import_bundle
-from sealift_sync.site.log.restored_backup import MARK, MARK_TERM
+from sealift_sync.site.log.restored_site import MARK, MARK_TERM
 from sealift_sync.site.reports import homebound
 from sealift_sync.site.setup import home_locks
 from sealift_sync.site.setup.home_folder import find_home

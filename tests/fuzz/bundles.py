@@ -19,7 +19,7 @@ from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import Quarantine, quarantine
 from sealift_sync.site.importing.accepting import accept, unlisted_files
-from sealift_sync.site.importing.receipts import make_receipt
+from sealift_sync.site.importing.making_receipt import make_receipt
 from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.verifying.authentic_recalls import Grounds, authentic_recalls
 from tests.fuzz.forging import TAPES, Files, resigned, role_of

@@ -19,7 +19,7 @@ from sealift_sync.bundle.medium import Medium, read_named
 from sealift_sync.bundle.quarantine import quarantine
 from sealift_sync.bundle.returned import find_returns, read_return
 from sealift_sync.site.importing.finding_transfer import find_transfer
-from sealift_sync.site.log.restored_backup import notes_beside
+from sealift_sync.site.log.restored_site import notes_beside
 from tests.fuzz.forging import TAPES
 from tests.fuzz.organisation import FixedKeys, scratch
 from tests.fuzz.tape import Tape

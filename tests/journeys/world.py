@@ -14,7 +14,7 @@ import pytest
 from sealift_signing.desk.cards import make_card
 from sealift_signing.errors import SealiftError
 from sealift_sync.bundle.returned import MOST_TRIED
-from sealift_sync.site.log.restored_backup import RestoredError
+from sealift_sync.site.log.restored_site import RestoredError
 from sealift_sync.site.reports import integrity
 from sealift_sync.site.reports.homebound import write_home
 from sealift_sync.site.running.reactivation import activate_assigned

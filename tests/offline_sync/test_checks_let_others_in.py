@@ -18,7 +18,7 @@ from sealift_sync import check_rows
 from sealift_sync.check_rows import Difference
 from sealift_sync.cli.run import run
 from sealift_sync.site.importing.importer import Import
-from sealift_sync.site.reports.status import site_status
+from sealift_sync.site.reports.site_status import site_status
 from sealift_sync.site.running import runtime_checks
 from sealift_sync.site.running.reactivation import activate_assigned
 from sealift_sync.site.running.rollback import roll_back

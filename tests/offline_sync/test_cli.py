@@ -266,7 +266,7 @@ def test_what_nobody_expected_is_a_sentence_and_a_trace_in_a_file(
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("sealift_sync.site.reports.status.site_status", fail)
+    monkeypatch.setattr("sealift_sync.site.reports.site_status.site_status", fail)
     said = shell("status", "--json")
     assert said.code == 4
     trace = Path(said.error["subject"])

@@ -16,7 +16,7 @@ from sealift_sync.cli.run import run
 from sealift_sync.durable import BeginPhase
 from sealift_sync.site.reports import integrity
 from sealift_sync.site.reports.integrity import Examination
-from sealift_sync.site.reports.status import site_status
+from sealift_sync.site.reports.site_status import site_status
 from tests.hub_on_paper import HubOnPaper, Release
 from tests.offline_sync.test_missing_base import damage
 from tests.site_on_paper import SiteOnPaper

@@ -16,7 +16,7 @@ from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.run import run
 from sealift_sync.site.log.log_reader import SiteLogReader
-from sealift_sync.site.log.restored_backup import AHEAD, MARK, MARK_TERM, RestoredError
+from sealift_sync.site.log.restored_site import AHEAD, MARK, MARK_TERM, RestoredError
 from sealift_sync.site.reports.homebound import write_home
 from tests.hub_on_paper import SITE, HubOnPaper
 from tests.site_on_paper import SiteOnPaper

@@ -41,7 +41,7 @@ from sealift_signing.transparency.question import Question
 from sealift_signing.version_links import Lineage
 from sealift_sync.bundle import layout
 from sealift_sync.site.log.log_reader import SiteLogReader
-from sealift_sync.site.log.restored_backup import ACKNOWLEDGED
+from sealift_sync.site.log.restored_site import ACKNOWLEDGED
 from sealift_sync.site.reports.telephone import telephone_report
 from sealift_sync.site.setup.initialising import begin_enrolment
 from tests.media import with_free

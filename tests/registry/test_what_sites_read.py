@@ -206,7 +206,7 @@ def test_f1_13_a_site_that_went_back_and_forth_says_so(
 ) -> None:
     """Software of before imported in between, and knew nothing of what was remembered."""
     with monkeypatch.context() as patch:
-        patch.setattr("sealift_sync.site.importing.receipts.READS", ("transfer:1",))
+        patch.setattr("sealift_sync.site.importing.making_receipt.READS", ("transfer:1",))
         patch.setattr(software_told, "remember_told", lambda _site: None)
         answered.promoted(2)
         answered.assign(2)

@@ -65,7 +65,7 @@ def list_(
     from sealift_signing import shape
     from sealift_signing.transparency.entry import read_entry
     from sealift_signing.transparency.question import Question, day_or_time
-    from sealift_sync.site.log.restored_backup import MARK_TERM
+    from sealift_sync.site.log.restored_site import MARK_TERM
 
     question = Question(
         id=entry,
@@ -137,7 +137,7 @@ def _seen(site: OpenSite) -> list[Checkpoint]:
     And what showed before that this log is not all that was signed.
     """
     from sealift_signing.transparency.checkpoint import claimed
-    from sealift_sync.site.log.restored_backup import ACKNOWLEDGED, AHEAD
+    from sealift_sync.site.log.restored_site import ACKNOWLEDGED, AHEAD
 
     notes = [site.state.fact(name) for name in (ACKNOWLEDGED, AHEAD)]
     return [claimed(note) for note in notes if note]
@@ -145,7 +145,7 @@ def _seen(site: OpenSite) -> list[Checkpoint]:
 
 def _step_where_restored(site: OpenSite) -> str:
     """What every command says to do where this log is not all that was signed; else empty."""
-    from sealift_sync.site.log.restored_backup import RestoredError, check_remembered
+    from sealift_sync.site.log.restored_site import RestoredError, check_remembered
 
     try:
         check_remembered(site.state)

@@ -211,7 +211,7 @@ def _recalls_alone(call: Call, folder: Path, *, quiet: bool) -> str:
 def status(call: Call, *, as_json: bool) -> None:
     """Say what runs, was held, and expires when."""
     from sealift_sync.cli import showing
-    from sealift_sync.site.reports.status import site_status
+    from sealift_sync.site.reports.site_status import site_status
 
     with call.site("status", looks=True) as found:
         state = site_status(found)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from sealift_sync.durable import BeginPhase
     from sealift_sync.site.importing.accepting import Accepted
     from sealift_sync.site.importing.importer import Import, Watch
-    from sealift_sync.site.reports.status import ModelStatus, SiteStatus
+    from sealift_sync.site.reports.site_status import ModelStatus, SiteStatus
     from sealift_sync.site.reports.telephone import TelephoneReport
     from sealift_sync.site.running.activation import Activation
     from sealift_sync.site.running.recheck import PlaceCheck
@@ -57,7 +57,7 @@ def watch(begin_phase: BeginPhase, *, quiet: bool) -> Watch:
 
 def accepted(found: Accepted) -> None:
     """What `verify` says."""
-    from sealift_sync.site.importing.receipts import unprotected
+    from sealift_sync.site.importing.making_receipt import unprotected
 
     telling.good(f"{found.transfer.predicate.id} is whole and authentic; nothing was written.")
     _outcomes([one.outcome for one in found.plan.judged], future=True)
@@ -66,7 +66,7 @@ def accepted(found: Accepted) -> None:
 
 def accepted_json(found: Accepted) -> dict[str, Any]:
     """As `accepted`, for machines."""
-    from sealift_sync.site.importing.receipts import unprotected
+    from sealift_sync.site.importing.making_receipt import unprotected
 
     return {
         "transfer": found.transfer.predicate.id,

@@ -17,7 +17,7 @@ from sealift_sync.site.importing.planning import Plan, make_plan
 from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.verifying.root_chain import check_root_chain
 from sealift_sync.site.verifying.six_conditions import Judge, Judged
-from sealift_sync.site.verifying.transfer_statement import check_transfer, check_unverified
+from sealift_sync.site.verifying.transfer_checks import check_transfer, check_unverified
 from sealift_sync.site.verifying.tuf_metadata import Visit, Walker
 
 

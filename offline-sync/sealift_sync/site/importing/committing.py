@@ -16,9 +16,9 @@ from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import instant, moment, sentence
 from sealift_sync.site.importing.accepting import Accepted
 from sealift_sync.site.importing.copying import adopt_copied
+from sealift_sync.site.importing.making_receipt import make_receipt
 from sealift_sync.site.importing.planning import Plan
-from sealift_sync.site.importing.receipts import make_receipt
-from sealift_sync.site.log.restored_backup import ACKNOWLEDGED
+from sealift_sync.site.log.restored_site import ACKNOWLEDGED
 from sealift_sync.site.running.choices import ASSIGNMENT, Choices, Place
 from sealift_sync.site.running.installed_parts import parts, record_lost
 from sealift_sync.site.setup import software_told

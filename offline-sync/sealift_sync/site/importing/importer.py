@@ -48,7 +48,7 @@ from sealift_sync.site.importing.copying import (
 from sealift_sync.site.importing.finding_transfer import find_transfer
 from sealift_sync.site.importing.replacing_lost import replace_lost
 from sealift_sync.site.importing.stopping_recalled import RecallsTold, honour_recalls, recalls_on
-from sealift_sync.site.log.restored_backup import RestoredError
+from sealift_sync.site.log.restored_site import RestoredError
 from sealift_sync.site.running.activation import Activation, activate
 from sealift_sync.site.setup.open_site import OpenSite
 

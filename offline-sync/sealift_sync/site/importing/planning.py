@@ -14,7 +14,7 @@ from sealift_signing.statements import CarriedFile, Transfer
 from sealift_sync.artifact import Artifact, ArtifactFile, Pack, manifest_bytes
 from sealift_sync.blobs import Blob, BlobFolder
 from sealift_sync.bundle import layout
-from sealift_sync.site.verifying.check_row_files import carried_rows, rows_to_keep, rows_to_take
+from sealift_sync.site.verifying.rows_in_evidence import carried_rows, rows_to_keep, rows_to_take
 from sealift_sync.site.verifying.six_conditions import Judged
 
 

@@ -22,7 +22,7 @@ from sealift_sync.bundle import layout
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.quarantine import ForRecalls
 from sealift_sync.site.importing.finding_transfer import bundles_beside
-from sealift_sync.site.log.restored_backup import (
+from sealift_sync.site.log.restored_site import (
     AHEAD,
     RestoredError,
     check_notes,

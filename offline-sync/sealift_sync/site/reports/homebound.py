@@ -11,7 +11,7 @@ from sealift_sync.bundle.medium import Medium
 from sealift_sync.bundle.returned import Returned
 from sealift_sync.bundle.returning import write_return
 from sealift_sync.site.log.log_reader import SiteLogReader
-from sealift_sync.site.log.restored_backup import (
+from sealift_sync.site.log.restored_site import (
     ACKNOWLEDGED,
     AHEAD,
     RestoredError,

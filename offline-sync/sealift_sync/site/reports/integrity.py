@@ -24,7 +24,7 @@ from sealift_sync import stream
 from sealift_sync.blobs import BlobFolder, Fault
 from sealift_sync.durable import BeginPhase
 from sealift_sync.site.log.log_reader import SiteLogReader
-from sealift_sync.site.log.restored_backup import ACKNOWLEDGED, restored_words
+from sealift_sync.site.log.restored_site import ACKNOWLEDGED, restored_words
 from sealift_sync.site.running.choices import Choices
 from sealift_sync.site.running.installed_parts import in_use, parts, record_lost
 from sealift_sync.site.running.model_tree import ModelTree, RepairedPlace

@@ -15,7 +15,7 @@ from sealift_signing.statements import ArtifactOutcome, Receipt
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.words import eight_words
 from sealift_sync.site.log.log_reader import SiteLogReader
-from sealift_sync.site.log.restored_backup import restored_words
+from sealift_sync.site.log.restored_site import restored_words
 from sealift_sync.site.running.installed_parts import lost_and_missed
 from sealift_sync.site.setup.open_site import OpenSite
 

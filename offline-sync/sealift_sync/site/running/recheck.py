@@ -13,7 +13,7 @@ from sealift_signing.canonical import Json
 from sealift_signing.errors import NotFoundError
 from sealift_signing.transparency.entry import Term
 from sealift_signing.vocabulary import sentence
-from sealift_sync.site.log.restored_backup import check_remembered
+from sealift_sync.site.log.restored_site import check_remembered
 from sealift_sync.site.running import runtime_checks
 from sealift_sync.site.running.choices import Choice, Choices, Place
 from sealift_sync.site.running.model_tree import ModelTree

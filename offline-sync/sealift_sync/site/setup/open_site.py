@@ -26,7 +26,7 @@ from sealift_signing.tuf_walk import read_metadata
 from sealift_signing.vocabulary import moment
 from sealift_signing.words import fingerprint
 from sealift_sync.site.log.appending import SiteLog
-from sealift_sync.site.log.restored_backup import marked
+from sealift_sync.site.log.restored_site import marked
 from sealift_sync.site.setup.disk_reserve import Reserve
 from sealift_sync.site.setup.enrolment import REQUEST, Enrolment, enrolment
 from sealift_sync.site.setup.home_folder import Home, find_home

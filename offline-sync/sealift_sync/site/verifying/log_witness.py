@@ -16,7 +16,7 @@ from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint, claimed, hub_origin
 from sealift_signing.tuf_walk import WentBackError
-from sealift_sync.site.log.restored_backup import check_holds
+from sealift_sync.site.log.restored_site import check_holds
 from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.verifying.tuf_metadata import Visit
 

@@ -28,7 +28,7 @@ from sealift_sync.site.running import downgrades
 from sealift_sync.site.running.choices import covering
 from sealift_sync.site.setup.open_site import OpenSite
 from sealift_sync.site.state.records import Current, Installed
-from sealift_sync.site.verifying.check_row_files import named_rows
+from sealift_sync.site.verifying.rows_in_evidence import named_rows
 from sealift_sync.site.verifying.tuf_metadata import Visit
 
 

@@ -14,7 +14,7 @@ from sealift_signing.errors import SealiftError
 from sealift_signing.statements import Receipt
 from sealift_sync.artifact import read_manifest
 from sealift_sync.blobs import BlobFolder
-from sealift_sync.site.log.restored_backup import restored_words
+from sealift_sync.site.log.restored_site import restored_words
 from sealift_sync.site.running.choices import Choice, Choices, Place
 from sealift_sync.site.running.installed_parts import lost_and_missed
 from sealift_sync.site.running.recheck import newest_check
