@@ -32,7 +32,7 @@ OF_OURS = {
     ("acts.py", "digest"),
     ("gate_history.py", "roles.RECALL"),
     ("fsck.py", "name"),
-    ("home_folder.py", "os.getpid()"),
+    ("home_locks.py", "os.getpid()"),
     ("key_owners.py", "owner.name"),
     ("gate_history.py", "one.digest[:12]"),
     ("reactivation.py", "model"),
