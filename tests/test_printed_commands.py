@@ -34,7 +34,6 @@ OF_OURS = {
     ("fsck.py", "name"),
     ("home_locks.py", "os.getpid()"),
     ("key_owners.py", "owner.name"),
-    ("gate_history.py", "one.digest[:12]"),
     ("reactivation.py", "model"),
     ("showing.py", "place.model"),
     ("teams.py", "name"),
