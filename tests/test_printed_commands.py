@@ -32,6 +32,7 @@ OF_OURS = {
     ("acts.py", "digest"),
     ("gate_history.py", "roles.RECALL"),
     ("fsck.py", "name"),
+    ("gate_history.py", "one.digest[:12]"),
     ("home_locks.py", "os.getpid()"),
     ("key_owners.py", "owner.name"),
     ("reactivation.py", "model"),

@@ -87,7 +87,7 @@ def _unlikely(now: datetime, newest: datetime, code: str, apart: str) -> ClockEr
         f"log was made {apart}, at {moment(newest)[:16]}.",
         subject=moment(now),
         next_step="Nothing was signed. Look at another clock. If this machine's is wrong, set "
-        "it. If it is right, say so once, with the date: sealift --today {_day(now)} COMMAND",
+        f"it. If it is right, say so once, with the date: sealift --today {_day(now)} COMMAND",
     )
 
 

@@ -309,9 +309,9 @@ def _second(role: str, one: SignedOnce, number: int) -> RefusedError:
         f"{number} in its place.",
         subject=role,
         next_step="If that was published meanwhile, this draft was made before it: have it "
-        "drafted again. If not, complete it: sealift-sign again {one.digest[:12]} FILE, then "
-        "sealift "
-        "submit FILE. Only if it is given up, have this one drafted again with --over FILE.",
+        f"drafted again. If not, complete it: sealift-sign again {one.digest[:12]} FILE, then "
+        "sealift submit FILE. Only if it is given up, have this one drafted again with --over "
+        "FILE.",
     )
 
 

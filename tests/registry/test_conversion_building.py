@@ -516,7 +516,7 @@ def test_p0_23_not_a_number_in_both_is_told_first(
     report = prove(same, variant, X86, tiny_goldens)
     assert report.verdict == "pass"
     assert report.evidence()[0].name == "told-first"
-    assert "probabilities IS NO NUMBER on any row" in report.evidence()[0].words
+    assert "probabilities IS NOT A NUMBER on any row" in report.evidence()[0].words
 
 
 def test_other_outputs(tiny: tuple[SourceModel, Conversion], tiny_goldens: Path) -> None:

@@ -110,8 +110,8 @@ def test_f1_25_refusals_name_every_framework(tmp_path: Path) -> None:
     with pytest.raises(RefusedError) as unknown:
         survey(tmp_path)
     assert unknown.value.next_step == (
-        "Known are ONNX, skops, XGBoost (.ubj, .json), LightGBM's text file and safetensors, told "
-        "by their content."
+        "The known formats are ONNX, skops, XGBoost (.ubj, .json), LightGBM's text file and "
+        "safetensors, told by their content."
     )
     (tmp_path / "notes").write_bytes(b"\x80\x04N.")
     with pytest.raises(RefusedError) as pickle:

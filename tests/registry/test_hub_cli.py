@@ -670,7 +670,7 @@ def test_receiving_says_what_a_site_has_lost(stall: Acme, tmp_path: Path, capsys
     (told,) = cli.json("receive", home)["returns"]
     assert told["lost"] == 1
     out = cli.says("receive", home)
-    assert "  Of what plant-7 is assigned 1 blob is lost there.\n" in out
+    assert "  1 blob of what plant-7 is assigned is lost there.\n" in out
     assert "  The next bundle brings it: sealift export plant-7 --to DIR\n" in out
 
 

@@ -219,7 +219,7 @@ def test_f2_124_a_grown_database_is_brought_forward_quickly_and_shrinks(
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
 
 
-@pytest.mark.parametrize("listed, shrinks", [(1, False), (3, True)])
+@pytest.mark.parametrize("listed, shrinks", [(1, False), (6, True)])
 def test_f2_127_a_database_is_written_anew_where_that_gives_much_back(
     engine: Engine, tmp_path: Path, listed: int, shrinks: bool
 ) -> None:

@@ -468,9 +468,9 @@ def test_p0_46_what_the_goldens_never_show_is_said() -> None:
     goldens[:, 3] = np.arange(len(goldens)) % 2
     numbered = _three(np.array([0, 1, 2]))
     said = " ".join(proof(numbered, numbered, goldens, facts=known).never)
-    assert "answered 9" in said
+    assert "answered with 9" in said
     assert "Categories of column 3" in said
-    assert "Nothing is missing in the goldens" in said
+    assert "No value is missing in the goldens" in said
     assert "beyond the goldens' range in columns 0, 1, 3" in said
 
 

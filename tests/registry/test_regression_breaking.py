@@ -148,7 +148,7 @@ def test_p0_313_answers_that_break_down_beside_each_other_are_no_answer(
     crashes(monkeypatch, beside=True)
     found = flattered(hub)
     assert (found.nothing, found.broke) == ("broke-down", None)
-    assert any(f"On {BY} it was NOT COMPARED: each of both" in one for one in told(hub))
+    assert any(f"On {BY} it was NOT COMPARED: each of the two" in one for one in told(hub))
     asks(hub, "scan", "parity", KIND)
     why = refused(lambda: hub.request(2), "regression-no-answer")
     assert "whose doing it is was not found out" in why

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -98,20 +98,16 @@ def give_back_space(engine: Engine) -> None:
     """
     if engine.dialect.name != "sqlite":
         return
-    connection = engine.raw_connection()
-    cursor = connection.cursor()
-    try:
+    with suppress(sqlite3.Error), closing(engine.raw_connection()) as connection:
+        cursor = connection.cursor()
         (free,), (pages,) = (
             cursor.execute(f"PRAGMA {count}").fetchone()
             for count in ("freelist_count", "page_count")
         )
         if free * 4 > pages:
-            with suppress(sqlite3.Error):
-                cursor.execute("VACUUM")
-                cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    finally:
+            cursor.execute("VACUUM")
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         cursor.close()
-        connection.close()
 
 
 def database_full() -> FailedError:
