@@ -7,7 +7,7 @@ before it has a variant, so nobody is told to.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -15,8 +15,9 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.pages import VersionDue
-from sealift_registry.catalog.reference import VersionRef
+from sealift_registry.catalog.reference import VersionRef, promotion_id
 from sealift_registry.conversion.refused import Refused
+from sealift_registry.delivery.attention import Rank
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.views import due, people
@@ -26,6 +27,7 @@ from sealift_registry.views.due import (
     RoleDue,
     SiteDue,
     SiteLack,
+    SitesDue,
     StaleKey,
     VersionsDue,
 )
@@ -94,27 +96,42 @@ def _steps(hub: Hub, hardware_targets: Collection[str], connection: Connection) 
     for team in teams:
         yield from map(_people, due.people(connection, team))
     sites, versions = due.sites(hub, connection), due.versions(connection)
-    amiss = [site for site in sites.sites if site.lack is SiteLack.ATTENTION]
-    yield from map(_site, amiss)  # before all that can wait
+    yield from (_site(site) for site in sites.sites if site.lack.is_amiss)  # before all that waits
+    amiss = "not to run what is assigned there, or to have lost of it"
+    yield from _more_sites(sites, Rank.AMISS, amiss)
     yield from _versions(versions, teams[0], hardware_targets)
-    yield from map(_promotion, due.promotions(connection, now))
+    requests = due.promotions(connection, now)
+    yield from map(_promotion, requests.promotions)
+    names = [promotion_id(number) for number in requests.beyond]
+    yield from _more(names, "request", "to wait for approvals, or for being made again")
     if not sites.any_site:
         yield Step(
             "No site is enrolled yet. At the site: sealift-site init --id ID "
             "--group NAME=HARDWARE-TARGET --request FILE; then here:",
             "sealift site enroll FILE --stage STAGE --dispatcher CARD",
         )
-    yield from (_site(site) for site in sites.sites if site.lack is not SiteLack.ATTENTION)
-    yield from _more(sites.beyond, "site", "sealift list sites")
+    yield from (_site(site) for site in sites.sites if not site.lack.is_amiss)
+    yield from _more_sites(sites, Rank.WAITS, "to wait for something")
+    yield from _more_sites(sites, Rank.UNKNOWN, "to run nobody knows what, by the rows here")
     for ref, refused in versions.refused:
         yield _another(ref, refused)
 
 
-def _more(count: int, noun: str, command: str) -> Iterator[Step]:
-    """That there are more of a kind than one is told of at once."""
-    if count:
-        wait = f"1 more {noun} waits" if count == 1 else f"{count} more {noun}s wait"
-        yield Step(f"{wait} for something, which is told here once these are seen to.", command)
+def _more_sites(found: SitesDue, rank: Rank, what: str) -> Iterator[Step]:
+    return _more(found.beyond.get(rank, ()), "site", what)
+
+
+def _more(names: Sequence[str], noun: str, what: str) -> Iterator[Step]:
+    """That there seem to be more of a kind than one is told of at once; none of them was looked at.
+
+    Their names come from rows, and so the first is drawn as any word of others.
+    """
+    if names:
+        seem = f"1 more {noun} seems" if len(names) == 1 else f"{len(names)} more {noun}s seem"
+        them = "It is" if len(names) == 1 else "They are"
+        first = "" if len(names) == 1 else " The first of them:"
+        told = f"{them} told here once what stands before is seen to."
+        yield Step(f"{seem} {what}. {told}{first}", f"sealift show {pasted(names[:1])}")
 
 
 def _stale_key(one: StaleKey) -> Step:
@@ -165,7 +182,8 @@ def _versions(
         yield Step("No model has been taken in yet.", command)
     for one in found.versions:
         yield _version(one, hardware_targets)
-    yield from _more(found.beyond, "model", "sealift list versions")
+    what = "to lack goldens, a variant or a promotion"
+    yield from _more([str(ref) for ref in found.beyond], "model", what)
 
 
 def _version(one: VersionDue, hardware_targets: Collection[str]) -> Step:

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, delete, event, insert, select
 
 from sealift_registry import guide
 from sealift_registry.app import App, open_app
+from sealift_registry.catalog import pages
 from sealift_registry.catalog.catalog import Catalog
-from sealift_registry.catalog.pages import PagePlace, PromotionFilter, VersionFilter
-from sealift_registry.catalog.reference import ModelRef, promotion_id
-from sealift_registry.delivery.sites import Sites
+from sealift_registry.catalog.pages import PagePlace, PromotionFilter, VersionDue, VersionFilter
+from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
+from sealift_registry.conversion.refused import Refused
+from sealift_registry.delivery import assignments, attention, tables
+from sealift_registry.delivery.attention import Rank, Seeming
+from sealift_registry.delivery.site_state import Says
+from sealift_registry.delivery.sites import EnrolledSite, Sites
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.repository import Repository
 from sealift_registry.views import due, promotions, sites, transfers, trust, versions
-from sealift_registry.views.due import SiteLack
+from sealift_registry.views.due import SiteDue, SiteLack
 from sealift_registry.views.pages import Page
 from sealift_registry.views.versions import VersionRow
 from sealift_signing import dsse
 from sealift_signing.errors import NotFoundError, UsageError
+from sealift_signing.transparency.entry import body_of, new_entry
+from sealift_signing.vocabulary import CatalogPath
 from tests.benchmarks.grown_hub import Size, build
 from tests.registry.hub_fixture import STAGE, STEWARDS, TEAM, Acme
 from tests.registry.test_hub_cli import Capsys, Cli
@@ -176,16 +187,16 @@ def test_f2_06_of_what_waits_a_page_is_verified_and_the_others_are_counted(
     every = {
         "versions": len(due.versions(connection).versions),
         "sites": len(due.sites(app.hub, connection).sites),
-        "promotions": len(due.promotions(connection, app.hub.now())),
+        "promotions": len(due.promotions(connection, app.hub.now()).promotions),
     }
     assert every["sites"] > 1
     assert every["promotions"]
     monkeypatch.setattr(due, "PAGE", 1)
     some = due.sites(app.hub, connection)
     assert len(some.sites) == 1
-    assert some.beyond == every["sites"] - 1
+    assert sum(map(len, some.beyond.values())) == every["sites"] - 1
     told = [one.sentence for one in guide.missing(app.hub, app.hardware_targets)]
-    assert [one for one in told if "wait for something" in one or "waits for something" in one]
+    assert [one for one in told if " more sites seem to wait for something." in one]
     assert len(told) < len(whole)
 
 
@@ -327,3 +338,191 @@ def test_f2_13_older_homes_get_the_column_filled(hub: Acme) -> None:
     assert step._valid_until(approval.envelope.data) == approval.predicate.valid_until
     for damaged in (b"", b"{}", b'{"payload": 7}', b'{"payload": "e30="}', b"\xff"):
         assert step._valid_until(damaged) is None
+
+
+@contextmanager
+def undone(app: App) -> Iterator[Connection]:
+    """A connection with which rows can be changed; nothing of it stays."""
+    with app.hub.engine.connect() as opened:
+        yield opened
+        opened.rollback()
+
+
+def ranks(app: App, connection: Connection) -> dict[str, Rank]:
+    return {one.site: one.rank for one in attention.sites(connection, app.hub.home.blobs)}
+
+
+def test_f2_060_sites_are_ranked_by_what_their_rows_say(app: App) -> None:
+    """Of a grown hub three of five answered, and of those one has not switched."""
+    with undone(app) as connection:
+        found = ranks(app, connection)
+        assert {name for name, rank in found.items() if rank is Rank.AMISS} == {"plant-0007"}
+        waits = {name for name, rank in found.items() if rank is Rank.WAITS}
+        assert waits == {"plant-0003", "plant-0004"}
+        state = tables.site_state
+        connection.execute(delete(state).where(state.c.site == "plant-0000"))
+        runs = delete(state).where(state.c.says == Says.RUNS)
+        connection.execute(runs.where(state.c.site == "plant-0001"))
+        later = ranks(app, connection)
+    assert later["plant-0000"] is Rank.UNKNOWN
+    assert later["plant-0001"] is Rank.AMISS
+    others = found.keys() - {"plant-0000", "plant-0001"}
+    assert {name: later[name] for name in others} == {name: found[name] for name in others}
+
+
+def test_f2_061_what_failed_where_nothing_is_assigned_makes_nobody_look(app: App) -> None:
+    with undone(app) as connection:
+        state = tables.site_state
+        (row, *_) = connection.execute(
+            select(state).where(state.c.site == "plant-0000", state.c.says == Says.RUNS)
+        ).all()
+        failed = dict(row._mapping) | {"says": Says.FAILED, "model": "vision/no-more"}
+        connection.execute(insert(state), failed)
+        assert ranks(app, connection)["plant-0000"] is Rank.IN_ORDER
+        connection.execute(insert(state), failed | {"model": row.model})
+        assert ranks(app, connection)["plant-0000"] is Rank.AMISS
+
+
+def test_f2_062_what_is_lost_counts_where_what_is_assigned_needs_it(app: App) -> None:
+    """By the entry of its log, and by the receipt that came after it."""
+    with undone(app) as connection:
+        site = Sites(connection).get("plant-0000")
+        assigned = assignments.current(Repository(connection), site)
+        (needed, *_) = [one.sha256 for _, _, one in assigned.artifacts()]
+        state, entry = tables.site_state, tables.site_entry
+        (row, *_) = connection.execute(select(state).where(state.c.site == site.id)).all()
+        lost = dict(row._mapping) | {"says": Says.LOST, "host_group": "", "model": ""}
+        cases = (("0" * 64, 9998, Rank.IN_ORDER), (needed, 9999, Rank.AMISS))
+        for digest, seq, rank in cases:
+            said = new_entry("store.damaged", "site", app.hub.now(), {"lost": [digest]}, [])
+            of = {"site": site.id, "enrolment": site.enrolment, "seq": seq}
+            connection.execute(insert(entry), of | {"body": body_of(said)})
+            connection.execute(insert(state), lost | {"seq": seq})
+            assert ranks(app, connection)[site.id] is rank
+        connection.execute(delete(state).where(state.c.seq >= 9998))
+        assert ranks(app, connection)[site.id] is Rank.IN_ORDER
+        receipt = tables.receipt
+        its = select(receipt).where(receipt.c.site == site.id)
+        (row,) = connection.execute(its).all()
+        envelope = json.loads(row.body)
+        statement = json.loads(base64.b64decode(envelope["payload"]))
+        statement["predicate"] |= {"lost": [needed], "made": "2999-01-01T00:00:00.000000Z"}
+        envelope["payload"] = base64.b64encode(json.dumps(statement).encode()).decode()
+        another = {"sha256": "0" * 64, "body": json.dumps(envelope).encode()}
+        connection.execute(insert(receipt), dict(row._mapping) | another)
+        assert ranks(app, connection)[site.id] is Rank.AMISS
+
+
+def test_f2_063_hints_that_are_wrong_hide_no_site_that_failed(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is to be told of those that rows say nothing of, or something false."""
+    monkeypatch.setattr(due, "PAGE", 2)
+    with undone(app) as connection:
+        wrong = [Seeming(f"plant-000{n}", Rank.AMISS) for n in (0, 1, 2, 5)]
+        right = [Seeming("plant-0007", Rank.AMISS), Seeming("plant-0003", Rank.WAITS)]
+        monkeypatch.setattr(attention, "sites", lambda *_: [*wrong, *right])
+        found = due.sites(app.hub, connection)
+        assert [one.site.id for one in found.sites] == ["plant-0007", "plant-0003"]
+        assert found.beyond == {}
+        monkeypatch.undo()
+        monkeypatch.setattr(due, "PAGE", 1)
+        state = tables.site_state
+        connection.execute(delete(state).where(state.c.site < "plant-0007"))
+        found = due.sites(app.hub, connection)
+        assert [one.site.id for one in found.sites] == ["plant-0007"]
+        waiting = ("plant-0003", "plant-0004")
+        unknown = ("plant-0000", "plant-0001", "plant-0002", "plant-0005", "plant-0006")
+        assert found.beyond == {Rank.WAITS: waiting, Rank.UNKNOWN: unknown}
+
+
+def test_f2_064_what_failed_is_told_first_and_counted_apart_from_what_waits(
+    app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty that failed, and very many that only have not answered."""
+    monkeypatch.setattr(due, "PAGE", 2)
+    names = [f"plant-000{n}" for n in (7, 0, 1, 2)]
+
+    def one(_hub: Hub, _connection: Connection, site: EnrolledSite) -> SiteDue:
+        amiss = site.id in names
+        return SiteDue(site, SiteLack.ATTENTION if amiss else SiteLack.ANSWER, transfer="x")
+
+    monkeypatch.setattr(due, "_site", one)
+    waits = [Seeming(f"plant-000{n}", Rank.WAITS) for n in (3, 4, 5)]
+    seeming = [*(Seeming(name, Rank.AMISS) for name in names), *waits]
+    monkeypatch.setattr(attention, "sites", lambda *_: seeming)
+    told = guide.missing(app.hub, app.hardware_targets)
+    amiss = [step for step in told if "is assigned does not run there" in step.sentence]
+    assert [step.command for step in amiss] == [
+        "sealift show plant-0000",
+        "sealift show plant-0007",
+    ]
+    (more,) = [step for step in told if "2 more sites seem not to run" in step.sentence]
+    assert more.command == "sealift show plant-0001"
+    (others,) = [step for step in told if "3 more sites seem to wait" in step.sentence]
+    assert others.command == "sealift show plant-0003"
+    (version, *_) = [n for n, step in enumerate(told) if step.command.startswith("sealift promote")]
+    assert told.index(amiss[1]) < told.index(more) < version < told.index(others)
+
+
+def test_f2_065_who_asks_ten_times_hides_nobody_else(
+    hub: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(due, "PAGE", 1)
+    hub.request(2)
+    for number in range(3):
+        hub.asked(1, reason=f"It is better, I say for the {number + 1}. time.")
+    sentences = [step.sentence for step in hub.app.missing()]
+    assert [one for one in sentences if one.startswith("P-000001 (vision/tiny/2 to production)")]
+    (more,) = [step for step in hub.app.missing() if "1 more request seems" in step.sentence]
+    assert more.command == "sealift show P-000004"
+    hub.request(1, "staging")
+    (more,) = [step for step in hub.app.missing() if "2 more requests seem" in step.sentence]
+    assert more.command == "sealift show P-000004"
+
+
+def test_f2_066_who_waits_longest_is_told_first_and_what_is_too_old_last(
+    hub: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of requests that nobody makes again, none keeps the place of somebody who waits."""
+    monkeypatch.setattr(due, "PAGE", 1)
+    hub.request(1)
+    hub.later(days=31)
+    hub.request(2)
+    with hub.app.hub.reading() as state:
+        found = due.promotions(state, hub.app.hub.now())
+    assert [(one.counted.promotion.number, one.too_old) for one in found.promotions] == [(2, False)]
+    assert found.beyond == (1,)
+
+
+def test_f2_067_what_rows_say_waits_and_is_listed_takes_no_place(
+    hub: Acme, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page is full of what is told, not of what was looked at."""
+    monkeypatch.setattr(due, "PAGE", 1)
+    hub.promoted(1)
+    hub.request(2)
+    no_triggers(hub)
+    hub.sql("UPDATE approval SET valid_until = '2000-01-01T00:00:00.000000Z'")
+    with hub.app.hub.reading() as state:
+        found = due.promotions(state, hub.app.hub.now())
+    assert [one.counted.promotion.number for one in found.promotions] == [2]
+    assert found.beyond == ()
+
+
+def test_f2_068_models_that_were_refused_take_no_place_of_others(
+    app: App, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ref(number: int) -> VersionRef:
+        return VersionRef("vision", f"m{number}", 1)
+
+    every = [VersionDue(ref(n), has_goldens=True, has_variant=n > 1) for n in range(4)]
+    refused = Refused(CatalogPath.parse("catalog/vision/m0/1/cpu-x86_64"), "No.")
+    monkeypatch.setattr(due, "PAGE", 1)
+    monkeypatch.setattr(pages, "versions_due", lambda _: every)
+    monkeypatch.setattr(Catalog, "goldens", lambda *_: "0" * 64)
+    monkeypatch.setattr(due, "refused_as_it_is", lambda *_: refused)
+    found = due.versions(connection)
+    assert [one.ref for one in found.versions] == [ref(2)]
+    assert [one for one, _ in found.refused] == [ref(0), ref(1)]
+    assert found.beyond == (ref(3),)

@@ -6,9 +6,9 @@ meanwhile moves nothing, and the last page takes no longer than the first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
@@ -27,15 +27,12 @@ from sqlalchemy import (
 from sealift_registry.catalog import tables
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Promotion, artifact_of_row
 from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
+from sealift_registry.storage.queries import in_parts
 from sealift_signing.errors import NotFoundError
 from sealift_signing.statements import Approval, Signed
 from sealift_signing.vocabulary import SOURCE
 
 AnyRow = Row[tuple[Any, ...]]
-S = TypeVar("S")
-
-AT_ONCE = 400
-"""Values in one query: databases bound how many parameters it may have."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +89,14 @@ class VersionDue:
     ref: VersionRef
     has_goldens: bool
     has_variant: bool
+
+
+@dataclass(frozen=True)
+class PromotionHead:
+    """A request, as its row names it; `made` is when it seems to have been made."""
+
+    number: int
+    made: str
 
 
 def versions_due(connection: Connection) -> list[VersionDue]:
@@ -181,7 +186,7 @@ def artifacts(
     """The artifacts of each version, in no order."""
     found: dict[VersionRef, list[ArtifactRow]] = {ref: [] for ref in refs}
     t = tables.artifact
-    for some in _parts(refs):
+    for some in in_parts(refs):
         named = [(ref.team, ref.model, ref.number) for ref in some]
         query = select(t).where(tuple_(t.c.team, t.c.model, t.c.number).in_(named))
         for row in connection.execute(query):
@@ -200,24 +205,41 @@ def promotion_rows(
     return list(connection.execute(_ordered(query, [t.c.number], place)).all())
 
 
-def waiting(
-    connection: Connection, stage: str, approvals: int, now: str, limit: int
-) -> list[AnyRow]:
-    """The newest promotions that seem to wait for approvals, or for being asked for again.
+def waiting(connection: Connection, stage: str, approvals: int, now: str) -> list[PromotionHead]:
+    """The requests for a stage that seem to wait for approvals, or for being asked for again.
 
-    Nothing of the same version was ever listed for the same stage, or nothing of it has as many
-    approvals that hold at `now` as the stage needs. Columns say so; who is told verifies.
+    Of those for the same version only the newest is there. Nothing of that version was ever listed
+    for the stage, or none of the requests has as many approvals that hold at `now` as the stage
+    needs. Columns say so; who is told verifies.
     """
     t = tables.promotion
-    query = select(t).where(t.c.stage == stage, or_(~_was_listed(), ~_is_approved(approvals, now)))
-    return list(connection.execute(query.order_by(t.c.number.desc()).limit(limit)).all())
+    newest = (
+        select(func.max(t.c.number))
+        .where(t.c.stage == stage)
+        .group_by(t.c.team, t.c.model, t.c.version)
+    )
+    query = select(t.c.number, t.c.made).where(
+        t.c.number.in_(newest), or_(~_was_listed(), ~_is_approved(approvals, now))
+    )
+    rows = connection.execute(query.order_by(t.c.number))
+    return [PromotionHead(row.number, row.made) for row in rows]
+
+
+def promotions_named(connection: Connection, numbers: Sequence[int]) -> list[AnyRow]:
+    """The rows of the promotions of these numbers, in their order. None of them is believed."""
+    t = tables.promotion
+    found: dict[int, AnyRow] = {}
+    for some in in_parts(numbers):
+        query = select(t).where(t.c.number.in_(some))
+        found |= {row.number: row for row in connection.execute(query)}
+    return [found[number] for number in numbers]
 
 
 def promotions_of(connection: Connection, refs: Sequence[VersionRef]) -> list[AnyRow]:
     """The rows of all promotions of these versions, the newest first."""
     t = tables.promotion
     found: list[AnyRow] = []
-    for some in _parts(refs):
+    for some in in_parts(refs):
         named = [(ref.team, ref.model, ref.number) for ref in some]
         query = select(t).where(tuple_(t.c.team, t.c.model, t.c.version).in_(named))
         found += connection.execute(query).all()
@@ -231,12 +253,12 @@ class Requests:
         a, s = tables.approval, tables.statement
         self._approvals: dict[int, list[str]] = {row.number: [] for row in rows}
         bodies: dict[str, bytes] = {}
-        for some in _parts(list(self._approvals)):
+        for some in in_parts(list(self._approvals)):
             query = select(a.c.promotion, a.c.sha256).where(a.c.promotion.in_(some))
             for row in connection.execute(query.order_by(a.c.made)):
                 self._approvals[row.promotion].append(row.sha256)
         named = [digest for digests in self._approvals.values() for digest in digests]
-        for digests in _parts([*(row.request for row in rows), *named]):
+        for digests in in_parts([*(row.request for row in rows), *named]):
             query = select(s.c.sha256, s.c.body).where(s.c.sha256.in_(digests))
             bodies |= {row.sha256: bytes(row.body) for row in connection.execute(query)}
         self._catalog = Catalog(connection, bodies)
@@ -303,7 +325,3 @@ def _ordered(
 ) -> Select[Any]:
     order = [one.desc() if place.newest_first else one for one in key]
     return query.order_by(*order).limit(place.limit)
-
-
-def _parts(values: Sequence[S]) -> Iterable[Sequence[S]]:
-    return (values[start : start + AT_ONCE] for start in range(0, len(values), AT_ONCE))

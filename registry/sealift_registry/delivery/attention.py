@@ -10,37 +10,81 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import IntEnum
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, and_, func, select, tuple_
 
-from sealift_registry.delivery import tables
+from sealift_registry.delivery import site_entries, tables
+from sealift_registry.delivery.holdings import needed
+from sealift_registry.delivery.site_entries import Place
 from sealift_registry.delivery.site_state import Says
+from sealift_registry.storage.queries import in_parts
 from sealift_registry.trust import skimming
 from sealift_registry.trust.tables import tuf_document
 from sealift_signing import roles
-from sealift_signing.errors import MalformedError
+from sealift_signing.errors import MalformedError, SealiftError
+from sealift_signing.transparency.entry import read_entry
 from sealift_signing.vocabulary import CatalogPath
+from sealift_sync.blobs import BlobFolder
 
 SitePlace = tuple[str, str]
 """A site and its enrolment."""
-Assigned = tuple[str, str, int]
-"""A host group, a model and a version of it."""
-AT_ONCE = 400
-"""Values in one query: databases bound how many parameters it may have."""
+
+
+class Rank(IntEnum):
+    """How a site seems to be, what is worst first."""
+
+    AMISS = 0
+    """It was sent and answered all that it is assigned, and does not run it, or has lost of it."""
+    WAITS = 1
+    """It was not assigned, sent or has not answered what it should run."""
+    UNKNOWN = 2
+    """It answered, and the rows do not say what it runs."""
+    IN_ORDER = 3
+    """Nothing of the others."""
 
 
 @dataclass(frozen=True)
 class Seeming:
-    """A site as rows have it, and whether something there seems to wait for somebody."""
+    """A site as rows have it."""
 
     site: str
-    waits: bool
+    rank: Rank
 
 
-def sites(connection: Connection) -> list[Seeming]:
-    """Every site that has a row: first those where something seems to wait, each by its id."""
+@dataclass(frozen=True)
+class _Said:
+    """What the rows of a site say that it said last.
+
+    Attributes:
+        runs: the versions that run, by host group and model.
+        failed: the places where a switch failed.
+        lost: the blobs that were lost.
+    """
+
+    runs: dict[Place, int] = field(default_factory=dict)
+    failed: set[Place] = field(default_factory=set)
+    lost: set[str] = field(default_factory=set)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """What a site seems to be assigned: versions by host group and model, and their manifests."""
+
+    versions: dict[Place, int]
+    manifests: frozenset[str]
+
+
+def sites(connection: Connection, store: BlobFolder) -> list[Seeming]:
+    """Every site that has a row: those that seem to be worst off first, each rank by its ids.
+
+    Args:
+        connection: to what says it.
+        store: has the manifests of what is assigned; asked where a site has lost blobs.
+    """
     sent = {
         (site, enrolment): (transfer, body)
         for site, enrolment, transfer, body in _newest_bundles(connection)
@@ -48,54 +92,75 @@ def sites(connection: Connection) -> list[Seeming]:
     answered = _answered(connection, [transfer for transfer, _ in sent.values()])
     assigned = {one.role: one.digests for one in skimming.skim(connection, roles.SITE)}
     wanted = _assigned(connection, [digest for of in assigned.values() for digest in of])
-    running, amiss = _said_last(connection)
+    said = _said_last(connection)
     found = []
     for name, enrolment in _enrolments(connection):
-        place = (name, enrolment)
-        transfer, body = sent.get(place, ("", b""))
+        transfer, body = sent.get((name, enrolment), ("", b""))
         digests = assigned.get(roles.site_role(name), frozenset())
-        is_sent = transfer in answered and bool(digests) and _carries(body, digests)
-        is_run = place not in amiss and wanted.get(name, set()) <= running.get(place, set())
-        found.append(Seeming(name, not (is_sent and is_run)))
-    return sorted(found, key=lambda one: (not one.waits, one.site))
+        rank = Rank.WAITS
+        if transfer in answered and digests and _carries(body, digests):
+            lost = answered[transfer]
+            rank = _rank(wanted.get(name), said.get((name, enrolment)), lost, store)
+        found.append(Seeming(name, rank))
+    return sorted(found, key=lambda one: (one.rank, one.site))
 
 
-def _said_last(
-    connection: Connection,
-) -> tuple[dict[SitePlace, set[Assigned]], set[SitePlace]]:
-    """What each site seems to run; and those where a switch failed, or blobs were lost."""
-    t = tables.site_state
-    running: dict[SitePlace, set[Assigned]] = {}
-    amiss: set[SitePlace] = set()
+def _rank(wanted: _Wanted | None, said: _Said | None, lost: set[str], store: BlobFolder) -> Rank:
+    """That of a site which answered all that it was sent, and was sent all that it should run.
+
+    Only what it is assigned counts: what else failed there or was lost, nobody waits for.
+    """
+    if wanted is None or said is None:
+        return Rank.UNKNOWN
+    unlike = any(said.runs.get(place) != version for place, version in wanted.versions.items())
+    if unlike or said.failed & wanted.versions.keys():
+        return Rank.AMISS
+    lost = lost | said.lost
+    return Rank.AMISS if lost and lost & needed(store, wanted.manifests) else Rank.IN_ORDER
+
+
+def _said_last(connection: Connection) -> dict[SitePlace, _Said]:
+    """What each site seems to have said last; nothing of those that have no row of it."""
+    t, e = tables.site_state, tables.site_entry
+    found: dict[SitePlace, _Said] = {}
     query = select(t.c.site, t.c.enrolment, t.c.says, t.c.host_group, t.c.model, t.c.version)
-    said = (Says.RUNS, Says.FAILED, Says.LOST)
-    for row in connection.execute(query.where(t.c.says.in_(said))):
-        place = (row.site, row.enrolment)
+    told = (Says.HEARD, Says.RUNS, Says.FAILED)
+    for row in connection.execute(query.where(t.c.says.in_(told))):
+        said = found.setdefault((row.site, row.enrolment), _Said())
+        place = (row.host_group, row.model)
         if row.says == Says.RUNS:
-            running.setdefault(place, set()).add((row.host_group, row.model, row.version))
-        else:
-            amiss.add(place)
-    return running, amiss
-
-
-def _assigned(connection: Connection, digests: list[str]) -> dict[str, set[Assigned]]:
-    """What sites seem to be assigned, by their assignments, of these digests."""
-    t, found = tuf_document, dict[str, set[Assigned]]()
-    for start in range(0, len(digests), AT_ONCE):
-        some = t.c.sha256.in_(digests[start : start + AT_ONCE])
-        query = select(t.c.body).where(t.c.path.startswith("sites/"), some)
-        for body in connection.execute(query).scalars():
-            with suppress(ValueError, KeyError, TypeError, AttributeError, MalformedError):
-                said = json.loads(body)
-                found[said["site"]] = set(_current(said["groups"]))
+            said.runs[place] = row.version
+        elif row.says == Says.FAILED:
+            said.failed.add(place)
+    same = and_(e.c.site == t.c.site, e.c.enrolment == t.c.enrolment, e.c.seq == t.c.seq)
+    entries = select(e.c.site, e.c.enrolment, e.c.body).join(t, same).where(t.c.says == Says.LOST)
+    for site, enrolment, body in connection.execute(entries):
+        with suppress(SealiftError):
+            lost = site_entries.lost(read_entry(bytes(body))) or frozenset()
+            found.setdefault((site, enrolment), _Said()).lost.update(lost)
     return found
 
 
-def _current(groups: Any) -> Iterator[Assigned]:  # noqa: ANN401 - JSON
+def _assigned(connection: Connection, digests: list[str]) -> dict[str, _Wanted]:
+    """What sites seem to be assigned, by their assignments, of these digests."""
+    t, found = tuf_document, dict[str, _Wanted]()
+    for some in in_parts(digests):
+        query = select(t.c.body).where(t.c.path.startswith("sites/"), t.c.sha256.in_(some))
+        for body in connection.execute(query).scalars():
+            with suppress(ValueError, KeyError, TypeError, AttributeError, MalformedError):
+                said = json.loads(body)
+                found[said["site"]] = _wanted(said["groups"])
+    return found
+
+
+def _wanted(groups: Any) -> _Wanted:  # noqa: ANN401 - JSON
+    versions: dict[Place, int] = {}
+    manifests = set[str]()
     for group, assigned in groups.items():
-        for model, versions in assigned["models"].items():
-            path = CatalogPath.parse(versions["current"]["path"])
-            yield group, model, path.version
+        for model, kept in assigned["models"].items():
+            versions[group, model] = CatalogPath.parse(kept["current"]["path"]).version
+            manifests.update(one["sha256"] for one in (kept["current"], *kept["fallbacks"]))
+    return _Wanted(versions, frozenset(manifests))
 
 
 def _enrolments(connection: Connection) -> Iterator[tuple[str, str]]:
@@ -124,15 +189,25 @@ def _newest_bundles(connection: Connection) -> Iterator[tuple[str, str, str, byt
         yield row.site, row.enrolment, row.id, bytes(row.body)
 
 
-def _answered(connection: Connection, transfers: list[str]) -> set[str]:
-    """Those of some transfers that have a receipt."""
+def _answered(connection: Connection, transfers: list[str]) -> dict[str, set[str]]:
+    """Those of some transfers that have a receipt, each with what its newest says is lost."""
     t = tables.receipt
-    found: set[str] = set()
-    for start in range(0, len(transfers), AT_ONCE):
-        some = transfers[start : start + AT_ONCE]
-        query = select(t.c.transfer).where(t.c.transfer.in_(some)).distinct()
-        found |= set(connection.execute(query).scalars())
-    return found
+    found: dict[str, tuple[str, set[str]]] = {}
+    for some in in_parts(transfers):
+        query = select(t.c.transfer, t.c.body).where(t.c.transfer.in_(some))
+        for row in connection.execute(query):
+            found[row.transfer] = max(
+                found.get(row.transfer, ("", set())), _lost(row.body), key=itemgetter(0)
+            )
+    return {transfer: lost for transfer, (_, lost) in found.items()}
+
+
+def _lost(body: bytes) -> tuple[str, set[str]]:
+    """When a receipt seems to have been made, and what it seems to say is lost."""
+    with suppress(ValueError, KeyError, TypeError, AttributeError):
+        said = json.loads(base64.b64decode(json.loads(body)["payload"]))["predicate"]
+        return str(said["made"]), set(map(str, said["lost"]))
+    return "", set()
 
 
 def _carries(body: bytes, digests: frozenset[str]) -> bool:

@@ -5,7 +5,7 @@ Only what came home counts, never what was sent: a bundle may not have arrived.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -76,8 +76,12 @@ def missed(
     lost = holdings(connection, site, store).lost
     if not lost:
         return 0
-    assigned = {one.sha256 for _, _, one in wanted.artifacts()}
-    return len(lost & (assigned | {part for one in assigned for part in _contents(store, one, {})}))
+    return len(lost & needed(store, {one.sha256 for _, _, one in wanted.artifacts()}))
+
+
+def needed(store: BlobFolder, assigned: Collection[str]) -> set[str]:
+    """The digests of all blobs that a site needs for artifacts of these manifests."""
+    return {*assigned, *(part for one in assigned for part in _contents(store, one, {}))}
 
 
 def _lost_since(connection: Connection, site: EnrolledSite, size: int) -> set[str] | None:

@@ -1,4 +1,4 @@
-"""What runs at a site, as its own log says it: site_records by the site's key, nothing more."""
+"""What runs at a site, as its own log says it: attested by the site's key, nothing more."""
 
 from __future__ import annotations
 

@@ -28,6 +28,7 @@ from sealift_registry.delivery.site_state import (
     state_of_pointers,
 )
 from sealift_registry.delivery.sites import EnrolledSite
+from sealift_registry.storage.queries import in_parts
 from sealift_registry.trust.stored import READING
 from sealift_signing.errors import RefusedError
 from sealift_signing.transparency.entry import read_entry
@@ -40,8 +41,6 @@ from sealift_signing.transparency.merkle import (
 )
 
 WHAT = "what it said last"
-MOST_ASKED = 500
-"""Rows that one statement asks for by name."""
 
 
 def state_of(connection: Connection, site: EnrolledSite) -> SiteState:
@@ -214,11 +213,9 @@ def verified(connection: Connection, site: EnrolledSite, rows: Sequence[AnyRow])
 def _bodies(connection: Connection, site: EnrolledSite, wanted: Iterable[int]) -> dict[int, bytes]:
     t = tables.site_entry
     found: dict[int, bytes] = {}
-    asked = sorted(wanted)
-    for start in range(0, len(asked), MOST_ASKED):
-        some = t.c.seq.in_(asked[start : start + MOST_ASKED])
+    for some in in_parts(sorted(wanted)):
         query = select(t.c.seq, t.c.body).where(
-            t.c.site == site.id, t.c.enrolment == site.enrolment, some
+            t.c.site == site.id, t.c.enrolment == site.enrolment, t.c.seq.in_(some)
         )
         found |= {row.seq: bytes(row.body) for row in connection.execute(query)}
     return found

@@ -1,12 +1,12 @@
 """What waits for somebody, along the journey: from roles that expire to sites that do not answer.
 
-Of each kind a page is told, and how many more there seem to be: as many are verified on a hub of
-any size. Which those are, rows say; what is told of them was signed.
+Of each kind a page is told, and which others seem to wait: as many are verified on a hub of any
+size. Which those are, rows say; what is told of them was signed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -26,6 +26,7 @@ from sealift_registry.delivery import (
     transfers,
     unsigned_transfers,
 )
+from sealift_registry.delivery.attention import Rank
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.outcomes import outcomes_at
 from sealift_registry.delivery.sites import EnrolledSite, Sites
@@ -42,7 +43,9 @@ from sealift_signing.statements import Transfer
 from sealift_signing.vocabulary import instant, moment
 
 PAGE = 10
-"""Versions, promotions or sites of which it is told what they wait for."""
+"""Models, requests or sites of which it is told what they wait for."""
+MOST_PAGES = 3
+"""So many pages are verified at most, where it turns out that nothing is to be told of many."""
 SOON = timedelta(days=14)
 
 
@@ -81,14 +84,14 @@ class VersionsDue:
     """The newest versions of models that lack something, in order.
 
     Attributes:
-        beyond: how many more do.
+        beyond: the others that do.
         refused: those that have no variant because converting them was refused.
         any_model: whether there is any version at all.
     """
 
     versions: tuple[VersionDue, ...]
     refused: tuple[tuple[VersionRef, Refused], ...]
-    beyond: int
+    beyond: tuple[VersionRef, ...]
     any_model: bool
 
 
@@ -105,6 +108,18 @@ class PromotionDue:
     too_old: bool
 
 
+@dataclass(frozen=True)
+class PromotionsDue:
+    """The requests that wait: first those that can be approved, the oldest of them first.
+
+    Attributes:
+        beyond: the numbers of the others that seem to wait, in the same order.
+    """
+
+    promotions: tuple[PromotionDue, ...]
+    beyond: tuple[int, ...]
+
+
 class SiteLack(Enum):
     """What a site waits for."""
 
@@ -115,6 +130,11 @@ class SiteLack(Enum):
     ANSWER = "it has not answered the last bundle"
     BLOBS = "it has lost blobs of what it is assigned"
     ATTENTION = "it does not run what it is assigned"
+
+    @property
+    def is_amiss(self) -> bool:
+        """Whether something went wrong there, and not only something is still to be done."""
+        return self in {SiteLack.BLOBS, SiteLack.ATTENTION}
 
 
 @dataclass(frozen=True)
@@ -136,15 +156,15 @@ class SiteDue:
 
 @dataclass(frozen=True)
 class SitesDue:
-    """The sites that wait, in order.
+    """The sites that wait: first those where something went wrong, each kind by its ids.
 
     Attributes:
-        beyond: how many more seem to wait.
+        beyond: the ids of the others, by how they seem to be; of those in order, nothing.
         any_site: whether there is any site at all.
     """
 
     sites: tuple[SiteDue, ...]
-    beyond: int
+    beyond: Mapping[Rank, tuple[str, ...]]
     any_site: bool
 
 
@@ -205,59 +225,78 @@ def people(connection: Connection, team: str) -> Iterator[PeopleDue]:
 
 
 def versions(connection: Connection) -> VersionsDue:
-    """The newest version of each model, where it lacks goldens, a variant or a promotion."""
-    every = pages.versions_due(connection)
-    here, catalog = every[:PAGE], Catalog(connection)
-    refused: dict[VersionRef, Refused] = {}
-    for one in here:
+    """The newest version of each model, where it lacks goldens, a variant or a promotion.
+
+    Those that were refused take no place of others.
+    """
+    every, catalog = pages.versions_due(connection), Catalog(connection)
+    here, refused = list[VersionDue](), dict[VersionRef, Refused]()
+    for one in every[: MOST_PAGES * PAGE]:
+        if len(here) == PAGE:
+            break
         goldens = catalog.goldens(one.ref) if one.has_goldens and not one.has_variant else None
         found = refused_as_it_is(connection, one.ref, goldens) if goldens else None
-        if found is not None:
+        if found is None:
+            here.append(one)
+        else:
             refused[one.ref] = found
     return VersionsDue(
-        tuple(one for one in here if one.ref not in refused),
+        tuple(here),
         tuple(refused.items()),
-        len(every) - len(here),
+        tuple(one.ref for one in every[len(here) + len(refused) :]),
         bool(every) or bool(catalog.models(limit=1)),
     )
 
 
-def promotions(connection: Connection, now: datetime) -> tuple[PromotionDue, ...]:
-    """Requests that wait, oldest first: for approvals, or for another request.
+def promotions(connection: Connection, now: datetime) -> PromotionsDue:
+    """Requests that wait for approvals, or for another request; of each version and stage one.
 
-    Where another request of the same was listed, nobody waits for the one before.
+    It is the newest. Who can be approved comes first, and of those whoever waits longest; behind
+    them those that are too old for it, of which many may never be made again.
     """
-    counting, found = Counting(connection, now), list[tuple[Counted, timedelta]]()
+    heads, within = list[tuple[bool, int]](), dict[str, timedelta]()
     for stage, rule in sorted(Repository(connection).policy().stages.items()):
-        rows = pages.waiting(connection, stage, rule.approvals, moment(now), PAGE)
+        within[stage] = rule.within
+        oldest = moment(now - rule.within)
+        waiting = pages.waiting(connection, stage, rule.approvals, moment(now))
+        heads += [(one.made < oldest, one.number) for one in waiting]
+    numbers = [number for _, number in sorted(heads)]
+    counting, found, looked_at = Counting(connection, now), list[PromotionDue](), 0
+    while len(found) < PAGE and looked_at < min(len(numbers), MOST_PAGES * PAGE):
+        some = numbers[looked_at : looked_at + PAGE - len(found)]
+        looked_at += len(some)
+        rows = pages.promotions_named(connection, some)
         requests = pages.Requests(connection, rows)
-        for row in rows:
-            promotion = requests.promotion(row)
+        for promotion in map(requests.promotion, rows):
             counted = counting.counted(promotion, requests.approvals(promotion.number))
-            found.append((counted, rule.within))
-    found.sort(key=lambda pair: pair[0].promotion.number)
-    listed = {_about(counted) for counted, _ in found if counted.listed}
-    last = {_about(counted): counted for counted, _ in found}
-    return tuple(
-        PromotionDue(counted, within, too_old)
-        for counted, within in found
-        if _about(counted) not in listed
-        for too_old in [now - instant(counted.promotion.made) > within]
-        if not too_old or last[_about(counted)] is counted
-    )
-
-
-def _about(counted: Counted) -> tuple[VersionRef, str]:
-    return counted.promotion.ref, counted.promotion.stage
+            if not counted.listed:
+                period = within[promotion.stage]
+                too_old = now - instant(promotion.made) > period
+                found.append(PromotionDue(counted, period, too_old))
+    found.sort(key=lambda one: (one.too_old, one.counted.promotion.number))
+    return PromotionsDue(tuple(found), tuple(numbers[looked_at:]))
 
 
 def sites(hub: Hub, connection: Connection) -> SitesDue:
-    """The sites that wait for something, of a page of them: of those that seem to, first."""
-    seeming = attention.sites(connection)
-    found = [_site(hub, connection, Sites(connection).get(one.site)) for one in seeming[:PAGE]]
-    waiting = sorted((one for one in found if one is not None), key=lambda one: one.site.id)
+    """The sites that wait for something: those that seem to be worst off are looked at first.
+
+    A page is looked at, and more where rows say so of sites of which nothing is to be told then.
+    """
+    seeming = attention.sites(connection, hub.home.blobs)
+    found, looked_at = list[SiteDue](), 0
+    for one in seeming[: MOST_PAGES * PAGE]:
+        if len(found) == PAGE or (one.rank is Rank.IN_ORDER and looked_at >= PAGE):
+            break
+        looked_at += 1
+        due = _site(hub, connection, Sites(connection).get(one.site))
+        found += [due] if due is not None else []
+    found.sort(key=lambda one: (not one.lack.is_amiss, one.site.id))
+    beyond = dict[Rank, list[str]]()
+    for one in seeming[looked_at:]:
+        if one.rank is not Rank.IN_ORDER:
+            beyond.setdefault(one.rank, []).append(one.site)
     return SitesDue(
-        tuple(waiting), sum(one.waits for one in seeming[PAGE:]), any_site=bool(seeming)
+        tuple(found), {rank: tuple(names) for rank, names in beyond.items()}, bool(seeming)
     )
 
 
