@@ -7,22 +7,32 @@ Nothing is changed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from sealift_registry.catalog import tables
+from sealift_registry.catalog import statement_rows, tables
 from sealift_registry.catalog.reference import promotion_id
-from sealift_registry.delivery import enrolments, receipts, site_records, transfers, whole_logs
+from sealift_registry.delivery import (
+    enrolments,
+    receipts,
+    site_records,
+    site_rows,
+    transfers,
+    whole_logs,
+)
 from sealift_registry.delivery import tables as delivery
-from sealift_registry.delivery.sites import Sites
+from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.storage import schema
 from sealift_registry.trust import checking
 from sealift_registry.trust.repository import Repository
 from sealift_signing import documents, roles, statements
-from sealift_signing.errors import RefusedError, SealiftError
+from sealift_signing.drawing import word
+from sealift_signing.errors import SealiftError
 from sealift_signing.evidence import EVIDENCE_PURPOSE
 from sealift_signing.public_key import PublicKey
 from sealift_signing.statements import (
@@ -33,7 +43,7 @@ from sealift_signing.statements import (
     Request,
     Signed,
 )
-from sealift_signing.transparency.verdict import LogFault
+from sealift_signing.transparency.verdict import NOT_CHECKED, UNFINISHED, LogFault, apart
 
 KINDS: Mapping[str, type[Predicate]] = {
     "request": Request,
@@ -49,24 +59,30 @@ AnyRow = Row[tuple[Any, ...]]
 
 
 def check(connection: Connection) -> Iterator[LogFault]:
-    """Everything that is wrong with what is stored beside the log."""
-    found = [LogFault("row-of-wrong-type", what, None) for what in schema.misfits(connection)]
-    yield from found
-    try:
-        signed_by_roles = list(checking.check(connection))
-        found += signed_by_roles
-        yield from signed_by_roles
-        repository = Repository(connection)
-        known = _Known(repository)
-        signed = dict(_statements(connection, known))
-        yield from _unsigned(connection, signed)
-        yield from _columns(connection, signed)
-        yield from _listings(connection, repository, signed)
-        yield from _sites(connection, repository)
-    except SealiftError as bad:
-        # Without a role nobody can say who might have signed the rest; it was named above.
-        if not found:
-            yield LogFault(bad.code, bad.what, None)
+    """Everything that is wrong with what is stored beside the log.
+
+    Each part is looked at whatever comes of the others; nothing is raised.
+    """
+    told: set[str] = set()
+    for one in _parts(connection):
+        # A refusal that keeps several parts from being checked is told by the first of them.
+        why = one.sentence.partition(UNFINISHED)[2] or one.sentence
+        if one.code == NOT_CHECKED or why not in told:
+            told.add(why)
+            yield one
+
+
+def _parts(connection: Connection) -> Iterator[LogFault]:
+    misfits = (LogFault("row-of-wrong-type", one, None) for one in schema.misfits(connection))
+    yield from apart("What columns hold", misfits)
+    yield from apart("What the roles signed", checking.check(connection))
+    signed: dict[str, Signed[Any]] = {}
+    yield from apart("The statements", _statements(connection, signed))
+    yield from statement_rows.check(connection, signed)
+    yield from apart("What catalog roles list", _listings(connection, signed))
+    yield from apart("The enrolments", _enrolments(connection))
+    yield from apart("The transfers", _transfers(connection))
+    yield from apart("What came home from sites", _home(connection))
 
 
 class _Known:
@@ -110,100 +126,72 @@ class _Known:
                 yield data
 
 
-def _statements(connection: Connection, known: _Known) -> Iterator[tuple[str, Signed[Any]]]:
-    """The statements that a known key signed, by their digests."""
+def _statements(connection: Connection, signed: dict[str, Signed[Any]]) -> Iterator[LogFault]:
+    """Put the statements that a known key signed into `signed`, by their digests."""
+    known = _Known(Repository(connection))
     for row in connection.execute(select(tables.statement)):
-        try:
-            one = statements.read(KINDS[row.kind], bytes(row.body), what="it")
-            one.envelope.verify(known.keys(one)[one.envelope.keyid], what="it")
-        except (RefusedError, KeyError):
-            continue
+        yield from apart(f"The statement {word(row.sha256[:12])}", _statement(row, known, signed))
+
+
+def _statement(row: AnyRow, known: _Known, signed: dict[str, Signed[Any]]) -> Iterator[LogFault]:
+    with suppress(SealiftError, KeyError):  # it is named as not signed
+        one = statements.read(KINDS[row.kind], bytes(row.body), what="it")
+        one.envelope.verify(known.keys(one)[one.envelope.keyid], what="it")
         if one.sha256 == row.sha256:
-            yield one.sha256, one
+            signed[one.sha256] = one
+    yield from ()
 
 
-def _unsigned(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Iterator[LogFault]:
-    t = tables.statement
-    for row in connection.execute(select(t.c.sha256, t.c.kind).order_by(t.c.sha256)):
-        if row.sha256 not in signed:
-            what = (
-                f"The {row.kind} {row.sha256[:12]} is not signed by any key that ever might sign "
-                "it."
-            )
-            yield LogFault("statement-not-signed", what, None)
-
-
-def _columns(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Iterator[LogFault]:
-    """Columns say what the statement says; a row that names none that is signed is told as such."""
-    said: Sequence[tuple[Any, str, Callable[[Any], str], Callable[[Any, Signed[Any]], bool]]] = (
-        (tables.promotion, "request", lambda row: promotion_id(row.number), _is_promotion),
-        (tables.approval, "sha256", lambda row: f"approval {row.sha256[:12]}", _is_approval),
-        (tables.objection, "sha256", lambda row: f"objection {row.sha256[:12]}", _is_objection),
-        (tables.evidence, "sha256", lambda row: f"evidence {row.sha256[:12]}", _is_evidence),
-    )
-    for table, column, name, agrees in said:
-        for row in connection.execute(select(table)):
-            one = signed.get(getattr(row, column))
-            if one is not None and not agrees(row, one):
-                what = f"The columns of {name(row)} say other than what was signed."
-                yield LogFault("row-differs", what, None)
-    requests = {row.number: row.request for row in connection.execute(select(tables.promotion))}
-    for table in (tables.approval, tables.objection):
-        for row in connection.execute(select(table)):
-            one = signed.get(row.sha256)
-            if one is not None and one.predicate.request != requests.get(row.promotion):
-                what = f"The {table.name} {row.sha256[:12]} is filed under a request that it is "
-                yield LogFault("row-differs", f"{what}not of.", None)
-
-
-def _is_promotion(row: AnyRow, one: Signed[Any]) -> bool:
-    said = one.predicate
-    if not isinstance(said, Request):
-        return False
-    columns = (row.team, row.model, row.version, row.stage, row.person, row.made)
-    return columns == (said.team, said.model, said.version, said.stage, said.person, said.made)
-
-
-def _is_approval(row: AnyRow, one: Signed[Any]) -> bool:
-    said = one.predicate
-    if not isinstance(said, Approval):
-        return False
-    return (row.person, row.made, row.valid_until) == (said.person, said.made, said.valid_until)
-
-
-def _is_objection(row: AnyRow, one: Signed[Any]) -> bool:
-    said = one.predicate
-    return isinstance(said, Objection) and (row.person, row.made) == (said.person, said.made)
-
-
-def _is_evidence(row: AnyRow, one: Signed[Any]) -> bool:
-    said = one.predicate
-    if not isinstance(said, Evidence):
-        return False
-    about = any(subject.name == row.path for subject in one.subjects)
-    return about and (row.kind, row.verdict, row.made) == (said.kind, said.verdict, said.made)
-
-
-def _listings(
-    connection: Connection,
-    repository: Repository,
-    signed: Mapping[str, Signed[Any]],
-) -> Iterator[LogFault]:
-    """What a catalog role lists was approved at some time, by as many as the policy asks least."""
-    least = min((rule.approvals for rule in repository.policy().stages.values()), default=1)
-    approved = _approved(signed, max(least, 1))
+def _listings(connection: Connection, signed: Mapping[str, Signed[Any]]) -> Iterator[LogFault]:
+    """What catalog roles list, who approved it, and what the rows say of it."""
     listed: set[tuple[str, str]] = set()
+    repository = Repository(connection)
     for role in repository.delegated(roles.CATALOG):
-        for path, target in repository.targets(role).signed.targets.items():
-            listed.add((path, target.hashes["sha256"]))
-    for path, digest in sorted(listed - approved):
+        yield from apart(f"The role {word(role)}", _listed(repository, role, listed))
+    yield from apart("Approvals of what is listed", _listed_so(repository, signed, listed))
+    paths = {path for path, _ in listed}
+    yield from apart("The rows of listing", _listing_rows(connection, signed, paths))
+
+
+def _listed(repository: Repository, role: str, listed: set[tuple[str, str]]) -> Iterator[LogFault]:
+    """Put what a catalog role lists into `listed`."""
+    for path, target in repository.targets(role).signed.targets.items():
+        listed.add((path, target.hashes["sha256"]))
+    yield from ()
+
+
+def _listed_so(
+    repository: Repository, signed: Mapping[str, Signed[Any]], listed: set[tuple[str, str]]
+) -> Iterator[LogFault]:
+    """What is listed was approved at some time, by as many as the policy asks least."""
+    least = min((rule.approvals for rule in repository.policy().stages.values()), default=1)
+    for path, digest in sorted(listed - _approved(signed, max(least, 1))):
         what = f"{path} ({digest[:12]}) is listed, and nobody approved it."
         yield LogFault("listing-not-approved", what, None)
-    paths = {path for path, _ in listed}
+
+
+def _listing_rows(
+    connection: Connection, signed: Mapping[str, Signed[Any]], paths: set[str]
+) -> Iterator[LogFault]:
+    """Each row is of a path that is listed, because of a promotion of that path to that stage."""
+    promotions = {row.number: row.request for row in connection.execute(select(tables.promotion))}
     for row in connection.execute(select(tables.listing)):
+        noted = f"{word(row.path)} is noted as listed for {word(row.stage)}"
         if row.path not in paths:
-            what = f"{row.path} is noted as listed for {row.stage}, and no catalog role lists it."
+            what = f"{noted}, and no catalog role lists it."
             yield LogFault("listing-not-signed", what, None)
+        name = promotion_id(row.promotion)
+        if row.promotion not in promotions:
+            what = f"{noted} because of {name}, and there is no such promotion."
+            yield LogFault("listing-of-nothing", what, None)
+            continue
+        request = signed.get(promotions[row.promotion])
+        if request is None or not isinstance(request.predicate, Request):
+            continue  # it was named
+        about = any(subject.name == row.path for subject in request.subjects)
+        if not about or request.predicate.stage != row.stage:
+            what = f"{noted} because of {name}, which asks for something else."
+            yield LogFault("row-differs", what, None)
 
 
 def _approved(signed: Mapping[str, Signed[Any]], least: int) -> set[tuple[str, str]]:
@@ -220,29 +208,56 @@ def _approved(signed: Mapping[str, Signed[Any]], least: int) -> set[tuple[str, s
     }
 
 
-def _sites(connection: Connection, repository: Repository) -> Iterator[LogFault]:
-    """Every enrolment and transfer was signed, and what came home from each site as it is now."""
-    names: dict[str, bool] = {}
+def _enrolments(connection: Connection) -> Iterator[LogFault]:
+    """Every enrolment was signed."""
+    repository = Repository(connection)
     for row in connection.execute(select(delivery.site).order_by(delivery.site.c.id)):
-        names.setdefault(row.id, True)
-        try:
-            enrolments.verified(repository, row)
-        except SealiftError as bad:
-            names[row.id] = False
-            yield LogFault(bad.code, bad.what, None)
+        name = f"The enrolment of site {word(row.id)}"
+        yield from apart(name, _refusal(partial(enrolments.verified, repository, row)))
+
+
+def _transfers(connection: Connection) -> Iterator[LogFault]:
+    """Every transfer was signed."""
+    repository = Repository(connection)
     for row in connection.execute(select(delivery.bundle).order_by(delivery.bundle.c.transfer)):
-        try:
-            transfers.verified(repository, row)
-        except SealiftError as bad:
-            yield LogFault(bad.code, bad.what, None)
-    for what in whole_logs.of_nobody(connection):
-        yield LogFault(ROWS_DIFFER, what, None)
-    for name in [name for name, whole in names.items() if whole]:
-        try:
-            site = Sites(connection).get(name)
-            receipts.every(connection, site)
-            bodies = site_records.entries(connection, site)
-            for what in whole_logs.differences(connection, site, bodies):
-                yield LogFault(ROWS_DIFFER, what, None)
-        except SealiftError as bad:
-            yield LogFault(bad.code, bad.what, None)
+        name = f"The transfer {word(row.transfer)}"
+        yield from apart(name, _refusal(partial(transfers.verified, repository, row)))
+
+
+def _home(connection: Connection) -> Iterator[LogFault]:
+    """What came home from each site is as it signed it, and the rows of what it said last."""
+    of_nobody = whole_logs.of_nobody(connection)
+    yield from apart(
+        f"The rows of {site_rows.WHAT}", (LogFault(ROWS_DIFFER, one, None) for one in of_nobody)
+    )
+    repository = Repository(connection)
+    wrong: dict[str, bool] = {}
+    for row in connection.execute(select(delivery.site).order_by(delivery.site.c.id)):
+        found = list(apart("", _refusal(partial(enrolments.verified, repository, row))))
+        wrong[row.id] = bool(found) or wrong.get(row.id, False)
+    for name in [name for name, is_wrong in wrong.items() if not is_wrong]:
+        yield from apart(f"What came home from site {word(name)}", _home_from(connection, name))
+
+
+def _home_from(connection: Connection, name: str) -> Iterator[LogFault]:
+    site = Sites(connection).get(name)
+    receipts_of = f"The receipts of site {word(name)}"
+    yield from apart(receipts_of, _refusal(partial(receipts.every, connection, site)))
+    yield from apart(f"The log of site {word(name)}", _log_of(connection, site))
+
+
+def _log_of(connection: Connection, site: EnrolledSite) -> Iterator[LogFault]:
+    try:
+        bodies = site_records.entries(connection, site)
+        for what in whole_logs.differences(connection, site, bodies):
+            yield LogFault(ROWS_DIFFER, what, None)
+    except SealiftError as bad:
+        yield LogFault(bad.code, bad.what, None)
+
+
+def _refusal(verify: Callable[[], object]) -> Iterator[LogFault]:
+    """What `verify` refuses, as it says it."""
+    try:
+        verify()
+    except SealiftError as bad:
+        yield LogFault(bad.code, bad.what, None)

@@ -126,14 +126,18 @@ def audit_fsck(session: Session) -> None:
     What each site said last is compared with the whole of its log. Where only that differs, it is
     made anew from the logs: it is derived from them, and nobody signed it.
     """
+    from sqlalchemy.exc import SQLAlchemyError
+
     from sealift_registry import fsck
     from sealift_registry.trust import checking
 
     key, origin, former = _log(session)
     verdict = _reader(session).fsck(key, origin, seen=_seen(session), former=former)
+    pruned = None
     with session.app.hub.reading() as connection:
         verdict = verdict.joined(fsck.check(connection))
-        pruned = checking.pruned(connection)
+        with suppress(SQLAlchemyError):  # what is wrong with the table was told
+            pruned = checking.pruned(connection)
     _tell(session, "audit-fsck", verdict, pruned, made_anew=_made_anew(session, verdict))
 
 
@@ -145,11 +149,15 @@ def _made_anew(session: Session, verdict: Verdict) -> bool:
     from sealift_registry.delivery import derived_rows
     from sealift_registry.fsck import ROWS_DIFFER
     from sealift_registry.storage.engine import is_read_only
+    from sealift_signing.errors import SealiftError
 
     home = session.app.hub.home.root
     if {one.code for one in verdict.findings} != {ROWS_DIFFER} or is_read_only(home):
         return False
-    derived_rows.make_anew(session.app.hub)
+    try:
+        derived_rows.make_anew(session.app.hub)
+    except SealiftError:
+        return False  # what was found is told all the same
     return True
 
 

@@ -29,7 +29,7 @@ def fill(hub: Hub) -> None:
         return
     with suppress(SealiftError):
         with hub.reading() as connection:
-            if _is_filled(connection):
+            if is_filled(connection):
                 return
         _make(hub, only_once=True)
 
@@ -56,17 +56,18 @@ def _make(hub: Hub, *, only_once: bool) -> None:
         hub.engine.connect().execution_options(**IMMEDIATE) as connection,
         connection.begin(),
     ):
-        if _is_filled(connection) and only_once:
+        if is_filled(connection) and only_once:
             return
         whole_logs.remove_of_nobody(connection)
         sites = Sites(connection)
         for name in sites.names():
             with suppress(SealiftError):
                 whole_logs.rebuild(connection, sites.get(name))
-        if not _is_filled(connection):
+        if not is_filled(connection):
             connection.execute(insert(derived_table).values(name=site_state.name))
 
 
-def _is_filled(connection: Connection) -> bool:
+def is_filled(connection: Connection) -> bool:
+    """Whether what was there before the derived rows were has its rows."""
     query = select(derived_table.c.name).where(derived_table.c.name == site_state.name)
     return connection.execute(query).first() is not None

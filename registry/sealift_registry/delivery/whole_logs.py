@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, delete, exists, select
 
-from sealift_registry.delivery import receipts, site_records, tables
+from sealift_registry.delivery import derived_rows, receipts, site_records, tables
 from sealift_registry.delivery.site_rows import WHAT, pointer, rows_of, verified, write
 from sealift_registry.delivery.site_state import Pointer, Says, SiteState, state_of_log
 from sealift_registry.delivery.sites import EnrolledSite
@@ -36,10 +36,10 @@ def differences(
 ) -> Iterator[str]:
     """A sentence on each row of `site` that says other than the whole of its log, `bodies`.
 
-    Of a site without rows nothing is said: then the log itself is read.
+    Of a site without rows nothing is said before the rows were filled.
     """
     rows = rows_of(connection, site)
-    if not rows:
+    if not rows and (not bodies or not derived_rows.is_filled(connection)):
         return
     there = {pointer(row) for row in rows}
     wanted = _of_whole(connection, site, bodies).pointers()

@@ -23,10 +23,11 @@ from sealift_registry.trust.signatures import holders, strays
 from sealift_registry.trust.stored import FRESHNESS, Rows, Stored, newest_of, versions_of
 from sealift_registry.trust.tables import tuf_metadata, tuf_online, tuf_online_body
 from sealift_signing import roles, version_links
+from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError, SealiftError
 from sealift_signing.organisation import Head
 from sealift_signing.transparency.entry import read_entry
-from sealift_signing.transparency.verdict import LogFault
+from sealift_signing.transparency.verdict import LogFault, apart
 from sealift_signing.tuf_walk import check_signed, read_spelled
 
 SNAPSHOT_FILE = f"{roles.SNAPSHOT}.json"
@@ -51,30 +52,42 @@ def check(connection: Connection) -> Iterator[LogFault]:
         return  # without it nothing can be said of anything else
     found: dict[str, dict[int, str]] = {}
     listed: set[tuple[str, str]] = set()
-    yield from _check_places(connection)
+    yield from apart("The places of versions", _check_places(connection))
     for role in organisation.rows.roles():
-        if roles.is_online(role):
-            found[role] = {}
-            yield from _check_online(organisation, role, found[role])
-            yield from _check_signatures(organisation, role)
-            continue
-        versions: list[Head] = []
+        found[role] = {}
+        one = _check_role(organisation, role, found[role], listed)
+        yield from apart(f"The role {word(role)}", one)
+    yield from apart("The documents", _check_documents(organisation, listed))
+    yield from apart("What was published", _check_logged(found, _logged(connection)))
+    yield from apart("The newest snapshot", _check_snapshot(organisation))
+
+
+def _check_role(
+    organisation: Stored, role: str, found: dict[int, str], listed: set[tuple[str, str]]
+) -> Iterator[LogFault]:
+    """Every version of a role; their digests go to `found`, and what they list to `listed`."""
+    if roles.is_online(role):
+        yield from _check_online(organisation, role, found)
         yield from _check_signatures(organisation, role)
-        for number in sorted(organisation.rows.versions(role)):
-            one = organisation.version(role, number)
-            if one is None:
-                yield _unsigned(role, number)
-            else:
-                versions.append(one)
-        yield from _check_descent(role, versions)
-        yield from _check_listed(organisation, role, versions, listed)
-        found[role] = {one.version: one.digest for one in versions}
+        return
+    versions: list[Head] = []
+    yield from _check_signatures(organisation, role)
+    for number in sorted(organisation.rows.versions(role)):
+        one = organisation.version(role, number)
+        if one is None:
+            yield _unsigned(role, number)
+        else:
+            versions.append(one)
+            found[number] = one.digest
+    yield from _check_descent(role, versions)
+    yield from _check_listed(organisation, role, versions, listed)
+
+
+def _check_documents(organisation: Stored, listed: set[tuple[str, str]]) -> Iterator[LogFault]:
     for path, digest in organisation.rows.documents():
         if (path, digest) not in listed:
             what = f"The document {path} ({digest[:12]}) is listed by no version that was signed."
             yield LogFault("document-not-listed", what, None)
-    yield from _check_logged(found, _logged(connection))
-    yield from _check_snapshot(organisation)
 
 
 def pruned(connection: Connection) -> int:
@@ -142,6 +155,9 @@ def _check_online(organisation: Stored, role: str, found: dict[int, str]) -> Ite
         if digest != digests[number]:
             what = f"Version {number} of {role} is another one than is noted under that number."
             yield LogFault("version-differs", what, None)
+    for number in sorted(kept & digests.keys() - {below}):
+        what = f"Version {number} of {role} is kept, and made room for a newer one before."
+        yield LogFault("version-superseded", what, None)
     if digests and below not in kept:
         what = f"Version {below} of {role}, its newest, is missing: its digest is left."
         yield LogFault("version-missing", what, None)
@@ -253,7 +269,8 @@ def _logged(connection: Connection) -> Iterator[Logged]:
     for seq, body in connection.execute(query):
         if b'"published"' not in body:
             continue
-        with suppress(SealiftError):  # the check of the log itself names what is no entry
+        # The check of the log itself names what is no entry, and a member that nobody committed.
+        with suppress(SealiftError, KeyError, TypeError):
             data = read_entry(bytes(body)).data
             said: Any = data.get("published") if isinstance(data, Mapping) else None
             for one in said if isinstance(said, list | tuple) else ():

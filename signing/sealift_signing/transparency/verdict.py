@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 from typing import NamedTuple
 
+from sealift_signing.errors import SealiftError
+
 MOST_FINDINGS = 1_000
 """More than this tells a reader nothing new, and a verdict must fit into memory."""
+
+UNFINISHED = " could not be checked to the end: "
+"""Between what was looked at and why that had no end."""
+
+NOT_CHECKED = "not-checked"
+"""The code of a part that nobody could look at, for a reason that nobody thought of."""
 
 
 class LogFault(NamedTuple):
@@ -47,3 +55,21 @@ class Verdict:
         if len(more) > room:
             more[room:] = [LogFault("more", "There are more findings than are shown here.", None)]
         return replace(self, findings=(*self.findings, *more))
+
+
+def apart(part: str, findings: Iterable[LogFault]) -> Iterator[LogFault]:
+    """What is found of one part of a check, so that no other depends on how this one ends.
+
+    A check that cannot be made to its end is itself a finding: what nobody looked at is not whole.
+
+    Args:
+        part: what is looked at, as a sentence can begin with it.
+        findings: what is found of it; it may raise whatever it likes.
+    """
+    try:
+        yield from findings
+    except SealiftError as bad:
+        yield LogFault(bad.code, f"{part}{UNFINISHED}{bad.what}", None)
+    except Exception as bad:  # noqa: BLE001 - whatever lies there, the other parts are looked at
+        kind = type(bad).__name__
+        yield LogFault(NOT_CHECKED, f"{part}{UNFINISHED}{kind}.", None)
