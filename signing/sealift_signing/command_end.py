@@ -6,11 +6,12 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import click
 
 from sealift_signing import events
+from sealift_signing.drawing import plain
 from sealift_signing.errors import FailedError, UsageError, shown
 from sealift_signing.streams import READER_GONE
 
@@ -28,7 +29,10 @@ def told() -> Iterator[Callable[[int], int]]:
     try:
         yield ended
     finally:
-        events.end()
+        missing = events.end()
+        if missing:
+            with suppress(OSError, ValueError):  # where standard error is gone, too
+                sys.stderr.write(f"{plain(missing)}\n")
 
 
 def check_text(given: Iterable[str]) -> None:
@@ -73,7 +77,19 @@ def usage(bad: click.ClickException, program: str) -> UsageError:
     command = context.command_path if context else program
     what = bad.format_message()
     what = what if what.endswith((".", "?")) else f"{what}."
+    first = _belongs_first(bad)
+    if first:
+        step = f"Put it before the command: {program} {first} VALUE {command[len(program) + 1 :]} …"
+        return UsageError("usage", what, subject=command, next_step=step)
     return UsageError("usage", what, subject=command, next_step=f"See: {command} --help")
+
+
+def _belongs_first(bad: click.ClickException) -> str:
+    """The option that stands behind a command and before it would be known; empty where none is."""
+    if not isinstance(bad, click.NoSuchOption) or bad.ctx is None:
+        return ""
+    known = (name for one in bad.ctx.find_root().command.params for name in one.opts)
+    return bad.option_name if bad.ctx.parent and bad.option_name in known else ""
 
 
 def unreadable(bad: OSError) -> FailedError:

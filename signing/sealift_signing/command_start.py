@@ -44,7 +44,7 @@ def open_log_file(given: str | None, program: str, command: str) -> None:
     Raises:
         FailedError: it cannot be opened.
     """
-    if given or os.environ.get("SEALIFT_LOG"):
+    if given is not None or os.environ.get("SEALIFT_LOG"):
         from sealift_signing import log_file  # only for who asks: it loads the standard library's
 
         log_file.open_log_file(given, os.environ, program, command)

@@ -25,17 +25,28 @@ class Hearer(Protocol):
     def tell(self, level: Level, logger: str, event: str, fields: Mapping[str, Any]) -> None:
         """`event` happened. Nothing is raised: no command fails because nobody hears it."""
 
-    def close(self) -> None:
-        """There is no more."""
+    def close(self) -> str | None:
+        """There is no more. Returns what whoever ran the command is to be told, if anything."""
 
 
 class _Told:
     hearer: Hearer | None = None
+    about: Mapping[str, str] = {}
 
 
 def hear(hearer: Hearer) -> None:
     """Have `hearer` told of all that happens from now on."""
-    _Told.hearer = hearer
+    _Told.hearer, _Told.about = hearer, {}
+
+
+def about(*, site: str | None = None, transfer: str | None = None) -> None:
+    """Have all that happens from now on, to the command's end, name its site and its transfer.
+
+    What is None is as it was before. Neither is a secret; both are names.
+    """
+    if _Told.hearer is not None:
+        given = {"site": site, "transfer": transfer}
+        _Told.about = {**_Told.about, **{name: one for name, one in given.items() if one}}
 
 
 def tell(logger: str, event: str, level: Level = "info", /, **fields: Any) -> None:  # noqa: ANN401 - JSON
@@ -45,14 +56,14 @@ def tell(logger: str, event: str, level: Level = "info", /, **fields: Any) -> No
     environment, and no argument of a command.
     """
     if _Told.hearer is not None:
-        _Told.hearer.tell(level, logger, event, fields)
+        _Told.hearer.tell(level, logger, event, {**_Told.about, **fields})
 
 
 def tell_problem(problem: SealiftError) -> None:
     """Tell why a command ended otherwise than it was meant to: refused by a rule, or failed."""
     if _Told.hearer is None:
         return
-    fields = {"code": problem.code, "exit_code": problem.exit_code}
+    fields = {**_Told.about, "code": problem.code, "exit_code": problem.exit_code}
     if problem.exit_code != OWN_WORDS:
         fields["what"] = problem.what
     if problem.exit_code == 1:
@@ -61,11 +72,10 @@ def tell_problem(problem: SealiftError) -> None:
         _Told.hearer.tell("error", "command", "command-failed", fields)
 
 
-def end() -> None:
-    """Tell nobody any more."""
+def end() -> str:
+    """Tell nobody any more. Returns what whoever ran the command is to be told, if anything."""
     hearer, _Told.hearer = _Told.hearer, None
-    if hearer is not None:
-        hearer.close()
+    return "" if hearer is None else hearer.close() or ""
 
 
 def called(given: Sequence[str], names: Any) -> str:  # noqa: ANN401 - a group of click's

@@ -33,6 +33,8 @@ from sealift_signing.vocabulary import visible
 PATIENT = 1.0
 """Seconds after which somebody who waits is told for what."""
 PAUSE = 0.02
+LEAST_TOLD = 0.1
+"""Seconds of waiting that a log file tells: less is how commands take turns."""
 LONGEST = 500
 """Characters that a lock file says of its holder."""
 HELD = frozenset({errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES})
@@ -110,7 +112,9 @@ def lock(file: BinaryIO, waiting: Callable[[], None] | None = None) -> None:
 
 def _tell_waited(file: BinaryIO, began: float) -> None:
     seconds = round(time.monotonic() - began, 3)
-    events.tell("lock", "lock-waited", path=str(file.name), seconds=seconds)
+    if seconds > LEAST_TOLD:
+        path = os.path.abspath(str(file.name))  # noqa: PTH100 - as it is, without its links resolved
+        events.tell("lock", "lock-waited", path=path, seconds=seconds)
 
 
 def unlock(file: BinaryIO) -> None:

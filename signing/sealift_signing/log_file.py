@@ -1,8 +1,9 @@
 """The log file: one JSON object a line of what happens in a command, where somebody asked for it.
 
 It is no evidence: the audit log is. It is appended to by any number of processes at once, a line by
-one write each, and nobody but its owner can read it. Once it is open, no command fails or stops
-because it cannot be written: what cannot be written down is not.
+one write each, and nobody but its owner can read it, also where it was there before. Once it is
+open, no command fails or stops because it cannot be written: what cannot be written down is not,
+and whoever ran the command is told so at its end.
 
 No secret gets into it. What tells events gives none (`events.tell`); and each text that comes here
 is freed of what looks like one all the same, because some of it quotes a server or a library.
@@ -15,7 +16,8 @@ import json
 import logging
 import os
 import re
-from collections.abc import Mapping, Sequence
+import stat
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,29 +44,41 @@ SHORTEST_SECRET = 4
 """Characters of a value in the environment that is struck out wherever it occurs."""
 
 _SECRET_NAME = re.compile(
-    r"pass(word|wd|phrase|_|$)|secret|token|credential|(access|private|api)_?key|signature|auth|dsn"
-    r"|(^|_)(pin|pwd)(_?value)?$",
+    r"pass(word|wd|phrase|_|$)|secret|token|credential|key$|(access|private|api)_?key|signature"
+    r"|auth|dsn|cookie|connection_?string|(^|_)(pat|sas)(_|$)|(^|_)(pin|pwd)(_?value)?$",
     re.IGNORECASE,
 )
 _NO_SECRET = re.compile(r"^(OLD)?PWD$|_(FILE|FOLDER|DIR|PATH|SOCK)$", re.IGNORECASE)
 """Names that would be taken for such, of what only says where something is."""
 _PASSWORD = re.compile(r"://[^\s/:@]*:([^\s]+)@")
 """What stands in an address whose user has a password."""
+_KEYED = re.compile(
+    r"""(?ix)
+    ( (?: pass(?:word|wd|phrase)? | secret | token | credential | signature | cookie
+        | (?:proxy-)?authorization | connection[_ -]?string
+        | (?:access|account|api|private|secret|shared|storage|encryption|master)[_ -]?key
+        | (?<![a-z0-9]) (?:sig|sas|pat|pwd|pin|dsn|auth) | (?<!public)(?<=[a-z0-9])[_-]key )
+      (?: s | [_-]\w{1,40} | \d{1,4} )?
+      (?: \\?['"] )? \s* [=:] )
+    \s* ( (?: "(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*' )? [^\r\n]* )
+    """
+)
+"""A secret behind its name. Where it ends nobody can tell, so it goes to the end of its line."""
 _RULES = (
     (re.compile(r"-----BEGIN [^-]*-----.*?(-----END [^-]*-----|\Z)", re.DOTALL), HIDDEN),
-    # Up to the last @ of the address: a password that nobody escaped may hold one, or a slash.
-    (re.compile(r"(?<=://)[^\s'\"<>]*@"), f"{HIDDEN}@"),
-    (re.compile(r"[^\s/:@'\"<>=]+:[^\s@'\"<>]+@(?=\S)"), f"{HIDDEN}@"),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9+/=_.~-]+"), rf"\1 {HIDDEN}"),
+    # Up to the last @: a password that nobody escaped may hold one, a slash, a quote or a space.
+    (re.compile(r"(?<=://)[^\s/:@]*:(?!\d+(?:[/\s]|\Z))[^\r\n]*@"), f"{HIDDEN}@"),
+    (re.compile(r"(?<=://)\S*@"), f"{HIDDEN}@"),
+    (re.compile(r"(?<![^\s/:@'\"<>=])[^\s/:@'\"<>=]+:\S+@(?=\S)"), f"{HIDDEN}@"),
+    (re.compile(r"(?i)\b(bearer|basic|digest)\s+\S+"), rf"\1 {HIDDEN}"),
     (re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{12,}"), HIDDEN),
+    (re.compile(r"\b(gh[a-z]_|github_pat_|glpat-|xox[a-z]-|hf_)[A-Za-z0-9_-]{10,}"), HIDDEN),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_.-]+"), HIDDEN),
     (
-        re.compile(
-            r"(?i)((?:pass(?:word|wd|phrase)?|secret|token|credential|signature|\bsig|"
-            r"(?:access|api|private)[_-]?key|pin(?:-value)?|pwd))(['\"]?\s*[=:]\s*)"
-            r"(\"[^\"]*\"|'[^']*'|[^\s&;,'\"]+)"
-        ),
-        rf"\1\2{HIDDEN}",
+        re.compile(r"(?i)(?<!\S)(--?[a-z-]*(?:pass|secret|token|pin\b)[a-z-]*)\s+[^\r\n]+"),
+        rf"\1 {HIDDEN}",
     ),
+    (_KEYED, rf"\1 {HIDDEN}"),
 )
 """What is struck out, and what stands in its place."""
 
@@ -79,20 +93,21 @@ def open_log_file(
     Raises:
         FailedError: it cannot be opened; nothing was done yet.
     """
-    named = given or environment.get(VARIABLE)
-    if not named:
+    named = environment.get(VARIABLE) or None if given is None else given
+    if named is None:
         return
     path = Path(named)
     try:
         descriptor = _opened(path)
     except OSError as bad:
+        why = bad.strerror or bad
         raise FailedError(
             "log-file-unusable",
-            f"The log file {path} could not be opened: {bad.strerror or bad}. Nothing was done.",
-            subject=str(path),
+            f"The log file {named or '(no name)'} could not be opened: {why}. Nothing was done.",
+            subject=named,
             next_step=f"Name a file that you may write by --log-file or {VARIABLE}, or neither.",
         ) from bad
-    events.hear(_LogFile(descriptor, hidden_in(environment)))
+    events.hear(_LogFile(path, descriptor, hidden_in(environment)))
     events.tell("command", "command-started", program=program, command=command)
 
 
@@ -102,9 +117,14 @@ def _opened(path: Path) -> int:
     Raises:
         OSError: it cannot be opened, or is none to be written to.
     """
-    descriptor = disk.open_regular(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
+    if path == Path():
+        raise OSError(errno.ENOENT, "the name is empty, or that of a folder")
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, "it is a link; name the file that it leads to")
+    descriptor = disk.open_regular(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW)
     try:
         _check_is_ours(descriptor)
+        _close_to_others(descriptor)
     except OSError:
         os.close(descriptor)
         raise
@@ -115,24 +135,51 @@ def _check_is_ours(descriptor: int) -> None:
     if os.fstat(descriptor).st_uid not in {os.geteuid(), 0}:
         raise OSError(errno.EPERM, "it is another user's")
     if os.pread(descriptor, len(BEGINNING), 0) not in {b"", BEGINNING}:
-        raise OSError(errno.EINVAL, "it holds something else than a log")
+        raise OSError(errno.EINVAL, "what it holds is not a log")
+
+
+def _close_to_others(descriptor: int) -> None:
+    """Let nobody but its owner read or write it: somebody may have made it open to all."""
+    if not _is_open_to_others(descriptor):
+        return
+    if os.fstat(descriptor).st_uid == os.geteuid():
+        os.fchmod(descriptor, stat.S_IRUSR | stat.S_IWUSR)
+    if _is_open_to_others(descriptor):  # it is root's, or its file system knows no modes
+        raise OSError(errno.EPERM, "others than its owner may read or write it")
+
+
+def _is_open_to_others(descriptor: int) -> bool:
+    return bool(os.fstat(descriptor).st_mode & (stat.S_IRWXG | stat.S_IRWXO))
 
 
 def hidden_in(environment: Mapping[str, str]) -> tuple[str, ...]:
     """The values in `environment` that are secret by their names, the longest first."""
-    found = {
-        value
-        for name, value in environment.items()
-        if _SECRET_NAME.search(name) and not _NO_SECRET.search(name)
-    }
-    found |= {one for value in environment.values() for one in _PASSWORD.findall(value)}
+    found = {value for name, value in environment.items() if _is_secret(name)}
+    for value in environment.values():
+        found |= {*_PASSWORD.findall(value), *_within(value)}
     return tuple(sorted((one for one in found if len(one) >= SHORTEST_SECRET), key=len)[::-1])
+
+
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET_NAME.search(name) and not _NO_SECRET.search(name))
+
+
+def _within(value: str) -> Iterator[str]:
+    """The secrets in a value of several parts, such as a connection string, each alone."""
+    if len(value) <= LONGEST_LOOKED_AT:
+        for part in re.split(r"[;&\s]", value):
+            yield from (secret.strip("'\"") for _, secret in _KEYED.findall(part))
 
 
 def cleaned(value: Any, hidden: Sequence[str] = ()) -> Any:  # noqa: ANN401 - JSON
     """`value`, each text in it without what looks like a secret, and none of it too long."""
     if isinstance(value, Mapping):
-        return {str(name): cleaned(one, hidden) for name, one in value.items()}
+        return {
+            str(cleaned(str(name), hidden)): HIDDEN
+            if _is_secret(str(name))
+            else cleaned(one, hidden)
+            for name, one in value.items()
+        }
     if isinstance(value, list | tuple | set | frozenset):
         return [cleaned(one, hidden) for one in value]
     if value is None or isinstance(value, bool | int | float):
@@ -176,15 +223,20 @@ class _File(logging.Handler):
         super().__init__()
         self._descriptor = descriptor
         self._cut = False
+        self.lost = False
+        """Whether a line is missing, or is cut short."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write it down, if that can be."""
+        whole = False
         with suppress(Exception):  # a full disk, say: the command goes on
             line = f"{self.format(record)}\n".encode()
             # What a full disk cut short before must not take this line with it.
             line = b"\n" + line if self._cut else line
             self._cut = True
             self._cut = os.write(self._descriptor, line) < len(line)
+            whole = not self._cut
+        self.lost |= not whole
 
     def close(self) -> None:
         """Let go of the file."""
@@ -196,7 +248,8 @@ class _File(logging.Handler):
 class _LogFile:
     """Hears events, and gives them to the loggers below `sealift`, which have this one file."""
 
-    def __init__(self, descriptor: int, hidden: Sequence[str]) -> None:
+    def __init__(self, path: Path, descriptor: int, hidden: Sequence[str]) -> None:
+        self._path = path
         self._handler = _File(descriptor)
         self._handler.setFormatter(_Line(hidden))
         self._root = logging.getLogger(ROOT)
@@ -209,7 +262,13 @@ class _LogFile:
         number = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}[level]
         logging.getLogger(f"{ROOT}.{logger}").log(number, event, extra={"fields": fields})
 
-    def close(self) -> None:
-        """The file is let go of."""
+    def close(self) -> str:
+        """The file is let go of. Returns what is to be told of it; nothing where it is whole."""
         self._root.removeHandler(self._handler)
         self._handler.close()
+        if not self._handler.lost:
+            return ""
+        return (
+            f"The log file {self._path} is not whole: lines could not be written. See whether its "
+            "disk is full; the command was not stopped by it."
+        )

@@ -14,12 +14,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from sealift_registry.cli.run import run as run_hub
 from sealift_signing import events, keys, locks, log_file
+from sealift_signing.errors import FailedError
 from sealift_sync.cli.run import run as run_site
 from tests import models
 from tests.journey.test_thin_journey import CPU, PASSPHRASE, Journey, journey
@@ -438,3 +439,246 @@ def test_f2_424_the_page_names_every_event_and_no_other() -> None:
     rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`([a-z-]+)`", row)} == told
     assert len(told) > 10
+
+
+QUIET = ["passphrase", "Password", "PASSWD", "password", "secret", "client_secret", "api-key"]
+QUIET += ["AccountKey", "SharedAccessKey", "token", "X-Auth-Token", "Authorization", "Cookie"]
+QUIET += ["Set-Cookie", "GH_PAT", "sig", "pin-value", "pwd", "SIGNING_KEY", "connection string"]
+BEHIND = ["=", ": ", " = ", '": ', "':"]
+VALUES = [
+    "correct hunter22 battery",
+    "a,hunter22",
+    "a;hunter22",
+    "a&hunter22",
+    "a'hunter22",
+    'a"hunter22',
+    '"a, hunter22"',
+    '"a\nhunter22"',
+    "'a \\' hunter22'",
+    "token hunter22",
+    "Digest username=x, response=hunter22",
+    "session=hunter22; path=/",
+    "abc/hunter22==",
+    "\n  hunter22",
+]
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_f2_430_a_value_behind_a_secret_name_is_struck_out_to_its_end(name: str) -> None:
+    for between in BEHIND:
+        for value in VALUES:
+            told = log_file.cleaned(f"it said {name}{between}{value}\nand went on")
+            assert "hunter22" not in told, (name, between, value)
+            assert told.startswith("it said ")
+            assert told.endswith("and went on")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'https://erna:hun"hunter22@host/x',
+        "https://erna:hun'hunter22@host/x",
+        "https://erna:hun hunter22@host/x",
+        "https://erna:hun<hunter22>@host/x",
+        "erna:hun'hunter22@host",
+        'erna:hun"hunter22@host',
+        "--password hunter22",
+        "--pin hunter22 --out x",
+        "gho_hunter22hunter22",
+        "bearer ~hunter22!",
+        "eyJhbGciOiJI.hunter22.x",
+        "DefaultEndpointsProtocol=https;AccountName=x;AccountKey=hunter22==;EndpointSuffix=y",
+    ],
+)
+def test_f2_431_secrets_of_other_spellings_are_struck_out(text: str) -> None:
+    assert "hunter22" not in log_file.cleaned(f"could not read {text}")
+
+
+def test_f2_431_keys_of_mappings_are_looked_at_too() -> None:
+    said = {
+        "password": "hunter22",
+        "AccountKey": ["hunter22"],
+        "https://erna:hunter22@host": 1,
+        "deep": [{"authorization": {"x": "hunter22"}}],
+        "path": "/srv/log",
+    }
+    told = log_file.cleaned(said)
+    assert "hunter22" not in json.dumps(told)
+    assert told["path"] == "/srv/log"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_SAS", "AZURE_STORAGE_KEY", "GH_PAT"),
+        *("STORAGEKEY", "MY_SAS", "MY_PAT", "MYCONNECTIONSTRING", "SESSION_COOKIE", "LICENSE_KEY"),
+    ],
+)
+def test_f2_432_more_names_of_the_environment_are_secret(name: str) -> None:
+    hidden = log_file.hidden_in({name: "hunter22", "PATH": "/usr/bin", "PWD": "/home/erna"})
+    assert hidden == ("hunter22",)
+
+
+def test_f2_432_each_part_of_a_connection_string_is_secret() -> None:
+    given = {
+        "X": "AccountName=n;AccountKey=hunter22==;EndpointSuffix=y",
+        "Y": "a password=hunter33",
+    }
+    hidden = log_file.hidden_in(given)
+    told = log_file.cleaned("it sent hunter22== and hunter33", hidden)
+    assert told == "it sent *** and ***"
+
+
+@pytest.mark.parametrize("mode", [0o666, 0o640, 0o604, 0o620, 0o600])
+@pytest.mark.parametrize("run", [run_hub, run_site])
+def test_f2_433_a_log_file_that_was_open_to_others_is_closed(
+    tmp_path: Path,
+    mode: int,
+    run: Any,  # noqa: ANN401 - either program
+) -> None:
+    file = tmp_path / "log"
+    file.touch()
+    file.chmod(mode)
+    run(["--log-file", str(file), "--home", str(tmp_path / "none"), "audit", "verify"])
+    assert lines(file)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_f2_433_roots_file_that_others_may_read_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "log"
+    file.touch(0o644)
+    os.chown(file, 0, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    with pytest.raises(FailedError, match="others than its owner may read or write it"):
+        log_file.open_log_file(str(file), {}, "test", "test")
+    assert file.read_bytes() == b""
+
+
+@pytest.mark.parametrize("kind", ["dangling", "log", "twice"])
+def test_f2_434_a_link_is_refused_by_name_and_nothing_made_behind_it(
+    tmp_path: Path, kind: str
+) -> None:
+    there, link = tmp_path / "there", tmp_path / "link"
+    if kind == "log":
+        there.touch()
+    link.symlink_to(there)
+    if kind == "twice":
+        link, there = tmp_path / "again", link
+        link.symlink_to(there)
+    with pytest.raises(FailedError, match=r"link could not be opened: it is a link|again could"):
+        log_file.open_log_file(str(link), {}, "test", "test")
+    assert (tmp_path / "there").exists() == (kind == "log")
+
+
+def test_f2_434_a_link_that_comes_after_the_look_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    monkeypatch.setattr(Path, "is_symlink", lambda _: False)
+    with pytest.raises(FailedError, match="could not be opened"):
+        log_file.open_log_file(str(tmp_path / "link"), {}, "test", "test")
+    assert not (tmp_path / "there").exists()
+
+
+@pytest.mark.parametrize("run", [run_hub, run_site])
+def test_f2_435_an_empty_name_is_an_error_and_the_variable_does_not_stand_in(
+    run: Any,  # noqa: ANN401 - either program
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv(log_file.VARIABLE, str(tmp_path / "variable"))
+    assert run(["--log-file", "", "--home", str(tmp_path / "none"), "audit", "verify"]) == 4
+    assert "The log file (no name) could not be opened" in capsys.readouterr().err
+    assert not (tmp_path / "variable").exists()
+
+
+@pytest.mark.parametrize(
+    "run, given, step",
+    [
+        (run_site, ["status", "--log-file", "F"], "sealift-site --log-file VALUE status …"),
+        (run_hub, ["list", "--log-file", "F"], "sealift --log-file VALUE list …"),
+        (run_hub, ["audit", "verify", "--log-file=F"], "sealift --log-file VALUE audit verify …"),
+    ],
+)
+def test_f2_436_an_option_behind_its_command_is_told_where_it_belongs(
+    run: Any,  # noqa: ANN401 - either program
+    given: list[str],
+    step: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run(given) == 2
+    assert f"Put it before the command: {step}" in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("run", [run_hub, run_site])
+def test_f2_437_a_log_that_was_not_written_to_its_end_is_told_once_at_the_end(
+    run: Any,  # noqa: ANN401 - either program
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv(log_file.VARIABLE, raising=False)
+    given = ["--home", str(tmp_path / "none"), "audit", "verify"]
+    without, (out, err) = run(given), capsys.readouterr()
+    write = os.write
+
+    def full(descriptor: int, data: bytes) -> int:
+        if data.lstrip().startswith(b"{"):
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(descriptor, data)
+
+    monkeypatch.setattr(os, "write", full)
+    assert run(["--log-file", str(tmp_path / "log"), *given]) == without
+    monkeypatch.undo()
+    told = capsys.readouterr()
+    assert told.out == out
+    assert told.err.startswith(err)
+    (line,) = told.err.removeprefix(err).splitlines()
+    assert f"The log file {tmp_path / 'log'} is not whole" in line
+
+
+def test_f2_438_lines_name_their_site_and_their_transfer(journey: Journey, asked: Path) -> None:
+    whole_way(journey)
+    begun: dict[int, str] = {}
+    ended, found = dict[str, dict[str, Any]](), lines(asked)
+    command = ""
+    for one in found:
+        if one["event"] == "command-started":
+            command = one["fields"]["command"]
+        begun[len(begun)] = command
+        if one["event"] == "command-ended":
+            ended[command] = one["fields"]
+    this = {"site": "plant-7", "transfer": "plant-7-000001"}
+    for name in ("export", "import"):
+        assert this.items() <= ended[name].items()
+    for name in ("status", "return"):
+        assert ended[name]["site"] == "plant-7"
+    phases = [
+        one["fields"]
+        for at, one in enumerate(found)
+        if one["event"] == "phase-ended" and begun[at] == "export"
+    ]
+    assert phases
+    assert all(this.items() <= one.items() for one in phases)
+    assert of(found, "return-written")[0]["transfers"] == ["plant-7-000001"]
+    (received,) = of(found, "return-received")
+    assert (received["site"], received["transfers"]) == ("plant-7", ["plant-7-000001"])
+    assert received["entries"] > 0
+    assert "site" not in ended["next"]
+
+
+def test_f2_439_short_waits_are_not_told_and_locks_have_whole_paths(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    moments = iter([0.0, 0.09, 0.0, 0.11])
+    with opened(tmp_path / "log"), Path("lock").open("w+b") as file:
+        monkeypatch.setattr(time, "monotonic", lambda: next(moments))
+        for _ in range(2):
+            locks._tell_waited(cast("Any", file), time.monotonic())
+        monkeypatch.undo()
+    (waited,) = of(lines(tmp_path / "log"), "lock-waited")
+    assert waited == {"path": str(tmp_path / "lock"), "seconds": 0.11}

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sealift_signing import events
 from sealift_sync.cli import telling
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ class Call:
             looks=looks,
             told=telling.warn_aside,
         ) as found:
+            events.about(site=found.enrolment.site)
             if wrong := found.wrong_clock():
                 telling.warn_aside(wrong)
             if mend:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealift_signing import command_start
+from sealift_signing import command_start, events
 from sealift_signing.errors import NotFoundError, UsageError
 from sealift_sync.cli import telling
 from sealift_sync.cli.audit import audit
@@ -357,6 +357,7 @@ def return_(
                 showing.telephone_report(said)
             return
         folder, returned = write_home(found, medium, everything=everything)
+        events.tell("return", "return-written", transfers=sorted(returned.receipts))
     told = {
         "folder": str(folder),
         "receipts": sorted(returned.receipts),

@@ -12,6 +12,7 @@ import click
 from sealift_registry.cli.drafts import read_signed
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
+from sealift_signing import events
 
 if TYPE_CHECKING:
     from sealift_registry.trust.submitting import AcceptedSubmission
@@ -47,6 +48,8 @@ def submit(session: Session, *, files: Sequence[str], medium: str | None) -> Non
     outcome.end()
 
 
+TOLD = ("site", "transfer", "promotion", "team", "role")
+"""Of what was submitted, what a log file is told: names, and no words of anybody's."""
 Work = Callable[[], "AcceptedSubmission"]
 
 
@@ -64,6 +67,8 @@ class _Outcome:
     def add(self, one: AcceptedSubmission) -> None:
         """It was taken in, or was there already."""
         self.done.append(one)
+        named = {name: one.data[name] for name in TOLD if name in one.data}
+        events.tell("submit", "submitted", new=one.new, **named)
         if not self._terminal.as_json:
             new, self._said = self.left_out[self._said :], len(self.left_out)
             self._terminal.answer("submit", {}, [*new, *one.lines])

@@ -241,6 +241,7 @@ class Exports:
         hand: TransferSigner | None = None,
         waits: Callable[[Ready], T | None] = lambda _: None,
     ) -> T | Exported:
+        events.about(site=order.site)
         space, words = survey(order.medium, order.site), f"for site {order.site}"
         with export_locks.medium(self._locks, space.identity, order.medium, words):
             return self._export(order, begin_phase, write, hand, waits)
@@ -285,6 +286,7 @@ class Exports:
         said = same.statement if same else None
         if not (same and same.body and said and self._says_the_same(ready, said)):
             return None
+        events.about(transfer=same.id)
         try:
             with ExitStack() as stack:
                 export_locks.hold(
@@ -315,6 +317,7 @@ class Exports:
         if found is None or not self._says_the_same(ready, found.transfer):
             return None
         files = found.transfer.files
+        events.about(transfer=found.transfer.id)
         with ExitStack() as stack:
             export_locks.hold(
                 self._locks, found.transfer.id, stack
@@ -351,6 +354,7 @@ class Exports:
             try:
                 begun = self._taken_up(ready, order.medium, order.key, stack)
                 transfer = begun or self._begin(ready.site, order, stack)
+                events.about(transfer=transfer)
                 self._hub.copy_metadata()
                 yield transfer, begun is not None
             except KeyboardInterrupt as cut:

@@ -25,7 +25,7 @@ from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
-from sealift_signing import statements
+from sealift_signing import events, statements
 from sealift_signing.canonical import Json
 from sealift_signing.errors import RefusedError, SealiftError
 from sealift_signing.statements import Receipt, Signed
@@ -86,11 +86,14 @@ class Returns:
             for one in returns:
                 try:
                     accepted.append(self._receive(read_return(one)))
+                    _tell_received(accepted[-1])
                     break
                 except RestoredHubError as restored:
                     return accepted, [restored, *refused]
                 except SealiftError as bad:
                     refused.append(bad)
+                    fields = {"folder": one.inside, "code": bad.code, "what": bad.what}
+                    events.tell("return", "return-refused", "warning", **fields)
         return accepted, refused
 
     def missed(self, name: str) -> int:
@@ -210,6 +213,12 @@ class Returns:
                 data |= {"known": known, "checkpoint": extract.checkpoint}
         entry = self._hub.entry("return.refused", "hub", data, {"site": site.id}, site.id)
         self._hub.log.commit_entry(entry)
+
+
+def _tell_received(done: AcceptedReturn) -> None:
+    transfers = [one.predicate.transfer for one in done.receipts]
+    fields = {"site": done.site, "transfers": transfers, "entries": done.entries}
+    events.tell("return", "return-received", **fields)
 
 
 class _NothingNewError(Exception):

@@ -128,9 +128,11 @@ def import_bundle(site: OpenSite, medium: Medium, watch: Watch) -> Import:
         stopped.extend(switched)
         watch.recalled(recalls, switched)
 
+    events.about(transfer=_claimed_by(medium))
     with _told_when_stopped(site):
         done = _take(site, medium, replace(watch, recalled=recalled))
         watch.begin_phase("activate", 0)  # a hook may take its time, and the copy is over
+        events.about(transfer=done.transfer)
         switched = activate(site.as_set_now(), done.transfer)
         return replace(done, activations=switched, stopped=tuple(stopped))
 
@@ -338,4 +340,9 @@ def _noting(bundle: Quarantine, claimed: list[Term]) -> Iterator[None]:
 
 
 def _named(medium: Medium) -> list[Term]:
-    return [Term("transfer", medium.name)] if TRANSFER_ID.matches(medium.name) else []
+    return [Term("transfer", name)] if (name := _claimed_by(medium)) else []
+
+
+def _claimed_by(medium: Medium) -> str | None:
+    """The transfer that a folder calls itself; nothing of it is believed."""
+    return medium.name if TRANSFER_ID.matches(medium.name) else None
