@@ -86,7 +86,7 @@ def _steps(hub: Hub, hardware_targets: Collection[str], connection: Connection) 
     if handed_on:
         yield from map(_handed_on, handed_on)  # what stands on such a role says nothing until then
         return
-    teams = people.names(connection)
+    teams = people.team_names(connection)
     if not teams:
         # In a hub for one person, that person is the steward.
         stewards = "" if hub.home.settings.keys.person else " --steward CARD" * 2

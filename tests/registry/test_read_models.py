@@ -235,16 +235,16 @@ def test_f2_08_what_next_says_needs_no_evidence_and_no_old_request(app: App) -> 
 
 
 def test_f2_09_the_roles_are_told_with_who_signed_them(connection: Connection) -> None:
-    page = trust.roles_of(connection, PagePlace())
+    page = trust.role_list(connection, PagePlace())
     by = {one.role: one for one in page.rows}
     assert {"root", "targets", "fleet", "recall", "team.motion"} <= by.keys()
     assert not [name for name in by if name.startswith(("catalog.", "snapshot", "timestamp"))]
     assert by["root"].signers
     assert page.refused == ()
     assert not any(one.handed_on for one in page.rows)
-    first = trust.roles_of(connection, PagePlace(3))
+    first = trust.role_list(connection, PagePlace(3))
     assert first.after == first.rows[-1].role
-    assert first.rows + trust.roles_of(connection, PagePlace(100, first.after)).rows == page.rows
+    assert first.rows + trust.role_list(connection, PagePlace(100, first.after)).rows == page.rows
     assert trust.trust(connection).unprotected == ()
 
 
@@ -526,3 +526,32 @@ def test_f2_068_models_that_were_refused_take_no_place_of_others(
     assert [one.ref for one in found.versions] == [ref(2)]
     assert [one for one, _ in found.refused] == [ref(0), ref(1)]
     assert found.beyond == (ref(3),)
+
+
+def test_f2_069_older_promotions_of_a_version_are_counted_for_machines_too(
+    hub: Acme, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3):
+        hub.asked(1, reason=f"It is better, I say for the {number + 1}. time.")
+    cli = Cli(hub, capsys)
+    assert cli.json("show", "vision/tiny/1")["older_promotions"] == 0
+    for most, told, older in ((1, ["P-000003"], 2), (2, ["P-000002", "P-000003"], 1)):
+        monkeypatch.setattr(versions, "MOST_PROMOTIONS", most)
+        data = cli.json("show", "vision/tiny/1")
+        assert ([one["promotion"] for one in data["promotions"]], data["older_promotions"]) == (
+            told,
+            older,
+        )
+        words = f"{older} older promotion{'s' if older > 1 else ''}:  sealift list promotions"
+        assert words in cli.says("show", "vision/tiny/1")
+
+
+def test_f2_070_no_page_is_larger_than_the_largest(
+    app: App, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The read model holds it, and not only the command that asks it."""
+    monkeypatch.setattr("sealift_registry.views.pages.LARGEST", 3)
+    page = version_names(app, connection, PagePlace(1000))
+    assert len(page.rows) == 3
+    assert page.after == str(page.rows[-1].head.ref)
+    assert len(trust.role_list(connection, PagePlace(1000)).rows) == 3

@@ -24,7 +24,7 @@ from sqlalchemy import (
     tuple_,
 )
 
-from sealift_registry.catalog import tables
+from sealift_registry.catalog import page_sizes, tables
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Promotion, artifact_of_row
 from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
 from sealift_registry.storage.queries import in_parts
@@ -45,7 +45,7 @@ class PagePlace:
         newest_first: the other way round than things came to be.
     """
 
-    limit: int = 100
+    limit: int = page_sizes.USUAL
     after: str | None = None
     newest_first: bool = False
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealift_registry.cli import listing
+from sealift_registry.catalog import page_sizes
+from sealift_registry.cli import refused_rows
 from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command
 from sealift_signing.drawing import pasted, word
@@ -34,8 +35,6 @@ FILTERS = {
 """What a list can be asked, by the names of the options."""
 THEIRS = {"source"}
 """Columns of what somebody else wrote, such as the name of a file."""
-PAGE = 100
-LARGEST = 10_000
 MOST_OFFICES = 4
 """Of one person that are told in a list; `show` tells all."""
 
@@ -74,8 +73,8 @@ class Listing:
 @click.option(
     "--limit",
     metavar="N",
-    type=click.IntRange(1, LARGEST),
-    default=PAGE,
+    type=click.IntRange(1, page_sizes.LARGEST),
+    default=page_sizes.USUAL,
     show_default=True,
     help="At most N.",
 )
@@ -136,11 +135,11 @@ def _answer(session: Session, kind: str, found: Listing) -> None:
     lines = [found.empty]
     if found.rows or refused:
         lines = in_columns(headings, [_told(headings, row) for row in found.rows])
-    lines += listing.refusal_lines(refused)
+    lines += refused_rows.refusal_lines(refused)
     if found.after is not None:
         lines += ["", f"There is more: add --beyond {pasted([found.after])}"]
     session.terminal.answer(f"list-{kind}", data, lines)
-    listing.check(refused)
+    refused_rows.check(refused)
 
 
 def _told(headings: Row, row: Row) -> Row:
@@ -239,10 +238,10 @@ def _some(offices: Sequence[str]) -> str:
 
 
 def _roles(session: Session, connection: Connection, asked: Asked) -> Listing:
-    from sealift_registry.views.trust import roles_of
+    from sealift_registry.views.trust import role_list
     from sealift_signing.vocabulary import moment
 
-    page, now = roles_of(connection, asked.place), session.app.hub.now()
+    page, now = role_list(connection, asked.place), session.app.hub.now()
     rows = [
         (
             one.role,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from sealift_registry.cli import listing
+from sealift_registry.cli import refused_rows
 from sealift_registry.cli.cards import own_card, read_cards
 from sealift_registry.cli.delivery import any_software_option
 from sealift_registry.cli.group import sealift
@@ -253,9 +253,9 @@ def team_list(session: Session) -> None:
         "check_rows": {one.name: "travel" if one.check_rows_travel else "stay" for one in counting},
         "refused": [false.error.as_json()["error"] for false in refused],
     }
-    lines += listing.refusal_lines(refused, "who may do what in team {}")
+    lines += refused_rows.refusal_lines(refused, "who may do what in team {}")
     session.terminal.answer("team-list", data, lines)
-    listing.check(refused)
+    refused_rows.check(refused)
 
 
 @command(sealift, "renew", example="sealift renew team.vision")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from sealift_registry.catalog.pages import PagePlace
 from sealift_registry.trust.repository import Repository
-from sealift_registry.views.pages import FalseRow, Page, cut, each
+from sealift_registry.views.pages import FalseRow, Page, page_names, told_or_refused
 from sealift_signing import roles
 from sealift_signing.acts.offices import Office, offices
 from sealift_signing.documents import Person
@@ -57,7 +56,7 @@ class PersonView:
     offices: tuple[Office, ...]
 
 
-def names(connection: Connection) -> list[str]:
+def team_names(connection: Connection) -> list[str]:
     """The names of all teams, in order."""
     return sorted(Repository(connection).teams())
 
@@ -68,8 +67,8 @@ def teams(connection: Connection) -> tuple[tuple[TeamView, ...], tuple[FalseRow,
     Who its stewards are, `targets` says: a team is here with them in either case.
     """
     repository = Repository(connection)
-    every = names(connection)
-    lists, refused = each(every, lambda name: (name, repository.members(name)))
+    every = team_names(connection)
+    lists, refused = told_or_refused(every, lambda name: (name, repository.members(name)))
     members = dict(lists)
     found = []
     for name in every:
@@ -88,13 +87,7 @@ def people(connection: Connection, place: PagePlace) -> Page[PersonRow]:
         RefusedError: a role that says so is none that its holders signed.
     """
     held = _held(connection)
-    there = sorted(held)
-
-    def read(part: PagePlace) -> Sequence[str]:
-        beyond = [one for one in there if part.after is None or one > part.after]
-        return beyond[: part.limit]
-
-    here, after = cut(place, read, lambda person: person)
+    here, after = page_names(place, held)
     rows = [
         PersonRow(
             person,

@@ -12,7 +12,7 @@ from sealift_registry.catalog.pages import PagePlace, PromotionFilter
 from sealift_registry.catalog.reference import promotion_id
 from sealift_registry.promotion import comparison_checks
 from sealift_registry.promotion.status import Counted, Counting, PromotionStatus, status_of
-from sealift_registry.views.pages import Page, cut, each
+from sealift_registry.views.pages import Page, page_rows, told_or_refused
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ def promotions(
     connection: Connection, now: datetime, wanted: PromotionFilter, place: PagePlace
 ) -> Page[Counted]:
     """A page of promotions, each as its approvals count now; its evidence is not looked at."""
-    rows, after = cut(
+    rows, after = page_rows(
         place,
         lambda part: pages.promotion_rows(connection, wanted, part),
         lambda row: promotion_id(row.number),
@@ -42,7 +42,7 @@ def promotions(
         promotion = requests.promotion(row)
         return counting.counted(promotion, requests.approvals(promotion.number))
 
-    told, refused = each(rows, counted, lambda row: promotion_id(row.number))
+    told, refused = told_or_refused(rows, counted, lambda row: promotion_id(row.number))
     return Page(told, refused, after)
 
 

@@ -14,7 +14,7 @@ from sealift_registry.delivery.site_entries import Running
 from sealift_registry.delivery.site_software import SiteSoftware
 from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.trust.repository import Repository
-from sealift_registry.views.pages import Page, cut, each
+from sealift_registry.views.pages import Page, page_rows, told_or_refused
 from sealift_signing.documents import Assignment
 from sealift_signing.statements import Receipt, Signed
 from sealift_signing.transparency.checkpoint import Checkpoint, claimed
@@ -49,10 +49,10 @@ class SiteView:
 def sites(connection: Connection, place: PagePlace, stage: str | None = None) -> Page[EnrolledSite]:
     """A page of sites, by their ids; of one stage, where it is given."""
     found = Sites(connection)
-    names, after = cut(
+    names, after = page_rows(
         place, lambda part: found.names(part.limit, part.after, stage), lambda name: name
     )
-    rows, refused = each(names, found.get)
+    rows, refused = told_or_refused(names, found.get)
     return Page(rows, refused, after)
 
 

@@ -13,7 +13,7 @@ from sealift_registry.delivery.sites import Sites
 from sealift_registry.delivery.unsigned_transfers import UnsignedTransfer
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
-from sealift_registry.views.pages import Page, cut, each
+from sealift_registry.views.pages import Page, page_rows, told_or_refused
 from sealift_signing.errors import NotFoundError
 from sealift_signing.statements import Receipt, Signed, Transfer
 
@@ -97,7 +97,7 @@ def transfer_list(
     Raises:
         NotFoundError: it is to begin after a transfer that there is not.
     """
-    rows, after = cut(place, lambda part: _rows(connection, part, site), lambda row: row.id)
+    rows, after = page_rows(place, lambda part: _rows(connection, part, site), lambda row: row.id)
     repository = Repository(connection)
 
     def make(row: Row[tuple[Any, ...]]) -> TransferRow:
@@ -107,7 +107,7 @@ def transfer_list(
         answered = None if receipt is None else receipt.predicate.made
         return TransferRow(row.id, row.site, row.begun, made, answered)
 
-    told, refused = each(rows, make, lambda row: str(row.id))
+    told, refused = told_or_refused(rows, make, lambda row: str(row.id))
     return Page(told, refused, after)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from sealift_registry.catalog.pages import PagePlace
 from sealift_registry.trust.repository import Repository
-from sealift_registry.views.pages import Page, cut, each
+from sealift_registry.views.pages import Page, page_names, told_or_refused
 from sealift_signing import roles
 
 
@@ -54,17 +54,12 @@ def trust(connection: Connection) -> TrustView:
     return TrustView(repository.organisation(), repository.fingerprint(), repository.unprotected())
 
 
-def roles_of(connection: Connection, place: PagePlace) -> Page[RoleView]:
+def role_list(connection: Connection, place: PagePlace) -> Page[RoleView]:
     """A page of the roles that people sign, by name."""
     repository = Repository(connection)
-    there = sorted(repository.stored.rows.newest_numbers())
-
-    def read(part: PagePlace) -> list[str]:
-        beyond = (one for one in there if part.after is None or one > part.after)
-        return [one for one in beyond if not roles.is_online(one)][: part.limit]
-
-    here, after = cut(place, read, lambda role: role)
-    found, refused = each(here, lambda role: _role(repository, role))
+    there = repository.stored.rows.newest_numbers()
+    here, after = page_names(place, [one for one in there if not roles.is_online(one)])
+    found, refused = told_or_refused(here, lambda role: _role(repository, role))
     return Page(found, refused, after)
 
 

@@ -20,7 +20,7 @@ from sealift_registry.proof.proof_report import NamedCheckRows, named_check_rows
 from sealift_registry.trust import teams
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
-from sealift_registry.views.pages import Page, cut, each
+from sealift_registry.views.pages import Page, page_rows, told_or_refused
 from sealift_registry.views.pictures import has_picture
 from sealift_signing.more_member import first_words
 from sealift_signing.statements import Evidence, Signed
@@ -110,7 +110,7 @@ class VersionView:
         goldens: the digest of the rows that count for it now.
         check_rows_travel: whether its team lets check rows leave the hub.
         promotions: the newest of them, oldest first.
-        more_promotions: how many older ones there are.
+        older_promotions: how many older ones there are.
         runs: where it runs, by each site's own log.
     """
 
@@ -121,7 +121,7 @@ class VersionView:
     artifacts: tuple[ArtifactView, ...]
     check_rows_travel: bool
     promotions: tuple[PromotionStatus, ...]
-    more_promotions: int
+    older_promotions: int
     runs: tuple[RunsAt, ...]
 
 
@@ -129,7 +129,7 @@ def versions(
     connection: Connection, now: datetime, wanted: VersionFilter, place: PagePlace
 ) -> Page[VersionRow]:
     """A page of versions. Of what is listed the catalogs of their teams are read, and verified."""
-    heads, after = cut(
+    heads, after = page_rows(
         place, lambda part: pages.versions(connection, wanted, part), lambda head: str(head.ref)
     )
     refs = [head.ref for head in heads]
@@ -140,7 +140,7 @@ def versions(
         forms = (one.path.form for one in artifacts[head.ref] if not one.path.is_source)
         return VersionRow(head, tuple(sorted(forms)), listed.stages(head.ref))
 
-    rows, refused = each(heads, row, lambda head: str(head.ref))
+    rows, refused = told_or_refused(heads, row, lambda head: str(head.ref))
     return Page(rows, refused, after)
 
 
@@ -193,7 +193,7 @@ def version(hub: Hub, connection: Connection, ref: VersionRef) -> VersionView:
         artifacts=artifacts,
         check_rows_travel=teams.lets_check_rows_travel(repository, ref.team),
         promotions=tuple(status_of(connection, number, hub.now()) for number in newest_ones),
-        more_promotions=len(every) - len(newest_ones),
+        older_promotions=len(every) - len(newest_ones),
         runs=tuple(_runs(connection, ref)),
     )
 

@@ -71,8 +71,9 @@ def _check_rows_line(named: NamedCheckRows, *, travel: bool, lost: bool) -> str:
 def _promotion_lines(view: VersionView) -> Iterator[str]:
     if view.promotions:
         yield ""
-    if view.more_promotions:
-        older = f"  {view.more_promotions} older promotions:  sealift list promotions"
+    if view.older_promotions:
+        more = "s" if view.older_promotions > 1 else ""
+        older = f"  {view.older_promotions} older promotion{more}:  sealift list promotions"
         yield f"{older} --model {view.version.ref.of}"
     for status in view.promotions:
         have, need = len(status.tally.counted), status.tally.needed
@@ -107,6 +108,7 @@ def version_data(view: VersionView) -> dict[str, Any]:
         ],
         "check_rows_travel": view.check_rows_travel,
         "promotions": [status_data(status) for status in view.promotions],
+        "older_promotions": view.older_promotions,
         "running": [
             {"site": one.site, "group": one.group, "since": one.since, "as_of": one.as_of}
             for one in view.runs
