@@ -319,6 +319,33 @@ def twice(acme: Acme) -> None:
         connection.execute(insert(T).values(**changed | {"version": 1}))
 
 
+def a_failure_that_was_made_good(acme: Acme) -> None:
+    """Of before the switch since which the same runs: a log cannot end so."""
+    acme.site_says(activated(acme, 1, "model.activation-failed"))
+    with acme.app.hub.engine.begin() as connection:
+        row = connection.execute(select(T).where(T.c.says == Says.FAILED)).mappings().one()
+    acme.site_says(activated(acme, 1))
+    with acme.app.hub.engine.begin() as connection:
+        connection.execute(insert(T).values(**row))
+
+
+def a_failure_left_out(acme: Acme) -> None:
+    """Of the switch since which something runs, as if that had been wanted."""
+    acme.site_says(activated(acme, 2, "model.activation-failed"))
+    with acme.app.hub.engine.begin() as connection:
+        connection.execute(delete(T).where(T.c.says == Says.FAILED))
+
+
+def a_failure_after_which_another_ran(acme: Acme) -> None:
+    """What runs, said to run since before it."""
+    with acme.app.hub.engine.begin() as connection:
+        row = connection.execute(select(T).where(T.c.says == Says.RUNS)).mappings().one()
+    acme.site_says(activated(acme, 2, "model.activation-failed"))
+    with acme.app.hub.engine.begin() as connection:
+        connection.execute(delete(T).where(T.c.says == Says.RUNS))
+        connection.execute(insert(T).values(**row))
+
+
 def _change(acme: Acme, which: Says, /, **values: object) -> None:
     with acme.app.hub.engine.begin() as connection:
         connection.execute(update(T).where(T.c.says == which).values(**values))
@@ -339,6 +366,9 @@ ATTACKS: list[Callable[[Acme], None]] = [
     the_checkpoint_gone,
     another_body,
     twice,
+    a_failure_that_was_made_good,
+    a_failure_left_out,
+    a_failure_after_which_another_ran,
 ]
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 LONGEST = 24
 """Letters of a name in the list; whole are those that `--json` prints."""
-UNTOLD = {"key", "signed-at"}
+UNTOLD = {"key", "result", "signed-at"}
 """Terms that only a search wants: the list says who signed, what, and where."""
 
 _NEXT = {

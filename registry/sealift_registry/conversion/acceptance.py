@@ -26,13 +26,14 @@ from sealift_registry.conversion.build_result import (
     evidence_file,
 )
 from sealift_registry.conversion.recipe import Recipe
-from sealift_registry.conversion.refused import REFUSED, refusal
+from sealift_registry.conversion.refused import REFUSED, RESULT_TERM, is_known, refusal
 from sealift_registry.conversion.result_rules import ANEW, Judged
 from sealift_registry.conversion.work_order import WorkOrder
 from sealift_registry.frameworks.supported import as_it_is
 from sealift_registry.proof.models import ModelFile
 from sealift_registry.proof.picture import picture
 from sealift_registry.proof.proof_report import ProofReport
+from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing import dsse, shape, statements
@@ -43,6 +44,7 @@ from sealift_signing.statements import Evidence, Signed
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import moment
 from sealift_sync.artifact import ArtifactFile, read_manifest
+from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle.medium import Medium
 from sealift_sync.check_rows import LARGEST, unpack
 
@@ -62,12 +64,18 @@ class Accepted:
         new: unless it was there before.
         untried: releases that are promised and were not tried, in words.
         failed: what is wrong with a variant that was there before and was measured anew.
+        theirs: whether somebody else's result was first: `untried` says nothing of the variant.
     """
 
     artifact: ArtifactRow
     new: bool
     untried: tuple[str, ...]
     failed: RefusedError | None = None
+    theirs: bool = False
+
+
+class _KnownRefusalError(Exception):
+    """This very result is in the log already."""
 
 
 class _BuiltMeanwhileError(Exception):
@@ -76,9 +84,9 @@ class _BuiltMeanwhileError(Exception):
     Theirs was first.
     """
 
-    def __init__(self, artifact: ArtifactRow) -> None:
+    def __init__(self, artifact: ArtifactRow, *, theirs: bool = False) -> None:
         super().__init__()
-        self.artifact = artifact
+        self.artifact, self.theirs = artifact, theirs
 
 
 def accept(hub: Hub, folder: Path, orders: Orders, actor: str, *, carried: bool = True) -> Accepted:
@@ -93,7 +101,7 @@ def accept(hub: Hub, folder: Path, orders: Orders, actor: str, *, carried: bool 
 
     Raises:
         RefusedError: the result does not count, or says that no variant came of its order; the
-            latter is logged.
+            latter is logged, once.
         FailedError: a file could not be read or written.
     """
     taking = _Taking(hub, Medium(folder), actor)
@@ -101,9 +109,7 @@ def accept(hub: Hub, folder: Path, orders: Orders, actor: str, *, carried: bool 
     if judged.said.refusal is not None:
         machine, why = judged.machine.name, judged.said.refusal
         bad = why.as_told_by(machine, judged.said.artifact) if carried else why.error()
-        data = refusal(judged.order.path, judged.order.goldens, bad)
-        hub.log.commit_entry(taking.entry(REFUSED, actor, judged, data))
-        raise bad
+        raise taking.refused(judged, bad)
     done = taking.taken(judged)
     if not carried:
         return done
@@ -147,23 +153,52 @@ class _Taking:
         manifest = read_manifest(self.hub.home.blobs.read(existing), what=judged.said.artifact)
         return tuple(ModelFile(one.path, one.size, one.sha256) for one in manifest.files)
 
-    def taken(self, judged: Judged) -> Accepted:
-        """(6) Its files, hashed while they are copied; then rows and entry, or neither."""
-        if judged.report is not None:
-            self._keep(judged, judged.report)
-        if judged.recipe is None:
-            return self._measured(judged)
-        self._store(judged)
-        return self._built(judged, judged.recipe)
+    def refused(self, judged: Judged, bad: RefusedError) -> RefusedError:
+        """What is to be told of a result of no variant, which is logged unless it says nothing new.
 
-    def _store(self, judged: Judged) -> None:
+        One that is replayed adds nothing; nor does one of an order to build what was built since.
+        """
+        path, digest = judged.order.path, judged.digest
+
+        def action(connection: Connection) -> tuple[Entry, None]:
+            if judged.order.existing is None and Catalog(connection).artifact(path) is not None:
+                raise _overtaken(judged)
+            if is_known(connection, digest):
+                raise _KnownRefusalError
+            data = refusal(path, judged.order.goldens, bad)
+            return self.entry(REFUSED, self.actor, judged, data, {RESULT_TERM: digest}), None
+
+        try:
+            self.hub.commit(action)
+        except _KnownRefusalError:
+            known = f"{bad.what} This result was taken in before, and adds nothing."
+            return RefusedError(bad.code, known, subject=bad.subject, next_step=bad.next_step)
+        return bad
+
+    def taken(self, judged: Judged) -> Accepted:
+        """(6) Its files, hashed while they are copied; then rows and entry, or neither.
+
+        They are copied aside, and have their places once all of them are what was signed for.
+        """
+        with workspace(self.hub.home.work) as work:
+            aside = BlobFolder(work)
+            if judged.report is not None:
+                self._keep(aside, judged, judged.report)
+            if judged.recipe is None:
+                return self._measured(aside, judged)
+            self._store(aside, judged)
+            return self._built(aside, judged, judged.recipe)
+
+    def _adopt(self, aside: BlobFolder) -> None:
+        self.hub.home.blobs.adopt({one: aside.path(one) for one in aside.digests()})
+
+    def _store(self, blobs: BlobFolder, judged: Judged) -> None:
         """The variant's files and manifest, which this hub writes itself.
 
         Raises:
             RefusedError: they are not those that were signed for.
         """
         files = [ArtifactFile(one.path, one.sha256, one.size) for one in judged.said.files]
-        blobs = self.hub.home.blobs
         try:
             stored = store_opened(blobs, files, self._opened)
         except RefusedError as bad:
@@ -185,13 +220,12 @@ class _Taking:
             )
         return self.medium.open(path)
 
-    def _keep(self, judged: Judged, report: ProofReport) -> None:
+    def _keep(self, blobs: BlobFolder, judged: Judged, report: ProofReport) -> None:
         """What stays at the hub: the proof's picture, and its rows for sites if it left any.
 
         Raises:
             RefusedError: the rows are not those that the proof names.
         """
-        blobs = self.hub.home.blobs
         blobs.put_bytes(picture(report.findings, judged.said.artifact))
         named = report.check_rows
         if named is None:
@@ -202,13 +236,14 @@ class _Taking:
             raise _other_bytes(judged, CHECK_ROWS)
         blobs.put_bytes(data)
 
-    def _built(self, judged: Judged, recipe: Recipe) -> Accepted:
+    def _built(self, aside: BlobFolder, judged: Judged, recipe: Recipe) -> Accepted:
         said, path = judged.said, judged.order.path
 
         def action(connection: Connection) -> tuple[Entry, ArtifactRow]:
             meanwhile = Catalog(connection).artifact(path)
             if meanwhile is not None:
-                raise _BuiltMeanwhileError(meanwhile)
+                raise _BuiltMeanwhileError(meanwhile, theirs=not _is_known(connection, judged))
+            self._adopt(aside)
             made = moment(self.hub.now())
             row = ArtifactRow(path, str(said.manifest), shape.write(recipe), made)
             recording.add_artifact(connection, row)
@@ -225,9 +260,10 @@ class _Taking:
         try:
             return Accepted(self.hub.commit(action).result, new=True, untried=said.untried)
         except _BuiltMeanwhileError as meanwhile:
-            return Accepted(meanwhile.artifact, new=False, untried=said.untried)
+            untried = () if meanwhile.theirs else said.untried
+            return Accepted(meanwhile.artifact, new=False, untried=untried, theirs=meanwhile.theirs)
 
-    def _measured(self, judged: Judged) -> Accepted:
+    def _measured(self, aside: BlobFolder, judged: Judged) -> Accepted:
         """The variant was there, and the goldens or runtimes are others: it was only measured.
 
         Its evidence is kept, good or bad.
@@ -236,8 +272,10 @@ class _Taking:
 
         def action(connection: Connection) -> tuple[Entry, ArtifactRow]:
             row = _variant(connection, judged)
-            if not _add_evidence(connection, judged):
+            if _is_known(connection, judged):
                 raise _BuiltMeanwhileError(row)
+            self._adopt(aside)
+            _add_evidence(connection, judged)
             data: dict[str, Json] = {
                 "artifact": str(path),
                 **{one.predicate.kind: one.sha256 for one in judged.evidence},
@@ -254,19 +292,45 @@ class _Taking:
         failed = None if report is None else report.refusal(as_it_is=as_copy)
         return Accepted(row, new=False, untried=said.untried, failed=failed)
 
-    def entry(self, kind: str, actor: str, judged: Judged, data: Mapping[str, Json]) -> Entry:
-        """An entry about the model of a result."""
-        return self.hub.entry(kind, actor, data, {"model": judged.order.path.full_model})
+    def entry(
+        self,
+        kind: str,
+        actor: str,
+        judged: Judged,
+        data: Mapping[str, Json],
+        words: Mapping[str, str] | None = None,
+    ) -> Entry:
+        """An entry about the model of a result; `words` find it, too."""
+        terms = {"model": judged.order.path.full_model, **(words or {})}
+        return self.hub.entry(kind, actor, data, terms)
 
 
-def _add_evidence(connection: Connection, judged: Judged) -> bool:
-    """Keep the evidence; False where all of it is here already."""
-    path = judged.order.path
-    known = {one.sha256 for one in Catalog(connection).evidence(path)}
-    new = [one for one in judged.evidence if one.sha256 not in known]
-    for one in new:
-        recording.add_evidence(connection, one.envelope.data, path)
-    return bool(new)
+def _new_evidence(connection: Connection, judged: Judged) -> list[Signed[Evidence]]:
+    """The evidence that is not here yet."""
+    known = {one.sha256 for one in Catalog(connection).evidence(judged.order.path)}
+    return [one for one in judged.evidence if one.sha256 not in known]
+
+
+def _is_known(connection: Connection, judged: Judged) -> bool:
+    """Whether all of the evidence is here: it is this very result that was taken in before."""
+    return not _new_evidence(connection, judged)
+
+
+def _add_evidence(connection: Connection, judged: Judged) -> None:
+    """Keep the evidence."""
+    for one in _new_evidence(connection, judged):
+        recording.add_evidence(connection, one.envelope.data, judged.order.path)
+
+
+def _overtaken(judged: Judged) -> RefusedError:
+    artifact, path = judged.said.artifact, judged.order.path
+    return RefusedError(
+        "result-overtaken",
+        f"{judged.machine.name} built no variant {artifact}; but there is one: it was built since, "
+        "and a result of the order from before says nothing of it.",
+        subject=artifact,
+        next_step=f"See the variant and its evidence with: sealift show {path.full_version}",
+    )
 
 
 def _variant(connection: Connection, judged: Judged) -> ArtifactRow:

@@ -174,7 +174,20 @@ class Builder:
         """
         if accepted.failed is not None:
             raise accepted.failed
-        return self._built(accepted.artifact, accepted.untried, new=accepted.new)
+        row, untried = accepted.artifact, accepted.untried
+        if accepted.theirs:
+            untried = self._untried_of(row.path)
+        return self._built(row, untried, new=accepted.new)
+
+    def _untried_of(self, path: CatalogPath) -> tuple[str, ...]:
+        """What is promised of a variant that is here and was not tried, by its own evidence."""
+        target, ref = (
+            self._hardware_target(path.form),
+            VersionRef(path.team, path.model, path.version),
+        )
+        with self._hub.reading() as connection:
+            plan = _plan(connection, self._hub, ref, target)
+        return self._lacking(plan, target) or ()
 
     def _lacking(self, plan: _Plan, target: HardwareTarget) -> tuple[str, ...] | None:
         """What is promised and was not tried, in words; None where some of it can be tried now.

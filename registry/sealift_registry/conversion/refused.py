@@ -16,6 +16,8 @@ from sealift_signing.transparency.question import Question
 from sealift_signing.vocabulary import CatalogPath
 
 REFUSED = "conversion.refused"
+RESULT_TERM = "result"
+"""The word by which an entry is found that a result led to: the sha256 of what was signed."""
 MOST_READ = 100
 """Refusals of a model that are looked through, from the newest."""
 
@@ -56,6 +58,13 @@ def refused_as_it_is(connection: Connection, ref: VersionRef, goldens: str) -> R
         if path.full_version == str(ref):
             return Refused(path, str(said["what"]))
     return None
+
+
+def is_known(connection: Connection, result: str) -> bool:
+    """Whether the log has this result of no variant already: replayed, it says nothing new."""
+    question = Question(type=REFUSED, terms=(Term(RESULT_TERM, result),))
+    query = page_query.page(connection, question, page_query.PageBounds(1, None, newest_first=True))
+    return connection.execute(query).first() is not None
 
 
 def _software() -> str:

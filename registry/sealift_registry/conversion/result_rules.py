@@ -8,7 +8,7 @@ computed again here, so that no part of it says other than the rest.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
@@ -55,6 +55,7 @@ class Judged:
         evidence: all of it, in the order in which the result names it.
         report: of the proof; None where nothing was proved.
         recipe: of a variant that was built; else None.
+        digest: the sha256 of what was signed, whoever spells its signature how.
     """
 
     said: BuildResult
@@ -63,6 +64,7 @@ class Judged:
     evidence: tuple[Signed[Evidence], ...] = ()
     report: ProofReport | None = None
     recipe: Recipe | None = None
+    digest: str = ""
 
 
 def read_result(body: bytes) -> Signed[BuildResult]:
@@ -134,7 +136,8 @@ def judge(
             subject=said.artifact,
             next_step=f"Set the clock of {machine.name} right, and run the work order again.",
         )
-    return Judged(said, machine, order)
+    digest = sha256(result.envelope.payload).hexdigest()
+    return Judged(said, machine, order, digest=digest)
 
 
 def _is_one(said: BuildResult, order: WorkOrder) -> bool:
@@ -205,7 +208,7 @@ def with_evidence(
         recipe = _recipe(judged, by_kind["provenance"])
     if RUNTIMES in by_kind:
         _check_runtimes(judged, by_kind[RUNTIMES], report)
-    return Judged(said, judged.machine, judged.order, tuple(evidence), report, recipe)
+    return replace(judged, evidence=tuple(evidence), report=report, recipe=recipe)
 
 
 def _check_signer(judged: Judged, one: Signed[Evidence], fleet: FleetKeys) -> None:

@@ -19,6 +19,7 @@ from sealift_registry.delivery.site_entries import (
     DAMAGED,
     FAILED,
     IMPORTED,
+    STOPPED,
     CheckOutcome,
     Place,
     Running,
@@ -174,14 +175,30 @@ def state_of_pointers(
 ) -> SiteState | None:
     """The state that these entries say, each what its pointer claims of it.
 
-    None if one does not say that, or if two claim the same.
+    None if one does not say that, if two claim the same, or if no log can end so.
     """
     state, checks = SiteState(), _Checks(entries)
     # What runs comes first: a check is one of a version that runs.
     for one in sorted(pointers, key=lambda pointer: pointer.says != Says.RUNS):
         _TAKE[one.says](state, one, entries[one.seq], checks)
     alike = len(pointers) == len(state.pointers()) and set(pointers) == state.pointers()
-    return state if alike else None
+    return state if alike and all(_can_be(state, place, entries) for place in state.runs) else None
+
+
+def _can_be(state: SiteState, place: Place, entries: Mapping[int, Entry]) -> bool:
+    """Whether a log can end so, by what it says of a place where something runs.
+
+    A check may be older than the switch: to what ran already, which takes no check away.
+    """
+    runs, failed, check = state.runs[place], state.failed.get(place), state.checks.get(place)
+    kind = entries[runs.seq].type
+    if check is not None and kind == FAILED and check.seq < runs.seq:
+        return False  # such a switch is only one to something else
+    if failed is None:
+        return kind != FAILED  # what runs since a failed switch: nothing made that good
+    if failed.seq > runs.seq:
+        return failed.what.version == runs.what.version  # else something else runs since then
+    return failed.seq == runs.seq or kind == STOPPED  # a switch that worked made it good
 
 
 class _Checks:
