@@ -6,7 +6,7 @@ size. Which those are, rows say; what is told of them was signed.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -26,7 +26,7 @@ from sealift_registry.delivery import (
     transfers,
     unsigned_transfers,
 )
-from sealift_registry.delivery.attention import Rank
+from sealift_registry.delivery.attention import Rank, Seeming
 from sealift_registry.delivery.holdings import missed
 from sealift_registry.delivery.outcomes import outcomes_at
 from sealift_registry.delivery.sites import EnrolledSite, Sites
@@ -278,11 +278,31 @@ def promotions(connection: Connection, now: datetime) -> PromotionsDue:
 
 
 def sites(hub: Hub, connection: Connection) -> SitesDue:
-    """The sites that wait for something: those that seem to be worst off are looked at first.
+    """The sites that wait for something: a page of those that seem amiss, and one of the others.
+
+    What went wrong can take weeks to be mended, and hides nothing that is to be done meanwhile.
+    """
+    seeming = attention.sites(connection, hub.home.blobs)
+    amiss = [one for one in seeming if one.rank is Rank.AMISS]
+    found, beyond = list[SiteDue](), dict[Rank, list[str]]()
+    for some in (amiss, seeming[len(amiss) :]):
+        due, rest = _page(hub, connection, some)
+        found += due
+        for one in rest:
+            if one.rank is not Rank.IN_ORDER:
+                beyond.setdefault(one.rank, []).append(one.site)
+    found.sort(key=lambda one: (not one.lack.is_amiss, one.site.id))
+    names = {rank: tuple(those) for rank, those in beyond.items()}
+    return SitesDue(tuple(found), names, any_site=bool(seeming))
+
+
+def _page(
+    hub: Hub, connection: Connection, seeming: Sequence[Seeming]
+) -> tuple[list[SiteDue], Sequence[Seeming]]:
+    """Of some sites, in order, a page of those that wait; and those that were not looked at.
 
     A page is looked at, and more where rows say so of sites of which nothing is to be told then.
     """
-    seeming = attention.sites(connection, hub.home.blobs)
     found, looked_at = list[SiteDue](), 0
     for one in seeming[: MOST_PAGES * PAGE]:
         if len(found) == PAGE or (one.rank is Rank.IN_ORDER and looked_at >= PAGE):
@@ -290,14 +310,7 @@ def sites(hub: Hub, connection: Connection) -> SitesDue:
         looked_at += 1
         due = _site(hub, connection, Sites(connection).get(one.site))
         found += [due] if due is not None else []
-    found.sort(key=lambda one: (not one.lack.is_amiss, one.site.id))
-    beyond = dict[Rank, list[str]]()
-    for one in seeming[looked_at:]:
-        if one.rank is not Rank.IN_ORDER:
-            beyond.setdefault(one.rank, []).append(one.site)
-    return SitesDue(
-        tuple(found), {rank: tuple(names) for rank, names in beyond.items()}, bool(seeming)
-    )
+    return found, seeming[looked_at:]
 
 
 def _site(hub: Hub, connection: Connection, site: EnrolledSite) -> SiteDue | None:
