@@ -305,6 +305,7 @@ class Exports:
         if folder is None:
             return None
         unsigned_transfers.forget(self._hub, same.id)  # an earlier run was killed before it did
+        self._hub.copy_metadata()  # as above
         warnings = (*told, *ready.lapsed)
         return _exported(same.id, folder, said.files, ready, again=True, warnings=warnings)
 
