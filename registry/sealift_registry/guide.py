@@ -97,7 +97,7 @@ def _steps(hub: Hub, hardware_targets: Collection[str], connection: Connection) 
         yield from map(_people, due.people(connection, team))
     sites, versions = due.sites(hub, connection), due.versions(connection)
     yield from (_site(site) for site in sites.sites if site.lack.is_amiss)  # before all that waits
-    amiss = "not to run what is assigned there, or to have lost of it"
+    amiss = "not to run what is assigned there, or to have lost blobs of it"
     yield from _more_sites(sites, Rank.AMISS, amiss)
     yield from _versions(versions, teams[0], hardware_targets)
     requests = due.promotions(connection, now)
@@ -112,7 +112,7 @@ def _steps(hub: Hub, hardware_targets: Collection[str], connection: Connection) 
         )
     yield from (_site(site) for site in sites.sites if not site.lack.is_amiss)
     yield from _more_sites(sites, Rank.WAITS, "to wait for something")
-    yield from _more_sites(sites, Rank.UNKNOWN, "to run nobody knows what, by the rows here")
+    yield from _more_sites(sites, Rank.UNKNOWN, "to have answered, with no row of what runs there")
     for ref, refused in versions.refused:
         yield _another(ref, refused)
 
