@@ -30,6 +30,7 @@ OF_OURS = {
     ("acts.py", "name"),
     ("acts.py", "more"),
     ("acts.py", "digest"),
+    ("asked.py", "kind"),
     ("gate_history.py", "roles.RECALL"),
     ("fsck.py", "name"),
     ("gate_history.py", "one.digest[:12]"),

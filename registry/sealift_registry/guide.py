@@ -258,7 +258,8 @@ def _site(one: SiteDue) -> Step:
         )
     if one.lack is SiteLack.ATTENTION:
         return Step(
-            f"What site {name} is assigned does not run there, or did not start; it says why.",
+            f"What site {name} is assigned does not run there, or did not start; "
+            "the site says why:",
             f"sealift show {name}",
         )
     return Step(_why_export(one), f"sealift export {name} --to DIR --key DISPATCHER")

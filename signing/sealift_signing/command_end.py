@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -77,11 +78,27 @@ def usage(bad: click.ClickException, program: str) -> UsageError:
     command = context.command_path if context else program
     what = bad.format_message()
     what = what if what.endswith((".", "?")) else f"{what}."
+    what = _of_choice(bad) or what
     first = _belongs_first(bad)
     if first:
         step = f"Put it before the command: {program} {first} VALUE {command[len(program) + 1 :]} …"
         return UsageError("usage", what, subject=command, next_step=step)
     return UsageError("usage", what, subject=command, next_step=f"See: {command} --help")
+
+
+def _of_choice(bad: click.ClickException) -> str:
+    """What was typed in place of one of some words, and the nearest of them; else empty."""
+    param = getattr(bad, "param", None)
+    typed = re.match(r"""(['"])(.*)\1 is not one of""", bad.message, re.DOTALL)
+    if typed is None or param is None or not isinstance(param.type, click.Choice):
+        return ""
+    import difflib
+
+    known = [str(one) for one in param.type.choices]
+    of = f"{param.opts[0]}: " if isinstance(param, click.Option) else ""
+    near = difflib.get_close_matches(typed[2], known, 1)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    return f"{of}{shown(typed[2])} is not one of {', '.join(known)}.{meant}"
 
 
 def _belongs_first(bad: click.ClickException) -> str:

@@ -61,7 +61,7 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
 def _check_regular(path: Path, found: os.stat_result) -> None:
     for is_such, name in _KINDS:
         if is_such(found.st_mode):
-            raise OSError(errno.EINVAL, f"it is {name}, and no file", str(path))
+            raise OSError(errno.EINVAL, f"it is {name}, not a file", str(path))
 
 
 def read(path: Path, most: int = -1) -> bytes:
@@ -105,7 +105,7 @@ def _check_free(aside: Path) -> None:
     """
     with suppress(FileNotFoundError):
         if not stat.S_ISREG(aside.lstat().st_mode):
-            raise FileExistsError(errno.EEXIST, f"{aside.name} is in the way, and is no file")
+            raise FileExistsError(errno.EEXIST, f"{aside.name} is in the way, and is not a file")
 
 
 def flush(file: BinaryIO) -> None:

@@ -107,6 +107,6 @@ def test_what_lies_in_the_way_of_a_file_is_not_opened(tmp_path: Path, what: str)
         "pipe": lambda: os.mkfifo(aside),
         "link": lambda: aside.symlink_to(tmp_path / "another"),
     }[what]()
-    with pytest.raises(FailedError, match="is in the way, and is no file"):
+    with pytest.raises(FailedError, match="is in the way, and is not a file"):
         durable.write(tmp_path / "plant-7.request", b"x")
     assert [path.name for path in tmp_path.iterdir()] == [aside.name]

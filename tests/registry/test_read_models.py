@@ -17,6 +17,7 @@ from sealift_registry.catalog import pages
 from sealift_registry.catalog.catalog import Catalog
 from sealift_registry.catalog.pages import PagePlace, PromotionFilter, VersionDue, VersionFilter
 from sealift_registry.catalog.reference import ModelRef, VersionRef, promotion_id
+from sealift_registry.cli import lists
 from sealift_registry.conversion.refused import Refused
 from sealift_registry.delivery import assignments, attention, tables
 from sealift_registry.delivery.attention import Rank, Seeming
@@ -29,6 +30,7 @@ from sealift_registry.views.due import SiteDue, SiteLack
 from sealift_registry.views.pages import Page
 from sealift_registry.views.versions import VersionRow
 from sealift_signing import dsse
+from sealift_signing.acts.wording import purposes
 from sealift_signing.errors import NotFoundError, UsageError
 from sealift_signing.transparency.entry import body_of, new_entry
 from sealift_signing.vocabulary import CatalogPath
@@ -257,13 +259,13 @@ def test_f2_14_people_are_told_with_every_office_and_how_many_keys(
     assert names == sorted(names)
     assert {"carla", "emil", "dora", *STEWARDS} <= set(names)
     (ann,) = [one for one in whole if one["person"] == STEWARDS[0]]
-    assert (ann["keys"], ann["offices"]) == ("1", f"steward of team {TEAM}")
+    assert (ann["keys"], ann["offices"]) == (1, [f"steward of team {TEAM}"])
     first = cli.json("list", "people", "--limit", "2")
     rest = cli.json("list", "people", "--beyond", first["beyond"])["people"]
     assert first["people"] + rest == whole
     said = cli.says("show", "carla")
     assert said.startswith("carla, one key")
-    assert f"one who may approve for production, approve for staging in team {TEAM}" in said
+    assert f"  may approve for production and staging in team {TEAM}" in said
     assert cli.json("show", "carla")["offices"][0]["keyid"] == hub.public("carla").keyid
     code, _, err = cli("show", "nobody")
     assert code == 3
@@ -297,11 +299,12 @@ def test_f2_11_the_command_names_the_next_page_and_machines_are_told_where_it_be
     (second,) = cli.json("list", "promotions", "--beyond", data["beyond"])["promotions"]
     assert second["promotion"] == "P-000002"
     assert cli.json("list", "promotions", "--newest-first", "--limit", "1")["beyond"] == "P-000002"
-    assert "Nothing matches." in cli.says("list", "versions", "--team", "nobody")
+    hub.add_team("idle", {name: hub.new_key(name) for name in ("hans", "ines")})
+    assert "Nothing matches." in cli.says("list", "versions", "--team", "idle")
     assert "Nothing was exported yet" in cli.says("list", "transfers")
     code, _, err = cli("list", "sites", "--newest-first")
     assert code == 2
-    assert "--newest-first is nothing that sites are listed by" in err
+    assert "A list of sites cannot be narrowed down or turned round by --newest-first" in err
     assert "--stage" in err
 
 
@@ -558,3 +561,77 @@ def test_f2_070_no_page_is_larger_than_the_largest(
     assert len(page.rows) == 3
     assert page.after == str(page.rows[-1].head.ref)
     assert len(trust.role_list(connection, PagePlace(1000)).rows) == 3
+
+
+@pytest.mark.parametrize(
+    "given, what, step",
+    [
+        (("versions", "--team", "visoin"), "There is no team visoin.", "The teams are: "),
+        (("promotions", "--team", "visoin"), "There is no team visoin.", "The teams are: "),
+        (("--model", f"{TEAM}/nope"), f"There is no model {TEAM}/nope.", f"--team {TEAM}"),
+        (("--model", "lab/nope"), "There is no team lab.", "The teams are: "),
+        (("promotions", "--stage", "prod"), "The policy has no stage prod.", "Its stages are: "),
+        (("sites", "--stage", "prod"), "The policy has no stage prod.", "Its stages are: "),
+        (("transfers", "--site", "plant-0099"), "No site plant-0099 is", "sealift list sites"),
+        (("versions", "--beyond", "a/b/7"), "There is no version a/b/7.", "list versions"),
+        (("promotions", "--beyond", "P-77"), "There is no promotion P-000077.", "list promotions"),
+        (("sites", "--beyond", "none"), "No site none is enrolled.", "sealift list sites"),
+        (("transfers", "--beyond", "none"), "There is no transfer none.", "list transfers"),
+        (("people", "--beyond", "none"), "Nobody called none holds", "list people"),
+        (("roles", "--beyond", "none"), "There is no role none.", "list roles"),
+        (("hardware-targets", "--beyond", "no"), "There is no hardware target no.", "hardware"),
+    ],
+)
+def test_f2_440_what_a_list_is_asked_for_must_be_there(
+    hub: Acme, capsys: Capsys, given: tuple[str, ...], what: str, step: str
+) -> None:
+    code, out, err = Cli(hub, capsys)("list", *given)
+    assert (code, out) == (3, "")
+    told = " ".join(err.split())
+    assert what in told
+    assert step in told
+
+
+def test_f2_440_what_is_there_and_holds_nothing_is_no_error(hub: Acme, capsys: Capsys) -> None:
+    cli = Cli(hub, capsys)
+    for given in (("--stage", STAGE), ("--team", TEAM), ("--model", f"{TEAM}/tiny")):
+        assert "Nothing matches." in cli.says("list", "promotions", *given)
+
+
+def test_f2_441_hardware_targets_come_in_pages_too(hub: Acme, capsys: Capsys) -> None:
+    cli = Cli(hub, capsys)
+    whole = cli.json("list", "hardware-targets")["hardware_targets"]
+    first = cli.json("list", "hardware-targets", "--limit", "1")
+    assert first["beyond"] == whole[0]["hardware target"]
+    rest = cli.json("list", "hardware-targets", "--beyond", first["beyond"])
+    assert first["hardware_targets"] + rest["hardware_targets"] == whole
+
+
+def test_f2_442_the_nearest_kind_of_list_is_named(hub: Acme, capsys: Capsys) -> None:
+    code, _, err = Cli(hub, capsys)("list", "version")
+    told = " ".join(err.split())
+    assert code == 2
+    assert "'version' is not one of versions, promotions, sites" in told
+    assert "Did you mean versions?" in told
+    _, _, err = Cli(hub, capsys)("list", "qqqq")
+    assert "Did you mean" not in err
+
+
+def test_f2_443_all_offices_are_told_to_machines_and_a_few_to_people() -> None:
+    offices = tuple(f"dispatcher of site plant-{n}" for n in range(7))
+    told = lists._told(("person", "keys", "offices"), ("anna", 2, offices))
+    assert told == ("anna", "2", "; ".join([*offices[:4], "3 more"]))
+
+
+@pytest.mark.parametrize(
+    "given, said",
+    [
+        (("approve:production",), "approve for production"),
+        (("approve:production", "approve:staging"), "approve for production and staging"),
+        (("approve:staging", "request"), "approve for staging, request promotions"),
+        (("request",), "request promotions"),
+        ((), "nothing"),
+    ],
+)
+def test_f2_444_what_a_key_may_do_is_said_once(given: tuple[str, ...], said: str) -> None:
+    assert purposes(given) == said

@@ -52,7 +52,8 @@ def test_p0_320_a_request_without_a_comparison_is_told_so_before_all_else(
         f"Of {PATH}: it was NOT COMPARED with version 1, which is listed for {STAGE}; a comparison "
         "exists and is NOT NAMED."
     )
-    line = f"{LOOK}. “{words}” See what changes now: ask again."
+    again = f"sealift promote {MODEL}/2 --to {STAGE}"
+    line = f"{LOOK}. “{words}” To see what changes now, ask again: {again}"
     assert done.lines[1:] == (line,)
     cli = Cli(hub, capsys)
     assert cli.says("show", "P-2").splitlines()[0] == line

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from sealift_signing.errors import RefusedError, UsageError, shown
+from sealift_signing.vocabulary import counted
 from sealift_sync.cli import telling
 from sealift_sync.cli.calling import Call
 from sealift_sync.cli.group import InOrder
@@ -172,7 +173,8 @@ def _tell(command: str, verdict: Verdict, step: str, *, as_json: bool) -> None:
             or "Write nothing more here, keep a copy, and tell the organisation's auditors.",
         )
     if not as_json:
-        telling.good(f"{verdict.size} entries, each the one that was committed and signed for.")
+        size = counted(verdict.size, "entry", "entries")
+        telling.good(f"{size}, each the one that was committed and signed for.")
         telling.say(f"Root  {verdict.root.hex()}")
 
 

@@ -14,6 +14,7 @@ import click
 
 from sealift_signing import command_start, events
 from sealift_signing.errors import NotFoundError, UsageError
+from sealift_signing.vocabulary import counted
 from sealift_sync.cli import telling
 from sealift_sync.cli.audit import audit
 from sealift_sync.cli.calling import Call, Given
@@ -368,8 +369,8 @@ def return_(
         telling.print_json("return", told)
         return
     telling.good(
-        f"Wrote {showing.counted(len(returned.receipts), 'receipt')} and "
-        f"{showing.counted(len(returned.log.entries), 'log entry', 'log entries')} to {folder}"
+        f"Wrote {counted(len(returned.receipts), 'receipt')} and "
+        f"{counted(len(returned.log.entries), 'log entry', 'log entries')} to {folder}"
     )
     telling.say("Carry the medium to the hub, and there: sealift receive DIR")
 

@@ -103,7 +103,7 @@ def _offered(known: Enrolment) -> None:
 
 def _pins(pins: Pins) -> list[str]:
     """What the site will insist on, whatever the hub says later."""
-    from sealift_sync.cli.showing import counted
+    from sealift_signing.vocabulary import counted
 
     least = pins.least_thresholds.items()
     said = [f"{kind}: at least {counted(count, 'signature')}" for kind, count in sorted(least)]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from sealift_signing.vocabulary import counted
 from sealift_sync.cli import telling
 from sealift_sync.cli.calling import Call
 
@@ -44,10 +45,9 @@ def fsck(call: Call, *, as_json: bool) -> None:
 
 def _not_whole(call: Call, found: Examination) -> RefusedError:
     from sealift_signing.errors import RefusedError
-    from sealift_sync.cli import showing
 
     lost = any(one.missed for one in found.damages)
-    what = f"This site is not whole: {showing.counted(found.problems, 'thing')} are wrong."
+    what = f"This site is not whole: {counted(found.problems, 'thing')} are wrong."
     if found.problems == 1:
         what = "This site is not whole: one thing is wrong."
     if found.restored and found.problems == 1:
@@ -70,7 +70,6 @@ def _not_whole(call: Call, found: Examination) -> RefusedError:
 
 
 def _tell(found: Examination) -> None:
-    from sealift_sync.cli import showing
     from sealift_sync.pace import megabytes
 
     for sentence in (found.restored, *found.database, *found.receipts):
@@ -90,9 +89,9 @@ def _tell(found: Examination) -> None:
         telling.good(f"The blob {digest[:12]} is whole again.")
     count, size = found.blobs
     if not found.damages:
-        telling.good(f"{showing.counted(count, 'blob')} hashed, {megabytes(size)}: whole.")
+        telling.good(f"{counted(count, 'blob')} hashed, {megabytes(size)}: whole.")
     if found.log.ok and found.recorded:  # else a sentence above says what the log is not
-        entries = showing.counted(found.log.size, "entry", "entries")
+        entries = counted(found.log.size, "entry", "entries")
         telling.good(f"The log is the one that was signed: {entries}.")
 
 

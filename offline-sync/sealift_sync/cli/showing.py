@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from sealift_signing import shape
 from sealift_signing.drawing import drawn
-from sealift_signing.vocabulary import CatalogPath, moment
+from sealift_signing.vocabulary import CatalogPath, counted, moment
 from sealift_signing.words import words_of
 from sealift_sync.cli import next_steps, telling
 from sealift_sync.pace import megabytes
@@ -303,11 +303,6 @@ def telephone_json(report: TelephoneReport) -> dict[str, Any]:
             "words": report.words,
         },
     }
-
-
-def counted(number: int, singular: str, plural: str = "") -> str:
-    """`1 file`, `2 files`."""
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
 def _outcomes(outcomes: list[ArtifactOutcome], *, future: bool) -> None:

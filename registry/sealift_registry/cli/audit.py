@@ -12,6 +12,7 @@ from sealift_registry.cli.group import sealift
 from sealift_registry.cli.session import Session, command, split
 from sealift_signing.drawing import drawn, word
 from sealift_signing.lists import in_columns
+from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
     from sealift_registry.audit.reading import LogReader
@@ -256,7 +257,7 @@ def _tell(
         "findings": findings,
     }
     if verdict.ok:
-        lines = [f"The log is whole: {verdict.size} entries, root {root}."]
+        lines = [f"The log is whole: {counted(verdict.size, 'entry', 'entries')}, root {root}."]
     else:
         lines = ["What is stored is NOT what was committed and signed:"]
         lines += [f"  {one.sentence}" for one in verdict.findings]

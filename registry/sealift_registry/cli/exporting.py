@@ -31,7 +31,7 @@ def of_export(made: Exported) -> tuple[dict[str, Any], list[str]]:
     """What was written."""
     lines = [
         f"{made.transfer} is written to {word(str(made.folder))} and was read back:",
-        f"  {made.files} files, {made.size:,} bytes",
+        f"  {counted(made.files, 'file')}, {counted(made.size, 'byte')}",
         *(f"  {path}" for path in made.artifacts),
         *_left_out(made.ready),
     ]
@@ -57,7 +57,7 @@ def of_draft(made: DraftedBundle, medium: str) -> list[str]:
     """What waits on the medium for its signature."""
     return [
         f"{made.transfer} is written to {word(medium)} and was read back, all but its signature:",
-        f"  {made.files} files, {made.size:,} bytes",
+        f"  {counted(made.files, 'file')}, {counted(made.size, 'byte')}",
         *(f"  {path}" for path in made.ready.load.artifacts),
         *_left_out(made.ready),
         *_warned(made.warnings),
@@ -112,7 +112,10 @@ def at_hub(session: Session, how: Signing) -> DispatcherAtHub:
 def of_plan(plan: ExportPlan, medium: str) -> tuple[dict[str, Any], list[str]]:
     """What would be written, and whether it fits."""
     ready, space = plan.ready, plan.space
-    size, kind = f"{plan.files} files, {plan.size:,} bytes", space.kind or "file system unknown"
+    size, kind = (
+        f"{counted(plan.files, 'file')}, {counted(plan.size, 'byte')}",
+        space.kind or "file system unknown",
+    )
     lines = [
         f"For {ready.site.id}, to {word(medium)}: {size}. Nothing was written.",
         *(f"  {path}" for path in ready.load.artifacts),

@@ -39,6 +39,8 @@ MOST_OFFICES = 4
 """Of one person that are told in a list; `show` tells all."""
 
 Row = tuple[str, ...]
+Cell = str | int | Row
+"""For machines as it is; for people as `_told` writes it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class Listing:
     """A page as it is printed; `empty` is what is said where there is nothing to list."""
 
     headings: Row
-    rows: Sequence[Row]
+    rows: Sequence[Sequence[Cell]]
     empty: str
     refused: Sequence[FalseRow] = ()
     after: str | None = None
@@ -103,6 +105,7 @@ def list_(
     place = PagePlace(limit, beyond, newest_first)
     asked = Asked(team, ModelRef.parse(model) if model else None, stage, site, place)
     with session.app.hub.reading() as connection:
+        _check_there(session, connection, kind, asked)
         found = _LISTS[kind](session, connection, asked)
     _answer(session, kind, found)
 
@@ -117,12 +120,34 @@ def _check_options(kind: str, given: Mapping[str, object]) -> None:
         if value is not None and name not in FILTERS[kind]:
             option = f"--{name.replace('_', '-')}"
             known = ", ".join(f"--{one.replace('_', '-')}" for one in sorted(FILTERS[kind]))
+            besides = f"; {known} can be given" if known else ""
             raise UsageError(
                 "option-not-for-list",
-                f"{option} is nothing that {kind} are listed by.",
+                f"A list of {kind} cannot be narrowed down or turned round by {option}.",
                 subject=option,
-                next_step=f"Leave it out. They are listed by: {known or 'nothing'}.",
+                next_step=f"Leave it out{besides}.",
             )
+
+
+def _check_there(session: Session, connection: Connection, kind: str, asked: Asked) -> None:
+    """Check that there is what the list is narrowed down to, and what it is to go on after.
+
+    Raises:
+        NotFoundError: there is not: "Nothing matches" would hide that a name is mistyped.
+    """
+    from sealift_registry.views import asked as views
+
+    if asked.team is not None:
+        views.check_team(connection, asked.team)
+    if asked.model is not None:
+        views.check_model(connection, asked.model)
+    if asked.stage is not None:
+        views.check_stage(connection, asked.stage)
+    if asked.site is not None:
+        views.check_site(connection, asked.site)
+    if asked.place.after is not None:
+        targets = session.app.hardware_targets
+        views.check_beyond(connection, kind, asked.place.after, targets)
 
 
 def _answer(session: Session, kind: str, found: Listing) -> None:
@@ -142,9 +167,14 @@ def _answer(session: Session, kind: str, found: Listing) -> None:
     refused_rows.check(refused)
 
 
-def _told(headings: Row, row: Row) -> Row:
-    cells = zip(headings, row, strict=True)
+def _told(headings: Row, row: Sequence[Cell]) -> Row:
+    """The cells as they stand in the table."""
+    cells = ((heading, _text(cell)) for heading, cell in zip(headings, row, strict=True))
     return tuple(word(cell) if heading in THEIRS else cell for heading, cell in cells)
+
+
+def _text(cell: Cell) -> str:
+    return _some(cell) if isinstance(cell, tuple) else str(cell)
 
 
 def _empty(asked: Asked, nothing: str) -> str:
@@ -226,7 +256,7 @@ def _people(_session: Session, connection: Connection, asked: Asked) -> Listing:
     from sealift_registry.views.people import people
 
     page = people(connection, asked.place)
-    rows = [(one.person, str(one.keys), _some(one.offices)) for one in page.rows]
+    rows = [(one.person, one.keys, one.offices) for one in page.rows]
     empty = "Nobody holds an office."
     return Listing(("person", "keys", "offices"), rows, empty, page.refused, page.after)
 
@@ -256,12 +286,14 @@ def _roles(session: Session, connection: Connection, asked: Asked) -> Listing:
     return Listing(headings, rows, "Nothing was published.", page.refused, page.after)
 
 
-def _hardware_targets(session: Session, _connection: Connection, _asked: Asked) -> Listing:
-    rows = [
-        (one.id, one.precision, one.artifact_policy, one.description)
-        for one in session.app.hardware_targets.values()
-    ]
-    return Listing(("hardware target", "precision", "policy", "description"), rows, "")
+def _hardware_targets(session: Session, _connection: Connection, asked: Asked) -> Listing:
+    every, place = session.app.hardware_targets, asked.place
+    names = [name for name in sorted(every) if place.after is None or name > place.after]
+    here = [every[name] for name in names[: place.limit]]
+    rows = [(one.id, one.precision, one.artifact_policy, one.description) for one in here]
+    after = here[-1].id if len(names) > len(here) else None
+    headings = ("hardware target", "precision", "policy", "description")
+    return Listing(headings, rows, "Nothing matches.", after=after)
 
 
 _LISTS: Mapping[str, Callable[[Session, Connection, Asked], Listing]] = {

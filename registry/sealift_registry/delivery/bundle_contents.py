@@ -23,7 +23,7 @@ from sealift_signing.errors import FailedError, NotFoundError
 from sealift_signing.policy import POLICY_PATH
 from sealift_signing.statements import Transfer
 from sealift_signing.version_links import Lineage
-from sealift_signing.vocabulary import CatalogPath, moment
+from sealift_signing.vocabulary import CatalogPath, counted, moment
 from sealift_sync import packs
 from sealift_sync.artifact import Artifact, read_manifest
 from sealift_sync.blobs import BlobFolder
@@ -228,8 +228,9 @@ def _read_me(
     if left_out:
         count, size = len(left_out), sum(left_out.values())
         lines += [
-            f"It leaves out {count:,} blobs of models ({size:,} bytes) that {site.id} has,",
-            f"by its receipt for {held.transfer}. If the site has lost one, run at the hub:",
+            f"It leaves out {counted(count, 'blob')} of models ({counted(size, 'byte')})",
+            f"that {site.id} has, by its receipt for {held.transfer}.",
+            "If the site has lost one, run at the hub:",
             f"sealift export {site.id} --full --to DIR",
             "",
         ]

@@ -27,7 +27,7 @@ from sealift_signing.drawing import pasted
 from sealift_signing.errors import RefusedError
 from sealift_signing.features import CHECK_ROWS, unread
 from sealift_signing.statements import Evidence
-from sealift_signing.vocabulary import CatalogPath
+from sealift_signing.vocabulary import CatalogPath, counted
 
 
 @dataclass(frozen=True)
@@ -153,4 +153,4 @@ def check_assignment(
 
 
 def _counted(number: int) -> str:
-    return f"{number} artifact" if number == 1 else f"{number} artifacts"
+    return counted(number, "artifact")

@@ -235,7 +235,8 @@ def stale(found: Sequence[ArtifactEvidence], held: CurrentListing) -> Iterator[s
         why = (why_stale(one, held), _several(one, held.stage))
         for words in filter(None, why):
             told = drawn(f"Of {one.artifact.path}: {words}.")
-            yield f"{LOOK}. {told} See what changes now: ask again."
+            again = f"sealift promote {one.artifact.path.full_version} --to {held.stage}"
+            yield f"{LOOK}. {told} To see what changes now, ask again: {again}"
 
 
 def _several(one: ArtifactEvidence, stage: str) -> str:

@@ -367,7 +367,10 @@ def never(
     if unseen:
         said.append(f"Categories of {_columns(unseen)} appear in no golden row.")
     if missing and not np.isnan(goldens).any():
-        said.append("No value is missing in the goldens, and the model has an answer where one is.")
+        said.append(
+            "The model also answers rows in which a value is missing. No golden row is such a row: "
+            "nobody says what is right there."
+        )
     if known.beyond:
         said.append(f"The model decides beyond the goldens' range in {_columns(known.beyond)}.")
     return [sentence(one) for one in said]

@@ -84,7 +84,7 @@ def _differ(held: list[Office]) -> bool:
 def _goes_on(office: Office, why: ReplacedKey) -> str:
     return (
         f"The key of {office.person} that {why.by} put out of {why.role} still signs as "
-        f"{office.name} ({office.key.text}): if it was lost or stolen, so can whoever has it."
+        f"{office.holder} ({office.key.text}): if it was lost or stolen, so can whoever has it."
     )
 
 

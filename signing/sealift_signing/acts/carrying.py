@@ -12,7 +12,7 @@ from sealift_signing.drawing import drawn
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError
 from sealift_signing.organisation import Organisation
 from sealift_signing.statements import Transfer, subject
-from sealift_signing.vocabulary import moment
+from sealift_signing.vocabulary import counted, moment
 
 TRANSFER = "transfer"
 
@@ -61,8 +61,8 @@ def transfer(organisation: Organisation, ask: Ask, material: Material) -> Prepar
     size = sum(file.size for file in said.files)
     words = (
         (
-            f"Vouch for the transfer {name} to site {said.site}: {len(said.files)} files, "
-            f"{size:,} bytes, written {said.made}."
+            f"Vouch for the transfer {name} to site {said.site}: "
+            f"{counted(len(said.files), 'file')}, {size:,} bytes, written {said.made}."
         ),
         f"  it builds on {', '.join(said.base) or 'nothing: it is full'}",
         f"  the transfer before it: {said.previous or 'none'}",

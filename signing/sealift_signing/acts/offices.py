@@ -28,6 +28,8 @@ _NAMES = {
     roles.TEAM: "steward of team {}",
     roles.SITE: "dispatcher of site {}",
 }
+MAY = "may "
+"""How what somebody may do in a team begins, which no role says."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +38,18 @@ class Office:
 
     Attributes:
         place: the role, or the path of the document that says so.
-        name: in words: `steward of team audio`.
+        name: in words: `steward of team audio`, `may approve for staging in team audio`.
     """
 
     place: str
     name: str
     person: str
     key: PublicKey
+
+    @property
+    def holder(self) -> str:
+        """Whoever holds it, in words: `steward of team audio`, `one who may approve for …`."""
+        return f"one who {self.name}" if self.name.startswith(MAY) else self.name
 
 
 def offices(organisation: Organisation) -> Iterator[Office]:
@@ -58,7 +65,7 @@ def offices(organisation: Organisation) -> Iterator[Office]:
             if one.status != "active":
                 continue  # such a key counts for nothing that is new
             for entitled in one.keys:
-                name = f"one who may {wording.purposes(entitled.purposes)} in team {team}"
+                name = f"{MAY}{wording.purposes(entitled.purposes)} in team {team}"
                 key = PublicKey.parse(entitled.key)
                 yield Office(documents.members_path(team), name, one.id, key)
 

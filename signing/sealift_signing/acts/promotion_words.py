@@ -12,7 +12,7 @@ from sealift_signing.documents import Members
 from sealift_signing.drawing import drawn
 from sealift_signing.more_member import LOOK, TOLD_FIRST, mark, more_of, more_words
 from sealift_signing.statements import Approval, Objection, Request, Signed, Subject
-from sealift_signing.vocabulary import PORTABLE, CatalogPath
+from sealift_signing.vocabulary import PORTABLE, CatalogPath, counted
 
 
 def request_words(
@@ -44,7 +44,7 @@ def named_words(said: Request, subjects: Iterable[Subject], rules: Rules) -> Ite
     """What a request names beside the artifacts."""
     yield from _bars_words(subjects, rules, said.despite)
     yield f"source record {said.source_record}"
-    yield f"the hub's log: {said.log.size} entries, root {said.log.root}"
+    yield f"the hub's log: {counted(said.log.size, 'entry', 'entries')}, root {said.log.root}"
     yield f"  of {drawn(said.log.origin)}"
 
 

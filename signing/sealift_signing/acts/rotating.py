@@ -25,6 +25,7 @@ from sealift_signing.documents import LOG_STARTS, FleetKeys, LogStart, MachineKe
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, UsageError
 from sealift_signing.organisation import Organisation
 from sealift_signing.public_key import PublicKey
+from sealift_signing.vocabulary import counted
 
 STATUSES: tuple[Status, ...] = ("retired", "compromised")
 
@@ -165,8 +166,8 @@ def _with_machine(
 def _machine_meaning(status: Status, starts: LogStart | None) -> Iterable[str]:
     if starts is not None:
         yield (
-            f"The hub says that its log has {starts.size} entries. By the new key no site takes "
-            "fewer, and what it saw by the old key no longer bars it."
+            f"The hub says that its log has {counted(starts.size, 'entry', 'entries')}. By the new "
+            "key no site takes fewer, and what it saw by the old key no longer bars it."
         )
     elif status == "compromised":
         yield (

@@ -57,9 +57,16 @@ def becomes(role: str, signed: Root | Targets) -> str:
 
 
 def purposes(given: Iterable[str]) -> str:
-    """What a key may do, in words: `request, approve for production`."""
-    said = ("request promotions" if one == REQUEST else one.replace(":", " for ") for one in given)
-    return ", ".join(said) or "nothing"
+    """What a key may do, in words: `approve for production and staging, request promotions`."""
+    stages, others = [], []
+    for one in given:
+        act, _, stage = one.partition(":")
+        if stage:
+            stages.append(stage)
+        else:
+            others.append("request promotions" if act == REQUEST else act)
+    approves = [f"approve for {' and '.join(stages)}"] if stages else []
+    return ", ".join(approves + others) or "nothing"
 
 
 def key(text: str) -> str:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError
-from sealift_signing.vocabulary import SHA256
+from sealift_signing.vocabulary import SHA256, counted
 from sealift_sync import durable, stream
 from sealift_sync.artifact import ArtifactFile, Pack
 from sealift_sync.blobs import BlobFolder, damaged
@@ -174,7 +174,7 @@ def kept_for_later(home: Home) -> str:
     sizes = [path.lstat().st_size for path in _incoming(home) if SHA256.matches(path.name)]
     if not sizes:
         return ""
-    files = "1 file" if len(sizes) == 1 else f"{len(sizes)} files"
+    files = counted(len(sizes), "file")
     return f"Kept for the next import: {files}, {sum(sizes):,} bytes."
 
 

@@ -11,6 +11,7 @@ from sealift_registry.views.sites import SiteView
 from sealift_signing.documents import Assignment
 from sealift_signing.drawing import drawn
 from sealift_signing.more_member import more_json, more_words
+from sealift_signing.vocabulary import counted
 from sealift_signing.words import eight_words, words_of
 
 
@@ -50,7 +51,7 @@ def _home_lines(view: SiteView) -> Iterator[str]:
         yield f"    does not read  {', '.join(view.lacks)}: what needs one is refused here"
     if view.log:
         words = eight_words(view.log.body())
-        yield f"  its log        {view.log.size} entries came home; {words}"
+        yield f"  its log        {counted(view.log.size, 'entry', 'entries')} came home; {words}"
     if view.receipt is None:
         yield "  It has sent no receipt yet."
         return
@@ -59,7 +60,7 @@ def _home_lines(view: SiteView) -> Iterator[str]:
     yield from (f"    {outcome_line(artifact)}" for artifact in said.artifacts)
     yield from (f"    {text}" for text in more_words(outcomes.receipt_news(view.ended, said.more)))
     if said.lost:
-        yield f"    lost           {len(said.lost)} of its blobs"
+        yield f"    lost           {counted(len(said.lost), 'blob')} of what it had"
     for one in view.running:
         yield f"  runs           {one.group}: {one.model}/{one.version}, since {one.since}"
     yield from (f"  {text}" for text in outcomes.check_lines(view.ended))

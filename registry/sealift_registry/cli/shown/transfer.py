@@ -8,6 +8,7 @@ from sealift_registry.cli.shown.outcome import outcome_line
 from sealift_registry.views.transfers import BegunView, TransferView
 from sealift_signing.drawing import pasted, word
 from sealift_signing.more_member import more_json, more_words
+from sealift_signing.vocabulary import counted
 
 
 def transfer_lines(view: TransferView) -> list[str]:
@@ -17,7 +18,7 @@ def transfer_lines(view: TransferView) -> list[str]:
     lines = [
         f"Transfer {said.id} to {said.site}, made {said.made}",
         f"  transfer.json  {view.transfer.sha256[:12]}",
-        f"  carries        {len(said.files)} files, {size:,} bytes",
+        f"  carries        {counted(len(said.files), 'file')}, {counted(size, 'byte')}",
         f"  written to     {word(view.medium)}, the hub says",
         f"  previous       {said.previous or 'none'}",
     ]
@@ -56,9 +57,10 @@ def begun_lines(view: BegunView) -> list[str]:
         go_on = f"  Go on:  sealift export {view.site} --to DIR"
         return [first, "  It is not written whole.", go_on]
     files, medium = view.waits.transfer.files, str(view.waits.medium)
+    size = sum(file.size for file in files)
     return [
         first,
-        f"  carries        {len(files)} files, {sum(file.size for file in files):,} bytes",
+        f"  carries        {counted(len(files), 'file')}, {counted(size, 'byte')}",
         f"  written to     {medium}, where it waits to be signed",
         f"  its draft is   {view.waits.draft.parts[0].digest}",
         f"  Draft again:   sealift export {view.site} --to {pasted([medium])}",

@@ -13,6 +13,7 @@ from sealift_registry.regression.regression_report import KIND
 from sealift_registry.views.versions import ArtifactView, EvidenceView, Left, RunsAt, VersionView
 from sealift_signing.drawing import drawn, word
 from sealift_signing.more_member import mark, more_of, more_words
+from sealift_signing.vocabulary import counted
 
 
 def version_lines(view: VersionView) -> list[str]:
@@ -64,16 +65,18 @@ def left_lines(ref: VersionRef, left: Left, *, travel: bool) -> Iterator[str]:
 
 def _check_rows_line(named: NamedCheckRows, *, travel: bool, lost: bool) -> str:
     """How many check rows a proof left, and whether their team lets them leave the hub."""
-    where = "which travel with the variant" if travel else "which stay at the hub"
-    return f"{named.rows} check rows, {where}{'; their file is MISSING here' if lost else ''}"
+    verb = ("travel" if travel else "stay") + ("s" if named.rows == 1 else "")
+    where = f"which {verb} {'with the variant' if travel else 'at the hub'}"
+    missing = "; their file is MISSING here" if lost else ""
+    return f"{counted(named.rows, 'check row')}, {where}{missing}"
 
 
 def _promotion_lines(view: VersionView) -> Iterator[str]:
     if view.promotions:
         yield ""
     if view.older_promotions:
-        more = "s" if view.older_promotions > 1 else ""
-        older = f"  {view.older_promotions} older promotion{more}:  sealift list promotions"
+        number = counted(view.older_promotions, "older promotion")
+        older = f"  {number}:  sealift list promotions"
         yield f"{older} --model {view.version.ref.of}"
     for status in view.promotions:
         have, need = len(status.tally.counted), status.tally.needed
