@@ -118,3 +118,14 @@ def test_once_the_machine_fails_the_rest_is_not_tried(
     code, out, err = cli("submit", *files)
     assert (code, out) == (4, "")
     assert "The disk is full." in err
+
+
+def test_f2_445_a_log_file_names_what_was_submitted(
+    acme: Acme, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, files = acme.folder / "operations.jsonl", enrolments(acme)
+    monkeypatch.setenv("SEALIFT_LOG", str(file))
+    Cli(acme, capsys)("submit", *files)
+    found = [json.loads(line) for line in file.read_text().splitlines()]
+    (told,) = [one["fields"] for one in found if one["event"] == "submitted"]
+    assert told == {"new": True, "site": "plant-8"}
