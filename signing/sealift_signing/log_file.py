@@ -17,6 +17,7 @@ import logging
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -40,6 +41,8 @@ LONGEST_LOOKED_AT = 4000
 """Characters of a text that is looked through for secrets; of a longer one nothing is written."""
 LONGEST_LINE = 16_384
 """Bytes; of a longer one the fields are left out."""
+WRITTEN = 0.002
+"""Seconds in which a line that a process writes is there whole."""
 SHORTEST_SECRET = 4
 """Characters of a value in the environment that is struck out wherever it occurs."""
 
@@ -134,8 +137,16 @@ def _opened(path: Path) -> int:
 def _check_is_ours(descriptor: int) -> None:
     if os.fstat(descriptor).st_uid not in {os.geteuid(), 0}:
         raise OSError(errno.EPERM, "it is another user's")
-    if os.pread(descriptor, len(BEGINNING), 0) not in {b"", BEGINNING}:
+    if not _begins_a_log(os.pread(descriptor, 2 * len(BEGINNING) + 1, 0)):
         raise OSError(errno.EINVAL, "what it holds is not a log")
+
+
+def _begins_a_log(data: bytes) -> bool:
+    """Whether a log begins so, also one whose first line a full disk cut short or kept out."""
+    cut_off, beginning, _ = data.partition(BEGINNING)
+    if beginning and cut_off and not cut_off.endswith(b"\n"):
+        return False
+    return BEGINNING.startswith(cut_off.removesuffix(b"\n"))
 
 
 def _close_to_others(descriptor: int) -> None:
@@ -222,7 +233,6 @@ class _File(logging.Handler):
     def __init__(self, descriptor: int) -> None:
         super().__init__()
         self._descriptor = descriptor
-        self._cut = False
         self.lost = False
         """Whether a line is missing, or is cut short."""
 
@@ -230,13 +240,19 @@ class _File(logging.Handler):
         """Write it down, if that can be."""
         whole = False
         with suppress(Exception):  # a full disk, say: the command goes on
-            line = f"{self.format(record)}\n".encode()
-            # What a full disk cut short before must not take this line with it.
-            line = b"\n" + line if self._cut else line
-            self._cut = True
-            self._cut = os.write(self._descriptor, line) < len(line)
-            whole = not self._cut
+            line = self._end() + f"{self.format(record)}\n".encode()
+            whole = os.write(self._descriptor, line) == len(line)
         self.lost |= not whole
+
+    def _end(self) -> bytes:
+        """What ends a line that was cut short, by whichever process: it takes no other along."""
+        size = -1
+        while size != (now := os.fstat(self._descriptor).st_size):
+            if now == 0 or os.pread(self._descriptor, 1, now - 1) == b"\n":
+                return b""
+            size = now
+            time.sleep(WRITTEN)  # another process may be about to write the rest
+        return b"\n"
 
     def close(self) -> None:
         """Let go of the file."""

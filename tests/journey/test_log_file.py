@@ -682,3 +682,42 @@ def test_f2_439_short_waits_are_not_told_and_locks_have_whole_paths(
         monkeypatch.undo()
     (waited,) = of(lines(tmp_path / "log"), "lock-waited")
     assert waited == {"path": str(tmp_path / "lock"), "seconds": 0.11}
+
+
+@pytest.mark.parametrize("left", [b"", b"\n", b'{"tim', b'{"tim\n', b'{"time": "2026'])
+def test_f2_446_a_log_whose_first_line_was_cut_short_goes_on_for_ever(
+    tmp_path: Path, left: bytes
+) -> None:
+    """A disk that was full for a moment must not stop every later command."""
+    file = tmp_path / "log"
+    file.write_bytes(left)
+    for _ in range(2):
+        with opened(file):
+            events.tell("command", "command-ended", code=0)
+    whole = [line for line in file.read_bytes().splitlines() if line.endswith(b"}")]
+    assert len(whole) == 4
+    assert [json.loads(line)["event"] for line in whole[:2]] == ["command-started", "command-ended"]
+
+
+@pytest.mark.parametrize("data", [b'{\n  "a": 1\n}\n', b"\n\n", b"[keys]\n", b'{"a": 1}', b"\n#"])
+def test_f2_446_what_is_somebodys_data_is_still_refused(tmp_path: Path, data: bytes) -> None:
+    file = tmp_path / "log"
+    file.write_bytes(data)
+    with pytest.raises(FailedError, match="not a log"), opened(file):
+        pass
+    assert file.read_bytes() == data
+
+
+def test_f2_447_a_line_that_another_process_left_cut_short_takes_no_other_along(
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "log"
+    with opened(file):
+        descriptor = os.open(file, os.O_WRONLY | os.O_APPEND)
+        os.write(descriptor, b'{"time": "2026-12-01T00:00:00.000000Z", "lev')
+        os.close(descriptor)
+        events.tell("command", "command-ended", code=0)
+    found = file.read_bytes().splitlines()
+    assert json.loads(found[0])["event"] == "command-started"
+    assert json.loads(found[2])["event"] == "command-ended"
+    assert len(found) == 3
