@@ -76,9 +76,9 @@ def alarms(found: Stored) -> Iterator[tuple[str, Office]]:
 
 
 def _differ(held: list[Office]) -> bool:
-    return any(
-        one.key.raw != other.key.raw and one.place != other.place for one in held for other in held
-    )
+    """Whether two of these offices are held in different places with different keys."""
+    # Of two places and two keys there always are two such: one person may hold hundreds of offices.
+    return len({one.key.raw for one in held}) > 1 and len({one.place for one in held}) > 1
 
 
 def _goes_on(office: Office, why: ReplacedKey) -> str:

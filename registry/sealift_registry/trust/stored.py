@@ -55,6 +55,7 @@ class Rows:
         self._ahead: dict[tuple[str, int], bytes] = {}
         self._newest: dict[str, int | None] = {}
         self._bodies: dict[str, bytes] = {}
+        self._versions: dict[str, list[int]] = {}
 
     def metadata(self, role: str, version: int | None = None) -> bytes | None:
         """The bytes of a role's version, or of its newest; None if there is none, or no more."""
@@ -131,7 +132,9 @@ class Rows:
 
     def versions(self, role: str) -> list[int]:
         """The numbers of a role's rows, newest first."""
-        return self._numbers(versions_of(role), role)
+        if role not in self._versions:  # a fleet of many sites has as many, asked for by each
+            self._versions[role] = self._numbers(versions_of(role), role)
+        return self._versions[role]
 
     def kept(self, role: str) -> list[int]:
         """The numbers of a role's versions of which there is a body, newest first."""
