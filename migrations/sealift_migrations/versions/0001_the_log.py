@@ -45,8 +45,7 @@ def _create_tables() -> None:
         sa.PrimaryKeyConstraint("seq", name="pk_log_entry"),
         sa.UniqueConstraint("id", name="uq_log_entry_id"),
     )
-    for column in ("type", "site", "recorded_at", "actor"):
-        op.create_index(f"ix_log_entry_{column}", "log_entry", [column])
+    _create_indexes()
     op.create_table(
         "log_term",
         sa.Column("kind", sa.String, nullable=False),
@@ -75,3 +74,13 @@ def _create_tables() -> None:
         sa.Column("note", sa.LargeBinary, nullable=False),
         sa.PrimaryKeyConstraint("size", name="pk_log_checkpoint"),
     )
+
+
+def _create_indexes() -> None:
+    """Entries by their columns, those of one value in the order of the log: SQLite adds the key."""
+    sqlite = op.get_bind().dialect.name == "sqlite"
+    for column in ("type", "site", "recorded_at", "actor"):
+        if sqlite:
+            op.create_index(f"ix_log_entry_{column}", "log_entry", [column])
+        elif column != "recorded_at":  # a later step exchanges it
+            op.create_index(f"ix_log_entry_{column}_seq", "log_entry", [column, "seq"])

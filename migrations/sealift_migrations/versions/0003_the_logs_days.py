@@ -14,6 +14,10 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Exchange the index."""
+    """Exchange the index; other databases than SQLite have none yet, and get the new one."""
+    if op.get_bind().dialect.name != "sqlite":
+        day = "substr(recorded_at, 1, 10), seq"
+        op.execute(f"CREATE INDEX ix_log_entry_day_seq ON log_entry ({day})")
+        return
     op.execute("CREATE INDEX ix_log_entry_day ON log_entry (substr(recorded_at, 1, 10))")
     op.drop_index("ix_log_entry_recorded_at", "log_entry")

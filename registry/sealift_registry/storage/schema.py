@@ -17,6 +17,7 @@ from sqlalchemy import (
     BigInteger,
     Connection,
     Dialect,
+    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -37,6 +38,16 @@ metadata = MetaData(
         "pk": "pk_%(table_name)s",
     }
 )
+
+ONLY = "only"
+"""In an index's `info`: the one kind of database that has it."""
+
+
+def only_on(dialect: str, index: Index) -> Index:
+    """`index`, made in databases of one kind alone: `sqlite` or `postgresql`."""
+    index.info[ONLY] = dialect
+    index.ddl_if(dialect=dialect)
+    return index
 
 
 MOST = 200
