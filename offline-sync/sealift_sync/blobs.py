@@ -1,7 +1,8 @@
-"""A folder of blobs: bytes addressed by their SHA-256, under `sha256/` as in an OCI image layout.
+"""Blobs: bytes addressed by their SHA-256. Where a hub keeps them, and a folder of them.
 
-The hub keeps its artifacts in one, a site its store, and a bundle is one. A blob that is here under
-its final name was hashed while it was written and flushed to the disk.
+A folder has them under `sha256/`, as an OCI image layout has. The hub keeps its artifacts in one or
+elsewhere, a site its store in one, and a bundle is one. A blob that is in a folder under its final
+name was hashed while it was written and flushed to the disk.
 """
 
 from __future__ import annotations
@@ -9,16 +10,17 @@ from __future__ import annotations
 import os
 import stat
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, Protocol
 
 from sealift_signing import locks
-from sealift_signing.errors import FailedError, NotFoundError, RefusedError
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.vocabulary import SHA256
 from sealift_sync import stream
 from sealift_sync.durable import PARTIAL, Progress, flush, flush_folder, unwritable
@@ -35,6 +37,133 @@ class Blob:
     size: int
 
 
+class BlobStore(Protocol):
+    """Where a hub keeps its blobs. What is taken in is there whole, and durable, or not at all.
+
+    Whether it is still what it was, only those methods say that hash. `open` and `each` do not:
+    whoever copies from them hashes what comes. Each method that takes a digest refuses what is none
+    (`bad-digest`); each raises a FailedError where the store cannot be read or written.
+    """
+
+    @property
+    def where(self) -> str:
+        """The store as people know it, for messages: a folder, or an address."""
+
+    def has(self, digest: str) -> bool:
+        """Whether the blob is here; that it is undamaged, only `check` says."""
+
+    def size(self, digest: str) -> int:
+        """The blob's size in bytes, as the store has it; NotFoundError if it is not here."""
+
+    def sizes(self, digests: Collection[str]) -> dict[str, int]:
+        """Of those that are here the sizes, all asked together: for many this is cheaper."""
+
+    def put(
+        self,
+        source: BinaryIO,
+        *,
+        expect: str | None = None,
+        progress: Progress | None = None,
+        anew: bool = False,
+    ) -> Blob:
+        """Take in `source`, read to its end and hashed.
+
+        Args:
+            source: at its beginning.
+            expect: the digest that it must have.
+            progress: told of every chunk.
+            anew: what is here of it is damaged or doubtful, and is to be replaced.
+
+        Raises:
+            RefusedError: the bytes are not those of `expect`; nothing was kept.
+            FailedError: they could not be read or written.
+        """
+
+    def put_bytes(self, data: bytes) -> Blob:
+        """Take in `data`; nothing is written where it is here already."""
+
+    def put_file(self, path: Path, progress: Progress | None = None, *, anew: bool = False) -> Blob:
+        """Take in a regular file, never through a link; `anew` as for `put`."""
+
+    def prepare(self, files: Mapping[str, Path]) -> Callable[[], None]:
+        """Get ready to take in files, by digest, that were just hashed and flushed.
+
+        What is returned takes them in, and is quick: it may be called within a transaction. They
+        lie in the hub's own folder of work, and may be gone from there afterwards. Where it is
+        never called nothing refers to them, though they may be here.
+        """
+
+    def open(self, digest: str) -> BinaryIO:
+        """The blob, to be read once and hashed by whoever reads; NotFoundError if not here."""
+
+    def each(self, sizes: Mapping[str, int]) -> Iterator[tuple[str, BinaryIO]]:
+        """Each of these blobs as `open` gives it, until the next is asked for: small ones first.
+
+        Args:
+            sizes: the bytes that each should have, by its digest.
+        """
+
+    def read(self, digest: str) -> bytes:
+        """The bytes of a small blob, hashed again while they are read; RefusedError if damaged."""
+
+    def read_all(self, digests: Collection[str], most: int) -> dict[str, bytes]:
+        """The bytes, hashed, of small blobs that are here, whole, and no more than `most` bytes.
+
+        What cannot be read is not in it: a list of many says less then, and does not fail.
+        """
+
+    def check(self, digest: str, progress: Progress | None = None) -> None:
+        """Hash the whole blob again; RefusedError if it was damaged."""
+
+    def fault(self, digest: str, progress: Progress | None = None) -> Fault:
+        """What is wrong with the blob, found by hashing it. A store that fails is a finding."""
+
+    def remove(self, digest: str) -> None:
+        """Forget a blob; it is no error if it is not here."""
+
+    def digests(self) -> Iterator[str]:
+        """Every blob that is here, in order."""
+
+    def sweep(self) -> int:
+        """Throw away what processes that have ended left unfinished; returns how much that was."""
+
+    def missing(self, digest: str) -> NotFoundError:
+        """The error for a blob that is not here."""
+
+
+def check_digest(digest: str) -> None:
+    """Check that this is a SHA-256 digest, in lower case: no name of anything else gets further.
+
+    Raises:
+        RefusedError: it is none.
+    """
+    if not SHA256.matches(digest):
+        raise RefusedError(
+            "bad-digest",
+            f"{digest!r} is not a SHA-256 digest.",
+            subject=digest,
+            next_step="Give the digest as 64 digits in lower case.",
+        )
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """A file that is to be taken in, opened never through a link.
+
+    Raises:
+        FailedError: it could not be read.
+    """
+    try:
+        return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
+    except OSError as bad:
+        raise FailedError(
+            "unreadable",
+            f"{path} could not be read: {bad.strerror}.",
+            subject=str(path),
+            next_step="Check that it is there and who may read it; if it is damaged, "
+            "restore it from a backup.",
+        ) from bad
+
+
 class BlobFolder:
     """Blobs in `root`/sha256; temporary files in `root`/incoming."""
 
@@ -43,15 +172,14 @@ class BlobFolder:
         self._final = root / "sha256"
         self._incoming = root / "incoming"
 
+    @property
+    def where(self) -> str:
+        """The folder."""
+        return str(self.root)
+
     def path(self, digest: str) -> Path:
         """Where the blob with this digest is, or would be."""
-        if not SHA256.matches(digest):
-            raise RefusedError(
-                "bad-digest",
-                f"{digest!r} is not a SHA-256 digest.",
-                subject=digest,
-                next_step="Give the digest as 64 digits in lower case.",
-            )
+        check_digest(digest)
         return self._final / digest
 
     def has(self, digest: str) -> bool:
@@ -73,8 +201,23 @@ class BlobFolder:
         except OSError as bad:
             raise self.missing(digest) from bad
 
+    def sizes(self, digests: Collection[str]) -> dict[str, int]:
+        """Of those that are here the sizes."""
+        found = {}
+        for digest in digests:
+            with suppress(OSError):
+                about = self.path(digest).stat()
+                if stat.S_ISREG(about.st_mode):
+                    found[digest] = about.st_size
+        return found
+
     def put(
-        self, source: BinaryIO, *, expect: str | None = None, progress: Progress | None = None
+        self,
+        source: BinaryIO,
+        *,
+        expect: str | None = None,
+        progress: Progress | None = None,
+        anew: bool = False,  # noqa: ARG002 - what is put always takes the place of what is there
     ) -> Blob:
         """Take in `source`, hashing while copying.
 
@@ -82,6 +225,7 @@ class BlobFolder:
             source: read to its end.
             expect: the digest that it must have.
             progress: told of every chunk.
+            anew: as always here: what lies there is replaced.
 
         Raises:
             RefusedError: the bytes are not those of `expect`; nothing was kept.
@@ -120,6 +264,10 @@ class BlobFolder:
         except OSError as bad:
             raise unwritable(self._final, bad) from bad
 
+    def prepare(self, files: Mapping[str, Path]) -> Callable[[], None]:
+        """As `adopt`, later: to rename some files is quick."""
+        return partial(self.adopt, files)
+
     def _make(self) -> None:
         """The folder itself must be as durable as what is flushed into it."""
         if not self._final.is_dir():
@@ -134,20 +282,10 @@ class BlobFolder:
             return Blob(digest, len(data))
         return self.put(BytesIO(data), expect=digest)
 
-    def put_file(self, path: Path, progress: Progress | None = None) -> Blob:
-        """Take in a regular file, never through a link."""
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-        except OSError as bad:
-            raise FailedError(
-                "unreadable",
-                f"{path} could not be read: {bad.strerror}.",
-                subject=str(path),
-                next_step="Check that it is there and who may read it; if it is damaged, "
-                "restore it from a backup.",
-            ) from bad
-        with os.fdopen(descriptor, "rb") as file:
-            return self.put(file, progress=progress)
+    def put_file(self, path: Path, progress: Progress | None = None, *, anew: bool = False) -> Blob:
+        """Take in a regular file, never through a link; `anew` as for `put`."""
+        with open_regular(path) as file:
+            return self.put(file, progress=progress, anew=anew)
 
     def open(self, digest: str) -> BinaryIO:
         """The blob, to be read.
@@ -159,6 +297,19 @@ class BlobFolder:
             return self.path(digest).open("rb")
         except OSError as bad:
             raise self.missing(digest) from bad
+
+    def each(self, sizes: Mapping[str, int]) -> Iterator[tuple[str, BinaryIO]]:
+        """Each of these blobs, until the next is asked for or soon after: small ones first."""
+        return stream.read_ahead(sizes, self.open)
+
+    def read_all(self, digests: Collection[str], most: int) -> dict[str, bytes]:
+        """The bytes, hashed, of small blobs that are here, whole, and no more than `most` bytes."""
+        found = {}
+        for digest in digests:
+            with suppress(SealiftError):
+                if self.size(digest) <= most:
+                    found[digest] = self.read(digest)
+        return found
 
     def read(self, digest: str) -> bytes:
         """The bytes of a small blob, hashed again while they are read.

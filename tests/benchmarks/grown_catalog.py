@@ -42,7 +42,7 @@ from sealift_signing.statements import (
 from sealift_signing.transparency.checkpoint import claimed
 from sealift_signing.vocabulary import SOURCE, CatalogPath, instant, moment
 from sealift_sync.artifact import Artifact, ArtifactFile, config_bytes, manifest_bytes
-from sealift_sync.blobs import BlobFolder
+from sealift_sync.blobs import BlobFolder, BlobStore
 from tests.benchmarks.chronicle import Chronicle
 
 MODEL_VERSIONS, OLDER, STAGED = 10, 7, 4
@@ -456,14 +456,15 @@ def _finding(said: Evidence, of: Mapping[str, str]) -> Finding:
     return Finding(said.kind, said.verdict, said.checks, said.tools, said.machine, details)
 
 
-def _manifest(blobs: BlobFolder, path: CatalogPath, file: ArtifactFile) -> bytes:
+def _manifest(blobs: BlobStore, path: CatalogPath, file: ArtifactFile) -> bytes:
     config = config_bytes(path, "onnx", [file])
     described = ArtifactFile("config.json", _put(blobs, config), len(config))
     return manifest_bytes(Artifact(path, (file,), described))
 
 
-def _put(blobs: BlobFolder, data: bytes) -> str:
+def _put(blobs: BlobStore, data: bytes) -> str:
     """A blob as it lies there, without waiting for the disk: nothing here is worth keeping."""
+    assert isinstance(blobs, BlobFolder)
     digest = sha256(data).hexdigest()
     file = blobs.path(digest)
     if not file.exists():

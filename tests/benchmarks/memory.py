@@ -31,6 +31,7 @@ from sealift_signing.statements import Evidence, Signed
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import moment
 from sealift_sync.artifact import ArtifactFile
+from sealift_sync.blobs import BlobFolder
 from tests.benchmarks import organisations, rivals, weights
 from tests.benchmarks.carrying import EXPORT, IMPORT, RECEIVE, RETURN, VERIFY
 from tests.benchmarks.figures import Absent, Claim, Line, Measured
@@ -136,7 +137,7 @@ def _with_zeros(folder: Path, files: Mapping[str, int]) -> Organisation:
     acme.app.intake.ingest(OnnxSource(model), ModelRef.parse(MODEL), "bench", goldens, quiet)
     acme.convert()
     for digest, size in files.items():
-        path = acme.app.hub.home.blobs.path(digest)
+        path = BlobFolder(acme.app.hub.home.root / "blobs").path(digest)
         with path.open("wb") as file:
             file.truncate(size)
         path.chmod(0o444)

@@ -39,6 +39,7 @@ from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.question import Question
 from sealift_signing.version_links import Lineage
+from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import layout
 from sealift_sync.site.log.log_reader import SiteLogReader
 from sealift_sync.site.log.restored_site import ACKNOWLEDGED
@@ -389,7 +390,7 @@ def test_no_room(ready: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def blob_of(hub: Acme) -> Path:
     """The model's own bytes in the hub's store."""
-    blobs = hub.app.hub.home.blobs
+    blobs = BlobFolder(hub.app.hub.home.root / "blobs")
     model = (hub.folder / "tiny-1.onnx").read_bytes()
     return next(blobs.path(d) for d in blobs.digests() if blobs.read(d) == model)
 

@@ -25,6 +25,7 @@ from sealift_sync.artifact import Artifact, ArtifactFile, read_manifest
 from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import layout
 from tests.benchmarks import weights
+from tests.blob_faults import spoil
 from tests.registry.hub_fixture import GROUP, MODEL, TARGET, Acme, copied, quiet, version
 from tests.registry.test_delivery import received
 from tests.registry.test_exports_delta import blobs, said
@@ -146,8 +147,7 @@ def test_the_same_folder_again_is_the_same_version_and_mends_the_hub(
     store = home.app.hub.home.blobs
     lost, rotten = source_artifact(home).packs[:2]
     store.remove(lost.sha256)
-    store.path(rotten.sha256).chmod(0o644)
-    store.path(rotten.sha256).write_bytes(b"rotten")
+    spoil(store, rotten.sha256, b"rotten")
     assert not ingest(home, folder).new
     for pack in (lost, rotten):
         store.check(pack.sha256)
@@ -159,12 +159,10 @@ def test_a_manifest_that_the_hub_lost_is_made_again(home: Acme, folder: Path, fa
     with app.reading() as connection:
         row = Catalog(connection).artifact(version(1).path("source"))
     assert row is not None
-    path = app.home.blobs.path(row.sha256)
-    path.chmod(0o644)
     if fault == "lost":
-        path.unlink()
+        app.home.blobs.remove(row.sha256)
     else:
-        path.write_bytes(b"rotten")
+        spoil(app.home.blobs, row.sha256, b"rotten")
     assert not ingest(home, folder).new
     app.home.blobs.check(row.sha256)
 

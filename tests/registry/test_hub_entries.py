@@ -11,6 +11,7 @@ from sealift_registry.delivery import check_row_permission
 from sealift_signing.errors import SealiftError
 from sealift_sync.site.setup.initialising import begin_enrolment
 from tests import models
+from tests.blob_faults import spoil, with_bytes
 from tests.registry.hub_fixture import (
     APPROVERS,
     GROUP,
@@ -301,9 +302,7 @@ def test_a_source_that_rotted_on_the_hubs_disk_is_not_converted(acme: Acme) -> N
     acme.ingest(1, acme.goldens())
     content = (acme.folder / "tiny-1.onnx").read_bytes()
     blobs = acme.app.hub.home.blobs
-    blob = next(blobs.path(d) for d in blobs.digests() if blobs.read(d) == content)
-    blob.chmod(0o644)
-    blob.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    spoil(blobs, with_bytes(blobs, content), content[:-1] + bytes([content[-1] ^ 1]))
     with pytest.raises(SealiftError) as caught:
         acme.convert()
     assert caught.value.code == "hub-blob-damaged"

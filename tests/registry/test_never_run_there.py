@@ -41,7 +41,7 @@ def lose_rows(hub: Acme) -> None:
     for one in found:
         rows = named_check_rows(one.predicate.details)
         if rows is not None:
-            hub.app.hub.home.blobs.path(rows.sha256).unlink()
+            hub.app.hub.home.blobs.remove(rows.sha256)
 
 
 def test_p0_238_that_it_was_never_run_there_is_told_first(acme: Acme) -> None:

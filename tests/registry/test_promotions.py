@@ -34,6 +34,7 @@ from sealift_signing.memory import Memory
 from sealift_signing.statements import Check, Request, Signed
 from sealift_signing.vocabulary import moment
 from sealift_sync.site.setup.initialising import begin_enrolment
+from tests.blob_faults import spoil
 from tests.registry.hub_fixture import (
     MODEL,
     PASSPHRASE,
@@ -412,9 +413,7 @@ def test_a_damaged_manifest_is_not_listed(hub: Acme) -> None:
     number = hub.request()
     hub.approve(number, "carla")
     row = standing(hub, number).vouched[-1].artifact
-    blob = hub.app.hub.home.blobs.path(row.sha256)
-    blob.chmod(0o644)
-    blob.write_bytes(b"{}")
+    spoil(hub.app.hub.home.blobs, row.sha256, b"{}")
     before = hub.rows()
     refused(lambda: hub.approve(number, "emil"), "blob-damaged")
     assert hub.rows() == before

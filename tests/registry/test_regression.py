@@ -381,12 +381,12 @@ def test_p0_217_a_listed_version_whose_files_are_lost_is_told_so(hub: Acme) -> N
         first = Catalog(connection).artifact(version(1).path(TARGET))
     assert first is not None
     for one in json.loads(blobs.read(first.sha256))["layers"]:
-        blobs.path(one["digest"].partition(":")[2]).unlink()
+        blobs.remove(one["digest"].partition(":")[2])
     found = compared(hub, 2)
     assert found.nothing == "gone"
     assert "lost or damaged" in comparison_words.summary(found)
     manifest = blobs.read(first.sha256)
-    blobs.path(first.sha256).unlink()
+    blobs.remove(first.sha256)
     assert "lost or damaged" in comparison_words.summary(compared(hub, 2))
     blobs.put_bytes(manifest)
     blobs.put_bytes((hub.folder / "tiny-1.onnx").read_bytes())

@@ -275,9 +275,8 @@ def test_p0_286_rows_that_are_lost_are_told_and_compared_once_they_are_back(hub:
     with hub.app.hub.reading() as connection:
         goldens = Catalog(connection).goldens(version(1))
     assert goldens is not None
-    path = hub.app.hub.home.blobs.path(goldens)
-    kept = path.read_bytes()
-    path.unlink()
+    kept = hub.app.hub.home.blobs.read(goldens)
+    hub.app.hub.home.blobs.remove(goldens)
     proved(hub, 2, chosen(hub, "flattering", drawn(hub)[0][100:130]))
     found = compared(hub, 2)
     assert (found.nothing, found.proved_by and found.proved_by.nothing) == (None, "gone")

@@ -24,7 +24,7 @@ from sealift_signing.statements import CarriedFile
 from sealift_signing.vocabulary import CatalogPath, site_of
 from sealift_sync import durable, stream
 from sealift_sync.artifact import LAYOUT, index_bytes
-from sealift_sync.blobs import BlobFolder
+from sealift_sync.blobs import BlobStore
 from sealift_sync.bundle import fitting, layout, partial
 from sealift_sync.bundle.medium import Medium, make_folder
 from sealift_sync.durable import BeginPhase, Progress, Unflushed
@@ -56,7 +56,7 @@ class Contents:
     log: Mapping[str, bytes]
     manifests: Mapping[CatalogPath, bytes]
     blobs: frozenset[str]
-    store: BlobFolder
+    store: BlobStore
     checks: frozenset[str] = frozenset()
 
     def small_files(self) -> dict[str, bytes]:
@@ -83,7 +83,12 @@ class Contents:
     def sizes(self) -> Mapping[str, int]:
         """The size of every file by its path in the bundle, transfer.json aside."""
         small = {path: len(data) for path, data in self.small_files().items()}
-        return small | {path: self.store.size(one) for path, one in self.stored_files().items()}
+        stored = self.stored_files()
+        there = self.store.sizes(frozenset(stored.values()))
+        for digest in stored.values():
+            if digest not in there:
+                raise self.store.missing(digest)
+        return small | {path: there[one] for path, one in stored.items()}
 
     def size(self) -> int:
         """The bytes that will be written, transfer.json aside."""
@@ -364,14 +369,18 @@ def _still_whole(
 
 
 def _put_blobs(
-    store: BlobFolder,
+    store: BlobStore,
     files: Iterable[CarriedFile],
     aside: Path,
     progress: Progress,
     unflushed: Unflushed,
 ) -> None:
-    sizes = {file: file.size for file in files}
-    for file, source in stream.read_ahead(sizes, lambda one: store.open(one.sha256)):
+    """In one pass: each is hashed while it is copied, wherever the store is."""
+    by_digest: dict[str, CarriedFile] = {}
+    again = [one for one in files if by_digest.setdefault(one.sha256, one) is not one]
+    sizes = {digest: file.size for digest, file in by_digest.items()}
+    for digest, source in store.each(sizes):
+        file = by_digest[digest]
         found = _put(aside / file.path, source, progress, unflushed)
         if found != (file.sha256, file.size):
             raise RefusedError(
@@ -381,6 +390,8 @@ def _put_blobs(
                 subject=file.sha256,
                 next_step="Restore it from a backup, or ingest that version again.",
             )
+    if again:  # the same bytes under a second name
+        _put_blobs(store, again, aside, progress, unflushed)
 
 
 def _put(path: Path, source: BinaryIO, progress: Progress, unflushed: Unflushed) -> tuple[str, int]:

@@ -15,7 +15,7 @@ from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 from sealift_signing.vocabulary import CatalogPath
 from sealift_sync import artifact, durable, packs, stream
 from sealift_sync.artifact import Artifact, ArtifactFile, Pack
-from sealift_sync.blobs import Blob, BlobFolder, damaged
+from sealift_sync.blobs import Blob, BlobStore, damaged
 
 Told = Callable[[int], None]
 """Told of every further number of bytes."""
@@ -39,7 +39,7 @@ class StoredFiles:
 
 
 def store_files(
-    blobs: BlobFolder, folder: Path, expected: Mapping[str, str], told: Told
+    blobs: BlobStore, folder: Path, expected: Mapping[str, str], told: Told
 ) -> StoredFiles:
     """Take the files of `folder` into the blobs.
 
@@ -61,7 +61,7 @@ def store_files(
 
 
 def store_opened(
-    blobs: BlobFolder,
+    blobs: BlobStore,
     files: Iterable[ArtifactFile],
     opened: Callable[[ArtifactFile], BinaryIO],
 ) -> StoredFiles:
@@ -116,7 +116,7 @@ def manifest_digest(path: CatalogPath, model_format: str, stored: StoredFiles) -
 
 
 def store_manifest(
-    blobs: BlobFolder, path: CatalogPath, model_format: str, stored: StoredFiles
+    blobs: BlobStore, path: CatalogPath, model_format: str, stored: StoredFiles
 ) -> Blob:
     """Store the config and the manifest of an artifact; returns the manifest.
 
@@ -144,7 +144,7 @@ def _readable(path: CatalogPath, model_format: str, stored: StoredFiles) -> tupl
 
 
 def store_again(
-    blobs: BlobFolder,
+    blobs: BlobStore,
     folder: Path,
     expected: Mapping[str, str],
     path: CatalogPath,
@@ -177,16 +177,16 @@ def store_again(
         raise _lost(manifest, path, blobs)
     for whole in (config, data):
         if not _whole(blobs, _digest(whole)):
-            blobs.put(BytesIO(whole), expect=_digest(whole))
+            blobs.put(BytesIO(whole), expect=_digest(whole), anew=True)
     for file in artifact.loose(stored.files, stored.packs):
         if not _whole(blobs, file.sha256):
-            _store_file(blobs, folder, file, lambda _: None)
+            _store_file(blobs, folder, file, lambda _: None, anew=True)
     for pack in stored.packs:
         if not _whole(blobs, pack.sha256):
-            _store_pack(blobs, partial(_read_again, folder), pack.files, _nobody)
+            _store_pack(blobs, partial(_read_again, folder), pack.files, _nobody, anew=True)
 
 
-def lay_out(blobs: BlobFolder, manifest: bytes, into: Path) -> None:
+def lay_out(blobs: BlobStore, manifest: bytes, into: Path) -> None:
     """Copy the files of an artifact to the folder `into`, under their own names.
 
     Raises:
@@ -200,7 +200,7 @@ def lay_out(blobs: BlobFolder, manifest: bytes, into: Path) -> None:
         _lay_out_pack(blobs, pack, into)
 
 
-def _lay_out_pack(blobs: BlobFolder, pack: Pack, into: Path) -> None:
+def _lay_out_pack(blobs: BlobStore, pack: Pack, into: Path) -> None:
     try:
         with blobs.open(pack.sha256) as source:
             for file, data in packs.unpack(pack, source):
@@ -214,7 +214,7 @@ def _lay_out_pack(blobs: BlobFolder, pack: Pack, into: Path) -> None:
         raise durable.unwritable(into, bad) from bad
 
 
-def copy_out(blobs: BlobFolder, sha256: str, target: Path) -> None:
+def copy_out(blobs: BlobStore, sha256: str, target: Path) -> None:
     """Copy a blob to the new file `target`, hashing it on the way.
 
     A blob that rotted on the hub's disk would otherwise be converted, compared with itself, and
@@ -254,8 +254,10 @@ def _digest(data: bytes) -> str:
     return hashed(data).hexdigest()
 
 
-def _store_file(blobs: BlobFolder, folder: Path, file: ArtifactFile, told: Told) -> None:
-    if blobs.put_file(folder / file.path, told) != Blob(file.sha256, file.size):
+def _store_file(
+    blobs: BlobStore, folder: Path, file: ArtifactFile, told: Told, *, anew: bool = False
+) -> None:
+    if blobs.put_file(folder / file.path, told, anew=anew) != Blob(file.sha256, file.size):
         raise _changed(file.path)
 
 
@@ -267,13 +269,15 @@ def _together(files: Iterable[ArtifactFile]) -> list[tuple[ArtifactFile, ...]]:
 
 
 def _store_pack(
-    blobs: BlobFolder,
+    blobs: BlobStore,
     read: Callable[[ArtifactFile], bytes],
     files: tuple[ArtifactFile, ...],
     told: Told,
+    *,
+    anew: bool = False,
 ) -> Pack:
     source = packs.archive(files, read)
-    return Pack(files, blobs.put(source, progress=told).sha256)
+    return Pack(files, blobs.put(source, progress=told, anew=anew).sha256)
 
 
 def _read_again(folder: Path, file: ArtifactFile) -> bytes:
@@ -297,7 +301,7 @@ def _size(path: Path) -> int:
         raise _unreadable(path, bad) from bad
 
 
-def _whole(blobs: BlobFolder, sha256: str) -> bool:
+def _whole(blobs: BlobStore, sha256: str) -> bool:
     try:
         blobs.check(sha256)
     except (NotFoundError, RefusedError):
@@ -305,10 +309,10 @@ def _whole(blobs: BlobFolder, sha256: str) -> bool:
     return True
 
 
-def _lost(manifest: str, path: CatalogPath, blobs: BlobFolder) -> FailedError:
+def _lost(manifest: str, path: CatalogPath, blobs: BlobStore) -> FailedError:
     return FailedError(
         "hub-blob-missing",
-        f"The manifest {manifest[:12]} of {path} is lost in the hub's own store {blobs.root}, and "
+        f"The manifest {manifest[:12]} of {path} is lost in the hub's own store {blobs.where}, and "
         "cannot be made again.",
         subject=manifest,
         next_step="Restore it from a backup.",

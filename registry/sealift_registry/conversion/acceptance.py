@@ -189,8 +189,9 @@ class _Taking:
             self._store(aside, judged)
             return self._built(aside, judged, judged.recipe)
 
-    def _adopt(self, aside: BlobFolder) -> None:
-        self.hub.home.blobs.adopt({one: aside.path(one) for one in aside.digests()})
+    def _ready(self, aside: BlobFolder) -> Callable[[], None]:
+        """What takes in all that lies aside, and is quick."""
+        return self.hub.home.blobs.prepare({one: aside.path(one) for one in aside.digests()})
 
     def _store(self, blobs: BlobFolder, judged: Judged) -> None:
         """The variant's files and manifest, which this hub writes itself.
@@ -238,12 +239,13 @@ class _Taking:
 
     def _built(self, aside: BlobFolder, judged: Judged, recipe: Recipe) -> Accepted:
         said, path = judged.said, judged.order.path
+        adopt = self._ready(aside)
 
         def action(connection: Connection) -> tuple[Entry, ArtifactRow]:
             meanwhile = Catalog(connection).artifact(path)
             if meanwhile is not None:
                 raise _BuiltMeanwhileError(meanwhile, theirs=not _is_known(connection, judged))
-            self._adopt(aside)
+            adopt()
             made = moment(self.hub.now())
             row = ArtifactRow(path, str(said.manifest), shape.write(recipe), made)
             recording.add_artifact(connection, row)
@@ -269,12 +271,13 @@ class _Taking:
         Its evidence is kept, good or bad.
         """
         said, path = judged.said, judged.order.path
+        adopt = self._ready(aside)
 
         def action(connection: Connection) -> tuple[Entry, ArtifactRow]:
             row = _variant(connection, judged)
             if _is_known(connection, judged):
                 raise _BuiltMeanwhileError(row)
-            self._adopt(aside)
+            adopt()
             _add_evidence(connection, judged)
             data: dict[str, Json] = {
                 "artifact": str(path),

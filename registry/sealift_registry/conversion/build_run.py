@@ -58,7 +58,7 @@ from sealift_signing.statements import Check, subject
 from sealift_signing.vocabulary import moment, sentence
 from sealift_sync import durable
 from sealift_sync.artifact import ArtifactFile, read_manifest
-from sealift_sync.blobs import BlobFolder
+from sealift_sync.blobs import BlobStore
 
 WORK = "work"
 """In the folder of a result, while it is made."""
@@ -96,7 +96,7 @@ class _Done:
 
 
 def run(
-    order: WorkOrder, inputs: BlobFolder, into: Path, machine: Machine, progress: Progress
+    order: WorkOrder, inputs: BlobStore, into: Path, machine: Machine, progress: Progress
 ) -> None:
     """Run `order`, and write the signed result to the empty folder `into`.
 
@@ -167,7 +167,7 @@ class _Running:
             trial.untried,
         )
 
-    def measured(self, inputs: BlobFolder) -> _Done:
+    def measured(self, inputs: BlobStore) -> _Done:
         """The variant that is there, with evidence that is new: good or bad, it is kept.
 
         Raises:
@@ -224,7 +224,7 @@ def _provenance(made: Conversion, order: WorkOrder, builder: str) -> Finding:
     )
 
 
-def _source(order: WorkOrder, inputs: BlobFolder, folder: Path) -> SourceModel:
+def _source(order: WorkOrder, inputs: BlobStore, folder: Path) -> SourceModel:
     """The source as it was scanned, its files laid out again."""
     said, manifest = order.source, inputs.read(order.source.manifest)
     named = {(one.path, one.sha256, one.size) for one in read_manifest(manifest, what="it").files}

@@ -30,7 +30,7 @@ from sealift_signing.vocabulary import (
 )
 from sealift_sync import durable
 from sealift_sync.artifact import MOST_FILES, read_manifest
-from sealift_sync.blobs import BlobFolder
+from sealift_sync.blobs import BlobFolder, BlobStore
 from sealift_sync.bundle.medium import read_named
 
 ORDER = "order.json"
@@ -167,7 +167,7 @@ def read_order(data: bytes) -> WorkOrder:
     return order
 
 
-def write_order(order: WorkOrder, blobs: BlobFolder, folder: Path) -> None:
+def write_order(order: WorkOrder, blobs: BlobStore, folder: Path) -> None:
     """Write `order` to the empty folder `folder`, with every blob of `blobs` that it names.
 
     Raises:
@@ -191,7 +191,7 @@ def order_in(folder: Path) -> tuple[WorkOrder, BlobFolder]:
     return read_order(data), BlobFolder(folder / BLOBS)
 
 
-def _named(order: WorkOrder, blobs: BlobFolder) -> set[str]:
+def _named(order: WorkOrder, blobs: BlobStore) -> set[str]:
     found = {order.goldens}
     for manifest in filter(None, (order.source.manifest, order.existing)):
         known = read_manifest(blobs.read(manifest), what="the manifest")

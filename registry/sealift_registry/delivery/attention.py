@@ -28,7 +28,7 @@ from sealift_signing import roles
 from sealift_signing.errors import MalformedError, SealiftError
 from sealift_signing.transparency.entry import read_entry
 from sealift_signing.vocabulary import CatalogPath
-from sealift_sync.blobs import BlobFolder
+from sealift_sync.blobs import BlobStore
 
 SitePlace = tuple[str, str]
 """A site and its enrolment."""
@@ -78,7 +78,7 @@ class _Wanted:
     manifests: frozenset[str]
 
 
-def sites(connection: Connection, store: BlobFolder) -> list[Seeming]:
+def sites(connection: Connection, store: BlobStore) -> list[Seeming]:
     """Every site that has a row: those that seem to be worst off first, each rank by its ids.
 
     Args:
@@ -105,7 +105,7 @@ def sites(connection: Connection, store: BlobFolder) -> list[Seeming]:
     return sorted(found, key=lambda one: (one.rank, one.site))
 
 
-def _rank(wanted: _Wanted | None, said: _Said | None, lost: set[str], store: BlobFolder) -> Rank:
+def _rank(wanted: _Wanted | None, said: _Said | None, lost: set[str], store: BlobStore) -> Rank:
     """That of a site which answered all that it was sent, and was sent all that it should run.
 
     Only what it is assigned counts: what else failed there or was lost, nobody waits for.

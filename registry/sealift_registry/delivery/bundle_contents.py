@@ -25,8 +25,8 @@ from sealift_signing.statements import Transfer
 from sealift_signing.version_links import Lineage
 from sealift_signing.vocabulary import CatalogPath, counted, moment
 from sealift_sync import packs
-from sealift_sync.artifact import Artifact, read_manifest
-from sealift_sync.blobs import BlobFolder
+from sealift_sync.artifact import LARGEST_MANIFEST, Artifact, read_manifest
+from sealift_sync.blobs import BlobStore
 from sealift_sync.bundle import layout
 from sealift_sync.bundle.writer import Contents
 from sealift_sync.check_rows import FEATURE as CHECK_ROWS
@@ -105,7 +105,11 @@ def gather(
     store, repository = hub.home.blobs, Repository(connection)
     assigned = [artifact for _, _, artifact in assignment.artifacts()]
     _check_blobs(store, (one.sha256 for one in assigned))
-    manifests = {one.parsed: store.read(one.sha256) for one in assigned}
+    bodies = store.read_all(frozenset(one.sha256 for one in assigned), LARGEST_MANIFEST)
+    manifests = {
+        one.parsed: bodies.get(one.sha256) or store.read(one.sha256)  # which says what is wrong
+        for one in assigned
+    }
     read = {
         one.sha256: listed.get(one.sha256)
         or read_manifest(manifests[one.parsed], what=str(one.parsed))
@@ -153,12 +157,14 @@ def _statements(catalog: Catalog, assigned: Iterable[AssignedArtifact]) -> dict[
     return {digest: catalog.statement_body(digest) for digest in sorted(named)}
 
 
-def _check_blobs(store: BlobFolder, digests: Iterable[str]) -> None:
-    for digest in digests:
-        if not store.has(digest):
+def _check_blobs(store: BlobStore, digests: Iterable[str]) -> None:
+    asked = list(digests)
+    there = store.sizes(frozenset(asked))
+    for digest in asked:
+        if digest not in there:
             raise FailedError(
                 "hub-blob-missing",
-                f"The blob {digest[:12]} is missing from the hub's own store {store.root}.",
+                f"The blob {digest[:12]} is missing from the hub's own store {store.where}.",
                 subject=digest,
                 next_step="Restore it from a backup; a source's own files come back when it is "
                 "ingested again.",

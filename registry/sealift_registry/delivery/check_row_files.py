@@ -77,7 +77,7 @@ def of(
             f"read them. Sealift {CHECK_ROWS.since} does, or newer."
         )
         out = {}
-    there = frozenset(rows for rows in out.values() if hub.home.blobs.has(rows))
+    there = frozenset(hub.home.blobs.sizes(frozenset(out.values())))
     lost = sum(rows not in there for rows in out.values())
     if lost:
         staying.append(

@@ -5,7 +5,8 @@ Only what came home counts, never what was sent: a bundle may not have arrived.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -14,8 +15,9 @@ from sealift_registry.delivery import receipts, site_rows
 from sealift_registry.delivery.sites import EnrolledSite
 from sealift_signing.documents import Assignment
 from sealift_signing.errors import SealiftError
+from sealift_signing.vocabulary import SHA256
 from sealift_sync.artifact import LARGEST_MANIFEST, Artifact, read_manifest
-from sealift_sync.blobs import BlobFolder
+from sealift_sync.blobs import BlobStore
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ NOTHING = Holdings()
 def holdings(
     connection: Connection,
     site: EnrolledSite,
-    store: BlobFolder,
+    store: BlobStore,
     known: Mapping[str, Artifact] | None = None,
 ) -> Holdings:
     """What `site` holds, by the newest receipt of its present enrolment and its log since then.
@@ -59,16 +61,14 @@ def holdings(
     lost = _lost_since(connection, site, receipts.log_size(newest))
     if lost is None:
         return NOTHING
-    there = {d for one in newest.inventory for d in _contents(store, one, known or {})}
+    there = _contents(store, newest.inventory, known or {})
     manifests = frozenset(newest.inventory)
     lost |= set(newest.lost)
     gone = frozenset(lost & (there | manifests))
     return Holdings(manifests, frozenset(there - lost), gone, newest.transfer, newest.made)
 
 
-def missed(
-    connection: Connection, site: EnrolledSite, store: BlobFolder, wanted: Assignment
-) -> int:
+def missed(connection: Connection, site: EnrolledSite, store: BlobStore, wanted: Assignment) -> int:
     """How many blobs of what it is assigned `site` says it has lost; the next bundle brings them.
 
     What only an older version consists of is missed by nobody.
@@ -79,9 +79,9 @@ def missed(
     return len(lost & needed(store, {one.sha256 for _, _, one in wanted.artifacts()}))
 
 
-def needed(store: BlobFolder, assigned: Collection[str]) -> set[str]:
+def needed(store: BlobStore, assigned: Collection[str]) -> set[str]:
     """The digests of all blobs that a site needs for artifacts of these manifests."""
-    return {*assigned, *(part for one in assigned for part in _contents(store, one, {}))}
+    return {*assigned, *_contents(store, assigned, {})}
 
 
 def _lost_since(connection: Connection, site: EnrolledSite, size: int) -> set[str] | None:
@@ -95,14 +95,16 @@ def _lost_since(connection: Connection, site: EnrolledSite, size: int) -> set[st
     return lost
 
 
-def _contents(store: BlobFolder, manifest: str, known: Mapping[str, Artifact]) -> Iterator[str]:
-    """What a site keeps of an artifact; nothing, if the hub has no such manifest."""
-    try:
-        found = known.get(manifest)
-        if found is None:
-            if store.size(manifest) > LARGEST_MANIFEST:
-                return  # a site may name anything, and a model is never held in memory
-            found = read_manifest(store.read(manifest), what=manifest)
-    except SealiftError:
-        return
-    yield from (one.sha256 for one in found.contents)
+def _contents(
+    store: BlobStore, manifests: Collection[str], known: Mapping[str, Artifact]
+) -> set[str]:
+    """What a site keeps of artifacts; nothing of one whose manifest the hub has not.
+
+    A site may name anything, and a model is never held in memory.
+    """
+    asked = [one for one in manifests if one not in known and SHA256.matches(one)]
+    read = [known[one] for one in manifests if one in known]
+    for manifest, data in store.read_all(asked, LARGEST_MANIFEST).items():
+        with suppress(SealiftError):
+            read.append(read_manifest(data, what=manifest))
+    return {one.sha256 for artifact in read for one in artifact.contents}

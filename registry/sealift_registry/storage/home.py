@@ -21,7 +21,7 @@ from sealift_signing import disk, file_access
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
 from sealift_signing.login import check_may_open, check_not_of_another
 from sealift_sync import durable
-from sealift_sync.blobs import BlobFolder
+from sealift_sync.blobs import BlobFolder, BlobStore
 
 S = TypeVar("S", "OrganisationSettings", "KeySettings", "DeliverySettings", "ConversionSettings")
 
@@ -99,7 +99,7 @@ class Home:
         return self.root / "sealift.db"
 
     @property
-    def blobs(self) -> BlobFolder:
+    def blobs(self) -> BlobStore:
         """The hub's blobs."""
         return BlobFolder(self.root / "blobs")
 

@@ -1,0 +1,19 @@
+"""Spoiling what a hub's store of blobs holds, wherever it keeps them: as a failing disk would."""
+
+from __future__ import annotations
+
+from sealift_sync.blobs import BlobFolder, BlobStore
+
+
+def spoil(store: BlobStore, digest: str, data: bytes) -> None:
+    """Have other bytes under the blob's digest."""
+    assert isinstance(store, BlobFolder)
+    path = store.path(digest)
+    if path.exists():
+        path.chmod(0o644)
+    path.write_bytes(data)
+
+
+def with_bytes(store: BlobStore, data: bytes) -> str:
+    """The digest of the blob that is `data`, found by reading all of them."""
+    return next(digest for digest in store.digests() if store.read(digest) == data)
