@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from sealift_migrations import upgrade
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.audit.writer import AuditLog
-from sealift_registry.storage.engine import open_sqlite
+from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.entry import Entry, Term, new_entry
@@ -98,10 +98,11 @@ class HubSide:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / "hub.db"
-        self.engine: Engine = open_sqlite(self.path)
+        self.database = SqliteDatabase(self.path, folder / "writer.lock")
+        self.engine: Engine = self.database.engine
         upgrade(self.engine)
-        self.log = AuditLog(self.engine, lambda: SIGNER, ORIGIN, folder / "writer.lock")
-        self.reader = LogReader(self.engine)
+        self.log = AuditLog(self.database, lambda: SIGNER, ORIGIN)
+        self.reader = LogReader(self.database)
 
     def commit(self, entry: Entry) -> tuple[int, int]:
         self.log.stated = instant(entry.at).date()  # these tests date as they like

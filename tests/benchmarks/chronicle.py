@@ -23,7 +23,7 @@ from sealift_registry.trust.entry_terms import with_terms
 from sealift_registry.trust.hub import Hub, newest_note, with_published
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.tables import tuf_document, tuf_metadata
-from sealift_signing import locks, publishing
+from sealift_signing import publishing
 from sealift_signing.canonical import Json
 from sealift_signing.transparency.checkpoint import hub_origin
 from sealift_signing.transparency.entry import Entry
@@ -96,8 +96,7 @@ class Chronicle:
             return first, None
 
         requests: list[PendingAction[Any]] = [PendingAction(action), *map(EntryRequest, others)]
-        with locks.held(self.hub.home.lock):
-            batch.write(self.hub.engine, self._appender, requests)
+        batch.write(self.hub.database, self._appender, requests)
         for one in requests:
             one.answer.result()  # or the error
         self._entries.clear()

@@ -19,7 +19,7 @@ from securesystemslib.signer import CryptoSigner
 from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, insert
 
 from sealift_registry.audit.writer import AuditLog
-from sealift_registry.storage.engine import open_sqlite
+from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_signing.transparency.entry import Entry, Term, new_entry
 from tests.benchmarks.figures import clocked
 from tests.logs import ORIGIN
@@ -78,8 +78,8 @@ def called(log: AuditLog, kind: str, callers: int, seconds: float) -> list[float
 
 def main(folder: Path, key: str, kind: str, callers: int, seconds: float) -> None:
     signer = CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key)))
-    engine = open_sqlite(folder / "hub.db")
-    with AuditLog(engine, lambda: signer, ORIGIN, folder / "writer.lock") as log:
+    database = SqliteDatabase(folder / "hub.db", folder / "writer.lock")
+    with AuditLog(database, lambda: signer, ORIGIN) as log:
         log.stated = log.clock().date()  # a grown log may end later than today
         print("ready", flush=True)
         sys.stdin.readline()

@@ -50,7 +50,7 @@ def test_f2_600_fsck_finds_no_fault_with_a_grown_hub(app: App) -> None:
         assert list(fsck.check(connection)) == []
         repository = Repository(connection)
         key, origin = repository.log_key(), hub_origin(repository.organisation())
-    assert LogReader(app.hub.engine).fsck(key, origin).findings == ()
+    assert LogReader(app.hub.database).fsck(key, origin).findings == ()
     assert readiness.problems(app.hub) == []
 
 

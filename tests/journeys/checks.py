@@ -68,7 +68,7 @@ def check_logs(world: World) -> None:
     with hub.reading() as connection:
         organisation = Repository(connection).organisation()
     key, origin = hub.online.public("log"), hub_origin(organisation)
-    verdict = LogReader(hub.engine).verify(key, origin)
+    verdict = LogReader(hub.database).verify(key, origin)
     assert not verdict.findings
     for plant in world.plants.values():
         with plant.opened("audit") as site:

@@ -24,8 +24,8 @@ from sealift_migrations import upgrade
 from sealift_registry.audit.batch import Action, Committed
 from sealift_registry.audit.writer import AuditLog
 from sealift_registry.cli.run import run as run_hub
-from sealift_registry.storage import engine
-from sealift_registry.storage.engine import open_sqlite
+from sealift_registry.storage import sqlite
+from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency.entry import Entry
 from sealift_sync import durable
@@ -76,14 +76,14 @@ def _append(side: str, folder: Path, count: int, tell: Callable[[str], None]) ->
 def written_log(side: str, folder: Path) -> Iterator[Callable[[Entry], int]]:
     """The log of a hub or a site in `folder`: what commits an entry and answers the log's size."""
     if side == "hub":
-        engine._SETTINGS = (*engine._SETTINGS, OFTEN)  # type: ignore[assignment]
+        sqlite._SETTINGS = (*sqlite._SETTINGS, OFTEN)  # type: ignore[assignment]
         new = not (folder / DATABASE).exists()
-        hub = open_sqlite(folder / DATABASE)
+        hub = SqliteDatabase(folder / DATABASE, folder / "sealift.lock")
         if new:
-            upgrade(hub)
-        with AuditLog(hub, lambda: SIGNER, ORIGIN, folder / "sealift.lock") as log:
+            upgrade(hub.engine)
+        with AuditLog(hub, lambda: SIGNER, ORIGIN) as log:
             yield lambda entry: log.commit_entry(entry).size
-        hub.dispose()
+        hub.close()
         return
     state = State(folder / DATABASE)
     state.connection.execute(OFTEN)
@@ -119,9 +119,9 @@ def _tell_of_commits(tell: Callable[[str], None]) -> None:
 
 def _weaken(what: str) -> None:
     if what == "synchronous":
-        settings = [one.replace(FULL, NORMAL) for one in engine._SETTINGS]
-        assert settings != list(engine._SETTINGS)
-        engine._SETTINGS = tuple(settings)  # type: ignore[assignment]
+        settings = [one.replace(FULL, NORMAL) for one in sqlite._SETTINGS]
+        assert settings != list(sqlite._SETTINGS)
+        sqlite._SETTINGS = tuple(settings)  # type: ignore[assignment]
         sqlite3.connect = _loose  # type: ignore[assignment]
     if what == "flush":
         durable.os.fsync = lambda _descriptor: None  # type: ignore[attr-defined]

@@ -119,7 +119,7 @@ def hub_log(acme: Acme) -> Verdict:
     hub = acme.app.hub
     with hub.reading() as connection:
         origin = hub_origin(Repository(connection).organisation())
-    return LogReader(hub.engine).fsck(hub.online.public("log"), origin)
+    return LogReader(hub.database).fsck(hub.online.public("log"), origin)
 
 
 def site_log(plant: SiteOnPaper) -> Verdict:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sealift_registry.audit.reading import LogReader
-from sealift_registry.storage.engine import open_sqlite
+from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_sync.site.log.log_reader import SiteLogReader
 from tests.logs import ORIGIN, numbered
 from tests.power.child import DATABASE, KEY, written_log
@@ -38,9 +38,9 @@ def check(side: str, cut: Cut) -> None:
         size = commit(numbered(0))
     database = cut.folder / DATABASE
     if side == "hub":
-        engine = open_sqlite(database)
-        verdict = LogReader(engine).fsck(KEY, ORIGIN)
-        engine.dispose()
+        log = SqliteDatabase(database, database.with_name("sealift.lock"))
+        verdict = LogReader(log).fsck(KEY, ORIGIN)
+        log.close()
     else:
         with closing(sqlite3.connect(database)) as connection:
             verdict = SiteLogReader(connection).fsck(KEY, ORIGIN)

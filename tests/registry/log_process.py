@@ -1,6 +1,6 @@
 """Run by tests as a process of its own: commits numbered entries and tells each on its output.
 
-python -m tests.registry.log_process FOLDER KEY-HEX FIRST COUNT THREADS
+python -m tests.registry.log_process FOLDER-OR-URL KEY-HEX FIRST COUNT THREADS
 """
 
 from __future__ import annotations
@@ -13,13 +13,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
 from sealift_registry.audit.writer import AuditLog
-from sealift_registry.storage.engine import open_sqlite
+from sealift_registry.storage.database import Database
+from sealift_registry.storage.postgresql import PostgresDatabase
+from sealift_registry.storage.sqlite import SqliteDatabase
 from tests.logs import ORIGIN, numbered
 
 
-def main(folder: Path, key: str, first: int, count: int, threads: int) -> None:
+def database_at(where: str) -> Database:
+    """The database at a URL, or in the file `hub.db` of a folder."""
+    if where.startswith("postgresql://"):
+        return PostgresDatabase(where)
+    return SqliteDatabase(Path(where) / "hub.db", Path(where) / "writer.lock")
+
+
+def main(where: str, key: str, first: int, count: int, threads: int) -> None:
     signer = CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key)))
-    log = AuditLog(open_sqlite(folder / "hub.db"), lambda: signer, ORIGIN, folder / "writer.lock")
+    log = AuditLog(database_at(where), lambda: signer, ORIGIN)
     telling = threading.Lock()
 
     def commit(thread: int) -> None:
@@ -37,4 +46,4 @@ def main(folder: Path, key: str, first: int, count: int, threads: int) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], *map(int, sys.argv[3:6]))
+    main(sys.argv[1], sys.argv[2], *map(int, sys.argv[3:6]))

@@ -686,7 +686,7 @@ def test_of_many_receipts_an_entry_names_some_and_counts_all(
     ready.returned(plant)
     monkeypatch.setattr(returns, "MOST_TOLD", 1)
     received(ready)
-    (row,) = LogReader(ready.app.hub.engine).page(Question(), limit=1)
+    (row,) = LogReader(ready.app.hub.database).page(Question(), limit=1)
     said: Any = row.entry.data
     assert (said["count"], said["transfers"]) == (2, ["plant-7-000002"])
 

@@ -187,7 +187,7 @@ def test_entries_of_before_are_found_by_the_names_that_they_give(acme: Acme) -> 
         assert seq not in _found(acme, Question(actor=part))
     with acme.app.hub.reading() as connection:
         origin = hub_origin(stored(connection).id)
-    reader = LogReader(acme.app.hub.engine)
+    reader = LogReader(acme.app.hub.database)
     assert reader.fsck(acme.app.hub.online.public("log"), origin).ok
 
 
@@ -240,11 +240,11 @@ def _check_found(hub: Acme, keyids: set[str], since: int, until: int | None = No
 
 
 def _found(hub: Acme, question: Question) -> set[int]:
-    return {row.seq for row in LogReader(hub.app.hub.engine).page(question, limit=1_000)}
+    return {row.seq for row in LogReader(hub.app.hub.database).page(question, limit=1_000)}
 
 
 def _entries(hub: Acme, since: int, until: int | None = None) -> list[tuple[int, Entry]]:
-    rows = LogReader(hub.app.hub.engine).page(Question(), limit=1_000, newest_first=False)
+    rows = LogReader(hub.app.hub.database).page(Question(), limit=1_000, newest_first=False)
     return [(row.seq, row.entry) for row in rows[since:until]]
 
 

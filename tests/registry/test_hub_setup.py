@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sealift_registry.storage import engine
+from sealift_registry.storage import sqlite
 from sealift_registry.storage.home import Home, open_home
 from sealift_registry.trust import ceremony, founding
 from sealift_registry.trust.ceremony import person_id
@@ -101,7 +101,7 @@ def test_a_set_up_that_fails_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(keys if what == "open_signer" else founding, what, fail)
+        patch.setattr({"open_signer": keys, "upgrade": sqlite}.get(what, founding), what, fail)
         act: Callable[[Path], None] = found_solo if solo else found
         with pytest.raises((OSError, SealiftError), match="No space"):
             act(tmp_path)
@@ -238,7 +238,7 @@ def test_t1_85_a_full_disk_is_not_called_damage(
 ) -> None:
     """SQLite calls it an I/O error, and whoever goes back to a backup for that loses entries."""
     acme.close()
-    monkeypatch.setattr(engine, "_SETTINGS", ("SELECT raise_an_error",))
+    monkeypatch.setattr(sqlite, "_SETTINGS", ("SELECT raise_an_error",))
     refused(lambda: acme.app, "database-unreadable", FailedError)
     monkeypatch.setattr(disk, "is_full", lambda folder: folder == acme.root)
     told = refused(lambda: acme.app, "database-full", FailedError)
@@ -249,8 +249,8 @@ def test_two_processes_migrate_one_after_the_other(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     held: list[bool] = []
-    monkeypatch.setattr(founding, "current", lambda _: "0001")
-    monkeypatch.setattr(founding, "upgrade", lambda _: held.append(is_held(acme.root)))
+    monkeypatch.setattr(sqlite, "current", lambda _: "0001")
+    monkeypatch.setattr(sqlite, "upgrade", lambda _: held.append(is_held(acme.root)))
     acme.app  # noqa: B018
     assert held == [True]
 

@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
-from sqlalchemy import Engine
 
 from sealift_migrations import upgrade
 from sealift_registry.audit.batch import Committed
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.audit.writer import AuditLog
-from sealift_registry.storage.engine import open_sqlite
+from sealift_registry.storage.database import Database
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency.question import Question
 from tests.logs import ORIGIN, number_of, numbered
+from tests.registry.log_process import database_at
 
 SECRET = bytes(range(32))
 SIGNER = CryptoSigner(Ed25519PrivateKey.from_private_bytes(SECRET))
@@ -30,16 +30,16 @@ KEY = PublicKey.from_tuf(SIGNER.public_key)
 
 
 @pytest.fixture
-def engine(tmp_path: Path) -> Iterator[Engine]:
-    engine = open_sqlite(tmp_path / "hub.db")
-    upgrade(engine)
-    yield engine
-    engine.dispose()
+def database(tmp_path: Path) -> Iterator[Database]:
+    database = database_at(str(tmp_path))
+    upgrade(database.engine)
+    yield database
+    database.close()
 
 
-def written(engine: Engine) -> dict[int, int]:
+def written(database: Database) -> dict[int, int]:
     """Every entry's number by its place; the log is checked on the way."""
-    reader = LogReader(engine)
+    reader = LogReader(database)
     verdict = reader.fsck(KEY, ORIGIN)
     assert verdict.findings == ()
     rows = reader.page(Question(), limit=1_000_000, newest_first=False)
@@ -53,7 +53,7 @@ def started(folder: Path, first: int, count: int, threads: int) -> subprocess.Po
     return subprocess.Popen([*module, *arguments], stdout=subprocess.PIPE, text=True)
 
 
-def test_a1_07_64_callers_dense_and_nothing_lost(engine: Engine, tmp_path: Path) -> None:
+def test_a1_07_64_callers_dense_and_nothing_lost(database: Database, tmp_path: Path) -> None:
     callers, each = 64, 20
     together = threading.Barrier(callers)
 
@@ -63,17 +63,17 @@ def test_a1_07_64_callers_dense_and_nothing_lost(engine: Engine, tmp_path: Path)
         return [(number, log.commit_entry(numbered(number))) for number in numbers]
 
     with (
-        AuditLog(engine, lambda: SIGNER, ORIGIN, tmp_path / "writer.lock") as log,
+        AuditLog(database, lambda: SIGNER, ORIGIN) as log,
         ThreadPoolExecutor(callers) as pool,
     ):
         answers = [answer for answers in pool.map(work, range(callers)) for answer in answers]
-    found = written(engine)
+    found = written(database)
     assert sorted(found.values()) == list(range(callers * each))
     assert all(found[committed.seq] == number for number, committed in answers)
     assert all(committed.seq < committed.size for _, committed in answers)
 
 
-def test_a1_07_two_processes_at_once(engine: Engine, tmp_path: Path) -> None:
+def test_a1_07_two_processes_at_once(database: Database, tmp_path: Path) -> None:
     count = 400
     processes = [started(tmp_path, first, count, 8) for first in (0, count)]
     told: dict[int, int] = {}
@@ -81,7 +81,7 @@ def test_a1_07_two_processes_at_once(engine: Engine, tmp_path: Path) -> None:
         output, _ = process.communicate(timeout=120)
         assert process.returncode == 0
         told |= {int(seq): int(number) for number, seq in map(str.split, output.splitlines())}
-    assert written(engine) == told
+    assert written(database) == told
     assert sorted(told.values()) == list(range(2 * count))
     # They did take turns.
     changes = sum((told[seq] < count) != (told[seq - 1] < count) for seq in range(1, 2 * count))
@@ -90,7 +90,7 @@ def test_a1_07_two_processes_at_once(engine: Engine, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("round_", range(4))
 def test_a1_07_a_killed_process_loses_nothing_that_it_acknowledged(
-    engine: Engine, tmp_path: Path, round_: int
+    database: Database, tmp_path: Path, round_: int
 ) -> None:
     """SIGKILL in the middle of commits, while a second process goes on; then all is there."""
     victim = started(tmp_path, 0, 100_000, 8)
@@ -104,18 +104,18 @@ def test_a1_07_a_killed_process_loses_nothing_that_it_acknowledged(
     acknowledged += [line for line in rest.splitlines(keepends=True) if line.endswith("\n")]
     output, _ = survivor.communicate(timeout=60)
     assert survivor.returncode == 0
-    found = written(engine)
+    found = written(database)
     for line in acknowledged + output.splitlines():
         number, seq = map(int, line.split())
         assert found[seq] == number
-    with AuditLog(engine, lambda: SIGNER, ORIGIN, tmp_path / "writer.lock") as log:
+    with AuditLog(database, lambda: SIGNER, ORIGIN) as log:
         assert log.commit_entry(numbered(1)).seq == len(found)
 
 
-def test_a_process_that_forgets_to_close_still_ends(engine: Engine, tmp_path: Path) -> None:
+def test_a_process_that_forgets_to_close_still_ends(database: Database, tmp_path: Path) -> None:
     """log_process never closes its log."""
     process = started(tmp_path, 0, 3, 1)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == 0
     assert len(output.splitlines()) == 3
-    assert len(written(engine)) == 3
+    assert len(written(database)) == 3

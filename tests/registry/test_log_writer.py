@@ -21,6 +21,7 @@ from sqlalchemy.pool import PoolProxiedConnection
 
 from sealift_registry.audit import writer
 from sealift_registry.audit.writer import AuditLog
+from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_signing import locks
 from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.transparency.entry import LARGEST_BODY, Entry, new_entry
@@ -280,7 +281,7 @@ def test_a_failed_commit_is_unknown_and_never_success(
     with pytest.raises(FailedError, match="could not confirm an earlier commit") as stopped:
         hub.log.commit(adding(3))
     assert stopped.value.code == "log-stopped"
-    with AuditLog(hub.engine, lambda: SIGNER, ORIGIN, hub.path.with_name("writer.lock")) as other:
+    with AuditLog(hub.database, lambda: SIGNER, ORIGIN) as other:
         other.commit(adding(4))
     assert hub.reader.fsck(KEY, ORIGIN).ok
 
@@ -361,7 +362,9 @@ def logged_types(hub: HubSide) -> list[str]:
 
 
 def test_a_lock_that_cannot_be_had_is_told(tmp_path: Path, hub: HubSide) -> None:
-    log = AuditLog(hub.engine, lambda: SIGNER, ORIGIN, tmp_path / "not there" / "lock")
+    log = AuditLog(
+        SqliteDatabase(hub.path, tmp_path / "not there" / "lock"), lambda: SIGNER, ORIGIN
+    )
     with log, pytest.raises(FailedError, match="nothing was done") as failed:
         log.commit(adding(1))
     assert failed.value.code == "log-unwritten"
@@ -399,7 +402,7 @@ def test_the_signer_is_asked_for_once_and_in_the_callers_thread(hub: HubSide) ->
             raise RefusedError("bad-passphrase", "Wrong passphrase.")
         return SIGNER
 
-    with AuditLog(hub.engine, provider, ORIGIN, hub.path.with_name("writer.lock")) as log:
+    with AuditLog(hub.database, provider, ORIGIN) as log:
         with pytest.raises(RefusedError, match="Wrong passphrase"):
             log.commit(adding(1))
         log.commit(adding(2))
@@ -425,7 +428,7 @@ def test_a_forged_history_is_not_signed(hub: HubSide, forgery: str, running: boo
     tamper(hub.path, forgery)
     log = hub.log
     if not running:
-        log = AuditLog(hub.engine, lambda: SIGNER, ORIGIN, hub.path.with_name("writer.lock"))
+        log = AuditLog(hub.database, lambda: SIGNER, ORIGIN)
     with log, pytest.raises(FailedError, match="is not the one that was signed") as failed:
         log.commit(adding(9))
     assert failed.value.code == "log-damaged"
@@ -437,7 +440,7 @@ def test_a_log_whose_newest_checkpoint_is_not_signed_is_not_continued(hub: HubSi
     tamper(hub.path, "UPDATE log_checkpoint SET note = x'00'")
     path = hub.path.with_name("writer.lock")
     with (
-        AuditLog(hub.engine, lambda: SIGNER, ORIGIN, path) as log,
+        AuditLog(SqliteDatabase(hub.path, path), lambda: SIGNER, ORIGIN) as log,
         pytest.raises(FailedError, match="not a signed checkpoint"),
     ):
         log.commit(adding(2))
@@ -448,7 +451,7 @@ def test_another_keys_log_is_not_continued(hub: HubSide) -> None:
     stranger = CryptoSigner.generate_ed25519()
     path = hub.path.with_name("writer.lock")
     with (
-        AuditLog(hub.engine, lambda: stranger, ORIGIN, path) as log,
+        AuditLog(SqliteDatabase(hub.path, path), lambda: stranger, ORIGIN) as log,
         pytest.raises(FailedError, match="another key"),
     ):
         log.commit(adding(2))

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, text
 from tuf.api.metadata import Metadata, Snapshot, Targets, Timestamp
 
 import sealift_migrations
-from sealift_registry.storage.engine import give_back_space, open_sqlite
+from sealift_registry.storage.sqlite import give_back_space, open_sqlite
 from sealift_registry.trust.stored import Rows
 from sealift_signing import publishing, version_links
 

@@ -17,8 +17,8 @@ from sqlalchemy.schema import CreateIndex, SchemaItem
 
 import sealift_migrations
 import sealift_registry
-from sealift_registry.storage.engine import open_sqlite
 from sealift_registry.storage.schema import ONLY, metadata
+from sealift_registry.storage.sqlite import open_sqlite
 from sealift_signing.errors import FailedError
 from sealift_sync.site.log.appending import create_tables
 

@@ -155,7 +155,7 @@ def whole(acme: Acme) -> bool:
         former = key_rotation.followed(connection, key)
         origin = hub_origin(Repository(connection).organisation())
         findings = list(check(connection))
-    reader = LogReader(hub.engine)
+    reader = LogReader(hub.database)
     verdicts = reader.verify(key, origin, former=former), reader.fsck(key, origin, former=former)
     assert findings == []
     assert [one.findings for one in verdicts] == [(), ()]
@@ -330,7 +330,7 @@ def test_t1_01_a_log_that_goes_on_by_a_key_that_it_does_not_follow_is_noticed(
     key = hub.online.public("log")
     with hub.reading() as connection:
         former = key_rotation.followed(connection, key)
-    reader = LogReader(hub.engine)
+    reader = LogReader(hub.database)
     for verdict in (
         reader.verify(key, said.origin, former=former),
         reader.fsck(key, said.origin, former=former),

@@ -28,7 +28,7 @@ def found(acme: Acme) -> list[str]:
     with hub.reading() as connection:
         origin = hub_origin(Repository(connection).organisation())
         said = [one.sentence for one in fsck.check(connection)]
-    assert LogReader(hub.engine).fsck(hub.online.public("log"), origin).ok
+    assert LogReader(hub.database).fsck(hub.online.public("log"), origin).ok
     return said
 
 

@@ -40,7 +40,7 @@ def the_log(acme: Acme) -> object:
     hub = acme.app.hub
     with hub.reading() as connection:
         origin = hub_origin(Repository(connection).organisation())
-    return LogReader(hub.engine).fsck(hub.online.public("log"), origin)
+    return LogReader(hub.database).fsck(hub.online.public("log"), origin)
 
 
 def shown(what: str) -> Reading:

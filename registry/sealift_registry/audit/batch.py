@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Connection, Engine, RootTransaction, event
+from sqlalchemy import Connection, RootTransaction, event
+from sqlalchemy.exc import DBAPIError
 
+from sealift_registry.audit import settling
 from sealift_registry.audit.admission import Admission
 from sealift_registry.audit.append import Appender
-from sealift_registry.storage.engine import IMMEDIATE, database_full, is_full
+from sealift_registry.audit.settling import Place
+from sealift_registry.storage.database import Database, full
 from sealift_signing import events
 from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.transparency.entry import Entry, body_of
@@ -118,37 +121,40 @@ class _UnusableError(Exception):
 
 
 def write(
-    engine: Engine,
+    database: Database,
     appender: Appender,
     requests: Sequence[PendingAction[Any]],
     stated: date | None = None,
 ) -> None:
-    """Run, log and commit `requests`, and answer every one of them. Needs the writers' lock.
+    """Run, log and commit `requests`, and answer every one of them, as the one writer.
 
     `stated` is today's date, where a person stated it.
 
     Raises:
-        CommitError: COMMIT failed. The callers have been told so; write no more before checking.
+        CommitError: COMMIT failed. The callers have been told so, or what had become of it where
+            the database can be asked; where it cannot, write no more before checking.
     """
     done: list[Done[Any]] = []
     try:
-        with engine.connect() as connection:
-            connection.execution_options(**IMMEDIATE)
+        with database.writing() as connection:
             try:
-                answers = _run(connection, appender, requests, done, stated)
+                answers = _run(database, connection, appender, requests, done, stated)
             except BaseException:
                 connection.invalidate()  # whatever state it is in, nobody gets it again
                 raise
             # Before the connection is let go: that could fail, and this has happened.
             _give(answers)
     except CommitError as failed:
-        _answer_unknown(done, failed)
+        _answer_unconfirmed(done, failed, _asked(database, done))
         raise
+    except DBAPIError as failed:
+        answer_unwritten(requests, database.told(failed) if database.settles else failed)
     except Exception as failed:  # noqa: BLE001 - whatever it was, nothing was committed
         answer_unwritten(requests, failed)
 
 
 def _run(
+    database: Database,
     connection: Connection,
     appender: Appender,
     requests: Sequence[PendingAction[Any]],
@@ -174,8 +180,8 @@ def _run(
     try:
         transaction.commit()
     except Exception as failed:
-        if is_full(failed):
-            raise database_full() from failed
+        if database.is_full(failed):
+            raise full(database.where) from failed
         raise CommitError(str(failed)) from failed
     for row, (_, entry) in zip(growth.rows, logged, strict=True):
         events.tell("log", "entry-committed", seq=row.seq, type=entry.type)
@@ -207,8 +213,8 @@ def _undo(connection: Connection, raised: BaseException) -> None:
         connection.exec_driver_sql(_ROLLBACK)
         connection.exec_driver_sql(_RELEASE)
     except Exception as bad:
-        # SQLite ends the whole transaction on some errors (a full disk). There is no savepoint to
-        # return to then, and each later statement would be committed by itself.
+        # On some errors the whole transaction ends (a full disk, a lost server). There is no
+        # savepoint to return to then, and each later statement would be committed by itself.
         raise _UnusableError(_reason(raised)) from bad
 
 
@@ -240,13 +246,26 @@ def _is_waiting(request: PendingAction[Any]) -> bool:
     return answer.running() or (not answer.done() and answer.set_running_or_notify_cancel())
 
 
-def _answer_unknown(done: Sequence[Done[Any]], failed: CommitError) -> None:
+def _asked(database: Database, done: Sequence[Done[Any]]) -> Mapping[str, Place] | None:
+    """What became of these actions' entries; None where that cannot be asked."""
+    if not database.settles:
+        return None
+    return settling.ask(database, [item.entry.id for item in done if item.entry])
+
+
+def _answer_unconfirmed(
+    done: Sequence[Done[Any]], failed: CommitError, found: Mapping[str, Place] | None
+) -> None:
     for item in done:
-        if item.entry is None:
+        if item.entry is None or (found is not None and item.entry.id not in found):
             # What it saw may have been written by an action whose own fate is unclear.
             answer_unwritten([item.request], failed)
-            continue
-        item.request.answer.set_exception(unknown(item.entry, failed))
+        elif found is None:
+            item.request.answer.set_exception(unknown(item.entry, failed))
+        else:
+            place, entry = found[item.entry.id], item.entry
+            committed = Committed(item.result, place.seq, entry.id, entry.type, place.size)
+            item.request.answer.set_result(committed)
 
 
 def unknown(entry: Entry, failed: CommitError) -> FailedError:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, select, text
+from sqlalchemy import Connection, bindparam, select, text
 from sqlalchemy import Row as SqlRow
 
 from sealift_registry.audit import page_query
 from sealift_registry.audit.append import stored_hashes
 from sealift_registry.audit.tables import log_checkpoint
+from sealift_registry.storage.database import Database
 from sealift_signing.errors import NotFoundError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import entry_columns, log_checking, merkle
@@ -31,10 +32,10 @@ _EDGE = select(log_checkpoint.c.frontier).where(log_checkpoint.c.size == bindpar
 
 
 class LogReader:
-    """The hub's log, for reading, in the database of `engine`."""
+    """The hub's log, for reading, in `database`."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def page(
         self,
@@ -46,7 +47,7 @@ class LogReader:
     ) -> tuple[LogRow, ...]:
         """Up to `limit` entries that match, from the newest or the oldest, `beyond` that row."""
         place = page_query.PageBounds(limit, beyond, newest_first)
-        with self._engine.connect() as connection:  # one read transaction: one moment
+        with self._database.reading() as connection:  # one read transaction: one moment
             query = page_query.page(connection, question, place)
             return tuple(LogRow(*row) for row in connection.execute(query))
 
@@ -59,7 +60,7 @@ class LogReader:
         query = select(log_checkpoint).order_by(log_checkpoint.c.size.desc()).limit(1)
         if size is not None:
             query = query.where(log_checkpoint.c.size == size)
-        with self._engine.connect() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             which = "no entries yet" if size is None else f"no checkpoint of {size} entries"
@@ -73,12 +74,12 @@ class LogReader:
 
     def inclusion_proof(self, seq: int, size: int) -> tuple[bytes, ...]:
         """What shows that entry `seq` is in the log of `size` entries (RFC 9162 §2.1.3)."""
-        with self._engine.connect() as connection:
+        with self._database.reading() as connection:
             return merkle.inclusion_proof_from(_tree(connection, size), seq, size)
 
     def consistency_proof(self, old_size: int, size: int) -> tuple[bytes, ...]:
         """What shows that the log of `size` entries continues that of `old_size` (§2.1.4)."""
-        with self._engine.connect() as connection:
+        with self._database.reading() as connection:
             return merkle.consistency_proof_from(_tree(connection, size), old_size, size)
 
     def verify(
@@ -91,7 +92,7 @@ class LogReader:
         former: Sequence[PublicKey] = (),
     ) -> Verdict:
         """Whether the log is what was committed and signed; see `log_checking.verify`."""
-        with self._engine.connect() as connection:  # one read transaction: one moment
+        with self._database.reading() as connection:  # one read transaction: one moment
             return log_checking.verify(
                 _stored(connection),
                 key,
@@ -110,7 +111,7 @@ class LogReader:
         former: Sequence[PublicKey] = (),
     ) -> Verdict:
         """`verify`, every signature, and the columns and terms that are derived from the bytes."""
-        with self._engine.connect() as connection:
+        with self._database.reading() as connection:
             verdict = log_checking.verify(
                 _stored(connection), key, origin, seen=seen, every_signature=True, former=former
             )

@@ -10,13 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from pathlib import Path
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, insert, select
 
 from sealift_registry.audit.tables import log_checkpoint, seen_ahead
-from sealift_registry.storage.engine import IMMEDIATE
-from sealift_signing import locks
+from sealift_registry.storage.database import Database
 from sealift_signing.errors import RefusedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint
@@ -39,9 +37,7 @@ def seen(connection: Connection, key: PublicKey, origin: str) -> list[Checkpoint
     return sorted(found, key=lambda one: one.size)
 
 
-def notice(
-    engine: Engine, lock_path: Path, notes: Iterable[bytes], key: PublicKey, origin: str
-) -> None:
+def notice(database: Database, notes: Iterable[bytes], key: PublicKey, origin: str) -> None:
     """Check that this database holds every one of `notes` that `key` signed; ignore the others.
 
     What it does not hold is remembered first, in a transaction of its own and without an entry,
@@ -51,20 +47,18 @@ def notice(
         RestoredError: the database is a restored backup.
     """
     given = _verified(notes, key, origin)
-    with engine.connect() as connection:
+    with database.reading() as connection:
         given = [one for one in given if not _holds(connection, one[1])]
     if not given:
         return  # mostly; nobody has to wait for that
-    with locks.held(lock_path), engine.connect() as connection:
-        connection.execution_options(**IMMEDIATE)
-        with connection.begin():
-            # Again: another process may have signed it after we had looked.
-            given = [one for one in given if not _holds(connection, one[1])]
-            if not given:
-                return
-            note, said = max(given, key=lambda one: one[1].size)
-            if note not in set(connection.execute(select(seen_ahead.c.note)).scalars()):
-                connection.execute(insert(seen_ahead).values(note=note))
+    with database.writing() as connection, connection.begin():
+        # Again: another process may have signed it after we had looked.
+        given = [one for one in given if not _holds(connection, one[1])]
+        if not given:
+            return
+        note, said = max(given, key=lambda one: one[1].size)
+        if note not in set(connection.execute(select(seen_ahead.c.note)).scalars()):
+            connection.execute(insert(seen_ahead).values(note=note))
     raise restored(said)
 
 

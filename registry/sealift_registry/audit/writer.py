@@ -15,17 +15,13 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from datetime import UTC, date, datetime
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
-
-from sqlalchemy import Engine
 
 from sealift_registry.audit import batch
 from sealift_registry.audit.append import Appender, Former, SignerProvider
 from sealift_registry.audit.batch import Action, Committed, EntryRequest, PendingAction
-from sealift_registry.storage.home import check_writable
-from sealift_signing import locks
+from sealift_registry.storage.database import Database
 from sealift_signing.errors import FailedError
 from sealift_signing.transparency.entry import Entry
 
@@ -48,14 +44,13 @@ class AuditLog:
     """The hub's log, for writing: `commit` an action, and it has happened once that returns.
 
     One object a process is enough for any number of threads; several processes share the log
-    through the file lock at `lock_path`. The writer's thread starts with the first commit.
+    through the database's lock of writers. The writer's thread starts with the first commit.
 
     Args:
-        engine: the hub's database, already migrated.
+        database: the hub's, already migrated.
         signer: gives the key that signs checkpoints; called in the first caller's thread, and in
             that of the first after `take_up`.
         origin: the log's name, `sealift_signing.transparency.checkpoint.hub_origin(…)`.
-        lock_path: the lock file that every writer of this database uses.
         former: gives the keys that the signer's follows, which signed what is there so far.
         clock: what `clock()` of this object answers; actions date their entries by it.
 
@@ -65,20 +60,18 @@ class AuditLog:
 
     def __init__(
         self,
-        engine: Engine,
+        database: Database,
         signer: SignerProvider,
         origin: str,
-        lock_path: Path,
         clock: Callable[[], datetime] = utc_now,
         former: Former = lambda _, __: (),
     ) -> None:
         self.clock = clock
         self.stated: date | None = None
-        self._engine = engine
+        self._database = database
         self._signer = signer
         self._former = former
         self._origin = origin
-        self._lock_path = lock_path
         self._queue: queue.SimpleQueue[PendingAction[Any] | None] = queue.SimpleQueue()
         self._state = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -132,7 +125,7 @@ class AuditLog:
                 "log-busy",
                 f"The log has been busy for {PATIENCE:.0f} seconds, probably with another process; "
                 "nothing was done.",
-                subject=str(self._lock_path),
+                subject=self._database.where,
                 next_step="Try again; if it stays so, look for a sealift process that hangs.",
             )
         return request.answer.result()
@@ -191,7 +184,7 @@ class AuditLog:
                 "An action cannot commit another action: the first one is not finished.",
                 next_step="Put both into one action, with one entry.",
             )
-        check_writable(self._lock_path.parent)
+        self._database.check_writable()
         with self._state:
             self._check_failure()
             if self._closed:
@@ -233,12 +226,12 @@ class AuditLog:
     def _write(self, appender: Appender, requests: list[PendingAction[Any]]) -> None:
         try:
             self._check_failure()
-            with locks.held(self._lock_path):
-                batch.write(self._engine, appender, requests, self.stated)
+            batch.write(self._database, appender, requests, self.stated)
         except batch.CommitError as failed:
-            # After a failed flush, Linux may report the next one as done: believe nothing here.
-            self._failure = str(failed)
-            self._engine.dispose()
+            self._database.close()
+            if not self._database.settles:
+                # After a failed flush, Linux may report the next one as done: believe nothing here.
+                self._failure = str(failed)
         except Exception as failed:  # noqa: BLE001 - this thread must outlive any batch
             batch.answer_unwritten(requests, failed)
 

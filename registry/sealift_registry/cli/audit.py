@@ -149,7 +149,7 @@ def _made_anew(session: Session, verdict: Verdict) -> bool:
     """
     from sealift_registry.delivery import derived_rows
     from sealift_registry.fsck import ROWS_DIFFER
-    from sealift_registry.storage.engine import is_read_only
+    from sealift_registry.storage.writable import is_read_only
     from sealift_signing.errors import SealiftError
 
     home = session.app.hub.home.root
@@ -210,7 +210,7 @@ def _seen(session: Session) -> list[Checkpoint]:
 def _reader(session: Session) -> LogReader:
     from sealift_registry.audit.reading import LogReader
 
-    return LogReader(session.app.hub.engine)
+    return LogReader(session.app.hub.database)
 
 
 def _log(session: Session) -> tuple[Any, str, tuple[Any, ...]]:

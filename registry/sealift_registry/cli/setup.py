@@ -26,12 +26,27 @@ if TYPE_CHECKING:
 @click.option(
     "--person", metavar="ID", default="", help="With --solo: your id. [default: your login name]"
 )
-def init(session: Session, *, offline_keys: str | None, solo: bool, name: str, person: str) -> None:
+@click.option(
+    "--database",
+    metavar="URL",
+    default="",
+    help="Keep the rows on PostgreSQL (postgresql://USER@HOST/DATABASE). [default: in the home]",
+)
+def init(
+    session: Session,
+    *,
+    offline_keys: str | None,
+    solo: bool,
+    name: str,
+    person: str,
+    database: str,
+) -> None:
     """Set up a hub in a new home.
 
     With --offline-keys the full layout: root and targets need two of three keys, kept outside the
     home. With --solo one key does everything, and every bundle and receipt says UNPROTECTED.
     """
+    from sealift_registry.storage.home import DatabaseSettings, Settings
     from sealift_registry.trust import founding
     from sealift_registry.trust.ceremony import person_id
     from sealift_signing.errors import UsageError
@@ -42,9 +57,10 @@ def init(session: Session, *, offline_keys: str | None, solo: bool, name: str, p
             "Say how the keys are kept: --offline-keys DIR, or --solo for one person alone.",
             next_step="See: sealift init --help",
         )
+    stores = Settings(database=DatabaseSettings(database))
     if solo:
         who = person_id(person or user())
-        hub = founding.found_solo(session.root, name or who, who, session.environment)
+        hub = founding.found_solo(session.root, name or who, who, session.environment, stores)
     else:
         hub = founding.found(
             session.root,
@@ -52,6 +68,7 @@ def init(session: Session, *, offline_keys: str | None, solo: bool, name: str, p
             Path(offline_keys or ""),
             session.passphrases(new=True),
             session.environment,
+            stores,
         )
     hub.close()
     _tell_init(session, None if solo else offline_keys)

@@ -11,9 +11,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import Connection, insert, select
 
 from sealift_registry.delivery.tables import derived_table, site_state
-from sealift_registry.storage.engine import IMMEDIATE, is_read_only
-from sealift_registry.trust.hub import said_in_words
-from sealift_signing import locks
+from sealift_registry.storage.writable import is_read_only
 from sealift_signing.errors import SealiftError
 
 if TYPE_CHECKING:
@@ -51,9 +49,8 @@ def _make(hub: Hub, *, only_once: bool) -> None:
     from sealift_registry.delivery.sites import Sites
 
     with (
-        said_in_words(hub.home.database),
-        locks.held(hub.home.lock),
-        hub.engine.connect().execution_options(**IMMEDIATE) as connection,
+        hub.database.in_words(),
+        hub.database.writing() as connection,
         connection.begin(),
     ):
         if is_filled(connection) and only_once:

@@ -12,24 +12,33 @@ import json
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import TypeVar
 
-from sealift_registry.storage import engine, workspace
+from sealift_registry.storage import workspace
+from sealift_registry.storage.writable import check_writable
 from sealift_signing import disk, file_access
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
 from sealift_signing.login import check_may_open, check_not_of_another
 from sealift_sync import durable
 from sealift_sync.blobs import BlobFolder, BlobStore
 
-S = TypeVar("S", "OrganisationSettings", "KeySettings", "DeliverySettings", "ConversionSettings")
+S = TypeVar(
+    "S",
+    "OrganisationSettings",
+    "KeySettings",
+    "DeliverySettings",
+    "ConversionSettings",
+    "DatabaseSettings",
+)
 
 HOME_VARIABLE = "SEALIFT_HOME"
 SETTINGS = "settings.toml"
 ENVIRONMENT = "SEALIFT_"
 FORMER = (("delivery", "dispatcher"),)
 """Settings of older homes: what a file says must not be signed unseen."""
+POSTGRESQL = "postgresql://"
 LONGEST_FRESHNESS = 365
 """Days. Beyond a year a stolen online key would hold a site at something old for too long."""
 LONGEST_PROOF = 240
@@ -72,6 +81,17 @@ class ConversionSettings:
 
 
 @dataclass(frozen=True)
+class DatabaseSettings:
+    """`[database]`: where the rows are. Empty: in the home, in one SQLite file.
+
+    Attributes:
+        url: `postgresql://USER@HOST/DATABASE`, as the application's role.
+    """
+
+    url: str = ""
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of settings.toml."""
 
@@ -79,6 +99,7 @@ class Settings:
     keys: KeySettings = KeySettings()
     delivery: DeliverySettings = DeliverySettings()
     conversion: ConversionSettings = ConversionSettings()
+    database: DatabaseSettings = DatabaseSettings()
 
 
 @dataclass(frozen=True)
@@ -94,8 +115,8 @@ class Home:
     ignored: tuple[str, ...] = ()
 
     @property
-    def database(self) -> Path:
-        """The SQLite file."""
+    def database_file(self) -> Path:
+        """The SQLite file, unless the settings name another database."""
         return self.root / "sealift.db"
 
     @property
@@ -135,22 +156,6 @@ class Home:
         check_writable(self.root)
         workspace.sweep(self.work)
         self.blobs.sweep()
-
-
-def check_writable(root: Path) -> None:
-    """Check that the hub at `root` can be written to.
-
-    Raises:
-        FailedError: it can only be read.
-    """
-    if engine.is_read_only(root):
-        raise FailedError(
-            "hub-read-only",
-            f"The hub at {root} can only be read here, and this would write to it.",
-            subject=str(root),
-            next_step="Run it where the hub may be written. What only reads works here: sealift "
-            "audit fsck, list and show.",
-        )
 
 
 def locate(given: str | None, environment: Mapping[str, str]) -> Path:
@@ -273,6 +278,16 @@ def write_settings(home: Home) -> None:
     durable.write(home.root / SETTINGS, text.encode())
 
 
+def with_environment(home: Home, environment: Mapping[str, str]) -> Home:
+    """`home` with what the environment says of its settings, as `open_home` will have it.
+
+    Raises:
+        UsageError: a setting that is not known, or of the wrong type.
+    """
+    settings = _settings(asdict(home.settings), environment, home.root / SETTINGS)
+    return replace(home, settings=settings)
+
+
 def _section(name: str, values: object) -> str:
     lines = [f"{setting} = {_toml(value)}\n" for setting, value in vars(values).items()]
     return f"[{name}]\n{''.join(lines)}"
@@ -294,6 +309,7 @@ def _settings(given: Mapping[str, object], environment: Mapping[str, str], path:
         _section_of(KeySettings, "keys", given, environment, path),
         _section_of(DeliverySettings, "delivery", given, environment, path),
         _section_of(ConversionSettings, "conversion", given, environment, path),
+        _section_of(DatabaseSettings, "database", given, environment, path),
     )
     return _checked(settings, path)
 
@@ -344,6 +360,15 @@ def _checked(settings: Settings, path: Path) -> Settings:
             f"conversion.proof_minutes in {path} must be 1 to {LONGEST_PROOF} minutes.",
             subject="conversion.proof_minutes",
             next_step="Choose as many minutes as a conversion may take longer.",
+        )
+    url = settings.database.url
+    if url and not url.startswith(POSTGRESQL):
+        raise UsageError(
+            "bad-setting",
+            f"database.url in {path} must be empty, or begin with {POSTGRESQL}.",
+            subject="database.url",
+            next_step="Write it as postgresql://USER@HOST/DATABASE, or leave it out to keep the "
+            "database in the home.",
         )
     return settings
 

@@ -5,42 +5,44 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from securesystemslib.signer import Signer
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 
-from sealift_migrations import current, newest, upgrade
 from sealift_registry.audit.writer import AuditLog, utc_now
-from sealift_registry.storage.engine import give_back_space, open_sqlite
 from sealift_registry.storage.home import (
     Home,
     KeySettings,
     OrganisationSettings,
     Settings,
     check_new,
-    check_writable,
     create_home,
     open_home,
+    with_environment,
     write_settings,
 )
+from sealift_registry.storage.opening import database_of
 from sealift_registry.trust import ceremony, key_rotation
 from sealift_registry.trust.affected_people import affected_people
 from sealift_registry.trust.ceremony import Offices
-from sealift_registry.trust.hub import Hub, said_in_words
+from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
-from sealift_signing import locks, publishing, roles
+from sealift_signing import publishing, roles
 from sealift_signing.clock import check_possible
-from sealift_signing.errors import FailedError, SealiftError
+from sealift_signing.errors import SealiftError
 from sealift_signing.keys import Passphrases
 from sealift_signing.policy import Policy
 from sealift_signing.transparency.checkpoint import hub_origin
 from sealift_signing.transparency.entry import Entry
 
 SOLO_KEY = "file:keys/solo.pem"
+EMBEDDED = Settings()
+"""Rows and blobs in the home itself."""
 
 
 def open_hub(
@@ -53,50 +55,34 @@ def open_hub(
         FailedError: its database is newer than this software.
     """
     home = open_home(root, environment)
-    if not home.database.is_file():
-        # SQLite would make an empty one, and the hub would seem to have forgotten everything.
-        raise FailedError(
-            "no-database",
-            f"The hub's database {home.database} is missing.",
-            subject=str(home.database),
-            next_step="Restore it from a backup, together with the rest of the home.",
-        )
+    database = database_of(home)
+    database.check_exists()
     for sentence in home.close_to_others():
         told(sentence)
-    engine = open_sqlite(home.database)
     try:
-        with said_in_words(home.database):
-            _upgrade(home, engine)
-            with engine.connect() as connection:
+        with database.in_words():
+            database.bring_up_to_date()
+            with database.reading() as connection:
                 organisation = Repository(connection).organisation()
     except BaseException:
-        engine.dispose()
+        database.close()
         raise
     online = OnlineKeys(home.keys, environment)
 
     def signer() -> Signer:
         if online.following(key_rotation.LOG) is None:
             return online.signer(key_rotation.LOG)
-        with engine.connect() as connection:  # it may be named already
+        with database.reading() as connection:  # it may be named already
             return online.signer_for(
                 key_rotation.LOG, [key_rotation.log_signer(online, connection)]
             )
 
     origin = hub_origin(organisation)
-    log = AuditLog(engine, signer, origin, home.lock, former=key_rotation.followed)
-    hub = Hub(home, engine, log, online)
+    log = AuditLog(database, signer, origin, former=key_rotation.followed)
+    hub = Hub(home, database, log, online)
     with suppress(SealiftError):  # of a damaged database, which fsck is to name; later, then
         key_rotation.take_up(hub)
     return hub
-
-
-def _upgrade(home: Home, engine: Engine) -> None:
-    """Bring the database up to date, alone: two processes must not migrate it at once."""
-    if current(engine) != newest():
-        check_writable(home.root)
-        with locks.held(home.lock):
-            upgrade(engine)
-            give_back_space(engine)
 
 
 def found(
@@ -105,8 +91,11 @@ def found(
     offline: Path,
     passphrases: Passphrases,
     environment: Mapping[str, str],
+    stores: Settings = EMBEDDED,
 ) -> Hub:
     """Set up a hub at `root` whose offline keys are made in the folder `offline`.
+
+    `stores` says where its rows and blobs are kept; what `environment` says of that counts besides.
 
     Raises:
         UsageError: `root` is not new, or `offline` is in it.
@@ -118,18 +107,26 @@ def found(
     check_new(root)
     policy = ceremony.policy_of(name, solo=False)
     ceremony.check_offline(root, offline, passphrases)
-    home = create_home(root, Settings(OrganisationSettings(name)))
+    settings = replace(stores, organisation=OrganisationSettings(name))
+    _check_stores(root, settings, environment)
+    home = create_home(root, settings)
     made: list[Path] = []
     with _undone_on_failure(home, made):
         online = OnlineKeys(home.keys, environment)
         online.create()
         offices = ceremony.make_offline_keys(offline, passphrases, made)
         ceremony.write_cards(offline, offices, made, utc_now())
-        _publish(Home(root, Settings(OrganisationSettings(name))), online, offices, policy)
+        _publish(home, online, offices, policy, environment)
     return open_hub(root, environment)
 
 
-def found_solo(root: Path, name: str, person: str, environment: Mapping[str, str]) -> Hub:
+def found_solo(
+    root: Path,
+    name: str,
+    person: str,
+    environment: Mapping[str, str],
+    stores: Settings = EMBEDDED,
+) -> Hub:
     """Set up a hub at `root` for one person alone, whose one key is kept in it.
 
     Raises:
@@ -139,16 +136,18 @@ def found_solo(root: Path, name: str, person: str, environment: Mapping[str, str
     check_possible(utc_now())
     check_new(root)
     policy = ceremony.policy_of(name, solo=True)
-    home = create_home(root, Settings())
+    settings = replace(
+        stores,
+        organisation=OrganisationSettings(name),
+        keys=KeySettings(default=SOLO_KEY, person=person),
+    )
+    _check_stores(root, settings, environment)
+    home = create_home(root, settings)
     with _undone_on_failure(home, []):
         online = OnlineKeys(home.keys, environment)
         online.create()
         offices = ceremony.one_person(person, online)
-        settings = Settings(
-            OrganisationSettings(name),
-            KeySettings(default=SOLO_KEY, person=person),
-        )
-        _publish(Home(root, settings), online, offices, policy)
+        _publish(home, online, offices, policy, environment)
     return open_hub(root, environment)
 
 
@@ -169,17 +168,37 @@ def _undone_on_failure(home: Home, made: list[Path]) -> Iterator[None]:
         raise
 
 
-def _publish(home: Home, online: OnlineKeys, offices: Offices, policy: Policy) -> None:
+def _check_stores(root: Path, settings: Settings, environment: Mapping[str, str]) -> None:
+    """Check that a hub can be founded where `settings` say, before anything is made for it.
+
+    Raises:
+        FailedError: not there.
+    """
+    database = database_of(with_environment(Home(root, settings), environment))
+    try:
+        database.check_new()
+    finally:
+        database.close()
+
+
+def _publish(
+    home: Home,
+    online: OnlineKeys,
+    offices: Offices,
+    policy: Policy,
+    environment: Mapping[str, str],
+) -> None:
     change = ceremony.first_metadata(offices, online, policy, utc_now())
     organisation = sha256(publishing.to_bytes(change.metadata[roles.ROOT])).hexdigest()
-    engine = open_sqlite(home.database)
+    database = database_of(with_environment(home, environment))
     origin = hub_origin(organisation)
     try:
-        upgrade(engine)
-        with AuditLog(engine, lambda: online.signer("log"), origin, home.lock) as log:
-            _log_founding(Hub(home, engine, log, online), change, organisation)
+        with database.in_words():
+            database.bring_up_to_date()
+        with AuditLog(database, lambda: online.signer("log"), origin) as log:
+            _log_founding(Hub(home, database, log, online), change, organisation)
     finally:
-        engine.dispose()
+        database.close()
     write_settings(home)
 
 

@@ -6,17 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, select
-from sqlalchemy.exc import DBAPIError
 from tuf.api.metadata import Metadata
 
 from sealift_registry.audit.batch import Action, Committed
 from sealift_registry.audit.tables import log_checkpoint
 from sealift_registry.audit.writer import AuditLog
-from sealift_registry.storage.engine import database_full
+from sealift_registry.storage.database import Database
 from sealift_registry.storage.home import Home
 from sealift_registry.trust.copies import write_copies
 from sealift_registry.trust.entry_terms import with_terms
@@ -24,7 +22,7 @@ from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, publish
 from sealift_registry.trust.stored import READING
 from sealift_registry.trust.unchanged import UnchangedError, check_changes
-from sealift_signing import disk, events, locks, roles, version_links
+from sealift_signing import events, locks, roles, version_links
 from sealift_signing.canonical import Json
 from sealift_signing.errors import FailedError
 from sealift_signing.statements import CheckpointSeen
@@ -45,9 +43,14 @@ class Hub:
     """An open hub. Use cases read through `reading`, and change through the log's writer."""
 
     home: Home
-    engine: Engine
+    database: Database
     log: AuditLog
     online: OnlineKeys
+
+    @property
+    def engine(self) -> Engine:
+        """The database's engine, for what neither reads one state nor writes with an entry."""
+        return self.database.engine
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -56,13 +59,13 @@ class Hub:
         Raises:
             FailedError: the database could not be read.
         """
-        with said_in_words(self.home.database), self.engine.connect() as connection:
+        with self.database.in_words(), self.database.reading() as connection:
             yield connection.execution_options(**{READING: {}})
 
     def close(self) -> None:
         """Write what is queued, and let go of the database."""
         self.log.close()
-        self.engine.dispose()
+        self.database.close()
 
     def now(self) -> datetime:
         """The time by the hub's clock."""
@@ -94,7 +97,7 @@ class Hub:
             versions.update({role: one.signed.version for role, one in published.items()})
             return with_terms(with_published(entry, published)), result
 
-        with said_in_words(self.home.database):
+        with self.database.in_words():
             done = self.log.commit_new_key(told) if replaces_key else self.log.commit(told)
         if versions:
             events.tell("trust", "metadata-published", versions=versions)
@@ -172,22 +175,6 @@ def with_published(entry: Entry, metadata: Mapping[str, Metadata[Any]]) -> Entry
 
 def _hubs_own(named: tuple[str, object]) -> tuple[bool, str]:
     return roles.kind(named[0]) == roles.CATALOG, named[0]
-
-
-@contextmanager
-def said_in_words(database: Path) -> Iterator[None]:
-    """The database's own errors, as people read them: a full disk, a damaged or locked file."""
-    try:
-        yield
-    except DBAPIError as bad:
-        if disk.is_full(database.parent):
-            raise database_full() from bad
-        raise FailedError(
-            "database-unreadable",
-            f"The database {database} could not be read or written: {bad.orig}.",
-            subject=str(database),
-            next_step="Check the disk and who may write there; else restore it from a backup.",
-        ) from bad
 
 
 def newest_note(connection: Connection) -> bytes:

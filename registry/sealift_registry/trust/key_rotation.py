@@ -16,7 +16,7 @@ from sqlalchemy import Connection, func, select
 from tuf.api.metadata import Root
 
 from sealift_registry.audit.tables import log_entry
-from sealift_registry.storage.engine import is_read_only
+from sealift_registry.storage.writable import is_read_only
 from sealift_registry.trust import catalogs
 from sealift_registry.trust.hub import Hub, newest_note
 from sealift_registry.trust.hub_drafts import Wanted

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import Connection
 
 from sealift_registry.audit import admission, restored_backup
-from sealift_registry.trust.hub import Hub, said_in_words
+from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing.errors import NotFoundError, RefusedError
 from sealift_signing.public_key import PublicKey
@@ -64,8 +64,8 @@ def notice(hub: Hub, notes: Iterable[bytes]) -> None:
     with hub.reading() as connection:
         key, origin = _log(connection)
     if key is not None:
-        with said_in_words(hub.home.database):
-            restored_backup.notice(hub.engine, hub.home.lock, notes, key, origin)
+        with hub.database.in_words():
+            restored_backup.notice(hub.database, notes, key, origin)
 
 
 def seen(connection: Connection) -> list[Checkpoint]:

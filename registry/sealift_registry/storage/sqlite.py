@@ -1,29 +1,28 @@
-"""How the hub's database is opened: SQLite, and nothing else so far.
+"""The hub's database as one SQLite file in its home: the default, for which nothing is installed.
 
-Rooms speak SQLAlchemy Core. These modules know besides that it is SQLite; another database, such as
-PostgreSQL, needs a word in each:
-
-- `trust.founding` calls `open_sqlite`, and `storage.home` says in which file;
-- `storage.file_lock` queues the writers, where PostgreSQL would have an advisory lock;
-- `storage.schema` reads columns in which SQLite keeps whatever somebody puts there;
-- `audit.tables` keeps some rows by their key, `audit.batch` minds that a full disk ends a
-  transaction, and `audit.page_query` is SQL of its own, with SQLite's functions;
-- the triggers of `sealift_migrations` make tables append-only in SQLite alone.
+All that is SQLite's alone is here, in `storage.schema` (which reads columns in which SQLite keeps
+whatever somebody puts there), and in the triggers of `sealift_migrations`.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
-from contextlib import closing, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from sealift_migrations import current, newest, upgrade
+from sealift_registry.storage import database
+from sealift_registry.storage.writable import check_writable, is_read_only
+from sealift_signing import disk, locks
 from sealift_signing.errors import FailedError
 
 WAIT_MS = 10_000
@@ -44,6 +43,106 @@ _SETTINGS = (
 )
 
 
+class SqliteDatabase:
+    """The database file at `path`, whose writers queue at the lock file `lock`.
+
+    The file lock comes before SQLite's own: of eight processes that waited at that alone, some were
+    told that the database is locked.
+    """
+
+    settles = False
+
+    def __init__(self, path: Path, lock: Path) -> None:
+        self.path = path
+        self.where = str(path)
+        self._lock = lock
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine of the file, opened when it is first asked for (`open_sqlite`)."""
+        return open_sqlite(self.path)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One state: a transaction that has read stays where it began (write-ahead log)."""
+        with self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Behind the lock file; it begins as a writer (BEGIN IMMEDIATE)."""
+        with locks.held(self._lock), self.engine.connect() as connection:
+            connection.execution_options(**IMMEDIATE)
+            yield connection
+
+    def check_exists(self) -> None:
+        """Check that the file is there.
+
+        Raises:
+            FailedError: it is missing.
+        """
+        if not self.path.is_file():
+            # SQLite would make an empty one, and the hub would seem to have forgotten everything.
+            raise FailedError(
+                "no-database",
+                f"The hub's database {self.path} is missing.",
+                subject=str(self.path),
+                next_step="Restore it from a backup, together with the rest of the home.",
+            )
+
+    def check_new(self) -> None:
+        """Nothing: it is in a home that is new itself."""
+
+    def check_writable(self) -> None:
+        """Check that its folder may be written to.
+
+        Raises:
+            FailedError: it can only be read.
+        """
+        check_writable(self._lock.parent)
+
+    def bring_up_to_date(self) -> None:
+        """Migrate it, alone: two processes must not at once. It has no other administrator.
+
+        Raises:
+            FailedError: it is newer than this software, or can only be read.
+        """
+        if current(self.engine) != newest():
+            check_writable(self._lock.parent)
+            with locks.held(self._lock):
+                upgrade(self.engine)
+                give_back_space(self.engine)
+
+    def is_full(self, error: BaseException) -> bool:
+        """Whether a statement failed because the disk is full, in which case it wrote nothing.
+
+        Of COMMIT, too: a transaction counts from the last byte of its last frame in the write-ahead
+        log on, and that is what did not fit (SQLite, "WAL-mode File Format", section 3).
+        """
+        code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
+        return code == sqlite3.SQLITE_FULL
+
+    def told(self, error: DBAPIError) -> FailedError:
+        """A full disk, a damaged or locked file."""
+        if disk.is_full(self.path.parent):
+            return database.full(self.where)
+        return FailedError(
+            "database-unreadable",
+            f"The database {self.path} could not be read or written: {error.orig}.",
+            subject=str(self.path),
+            next_step="Check the disk and who may write there; else restore it from a backup.",
+        )
+
+    def in_words(self) -> AbstractContextManager[None]:
+        """As `database.in_words`."""
+        return database.in_words(self)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
+
+
 def open_sqlite(path: Path) -> Engine:
     """The engine of the database file at `path`, which is made when it is not there.
 
@@ -59,11 +158,6 @@ def open_sqlite(path: Path) -> Engine:
     event.listen(engine, "connect", _set_up)
     event.listen(engine, "begin", _begin)
     return engine
-
-
-def is_read_only(folder: Path) -> bool:
-    """Whether nothing can be written to `folder`: its file system, or who runs this, may not."""
-    return folder.exists() and not os.access(folder, os.W_OK)
 
 
 def _open_to_read(path: Path) -> Engine:
@@ -96,8 +190,6 @@ def give_back_space(engine: Engine) -> None:
     writers' lock. Where there is no room for it (it takes as much as is left, once more), or
     somebody has the database open so that it cannot be, the file stays as it is.
     """
-    if engine.dialect.name != "sqlite":
-        return
     with suppress(sqlite3.Error), closing(engine.raw_connection()) as connection:
         cursor = connection.cursor()
         (free,), (pages,) = (
@@ -108,25 +200,6 @@ def give_back_space(engine: Engine) -> None:
             cursor.execute("VACUUM")
             cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         cursor.close()
-
-
-def database_full() -> FailedError:
-    """What to say where the hub's database has no room."""
-    return FailedError(
-        "database-full",
-        "The disk of the hub's database is full.",
-        next_step="Make room there, and run the command again.",
-    )
-
-
-def is_full(error: Exception) -> bool:
-    """Whether a statement failed because the disk is full, in which case it wrote nothing.
-
-    Of COMMIT, too: a transaction counts from the last byte of its last frame in the write-ahead log
-    on, and that is what did not fit (SQLite, "WAL-mode File Format", section 3).
-    """
-    code = getattr(getattr(error, "orig", None), "sqlite_errorcode", None)
-    return code == sqlite3.SQLITE_FULL
 
 
 def _set_up(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

@@ -1,0 +1,63 @@
+"""What became of a commit that nobody confirmed: asked of the database, once it answers again.
+
+A transaction holds the writers' lock until it has ended. So whoever gets that lock afterwards finds
+its entries in the log, all of them, or knows that they will never be there.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoneFreeError
+
+from sealift_registry.audit.tables import log_checkpoint, log_entry
+from sealift_registry.storage.database import Database
+from sealift_registry.storage.queries import in_parts
+from sealift_signing import events
+from sealift_signing.errors import SealiftError
+
+PATIENCE = 30.0
+"""Seconds until nobody waits any longer for a database that does not come back."""
+PAUSE = 0.5
+
+
+class Place(NamedTuple):
+    """Where an entry is: its number, and the size of the checkpoint that was signed with it."""
+
+    seq: int
+    size: int
+
+
+def ask(
+    database: Database, ids: Collection[str], patience: float = PATIENCE
+) -> Mapping[str, Place] | None:
+    """Those of the entries `ids` that are in the log, by id; None where nobody could say.
+
+    `patience` is in seconds.
+    """
+    until = time.monotonic() + patience
+    while True:
+        try:
+            with database.writing() as connection, connection.begin():
+                found = _places(connection, ids)
+        except (DBAPIError, NoneFreeError, SealiftError):
+            if time.monotonic() >= until:
+                return None
+            time.sleep(PAUSE)
+            continue
+        events.tell("log", "commit-settled", asked=len(ids), found=len(found))
+        return found
+
+
+def _places(connection: Connection, ids: Collection[str]) -> dict[str, Place]:
+    found: dict[str, Place] = {}
+    for some in in_parts(sorted(ids)):
+        query = select(log_entry.c.id, log_entry.c.seq).where(log_entry.c.id.in_(some))
+        for one, seq in connection.execute(query).all():
+            size = select(func.min(log_checkpoint.c.size)).where(log_checkpoint.c.size > seq)
+            found[one] = Place(seq, connection.execute(size).scalar_one())
+    return found

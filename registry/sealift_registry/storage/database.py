@@ -1,0 +1,141 @@
+"""What the hub asks of its database, whichever engine keeps it: the one seam between them.
+
+Rooms speak SQLAlchemy Core, which is the same on both. All that is one engine's alone stands in
+`storage.sqlite` or `storage.postgresql`, and in the module of that name of `sealift_migrations`,
+and `tests/registry/test_g1_50_databases.py` holds that both keep what is promised here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Protocol
+
+from sealift_signing.errors import FailedError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.exc import DBAPIError
+
+
+class Database(Protocol):
+    """The hub's database."""
+
+    @property
+    def engine(self) -> Engine:
+        """Gives connections; for what `reading` and `writing` do not do."""
+        ...
+
+    @property
+    def where(self) -> str:
+        """The file, or the server and the name, as people are told; never a password."""
+        ...
+
+    @property
+    def settles(self) -> bool:
+        """Whether it can be asked what became of a COMMIT that failed.
+
+        Its callers are told, then, and the process goes on. Of a disk nothing is believed after.
+        """
+        ...
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A connection that sees one state of the database, and is to change nothing.
+
+        Errors of the driver are as they are: `in_words` is around it where people are told.
+        """
+        ...
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A connection whose transactions are those of the one writer.
+
+        Nothing is read in one of them before every other writer has ended, and all that they have
+        committed is seen. Whoever has it begins and commits.
+        """
+        ...
+
+    def check_exists(self) -> None:
+        """Check that there is a database to be opened.
+
+        Raises:
+            FailedError: it is missing, or cannot be reached.
+        """
+        ...
+
+    def check_new(self) -> None:
+        """Check that a hub can be founded in it.
+
+        Raises:
+            FailedError: it holds a hub already, or cannot be written to.
+        """
+        ...
+
+    def check_writable(self) -> None:
+        """Check, without asking the database, that it is one that may be written to.
+
+        Raises:
+            FailedError: it can only be read.
+        """
+        ...
+
+    def bring_up_to_date(self) -> None:
+        """Have the schema that this software works with; where opening may not, refuse.
+
+        Raises:
+            FailedError: it is newer than this software, or older and upgraded by a command alone.
+        """
+        ...
+
+    def is_full(self, error: BaseException) -> bool:
+        """Whether a statement, or COMMIT, failed for want of room, and so did nothing."""
+        ...
+
+    def told(self, error: DBAPIError) -> FailedError:
+        """An error of the driver in words, with what to do about it."""
+        ...
+
+    def in_words(self) -> AbstractContextManager[None]:
+        """Around statements: the driver's errors become `FailedError`.
+
+        Raises:
+            FailedError: the database could not be read or written.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        ...
+
+
+@contextmanager
+def in_words(database: Database) -> Iterator[None]:
+    """What `in_words` of every database does."""
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.exc import TimeoutError as NoneFreeError
+
+    try:
+        yield
+    except DBAPIError as bad:
+        raise database.told(bad) from bad
+    except NoneFreeError as bad:
+        raise busy(database.where) from bad
+
+
+def full(where: str) -> FailedError:
+    """What to say where the hub's database has no room."""
+    return FailedError(
+        "database-full",
+        "The disk of the hub's database is full.",
+        subject=where,
+        next_step="Make room there, and run the command again.",
+    )
+
+
+def busy(where: str) -> FailedError:
+    """What to say where all of this process's connections are in use."""
+    return FailedError(
+        "database-busy",
+        f"All connections of this process to the database {where} are in use.",
+        subject=where,
+        next_step="Try again in a moment; if it stays so, fewer things must run at once.",
+    )

@@ -1,0 +1,37 @@
+"""Which database a home names."""
+
+from __future__ import annotations
+
+from sealift_registry.storage.database import Database
+from sealift_registry.storage.home import Home
+
+
+def database_of(home: Home) -> Database:
+    """The database of the hub at `home`; nothing is opened yet.
+
+    Raises:
+        UsageError: `database.url` names none.
+        FailedError: what is needed to speak with it is not installed.
+    """
+    if not home.settings.database.url:
+        from sealift_registry.storage.sqlite import SqliteDatabase
+
+        return SqliteDatabase(home.database_file, home.lock)
+    return _postgres(home.settings.database.url)
+
+
+def _postgres(url: str) -> Database:
+    from sealift_signing.errors import FailedError
+
+    try:
+        import psycopg  # noqa: F401 - only whether it is there; SQLAlchemy loads it later
+    except ImportError as bad:
+        raise FailedError(
+            "no-postgresql",
+            "This hub's database is on PostgreSQL, and what speaks with it is not installed here.",
+            subject="database.url",
+            next_step="Install sealift-registry[postgresql].",
+        ) from bad
+    from sealift_registry.storage.postgresql import PostgresDatabase
+
+    return PostgresDatabase(url)

@@ -1,0 +1,222 @@
+"""The hub's database on a PostgreSQL server, shared by as many processes and hosts as there are.
+
+All that is PostgreSQL's alone is here, in `storage.postgres_words`, and in the module of that name
+of `sealift_migrations`. Writers queue at an advisory lock that their transaction holds: the server
+lets go of it when the transaction ends, however it ends.
+
+- A writer's transaction is READ COMMITTED and asks for the lock first: under REPEATABLE READ it
+  would go on seeing what was there before the writer ahead of it had committed.
+- A reader's is REPEATABLE READ and READ ONLY: one state, from its first statement on.
+- A writer that stops in the middle (a suspended process, a host whose cable was pulled) keeps all
+  others out until the server ends its transaction, by the limits that are set here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from sealift_migrations import current, newest
+from sealift_registry.storage import database, postgres_words
+from sealift_signing.errors import FailedError, UsageError
+
+SCHEMA = "sealift"
+"""Where all tables of a hub are."""
+LOCK_CLASS = 0x5EA11F7
+"""The first half of every advisory lock of ours: no other program's is meant."""
+WRITERS = 1
+"""The second half of the lock of the one writer."""
+WRITER = {"sealift_writer": True}
+"""Execution option of a connection whose transactions are a writer's."""
+IDLE_WRITER = "30s"
+"""How long a writer may do nothing in the middle of its transaction."""
+SLOW_STATEMENT = "60s"
+"""How long one statement of a writer may take; callers wait no longer either."""
+CONNECTIONS, MORE_CONNECTIONS = 5, 10
+"""That a process keeps open, and that it opens besides when many things are asked at once."""
+UNTIL_FREE = 30
+"""Seconds that somebody waits for one of them."""
+UNTIL_ANSWER = 10
+"""Seconds until a server that does not answer counts as not reachable."""
+_FIRST = text(
+    "SELECT pg_advisory_xact_lock(:one, :two), "
+    "set_config('idle_in_transaction_session_timeout', :idle, true), "
+    "set_config('statement_timeout', :slow, true), pg_is_in_recovery()"
+).bindparams(one=LOCK_CLASS, two=WRITERS, idle=IDLE_WRITER, slow=SLOW_STATEMENT)
+
+
+def parse_url(url: str) -> URL:
+    """The server and the database that `url` names.
+
+    Raises:
+        UsageError: it names none.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        parsed = None
+    if parsed is None or parsed.drivername != "postgresql" or not parsed.database:
+        raise UsageError(
+            "bad-database-url",
+            "database.url is not the address of a PostgreSQL database.",
+            subject="database.url",
+            next_step="Write it as postgresql://USER@HOST/DATABASE; a password is better kept "
+            "where PostgreSQL's clients look for it (PGPASSFILE).",
+        )
+    return parsed
+
+
+def shown(url: URL) -> str:
+    """`url` as people are told: without a password, and without what only the driver reads."""
+    bare = URL.create("postgresql", url.username, None, url.host, url.port, url.database)
+    return bare.render_as_string()
+
+
+def open_postgres(url: URL) -> Engine:
+    """The engine of the database at `url`; nothing is connected to yet.
+
+    A connection that the server has ended meanwhile is replaced before it is used. Errors of a lost
+    server are seen within seconds, and so is, by the server, a host that was lost.
+    """
+    options = {
+        # Temporary tables last, or anybody's would be taken for the hub's (CVE-2018-1058).
+        "search_path": f"{SCHEMA},pg_temp",
+        "timezone": "UTC",
+        "client_encoding": "UTF8",
+        "tcp_keepalives_idle": "15",
+        "tcp_keepalives_interval": "5",
+        "tcp_keepalives_count": "3",
+    }
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_size=CONNECTIONS,
+        max_overflow=MORE_CONNECTIONS,
+        pool_timeout=UNTIL_FREE,
+        connect_args={
+            "connect_timeout": UNTIL_ANSWER,
+            "application_name": "sealift",
+            "keepalives_idle": 15,
+            "keepalives_interval": 5,
+            "keepalives_count": 3,
+            "tcp_user_timeout": 30_000,
+            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+        },
+    )
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("sealift_writer")
+    if writes and connection.execute(_FIRST).one()[-1]:
+        # A replica has locks of its own, and may not have what its primary acknowledged.
+        raise postgres_words.replica(shown(connection.engine.url))
+
+
+class PostgresDatabase:
+    """The hub's database at `url`, such as `postgresql://sealift@db.example/sealift`."""
+
+    settles = True
+
+    def __init__(self, url: str) -> None:
+        self.url = parse_url(url)
+        self.where = shown(self.url)
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The engine of the server, made when it is first asked for (`open_postgres`)."""
+        return open_postgres(self.url)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """One state, by a transaction that the server lets change nothing."""
+        with self.engine.connect() as connection:
+            yield connection.execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Its transactions begin with the writers' lock."""
+        with self.engine.connect() as connection:
+            yield connection.execution_options(**WRITER)
+
+    def check_exists(self) -> None:
+        """Check that the server answers.
+
+        Raises:
+            FailedError: it cannot be reached, or lets this user not in.
+        """
+        with self.in_words(), self.engine.connect():
+            pass
+
+    def check_new(self) -> None:
+        """Check that the schema is there, and that no hub is in it.
+
+        Raises:
+            FailedError: it is not, or one is.
+        """
+        self.bring_up_to_date()
+        with self.in_words(), self.engine.connect() as connection:
+            if connection.execute(text("SELECT 1 FROM log_entry LIMIT 1")).first() is not None:
+                raise FailedError(
+                    "database-not-new",
+                    f"The database {self.where} holds a hub already, and each hub has its own.",
+                    subject=self.where,
+                    next_step="Name another database; or, to have another process of that hub, "
+                    "copy its settings.toml and keys/ to this machine.",
+                )
+
+    def check_writable(self) -> None:
+        """Nothing: whether it may be written to is known to the server, which says so."""
+
+    def bring_up_to_date(self) -> None:
+        """Check that it has the schema that this software works with: opening it never migrates.
+
+        Raises:
+            FailedError: it is older or newer than this software, or has none.
+        """
+        with self.in_words():
+            found = current(self.engine)
+        if found == newest():
+            return
+        if found > newest():
+            raise FailedError(
+                "database-newer",
+                f"The database {self.where} has schema {found}, and this version of Sealift knows "
+                f"only {newest()}.",
+                subject=self.where,
+                next_step="Update Sealift on this machine.",
+            )
+        raise FailedError(
+            "database-older",
+            f"The database {self.where} has "
+            + (f"schema {found}" if found else "no tables of Sealift's")
+            + f", and this version of Sealift works with {newest()}.",
+            subject=self.where,
+            next_step="Have whoever may change its tables run: sealift db upgrade",
+        )
+
+    def is_full(self, error: BaseException) -> bool:
+        """Whether the server's disk is full (SQLSTATE 53100)."""
+        return postgres_words.state(error) == postgres_words.DISK_FULL
+
+    def told(self, error: DBAPIError) -> FailedError:
+        """By SQLSTATE, and by whether the connection was lost."""
+        return postgres_words.told(error, self.where)
+
+    def in_words(self) -> AbstractContextManager[None]:
+        """As `database.in_words`."""
+        return database.in_words(self)
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        if "engine" in self.__dict__:
+            self.engine.dispose()
