@@ -2,7 +2,7 @@
 
 Rooms speak SQLAlchemy Core, which is the same on both. All that is one engine's alone stands in
 `storage.sqlite` or `storage.postgresql`, and in the module of that name of `sealift_migrations`,
-and `tests/registry/test_g1_50_databases.py` holds that both keep what is promised here.
+and `tests/registry/test_g1_60_databases.py` holds that both keep what is promised here.
 """
 
 from __future__ import annotations
