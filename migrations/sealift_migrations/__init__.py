@@ -5,20 +5,25 @@
 To add a step, write `versions/<number>_<what_it_is_for>.py`: its number, four digits, is the one
 after the newest, which is `down_revision`. Spell the tables out with `op.create_table` and never
 import them from a room: a step must do next year what it did today. Rows that must never change get
-the triggers of `append_only.guard(…)`. There is no way back: a database is older, newer, or
-restored from a backup. `tests/registry/test_migrations.py` compares the result with every room's
-`tables.py`.
+the triggers of `append_only.guard(…)`, and every table its line in `table_rules`. There is no way
+back: a database is older, newer, or restored from a backup. `tests/registry/test_migrations.py`
+compares the result with every room's `tables.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sealift_signing.errors import FailedError
 
 if TYPE_CHECKING:
-    from sqlalchemy import Engine
+    from sqlalchemy import Connection, Engine
+
+SCHEMA = "sealift"
+"""Where everything of ours lies in a database on PostgreSQL."""
 
 _HERE = Path(__file__).parent
 
@@ -32,10 +37,12 @@ def current(engine: Engine) -> str:
     """The revision of the database, or nothing if it is empty."""
     from sqlalchemy import inspect, text
 
+    schema = SCHEMA if engine.dialect.name == "postgresql" else None
+    table = ".".join(filter(None, (schema, "alembic_version")))
     with engine.connect() as connection:
-        if not inspect(connection).has_table("alembic_version"):
+        if not inspect(connection).has_table("alembic_version", schema=schema):
             return ""
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar() or ""
+        return connection.execute(text(f"SELECT version_num FROM {table}")).scalar() or ""  # noqa: S608 - our own names
 
 
 def upgrade(engine: Engine) -> None:
@@ -44,7 +51,8 @@ def upgrade(engine: Engine) -> None:
     Hold the writers' lock when other processes may have the database open.
 
     Raises:
-        FailedError: the database was made by a newer Sealift.
+        FailedError: the database was made by a newer Sealift; or, on PostgreSQL, it has no schema,
+            or this role may not change it.
     """
     found = current(engine)
     if found == newest():
@@ -65,8 +73,23 @@ def _run(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(_HERE).replace("%", "%%"))
+    with _migrating(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _migrating(engine: Engine) -> AbstractContextManager[Connection]:
+    """The one transaction in which a database is brought to its newest step."""
+    if engine.dialect.name == "postgresql":
+        from sealift_migrations import postgres_session
+
+        return postgres_session.migrating(engine)
+    return _migrating_sqlite(engine)
+
+
+@contextmanager
+def _migrating_sqlite(engine: Engine) -> Iterator[Connection]:
     with engine.connect() as connection:
         connection.execution_options(sealift_begin="IMMEDIATE")
         with connection.begin():
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            yield connection

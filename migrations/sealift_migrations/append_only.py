@@ -1,55 +1,49 @@
-"""Triggers that make SQLite refuse every change to a table but new rows at new keys.
+"""What makes tables refuse change, on whichever database a step runs.
 
-Or, of a table whose rows make room for newer ones, to each newest row.
-
-`INSERT OR REPLACE` deletes a row without telling any DELETE trigger, unless the connection has
-recursive_triggers on; a stranger's connection has not. So a BEFORE INSERT trigger looks for the
-row that would be replaced.
+SQLite and PostgreSQL have nothing in common there but the names of the triggers: what each is told
+stands in `sqlite_guards` and `postgres_guards`. Steps call these functions, and ask for no engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
+
+from alembic import op
+
+from sealift_migrations import postgres_guards, sqlite_guards
 
 
-def guard(table: str, *keys: Sequence[str]) -> Iterator[str]:
-    """The statements that make `table` append-only; `keys` are all its unique sets of columns."""
-    yield _never(table, "UPDATE")
-    yield _never(table, "DELETE")
-    yield _never_replaced(table, *keys)
+def guard(table: str, *keys: Sequence[str]) -> None:
+    """Make `table` append-only; `keys` are all its unique sets of columns."""
+    if _sqlite():
+        _run(sqlite_guards.guarded(table, *keys))
+    else:
+        _run(postgres_guards.guarded(table))
 
 
-def guard_newest(table: str, kind: str, version: str) -> Iterator[str]:
-    """The statements by which no row of `table` changes, and none goes but for a newer one.
+def guard_newest(table: str, kind: str, version: str) -> None:
+    """Have no row of `table` change, and none go but for a newer one.
 
     Args:
         table: with `kind` and `version` as its only key.
         kind: the column by which rows are of one kind.
         version: the column by which one of them is newer than another.
     """
-    yield _never(table, "UPDATE")
-    yield (
-        f"CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} "  # noqa: S608 - our own names
-        f"WHEN NOT EXISTS (SELECT 1 FROM {table} "
-        f"WHERE {kind} = OLD.{kind} AND {version} > OLD.{version}) "
-        f"BEGIN SELECT RAISE(ABORT, '{table} keeps the newest'); END"
-    )
-    yield _never_replaced(table, [kind, version])
+    if _sqlite():
+        _run(sqlite_guards.guarded_newest(table, kind, version))
+    else:
+        _run(postgres_guards.guarded_newest(table, kind, version))
 
 
-def _never(table: str, change: str) -> str:
-    return (
-        f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} "
-        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-    )
+def unguard(table: str) -> None:
+    """Take away what `guard` made, within a step that guards the table again."""
+    _run(sqlite_guards.unguarded(table) if _sqlite() else postgres_guards.unguarded(table))
 
 
-def _never_replaced(table: str, *keys: Sequence[str]) -> str:
-    same = " OR ".join(
-        "(" + " AND ".join(f"{column} = NEW.{column}" for column in key) + ")" for key in keys
-    )
-    return (
-        f"CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} "  # noqa: S608 - our own names
-        f"WHEN EXISTS (SELECT 1 FROM {table} WHERE {same}) "
-        f"BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END"
-    )
+def _sqlite() -> bool:
+    return op.get_bind().dialect.name == "sqlite"
+
+
+def _run(statements: Iterable[str]) -> None:
+    for statement in statements:
+        op.execute(statement)

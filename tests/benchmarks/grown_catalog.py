@@ -200,7 +200,7 @@ class Growing:
             made=made,
         )
         chronicle.add(tables.version_alias, **of_version, alias=record.aliases[0], made=made)
-        chronicle.add(tables.goldens, **of_version, sha256=goldens, made=made)
+        chronicle.add(tables.goldens, **of_version, turn=1, sha256=goldens, made=made)
         said = {"goldens": goldens}
         source = self._artifact(ref.path(SOURCE), file, self._pattern.source, said)
         data: dict[str, Json] = {

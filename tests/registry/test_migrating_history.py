@@ -33,19 +33,19 @@ SIGNER = CryptoSigner.generate_ed25519()
 def engine(tmp_path: Path) -> Iterator[Engine]:
     """A database of the step before."""
     engine = open_sqlite(tmp_path / "hub.db")
-    before(engine)
+    before(engine, "0005")
     yield engine
     engine.dispose()
 
 
-def before(engine: Engine) -> None:
+def before(engine: Engine, step: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(sealift_migrations.__file__).parent))
     with engine.connect() as connection:
         connection.execution_options(sealift_begin="IMMEDIATE")
         with connection.begin():
             config.attributes["connection"] = connection
-            command.upgrade(config, "0005")
+            command.upgrade(config, step)
 
 
 def signed(kind: type[Any], version: int, entries: int = 0) -> Metadata[Any]:
@@ -181,7 +181,7 @@ def test_f2_123_a_step_that_is_cut_at_its_end_leaves_all_as_it_was(
 ) -> None:
     rows = fill(engine, 3)
     with monkeypatch.context() as patch:
-        patch.setattr("sealift_migrations.append_only._never_replaced", lambda *_: 1 / 0)
+        patch.setattr("sealift_migrations.sqlite_guards._never_replaced", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             sealift_migrations.upgrade(engine)
     assert table(engine, "tuf_metadata") == rows

@@ -12,15 +12,19 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, MetaData, inspect, text
 from sqlalchemy.schema import CreateIndex, SchemaItem
 
 import sealift_migrations
 import sealift_registry
+from sealift_migrations import postgres_session
+from sealift_migrations.table_rules import RULES
+from sealift_registry.storage.postgres_roles import Roles
 from sealift_registry.storage.schema import ONLY, metadata
 from sealift_registry.storage.sqlite import open_sqlite
 from sealift_signing.errors import FailedError
 from sealift_sync.site.log.appending import create_tables
+from tests.servers.postgres import engine_of, let_in, postgres
 
 
 @pytest.fixture
@@ -30,20 +34,46 @@ def engine(tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-@pytest.mark.filterwarnings(r"ignore:.*expression-based index")
-def test_the_migrated_schema_is_the_rooms_tables(engine: Engine) -> None:
-    """A room's tables are found by the name of their module, `tables.py`.
+@pytest.fixture(params=["sqlite", "postgresql"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    """An empty database of each kind, as whoever migrates opens it."""
+    if request.param == "sqlite":
+        engine = open_sqlite(tmp_path / "hub.db")
+    else:
+        database = postgres().fresh()
+        let_in(database)
+        engine = engine_of(database, Roles().migrator)
+    yield engine
+    engine.dispose()
 
-    Indexes are compared once more by their SQL: Alembic passes over those of expressions.
-    """
+
+def tables(engine: Engine) -> list[str]:
+    return sorted(inspect(engine).get_table_names())
+
+
+def all_tables() -> MetaData:
+    """A room's tables are found by the name of their module, `tables.py`."""
     root = Path(sealift_registry.__file__).parent
     for module in root.glob("*/tables.py"):
         importlib.import_module(f"sealift_registry.{module.parent.name}.tables")
-    sealift_migrations.upgrade(engine)
-    with engine.connect() as connection:
+    return metadata
+
+
+@pytest.mark.filterwarnings(r"ignore:.*expression-based index")
+def test_the_migrated_schema_is_the_rooms_tables(either: Engine) -> None:
+    """On PostgreSQL as the application sees it."""
+    sealift_migrations.upgrade(either)
+    with either.connect() as connection:
         options = {"compare_type": True, "include_object": is_of(connection.dialect.name)}
         context = MigrationContext.configure(connection, opts=options)
-        assert compare_metadata(context, metadata) == []
+        assert compare_metadata(context, all_tables()) == []
+
+
+def test_the_migrated_indexes_are_the_rooms(engine: Engine) -> None:
+    """Compared once more by their SQL: Alembic passes over those of expressions."""
+    all_tables()
+    sealift_migrations.upgrade(engine)
+    with engine.connect() as connection:
         made = "SELECT name, sql FROM sqlite_master WHERE type = 'index' AND sql IS NOT NULL"
         found = {row.name: row.sql for row in connection.execute(text(made))}
     said = {
@@ -64,11 +94,12 @@ def is_of(dialect: str) -> Callable[..., bool]:
     return included
 
 
-def test_upgrading_twice_changes_nothing(engine: Engine) -> None:
-    assert sealift_migrations.current(engine) == ""
-    sealift_migrations.upgrade(engine)
-    sealift_migrations.upgrade(engine)
-    assert sealift_migrations.current(engine) == sealift_migrations.newest()
+def test_upgrading_twice_changes_nothing(either: Engine) -> None:
+    assert sealift_migrations.current(either) == ""
+    sealift_migrations.upgrade(either)
+    sealift_migrations.upgrade(either)
+    assert sealift_migrations.current(either) == sealift_migrations.newest()
+    assert set(tables(either)) == set(RULES)
 
 
 def test_the_steps_form_one_line_and_the_newest_is_found_by_its_file() -> None:
@@ -79,23 +110,25 @@ def test_the_steps_form_one_line_and_the_newest_is_found_by_its_file() -> None:
         assert Path(step.path).name.startswith(f"{step.revision}_")
 
 
-def test_a_newer_database_is_refused(engine: Engine) -> None:
-    sealift_migrations.upgrade(engine)
-    with engine.begin() as connection:
+def test_a_newer_database_is_refused(either: Engine) -> None:
+    sealift_migrations.upgrade(either)
+    with either.begin() as connection:
+        if either.dialect.name == "postgresql":
+            postgres_session.become_owner(connection)
         connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
     with pytest.raises(FailedError, match="Update Sealift"):
-        sealift_migrations.upgrade(engine)
+        sealift_migrations.upgrade(either)
 
 
-def test_an_upgrade_that_fails_leaves_nothing(engine: Engine) -> None:
-    with engine.begin() as connection:
-        connection.execute(text("CREATE TABLE log_tile (in_the_way)"))
-    with pytest.raises(Exception, match="log_tile already exists"):
-        sealift_migrations.upgrade(engine)
-    assert sealift_migrations.current(engine) == ""
-    with engine.connect() as connection:
-        tables = connection.execute(text("SELECT name FROM sqlite_master WHERE type = 'table'"))
-        assert tables.scalars().all() == ["log_tile"]
+def test_an_upgrade_that_fails_leaves_nothing(either: Engine) -> None:
+    with either.begin() as connection:
+        if either.dialect.name == "postgresql":
+            postgres_session.become_owner(connection)
+        connection.execute(text("CREATE TABLE tuf_online (in_the_way integer)"))
+    with pytest.raises(Exception, match=r'"?tuf_online"? already exists'):
+        sealift_migrations.upgrade(either)
+    assert sealift_migrations.current(either) == ""
+    assert tables(either) == ["tuf_online"]
 
 
 def test_connections_are_set_up(engine: Engine) -> None:

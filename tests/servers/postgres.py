@@ -2,7 +2,8 @@
 
     server = postgres()                   # started when first asked for
     database = server.fresh()             # an empty database of its own
-    database.url()                        # as the server's administrator
+    database = server.migrated()          # or one with the newest schema, and its roles
+    database.url("sealift_app")           # as whom the hub is logged in
     with starting(fsync=True) as server:  # a server of one's own, which may be killed
         server.kill()
         server.start()
@@ -36,6 +37,11 @@ from urllib.parse import quote
 
 import psycopg
 from psycopg import sql
+from sqlalchemy import Engine
+
+import sealift_migrations
+from sealift_registry.storage.postgres_roles import Roles, steps
+from sealift_registry.storage.postgresql import open_postgres, parse_url
 
 STARTS_WITHIN = 60
 """Seconds; also how long it may take to end."""
@@ -98,6 +104,7 @@ class PostgresServer:
     settings: Mapping[str, str]
     port: int = 5432
     _process: subprocess.Popen[bytes] | None = None
+    _template: Database | None = None
     _numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     @property
@@ -121,6 +128,18 @@ class PostgresServer:
         words = "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY"
         names = map(sql.Identifier, (made.name, template))
         self.administration.run(sql.SQL(words).format(*names))
+        return made
+
+    def migrated(self) -> Database:
+        """A new database with the newest schema, and with the roles that `sealift db init` makes.
+
+        They are the whole server's: `sealift_owner`, `sealift_migrator` and `sealift_app`.
+        """
+        if self._template is None:
+            self._template = self.fresh()
+            set_up(self._template)
+        made = self.fresh(template=self._template.name)
+        let_in(made)
         return made
 
     def start(self) -> None:
@@ -169,6 +188,26 @@ class PostgresServer:
             connection.execute("SELECT pg_reload_conf()")
             while connection.execute("SELECT pg_conf_load_time()").fetchone() == before:
                 time.sleep(0.01)
+
+
+def let_in(database: Database) -> None:
+    """Do what `sealift db init` does: make the roles, the schema, and settings of the database."""
+    database.run(*(step.sql for step in steps(Roles())))
+
+
+def set_up(database: Database) -> None:
+    """Do that, and what `sealift db upgrade` does."""
+    let_in(database)
+    engine = engine_of(database, Roles().migrator)
+    try:
+        sealift_migrations.upgrade(engine)
+    finally:
+        engine.dispose()
+
+
+def engine_of(database: Database, user: str = ADMINISTRATOR) -> Engine:
+    """The engine that the hub has of it."""
+    return open_postgres(parse_url(database.url(user)))
 
 
 @cache

@@ -6,20 +6,17 @@ import sqlalchemy as sa
 from alembic import op
 
 from sealift_migrations.append_only import guard
+from sealift_migrations.column_types import Bytes, Number, Text
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
-Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
-
 
 def upgrade() -> None:
     """Make the four tables and their guards."""
     _create_tables()
-    if op.get_bind().dialect.name != "sqlite":
-        return
     keys = {
         "log_entry": [["seq"], ["id"]],
         "log_term": [["kind", "value", "seq"]],
@@ -27,29 +24,28 @@ def upgrade() -> None:
         "log_checkpoint": [["size"]],
     }
     for table, unique in keys.items():
-        for statement in guard(table, *unique):
-            op.execute(statement)
+        guard(table, *unique)
 
 
 def _create_tables() -> None:
     op.create_table(
         "log_entry",
         sa.Column("seq", Number, autoincrement=False, nullable=False),
-        sa.Column("leaf", sa.LargeBinary, nullable=False),
-        sa.Column("body", sa.LargeBinary, nullable=False),
-        sa.Column("id", sa.String, nullable=False),
-        sa.Column("type", sa.String, nullable=False),
-        sa.Column("site", sa.String),
-        sa.Column("recorded_at", sa.String, nullable=False),
-        sa.Column("actor", sa.String, nullable=False),
+        sa.Column("leaf", Bytes, nullable=False),
+        sa.Column("body", Bytes, nullable=False),
+        sa.Column("id", Text, nullable=False),
+        sa.Column("type", Text, nullable=False),
+        sa.Column("site", Text),
+        sa.Column("recorded_at", Text, nullable=False),
+        sa.Column("actor", Text, nullable=False),
         sa.PrimaryKeyConstraint("seq", name="pk_log_entry"),
         sa.UniqueConstraint("id", name="uq_log_entry_id"),
     )
     _create_indexes()
     op.create_table(
         "log_term",
-        sa.Column("kind", sa.String, nullable=False),
-        sa.Column("value", sa.String, nullable=False),
+        sa.Column("kind", Text, nullable=False),
+        sa.Column("value", Text, nullable=False),
         sa.Column("seq", Number, autoincrement=False, nullable=False),
         sa.PrimaryKeyConstraint("kind", "value", "seq", name="pk_log_term"),
         sa.ForeignKeyConstraint(["seq"], ["log_entry.seq"], name="fk_log_term_seq"),
@@ -60,18 +56,18 @@ def _create_tables() -> None:
         "log_tile",
         sa.Column("level", Number, autoincrement=False, nullable=False),
         sa.Column("number", Number, autoincrement=False, nullable=False),
-        sa.Column("root", sa.LargeBinary, nullable=False),
-        sa.Column("hashes", sa.LargeBinary, nullable=False),
+        sa.Column("root", Bytes, nullable=False),
+        sa.Column("hashes", Bytes, nullable=False),
         sa.PrimaryKeyConstraint("level", "number", name="pk_log_tile"),
         sqlite_with_rowid=False,
     )
     op.create_table(
         "log_checkpoint",
         sa.Column("size", Number, autoincrement=False, nullable=False),
-        sa.Column("root", sa.LargeBinary, nullable=False),
-        sa.Column("frontier", sa.LargeBinary, nullable=False),
-        sa.Column("leaves", sa.LargeBinary, nullable=False),
-        sa.Column("note", sa.LargeBinary, nullable=False),
+        sa.Column("root", Bytes, nullable=False),
+        sa.Column("frontier", Bytes, nullable=False),
+        sa.Column("leaves", Bytes, nullable=False),
+        sa.Column("note", Bytes, nullable=False),
         sa.PrimaryKeyConstraint("size", name="pk_log_checkpoint"),
     )
 

@@ -13,13 +13,13 @@ import sqlalchemy as sa
 from alembic import op
 
 from sealift_migrations.append_only import guard
+from sealift_migrations.column_types import Bytes, Number, Text
 
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 VERSION = ("team", "model", "number")
 APPEND_ONLY = {
     "tuf_metadata": [["role", "version"]],
@@ -41,10 +41,8 @@ def upgrade() -> None:
     _statements()
     _promotions()
     _delivery()
-    if op.get_bind().dialect.name == "sqlite":
-        for table, unique in APPEND_ONLY.items():
-            for statement in guard(table, *unique):
-                op.execute(statement)
+    for table, unique in APPEND_ONLY.items():
+        guard(table, *unique)
 
 
 def _trust() -> None:
@@ -139,11 +137,11 @@ def _table(
 
 
 def _text(name: str) -> sa.Column[Any]:
-    return sa.Column(name, sa.String, nullable=False)
+    return sa.Column(name, Text, nullable=False)
 
 
 def _bytes(name: str, *, nullable: bool = False) -> sa.Column[Any]:
-    return sa.Column(name, sa.LargeBinary, nullable=nullable)
+    return sa.Column(name, Bytes, nullable=nullable)
 
 
 def _number(name: str) -> sa.Column[Any]:

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from sealift_migrations.append_only import guard
+from sealift_migrations.column_types import Bytes
 
 revision = "0005"
 down_revision = "0004"
@@ -17,9 +18,7 @@ def upgrade() -> None:
     """Make the table, and guard it: what was found out is not forgotten."""
     op.create_table(
         "seen_ahead",
-        sa.Column("note", sa.LargeBinary(), nullable=False),
+        sa.Column("note", Bytes, nullable=False),
         sa.PrimaryKeyConstraint("note"),
     )
-    if op.get_bind().dialect.name == "sqlite":
-        for statement in guard("seen_ahead", ["note"]):
-            op.execute(statement)
+    guard("seen_ahead", ["note"])

@@ -14,14 +14,14 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from sealift_migrations.append_only import guard, guard_newest
+from sealift_migrations.append_only import guard, guard_newest, unguard
+from sealift_migrations.column_types import Bytes, Number, Text
 
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
 depends_on = None
 
-Number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 ONLINE = "(role IN ('snapshot', 'timestamp', 'catalog') OR substr(role, 1, 8) = 'catalog.')"
 MANY = 100
 """Rows that are read at once: a catalog may be megabytes long."""
@@ -37,28 +37,21 @@ def upgrade() -> None:
         "INSERT INTO tuf_online_body (role, version, body) "  # noqa: S608 - our own names
         f"SELECT role, version, body FROM tuf_metadata WHERE (role, version) IN ({newest})"
     )
-    sqlite = op.get_bind().dialect.name == "sqlite"
-    if sqlite:
-        for change in ("update", "delete", "replace"):
-            op.execute(f"DROP TRIGGER IF EXISTS tuf_metadata_no_{change}")
+    unguard("tuf_metadata")
     op.execute(f"DELETE FROM tuf_metadata WHERE {ONLINE}")  # noqa: S608 - our own names
-    if sqlite:
-        for statement in (
-            *guard("tuf_metadata", ["role", "version"]),
-            *guard("tuf_online", ["role", "version"]),
-            *guard_newest("tuf_online_body", "role", "version"),
-        ):
-            op.execute(statement)
+    guard("tuf_metadata", ["role", "version"])
+    guard("tuf_online", ["role", "version"])
+    guard_newest("tuf_online_body", "role", "version")
 
 
 def _create_tables() -> None:
     for table, last in (
-        ("tuf_online", sa.Column("sha256", sa.String, nullable=False)),
-        ("tuf_online_body", sa.Column("body", sa.LargeBinary, nullable=False)),
+        ("tuf_online", sa.Column("sha256", Text, nullable=False)),
+        ("tuf_online_body", sa.Column("body", Bytes, nullable=False)),
     ):
         op.create_table(
             table,
-            sa.Column("role", sa.String, nullable=False),
+            sa.Column("role", Text, nullable=False),
             sa.Column("version", Number, autoincrement=False, nullable=False),
             last,
             sa.PrimaryKeyConstraint("role", "version", name=f"pk_{table}"),

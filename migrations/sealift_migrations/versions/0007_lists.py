@@ -12,6 +12,8 @@ from contextlib import suppress
 import sqlalchemy as sa
 from alembic import op
 
+from sealift_migrations.column_types import Text
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -20,7 +22,7 @@ depends_on = None
 
 def upgrade() -> None:
     """Add the column, with what was signed so far, and the indexes."""
-    op.add_column("approval", sa.Column("valid_until", sa.String(), nullable=True))
+    op.add_column("approval", sa.Column("valid_until", Text, nullable=True))
     connection = op.get_bind()
     query = "SELECT a.sha256, s.body FROM approval a JOIN statement s ON s.sha256 = a.sha256"
     for digest, body in connection.execute(sa.text(query)).all():

@@ -148,7 +148,7 @@ class Catalog:
         query = (
             select(t.c.sha256)
             .where(t.c.team == ref.team, t.c.model == ref.model, t.c.number == ref.number)
-            .order_by(t.c.made.desc())
+            .order_by(t.c.turn.desc())
             .limit(1)
         )
         return self._connection.execute(query).scalar_one_or_none()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from sealift_registry.catalog import tables
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Version
@@ -54,16 +54,12 @@ def add_goldens(connection: Connection, ref: VersionRef, sha256: str, made: str)
     if Catalog(connection).goldens(ref) == sha256:
         return False
     t = tables.goldens
-    # Goldens that counted earlier count again: the newest row is the one that counts.
-    connection.execute(
-        delete(t).where(
-            t.c.team == ref.team,
-            t.c.model == ref.model,
-            t.c.number == ref.number,
-            t.c.sha256 == sha256,
-        )
-    )
-    connection.execute(insert(t).values(**_of(ref), sha256=sha256, made=made))
+    of = (t.c.team == ref.team, t.c.model == ref.model, t.c.number == ref.number)
+    turns: int = connection.execute(
+        select(func.coalesce(func.max(t.c.turn), 0)).where(*of)
+    ).scalar_one()
+    row = {"turn": turns + 1, "sha256": sha256, "made": made}
+    connection.execute(insert(t).values(**_of(ref), **row))
     return True
 
 

@@ -52,14 +52,18 @@ goldens = Table(
     Column("team", Text, primary_key=True),
     Column("model", Text, primary_key=True),
     Column("number", Number, primary_key=True, autoincrement=False),
-    Column("sha256", Text, primary_key=True),
+    Column("turn", Number, primary_key=True, autoincrement=False),
+    Column("sha256", Text, nullable=False),
     Column("made", Text, nullable=False),
     ForeignKeyConstraint(
         ["team", "model", "number"],
         ["model_version.team", "model_version.model", "model_version.number"],
     ),
 )
-"""The inputs on which a version's variants are compared with it; the newest row counts."""
+"""The inputs on which a version's variants are compared with it: those of its last turn count.
+
+A version's turns are counted from 1. Goldens that count again are a turn more.
+"""
 
 artifact = Table(
     "artifact",

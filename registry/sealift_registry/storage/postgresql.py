@@ -21,16 +21,11 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from sealift_migrations import current, newest
+from sealift_migrations import SCHEMA, current, newest
+from sealift_migrations.postgres_session import LOCK_CLASS, WRITERS
 from sealift_registry.storage import database, postgres_words
 from sealift_signing.errors import FailedError, UsageError
 
-SCHEMA = "sealift"
-"""Where all tables of a hub are."""
-LOCK_CLASS = 0x5EA11F7
-"""The first half of every advisory lock of ours: no other program's is meant."""
-WRITERS = 1
-"""The second half of the lock of the one writer."""
 WRITER = {"sealift_writer": True}
 """Execution option of a connection whose transactions are a writer's."""
 IDLE_WRITER = "30s"

@@ -1,0 +1,48 @@
+"""What the application may do on PostgreSQL: to each table what `table_rules` says, and no more.
+
+Which roles the application goes by stands in the database: those that `sealift db init` gave the
+default privileges of the schema's tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlalchemy import Connection, text
+
+from sealift_migrations.table_rules import RULES, VERSION_TABLE
+
+_APPLICATIONS = text(
+    "SELECT DISTINCT pg_get_userbyid(a.grantee) FROM pg_default_acl d "
+    "JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) a "
+    "WHERE n.nspname = current_schema() AND d.defaclobjtype = 'r' "
+    "AND d.defaclrole = n.nspowner AND a.grantee NOT IN (0, n.nspowner) ORDER BY 1"
+)
+_TABLES = text(
+    "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE n.nspname = current_schema() AND c.relkind = 'r'"
+)
+
+
+def applications(connection: Connection) -> list[str]:
+    """The roles that the application goes by, in the schema that comes first."""
+    return list(connection.execute(_APPLICATIONS).scalars())
+
+
+def grant(connection: Connection) -> None:
+    """Give the application's roles what each table that is there allows, and take the rest away."""
+    there = set(connection.execute(_TABLES).scalars())
+    for role in applications(connection):
+        for statement in statements(connection, role, there):
+            connection.exec_driver_sql(statement)
+    if VERSION_TABLE in there:  # whoever migrates asks first whether there is anything to do
+        connection.exec_driver_sql(f"GRANT SELECT ON {VERSION_TABLE} TO SESSION_USER")
+
+
+def statements(connection: Connection, role: str, there: set[str]) -> Iterator[str]:
+    """The statements by which `role` may do just what the rules of the tables `there` say."""
+    quoted = connection.dialect.identifier_preparer.quote(role)
+    for table, rule in RULES.items():
+        if table in there:
+            yield f"REVOKE ALL ON {table} FROM {quoted}"
+            yield f"GRANT {', '.join(sorted(rule.privileges))} ON {table} TO {quoted}"
