@@ -13,6 +13,9 @@ Three filters are no list of an index's own:
   last row of every day of the span are looked up, and each row's own time is compared besides.
 
 All are found by going from one value of an index to the next, and not through all of its rows.
+
+Where lists meet is spelled twice. SQLite goes along all parts of an INTERSECT at once; PostgreSQL
+would first read each of them whole. There they are sorted and joined, and it goes along both.
 """
 
 from __future__ import annotations
@@ -42,7 +45,8 @@ _ACTORS = text("""
       SELECT (SELECT MIN(actor) FROM log_entry WHERE actor > found.actor)
       FROM found WHERE actor IS NOT NULL
     )
-    SELECT actor FROM found WHERE instr(', ' || actor || ', ', ', ' || :who || ', ')
+    SELECT actor FROM found
+    WHERE replace(', ' || actor || ', ', :named, '') <> ', ' || actor || ', '
 """)
 _IS_KEY = text("SELECT 1 FROM log_term WHERE kind = :kind AND value = :who LIMIT 1")
 _DAY = "substr(recorded_at, 1, 10)"  # as the index has it
@@ -59,6 +63,13 @@ _ROWS = text(f"""
 """)  # noqa: S608 - our own words
 
 
+_OTHER_WAYS = ("seqscan", "bitmapscan", "nestloop", "hashjoin", "hashagg", "sort")
+_ALONG_INDEXES = text(
+    "SELECT " + ", ".join(f"set_config('enable_{way}', 'off', true)" for way in _OTHER_WAYS)
+)
+"""PostgreSQL reads a list whole where it takes it for short, as it does until it has counted."""
+
+
 class PageBounds(NamedTuple):
     """Where a page lies: up to `limit` rows, from the newest or the oldest, `beyond` that row."""
 
@@ -69,7 +80,11 @@ class PageBounds(NamedTuple):
 
 def page(connection: Connection, question: Question, place: PageBounds) -> TextClause:
     """The query of a page: the number, the hash and the body of each row that matches."""
-    made = _Query(place, *_among(connection, question, place))
+    kind = _Query
+    if connection.dialect.name == "postgresql":
+        kind = _MergedQuery
+        connection.execute(_ALONG_INDEXES)
+    made = kind(place, *_among(connection, question, place))
     lists = [made.family(_types(connection, question))] if _is_family(question) else []
     if question.actor is not None:
         lists.append(made.actor(*_actors(connection, question.actor), question.actor))
@@ -84,17 +99,21 @@ def page(connection: Connection, question: Question, place: PageBounds) -> TextC
 
 
 class _List(NamedTuple):
-    """A filter: what it says of a row of `log_entry`, and the query of the rows that it means."""
+    """A filter: what it says of a row of `log_entry`, and the query of the rows that it means.
+
+    `repeats` is whether that may name a row twice.
+    """
 
     condition: str
     rows: str
+    repeats: bool = False
 
 
 class _Query:
     """The query of one page while it is made, with the values that are bound in it."""
 
     def __init__(self, place: PageBounds, first: int, last: int) -> None:
-        self._order = "DESC" if place.newest_first else "ASC"
+        self._sorted = f"ORDER BY seq {'DESC' if place.newest_first else 'ASC'}"
         self._values: dict[str, str | int] = {}
         self._limit = self._bound(place.limit)
         # One pair of bounds: of two lower ones SQLite would go by either, and pass over rows.
@@ -117,8 +136,8 @@ class _Query:
         named = [f"actor = {self._bound(one)}" for one in actors]
         rows = [*(self._rows("log_entry", one) for one in named), signed.rows]
         # In brackets, where several lists meet: they would be taken one by one, from the left.
-        joined = f"SELECT seq FROM ({' UNION ALL '.join(rows)})"  # noqa: S608 - values are bound
-        return _List(f"({' OR '.join([*named, signed.condition])})", joined)
+        joined = f"SELECT seq FROM ({' UNION ALL '.join(rows)}) AS every"  # noqa: S608 - values are bound
+        return _List(f"({' OR '.join([*named, signed.condition])})", joined, repeats=True)
 
     def term(self, kind: str, value: str) -> _List:
         named = f"kind = {self._bound(kind)} AND value = {self._bound(value)}"
@@ -127,8 +146,7 @@ class _Query:
 
     def of(self, lists: list[_List], since: str | None, until: str | None) -> TextClause:
         """The rows where `lists` meet; a family, whose lists are joined, comes first of them."""
-        times = [f"recorded_at >= {self._bound(since)}"] if since is not None else []
-        times += [f"recorded_at < {self._bound(until)}"] if until is not None else []
+        times = self._times(since, until)
         where = [self._among, *times]
         if len(lists) == 1:
             where.append(lists[0].condition)
@@ -136,12 +154,17 @@ class _Query:
             met = " INTERSECT ".join(one.rows for one in lists)
             # Said in any case: only what is in order is gone along, and else sorted first.
             most = -1 if times else self._limit
-            where.append(f"seq IN ({met} ORDER BY seq {self._order} LIMIT {most})")
-        made = text(
-            f"SELECT seq, leaf, body FROM log_entry WHERE {' AND '.join(where)} "  # noqa: S608
-            f"ORDER BY seq {self._order} LIMIT {self._limit}"
-        )
-        return made.bindparams(**self._values)
+            where.append(f"seq IN ({met} {self._sorted} LIMIT {most})")
+        return self._made("log_entry", where)
+
+    def _times(self, since: str | None, until: str | None) -> list[str]:
+        times = [f"recorded_at >= {self._bound(since)}"] if since is not None else []
+        return times + ([f"recorded_at < {self._bound(until)}"] if until is not None else [])
+
+    def _made(self, tables: str, where: list[str]) -> TextClause:
+        which = f"WHERE {' AND '.join(where)}" if where else ""
+        made = f"SELECT seq, leaf, body FROM {tables} {which} {self._sorted} LIMIT {self._limit}"  # noqa: S608
+        return text(made).bindparams(**self._values)
 
     def _rows(self, table: str, condition: str) -> str:
         return f"SELECT seq FROM {table} WHERE {condition} AND {self._among}"  # noqa: S608
@@ -150,6 +173,34 @@ class _Query:
         name = f"v{len(self._values)}"
         self._values[name] = value
         return f":{name}"
+
+
+class _MergedQuery(_Query):
+    """The same in PostgreSQL, which is left no other way than along the lists.
+
+    Each is in order, and so cannot be dissolved into a filter on all rows of the log; and a row's
+    own columns are looked at last, by its number.
+    """
+
+    def of(self, lists: list[_List], since: str | None, until: str | None) -> TextClause:
+        """The rows where `lists` meet; without one, those of a span of time alone."""
+        times = self._times(since, until)
+        if not lists:
+            return self._made("log_entry", [self._among, *times])
+        meet = " JOIN ".join(
+            f"(SELECT {'DISTINCT ' * one.repeats}seq FROM ({one.rows}) AS r{n} {self._sorted}) AS l{n}"  # noqa: S608
+            + (" USING (seq)" if n else "")
+            for n, one in enumerate(lists)
+        )
+        found = f"SELECT seq FROM {meet} {self._sorted}"  # noqa: S608
+        found += "" if times else f" LIMIT {self._limit}"
+        own = " AND ".join(["log_entry.seq = met.seq", *times])
+        row = f"SELECT leaf, body FROM log_entry WHERE {own} OFFSET 0"  # noqa: S608
+        return self._made(f"({found}) AS met CROSS JOIN LATERAL ({row}) AS own", [])
+
+    def _rows(self, table: str, condition: str) -> str:
+        # Each part of a UNION by itself: what is not in order there is sorted when it is all read.
+        return f"({super()._rows(table, condition)} {self._sorted})"
 
 
 def _is_family(question: Question) -> bool:
@@ -165,9 +216,8 @@ def _types(connection: Connection, question: Question) -> list[str]:
 
 def _actors(connection: Connection, who: str) -> tuple[list[str], bool]:
     """Whom the log says to have done something, where that names `who`; and if that is a key."""
-    named = {"who": who, "kind": KEY}
-    is_key = connection.execute(_IS_KEY, named).first() is not None
-    return list(connection.execute(_ACTORS, named).scalars()), is_key
+    is_key = connection.execute(_IS_KEY, {"who": who, "kind": KEY}).first() is not None
+    return list(connection.execute(_ACTORS, {"named": f", {who}, "}).scalars()), is_key
 
 
 def _among(connection: Connection, question: Question, place: PageBounds) -> tuple[int, int]:
