@@ -28,6 +28,7 @@ from sealift_registry.delivery import (
 from sealift_registry.delivery import tables as delivery
 from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.storage import schema
+from sealift_registry.storage.queries import all_rows
 from sealift_registry.trust import checking
 from sealift_registry.trust.repository import Repository
 from sealift_signing import documents, roles, statements
@@ -129,7 +130,8 @@ class _Known:
 def _statements(connection: Connection, signed: dict[str, Signed[Any]]) -> Iterator[LogFault]:
     """Put the statements that a known key signed into `signed`, by their digests."""
     known = _Known(Repository(connection))
-    for row in connection.execute(select(tables.statement)):
+    t = tables.statement
+    for row in all_rows(connection, select(t).order_by(t.c.sha256)):
         yield from apart(f"The statement {word(row.sha256[:12])}", _statement(row, known, signed))
 
 
@@ -175,7 +177,8 @@ def _listing_rows(
 ) -> Iterator[LogFault]:
     """Each row is of a path that is listed, because of a promotion of that path to that stage."""
     promotions = {row.number: row.request for row in connection.execute(select(tables.promotion))}
-    for row in connection.execute(select(tables.listing)):
+    t = tables.listing
+    for row in connection.execute(select(t).order_by(*t.primary_key)):
         noted = f"{word(row.path)} is noted as listed for {word(row.stage)}"
         if row.path not in paths:
             what = f"{noted}, and no catalog role lists it."
@@ -211,7 +214,8 @@ def _approved(signed: Mapping[str, Signed[Any]], least: int) -> set[tuple[str, s
 def _enrolments(connection: Connection) -> Iterator[LogFault]:
     """Every enrolment was signed."""
     repository = Repository(connection)
-    for row in connection.execute(select(delivery.site).order_by(delivery.site.c.id)):
+    t = delivery.site
+    for row in connection.execute(select(t).order_by(*t.primary_key)):
         name = f"The enrolment of site {word(row.id)}"
         yield from apart(name, _refusal(partial(enrolments.verified, repository, row)))
 
@@ -219,7 +223,8 @@ def _enrolments(connection: Connection) -> Iterator[LogFault]:
 def _transfers(connection: Connection) -> Iterator[LogFault]:
     """Every transfer was signed."""
     repository = Repository(connection)
-    for row in connection.execute(select(delivery.bundle).order_by(delivery.bundle.c.transfer)):
+    t = delivery.bundle
+    for row in all_rows(connection, select(t).order_by(t.c.transfer)):
         name = f"The transfer {word(row.transfer)}"
         yield from apart(name, _refusal(partial(transfers.verified, repository, row)))
 
@@ -232,7 +237,8 @@ def _home(connection: Connection) -> Iterator[LogFault]:
     )
     repository = Repository(connection)
     wrong: dict[str, bool] = {}
-    for row in connection.execute(select(delivery.site).order_by(delivery.site.c.id)):
+    t = delivery.site
+    for row in connection.execute(select(t).order_by(*t.primary_key)):
         found = list(apart("", _refusal(partial(enrolments.verified, repository, row))))
         wrong[row.id] = bool(found) or wrong.get(row.id, False)
     for name in [name for name, is_wrong in wrong.items() if not is_wrong]:

@@ -20,10 +20,11 @@ would first read each of them whole. There they are sorted and joined, and it go
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import BindParameter, Connection, TextClause, bindparam, text
 
+from sealift_registry.storage.schema import Text
 from sealift_signing.transparency.question import KEY, Question
 
 _EARLIEST, _LATEST = "", "~"
@@ -37,7 +38,7 @@ _TYPES = text("""
       FROM found WHERE type IS NOT NULL
     )
     SELECT type FROM found WHERE type IS NOT NULL
-""")
+""").bindparams(bindparam("first", type_=Text()), bindparam("end", type_=Text()))
 _ACTORS = text("""
     WITH RECURSIVE found (actor) AS (
       SELECT MIN(actor) FROM log_entry
@@ -47,8 +48,10 @@ _ACTORS = text("""
     )
     SELECT actor FROM found
     WHERE replace(', ' || actor || ', ', :named, '') <> ', ' || actor || ', '
-""")
-_IS_KEY = text("SELECT 1 FROM log_term WHERE kind = :kind AND value = :who LIMIT 1")
+""").bindparams(bindparam("named", type_=Text()))
+_IS_KEY = text("SELECT 1 FROM log_term WHERE kind = :kind AND value = :who LIMIT 1").bindparams(
+    bindparam("kind", type_=Text()), bindparam("who", type_=Text())
+)
 _DAY = "substr(recorded_at, 1, 10)"  # as the index has it
 _ROWS = text(f"""
     WITH RECURSIVE found (day) AS (
@@ -60,7 +63,7 @@ _ROWS = text(f"""
     SELECT MIN((SELECT MIN(seq) FROM log_entry WHERE {_DAY} = day)),
            MAX((SELECT MAX(seq) FROM log_entry WHERE {_DAY} = day))
     FROM found WHERE day IS NOT NULL
-""")  # noqa: S608 - our own words
+""").bindparams(bindparam("first", type_=Text()), bindparam("last", type_=Text()))  # noqa: S608 - our own words
 
 
 _OTHER_WAYS = ("seqscan", "bitmapscan", "nestloop", "hashjoin", "hashagg", "sort")
@@ -114,7 +117,7 @@ class _Query:
 
     def __init__(self, place: PageBounds, first: int, last: int) -> None:
         self._sorted = f"ORDER BY seq {'DESC' if place.newest_first else 'ASC'}"
-        self._values: dict[str, str | int] = {}
+        self._values: list[BindParameter[Any]] = []
         self._limit = self._bound(place.limit)
         # One pair of bounds: of two lower ones SQLite would go by either, and pass over rows.
         self._among = f"seq BETWEEN {self._bound(first)} AND {self._bound(last)}"
@@ -136,7 +139,7 @@ class _Query:
         named = [f"actor = {self._bound(one)}" for one in actors]
         rows = [*(self._rows("log_entry", one) for one in named), signed.rows]
         # In brackets, where several lists meet: they would be taken one by one, from the left.
-        joined = f"SELECT seq FROM ({' UNION ALL '.join(rows)}) AS every"  # noqa: S608 - values are bound
+        joined = f"SELECT seq FROM ({' UNION ALL '.join(rows)}) AS parts"  # noqa: S608 - values are bound
         return _List(f"({' OR '.join([*named, signed.condition])})", joined, repeats=True)
 
     def term(self, kind: str, value: str) -> _List:
@@ -164,14 +167,14 @@ class _Query:
     def _made(self, tables: str, where: list[str]) -> TextClause:
         which = f"WHERE {' AND '.join(where)}" if where else ""
         made = f"SELECT seq, leaf, body FROM {tables} {which} {self._sorted} LIMIT {self._limit}"  # noqa: S608
-        return text(made).bindparams(**self._values)
+        return text(made).bindparams(*self._values)
 
     def _rows(self, table: str, condition: str) -> str:
         return f"SELECT seq FROM {table} WHERE {condition} AND {self._among}"  # noqa: S608
 
     def _bound(self, value: str | int) -> str:
         name = f"v{len(self._values)}"
-        self._values[name] = value
+        self._values.append(bindparam(name, value, Text() if isinstance(value, str) else None))
         return f":{name}"
 
 
@@ -187,16 +190,18 @@ class _MergedQuery(_Query):
         times = self._times(since, until)
         if not lists:
             return self._made("log_entry", [self._among, *times])
-        meet = " JOIN ".join(
-            f"(SELECT {'DISTINCT ' * one.repeats}seq FROM ({one.rows}) AS r{n} {self._sorted}) AS l{n}"  # noqa: S608
-            + (" USING (seq)" if n else "")
-            for n, one in enumerate(lists)
+        meet = " NATURAL JOIN ".join(  # by the number, all that each has
+            f"({self._ordered(one)}) AS list{n}" for n, one in enumerate(lists)
         )
         found = f"SELECT seq FROM {meet} {self._sorted}"  # noqa: S608
         found += "" if times else f" LIMIT {self._limit}"
         own = " AND ".join(["log_entry.seq = met.seq", *times])
         row = f"SELECT leaf, body FROM log_entry WHERE {own} OFFSET 0"  # noqa: S608
         return self._made(f"({found}) AS met CROSS JOIN LATERAL ({row}) AS own", [])
+
+    def _ordered(self, one: _List) -> str:
+        what = "DISTINCT seq" if one.repeats else "seq"
+        return f"SELECT {what} FROM ({one.rows}) AS parts {self._sorted}"  # noqa: S608
 
     def _rows(self, table: str, condition: str) -> str:
         # Each part of a UNION by itself: what is not in order there is sorted when it is all read.

@@ -182,7 +182,7 @@ class Catalog:
         for one in found:
             if artifact is None or not one.about(str(path), artifact.sha256):
                 raise _differs(f"the evidence {one.sha256[:12]} about {path}")
-        return sorted(found, key=lambda one: (one.predicate.made, one.predicate.kind))
+        return sorted(found, key=lambda one: (one.predicate.made, one.predicate.kind, one.sha256))
 
     def statement(self, kind: type[P], sha256: str) -> Signed[P]:
         """A statement of one kind; its signature is for whoever goes by it to verify.
@@ -273,14 +273,14 @@ class Catalog:
     def approvals(self, promotion: int) -> list[Signed[Approval]]:
         """The approvals of a promotion, oldest first, counted or not."""
         t = tables.approval
-        query = select(t.c.sha256).where(t.c.promotion == promotion).order_by(t.c.made)
+        query = select(t.c.sha256).where(t.c.promotion == promotion).order_by(t.c.made, t.c.sha256)
         digests = self._connection.execute(query).scalars().all()
         return [self.statement(Approval, digest) for digest in digests]
 
     def objections(self, promotion: int) -> list[Signed[Objection]]:
         """The objections to a promotion, oldest first; none verified here."""
         t = tables.objection
-        query = select(t.c.sha256).where(t.c.promotion == promotion).order_by(t.c.made)
+        query = select(t.c.sha256).where(t.c.promotion == promotion).order_by(t.c.made, t.c.sha256)
         digests = self._connection.execute(query).scalars().all()
         return [self.statement(Objection, digest) for digest in digests]
 
@@ -309,7 +309,7 @@ class Catalog:
             .join(t, t.c.path == a.c.path)
             .where(a.c.team == model.team, a.c.model == model.model)
             .where(t.c.stage == stage, *(() if form is None else (a.c.form == form,)))
-            .order_by(t.c.made.desc(), t.c.promotion.desc())
+            .order_by(t.c.made.desc(), t.c.promotion.desc(), a.c.path)
         )
         return [
             (artifact_of_row(row), row.promotion) for row in self._connection.execute(query).all()

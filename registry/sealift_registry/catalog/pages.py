@@ -255,7 +255,7 @@ class Requests:
         bodies: dict[str, bytes] = {}
         for some in in_parts(list(self._approvals)):
             query = select(a.c.promotion, a.c.sha256).where(a.c.promotion.in_(some))
-            for row in connection.execute(query.order_by(a.c.made)):
+            for row in connection.execute(query.order_by(a.c.made, a.c.sha256)):
                 self._approvals[row.promotion].append(row.sha256)
         named = [digest for digests in self._approvals.values() for digest in digests]
         for digests in in_parts([*(row.request for row in rows), *named]):
@@ -316,7 +316,7 @@ def _of(table: Table, wanted: VersionFilter | PromotionFilter) -> list[ColumnEle
 def _beyond(
     key: Sequence[ColumnElement[Any]], values: Sequence[Any], place: PagePlace
 ) -> ColumnElement[bool]:
-    ours, theirs = tuple_(*key), tuple_(*values)
+    ours, theirs = tuple_(*key), tuple_(*values, types=[one.type for one in key])
     return ours < theirs if place.newest_first else ours > theirs
 
 

@@ -71,7 +71,7 @@ def _named(connection: Connection, filed: _Filed, signed: Statements) -> Iterato
     """Each row names a statement of its kind and says the same; each such statement has a row."""
     stored = set(connection.execute(select(tables.statement.c.sha256)).scalars())
     named = set()
-    for row in connection.execute(select(filed.table)):
+    for row in connection.execute(select(filed.table).order_by(*filed.table.primary_key)):
         digest = getattr(row, filed.column)
         named.add(digest)
         one = signed.get(digest)
@@ -98,7 +98,7 @@ def _of_their_request(
     """What is said of a request is filed under its promotion."""
     t = tables.promotion
     requests = {row.number: row.request for row in connection.execute(select(t))}
-    for row in connection.execute(select(filed.table)):
+    for row in connection.execute(select(filed.table).order_by(*filed.table.primary_key)):
         one = signed.get(row.sha256)
         if one is None or not isinstance(one.predicate, filed.kind):
             continue  # it was named

@@ -21,7 +21,7 @@ from sealift_registry.delivery import site_entries, tables
 from sealift_registry.delivery.holdings import needed
 from sealift_registry.delivery.site_entries import Place
 from sealift_registry.delivery.site_state import Says
-from sealift_registry.storage.queries import in_parts
+from sealift_registry.storage.queries import begins_with, in_parts
 from sealift_registry.trust import skimming
 from sealift_registry.trust.tables import tuf_document
 from sealift_signing import roles
@@ -145,7 +145,7 @@ def _assigned(connection: Connection, digests: list[str]) -> dict[str, _Wanted]:
     """What sites seem to be assigned, by their assignments, of these digests."""
     t, found = tuf_document, dict[str, _Wanted]()
     for some in in_parts(digests):
-        query = select(t.c.body).where(t.c.path.startswith("sites/"), t.c.sha256.in_(some))
+        query = select(t.c.body).where(begins_with(t.c.path, "sites/"), t.c.sha256.in_(some))
         for body in connection.execute(query).scalars():
             with suppress(ValueError, KeyError, TypeError, AttributeError, MalformedError):
                 said = json.loads(body)
@@ -195,7 +195,7 @@ def _answered(connection: Connection, transfers: list[str]) -> dict[str, set[str
     found: dict[str, tuple[str, set[str]]] = {}
     for some in in_parts(transfers):
         query = select(t.c.transfer, t.c.body).where(t.c.transfer.in_(some))
-        for row in connection.execute(query):
+        for row in connection.execute(query.order_by(t.c.sha256)):
             found[row.transfer] = max(
                 found.get(row.transfer, ("", set())), _lost(row.body), key=itemgetter(0)
             )

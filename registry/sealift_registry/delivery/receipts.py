@@ -126,9 +126,10 @@ def _transfers(body: bytes) -> list[str]:
 
 
 def _of(site: str, transfer: str | None = None) -> Select[Any]:
-    """The rows of a site's receipts, or of those for one transfer."""
+    """The rows of a site's receipts, or of those for one transfer; those first that came first."""
     t = tables.receipt
     query = select(t.c.sha256, t.c.transfer, t.c.body).where(t.c.site == site)
+    query = query.order_by(t.c.received, t.c.sha256)
     return query if transfer is None else query.where(t.c.transfer == transfer)
 
 

@@ -137,5 +137,7 @@ class Sites:
         return once_read(self._connection, f"enrolments of {name}", lambda: self._enrolments(name))
 
     def _enrolments(self, name: str) -> list[SiteEnrolment]:
-        rows = self._connection.execute(select(tables.site).where(tables.site.c.id == name)).all()
+        t = tables.site
+        query = select(t).where(t.c.id == name).order_by(t.c.enrolment)
+        rows = self._connection.execute(query).all()
         return [enrolments.verified(self._repository, row) for row in rows]

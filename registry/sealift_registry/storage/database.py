@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from sealift_signing.errors import FailedError
+from sealift_signing.errors import FailedError, SealiftError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -110,13 +110,16 @@ class Database(Protocol):
 @contextmanager
 def in_words(database: Database) -> Iterator[None]:
     """What `in_words` of every database does."""
-    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.exc import DBAPIError, StatementError
     from sqlalchemy.exc import TimeoutError as NoneFreeError
 
     try:
         yield
     except DBAPIError as bad:
         raise database.told(bad) from bad
+    except StatementError as bad:
+        # What a column does not take (`storage.schema`): SQLAlchemy wraps it with the statement.
+        raise (bad.orig if isinstance(bad.orig, SealiftError) else bad) from bad.orig
     except NoneFreeError as bad:
         raise busy(database.where) from bad
 

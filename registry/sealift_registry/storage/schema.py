@@ -27,7 +27,7 @@ from sqlalchemy import (
     select,
 )
 
-from sealift_signing.errors import FailedError, shown
+from sealift_signing.errors import FailedError, MalformedError, shown
 
 metadata = MetaData(
     naming_convention={
@@ -70,6 +70,14 @@ class Text(TypeDecorator[str]):
 
     impl = String
     cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:  # noqa: ARG002 - SQLAlchemy's
+        """How a value is written, or looked for.
+
+        Raises:
+            MalformedError: it holds a NUL, which PostgreSQL does not take and people do not see.
+        """
+        return _without_nul
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], str | None]:  # noqa: ARG002 - SQLAlchemy's
         """How a value is read."""
@@ -125,6 +133,17 @@ def _bytes(value: Any) -> bytes | None:  # noqa: ANN401 - whatever lies there
     if value is None or isinstance(value, bytes):
         return value
     return str(value).encode("utf-8", "surrogatepass")
+
+
+def _without_nul(value: Any) -> Any:  # noqa: ANN401 - whatever is bound
+    if isinstance(value, str) and "\0" in value:
+        raise MalformedError(
+            "text-with-nul",
+            f"{shown(value)} holds a NUL, which is no character of a text.",
+            subject=shown(value),
+            next_step="Spell it without.",
+        )
+    return value
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401 - whatever lies there

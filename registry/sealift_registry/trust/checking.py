@@ -19,6 +19,7 @@ from sqlalchemy import Connection, and_, func, select
 from tuf.api.metadata import Root, Targets
 
 from sealift_registry.audit.tables import log_entry
+from sealift_registry.storage.queries import all_rows
 from sealift_registry.trust.signatures import holders, strays
 from sealift_registry.trust.stored import FRESHNESS, Rows, Stored, newest_of, versions_of
 from sealift_registry.trust.tables import tuf_metadata, tuf_online, tuf_online_body
@@ -266,7 +267,8 @@ def _check_listed(
 def _logged(connection: Connection) -> Iterator[Logged]:
     """The versions that the log says were published, oldest first."""
     query = select(log_entry.c.seq, log_entry.c.body).order_by(log_entry.c.seq)
-    for seq, body in connection.execute(query):
+    for row in all_rows(connection, query):
+        seq, body = row.seq, row.body
         if b'"published"' not in body:
             continue
         # The check of the log itself names what is no entry, and a member that nobody committed.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, and_, func, select
 
+from sealift_registry.storage.queries import begins_with
 from sealift_registry.trust.tables import tuf_metadata
 
 _EXPIRES = re.compile(rb'"expires": ?"([0-9TZ:-]{1,40})"')
@@ -38,7 +39,7 @@ class Skimmed:
 def skim(connection: Connection, kind: str) -> Iterator[Skimmed]:
     """The newest row of every role of one kind (`site`, `team`), in no order."""
     t = tuf_metadata
-    of_kind = t.c.role.startswith(f"{kind}.", autoescape=True)
+    of_kind = begins_with(t.c.role, f"{kind}.")
     newest = select(t.c.role, func.max(t.c.version).label("version")).where(of_kind)
     last = newest.group_by(t.c.role).subquery()
     there = and_(t.c.role == last.c.role, t.c.version == last.c.version)

@@ -96,7 +96,8 @@ class Rows:
 
     def documents(self) -> list[tuple[str, str]]:
         """Every document, by its path and digest."""
-        query = select(tuf_document.c.path, tuf_document.c.sha256)
+        t = tuf_document
+        query = select(t.c.path, t.c.sha256).order_by(*t.primary_key)
         return [(row.path, row.sha256) for row in self._connection.execute(query)]
 
     def roles(self) -> list[str]:

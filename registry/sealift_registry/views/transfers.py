@@ -114,6 +114,7 @@ def transfer_list(
 def _rows(connection: Connection, place: PagePlace, site: str | None) -> list[Row[tuple[Any, ...]]]:
     """Rows of a page, none of them believed."""
     t, b = tables.transfer, tables.bundle
+    order = (t.c.site, t.c.number)
     query = select(t.c.id, t.c.site, t.c.begun, b).join(b, b.c.transfer == t.c.id, isouter=True)
     if site is not None:
         query = query.where(t.c.site == site)
@@ -122,9 +123,8 @@ def _rows(connection: Connection, place: PagePlace, site: str | None) -> list[Ro
         key = connection.execute(last).one_or_none()
         if key is None:
             raise missing(place.after)
-        ours, theirs = tuple_(t.c.site, t.c.number), tuple_(*key)
+        ours, theirs = tuple_(*order), tuple_(*key, types=[one.type for one in order])
         query = query.where(ours < theirs if place.newest_first else ours > theirs)
-    order = (t.c.site, t.c.number)
     query = query.order_by(*(one.desc() if place.newest_first else one for one in order))
     return list(connection.execute(query.limit(place.limit)).all())
 
