@@ -15,10 +15,11 @@ from sqlalchemy import Connection, Engine, insert, text
 
 import sealift_registry
 from sealift_registry.storage.database import Database
-from sealift_registry.storage.postgresql import SCHEMA, PostgresDatabase
+from sealift_registry.storage.postgres_roles import Roles
+from sealift_registry.storage.postgresql import PostgresDatabase
 from sealift_registry.storage.schema import metadata
 from sealift_registry.storage.sqlite import SqliteDatabase
-from tests.servers import postgres
+from tests.servers.postgres import postgres
 
 AT_ONCE = 2_000
 
@@ -67,13 +68,8 @@ def both(file: Path) -> Iterator[Both]:
 
 
 def empty_postgres() -> PostgresDatabase:
-    """A database of its own with the hub's tables, all of them empty."""
-    know_all_tables()
-    database = postgres.postgres().fresh()
-    database.run(f"CREATE SCHEMA {SCHEMA}")
-    made = PostgresDatabase(database.url())
-    metadata.create_all(made.engine)
-    return made
+    """A database of its own with the hub's tables, empty, as the hub is logged in to it."""
+    return PostgresDatabase(postgres().migrated().url(Roles().application))
 
 
 def copy(source: Engine, target: Engine) -> None:
