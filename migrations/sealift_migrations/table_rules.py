@@ -49,6 +49,7 @@ READ = Rule("rows are the owner's to write", frozenset({"SELECT"}))
 
 RULES: Mapping[str, Rule] = {
     **dict.fromkeys(["log_entry", "log_term", "log_tile", "log_checkpoint", "seen_ahead"], SIGNED),
+    "moved": SIGNED,
     **dict.fromkeys(["tuf_metadata", "tuf_online", "tuf_document", "statement"], SIGNED),
     **dict.fromkeys(["site", "bundle", "receipt", "site_entry", "site_checkpoint"], SIGNED),
     "tuf_online_body": BODIES,

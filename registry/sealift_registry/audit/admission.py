@@ -1,4 +1,4 @@
-"""What the log takes: nothing by a clock that cannot be right, nothing in a restored backup."""
+"""What the log takes: nothing by a wrong clock, nothing in a restored backup or after a move."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import date, datetime
 
 from sqlalchemy import Connection, select
 
-from sealift_registry.audit import restored_backup
+from sealift_registry.audit import moved, restored_backup
 from sealift_registry.audit.tables import log_entry
 from sealift_signing import clock
 from sealift_signing.errors import MalformedError
@@ -24,22 +24,32 @@ class Admission:
         key: the log's, of today.
         origin: the log's name.
         stated: today's date, where a person stated it.
+        blobs: where whoever writes keeps blobs; None where they keep none.
     """
 
     def __init__(
-        self, connection: Connection, key: PublicKey, origin: str, stated: date | None
+        self,
+        connection: Connection,
+        key: PublicKey,
+        origin: str,
+        stated: date | None,
+        blobs: str | None = None,
     ) -> None:
+        self._moved = moved.refusal(connection, blobs)
         found = restored_backup.seen(connection, key, origin)
         self._restored = found[-1] if found else None
         self._newest = newest(connection)
         self._stated = stated
 
     def check_may_write(self, *, replaces_key: bool) -> None:
-        """Check that the log may go on; to replace its key it always may.
+        """Check that the log may go on; in a restored backup, to replace its key.
 
         Raises:
+            MovedHubError: it goes on elsewhere.
             RestoredError: this database is a restored backup.
         """
+        if self._moved is not None:
+            raise self._moved
         if self._restored is not None and not replaces_key:
             raise restored_backup.restored(self._restored)
 

@@ -27,10 +27,20 @@ Former = Callable[[Connection, PublicKey], Iterable[PublicKey]]
 
 
 class Appender:
-    """Numbers and hashes entries, extends the tree and signs its checkpoint, all as rows."""
+    """Numbers and hashes entries, extends the tree and signs its checkpoint, all as rows.
 
-    def __init__(self, signer: Signer, origin: str, former: Former = lambda _, __: ()) -> None:
+    `blobs` is where this process keeps blobs.
+    """
+
+    def __init__(
+        self,
+        signer: Signer,
+        origin: str,
+        former: Former = lambda _, __: (),
+        blobs: str | None = None,
+    ) -> None:
         self._signer = signer
+        self._blobs = blobs
         self._former = former
         self._key = PublicKey.from_tuf(signer.public_key)
         self._origin = origin
@@ -38,7 +48,7 @@ class Appender:
 
     def admission(self, connection: Connection, stated: date | None) -> Admission:
         """What is asked of the entries of this commit."""
-        return Admission(connection, self._key, self._origin, stated)
+        return Admission(connection, self._key, self._origin, stated, self._blobs)
 
     def append(self, connection: Connection, written: Sequence[tuple[Entry, bytes]]) -> Growth:
         """Insert these entries, each with its body, at the end of the log.

@@ -77,5 +77,18 @@ log_checkpoint = Table(
 seen_ahead = Table("seen_ahead", metadata, Column("note", BytesType, primary_key=True))
 """Checkpoints that this log's key signed and `log_checkpoint` lacks: see `audit.ahead`.
 
-The one table here that gets rows without an entry.
+It gets rows without an entry.
+"""
+
+moved = Table(
+    "moved",
+    metadata,
+    Column("number", Number, primary_key=True, autoincrement=False),
+    Column("what", Text, nullable=False),
+    Column("place", Text, nullable=False),
+    Column("made", Text, nullable=False),
+)
+"""Where the rows of this database went, or whence they came, and where blobs are: `audit.moved`.
+
+It gets rows without an entry: after the last of them that says so, there are no entries here.
 """

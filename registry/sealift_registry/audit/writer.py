@@ -53,6 +53,7 @@ class AuditLog:
         origin: the log's name, `sealift_signing.transparency.checkpoint.hub_origin(…)`.
         former: gives the keys that the signer's follows, which signed what is there so far.
         clock: what `clock()` of this object answers; actions date their entries by it.
+        blobs: where this process keeps blobs, to be compared with where they were moved to.
 
     Attributes:
         stated: today's date, where a person stated it: by that the clock is judged, then.
@@ -65,12 +66,14 @@ class AuditLog:
         origin: str,
         clock: Callable[[], datetime] = utc_now,
         former: Former = lambda _, __: (),
+        blobs: str | None = None,
     ) -> None:
         self.clock = clock
         self.stated: date | None = None
         self._database = database
         self._signer = signer
         self._former = former
+        self._blobs = blobs
         self._origin = origin
         self._queue: queue.SimpleQueue[PendingAction[Any] | None] = queue.SimpleQueue()
         self._state = threading.Lock()
@@ -194,7 +197,7 @@ class AuditLog:
             self._queue.put(request)
 
     def _start(self) -> None:
-        appender = Appender(self._signer(), self._origin, self._former)
+        appender = Appender(self._signer(), self._origin, self._former, self._blobs)
         # A daemon, so that a process that forgets to close can still end; atexit closes for it.
         self._thread = threading.Thread(
             target=self._work, args=(appender,), name="sealift-log-writer", daemon=True

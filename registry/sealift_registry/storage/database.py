@@ -54,6 +54,16 @@ class Database(Protocol):
         """
         ...
 
+    def alone(self) -> AbstractContextManager[Connection]:
+        """As `writing`, for long: until the end of the block nobody else writes.
+
+        Not this process either, but through this connection. Others wait, and then give up.
+
+        Raises:
+            FailedError: somebody else has been writing for too long.
+        """
+        ...
+
     def check_exists(self) -> None:
         """Check that there is a database to be opened.
 
@@ -131,6 +141,20 @@ def full(where: str) -> FailedError:
         "The disk of the hub's database is full.",
         subject=where,
         next_step="Make room there, and run the command again.",
+    )
+
+
+UNTIL_ALONE = 60.0
+"""Seconds that somebody who wants to be the only writer waits for the others."""
+
+
+def occupied(where: str) -> FailedError:
+    """What to say where another process keeps the writers' lock."""
+    return FailedError(
+        "database-occupied",
+        f"Another process has been writing to {where} for {UNTIL_ALONE:.0f} seconds.",
+        subject=where,
+        next_step="Wait until it is done, or look for a sealift process that hangs.",
     )
 
 

@@ -39,6 +39,8 @@ ENVIRONMENT = "SEALIFT_"
 FORMER = (("delivery", "dispatcher"),)
 """Settings of older homes: what a file says must not be signed unseen."""
 POSTGRESQL = "postgresql://"
+IN_HOME = "the home"
+"""What is said of blobs that are kept in the hub's own folder."""
 LONGEST_FRESHNESS = 365
 """Days. Beyond a year a stolen online key would hold a site at something old for too long."""
 LONGEST_PROOF = 240
@@ -123,6 +125,11 @@ class Home:
     def blobs(self) -> BlobStore:
         """The hub's blobs."""
         return BlobFolder(self.root / "blobs")
+
+    @property
+    def blobs_place(self) -> str:
+        """Where they are, as it is noted when they are moved: the same wherever the home lies."""
+        return IN_HOME
 
     @property
     def metadata(self) -> Path:

@@ -13,6 +13,7 @@ lets go of it when the transaction ends, however it ends.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
@@ -34,6 +35,8 @@ SLOW_STATEMENT = "60s"
 """How long one statement of a writer may take; callers wait no longer either."""
 CONNECTIONS, MORE_CONNECTIONS = 5, 10
 """That a process keeps open, and that it opens besides when many things are asked at once."""
+PAUSE = 0.1
+"""Seconds between two tries for a lock that is to be ours for long."""
 UNTIL_FREE = 30
 """Seconds that somebody waits for one of them."""
 UNTIL_ANSWER = 10
@@ -142,6 +145,33 @@ class PostgresDatabase:
         """Its transactions begin with the writers' lock."""
         with self.engine.connect() as connection:
             yield connection.execution_options(**WRITER)
+
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """By the same lock, which the session holds: no transaction has to last for it.
+
+        Where the server loses the session, it loses the lock, and this connection is of no use.
+        """
+        with self.engine.connect() as connection:
+            try:
+                self._lock_session(connection)
+                yield connection
+            finally:
+                connection.invalidate()  # with it goes the lock, whatever state it is in
+
+    def _lock_session(self, connection: Connection) -> None:
+        until = time.monotonic() + database.UNTIL_ALONE
+        ours = text("SELECT pg_try_advisory_lock(:one, :two), pg_is_in_recovery()")
+        while True:
+            with connection.begin():
+                found = connection.execute(ours, {"one": LOCK_CLASS, "two": WRITERS}).one()
+            if found[-1]:
+                raise postgres_words.replica(self.where)
+            if found[0]:
+                return
+            if time.monotonic() >= until:
+                raise database.occupied(self.where)
+            time.sleep(PAUSE)
 
     def check_exists(self) -> None:
         """Check that the server answers.

@@ -75,6 +75,19 @@ class SqliteDatabase:
             connection.execution_options(**IMMEDIATE)
             yield connection
 
+    @contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """Behind the lock file, for as long as the block lasts."""
+        with locks.open_file(self._lock) as file:
+            if not locks.lock_within(file, database.UNTIL_ALONE):
+                raise database.occupied(self.where)
+            try:
+                with self.engine.connect() as connection:
+                    connection.execution_options(**IMMEDIATE)
+                    yield connection
+            finally:
+                locks.unlock(file)
+
     def check_exists(self) -> None:
         """Check that the file is there.
 

@@ -78,7 +78,7 @@ def open_hub(
             )
 
     origin = hub_origin(organisation)
-    log = AuditLog(database, signer, origin, former=key_rotation.followed)
+    log = AuditLog(database, signer, origin, former=key_rotation.followed, blobs=home.blobs_place)
     hub = Hub(home, database, log, online)
     with suppress(SealiftError):  # of a damaged database, which fsck is to name; later, then
         key_rotation.take_up(hub)

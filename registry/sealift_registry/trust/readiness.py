@@ -1,4 +1,4 @@
-"""Whether this hub may sign: not by a clock that cannot be right, and not as a restored backup.
+"""Whether this hub may sign: not by a wrong clock, not as a restored backup, not once it moved.
 
 The log's writer asks the same of every entry, under its lock, and decides. Here it is asked before
 slow work, before anybody's signature, and for who only looks.
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
-from sealift_registry.audit import admission, restored_backup
+from sealift_registry.audit import admission, moved, restored_backup
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing.errors import NotFoundError, RefusedError
@@ -33,8 +33,12 @@ def check(hub: Hub, connection: Connection, *, replaces_key: bool = False) -> No
 
     Raises:
         ClockError: this machine's clock cannot be right.
+        MovedHubError: the hub is elsewhere.
         RestoredError: the database is a restored backup.
     """
+    elsewhere = moved.refusal(connection, hub.home.blobs_place)
+    if elsewhere is not None:
+        raise elsewhere
     if not replaces_key:
         _check_not_restored(connection)
     admission.check_clock(hub.now(), admission.newest(connection), hub.log.stated)
