@@ -82,8 +82,15 @@ class BlobStore(Protocol):
     def put_bytes(self, data: bytes) -> Blob:
         """Take in `data`; nothing is written where it is here already."""
 
-    def put_file(self, path: Path, progress: Progress | None = None, *, anew: bool = False) -> Blob:
-        """Take in a regular file, never through a link; `anew` as for `put`."""
+    def put_file(
+        self,
+        path: Path,
+        progress: Progress | None = None,
+        *,
+        expect: str | None = None,
+        anew: bool = False,
+    ) -> Blob:
+        """Take in a regular file, never through a link; `expect` and `anew` as for `put`."""
 
     def prepare(self, files: Mapping[str, Path]) -> Callable[[], None]:
         """Get ready to take in files, by digest, that were just hashed and flushed.
@@ -282,10 +289,17 @@ class BlobFolder:
             return Blob(digest, len(data))
         return self.put(BytesIO(data), expect=digest)
 
-    def put_file(self, path: Path, progress: Progress | None = None, *, anew: bool = False) -> Blob:
-        """Take in a regular file, never through a link; `anew` as for `put`."""
+    def put_file(
+        self,
+        path: Path,
+        progress: Progress | None = None,
+        *,
+        expect: str | None = None,
+        anew: bool = False,
+    ) -> Blob:
+        """Take in a regular file, never through a link; `expect` and `anew` as for `put`."""
         with open_regular(path) as file:
-            return self.put(file, progress=progress, anew=anew)
+            return self.put(file, expect=expect, progress=progress, anew=anew)
 
     def open(self, digest: str) -> BinaryIO:
         """The blob, to be read.

@@ -257,7 +257,13 @@ def _digest(data: bytes) -> str:
 def _store_file(
     blobs: BlobStore, folder: Path, file: ArtifactFile, told: Told, *, anew: bool = False
 ) -> None:
-    if blobs.put_file(folder / file.path, told, anew=anew) != Blob(file.sha256, file.size):
+    try:
+        blob = blobs.put_file(folder / file.path, told, expect=file.sha256, anew=anew)
+    except RefusedError as bad:
+        if bad.code != "blob-damaged":
+            raise
+        raise _changed(file.path) from bad
+    if blob.size != file.size:
         raise _changed(file.path)
 
 

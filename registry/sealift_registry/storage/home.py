@@ -13,10 +13,12 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 from sealift_registry.storage import workspace
+from sealift_registry.storage.s3_address import S3Address, s3_address
 from sealift_registry.storage.writable import check_writable
 from sealift_signing import disk, file_access
 from sealift_signing.errors import FailedError, NotFoundError, UsageError
@@ -31,6 +33,7 @@ S = TypeVar(
     "DeliverySettings",
     "ConversionSettings",
     "DatabaseSettings",
+    "BlobSettings",
 )
 
 HOME_VARIABLE = "SEALIFT_HOME"
@@ -94,6 +97,24 @@ class DatabaseSettings:
 
 
 @dataclass(frozen=True)
+class BlobSettings:
+    """`[blobs]`: where blobs are kept; without a url in the home. Credentials are none of it."""
+
+    url: str = ""
+    endpoint: str = ""
+    region: str = ""
+
+    @property
+    def address(self) -> S3Address | None:
+        """Where on S3; None where they are kept in the home.
+
+        Raises:
+            UsageError: it is no address.
+        """
+        return s3_address(self.url, self.endpoint, self.region) if self.url else None
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of settings.toml."""
 
@@ -102,6 +123,7 @@ class Settings:
     delivery: DeliverySettings = DeliverySettings()
     conversion: ConversionSettings = ConversionSettings()
     database: DatabaseSettings = DatabaseSettings()
+    blobs: BlobSettings = BlobSettings()
 
 
 @dataclass(frozen=True)
@@ -110,26 +132,34 @@ class Home:
 
     Attributes:
         ignored: what its settings.toml says that counted once, and no longer counts.
+        organisation: whose hub it is, as soon as that is known.
     """
 
     root: Path
     settings: Settings
     ignored: tuple[str, ...] = ()
+    organisation: str = ""
 
     @property
     def database_file(self) -> Path:
         """The SQLite file, unless the settings name another database."""
         return self.root / "sealift.db"
 
-    @property
+    @cached_property
     def blobs(self) -> BlobStore:
         """The hub's blobs."""
-        return BlobFolder(self.root / "blobs")
+        address = self.settings.blobs.address
+        if address is None:
+            return BlobFolder(self.root / "blobs")
+        from sealift_registry.storage.s3_blobs import S3Blobs
+
+        return S3Blobs(address, self.work, self.organisation)
 
     @property
     def blobs_place(self) -> str:
         """Where they are, as it is noted when they are moved: the same wherever the home lies."""
-        return IN_HOME
+        address = self.settings.blobs.address
+        return IN_HOME if address is None else address.where
 
     @property
     def metadata(self) -> Path:
@@ -317,6 +347,7 @@ def _settings(given: Mapping[str, object], environment: Mapping[str, str], path:
         _section_of(DeliverySettings, "delivery", given, environment, path),
         _section_of(ConversionSettings, "conversion", given, environment, path),
         _section_of(DatabaseSettings, "database", given, environment, path),
+        _section_of(BlobSettings, "blobs", given, environment, path),
     )
     return _checked(settings, path)
 
@@ -377,6 +408,7 @@ def _checked(settings: Settings, path: Path) -> Settings:
             next_step="Write it as postgresql://USER@HOST/DATABASE, or leave it out to keep the "
             "database in the home.",
         )
+    _ = settings.blobs.address  # which says what is wrong with it
     return settings
 
 

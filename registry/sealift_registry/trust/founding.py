@@ -67,6 +67,7 @@ def open_hub(
     except BaseException:
         database.close()
         raise
+    home = replace(home, organisation=organisation)
     online = OnlineKeys(home.keys, environment)
 
     def signer() -> Signer:

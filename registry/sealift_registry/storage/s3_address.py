@@ -1,0 +1,93 @@
+"""Where blobs are kept on S3, as settings name it: nothing is asked of a server here."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sealift_signing.drawing import word
+from sealift_signing.errors import UsageError
+
+SCHEME = "s3://"
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PREFIX = re.compile(r"[A-Za-z0-9!_.*'()-]+(/[A-Za-z0-9!_.*'()-]+)*")
+"""Letters that every server and every proxy leaves as they are."""
+_REGION = re.compile(r"[a-z0-9-]{0,64}")
+
+
+@dataclass(frozen=True)
+class S3Address:
+    """A prefix in a bucket.
+
+    Attributes:
+        endpoint: the server's address; empty for Amazon's own, or what the environment says.
+        region: empty for what the environment says.
+    """
+
+    bucket: str
+    prefix: str = ""
+    endpoint: str = ""
+    region: str = ""
+
+    @property
+    def where(self) -> str:
+        """As people know it."""
+        at = f" at {self.endpoint}" if self.endpoint else ""
+        return f"{self.url}{at}"
+
+    @property
+    def url(self) -> str:
+        """As settings have it."""
+        return SCHEME + "/".join(filter(None, (self.bucket, self.prefix)))
+
+    def key(self, name: str) -> str:
+        """The key of an object of this name below the prefix."""
+        return f"{self.prefix}/{name}" if self.prefix else name
+
+
+def s3_address(url: str, endpoint: str = "", region: str = "") -> S3Address:
+    """The address that `url` names, `s3://bucket/prefix`.
+
+    Raises:
+        UsageError: one of them is none.
+    """
+    bucket, _, prefix = url.removeprefix(SCHEME).partition("/")
+    prefix = prefix.removesuffix("/")
+    named = url.startswith(SCHEME) and _BUCKET.fullmatch(bucket) and ".." not in url
+    if not named or (prefix and not _PREFIX.fullmatch(prefix)):
+        raise UsageError(
+            "bad-blobs-url",
+            f"{word(url)} does not say where blobs are kept.",
+            subject=word(url),
+            next_step="Write it as s3://BUCKET/PREFIX, of letters, digits and -_. in blobs.url; "
+            "leave it empty to keep blobs in the home.",
+        )
+    if endpoint:
+        _check_endpoint(endpoint)
+    if not _REGION.fullmatch(region):
+        raise UsageError(
+            "bad-blobs-region",
+            f"{word(region)} is no region of an S3 server.",
+            subject=word(region),
+            next_step="Write it as your provider does, such as eu-central-1, in blobs.region.",
+        )
+    return S3Address(bucket, prefix, endpoint.removesuffix("/"), region)
+
+
+def _check_endpoint(endpoint: str) -> None:
+    try:
+        parts = urlsplit(endpoint)
+        port_is_one = parts.port is None or parts.port > 0
+    except ValueError:
+        parts, port_is_one = urlsplit(""), False
+    whole = parts.scheme in {"http", "https"} and parts.hostname and port_is_one
+    # A password in an address would be printed with every message.
+    if not whole or parts.username or parts.query or parts.fragment or parts.path.strip("/"):
+        raise UsageError(
+            "bad-blobs-endpoint",
+            "blobs.endpoint is not the address of an S3 server.",
+            subject="the endpoint",
+            next_step="Write it as https://HOST or https://HOST:PORT, with no user and no path; "
+            "credentials come from the environment (docs/how-to/keep-blobs-on-s3.md).",
+        )

@@ -1,0 +1,443 @@
+"""Blobs on an S3 server: each is one object, `PREFIX/sha256/DIGEST`, uploaded once.
+
+What is trusted of a server: that what it says it has, it keeps. What not: that bytes are right, in
+either direction; they are hashed here. That it heeds conditions and checksums is found out, once a
+process (docs/adr/0045-blobs-on-s3.md).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from hashlib import sha256
+from io import BytesIO
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sealift_registry.storage import s3_faults, s3_owner, s3_sending
+from sealift_registry.storage.s3_address import S3Address
+from sealift_registry.storage.s3_calls import ASKED, HANDS, Calls, Patience
+from sealift_registry.storage.s3_reading import open_object
+from sealift_registry.storage.s3_sending import PART, Behaviour, Sending
+from sealift_registry.storage.workspace import workspace
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
+from sealift_signing.vocabulary import SHA256
+from sealift_sync import durable, stream
+from sealift_sync.blobs import Blob, Fault, check_digest, damaged, open_regular
+from sealift_sync.durable import Progress
+
+ABANDONED = timedelta(days=1)
+"""An upload in parts that is older: its process has ended, or nobody waits for it."""
+SWEPT_EVERY = 24 * 60 * 60
+"""Seconds between two sweeps."""
+SWEPT = "blobs-swept"
+WORTH_A_LIST = 400
+"""From so many digests on, all that is there is listed: a thousand in one answer."""
+
+
+class S3Blobs:
+    """Blobs at `address`.
+
+    Args:
+        address: the bucket and the prefix.
+        work: the hub's folder of work.
+        organisation: whose hub it is; what is written is refused where another's marker lies.
+            Empty: it is not known, and nothing can be written.
+    """
+
+    def __init__(
+        self,
+        address: S3Address,
+        work: Path,
+        organisation: str = "",
+        patience: Patience | None = None,
+    ) -> None:
+        self.address = address
+        self.organisation = organisation
+        self.calls = Calls(address, patience or Patience())
+        self._work = work
+
+    @property
+    def where(self) -> str:
+        """The bucket, the prefix, and the server where it is named."""
+        return self.address.where
+
+    @cached_property
+    def behaviour(self) -> Behaviour:
+        """How the server behaves; asked when something is first written, with whose it is."""
+        with self.calls.told():
+            s3_owner.claim(self.calls, self.organisation)
+            return s3_sending.probe(self.calls)
+
+    def key(self, digest: str) -> str:
+        """The key of the blob with this digest."""
+        check_digest(digest)
+        return self.address.key(f"sha256/{digest}")
+
+    def has(self, digest: str) -> bool:
+        """Whether the server says that it has it."""
+        return self._size(digest) is not None
+
+    def size(self, digest: str) -> int:
+        """The blob's size in bytes, as the server has it."""
+        found = self._size(digest)
+        if found is None:
+            raise self.missing(digest)
+        return found
+
+    def _size(self, digest: str) -> int | None:
+        with self.calls.told():
+            try:
+                return int(self.calls.ask("head_object", Key=self.key(digest))["ContentLength"])
+            except Exception as bad:
+                if s3_faults.is_missing(bad):
+                    self._bucket_is_there(bad)
+                    return None
+                raise
+
+    @cached_property
+    def _bucket(self) -> None:
+        self.calls.ask("list_objects_v2", Prefix=self.address.key("sha256/"), MaxKeys=1)
+
+    def _bucket_is_there(self, bad: Exception) -> None:
+        """To HEAD, servers answer 404 without a word: of a bucket that is not there, too."""
+        if s3_faults.code_of(bad) == "404":
+            _ = self._bucket
+
+    def sizes(self, digests: Collection[str]) -> dict[str, int]:
+        """Of those that are here the sizes: some dozens asked at once, or from a list of all."""
+        for one in digests:
+            check_digest(one)
+        if len(digests) >= WORTH_A_LIST:
+            wanted = frozenset(digests)
+            return {digest: size for digest, size in self._listed() if digest in wanted}
+        with ThreadPoolExecutor(ASKED) as hands:
+            found = zip(digests, hands.map(self._size, digests), strict=True)
+            return {digest: size for digest, size in found if size is not None}
+
+    def put(
+        self,
+        source: BinaryIO,
+        *,
+        expect: str | None = None,
+        progress: Progress | None = None,
+        anew: bool = False,
+    ) -> Blob:
+        """Take in `source`: sent as it comes if its digest is known, and else hashed first."""
+        told = progress or _nobody
+        try:
+            first = s3_sending.read_fully(source, PART + 1)
+            if len(first) <= PART:
+                blob = self._put_small(first, expect, anew=anew)
+                told(blob.size)
+                return blob
+            if expect is None or self.has(expect):
+                return self._put_hashed(first, source, expect, told, anew=anew)
+            return self._send(expect, None, first, source, told, anew=anew)
+        except OSError as bad:
+            raise _unread(bad) from bad
+
+    def put_bytes(self, data: bytes) -> Blob:
+        """Take in `data`; nothing is written where it is here already."""
+        return self.put(BytesIO(data), expect=sha256(data).hexdigest())
+
+    def put_file(
+        self,
+        path: Path,
+        progress: Progress | None = None,
+        *,
+        expect: str | None = None,
+        anew: bool = False,
+    ) -> Blob:
+        """Take in a regular file, never through a link: hashed where it lies, and then sent."""
+        with open_regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > PART and (expect is None or self.has(expect)):
+                found, size = stream.hash_file(file)
+                if expect not in {None, found}:
+                    raise damaged(str(expect))
+                file.seek(0)
+                return self._put_known(Blob(found, size), b"", file, progress or _nobody, anew=anew)
+            return self.put(file, expect=expect, progress=progress, anew=anew)
+
+    def prepare(self, files: Mapping[str, Path]) -> Callable[[], None]:
+        """Upload all of them now; what is returned has nothing left to do."""
+        for digest, path in files.items():
+            self.put_file(path, expect=digest)
+        return _done
+
+    def _put_small(self, data: bytes, expect: str | None, *, anew: bool) -> Blob:
+        blob = Blob(sha256(data).hexdigest(), len(data))
+        if expect not in {None, blob.sha256}:
+            raise damaged(str(expect))
+        if not anew and self._size(blob.sha256) == blob.size:
+            return blob
+        with self.calls.told():
+            written = s3_sending.send_small(
+                self.calls,
+                self.key(blob.sha256),
+                data,
+                only_new=not anew and self.behaviour.conditions,
+            )
+        if not written and self._size(blob.sha256) != blob.size:  # what lies there is damaged
+            return self._put_small(data, expect, anew=True)
+        self._confirm(blob, checked=self.behaviour.checksums)
+        return blob
+
+    def _put_hashed(
+        self, first: bytes, source: BinaryIO, expect: str | None, told: Progress, *, anew: bool
+    ) -> Blob:
+        """Hashed into the folder of work, and sent from there."""
+        with workspace(self._work) as work:
+            self._check_room(source)
+            path = work / "blob"
+            with path.open("x+b") as aside:
+                aside.write(first)
+                digest, size = sha256(first), len(first)
+                while piece := source.read(stream.CHUNK):
+                    digest.update(piece)
+                    size += len(piece)
+                    aside.write(piece)
+                if expect not in {None, digest.hexdigest()}:
+                    raise damaged(str(expect))
+                aside.seek(0)
+                return self._put_known(Blob(digest.hexdigest(), size), b"", aside, told, anew=anew)
+
+    def _put_known(
+        self, blob: Blob, first: bytes, source: BinaryIO, told: Progress, *, anew: bool
+    ) -> Blob:
+        """Send what was hashed, unless it is there in this size."""
+        there = None if anew else self._size(blob.sha256)
+        if there == blob.size:
+            told(blob.size)
+            return blob
+        anew = anew or there is not None
+        return self._send(blob.sha256, blob.size, first, source, told, anew=anew)
+
+    def _send(
+        self,
+        digest: str,
+        size: int | None,
+        first: bytes,
+        source: BinaryIO,
+        told: Progress,
+        *,
+        anew: bool,
+    ) -> Blob:
+        only_new = not anew and self.behaviour.conditions
+        key = self.key(digest)
+        with self.calls.told():
+            sending = Sending(self.calls, key, digest, size, told, only_new=only_new)
+            _, sent = sending.send(first, source)
+        # Where it was not written somebody was quicker, with the same digest and so the same bytes.
+        blob = Blob(digest, sent)
+        self._confirm(blob, checked=sending.checked and self.behaviour.checksums)
+        return blob
+
+    def _confirm(self, blob: Blob, *, checked: bool) -> None:
+        """That it is there now: by its size, and by all of it where nobody checked what arrived."""
+        if self._size(blob.sha256) != blob.size:
+            raise s3_sending.not_kept(self.where, blob.sha256)
+        if not checked and self.fault(blob.sha256):
+            raise s3_sending.not_kept(self.where, blob.sha256)
+
+    def _check_room(self, source: BinaryIO) -> None:
+        """Before gigabytes are written, where it is known how many."""
+        with suppress(AttributeError, OSError):
+            about = os.fstat(source.fileno())
+            free = shutil.disk_usage(self._work).free
+            if stat.S_ISREG(about.st_mode) and about.st_size > free:
+                raise FailedError(
+                    "no-room-to-hash",
+                    f"{self._work} has {free:,} bytes free, and what is to be hashed there has "
+                    f"{about.st_size:,}.",
+                    subject=str(self._work),
+                    next_step="Make room on that disk, and run it again.",
+                )
+
+    def open(self, digest: str) -> BinaryIO:
+        """The blob, from its first bytes on, which are here already."""
+        with self.calls.told():
+            try:
+                _, source = open_object(self.calls, self.key(digest))
+            except Exception as bad:
+                if s3_faults.is_missing(bad):
+                    raise self.missing(digest) from bad
+                raise
+        return source
+
+    def each(self, sizes: Mapping[str, int]) -> Iterator[tuple[str, BinaryIO]]:
+        """Each blob; of small ones some are fetched ahead."""
+        small = [one for one, size in sizes.items() if size < stream.CHUNK]
+        large = [one for one, size in sizes.items() if size >= stream.CHUNK]
+        with ThreadPoolExecutor(HANDS) as hands:
+            due: deque[tuple[str, Future[BinaryIO]]] = deque()
+            left = iter(small)
+            try:
+                while True:
+                    while len(due) < HANDS and (one := next(left, None)) is not None:
+                        due.append((one, hands.submit(self.open, one)))
+                    if not due:
+                        break
+                    digest, opened = due.popleft()
+                    with opened.result() as source:
+                        yield digest, source
+            finally:
+                hands.shutdown(cancel_futures=True)
+        for digest in large:
+            with self.open(digest) as source:
+                yield digest, source
+
+    def read(self, digest: str) -> bytes:
+        """The bytes of a small blob, hashed."""
+        with self.open(digest) as source:
+            data = source.read()
+        if sha256(data).hexdigest() != digest:
+            raise damaged(digest)
+        return data
+
+    def read_all(self, digests: Collection[str], most: int) -> dict[str, bytes]:
+        """Of small blobs the bytes, hashed; some are fetched at once."""
+
+        def one(digest: str) -> bytes | None:
+            with suppress(SealiftError), self.open(digest) as source:
+                data = source.read(most + 1)
+                if len(data) <= most and sha256(data).hexdigest() == digest:
+                    return data
+            return None
+
+        with ThreadPoolExecutor(HANDS) as hands:
+            found = zip(digests, hands.map(one, digests), strict=True)
+            return {digest: data for digest, data in found if data is not None}
+
+    def check(self, digest: str, progress: Progress | None = None) -> None:
+        """Fetch and hash the whole blob."""
+        with self.open(digest) as source:
+            found, _ = stream.hash_file(source, progress)
+        if found != digest:
+            raise damaged(digest)
+
+    def fault(self, digest: str, progress: Progress | None = None) -> Fault:
+        """What is wrong with the blob, found by fetching and hashing it."""
+        try:
+            self.check(digest, progress)
+        except NotFoundError:
+            return "missing"
+        except RefusedError:
+            return "damaged"
+        except (SealiftError, OSError):
+            return "unreadable"
+        return ""
+
+    def remove(self, digest: str) -> None:
+        """Forget a blob; where the bucket has versions, an older one stays until it is purged."""
+        with self.calls.told():
+            try:
+                self.calls.ask("delete_object", Key=self.key(digest))
+            except Exception as bad:
+                if not s3_faults.is_missing(bad):
+                    raise
+
+    def digests(self) -> Iterator[str]:
+        """Every blob that is here, in order."""
+        yield from (digest for digest, _ in self._listed())
+
+    def _listed(self) -> Iterator[tuple[str, int]]:
+        """Every blob with its size, by pages; each page goes on behind the last key before it."""
+        folder, last = self.address.key("sha256/"), ""
+        while True:
+            more = {"StartAfter": last} if last else {}
+            with self.calls.told():
+                page = self.calls.ask("list_objects_v2", Prefix=folder, **more)
+            found = [one for one in page.get("Contents", ()) if one["Key"] > last]
+            for one in found:
+                name = str(one["Key"]).removeprefix(folder)
+                if SHA256.matches(name):
+                    yield name, int(one["Size"])
+            if not page.get("IsTruncated"):
+                return
+            if not found:  # it says the same again and again
+                raise _list_ends_nowhere(self.where)
+            last = str(found[-1]["Key"])
+
+    def sweep(self) -> int:
+        """Abort uploads in parts of ours that nobody goes on with; once a day it is looked."""
+        stamp = self._work / SWEPT
+        with suppress(OSError):
+            if time.time() - stamp.stat().st_mtime < SWEPT_EVERY:
+                return 0
+        swept = 0
+        with suppress(SealiftError):  # it is in nobody's way, and left to the next one
+            swept = self.sweep_now()
+        with suppress(OSError):
+            self._work.mkdir(parents=True, exist_ok=True)
+            stamp.touch()
+        return swept
+
+    def sweep_now(self) -> int:
+        """The same at once; how many were aborted."""
+        folder, swept = self.address.key("sha256/"), 0
+        with self.calls.told():
+            for upload in _uploads(self.calls, folder):
+                key, since = str(upload["Key"]), upload["Initiated"]
+                ours = SHA256.matches(key.removeprefix(folder))
+                if ours and datetime.now(UTC) - since > ABANDONED:
+                    with suppress(Exception):
+                        self.calls.ask(
+                            "abort_multipart_upload", Key=key, UploadId=upload["UploadId"]
+                        )
+                        swept += 1
+        return swept
+
+    def missing(self, digest: str) -> NotFoundError:
+        """The error for a blob that is not here."""
+        return NotFoundError(
+            "no-blob-on-s3",
+            f"The blob {digest[:12]} is not in {self.where}.",
+            subject=digest,
+            next_step="Find out what is lost, and bring it back: sealift blobs fsck, then sealift "
+            "blobs mend",
+        )
+
+
+def _uploads(calls: Calls, folder: str) -> Iterator[dict[str, Any]]:
+    markers: dict[str, str] = {}
+    while True:
+        page = calls.ask("list_multipart_uploads", Prefix=folder, **markers)
+        yield from page.get("Uploads", ())
+        following = {
+            "KeyMarker": str(page.get("NextKeyMarker", "")),
+            "UploadIdMarker": str(page.get("NextUploadIdMarker", "")),
+        }
+        if not page.get("IsTruncated") or following == markers or not following["KeyMarker"]:
+            return
+        markers = following
+
+
+def _list_ends_nowhere(where: str) -> FailedError:
+    return FailedError(
+        "blobs-list-endless",
+        f"The store of blobs {where} lists the same blobs again and again.",
+        subject=where,
+        next_step="Use another S3 server, or a newer release of it.",
+    )
+
+
+def _unread(bad: OSError) -> FailedError:
+    return durable.unwritable(Path("the folder of work"), bad)
+
+
+def _done() -> None:
+    """What is to be taken in is there."""
+
+
+def _nobody(_count: int) -> None:
+    """Nobody is told."""

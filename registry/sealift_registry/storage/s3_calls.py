@@ -1,0 +1,185 @@
+"""Asking an S3 server: with time limits, and again while it is busy; how it behaves is found out.
+
+botocore asks a few times by itself, within seconds. A server that is restarted, or that is asked by
+too many, is busy for longer: so each call is tried again here until `Patience` is at its end. No
+credentials are named anywhere: they are what boto3's own chain finds.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sealift_registry.storage import s3_faults
+from sealift_registry.storage.s3_address import S3Address
+from sealift_signing.errors import FailedError
+
+HANDS = 4
+"""Parts of one object that are under way at once."""
+ASKED = 16
+"""Small questions that are under way at once."""
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a server may be busy.
+
+    Attributes:
+        seconds: how long a call is tried again.
+        first: the seconds before the second attempt; each further wait is up to twice as long.
+        longest: the most seconds between two attempts.
+        attempts: those of botocore's own, for each of ours.
+        connect, read: seconds without a word after which a connection is given up.
+        clock, sleep: the machine's; tests have their own.
+    """
+
+    seconds: float = 90.0
+    first: float = 0.2
+    longest: float = 8.0
+    attempts: int = 3
+    connect: float = 10.0
+    read: float = 60.0
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+
+    def waiting(self) -> Waiting:
+        """One call's share of it."""
+        return Waiting(self)
+
+
+class Waiting:
+    """How long one call has waited already."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._ends = patience.clock() + patience.seconds
+        self._next = patience.first
+
+    def goes_on(self) -> bool:
+        """Wait a while; False where there is no patience left.
+
+        Not all who wait come back at the same moment: a server that was overrun is not again.
+        """
+        if self._patience.clock() >= self._ends:
+            return False
+        self._patience.sleep(self._next * random.uniform(0.5, 1.0))  # noqa: S311 - no secret
+        self._next = min(self._next * 2, self._patience.longest)
+        return True
+
+    def anew(self) -> None:
+        """Something came: patience begins anew."""
+        self._ends = self._patience.clock() + self._patience.seconds
+        self._next = self._patience.first
+
+
+class Calls:
+    """Calls to one server; safe for several threads."""
+
+    def __init__(self, address: S3Address, patience: Patience) -> None:
+        self.address = address
+        self.patience = patience
+        self._one_at_a_time = threading.Lock()
+
+    @cached_property
+    def client(self) -> Any:  # noqa: ANN401 - botocore makes its classes while it runs
+        """boto3's client.
+
+        Checksums are those that we name, and no others: since 1.36 botocore adds CRC32 to whatever
+        is sent, as a trailer that some servers refuse.
+        """
+        with self._one_at_a_time, self.told():
+            import boto3
+            from botocore.config import Config
+
+            patience, address = self.patience, self.address
+            session = boto3.session.Session()
+            region = address.region or session.region_name
+            made = session.client(
+                "s3",
+                endpoint_url=address.endpoint or None,
+                region_name=region or ("us-east-1" if address.endpoint else None),
+                config=Config(
+                    connect_timeout=patience.connect,
+                    read_timeout=patience.read,
+                    retries={"mode": "standard", "total_max_attempts": patience.attempts},
+                    max_pool_connections=ASKED + HANDS,
+                    request_checksum_calculation="when_required",
+                    response_checksum_validation="when_required",
+                    signature_version="s3v4",
+                    s3={"addressing_style": "path" if address.endpoint else "auto"},
+                    tcp_keepalive=True,
+                ),
+            )
+            if address.endpoint:
+                made.meta.events.register("before-call.s3", _stay_here)
+            return made
+
+    def ask(self, operation: str, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - botocore's own
+        """Call `operation` on the bucket, again while the server is busy.
+
+        Raises:
+            Exception: botocore's own, where to ask again makes no sense; `told` says it.
+            FailedError: a page for people came back.
+        """
+        waiting, call = self.patience.waiting(), getattr(self.client, operation)
+        while True:
+            try:
+                answer: dict[str, Any] = call(Bucket=self.address.bucket, **given)
+            except Exception as bad:
+                if not (s3_faults.passes(bad) and waiting.goes_on()):
+                    raise
+                continue
+            if s3_faults.is_html(answer) and operation != "get_object":
+                raise s3_faults.said(_PageError(answer), self.address.where)
+            return answer
+
+    def told(self) -> _Told:
+        """Where botocore's errors become ours."""
+        return _Told(self.address.where)
+
+
+def _stay_here(params: dict[str, Any], **_: object) -> None:
+    """Have botocore follow nobody to another region: to a page that leads to itself, for ever."""
+    params["context"].setdefault("s3_redirect", {})["redirected"] = True
+
+
+class _Told:
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, bad: BaseException | None, _: object
+    ) -> None:
+        if isinstance(bad, Exception) and is_theirs(bad):
+            raise s3_faults.said(bad, self._where) from bad
+
+
+def is_theirs(error: Exception) -> bool:
+    """Whether an error is botocore's, or of the connection below it."""
+    room = type(error).__module__.partition(".")[0]
+    return room in {"botocore", "boto3", "urllib3", "http", "ssl"} or isinstance(
+        error, (ConnectionError, TimeoutError)
+    )
+
+
+class _PageError(Exception):
+    def __init__(self, response: dict[str, Any]) -> None:
+        super().__init__("a page for people")
+        self.response = response
+
+
+def cut_off(where: str) -> FailedError:
+    """The error for a connection that does not last."""
+    return s3_faults.said(ConnectionClosedError(), where)
+
+
+class ConnectionClosedError(Exception):
+    """Less came than was said, and nobody raised anything."""

@@ -1,0 +1,260 @@
+"""What an S3 server, the way there, or the lack of credentials said: as a sentence with a code."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import Any
+
+from sealift_signing.drawing import word
+from sealift_signing.errors import FailedError
+
+PASSES = frozenset(
+    {
+        *("InternalError", "ServiceUnavailable", "SlowDown", "Throttling", "ThrottlingException"),
+        *(
+            "RequestTimeout",
+            "OperationAborted",
+            "ConditionalRequestConflict",
+            "RequestLimitExceeded",
+        ),
+        *("BandwidthLimitExceeded", "XMinioServerNotInitialized", "TooManyRequests", "Busy"),
+    }
+)
+"""Codes of servers that say: later."""
+PASSING_STATUSES = frozenset({408, 409, 429, 500, 502, 503, 504})
+_NOT_THERE = frozenset({"NoSuchKey", "NotFound", "404", "NoSuchVersion"})
+_EXISTS = frozenset({"PreconditionFailed", "412"})
+_WRONG_BYTES = frozenset({"BadDigest", "XAmzContentSHA256Mismatch", "InvalidDigest"})
+
+
+def response_of(error: BaseException) -> dict[str, Any]:
+    """What the server answered; empty where it did not."""
+    found = getattr(error, "response", None)
+    return found if isinstance(found, dict) else {}
+
+
+def code_of(error: BaseException) -> str:
+    """The server's own word for what is wrong."""
+    return str(response_of(error).get("Error", {}).get("Code", ""))
+
+
+def status_of(error: BaseException) -> int:
+    """The HTTP status; 0 where nothing was answered."""
+    return int(response_of(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0) or 0)
+
+
+def is_html(answer: dict[str, Any]) -> bool:
+    """Whether somebody on the way answered with a page for people."""
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    return "text/html" in str(headers.get("content-type", "")).lower()
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether the server says that the object is not there; not of a bucket, nor of a page."""
+    there = status_of(error) in {0, 404} and not is_html(response_of(error))
+    return there and code_of(error) in _NOT_THERE
+
+
+def exists(error: BaseException) -> bool:
+    """Whether a condition was not met: something is there already, or is another by now."""
+    return code_of(error) in _EXISTS or status_of(error) == 412  # noqa: PLR2004 - HTTP's own number
+
+
+def arrived_wrong(error: BaseException) -> bool:
+    """Whether the server found that what arrived is not what was sent."""
+    return code_of(error) in _WRONG_BYTES
+
+
+def passes(error: BaseException) -> bool:
+    """Whether to ask again makes sense: the server is busy, or nothing came back."""
+    code, status = code_of(error), status_of(error)
+    if code or status:
+        if _is_full(code, status):
+            return False
+        return code in PASSES or status in PASSING_STATUSES or arrived_wrong(error)
+    kind = type(error).__name__
+    return kind in _CUT or (isinstance(error, OSError) and error.errno != errno.ENOSPC)
+
+
+_CUT = {
+    *("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionError"),
+    *("ConnectionClosedError", "HTTPClientError", "IncompleteReadError", "ProtocolError"),
+    *("ResponseStreamingError", "IncompleteRead", "ResponseParserError", "ProxyConnectionError"),
+}
+"""Errors of botocore and urllib3 after which nobody knows what the server did."""
+
+
+def said(error: BaseException, where: str) -> FailedError:
+    """The error for what went wrong at the store `where`."""
+    answer, code, status = response_of(error), code_of(error), status_of(error)
+    kind = type(error).__name__
+    if is_html(answer) or kind == "ResponseParserError":
+        return _SAID["html"](where)
+    if _is_full(code, status):
+        return _SAID["full"](where)
+    found = _SAID.get(code) or _SAID.get(kind) or _SAID.get(str(status))
+    if found is None and (status in PASSING_STATUSES or code in PASSES):
+        found = _SAID["busy"]
+    if found is None and kind in _CUT:
+        found = _SAID["cut"]
+    if found is not None:
+        return found(where)
+    words = code or kind
+    return FailedError(
+        "blobs-failed",
+        f"The store of blobs {where} answered {word(words)}.",
+        subject=where,
+        next_step="Find it in your S3 server's documentation, and see: sealift blobs check",
+    )
+
+
+def _is_full(code: str, status: int) -> bool:
+    return status == 507 or code in {"XMinioStorageFull", "InsufficientStorage", "QuotaExceeded"}  # noqa: PLR2004 - HTTP's own number
+
+
+def _skewed(where: str) -> FailedError:
+    return FailedError(
+        "blobs-clock",
+        f"The clock of this machine and that of the store of blobs {where} are more than a quarter "
+        "of an hour apart, so that it refuses everything.",
+        subject=where,
+        next_step="Set the clock that is wrong; `date -u` shows this machine's.",
+    )
+
+
+def _region(where: str) -> FailedError:
+    return FailedError(
+        "blobs-region",
+        f"The bucket of {where} is in another region than was asked.",
+        subject=where,
+        next_step="Set its region: blobs.region in settings.toml, or AWS_REGION.",
+    )
+
+
+def _expired(where: str) -> FailedError:
+    return FailedError(
+        "blobs-credentials-expired",
+        f"The credentials for the store of blobs {where} have expired.",
+        subject=where,
+        next_step="Get new ones as you got these (aws sso login, for one), and run it again.",
+    )
+
+
+def _nobody(where: str) -> FailedError:
+    return FailedError(
+        "blobs-no-credentials",
+        f"Nobody says with which credentials the store of blobs {where} is to be asked.",
+        subject=where,
+        next_step="Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE; what boto3 "
+        "finds counts, and settings.toml holds no keys.",
+    )
+
+
+def _unknown(where: str) -> FailedError:
+    return FailedError(
+        "blobs-wrong-credentials",
+        f"The store of blobs {where} does not know these credentials, or their secret is wrong.",
+        subject=where,
+        next_step="Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_PROFILE.",
+    )
+
+
+def _forbidden(where: str) -> FailedError:
+    return FailedError(
+        "blobs-forbidden",
+        f"These credentials may not do that at the store of blobs {where}.",
+        subject=where,
+        next_step="See what is missing with: sealift blobs check. Then have whoever keeps the "
+        "bucket allow it.",
+    )
+
+
+def _no_bucket(where: str) -> FailedError:
+    return FailedError(
+        "blobs-no-bucket",
+        f"The bucket of {where} does not exist.",
+        subject=where,
+        next_step="Check its name, or make it with: sealift blobs init",
+    )
+
+
+def _unreachable(where: str) -> FailedError:
+    return FailedError(
+        "blobs-unreachable",
+        f"The store of blobs {where} cannot be reached.",
+        subject=where,
+        next_step="Check the network, blobs.endpoint in settings.toml and HTTPS_PROXY; then run "
+        "it again: nothing is lost.",
+    )
+
+
+def _cut(where: str) -> FailedError:
+    return FailedError(
+        "blobs-cut-off",
+        f"The connection to the store of blobs {where} was cut off again and again.",
+        subject=where,
+        next_step="Check the network and what lies between, and run it again: nothing is lost.",
+    )
+
+
+def _tls(where: str) -> FailedError:
+    return FailedError(
+        "blobs-tls",
+        f"The certificate of the store of blobs {where} is not trusted here.",
+        subject=where,
+        next_step="Give your authority's certificates in AWS_CA_BUNDLE=FILE, or check that "
+        "nobody else answers at that address.",
+    )
+
+
+def _busy(where: str) -> FailedError:
+    return FailedError(
+        "blobs-busy",
+        f"The store of blobs {where} says again and again that it is busy or failing.",
+        subject=where,
+        next_step="Look at the server, and run it again later: nothing is lost.",
+    )
+
+
+def _full(where: str) -> FailedError:
+    return FailedError(
+        "blobs-full",
+        f"The store of blobs {where} has no room left.",
+        subject=where,
+        next_step="Make room there, or raise its quota, and run it again: nothing is lost.",
+    )
+
+
+def _html(where: str) -> FailedError:
+    return FailedError(
+        "blobs-not-s3",
+        f"What answers for the store of blobs {where} is no S3 server: a proxy or a login page, it "
+        "seems.",
+        subject=where,
+        next_step="Check blobs.endpoint in settings.toml, HTTPS_PROXY and NO_PROXY.",
+    )
+
+
+_SAID: dict[str, Callable[[str], FailedError]] = {
+    "RequestTimeTooSkewed": _skewed,
+    **dict.fromkeys(
+        ("PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
+        _region,
+    ),
+    **dict.fromkeys(("301", "NoRegionError", "InvalidRegionError"), _region),
+    **dict.fromkeys(("ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired"), _expired),
+    **dict.fromkeys(("UnauthorizedSSOTokenError", "SSOTokenLoadError", "RequestExpired"), _expired),
+    **dict.fromkeys(("NoCredentialsError", "PartialCredentialsError"), _nobody),
+    **dict.fromkeys(("ProfileNotFound", "CredentialRetrievalError"), _nobody),
+    **dict.fromkeys(("InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken"), _unknown),
+    **dict.fromkeys(("AccessDenied", "AllAccessDisabled", "403", "401", "405"), _forbidden),
+    "NoSuchBucket": _no_bucket,
+    **dict.fromkeys(("EndpointConnectionError", "ConnectTimeoutError"), _unreachable),
+    "ProxyConnectionError": _unreachable,
+    "SSLError": _tls,
+    "busy": _busy,
+    "cut": _cut,
+    "full": _full,
+    "html": _html,
+}

@@ -1,0 +1,103 @@
+"""Whose hub keeps its blobs below a prefix: a small object says it, and no other hub writes there.
+
+Two hubs of one organisation may share a store: a blob has the same bytes under its digest whoever
+wrote it. Two organisations may not: each would count, mend and clear away what is the other's.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sealift_registry.storage import s3_faults
+from sealift_registry.storage.s3_calls import Calls
+from sealift_signing.drawing import word
+from sealift_signing.errors import FailedError, RefusedError
+from sealift_signing.vocabulary import SHA256
+
+MARKER = "sealift-hub.json"
+LONGEST = 64 * 1024
+"""Bytes of a marker that are read."""
+
+
+def claim(calls: Calls, organisation: str) -> None:
+    """Say that this prefix is of `organisation`, unless it was said before.
+
+    Raises:
+        RefusedError: it is another's.
+        FailedError: nobody knows yet whose hub this is.
+    """
+    if not organisation:
+        raise FailedError(
+            "blobs-of-nobody",
+            f"Nothing is written to {calls.address.where} before it is known whose hub this is.",
+            subject=calls.address.where,
+            next_step="Open the hub with a command of sealift, such as: sealift next",
+        )
+    if owner(calls) is None:
+        _write(calls, organisation)
+    found = owner(calls)
+    if found != organisation:
+        raise not_ours(calls.address.where, found or "")
+
+
+def check_free(calls: Calls) -> None:
+    """Check that nobody keeps blobs there yet: for a hub that is about to be set up.
+
+    Raises:
+        RefusedError: somebody does.
+    """
+    with calls.told():
+        found = owner(calls)
+    if found is not None:
+        raise not_ours(calls.address.where, found)
+
+
+def owner(calls: Calls) -> str | None:
+    """The organisation that the marker names; None where there is none.
+
+    Raises:
+        RefusedError: something else lies there.
+    """
+    key = calls.address.key(MARKER)
+    try:
+        answer = calls.ask("get_object", Key=key)
+    except Exception as bad:
+        if s3_faults.is_missing(bad):
+            return None
+        raise
+    with answer["Body"] as body:
+        data = body.read(LONGEST)
+    try:
+        said: Any = json.loads(data)
+        found = said["organisation"]
+    except (ValueError, KeyError, TypeError):
+        found = None
+    if not isinstance(found, str) or not SHA256.matches(found):
+        raise RefusedError(
+            "blobs-marker-wrong",
+            f"What lies at {key} in {calls.address.where} does not say whose blobs these are.",
+            subject=key,
+            next_step="Find out who writes there. If it is yours alone, remove that object.",
+        )
+    return found
+
+
+def _write(calls: Calls, organisation: str) -> None:
+    """With a condition: of two who begin at once, one is first; it is read again afterwards."""
+    body = json.dumps({"organisation": organisation, "software": "sealift"}, indent=1).encode()
+    try:
+        calls.ask("put_object", Key=calls.address.key(MARKER), Body=body, IfNoneMatch="*")
+    except Exception as bad:
+        if not s3_faults.exists(bad):
+            raise
+
+
+def not_ours(where: str, found: str) -> RefusedError:
+    """The error for a prefix below which another organisation keeps its blobs."""
+    return RefusedError(
+        "blobs-of-another-hub",
+        f"{where} holds the blobs of another hub, that of the organisation {word(found[:12])}.",
+        subject=where,
+        next_step="Choose another prefix or bucket: blobs.url in settings.toml.",
+    )

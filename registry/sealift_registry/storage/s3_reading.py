@@ -1,0 +1,197 @@
+"""An object of an S3 server as a file: ranges ahead of the reader, resumed where they are cut off.
+
+Nothing here says that the bytes are right: whoever reads hashes them. But they are all of one and
+the same object (If-Match), in order, and as many as were said, or it is an error.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sealift_registry.storage import s3_faults
+from sealift_registry.storage.s3_calls import Calls, cut_off
+from sealift_signing.errors import FailedError
+
+RANGE = 8 * 1024 * 1024
+"""Bytes that are asked for at once."""
+AHEAD = 3
+"""Ranges that are under way while one is read: 32 MiB are held at most."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """An object: its key, its size in bytes, and by which tag it is known not to have changed."""
+
+    key: str
+    size: int
+    etag: str
+
+
+def open_object(calls: Calls, key: str) -> tuple[Found, io.BufferedReader]:
+    """An object, to be read once from its beginning.
+
+    Raises:
+        Exception: botocore's own where it is not there (`s3_faults.is_missing`).
+        FailedError: it cannot be read.
+    """
+    wanted = bytearray(RANGE)
+    found, count = _first(calls, key, wanted)
+    ahead = _Ahead(calls, found, memoryview(wanted)[:count])
+    return found, io.BufferedReader(ahead, 1)
+
+
+class _Ahead(io.RawIOBase):
+    """What is read, and the ranges behind it that are under way."""
+
+    def __init__(self, calls: Calls, found: Found, first: memoryview) -> None:
+        super().__init__()
+        self._calls, self._found = calls, found
+        self._now = first
+        self._asked = len(first)
+        self._due: deque[Future[memoryview]] = deque()
+        self._hands: ThreadPoolExecutor | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - whatever holds bytes, as in `io`
+        self._ask()
+        if not len(self._now) and self._due:
+            self._now = self._due.popleft().result()
+            self._ask()
+        count = min(len(buffer), len(self._now))
+        buffer[:count] = self._now[:count]
+        self._now = self._now[count:]
+        return count
+
+    def _ask(self) -> None:
+        """Only once somebody reads: many are opened and then closed."""
+        while self._asked < self._found.size and len(self._due) < AHEAD:
+            if self._hands is None:
+                self._hands = ThreadPoolExecutor(AHEAD)
+            end = min(self._asked + RANGE, self._found.size)
+            read = partial(_range, self._calls, self._found, self._asked, end)
+            self._due.append(self._hands.submit(read))
+            self._asked = end
+
+    def close(self) -> None:
+        if self._hands is not None:
+            self._hands.shutdown(wait=False, cancel_futures=True)
+            self._hands = None
+        self._due.clear()
+        super().close()
+
+
+def _first(calls: Calls, key: str, into: bytearray) -> tuple[Found, int]:
+    """The first range, which tells how large the object is."""
+    waiting = calls.patience.waiting()
+    while True:
+        try:
+            answer = calls.ask("get_object", Key=key, Range=f"bytes=0-{RANGE - 1}")
+        except Exception as bad:
+            if s3_faults.status_of(bad) != _NO_SUCH_RANGE:
+                raise
+            answer = calls.ask("head_object", Key=key)  # it is empty
+            return Found(key, 0, answer["ETag"]), 0
+        found = Found(key, _size(calls, answer), str(answer.get("ETag", "")))
+        wanted = min(found.size, RANGE)
+        count = _read(answer["Body"], memoryview(into)[:wanted])
+        if count < wanted and count:  # the rest of it, with the tag that it had
+            count += len(_range(calls, found, count, wanted, memoryview(into)))
+        if count == wanted:
+            return found, count
+        if not waiting.goes_on():
+            raise cut_off(calls.address.where)
+
+
+_NO_SUCH_RANGE = 416
+
+
+def _size(calls: Calls, answer: dict[str, Any]) -> int:
+    """How large the whole object is, by what was answered to a question for its beginning."""
+    said = str(answer.get("ContentRange", "")).rpartition("/")[2]
+    if said.isdecimal():
+        return int(said)
+    length = int(answer.get("ContentLength", -1))
+    if not 0 <= length <= RANGE:  # all of it: it was not asked for
+        raise _no_ranges(calls.address.where)
+    return length
+
+
+def _range(
+    calls: Calls, found: Found, start: int, end: int, into: memoryview | None = None
+) -> memoryview:
+    """The bytes from `start` up to `end`, asked for again from wherever they are cut off."""
+    room = memoryview(bytearray(end - start)) if into is None else into[start:end]
+    count, waiting = 0, calls.patience.waiting()
+    while count < len(room):
+        with calls.told():
+            got = _some(calls, found, start + count, room[count:])
+        if got:
+            waiting.anew()
+        elif not waiting.goes_on():
+            raise cut_off(calls.address.where)
+        count += got
+    return room
+
+
+def _some(calls: Calls, found: Found, start: int, room: memoryview) -> int:
+    """How many bytes from `start` came this time."""
+    match = {"IfMatch": found.etag} if found.etag else {}
+    end = start + len(room)
+    try:
+        answer = calls.ask("get_object", Key=found.key, Range=f"bytes={start}-{end - 1}", **match)
+    except Exception as bad:
+        if s3_faults.exists(bad) or s3_faults.is_missing(bad):
+            raise _changed(calls.address.where, found.key) from bad
+        raise
+    said = str(answer.get("ContentRange", ""))
+    if not said.startswith(f"bytes {start}-"):
+        raise _no_ranges(calls.address.where)
+    if answer.get("ETag", found.etag) != found.etag or not said.endswith(f"/{found.size}"):
+        raise _changed(calls.address.where, found.key)
+    return _read(answer["Body"], room)
+
+
+def _read(body: Any, room: memoryview) -> int:  # noqa: ANN401 - botocore's
+    """How many bytes of an answer came, up to the length of `room`; then it is over."""
+    count = 0
+    try:
+        while count < len(room):
+            got = body.readinto(room[count:])
+            if not got:
+                break
+            count += got
+    except Exception as bad:
+        if not s3_faults.passes(bad):
+            raise
+    finally:
+        with suppress(Exception):
+            body.close()
+    return count
+
+
+def _changed(where: str, key: str) -> FailedError:
+    name = key.rpartition("/")[2]
+    return FailedError(
+        "blob-changed-meanwhile",
+        f"The blob {name[:12]} at {where} was replaced or removed while it was read.",
+        subject=name,
+        next_step="Find out who else writes to that bucket, and run it again.",
+    )
+
+
+def _no_ranges(where: str) -> FailedError:
+    return FailedError(
+        "blobs-no-ranges",
+        f"The store of blobs {where} does not give parts of what it holds, which large models "
+        "need.",
+        subject=where,
+        next_step="Use another S3 server, or remove the proxy that takes Range away.",
+    )

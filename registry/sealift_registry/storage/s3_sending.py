@@ -1,0 +1,257 @@
+"""Bytes to an S3 server: once, under their digest, hashed again while they are sent.
+
+What arrives is checked by the server where it can: the SHA-256 of what is sent in one piece; of
+parts the CRC32, which servers put together to that of the whole. Beyond that it is hashed here
+while it is read, and an object of several parts is completed only if that is its digest.
+"""
+
+from __future__ import annotations
+
+import base64
+import zlib
+from collections import deque
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from typing import Any, BinaryIO
+
+from sealift_registry.storage import s3_faults
+from sealift_registry.storage.s3_calls import HANDS, Calls
+from sealift_signing.errors import FailedError
+from sealift_sync.blobs import damaged
+from sealift_sync.durable import Progress
+
+PART = 8 * 1024 * 1024
+"""Bytes of a part; whatever is no longer is sent in one piece."""
+MOST_PARTS = 9_000
+"""S3 takes 10,000: above 70 GB parts are larger."""
+PROBE = "sealift-probe"
+"""The name of the object by which it is found out how a server behaves; it means nothing else."""
+_PROBED = b"Sealift asks with this object what the server checks. It may be removed.\n"
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What a server does about what it is asked, as was seen.
+
+    Attributes:
+        conditions: it does not write over what is there, if asked not to.
+        checksums: it refuses what does not have the SHA-256 that was sent along.
+    """
+
+    conditions: bool
+    checksums: bool
+
+
+def probe(calls: Calls) -> Behaviour:
+    """Find out how the server behaves: documentation is of another version than what answers."""
+    key, right = calls.address.key(PROBE), _base64(sha256(_PROBED).digest())
+
+    def put(**more: str) -> bool:
+        """Whether it was written."""
+        try:
+            calls.ask("put_object", Key=key, Body=_PROBED, **more)
+        except Exception as bad:
+            if s3_faults.exists(bad) or s3_faults.arrived_wrong(bad) or _refused(bad):
+                return False
+            raise
+        return True
+
+    conditions = not put(IfNoneMatch="*", ChecksumSHA256=right)
+    if not conditions:  # it was not there before, or it was written over
+        conditions = not put(IfNoneMatch="*", ChecksumSHA256=right)
+    wrong = _base64(sha256(b"other bytes").digest())
+    return Behaviour(conditions, checksums=not _once(calls, key, wrong))
+
+
+def _once(calls: Calls, key: str, checksum: str) -> bool:
+    """Whether the probe is written with this checksum; that it arrived wrong is not asked again."""
+    try:
+        calls.client.put_object(
+            Bucket=calls.address.bucket, Key=key, Body=_PROBED, ChecksumSHA256=checksum
+        )
+    except Exception as bad:
+        if s3_faults.arrived_wrong(bad) or _refused(bad):
+            return False
+        raise
+    return True
+
+
+_BAD_REQUEST = 400
+
+
+def _refused(bad: Exception) -> bool:
+    return s3_faults.status_of(bad) == _BAD_REQUEST and s3_faults.code_of(bad) in {
+        *("InvalidRequest", "InvalidArgument", "NotImplemented", "InvalidDigest"),
+    }
+
+
+def send_small(calls: Calls, key: str, data: bytes, *, only_new: bool) -> bool:
+    """Send what fits into one request; False where something is there and `only_new`.
+
+    Raises:
+        Exception: botocore's own.
+    """
+    more = {"IfNoneMatch": "*"} if only_new else {}
+    checksum = _base64(sha256(data).digest())
+    try:
+        calls.ask("put_object", Key=key, Body=data, ChecksumSHA256=checksum, **more)
+    except Exception as bad:
+        if s3_faults.exists(bad):
+            return False
+        raise
+    return True
+
+
+def part_size(size: int | None) -> int:
+    """How large the parts of an object of `size` bytes are, so that there are not too many."""
+    least = -(-(size or 0) // MOST_PARTS)
+    return max(PART, -(-least // 2**20) * 2**20)
+
+
+@dataclass
+class Sending:
+    """An object on its way, in parts.
+
+    Attributes:
+        size: its bytes, where they are known: they only say how large parts are.
+        only_new: it is not completed where something is there by then, as far as the server asks.
+    """
+
+    calls: Calls
+    key: str
+    digest: str
+    size: int | None
+    progress: Progress
+    only_new: bool
+    checked: bool = True
+    """Whether the server knows checksums of parts."""
+
+    def send(self, first: bytes, source: BinaryIO) -> tuple[bool, int]:
+        """Send `first` and the rest of `source`; whether it was written, and how many bytes it has.
+
+        Raises:
+            RefusedError: those bytes have another digest; nothing was kept.
+            Exception: botocore's own.
+        """
+        upload = self._begin()
+        self._upload = str(upload["UploadId"])
+        self._full = upload.get("ChecksumType") == "FULL_OBJECT"
+        try:
+            parts, size, crc = self._parts(first, source)
+            return self._complete(parts, size, crc), size
+        except BaseException:
+            self._abort()
+            raise
+
+    def _begin(self) -> dict[str, Any]:
+        checks = {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}
+        try:
+            return self.calls.ask("create_multipart_upload", Key=self.key, **checks)
+        except Exception as bad:
+            if not _refused(bad):
+                raise
+            self.checked = False
+            return self.calls.ask("create_multipart_upload", Key=self.key)
+
+    def _parts(self, first: bytes, source: BinaryIO) -> tuple[list[dict[str, Any]], int, int]:
+        """Read one part after the other, which are sent side by side."""
+        digest, size, crc = sha256(), 0, 0
+        each = part_size(self.size)
+        done: list[dict[str, Any]] = []
+        due: deque[tuple[int, Future[dict[str, Any]]]] = deque()
+
+        def finish() -> None:
+            count, sent = due.popleft()
+            done.append(sent.result())
+            self.progress(count)
+
+        hands = ThreadPoolExecutor(HANDS)
+        try:
+            while data := first[:each] + read_fully(source, each - len(first[:each])):
+                first = first[each:]
+                digest.update(data)
+                size, crc = size + len(data), zlib.crc32(data, crc)
+                number = len(done) + len(due) + 1
+                due.append((len(data), hands.submit(partial(self._part, number, data))))
+                while len(due) >= HANDS:
+                    finish()
+            while due:
+                finish()
+        finally:
+            hands.shutdown(cancel_futures=True)
+        if digest.hexdigest() != self.digest:
+            raise damaged(self.digest)
+        return done, size, crc
+
+    def _part(self, number: int, data: bytes) -> dict[str, Any]:
+        checks = {"ChecksumCRC32": _crc(zlib.crc32(data))} if self.checked else {}
+        answer = self.calls.ask(
+            "upload_part",
+            Key=self.key,
+            UploadId=self._upload,
+            PartNumber=number,
+            Body=data,
+            **checks,
+        )
+        return {"PartNumber": number, "ETag": answer["ETag"], **checks}
+
+    def _complete(self, parts: list[dict[str, Any]], size: int, crc: int) -> bool:
+        more: dict[str, Any] = {"IfNoneMatch": "*"} if self.only_new else {}
+        if self._full:
+            more |= {"ChecksumCRC32": _crc(crc), "ChecksumType": "FULL_OBJECT"}
+            more |= {"MpuObjectSize": size}
+        try:
+            self.calls.ask(
+                "complete_multipart_upload",
+                Key=self.key,
+                UploadId=self._upload,
+                MultipartUpload={"Parts": parts},
+                **more,
+            )
+        except Exception as bad:
+            if s3_faults.exists(bad):
+                self._abort()
+                return False
+            # It may have been completed, and the answer was lost: then the upload is not there.
+            if s3_faults.code_of(bad) != "NoSuchUpload":
+                raise
+            return False
+        return True
+
+    def _abort(self) -> None:
+        """What cannot be taken back now is swept a day later."""
+        with suppress(Exception):
+            self.calls.client.abort_multipart_upload(
+                Bucket=self.calls.address.bucket, Key=self.key, UploadId=self._upload
+            )
+
+
+def not_kept(where: str, digest: str) -> FailedError:
+    """The error for a server that has not what it said it took."""
+    return FailedError(
+        "blob-not-kept",
+        f"The store of blobs {where} took the blob {digest[:12]}, and has something else or "
+        "nothing under its name.",
+        subject=digest,
+        next_step="Do not trust that server, nor what lies between; see: sealift blobs check",
+    )
+
+
+def read_fully(source: BinaryIO, most: int) -> bytes:
+    """Up to `most` bytes: fewer only at the end."""
+    pieces, left = [], most
+    while left and (piece := source.read(left)):
+        pieces.append(piece)
+        left -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _crc(number: int) -> str:
+    return _base64(number.to_bytes(4, "big"))
