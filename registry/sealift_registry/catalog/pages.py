@@ -28,6 +28,7 @@ from sealift_registry.catalog import page_sizes, tables
 from sealift_registry.catalog.catalog import ArtifactRow, Catalog, Promotion, artifact_of_row
 from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
 from sealift_registry.storage.queries import in_parts
+from sealift_registry.storage.schema import Number
 from sealift_signing.errors import NotFoundError
 from sealift_signing.statements import Approval, Signed
 from sealift_signing.vocabulary import SOURCE
@@ -298,7 +299,7 @@ def _is_approved(needed: int, now: str) -> ColumnElement[bool]:
             a.c.valid_until > now,
         )
         .group_by(same.c.number)
-        .having(func.count() >= max(needed, 1))
+        .having(func.count(type_=Number()) >= max(needed, 1))
     )
     return query.exists()
 
