@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, text
@@ -37,6 +38,12 @@ class LogReader:
     def __init__(self, database: Database) -> None:
         self._database = database
 
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """One state of the log; what the database cannot do is told in words."""
+        with self._database.in_words(), self._database.reading() as connection:
+            yield connection
+
     def page(
         self,
         question: Question,
@@ -47,7 +54,7 @@ class LogReader:
     ) -> tuple[LogRow, ...]:
         """Up to `limit` entries that match, from the newest or the oldest, `beyond` that row."""
         place = page_query.PageBounds(limit, beyond, newest_first)
-        with self._database.reading() as connection:  # one read transaction: one moment
+        with self._reading() as connection:  # one read transaction: one moment
             query = page_query.page(connection, question, place)
             return tuple(LogRow(*row) for row in connection.execute(query))
 
@@ -60,7 +67,7 @@ class LogReader:
         query = select(log_checkpoint).order_by(log_checkpoint.c.size.desc()).limit(1)
         if size is not None:
             query = query.where(log_checkpoint.c.size == size)
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             row = connection.execute(query).one_or_none()
         if row is None:
             which = "no entries yet" if size is None else f"no checkpoint of {size} entries"
@@ -74,12 +81,12 @@ class LogReader:
 
     def inclusion_proof(self, seq: int, size: int) -> tuple[bytes, ...]:
         """What shows that entry `seq` is in the log of `size` entries (RFC 9162 §2.1.3)."""
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             return merkle.inclusion_proof_from(_tree(connection, size), seq, size)
 
     def consistency_proof(self, old_size: int, size: int) -> tuple[bytes, ...]:
         """What shows that the log of `size` entries continues that of `old_size` (§2.1.4)."""
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             return merkle.consistency_proof_from(_tree(connection, size), old_size, size)
 
     def verify(
@@ -92,7 +99,7 @@ class LogReader:
         former: Sequence[PublicKey] = (),
     ) -> Verdict:
         """Whether the log is what was committed and signed; see `log_checking.verify`."""
-        with self._database.reading() as connection:  # one read transaction: one moment
+        with self._reading() as connection:  # one read transaction: one moment
             return log_checking.verify(
                 _stored(connection),
                 key,
@@ -111,7 +118,7 @@ class LogReader:
         former: Sequence[PublicKey] = (),
     ) -> Verdict:
         """`verify`, every signature, and the columns and terms that are derived from the bytes."""
-        with self._database.reading() as connection:
+        with self._reading() as connection:
             verdict = log_checking.verify(
                 _stored(connection), key, origin, seen=seen, every_signature=True, former=former
             )
