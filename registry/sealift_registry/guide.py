@@ -262,6 +262,13 @@ def _site(one: SiteDue) -> Step:
             "the site says why:",
             f"sealift show {name}",
         )
+    if one.begun is not None:
+        transfer, other = one.begun
+        return Step(
+            f"{transfer} for site {name} was begun on {other}, and is not signed yet. Go on there; "
+            "or, here, begin another one that takes its place:",
+            f"sealift export {name} --to DIR --key DISPATCHER --anew",
+        )
     return Step(_why_export(one), f"sealift export {name} --to DIR --key DISPATCHER")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -307,6 +307,12 @@ def unassign(
 @click.option(
     "--plan", "planned", is_flag=True, help="Say what would be written, and leave nothing there."
 )
+@click.option(
+    "--anew",
+    "begins",
+    is_flag=True,
+    help="Begin another transfer, though an earlier one is not finished.",
+)
 @any_software_option
 @signing_options(DISPATCHER, over=False)
 def export(
@@ -316,6 +322,7 @@ def export(
     medium: str,
     full: bool,
     planned: bool,
+    begins: bool,
     any_software: bool,
     how: Signing,
 ) -> None:
@@ -327,26 +334,25 @@ def export(
     submit FILE --medium DIR` finishes the bundle once that is signed.
     """
     exports = session.app.exports
+    wanted = {"full": full, "any_software": any_software, "anew": begins}
     if planned:
-        plan = exports.plan(site_id, Path(medium), full=full, any_software=any_software)
+        plan = exports.plan(site_id, Path(medium), **wanted)
         data, lines = exporting.of_plan(plan, medium)
         session.terminal.answer("export-plan", data, lines)
         if plan.misfits:
             raise plan.misfits[0]
         return
     if not signs_here(session, how, own=True):
-        _draft_export(session, site_id, medium, how, full=full, any_software=any_software)
+        _draft_export(session, site_id, medium, how, wanted)
         return
     hand = exporting.at_hub(session, how)
     with session.terminal.phases() as begin_phase:
-        made = exports.export(
-            site_id, Path(medium), hand, begin_phase, full=full, any_software=any_software
-        )
+        made = exports.export(site_id, Path(medium), hand, begin_phase, **wanted)
     session.terminal.answer("export", *exporting.of_export(made))
 
 
 def _draft_export(
-    session: Session, site_id: str, medium: str, how: Signing, *, full: bool, any_software: bool
+    session: Session, site_id: str, medium: str, how: Signing, wanted: Mapping[str, bool]
 ) -> None:
     from sealift_registry.delivery.exports import Exported
     from sealift_registry.delivery.transfer_statement import ask_of
@@ -354,9 +360,7 @@ def _draft_export(
     if how.draft:
         check_free(Path(how.draft))  # before hours of writing
     with session.terminal.phases() as begin_phase:
-        made = session.app.exports.draft(
-            site_id, Path(medium), begin_phase, full=full, any_software=any_software
-        )
+        made = session.app.exports.draft(site_id, Path(medium), begin_phase, **wanted)
     if isinstance(made, Exported):
         session.terminal.answer("export", *exporting.of_export(made))
         return

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from sealift_registry.catalog.pages import PagePlace
     from sealift_registry.catalog.reference import ModelRef
     from sealift_registry.views.pages import FalseRow
+    from sealift_registry.views.transfers import TransferRow
 
 FILTERS = {
     "versions": {"team", "model", "newest_first"},
@@ -240,16 +241,24 @@ def _sites(_session: Session, connection: Connection, asked: Asked) -> Listing:
     return Listing(headings, rows, _empty(asked, empty), page.refused, page.after)
 
 
-def _transfers(_session: Session, connection: Connection, asked: Asked) -> Listing:
+def _transfers(session: Session, connection: Connection, asked: Asked) -> Listing:
     from sealift_registry.views.transfers import transfer_list
 
     page = transfer_list(connection, asked.place, asked.site)
     rows = [
-        (one.id, one.site, one.begun, one.made or "-", one.answered or "-") for one in page.rows
+        (one.id, one.site, one.begun, one.made or _not_signed(session, one), one.answered or "-")
+        for one in page.rows
     ]
     empty = "Nothing was exported yet. Export with: sealift export --help"
     headings = ("transfer", "site", "begun", "signed", "imported")
     return Listing(headings, rows, _empty(asked, empty), page.refused, page.after)
+
+
+def _not_signed(session: Session, one: TransferRow) -> str:
+    from sealift_registry.delivery.transfer_hosts import elsewhere
+
+    other = elsewhere(session.app.hub, one.host, one.host_name)
+    return "-" if other is None else f"- (at {other})"
 
 
 def _people(_session: Session, connection: Connection, asked: Asked) -> Listing:

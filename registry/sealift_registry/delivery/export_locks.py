@@ -1,93 +1,83 @@
 """Who is exporting what: one export a medium, one process a transfer.
 
-A lock is a file below the hub's work folder that its process holds locked, and in it stand the
-process and what it does. The system lets go of it when the process ends, however it ends.
+Both are claims (`storage.claims`), which tell whoever waits what is done by which process.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
-from sealift_signing import locks
+from sealift_registry.storage import host
+from sealift_registry.storage.claims import MEDIUM, Claim
+from sealift_registry.storage.database import Database
 from sealift_signing.errors import FailedError
-from sealift_sync import durable
 
 PATIENCE = 10.0
 """Seconds that an export waits for another one that writes to the same medium."""
-PAUSE = 0.1
-FORGOTTEN = 24 * 60 * 60.0
-"""Seconds after which nobody goes on with a transfer whose process was killed."""
-MEDIUM = "medium-"
 _BEGINNING = "a process that has just begun"
 """Who holds a lock that says nothing yet."""
 
 
-def _take(path: Path, words: str) -> BinaryIO | None:
-    """The lock at `path`; None if another holds it.
+class Holding:
+    """What an export holds: its medium, and the transfers that it took."""
 
-    Raises:
-        FailedError: the lock could not be made.
-    """
-    try:
-        return locks.take(path, words)
-    except OSError as bad:
-        raise durable.unwritable(path, bad) from bad
+    def __init__(self, database: Database, stack: ExitStack) -> None:
+        self._database = database
+        self._stack = stack
+        self._claims: dict[str, Claim] = {}
 
+    def take(self, transfer_id: str) -> bool:
+        """Take a transfer's lock until the export ends; whether nobody else holds it.
 
-def hold(folder: Path, transfer_id: str, stack: ExitStack) -> bool:
-    """Take a transfer's lock until `stack` ends; whether nobody else holds it."""
-    path = transfer(folder, transfer_id)
-    file = _take(path, f"for {transfer_id}")
-    if file is not None:
-        stack.callback(locks.let_go, path, file)
-    return file is not None
+        Raises:
+            FailedError: the lock could not be made.
+        """
+        return self.hold(transfer_id, f"for {transfer_id}")
+
+    def hold(self, name: str, words: str, patience: float = 0.0) -> bool:
+        """Take the claim `name`, or have it already; whether nobody else holds it.
+
+        Raises:
+            FailedError: the lock could not be made.
+        """
+        if name not in self._claims:
+            claim = self._database.claim(name, words, patience)
+            if claim is None:
+                return False
+            self._claims[name] = claim
+            self._stack.callback(claim.let_go)
+        return True
+
+    def was_kept(self) -> bool:
+        """Whether all of it was held all the while; it is held now.
+
+        Raises:
+            FailedError: something was lost, and another has it.
+        """
+        return all([claim.was_kept() for claim in self._claims.values()])  # noqa: C419 - each is to be asked
 
 
 @contextmanager
-def medium(folder: Path, identity: tuple[int, int], where: Path, words: str) -> Iterator[None]:
+def medium(
+    database: Database, identity: tuple[int, int], where: Path, words: str
+) -> Iterator[Holding]:
     """Be the only export that writes to the medium of this identity; wait for another a little.
 
     Raises:
         FailedError: another export still writes to it; which, is said.
     """
-    path = folder / f"{MEDIUM}{identity[0]:x}-{identity[1]:x}.lock"
-    _sweep(folder)
-    patient_until = time.monotonic() + PATIENCE
-    while (held := _take(path, words)) is None:
-        if time.monotonic() >= patient_until:
+    name = f"{MEDIUM}{identity[0]:x}-{identity[1]:x}"
+    if database.is_shared:  # elsewhere another medium may have that identity
+        name = f"{name}-{host.kernel()}"
+    with ExitStack() as stack:
+        holding = Holding(database, stack)
+        if not holding.hold(name, words, PATIENCE):
             raise FailedError(
                 "medium-busy",
-                f"Another export is writing to {where}: {locks.holder(path) or _BEGINNING}.",
+                f"Another export is writing to {where}: {database.holder(name) or _BEGINNING}.",
                 subject=str(where),
                 next_step="Wait until it is done, and run the command again.",
             )
-        time.sleep(PAUSE)
-    try:
-        yield
-    finally:
-        locks.let_go(path, held)
-
-
-def _sweep(folder: Path) -> None:
-    """Take away what killed exports left: a medium may never come back under that identity.
-
-    The lock of a transfer only after a day: until then another export may be about to take it, and
-    would believe while we look that somebody has it.
-    """
-    forgotten = time.time() - FORGOTTEN
-    for path in folder.glob("*.lock"):
-        with suppress(OSError):
-            if not path.name.startswith(MEDIUM) and path.stat().st_mtime > forgotten:
-                continue
-            with locks.abandoned(path) as free:
-                if free:
-                    path.unlink(missing_ok=True)
-
-
-def transfer(folder: Path, transfer_id: str) -> Path:
-    """Where the lock of a transfer is."""
-    return folder / f"{transfer_id}.lock"
+        yield holding

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
@@ -21,13 +21,15 @@ from sealift_registry.delivery import (
     export_locks,
     site_records,
     tables,
+    transfer_hosts,
     transfers,
     unsigned_transfers,
 )
+from sealift_registry.delivery.export_locks import Holding
 from sealift_registry.delivery.finishing import (
+    check_kept,
     dispatchers,
     entry,
-    folder_of_locks,
     record_bundle,
     survey,
 )
@@ -70,7 +72,13 @@ class Write(Protocol[T_co]):
     """Writes what is ready as a transfer."""
 
     def __call__(
-        self, ready: Ready, transfer: str, warnings: tuple[str, ...], *, again: bool
+        self,
+        ready: Ready,
+        transfer: str,
+        warnings: tuple[str, ...],
+        holding: Holding,
+        *,
+        again: bool,
     ) -> T_co:
         """The outcome; `again` where an earlier run is gone on with."""
         ...
@@ -157,14 +165,20 @@ class Exports:
         self._hub = hub
 
     def plan(
-        self, name: str, medium: Path, *, full: bool = False, any_software: bool = False
+        self,
+        name: str,
+        medium: Path,
+        *,
+        full: bool = False,
+        any_software: bool = False,
+        anew: bool = False,
     ) -> ExportPlan:
         """What exporting for site `name` to `medium` would do; nothing is written.
 
         Raises:
             NotFoundError, RefusedError: as `export`.
         """
-        order = Order(name, medium, None, full, any_software)
+        order = Order(name, medium, None, full, any_software, anew)
         space = survey(medium, name)
         ready = prepare(self._hub, order)
         sizes = ready.load.contents.sizes
@@ -184,25 +198,32 @@ class Exports:
         *,
         full: bool = False,
         any_software: bool = False,
+        anew: bool = False,
     ) -> Exported:
         """Write a bundle for site `name` to `medium`, signed by `hand`, its dispatcher.
 
         It leaves out the blobs that the site has by its newest receipt; `full` leaves out none.
         With `any_software` it may need what the site's software does not read, by the site's word.
+        `anew` goes on with no earlier run.
 
         Raises:
             NotFoundError: no such site, or nothing assigned to it.
-            RefusedError: a role has expired, the key is not the dispatcher's, the gate refuses, or
-                the site's software would not read it.
+            RefusedError: a role has expired, the key is not the dispatcher's, the gate refuses,
+                the site's software would not read it, or another host is to go on with it.
             FailedError: another export writes there, the bundle does not fit, or the medium did
                 not keep what was written.
         """
-        order = Order(name, medium, hand.key, full, any_software)
+        order = Order(name, medium, hand.key, full, any_software, anew)
 
         def write(
-            ready: Ready, transfer: str, warnings: tuple[str, ...], *, again: bool
+            ready: Ready,
+            transfer: str,
+            warnings: tuple[str, ...],
+            holding: Holding,
+            *,
+            again: bool,
         ) -> Exported:
-            folder, files = self._write(order, ready, transfer, hand, begin_phase)
+            folder, files = self._write(order, ready, transfer, hand, begin_phase, holding)
             return _exported(transfer, folder, files, ready, again=again, warnings=warnings)
 
         return self._ordered(order, begin_phase, write, hand)
@@ -215,17 +236,23 @@ class Exports:
         *,
         full: bool = False,
         any_software: bool = False,
+        anew: bool = False,
     ) -> DraftedBundle | Exported:
         """Write all of a bundle but its transfer.json, and draft that; else as `export`.
 
         Returns the bundle itself where it was signed and recorded already.
         """
-        order = Order(name, medium, None, full, any_software)
+        order = Order(name, medium, None, full, any_software, anew)
 
         def write(
-            ready: Ready, transfer: str, warnings: tuple[str, ...], *, again: bool
+            ready: Ready,
+            transfer: str,
+            warnings: tuple[str, ...],
+            holding: Holding,
+            *,
+            again: bool,
         ) -> DraftedBundle:
-            del again
+            del again, holding
             return self._write_unsigned(order, ready, transfer, begin_phase, warnings)
 
         def waits(ready: Ready) -> DraftedBundle | None:
@@ -243,8 +270,9 @@ class Exports:
     ) -> T | Exported:
         events.about(site=order.site)
         space, words = survey(order.medium, order.site), f"for site {order.site}"
-        with export_locks.medium(self._locks, space.identity, order.medium, words):
-            return self._export(order, begin_phase, write, hand, waits)
+        database = self._hub.database
+        with export_locks.medium(database, space.identity, order.medium, words) as holding:
+            return self._export(order, begin_phase, write, hand, waits, holding)
 
     def _export(
         self,
@@ -253,30 +281,29 @@ class Exports:
         write: Write[T],
         hand: TransferSigner | None,
         waits: Callable[[Ready], T | None],
+        holding: Holding,
     ) -> T | Exported:
         space = survey(order.medium, order.site)
         ready = prepare(self._hub, order)
         if hand is not None:
             hand.check(ready.draft, ask_of(ready.draft))  # before anything is written
         told: list[str] = []
+        if ready.same is not None:
+            holding.take(ready.same.id)  # so that its file goes, if its process was killed
         done = self._finished(order, ready, begin_phase, told) or waits(ready)
         if done is not None:
             return done
         self._replaced(ready, told)
         fitting.check(ready.load.contents.sizes, space, order.medium)
-        with self._transfer(ready, order) as (transfer, again):
+        with self._transfer(ready, order, holding) as (transfer, again):
             # Again: it may have been assigned otherwise meanwhile.
             now = prepare(self._hub, order, transfer, ready)
             _check_same(ready.site, now.site)
             fitting.check_same(order.medium, space)
             self._sweep(order, keep=transfer)
-            return write(now, transfer, (*told, *now.lapsed), again=again)
+            return write(now, transfer, (*told, *now.lapsed), holding, again=again)
 
     # ------------------------------------------------------------------ going on
-
-    @property
-    def _locks(self) -> Path:
-        return folder_of_locks(self._hub)
 
     def _finished(
         self, order: Order, ready: Ready, begin_phase: BeginPhase, told: list[str]
@@ -288,11 +315,7 @@ class Exports:
             return None
         events.about(transfer=same.id)
         try:
-            with ExitStack() as stack:
-                export_locks.hold(
-                    self._locks, same.id, stack
-                )  # so that its file goes, if its process was killed
-                folder = finish_bundle(order.medium, same.id, same.body, said.files, begin_phase)
+            folder = finish_bundle(order.medium, same.id, same.body, said.files, begin_phase)
         except SealiftError as bad:
             if bad.code not in GONE_WRONG:
                 raise
@@ -319,12 +342,8 @@ class Exports:
             return None
         files = found.transfer.files
         events.about(transfer=found.transfer.id)
-        with ExitStack() as stack:
-            export_locks.hold(
-                self._locks, found.transfer.id, stack
-            )  # so that its file goes, likewise
-            if not lies_whole(order.medium, found.transfer.id, files, begin_phase):
-                return None
+        if not lies_whole(order.medium, found.transfer.id, files, begin_phase):
+            return None
         size = sum(file.size for file in files)
         again = f"{found.transfer.id} waits there already, and this is the same draft again."
         return DraftedBundle(found.transfer.id, found.draft, len(files) + 1, size, ready, (again,))
@@ -338,6 +357,7 @@ class Exports:
                 f"{found.transfer.id}, drafted {found.transfer.made} on {found.medium}, is "
                 "replaced by this: what is signed of that draft is of no use."
             )
+        told.extend(transfer_hosts.replaced(self._hub, ready.newest, ready.site))
 
     def _says_the_same(self, ready: Ready, said: Transfer) -> bool:
         with self._hub.reading() as connection:
@@ -345,29 +365,28 @@ class Exports:
         return ready.load.same_as(said) and said.site_log == known
 
     @contextmanager
-    def _transfer(self, ready: Ready, order: Order) -> Iterator[tuple[str, bool]]:
+    def _transfer(self, ready: Ready, order: Order, holding: Holding) -> Iterator[tuple[str, bool]]:
         """The transfer to write, an unfinished one or a new one, and no other process's meanwhile.
 
         Whoever stops it is told that it can be gone on with.
         """
         begun = None
-        with ExitStack() as stack:
-            try:
-                begun = self._taken_up(ready, order.medium, order.key, stack)
-                transfer = begun or self._begin(ready.site, order, stack)
-                events.about(transfer=transfer)
-                self._hub.copy_metadata()
-                yield transfer, begun is not None
-            except KeyboardInterrupt as cut:
-                if begun or any(one.type == BEGUN for one in self._hub.log.kept):
-                    cut.add_note(
-                        f"The transfer is begun, and what is written of it on {order.medium} is "
-                        "kept: the same command goes on from there."
-                    )
-                raise
+        try:
+            begun = self._taken_up(ready, order.medium, order.key, holding)
+            transfer = begun or self._begin(ready.site, order, holding)
+            events.about(transfer=transfer)
+            self._hub.copy_metadata()
+            yield transfer, begun is not None
+        except KeyboardInterrupt as cut:
+            if begun or any(one.type == BEGUN for one in self._hub.log.kept):
+                cut.add_note(
+                    f"The transfer is begun, and what is written of it on {order.medium} is kept: "
+                    "the same command goes on from there."
+                )
+            raise
 
     def _taken_up(
-        self, ready: Ready, medium: Path, key: PublicKey | None, stack: ExitStack
+        self, ready: Ready, medium: Path, key: PublicKey | None, holding: Holding
     ) -> str | None:
         """The unfinished transfer of a run that was cut short; None if there is none.
 
@@ -379,9 +398,7 @@ class Exports:
             return None
         if key is None and unsigned_transfers.kept(self._hub, same.id):
             return None  # signed for, what is written now would be of no use: two drafts, one name
-        if os.path.lexists(medium / layout.SEALIFT / same.id) or not export_locks.hold(
-            self._locks, same.id, stack
-        ):
+        if os.path.lexists(medium / layout.SEALIFT / same.id) or not holding.take(same.id):
             return None
         with self._hub.reading() as connection:
             now = transfers.newest(connection, ready.site)
@@ -395,7 +412,7 @@ class Exports:
 
     # ------------------------------------------------------------------ writing
 
-    def _begin(self, site: EnrolledSite, order: Order, stack: ExitStack) -> str:
+    def _begin(self, site: EnrolledSite, order: Order, holding: Holding) -> str:
         """Give the transfer its number, and sign freshness that lasts for its journey."""
         key = order.key
         said: dict[str, Json] = {"any_software": True} if order.any_software else {}
@@ -405,13 +422,10 @@ class Exports:
             number = newest.number + 1 if newest else 1
             made = layout.transfer_id(site.id, number)
             # Before anybody can see it: an unfinished transfer without a lock is taken up.
-            export_locks.hold(self._locks, made, stack)
-            begun = moment(self._hub.now())
-            connection.execute(
-                insert(tables.transfer).values(
-                    site=site.id, number=number, id=made, enrolment=site.enrolment, begun=begun
-                )
-            )
+            holding.take(made)
+            row = {"site": site.id, "number": number, "id": made, "enrolment": site.enrolment}
+            row |= {"begun": moment(self._hub.now()), **transfer_hosts.columns(self._hub)}
+            connection.execute(insert(tables.transfer).values(**row))
             self._hub.publish(connection, renewed(self._hub, connection))
             actor = dispatchers(connection, site).get(key.keyid, key.text) if key else "hub"
             return entry(self._hub, BEGUN, made, site, actor, said), made
@@ -425,6 +439,7 @@ class Exports:
         transfer: str,
         hand: TransferSigner,
         begin_phase: BeginPhase,
+        holding: Holding,
     ) -> tuple[Path, tuple[CarriedFile, ...]]:
         files: list[CarriedFile] = []
 
@@ -435,6 +450,7 @@ class Exports:
             return envelope
 
         def record(body: bytes) -> None:
+            check_kept(holding, order.medium, transfer, tuple(files), begin_phase)
             record_bundle(self._hub, ready.site, body, order.medium, at_hub=True)
 
         folder = write_bundle(

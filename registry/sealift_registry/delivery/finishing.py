@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, insert
 
 from sealift_registry.delivery import export_locks, tables, transfers, unsigned_transfers, witnesses
+from sealift_registry.delivery.export_locks import Holding
 from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.delivery.transfers import Begun
 from sealift_registry.trust import readiness, submitting
@@ -22,12 +22,12 @@ from sealift_signing.canonical import Json
 from sealift_signing.drafts import Draft
 from sealift_signing.drawing import pasted, word
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, UsageError
-from sealift_signing.statements import Transfer
+from sealift_signing.statements import CarriedFile, Transfer
 from sealift_signing.transparency.entry import Entry
 from sealift_signing.vocabulary import instant, moment
 from sealift_sync.bundle import fitting
 from sealift_sync.bundle.fitting import Space
-from sealift_sync.bundle.writer import finish_bundle, sign_off
+from sealift_sync.bundle.writer import finish_bundle, lies_whole, sign_off
 from sealift_sync.durable import BeginPhase
 
 
@@ -47,17 +47,48 @@ def survey(medium: Path, site: str) -> Space:
     return fitting.survey(medium, site)
 
 
-def folder_of_locks(hub: Hub) -> Path:
-    """Where exports say what they are doing."""
-    return hub.home.work / "exports"
+def check_kept(
+    holding: Holding,
+    medium: Path,
+    transfer: str,
+    files: tuple[CarriedFile, ...],
+    begin_phase: BeginPhase,
+) -> None:
+    """Check, before it is recorded, that nobody touched what was read back from `medium`.
+
+    Where the export's locks were lost meanwhile, all of it is read back once more under new ones.
+
+    Raises:
+        FailedError: another has its locks, or it does not lie there whole any more.
+    """
+    if holding.was_kept() or lies_whole(medium, transfer, files, begin_phase):
+        return
+    raise FailedError(
+        "medium-touched",
+        f"The lock of {transfer} was lost for a while, and what was written of it on {medium} is "
+        "not whole any more. Nothing was recorded.",
+        subject=transfer,
+        next_step="Run the command again: what is whole there is gone on from.",
+    )
 
 
 def record_bundle(hub: Hub, site: EnrolledSite, body: bytes, medium: Path, *, at_hub: bool) -> None:
-    """Record a bundle that was read back from `medium`, as its transfer.json says."""
+    """Record a bundle that was read back from `medium`, as its transfer.json says.
+
+    Raises:
+        RefusedError: another process, which held no lock that this one knows of, was faster.
+    """
     said = statements.read(Transfer, body, what="the transfer")
     transfer = said.predicate.id
 
     def action(connection: Connection) -> tuple[Entry, None]:
+        if transfers.recorded(connection, transfer) is not None:
+            raise RefusedError(
+                "transfer-recorded",
+                f"{transfer} was recorded meanwhile, by another command.",
+                subject=transfer,
+                next_step="Run the command again: it looks at what is on the medium.",
+            )
         row = {"transfer": transfer, "sha256": said.sha256, "body": body}
         made = moment(hub.now())
         connection.execute(insert(tables.bundle).values(**row, medium=str(medium), made=made))
@@ -95,18 +126,15 @@ def finish(hub: Hub, draft: Draft, medium: Path, begin_phase: BeginPhase) -> Acc
     body, said, site = _signed(hub, draft)
     readiness.notice(hub, (said.log.encode(), *witnesses.on_medium(medium)))
     space = survey(medium, site.id)
-    with (
-        export_locks.medium(folder_of_locks(hub), space.identity, medium, f"for {said.id}"),
-        ExitStack() as stack,
-    ):
-        if not export_locks.hold(folder_of_locks(hub), said.id, stack):
+    with export_locks.medium(hub.database, space.identity, medium, f"for {said.id}") as holding:
+        if not holding.take(said.id):
             raise FailedError(
                 "medium-busy",
-                f"Another export goes on with {said.id}.",
+                f"Another export goes on with {said.id}: {hub.database.holder(said.id)}.",
                 subject=said.id,
                 next_step="Wait until it is done, and run the command again.",
             )
-        new, folder = _finish(hub, body, said, site, medium, begin_phase)
+        new, folder = _finish(hub, body, said, site, medium, begin_phase, holding)
         unsigned_transfers.forget(
             hub, said.id
         )  # also where an earlier run was killed before it did
@@ -124,7 +152,13 @@ def finish(hub: Hub, draft: Draft, medium: Path, begin_phase: BeginPhase) -> Acc
 
 
 def _finish(
-    hub: Hub, body: bytes, said: Transfer, site: EnrolledSite, medium: Path, begin_phase: BeginPhase
+    hub: Hub,
+    body: bytes,
+    said: Transfer,
+    site: EnrolledSite,
+    medium: Path,
+    begin_phase: BeginPhase,
+    holding: Holding,
 ) -> tuple[bool, Path]:
     """Whether it was recorded now, and the bundle's folder."""
     with hub.reading() as connection:
@@ -134,6 +168,7 @@ def _finish(
         _check_open(hub, newest, said, site)
 
         def record() -> None:
+            check_kept(holding, medium, said.id, said.files, begin_phase)
             record_bundle(hub, site, body, medium, at_hub=False)
 
         return True, sign_off(medium, said.id, body, said.files, begin_phase, record)

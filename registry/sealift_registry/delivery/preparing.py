@@ -13,6 +13,7 @@ from sealift_registry.delivery import (
     assignments,
     check_row_files,
     site_software,
+    transfer_hosts,
     transfers,
     witnesses,
 )
@@ -41,7 +42,8 @@ class Order:
     """What is to be exported: for which site, to which medium, `full` or without what it has.
 
     `key` is that of whoever signs it while it is written; None where nobody does. `any_software` is
-    whether it is meant although the site's software does not read it, by the site's word.
+    whether it is meant although the site's software does not read it, by the site's word; `anew`,
+    whether no earlier run is gone on with.
     """
 
     site: str
@@ -49,6 +51,7 @@ class Order:
     key: PublicKey | None
     full: bool
     any_software: bool = False
+    anew: bool = False
 
 
 @dataclass(frozen=True)
@@ -104,6 +107,8 @@ def prepare(
         _check_roles(hub, repository, assignment)
         newest = transfers.newest(connection, site)
         same = newest if newest and _goes_on(hub, connection, site, newest) else None
+        if transfer is None and same is not None:
+            same = None if order.anew else transfer_hosts.checked_here(hub, same, site)
         name = transfer or _next_id(site, newest, same)
         listed = before.load.listed if before else {}
         load = gather(

@@ -26,8 +26,13 @@ transfer = Table(
     Column("id", Text, nullable=False, unique=True),
     Column("enrolment", Text, nullable=False),
     Column("begun", Text, nullable=False),
+    Column("host", Text),
+    Column("host_name", Text),
 )
-"""One row an export that was begun; its number is never given again."""
+"""One row an export that was begun; its number is never given again.
+
+`host` goes on with it, and is called `host_name`; what is older than they are has neither.
+"""
 
 bundle = Table(
     "bundle",

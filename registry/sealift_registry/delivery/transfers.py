@@ -28,13 +28,19 @@ on it for its journey has run out.
 
 @dataclass(frozen=True)
 class Begun:
-    """A transfer that was begun; `body` is its transfer.json, once that was recorded."""
+    """A transfer that was begun; `body` is its transfer.json, once that was recorded.
+
+    Attributes:
+        host: the one that goes on with it, `host_name` to people; None of what is older than that.
+    """
 
     id: str
     number: int
     enrolment: str
     begun: str
     body: bytes | None
+    host: str | None = None
+    host_name: str | None = None
 
     def is_fresh(self, site: EnrolledSite, now: datetime) -> bool:
         """Whether it is of the site's present enrolment, and was begun within a day."""
@@ -95,7 +101,7 @@ def newest(connection: Connection, site: EnrolledSite) -> Begun | None:
     """The site's newest transfer, of whichever enrolment."""
     t, b = tables.transfer, tables.bundle
     query = (
-        select(t.c.id, t.c.number, t.c.enrolment, t.c.begun, b.c.body)
+        select(t, b.c.body)
         .join(b, b.c.transfer == t.c.id, isouter=True)
         .where(t.c.site == site.id)
         .order_by(t.c.number.desc())
@@ -105,7 +111,8 @@ def newest(connection: Connection, site: EnrolledSite) -> Begun | None:
     if row is None:
         return None
     body = None if row.body is None else bytes(row.body)
-    return Begun(row.id, row.number, row.enrolment, row.begun, body)
+    at = (row.host, row.host_name)
+    return Begun(row.id, row.number, row.enrolment, row.begun, body, *at)
 
 
 def newest_bundle(connection: Connection, site: EnrolledSite) -> Signed[Transfer] | None:

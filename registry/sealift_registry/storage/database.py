@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
     from sqlalchemy.exc import DBAPIError
 
+    from sealift_registry.storage.claims import Claim
+
 
 class Database(Protocol):
     """The hub's database."""
@@ -37,6 +39,25 @@ class Database(Protocol):
 
         Its callers are told, then, and the process goes on. Of a disk nothing is believed after.
         """
+        ...
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether processes of other homes, on other hosts, may use it, too."""
+        ...
+
+    def claim(self, name: str, words: str, patience: float = 0.0) -> Claim | None:
+        """Be the only process of the hub that works at `name`, or None while another does.
+
+        Others are told these `words`; for so many seconds another is waited for.
+
+        Raises:
+            FailedError: the lock could not be made.
+        """
+        ...
+
+    def holder(self, name: str) -> str:
+        """Who works at `name`, in words; empty where that is not known."""
         ...
 
     def reading(self) -> AbstractContextManager[Connection]:

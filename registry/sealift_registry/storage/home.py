@@ -1,9 +1,9 @@
 """The hub's home: one folder with everything the hub keeps (docs/reference/settings.md).
 
 `settings.toml`, `sealift.db` and `sealift.lock`, `blobs/`, `metadata/` (a copy of what the database
-holds), `keys/` (what the hub signs with by itself), `work/` (what is under way), `waiting/` (drafts
-of transfers that wait to be signed), and, where people put something there, `hardware-targets/` and
-`runtimes/`. Offline keys live elsewhere.
+holds), `host` (which host this is), `keys/` (what the hub signs with by itself), `work/` (what is
+under way), `waiting/` (drafts of transfers that wait to be signed), and, where people put something
+there, `hardware-targets/` and `runtimes/`. Offline keys live elsewhere.
 """
 
 from __future__ import annotations
@@ -180,6 +180,11 @@ class Home:
     def work(self) -> Path:
         """Where long work keeps its files while it runs."""
         return self.root / "work"
+
+    @property
+    def claims(self) -> Path:
+        """Where exports say what they are doing."""
+        return self.work / "exports"
 
     def close_to_others(self) -> tuple[str, ...]:
         """Leave others on this machine nothing; what is to be told of it."""

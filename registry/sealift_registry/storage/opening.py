@@ -16,11 +16,11 @@ def database_of(home: Home) -> Database:
     if not home.settings.database.url:
         from sealift_registry.storage.sqlite import SqliteDatabase
 
-        return SqliteDatabase(home.database_file, home.lock)
-    return _postgres(home.settings.database.url)
+        return SqliteDatabase(home.database_file, home.lock, home.claims)
+    return _postgres(home)
 
 
-def _postgres(url: str) -> Database:
+def _postgres(home: Home) -> Database:
     from sealift_signing.errors import FailedError
 
     try:
@@ -34,4 +34,4 @@ def _postgres(url: str) -> Database:
         ) from bad
     from sealift_registry.storage.postgresql import PostgresDatabase
 
-    return PostgresDatabase(url)
+    return PostgresDatabase(home.settings.database.url, home.claims)

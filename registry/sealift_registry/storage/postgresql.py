@@ -17,14 +17,19 @@ import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
+from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
+from sqlalchemy.pool import NullPool
 
 from sealift_migrations import SCHEMA, current, newest
 from sealift_migrations.postgres_session import LOCK_CLASS, WRITERS
-from sealift_registry.storage import database, postgres_words
+from sealift_registry.storage import claims, database, postgres_words
+from sealift_registry.storage.claims import FileClaims
+from sealift_registry.storage.postgres_claims import PostgresClaim, PostgresClaims
 from sealift_signing.errors import FailedError, UsageError
 
 WRITER = {"sealift_writer": True}
@@ -81,6 +86,27 @@ def open_postgres(url: URL) -> Engine:
     A connection that the server has ended meanwhile is replaced before it is used. Errors of a lost
     server are seen within seconds, and so is, by the server, a host that was lost.
     """
+    engine = create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        isolation_level="READ COMMITTED",
+        pool_pre_ping=True,
+        pool_size=CONNECTIONS,
+        max_overflow=MORE_CONNECTIONS,
+        pool_timeout=UNTIL_FREE,
+        connect_args=_connecting(),
+    )
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def open_sessions(url: URL) -> Engine:
+    """An engine each of whose connections is a session that ends when it is closed."""
+    driver = url.set(drivername="postgresql+psycopg")
+    return create_engine(driver, poolclass=NullPool, connect_args=_connecting())
+
+
+def _connecting() -> dict[str, Any]:
+    """How every connection is made, as the driver has it."""
     options = {
         # Temporary tables last, or anybody's would be taken for the hub's (CVE-2018-1058).
         "search_path": f"{SCHEMA},pg_temp",
@@ -90,25 +116,15 @@ def open_postgres(url: URL) -> Engine:
         "tcp_keepalives_interval": "5",
         "tcp_keepalives_count": "3",
     }
-    engine = create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        isolation_level="READ COMMITTED",
-        pool_pre_ping=True,
-        pool_size=CONNECTIONS,
-        max_overflow=MORE_CONNECTIONS,
-        pool_timeout=UNTIL_FREE,
-        connect_args={
-            "connect_timeout": UNTIL_ANSWER,
-            "application_name": "sealift",
-            "keepalives_idle": 15,
-            "keepalives_interval": 5,
-            "keepalives_count": 3,
-            "tcp_user_timeout": 30_000,
-            "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
-        },
-    )
-    event.listen(engine, "begin", _begin)
-    return engine
+    return {
+        "connect_timeout": UNTIL_ANSWER,
+        "application_name": "sealift",
+        "keepalives_idle": 15,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        "tcp_user_timeout": 30_000,
+        "options": " ".join(f"-c {name}={value}" for name, value in options.items()),
+    }
 
 
 def _begin(connection: Connection) -> None:
@@ -119,18 +135,41 @@ def _begin(connection: Connection) -> None:
 
 
 class PostgresDatabase:
-    """The hub's database at `url`, such as `postgresql://sealift@db.example/sealift`."""
+    """The hub's database at `url`, such as `postgresql://sealift@db.example/sealift`.
+
+    Claims are taken in the folder `claimed`, too, where there is one: a lost server lets nobody in
+    who works in the same home.
+    """
 
     settles = True
+    is_shared = True
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, claimed: Path | None = None) -> None:
         self.url = parse_url(url)
         self.where = shown(self.url)
+        self._claimed = claimed
 
     @cached_property
     def engine(self) -> Engine:
         """The engine of the server, made when it is first asked for (`open_postgres`)."""
         return open_postgres(self.url)
+
+    @cached_property
+    def _claims(self) -> PostgresClaims:
+        files = FileClaims(self._claimed) if self._claimed else None
+        return PostgresClaims(open_sessions(self.url), self.where, files)
+
+    def claim(self, name: str, words: str, patience: float = 0.0) -> PostgresClaim | None:
+        """By an advisory lock, held by a session of its own.
+
+        Raises:
+            FailedError: the server cannot be asked.
+        """
+        return claims.within(patience, lambda: self._claims.take(name, words))
+
+    def holder(self, name: str) -> str:
+        """As its session is called."""
+        return self._claims.holder(name)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

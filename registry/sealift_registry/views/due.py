@@ -23,6 +23,7 @@ from sealift_registry.delivery import (
     assignments,
     attention,
     receipts,
+    transfer_hosts,
     transfers,
     unsigned_transfers,
 )
@@ -143,6 +144,7 @@ class SiteDue:
 
     Attributes:
         unsigned: the bundle that waits to be signed, where that is it.
+        begun: where no bundle is there yet, one that another host has begun: its id, and the host.
         transfer: the id of its last bundle.
         blobs: how many it has lost.
     """
@@ -152,6 +154,7 @@ class SiteDue:
     unsigned: UnsignedTransfer | None = None
     transfer: str = ""
     blobs: int = 0
+    begun: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True)
@@ -323,9 +326,11 @@ def _site(hub: Hub, connection: Connection, site: EnrolledSite) -> SiteDue | Non
     if waits and waits.about(path, digest):
         return SiteDue(site, SiteLack.SIGNATURE, unsigned=waits)
     if last is None:
-        return SiteDue(site, SiteLack.BUNDLE)
+        begun = transfer_hosts.unfinished(hub, connection, site)
+        return SiteDue(site, SiteLack.BUNDLE, begun=begun)
     if not last.about(path, digest):
-        return SiteDue(site, SiteLack.NEWER_BUNDLE, transfer=last.predicate.id)
+        begun = transfer_hosts.unfinished(hub, connection, site)
+        return SiteDue(site, SiteLack.NEWER_BUNDLE, transfer=last.predicate.id, begun=begun)
     return _under_way(hub, connection, site, assigned, last.predicate)
 
 

@@ -8,7 +8,13 @@ from typing import Any
 from sqlalchemy import Connection, Row, select, tuple_
 
 from sealift_registry.catalog.pages import PagePlace
-from sealift_registry.delivery import receipts, tables, transfers, unsigned_transfers
+from sealift_registry.delivery import (
+    receipts,
+    tables,
+    transfer_hosts,
+    transfers,
+    unsigned_transfers,
+)
 from sealift_registry.delivery.sites import Sites
 from sealift_registry.delivery.unsigned_transfers import UnsignedTransfer
 from sealift_registry.trust.hub import Hub
@@ -24,7 +30,8 @@ class BegunView:
 
     Attributes:
         taken_by: the newer transfer that took its place; None where none did.
-        waits: where it waits to be signed; None where it is not written whole.
+        waits: where it waits to be signed; None where it is not written whole, or elsewhere.
+        elsewhere: the other host that goes on with it; None where this one does.
     """
 
     id: str
@@ -32,6 +39,7 @@ class BegunView:
     begun: str
     taken_by: str | None
     waits: UnsignedTransfer | None
+    elsewhere: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +63,8 @@ class TransferRow:
     Attributes:
         made: when its dispatcher signed it; None while nobody has.
         answered: when its receipt was made; None where none came home yet.
+        host: the one that goes on with it while it is not signed; None where that is not known.
+        host_name: how people call that.
     """
 
     id: str
@@ -62,6 +72,8 @@ class TransferRow:
     begun: str
     made: str | None
     answered: str | None
+    host: str | None
+    host_name: str | None
 
 
 def transfer(hub: Hub, connection: Connection, name: str) -> TransferView | BegunView | None:
@@ -86,7 +98,9 @@ def _begun(hub: Hub, connection: Connection, name: str) -> BegunView | None:
         return None
     newest = transfers.newest(connection, Sites(connection).get(row.site))
     taken_by = None if newest is None or newest.id == name else newest.id
-    return BegunView(name, row.site, row.begun, taken_by, unsigned_transfers.kept(hub, name))
+    waits = unsigned_transfers.kept(hub, name)
+    elsewhere = transfer_hosts.elsewhere(hub, row.host, row.host_name)
+    return BegunView(name, row.site, row.begun, taken_by, waits, elsewhere)
 
 
 def transfer_list(
@@ -105,7 +119,7 @@ def transfer_list(
         receipt = None if signed is None else receipts.answer_to(connection, signed.predicate)
         made = None if signed is None else signed.predicate.made
         answered = None if receipt is None else receipt.predicate.made
-        return TransferRow(row.id, row.site, row.begun, made, answered)
+        return TransferRow(row.id, row.site, row.begun, made, answered, row.host, row.host_name)
 
     told, refused = told_or_refused(rows, make, lambda row: str(row.id))
     return Page(told, refused, after)
@@ -115,7 +129,9 @@ def _rows(connection: Connection, place: PagePlace, site: str | None) -> list[Ro
     """Rows of a page, none of them believed."""
     t, b = tables.transfer, tables.bundle
     order = (t.c.site, t.c.number)
-    query = select(t.c.id, t.c.site, t.c.begun, b).join(b, b.c.transfer == t.c.id, isouter=True)
+    query = select(t.c.id, t.c.site, t.c.begun, t.c.host, t.c.host_name, b).join(
+        b, b.c.transfer == t.c.id, isouter=True
+    )
     if site is not None:
         query = query.where(t.c.site == site)
     if place.after is not None:

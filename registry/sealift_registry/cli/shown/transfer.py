@@ -53,6 +53,13 @@ def begun_lines(view: BegunView) -> list[str]:
     first = f"Transfer {view.id} to {view.site}, begun {view.begun}"
     if view.taken_by is not None:
         return [first, f"  It was never signed; {view.taken_by} took its place."]
+    if view.elsewhere is not None:
+        other = word(view.elsewhere)
+        return [
+            first,
+            f"  It is not signed yet. Its medium is at {other}, which goes on with it.",
+            f"  Or, here:  sealift export {view.site} --to DIR --anew",
+        ]
     if view.waits is None:
         go_on = f"  Go on:  sealift export {view.site} --to DIR"
         return [first, "  It is not written whole.", go_on]
@@ -75,6 +82,7 @@ def begun_data(view: BegunView) -> dict[str, Any]:
         "site": view.site,
         "begun": view.begun,
         "waits": None,
+        **({} if view.elsewhere is None else {"elsewhere": view.elsewhere}),
     }
     if view.taken_by is None and view.waits is not None:
         digest = view.waits.draft.parts[0].digest
