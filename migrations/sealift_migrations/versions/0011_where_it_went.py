@@ -9,7 +9,7 @@ from sealift_migrations.append_only import guard
 from sealift_migrations.column_types import Number, Text
 
 revision = "0011"
-down_revision = "0009"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 
