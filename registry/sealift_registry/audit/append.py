@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import date
+from functools import partial
 from typing import Any
 
 from securesystemslib.signer import Signer
 from sqlalchemy import Connection, bindparam, insert, select
 
+from sealift_registry.audit import restored_backup
 from sealift_registry.audit.admission import Admission
+from sealift_registry.audit.newest_checkpoint import Kept, LostError, NewestCheckpoint
 from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term, log_tile
 from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.public_key import PublicKey
@@ -38,17 +41,36 @@ class Appender:
         origin: str,
         former: Former = lambda _, __: (),
         blobs: str | None = None,
+        home: NewestCheckpoint | None = None,
     ) -> None:
         self._signer = signer
         self._blobs = blobs
+        self._home = home
+        self._signed: Kept | None = None
         self._former = former
         self._key = PublicKey.from_tuf(signer.public_key)
         self._origin = origin
         self._own = Frontier()
 
     def admission(self, connection: Connection, stated: date | None) -> Admission:
-        """What is asked of the entries of this commit."""
+        """What is asked of the entries of this commit.
+
+        Raises:
+            LostError: this home signed a checkpoint that is not in the database, nor in its list of
+                those that it lacks.
+            FailedError: what this home signed last cannot be read.
+        """
+        if self._home is not None:
+            follows = partial(self._former, connection, self._key)
+            kept = self._home.newest(self._key, self._origin, follows)
+            if kept is not None and not restored_backup.knows(connection, kept):
+                raise LostError(kept)
         return Admission(connection, self._key, self._origin, stated, self._blobs)
+
+    def keep(self) -> None:
+        """Keep in the home what the newest `append` signed, now that it is committed."""
+        if self._home is not None and self._signed is not None:
+            self._home.keep(self._signed, self._key, self._origin)
 
     def append(self, connection: Connection, written: Sequence[tuple[Entry, bytes]]) -> Growth:
         """Insert these entries, each with its body, at the end of the log.
@@ -59,7 +81,8 @@ class Appender:
         frontier = self._edge(connection)
         growth = grow(frontier, [body for _, body in written], stored_hashes(connection))
         size, root = growth.frontier.size, growth.frontier.root
-        note = checkpoint.sign(Checkpoint(self._origin, size, root), self._signer)
+        said = Checkpoint(self._origin, size, root)
+        note = checkpoint.sign(said, self._signer)
         _insert_entries(connection, growth, [entry for entry, _ in written])
         connection.execute(
             insert(log_checkpoint),
@@ -71,7 +94,7 @@ class Appender:
                 "note": note,
             },
         )
-        self._own = growth.frontier
+        self._own, self._signed = growth.frontier, Kept(note, said)
         return growth
 
     def _edge(self, connection: Connection) -> Frontier:

@@ -11,9 +11,10 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection, RootTransaction, event
 from sqlalchemy.exc import DBAPIError
 
-from sealift_registry.audit import settling
+from sealift_registry.audit import restored_backup, settling
 from sealift_registry.audit.admission import Admission
 from sealift_registry.audit.append import Appender
+from sealift_registry.audit.newest_checkpoint import LostError
 from sealift_registry.audit.settling import Place
 from sealift_registry.storage.database import Database, full
 from sealift_signing import events
@@ -144,8 +145,14 @@ def write(
                 raise
             # Before the connection is let go: that could fail, and this has happened.
             _give(answers)
+    except LostError as lost:
+        if _remember(database, requests, lost):
+            write(database, appender, requests, stated)
     except CommitError as failed:
-        _answer_unconfirmed(done, failed, _asked(database, done))
+        found = _asked(database, done)
+        if found:
+            appender.keep()
+        _answer_unconfirmed(done, failed, found)
         raise
     except DBAPIError as failed:
         answer_unwritten(requests, database.told(failed) if database.settles else failed)
@@ -183,9 +190,26 @@ def _run(
         if database.is_full(failed):
             raise full(database.where) from failed
         raise CommitError(str(failed)) from failed
+    appender.keep()  # before anybody is told
     for row, (_, entry) in zip(growth.rows, logged, strict=True):
         events.tell("log", "entry-committed", seq=row.seq, type=entry.type)
     return answers
+
+
+def _remember(database: Database, requests: Sequence[PendingAction[Any]], lost: LostError) -> bool:
+    """Whether the database knows now that it lacks what its home signed; else all are refused.
+
+    Whoever else works on it refuses, too, from then on, and one act it takes: another key.
+    """
+    try:
+        restored_backup.remember(database, lost.kept.note)
+    except (DBAPIError, SealiftError) as failed:
+        refused = restored_backup.restored(lost.kept.said)
+        refused.__cause__ = failed
+        _give([(one, refused) for one in requests if _is_waiting(one)])
+        return False
+    events.tell("log", "entries-lost", size=lost.kept.said.size)
+    return True
 
 
 def _give(answers: Sequence[_Answer]) -> None:

@@ -8,11 +8,12 @@ was replaced, stops nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from sqlalchemy import Connection, insert, select
 
+from sealift_registry.audit.newest_checkpoint import Kept
 from sealift_registry.audit.tables import log_checkpoint, seen_ahead
 from sealift_registry.storage.database import Database
 from sealift_signing.errors import RefusedError
@@ -30,11 +31,31 @@ def is_remembered(connection: Connection) -> bool:
     return connection.execute(select(seen_ahead.c.note).limit(1)).first() is not None
 
 
-def seen(connection: Connection, key: PublicKey, origin: str) -> list[Checkpoint]:
-    """What `key` signed, was found out, and this database does not hold; the smallest first."""
-    notes = connection.execute(select(seen_ahead.c.note)).scalars()
+def seen(
+    connection: Connection, key: PublicKey, origin: str, more: Sequence[bytes] = ()
+) -> list[Checkpoint]:
+    """What `key` signed, was found out, and this database does not hold; the smallest first.
+
+    `more` was found out, too, and is not in the database yet.
+    """
+    notes = {*connection.execute(select(seen_ahead.c.note)).scalars(), *more}
     found = [said for _, said in _verified(notes, key, origin) if not _holds(connection, said)]
     return sorted(found, key=lambda one: one.size)
+
+
+def knows(connection: Connection, kept: Kept) -> bool:
+    """Whether this database holds what its home signed last, or says by itself that it does not."""
+    if _holds(connection, kept.said):
+        return True
+    query = select(seen_ahead.c.note).where(seen_ahead.c.note == kept.note)
+    return connection.execute(query).first() is not None
+
+
+def remember(database: Database, note: bytes) -> None:
+    """Have this database say, to whoever asks, that it lacks the checkpoint `note`."""
+    with database.writing() as connection, connection.begin():
+        if note not in set(connection.execute(select(seen_ahead.c.note)).scalars()):
+            connection.execute(insert(seen_ahead).values(note=note))
 
 
 def notice(database: Database, notes: Iterable[bytes], key: PublicKey, origin: str) -> None:
@@ -67,11 +88,12 @@ def restored(said: Checkpoint) -> RestoredHubError:
     return RestoredHubError(
         "hub-restored",
         f"This hub once signed {said.size} entries of its log, and they are not the ones in this "
-        "database: it was restored from a backup. It no longer signs anything.",
+        "database: it was restored from a backup, or its server failed over to one that lacks "
+        "them. It no longer signs anything.",
         subject=said.origin,
-        next_step="Restore the newest backup of the hub's home. If none holds them, or if "
-        "somebody else signed with the log's key, a fleet administrator replaces that key: "
-        "sealift key rotate log",
+        next_step="Restore the newest backup of the hub's home, or bring back the server that "
+        "holds them. If none does, or if somebody else signed with the log's key, two fleet "
+        "administrators replace that key: sealift key rotate log",
     )
 
 

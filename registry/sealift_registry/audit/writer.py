@@ -21,6 +21,7 @@ from typing import Any, Self, TypeVar
 from sealift_registry.audit import batch
 from sealift_registry.audit.append import Appender, Former, SignerProvider
 from sealift_registry.audit.batch import Action, Committed, EntryRequest, PendingAction
+from sealift_registry.audit.newest_checkpoint import NewestCheckpoint
 from sealift_registry.storage.database import Database
 from sealift_signing.errors import FailedError
 from sealift_signing.transparency.entry import Entry
@@ -54,6 +55,7 @@ class AuditLog:
         former: gives the keys that the signer's follows, which signed what is there so far.
         clock: what `clock()` of this object answers; actions date their entries by it.
         blobs: where this process keeps blobs, to be compared with where they were moved to.
+        home: what this home's hub signed last, where the database may lose what it acknowledged.
 
     Attributes:
         stated: today's date, where a person stated it: by that the clock is judged, then.
@@ -67,6 +69,7 @@ class AuditLog:
         clock: Callable[[], datetime] = utc_now,
         former: Former = lambda _, __: (),
         blobs: str | None = None,
+        home: NewestCheckpoint | None = None,
     ) -> None:
         self.clock = clock
         self.stated: date | None = None
@@ -74,6 +77,7 @@ class AuditLog:
         self._signer = signer
         self._former = former
         self._blobs = blobs
+        self._home = home
         self._origin = origin
         self._queue: queue.SimpleQueue[PendingAction[Any] | None] = queue.SimpleQueue()
         self._state = threading.Lock()
@@ -197,7 +201,7 @@ class AuditLog:
             self._queue.put(request)
 
     def _start(self) -> None:
-        appender = Appender(self._signer(), self._origin, self._former, self._blobs)
+        appender = Appender(self._signer(), self._origin, self._former, self._blobs, self._home)
         # A daemon, so that a process that forgets to close can still end; atexit closes for it.
         self._thread = threading.Thread(
             target=self._work, args=(appender,), name="sealift-log-writer", daemon=True

@@ -202,8 +202,9 @@ def _seen(session: Session) -> list[Checkpoint]:
     from sealift_registry.trust import readiness
     from sealift_signing.errors import SealiftError
 
+    kept = readiness.kept(session.app.hub)  # before the state that it is compared with
     with session.app.hub.reading() as connection, suppress(SealiftError):
-        return readiness.seen(connection)
+        return readiness.seen(connection, kept)
     return []
 
 

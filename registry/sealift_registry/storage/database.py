@@ -43,7 +43,11 @@ class Database(Protocol):
 
     @property
     def is_shared(self) -> bool:
-        """Whether processes of other homes, on other hosts, may use it, too."""
+        """Whether processes of other homes, on other hosts, may use it, too.
+
+        It may then fail over as well, and lose what it acknowledged: so each home remembers what
+        it signed last (`audit.newest_checkpoint`), and which organisation's it is.
+        """
         ...
 
     def claim(self, name: str, words: str, patience: float = 0.0) -> Claim | None:
@@ -162,6 +166,17 @@ def full(where: str) -> FailedError:
         "The disk of the hub's database is full.",
         subject=where,
         next_step="Make room there, and run the command again.",
+    )
+
+
+def not_new(where: str) -> FailedError:
+    """What to say where a hub is to be founded and there is one."""
+    return FailedError(
+        "database-not-new",
+        f"The database {where} holds a hub already, and each hub has its own.",
+        subject=where,
+        next_step="Name another database; or, to have another process of that hub, copy its "
+        "settings.toml and keys/ to this machine.",
     )
 
 

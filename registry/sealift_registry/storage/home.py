@@ -177,6 +177,11 @@ class Home:
         return self.root / "sealift.lock"
 
     @property
+    def newest_checkpoint(self) -> Path:
+        """What this home's hub signed last, where its database may lose that (ADR 47)."""
+        return self.root / "newest-checkpoint"
+
+    @property
     def work(self) -> Path:
         """Where long work keeps its files while it runs."""
         return self.root / "work"

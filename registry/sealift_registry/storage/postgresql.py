@@ -230,13 +230,7 @@ class PostgresDatabase:
         self.bring_up_to_date()
         with self.in_words(), self.engine.connect() as connection:
             if connection.execute(text("SELECT 1 FROM log_entry LIMIT 1")).first() is not None:
-                raise FailedError(
-                    "database-not-new",
-                    f"The database {self.where} holds a hub already, and each hub has its own.",
-                    subject=self.where,
-                    next_step="Name another database; or, to have another process of that hub, "
-                    "copy its settings.toml and keys/ to this machine.",
-                )
+                raise database.not_new(self.where)
 
     def check_writable(self) -> None:
         """Nothing: whether it may be written to is known to the server, which says so."""

@@ -12,7 +12,10 @@ from pathlib import Path
 from securesystemslib.signer import Signer
 from sqlalchemy import Connection
 
+from sealift_registry.audit.admission import newest
+from sealift_registry.audit.newest_checkpoint import NewestCheckpoint
 from sealift_registry.audit.writer import AuditLog, utc_now
+from sealift_registry.storage.database import Database, not_new
 from sealift_registry.storage.home import (
     Home,
     KeySettings,
@@ -25,7 +28,7 @@ from sealift_registry.storage.home import (
     write_settings,
 )
 from sealift_registry.storage.opening import database_of
-from sealift_registry.trust import ceremony, key_rotation
+from sealift_registry.trust import ceremony, key_rotation, own_database, readiness
 from sealift_registry.trust.affected_people import affected_people
 from sealift_registry.trust.ceremony import Offices
 from sealift_registry.trust.hub import Hub
@@ -56,6 +59,7 @@ def open_hub(
     """
     home = open_home(root, environment)
     database = database_of(home)
+    online = OnlineKeys(home.keys, environment)
     database.check_exists()
     for sentence in home.close_to_others():
         told(sentence)
@@ -64,11 +68,12 @@ def open_hub(
             database.bring_up_to_date()
             with database.reading() as connection:
                 organisation = Repository(connection).organisation()
+                if database.is_shared:
+                    own_database.check(home, online, database, connection)
     except BaseException:
         database.close()
         raise
     home = replace(home, organisation=organisation)
-    online = OnlineKeys(home.keys, environment)
 
     def signer() -> Signer:
         if online.following(key_rotation.LOG) is None:
@@ -79,8 +84,16 @@ def open_hub(
             )
 
     origin = hub_origin(organisation)
-    log = AuditLog(database, signer, origin, former=key_rotation.followed, blobs=home.blobs_place)
+    log = AuditLog(
+        database,
+        signer,
+        origin,
+        former=key_rotation.followed,
+        blobs=home.blobs_place,
+        home=_kept_in(home, database),
+    )
     hub = Hub(home, database, log, online)
+    readiness.notice_lost(hub)
     with suppress(SealiftError):  # of a damaged database, which fsck is to name; later, then
         key_rotation.take_up(hub)
     return hub
@@ -196,17 +209,25 @@ def _publish(
     try:
         with database.in_words():
             database.bring_up_to_date()
-        with AuditLog(database, lambda: online.signer("log"), origin) as log:
+        kept = _kept_in(home, database)
+        with AuditLog(database, lambda: online.signer("log"), origin, home=kept) as log:
             _log_founding(Hub(home, database, log, online), change, organisation)
     finally:
         database.close()
     write_settings(home)
 
 
+def _kept_in(home: Home, database: Database) -> NewestCheckpoint | None:
+    """What the log signs last is kept in the home where the database may lose it."""
+    return NewestCheckpoint(home.newest_checkpoint) if database.is_shared else None
+
+
 def _log_founding(hub: Hub, change: Change, organisation: str) -> None:
     name = hub.home.settings.organisation.name
 
     def action(connection: Connection) -> tuple[Entry, None]:
+        if newest(connection) is not None:  # another set-up was quicker
+            raise not_new(hub.database.where)
         people = affected_people(stored(connection), change)
         hub.publish(connection, change)
         data = {"organisation": organisation, "name": name, "roles": sorted(change.metadata)}

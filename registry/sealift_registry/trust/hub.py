@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -103,14 +103,22 @@ class Hub:
             events.tell("trust", "metadata-published", versions=versions)
         return done
 
-    def commit_change(self, change: Change, entry: Entry, *, replaces_key: bool = False) -> bool:
-        """Publish `change` with `entry`, where no other rows belong to it.
+    def commit_change(
+        self,
+        change: Change,
+        entry: Entry,
+        *,
+        replaces_key: bool = False,
+        check: Callable[[Connection], None] = lambda _: None,
+    ) -> bool:
+        """Publish `change` with `entry`, where no other rows belong to it, and `check` lets it.
 
         Returns whether it was: of a change that is published already, and just now, nothing is.
         """
 
         def action(connection: Connection) -> tuple[Entry, None]:
             check_changes(connection, change)
+            check(connection)
             self.publish(connection, change)
             return entry, None
 

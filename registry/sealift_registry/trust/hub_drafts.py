@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from sealift_registry.trust import readiness, replaced_keys
+from sealift_registry.trust import lost_entries, readiness, replaced_keys
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.stored import Rows, Stored, stored
 from sealift_signing import drafting, roles
@@ -121,13 +121,14 @@ def check_enough(
         owner = found.head(roles.delegator(part.name)).metadata.signed
         held = roles.keyholders(owner, part.name)
         count = len(raw & {key.raw for key in held.keys})
-        if count < held.threshold:
+        wanted = max(held.threshold, lost_entries.needed(connection, made))
+        if count < wanted:
             kind, code = (NotSignedEnoughError, "not-signed-enough") if count else _NOBODY
             raise kind(
                 code,
-                f"{part.name} is signed by {held.threshold} people, and {count} of these keys may.",
+                f"{part.name} is signed by {wanted} people, and {count} of these keys may.",
                 subject=part.name,
-                next_step=f"Sign with {held.threshold} of the keys of: {', '.join(held.people)}; "
+                next_step=f"Sign with {wanted} of the keys of: {', '.join(held.people)}; "
                 f"name each with --key. Or leave out {'--at-hub' if at_hub else '--key'}, and have "
                 "each sign elsewhere.",
             )

@@ -17,7 +17,7 @@ from tuf.api.metadata import Root
 
 from sealift_registry.audit.tables import log_entry
 from sealift_registry.storage.writable import is_read_only
-from sealift_registry.trust import catalogs
+from sealift_registry.trust import catalogs, lost_entries
 from sealift_registry.trust.hub import Hub, newest_note
 from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.online_keys import NAMES, OnlineKeys
@@ -57,6 +57,7 @@ def wanted(
     if what == LOG:
         size = select(func.count()).select_from(log_entry)
         facts["size"] = (str(connection.execute(size).scalar_one()),)
+        facts |= lost_entries.facts(connection)
     elif what not in MACHINES:
         versions = repository.versions()
         changed = names if what == FRESHNESS else tuple(repository.delegated(roles.CATALOG))

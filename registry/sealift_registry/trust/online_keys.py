@@ -100,6 +100,12 @@ class OnlineKeys:
         path = self._next(name)
         return keys.read_public(f"{path}.pub") if path.exists() else None
 
+    def every_public(self, name: str) -> tuple[PublicKey, ...]:
+        """The public keys that were ever called `name` here, and the one that is to be."""
+        former = sorted((self._folder / FORMER).glob(f"{name}-*.pem.pub"))
+        there = (Path(f"{self.path(name)}.pub"), Path(f"{self._next(name)}.pub"), *former)
+        return tuple(keys.read_public(str(one)) for one in there if one.exists())
+
     def make_next(self, name: str) -> PublicKey:
         """The key that is to follow the one called `name`: made once, until it is taken up."""
         aside = self._folder / f"{NEXT}{durable.PARTIAL}"

@@ -7,13 +7,14 @@ slow work, before anybody's signature, and for who only looks.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 
 from sqlalchemy import Connection
 
-from sealift_registry.audit import admission, moved, restored_backup
+from sealift_registry.audit import admission, moved, newest_checkpoint, restored_backup
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
-from sealift_signing.errors import NotFoundError, RefusedError
+from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency.checkpoint import Checkpoint, hub_origin
 
@@ -72,12 +73,32 @@ def notice(hub: Hub, notes: Iterable[bytes]) -> None:
             restored_backup.notice(hub.database, notes, key, origin)
 
 
-def seen(connection: Connection) -> list[Checkpoint]:
-    """The checkpoints that were found out, count today, and are not in this database."""
-    if not restored_backup.is_remembered(connection):
+def seen(connection: Connection, notes: Iterable[bytes] = ()) -> list[Checkpoint]:
+    """The checkpoints that were found out, count today, and are not in this database.
+
+    Of `notes`, too, which were read before the state that `connection` sees.
+    """
+    notes = tuple(notes)
+    if not notes and not restored_backup.is_remembered(connection):
         return []
     key, origin = _log(connection)
-    return [] if key is None else restored_backup.seen(connection, key, origin)
+    return [] if key is None else restored_backup.seen(connection, key, origin, notes)
+
+
+def kept(hub: Hub) -> tuple[bytes, ...]:
+    """What this home's hub signed last, where the database may lose that."""
+    return newest_checkpoint.notes(hub.home.newest_checkpoint) if hub.database.is_shared else ()
+
+
+def notice_lost(hub: Hub) -> None:
+    """Have a database that lost what this home signed say so to whoever asks.
+
+    Where that cannot be done now, the log's writer refuses all the same.
+    """
+    notes = kept(hub)
+    if notes:
+        with suppress(SealiftError):
+            notice(hub, notes)
 
 
 def _check_not_restored(connection: Connection) -> None:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 
 from sqlalchemy import Connection
 from tuf.api.metadata import Metadata, Targets
 
-from sealift_registry.trust import catalogs, key_rotation, readiness
+from sealift_registry.trust import catalogs, key_rotation, lost_entries, readiness
 from sealift_registry.trust.affected_people import affected_people
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Change, Repository, check_follows
@@ -216,8 +217,12 @@ def submit_role(hub: Hub, draft: Draft, *, at_hub: bool) -> AcceptedSubmission:
     }
     if new:
         entry = hub.entry(ENTRIES[draft.act], actor, said, _terms(draft, people))
-        replaces = readiness.replaces_log(draft.act, draft.object)
-        hub.commit_change(change, entry, replaces_key=replaces)
+        hub.commit_change(
+            change,
+            entry,
+            replaces_key=readiness.replaces_log(draft.act, draft.object),
+            check=partial(lost_entries.check, draft=draft),
+        )
     if draft.act == "rotate-keys":
         key_rotation.take_up(hub)
     with hub.reading() as connection:
@@ -240,7 +245,7 @@ def published_words(connection: Connection, role: str, version: int) -> str:
 def _more(connection: Connection, draft: Draft) -> tuple[str, ...]:
     """What came of an act that a version's number does not say: told from what is stored."""
     if draft.act != "set-check-rows":
-        return ()
+        return lost_entries.told(connection, draft)
     team = draft.object[0]
     members = Repository(connection).members(team)
     out = members is not None and members.check_rows is not None

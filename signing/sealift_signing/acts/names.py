@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 Details = Mapping[str, tuple[str, ...]]
 """The options of an act, each with its values."""
 
+LOST = "lost"
+"""The fact that says how many entries the hub once signed, where its log has lost some of them."""
 LABEL = "promotion"
 """The fact that says by which label the hub lists a request; it decides nothing."""
 
@@ -102,7 +104,7 @@ ACTS: Mapping[str, Act] = {
         ("WHAT",),
         "Replace keys that the hub signs with by itself.",
         (Option("status", "WORD", "What the old keys are: retired or compromised."),),
-        facts=("key", "version", "size"),
+        facts=("key", "version", "size", LOST),
     ),
     "enroll": Act(
         ("SITE",),

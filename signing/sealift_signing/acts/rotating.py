@@ -20,7 +20,7 @@ from tuf.api.metadata import Root, Targets
 from sealift_signing import compromised, documents, floors, key_owners, publishing, roles, shape
 from sealift_signing.acts import versions, wording
 from sealift_signing.acts.material import Ask, Material, Prepared
-from sealift_signing.acts.names import FRESHNESS, MACHINES, ROTATED
+from sealift_signing.acts.names import FRESHNESS, LOST, MACHINES, ROTATED
 from sealift_signing.documents import LOG_STARTS, FleetKeys, LogStart, MachineKey, Status
 from sealift_signing.errors import MalformedError, NotFoundError, RefusedError, UsageError
 from sealift_signing.organisation import Organisation
@@ -124,7 +124,7 @@ def _machine(organisation: Organisation, ask: Ask, material: Material) -> Prepar
     above = (roles.FLEET, roles.TARGETS, roles.ROOT)
     (key,) = _new_keys(organisation, material, name, 1, held, above)
     status = _status(ask)
-    starts = LogStart(_size(material), old[-1].key) if what == "log" else None
+    starts = LogStart(_entries(material, "size"), old[-1].key) if what == "log" else None
     entered = MachineKey(key.text, name, old[-1].purpose, "active", starts)
     after = _with_machine(known, old, status, entered)
     path, data = documents.FLEET_KEYS_PATH, shape.write(after)
@@ -138,6 +138,7 @@ def _machine(organisation: Organisation, ask: Ask, material: Material) -> Prepar
         ),
         *wording.indented(f"{status}: {one.key}" for one in old),
         *wording.indented(_machine_meaning(status, starts)),
+        *wording.indented(_given_up(starts, material)),
         "Besides, the fleet's keys stay:",
         *wording.indented(wording.fleet_keys(replace(known, keys=_others(known, old)))),
     )
@@ -176,6 +177,19 @@ def _machine_meaning(status: Status, starts: LogStart | None) -> Iterable[str]:
         )
     else:
         yield "Evidence that the old key signed still counts where a request names it."
+
+
+def _given_up(starts: LogStart | None, material: Material) -> Iterable[str]:
+    """What nobody could guess from numbers: that what the hub acknowledged is gone."""
+    if starts is None or LOST not in material.facts:
+        return
+    lost = counted(_entries(material, LOST), "entry", "entries")
+    yield (
+        f"ENTRIES ARE LOST: a log of {lost} was signed, and the hub's database does not hold it. "
+        f"The log goes on from its {counted(starts.size, 'entry', 'entries')}; what else was "
+        "acknowledged is given up, unless a backup or another server still has it: ask first."
+    )
+    yield "Two people of fleet sign this; where one person alone holds it, that one."
 
 
 def _status(ask: Ask) -> Status:
@@ -235,11 +249,11 @@ def _numbers(material: Material, changed: Sequence[str]) -> tuple[int, ...]:
     return numbers
 
 
-def _size(material: Material) -> int:
-    said = material.fact("size")
+def _entries(material: Material, name: str) -> int:
+    said = material.fact(name)
     if not (said.isascii() and said.isdigit() and int(said) <= floors.LARGEST):
         raise MalformedError(
-            "bad-draft", "The draft does not say how long the hub's log is.", subject="size"
+            "bad-draft", "The draft does not say how long the hub's log is.", subject=name
         )
     return int(said)
 
