@@ -31,6 +31,8 @@ OF_OURS = {
     ("acts.py", "more"),
     ("acts.py", "digest"),
     ("asked.py", "kind"),
+    ("blobs.py", "record.kind"),
+    ("blobs.py", "ref.of"),
     ("gate_history.py", "roles.RECALL"),
     ("fsck.py", "name"),
     ("gate_history.py", "one.digest[:12]"),

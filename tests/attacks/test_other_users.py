@@ -153,6 +153,9 @@ HUB = """
     assign plant-7 vision/tiny/2 --for line-1=cpu-x86_64
     export plant-7 --to {at}/medium --plan
     export plant-7 --to {at}/medium
+    blobs check
+    blobs fsck
+    blobs mend --from-blobs {at}/hub/blobs
     renew team.vision
     key rotate catalog
     runtime list
@@ -197,6 +200,7 @@ LATER = """
 ELSEWHERE = {
     *("init", "team add", "site enroll"),  # before anybody has a home to hold anything in
     *("ingest mlflow", "ingest dvc"),  # as ingest onnx
+    "blobs init",  # it opens no home but to read where, and asks a server
     "runtime add",  # it opens no home, and fetches what it installs
     *("object", "submit"),  # whoever is alone drafts nothing: below, by people at desks
 }

@@ -43,6 +43,9 @@ LOOKING = f"""
     audit list --limit 1000
     audit verify
     audit fsck
+    blobs check
+    blobs fsck
+    blobs mend --from-blobs hub/blobs
 """
 LOOKING_AT_SITE = """
     status

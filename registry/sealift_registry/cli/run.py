@@ -8,6 +8,7 @@ import click
 
 from sealift_registry.cli import (
     audit,
+    blobs,
     conversion,
     delivery,
     fingerprint,
@@ -28,7 +29,7 @@ from sealift_signing.errors import FailedError, SealiftError, UsageError
 
 COMMANDS = (
     *(setup, keys, teams, intake, conversion, runtimes, promotion, delivery),
-    *(lists, show, audit, submit, fingerprint),
+    *(lists, show, audit, submit, fingerprint, blobs),
 )
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
 PROGRAM = "sealift"

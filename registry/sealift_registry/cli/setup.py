@@ -32,6 +32,14 @@ if TYPE_CHECKING:
     default="",
     help="Keep the rows on PostgreSQL (postgresql://USER@HOST/DATABASE). [default: in the home]",
 )
+@click.option(
+    "--blobs",
+    metavar="URL",
+    default="",
+    help="Keep models on an S3 server (s3://BUCKET/PREFIX). [default: in the home]",
+)
+@click.option("--blobs-endpoint", metavar="URL", default="", help="That server's address.")
+@click.option("--blobs-region", metavar="REGION", default="", help="Its region.")
 def init(
     session: Session,
     *,
@@ -40,13 +48,16 @@ def init(
     name: str,
     person: str,
     database: str,
+    blobs: str,
+    blobs_endpoint: str,
+    blobs_region: str,
 ) -> None:
     """Set up a hub in a new home.
 
     With --offline-keys the full layout: root and targets need two of three keys, kept outside the
     home. With --solo one key does everything, and every bundle and receipt says UNPROTECTED.
     """
-    from sealift_registry.storage.home import DatabaseSettings, Settings
+    from sealift_registry.storage.home import BlobSettings, DatabaseSettings, Settings
     from sealift_registry.trust import founding
     from sealift_registry.trust.ceremony import person_id
     from sealift_signing.errors import UsageError
@@ -57,7 +68,10 @@ def init(
             "Say how the keys are kept: --offline-keys DIR, or --solo for one person alone.",
             next_step="See: sealift init --help",
         )
-    stores = Settings(database=DatabaseSettings(database))
+    stores = Settings(
+        database=DatabaseSettings(database),
+        blobs=BlobSettings(blobs, blobs_endpoint, blobs_region),
+    )
     if solo:
         who = person_id(person or user())
         hub = founding.found_solo(session.root, name or who, who, session.environment, stores)

@@ -155,6 +155,25 @@ class Home:
 
         return S3Blobs(address, self.work, self.organisation)
 
+    def check_blobs_free(self) -> None:
+        """Check that a new hub can keep its blobs where the settings say: nobody else does.
+
+        Raises:
+            RefusedError: another hub does.
+            FailedError: it cannot be reached.
+        """
+        if self.settings.blobs.address is not None:
+            from sealift_registry.storage import s3_owner
+
+            s3_owner.check_free(self.settings.blobs.address)
+
+    def claim_blobs(self) -> None:
+        """Say there that this hub keeps its blobs there, before there are any."""
+        if self.settings.blobs.address is not None:
+            from sealift_registry.storage.s3_blobs import S3Blobs
+
+            S3Blobs(self.settings.blobs.address, self.work, self.organisation).claim()
+
     @property
     def blobs_place(self) -> str:
         """Where they are, as it is noted when they are moved: the same wherever the home lies."""

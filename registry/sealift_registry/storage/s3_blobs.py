@@ -70,11 +70,16 @@ class S3Blobs:
         """The bucket, the prefix, and the server where it is named."""
         return self.address.where
 
+    def claim(self) -> None:
+        """Say whose blobs these are, unless it was said before; RefusedError if another's."""
+        with self.calls.told():
+            s3_owner.claim(self.calls, self.organisation)
+
     @cached_property
     def behaviour(self) -> Behaviour:
         """How the server behaves; asked when something is first written, with whose it is."""
+        self.claim()
         with self.calls.told():
-            s3_owner.claim(self.calls, self.organisation)
             return s3_sending.probe(self.calls)
 
     def key(self, digest: str) -> str:

@@ -175,7 +175,7 @@ def _no_bucket(where: str) -> FailedError:
         "blobs-no-bucket",
         f"The bucket of {where} does not exist.",
         subject=where,
-        next_step="Check its name, or make it with: sealift blobs init",
+        next_step="Check its name, or make it with: sealift blobs init --blobs URL",
     )
 
 

@@ -10,7 +10,8 @@ import json
 from typing import Any
 
 from sealift_registry.storage import s3_faults
-from sealift_registry.storage.s3_calls import Calls
+from sealift_registry.storage.s3_address import S3Address
+from sealift_registry.storage.s3_calls import Calls, Patience
 from sealift_signing.drawing import word
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.vocabulary import SHA256
@@ -41,16 +42,18 @@ def claim(calls: Calls, organisation: str) -> None:
         raise not_ours(calls.address.where, found or "")
 
 
-def check_free(calls: Calls) -> None:
+def check_free(address: S3Address) -> None:
     """Check that nobody keeps blobs there yet: for a hub that is about to be set up.
 
     Raises:
         RefusedError: somebody does.
     """
+    calls = Calls(address, Patience())
     with calls.told():
+        calls.ask("list_objects_v2", Prefix=address.key("sha256/"), MaxKeys=1)
         found = owner(calls)
     if found is not None:
-        raise not_ours(calls.address.where, found)
+        raise not_ours(address.where, found)
 
 
 def owner(calls: Calls) -> str | None:

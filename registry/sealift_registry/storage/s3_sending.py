@@ -29,7 +29,7 @@ MOST_PARTS = 9_000
 """S3 takes 10,000: above 70 GB parts are larger."""
 PROBE = "sealift-probe"
 """The name of the object by which it is found out how a server behaves; it means nothing else."""
-_PROBED = b"Sealift asks with this object what the server checks. It may be removed.\n"
+PROBED = b"Sealift asks with this object what the server checks. It may be removed.\n"
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Behaviour:
 
 def probe(calls: Calls) -> Behaviour:
     """Find out how the server behaves: documentation is of another version than what answers."""
-    key, right = calls.address.key(PROBE), _base64(sha256(_PROBED).digest())
+    key, right = calls.address.key(PROBE), _base64(sha256(PROBED).digest())
 
     def put(**more: str) -> bool:
         """Whether it was written."""
         try:
-            calls.ask("put_object", Key=key, Body=_PROBED, **more)
+            calls.ask("put_object", Key=key, Body=PROBED, **more)
         except Exception as bad:
             if s3_faults.exists(bad) or s3_faults.arrived_wrong(bad) or _refused(bad):
                 return False
@@ -70,7 +70,7 @@ def _once(calls: Calls, key: str, checksum: str) -> bool:
     """Whether the probe is written with this checksum; that it arrived wrong is not asked again."""
     try:
         calls.client.put_object(
-            Bucket=calls.address.bucket, Key=key, Body=_PROBED, ChecksumSHA256=checksum
+            Bucket=calls.address.bucket, Key=key, Body=PROBED, ChecksumSHA256=checksum
         )
     except Exception as bad:
         if s3_faults.arrived_wrong(bad) or _refused(bad):

@@ -188,7 +188,9 @@ def _check_stores(root: Path, settings: Settings, environment: Mapping[str, str]
     Raises:
         FailedError: not there.
     """
-    database = database_of(with_environment(Home(root, settings), environment))
+    home = with_environment(Home(root, settings), environment)
+    home.check_blobs_free()
+    database = database_of(home)
     try:
         database.check_new()
     finally:
@@ -214,6 +216,7 @@ def _publish(
             _log_founding(Hub(home, database, log, online), change, organisation)
     finally:
         database.close()
+    replace(with_environment(home, environment), organisation=organisation).claim_blobs()
     write_settings(home)
 
 

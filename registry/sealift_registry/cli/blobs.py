@@ -1,0 +1,246 @@
+"""`sealift blobs`: where models are kept: the bucket, what is lost, and bringing it back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sealift_registry.cli.group import sealift
+from sealift_registry.cli.session import Session, command
+from sealift_signing.drawing import word
+from sealift_signing.vocabulary import counted
+
+if TYPE_CHECKING:
+    from sealift_registry.blob_fsck import Found, Loss
+    from sealift_registry.storage.s3_address import S3Address
+    from sealift_sync.blobs import BlobStore
+
+_FAULTS = {
+    "missing": "is missing",
+    "damaged": "is damaged: its bytes are not those of its digest",
+    "unreadable": "cannot be read",
+}
+
+
+@sealift.group()
+def blobs() -> None:
+    """Check where models are kept, and mend it."""
+
+
+@command(
+    blobs,
+    "init",
+    example="sealift blobs init --blobs s3://acme-models/hub --blobs-endpoint https://s3.acme.example",
+)
+@click.option("--blobs", "url", metavar="URL", help="s3://BUCKET/PREFIX. [default: blobs.url]")
+@click.option("--blobs-endpoint", "endpoint", metavar="URL", help="The server's address.")
+@click.option("--blobs-region", "region", metavar="REGION", help="Its region.")
+@click.option(
+    "--object-lock-days",
+    type=click.IntRange(1, 36_500),
+    metavar="N",
+    help="Have the server keep each version for N days, whoever asks to remove it.",
+)
+def blobs_init(
+    session: Session,
+    *,
+    url: str | None,
+    endpoint: str | None,
+    region: str | None,
+    object_lock_days: int | None,
+) -> None:
+    """Make the bucket, which keeps versions.
+
+    One that is there is given versions.
+
+    Before there is a hub it is named by --blobs, and afterwards by the hub's settings.
+    """
+    from sealift_registry.storage import buckets
+
+    address = _address(session, url, endpoint, region)
+    new = buckets.make(address, object_lock_days)
+    made = "is made" if new else "was there"
+    lines = [f"The bucket {address.bucket} {made}, and keeps versions."]
+    if object_lock_days is not None:
+        days = counted(object_lock_days, "day")
+        lines.append(f"  Each version is kept for {days}, whoever asks to remove it.")
+    lines += ["", "Next: sealift blobs check"]
+    data = {"bucket": address.bucket, "new": new, "object_lock_days": object_lock_days}
+    session.terminal.answer("blobs-init", data, lines)
+
+
+def _address(
+    session: Session, url: str | None, endpoint: str | None, region: str | None
+) -> S3Address:
+    from sealift_registry.storage.s3_address import s3_address
+    from sealift_signing.errors import UsageError
+
+    if url:
+        return s3_address(url, endpoint or "", region or "")
+    address = session.app.hub.home.settings.blobs.address
+    if address is None:
+        raise UsageError(
+            "blobs-in-home",
+            "This hub keeps its blobs in its home, where no bucket is needed.",
+            next_step="Name one with --blobs s3://BUCKET/PREFIX for a hub that is to be set up.",
+        )
+    return address
+
+
+@command(blobs, "check", example="sealift blobs check")
+def blobs_check(session: Session) -> None:
+    """Say what is missing of where blobs are kept.
+
+    Of a bucket: whether it is reached, keeps versions, heeds conditions and checksums, has the same
+    time, and lets these credentials list, write, read and abort.
+    """
+    from sealift_registry.storage.s3_blobs import S3Blobs
+    from sealift_registry.storage.s3_check import Finding, check
+    from sealift_signing.errors import RefusedError
+
+    store = session.app.hub.home.blobs
+    if isinstance(store, S3Blobs):
+        found = check(store)
+    else:
+        there = counted(sum(1 for _ in store.digests()), "blob")
+        found = [Finding("reach", "good", f"{store.where} is a folder of the home, with {there}.")]
+    marks = {"good": "ok  ", "weak": "weak", "bad": "BAD "}
+    lines = [f"{marks[one.grade]}  {one.words}" for one in found]
+    data = {"where": store.where, "findings": [asdict(one) for one in found]}
+    session.terminal.answer("blobs-check", data, lines)
+    if bad := [one for one in found if one.grade == "bad"]:
+        raise RefusedError(
+            "blobs-not-usable",
+            f"The hub cannot keep blobs at {store.where}: {counted(len(bad), 'thing')} must be "
+            "mended.",
+            subject=store.where,
+            next_step="Do what is said above, and check again.",
+        )
+
+
+@command(blobs, "fsck", example="sealift blobs fsck")
+def blobs_fsck(session: Session) -> None:
+    """Hash every blob, and name what is lost.
+
+    Every blob that rows name is hashed; told are the versions that lost something.
+    """
+    from sealift_registry.blob_fsck import examine
+
+    with session.terminal.phases() as begin_phase:
+        found = examine(session.app.hub, begin_phase)
+    lines = [_sentence(one) for one in found.losses] or [_whole(found)]
+    session.terminal.answer("blobs-fsck", _json(found), lines)
+    _refuse(found)
+
+
+@command(
+    blobs, "mend", example="sealift blobs mend --from-bundle /media/disk/sealift/plant-7-000001"
+)
+@click.option("--from-blobs", metavar="URL|FOLDER", help="Another store, or a folder of blobs.")
+@click.option("--from-bundle", metavar="DIR", help="A bundle on a medium.")
+@click.option("--blobs-endpoint", "endpoint", metavar="URL", help="The other store's server.")
+@click.option("--blobs-region", "region", metavar="REGION", help="Its region.")
+def blobs_mend(
+    session: Session,
+    *,
+    from_blobs: str | None,
+    from_bundle: str | None,
+    endpoint: str | None,
+    region: str | None,
+) -> None:
+    """Bring back blobs that are lost or damaged.
+
+    Whatever comes is hashed. What no store and no medium has, its source may have: for that the
+    command is printed which ingests the version again.
+    """
+    from sealift_registry.blob_fsck import check_bundle, mend
+    from sealift_signing.errors import UsageError
+
+    if bool(from_blobs) == bool(from_bundle):
+        raise UsageError(
+            "mend-from",
+            "Say from where: either --from-blobs, or --from-bundle.",
+            next_step="See: sealift blobs mend --help",
+        )
+    session.app.hub.home.sweep()
+    source: BlobStore | Path
+    if from_bundle:
+        source = check_bundle(Path(from_bundle))
+    else:
+        source = _other(session, str(from_blobs), endpoint, region)
+    with session.terminal.phases() as begin_phase:
+        mended, found = mend(session.app.hub, source, begin_phase)
+    lines = [f"The blob {one.sha256[:12]} of {', '.join(one.of)} is whole again." for one in mended]
+    lines += [_sentence(one) for one in found.losses] or [_whole(found)]
+    lines += _from_sources(session, found)
+    data = {**_json(found), "mended": [one.sha256 for one in mended]}
+    session.terminal.answer("blobs-mend", data, lines)
+    _refuse(found)
+
+
+def _other(session: Session, named: str, endpoint: str | None, region: str | None) -> BlobStore:
+    """The store to mend from: only read."""
+    from sealift_registry.blob_fsck import check_folder
+    from sealift_registry.storage.s3_address import SCHEME, s3_address
+    from sealift_registry.storage.s3_blobs import S3Blobs
+
+    if not named.startswith(SCHEME):
+        return check_folder(Path(named))
+    ours = session.app.hub.home.settings.blobs
+    address = s3_address(named, endpoint or ours.endpoint, region or ours.region)
+    return S3Blobs(address, session.app.hub.home.work)
+
+
+def _from_sources(session: Session, found: Found) -> list[str]:
+    """How each version that lost something is ingested again."""
+    from sealift_registry.catalog.catalog import Catalog
+    from sealift_registry.catalog.reference import VersionRef
+    from sealift_registry.intake.source import SourceRecord
+    from sealift_signing import shape
+    from sealift_signing.errors import SealiftError
+
+    versions = sorted({one for loss in found.losses for one in loss.of})
+    lines = ["", "What was ingested is brought back by ingesting it again:"] if versions else []
+    with session.app.hub.reading() as connection:
+        for name in versions:
+            try:
+                ref = VersionRef.parse(name)
+                source = Catalog(connection).version(ref).source
+                record = shape.read(SourceRecord, source, what="the source's record")
+            except SealiftError:
+                continue
+            lines.append(f"  {word(record.locator)}: sealift ingest {record.kind} … --as {ref.of}")
+    return lines
+
+
+def _whole(found: Found) -> str:
+    from sealift_sync.pace import megabytes
+
+    return f"{counted(found.blobs, 'blob')} hashed, {megabytes(found.size)}: whole."
+
+
+def _sentence(one: Loss) -> str:
+    return f"The blob {one.sha256[:12]} of {', '.join(one.of)} {_FAULTS[one.fault]}."
+
+
+def _json(found: Found) -> dict[str, Any]:
+    losses = [
+        {"sha256": one.sha256, "fault": one.fault, "of": list(one.of)} for one in found.losses
+    ]
+    return {"blobs": found.blobs, "bytes": found.size, "lost": losses, "ok": not found.losses}
+
+
+def _refuse(found: Found) -> None:
+    from sealift_signing.errors import RefusedError
+
+    if found.losses:
+        versions = {one for loss in found.losses for one in loss.of}
+        raise RefusedError(
+            "blobs-lost",
+            f"{counted(len(found.losses), 'blob')} of {counted(len(versions), 'version')} are "
+            "lost or damaged.",
+            next_step="Bring them back from a copy or a medium: sealift blobs mend --help",
+        )
