@@ -15,17 +15,17 @@ from sealift_migrations.table_rules import RULES, VERSION_TABLE
 _APPLICATIONS = text(
     "SELECT DISTINCT pg_get_userbyid(a.grantee) FROM pg_default_acl d "
     "JOIN pg_namespace n ON n.oid = d.defaclnamespace, aclexplode(d.defaclacl) a "
-    "WHERE n.nspname = current_schema() AND d.defaclobjtype = 'r' "
+    "WHERE n.nspname = 'sealift' AND d.defaclobjtype = 'r' "
     "AND d.defaclrole = n.nspowner AND a.grantee NOT IN (0, n.nspowner) ORDER BY 1"
 )
 _TABLES = text(
     "SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
-    "WHERE n.nspname = current_schema() AND c.relkind = 'r'"
+    "WHERE n.nspname = 'sealift' AND c.relkind = 'r'"
 )
 
 
 def applications(connection: Connection) -> list[str]:
-    """The roles that the application goes by, in the schema that comes first."""
+    """The roles that the application goes by, in our schema."""
     return list(connection.execute(_APPLICATIONS).scalars())
 
 

@@ -202,6 +202,7 @@ ELSEWHERE = {
     *("ingest mlflow", "ingest dvc"),  # as ingest onnx
     "blobs init",  # it opens no home but to read where, and asks a server
     "runtime add",  # it opens no home, and fetches what it installs
+    *("db init", "db upgrade", "db check"),  # a server's, and not this disk's
     *("object", "submit"),  # whoever is alone drafts nothing: below, by people at desks
 }
 """Commands that are not tried there."""

@@ -27,8 +27,12 @@ COLLECTED: dict[str, Callable[[], Iterator[str]]] = {
     "error": collecting.errors,
     "setting": collecting.settings,
 }
-ELSEWHERE = {"sealift ingest mlflow", "sealift ingest dvc", "sealift blobs init"}
-"""Commands that need a server or a repository; those of `ingest` answer as `ingest onnx` does."""
+ELSEWHERE = {
+    *("sealift ingest mlflow", "sealift ingest dvc"),  # they answer as `ingest onnx` does
+    "sealift blobs init",
+    *("sealift db init", "sealift db upgrade", "sealift db check"),
+}
+"""Commands that need a server or a repository."""
 RECORDED = "b13f7c592518fb0c1d78aa2eafca85bdf24b08312172bd6acb27768621bd316a"
 """The digest of all that was recorded."""
 

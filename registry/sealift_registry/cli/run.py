@@ -10,6 +10,7 @@ from sealift_registry.cli import (
     audit,
     blobs,
     conversion,
+    db,
     delivery,
     fingerprint,
     intake,
@@ -29,7 +30,7 @@ from sealift_signing.errors import FailedError, SealiftError, UsageError
 
 COMMANDS = (
     *(setup, keys, teams, intake, conversion, runtimes, promotion, delivery),
-    *(lists, show, audit, submit, fingerprint, blobs),
+    *(lists, show, audit, submit, fingerprint, blobs, db),
 )
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
 PROGRAM = "sealift"

@@ -91,9 +91,13 @@ class DatabaseSettings:
 
     Attributes:
         url: `postgresql://USER@HOST/DATABASE`, as the application's role.
+        migrator: the same as the migrator's role, for `sealift db upgrade`.
+        failover: another server takes over when this one fails (`sealift db check`).
     """
 
     url: str = ""
+    migrator: str = ""
+    failover: bool = False
 
 
 @dataclass(frozen=True)
@@ -360,6 +364,8 @@ def _section(name: str, values: object) -> str:
 
 
 def _toml(value: str | int) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, int):
         return str(value)
     return json.dumps(value, ensure_ascii=False)  # a TOML basic string has JSON's escapes
@@ -410,7 +416,8 @@ def _section_of(
     return kind(**values)
 
 
-_WORDS = {int: "a whole number", str: "text in quotes"}
+_BOOLS = {"true": True, "false": False}
+_WORDS = {int: "a whole number", str: "text in quotes", bool: "true or false"}
 
 
 def _checked(settings: Settings, path: Path) -> Settings:
@@ -428,15 +435,16 @@ def _checked(settings: Settings, path: Path) -> Settings:
             subject="conversion.proof_minutes",
             next_step="Choose as many minutes as a conversion may take longer.",
         )
-    url = settings.database.url
-    if url and not url.startswith(POSTGRESQL):
-        raise UsageError(
-            "bad-setting",
-            f"database.url in {path} must be empty, or begin with {POSTGRESQL}.",
-            subject="database.url",
-            next_step="Write it as postgresql://USER@HOST/DATABASE, or leave it out to keep the "
-            "database in the home.",
-        )
+    urls = {"url": settings.database.url, "migrator": settings.database.migrator}
+    for name, url in urls.items():
+        if url and not url.startswith(POSTGRESQL):
+            raise UsageError(
+                "bad-setting",
+                f"database.{name} in {path} must be empty, or begin with {POSTGRESQL}.",
+                subject=f"database.{name}",
+                next_step="Write it as postgresql://USER@HOST/DATABASE, or leave it out to keep "
+                "the database in the home.",
+            )
     _ = settings.blobs.address  # which says what is wrong with it
     return settings
 
@@ -462,8 +470,8 @@ def _check_variables(environment: Mapping[str, str]) -> None:
 
 def _parsed(text: str, kind: type, variable: str) -> object:
     try:
-        return kind(text)
-    except ValueError as bad:
+        return _BOOLS[text] if kind is bool else kind(text)
+    except (KeyError, ValueError) as bad:
         raise UsageError(
             "bad-setting",
             f"{variable} must be {_WORDS[kind]}.",

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from sealift_registry.storage.database import Database
 from sealift_registry.storage.home import Home
+
+if TYPE_CHECKING:
+    from sealift_registry.storage.postgresql import PostgresDatabase
 
 
 def database_of(home: Home) -> Database:
@@ -17,10 +23,20 @@ def database_of(home: Home) -> Database:
         from sealift_registry.storage.sqlite import SqliteDatabase
 
         return SqliteDatabase(home.database_file, home.lock, home.claims)
-    return _postgres(home)
+    return postgres_at(home.settings.database.url, home.claims)
 
 
-def _postgres(home: Home) -> Database:
+def postgres_at(url: str, claimed: Path | None = None) -> PostgresDatabase:
+    """The database on PostgreSQL at `url`; nothing is opened yet.
+
+    Args:
+        url: `postgresql://USER@HOST/DATABASE`.
+        claimed: a folder for claims, as `PostgresDatabase` has it.
+
+    Raises:
+        UsageError: `url` names none.
+        FailedError: what is needed to speak with it is not installed.
+    """
     from sealift_signing.errors import FailedError
 
     try:
@@ -34,4 +50,4 @@ def _postgres(home: Home) -> Database:
         ) from bad
     from sealift_registry.storage.postgresql import PostgresDatabase
 
-    return PostgresDatabase(home.settings.database.url, home.claims)
+    return PostgresDatabase(url, claimed)

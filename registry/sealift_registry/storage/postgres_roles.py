@@ -14,8 +14,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from sqlalchemy import Connection, text
+
 from sealift_migrations import SCHEMA
-from sealift_migrations.table_rules import ADDED
+from sealift_migrations.table_rules import ADDED, VERSION_TABLE
 
 DEFAULTS = ", ".join(sorted(ADDED.privileges))
 """What the application may do to a table that is made later, until `db upgrade` says better."""
@@ -50,11 +52,13 @@ def steps(roles: Roles) -> Iterator[Step]:
     )
     yield Step("An administrator who is no superuser is a member of it meanwhile.", _join(roles))
     yield Step(
-        "Nobody else connects, or makes temporary tables.",
+        # Temporary tables hide none of ours. But where they may not be made and our schema is not
+        # there, PostgreSQL speaks of them, and not of the schema.
+        "Nobody else connects.",
         _on_database("REVOKE ALL ON DATABASE %I FROM PUBLIC"),
     )
     for role in (roles.migrator, roles.application):
-        yield Step("", _on_database(f"GRANT CONNECT ON DATABASE %I TO {quoted(role)}"))
+        yield Step("", _on_database(f"GRANT CONNECT, TEMPORARY ON DATABASE %I TO {quoted(role)}"))
     yield Step(
         "Nobody makes tables where names might be looked up.",
         "REVOKE CREATE ON SCHEMA public FROM PUBLIC",
@@ -66,6 +70,7 @@ def steps(roles: Roles) -> Iterator[Step]:
     yield Step("", f"ALTER SCHEMA {SCHEMA} OWNER TO {owner}")
     yield Step("", f"REVOKE ALL ON SCHEMA {SCHEMA} FROM PUBLIC, {application}")
     yield Step("", f"GRANT USAGE ON SCHEMA {SCHEMA} TO {migrator}, {application}")
+    yield Step("", _version_read_by(roles.migrator))
     default = f"ALTER DEFAULT PRIVILEGES FOR ROLE {owner} IN SCHEMA {SCHEMA}"
     yield Step(
         "Tables that are made later.", f"{default} GRANT {DEFAULTS} ON TABLES TO {application}"
@@ -83,6 +88,12 @@ def steps(roles: Roles) -> Iterator[Step]:
         _on_database("ALTER DATABASE %I SET default_transaction_isolation = ''read committed''"),
     )
     yield Step("The administrator is that no longer.", _leave(roles))
+
+
+def run(connection: Connection, roles: Roles) -> None:
+    """Run them, as an administrator; whoever has the transaction commits."""
+    for step in steps(roles):
+        connection.execute(text(step.sql))
 
 
 def script(roles: Roles) -> list[str]:
@@ -159,9 +170,17 @@ def _leave(roles: Roles) -> str:
     )
 
 
+def _version_read_by(role: str) -> str:
+    table = f"{SCHEMA}.{VERSION_TABLE}"
+    return (
+        f"DO $$ BEGIN\n  IF to_regclass('{table}') IS NOT NULL THEN\n"
+        f"    GRANT SELECT ON {table} TO {quoted(role)};\n  END IF;\nEND $$"
+    )
+
+
 def _on_database(sql: str) -> str:
     return f"DO $$ BEGIN EXECUTE format('{sql}', current_database()); END $$"
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _literal(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"

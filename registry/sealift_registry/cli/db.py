@@ -1,0 +1,207 @@
+"""`sealift db`: a database on PostgreSQL, set up, brought up to date and checked.
+
+None of it opens the hub: these commands come before there is one, and when it does not open.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from sealift_registry.cli.group import sealift
+from sealift_registry.cli.session import Session, command
+from sealift_signing.errors import RefusedError, UsageError, shown
+from sealift_signing.vocabulary import counted
+
+if TYPE_CHECKING:
+    from sealift_registry.storage.home import DatabaseSettings
+    from sealift_registry.storage.postgres_roles import Roles
+    from sealift_registry.storage.postgresql import PostgresDatabase
+
+ROLE = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
+"""Names that PostgreSQL takes without quotes."""
+URL = "postgresql://USER@HOST/DATABASE"
+
+
+@sealift.group()
+def db() -> None:
+    """Set up, upgrade and check a database on PostgreSQL."""
+
+
+@command(db, "init", example="sealift db init")
+@click.option("--run", "runs", is_flag=True, help="Run it, by --as; else it is printed.")
+@click.option("--as", "url", metavar="URL", help=f"With --run: an administrator's {URL}.")
+@click.option("--owner", metavar="ROLE", help="Owns the tables. [default: sealift_owner]")
+@click.option("--migrator", metavar="ROLE", help="Upgrades. [default: sealift_migrator]")
+@click.option("--application", metavar="ROLE", help="Is the hub. [default: sealift_app]")
+def db_init(
+    session: Session,
+    *,
+    runs: bool,
+    url: str | None,
+    owner: str | None,
+    migrator: str | None,
+    application: str | None,
+) -> None:
+    """Print the SQL that sets up roles and schema.
+
+    An administrator reads and runs it. Three roles: the owner of the tables, as whom nobody logs
+    in; the migrator, for sealift db upgrade; and the hub itself, which adds rows and reads them. No
+    password is in it, or asked for. It can be run again.
+    """
+    from sealift_registry.storage import postgres_roles
+
+    roles = _roles(owner, migrator, application)
+    names = vars(roles)
+    if not runs:
+        if url is not None:
+            raise UsageError(
+                "db-init-how",
+                "--as says as whom the SQL is run, and it is only printed.",
+                next_step="Add --run, or leave --as out.",
+            )
+        lines = postgres_roles.script(roles)
+        session.terminal.answer("db-init", {"ran": False, "roles": names, "sql": lines}, lines)
+        return
+    with (
+        closing(_database(url, "--as")) as database,
+        database.in_words(),
+        database.engine.begin() as connection,
+    ):
+        postgres_roles.run(connection, roles)
+    data = {"ran": True, "roles": names, "database": database.where}
+    session.terminal.answer(
+        "db-init",
+        data,
+        [
+            f"{database.where} has its roles and its schema.",
+            f"  owner        {roles.owner}",
+            f"  migrator     {roles.migrator}",
+            f"  application  {roles.application}",
+            "Let the last two log in (pg_hba.conf; a password by psql's \\password).",
+            "Then, as the migrator: sealift db upgrade --as URL",
+        ],
+    )
+
+
+@command(
+    db,
+    "upgrade",
+    example="sealift db upgrade --as postgresql://sealift_migrator@db.example/sealift",
+)
+@click.option("--as", "url", metavar="URL", help="The migrator's. [default: database.migrator]")
+def db_upgrade(session: Session, *, url: str | None) -> None:
+    """Bring the tables up to date.
+
+    All of it or nothing; and the hub's role is given its privileges. Hubs that have the database
+    open wait meanwhile; those of an older version are to be stopped before. Where there is nothing
+    to do, it only grants.
+    """
+    import sealift_migrations
+    from sealift_migrations import postgres_session
+
+    given = url or _settings(session).migrator
+    with closing(_database(given, "--as, or database.migrator")) as database, database.in_words():
+        before = sealift_migrations.current(database.engine)
+        sealift_migrations.upgrade(database.engine)
+        after = sealift_migrations.current(database.engine)
+        if before == after:
+            with postgres_session.migrating(database.engine):
+                pass  # it grants
+    words = f"is at step {after} already" if before == after else f"is at step {after} now"
+    line = f"{database.where} {words}" + (f", from {before}." if before not in {"", after} else ".")
+    data = {"database": database.where, "from": before or None, "to": after}
+    session.terminal.answer("db-upgrade", data, line)
+
+
+@command(db, "check", example="sealift db check")
+@click.option("--as", "url", metavar="URL", help="As somebody else. [default: database.url]")
+@click.option("--application", metavar="ROLE", help="The hub's role. [default: database.url's]")
+def db_check(session: Session, *, url: str | None, application: str | None) -> None:
+    """Say what is missing, and what is too much.
+
+    The server and its settings; every table, column, key and trigger; and what the hub's role may
+    do. Exit code 1 where something is wrong. Nothing is changed.
+    """
+    from sealift_registry.storage import postgres_check
+    from sealift_registry.storage.postgresql import parse_url
+
+    settings = _settings(session)
+    _load_tables()
+    own = parse_url(settings.url).username if settings.url else None
+    given = url or settings.url
+    with (
+        closing(_database(given, "--as, or database.url")) as database,
+        database.in_words(),
+        database.reading() as connection,
+    ):
+        role = application or own or postgres_check.only_application(connection)
+        found = list(postgres_check.check(connection, role, failover=settings.failover))
+    findings = [{"what": one.what, "where": one.where, "next": one.advice} for one in found]
+    data = {"database": database.where, "application": role, "findings": findings}
+    lines = [f"{one.what} Next: {one.advice}" for one in found]
+    whole = f"{database.where} is as it should be, and {role} may do what it needs to, and no more."
+    session.terminal.answer("db-check", {"ok": not found, **data}, lines or whole)
+    if found:
+        raise RefusedError(
+            "database-not-right",
+            f"{database.where} is not as it should be: {counted(len(found), 'finding')}.",
+            subject=database.where,
+            next_step="Do what is said with each; then check again: sealift db check",
+        )
+
+
+def _settings(session: Session) -> DatabaseSettings:
+    """Those of the home; where there is none yet, those that count without one."""
+    from sealift_registry.storage.home import DatabaseSettings, open_home
+    from sealift_signing.errors import NotFoundError
+
+    try:
+        return open_home(session.root, session.environment).settings.database
+    except NotFoundError:
+        return DatabaseSettings()
+
+
+def _database(url: str | None, option: str) -> PostgresDatabase:
+    from sealift_registry.storage.opening import postgres_at
+
+    if not url:
+        raise UsageError(
+            "no-database-url",
+            f"No PostgreSQL database is named: by {option}.",
+            subject="database.url",
+            next_step="Name it: --as postgresql://USER@HOST/DATABASE",
+        )
+    return postgres_at(url)
+
+
+def _roles(owner: str | None, migrator: str | None, application: str | None) -> Roles:
+    from sealift_registry.storage.postgres_roles import Roles
+
+    default = Roles()
+    roles = Roles(
+        owner or default.owner, migrator or default.migrator, application or default.application
+    )
+    names = list(vars(roles).values())
+    for name in names:
+        if not ROLE.fullmatch(name) or names.count(name) > 1:
+            raise UsageError(
+                "bad-role",
+                f"{shown(name)} cannot be the name of one of three roles.",
+                subject=name,
+                next_step="Use three names of small letters, digits and _, none of them pg_….",
+            )
+    return roles
+
+
+def _load_tables() -> None:
+    """Have every room's tables in the `MetaData`."""
+    from sealift_registry.audit import tables as _log
+    from sealift_registry.catalog import tables as _catalog
+    from sealift_registry.delivery import tables as _delivery
+    from sealift_registry.trust import tables as _trust
+
+    del _log, _catalog, _delivery, _trust

@@ -1,0 +1,307 @@
+"""Whether a server, its roles and its settings keep what a hub needs kept: `sealift db check`.
+
+How the tables are built is `postgres_catalog`'s. Here is what an administrator sets: whether what
+was acknowledged is on a disk, and whether the hub's own processes could change what they wrote.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Row, text
+
+from sealift_migrations import SCHEMA, newest, postgres_privileges
+from sealift_migrations.table_rules import ADDED, RULES, VERSION_TABLE
+from sealift_registry.storage import postgres_catalog
+from sealift_registry.storage.postgres_catalog import Finding
+from sealift_registry.storage.postgres_roles import quoted
+from sealift_signing.drawing import word
+from sealift_signing.errors import UsageError
+
+OLDEST = 14
+"""The oldest release of PostgreSQL that is still given fixes, and that Sealift is made for."""
+
+FLUSHED = ("on", "remote_apply")
+"""Values of synchronous_commit by which COMMIT waits for a disk, here and on a standby."""
+
+INIT = "Have an administrator run what this prints: sealift db init"
+UPGRADE = "Run: sealift db upgrade"
+
+_PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER")
+_MAINTAIN, _MAINTAINED = "MAINTAIN", 170_000
+"""To lock a table, among others; and the release that has it first."""
+_PARAMETERS = 150_000
+"""The release that gives privileges on settings first."""
+_BY_COLUMN = frozenset({"SELECT", "INSERT", "UPDATE", "REFERENCES"})
+_HARMLESS = frozenset({"pg_monitor", "pg_read_all_settings", "pg_read_all_stats"})
+_HARMLESS_TOO = frozenset({"pg_stat_scan_tables", "pg_database_owner"})
+
+
+def check(connection: Connection, application: str, *, failover: bool) -> Iterator[Finding]:
+    """All that is missing or too much.
+
+    Args:
+        connection: as anybody who may connect; every room's tables must have been loaded.
+        application: the role that the hub's processes are logged in as.
+        failover: another server takes over when this one fails.
+    """
+    yield from _server(connection)
+    yield from _commits(connection, application, failover=failover)
+    yield from _owner(connection)
+    step = _step(connection)
+    if postgres_catalog.owner(connection) is None:
+        yield from postgres_catalog.findings(connection)
+        return
+    if step == newest():
+        yield from postgres_catalog.findings(connection)
+        yield from _role(connection, application)
+        return
+    # Of another step nothing is known but that it is another.
+    words = f"at step {word(step)}" if step else "without Sealift's tables, or hides at which step"
+    what = f"The schema is {words}, and this version of Sealift works with {newest()}."
+    yield Finding(what, VERSION_TABLE, UPGRADE)
+
+
+def only_application(connection: Connection) -> str:
+    """The role that `sealift db init` set up as the application's.
+
+    Raises:
+        UsageError: there is none, or there are several.
+    """
+    found = postgres_privileges.applications(connection)
+    if len(found) != 1:
+        raise UsageError(
+            "no-application-role",
+            f"Which role is the hub's cannot be told: {len(found)} could be.",
+            next_step="Name it with --application ROLE.",
+        )
+    return found[0]
+
+
+def _setting(connection: Connection, name: str) -> str:
+    query = text("SELECT current_setting(:name, true)")
+    return connection.execute(query, {"name": name}).scalar() or ""
+
+
+def _release(connection: Connection) -> int:
+    return int(_setting(connection, "server_version_num"))
+
+
+def _server(connection: Connection) -> Iterator[Finding]:
+    release = _release(connection) // 10_000
+    if release < OLDEST:
+        what = f"The server is PostgreSQL {release}, and Sealift needs {OLDEST} or newer."
+        yield Finding(what, "server_version", "Upgrade the server.")
+    encoding = _setting(connection, "server_encoding")
+    if encoding != "UTF8":
+        yield Finding(
+            f"The database's encoding is {encoding}, which cannot hold every name.",
+            "server_encoding",
+            "Make it anew, with ENCODING 'UTF8'.",
+        )
+    if connection.execute(text("SELECT pg_is_in_recovery()")).scalar_one():
+        what = "The server is in recovery: it is a standby, or is being restored."
+        yield Finding(what, "pg_is_in_recovery", "Name the primary in database.url.")
+    for name, wanted in (
+        ("fsync", "on"),
+        ("full_page_writes", "on"),
+        ("zero_damaged_pages", "off"),
+        ("ignore_checksum_failure", "off"),
+    ):
+        found = _setting(connection, name)
+        if found not in {wanted, ""}:  # which only some may ask for
+            what = f"{name} is {found}: when the machine fails, rows are lost and nobody is told."
+            yield Finding(what, name, f"Set {name} = {wanted} in postgresql.conf.")
+
+
+_SET = text(
+    "SELECT coalesce(pg_get_userbyid(nullif(s.setrole, 0)), 'everybody') AS who, c.one AS value "
+    "FROM pg_db_role_setting s, unnest(s.setconfig) c (one) "
+    "WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database())) "
+    "AND (s.setrole = 0 OR pg_get_userbyid(s.setrole) = :role) "
+    "AND c.one LIKE 'synchronous\\_commit=%'"
+)
+
+
+def _commits(connection: Connection, role: str, *, failover: bool) -> Iterator[Finding]:
+    """Whether what was acknowledged is on a disk, and on another machine's where it is needed."""
+    advice = (
+        f"ALTER DATABASE … SET synchronous_commit = on, and ALTER ROLE {quoted(role)} RESET it."
+    )
+    found = _setting(connection, "synchronous_commit")
+    if found not in FLUSHED:
+        what = f"synchronous_commit is {found}: what was acknowledged may be lost."
+        yield Finding(what, "synchronous_commit", advice)
+    for who, words in connection.execute(_SET, {"role": role}):
+        value = words.partition("=")[2]
+        if value not in FLUSHED:
+            what = f"synchronous_commit is set to {value} for {word(who)}."
+            yield Finding(what, "synchronous_commit", advice)
+    if not _setting(connection, "synchronous_standby_names"):
+        standbys = "SELECT count(*) FROM pg_stat_replication"
+        count = connection.execute(text(standbys)).scalar_one()
+        if count or failover:
+            why = f"{count} standbys follow" if count else "another server takes over on failure"
+            what = f"synchronous_standby_names is empty, and {why}: it may lack what was answered."
+            yield Finding(
+                what,
+                "synchronous_standby_names",
+                "Name the standby that takes over in synchronous_standby_names, and reload.",
+            )
+
+
+def _step(connection: Connection) -> str:
+    """At which step the schema is; empty where that is not there, or may not be read."""
+    table = f"{SCHEMA}.{VERSION_TABLE}"
+    may = "SELECT has_table_privilege(oid, 'SELECT') FROM pg_class WHERE oid = to_regclass(:name)"
+    if not connection.execute(text(may), {"name": table}).scalar():
+        return ""
+    return connection.execute(text(f"SELECT version_num FROM {table}")).scalar() or ""  # noqa: S608 - ours
+
+
+_OWNER = text(
+    "SELECT rolname AS name, rolcanlogin AS login, rolsuper AS super, rolbypassrls AS bypass "
+    "FROM pg_roles WHERE oid = (SELECT nspowner FROM pg_namespace WHERE nspname = :schema)"
+)
+
+
+def _owner(connection: Connection) -> Iterator[Finding]:
+    row = connection.execute(_OWNER, {"schema": SCHEMA}).one_or_none()
+    if row is not None and (row.login or row.super or row.bypass):
+        what = f"The owner of the tables, {word(row.name)}, is more than that: it can log in, or "
+        yield Finding(what + "is a superuser.", row.name, INIT)
+
+
+_ROLE = text("SELECT oid, * FROM pg_roles WHERE rolname = :role")
+_POWERS = {
+    "rolsuper": "is a superuser",
+    "rolbypassrls": "passes by row security (BYPASSRLS)",
+    "rolcreaterole": "makes roles (CREATEROLE)",
+    "rolcreatedb": "makes databases (CREATEDB)",
+    "rolreplication": "may replicate (REPLICATION)",
+}
+
+
+def _role(connection: Connection, name: str) -> Iterator[Finding]:
+    """What the application's role is, and may do by itself, by others' roles and by PUBLIC."""
+    row = connection.execute(_ROLE, {"role": name}).one_or_none()
+    if row is None:
+        yield Finding(f"There is no role {word(name)}.", name, INIT)
+        return
+    for power, words in _POWERS.items():
+        if getattr(row, power):
+            yield _too_much(name, f"{words}", f"ALTER ROLE {quoted(name)} NO{power[3:].upper()}")
+    if row.rolsuper:
+        return  # who may do anything
+    yield from _memberships(connection, name)
+    yield from _places(connection, name)
+    yield from _tables(connection, name)
+    yield from _defaults(connection, name)
+
+
+def _too_much(role: str, words: str, sql: str) -> Finding:
+    return Finding(f"The application's role {word(role)} {words}.", role, f"{sql}.")
+
+
+_MEMBER = text(
+    "SELECT r.rolname AS name, r.rolsuper AS super, r.rolbypassrls AS bypass, "
+    "r.oid = (SELECT nspowner FROM pg_namespace WHERE nspname = :schema) AS owns "
+    "FROM pg_roles r WHERE r.rolname <> :role AND pg_has_role(:role, r.oid, 'MEMBER') ORDER BY 1"
+)
+
+
+def _memberships(connection: Connection, role: str) -> Iterator[Finding]:
+    """Whose part it can take: the owner's, a superuser's, or one of PostgreSQL's own."""
+    for row in connection.execute(_MEMBER, {"role": role, "schema": SCHEMA}):
+        own = row.name.startswith("pg_") and row.name not in _HARMLESS | _HARMLESS_TOO
+        words = f"is a member of {word(row.name)}"
+        if row.owns:
+            words += ", which owns the tables"
+        if row.owns or row.super or row.bypass or own:
+            yield _too_much(role, words, f"REVOKE {quoted(row.name)} FROM {quoted(role)}")
+
+
+_PLACES = """
+SELECT has_schema_privilege(:role, n.oid, 'USAGE') AS usage,
+    has_schema_privilege(:role, n.oid, 'CREATE') AS create, n.nspname AS name
+FROM pg_namespace n WHERE n.nspname IN (:schema, 'public') ORDER BY 3
+"""
+_REPLICA = "SELECT has_parameter_privilege(:role, 'session_replication_role', 'SET')"
+
+
+def _places(connection: Connection, role: str) -> Iterator[Finding]:
+    """Where it may make things, and what it may switch off."""
+    for row in connection.execute(text(_PLACES), {"role": role, "schema": SCHEMA}):
+        if row.create:
+            sql = f"REVOKE CREATE ON SCHEMA {row.name} FROM PUBLIC, {quoted(role)}"
+            yield _too_much(role, f"may make tables in the schema {row.name}", sql)
+        if row.name == SCHEMA and not row.usage:
+            what = f"The application's role {word(role)} may not use the schema {SCHEMA}."
+            yield Finding(what, SCHEMA, INIT)
+    query = text("SELECT has_database_privilege(:role, current_database(), 'CREATE')")
+    if connection.execute(query, {"role": role}).scalar_one():
+        sql = f"REVOKE CREATE ON DATABASE … FROM PUBLIC, {quoted(role)}"
+        yield _too_much(role, "may make schemas in the database", sql)
+    asked = _release(connection) >= _PARAMETERS
+    if asked and connection.execute(text(_REPLICA), {"role": role}).scalar_one():
+        sql = f"REVOKE SET ON PARAMETER session_replication_role FROM PUBLIC, {quoted(role)}"
+        yield _too_much(role, "may set session_replication_role", sql)
+
+
+_GRANTED = """
+SELECT c.relname AS table, p.privilege,
+    bool_or(has_table_privilege(r.oid, c.oid, p.privilege)) AS whole,
+    bool_or(p.by_column AND has_any_column_privilege(r.oid, c.oid, p.privilege)) AS columns,
+    bool_or(has_table_privilege(r.oid, c.oid, p.privilege || ' WITH GRANT OPTION')) AS passed_on,
+    has_table_privilege(:role, c.oid, p.privilege) AS own
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace,
+    unnest(CAST(:privileges AS text[]), CAST(:by_column AS boolean[])) p (privilege, by_column),
+    pg_roles r
+WHERE n.nspname = :schema AND c.relname = ANY(:tables) AND c.relkind IN ('r', 'p', 'v', 'f')
+    AND pg_has_role(:role, r.oid, 'MEMBER') AND NOT r.rolsuper AND r.oid <> n.nspowner
+GROUP BY c.relname, c.oid, p.privilege ORDER BY c.relname, p.privilege
+"""
+
+
+def _tables(connection: Connection, role: str) -> Iterator[Finding]:
+    """To each table just what its rule says."""
+    asked = [*_PRIVILEGES, *([_MAINTAIN] if _release(connection) >= _MAINTAINED else [])]
+    values = {
+        "role": role,
+        "schema": SCHEMA,
+        "tables": list(RULES),
+        "privileges": asked,
+        "by_column": [one in _BY_COLUMN for one in asked],
+    }
+    for row in connection.execute(text(_GRANTED), values):
+        yield from _granted(role, row)
+
+
+def _granted(role: str, row: Row[Any]) -> Iterator[Finding]:
+    allowed = row.privilege in RULES[row.table].privileges
+    if allowed and not row.own:
+        what = f"The application's role {word(role)} lacks {row.privilege} on {row.table}."
+        yield Finding(what, row.table, UPGRADE)
+    sql = f"REVOKE {row.privilege} ON {SCHEMA}.{row.table} FROM PUBLIC, {quoted(role)}"
+    if not allowed and (row.whole or row.columns):
+        words = f"may {row.privilege} on {row.table}, by itself, by another role or as everybody"
+        yield _too_much(role, words, sql)
+    elif row.passed_on:
+        words = f"may give {row.privilege} on {row.table} to others"
+        yield _too_much(role, words, sql.replace("REVOKE", "REVOKE GRANT OPTION FOR", 1))
+
+
+_DEFAULT = text(
+    "SELECT coalesce(array_agg(a.privilege_type::text ORDER BY 1), '{}') "
+    "FROM pg_default_acl d JOIN pg_namespace n ON n.oid = d.defaclnamespace, "
+    "aclexplode(d.defaclacl) a WHERE n.nspname = :schema AND d.defaclobjtype = 'r' "
+    "AND d.defaclrole = n.nspowner AND pg_get_userbyid(a.grantee) = :role"
+)
+
+
+def _defaults(connection: Connection, role: str) -> Iterator[Finding]:
+    found = connection.execute(_DEFAULT, {"schema": SCHEMA, "role": role}).scalar_one()
+    if set(found) != ADDED.privileges:
+        what = f"What {word(role)} may do to tables that are made later is {found or 'nothing'}."
+        yield Finding(what, role, INIT)
