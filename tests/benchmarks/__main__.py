@@ -16,6 +16,7 @@ from typing import Protocol
 
 from sealift_signing.errors import SealiftError
 from tests.benchmarks import (
+    blobs_on_s3,
     gate,
     lists,
     log_appends,
@@ -63,6 +64,7 @@ BENCHMARKS = {
     "proof": Benchmark(proofs.measure),
     "tuf-walk": Benchmark(tuf_walk.measure),
     "lists": Benchmark(lists.measure),
+    "s3": Benchmark(blobs_on_s3.measure),
     "log-appends": Benchmark(log_appends.measure),
     "log-proofs": Benchmark(log_proofs.measure),
 }

@@ -18,10 +18,12 @@ from sealift_registry.storage import s3_faults
 from sealift_registry.storage.s3_calls import Calls, cut_off
 from sealift_signing.errors import FailedError
 
-RANGE = 8 * 1024 * 1024
+RANGE = 4 * 1024 * 1024
 """Bytes that are asked for at once."""
+PIECE = 256 * 1024
+"""Bytes that are taken from a connection at once: urllib3 has them a second time meanwhile."""
 AHEAD = 3
-"""Ranges that are under way while one is read: 32 MiB are held at most."""
+"""Ranges that are under way while one is read: 16 MiB are held at most."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ def _read(body: Any, room: memoryview) -> int:  # noqa: ANN401 - botocore's
     count = 0
     try:
         while count < len(room):
-            got = body.readinto(room[count:])
+            got = body.readinto(room[count : count + PIECE])
             if not got:
                 break
             count += got
