@@ -15,6 +15,7 @@ SUITE ?=
 VENV := .venv
 BIN := $(VENV)/bin
 BENCH_TOOLS := build/bench-tools
+COMPOSE_TOOLS := build/compose-tools
 UV := $(BIN)/uv --quiet
 PROGRAMS := requirements/programs.list
 SETUPS := pyproject.toml signing/pyproject.toml offline-sync/pyproject.toml
@@ -27,10 +28,11 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where it is set, every process that the tests start compiles all of our modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-system test-long fuzz hunt conformance lint bench bench-quick bench-tools docs requirements clean
+.PHONY: help demo test test-system test-long fuzz hunt conformance lint bench bench-quick bench-tools docs \
+  compose-secrets compose-pin compose-test requirements clean
 
 help:  ## say what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-17s%s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # ---------------------------------------------------------------- what people run
 
@@ -83,6 +85,19 @@ bench-tools: $(BENCH_TOOLS)/.done  ## install what Sealift is compared with: res
 docs: $(VENV)/.dev  ## build the documentation in docs/_build/html
 	@$(BIN)/sphinx-build -W --keep-going --quiet -b html docs docs/_build/html
 
+# ---------------------------------------------------------------- docker-compose.yml
+
+compose-secrets:  ## make the passwords that docker-compose.yml needs, in secrets/; what is there stays
+	@$(PYTHON) compose/make_secrets.py
+
+compose-pin:  ## write the digests behind the images' tags into docker-compose.yml and Dockerfile (a network)
+	@$(PYTHON) compose/make_pins.py
+
+# Where no engine answers, root on Debian gets one, with stand-ins for the images that it cannot pull.
+compose-test: $(VENV)/.dev $(COMPOSE_TOOLS)/.done  ## run docker-compose.yml with a journey over it (ten minutes; an engine of containers)
+	@$(call debian,compose); \
+	$(BIN)/python -m tests.compose $(ARGS)
+
 # ---------------------------------------------------------------- the environment
 
 $(VENV)/.uv: requirements/uv.txt
@@ -103,6 +118,12 @@ $(VENV)/.demo $(VENV)/.dev: $(VENV)/.%: requirements/%.txt $(SETUPS) $(VENV)/.uv
 $(BENCH_TOOLS)/.done: requirements/bench.txt $(VENV)/.uv
 	@$(PYTHON) -m venv $(BENCH_TOOLS)
 	@$(UV) pip install --python $(BENCH_TOOLS)/bin/python --require-hashes -r $<
+	@touch $@
+
+# Docker's Compose, where no engine brings its own.
+$(COMPOSE_TOOLS)/.done: requirements/compose.txt $(VENV)/.uv
+	@$(PYTHON) -m venv $(COMPOSE_TOOLS)
+	@$(UV) pip install --python $(COMPOSE_TOOLS)/bin/python --require-hashes -r $<
 	@touch $@
 
 # Installs Debian's packages of the programs that are missing of those for $(1), where we may; leaves
@@ -137,7 +158,7 @@ system-tools:
 ANYWHERE := (platform_python_implementation == 'CPython' and sys_platform == 'darwin') or (platform_python_implementation == 'CPython' and sys_platform == 'linux')
 
 requirements: $(VENV)/.uv  ## pin requirements/*.txt again (ARGS=--upgrade for newer versions)
-	@for name in uv site demo dev fuzz bench; do \
+	@for name in uv site demo dev hub compose fuzz bench; do \
 	  $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-package sealift-registry \
 	    --no-emit-package sealift-offline-sync --no-emit-package sealift-signing $(ARGS) \
