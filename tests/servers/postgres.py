@@ -254,6 +254,28 @@ def starting(
 
 
 @contextmanager
+def standby_of(primary: PostgresServer) -> Iterator[PostgresServer]:
+    """A server that streams all that `primary` commits, and can only be read."""
+    folder = Path(tempfile.mkdtemp(prefix="sealift-pg-"))
+    server = PostgresServer(folder, primary.settings)
+    with _kept(server):
+        if os.geteuid() == 0:
+            shutil.chown(folder, NOBODY)
+        host, port = primary.address
+        words = ["-D", str(server.data), "-h", host, "-p", str(port), "-U", ADMINISTRATOR]
+        words += ["--write-recovery-conf", "--checkpoint=fast", "--no-sync"]
+        process = _popen(
+            [_program("pg_basebackup"), *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        said, _ = process.communicate(timeout=STARTS_WITHIN)
+        assert process.returncode == 0, said.decode("utf-8", "replace")
+        with (server.data / "postgresql.conf").open("a", encoding="utf-8") as file:
+            file.write(f"unix_socket_directories = '{folder}'\n")
+        server.start()
+        yield server
+
+
+@contextmanager
 def _kept(server: PostgresServer) -> Iterator[None]:
     """However it goes on, the server ends and its folder goes."""
     pid_file = server.data / "postmaster.pid"

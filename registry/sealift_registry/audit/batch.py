@@ -10,13 +10,14 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection, RootTransaction, event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as NoneFreeError
 
 from sealift_registry.audit import restored_backup, settling
 from sealift_registry.audit.admission import Admission
 from sealift_registry.audit.append import Appender
 from sealift_registry.audit.newest_checkpoint import LostError
 from sealift_registry.audit.settling import Place
-from sealift_registry.storage.database import Database, full
+from sealift_registry.storage.database import Database, busy, full
 from sealift_signing import events
 from sealift_signing.errors import FailedError, RefusedError, SealiftError
 from sealift_signing.transparency.entry import Entry, body_of
@@ -156,6 +157,8 @@ def write(
         raise
     except DBAPIError as failed:
         answer_unwritten(requests, database.told(failed) if database.settles else failed)
+    except NoneFreeError:
+        answer_unwritten(requests, busy(database.where))
     except Exception as failed:  # noqa: BLE001 - whatever it was, nothing was committed
         answer_unwritten(requests, failed)
 

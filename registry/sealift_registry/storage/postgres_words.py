@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlalchemy.exc import DBAPIError
@@ -23,7 +24,7 @@ def told(error: DBAPIError, where: str) -> FailedError:
     reason = " ".join(str(error.orig).split()).rstrip(".")
     if found == DISK_FULL:
         return database.full(where)
-    words = _STATES.get(found) or _CLASSES.get(found[:2])
+    words = _STATES.get(found) or _CLASSES.get(found[:2]) or (None if found else _at_login(reason))
     if words is None and (error.connection_invalidated or not found):
         words = _unreachable
     return (words or _unreadable)(where, reason)
@@ -126,6 +127,14 @@ def _unreadable(where: str, reason: str) -> FailedError:
     )
 
 
+def _at_login(reason: str) -> _Words | None:
+    """What a server says that lets nobody in: libpq passes its words on, and no SQLSTATE.
+
+    A server that speaks another language than English is quoted as one that cannot be reached.
+    """
+    return next((words for said, words in _AT_LOGIN if re.search(said, reason)), None)
+
+
 _Words = Callable[[str, str], FailedError]
 _STATES: dict[str, _Words] = {
     "57P01": _unreachable,  # admin_shutdown
@@ -144,6 +153,15 @@ _STATES: dict[str, _Words] = {
     "42P01": _no_table,  # undefined_table
     "3F000": _no_table,  # invalid_schema_name
 }
+_AT_LOGIN: tuple[tuple[str, _Words], ...] = (
+    ("FATAL: +(sorry, )?too many (connections|clients)", _too_many),
+    ("FATAL: +remaining connection slots", _too_many),
+    ('FATAL: +database ".*" does not exist', _missing),
+    ('FATAL: +role ".*" (does not exist|is not permitted to log in)', _login),
+    ("FATAL: +(password|.*) authentication failed", _login),
+    ("FATAL: +no pg_hba.conf entry|no password supplied", _login),
+    ("FATAL: +permission denied for database", _login),
+)
 _CLASSES: dict[str, _Words] = {
     "08": _unreachable,  # connection exceptions
     "40": _cancelled,  # transaction rollback

@@ -18,12 +18,13 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import ArgumentError, DBAPIError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool
 
 from sealift_migrations import SCHEMA, current, newest
 from sealift_migrations.postgres_session import LOCK_CLASS, WRITERS
@@ -96,7 +97,18 @@ def open_postgres(url: URL) -> Engine:
         connect_args=_connecting(),
     )
     event.listen(engine, "begin", _begin)
+    event.listen(engine, "checkin", _without_mode)
     return engine
+
+
+def _without_mode(connection: DBAPIConnection | None, _entry: ConnectionPoolEntry) -> None:
+    """Begin transactions as the server has them by default: SQLAlchemy leaves READ WRITE behind.
+
+    A replica refuses that by another name, and where an administrator lets nobody write for a
+    while, it would write all the same.
+    """
+    if connection is not None and not getattr(connection, "closed", True):
+        cast("Any", connection).read_only = None
 
 
 def open_sessions(url: URL) -> Engine:
