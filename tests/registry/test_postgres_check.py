@@ -169,6 +169,22 @@ def test_g1_35_what_is_printed_is_what_is_run(server: PostgresServer, tmp_path: 
         assert found == (False,)
 
 
+def test_g1_35_a_dump_is_restored_as_the_page_says(server: PostgresServer, tmp_path: Path) -> None:
+    database, dump = server.migrated(), tmp_path / "sealift.dump"
+    database.run("INSERT INTO sealift.seen_ahead VALUES ('note')", user=APPLICATION)
+    words = ["--format=custom", "--schema=sealift", "--file", str(dump), database.url()]
+    subprocess.run([program("pg_dump"), *words], check=True)
+    restored = server.fresh()
+    let_in(restored)
+    restored.run("DROP SCHEMA sealift")
+    words = ["--exit-on-error", "--single-transaction", "--dbname", restored.url(), str(dump)]
+    subprocess.run([program("pg_restore"), *words], check=True)
+    let_in(restored)
+    assert checked(restored) == []
+    with closing(restored.connect(APPLICATION)) as connection:
+        assert connection.execute("SELECT note FROM sealift.seen_ahead").fetchall() == [(b"note",)]
+
+
 def test_g1_36_the_commands_from_nothing_to_a_hub(
     server: PostgresServer, home: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
