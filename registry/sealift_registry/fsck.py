@@ -28,6 +28,7 @@ from sealift_registry.delivery import (
 from sealift_registry.delivery import tables as delivery
 from sealift_registry.delivery.sites import EnrolledSite, Sites
 from sealift_registry.storage import schema
+from sealift_registry.storage.database import Database
 from sealift_registry.storage.queries import all_rows
 from sealift_registry.trust import checking
 from sealift_registry.trust.repository import Repository
@@ -56,7 +57,19 @@ KINDS: Mapping[str, type[Predicate]] = {
 ROWS_DIFFER = "site-state-differs"
 """The code of what is wrong with derived rows, which can be made anew."""
 
+BUILT_OTHERWISE = "database-built-otherwise"
+"""The code of what is wrong with tables, and not with their rows."""
+
 AnyRow = Row[tuple[Any, ...]]
+
+
+def built(database: Database) -> tuple[LogFault, ...]:
+    """By what the database's tables could show other rows than there are.
+
+    Nothing is raised: what could not be looked at is a finding.
+    """
+    found = (LogFault(BUILT_OTHERWISE, one, None) for one in database.tampered())
+    return tuple(apart("How the database is built", found))
 
 
 def check(connection: Connection) -> Iterator[LogFault]:

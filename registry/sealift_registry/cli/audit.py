@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -112,9 +112,13 @@ def audit_verify(session: Session) -> None:
 
     Hashes every entry again, and checks the tree, its checkpoints and the newest signature.
     """
-    key, origin, former = _log(session)
-    seen = _seen(session)
-    _tell(session, "audit-verify", _reader(session).verify(key, origin, seen=seen, former=former))
+
+    def verified() -> Verdict:
+        key, origin, former = _log(session)
+        seen = _seen(session)
+        return _reader(session).verify(key, origin, seen=seen, former=former)
+
+    _tell(session, "audit-verify", _with_tables(session, verified))
 
 
 @command(audit, "fsck", example="sealift audit fsck")
@@ -131,15 +135,46 @@ def audit_fsck(session: Session) -> None:
 
     from sealift_registry import fsck
     from sealift_registry.trust import checking
+    from sealift_signing.errors import SealiftError
 
-    key, origin, former = _log(session)
-    verdict = _reader(session).fsck(key, origin, seen=_seen(session), former=former)
-    pruned = None
-    with session.app.hub.reading() as connection:
-        verdict = verdict.joined(fsck.check(connection))
-        with suppress(SQLAlchemyError):  # what is wrong with the table was told
-            pruned = checking.pruned(connection)
+    def checked() -> Verdict:
+        key, origin, former = _log(session)
+        verdict = _reader(session).fsck(key, origin, seen=_seen(session), former=former)
+        with session.app.hub.reading() as connection:
+            return verdict.joined(fsck.check(connection))
+
+    verdict, pruned = _with_tables(session, checked), None
+    # What is wrong with a table was told.
+    with suppress(SQLAlchemyError, SealiftError), session.app.hub.reading() as connection:
+        pruned = checking.pruned(connection)
     _tell(session, "audit-fsck", verdict, pruned, made_anew=_made_anew(session, verdict))
+
+
+def _with_tables(session: Session, check: Callable[[], Verdict]) -> Verdict:
+    """What `check` found, and how the tables are built that it read: before it, and after.
+
+    Tables that are not what they were can keep a hub from being opened, which says less.
+    """
+    from sealift_registry import fsck
+    from sealift_registry.storage.home import open_home
+    from sealift_registry.storage.opening import database_of
+    from sealift_signing.errors import SealiftError
+    from sealift_signing.transparency.merkle import EMPTY_ROOT
+    from sealift_signing.transparency.verdict import UNFINISHED, LogFault, Verdict
+
+    database = database_of(open_home(session.root, session.environment))
+    try:
+        built = fsck.built(database)
+        try:
+            verdict = check()
+        except SealiftError as bad:
+            if not any(one.code == fsck.BUILT_OTHERWISE for one in built):
+                raise
+            unread = LogFault(bad.code, f"The log{UNFINISHED}{bad.what}", None)
+            verdict = Verdict(0, EMPTY_ROOT, (unread,))
+        return verdict.joined(dict.fromkeys((*built, *fsck.built(database))))
+    finally:
+        database.close()
 
 
 def _made_anew(session: Session, verdict: Verdict) -> bool:
@@ -202,9 +237,11 @@ def _seen(session: Session) -> list[Checkpoint]:
     from sealift_registry.trust import readiness
     from sealift_signing.errors import SealiftError
 
-    kept = readiness.kept(session.app.hub)  # before the state that it is compared with
-    with session.app.hub.reading() as connection, suppress(SealiftError):
-        return readiness.seen(connection, kept)
+    # A hub that cannot be opened is told of where it is checked.
+    with suppress(SealiftError):
+        kept = readiness.kept(session.app.hub)  # before the state that it is compared with
+        with session.app.hub.reading() as connection:
+            return readiness.seen(connection, kept)
     return []
 
 

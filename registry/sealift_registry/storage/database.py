@@ -121,6 +121,14 @@ class Database(Protocol):
         """
         ...
 
+    def tampered(self) -> Iterator[str]:
+        """A sentence on all by which its tables could show other rows than there are.
+
+        None of it changes a row, so nothing that was signed contradicts it. Every room's tables
+        must have been loaded.
+        """
+        ...
+
     def is_full(self, error: BaseException) -> bool:
         """Whether a statement, or COMMIT, failed for want of room, and so did nothing."""
         ...

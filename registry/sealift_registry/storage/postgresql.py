@@ -274,6 +274,13 @@ class PostgresDatabase:
             next_step="Have whoever may change its tables run: sealift db upgrade",
         )
 
+    def tampered(self) -> Iterator[str]:
+        """Views in the place of tables, hidden rows, guards that are off (`postgres_catalog`)."""
+        from sealift_registry.storage import postgres_catalog
+
+        with self.reading() as connection:
+            yield from postgres_catalog.tampered(connection)
+
     def is_full(self, error: BaseException) -> bool:
         """Whether the server's disk is full (SQLSTATE 53100)."""
         return postgres_words.state(error) == postgres_words.DISK_FULL
