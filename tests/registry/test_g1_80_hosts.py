@@ -20,7 +20,6 @@ from tests.registry.test_delivery import made
 from tests.registry.test_exports_resume import cut
 from tests.registry.test_hub_cli import Capsys, Cli
 from tests.registry.two_hosts import FIRST, Host, TwoHosts, hosts, on_postgresql
-from tests.site_on_paper import SiteOnPaper
 
 __all__ = ["hosts", "on_postgresql"]
 
@@ -68,9 +67,7 @@ def test_g1_80_an_unfinished_transfer_is_gone_on_with_where_it_was_begun(
     assert hosts.one.types().count("transfer.begun") == 1
 
 
-def test_g1_81_where_its_host_is_gone_another_transfer_takes_its_place(
-    hosts: TwoHosts, plant: SiteOnPaper
-) -> None:
+def test_g1_81_where_its_host_is_gone_another_transfer_takes_its_place(hosts: TwoHosts) -> None:
     first = hosts.one.app.exports.draft(SITE, hosts.one.medium, stage)
     assert isinstance(first, DraftedBundle)
     assert refusal(hosts.two).code == "transfer-elsewhere"

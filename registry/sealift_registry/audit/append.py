@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from securesystemslib.signer import Signer
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, func, insert, select
 
 from sealift_registry.audit import restored_backup
 from sealift_registry.audit.admission import Admission
@@ -27,12 +27,18 @@ from sealift_signing.transparency.tiles import HashReader
 
 Former = Callable[[Connection, PublicKey], Iterable[PublicKey]]
 """Gives the keys that a log's key follows."""
+Check = Callable[[Connection, PublicKey], None]
+"""Refuses a key that is not the log's any more."""
 
 
 class Appender:
     """Numbers and hashes entries, extends the tree and signs its checkpoint, all as rows.
 
-    `blobs` is where this process keeps blobs.
+    `blobs` is where this process keeps blobs. `check` is asked of its key wherever another process
+    has written since: the key may have been replaced.
+
+    Attributes:
+        is_stale: the key was; another one must be opened.
     """
 
     def __init__(
@@ -42,7 +48,10 @@ class Appender:
         former: Former = lambda _, __: (),
         blobs: str | None = None,
         home: NewestCheckpoint | None = None,
+        check: Check | None = None,
     ) -> None:
+        self.is_stale = False
+        self._check = check
         self._signer = signer
         self._blobs = blobs
         self._home = home
@@ -59,12 +68,19 @@ class Appender:
             LostError: this home signed a checkpoint that is not in the database, nor in its list of
                 those that it lacks.
             FailedError: what this home signed last cannot be read.
+            FailedError: the key is not the log's any more.
         """
         if self._home is not None:
             follows = partial(self._former, connection, self._key)
             kept = self._home.newest(self._key, self._origin, follows)
             if kept is not None and not restored_backup.knows(connection, kept):
                 raise LostError(kept)
+        if self._check is not None and _size(connection) != self._own.size:
+            try:
+                self._check(connection, self._key)
+            except FailedError:
+                self.is_stale = True
+                raise
         return Admission(connection, self._key, self._origin, stated, self._blobs)
 
     def keep(self) -> None:
@@ -144,6 +160,10 @@ _ROOTS = (
 _TILE = select(log_tile.c.hashes).where(
     log_tile.c.level == bindparam("level"), log_tile.c.number == bindparam("number")
 )
+
+
+def _size(connection: Connection) -> int:
+    return connection.execute(select(func.max(log_checkpoint.c.size))).scalar() or 0
 
 
 def stored_hashes(connection: Connection) -> HashReader:

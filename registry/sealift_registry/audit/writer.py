@@ -19,11 +19,11 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from sealift_registry.audit import batch
-from sealift_registry.audit.append import Appender, Former, SignerProvider
+from sealift_registry.audit.append import Appender, Check, Former, SignerProvider
 from sealift_registry.audit.batch import Action, Committed, EntryRequest, PendingAction
 from sealift_registry.audit.newest_checkpoint import NewestCheckpoint
 from sealift_registry.storage.database import Database
-from sealift_signing.errors import FailedError
+from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.transparency.entry import Entry
 
 T = TypeVar("T")
@@ -56,6 +56,7 @@ class AuditLog:
         clock: what `clock()` of this object answers; actions date their entries by it.
         blobs: where this process keeps blobs, to be compared with where they were moved to.
         home: what this home's hub signed last, where the database may lose what it acknowledged.
+        check: refuses the signer's key where another host has replaced it.
 
     Attributes:
         stated: today's date, where a person stated it: by that the clock is judged, then.
@@ -70,6 +71,7 @@ class AuditLog:
         former: Former = lambda _, __: (),
         blobs: str | None = None,
         home: NewestCheckpoint | None = None,
+        check: Check | None = None,
     ) -> None:
         self.clock = clock
         self.stated: date | None = None
@@ -78,6 +80,7 @@ class AuditLog:
         self._former = former
         self._blobs = blobs
         self._home = home
+        self._check = check
         self._origin = origin
         self._queue: queue.SimpleQueue[PendingAction[Any] | None] = queue.SimpleQueue()
         self._state = threading.Lock()
@@ -201,7 +204,7 @@ class AuditLog:
             self._queue.put(request)
 
     def _start(self) -> None:
-        appender = Appender(self._signer(), self._origin, self._former, self._blobs, self._home)
+        appender = self._appender()
         # A daemon, so that a process that forgets to close can still end; atexit closes for it.
         self._thread = threading.Thread(
             target=self._work, args=(appender,), name="sealift-log-writer", daemon=True
@@ -209,11 +212,18 @@ class AuditLog:
         self._thread.start()
         atexit.register(self.close)
 
+    def _appender(self) -> Appender:
+        more = (self._blobs, self._home, self._check)
+        return Appender(self._signer(), self._origin, self._former, *more)
+
     def _work(self, appender: Appender) -> None:
         more = True
         while more:
             requests, more = self._take()
             if requests:
+                if appender.is_stale:
+                    with suppress(SealiftError):  # else it says once more that it is
+                        appender = self._appender()
                 self._write(appender, requests)
 
     def _take(self) -> tuple[list[PendingAction[Any]], bool]:

@@ -254,6 +254,7 @@ def _reader(session: Session) -> LogReader:
 def _log(session: Session) -> tuple[Any, str, tuple[Any, ...]]:
     """The log's key, its name, and the keys that signed it before."""
     from sealift_registry.trust import key_rotation
+    from sealift_registry.trust.keys_elsewhere import verifying_key
     from sealift_registry.trust.repository import Repository
     from sealift_signing.errors import SealiftError
     from sealift_signing.transparency.checkpoint import hub_origin
@@ -264,7 +265,7 @@ def _log(session: Session) -> tuple[Any, str, tuple[Any, ...]]:
         origin = hub_origin(repository.organisation())
         # An auditor's copy has no key of the hub's, and goes by what fleet administrators signed.
         here = hub.online.has_public(key_rotation.LOG)
-        key = hub.online.public(key_rotation.LOG) if here else repository.log_key()
+        key = verifying_key(hub.online, connection) if here else repository.log_key()
         try:
             former = key_rotation.followed(connection, key)
         except SealiftError:

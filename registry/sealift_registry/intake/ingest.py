@@ -19,6 +19,7 @@ from sealift_registry.intake.source import Source, SourceRecord
 from sealift_registry.storage.workspace import workspace
 from sealift_registry.trust import readiness
 from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.machines import own_machine
 from sealift_registry.trust.repository import Repository
 from sealift_registry.workers.channel import Progress
 from sealift_signing import shape
@@ -219,7 +220,7 @@ class Intake:
         row = ArtifactRow(path, manifest.sha256, None, version.made)
         recording.add_artifact(connection, row)
         organisation = Repository(connection).organisation()
-        signer = hub.online.signer("scanner")
+        signer = own_machine(hub, connection, "scanner").signer
         body = findings.sign(
             as_finding(report), organisation, path, manifest.sha256, signer, version.made
         )

@@ -32,6 +32,7 @@ from sealift_registry.trust import ceremony, key_rotation, own_database, readine
 from sealift_registry.trust.affected_people import affected_people
 from sealift_registry.trust.ceremony import Offices
 from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.keys_elsewhere import LogKeyCheck
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
@@ -77,13 +78,15 @@ def open_hub(
 
     def signer() -> Signer:
         if online.following(key_rotation.LOG) is None:
-            return online.signer(key_rotation.LOG)
+            # As it lies there now: another process may have taken up another one.
+            return online.signer_for(key_rotation.LOG, [online.public(key_rotation.LOG)])
         with database.reading() as connection:  # it may be named already
             return online.signer_for(
                 key_rotation.LOG, [key_rotation.log_signer(online, connection)]
             )
 
     origin = hub_origin(organisation)
+    check = LogKeyCheck(home.keys) if database.is_shared else None
     log = AuditLog(
         database,
         signer,
@@ -91,6 +94,7 @@ def open_hub(
         former=key_rotation.followed,
         blobs=home.blobs_place,
         home=_kept_in(home, database),
+        check=check,
     )
     hub = Hub(home, database, log, online)
     readiness.notice_lost(hub)

@@ -27,7 +27,7 @@ from sealift_signing import roles
 from sealift_signing.acts.material import Ask, SetAsideVersion
 from sealift_signing.acts.names import FRESHNESS, MACHINES
 from sealift_signing.acts.rotating import check_hubs, is_hubs
-from sealift_signing.errors import RefusedError
+from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import hub_origin
@@ -110,7 +110,18 @@ def check_has(hub: Hub, what: str, keys: Sequence[str]) -> None:
         FailedError: it does not.
     """
     for name, text in zip(_files(what), keys, strict=True):
-        hub.online.signer_for(name, [PublicKey.parse(text)])
+        try:
+            hub.online.signer_for(name, [PublicKey.parse(text)])
+        except FailedError as bad:
+            if not hub.database.is_shared or bad.code != "online-key-missing":
+                raise
+            raise FailedError(
+                "online-key-elsewhere",
+                f"This host does not have the key that was signed for: {name}.",
+                subject=str(hub.online.path(name)),
+                next_step="Submit it on the host that drafted it, which made the key; then copy "
+                "the key to the others.",
+            ) from bad
 
 
 def take_up(hub: Hub) -> None:

@@ -72,6 +72,8 @@ class OnlineKeys:
         """
         wanted = {key.raw for key in held}
         if self.path(name).exists() and self.public(name).raw in wanted:
+            if name in self._open and _raw(self._open[name]) not in wanted:
+                del self._open[name]  # the file is another one since it was opened
             return self.signer(name)
         following = self.following(name)
         if following is None or following.raw not in wanted:
@@ -79,8 +81,10 @@ class OnlineKeys:
                 "online-key-missing",
                 f"This hub does not have the key that was signed for: {name}.",
                 subject=str(self.path(name)),
-                next_step="Restore the hub's keys from the backup that goes with its database; or "
-                "replace the key: sealift key rotate --help",
+                next_step=f"Where another host of this hub replaced it, copy {name}.pem and "
+                f"{name}.pem.pub from its keys/ to {self._folder}; else restore the hub's keys "
+                "from the backup that goes with its database, or replace the key: sealift key "
+                "rotate --help",
             )
         if (NEXT, name) not in self._open:
             path = self._next(name)
@@ -168,6 +172,10 @@ class OnlineKeys:
             known = {keys.variable(self.path(name)): phrase for name in (*NAMES, "solo")}
             return Passphrases(None, known, None)
         return Passphrases(self._folder / PASSPHRASE, {}, None)
+
+
+def _raw(signer: Signer) -> bytes:
+    return PublicKey.from_tuf(signer.public_key).raw
 
 
 def _move(key: Path, to: Path) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.hub_drafts import Wanted
+from sealift_registry.trust.keys_elsewhere import catalog_key
 from sealift_registry.trust.online_keys import NAMES
 from sealift_registry.trust.repository import Repository
 from sealift_signing import roles, statements
@@ -25,6 +26,7 @@ def team(
 
     Raises:
         RefusedError: a key is one that the hub signs with by itself, of whatever use it is.
+        FailedError: this host does not have the key that signs catalogs today.
     """
     hubs = {hub.online.public(one).raw for one in NAMES}
     for who, card in cards:
@@ -36,10 +38,12 @@ def team(
                 subject=who,
                 next_step="Make a key for the person alone: sealift key new FILE",
             )
+    with hub.reading() as connection:
+        catalog = catalog_key(hub.online, connection)
     return Wanted(
         Ask("add-team", (name, *(who for who, _ in cards))),
         statements=tuple(card for _, card in cards),
-        facts={"catalog-key": (hub.online.public("catalog").text,)},
+        facts={"catalog-key": (catalog.text,)},
         others=tuple(aside),
     )
 

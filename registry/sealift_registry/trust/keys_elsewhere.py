@@ -1,0 +1,75 @@
+"""Online keys that another host of this hub has replaced: the old ones sign nothing here.
+
+`sealift key rotate` makes the new key on one host. Another one goes on with what its administrator
+copied there, until the copy is made anew. What TUF's roles and evidence name is told from the key
+file at each signature (`OnlineKeys.signer_for`); the log's signer stays open, and is asked here.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from sealift_registry.trust import key_rotation
+from sealift_registry.trust.online_keys import OnlineKeys
+from sealift_registry.trust.repository import Repository
+from sealift_signing import roles
+from sealift_signing.errors import FailedError, SealiftError
+from sealift_signing.public_key import PublicKey
+
+
+class LogKeyCheck:
+    """Asked, with the log as others left it, whether a key may still sign it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._seen: tuple[int | None, bytes] | None = None
+
+    def __call__(self, connection: Connection, key: PublicKey) -> None:
+        """Check that the fleet names `key`.
+
+        Where it cannot be told whom it names, nobody could mend that if this said no: the log then
+        goes on from a checkpoint of this very key, or not at all.
+
+        Raises:
+            FailedError: it names another one.
+        """
+        seen = (Repository(connection).stored.rows.newest(roles.FLEET), key.raw)
+        if seen == self._seen:
+            return
+        try:
+            held = key_rotation.held_as(Repository(connection), key_rotation.LOG)
+        except SealiftError:
+            return
+        if key not in held:
+            raise FailedError(
+                "log-key-replaced",
+                "The key of the log was replaced, and this host still has the old one.",
+                subject=str(self._folder / "log.pem"),
+                next_step="Copy log.pem and log.pem.pub from keys/ of the host on which it was "
+                f"replaced to {self._folder}, and run the command again.",
+            )
+        self._seen = seen
+
+
+def verifying_key(online: OnlineKeys, connection: Connection) -> PublicKey:
+    """The key by which to verify the log here: this host's own, unless the fleet names another."""
+    own = online.public(key_rotation.LOG)
+    try:
+        held = key_rotation.held_as(Repository(connection), key_rotation.LOG)
+    except SealiftError:
+        return own
+    return own if own in held or not held else held[-1]
+
+
+def catalog_key(online: OnlineKeys, connection: Connection) -> PublicKey:
+    """The key that signs catalogs today, which a new team's is to be signed by.
+
+    Raises:
+        FailedError: this host does not have it.
+    """
+    held = key_rotation.held_as(Repository(connection), "catalog")
+    if not held:
+        return online.public("catalog")
+    return PublicKey.from_tuf(online.signer_for("catalog", held).public_key)
