@@ -56,10 +56,10 @@ class AuditLog:
         clock: what `clock()` of this object answers; actions date their entries by it.
         blobs: where this process keeps blobs, to be compared with where they were moved to.
         home: what this home's hub signed last, where the database may lose what it acknowledged.
-        check: refuses the signer's key where another host has replaced it.
 
     Attributes:
         stated: today's date, where a person stated it: by that the clock is judged, then.
+        check: refuses the signer's key where another host has replaced it; set before any commit.
     """
 
     def __init__(
@@ -71,16 +71,15 @@ class AuditLog:
         former: Former = lambda _, __: (),
         blobs: str | None = None,
         home: NewestCheckpoint | None = None,
-        check: Check | None = None,
     ) -> None:
         self.clock = clock
         self.stated: date | None = None
+        self.check: Check | None = None
         self._database = database
         self._signer = signer
         self._former = former
         self._blobs = blobs
         self._home = home
-        self._check = check
         self._origin = origin
         self._queue: queue.SimpleQueue[PendingAction[Any] | None] = queue.SimpleQueue()
         self._state = threading.Lock()
@@ -213,7 +212,7 @@ class AuditLog:
         atexit.register(self.close)
 
     def _appender(self) -> Appender:
-        more = (self._blobs, self._home, self._check)
+        more = (self._blobs, self._home, self.check)
         return Appender(self._signer(), self._origin, self._former, *more)
 
     def _work(self, appender: Appender) -> None:

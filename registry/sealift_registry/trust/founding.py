@@ -86,7 +86,6 @@ def open_hub(
             )
 
     origin = hub_origin(organisation)
-    check = LogKeyCheck(home.keys) if database.is_shared else None
     log = AuditLog(
         database,
         signer,
@@ -94,8 +93,9 @@ def open_hub(
         former=key_rotation.followed,
         blobs=home.blobs_place,
         home=_kept_in(home, database),
-        check=check,
     )
+    if database.is_shared:
+        log.check = LogKeyCheck(home.keys)
     hub = Hub(home, database, log, online)
     readiness.notice_lost(hub)
     with suppress(SealiftError):  # of a damaged database, which fsck is to name; later, then

@@ -46,7 +46,7 @@ class LogKeyCheck:
             raise FailedError(
                 "log-key-replaced",
                 "The key of the log was replaced, and this host still has the old one.",
-                subject=str(self._folder / "log.pem"),
+                subject=str(self._folder / f"{key_rotation.LOG}.pem"),
                 next_step="Copy log.pem and log.pem.pub from keys/ of the host on which it was "
                 f"replaced to {self._folder}, and run the command again.",
             )
