@@ -68,19 +68,24 @@ def examine(hub: Hub, begin_phase: BeginPhase) -> Found:
 
     What stands in a manifest that is lost nobody knows: it is looked at once that is back.
     """
-    store = hub.home.blobs
-    with hub.reading() as connection:
-        named = _named(connection)
-        manifests = _manifests(connection)
-    for digest, data in store.read_all(sorted(manifests), LARGEST_MANIFEST).items():
-        for version in manifests[digest]:
-            _add_parts(named, digest, data, version)
-    sizes = store.sizes(sorted(named.of))
+    store, of = hub.home.blobs, named(hub)
+    sizes = store.sizes(sorted(of))
     faults = _faults(store, sizes, begin_phase("hash", sum(sizes.values())))
-    faults |= {digest: "missing" for digest in named.of if digest not in sizes}
-    losses = [Loss(one, fault, tuple(sorted(named.of[one]))) for one, fault in faults.items()]
+    faults |= {digest: "missing" for digest in of if digest not in sizes}
+    losses = [Loss(one, fault, tuple(sorted(of[one]))) for one, fault in faults.items()]
     losses.sort(key=lambda one: (one.of, one.sha256))
-    return Found(len(named.of), sum(sizes.values()), tuple(losses))
+    return Found(len(of), sum(sizes.values()), tuple(losses))
+
+
+def named(hub: Hub) -> Mapping[str, set[str]]:
+    """Every blob that rows name, or their manifests, with the versions that it belongs to."""
+    with hub.reading() as connection:
+        found = _named(connection)
+        manifests = _manifests(connection)
+    for digest, data in hub.home.blobs.read_all(sorted(manifests), LARGEST_MANIFEST).items():
+        for version in manifests[digest]:
+            _add_parts(found, digest, data, version)
+    return found.of
 
 
 def _faults(store: BlobStore, sizes: Mapping[str, int], progress: Progress) -> dict[str, Fault]:

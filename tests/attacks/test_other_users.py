@@ -201,6 +201,7 @@ ELSEWHERE = {
     *("init", "team add", "site enroll"),  # before anybody has a home to hold anything in
     *("ingest mlflow", "ingest dvc"),  # as ingest onnx
     "blobs init",  # it opens no home but to read where, and asks a server
+    "migrate",  # it waits for the writers' lock as every command that writes, and no longer
     "runtime add",  # it opens no home, and fetches what it installs
     *("db init", "db upgrade", "db check"),  # a server's, and not this disk's
     *("object", "submit"),  # whoever is alone drafts nothing: below, by people at desks

@@ -29,7 +29,7 @@ COLLECTED: dict[str, Callable[[], Iterator[str]]] = {
 }
 ELSEWHERE = {
     *("sealift ingest mlflow", "sealift ingest dvc"),  # they answer as `ingest onnx` does
-    "sealift blobs init",
+    *("sealift blobs init", "sealift migrate"),
     *("sealift db init", "sealift db upgrade", "sealift db check"),
 }
 """Commands that need a server or a repository."""

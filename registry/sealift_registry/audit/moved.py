@@ -11,7 +11,7 @@ elsewhere adds nothing: it would be missing where everybody else looks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, insert, select
@@ -61,6 +61,11 @@ def comes_from(moves: Iterable[Move]) -> str | None:
     return found
 
 
+def blobs_at(moves: Sequence[Move]) -> str | None:
+    """Where blobs are; None where they never were elsewhere."""
+    return next((one.place for one in reversed(moves) if one.what == BLOBS), None)
+
+
 def refusal(connection: Connection, blobs: str | None = None) -> MovedHubError | None:
     """Why this database takes no entry; None where it does.
 
@@ -75,7 +80,7 @@ def refusal(connection: Connection, blobs: str | None = None) -> MovedHubError |
     here = comes_from(moves)
     if here is not None:
         return _arriving(here)
-    kept = next((one.place for one in reversed(moves) if one.what == BLOBS), None)
+    kept = blobs_at(moves)
     if kept is not None and blobs is not None and kept != blobs:
         return _blobs_elsewhere(kept, blobs)
     return None

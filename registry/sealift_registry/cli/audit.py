@@ -16,6 +16,7 @@ from sealift_signing.vocabulary import counted
 
 if TYPE_CHECKING:
     from sealift_registry.audit.reading import LogReader
+    from sealift_registry.trust.log_keys import LogKeys
     from sealift_signing.transparency.checkpoint import Checkpoint
     from sealift_signing.transparency.entry import Entry
     from sealift_signing.transparency.verdict import Verdict
@@ -251,26 +252,11 @@ def _reader(session: Session) -> LogReader:
     return LogReader(session.app.hub.database)
 
 
-def _log(session: Session) -> tuple[Any, str, tuple[Any, ...]]:
-    """The log's key, its name, and the keys that signed it before."""
-    from sealift_registry.trust import key_rotation
-    from sealift_registry.trust.keys_elsewhere import verifying_key
-    from sealift_registry.trust.repository import Repository
-    from sealift_signing.errors import SealiftError
-    from sealift_signing.transparency.checkpoint import hub_origin
+def _log(session: Session) -> LogKeys:
+    """How the log is verified."""
+    from sealift_registry.trust.log_keys import log_keys
 
-    hub = session.app.hub
-    with hub.reading() as connection:
-        repository = Repository(connection)
-        origin = hub_origin(repository.organisation())
-        # An auditor's copy has no key of the hub's, and goes by what fleet administrators signed.
-        here = hub.online.has_public(key_rotation.LOG)
-        key = verifying_key(hub.online, connection) if here else repository.log_key()
-        try:
-            former = key_rotation.followed(connection, key)
-        except SealiftError:
-            former = ()  # the fleet's list is damaged, which fsck says; the log may be whole
-    return key, origin, former
+    return log_keys(session.app.hub)
 
 
 def _tell(

@@ -16,6 +16,7 @@ from sealift_registry.cli import (
     intake,
     keys,
     lists,
+    migrate,
     promotion,
     runtimes,
     setup,
@@ -30,7 +31,7 @@ from sealift_signing.errors import FailedError, SealiftError, UsageError
 
 COMMANDS = (
     *(setup, keys, teams, intake, conversion, runtimes, promotion, delivery),
-    *(lists, show, audit, submit, fingerprint, blobs, db),
+    *(lists, show, audit, submit, fingerprint, blobs, db, migrate),
 )
 """The modules whose commands `sealift` has; importing them adds the commands to the group."""
 PROGRAM = "sealift"

@@ -34,6 +34,11 @@ class Database(Protocol):
         ...
 
     @property
+    def place(self) -> str:
+        """As `where`, with all that tells it from every other: it is noted where rows move."""
+        ...
+
+    @property
     def settles(self) -> bool:
         """Whether it can be asked what became of a COMMIT that failed.
 

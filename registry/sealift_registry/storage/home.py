@@ -344,7 +344,7 @@ def _not_new(root: Path) -> UsageError:
 
 def write_settings(home: Home) -> None:
     """Write settings.toml: the last step of setting up, since it makes the folder a hub."""
-    text = "\n".join(_section(name, values) for name, values in vars(home.settings).items())
+    text = "\n".join(section_text(name, vars(one)) for name, one in vars(home.settings).items())
     durable.write(home.root / SETTINGS, text.encode())
 
 
@@ -358,9 +358,14 @@ def with_environment(home: Home, environment: Mapping[str, str]) -> Home:
     return replace(home, settings=settings)
 
 
-def _section(name: str, values: object) -> str:
-    lines = [f"{setting} = {_toml(value)}\n" for setting, value in vars(values).items()]
-    return f"[{name}]\n{''.join(lines)}"
+def section_text(name: str, values: Mapping[str, str | int]) -> str:
+    """A section as settings.toml has it."""
+    return f"[{name}]\n{''.join(setting_text(*one) for one in values.items())}"
+
+
+def setting_text(setting: str, value: str | int) -> str:
+    """A line of settings.toml."""
+    return f"{setting} = {_toml(value)}\n"
 
 
 def _toml(value: str | int) -> str:

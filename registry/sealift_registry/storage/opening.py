@@ -20,10 +20,15 @@ def database_of(home: Home) -> Database:
         FailedError: what is needed to speak with it is not installed.
     """
     if not home.settings.database.url:
-        from sealift_registry.storage.sqlite import SqliteDatabase
-
-        return SqliteDatabase(home.database_file, home.lock, home.claims)
+        return embedded(home, home.database_file)
     return postgres_at(home.settings.database.url, home.claims)
+
+
+def embedded(home: Home, path: Path) -> Database:
+    """The database in a file of the home's, behind its lock; nothing is opened yet."""
+    from sealift_registry.storage.sqlite import SqliteDatabase
+
+    return SqliteDatabase(path, home.lock, home.claims)
 
 
 def postgres_at(url: str, claimed: Path | None = None) -> PostgresDatabase:

@@ -81,6 +81,13 @@ def shown(url: URL) -> str:
     return bare.render_as_string()
 
 
+def noted(url: URL) -> str:
+    """`url` as it may be kept: all of it but what is secret."""
+    kept = {name: value for name, value in url.query.items() if "password" not in name}
+    bare = URL.create("postgresql", url.username, None, url.host, url.port, url.database, kept)
+    return bare.render_as_string()
+
+
 def open_postgres(url: URL) -> Engine:
     """The engine of the database at `url`; nothing is connected to yet.
 
@@ -160,6 +167,7 @@ class PostgresDatabase:
         self.url = parse_url(url)
         self.where = shown(self.url)
         self._claimed = claimed
+        self.place = noted(self.url)
 
     @cached_property
     def engine(self) -> Engine:

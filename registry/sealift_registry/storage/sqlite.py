@@ -57,6 +57,7 @@ class SqliteDatabase:
     def __init__(self, path: Path, lock: Path, claimed: Path | None = None) -> None:
         self.path = path
         self.where = str(path)
+        self.place = str(path.absolute())
         self._lock = lock
         self._claims = FileClaims(claimed or lock.with_name("claims"))
 

@@ -58,7 +58,17 @@ def open_hub(
         NotFoundError: there is no hub.
         FailedError: its database is newer than this software.
     """
-    home = open_home(root, environment)
+    return open_at(open_home(root, environment), environment, told)
+
+
+def open_at(
+    home: Home, environment: Mapping[str, str], told: Callable[[str], None] = lambda _: None
+) -> Hub:
+    """As `open_hub`, where it is known already what the home's settings are, or will be.
+
+    Raises:
+        FailedError: as `open_hub`.
+    """
     database = database_of(home)
     online = OnlineKeys(home.keys, environment)
     database.check_exists()

@@ -1,0 +1,203 @@
+"""What is checked before anything is written, and what is verified of a copy."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection
+from dataclasses import replace
+from enum import Enum
+from typing import NamedTuple
+
+from sqlalchemy import Connection, select
+
+from sealift_registry import blob_fsck, fsck
+from sealift_registry.audit import moved
+from sealift_registry.audit.reading import LogReader
+from sealift_registry.audit.tables import log_checkpoint
+from sealift_registry.delivery import tables
+from sealift_registry.moving import row_copies
+from sealift_registry.moving.row_copies import Summary, Told
+from sealift_registry.storage.database import Database
+from sealift_registry.trust import readiness
+from sealift_registry.trust.hub import Hub
+from sealift_registry.trust.log_keys import log_keys
+from sealift_signing.errors import FailedError, RefusedError
+from sealift_signing.vocabulary import counted
+from sealift_sync.blobs import BlobFolder, BlobStore
+
+ROOM_KEPT = 64 * 1024 * 1024
+"""Bytes of a disk that are left free."""
+
+
+class Edge(NamedTuple):
+    """The end of a log: how many entries it has, and the root over them."""
+
+    size: int
+    root: bytes
+
+
+class Found(Enum):
+    """What is at the place that rows are to go to."""
+
+    NOTHING = "nothing"
+    COPY = "a copy that is whole, and does not count yet"
+
+
+def edge(connection: Connection) -> Edge:
+    """The newest checkpoint; of a log without any, nothing."""
+    query = select(log_checkpoint.c.size, log_checkpoint.c.root)
+    row = connection.execute(query.order_by(log_checkpoint.c.size.desc()).limit(1)).first()
+    return Edge(0, b"") if row is None else Edge(row.size, bytes(row.root))
+
+
+def check_source(hub: Hub) -> None:
+    """Check that the hub may sign, and that all that its database holds is whole.
+
+    Raises:
+        ClockError, MovedHubError, RestoredError: it may not.
+        RefusedError: something is not whole.
+    """
+    with hub.reading() as connection:
+        readiness.check(hub, connection)
+    wrong = faults(hub)
+    if wrong:
+        raise RefusedError(
+            "move-not-whole",
+            f"This hub is not whole, and is not moved so; faults found: {len(wrong)}. The first: "
+            f"{wrong[0]}",
+            next_step="See all of it, and what to do, with: sealift audit fsck",
+        )
+
+
+def faults(hub: Hub) -> list[str]:
+    """What `sealift audit fsck` finds, in the database that this hub has."""
+    built = fsck.built(hub.database)
+    keys = log_keys(hub)
+    verdict = LogReader(hub.database).fsck(keys.key, keys.origin, former=keys.former)
+    with hub.reading() as connection:
+        verdict = verdict.joined(fsck.check(connection))
+    verdict = verdict.joined(dict.fromkeys((*built, *fsck.built(hub.database))))
+    return [one.sentence for one in verdict.findings]
+
+
+def check_idle(hub: Hub) -> None:
+    """Check that nobody writes to a medium: what is written there is recorded at its end.
+
+    Raises:
+        FailedError: an export is under way.
+    """
+    for name in _unfinished(hub):
+        claim = hub.database.claim(name, "to see whether it is written")
+        if claim is None:
+            said = hub.database.holder(name)
+            raise FailedError(
+                "move-during-export",
+                f"{name} is being written to a medium"
+                + (f" ({said})" if said else "")
+                + ", and would find the hub elsewhere at its end.",
+                subject=name,
+                next_step="Wait until it is done, and run the command again. An export that was "
+                "stopped goes on after the move.",
+            )
+        claim.let_go()
+
+
+def _unfinished(hub: Hub) -> list[str]:
+    """The transfers that were begun and not recorded, by their ids."""
+    begun, done = tables.transfer.c.id, tables.bundle.c.transfer
+    query = select(begun).where(begun.not_in(select(done))).order_by(begun)
+    with hub.reading() as connection:
+        return list(connection.execute(query).scalars())
+
+
+def check_database(hub: Hub, target: Database) -> Found:
+    """Check that the rows can go to `target`: it is new, or holds what an earlier run copied.
+
+    Raises:
+        FailedError: it is not reached, has another schema, or holds something else.
+    """
+    with target.in_words():
+        target.bring_up_to_date()
+        with target.reading() as connection:
+            moves, there = moved.history(connection), edge(connection)
+    if moves and moved.comes_from(moves) == hub.database.place:
+        with hub.reading() as connection:
+            if there == edge(connection):
+                return Found.COPY
+        raise FailedError(
+            "move-stale-copy",
+            f"{target.where} holds a copy of this hub that an earlier run made, and it has signed "
+            "more since.",
+            subject=target.where,
+            next_step="Have that database emptied, or name a new one: a copy is made in one go. "
+            "Nothing was signed there.",
+        )
+    target.check_new()
+    return Found.NOTHING
+
+
+def check_blobs(hub: Hub, there: Collection[str]) -> None:
+    """Check that every blob that rows name is among those that are `there`, to be copied.
+
+    Raises:
+        RefusedError: one is not.
+    """
+    lost = {one: of for one, of in blob_fsck.named(hub).items() if one not in there}
+    if lost:
+        digest, of = min(lost.items())
+        raise RefusedError(
+            "move-blobs-missing",
+            f"{counted(len(lost), 'blob')} that this hub names {'is' if len(lost) == 1 else 'are'} "
+            f"not in {hub.home.blobs.where}, such as {digest[:12]} of {', '.join(sorted(of))}.",
+            subject=digest,
+            next_step="Bring back what is lost with: sealift blobs mend. What is lost is named by: "
+            "sealift blobs fsck",
+        )
+
+
+def check_room(there: BlobStore, needed: int) -> None:
+    """Check that a folder has room for so many bytes; an S3 server says so itself.
+
+    Raises:
+        FailedError: it has not.
+    """
+    if not isinstance(there, BlobFolder):
+        return
+    folder = next(one for one in (there.root, *there.root.parents) if one.exists())
+    free = shutil.disk_usage(folder).free
+    if free < needed + ROOM_KEPT:
+        raise FailedError(
+            "move-no-room",
+            f"{there.where} has {free:,} bytes free, and the blobs to be copied there are "
+            f"{needed:,} bytes.",
+            subject=there.where,
+            next_step="Make room there, and run the command again.",
+        )
+
+
+def verify(
+    hub: Hub, target: Database, here: dict[str, Summary] | None, told: Told
+) -> dict[str, Summary]:
+    """Check that `target` holds what the hub's database holds, and that it verifies by itself.
+
+    `here` is what every table held when it was copied; None where that is to be read again. It is
+    returned.
+
+    Raises:
+        FailedError: it does not.
+    """
+    if here is None:
+        with hub.reading() as connection:
+            here = row_copies.summaries(connection, told)
+    with target.in_words(), target.reading() as connection:
+        there = row_copies.summaries(connection, told)
+    wrong = [*row_copies.differences(here, there), *faults(replace(hub, database=target))]
+    if wrong:
+        raise FailedError(
+            "move-differs",
+            f"What was copied to {target.where} is not what was to be copied: {wrong[0]}.",
+            subject=target.where,
+            next_step="The hub is where it was. Have that database emptied, or name another one, "
+            "and run the command again.",
+        )
+    return here

@@ -1,0 +1,304 @@
+"""Moving a hub: its rows, its blobs or both, and never so that two places could sign.
+
+(1) Nothing is written before all is known: what is to be moved is whole, where it goes to is new.
+(2) Blobs that are there already are hashed there, all others copied and hashed there; meanwhile the
+    hub works.
+(3) Nobody else writes from here on. What came of blobs meanwhile is copied, too.
+(4) The rows are copied in one transaction, in which the copy says that it does not count yet.
+(5) The copy is read again, compared row by row, and verified as `sealift audit fsck` does.
+(6) What was copied is ended. This is the moment that the hub moves at: until then it is where it
+    was, whatever happens, and from then on nothing is signed there.
+(7) The copy counts, and goes on with the log from the very checkpoint that it ended with: its first
+    entry says that, whence and whereto the hub was moved.
+(8) settings.toml says where it is.
+
+Whoever runs it again goes on: before (6) with what is there, after it with (7) and (8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, select
+
+from sealift_registry.audit import moved
+from sealift_registry.audit.moved import ARRIVED, ARRIVING, BLOBS, LEFT, Move
+from sealift_registry.audit.tables import log_checkpoint, log_entry
+from sealift_registry.moving import checks, embedded, row_copies
+from sealift_registry.moving.blob_copies import BlobCopies
+from sealift_registry.moving.checks import Edge, Found
+from sealift_registry.moving.route import Route
+from sealift_registry.moving.row_copies import Summary, Told
+from sealift_registry.storage import settings_file
+from sealift_registry.storage.database import Database
+from sealift_registry.trust import founding
+from sealift_registry.trust.hub import Hub
+from sealift_signing import events
+from sealift_signing.canonical import Json
+from sealift_signing.errors import FailedError
+from sealift_signing.transparency.entry import Entry
+from sealift_signing.vocabulary import moment
+from sealift_sync.durable import BeginPhase
+
+MOVED = "hub.moved"
+TRIES = 5
+"""How often blobs are copied before it is given up that others add some meanwhile."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Who is told of what takes long: bytes of blobs, rows of tables."""
+
+    blobs: BeginPhase
+    rows: Told
+
+
+@dataclass(frozen=True)
+class Moved:
+    """What was moved.
+
+    Attributes:
+        edge: where the old place's log ended; it goes on from there.
+        rows: of every table, as they were compared; empty where they stayed, or were moved before.
+        blobs: how many are there, each hashed there; `sent` of them were not there before.
+        bytes: of them all.
+        again: an earlier run had done all but the end of it.
+    """
+
+    edge: Edge
+    rows: Mapping[str, int] = field(default_factory=dict)
+    blobs: int = 0
+    sent: int = 0
+    bytes: int = 0
+    again: bool = False
+
+
+def move(hub: Hub, way: Route, environment: Mapping[str, str], told: Progress) -> Moved:
+    """Move the hub along its way, to the end, wherever an earlier run was stopped.
+
+    Raises:
+        RefusedError: it is not whole, or was moved elsewhere.
+        FailedError: a place could not be read or written, or holds something else.
+    """
+    copies = BlobCopies(hub.home.blobs, way.there.blobs)
+    if not way.moves_rows:
+        return _move_blobs(hub, way, copies, told) if way.moves_blobs else _is_there(hub)
+    with closing(way.database()) as target:
+        with hub.reading() as connection:
+            went, ended = moved.went_to(moved.history(connection)), checks.edge(connection)
+        if went is not None and went == target.place:
+            return _finish(hub, way, target, environment, Moved(ended, again=True))
+        found = _check(hub, way, target, copies)
+        if way.moves_blobs:
+            copies.copy(told.blobs)
+        with hub.database.in_words(), hub.database.alone() as alone:
+            _step("alone")
+            checks.check_idle(hub)
+            if way.moves_blobs:
+                copies.copy(told.blobs)
+            with hub.reading() as connection:
+                ended = checks.edge(connection)
+            rows = _copy_rows(hub, way, target, found, told.rows)
+            _end(hub, alone, target.place, ended)
+        counts = {name: one.rows for name, one in rows.items()}
+        sizes = copies.whole.values()
+        done = Moved(ended, counts, len(sizes), copies.sent, sum(sizes))
+        return _finish(hub, way, target, environment, done)
+
+
+def check(hub: Hub, way: Route) -> BlobCopies:
+    """Check all that can be known before anything is written; what there is of blobs.
+
+    Raises:
+        RefusedError, FailedError: as `move`.
+    """
+    copies = BlobCopies(hub.home.blobs, way.there.blobs)
+    with closing(way.database()) as target:
+        _check(hub, way, target if way.moves_rows else None, copies)
+    return copies
+
+
+def _check(hub: Hub, way: Route, target: Database | None, copies: BlobCopies) -> Found:
+    """(1)."""
+    checks.check_source(hub)
+    checks.check_idle(hub)
+    found = Found.NOTHING
+    if target is not None and way.there.settings.database.url:
+        found = checks.check_database(hub, target)
+    elif target is not None:
+        embedded.check_free(way.there, hub.database.place)
+    if way.moves_blobs:
+        sizes, there = copies.plan()
+        checks.check_blobs(hub, sizes)
+        checks.check_room(way.there.blobs, sum(n for one, n in sizes.items() if one not in there))
+    return found
+
+
+def _copy_rows(
+    hub: Hub, way: Route, target: Database, found: Found, told: Told
+) -> Mapping[str, Summary]:
+    """(4) and (5). What every table holds, here as there."""
+    here = None
+    if way.there.settings.database.url:
+        if found is Found.NOTHING:
+            here = _copy_to(hub, target, told)
+        return checks.verify(hub, target, here, told)
+    with embedded.begun(way.there) as incoming:
+        here = _copy_to(hub, incoming, told)
+        here = checks.verify(hub, incoming, here, told)
+    embedded.put_in_place(way.there)
+    _step("in-place")
+    return here
+
+
+def _copy_to(hub: Hub, target: Database, told: Told) -> dict[str, Summary]:
+    with hub.reading() as source, target.in_words(), target.alone() as connection:
+        with connection.begin():
+            here = row_copies.copy(source, connection, told)
+            so_far = moved.history(source)
+            moved.add(connection, [*so_far, Move(ARRIVING, hub.database.place)], _now(hub))
+            _step("rows-written")
+        _step("rows-committed")
+    return here
+
+
+def _end(hub: Hub, alone: Connection, place: str, ended: Edge) -> None:
+    """(6)."""
+    with alone.begin():
+        if checks.edge(alone) != ended:
+            raise _written_meanwhile(hub)
+        moved.add(alone, [Move(LEFT, place)], _now(hub))
+        _step("end-written")
+    _step("ended")
+
+
+def _finish(
+    hub: Hub, way: Route, target: Database, environment: Mapping[str, str], done: Moved
+) -> Moved:
+    """(7) and (8)."""
+    _check_goes_on(target, done.edge)
+    rest = [Move(ARRIVED, hub.database.place)]
+    rest += [Move(BLOBS, way.there.blobs_place)] if way.moves_blobs else []
+    with target.in_words(), target.writing() as connection, connection.begin():
+        if moved.comes_from(moved.history(connection)) is not None:
+            moved.add(connection, rest, _now(hub))
+    _step("arrived")
+    places = {"from": hub.database.where, "to": target.where}
+    with closing(founding.open_at(way.there, environment)) as there:
+        there.log.clock, there.log.stated = hub.log.clock, hub.log.stated
+        _log_move(there, done.edge, places | _blob_places(way))
+        _step("logged")
+        settings_file.change(way.here, way.values)
+        _step("settings")
+        there.copy_metadata()
+    return done
+
+
+def _check_goes_on(target: Database, ended: Edge) -> None:
+    """Check that the log at the target is that which was ended, or goes on from there."""
+    query = select(log_checkpoint.c.root).where(log_checkpoint.c.size == ended.size)
+    with target.in_words():
+        target.check_exists()
+        target.bring_up_to_date()
+        with target.reading() as connection:
+            root = connection.execute(query).scalar()
+    if root is None or bytes(root) != ended.root:
+        raise FailedError(
+            "move-target-differs",
+            f"The rows of this hub were moved to {target.where}, and its log of {ended.size} "
+            "entries is not there.",
+            subject=target.where,
+            next_step="Restore the newest backup of that database. Nothing else goes on: what is "
+            "here has ended.",
+        )
+
+
+def _log_move(there: Hub, ended: Edge, places: Mapping[str, Json]) -> None:
+    """The first entry of a place, unless an earlier run has made it."""
+
+    def action(connection: Connection) -> tuple[Entry, None]:
+        query = select(log_entry.c.seq).where(
+            log_entry.c.seq >= ended.size, log_entry.c.type == MOVED
+        )
+        if connection.execute(query.limit(1)).first() is not None:
+            raise _SaidError
+        data = {**places, "size": ended.size, "root": ended.root.hex()}
+        return there.entry("hub.moved", "hub", data), None
+
+    with suppress(_SaidError):
+        there.commit(action)
+
+
+def _move_blobs(hub: Hub, way: Route, copies: BlobCopies, told: Progress) -> Moved:
+    """The same of blobs alone: what others add meanwhile is copied, until nothing was added."""
+    with hub.reading() as connection:
+        kept, ended = moved.blobs_at(moved.history(connection)), checks.edge(connection)
+    if kept == way.there.blobs_place:
+        settings_file.change(way.here, way.values)
+        return Moved(ended, again=True)
+    _check(hub, way, None, copies)
+    for _ in range(TRIES):
+        with hub.reading() as connection:
+            ended = checks.edge(connection)
+        copies.copy(told.blobs)
+        _step("blobs-copied")
+        with suppress(_WrittenError):
+            _say_blobs(hub, way, ended)
+            _step("logged")
+            settings_file.change(way.here, way.values)
+            _step("settings")
+            sizes = copies.whole.values()
+            return Moved(ended, {}, len(sizes), copies.sent, sum(sizes))
+    raise _written_meanwhile(hub)
+
+
+def _say_blobs(hub: Hub, way: Route, ended: Edge) -> None:
+    def action(connection: Connection) -> tuple[Entry, None]:
+        if checks.edge(connection) != ended:
+            raise _WrittenError
+        moved.add(connection, [Move(BLOBS, way.there.blobs_place)], _now(hub))
+        data = {**_blob_places(way), "size": ended.size, "root": ended.root.hex()}
+        return hub.entry("hub.moved", "hub", data), None
+
+    hub.commit(action)
+
+
+def _blob_places(way: Route) -> dict[str, Json]:
+    if not way.moves_blobs:
+        return {}
+    return {"blobs_from": way.here.blobs_place, "blobs_to": way.there.blobs_place}
+
+
+def _is_there(hub: Hub) -> Moved:
+    """Nothing is to be moved: what an earlier run left undone is, at most, copies."""
+    hub.copy_metadata()
+    with hub.reading() as connection:
+        return Moved(checks.edge(connection), again=True)
+
+
+class _SaidError(Exception):
+    """The log says it already."""
+
+
+class _WrittenError(Exception):
+    """Somebody has written to the log since."""
+
+
+def _written_meanwhile(hub: Hub) -> FailedError:
+    return FailedError(
+        "move-overtaken",
+        "Somebody wrote to the hub while it was to be moved; it is where it was.",
+        subject=hub.database.where,
+        next_step="Run the command again when nobody works with the hub.",
+    )
+
+
+def _now(hub: Hub) -> str:
+    return moment(hub.now())
+
+
+def _step(name: str) -> None:
+    """Tell the log file, and whoever stops a move at each of its steps to see what comes of it."""
+    events.tell("migrate", "move-step", name=name)

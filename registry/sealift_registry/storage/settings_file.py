@@ -1,0 +1,79 @@
+"""Changing settings.toml: what people wrote beside the changed values stays as they wrote it."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import replace
+
+from sealift_registry.storage.home import SETTINGS, Home, Settings, section_text, setting_text
+from sealift_signing import disk, file_access
+from sealift_sync import durable
+
+BEFORE = "settings.toml.before"
+"""What it was, where it could only be written anew: comments of people would be lost."""
+
+Values = Mapping[str, Mapping[str, str]]
+"""Settings by their section's name and their own."""
+
+
+def change(home: Home, values: Values) -> None:
+    """Put `values` into the home's settings.toml, in one rename.
+
+    Raises:
+        FailedError: it could not be written; it is as it was.
+    """
+    path = home.root / SETTINGS
+    text = disk.read(path).decode()
+    found = tomllib.loads(text)
+    wanted = {**found, **{name: {**found.get(name, {}), **new} for name, new in values.items()}}
+    if wanted == found:
+        return
+    changed = text
+    for name, new in values.items():
+        changed = _in_section(changed, name, new)
+    if _parsed(changed) != wanted:  # it is written in some other way, such as `blobs.url = …`
+        durable.write(home.root / BEFORE, text.encode(), mode=file_access.FILE)
+        changed = "\n".join(section_text(name, section) for name, section in wanted.items())
+    durable.write(path, changed.encode())
+
+
+def changed(settings: Settings, values: Values) -> Settings:
+    """The settings with `values` in them."""
+    sections = {name: replace(getattr(settings, name), **new) for name, new in values.items()}
+    return replace(settings, **sections)
+
+
+def _parsed(text: str) -> object:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+def _in_section(text: str, name: str, values: Mapping[str, str]) -> str:
+    """`text` with the values below `[name]`, which is added at its end where it is not there."""
+    lines = text.splitlines(keepends=True)
+    head = next((at for at, line in enumerate(lines) if _is_head(line, name)), None)
+    if head is None:
+        end = "" if not text or text.endswith("\n") else "\n"
+        return f"{text}{end}\n{section_text(name, values)}"
+    if not lines[head].endswith("\n"):
+        lines[head] += "\n"
+    after = (at for at in range(head + 1, len(lines)) if lines[at].lstrip().startswith("["))
+    below = next(after, len(lines))
+    for setting, value in values.items():
+        line = setting_text(setting, value)
+        pattern = re.compile(rf"\s*{re.escape(setting)}\s*=")
+        at = next((at for at in range(head + 1, below) if pattern.match(lines[at])), None)
+        if at is None:
+            lines.insert(head + 1, line)
+            below += 1
+        else:
+            lines[at] = line
+    return "".join(lines)
+
+
+def _is_head(line: str, name: str) -> bool:
+    return re.fullmatch(rf"\s*\[\s*{re.escape(name)}\s*\]\s*(#.*)?", line.rstrip("\n")) is not None
