@@ -17,6 +17,7 @@ from typing import Protocol
 from sealift_signing.errors import SealiftError
 from tests.benchmarks import (
     blobs_on_s3,
+    engines,
     gate,
     lists,
     log_appends,
@@ -66,6 +67,7 @@ BENCHMARKS = {
     "lists": Benchmark(lists.measure),
     "s3": Benchmark(blobs_on_s3.measure),
     "log-appends": Benchmark(log_appends.measure),
+    "engines": Benchmark(engines.measure),
     "log-proofs": Benchmark(log_proofs.measure),
 }
 """Every benchmark by its name, in the order of the report."""

@@ -48,10 +48,9 @@ def measure(folder: Path, *, quick: bool) -> Iterator[Line]:
                 if callers == max(CALLERS):
                     yield used
                     yield from _claims(kind, found)
-            yield _processes(folder, kind, seconds)
+            yield processes(str(folder), kind, seconds)
         _check(hub)
     yield from _without_a_disk(seconds)
-    yield Absent("appends on PostgreSQL", "the hub's database is SQLite; PostgreSQL is to come")
 
 
 def _hub(folder: Path) -> HubSide:
@@ -90,19 +89,20 @@ def _claims(kind: str, found: Figure) -> Iterator[Claim]:
         yield Claim("6", f"{found.name}, p99", found.p99_ms, "ms", most=MOST_MS)
 
 
-def _processes(folder: Path, kind: str, seconds: float) -> Figure:
+def processes(where: str, kind: str, seconds: float, home: str = "") -> Figure:
+    """Of several processes, which share the log that is in the folder, or at the URL, `where`."""
     tell(f"{kind}, {PROCESSES} processes")
     secret = SIGNER._private_key
     if not isinstance(secret, Ed25519PrivateKey):
         raise TypeError(secret)
     key = secret.private_bytes_raw().hex()
     module = "tests.benchmarks.log_appends_process"
-    command = [sys.executable, "-m", module, str(folder), key, kind, str(CALLERS_EACH)]
+    command = [sys.executable, "-m", module, where, key, kind, str(CALLERS_EACH)]
     with ExitStack() as stack:
-        processes = [
+        running = [
             stack.enter_context(
                 subprocess.Popen(
-                    [*command, str(seconds)],
+                    [*command, str(seconds), *([home] if home else [])],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     text=True,
@@ -111,14 +111,14 @@ def _processes(folder: Path, kind: str, seconds: float) -> Figure:
             )
             for _ in range(PROCESSES)
         ]
-        for process in processes:
+        for process in running:
             if process.stdout is None or process.stdout.readline() != "ready\n":
                 raise FailedError(f"{module} did not begin")
-        for process in processes:
+        for process in running:
             if process.stdin is not None:
                 process.stdin.write("go\n")
                 process.stdin.flush()
-        outputs = [process.communicate()[0] for process in processes]
+        outputs = [process.communicate()[0] for process in running]
     took = [each for output in outputs for each in json.loads(output)]
     # Each stops by itself after so long; until all have said what they measured takes longer.
     return figure(f"{kind}, {PROCESSES} processes of {CALLERS_EACH} callers", took, seconds)

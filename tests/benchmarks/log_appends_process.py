@@ -1,6 +1,6 @@
 """Callers of the hub's log, as threads; run by the benchmark also as a process of its own.
 
-python -m tests.benchmarks.log_appends_process FOLDER KEY-HEX KIND CALLERS SECONDS
+python -m tests.benchmarks.log_appends_process FOLDER-OR-URL KEY-HEX KIND CALLERS SECONDS [HOME]
 
 It says `ready`, waits for a line, and then prints how long each call took, in seconds, as JSON.
 """
@@ -15,14 +15,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from securesystemslib.signer import CryptoSigner
+from securesystemslib.signer import CryptoSigner, Signer
 from sqlalchemy import Column, Connection, LargeBinary, MetaData, Table, insert
 
+from sealift_registry.audit.newest_checkpoint import NewestCheckpoint
 from sealift_registry.audit.writer import AuditLog
-from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_signing.transparency.entry import Entry, Term, new_entry
 from tests.benchmarks.figures import clocked
 from tests.logs import ORIGIN
+from tests.registry.log_process import database_at
 
 WHOLE, ALONE = "whole actions", "entries alone"
 
@@ -34,20 +35,20 @@ def whole_action(log: AuditLog) -> None:
 
     def action(connection: Connection) -> tuple[Entry, None]:
         connection.execute(insert(work), {"data": bytes(200)})
-        return _entry(log), None
+        return an_entry(log), None
 
     log.commit(action)
 
 
 def entry_alone(log: AuditLog) -> None:
     """What a refusal or a check leaves: an entry, and no row of anybody's."""
-    log.commit_entry(_entry(log))
+    log.commit_entry(an_entry(log))
 
 
 KINDS: Mapping[str, Callable[[AuditLog], None]] = {WHOLE: whole_action, ALONE: entry_alone}
 
 
-def _entry(log: AuditLog) -> Entry:
+def an_entry(log: AuditLog) -> Entry:
     terms = [Term("person", "anna"), Term("model", "vision/digits")]
     data = {"stage": "production", "artifacts": ["0" * 64] * 3}
     return new_entry("promotion.requested", "anna", log.clock(), data, terms)
@@ -55,6 +56,11 @@ def _entry(log: AuditLog) -> Entry:
 
 def called(log: AuditLog, kind: str, callers: int, seconds: float) -> list[float]:
     """How long each call took of so many callers, who call again as soon as they are answered."""
+    return timed(lambda: KINDS[kind](log), callers, seconds)
+
+
+def timed(call_once: Callable[[], object], callers: int, seconds: float) -> list[float]:
+    """The same of any call."""
     took: list[list[float]] = [[] for _ in range(callers)]
     together = threading.Barrier(callers + 1)
     stop = threading.Event()
@@ -63,7 +69,7 @@ def called(log: AuditLog, kind: str, callers: int, seconds: float) -> list[float
         together.wait()
         while not stop.is_set():
             with clocked(mine):
-                KINDS[kind](log)
+                call_once()
 
     threads = [threading.Thread(target=call, args=(mine,)) for mine in took]
     for thread in threads:
@@ -76,10 +82,15 @@ def called(log: AuditLog, kind: str, callers: int, seconds: float) -> list[float
     return [each for mine in took for each in mine]
 
 
-def main(folder: Path, key: str, kind: str, callers: int, seconds: float) -> None:
+def opened(where: str, signer: Signer, home: str = "") -> AuditLog:
+    """The log in a folder or at a URL, whose hub has that `home`."""
+    kept = NewestCheckpoint(Path(home) / "newest-checkpoint") if home else None
+    return AuditLog(database_at(where), lambda: signer, ORIGIN, home=kept)
+
+
+def main(where: str, key: str, kind: str, callers: int, seconds: float, home: str = "") -> None:
     signer = CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key)))
-    database = SqliteDatabase(folder / "hub.db", folder / "writer.lock")
-    with AuditLog(database, lambda: signer, ORIGIN) as log:
+    with opened(where, signer, home) as log:
         log.stated = log.clock().date()  # a grown log may end later than today
         print("ready", flush=True)
         sys.stdin.readline()
@@ -88,4 +99,5 @@ def main(folder: Path, key: str, kind: str, callers: int, seconds: float) -> Non
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]))
+    home_given = sys.argv[6] if len(sys.argv) > 6 else ""
+    main(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]), float(sys.argv[5]), home_given)

@@ -12,6 +12,7 @@ from sealift_registry.app import open_app
 from sealift_registry.trust.repository import Repository
 from sealift_signing.transparency.question import Question
 from tests.benchmarks import (
+    engines,
     gate,
     large_log,
     log_appends,
@@ -61,6 +62,19 @@ def test_the_log_is_appended_to_by_threads_and_processes(
     assert len(figures) == 1 + 2 * 4 + 2
     assert all(one.count > 0 for one in figures)
     assert claims(lines) == ["6"] * 3
+
+
+@pytest.mark.system
+def test_both_engines_are_measured_beside_their_drivers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engines, "QUICK_SECONDS", 0.05)
+    monkeypatch.setattr(log_appends, "PROCESSES", 2)
+    lines = list(engines.measure(tmp_path, quick=True))
+    figures = [line for line in lines if isinstance(line, Figure)]
+    assert len(figures) == 2 * 2 * 3
+    assert all(one.count > 0 for one in figures)
+    assert len(lines) == len(figures) + 2
 
 
 @pytest.mark.system
