@@ -28,7 +28,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 # Where it is set, every process that the tests start compiles all of our modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-system test-long fuzz hunt conformance lint bench bench-quick bench-tools docs \
+.PHONY: help demo test test-shared test-system test-long fuzz hunt conformance lint bench bench-quick bench-tools docs \
   compose-secrets compose-pin compose-test requirements clean
 
 help:  ## say what there is
@@ -42,6 +42,9 @@ demo: $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.demo)  ## play the jou
 
 test: $(VENV)/.dev  ## run the tests that need nothing but Python, git and make
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
+
+test-shared: $(VENV)/.dev  ## run the tests of hubs once more, on a real PostgreSQL and a real S3 server
+	@$(BIN)/python -m pytest --engines shared -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-system: $(VENV)/.dev system-tools  ## run the tests that need Debian's tools (skopeo, strace) and a network namespace
 	@$(BIN)/python -m pytest -m system $(ARGS)

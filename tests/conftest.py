@@ -7,16 +7,20 @@ import shutil
 import signal
 import tempfile
 from collections.abc import Generator, Iterator
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 from sealift_signing.command_start import seldom_look_for_garbage
+from tests import stores
 from tests.cheap_keys import cheap_keys
 from tests.cheap_signatures import cheap_signatures
+from tests.engines import Shared
 from tests.forked_workers import forked_workers
 from tests.programs import EVERYWHERE, SYSTEM, Paths
+from tests.stores import EMBEDDED, SHARED
 from tests.where_time_goes import Where
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
@@ -55,6 +59,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--where-time-goes", action="store_true", help="tell the processor time of every test"
     )
+    parser.addoption(
+        "--engines",
+        choices=(EMBEDDED, SHARED),
+        default=EMBEDDED,
+        help="where hubs are kept: in their homes, or on servers (tests/engines.py)",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -63,6 +73,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[PATHS] = Paths(folder)
     if config.getoption("--where-time-goes"):
         config.pluginmanager.register(Where())
+    if config.getoption("--engines") == SHARED:
+        config.pluginmanager.register(Shared())
 
 
 @pytest.hookimpl(wrapper=True)
@@ -89,12 +101,12 @@ def _path_of(item: pytest.Item) -> tuple[str, str]:
     return item.config.stash[PATHS].path_for(SYSTEM if marked else EVERYWHERE)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with what takes longest; give the mark `socket` its meaning."""
     places = {name: place for place, name in enumerate(LONGEST)}
     items.sort(key=lambda item: places.get(item.path.name, len(LONGEST)))
     for item in items:
-        if item.get_closest_marker("socket"):
+        if item.get_closest_marker("socket") or config.getoption("--engines") == SHARED:
             item.add_marker(pytest.mark.allow_hosts(LOOPBACK))
 
 
@@ -114,4 +126,19 @@ def _cheap_keys_and_signatures() -> Iterator[None]:
 @pytest.fixture(scope="session", autouse=True)
 def _forked_workers() -> Iterator[None]:
     with forked_workers():
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _stores(pytestconfig: pytest.Config) -> Iterator[None]:
+    """Hubs are kept where `--engines` says."""
+    shared = pytestconfig.getoption("--engines") == SHARED
+    with stores.on_servers() if shared else nullcontext():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _cleared(_stores: None) -> Iterator[None]:
+    """A test's databases end with it."""
+    with stores.cleared():
         yield

@@ -1,21 +1,23 @@
-"""The two logs behind one face, so that what must hold of both is tested on both."""
+"""The two logs behind one face, so that what must hold of both is tested on both.
+
+Processes that tests start import it, and start fast: what servers need is imported where used.
+"""
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Protocol
 
 from securesystemslib.signer import CryptoSigner
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, text
 
-from sealift_migrations import upgrade
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.audit.writer import AuditLog
-from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.entry import Entry, Term, new_entry
@@ -81,7 +83,10 @@ class Reader(Protocol):
 class SomeLog(Protocol):
     """A log that can be written to one commit at a time."""
 
+    side: str
+    folder: Path
     path: Path
+    """The file of SQLite's, where it is one."""
 
     @property
     def reader(self) -> Reader: ...
@@ -90,17 +95,26 @@ class SomeLog(Protocol):
         """Write `entry`; its place and the checkpoint's size."""
         ...
 
+    def behind(self) -> AbstractContextManager[Connection]:
+        """A transaction of a stranger who may do everything there."""
+        ...
+
     def close(self) -> None: ...
 
 
 class HubSide:
     """The hub's log, through its writer's thread."""
 
+    side = "hub"
+
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.path = folder / "hub.db"
-        self.database = SqliteDatabase(self.path, folder / "writer.lock")
+        from tests import stores
+
+        there = stores.exists(folder)
+        self.database = stores.opened_at(folder) if there else stores.new_database(folder)
         self.engine: Engine = self.database.engine
-        upgrade(self.engine)
         self.log = AuditLog(self.database, lambda: SIGNER, ORIGIN)
         self.reader = LogReader(self.database)
 
@@ -109,15 +123,23 @@ class HubSide:
         committed = self.log.commit_entry(entry)
         return committed.seq, committed.size
 
+    def behind(self) -> AbstractContextManager[Connection]:
+        from tests import stores
+
+        return stores.behind(self.database, strange=True)
+
     def close(self) -> None:
         self.log.close()
-        self.engine.dispose()
+        self.database.close()
 
 
 class SiteSide:
     """A site's log, in a transaction that the test begins."""
 
+    side = "site"
+
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.path = folder / "site.db"
         self.connection = sqlite3.connect(self.path, isolation_level=None)
         self.connection.execute("PRAGMA journal_mode = WAL")
@@ -135,6 +157,11 @@ class SiteSide:
         self.connection.execute("COMMIT")
         return appended.seq, appended.size
 
+    def behind(self) -> AbstractContextManager[Connection]:
+        from tests import stores
+
+        return stores.stranger(self.path)
+
     def close(self) -> None:
         self.connection.close()
 
@@ -151,19 +178,29 @@ def opened(side: str, folder: Path) -> Iterator[SomeLog]:
         log.close()
 
 
-def triggers(path: Path) -> list[str]:
+def copied(log: SomeLog, folder: Path) -> None:
+    """A copy of the database of a log, which is closed, for `folder`."""
+    from tests import stores
+
+    if log.side == "hub":
+        stores.copy_database(log.folder, folder)
+    else:
+        shutil.copy(log.folder / "site.db", folder / "site.db")
+
+
+def triggers(log: SomeLog) -> list[str]:
     """The names of the database's triggers."""
-    with closing(sqlite3.connect(path)) as raw:
-        query = "SELECT name FROM sqlite_master WHERE type = 'trigger' ORDER BY name"
-        return [name for (name,) in raw.execute(query)]
+    from tests import stores
+
+    with log.behind() as connection:
+        return sorted(stores.triggers(connection))
 
 
-def tamper(path: Path, *statements: str) -> None:
-    """What somebody with the database file does: drop the triggers, then change what he likes."""
-    names = triggers(path)
-    with closing(sqlite3.connect(path, isolation_level=None)) as raw:
-        raw.execute("PRAGMA foreign_keys = OFF")
-        for name in names:
-            raw.execute(f"DROP TRIGGER {name}")
+def tamper(log: SomeLog, *statements: str) -> None:
+    """What somebody with the database does: drop the triggers, then change what he likes."""
+    from tests import stores
+
+    with log.behind() as connection:
+        stores.unguard(connection)
         for statement in statements:
-            assert raw.execute(statement).rowcount != 0, statement
+            assert connection.execute(text(statement)).rowcount != 0, statement

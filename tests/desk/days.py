@@ -28,6 +28,7 @@ from sealift_signing.desk.cli.run import run as run_desk
 from sealift_signing.memory import Memory
 from sealift_sync.cli.run import run as run_site
 from tests.registry.hub_fixture import GROUP, PASSPHRASE, TARGET, Acme
+from tests.stores import copy_tree
 
 Told = Any
 """What a command said under --json; of a refusal, its error."""
@@ -150,15 +151,12 @@ class Days:
     def restored(self, backup: Path) -> None:
         """The hub is what it was when `backup` was made."""
         shutil.rmtree(self.folder / "hub")
-        shutil.copytree(backup, self.folder / "hub", symlinks=True)
+        copy_tree(backup, self.folder / "hub", symlinks=True)
 
     def backup(self) -> Path:
         self._count += 1
-        return Path(
-            shutil.copytree(
-                self.folder / "hub", self.folder / f"backup-{self._count}", symlinks=True
-            )
-        )
+        there = self.folder / f"backup-{self._count}"
+        return copy_tree(self.folder / "hub", there, symlinks=True)
 
     @property
     def acme(self) -> Acme:

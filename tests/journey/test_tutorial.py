@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import stores
 from tests.forked_commands import stand_ins
 
 PAGE = Path(__file__).parents[2] / "docs/tutorial/your-own-model.md"
@@ -75,6 +76,7 @@ def _run(half: str, folder: Path, programs: str) -> str:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("SEALIFT_")}
     environment["XDG_CONFIG_HOME"] = str(folder / "config")
     environment["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    environment |= stores.environment()
     done = subprocess.run(
         ["bash", "-e", "-u", "-o", "pipefail"],
         input=script,
@@ -87,4 +89,5 @@ def _run(half: str, folder: Path, programs: str) -> str:
         check=False,
     )
     assert done.returncode == 0, f"{done.stdout[-4000:]}"
+    stores.check_kept(next(folder.rglob("sealift-hub")))
     return done.stdout

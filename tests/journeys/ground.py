@@ -26,6 +26,7 @@ from tests.registry.hub_fixture import (
     Acme,
 )
 from tests.site_on_paper import SiteOnPaper
+from tests.stores import copy_tree
 
 VERSIONS = (1, 2, 3)
 GROUPS = {"plant-7": ("line-1",), "plant-8": ("line-1", "line-2")}
@@ -76,7 +77,7 @@ class Ground:
     """A copy of the start, in which a journey goes on."""
 
     def __init__(self, start: Start, folder: Path, happened: Counter[str] | None = None) -> None:
-        shutil.copytree(start.folder, folder, symlinks=True)
+        copy_tree(start.folder, folder, symlinks=True)
         self.folder = folder
         self.start = start
         self.happened = Counter[str]() if happened is None else happened

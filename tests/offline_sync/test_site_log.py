@@ -78,7 +78,7 @@ def test_making_the_tables_is_part_of_a_transaction_and_may_be_repeated(tmp_path
 def test_a_forged_history_is_not_signed(site: SiteSide) -> None:
     for number in range(3):
         site.commit(numbered(number))
-    tamper(site.path, "UPDATE log_checkpoint SET root = zeroblob(32) WHERE size = 3")
+    tamper(site, "UPDATE log_checkpoint SET root = zeroblob(32) WHERE size = 3")
     with pytest.raises(FailedError, match="is not the one that was signed") as failed:
         site.commit(numbered(3))
     assert failed.value.code == "log-damaged"

@@ -7,9 +7,8 @@ test gets a copy of. Keys, database and files are real.
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -18,7 +17,7 @@ from typing import Any
 
 import pytest
 from securesystemslib.signer import Signer
-from sqlalchemy import insert, text
+from sqlalchemy import Connection, insert, inspect, text
 
 from sealift_registry.app import App, open_app
 from sealift_registry.catalog.reference import ModelRef, VersionRef, parse_promotion
@@ -48,7 +47,7 @@ from sealift_signing.transparency.frontier import Frontier
 from sealift_signing.transparency.merkle import leaf_hash
 from sealift_sync.site.reports.homebound import write_home
 from sealift_sync.site.setup.initialising import begin_enrolment, finish_enrolment
-from tests import models
+from tests import models, stores
 from tests.registry.signing_people import (
     Dispatcher,
     assign,
@@ -318,7 +317,7 @@ class Acme:
         with plant.opened() as opened:
             note = checkpoint.sign(said, opened.signer())
         of = {"site": SITE, "enrolment": site.enrolment}
-        with self.app.hub.engine.begin() as connection:
+        with self.behind() as connection:
             for seq in range(len(known), len(bodies)):
                 row = {**of, "seq": seq, "body": bodies[seq]}
                 connection.execute(insert(tables.site_entry).values(**row))
@@ -337,10 +336,8 @@ class Acme:
     def rows(self) -> dict[str, list[Any]]:
         """Every row of every table."""
         with self.app.hub.engine.connect() as connection:
-            listed = "SELECT name FROM sqlite_master WHERE type = 'table'"
-            names = connection.execute(text(listed)).scalars().all()
             found = {}
-            for name in names:
+            for name in inspect(connection).get_table_names():
                 rows = connection.execute(text(f"SELECT * FROM {name}"))  # noqa: S608 - our names
                 found[name] = sorted(map(tuple, rows), key=repr)
             return found
@@ -353,8 +350,26 @@ class Acme:
 
     def sql(self, statement: str) -> None:
         """What an attacker, or a test, does to the database behind the hub's back."""
-        with self.app.hub.engine.begin() as connection:
+        with self.behind() as connection:
             connection.execute(text(statement))
+
+    def behind(self) -> AbstractContextManager[Connection]:
+        """A transaction of whoever may do everything in the database."""
+        return stores.behind(self.app.hub.database)
+
+    def stranger(self) -> AbstractContextManager[Connection]:
+        """The same, of somebody whom no reference between tables stops."""
+        return stores.behind(self.app.hub.database, strange=True)
+
+    def refuses(self, table: str, why: str, only: str = "true") -> None:
+        """Have the database take no new row of a table, or none of which `only` is so."""
+        with self.behind() as connection:
+            stores.refuse_rows(connection, table, why, only)
+
+    def takes_again(self, table: str) -> None:
+        """Have it take them again."""
+        with self.behind() as connection:
+            stores.take_rows(connection, table)
 
 
 def version(number: int) -> VersionRef:
@@ -362,7 +377,7 @@ def version(number: int) -> VersionRef:
 
 
 def copied(template: Path, folder: Path) -> Acme:
-    shutil.copytree(template, folder, symlinks=True, dirs_exist_ok=True)
+    stores.copy_tree(template, folder, symlinks=True, dirs_exist_ok=True)
     return Acme(folder)
 
 

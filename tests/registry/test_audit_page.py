@@ -54,7 +54,8 @@ def test_an_auditor_goes_by_the_key_that_people_signed(hub: Acme, capsys: Capsys
     hub.close()
     copy.mkdir()
     for name in ("settings.toml", "sealift.db"):
-        shutil.copy(hub.root / name, copy)
+        if (hub.root / name).exists():  # on a server the auditor reads the same database
+            shutil.copy(hub.root / name, copy)
     assert cli("--home-is", copy, "audit", "verify")[0] == 0
     (copy / "keys").mkdir()
     shutil.copy(hub.root / "keys" / "catalog.pem.pub", copy / "keys" / "log.pem.pub")

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +40,12 @@ from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint
 from sealift_signing.transparency.question import Question
 from sealift_signing.version_links import Lineage
-from sealift_sync.blobs import BlobFolder
 from sealift_sync.bundle import layout
 from sealift_sync.site.log.log_reader import SiteLogReader
 from sealift_sync.site.log.restored_site import ACKNOWLEDGED
 from sealift_sync.site.reports.telephone import telephone_report
 from sealift_sync.site.setup.initialising import begin_enrolment
+from tests import stores
 from tests.media import with_free
 from tests.registry.hub_fixture import (
     GROUP,
@@ -350,15 +351,12 @@ def test_the_bundle_is_logged_before_it_has_its_name(
 
 
 def test_no_bundle_without_its_entry(ready: Acme) -> None:
-    ready.sql(
-        "CREATE TRIGGER full BEFORE INSERT ON log_entry WHEN NEW.type = 'transfer.exported' "
-        "BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END"
-    )
+    ready.refuses("log_entry", "disk I/O error", "NEW.type = 'transfer.exported'")
     with pytest.raises(FailedError):
         ready.export()
     assert [p.name for p in (ready.medium / "sealift").iterdir()] == [".plant-7-000001.partial"]
     assert ready.rows()["bundle"] == []
-    ready.sql("DROP TRIGGER full")
+    ready.takes_again("log_entry")
     assert ready.export().transfer == "plant-7-000001"
 
 
@@ -388,24 +386,16 @@ def test_no_room(ready: Acme, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ready.rows() == before, "the medium was asked before the log was"
 
 
-def blob_of(hub: Acme) -> Path:
-    """The model's own bytes in the hub's store."""
-    blobs = BlobFolder(hub.app.hub.home.root / "blobs")
-    model = (hub.folder / "tiny-1.onnx").read_bytes()
-    return next(blobs.path(d) for d in blobs.digests() if blobs.read(d) == model)
-
-
 def test_a_blob_that_is_damaged_or_gone(ready: Acme) -> None:
-    blob = blob_of(ready)
-    content = blob.read_bytes()
-    blob.chmod(0o644)
-    blob.write_bytes(content[:-1] + b"!")
+    content = (ready.folder / "tiny-1.onnx").read_bytes()
+    blobs, digest = ready.app.hub.home.blobs, sha256(content).hexdigest()
+    stores.spoil(blobs, digest, content[:-1] + b"!")
     refused(ready.export, "hub-blob-damaged")
-    blob.unlink()
+    stores.spoil(blobs, digest, None)
     refused(ready.export, "hub-blob-missing", FailedError)
     assert ready.rows()["bundle"] == []
     ready.ingest(1)  # the same again brings the source's own bytes back
-    assert blob.read_bytes() == content
+    assert blobs.read(digest) == content
     ready.export()
 
 

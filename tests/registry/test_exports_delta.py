@@ -9,7 +9,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert
 
+from sealift_registry.delivery import tables
 from sealift_registry.delivery.holdings import NOTHING, Holdings, holdings
 from sealift_registry.delivery.sites import Sites
 from sealift_signing import statements
@@ -159,11 +161,9 @@ def receipt_of(hub: Acme, **changes: Loose) -> None:
     with SiteOnPaper(hub.folder / "site", datetime.now(UTC)).opened() as site:
         signer = site.signer()
     body = statements.sign(replace(honest.predicate, **changes), honest.subjects, signer)
-    with hub.app.hub.engine.begin() as connection:
-        connection.exec_driver_sql(
-            "INSERT INTO receipt VALUES (?, ?, ?, ?, ?)",
-            (sha256(body).hexdigest(), row[1], row[2], body, row[4]),
-        )
+    with hub.behind() as connection:
+        values = (sha256(body).hexdigest(), row[1], row[2], body, row[4])
+        connection.execute(insert(tables.receipt).values(values))
 
 
 def test_what_a_site_says_it_lost_travels_again(answered: Acme) -> None:

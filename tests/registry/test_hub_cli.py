@@ -482,6 +482,7 @@ def test_a1_09_what_nobody_foresaw_is_a_sentence_too(
     assert (code, "Please report it" in err) == (4, True)
 
 
+@pytest.mark.embedded("SQLite's file is damaged, and removed")
 def test_a1_09_a_database_that_cannot_be_read_is_a_sentence(
     stocked: Path, tmp_path: Path, capsys: Capsys
 ) -> None:

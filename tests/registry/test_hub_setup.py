@@ -13,6 +13,7 @@ import pytest
 
 from sealift_registry.storage import sqlite
 from sealift_registry.storage.home import Home, open_home
+from sealift_registry.storage.postgresql import PostgresDatabase
 from sealift_registry.trust import ceremony, founding
 from sealift_registry.trust.ceremony import person_id
 from sealift_registry.trust.repository import Repository
@@ -29,6 +30,7 @@ from sealift_signing.organisation import Organisation
 from sealift_signing.vocabulary import NAME
 from tests.registry.hub_fixture import Acme, copied, secrets
 from tests.registry.test_promotions import refused
+from tests.stores import shared
 
 OFFLINE = ["root", "root", "root", "targets", "targets", "targets", "fleet", "fleet", "recall"]
 
@@ -48,9 +50,9 @@ def found_solo(folder: Path) -> None:
 def test_a_new_hub(tmp_path: Path) -> None:
     found(tmp_path)
     home = tmp_path / "hub"
-    assert {p.name for p in home.iterdir()} == {
-        *("settings.toml", "sealift.db", "sealift.lock", "metadata", "keys")
-    } | {p.name for p in home.glob("sealift.db-*")}
+    there = {p.name for p in home.iterdir()} - {p.name for p in home.glob("sealift.db-*")}
+    database = "newest-checkpoint" if shared() else "sealift.db"
+    assert there == {"settings.toml", "metadata", "keys", "sealift.lock", database}
     assert (home / "keys").stat().st_mode & 0o777 == 0o700
     private = [*(home / "keys").glob("*.pem"), *(tmp_path / "offline").glob("*.pem")]
     private.append(home / "keys/passphrase")
@@ -93,7 +95,7 @@ def test_nothing_is_made_where_nobody_says_the_passphrase(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("solo", [True, False])
-@pytest.mark.parametrize("what", ["upgrade", "write_settings", "open_signer"])
+@pytest.mark.parametrize("what", ["bring_up_to_date", "write_settings", "open_signer"])
 def test_a_set_up_that_fails_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, solo: bool
 ) -> None:
@@ -101,7 +103,9 @@ def test_a_set_up_that_fails_leaves_nothing(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr({"open_signer": keys, "upgrade": sqlite}.get(what, founding), what, fail)
+        database = PostgresDatabase if shared() else sqlite.SqliteDatabase
+        there = {"open_signer": keys, "bring_up_to_date": database}
+        patch.setattr(there.get(what, founding), what, fail)
         act: Callable[[Path], None] = found_solo if solo else found
         with pytest.raises((OSError, SealiftError), match="No space"):
             act(tmp_path)
@@ -217,6 +221,7 @@ def test_the_environment_is_read_strictly(
 # -------------------------------------------------------------------- opening
 
 
+@pytest.mark.embedded("SQLite's file")
 def test_a_home_without_its_database_is_not_a_new_hub(acme: Acme) -> None:
     for file in acme.root.glob("sealift.db*"):
         file.unlink()
@@ -224,6 +229,7 @@ def test_a_home_without_its_database_is_not_a_new_hub(acme: Acme) -> None:
     assert not (acme.root / "sealift.db").exists()
 
 
+@pytest.mark.embedded("SQLite's file")
 def test_a_database_that_is_none(acme: Acme) -> None:
     for file in acme.root.glob("sealift.db*"):
         file.unlink()
@@ -233,6 +239,7 @@ def test_a_database_that_is_none(acme: Acme) -> None:
     ), "and not what became of the connection after that"
 
 
+@pytest.mark.embedded("how SQLite calls a full disk")
 def test_t1_85_a_full_disk_is_not_called_damage(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -245,6 +252,7 @@ def test_t1_85_a_full_disk_is_not_called_damage(
     assert "disk of the hub's database is full" in told
 
 
+@pytest.mark.embedded("opening a hub on a server never migrates")
 def test_two_processes_migrate_one_after_the_other(
     acme: Acme, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,7 +43,7 @@ def test_a_site_row_that_nobody_signed_is_refused_by_name_and_the_rest_is_shown(
 ) -> None:
     del plant
     no_triggers(ready)
-    with ready.app.hub.engine.begin() as connection:
+    with ready.behind() as connection:
         row = connection.execute(select(tables.site)).mappings().one()
         forged = dict(row) | {"id": "plant-9", "enrolment": "0" * 64}
         connection.execute(tables.site.insert().values(**forged))

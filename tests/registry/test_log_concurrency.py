@@ -14,7 +14,6 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from securesystemslib.signer import CryptoSigner
 
-from sealift_migrations import upgrade
 from sealift_registry.audit.batch import Committed
 from sealift_registry.audit.reading import LogReader
 from sealift_registry.audit.writer import AuditLog
@@ -22,7 +21,7 @@ from sealift_registry.storage.database import Database
 from sealift_signing.public_key import PublicKey
 from sealift_signing.transparency.question import Question
 from tests.logs import ORIGIN, number_of, numbered
-from tests.registry.log_process import database_at
+from tests.stores import new_database, place_of
 
 SECRET = bytes(range(32))
 SIGNER = CryptoSigner(Ed25519PrivateKey.from_private_bytes(SECRET))
@@ -31,8 +30,7 @@ KEY = PublicKey.from_tuf(SIGNER.public_key)
 
 @pytest.fixture
 def database(tmp_path: Path) -> Iterator[Database]:
-    database = database_at(str(tmp_path))
-    upgrade(database.engine)
+    database = new_database(tmp_path)
     yield database
     database.close()
 
@@ -49,7 +47,7 @@ def written(database: Database) -> dict[int, int]:
 
 def started(folder: Path, first: int, count: int, threads: int) -> subprocess.Popen[str]:
     module = [sys.executable, "-m", "tests.registry.log_process"]
-    arguments = [str(folder), SECRET.hex(), str(first), str(count), str(threads)]
+    arguments = [place_of(folder), SECRET.hex(), str(first), str(count), str(threads)]
     return subprocess.Popen([*module, *arguments], stdout=subprocess.PIPE, text=True)
 
 

@@ -122,7 +122,7 @@ def test_f2_401_of_a_hundred_receipts_one_is_read_and_verified(
 
 def forget(hub: Acme, transfer: str) -> None:
     t = tables.receipt
-    with hub.app.hub.engine.begin() as connection:
+    with hub.behind() as connection:
         connection.execute(t.delete().where(t.c.transfer == transfer))
 
 

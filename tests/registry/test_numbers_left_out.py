@@ -15,6 +15,7 @@ from sealift_signing.drafts import CarriedDocument, RoleVersion, encoded
 from sealift_signing.version_links import SkippedError
 from tests.registry.hub_fixture import Acme
 from tests.site_on_paper import SiteOnPaper
+from tests.stores import copy_tree
 
 FAR = 10**15 - 1
 
@@ -54,7 +55,7 @@ def test_t0_192_no_number_is_left_out_at_a_site(ready: Acme, plant: SiteOnPaper)
     plant.take(exported(ready, "first").folder)
     home = ready.folder / "honest"
     ready.close()
-    shutil.copytree(ready.root, home)
+    copy_tree(ready.root, home)
     with pytest.MonkeyPatch.context() as owned:
         owned.setattr("sealift_signing.version_links.check_accounted", lambda *_: None)
         ready.app.take_back(far_ahead(ready, FAR))
@@ -62,6 +63,6 @@ def test_t0_192_no_number_is_left_out_at_a_site(ready: Acme, plant: SiteOnPaper)
     assert plant.refuses(folder).code == "role-skipped"
     ready.close()
     shutil.rmtree(ready.root)
-    shutil.copytree(home, ready.root)
+    copy_tree(home, ready.root)
     ready.renew("fleet", "fleet-1")
     plant.take(exported(ready, "next").folder)

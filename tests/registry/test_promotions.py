@@ -355,7 +355,7 @@ def test_evidence_that_no_machine_of_ours_signed_misleads_nobody(hub: Acme) -> N
 
 def failed(hub: Acme, kind: str, signer: str, verdict: Literal["pass", "fail"] = "fail") -> None:
     """Add evidence about version 1's variant."""
-    with hub.app.hub.engine.begin() as connection:
+    with hub.behind() as connection:
         catalog = Catalog(connection)
         old = next(e for e in catalog.evidence(version(1).path(TARGET)) if e.predicate.kind == kind)
         checks = (Check("told", verdict, "as the test says"),)
@@ -367,7 +367,7 @@ def failed(hub: Acme, kind: str, signer: str, verdict: Literal["pass", "fail"] =
 
 def test_a_request_for_what_this_hub_cannot_show_is_signed_by_nobody(hub: Acme) -> None:
     """A requester with tools of his own has approvers sign an artifact that no screen shows."""
-    with hub.app.hub.engine.begin() as connection:
+    with hub.behind() as connection:
         catalog = Catalog(connection)
         hub_request = catalog.promotion(hub.request()).request
         hidden = statements.subject(f"catalog/{MODEL}/1/cpu-aarch64", "ab" * 32)

@@ -6,12 +6,11 @@ before bodies were pruned, or that pruning could have made possible.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import IntegrityError
 
 from sealift_registry.catalog.reference import VersionRef
 from sealift_registry.delivery import exports, finishing, transfer_statement
@@ -131,12 +130,10 @@ def test_f2_103_the_database_refuses_that_the_newest_goes_or_any_changes(
         "newest": "DELETE FROM tuf_online_body",
         "people": "DELETE FROM tuf_metadata WHERE version < 1000",
     }.get(change, change)
-    with closing(sqlite3.connect(ready.root / "sealift.db")) as raw:
-        before = raw.execute("SELECT * FROM tuf_online_body").fetchall()
-        with pytest.raises(sqlite3.IntegrityError):
-            raw.execute(sql)
-        raw.rollback()
-        assert raw.execute("SELECT * FROM tuf_online_body").fetchall() == before
+    before = ready.rows()
+    with pytest.raises(IntegrityError), ready.stranger() as connection:
+        connection.execute(text(sql))
+    assert ready.rows() == before
 
 
 # -------------------------------------------------------------------- who writes to the database

@@ -537,7 +537,7 @@ def forge(hub: Acme, number: int, said: RegressionReport, by: str = "builder") -
     finding = Finding(KIND, "pass", comparison_words.checks(said), {}, "m", shape.to_json(said))
     signer = hub.app.hub.online.signer(by)
     body = findings.sign(finding, organisation, path, artifact.sha256, signer, made)
-    with hub.app.hub.engine.begin() as connection:
+    with hub.behind() as connection:
         recording.add_evidence(connection, body, path)
 
 

@@ -25,6 +25,7 @@ from sealift_signing import floors, gate, publishing, roles
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint, claimed, hub_origin
+from tests import stores
 from tests.registry.hub_fixture import TEAM, Acme, copied
 from tests.registry.signing_people import carry_out
 from tests.registry.test_hub_cli import Cli
@@ -55,7 +56,7 @@ def rotate(acme: Acme, what: str, status: str = "compromised") -> AcceptedSubmis
 
 def count_far_ahead(hub: Hub, *counted: str) -> None:
     """What whoever has the keys and the database writes there."""
-    with hub.engine.begin() as connection:
+    with stores.behind(hub.database) as connection:
         repository = Repository(connection)
         expires = publishing.expiry(hub.now(), 30)
         new: dict[str, Metadata[Any]] = {}
@@ -324,7 +325,7 @@ def test_t1_01_a_log_that_goes_on_by_a_key_that_it_does_not_follow_is_noticed(
         said = claimed(newest_note(connection))
     forged = checkpoint.sign(Checkpoint(said.origin, said.size, said.root), old)
     ready.sql("DROP TRIGGER log_checkpoint_no_update")
-    with hub.engine.begin() as connection:
+    with ready.behind() as connection:
         newest = log_checkpoint.c.size == said.size
         connection.execute(update(log_checkpoint).where(newest).values(note=forged))
     key = hub.online.public("log")

@@ -17,30 +17,27 @@ from sealift_signing.errors import NotSignedEnoughError, SealiftError
 from sealift_signing.transparency import checkpoint
 from sealift_signing.transparency.checkpoint import Checkpoint, hub_origin
 from sealift_sync.bundle import layout
+from tests import stores
 from tests.logs import SIGNER
 from tests.registry.hub_fixture import MODEL, SITE, Acme
 from tests.registry.signing_people import carry_out
 from tests.site_on_paper import SiteOnPaper
 
-
-def database(hub: Acme) -> Path:
-    return hub.root / "sealift.db"
+Backup = Callable[[], None]
 
 
-def backed_up(hub: Acme) -> bytes:
+def backed_up(hub: Acme) -> Backup:
     hub.close()
-    return database(hub).read_bytes()
+    return stores.backed_up(hub.root)
 
 
-def restore(hub: Acme, backup: bytes) -> None:
+def restore(hub: Acme, backup: Backup) -> None:
     hub.close()
-    for file in hub.root.glob("sealift.db*"):
-        file.unlink()
-    database(hub).write_bytes(backup)
+    backup()
 
 
 @pytest.fixture
-def yesterday(ready: Acme, plant: SiteOnPaper) -> bytes:
+def yesterday(ready: Acme, plant: SiteOnPaper) -> Backup:
     """The backup of a hub that exported once more since, to a medium that has gone home again."""
     plant.take(ready.export().folder)
     ready.app.returns.receive(ready.returned(plant))
@@ -89,7 +86,7 @@ def signs_nothing(hub: Acme, plant: SiteOnPaper) -> None:
 
 
 def test_t1_10_a_return_that_is_newer_than_the_hub_stops_it(
-    ready: Acme, plant: SiteOnPaper, yesterday: bytes
+    ready: Acme, plant: SiteOnPaper, yesterday: Backup
 ) -> None:
     home = ready.returned(plant, empty(ready.folder / "home"))
     restore(ready, yesterday)
@@ -105,7 +102,7 @@ def test_t1_10_a_return_that_is_newer_than_the_hub_stops_it(
 
 
 def test_t1_10_so_does_a_later_bundle_of_its_own_on_the_medium(
-    ready: Acme, plant: SiteOnPaper, yesterday: bytes
+    ready: Acme, plant: SiteOnPaper, yesterday: Backup
 ) -> None:
     restore(ready, yesterday)
     refused(ready.export)
@@ -114,7 +111,7 @@ def test_t1_10_so_does_a_later_bundle_of_its_own_on_the_medium(
 
 
 def test_t1_10_no_number_of_forged_ones_hides_that_which_tells(
-    ready: Acme, plant: SiteOnPaper, yesterday: bytes
+    ready: Acme, plant: SiteOnPaper, yesterday: Backup
 ) -> None:
     """They are larger, and are looked at first wherever only some are."""
     with ready.app.hub.reading() as connection:
@@ -137,7 +134,7 @@ def test_t1_10_no_number_of_forged_ones_hides_that_which_tells(
 
 
 def test_t1_10_one_that_was_written_and_never_signed_tells_as_well(
-    ready: Acme, plant: SiteOnPaper, yesterday: bytes
+    ready: Acme, plant: SiteOnPaper, yesterday: Backup
 ) -> None:
     (whole,) = ready.medium.glob("sealift/*-000002")
     (whole / layout.TRANSFER).unlink()
@@ -147,7 +144,7 @@ def test_t1_10_one_that_was_written_and_never_signed_tells_as_well(
 
 
 def test_t1_10_a_hub_that_went_on_first_is_found_out_as_well(
-    ready: Acme, plant: SiteOnPaper, yesterday: bytes
+    ready: Acme, plant: SiteOnPaper, yesterday: Backup
 ) -> None:
     """Its log is longer by now than the one that the site saw; it is another one."""
     home = ready.returned(plant, empty(ready.folder / "home"))
@@ -161,7 +158,7 @@ def test_t1_10_a_hub_that_went_on_first_is_found_out_as_well(
 
 
 def test_t1_10_the_newest_backup_lets_it_go_on(
-    ready: Acme, plant: SiteOnPaper, yesterday: bytes
+    ready: Acme, plant: SiteOnPaper, yesterday: Backup
 ) -> None:
     today = backed_up(ready)
     home = ready.returned(plant, empty(ready.folder / "home"))
@@ -253,7 +250,7 @@ def test_t1_10_a_thief_of_the_logs_key_is_got_rid_of(ready: Acme, plant: SiteOnP
 
 
 def test_t1_10_it_is_remembered_before_it_is_told(
-    ready: Acme, yesterday: bytes, monkeypatch: pytest.MonkeyPatch
+    ready: Acme, yesterday: Backup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever is killed while telling has remembered; and before that, has changed nothing."""
     restore(ready, yesterday)
@@ -270,7 +267,7 @@ def test_t1_10_it_is_remembered_before_it_is_told(
 
 
 def test_t1_10_what_was_found_out_is_kept_once_and_not_forgotten(
-    ready: Acme, yesterday: bytes
+    ready: Acme, yesterday: Backup
 ) -> None:
     restore(ready, yesterday)
     for _ in range(2):
@@ -288,7 +285,7 @@ def test_t1_10_a_row_that_the_key_did_not_sign_stops_nothing(ready: Acme) -> Non
 
 
 def test_t1_10_whoever_only_looks_is_told(
-    ready: Acme, yesterday: bytes, capsys: pytest.CaptureFixture[str]
+    ready: Acme, yesterday: Backup, capsys: pytest.CaptureFixture[str]
 ) -> None:
     home = ["--home", str(ready.root)]
     restore(ready, yesterday)
@@ -318,7 +315,7 @@ def test_t1_10_limit_a_key_that_was_replaced_after_the_backup_tells_nothing(
     ready.app.returns.receive(ready.returned(plant))
     ready.close()
     whole = ready.folder / "yesterday"
-    shutil.copytree(ready.root, whole)
+    stores.copy_tree(ready.root, whole)
     rotate_log(ready)
     plant.take(ready.export().folder)
     home = ready.returned(plant, empty(ready.folder / "home"))

@@ -165,7 +165,7 @@ def test_t0_94_an_approver_reads_all_that_the_hub_shows(hub: Acme) -> None:
 
 def evidence_swapped(acme: Acme) -> None:
     """Two pieces of evidence, each under the other's digest."""
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         catalog, t = Catalog(connection), tables.statement
         one, other, *_ = catalog.evidence(version(1).path(TARGET))
         for at, body in ((one, other), (other, one)):
@@ -175,7 +175,7 @@ def evidence_swapped(acme: Acme) -> None:
 
 def evidence_forged(acme: Acme) -> None:
     """Evidence that says otherwise, under the signature that a machine of ours made."""
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         genuine, *_ = Catalog(connection).evidence(version(1).path(TARGET))
         said = replace(genuine.predicate, made="2099-01-01T00:00:00.000000Z")
         made = statements.sign(said, genuine.subjects, acme.app.hub.online.signer("builder"))
@@ -211,7 +211,7 @@ def forged_approval(acme: Acme, number: int, name: str) -> None:
     genuine = statements.read(Approval, drafts.to_envelope(draft.parts[0]), what="it").predicate
     said = replace(genuine, person="emil")
     body = statements.sign(said, request.subjects, acme.signer(name))
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         recording.add_approval(connection, number, statements.read(Approval, body, what="it"))
 
 
@@ -220,7 +220,7 @@ def test_t0_18_an_approval_that_nobody_signed_is_no_approval(hub: Acme) -> None:
     hub.approve(number, "carla")
     hub.new_key("mallory")
     forged_approval(hub, number, "mallory")
-    with hub.app.hub.engine.begin() as connection:
+    with hub.behind() as connection:
         recording.add_listing(connection, version(1).path(TARGET), STAGE, number, "now")
     standing = hub.standing(number)
     assert (standing.tally.people, standing.listed) == (("carla",), False)
@@ -268,7 +268,7 @@ def test_t0_96_an_objection_of_nobody_is_told_as_such(hub: Acme) -> None:
         made=moment(hub.app.hub.now()),
     )
     body = statements.sign(said, request.subjects, hub.signer("mallory"))
-    with hub.app.hub.engine.begin() as connection:
+    with hub.behind() as connection:
         invented = statements.read(Objection, body, what="it")
         recording.add_objection(connection, number, invented)
     words = "\n".join(examined(hub, drafted(hub, number)).words)

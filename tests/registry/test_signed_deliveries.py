@@ -27,6 +27,7 @@ from sealift_signing.memory import Memory
 from sealift_signing.statements import SiteAnswer, Transfer
 from sealift_signing.words import words_of
 from sealift_sync.site.setup.initialising import begin_enrolment
+from tests import stores
 from tests.desk.people import Listener
 from tests.registry.hub_fixture import GROUP, SITE, STAGE, TARGET, Acme, stage, version
 from tests.registry.test_hub_cli import Capsys, Cli
@@ -188,8 +189,7 @@ def test_t0_150_floors_are_never_below_what_whoever_signs_remembers(acme: Acme) 
     """The database is put back, and the fleet administrator has seen what came after."""
     flora, request = AtDesk(acme, "fleet-1"), asks(acme)
     acme.close()
-    database = acme.root / "sealift.db"
-    before = database.read_bytes()
+    restore = stores.backed_up(acme.root)
     acme.entitle("dora", "approve:staging")
     seen, ask = enrolment(acme, request)
     refused(
@@ -199,9 +199,7 @@ def test_t0_150_floors_are_never_below_what_whoever_signs_remembers(acme: Acme) 
         "not-agreed",
     )
     acme.close()
-    for left in acme.root.glob("sealift.db-*"):
-        left.unlink()
-    database.write_bytes(before)
+    restore()
     made, ask = enrolment(acme, request)
     refused(lambda: flora.signs(made, ask, *cards(made)), "role-went-back")
 
@@ -232,7 +230,7 @@ def test_t0_152_an_answer_of_another_site_is_no_enrolment(ready: Acme, plant: Si
     rows = {row[0]: row for row in ready.rows()["site"]}
     no_triggers(ready)
     ready.sql("DELETE FROM site WHERE id = 'plant-7'")
-    with ready.app.hub.engine.begin() as connection:
+    with ready.behind() as connection:
         names = [column.name for column in tables.site.columns]
         swapped = dict(zip(names, rows[OTHER], strict=True)) | {"id": SITE}
         connection.execute(tables.site.insert().values(**swapped))

@@ -167,7 +167,7 @@ def test_f2_037_rows_that_do_not_verify_are_made_anew_by_the_next_return(
 ) -> None:
     carried(ready, plant)
     received(ready, ready.returned(plant))
-    with ready.app.hub.engine.begin() as connection:
+    with ready.behind() as connection:
         connection.execute(update(T).where(T.c.says == "runs").values(proof=b"\0" * 32))
     with pytest.raises(RefusedError):
         said(ready)
@@ -204,7 +204,7 @@ def test_f2_038_rows_of_an_earlier_enrolment_are_not_of_the_present_one(
 
 def emptied(acme: Acme) -> None:
     """As a hub of before, whose database was just brought forward."""
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         connection.execute(delete(T))
         connection.execute(delete(tables.derived_table))
 
@@ -290,17 +290,17 @@ def a_negative_size(acme: Acme) -> None:
 
 
 def not_the_newest(acme: Acme) -> None:
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         connection.execute(delete(T).where(T.c.says == Says.HEARD))
 
 
 def the_checkpoint_gone(acme: Acme) -> None:
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         connection.execute(delete(C))
 
 
 def another_body(acme: Acme) -> None:
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         runs = select(T.c.seq).where(T.c.says == Says.RUNS).scalar_subquery()
         forged = connection.execute(select(E.c.body).where(E.c.seq == runs)).scalar_one()
         changed = forged.replace(b'"after":1', b'"after":2')
@@ -312,7 +312,7 @@ def twice(acme: Acme) -> None:
     """Two entries since which the same runs."""
     acme.site_says(activated(acme, 2))
     acme.site_says(activated(acme, 1))
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         row = connection.execute(select(T).where(T.c.says == Says.RUNS)).mappings().one()
         other = connection.execute(select(T).where(T.c.says == Says.IMPORTED)).mappings().one()
         changed = {**other, **{name: row[name] for name in ("says", "host_group", "model")}}
@@ -322,32 +322,32 @@ def twice(acme: Acme) -> None:
 def a_failure_that_was_made_good(acme: Acme) -> None:
     """Of before the switch since which the same runs: a log cannot end so."""
     acme.site_says(activated(acme, 1, "model.activation-failed"))
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         row = connection.execute(select(T).where(T.c.says == Says.FAILED)).mappings().one()
     acme.site_says(activated(acme, 1))
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         connection.execute(insert(T).values(**row))
 
 
 def a_failure_left_out(acme: Acme) -> None:
     """Of the switch since which something runs, as if that had been wanted."""
     acme.site_says(activated(acme, 2, "model.activation-failed"))
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         connection.execute(delete(T).where(T.c.says == Says.FAILED))
 
 
 def a_failure_after_which_another_ran(acme: Acme) -> None:
     """What runs, said to run since before it."""
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         row = connection.execute(select(T).where(T.c.says == Says.RUNS)).mappings().one()
     acme.site_says(activated(acme, 2, "model.activation-failed"))
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         connection.execute(delete(T).where(T.c.says == Says.RUNS))
         connection.execute(insert(T).values(**row))
 
 
 def _change(acme: Acme, which: Says, /, **values: object) -> None:
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         connection.execute(update(T).where(T.c.says == which).values(**values))
 
 
@@ -400,17 +400,17 @@ def test_f2_041_a_row_that_does_not_verify_is_shown_to_nobody_and_named(
 
 def stale(acme: Acme) -> None:
     """A row that points to an authentic entry, after which something else was switched to."""
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         mine = connection.execute(select(T).where(T.c.says == Says.RUNS)).mappings().one()
     acme.site_says(activated(acme, 2))
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         connection.execute(delete(T).where(T.c.says == Says.RUNS))
         connection.execute(insert(T).values(**mine))
 
 
 def left_out(acme: Acme) -> None:
     """A site at which nothing seems to run."""
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         connection.execute(delete(T).where(T.c.says == Says.RUNS))
 
 
@@ -452,7 +452,7 @@ def test_f2_042_rows_of_a_site_that_nobody_enrolled_are_named_and_removed(
     heard: Acme,
     capsys: Capsys,
 ) -> None:
-    with heard.app.hub.engine.begin() as connection:
+    with heard.behind() as connection:
         row = connection.execute(select(T).where(T.c.says == Says.RUNS)).mappings().one()
         connection.execute(insert(T).values(**{**row, "site": "plant-8"}))
     with heard.app.hub.reading() as connection:

@@ -59,7 +59,7 @@ def document_changed(acme: Acme) -> None:
 def invented_approval(acme: Acme) -> None:
     """An approval in carla's name, by a key of the attacker's."""
     acme.new_key("mallory")
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         promotion = acme.app.promotions.status(connection, 1)
         genuine = promotion.tally.counted[0]
         body = statements.sign(genuine.predicate, genuine.subjects, acme.signer("mallory"))

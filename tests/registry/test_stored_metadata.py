@@ -59,7 +59,7 @@ def newest(acme: Acme, role: str) -> Metadata[Targets]:
 def put(acme: Acme, role: str, metadata: Metadata[Targets], number: int | None = None) -> None:
     """Insert a row behind the hub's back."""
     row = {"role": role, "version": number or metadata.signed.version}
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         bodies = tuf_metadata
         if roles.is_online(role):
             digest = version_links.digest(metadata)
@@ -69,14 +69,14 @@ def put(acme: Acme, role: str, metadata: Metadata[Targets], number: int | None =
 
 
 def put_document(acme: Acme, path: str, data: bytes) -> None:
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         digest = sha256(data).hexdigest()
         connection.execute(insert(tuf_document).values(path=path, sha256=digest, body=data))
 
 
 def drop(acme: Acme, role: str, number: int) -> None:
     tables = (tuf_online, tuf_online_body) if roles.is_online(role) else (tuf_metadata,)
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         for t in tables:
             connection.execute(delete(t).where(t.c.role == role, t.c.version == number))
 

@@ -8,7 +8,7 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
-from sqlalchemy import Table, insert, select, text, update
+from sqlalchemy import Table, insert, select, update
 
 from sealift_registry import fsck, guide
 from sealift_registry.cli.shown import all_about
@@ -22,16 +22,15 @@ from sealift_signing.statements import Receipt, SiteAnswer, Transfer, subject
 from tests.registry.hub_fixture import GROUP, SITE, TARGET, Acme, version
 from tests.registry.signing_people import assign, enrol
 from tests.site_on_paper import SiteOnPaper
+from tests.stores import unguard
 
 Attack = Callable[[Acme], None]
 
 
 def no_triggers(acme: Acme) -> None:
-    """Take the database's guards away, as whoever owns the file can."""
-    with acme.app.hub.engine.begin() as connection:
-        listed = text("SELECT name FROM sqlite_master WHERE type = 'trigger'")
-        for name in connection.execute(listed).scalars().all():
-            connection.execute(text(f"DROP TRIGGER {name}"))
+    """Take the database's guards away, as whoever owns it can."""
+    with acme.behind() as connection:
+        unguard(connection)
 
 
 def row_of(acme: Acme, table: Table) -> dict[str, Any]:
@@ -40,12 +39,12 @@ def row_of(acme: Acme, table: Table) -> dict[str, Any]:
 
 
 def change(acme: Acme, table: Table, **values: object) -> None:
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         connection.execute(update(table).values(**values))
 
 
 def put(acme: Acme, table: Table, row: dict[str, Any]) -> None:
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         connection.execute(insert(table).values(**row))
 
 
@@ -103,7 +102,7 @@ def test_t0_13_an_enrolment_whose_newest_row_was_deleted_does_not_come_back(
     again = SiteOnPaper(plant.root.parent / "again", plant.now)
     ready.enrol(again)
     no_triggers(ready)
-    with ready.app.hub.engine.begin() as connection:
+    with ready.behind() as connection:
         t = tables.site
         connection.execute(t.delete().where(t.c.enrolment != before["enrolment"]))
     with ready.app.hub.reading() as connection, pytest.raises(RefusedError, match=SITE) as refused:
@@ -133,7 +132,7 @@ def receipt_for_more(acme: Acme) -> None:
 def entry_changed(acme: Acme) -> None:
     """The one that says what runs; what says nothing any more is shown to nobody but fsck."""
     t, s = tables.site_entry, tables.site_state
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         runs = select(s.c.seq).where(s.c.says == "runs").scalar_subquery()
         body = connection.execute(select(t.c.body).where(t.c.seq == runs)).scalar_one()
         changed = body.replace(b"plant", b"plans") if b"plant" in body else body + b" "
@@ -196,7 +195,7 @@ def test_t0_141_nothing_is_assigned_to_an_older_enrolment_as_if_nothing_had_been
     with hub.reading() as connection:
         older = min(Sites(connection).enrolments(SITE), key=lambda one: one.answer.predicate.made)
     no_triggers(enrolled_again)
-    with hub.engine.begin() as connection:
+    with enrolled_again.behind() as connection:
         t = tables.site
         connection.execute(t.delete().where(t.c.enrolment != older.answer.sha256))
     for use in (enrolled_again.assign, enrolled_again.export, lambda: summary_of(enrolled_again)):

@@ -26,7 +26,7 @@ Write = Callable[[Connection], None]
 
 def behind(acme: Acme, write: Write) -> None:
     no_triggers(acme)
-    with acme.app.hub.engine.begin() as connection:
+    with acme.behind() as connection:
         write(connection)
 
 
@@ -135,7 +135,7 @@ def test_t0_22_a_statement_under_anothers_digest_is_refused(hub: Acme) -> None:
     no_triggers(hub)
     other = hub.request(2)
     body = standing(hub, other).promotion.request.envelope.data
-    with hub.app.hub.engine.begin() as connection:
+    with hub.behind() as connection:
         t = tables.statement
         connection.execute(t.update().where(t.c.sha256 == digest).values(body=body))
     with pytest.raises(RefusedError) as refused:

@@ -11,14 +11,11 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as NoneFreeError
 
 from sealift_registry.audit.tables import log_checkpoint, log_entry
 from sealift_registry.storage.database import Database
 from sealift_registry.storage.queries import in_parts
 from sealift_signing import events
-from sealift_signing.errors import SealiftError
 
 PATIENCE = 30.0
 """Seconds until nobody waits any longer for a database that does not come back."""
@@ -33,18 +30,18 @@ class Place(NamedTuple):
 
 
 def ask(
-    database: Database, ids: Collection[str], patience: float = PATIENCE
+    database: Database, ids: Collection[str], patience: float | None = None
 ) -> Mapping[str, Place] | None:
     """Those of the entries `ids` that are in the log, by id; None where nobody could say.
 
     `patience` is in seconds.
     """
-    until = time.monotonic() + patience
+    until = time.monotonic() + (PATIENCE if patience is None else patience)
     while True:
         try:
             with database.writing() as connection, connection.begin():
                 found = _places(connection, ids)
-        except (DBAPIError, NoneFreeError, SealiftError):
+        except Exception:  # noqa: BLE001 - whatever it was, it says nothing of the commit
             if time.monotonic() >= until:
                 return None
             time.sleep(PAUSE)

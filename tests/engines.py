@@ -1,0 +1,130 @@
+"""`--engines`: the same tests with hubs that keep rows and blobs in their homes, or on servers.
+
+`make test` runs all tests with `embedded`, and `make test-shared` those of `SHARED` with `shared`
+(`tests.stores`). Each module of the rooms below is in one of the lists. A test in one of `SHARED`
+that is about SQLite alone says so itself, by `pytest.mark.embedded` and the reason. Neither is
+skipped: they are not collected, and the end of the run lists them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+ROOMS = ("desk", "journey", "registry")
+"""Folders each of whose modules is in a list."""
+
+SHARED: Mapping[str, tuple[str, ...]] = {
+    "registry": (
+        *("artifact_policies", "audit_page", "built_elsewhere", "delivery"),
+        *("delivery_locks", "entries_and_signatures", "exports_base", "exports_check_rows"),
+        *("exports_delta", "exports_packs", "exports_plan", "exports_resume", "guide"),
+        *("home_told", "hostile_words", "hub_cli", "hub_clock", "hub_entries", "hub_retiring"),
+        *("hub_setup", "hub_terminal", "intake_origins", "letting_rows_out", "limits_of_drafts"),
+        *("lists", "log_concurrency", "log_reading", "log_tampering", "log_writer"),
+        *("never_run_there", "newest_receipt", "numbers_left_out", "promised_runtimes"),
+        *("promotions", "proof_evidence", "pruned_history", "read_models"),
+        *("regression", "regression_told", "replacing_keys", "restored_hub", "results_again"),
+        *("rows_asked_at_a_site", "shown_and_signed", "signatures_that_count"),
+        *("signed_deliveries", "site_rows", "stored_fsck", "stored_metadata", "stored_past"),
+        *("stored_rows_checked", "stored_sites", "stored_statements", "submitting"),
+        *("submitting_several", "unchanged", "waiting_transfers", "what_sites_read"),
+    ),
+    "journey": ("random_journeys", "thin_journey", "tutorial"),
+    "desk": (
+        *("beginning", "every_act_waits", "honest_days", "honest_people", "honest_sites"),
+        *("lost_keys", "mistaken", "what_was_seen"),
+    ),
+}
+"""Tests that play with a hub: they run over both."""
+
+ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "registry": {
+        "It is about older files of SQLite's; test_postgres_schema has what is on a server.": (
+            "migrations",
+            "migrating_history",
+        ),
+        "SQLite keeps in a column whatever is put there; a server refuses it.": ("stored_types",),
+        "It is about a folder that can only be read.": ("read_only_hub",),
+        "It asks no hub: models, conversions, proofs and comparisons.": (
+            *("conversion_hardware", "converted_names", "far_from_zero", "frameworks"),
+            *("honoured_as_parts", "honoured_drawn", "honoured_forests", "honoured_sklearn"),
+            *("honoured_trees", "old_operators", "plain_words", "proof_answers_shown"),
+            *("proof_batches", "proof_cost", "proof_findings", "proof_fooled", "proof_memory"),
+            *("proof_missing", "proof_rows", "proof_still", "proof_ties", "proof_withheld"),
+            *("proof_words", "regression_figures", "regression_spread", "scaled_nested"),
+            *("scaled_trees", "scan_formats", "scan_models", "unknown_operators", "quoting"),
+            *("workers", "workspace", "site_state", "unquoted_rows", "intake_goldens"),
+            "intake_staging",
+        ),
+        "Its hub keeps what it makes as that of a module that runs twice does.": (
+            *("intake_dvc", "intake_mlflow", "intake_one_repository", "intake_remotes"),
+            *("intake_yaml", "proof_check_rows", "proof_repeated", "real_runtimes"),
+            *("conversion_building", "runtimes", "proof_told"),
+            *("regression_breaking", "regression_likeness", "regression_named"),
+            "regression_rows",
+        ),
+    },
+    "journey": {
+        "It asks no hub, or is about one command's own file.": (
+            *("add_a_framework", "how_tos", "log_file", "site_alone"),
+        ),
+        "Its story has a whole home copied by a thief: rows on a server are not in it.": ("demo",),
+    },
+    "desk": {
+        "It asks no hub: desks, and a hub's files on paper.": (
+            *("alone", "clocks_and_names", "commands", "every_byte", "interrupted", "memory"),
+            *("signing", "terminal", "typing", "wrong_clocks"),
+        ),
+    },
+}
+"""Tests that run once, by why they do."""
+ITSELF = ("g1_", "postgres_", "goldens_rows")
+"""How modules begin that name their engines themselves: one, or both beside each other."""
+
+
+def listed(room: str) -> Iterator[str]:
+    """The modules of a room that are in a list, as often as they are."""
+    yield from SHARED.get(room, ())
+    for names in ALONE.get(room, {}).values():
+        yield from names
+
+
+class Shared:
+    """The plugin of `--engines=shared`."""
+
+    def __init__(self) -> None:
+        self._left = Counter[str]()
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Collect the tests of `SHARED` alone."""
+        if not collection_path.name.startswith("test_"):
+            return None
+        room, name = collection_path.parent.name, collection_path.stem.removeprefix("test_")
+        return None if name in SHARED.get(room, ()) else True
+
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """And of them what is not about SQLite alone."""
+        alone = []
+        for item in items:
+            mark = item.get_closest_marker("embedded")
+            if mark is not None:
+                self._left[f"{item.nodeid.partition('[')[0]}: {mark.args[0]}"] += 1
+                alone.append(item)
+        items[:] = [item for item in items if item not in set(alone)]
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say what does not run over a server, and why."""
+        terminalreporter.section("about SQLite or a folder alone, and so not run on a server")
+        for room, reasons in ALONE.items():
+            for why, names in reasons.items():
+                for name in names:
+                    terminalreporter.write_line(f"{room}/test_{name}.py: {why}")
+        for line in self._left:
+            terminalreporter.write_line(line)

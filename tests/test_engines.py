@@ -1,0 +1,86 @@
+"""Which tests run over both engines, and that those that do keep nothing in SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from sealift_registry.storage.home import Home, Settings, open_home
+from sealift_registry.storage.opening import database_of
+from sealift_registry.storage.sqlite import SqliteDatabase
+from sealift_registry.trust import founding
+from tests import stores
+from tests.engines import ALONE, HERE, ITSELF, ROOMS, SHARED, listed
+
+
+@pytest.fixture
+def on_servers() -> Iterator[None]:
+    with stores.on_servers(), stores.cleared():
+        yield
+
+
+pytestmark = pytest.mark.socket
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_g1_70_each_module_is_in_one_list(room: str) -> None:
+    there = {one.stem.removeprefix("test_") for one in (HERE / room).glob("test_*.py")}
+    names = list(listed(room))
+    assert sorted(names) == sorted({one for one in there if not one.startswith(ITSELF)})
+
+
+def test_g1_71_every_list_is_of_a_room_and_has_a_reason() -> None:
+    assert set(SHARED) == set(ALONE) == set(ROOMS)
+    assert all(why.endswith(".") for reasons in ALONE.values() for why in reasons)
+
+
+def test_g1_72_a_hub_on_a_server_has_a_database_of_its_own_as_the_application(
+    on_servers: None, tmp_path: Path
+) -> None:
+    for name in ("one", "other"):
+        founding.found_solo(tmp_path / name, "me", "me", {}).close()
+        stores.check_kept(tmp_path / name)
+    copy = stores.copy_tree(tmp_path / "one", tmp_path / "copy")
+    homes = [open_home(one, {}) for one in (tmp_path / "one", tmp_path / "other", copy)]
+    assert len({one.settings.database.url for one in homes}) == 3
+    assert len({one.settings.blobs.url for one in homes}) == 3
+    with closing(founding.open_hub(copy, {})) as hub, hub.reading() as connection:
+        assert connection.execute(text("SELECT current_user")).scalar() == "sealift_app"
+        assert connection.execute(text("SELECT count(*) FROM log_entry")).scalar() == 1
+    database = database_of(homes[0])
+    with (
+        closing(database),
+        pytest.raises(DBAPIError, match="permission denied"),
+        database.engine.begin() as connection,
+    ):
+        connection.execute(text("UPDATE log_entry SET actor = 'mallory'"))
+    with pytest.raises(DBAPIError, match="append-only"), stores.behind(database) as connection:
+        connection.execute(text("UPDATE log_entry SET actor = 'mallory'"))
+
+
+def test_g1_73_a_hub_in_its_home_is_an_error_there(on_servers: None, tmp_path: Path) -> None:
+    database = SqliteDatabase(tmp_path / "sealift.db", tmp_path / "sealift.lock")
+    with pytest.raises(AssertionError, match="is to be kept on a server"):
+        database.engine  # noqa: B018 - it is opened
+    with pytest.raises(AssertionError, match="is to be kept on a server"):
+        Home(tmp_path, Settings()).blobs  # noqa: B018 - likewise
+
+
+@pytest.mark.parametrize(
+    "said, words",
+    [
+        ("SELECT x'00ff'", r"SELECT '\x00ff'::bytea"),
+        ("SET a = zeroblob(3)", "SET a = decode(repeat('00', 3), 'hex')"),
+        ("CAST('a' AS BLOB)", "CAST('a' AS bytea)"),
+        ("DROP TRIGGER log_entry_no_update", "DROP TRIGGER log_entry_no_update ON log_entry"),
+        ("UPDATE OR REPLACE a SET b = 1", "UPDATE a SET b = 1"),
+        ("SELECT 'x' FROM max", "SELECT 'x' FROM max"),
+    ],
+)
+def test_a_statement_is_put_in_the_servers_words(said: str, words: str) -> None:
+    assert stores.in_postgres(said) == words
