@@ -22,8 +22,8 @@ RANGE = 4 * 1024 * 1024
 """Bytes that are asked for at once."""
 PIECE = 256 * 1024
 """Bytes that are taken from a connection at once: urllib3 has them a second time meanwhile."""
-AHEAD = 6
-"""Ranges that are under way while one is read: 28 MiB are held at most."""
+AHEAD = 3
+"""Ranges that are under way while one is read: 16 MiB are held at most."""
 
 
 @dataclass(frozen=True)
