@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from sealift_registry.storage import s3_faults
 from sealift_registry.storage.s3_address import S3Address
+from sealift_registry.storage.s3_calls import session_of_boto3
 from sealift_signing.errors import FailedError, RefusedError
 
 AMAZON = "s3.amazonaws.com"
@@ -75,9 +76,10 @@ def _has_lock(client: Any, bucket: str) -> bool:  # noqa: ANN401 - minio's
 
 def _client(address: S3Address) -> Any:  # noqa: ANN401 - minio's
     try:
-        import boto3
         import urllib3
         from minio import Minio
+
+        session = session_of_boto3()
     except ImportError as bad:
         raise FailedError(
             "no-minio-client",
@@ -85,7 +87,6 @@ def _client(address: S3Address) -> Any:  # noqa: ANN401 - minio's
             subject="minio",
             next_step="Install it: pip install 'sealift-registry[s3-blobs]'",
         ) from bad
-    session = boto3.session.Session()
     found = session.get_credentials()
     if found is None:
         raise s3_faults.said(_Answer("NoCredentialsError", 0), address.where)

@@ -8,6 +8,7 @@ credentials are named anywhere: they are what boto3's own chain finds.
 from __future__ import annotations
 
 import random
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,22 @@ HANDS = 4
 """Parts of one object that are under way at once."""
 ASKED = 16
 """Small questions that are under way at once."""
+
+
+def session_of_boto3() -> Any:  # noqa: ANN401 - botocore makes its classes while it runs
+    """boto3's session, with its own chain of credentials.
+
+    A command keeps boto3 from being loaded along the way (`sealift_signing.command_start`), by an
+    empty place among the modules: here it is wanted.
+
+    Raises:
+        ImportError: it is not installed.
+    """
+    if sys.modules.get("boto3", sys) is None:
+        del sys.modules["boto3"]
+    import boto3
+
+    return boto3.session.Session()
 
 
 @dataclass(frozen=True)
@@ -93,11 +110,10 @@ class Calls:
         is sent, as a trailer that some servers refuse.
         """
         with self._one_at_a_time, self.told():
-            import boto3
             from botocore.config import Config
 
             patience, address = self.patience, self.address
-            session = boto3.session.Session()
+            session = session_of_boto3()
             region = address.region or session.region_name
             made = session.client(
                 "s3",

@@ -1,0 +1,47 @@
+"""The installed program `sealift`, and no function of it, with rows and blobs on real servers."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sealift_registry.storage.postgres_roles import Roles
+from tests.servers.postgres import postgres
+from tests.servers.seaweed import seaweed
+
+PROGRAM = "import sys; from sealift_registry.cli import main; main()"
+"""What the entry point that the distribution installs does."""
+
+
+def sealift(home: Path, *words: str) -> dict[str, Any]:
+    """What a command answers under --json, in a process of its own."""
+    command = [sys.executable, "-c", PROGRAM, "--home", str(home), *words, "--json"]
+    settings = seaweed().environment | {"SEALIFT_TRUST": str(home.parent / "trust")}
+    environment = {name: value for name, value in os.environ.items() if "SEALIFT" not in name}
+    done = subprocess.run(
+        command, env=environment | settings, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    said: dict[str, Any] = json.loads(done.stdout)
+    return said
+
+
+@pytest.mark.socket
+def test_g1_15_the_program_keeps_a_hub_on_both_servers(tmp_path: Path) -> None:
+    """A command keeps boto3 from being loaded along the way, and loads it where it is wanted."""
+    home, server = tmp_path / "hub", seaweed()
+    blobs = ("--blobs", "s3://as-installed/hub", "--blobs-endpoint", server.endpoint)
+    assert sealift(home, "blobs", "init", *blobs)
+    database = postgres().migrated().url(Roles().application)
+    sealift(home, "init", "--solo", "--person", "dora", "--database", database, *blobs)
+    assert not (home / "blobs").exists()
+    assert not (home / "sealift.db").exists()
+    assert sealift(home, "blobs", "check")["ok"] is True
+    assert sealift(home, "blobs", "fsck")["ok"] is True
+    assert sealift(home, "audit", "verify")["ok"] is True
