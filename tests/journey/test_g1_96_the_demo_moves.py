@@ -21,6 +21,10 @@ from tests.registry.moving_hubs import (
 )
 from tests.servers.seaweed import seaweed
 
+pytestmark = pytest.mark.embedded(
+    "it begins in the home, and is moved to servers by the test itself"
+)
+
 
 @pytest.mark.socket
 @pytest.mark.timeout(900)

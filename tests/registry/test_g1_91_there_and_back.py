@@ -20,6 +20,10 @@ from tests.registry.moving_hubs import (
     url_of,
 )
 
+pytestmark = pytest.mark.embedded(
+    "it begins in the home, and is moved to servers by the test itself"
+)
+
 
 def test_there_and_back(hub: Acme) -> None:
     """Acceptance: byte-equal TUF files, the same log, every blob; it works in either place."""

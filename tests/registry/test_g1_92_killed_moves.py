@@ -35,6 +35,10 @@ from tests.registry.moving_hubs import (
 )
 from tests.servers.postgres import Database
 
+pytestmark = pytest.mark.embedded(
+    "it begins in the home, and is moved to servers by the test itself"
+)
+
 MOVED_AT = "ended"
 """From this step on the hub is at the new place."""
 THERE = [

@@ -23,7 +23,10 @@ from tests.registry.moving_hubs import (
 )
 from tests.servers.seaweed import seaweed
 
-pytestmark = pytest.mark.socket
+pytestmark = [
+    pytest.mark.socket,
+    pytest.mark.embedded("it begins in the home, and is moved to servers by the test itself"),
+]
 HOME = {"url": "home", "endpoint": "", "region": ""}
 
 

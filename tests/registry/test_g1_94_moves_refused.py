@@ -21,6 +21,10 @@ from tests.registry.hub_fixture import Acme, Loose, copied
 from tests.registry.moving_hubs import QUIET, moved_to, new_database, opened, url_of
 from tests.servers.postgres import Database, postgres, set_up, starting
 
+pytestmark = pytest.mark.embedded(
+    "it begins in the home, and is moved to servers by the test itself"
+)
+
 
 @pytest.fixture
 def database() -> Database:

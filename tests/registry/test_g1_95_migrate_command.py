@@ -11,6 +11,10 @@ from sealift_registry.cli.run import run
 from tests.registry.hub_fixture import Acme
 from tests.registry.moving_hubs import new_database, url_of
 
+pytestmark = pytest.mark.embedded(
+    "it begins in the home, and is moved to servers by the test itself"
+)
+
 
 def said(capsys: pytest.CaptureFixture[str], hub: Acme, *words: str, code: int = 0) -> Any:  # noqa: ANN401 - JSON
     """What a command answers machines, or its error."""
