@@ -13,6 +13,7 @@ import pytest
 
 from tests.registry.hub_fixture import MODEL, STEWARDS, TEAM, Acme
 from tests.registry.test_hub_cli import Capsys, Cli
+from tests.stores import shared
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "audit-log.md"
 
@@ -25,6 +26,7 @@ def commands() -> Iterator[list[str]]:
                 yield shlex.split(line.replace("vision/digits", MODEL))
 
 
+@pytest.mark.embedded("the page has a home copied with the database in it")
 def test_the_page_plays_to_the_letter(
     hub: Acme, capsys: Capsys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,7 +61,9 @@ def test_an_auditor_goes_by_the_key_that_people_signed(hub: Acme, capsys: Capsys
     assert cli("--home-is", copy, "audit", "verify")[0] == 0
     (copy / "keys").mkdir()
     shutil.copy(hub.root / "keys" / "catalog.pem.pub", copy / "keys" / "log.pem.pub")
-    assert cli("--home-is", copy, "audit", "verify")[0] == 1
+    code, _, told = cli("--home-is", copy, "audit", "verify")
+    # A database on a server could be another hub's, so such a home does not even open it.
+    assert (code, "holds another hub" in told) == ((4, True) if shared() else (1, False))
 
 
 def test_the_list_says_who_signed_and_where(hub: Acme, capsys: Capsys) -> None:
