@@ -311,6 +311,7 @@ def test_nothing_was_missing_in_the_copy(engines: Both) -> None:
         assert rows(other) == found
     assert {name for name, there in found.items() if not there} == {
         "log_tile",
+        "moved",
         "objection",
         "seen_ahead",
     }
