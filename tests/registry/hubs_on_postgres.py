@@ -15,8 +15,8 @@ from sealift_registry.storage.home import (
     DatabaseSettings,
     Settings,
     open_home,
-    write_settings,
 )
+from sealift_registry.storage.settings_file import put_in_force, write_settings
 from sealift_registry.trust import founding
 from tests.registry.hub_fixture import Acme, secrets
 from tests.registry.test_migrations import all_tables
@@ -51,7 +51,9 @@ def moved(acme: Acme, database: Database) -> None:
     engine.dispose()
     stores = DatabaseSettings(database.url(APPLICATION))
     home = open_home(acme.root, {})
-    write_settings(replace(home, settings=replace(home.settings, database=stores)))
+    home = replace(home, settings=replace(home.settings, database=stores))
+    write_settings(home)
+    put_in_force(home)
     for file in acme.root.glob("sealift.db*"):
         file.unlink()
 

@@ -8,7 +8,6 @@ there, `hardware-targets/` and `runtimes/`. Offline keys live elsewhere.
 
 from __future__ import annotations
 
-import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -342,12 +341,6 @@ def _not_new(root: Path) -> UsageError:
     )
 
 
-def write_settings(home: Home) -> None:
-    """Write settings.toml: the last step of setting up, since it makes the folder a hub."""
-    text = "\n".join(section_text(name, vars(one)) for name, one in vars(home.settings).items())
-    durable.write(home.root / SETTINGS, text.encode())
-
-
 def with_environment(home: Home, environment: Mapping[str, str]) -> Home:
     """`home` with what the environment says of its settings, as `open_home` will have it.
 
@@ -356,24 +349,6 @@ def with_environment(home: Home, environment: Mapping[str, str]) -> Home:
     """
     settings = _settings(asdict(home.settings), environment, home.root / SETTINGS)
     return replace(home, settings=settings)
-
-
-def section_text(name: str, values: Mapping[str, str | int]) -> str:
-    """A section as settings.toml has it."""
-    return f"[{name}]\n{''.join(setting_text(*one) for one in values.items())}"
-
-
-def setting_text(setting: str, value: str | int) -> str:
-    """A line of settings.toml."""
-    return f"{setting} = {_toml(value)}\n"
-
-
-def _toml(value: str | int) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int):
-        return str(value)
-    return json.dumps(value, ensure_ascii=False)  # a TOML basic string has JSON's escapes
 
 
 def _settings(given: Mapping[str, object], environment: Mapping[str, str], path: Path) -> Settings:

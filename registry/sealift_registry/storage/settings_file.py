@@ -1,21 +1,36 @@
-"""Changing settings.toml: what people wrote beside the changed values stays as they wrote it."""
+"""Writing settings.toml: a new one, or changes, beside which what people wrote stays as it is."""
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 
-from sealift_registry.storage.home import SETTINGS, Home, Settings, section_text, setting_text
+from sealift_registry.storage.home import SETTINGS, Home, Settings
 from sealift_signing import disk, file_access
 from sealift_sync import durable
 
+WAITING = "settings.toml.new"
+"""The same, until the hub is founded."""
 BEFORE = "settings.toml.before"
 """What it was, where it could only be written anew: comments of people would be lost."""
 
 Values = Mapping[str, Mapping[str, str]]
 """Settings by their section's name and their own."""
+
+
+def write_settings(home: Home) -> None:
+    """Write settings.toml under another name, while nothing is founded that could not be undone."""
+    text = "\n".join(section_text(name, vars(one)) for name, one in vars(home.settings).items())
+    durable.write(home.root / WAITING, text.encode())
+
+
+def put_in_force(home: Home) -> None:
+    """Give settings.toml its name: the last step of setting up, since it makes the folder a hub."""
+    (home.root / WAITING).rename(home.root / SETTINGS)
+    durable.flush_folder(home.root)
 
 
 def change(home: Home, values: Values) -> None:
@@ -77,3 +92,21 @@ def _in_section(text: str, name: str, values: Mapping[str, str]) -> str:
 
 def _is_head(line: str, name: str) -> bool:
     return re.fullmatch(rf"\s*\[\s*{re.escape(name)}\s*\]\s*(#.*)?", line.rstrip("\n")) is not None
+
+
+def section_text(name: str, values: Mapping[str, str | int]) -> str:
+    """A section as settings.toml has it."""
+    return f"[{name}]\n{''.join(setting_text(*one) for one in values.items())}"
+
+
+def setting_text(setting: str, value: str | int) -> str:
+    """A line of settings.toml."""
+    return f"{setting} = {_toml(value)}\n"
+
+
+def _toml(value: str | int) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int):
+        return str(value)
+    return json.dumps(value, ensure_ascii=False)  # a TOML basic string has JSON's escapes

@@ -25,9 +25,9 @@ from sealift_registry.storage.home import (
     create_home,
     open_home,
     with_environment,
-    write_settings,
 )
 from sealift_registry.storage.opening import database_of
+from sealift_registry.storage.settings_file import put_in_force, write_settings
 from sealift_registry.trust import ceremony, key_rotation, own_database, readiness
 from sealift_registry.trust.affected_people import affected_people
 from sealift_registry.trust.ceremony import Offices
@@ -218,6 +218,7 @@ def _publish(
     policy: Policy,
     environment: Mapping[str, str],
 ) -> None:
+    write_settings(home)  # a full disk is found before the founding, which no server takes back
     change = ceremony.first_metadata(offices, online, policy, utc_now())
     organisation = sha256(publishing.to_bytes(change.metadata[roles.ROOT])).hexdigest()
     database = database_of(with_environment(home, environment))
@@ -230,8 +231,9 @@ def _publish(
             _log_founding(Hub(home, database, log, online), change, organisation)
     finally:
         database.close()
-    replace(with_environment(home, environment), organisation=organisation).claim_blobs()
-    write_settings(home)
+    put_in_force(home)
+    with suppress(SealiftError):  # else whatever is written first does it, or is told why not
+        replace(with_environment(home, environment), organisation=organisation).claim_blobs()
 
 
 def _kept_in(home: Home, database: Database) -> NewestCheckpoint | None:
