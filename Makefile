@@ -43,8 +43,9 @@ demo: $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.demo)  ## play the jou
 test: $(VENV)/.dev  ## run the tests that need nothing but Python, git and make
 	@$(BIN)/python -m pytest -n logical --maxprocesses 8 --dist loadfile --no-loadscope-reorder $(ARGS)
 
-test-shared: $(VENV)/.dev  ## run the tests of hubs once more, on a real PostgreSQL and a real S3 server
+test-shared: $(VENV)/.dev  ## run the tests of hubs once more, on a real PostgreSQL and a real S3 server, and those of both
 	@$(BIN)/python -m pytest --engines shared -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
+	@$(BIN)/python -m pytest --engines servers -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-system: $(VENV)/.dev system-tools  ## run the tests that need Debian's tools (skopeo, strace) and a network namespace
 	@$(BIN)/python -m pytest -m system $(ARGS)

@@ -17,10 +17,10 @@ from sealift_signing.command_start import seldom_look_for_garbage
 from tests import stores
 from tests.cheap_keys import cheap_keys
 from tests.cheap_signatures import cheap_signatures
-from tests.engines import Shared
+from tests.engines import Apart, Shared
 from tests.forked_workers import forked_workers
 from tests.programs import EVERYWHERE, SYSTEM, Paths
-from tests.stores import EMBEDDED, SHARED
+from tests.stores import EMBEDDED, SERVERS, SHARED
 from tests.where_time_goes import Where
 
 LOOPBACK = ["127.0.0.1", "::1", "localhost"]
@@ -61,7 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     parser.addoption(
         "--engines",
-        choices=(EMBEDDED, SHARED),
+        choices=(EMBEDDED, SHARED, SERVERS),
         default=EMBEDDED,
         help="where hubs are kept: in their homes, or on servers (tests/engines.py)",
     )
@@ -73,8 +73,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[PATHS] = Paths(folder)
     if config.getoption("--where-time-goes"):
         config.pluginmanager.register(Where())
-    if config.getoption("--engines") == SHARED:
-        config.pluginmanager.register(Shared())
+    engines = config.getoption("--engines")
+    config.pluginmanager.register(
+        Shared() if engines == SHARED else Apart(servers=engines == SERVERS)
+    )
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,6 +1,7 @@
 """`--engines`: the same tests with hubs that keep rows and blobs in their homes, or on servers.
 
-`make test` runs all tests with `embedded`, and `make test-shared` those of `SHARED` with `shared`
+`make test` runs with `embedded` all tests but those that start servers of their own. Those are run
+by `make test-shared` with `servers`, and before them those of `SHARED` with `shared`
 (`tests.stores`). Each module of the rooms below is in one of the lists. A test in one of `SHARED`
 that is about SQLite alone says so itself, by `pytest.mark.embedded` and the reason. Neither is
 skipped: they are not collected, and the end of the run lists them.
@@ -85,6 +86,8 @@ ALONE: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """Tests that run once, by why they do."""
 ITSELF = ("g1_", "postgres_", "goldens_rows")
 """How modules begin that name their engines themselves: one, or both beside each other."""
+STARTING = ("servers", "test_engines.py")
+"""What else starts servers: a folder, and a module."""
 
 
 def listed(room: str) -> Iterator[str]:
@@ -92,6 +95,29 @@ def listed(room: str) -> Iterator[str]:
     yield from SHARED.get(room, ())
     for names in ALONE.get(room, {}).values():
         yield from names
+
+
+def starts_servers(module: Path) -> bool:
+    """Whether a module of tests starts a server of its own, whatever `--engines` says."""
+    if module.parent.name in ROOMS:
+        return module.stem.removeprefix("test_").startswith(ITSELF)
+    return module.parent.name in STARTING or module.name in STARTING
+
+
+class Apart:
+    """The plugin of `--engines=embedded`, or of `servers`: without what starts one, or that alone.
+
+    A module that is named on the command line is run in any case.
+    """
+
+    def __init__(self, *, servers: bool) -> None:
+        self._servers = servers
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        """Collect what belongs here."""
+        if not collection_path.name.startswith("test_"):
+            return None
+        return None if starts_servers(collection_path) == self._servers else True
 
 
 class Shared:

@@ -47,7 +47,7 @@ from tests.registry.log_process import database_at
 from tests.servers import postgres
 from tests.servers.seaweed import seaweed
 
-EMBEDDED, SHARED = "embedded", "shared"
+EMBEDDED, SHARED, SERVERS = "embedded", "shared", "servers"
 HANDS = 16
 """Objects that are copied at once."""
 

@@ -15,7 +15,7 @@ from sealift_registry.storage.opening import database_of
 from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_registry.trust import founding
 from tests import stores
-from tests.engines import ALONE, HERE, ITSELF, ROOMS, SHARED, listed
+from tests.engines import ALONE, HERE, ITSELF, ROOMS, SHARED, listed, starts_servers
 
 
 @pytest.fixture
@@ -25,6 +25,9 @@ def on_servers() -> Iterator[None]:
 
 
 pytestmark = pytest.mark.socket
+
+BOTH_IN_ONE = {"test_migrations.py"}
+"""Modules of both engines, of which one test or two start a server."""
 
 
 @pytest.mark.parametrize("room", ROOMS)
@@ -37,6 +40,18 @@ def test_g1_70_each_module_is_in_one_list(room: str) -> None:
 def test_g1_71_every_list_is_of_a_room_and_has_a_reason() -> None:
     assert set(SHARED) == set(ALONE) == set(ROOMS)
     assert all(why.endswith(".") for reasons in ALONE.values() for why in reasons)
+
+
+def test_g1_71_what_starts_servers_is_run_with_them_alone() -> None:
+    """Where a module asks for one, `make test` would start it."""
+    known = ("tests.servers", "tests.registry.both_engines", "tests.registry.hubs_on_postgres")
+    asking = {
+        module
+        for module in HERE.rglob("test_*.py")
+        if any(f"from {one}" in module.read_text("utf-8") for one in known)
+    }
+    assert len(asking) > 10
+    assert {one.name for one in asking if not starts_servers(one)} <= BOTH_IN_ONE
 
 
 def test_g1_72_a_hub_on_a_server_has_a_database_of_its_own_as_the_application(
