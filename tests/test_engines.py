@@ -26,8 +26,8 @@ def on_servers() -> Iterator[None]:
 
 pytestmark = pytest.mark.socket
 
-BOTH_IN_ONE = {"test_migrations.py"}
-"""Modules of both engines, of which one test or two start a server."""
+BOTH_IN_ONE = {"test_migrations.py", "test_compose.py"}
+"""Of these a test or two start a server, or ask only how one is started."""
 
 
 @pytest.mark.parametrize("room", ROOMS)
