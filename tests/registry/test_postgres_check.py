@@ -222,6 +222,25 @@ def test_g1_36_the_commands_from_nothing_to_a_hub(
     assert not home.exists()
 
 
+def test_g1_36_before_there_is_a_hub_the_environment_names_the_database(
+    server: PostgresServer,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """As docker-compose.yml does, whose health is asked before anybody made a hub."""
+    database = server.fresh()
+    let_in(database)
+    monkeypatch.setenv("SEALIFT_DATABASE__MIGRATOR", database.url(MIGRATOR))
+    monkeypatch.setenv("SEALIFT_DATABASE__URL", database.url(APPLICATION))
+    for words in ("upgrade", "check"):
+        assert run(["db", words, "--json"]) == 0, capsys.readouterr().err
+    assert not home.exists()
+    monkeypatch.setenv("SEALIFT_DATABASE__ULR", "x")
+    assert run(["db", "check", "--json"]) == 2
+    assert "SEALIFT_DATABASE__ULR" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "words,code",
     [

@@ -156,13 +156,14 @@ def db_check(session: Session, *, url: str | None, application: str | None) -> N
 
 def _settings(session: Session) -> DatabaseSettings:
     """Those of the home; where there is none yet, those that count without one."""
-    from sealift_registry.storage.home import DatabaseSettings, open_home
+    from sealift_registry.storage.home import Home, Settings, open_home, with_environment
     from sealift_signing.errors import NotFoundError
 
     try:
-        return open_home(session.root, session.environment).settings.database
+        home = open_home(session.root, session.environment)
     except NotFoundError:
-        return DatabaseSettings()
+        home = with_environment(Home(session.root, Settings()), session.environment)
+    return home.settings.database
 
 
 def _database(url: str | None, option: str) -> PostgresDatabase:
