@@ -21,6 +21,7 @@ from sealift_registry.trust.stored import RowError, Rows
 from sealift_registry.trust.tables import tuf_metadata, tuf_online_body
 from sealift_signing import publishing, roles, version_links
 from sealift_sync.bundle import layout, writer
+from tests import stores
 from tests.registry import signing_people
 from tests.registry import test_stored_metadata as rows
 from tests.registry.hub_fixture import SITE, STEWARDS, TEAM, Acme, stage
@@ -508,7 +509,9 @@ def test_f2_128_where_a_newest_body_is_missing_every_command_says_so_or_needs_no
     ready.sql(f"DELETE FROM tuf_online_body WHERE role = '{role}'")  # noqa: S608 - our names
     ready.close()
     reading = ("next", "list", "list promotions", "list sites", "show vision/tiny/1", "show P-1")
-    for line in (*reading, f"show {SITE}", "audit verify"):
+    # On a server it tells of the guards that are off before all else.
+    verify = () if stores.shared() else ("audit verify",)
+    for line in (*reading, f"show {SITE}", *verify):
         code, _, err = cli(*line.split())
         assert code == 0 or f"of {role}, its newest, is missing" in err, (line, err)
     code, out, err = cli("audit", "fsck")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import select, update
 from tuf.api.metadata import Metadata, MetaFile
 
 from sealift_registry.audit.reading import LogReader
@@ -21,6 +21,7 @@ from sealift_registry.trust.hub_drafts import Wanted
 from sealift_registry.trust.keeping import keep
 from sealift_registry.trust.repository import Repository
 from sealift_registry.trust.submitting import AcceptedSubmission
+from sealift_registry.trust.tables import tuf_metadata
 from sealift_signing import floors, gate, publishing, roles
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_signing.transparency import checkpoint
@@ -259,7 +260,8 @@ def test_t1_01_a_hub_without_the_key_that_was_signed_for_publishes_nothing(ready
     hub.online.forget_next("timestamp")
     with pytest.raises(FailedError) as failed:
         carry_out(ready.app, wanted, [ready.signer(name) for name in HOLDERS["freshness"]])
-    assert failed.value.code == "online-key-missing"
+    # Of several hosts, it may be another that has it.
+    assert failed.value.code == ("online-key-" + ("elsewhere" if stores.shared() else "missing"))
     with hub.reading() as connection:
         assert Repository(connection).versions() == before
 
@@ -347,8 +349,15 @@ def test_t1_01_a_draft_that_waits_hides_no_damage(
     with ready.app.hub.reading() as connection:
         key_rotation.wanted(ready.app.hub, connection, "log", "retired")
     ready.sql("DROP TRIGGER tuf_metadata_no_update")
-    changed = "CAST(replace(CAST(body AS TEXT), 'fleet/keys', 'fleet/kexs') AS BLOB)"
-    ready.sql(f"UPDATE tuf_metadata SET body = {changed} WHERE role = 'fleet'")  # noqa: S608
+    fleets = tuf_metadata.c.role == "fleet"
+    with ready.behind() as connection:
+        for version, body in connection.execute(
+            select(tuf_metadata.c.version, tuf_metadata.c.body).where(fleets)
+        ).all():
+            changed = body.replace(b"fleet/keys", b"fleet/kexs")
+            assert changed != body
+            row = update(tuf_metadata).where(fleets, tuf_metadata.c.version == version)
+            connection.execute(row.values(body=changed))
     ready.close()
     code, out, _ = cli("audit", "fsck")
     assert code == 1

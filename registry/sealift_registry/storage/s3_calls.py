@@ -37,9 +37,9 @@ def session_of_boto3() -> Any:  # noqa: ANN401 - botocore makes its classes whil
     """
     if sys.modules.get("boto3", sys) is None:
         del sys.modules["boto3"]
-    import boto3
+    from boto3.session import Session
 
-    return boto3.session.Session()
+    return Session()
 
 
 @dataclass(frozen=True)
