@@ -11,7 +11,12 @@ import sealift_registry
 
 ROOT = Path(sealift_registry.__file__).parent
 
-ENGINES = {"storage/sqlite.py", "storage/postgresql.py", "storage/postgres_words.py"}
+ENGINES = {
+    "storage/sqlite.py",
+    "storage/database_files.py",  # of an embedded database
+    "storage/postgresql.py",
+    "storage/postgres_words.py",
+}
 """What is one engine's alone, beside modules of their names."""
 
 SQLITES = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, text
@@ -43,6 +43,12 @@ class LogReader:
         """One state of the log; what the database cannot do is told in words."""
         with self._database.in_words(), self._database.reading() as connection:
             yield connection
+
+    @contextmanager
+    def _everything(self) -> Iterator[_Everything]:
+        """All rows of the log, of one moment (one read transaction)."""
+        with self._reading() as connection, ExitStack() as stack:
+            yield _Everything(connection, stack)
 
     def page(
         self,
@@ -99,9 +105,9 @@ class LogReader:
         former: Sequence[PublicKey] = (),
     ) -> Verdict:
         """Whether the log is what was committed and signed; see `log_checking.verify`."""
-        with self._reading() as connection:  # one read transaction: one moment
+        with self._everything() as every:
             return log_checking.verify(
-                _stored(connection),
+                _stored(every),
                 key,
                 origin,
                 seen=seen,
@@ -118,15 +124,14 @@ class LogReader:
         former: Sequence[PublicKey] = (),
     ) -> Verdict:
         """`verify`, every signature, and the columns and terms that are derived from the bytes."""
-        with self._reading() as connection:
+        with self._everything() as every:
             verdict = log_checking.verify(
-                _stored(connection), key, origin, seen=seen, every_signature=True, former=former
+                _stored(every), key, origin, seen=seen, every_signature=True, former=former
             )
-            rows = _all(
-                connection,
-                "SELECT seq, body, id, type, site, recorded_at, actor FROM log_entry ORDER BY seq",
+            rows = every.rows(
+                "SELECT seq, body, id, type, site, recorded_at, actor FROM log_entry ORDER BY seq"
             )
-            terms = _all(connection, "SELECT seq, kind, value FROM log_term ORDER BY seq")
+            terms = every.rows("SELECT seq, kind, value FROM log_term ORDER BY seq")
             found = entry_columns.check(map(DerivedRow._make, rows), map(StoredTerm._make, terms))
             return verdict.joined(found)
 
@@ -137,23 +142,29 @@ def _tree(connection: Connection, size: int) -> TiledTree:
     return TiledTree(stored_hashes(connection), size, frontier)
 
 
-def _stored(connection: Connection) -> StoredLog:
-    rows = _all(connection, "SELECT seq, leaf, body FROM log_entry ORDER BY seq")
-    checkpoints = _all(
-        connection, "SELECT size, root, frontier, leaves, note FROM log_checkpoint ORDER BY size"
+def _stored(every: _Everything) -> StoredLog:
+    rows = every.rows("SELECT seq, leaf, body FROM log_entry ORDER BY seq")
+    checkpoints = every.rows(
+        "SELECT size, root, frontier, leaves, note FROM log_checkpoint ORDER BY size"
     )
-    tiles = _all(
-        connection, "SELECT level, number, root, hashes FROM log_tile ORDER BY level, number"
-    )
+    tiles = every.rows("SELECT level, number, root, hashes FROM log_tile ORDER BY level, number")
     return StoredLog(
         map(LogRow._make, rows), map(StoredCheckpoint._make, checkpoints), map(Tile._make, tiles)
     )
 
 
-def _all(connection: Connection, query: str) -> Iterator[SqlRow[Any]]:
-    """The rows as the database holds them, a part at a time.
+class _Everything:
+    """Rows as the database holds them, a part at a time; `stack` closes what a check left open."""
 
-    In SQL, because a column's declared type would convert what it holds, and fail on what somebody
-    else's edit left there, before the check can say that it was edited.
-    """
-    return iter(connection.execution_options(yield_per=AT_ONCE).execute(text(query)))
+    def __init__(self, connection: Connection, stack: ExitStack) -> None:
+        self._connection = connection
+        self._stack = stack
+
+    def rows(self, query: str) -> Iterator[SqlRow[Any]]:
+        """Of a query in SQL.
+
+        A column's declared type would convert what it holds, and fail on what somebody else's edit
+        left there, before the check can say that it was edited.
+        """
+        found = self._connection.execute(text(query), execution_options={"yield_per": AT_ONCE})
+        return iter(self._stack.enter_context(found))

@@ -69,7 +69,8 @@ def db_init(
     with (
         closing(_database(url, "--as")) as database,
         database.in_words(),
-        database.engine.begin() as connection,
+        database.writing() as connection,
+        connection.begin(),
     ):
         postgres_roles.run(connection, roles)
     data = {"ran": True, "roles": names, "database": database.where}

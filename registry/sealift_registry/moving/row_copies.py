@@ -138,8 +138,8 @@ def _spelled(value: Any) -> bytes:  # noqa: ANN401 - what columns hold
 def _parts(connection: Connection, table: Table) -> Iterator[Sequence[Row[Any]]]:
     query = select(table).order_by(*table.primary_key.columns)
     size = _at_once(connection, table)
-    found = connection.execute(query, execution_options={"yield_per": size})
-    yield from found.partitions(size)
+    with connection.execute(query, execution_options={"yield_per": size}) as found:
+        yield from found.partitions(size)
 
 
 def _at_once(connection: Connection, table: Table) -> int:

@@ -90,7 +90,8 @@ class Database(Protocol):
         Not this process either, but through this connection. Others wait, and then give up.
 
         Raises:
-            FailedError: somebody else has been writing for too long.
+            FailedError: somebody else has been writing for too long; or the lock was lost, which
+                whoever begins the next transaction is told.
         """
         ...
 
@@ -204,6 +205,17 @@ def occupied(where: str) -> FailedError:
         f"Another process has been writing to {where} for {UNTIL_ALONE:.0f} seconds.",
         subject=where,
         next_step="Wait until it is done, or look for a sealift process that hangs.",
+    )
+
+
+def not_alone(where: str) -> FailedError:
+    """What to say where the lock that kept other writers out was lost."""
+    return FailedError(
+        "database-not-alone",
+        f"The connection to the database {where} was lost, and with it the lock that kept others "
+        "from writing there meanwhile.",
+        subject=where,
+        next_step="Run the command again: it finds what is done, and goes on from there.",
     )
 
 

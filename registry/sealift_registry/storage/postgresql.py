@@ -39,6 +39,8 @@ IDLE_WRITER = "30s"
 """How long a writer may do nothing in the middle of its transaction."""
 SLOW_STATEMENT = "60s"
 """How long one statement of a writer may take; callers wait no longer either."""
+_ALONE = "sealift_alone"
+"""Execution option of a connection that is to keep its session, and mark of that session."""
 CONNECTIONS, MORE_CONNECTIONS = 5, 10
 """That a process keeps open, and that it opens besides when many things are asked at once."""
 PAUSE = 0.1
@@ -131,6 +133,8 @@ def _connecting() -> dict[str, Any]:
         "search_path": f"{SCHEMA},pg_temp",
         "timezone": "UTC",
         "client_encoding": "UTF8",
+        # A reader may wait in the middle: for S3, a medium, a person. Writers set a limit.
+        "idle_in_transaction_session_timeout": "0",
         "tcp_keepalives_idle": "15",
         "tcp_keepalives_interval": "5",
         "tcp_keepalives_count": "3",
@@ -147,7 +151,11 @@ def _connecting() -> dict[str, Any]:
 
 
 def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("sealift_writer")
+    options = connection.get_execution_options()
+    if options.get(_ALONE) and _ALONE not in connection.info:
+        # SQLAlchemy has connected anew: this session has no lock, and somebody else may.
+        raise database.not_alone(shown(connection.engine.url))
+    writes = options.get("sealift_writer")
     if writes and connection.execute(_FIRST).one()[-1]:
         # A replica has locks of its own, and may not have what its primary acknowledged.
         raise postgres_words.replica(shown(connection.engine.url))
@@ -209,24 +217,29 @@ class PostgresDatabase:
     def alone(self) -> Iterator[Connection]:
         """By the same lock, which the session holds: no transaction has to last for it.
 
-        Where the server loses the session, it loses the lock, and this connection is of no use.
+        Where the server loses the session, it loses the lock, and this connection is of no use: it
+        is never replaced by another.
         """
         with self.engine.connect() as connection:
             try:
                 self._lock_session(connection)
-                yield connection
+                connection.info[_ALONE] = True  # the session's, and gone with it
+                yield connection.execution_options(**{_ALONE: True})
             finally:
                 connection.invalidate()  # with it goes the lock, whatever state it is in
 
     def _lock_session(self, connection: Connection) -> None:
         until = time.monotonic() + database.UNTIL_ALONE
-        ours = text("SELECT pg_try_advisory_lock(:one, :two), pg_is_in_recovery()")
+        ours = text(
+            "SELECT set_config('idle_session_timeout', '0', false), "
+            "pg_try_advisory_lock(:one, :two), pg_is_in_recovery()"
+        )
         while True:
             with connection.begin():
                 found = connection.execute(ours, {"one": LOCK_CLASS, "two": WRITERS}).one()
             if found[-1]:
                 raise postgres_words.replica(self.where)
-            if found[0]:
+            if found[1]:
                 return
             if time.monotonic() >= until:
                 raise database.occupied(self.where)

@@ -28,5 +28,9 @@ def begins_with(column: ColumnElement[str], stem: str) -> ColumnElement[bool]:
 
 
 def all_rows(connection: Connection, query: Select[Any]) -> Iterator[Row[tuple[Any, ...]]]:
-    """The rows of a query of very many, a part at a time: PostgreSQL's driver keeps all else."""
-    yield from connection.execute(query.execution_options(yield_per=AT_ONCE))
+    """The rows of a query of very many, a part at a time: PostgreSQL's driver keeps all else.
+
+    However the reader stops, what the server keeps for it goes with this iterator.
+    """
+    with connection.execute(query.execution_options(yield_per=AT_ONCE)) as rows:
+        yield from rows
