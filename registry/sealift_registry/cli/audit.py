@@ -188,8 +188,9 @@ def _made_anew(session: Session, verdict: Verdict) -> bool:
     from sealift_registry.storage.writable import is_read_only
     from sealift_signing.errors import SealiftError
 
-    home = session.app.hub.home.root
-    if {one.code for one in verdict.findings} != {ROWS_DIFFER} or is_read_only(home):
+    if {one.code for one in verdict.findings} != {ROWS_DIFFER}:
+        return False  # perhaps the hub cannot even be opened
+    if is_read_only(session.app.hub.home.root):
         return False
     try:
         derived_rows.make_anew(session.app.hub)

@@ -16,7 +16,7 @@ from sealift_registry.storage.home import Home
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Repository
 from sealift_signing import disk, roles
-from sealift_signing.errors import FailedError
+from sealift_signing.errors import FailedError, SealiftError
 from sealift_signing.tuf_walk import LARGEST
 
 FIRST_ROOT = f"1.{roles.ROOT}.json"
@@ -39,8 +39,14 @@ def check(home: Home, online: OnlineKeys, database: Database, connection: Connec
     if first is not None and sha256(first).hexdigest() != repository.organisation():
         raise _another(database, "it is of another organisation")
     keys = {key.text for key in online.every_public(LOG)}
+    try:
+        known = {one.key for one in repository.fleet_keys().keys}
+    except SealiftError:
+        if first is None:
+            raise
+        return  # it is this hub's, and was damaged: fsck is to name where
     # A backup of the database may be older than the newest key, and newer than none.
-    if keys and keys.isdisjoint(one.key for one in repository.fleet_keys().keys):
+    if keys and keys.isdisjoint(known):
         raise _another(database, "its log has never been signed with a key that lies here")
 
 
