@@ -55,6 +55,11 @@ class Database(Protocol):
         """
         ...
 
+    @property
+    def takes_several(self) -> bool:
+        """Whether its driver takes several statements in one, where they have no parameters."""
+        ...
+
     def claim(self, name: str, words: str, patience: float = 0.0) -> Claim | None:
         """Be the only process of the hub that works at `name`, or None while another does.
 

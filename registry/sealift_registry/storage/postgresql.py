@@ -170,6 +170,7 @@ class PostgresDatabase:
 
     settles = True
     is_shared = True
+    takes_several = True
 
     def __init__(self, url: str, claimed: Path | None = None) -> None:
         self.url = parse_url(url)

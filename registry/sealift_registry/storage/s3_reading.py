@@ -18,12 +18,12 @@ from sealift_registry.storage import s3_faults
 from sealift_registry.storage.s3_calls import Calls, cut_off
 from sealift_signing.errors import FailedError
 
-RANGE = 4 * 1024 * 1024
+RANGE = 6 * 1024 * 1024
 """Bytes that are asked for at once."""
 PIECE = 256 * 1024
 """Bytes that are taken from a connection at once: urllib3 has them a second time meanwhile."""
 AHEAD = 3
-"""Ranges that are under way while one is read: 16 MiB are held at most."""
+"""Ranges that are under way while one is read: 24 MiB are held at most."""
 
 
 @dataclass(frozen=True)
@@ -42,21 +42,24 @@ def open_object(calls: Calls, key: str) -> tuple[Found, io.BufferedReader]:
         Exception: botocore's own where it is not there (`s3_faults.is_missing`).
         FailedError: it cannot be read.
     """
-    wanted = bytearray(RANGE)
-    found, count = _first(calls, key, wanted)
-    ahead = _Ahead(calls, found, memoryview(wanted)[:count])
-    return found, io.BufferedReader(ahead, 1)
+    room = memoryview(bytearray(RANGE))
+    found, count = _first(calls, key, room)
+    return found, io.BufferedReader(_Ahead(calls, found, room, count), 1)
 
 
 class _Ahead(io.RawIOBase):
-    """What is read, and the ranges behind it that are under way."""
+    """What is read, and the ranges behind it that are under way.
 
-    def __init__(self, calls: Calls, found: Found, first: memoryview) -> None:
+    Memory is used again, once it was read: what was never used costs more than to copy into it.
+    """
+
+    def __init__(self, calls: Calls, found: Found, first: memoryview, count: int) -> None:
         super().__init__()
         self._calls, self._found = calls, found
-        self._now = first
-        self._asked = len(first)
-        self._due: deque[Future[memoryview]] = deque()
+        self._room, self._now = first, first[:count]
+        self._asked = count
+        self._spare: list[memoryview] = []
+        self._due: deque[tuple[memoryview, Future[memoryview]]] = deque()
         self._hands: ThreadPoolExecutor | None = None
 
     def readable(self) -> bool:
@@ -65,7 +68,9 @@ class _Ahead(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:  # noqa: ANN401 - whatever holds bytes, as in `io`
         self._ask()
         if not len(self._now) and self._due:
-            self._now = self._due.popleft().result()
+            self._spare.append(self._room)
+            self._room, due = self._due.popleft()
+            self._now = due.result()
             self._ask()
         count = min(len(buffer), len(self._now))
         buffer[:count] = self._now[:count]
@@ -78,8 +83,10 @@ class _Ahead(io.RawIOBase):
             if self._hands is None:
                 self._hands = ThreadPoolExecutor(AHEAD)
             end = min(self._asked + RANGE, self._found.size)
-            read = partial(_range, self._calls, self._found, self._asked, end)
-            self._due.append(self._hands.submit(read))
+            room = self._spare.pop() if self._spare else memoryview(bytearray(RANGE))
+            into = room[: end - self._asked]
+            read = partial(_range, self._calls, self._found, self._asked, into)
+            self._due.append((room, self._hands.submit(read)))
             self._asked = end
 
     def close(self) -> None:
@@ -90,8 +97,8 @@ class _Ahead(io.RawIOBase):
         super().close()
 
 
-def _first(calls: Calls, key: str, into: bytearray) -> tuple[Found, int]:
-    """The first range, which tells how large the object is."""
+def _first(calls: Calls, key: str, into: memoryview) -> tuple[Found, int]:
+    """The first range, which tells how large the object is, and how much of it came."""
     waiting = calls.patience.waiting()
     while True:
         try:
@@ -103,9 +110,9 @@ def _first(calls: Calls, key: str, into: bytearray) -> tuple[Found, int]:
             return Found(key, 0, answer["ETag"]), 0
         found = Found(key, _size(calls, answer), str(answer.get("ETag", "")))
         wanted = min(found.size, RANGE)
-        count = _read(answer["Body"], memoryview(into)[:wanted])
+        count = _read(answer["Body"], into[:wanted])
         if count < wanted and count:  # the rest of it, with the tag that it had
-            count += len(_range(calls, found, count, wanted, memoryview(into)))
+            count += len(_range(calls, found, count, into[count:wanted]))
         if count == wanted:
             return found, count
         if not waiting.goes_on():
@@ -126,11 +133,8 @@ def _size(calls: Calls, answer: dict[str, Any]) -> int:
     return length
 
 
-def _range(
-    calls: Calls, found: Found, start: int, end: int, into: memoryview | None = None
-) -> memoryview:
-    """The bytes from `start` up to `end`, asked for again from wherever they are cut off."""
-    room = memoryview(bytearray(end - start)) if into is None else into[start:end]
+def _range(calls: Calls, found: Found, start: int, room: memoryview) -> memoryview:
+    """`room` with the bytes from `start` on, asked for again from wherever they are cut off."""
     count, waiting = 0, calls.patience.waiting()
     while count < len(room):
         with calls.told():

@@ -53,6 +53,7 @@ class SqliteDatabase:
 
     settles = False
     is_shared = False
+    takes_several = False
 
     def __init__(self, path: Path, lock: Path, claimed: Path | None = None) -> None:
         self.path = path
