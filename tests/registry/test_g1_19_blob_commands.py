@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from sealift_registry.cli.run import run
 from sealift_registry.storage.s3_address import s3_address
 from sealift_registry.storage.s3_blobs import S3Blobs
+from sealift_registry.storage.s3_calls import Patience
 from sealift_signing.errors import UsageError
 from sealift_sync.artifact import read_manifest
 from sealift_sync.blobs import BlobFolder
@@ -188,6 +190,12 @@ def test_g1_19_what_is_missing_of_a_bucket_is_told(
     refusal = commands("blobs", "check", code=1)
     assert refusal["error"]["code"] == "blobs-not-usable"
     assert [one["grade"] for one in refusal["findings"]] == ["bad"]
+    # Whoever looks after a hub is told that the server is gone before a call of the hub's gives up.
+    monkeypatch.setenv("SEALIFT_BLOBS__ENDPOINT", "http://127.0.0.1:9")
+    begun = time.monotonic()
+    refusal = commands("blobs", "check", code=1)
+    assert [one["name"] for one in refusal["findings"]] == ["reach"]
+    assert time.monotonic() - begun < Patience().seconds
 
 
 def test_g1_19_a_hub_is_set_up_with_a_bucket(

@@ -98,12 +98,13 @@ def blobs_check(session: Session) -> None:
     time, and lets these credentials list, write, read and abort.
     """
     from sealift_registry.storage.s3_blobs import S3Blobs
-    from sealift_registry.storage.s3_check import Finding, check
+    from sealift_registry.storage.s3_check import HURRY, Finding, check
     from sealift_signing.errors import RefusedError
 
-    store = session.app.hub.home.blobs
+    home = session.app.hub.home
+    store = home.blobs
     if isinstance(store, S3Blobs):
-        found = check(store)
+        found = check(S3Blobs(store.address, home.work, store.organisation, HURRY))
     else:
         there = counted(sum(1 for _ in store.digests()), "blob")
         found = [Finding("reach", "good", f"{store.where} is a folder of the home, with {there}.")]

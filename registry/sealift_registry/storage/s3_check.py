@@ -9,8 +9,11 @@ from email.utils import parsedate_to_datetime
 
 from sealift_registry.storage import s3_owner, s3_sending
 from sealift_registry.storage.s3_blobs import S3Blobs
+from sealift_registry.storage.s3_calls import Patience
 from sealift_signing.errors import SealiftError
 
+HURRY = Patience(seconds=10.0, attempts=1, connect=5.0, read=15.0)
+"""Who asks how a bucket is does not wait for one that is gone as a blob on its way does."""
 APART = timedelta(minutes=5)
 """Clocks that are further apart are told; at fifteen minutes the server refuses everything."""
 
