@@ -23,14 +23,30 @@ Values = Mapping[str, Mapping[str, str]]
 
 def write_settings(home: Home) -> None:
     """Write settings.toml under another name, while nothing is founded that could not be undone."""
-    text = "\n".join(section_text(name, vars(one)) for name, one in vars(home.settings).items())
-    durable.write(home.root / WAITING, text.encode())
+    durable.write(home.root / WAITING, _text(home.settings).encode())
+
+
+def waits(home: Home) -> bool | None:
+    """Whether settings.toml waits there for its name with these settings; None if none waits."""
+    try:
+        text = disk.read(home.root / WAITING).decode()
+    except OSError:
+        return None
+    return tomllib.loads(text) == tomllib.loads(_text(home.settings))
 
 
 def put_in_force(home: Home) -> None:
     """Give settings.toml its name: the last step of setting up, since it makes the folder a hub."""
-    (home.root / WAITING).rename(home.root / SETTINGS)
+    try:
+        (home.root / WAITING).rename(home.root / SETTINGS)
+    except FileNotFoundError:  # another process has finished what one had begun
+        if not (home.root / SETTINGS).exists():
+            raise
     durable.flush_folder(home.root)
+
+
+def _text(settings: Settings) -> str:
+    return "\n".join(section_text(name, vars(one)) for name, one in vars(settings).items())
 
 
 def change(home: Home, values: Values) -> None:

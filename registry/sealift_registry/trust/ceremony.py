@@ -130,6 +130,12 @@ def _paths(folder: Path, role: str) -> dict[str, Path]:
     return {f"{role}-{n}": folder / f"{role}-{n}.pem" for n in range(1, count + 1)}
 
 
+def first_offline_key(folder: Path) -> Path:
+    """The public half of the first of them that was made in `folder`: one of root's."""
+    path = next(iter(_paths(folder, roles.ROOT).values()))
+    return path.with_name(f"{path.name}.pub")
+
+
 def one_person(person: str, online: OnlineKeys) -> Offices:
     """Every offline role held by one key, kept in the home: `sealift init --solo`."""
     public = {person: online.create_key("solo")}

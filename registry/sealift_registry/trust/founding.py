@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
@@ -27,8 +26,8 @@ from sealift_registry.storage.home import (
     with_environment,
 )
 from sealift_registry.storage.opening import database_of
-from sealift_registry.storage.settings_file import put_in_force, write_settings
-from sealift_registry.trust import ceremony, key_rotation, own_database, readiness
+from sealift_registry.storage.settings_file import write_settings
+from sealift_registry.trust import ceremony, key_rotation, own_database, readiness, unfinished
 from sealift_registry.trust.affected_people import affected_people
 from sealift_registry.trust.ceremony import Offices
 from sealift_registry.trust.hub import Hub
@@ -36,6 +35,7 @@ from sealift_registry.trust.keys_elsewhere import LogKeyCheck
 from sealift_registry.trust.online_keys import OnlineKeys
 from sealift_registry.trust.repository import Change, Repository
 from sealift_registry.trust.stored import stored
+from sealift_registry.trust.unfinished import Attempt
 from sealift_signing import publishing, roles
 from sealift_signing.clock import check_possible
 from sealift_signing.errors import SealiftError
@@ -124,27 +124,29 @@ def found(
     """Set up a hub at `root` whose offline keys are made in the folder `offline`.
 
     `stores` says where its rows and blobs are kept; what `environment` says of that counts besides.
+    A set-up of the same that was stopped after it was founded is finished (`trust.unfinished`).
 
     Raises:
         UsageError: `root` is not new, or `offline` is in it.
         ClockError: this machine's clock was never set.
         FailedError: a key file exists already, or something could not be written; nothing that
-            was made is left.
+            was made is left. But all of it is where the hub may be founded (`init-unfinished`).
     """
     check_possible(utc_now())
+    settings = replace(stores, organisation=OrganisationSettings(name))
+    if unfinished.finish(Home(root, settings), environment, offline):
+        return open_hub(root, environment)
     check_new(root)
     policy = ceremony.policy_of(name, solo=False)
     ceremony.check_offline(root, offline, passphrases)
-    settings = replace(stores, organisation=OrganisationSettings(name))
     _check_stores(root, settings, environment)
-    home = create_home(root, settings)
-    made: list[Path] = []
-    with _undone_on_failure(home, made):
-        online = OnlineKeys(home.keys, environment)
+    attempt = Attempt(create_home(root, settings))
+    with attempt.undone_on_failure():
+        online = OnlineKeys(attempt.home.keys, environment)
         online.create()
-        offices = ceremony.make_offline_keys(offline, passphrases, made)
-        ceremony.write_cards(offline, offices, made, utc_now())
-        _publish(home, online, offices, policy, environment)
+        offices = ceremony.make_offline_keys(offline, passphrases, attempt.made)
+        ceremony.write_cards(offline, offices, attempt.made, utc_now())
+        _publish(attempt, online, offices, policy, environment)
     return open_hub(root, environment)
 
 
@@ -160,40 +162,26 @@ def found_solo(
     Raises:
         UsageError: `root` is not new.
         ClockError: this machine's clock was never set.
+        FailedError: as `found`.
     """
     check_possible(utc_now())
-    check_new(root)
     policy = ceremony.policy_of(name, solo=True)
     settings = replace(
         stores,
         organisation=OrganisationSettings(name),
         keys=KeySettings(default=SOLO_KEY, person=person),
     )
+    if unfinished.finish(Home(root, settings), environment):
+        return open_hub(root, environment)
+    check_new(root)
     _check_stores(root, settings, environment)
-    home = create_home(root, settings)
-    with _undone_on_failure(home, []):
-        online = OnlineKeys(home.keys, environment)
+    attempt = Attempt(create_home(root, settings))
+    with attempt.undone_on_failure():
+        online = OnlineKeys(attempt.home.keys, environment)
         online.create()
         offices = ceremony.one_person(person, online)
-        _publish(home, online, offices, policy, environment)
+        _publish(attempt, online, offices, policy, environment)
     return open_hub(root, environment)
-
-
-@contextmanager
-def _undone_on_failure(home: Home, made: list[Path]) -> Iterator[None]:
-    """Leave nothing of a set-up that failed: neither the new home nor keys that nothing trusts."""
-    try:
-        yield
-    except BaseException:
-        for path in made:
-            path.unlink(missing_ok=True)
-            path.with_name(f"{path.name}.pub").unlink(missing_ok=True)
-        for path in home.root.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-        raise
 
 
 def _check_stores(root: Path, settings: Settings, environment: Mapping[str, str]) -> None:
@@ -212,12 +200,13 @@ def _check_stores(root: Path, settings: Settings, environment: Mapping[str, str]
 
 
 def _publish(
-    home: Home,
+    attempt: Attempt,
     online: OnlineKeys,
     offices: Offices,
     policy: Policy,
     environment: Mapping[str, str],
 ) -> None:
+    home = attempt.home
     write_settings(home)  # a full disk is found before the founding, which no server takes back
     change = ceremony.first_metadata(offices, online, policy, utc_now())
     organisation = sha256(publishing.to_bytes(change.metadata[roles.ROOT])).hexdigest()
@@ -227,13 +216,14 @@ def _publish(
         with database.in_words():
             database.bring_up_to_date()
         kept = _kept_in(home, database)
-        with AuditLog(database, lambda: online.signer("log"), origin, home=kept) as log:
+        with (
+            AuditLog(database, lambda: online.signer("log"), origin, home=kept) as log,
+            attempt.founding(log, database, organisation),
+        ):
             _log_founding(Hub(home, database, log, online), change, organisation)
     finally:
         database.close()
-    put_in_force(home)
-    with suppress(SealiftError):  # else whatever is written first does it, or is told why not
-        replace(with_environment(home, environment), organisation=organisation).claim_blobs()
+    unfinished.end(home, environment, organisation)
 
 
 def _kept_in(home: Home, database: Database) -> NewestCheckpoint | None:
@@ -250,7 +240,7 @@ def _log_founding(hub: Hub, change: Change, organisation: str) -> None:
         people = affected_people(stored(connection), change)
         hub.publish(connection, change)
         data = {"organisation": organisation, "name": name, "roles": sorted(change.metadata)}
-        return hub.entry("organisation.founded", "hub", data, {"person": people}), None
+        return hub.entry(unfinished.FOUNDED, "hub", data, {"person": people}), None
 
     hub.commit(action)
     hub.copy_metadata()
