@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sealift_registry.storage.postgres_roles import Roles
-from tests.servers.postgres import postgres
+from tests.servers.postgres import postgres, program
 from tests.servers.seaweed import seaweed
 
 PROGRAM = "import sys; from sealift_registry.cli import main; main()"
@@ -30,6 +30,25 @@ def sealift(home: Path, *words: str) -> dict[str, Any]:
     assert done.returncode == 0, done.stderr
     said: dict[str, Any] = json.loads(done.stdout)
     return said
+
+
+def program_of(*words: str) -> subprocess.CompletedProcess[str]:
+    """The installed program, without a home."""
+    command = [sys.executable, "-c", PROGRAM, *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_g1_15_what_db_init_prints_is_sql(tmp_path: Path) -> None:
+    """As an administrator takes it: from the program into a file, and from the file into psql."""
+    database = postgres().fresh()
+    said = program_of("db", "init")
+    assert said.returncode == 0, said.stderr
+    file = tmp_path / "roles.sql"
+    file.write_text(said.stdout, encoding="utf-8")
+    psql = [program("psql"), "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--file", str(file)]
+    for _ in range(2):  # it can be run again
+        done = subprocess.run([*psql, database.url()], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.socket

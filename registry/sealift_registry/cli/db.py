@@ -63,7 +63,7 @@ def db_init(
                 "--as says as whom the SQL is run, and it is only printed.",
                 next_step="Add --run, or leave --as out.",
             )
-        lines = postgres_roles.script(roles)
+        lines = "\n".join(postgres_roles.script(roles)).splitlines()  # each is printed as one
         session.terminal.answer("db-init", {"ran": False, "roles": names, "sql": lines}, lines)
         return
     with (
