@@ -105,14 +105,16 @@ def test_g1_62_where_nobody_can_be_asked_it_is_unknown(
 
 
 def test_g1_62_of_many_in_one_commit_each_is_told_its_own(line: Line) -> None:
-    held = threading.Event()
+    began, held = threading.Event(), threading.Event()
 
     def slow(_connection: Connection) -> tuple[Entry, None]:
-        held.wait(10)
+        began.set()
+        held.wait(60)
         return numbered(1), None
 
     with ThreadPoolExecutor(20) as pool:
         first = pool.submit(line.log.commit, slow)
+        assert began.wait(60), "or it would take others along"
         others = [pool.submit(line.log.commit_entry, numbered(n)) for n in range(2, 20)]
         while line.log._queue.qsize() < len(others):
             pass
