@@ -219,6 +219,25 @@ def test_an_action_cannot_end_the_transaction(hub: HubSide, how: str) -> None:
 
 
 @pytest.mark.parametrize("raises", [False, True])
+@pytest.mark.parametrize("how", ["ROLLBACK", "RELEASE SAVEPOINT action"])
+def test_an_action_cannot_end_the_transaction_in_words_of_its_own(
+    hub: HubSide, how: str, *, raises: bool
+) -> None:
+    def ending(connection: Connection) -> tuple[Entry, None]:
+        connection.execute(insert(thing), {"number": 3})
+        connection.exec_driver_sql(how)
+        if raises:
+            raise LookupError
+        return numbered(3), None
+
+    answers = in_one_batch(hub, adding(1), ending, adding(2))
+    assert all(isinstance(one, FailedError) for one in answers)
+    assert things(hub.engine) == []
+    assert logged(hub) == [-1]
+    assert hub.log.commit(adding(4)).seq == 1
+
+
+@pytest.mark.parametrize("raises", [False, True])
 def test_an_action_cannot_leave_a_savepoint_open(hub: HubSide, *, raises: bool) -> None:
     def leaving(connection: Connection) -> tuple[Entry, None]:
         connection.begin_nested()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Generic, TypeVar
@@ -181,9 +182,9 @@ def _run(
     event.listen(connection, "commit", _refuse_commit)
     wanted = (item for item in requests if item.answer.set_running_or_notify_cancel())
     admission = appender.admission(connection, stated)
-    savepoint = Savepoint(connection, at_once=database.takes_several)
-    done.extend(request.run(connection, admission, savepoint) for request in wanted)
-    savepoint.end()
+    with closing(Savepoint(connection, at_once=database.takes_several)) as savepoint:
+        done.extend(request.run(connection, admission, savepoint) for request in wanted)
+        savepoint.end()
     event.remove(connection, "commit", _refuse_commit)
     answers: list[_Answer] = [(item.request, item.error) for item in done if item.error]
     logged = [(item, item.entry) for item in done if item.entry]

@@ -55,6 +55,9 @@ class Savepoint:
         """After the last action."""
         if self._is_set:
             self._ask(_RELEASE)
+
+    def close(self) -> None:
+        """Whatever happened: a closed connection may keep its lock while a cursor is open."""
         self._cursor.close()
 
     def _ask(self, statement: str) -> None:
