@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import BinaryIO, Literal, Protocol
 
 from sealift_signing import locks
-from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
+from sealift_signing.errors import FailedError, NotFoundError, RefusedError
 from sealift_signing.vocabulary import SHA256
 from sealift_sync import stream
 from sealift_sync.durable import PARTIAL, Progress, flush, flush_folder, unwritable
 
+_NOTHING_THERE = (FileNotFoundError, NotADirectoryError)
 Fault = Literal["", "missing", "damaged", "unreadable"]
 """What is wrong with a blob; empty if it was hashed and is whole."""
 
@@ -42,7 +43,8 @@ class BlobStore(Protocol):
 
     Whether it is still what it was, only those methods say that hash. `open` and `each` do not:
     whoever copies from them hashes what comes. Each method that takes a digest refuses what is none
-    (`bad-digest`); each raises a FailedError where the store cannot be read or written.
+    (`bad-digest`); each but `fault` raises a FailedError where the store cannot be read or written:
+    that it cannot be asked never means that something is not there.
     """
 
     @property
@@ -116,7 +118,8 @@ class BlobStore(Protocol):
     def read_all(self, digests: Collection[str], most: int) -> dict[str, bytes]:
         """The bytes, hashed, of small blobs that are here, whole, and no more than `most` bytes.
 
-        What cannot be read is not in it: a list of many says less then, and does not fail.
+        What is missing, damaged or larger is not in it. A store that fails is no such thing: it is
+        an error, for nobody knows what it has.
         """
 
     def check(self, digest: str, progress: Progress | None = None) -> None:
@@ -162,13 +165,18 @@ def open_regular(path: Path) -> BinaryIO:
     try:
         return os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK), "rb")
     except OSError as bad:
-        raise FailedError(
-            "unreadable",
-            f"{path} could not be read: {bad.strerror}.",
-            subject=str(path),
-            next_step="Check that it is there and who may read it; if it is damaged, "
-            "restore it from a backup.",
-        ) from bad
+        raise unreadable(str(path), bad) from bad
+
+
+def unreadable(what: str, bad: OSError) -> FailedError:
+    """The error for a file that could not be read."""
+    return FailedError(
+        "unreadable",
+        f"{what} could not be read: {bad.strerror or bad}.",
+        subject=what,
+        next_step="Check that it is there and who may read it; if it is damaged, "
+        "restore it from a backup.",
+    )
 
 
 class BlobFolder:
@@ -191,7 +199,22 @@ class BlobFolder:
 
     def has(self, digest: str) -> bool:
         """Whether the blob is here; that it is undamaged, only `check` says."""
-        return self.path(digest).is_file()
+        about = self._about(digest)
+        return about is not None and stat.S_ISREG(about.st_mode)
+
+    def _about(self, digest: str) -> os.stat_result | None:
+        """What lies where the blob belongs; None where nothing does.
+
+        Raises:
+            FailedError: the disk does not say.
+        """
+        path = self.path(digest)
+        try:
+            return path.stat()
+        except _NOTHING_THERE:
+            return None
+        except OSError as bad:
+            raise unreadable(str(path), bad) from bad
 
     def holds(self, digest: str, size: int) -> bool:
         """Whether a regular file of this size lies where the blob belongs; nothing is hashed."""
@@ -203,19 +226,18 @@ class BlobFolder:
 
     def size(self, digest: str) -> int:
         """The blob's size in bytes."""
-        try:
-            return self.path(digest).stat().st_size
-        except OSError as bad:
-            raise self.missing(digest) from bad
+        about = self._about(digest)
+        if about is None:
+            raise self.missing(digest)
+        return about.st_size
 
     def sizes(self, digests: Collection[str]) -> dict[str, int]:
         """Of those that are here the sizes."""
         found = {}
         for digest in digests:
-            with suppress(OSError):
-                about = self.path(digest).stat()
-                if stat.S_ISREG(about.st_mode):
-                    found[digest] = about.st_size
+            about = self._about(digest)
+            if about is not None and stat.S_ISREG(about.st_mode):
+                found[digest] = about.st_size
         return found
 
     def put(
@@ -306,11 +328,15 @@ class BlobFolder:
 
         Raises:
             NotFoundError: it is not here.
+            FailedError: it could not be opened.
         """
+        path = self.path(digest)
         try:
-            return self.path(digest).open("rb")
-        except OSError as bad:
+            return path.open("rb")
+        except (*_NOTHING_THERE, IsADirectoryError) as bad:
             raise self.missing(digest) from bad
+        except OSError as bad:
+            raise unreadable(str(path), bad) from bad
 
     def each(self, sizes: Mapping[str, int]) -> Iterator[tuple[str, BinaryIO]]:
         """Each of these blobs, until the next is asked for or soon after: small ones first."""
@@ -320,7 +346,7 @@ class BlobFolder:
         """The bytes, hashed, of small blobs that are here, whole, and no more than `most` bytes."""
         found = {}
         for digest in digests:
-            with suppress(SealiftError):
+            with suppress(NotFoundError, RefusedError):
                 if self.size(digest) <= most:
                     found[digest] = self.read(digest)
         return found
@@ -332,7 +358,10 @@ class BlobFolder:
             RefusedError: the blob was damaged.
         """
         with self.open(digest) as file:
-            data = file.read()
+            try:
+                data = file.read()
+            except OSError as bad:
+                raise unreadable(str(self.path(digest)), bad) from bad
         if sha256(data).hexdigest() != digest:
             raise damaged(digest)
         return data

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, select
 from sealift_registry.catalog import tables
 from sealift_registry.catalog.catalog import Catalog, artifact_of_row
 from sealift_registry.proof.proof_report import named_check_rows
+from sealift_registry.storage.queries import all_rows
 from sealift_registry.trust.hub import Hub
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.vocabulary import SHA256, CatalogPath
@@ -67,25 +68,45 @@ def examine(hub: Hub, begin_phase: BeginPhase) -> Found:
     """Hash every blob that rows name, and every blob that their manifests name.
 
     What stands in a manifest that is lost nobody knows: it is looked at once that is back.
+
+    Raises:
+        FailedError: a manifest could not be read, and is whole by now; or the store fails.
     """
-    store, of = hub.home.blobs, named(hub)
+    store, (of, unread) = hub.home.blobs, named(hub)
     sizes = store.sizes(sorted(of))
     faults = _faults(store, sizes, begin_phase("hash", sum(sizes.values())))
     faults |= {digest: "missing" for digest in of if digest not in sizes}
+    for digest in sorted(unread - faults.keys()):  # what it names nobody has looked at
+        raise not_read(store, digest)
     losses = [Loss(one, fault, tuple(sorted(of[one]))) for one, fault in faults.items()]
     losses.sort(key=lambda one: (one.of, one.sha256))
     return Found(len(of), sum(sizes.values()), tuple(losses))
 
 
-def named(hub: Hub) -> Mapping[str, set[str]]:
-    """Every blob that rows name, or their manifests, with the versions that it belongs to."""
+def named(hub: Hub) -> tuple[Mapping[str, set[str]], set[str]]:
+    """Every blob that rows name, or their manifests, with the versions that it belongs to.
+
+    Returns:
+        Those, and the manifests that could not be read: what they name is not among them.
+    """
     with hub.reading() as connection:
-        found = _named(connection)
-        manifests = _manifests(connection)
-    for digest, data in hub.home.blobs.read_all(sorted(manifests), LARGEST_MANIFEST).items():
+        found, manifests = _named(connection)
+    read = hub.home.blobs.read_all(sorted(manifests), LARGEST_MANIFEST)
+    for digest, data in read.items():
         for version in manifests[digest]:
             _add_parts(found, digest, data, version)
-    return found.of
+    return found.of, manifests.keys() - read.keys()
+
+
+def not_read(store: BlobStore, digest: str) -> FailedError:
+    """The error for a manifest that is there, and was not read."""
+    return FailedError(
+        "manifest-not-read",
+        f"The manifest {digest[:12]} is in {store.where}, and could not be read: it is too large, "
+        "or was not whole a moment ago.",
+        subject=digest,
+        next_step="Run it again. If it is said again, find out who wrote that: sealift audit fsck",
+    )
 
 
 def _faults(store: BlobStore, sizes: Mapping[str, int], progress: Progress) -> dict[str, Fault]:
@@ -99,19 +120,13 @@ def _faults(store: BlobStore, sizes: Mapping[str, int], progress: Progress) -> d
     return faults
 
 
-def _manifests(connection: Connection) -> dict[str, list[str]]:
-    """The manifests that rows name, each with the versions whose they are."""
-    found: dict[str, list[str]] = {}
-    for row in connection.execute(select(tables.artifact)).all():
-        artifact = artifact_of_row(row)
-        if SHA256.matches(artifact.sha256):
-            found.setdefault(artifact.sha256, []).append(artifact.path.full_version)
-    return found
+def _named(connection: Connection) -> tuple[_Named, dict[str, list[str]]]:
+    """What rows themselves name: sources, goldens, manifests, and what proofs left.
 
-
-def _named(connection: Connection) -> _Named:
-    """What rows themselves name: sources, goldens, manifests, and what proofs left."""
-    named, catalog = _Named(), Catalog(connection)
+    Returns:
+        Those, and the manifests alone, each with the versions whose they are.
+    """
+    named, catalog, manifests = _Named(), Catalog(connection), dict[str, list[str]]()
     for table, column in (
         (tables.model_version, tables.model_version.c.source_sha256),
         (tables.goldens, tables.goldens.c.sha256),
@@ -120,13 +135,14 @@ def _named(connection: Connection) -> _Named:
         query = select(t.team, t.model, t.number, column)
         for team, model, number, digest in connection.execute(query):
             named.add(digest, f"{team}/{model}/{number}")
-    for row in connection.execute(select(tables.artifact)).all():
-        artifact = artifact_of_row(row)
+    for artifact in map(artifact_of_row, all_rows(connection, select(tables.artifact))):
         version = artifact.path.full_version
         named.add(artifact.sha256, version)
+        if SHA256.matches(artifact.sha256):
+            manifests.setdefault(artifact.sha256, []).append(version)
         for one in _evidence(catalog, artifact.path):
             named.add(one, version)
-    return named
+    return named, manifests
 
 
 def _evidence(catalog: Catalog, path: CatalogPath) -> Iterator[str]:

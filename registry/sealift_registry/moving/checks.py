@@ -140,9 +140,11 @@ def check_blobs(hub: Hub, there: Collection[str]) -> None:
     """Check that every blob that rows name is among those that are `there`, to be copied.
 
     Raises:
-        RefusedError: one is not.
+        RefusedError: one is not, or a manifest is damaged.
+        FailedError: what a manifest names is not known.
     """
-    lost = {one: of for one, of in blob_fsck.named(hub).items() if one not in there}
+    of_each, unread = blob_fsck.named(hub)
+    lost = {one: of for one, of in of_each.items() if one not in there}
     if lost:
         digest, of = min(lost.items())
         raise RefusedError(
@@ -153,6 +155,10 @@ def check_blobs(hub: Hub, there: Collection[str]) -> None:
             next_step="Bring back what is lost with: sealift blobs mend. What is lost is named by: "
             "sealift blobs fsck",
         )
+    store = hub.home.blobs
+    for digest in sorted(unread):
+        store.check(digest)
+        raise blob_fsck.not_read(store, digest)
 
 
 def check_room(there: BlobStore, needed: int) -> None:

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import stat
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from hashlib import sha256
@@ -26,16 +25,18 @@ from sealift_registry.storage import s3_faults, s3_owner, s3_sending
 from sealift_registry.storage.s3_address import S3Address
 from sealift_registry.storage.s3_calls import ASKED, HANDS, Calls, Patience
 from sealift_registry.storage.s3_reading import open_object
-from sealift_registry.storage.s3_sending import PART, Behaviour, Sending
+from sealift_registry.storage.s3_sending import PART, Behaviour, Sending, Source
 from sealift_registry.storage.workspace import workspace
 from sealift_signing.errors import FailedError, NotFoundError, RefusedError, SealiftError
 from sealift_signing.vocabulary import SHA256
 from sealift_sync import durable, stream
-from sealift_sync.blobs import Blob, Fault, check_digest, damaged, open_regular
+from sealift_sync.blobs import Blob, Fault, check_digest, damaged, open_regular, unreadable
 from sealift_sync.durable import Progress
 
-ABANDONED = timedelta(days=1)
-"""An upload in parts that is older: its process has ended, or nobody waits for it."""
+ABANDONED = timedelta(days=7)
+"""An upload in parts that was begun earlier is aborted. Whether a process still goes on with it the
+server does not know: within a week 5 TiB are sent at 9 MB/s, and what is slower ends in an error.
+"""
 SWEPT_EVERY = 24 * 60 * 60
 """Seconds between two sweeps."""
 SWEPT = "blobs-swept"
@@ -137,18 +138,18 @@ class S3Blobs:
         anew: bool = False,
     ) -> Blob:
         """Take in `source`: sent as it comes if its digest is known, and else hashed first."""
-        told = progress or _nobody
-        try:
-            first = s3_sending.read_fully(source, PART + 1)
-            if len(first) <= PART:
-                blob = self._put_small(first, expect, anew=anew)
-                told(blob.size)
-                return blob
-            if expect is None or self.has(expect):
-                return self._put_hashed(first, source, expect, told, anew=anew)
-            return self._send(expect, None, first, source, told, anew=anew)
-        except OSError as bad:
-            raise _unread(bad) from bad
+        return self._put(Source(source), expect, progress or _nobody, anew=anew)
+
+    def _put(self, taken: Source, expect: str | None, told: Progress, *, anew: bool) -> Blob:
+        size = taken.size
+        first = s3_sending.read_fully(taken, PART + 1)
+        if len(first) <= PART:
+            blob = self._put_small(first, expect, anew=anew)
+            told(blob.size)
+            return blob
+        if expect is None or self.has(expect):
+            return self._put_hashed(first, taken, size, expect, told, anew=anew)
+        return self._send(expect, size, first, taken, told, anew=anew)
 
     def put_bytes(self, data: bytes) -> Blob:
         """Take in `data`; nothing is written where it is here already."""
@@ -166,12 +167,17 @@ class S3Blobs:
         with open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if size > PART and (expect is None or self.has(expect)):
-                found, size = stream.hash_file(file)
+                try:
+                    found, size = stream.hash_file(file)
+                    file.seek(0)
+                except OSError as bad:
+                    raise unreadable(str(path), bad) from bad
                 if expect not in {None, found}:
                     raise damaged(str(expect))
-                file.seek(0)
-                return self._put_known(Blob(found, size), b"", file, progress or _nobody, anew=anew)
-            return self.put(file, expect=expect, progress=progress, anew=anew)
+                taken, told = Source(file, str(path)), progress or _nobody
+                return self._put_known(Blob(found, size), b"", taken, told, anew=anew)
+            taken = Source(file, str(path))
+            return self._put(taken, expect, progress or _nobody, anew=anew)
 
     def prepare(self, files: Mapping[str, Path]) -> Callable[[], None]:
         """Upload all of them now; what is returned has nothing left to do."""
@@ -198,26 +204,37 @@ class S3Blobs:
         return blob
 
     def _put_hashed(
-        self, first: bytes, source: BinaryIO, expect: str | None, told: Progress, *, anew: bool
+        self,
+        first: bytes,
+        source: Source,
+        about: int | None,
+        expect: str | None,
+        told: Progress,
+        *,
+        anew: bool,
     ) -> Blob:
         """Hashed into the folder of work, and sent from there."""
-        with workspace(self._work) as work:
-            self._check_room(source)
-            path = work / "blob"
-            with path.open("x+b") as aside:
+        with ExitStack() as stack:
+            try:
+                work = stack.enter_context(workspace(self._work))
+                self._check_room(about)
+                aside = stack.enter_context((work / "blob").open("x+b"))
                 aside.write(first)
                 digest, size = sha256(first), len(first)
                 while piece := source.read(stream.CHUNK):
                     digest.update(piece)
                     size += len(piece)
                     aside.write(piece)
-                if expect not in {None, digest.hexdigest()}:
-                    raise damaged(str(expect))
                 aside.seek(0)
-                return self._put_known(Blob(digest.hexdigest(), size), b"", aside, told, anew=anew)
+            except OSError as bad:
+                raise durable.unwritable(self._work, bad) from bad
+            if expect not in {None, digest.hexdigest()}:
+                raise damaged(str(expect))
+            blob = Blob(digest.hexdigest(), size)
+            return self._put_known(blob, b"", Source(aside), told, anew=anew)
 
     def _put_known(
-        self, blob: Blob, first: bytes, source: BinaryIO, told: Progress, *, anew: bool
+        self, blob: Blob, first: bytes, source: Source, told: Progress, *, anew: bool
     ) -> Blob:
         """Send what was hashed, unless it is there in this size."""
         there = None if anew else self._size(blob.sha256)
@@ -232,7 +249,7 @@ class S3Blobs:
         digest: str,
         size: int | None,
         first: bytes,
-        source: BinaryIO,
+        source: Source,
         told: Progress,
         *,
         anew: bool,
@@ -251,22 +268,23 @@ class S3Blobs:
         """That it is there now: by its size, and by all of it where nobody checked what arrived."""
         if self._size(blob.sha256) != blob.size:
             raise s3_sending.not_kept(self.where, blob.sha256)
-        if not checked and self.fault(blob.sha256):
-            raise s3_sending.not_kept(self.where, blob.sha256)
+        if not checked:
+            try:
+                self.check(blob.sha256)
+            except (NotFoundError, RefusedError) as bad:
+                raise s3_sending.not_kept(self.where, blob.sha256) from bad
 
-    def _check_room(self, source: BinaryIO) -> None:
+    def _check_room(self, about: int | None) -> None:
         """Before gigabytes are written, where it is known how many."""
-        with suppress(AttributeError, OSError):
-            about = os.fstat(source.fileno())
-            free = shutil.disk_usage(self._work).free
-            if stat.S_ISREG(about.st_mode) and about.st_size > free:
-                raise FailedError(
-                    "no-room-to-hash",
-                    f"{self._work} has {free:,} bytes free, and what is to be hashed there has "
-                    f"{about.st_size:,}.",
-                    subject=str(self._work),
-                    next_step="Make room on that disk, and run it again.",
-                )
+        free = shutil.disk_usage(self._work).free
+        if about is not None and about > free:
+            raise FailedError(
+                "no-room-to-hash",
+                f"{self._work} has {free:,} bytes free, and what is to be hashed there has "
+                f"{about:,}.",
+                subject=str(self._work),
+                next_step="Make room on that disk, and run it again.",
+            )
 
     def open(self, digest: str) -> BinaryIO:
         """The blob, from its first bytes on, which are here already."""
@@ -313,7 +331,7 @@ class S3Blobs:
         """Of small blobs the bytes, hashed; some are fetched at once."""
 
         def one(digest: str) -> bytes | None:
-            with suppress(SealiftError), self.open(digest) as source:
+            with suppress(NotFoundError), self.open(digest) as source:
                 data = source.read(most + 1)
                 if len(data) <= most and sha256(data).hexdigest() == digest:
                     return data
@@ -434,10 +452,6 @@ def _list_ends_nowhere(where: str) -> FailedError:
         subject=where,
         next_step="Use another S3 server, or a newer release of it.",
     )
-
-
-def _unread(bad: OSError) -> FailedError:
-    return durable.unwritable(Path("the folder of work"), bad)
 
 
 def _done() -> None:

@@ -1,8 +1,9 @@
 """Asking an S3 server: with time limits, and again while it is busy; how it behaves is found out.
 
 botocore asks a few times by itself, within seconds. A server that is restarted, or that is asked by
-too many, is busy for longer: so each call is tried again here until `Patience` is at its end. No
-credentials are named anywhere: they are what boto3's own chain finds.
+too many, is busy for longer: so calls are tried again here until `Patience` is at its end, which
+all calls to one server share while it answers none of them. No credentials are named anywhere: they
+are what boto3's own chain finds.
 """
 
 from __future__ import annotations
@@ -33,11 +34,19 @@ def session_of_boto3() -> Any:  # noqa: ANN401 - botocore makes its classes whil
     empty place among the modules: here it is wanted.
 
     Raises:
-        ImportError: it is not installed.
+        FailedError: it is not installed.
     """
     if sys.modules.get("boto3", sys) is None:
         del sys.modules["boto3"]
-    from boto3.session import Session
+    try:
+        from boto3.session import Session
+    except ModuleNotFoundError as bad:
+        raise FailedError(
+            "no-s3-client",
+            "Blobs on an S3 server need the package boto3, which is not installed here.",
+            subject="boto3",
+            next_step="Install it: pip install 'sealift-registry[s3]'.",
+        ) from bad
 
     return Session()
 
@@ -47,7 +56,8 @@ class Patience:
     """How long a server may be busy.
 
     Attributes:
-        seconds: how long a call is tried again.
+        seconds: how long calls are tried again; of a server that answers nobody, all of them
+            together.
         first: the seconds before the second attempt; each further wait is up to twice as long.
         longest: the most seconds between two attempts.
         attempts: those of botocore's own, for each of ours.
@@ -67,6 +77,11 @@ class Patience:
     def waiting(self) -> Waiting:
         """One call's share of it."""
         return Waiting(self)
+
+    @property
+    def one_attempt(self) -> float:
+        """The most seconds that one of our attempts takes."""
+        return (self.connect + self.read) * self.attempts
 
 
 class Waiting:
@@ -94,12 +109,42 @@ class Waiting:
         self._next = self._patience.first
 
 
+class Outage:
+    """Since when a server has answered nobody; safe for several threads.
+
+    Hundreds of calls that each wait by themselves would wait for hours.
+    """
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._lock = threading.Lock()
+        self._since = self._last = float("-inf")
+
+    def goes_on(self) -> bool:
+        """Take note that a call failed; False where the server had its time.
+
+        What failed long before is forgotten: nobody asked meanwhile.
+        """
+        now, patience = self._patience.clock(), self._patience
+        with self._lock:
+            if now - self._last > patience.seconds + patience.one_attempt:
+                self._since = now
+            self._last = now
+            return now - self._since < patience.seconds
+
+    def ended(self) -> None:
+        """Take note that the server answered."""
+        with self._lock:
+            self._last = float("-inf")
+
+
 class Calls:
     """Calls to one server; safe for several threads."""
 
     def __init__(self, address: S3Address, patience: Patience) -> None:
         self.address = address
         self.patience = patience
+        self._outage = Outage(patience)
         self._one_at_a_time = threading.Lock()
 
     @cached_property
@@ -110,10 +155,12 @@ class Calls:
         is sent, as a trailer that some servers refuse.
         """
         with self._one_at_a_time, self.told():
-            from botocore.config import Config
-
+            if "client" in self.__dict__:  # another thread was quicker
+                return self.__dict__["client"]
             patience, address = self.patience, self.address
             session = session_of_boto3()
+            from botocore.config import Config
+
             region = address.region or session.region_name
             made = session.client(
                 "s3",
@@ -133,6 +180,7 @@ class Calls:
             )
             if address.endpoint:
                 made.meta.events.register("before-call.s3", _stay_here)
+            self.__dict__["client"] = made  # before another thread may look
             return made
 
     def ask(self, operation: str, **given: Any) -> dict[str, Any]:  # noqa: ANN401 - botocore's own
@@ -147,11 +195,16 @@ class Calls:
             try:
                 answer: dict[str, Any] = call(Bucket=self.address.bucket, **given)
             except Exception as bad:
-                if not (s3_faults.passes(bad) and waiting.goes_on()):
+                if not s3_faults.passes(bad):
+                    if s3_faults.status_of(bad):
+                        self._outage.ended()
+                    raise
+                if not (self._outage.goes_on() and waiting.goes_on()):
                     raise
                 continue
             if s3_faults.is_html(answer) and operation != "get_object":
                 raise s3_faults.said(_PageError(answer), self.address.where)
+            self._outage.ended()
             return answer
 
     def told(self) -> _Told:

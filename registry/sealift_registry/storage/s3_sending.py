@@ -8,6 +8,8 @@ while it is read, and an object of several parts is completed only if that is it
 from __future__ import annotations
 
 import base64
+import os
+import stat
 import zlib
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,18 +17,23 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from sealift_registry.storage import s3_faults
 from sealift_registry.storage.s3_calls import HANDS, Calls
 from sealift_signing.errors import FailedError
-from sealift_sync.blobs import damaged
+from sealift_sync.blobs import damaged, unreadable
 from sealift_sync.durable import Progress
 
 PART = 8 * 1024 * 1024
 """Bytes of a part; whatever is no longer is sent in one piece."""
 MOST_PARTS = 9_000
 """S3 takes 10,000: above 70 GB parts are larger."""
+GROWING = 1_000
+"""Of bytes that nobody has counted, after so many parts each is twice as large as before."""
+LARGEST = 5 * 2**40
+"""Bytes: the most that S3 keeps as one object."""
 PROBE = "sealift-probe"
 """The name of the object by which it is found out how a server behaves; it means nothing else."""
 PROBED = b"Sealift asks with this object what the server checks. It may be removed.\n"
@@ -105,10 +112,63 @@ def send_small(calls: Calls, key: str, data: bytes, *, only_new: bool) -> bool:
     return True
 
 
-def part_size(size: int | None) -> int:
-    """How large the parts of an object of `size` bytes are, so that there are not too many."""
-    least = -(-(size or 0) // MOST_PARTS)
+def part_size(size: int | None, number: int = 1) -> int:
+    """How large the part with this number is, so that there are not too many up to `LARGEST`.
+
+    Of an object of `size` bytes all are as large, unless more comes than was said; where nobody
+    knows that, they grow with their number.
+    """
+    if size is None or number > MOST_PARTS:
+        return PART << ((number - 1) // GROWING)
+    least = -(-size // MOST_PARTS)
     return max(PART, -(-least // 2**20) * 2**20)
+
+
+def check_size(size: int, what: str, where: str) -> None:
+    """Check that one object may have so many bytes.
+
+    Raises:
+        FailedError: it may not.
+    """
+    if size > LARGEST:
+        raise FailedError(
+            "blob-too-large-for-s3",
+            f"{what} is larger than {LARGEST:,} bytes (5 TiB), the most that the store of blobs "
+            f"{where} keeps as one object.",
+            subject=what,
+            next_step="Split the model into several files.",
+        )
+
+
+class Source:
+    """Bytes to be taken in: that they cannot be read is told apart from what a server does."""
+
+    def __init__(self, source: BinaryIO, what: str = "") -> None:
+        self._source = source
+        name = getattr(source, "name", None)
+        named = str(name) if isinstance(name, (str, Path)) else ""
+        self.what = what or named or "What was to be taken in"
+
+    def read(self, most: int = -1) -> bytes:
+        """Up to `most` bytes.
+
+        Raises:
+            FailedError: they could not be read.
+        """
+        try:
+            return self._source.read(most)
+        except OSError as bad:
+            raise unreadable(self.what, bad) from bad
+
+    @property
+    def size(self) -> int | None:
+        """How many bytes there are from here on; None where nobody knows."""
+        try:
+            about = os.fstat(self._source.fileno())
+            left = about.st_size - self._source.tell()
+        except (AttributeError, OSError, ValueError):
+            return None
+        return max(left, 0) if stat.S_ISREG(about.st_mode) else None
 
 
 @dataclass
@@ -129,13 +189,14 @@ class Sending:
     checked: bool = True
     """Whether the server knows checksums of parts."""
 
-    def send(self, first: bytes, source: BinaryIO) -> tuple[bool, int]:
+    def send(self, first: bytes, source: Source) -> tuple[bool, int]:
         """Send `first` and the rest of `source`; whether it was written, and how many bytes it has.
 
         Raises:
             RefusedError: those bytes have another digest; nothing was kept.
             Exception: botocore's own.
         """
+        check_size(self.size or 0, f"The blob {self.digest[:12]}", self.calls.address.where)
         upload = self._begin()
         self._upload = str(upload["UploadId"])
         self._full = upload.get("ChecksumType") == "FULL_OBJECT"
@@ -156,10 +217,10 @@ class Sending:
             self.checked = False
             return self.calls.ask("create_multipart_upload", Key=self.key)
 
-    def _parts(self, first: bytes, source: BinaryIO) -> tuple[list[dict[str, Any]], int, int]:
+    def _parts(self, first: bytes, source: Source) -> tuple[list[dict[str, Any]], int, int]:
         """Read one part after the other, which are sent side by side."""
         digest, size, crc = sha256(), 0, 0
-        each = part_size(self.size)
+        what, where = f"The blob {self.digest[:12]}", self.calls.address.where
         done: list[dict[str, Any]] = []
         due: deque[tuple[int, Future[dict[str, Any]]]] = deque()
 
@@ -170,11 +231,16 @@ class Sending:
 
         hands = ThreadPoolExecutor(HANDS)
         try:
-            while data := first[:each] + read_fully(source, each - len(first[:each])):
+            while True:
+                number = len(done) + len(due) + 1
+                each = part_size(self.size, number)
+                data = first[:each] + read_fully(source, each - len(first[:each]))
+                if not data:
+                    break
                 first = first[each:]
                 digest.update(data)
                 size, crc = size + len(data), zlib.crc32(data, crc)
-                number = len(done) + len(due) + 1
+                check_size(size, what, where)
                 due.append((len(data), hands.submit(partial(self._part, number, data))))
                 while len(due) >= HANDS:
                     finish()
@@ -222,7 +288,7 @@ class Sending:
         return True
 
     def _abort(self) -> None:
-        """What cannot be taken back now is swept a day later."""
+        """What cannot be taken back now is swept a week later."""
         with suppress(Exception):
             self.calls.client.abort_multipart_upload(
                 Bucket=self.calls.address.bucket, Key=self.key, UploadId=self._upload
@@ -240,7 +306,7 @@ def not_kept(where: str, digest: str) -> FailedError:
     )
 
 
-def read_fully(source: BinaryIO, most: int) -> bytes:
+def read_fully(source: Source, most: int) -> bytes:
     """Up to `most` bytes: fewer only at the end."""
     pieces, left = [], most
     while left and (piece := source.read(left)):
