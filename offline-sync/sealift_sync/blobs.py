@@ -134,6 +134,9 @@ class BlobStore(Protocol):
     def digests(self) -> Iterator[str]:
         """Every blob that is here, in order."""
 
+    def listed(self) -> Iterator[tuple[str, int]]:
+        """The same, each with its size in bytes: of very many, read once and part by part."""
+
     def sweep(self) -> int:
         """Throw away what processes that have ended left unfinished; returns how much that was."""
 
@@ -402,6 +405,11 @@ class BlobFolder:
         """Every blob that is here, in order."""
         if self._final.is_dir():
             yield from sorted(name for e in self._final.iterdir() if SHA256.matches(name := e.name))
+
+    def listed(self) -> Iterator[tuple[str, int]]:
+        """The same, each with its size in bytes."""
+        for digest in self.digests():
+            yield from self.sizes([digest]).items()
 
     def sweep(self) -> int:
         """Throw away what processes that have ended left unfinished; returns how many files.

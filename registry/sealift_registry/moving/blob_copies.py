@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass, field
 
-from sealift_registry.storage.queries import in_parts
 from sealift_signing import events
 from sealift_signing.errors import FailedError, RefusedError
 from sealift_sync import stream
@@ -33,9 +31,8 @@ class BlobCopies:
         Raises:
             FailedError: a store could not be read.
         """
-        wanted = [digest for digest in self.here.digests() if digest not in self.whole]
-        sizes = _sizes(self.here, wanted)
-        return sizes, set(_sizes(self.there, wanted))
+        sizes = {one: size for one, size in self.here.listed() if one not in self.whole}
+        return sizes, set(self.there.sizes(sizes))
 
     def copy(self, begin: BeginPhase) -> None:
         """Have every blob there, whole: what lies there is hashed, and what is not whole is sent.
@@ -79,13 +76,6 @@ class BlobCopies:
         for digest, whole in zip(sizes, stream.side_by_side(hashed, sizes, progress), strict=True):
             if whole:
                 self.whole[digest] = sizes[digest]
-
-
-def _sizes(store: BlobStore, digests: Collection[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for some in in_parts(list(digests)):
-        found |= store.sizes(some)
-    return found
 
 
 def _damaged(digest: str, here: BlobStore) -> RefusedError:

@@ -92,6 +92,7 @@ def move(hub: Hub, way: Route, environment: Mapping[str, str], told: Progress) -
             return _finish(hub, way, target, environment, Moved(ended, again=True))
         found = _check(hub, way, target, copies)
         if way.moves_blobs:
+            way.there.claim_blobs()
             copies.copy(told.blobs)
         with hub.database.in_words(), hub.database.alone() as alone:
             _step("alone")
@@ -130,6 +131,7 @@ def _check(hub: Hub, way: Route, target: Database | None, copies: BlobCopies) ->
     elif target is not None:
         embedded.check_free(way.there, hub.database.place)
     if way.moves_blobs:
+        way.there.check_blobs_ours()  # a hub without blobs asks for nothing else there
         sizes, there = copies.plan()
         checks.check_blobs(hub, sizes)
         checks.check_room(way.there.blobs, sum(n for one, n in sizes.items() if one not in there))
@@ -239,6 +241,7 @@ def _move_blobs(hub: Hub, way: Route, copies: BlobCopies, told: Progress) -> Mov
         settings_file.change(way.here, way.values)
         return Moved(ended, again=True)
     _check(hub, way, None, copies)
+    way.there.claim_blobs()
     for _ in range(TRIES):
         with hub.reading() as connection:
             ended = checks.edge(connection)

@@ -170,6 +170,18 @@ class Home:
 
             s3_owner.check_free(self.settings.blobs.address)
 
+    def check_blobs_ours(self) -> None:
+        """Check that this hub can keep its blobs where the settings say, before they go there.
+
+        Raises:
+            RefusedError: another organisation does.
+            FailedError: it cannot be reached.
+        """
+        if self.settings.blobs.address is not None:
+            from sealift_registry.storage.s3_blobs import S3Blobs
+
+            S3Blobs(self.settings.blobs.address, self.work, self.organisation).check_ours()
+
     def claim_blobs(self) -> None:
         """Say there that this hub keeps its blobs there, before there are any."""
         if self.settings.blobs.address is not None:

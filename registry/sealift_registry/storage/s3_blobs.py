@@ -41,7 +41,7 @@ SWEPT_EVERY = 24 * 60 * 60
 """Seconds between two sweeps."""
 SWEPT = "blobs-swept"
 WORTH_A_LIST = 400
-"""From so many digests on, all that is there is listed: a thousand in one answer."""
+"""From so many digests on, what is there is listed: a thousand in one answer."""
 
 
 class S3Blobs:
@@ -70,6 +70,19 @@ class S3Blobs:
     def where(self) -> str:
         """The bucket, the prefix, and the server where it is named."""
         return self.address.where
+
+    def check_ours(self) -> None:
+        """Check that it is there, and not another's; nothing is written.
+
+        Raises:
+            RefusedError: another organisation keeps its blobs there.
+            FailedError: it cannot be reached.
+        """
+        with self.calls.told():
+            self.calls.ask("list_objects_v2", Prefix=self.address.key("sha256/"), MaxKeys=1)
+            found = s3_owner.owner(self.calls)
+        if found not in {None, self.organisation}:
+            raise s3_owner.not_ours(self.where, str(found))
 
     def claim(self) -> None:
         """Say whose blobs these are, unless it was said before; RefusedError if another's."""
@@ -119,15 +132,30 @@ class S3Blobs:
             _ = self._bucket
 
     def sizes(self, digests: Collection[str]) -> dict[str, int]:
-        """Of those that are here the sizes: some dozens asked at once, or from a list of all."""
+        """Of those that are here the sizes: some dozens asked at once, or from a list.
+
+        The list is read for no longer than it would take to ask for each; for those behind it then
+        is asked. So a large bucket costs twice the better way at most.
+        """
         for one in digests:
             check_digest(one)
-        if len(digests) >= WORTH_A_LIST:
-            wanted = frozenset(digests)
-            return {digest: size for digest, size in self._listed() if digest in wanted}
+        sizes: dict[str, int] = {}
+        left = list(digests)
+        if len(left) >= WORTH_A_LIST:
+            wanted, pages = frozenset(left), self._pages()
+            for _ in range(len(wanted) // ASKED):
+                page = next(pages, None)
+                if page is not None:
+                    sizes |= {digest: size for digest, size in page if digest in wanted}
+                if page is None or len(sizes) == len(wanted):
+                    left = []
+                    break
+            left = [one for one in left if one not in sizes]
         with ThreadPoolExecutor(ASKED) as hands:
-            found = zip(digests, hands.map(self._size, digests), strict=True)
-            return {digest: size for digest, size in found if size is not None}
+            for digest, asked in zip(left, hands.map(self._size, left), strict=True):
+                if asked is not None:
+                    sizes[digest] = asked
+        return {digest: sizes[digest] for digest in digests if digest in sizes}
 
     def put(
         self,
@@ -371,9 +399,14 @@ class S3Blobs:
 
     def digests(self) -> Iterator[str]:
         """Every blob that is here, in order."""
-        yield from (digest for digest, _ in self._listed())
+        yield from (digest for digest, _ in self.listed())
 
-    def _listed(self) -> Iterator[tuple[str, int]]:
+    def listed(self) -> Iterator[tuple[str, int]]:
+        """The same, each with its size in bytes, as the server has it."""
+        for page in self._pages():
+            yield from page
+
+    def _pages(self) -> Iterator[list[tuple[str, int]]]:
         """Every blob with its size, by pages; each page goes on behind the last key before it."""
         folder, last = self.address.key("sha256/"), ""
         while True:
@@ -381,10 +414,8 @@ class S3Blobs:
             with self.calls.told():
                 page = self.calls.ask("list_objects_v2", Prefix=folder, **more)
             found = [one for one in page.get("Contents", ()) if one["Key"] > last]
-            for one in found:
-                name = str(one["Key"]).removeprefix(folder)
-                if SHA256.matches(name):
-                    yield name, int(one["Size"])
+            named = ((str(one["Key"]).removeprefix(folder), int(one["Size"])) for one in found)
+            yield [(name, size) for name, size in named if SHA256.matches(name)]
             if not page.get("IsTruncated"):
                 return
             if not found:  # it says the same again and again
