@@ -5,19 +5,26 @@ Both are claims (`storage.claims`), which tell whoever waits what is done by whi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from sealift_registry.storage import host
-from sealift_registry.storage.claims import MEDIUM, Claim
+from sealift_registry.storage.claims import MEDIUM, PAUSE, Claim
 from sealift_registry.storage.database import Database
 from sealift_signing.errors import FailedError
 
 PATIENCE = 10.0
 """Seconds that an export waits for another one that writes to the same medium."""
+Newest = Callable[[], str]
+"""Says which transfer is next."""
 _BEGINNING = "a process that has just begun"
 """Who holds a lock that says nothing yet."""
+
+
+class OvertakenError(Exception):
+    """Another transfer is next by now than the one whose lock is held."""
 
 
 class Holding:
@@ -47,8 +54,35 @@ class Holding:
             if claim is None:
                 return False
             self._claims[name] = claim
-            self._stack.callback(claim.let_go)
+            self._stack.callback(self.let_go, name)
         return True
+
+    def take_next(self, newest: Newest) -> str:
+        """Take the lock of the transfer that is next, as `newest` says whenever it is asked.
+
+        Whoever has that lock is about to begin that transfer, and another one is next then.
+
+        Raises:
+            FailedError: the lock could not be made; or somebody has it who begins nothing.
+        """
+        until = time.monotonic() + PATIENCE
+        while not self.take(made := newest()):
+            if time.monotonic() >= until:
+                raise FailedError(
+                    "transfer-busy",
+                    f"Another export has {made}, which is next, and does not begin it: "
+                    f"{self._database.holder(made) or _BEGINNING}.",
+                    subject=made,
+                    next_step="Wait until it is done, or look for a sealift process that hangs.",
+                )
+            time.sleep(PAUSE)
+        return made
+
+    def let_go(self, name: str) -> None:
+        """Let others have one of them before the export ends."""
+        claim = self._claims.pop(name, None)
+        if claim is not None:
+            claim.let_go()
 
     def was_kept(self) -> bool:
         """Whether all of it was held all the while; it is held now.

@@ -25,8 +25,9 @@ from sealift_registry.delivery import (
     transfers,
     unsigned_transfers,
 )
-from sealift_registry.delivery.export_locks import Holding
+from sealift_registry.delivery.export_locks import Holding, OvertakenError
 from sealift_registry.delivery.finishing import (
+    check_enrolment,
     check_kept,
     dispatchers,
     entry,
@@ -42,7 +43,6 @@ from sealift_signing.canonical import Json
 from sealift_signing.drafts import Draft, envelopes
 from sealift_signing.errors import (
     FailedError,
-    RefusedError,
     SealiftError,
 )
 from sealift_signing.public_key import PublicKey
@@ -298,7 +298,7 @@ class Exports:
         with self._transfer(ready, order, holding) as (transfer, again):
             # Again: it may have been assigned otherwise meanwhile.
             now = prepare(self._hub, order, transfer, ready)
-            _check_same(ready.site, now.site)
+            check_enrolment(ready.site, now.site)
             fitting.check_same(order.medium, space)
             self._sweep(order, keep=transfer)
             return write(now, transfer, (*told, *now.lapsed), holding, again=again)
@@ -417,12 +417,18 @@ class Exports:
         key = order.key
         said: dict[str, Json] = {"any_software": True} if order.any_software else {}
 
+        def ours() -> str:
+            with self._hub.reading() as connection:
+                return transfers.next_id(connection, site)[1]
+
+        # Before anybody can see it: an unfinished transfer without a lock is taken up. And before
+        # the writers' lock, which nobody is to wait for while we ask for this one.
+        held = holding.take_next(ours)
+
         def action(connection: Connection) -> tuple[Entry, str]:
-            newest = transfers.newest(connection, site)
-            number = newest.number + 1 if newest else 1
-            made = layout.transfer_id(site.id, number)
-            # Before anybody can see it: an unfinished transfer without a lock is taken up.
-            holding.take(made)
+            number, made = transfers.next_id(connection, site)
+            if made != held:
+                raise OvertakenError
             row = {"site": site.id, "number": number, "id": made, "enrolment": site.enrolment}
             row |= {"begun": moment(self._hub.now()), **transfer_hosts.columns(self._hub)}
             connection.execute(insert(tables.transfer).values(**row))
@@ -430,7 +436,11 @@ class Exports:
             actor = dispatchers(connection, site).get(key.keyid, key.text) if key else "hub"
             return entry(self._hub, BEGUN, made, site, actor, said), made
 
-        return self._hub.commit(action).result
+        try:
+            return self._hub.commit(action).result
+        except OvertakenError:  # another began it, and ended, after we had asked which is next
+            holding.let_go(held)
+            return self._begin(site, order, holding)
 
     def _write(
         self,
@@ -484,13 +494,3 @@ def _exported(
 ) -> Exported:
     size = sum(file.size for file in files)
     return Exported(transfer, folder, len(files) + 1, size, ready, again, warnings)
-
-
-def _check_same(begun: EnrolledSite, now: EnrolledSite) -> None:
-    if begun.enrolment != now.enrolment:
-        raise RefusedError(
-            "site-moved-on",
-            f"Site {begun.id} was enrolled again meanwhile.",
-            subject=begun.id,
-            next_step="Run the command again.",
-        )

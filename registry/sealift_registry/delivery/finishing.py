@@ -47,6 +47,21 @@ def survey(medium: Path, site: str) -> Space:
     return fitting.survey(medium, site)
 
 
+def check_enrolment(begun: EnrolledSite, now: EnrolledSite) -> None:
+    """Check that the site is still enrolled as it was when its export began.
+
+    Raises:
+        RefusedError: it was enrolled again.
+    """
+    if begun.enrolment != now.enrolment:
+        raise RefusedError(
+            "site-moved-on",
+            f"Site {begun.id} was enrolled again meanwhile.",
+            subject=begun.id,
+            next_step="Run the command again.",
+        )
+
+
 def check_kept(
     holding: Holding,
     medium: Path,

@@ -17,6 +17,7 @@ from sealift_signing import roles, statements
 from sealift_signing.errors import NoKeyError, RefusedError
 from sealift_signing.statements import Signed, Transfer
 from sealift_signing.vocabulary import instant
+from sealift_sync.bundle import layout
 
 FRESH = timedelta(days=1)
 """For so long an export that was cut short is gone on with; after that, a new one is begun.
@@ -113,6 +114,13 @@ def newest(connection: Connection, site: EnrolledSite) -> Begun | None:
     body = None if row.body is None else bytes(row.body)
     at = (row.host, row.host_name)
     return Begun(row.id, row.number, row.enrolment, row.begun, body, *at)
+
+
+def next_id(connection: Connection, site: EnrolledSite) -> tuple[int, str]:
+    """The number of the transfer to the site that is begun next, and its name."""
+    last = newest(connection, site)
+    number = last.number + 1 if last else 1
+    return number, layout.transfer_id(site.id, number)
 
 
 def newest_bundle(connection: Connection, site: EnrolledSite) -> Signed[Transfer] | None:
