@@ -115,7 +115,7 @@ class HubSide:
         there = stores.exists(folder)
         self.database = stores.opened_at(folder) if there else stores.new_database(folder)
         self.engine: Engine = self.database.engine
-        self.log = AuditLog(self.database, lambda: SIGNER, ORIGIN)
+        self.log = AuditLog(self.database, lambda: SIGNER, ORIGIN, begins=True)
         self.reader = LogReader(self.database)
 
     def commit(self, entry: Entry) -> tuple[int, int]:

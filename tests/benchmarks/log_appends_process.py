@@ -85,7 +85,7 @@ def timed(call_once: Callable[[], object], callers: int, seconds: float) -> list
 def opened(where: str, signer: Signer, home: str = "") -> AuditLog:
     """The log in a folder or at a URL, whose hub has that `home`."""
     kept = NewestCheckpoint(Path(home) / "newest-checkpoint") if home else None
-    return AuditLog(database_at(where), lambda: signer, ORIGIN, home=kept)
+    return AuditLog(database_at(where), lambda: signer, ORIGIN, home=kept, begins=True)
 
 
 def main(where: str, key: str, kind: str, callers: int, seconds: float, home: str = "") -> None:

@@ -81,7 +81,7 @@ def written_log(side: str, folder: Path) -> Iterator[Callable[[Entry], int]]:
         hub = SqliteDatabase(folder / DATABASE, folder / "sealift.lock")
         if new:
             upgrade(hub.engine)
-        with AuditLog(hub, lambda: SIGNER, ORIGIN) as log:
+        with AuditLog(hub, lambda: SIGNER, ORIGIN, begins=True) as log:
             yield lambda entry: log.commit_entry(entry).size
         hub.close()
         return

@@ -28,7 +28,7 @@ def database_at(where: str) -> Database:
 
 def main(where: str, key: str, first: int, count: int, threads: int) -> None:
     signer = CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key)))
-    log = AuditLog(database_at(where), lambda: signer, ORIGIN)
+    log = AuditLog(database_at(where), lambda: signer, ORIGIN, begins=True)
     telling = threading.Lock()
 
     def commit(thread: int) -> None:

@@ -39,7 +39,7 @@ def main(url: str, key: str, number: int, limit: str) -> None:
 
     Appender.append = slow  # type: ignore[method-assign]
     signer = CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key)))
-    with AuditLog(PostgresDatabase(url), lambda: signer, ORIGIN) as log:
+    with AuditLog(PostgresDatabase(url), lambda: signer, ORIGIN, begins=True) as log:
         print(told(log, number), flush=True)  # noqa: T201
 
 

@@ -55,6 +55,7 @@ from tests.site_on_paper import SiteOnPaper
 BY_MACHINES = {one.PREDICATE_TYPE for one in (Evidence, Receipt, SiteRequest)}
 OF_NOTHING_SIGNED = {
     "conversion.refused",
+    "hub.leaving",
     "hub.moved",
     "intake.refused",
     "log.key-taken-up",

@@ -89,7 +89,7 @@ def test_g1_49_of_a_commit_only_what_failed_is_undone(database: Database) -> Non
         return PendingAction(run)
 
     requests = [action("a", 0), action("a", 1), action("b", 2), action("2", 3), action("c", 4)]
-    batch.write(database, Appender(SIGNER, ORIGIN), requests)
+    batch.write(database, Appender(SIGNER, ORIGIN, begins=True), requests)
     failed = [isinstance(one.answer.exception(), DBAPIError) for one in requests]
     assert failed == [False, True, False, True, False]
     with database.reading() as connection:

@@ -141,7 +141,10 @@ def test_g1_60_an_action_that_the_database_refuses_undoes_itself_alone(database:
         connection.execute(insert(seen_ahead).values(note=b"third"))
         return numbered(2), None
 
-    with AuditLog(database, lambda: SIGNER, ORIGIN) as log, ThreadPoolExecutor(3) as pool:
+    with (
+        AuditLog(database, lambda: SIGNER, ORIGIN, begins=True) as log,
+        ThreadPoolExecutor(3) as pool,
+    ):
         answers = [pool.submit(log.commit, act) for act in (first, twice, third)]
         held.set()
         with pytest.raises(IntegrityError):
@@ -182,7 +185,7 @@ def refused(code: str, act: Callable[[], object]) -> FailedError:
 
 def entry_of(database: Database) -> Callable[[], object]:
     def act() -> object:
-        with AuditLog(database, lambda: SIGNER, ORIGIN) as log:
+        with AuditLog(database, lambda: SIGNER, ORIGIN, begins=True) as log:
             return log.commit_entry(numbered(1))
 
     return act
@@ -290,7 +293,7 @@ def test_g1_60_a_stopped_server_and_the_same_process_afterwards(strict: Postgres
     there = strict.migrated()
     with (
         closing(with_password(there, SECRET)) as database,
-        AuditLog(database, lambda: SIGNER, ORIGIN) as log,
+        AuditLog(database, lambda: SIGNER, ORIGIN, begins=True) as log,
     ):
         assert log.commit_entry(numbered(0)).seq == 0
         assert question_of(database)() == 1
@@ -314,7 +317,7 @@ def test_g1_60_a_replica_is_read_and_not_written(strict: PostgresServer) -> None
             with closing(with_password(copy, SECRET)) as database:
                 assert question_of(database)() == 1
                 refused("database-read-only", entry_of(database))
-                with AuditLog(primary, lambda: SIGNER, ORIGIN) as log:
+                with AuditLog(primary, lambda: SIGNER, ORIGIN, begins=True) as log:
                     log.commit_entry(numbered(2))
                 _until(lambda: question_of(database)() == 2)
 
@@ -354,7 +357,7 @@ def test_g1_60_all_connections_of_the_process_in_use(
 
 
 def test_g1_60_a_statement_that_was_cancelled(there: OnServer) -> None:
-    with opened(there) as database, AuditLog(database, lambda: SIGNER, ORIGIN) as log:
+    with opened(there) as database, AuditLog(database, lambda: SIGNER, ORIGIN, begins=True) as log:
 
         def slow(connection: Connection) -> tuple[Entry, None]:
             connection.execute(text("SELECT pg_sleep(60)"))
@@ -390,7 +393,7 @@ def test_g1_60_a_full_disk(there: OnServer, when: str) -> None:
         f"CREATE {kind} is_full AFTER INSERT ON sealift.log_checkpoint {when} "
         "FOR EACH ROW EXECUTE FUNCTION public.full()",
     )
-    with opened(there) as database, AuditLog(database, lambda: SIGNER, ORIGIN) as log:
+    with opened(there) as database, AuditLog(database, lambda: SIGNER, ORIGIN, begins=True) as log:
         bad = refused("database-full", lambda: log.commit_entry(numbered(0)))
         assert "nothing was done" in bad.what
         there.run("DROP TRIGGER is_full ON sealift.log_checkpoint")
@@ -415,7 +418,7 @@ def test_g1_60_a_writer_that_was_stopped_keeps_others_out_no_longer_than_the_lim
         process.send_signal(signal.SIGSTOP)
         began = time.monotonic()
         signer = test_log_concurrency.SIGNER
-        with AuditLog(database, lambda: signer, ORIGIN) as log:
+        with AuditLog(database, lambda: signer, ORIGIN, begins=True) as log:
             assert log.commit_entry(numbered(0)).seq == 0
         assert time.monotonic() - began < 30
         process.send_signal(signal.SIGCONT)

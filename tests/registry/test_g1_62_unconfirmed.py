@@ -48,7 +48,7 @@ def line(tmp_path: Path) -> Iterator[Line]:
     with Between(postgres()) as between:
         through = PostgresDatabase(between.url(database))
         kept = NewestCheckpoint(tmp_path / "newest-checkpoint")
-        with AuditLog(through, lambda: SIGNER, ORIGIN, home=kept) as log:
+        with AuditLog(through, lambda: SIGNER, ORIGIN, home=kept, begins=True) as log:
             log.commit_entry(numbered(0))
             yield Line(between, log, kept.path, straight)
         through.close()

@@ -69,7 +69,7 @@ def test_what_has_left_signs_nothing_more_whoever_had_it_open(
     opens: Callable[[], Database],
 ) -> None:
     one, other = opens(), opens()
-    with AuditLog(one, lambda: SIGNER, ORIGIN) as log:
+    with AuditLog(one, lambda: SIGNER, ORIGIN, begins=True) as log:
         assert log.commit_entry(numbered(0)).seq == 0
         noted(other, Move(LEFT, "postgresql://db.example/hub"))
         with pytest.raises(MovedHubError, match=r"moved to postgresql://db\.example/hub"):
@@ -82,7 +82,7 @@ def test_what_has_left_signs_nothing_more_whoever_had_it_open(
 
 def test_a_copy_takes_entries_once_it_counts(database: Database) -> None:
     noted(database, Move(ARRIVING, "/srv/hub/sealift.db"))
-    with AuditLog(database, lambda: SIGNER, ORIGIN) as log:
+    with AuditLog(database, lambda: SIGNER, ORIGIN, begins=True) as log:
         with pytest.raises(MovedHubError, match="does not count yet"):
             log.commit_entry(numbered(0))
         noted(database, Move(ARRIVED, "/srv/hub/sealift.db"))
@@ -96,12 +96,12 @@ def test_who_keeps_blobs_elsewhere_adds_nothing(database: Database) -> None:
     noted(database, Move(BLOBS, "s3://models/hub"), Move(BLOBS, "s3://models-2/hub"))
     for kept in ("the home", "s3://models/hub"):
         with (
-            AuditLog(database, lambda: SIGNER, ORIGIN, blobs=kept) as log,
+            AuditLog(database, lambda: SIGNER, ORIGIN, blobs=kept, begins=True) as log,
             pytest.raises(MovedHubError, match=r"s3://models-2/hub"),
         ):
             log.commit_entry(numbered(0))
     for number, same in enumerate(("s3://models-2/hub", None)):
-        with AuditLog(database, lambda: SIGNER, ORIGIN, blobs=same) as log:
+        with AuditLog(database, lambda: SIGNER, ORIGIN, blobs=same, begins=True) as log:
             assert log.commit_entry(numbered(number)).seq == number
 
 
@@ -121,7 +121,7 @@ def test_who_is_alone_keeps_every_writer_out(
     monkeypatch.setattr(databases, "UNTIL_ALONE", 0.3)
     one, other = opens(), opens()
     done: list[float] = []
-    with AuditLog(other, lambda: SIGNER, ORIGIN) as log:
+    with AuditLog(other, lambda: SIGNER, ORIGIN, begins=True) as log:
 
         def commits() -> None:
             log.commit_entry(numbered(0))

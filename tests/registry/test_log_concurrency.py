@@ -61,7 +61,7 @@ def test_a1_07_64_callers_dense_and_nothing_lost(database: Database, tmp_path: P
         return [(number, log.commit_entry(numbered(number))) for number in numbers]
 
     with (
-        AuditLog(database, lambda: SIGNER, ORIGIN) as log,
+        AuditLog(database, lambda: SIGNER, ORIGIN, begins=True) as log,
         ThreadPoolExecutor(callers) as pool,
     ):
         answers = [answer for answers in pool.map(work, range(callers)) for answer in answers]
@@ -106,7 +106,7 @@ def test_a1_07_a_killed_process_loses_nothing_that_it_acknowledged(
     for line in acknowledged + output.splitlines():
         number, seq = map(int, line.split())
         assert found[seq] == number
-    with AuditLog(database, lambda: SIGNER, ORIGIN) as log:
+    with AuditLog(database, lambda: SIGNER, ORIGIN, begins=True) as log:
         assert log.commit_entry(numbered(1)).seq == len(found)
 
 

@@ -448,7 +448,7 @@ def test_the_signer_is_asked_for_once_and_in_the_callers_thread(hub: HubSide) ->
             raise RefusedError("bad-passphrase", "Wrong passphrase.")
         return SIGNER
 
-    with AuditLog(hub.database, provider, ORIGIN) as log:
+    with AuditLog(hub.database, provider, ORIGIN, begins=True) as log:
         with pytest.raises(RefusedError, match="Wrong passphrase"):
             log.commit(adding(1))
         log.commit(adding(2))

@@ -38,7 +38,7 @@ def told(log: AuditLog, number: int) -> str:
 def main(url: str, key: str, home: Path, first: int, threads: int) -> None:
     signer = CryptoSigner(Ed25519PrivateKey.from_private_bytes(bytes.fromhex(key)))
     kept = NewestCheckpoint(home / "newest-checkpoint")
-    log = AuditLog(PostgresDatabase(url), lambda: signer, ORIGIN, home=kept)
+    log = AuditLog(PostgresDatabase(url), lambda: signer, ORIGIN, home=kept, begins=True)
     numbers, telling, stop = itertools.count(first), threading.Lock(), threading.Event()
 
     def work() -> None:

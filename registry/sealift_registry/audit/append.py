@@ -35,7 +35,7 @@ class Appender:
     """Numbers and hashes entries, extends the tree and signs its checkpoint, all as rows.
 
     `blobs` is where this process keeps blobs. `check` is asked of its key wherever another process
-    has written since: the key may have been replaced.
+    has written since: the key may have been replaced. Only who founds a hub `begins` a log.
 
     Attributes:
         is_stale: the key was; another one must be opened.
@@ -49,8 +49,11 @@ class Appender:
         blobs: str | None = None,
         home: NewestCheckpoint | None = None,
         check: Check | None = None,
+        *,
+        begins: bool = False,
     ) -> None:
         self.is_stale = False
+        self._begins = begins
         self._check = check
         self._signer = signer
         self._blobs = blobs
@@ -67,11 +70,11 @@ class Appender:
         Raises:
             LostError: this home signed a checkpoint that is not in the database, nor in its list of
                 those that it lacks.
-            FailedError: what this home signed last cannot be read.
+            FailedError: what this home signed last cannot be read, or another key signed it.
             FailedError: the key is not the log's any more.
         """
+        follows = partial(self._former, connection, self._key)
         if self._home is not None:
-            follows = partial(self._former, connection, self._key)
             kept = self._home.newest(self._key, self._origin, follows)
             if kept is not None and not restored_backup.knows(connection, kept):
                 raise LostError(kept)
@@ -81,6 +84,8 @@ class Appender:
             except FailedError:
                 self.is_stale = True
                 raise
+        if self._home is not None:
+            self._home.check_ours(self._key, self._origin, follows)
         return Admission(connection, self._key, self._origin, stated, self._blobs)
 
     def keep(self) -> None:
@@ -121,6 +126,9 @@ class Appender:
         newest = select(log_checkpoint).order_by(log_checkpoint.c.size.desc()).limit(1)
         row = connection.execute(newest).one_or_none()
         if row is None:
+            # Whoever emptied it would have us sign another history, from entry 0 on.
+            if not self._begins or self._own.size:
+                raise _damaged("nothing is left of it")
             return Frontier()
         try:
             found = Frontier.decode(row.size, row.frontier)

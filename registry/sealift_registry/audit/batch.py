@@ -169,6 +169,30 @@ def write(
         answer_unwritten(requests, failed)
 
 
+def write_alone(
+    database: Database,
+    connection: Connection,
+    appender: Appender,
+    request: PendingAction[Any],
+    stated: date | None = None,
+) -> None:
+    """As `write`, of one action, through the connection of whoever is the one writer already.
+
+    Raises:
+        RestoredError: the database lacks what this home signed last.
+        FailedError: COMMIT failed, or there was no room for it.
+    """
+    done: list[Done[Any]] = []
+    try:
+        answers = _run(database, connection, appender, [request], done, stated)
+    except LostError as lost:
+        raise restored_backup.restored(lost.kept.said) from lost
+    except CommitError as failed:
+        _answer_unconfirmed(done, failed, None)
+        return
+    _give(answers)
+
+
 def _run(
     database: Database,
     connection: Connection,

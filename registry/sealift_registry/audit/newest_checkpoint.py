@@ -27,6 +27,8 @@ from sealift_sync import durable
 PLACE = 4096
 """Bytes between the beginnings of the two places; a note is shorter (`LARGEST_NOTE`)."""
 
+_NOTHING = b"\n" * 2 * PLACE
+
 MOST_VERIFIED = 8
 """Notes of which a process knows that they were verified."""
 
@@ -61,6 +63,8 @@ class NewestCheckpoint:
         self._signed: Kept | None = None
         """What this process keeps as well, whatever happens to the file."""
         self._flushed = True
+        self._stands = b""
+        """The file, as it was looked at last."""
         self._verified: dict[tuple[bytes, PublicKey], Checkpoint] = {}
 
     def newest(self, key: PublicKey, origin: str, former: FormerKeys) -> Kept | None:
@@ -79,16 +83,47 @@ class NewestCheckpoint:
         try:
             data = disk.read(self.path, 2 * PLACE)
         except FileNotFoundError:
-            data = b"\n" * 2 * PLACE
+            data = _NOTHING
             durable.write(self.path, data)
         except OSError as bad:
             raise _unusable(self.path, str(bad.strerror)) from bad
+        self._stands = data
         found = self._newest_of(data, key, origin)
         if found is None:
             self._check_follows(data, origin, former)
         if mine is not None and (found is None or found.said.size < mine.said.size):
             return mine  # somebody put an older file there while this process ran
         return found
+
+    def check_ours(self, key: PublicKey, origin: str, former: FormerKeys) -> None:
+        """Check that no key but `key` and those that it follows signed what `newest` looked at.
+
+        The database of another one may have lost that the log's key was replaced: whoever then
+        brought the old key back would go on from what that signed last. A write that was cut is
+        none of another key's.
+
+        Raises:
+            FailedError: another key did.
+        """
+        others = [
+            one for one in _notes(self._stands) if one and self._said(one, key, origin) is None
+        ]
+        if others:
+            keys = (key, *former())
+            if any(all(_is_anothers(note, one, origin) for one in keys) for note in others):
+                raise _by_another_key(self.path)
+
+    def take(self, note: bytes, key: PublicKey, origin: str) -> None:
+        """Have in the file what the log says that `key` signed, where that is newer.
+
+        Raises:
+            RefusedError: `key` did not sign it.
+            FailedError: the file could not be written.
+        """
+        said = checkpoint.verify(note, key, origin)
+        if not self.path.exists():
+            durable.write(self.path, _NOTHING)
+        self._write(Kept(note, said), key, origin)
 
     def keep(self, signed: Kept, key: PublicKey, origin: str) -> None:
         """Have in the file, flushed, what `key` signed and the database has committed.
@@ -166,6 +201,15 @@ def _note(place: bytes) -> bytes:
     return text + b"\n" if text else b""
 
 
+def _is_anothers(note: bytes, key: PublicKey, origin: str) -> bool:
+    """Whether another key than `key` signed it, or another log is meant."""
+    try:
+        checkpoint.verify(note, key, origin)
+    except RefusedError as bad:
+        return bad.code in {"checkpoint-by-another-key", "checkpoint-of-another-log"}
+    return False
+
+
 def _other_place(data: bytes, newest: Kept | None) -> int:
     """Where the newest is not; where there is none, where nothing stands."""
     first, _ = _notes(data)
@@ -184,4 +228,16 @@ def _unusable(path: Path, why: str) -> FailedError:
         subject=str(path),
         next_step="Check the disk, and compare the log with a backup: sealift audit verify. Only "
         "where it is whole, and nothing that was acknowledged is missing: move that file away.",
+    )
+
+
+def _by_another_key(path: Path) -> FailedError:
+    return FailedError(
+        "newest-checkpoint-foreign",
+        f"A key of which this hub's database knows nothing signed what stands in {path}: the "
+        "database lost that the log's key was replaced, or the file is another hub's.",
+        subject=str(path),
+        next_step="Bring back the server, or the backup, that knows the newest key; do not sign "
+        "with the old one. If there is none, docs/how-to/lost-and-found.md says what is given up, "
+        "and how.",
     )

@@ -18,6 +18,8 @@ from datetime import UTC, date, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from sqlalchemy import Connection
+
 from sealift_registry.audit import batch
 from sealift_registry.audit.append import Appender, Check, Former, SignerProvider
 from sealift_registry.audit.batch import Action, Committed, EntryRequest, PendingAction
@@ -56,13 +58,14 @@ class AuditLog:
         clock: what `clock()` of this object answers; actions date their entries by it.
         blobs: where this process keeps blobs, to be compared with where they were moved to.
         home: what this home's hub signed last, where the database may lose what it acknowledged.
+        begins: the log is to be founded; an empty one is else refused, for it was emptied.
 
     Attributes:
         stated: today's date, where a person stated it: by that the clock is judged, then.
         check: refuses the signer's key where another host has replaced it; set before any commit.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a log is made of
         self,
         database: Database,
         signer: SignerProvider,
@@ -71,7 +74,10 @@ class AuditLog:
         former: Former = lambda _, __: (),
         blobs: str | None = None,
         home: NewestCheckpoint | None = None,
+        *,
+        begins: bool = False,
     ) -> None:
+        self._begins = begins
         self.clock = clock
         self.stated: date | None = None
         self.check: Check | None = None
@@ -120,6 +126,16 @@ class AuditLog:
             FailedError: as `commit`.
         """
         return self._commit(EntryRequest(entry))
+
+    def commit_alone(self, connection: Connection, action: Action[T]) -> Committed[T]:
+        """As `commit`, in this thread, through the connection of `Database.alone`.
+
+        Raises:
+            FailedError, ClockError, RestoredError: as `commit`.
+        """
+        request = PendingAction(action)
+        batch.write_alone(self._database, connection, self._appender(), request, self.stated)
+        return request.answer.result()
 
     def _commit(self, request: PendingAction[T]) -> Committed[T]:
         self._answers.append(request.answer)
@@ -213,7 +229,7 @@ class AuditLog:
 
     def _appender(self) -> Appender:
         more = (self._blobs, self._home, self.check)
-        return Appender(self._signer(), self._origin, self._former, *more)
+        return Appender(self._signer(), self._origin, self._former, *more, begins=self._begins)
 
     def _work(self, appender: Appender) -> None:
         more = True

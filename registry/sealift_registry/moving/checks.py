@@ -50,6 +50,13 @@ def edge(connection: Connection) -> Edge:
     return Edge(0, b"") if row is None else Edge(row.size, bytes(row.root))
 
 
+def holds(connection: Connection, one: Edge) -> bool:
+    """Whether a log ended there once, or does."""
+    query = select(log_checkpoint.c.root).where(log_checkpoint.c.size == one.size)
+    root = connection.execute(query).scalar()
+    return root is not None and bytes(root) == one.root
+
+
 def check_source(hub: Hub) -> None:
     """Check that the hub may sign, and that all that its database holds is whole.
 

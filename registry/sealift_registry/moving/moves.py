@@ -6,10 +6,11 @@
 (3) Nobody else writes from here on. What came of blobs meanwhile is copied, too.
 (4) The rows are copied in one transaction, in which the copy says that it does not count yet.
 (5) The copy is read again, compared row by row, and verified as `sealift audit fsck` does.
-(6) What was copied is ended. This is the moment that the hub moves at: until then it is where it
-    was, whatever happens, and from then on nothing is signed there.
-(7) The copy counts, and goes on with the log from the very checkpoint that it ended with: its first
-    entry says that, whence and whereto the hub was moved.
+(6) What was copied is ended, by the last entry of its log, which says whereto. This is the moment
+    that the hub moves at: until then it is where it was, whatever happens, and from then on nothing
+    is signed there. The home keeps that it was left.
+(7) The copy gets that entry, too, and counts. It goes on with the log from the very checkpoint that
+    ended it: its first entry says that, whence and whereto the hub was moved.
 (8) settings.toml says where it is.
 
 Whoever runs it again goes on: before (6) with what is there, after it with (7) and (8).
@@ -25,7 +26,7 @@ from sqlalchemy import Connection, select
 
 from sealift_registry.audit import moved
 from sealift_registry.audit.moved import ARRIVED, ARRIVING, BLOBS, LEFT, Move
-from sealift_registry.audit.tables import log_checkpoint, log_entry
+from sealift_registry.audit.tables import log_entry
 from sealift_registry.moving import checks, embedded, row_copies
 from sealift_registry.moving.blob_copies import BlobCopies
 from sealift_registry.moving.checks import Edge, Found
@@ -33,7 +34,7 @@ from sealift_registry.moving.route import Route
 from sealift_registry.moving.row_copies import Summary, Told
 from sealift_registry.storage import settings_file
 from sealift_registry.storage.database import Database
-from sealift_registry.trust import founding
+from sealift_registry.trust import founding, places_left
 from sealift_registry.trust.hub import Hub
 from sealift_signing import events
 from sealift_signing.canonical import Json
@@ -43,6 +44,8 @@ from sealift_signing.vocabulary import moment
 from sealift_sync.durable import BeginPhase
 
 MOVED = "hub.moved"
+CLAIM = "migrate"
+"""One process at a time moves a hub, from wherever it is."""
 TRIES = 5
 """How often blobs are copied before it is given up that others add some meanwhile."""
 
@@ -82,6 +85,16 @@ def move(hub: Hub, way: Route, environment: Mapping[str, str], told: Progress) -
         RefusedError: it is not whole, or was moved elsewhere.
         FailedError: a place could not be read or written, or holds something else.
     """
+    claim = hub.database.claim(CLAIM, "moves the hub")
+    if claim is None:
+        raise _under_way(hub)
+    try:
+        return _move(hub, way, environment, told)
+    finally:
+        claim.let_go()
+
+
+def _move(hub: Hub, way: Route, environment: Mapping[str, str], told: Progress) -> Moved:
     copies = BlobCopies(hub.home.blobs, way.there.blobs)
     if not way.moves_rows:
         return _move_blobs(hub, way, copies, told) if way.moves_blobs else _is_there(hub)
@@ -100,9 +113,10 @@ def move(hub: Hub, way: Route, environment: Mapping[str, str], told: Progress) -
             if way.moves_blobs:
                 copies.copy(told.blobs)
             with hub.reading() as connection:
+                _check_still_here(hub, connection)
                 ended = checks.edge(connection)
             rows = _copy_rows(hub, way, target, found, told.rows)
-            _end(hub, alone, target.place, ended)
+            ended = _end(hub, alone, target, ended)
         counts = {name: one.rows for name, one in rows.items()}
         sizes = copies.whole.values()
         done = Moved(ended, counts, len(sizes), copies.sent, sum(sizes))
@@ -166,26 +180,38 @@ def _copy_to(hub: Hub, target: Database, told: Told) -> dict[str, Summary]:
     return here
 
 
-def _end(hub: Hub, alone: Connection, place: str, ended: Edge) -> None:
-    """(6)."""
-    with alone.begin():
-        if checks.edge(alone) != ended:
+def _check_still_here(hub: Hub, connection: Connection) -> None:
+    """Check that nobody has moved the hub since it was looked at."""
+    refused = moved.refusal(connection, hub.home.blobs_place)
+    if refused is not None:
+        raise refused
+
+
+def _end(hub: Hub, alone: Connection, target: Database, ended: Edge) -> Edge:
+    """(6). Where the log ends now."""
+
+    def action(connection: Connection) -> tuple[Entry, None]:
+        if checks.edge(connection) != ended:
             raise _written_meanwhile(hub)
-        moved.add(alone, [Move(LEFT, place)], _now(hub))
+        moved.add(connection, [Move(LEFT, target.place)], _now(hub))
         _step("end-written")
+        data: dict[str, Json] = {"from": hub.database.where, "to": target.where}
+        return hub.entry("hub.leaving", "hub", data), None
+
+    hub.log.commit_alone(alone, action)
     _step("ended")
+    with hub.reading() as connection:
+        return checks.edge(connection)
 
 
 def _finish(
     hub: Hub, way: Route, target: Database, environment: Mapping[str, str], done: Moved
 ) -> Moved:
     """(7) and (8)."""
-    _check_goes_on(target, done.edge)
-    rest = [Move(ARRIVED, hub.database.place)]
-    rest += [Move(BLOBS, way.there.blobs_place)] if way.moves_blobs else []
-    with target.in_words(), target.writing() as connection, connection.begin():
-        if moved.comes_from(moved.history(connection)) is not None:
-            moved.add(connection, rest, _now(hub))
+    with hub.reading() as source:
+        places_left.learn(hub.home, hub.online, source)
+        _step("left-known")
+        _arrive(hub, way, target, source)
     _step("arrived")
     places = {"from": hub.database.where, "to": target.where}
     with closing(founding.open_at(way.there, environment)) as there:
@@ -198,23 +224,37 @@ def _finish(
     return done
 
 
-def _check_goes_on(target: Database, ended: Edge) -> None:
-    """Check that the log at the target is that which was ended, or goes on from there."""
-    query = select(log_checkpoint.c.root).where(log_checkpoint.c.size == ended.size)
+def _arrive(hub: Hub, way: Route, target: Database, source: Connection) -> None:
+    """The copy gets the entry that ended `source`, and counts; an earlier run may have done it.
+
+    Raises:
+        FailedError: its log is not the one that was ended, nor goes on from there.
+    """
+    rest = [Move(ARRIVED, hub.database.place)]
+    rest += [Move(BLOBS, way.there.blobs_place)] if way.moves_blobs else []
     with target.in_words():
         target.check_exists()
         target.bring_up_to_date()
-        with target.reading() as connection:
-            root = connection.execute(query).scalar()
-    if root is None or bytes(root) != ended.root:
-        raise FailedError(
-            "move-target-differs",
-            f"The rows of this hub were moved to {target.where}, and its log of {ended.size} "
-            "entries is not there.",
-            subject=target.where,
-            next_step="Restore the newest backup of that database. Nothing else goes on: what is "
-            "here has ended.",
-        )
+        with target.writing() as connection, connection.begin():
+            arrives = moved.comes_from(moved.history(connection)) is not None
+            if arrives:
+                row_copies.copy_end(source, connection)
+            ended = checks.edge(source)
+            if not checks.holds(connection, ended):
+                raise _not_there(target, ended)
+            if arrives:
+                moved.add(connection, rest, _now(hub))
+
+
+def _not_there(target: Database, ended: Edge) -> FailedError:
+    return FailedError(
+        "move-target-differs",
+        f"The rows of this hub were moved to {target.where}, and its log of {ended.size} "
+        "entries is not there.",
+        subject=target.where,
+        next_step="Restore the newest backup of that database. Nothing else goes on: what is "
+        "here has ended.",
+    )
 
 
 def _log_move(there: Hub, ended: Edge, places: Mapping[str, Json]) -> None:
@@ -287,6 +327,16 @@ class _SaidError(Exception):
 
 class _WrittenError(Exception):
     """Somebody has written to the log since."""
+
+
+def _under_way(hub: Hub) -> FailedError:
+    said = hub.database.holder(CLAIM)
+    return FailedError(
+        "move-under-way",
+        "Somebody else is moving this hub" + (f" ({said})." if said else "."),
+        subject=hub.database.where,
+        next_step="Wait until they are done, and run the command again if it is still needed.",
+    )
 
 
 def _written_meanwhile(hub: Hub) -> FailedError:

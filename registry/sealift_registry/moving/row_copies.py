@@ -12,13 +12,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Row, Table, func, insert, select
+from sqlalchemy import ColumnElement, Connection, Row, Table, and_, func, insert, select
 
-from sealift_registry.audit.tables import moved
+from sealift_registry.audit.tables import log_checkpoint, log_entry, log_term, log_tile, moved
 from sealift_registry.storage.schema import MOST, BytesType, metadata
 from sealift_signing import events
 from sealift_signing.drawing import word
 from sealift_signing.errors import RefusedError
+from sealift_signing.transparency import tiles
 
 ROOMS = ("audit", "catalog", "delivery", "trust")
 """Who has tables."""
@@ -72,6 +73,26 @@ def copy(source: Connection, target: Connection, told: Told) -> dict[str, Summar
             events.tell("migrate", "rows-copied", table=table.name, rows=len(rows))
         found[table.name] = one.summary()
     return found
+
+
+def copy_end(source: Connection, target: Connection) -> None:
+    """Copy what the log of `source` has more than that of `target`: the entries that ended it."""
+    size = func.coalesce(func.max(log_checkpoint.c.size), 0)
+    first, end = (one.execute(select(size)).scalar_one() for one in (target, source))
+    rows: list[tuple[Table, ColumnElement[bool]]] = [
+        (log_entry, log_entry.c.seq >= first),
+        (log_term, log_term.c.seq >= first),
+        (log_checkpoint, log_checkpoint.c.size > first),
+    ]
+    level, span = 0, tiles.WIDTH
+    while span <= end:  # a tile is complete with the last leaf below it, and new if that is
+        whole = first // span
+        rows.append((log_tile, and_(log_tile.c.level == level, log_tile.c.number >= whole)))
+        level, span = level + 1, span * tiles.WIDTH
+    for table, more in rows:
+        found = source.execute(select(table).where(more)).mappings().all()
+        if found:
+            target.execute(insert(table), [dict(row) for row in found])
 
 
 def summaries(connection: Connection, told: Told) -> dict[str, Summary]:

@@ -49,8 +49,14 @@ UNTIL_FREE = 30
 """Seconds that somebody waits for one of them."""
 UNTIL_ANSWER = 10
 """Seconds until a server that does not answer counts as not reachable."""
+_DURABLE = (
+    "set_config('synchronous_commit', CASE current_setting('synchronous_commit') "
+    "WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END, {local})"
+)
+"""COMMIT waits for the disk whatever a role was given, or gave itself; what is stronger stays."""
 _FIRST = text(
     "SELECT pg_advisory_xact_lock(:one, :two), "
+    f"{_DURABLE.format(local='true')}, "
     "set_config('idle_in_transaction_session_timeout', :idle, true), "
     "set_config('statement_timeout', :slow, true), pg_is_in_recovery()"
 ).bindparams(one=LOCK_CLASS, two=WRITERS, idle=IDLE_WRITER, slow=SLOW_STATEMENT)
@@ -233,7 +239,8 @@ class PostgresDatabase:
         until = time.monotonic() + database.UNTIL_ALONE
         ours = text(
             "SELECT set_config('idle_session_timeout', '0', false), "
-            "pg_try_advisory_lock(:one, :two), pg_is_in_recovery()"
+            f"pg_try_advisory_lock(:one, :two), {_DURABLE.format(local='false')}, "
+            "pg_is_in_recovery()"
         )
         while True:
             with connection.begin():

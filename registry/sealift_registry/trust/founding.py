@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -27,7 +28,14 @@ from sealift_registry.storage.home import (
 )
 from sealift_registry.storage.opening import database_of
 from sealift_registry.storage.settings_file import write_settings
-from sealift_registry.trust import ceremony, key_rotation, own_database, readiness, unfinished
+from sealift_registry.trust import (
+    ceremony,
+    key_rotation,
+    own_database,
+    places_left,
+    readiness,
+    unfinished,
+)
 from sealift_registry.trust.affected_people import affected_people
 from sealift_registry.trust.ceremony import Offices
 from sealift_registry.trust.hub import Hub
@@ -81,6 +89,7 @@ def open_at(
                 organisation = Repository(connection).organisation()
                 if database.is_shared:
                     own_database.check(home, online, database, connection)
+                places_left.check(home, database, connection)
     except BaseException:
         database.close()
         raise
@@ -108,6 +117,7 @@ def open_at(
         log.check = LogKeyCheck(home.keys)
     hub = Hub(home, database, log, online)
     readiness.notice_lost(hub)
+    readiness.learn(hub)
     with suppress(SealiftError):  # of a damaged database, which fsck is to name; later, then
         key_rotation.take_up(hub)
     return hub
@@ -216,8 +226,9 @@ def _publish(
         with database.in_words():
             database.bring_up_to_date()
         kept = _kept_in(home, database)
+        signer = partial(online.signer, "log")
         with (
-            AuditLog(database, lambda: online.signer("log"), origin, home=kept) as log,
+            AuditLog(database, signer, origin, home=kept, begins=True) as log,
             attempt.founding(log, database, organisation),
         ):
             _log_founding(Hub(home, database, log, online), change, organisation)
@@ -227,8 +238,12 @@ def _publish(
 
 
 def _kept_in(home: Home, database: Database) -> NewestCheckpoint | None:
-    """What the log signs last is kept in the home where the database may lose it."""
-    return NewestCheckpoint(home.newest_checkpoint) if database.is_shared else None
+    """What the log signs last is kept in the home where the database may lose it.
+
+    A file in the home is lost with it, but once the hub was elsewhere an old one may come back.
+    """
+    path = home.newest_checkpoint
+    return NewestCheckpoint(path) if database.is_shared or path.exists() else None
 
 
 def _log_founding(hub: Hub, change: Change, organisation: str) -> None:

@@ -33,7 +33,7 @@ class LogKeyCheck:
         goes on from a checkpoint of this very key, or not at all.
 
         Raises:
-            FailedError: it names another one.
+            FailedError: it names another one, or has never heard of it.
         """
         seen = (Repository(connection).stored.rows.newest(roles.FLEET), key.raw)
         if seen == self._seen:
@@ -43,6 +43,9 @@ class LogKeyCheck:
         except SealiftError:
             return
         if key not in held:
+            listed = {one.key for one in Repository(connection).fleet_keys().keys}
+            if key.text not in listed:
+                raise self._lost()
             raise FailedError(
                 "log-key-replaced",
                 "The key of the log was replaced, and this host still has the old one.",
@@ -51,6 +54,17 @@ class LogKeyCheck:
                 f"replaced to {self._folder}, and run the command again.",
             )
         self._seen = seen
+
+    def _lost(self) -> FailedError:
+        """A key is in the list for ever: where it is not, the list is an older one."""
+        return FailedError(
+            "log-key-lost",
+            "The database does not know the key of the log that this host has: it lost that the "
+            "log's key was replaced, and all that was signed since.",
+            subject=str(self._folder / f"{key_rotation.LOG}.pem"),
+            next_step="Bring back the server, or the backup, that knows this key. Do not bring the "
+            "old key back: it would sign a second history.",
+        )
 
 
 def verifying_key(online: OnlineKeys, connection: Connection) -> PublicKey:

@@ -12,6 +12,8 @@ from contextlib import suppress
 from sqlalchemy import Connection
 
 from sealift_registry.audit import admission, moved, newest_checkpoint, restored_backup
+from sealift_registry.storage.writable import is_read_only
+from sealift_registry.trust import places_left
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.repository import Repository
 from sealift_signing.errors import NotFoundError, RefusedError, SealiftError
@@ -86,8 +88,8 @@ def seen(connection: Connection, notes: Iterable[bytes] = ()) -> list[Checkpoint
 
 
 def kept(hub: Hub) -> tuple[bytes, ...]:
-    """What this home's hub signed last, where the database may lose that."""
-    return newest_checkpoint.notes(hub.home.newest_checkpoint) if hub.database.is_shared else ()
+    """What this home's hub signed last, where it keeps that."""
+    return newest_checkpoint.notes(hub.home.newest_checkpoint)
 
 
 def notice_lost(hub: Hub) -> None:
@@ -99,6 +101,19 @@ def notice_lost(hub: Hub) -> None:
     if notes:
         with suppress(SealiftError):
             notice(hub, notes)
+
+
+def learn(hub: Hub) -> None:
+    """Have a home of several know what its database says: where its log ended when it was left.
+
+    A home that keeps no newest checkpoint yet takes it from the log, as it is there.
+    """
+    if not hub.database.is_shared or is_read_only(hub.home.root):
+        return
+    with suppress(SealiftError), hub.reading() as connection:
+        places_left.learn(hub.home, hub.online, connection)
+        if not hub.home.newest_checkpoint.exists():
+            places_left.keep_newest(hub.home, hub.online, connection)
 
 
 def _check_not_restored(connection: Connection) -> None:
