@@ -126,7 +126,7 @@ def test_g1_110_tables_that_nobody_copies_to_the_end_are_let_go_of(
     database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(row_copies, "_at_once", lambda *_: 1)
-    with AuditLog(database, lambda: SIGNER, ORIGIN) as log:
+    with AuditLog(database, lambda: SIGNER, ORIGIN, begins=True) as log:
         for number in range(3):
             log.commit_entry(numbered(number))
     with database.reading() as connection:
@@ -154,7 +154,7 @@ class Watched(LogReader):
 def test_g1_110_a_check_of_the_log_that_stops_leaves_nothing_open(
     database: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with AuditLog(database, lambda: SIGNER, ORIGIN) as log:
+    with AuditLog(database, lambda: SIGNER, ORIGIN, begins=True) as log:
         log.commit_entry(numbered(0))
 
     def stops(stored: StoredLog, *_: object, **__: object) -> None:
