@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import NoResultFound
 
 from sealift_registry.audit import admission, moved, newest_checkpoint, restored_backup
 from sealift_registry.storage.writable import is_read_only
@@ -110,7 +111,8 @@ def learn(hub: Hub) -> None:
     """
     if not hub.database.is_shared or is_read_only(hub.home.root):
         return
-    with suppress(SealiftError), hub.reading() as connection:
+    # A log that somebody emptied has nothing to be learnt, and the writer refuses it.
+    with suppress(SealiftError, NoResultFound), hub.reading() as connection:
         places_left.learn(hub.home, hub.online, connection)
         if not hub.home.newest_checkpoint.exists():
             places_left.keep_newest(hub.home, hub.online, connection)
