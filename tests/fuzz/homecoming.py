@@ -23,7 +23,9 @@ from sealift_registry.delivery.holdings import holdings
 from sealift_registry.delivery.returns import Returns
 from sealift_registry.delivery.running import last_heard, running
 from sealift_registry.delivery.sites import Sites
+from sealift_registry.storage.database import Database
 from sealift_registry.storage.schema import metadata
+from sealift_registry.storage.sqlite import SqliteDatabase
 from sealift_registry.trust.hub import Hub
 from sealift_registry.trust.keeping import keep
 from sealift_registry.trust.tables import tuf_document
@@ -64,10 +66,12 @@ class ForgetfulHub:
     look: Callable[[Connection], None]
     log: Any = field(init=False)
     home: Any = field(init=False)
+    database: Database = field(init=False)
 
     def __post_init__(self) -> None:
         self.log = SimpleNamespace(commit_entry=body_of, stated=NOW.date())
-        self.home = SimpleNamespace(database=Path("hub.db"), lock=scratch() / "lock")
+        self.home = SimpleNamespace(lock=scratch() / "lock")
+        self.database = SqliteDatabase(Path("hub.db"), self.home.lock)
         self.engine = self.connection.engine
 
     @contextmanager

@@ -131,7 +131,7 @@ def _types() -> Iterator[str]:
                     yield str(one.value)
 
 
-NAMED = {"ENTRIES", "BEGUN", "REFUSED"}
+NAMED = {"ENTRIES", "BEGUN", "FOUNDED", "REFUSED"}
 
 
 @pytest.mark.parametrize("use_case", CASES, ids=lambda one: one.__name__)
