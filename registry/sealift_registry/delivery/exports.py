@@ -293,6 +293,8 @@ class Exports:
         done = self._finished(order, ready, begin_phase, told) or waits(ready)
         if done is not None:
             return done
+        if ready.same is not None and ready.same.body is not None:
+            holding.let_go(ready.same.id)  # another one follows: were this cut, its file would stay
         self._replaced(ready, told)
         fitting.check(ready.load.contents.sizes, space, order.medium)
         with self._transfer(ready, order, holding) as (transfer, again):
